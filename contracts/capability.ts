@@ -1,0 +1,77 @@
+/** Capability requests, worker -> beacon: names, Settings and Outputs. */
+import type { MutationResult, RowMutation } from './mutation.ts';
+import type { SchemaDescriptor } from './schema.ts';
+import type { Lane } from './subjects.ts';
+
+export const capabilities = {
+  batch: 'DataBeaconBatch',
+  proxy: 'MeadowProxy',
+  schema: 'DataBeaconSchema',
+  management: 'DataBeaconManagement',
+  access: 'DataBeaconAccess',
+} as const;
+
+/** Body of `mesh.<BeaconID>.<Capability>.<Action>`. */
+export type CapabilityRequest = { Settings: Record<string, unknown>; RemoteUser?: string; TimeoutMs?: number };
+export type CapabilityReply<Outputs> = { Outputs: Outputs; Log?: string[] };
+
+/** The database a request is about. */
+export type ConnectionSettings = { IDBeaconConnection: number };
+
+/** `DataBeaconBatch.Apply`: one transaction together with the hub's mark row. */
+export type ApplySettings = ConnectionSettings & {
+  HubID: string;
+  Lane: Lane;
+  /** Tells journals apart: marks of another epoch do not count. */
+  Epoch: string;
+  Mutations: RowMutation[];
+  /** The mark after this batch. */
+  ThroughSeq: number;
+  /** Entries released from behind a dead letter lie below the mark on purpose: not skipped, the mark stays. */
+  IsBelowMark?: boolean;
+};
+export type ApplyOutputs = { Results: MutationResult[]; Mark: StoredMark };
+
+export type MarkSettings = ConnectionSettings & { HubID: string; Lane: Lane };
+/** The mark row of the backend. `StoreID` is the identity of the database. */
+export type StoredMark = { Epoch: string; Seq: number; UpdatedAt: string };
+export type MarkOutputs = { Mark: StoredMark | null; StoreID: string };
+
+/** `MeadowProxy.Request`: any HTTP status is a successful request; the caller looks at Status. */
+export type ProxySettings = { Method: string; Path: string; Body?: string; RemoteUser?: string; Session?: unknown };
+export type ProxyOutputs = { Status: number; Headers: Record<string, string>; Body: string };
+
+export type EnsureSchemaSettings = ConnectionSettings & { SchemaName?: string; SchemaJSON: SchemaDescriptor };
+export type EnsureSchemaOutputs = {
+  Success: true;
+  SchemaName: string;
+  Engine: 'sqlite' | 'postgresql' | 'mysql' | 'mssql';
+  TablesCreated: string[];
+  /** `Table.Column` each. */
+  ColumnsAdded: string[];
+  IndicesCreated: string[];
+  MigrationStatements: string[];
+  SkippedDestructive: string[];
+  Notes: string[];
+  /** Identity of the database, made at the first EnsureSchema and kept in it. */
+  StoreID: string;
+};
+export type IntrospectSchemaOutputs = {
+  Success: true;
+  SchemaName: string;
+  Engine: string;
+  Tables: { Scope: string; Exists: boolean; Columns: string[]; MissingColumns: string[] }[];
+};
+
+export type IntrospectOutputs = { TableCount: number; Tables: { TableName: string; ColumnCount: number; Columns: ColumnFacts[] }[] };
+export type ColumnFacts = {
+  Name: string; NativeType: string; MaxLength: number | null; Nullable: boolean; IsPrimaryKey: boolean; IsAutoIncrement: boolean;
+  DefaultValue: string | null; MeadowType: string;
+};
+
+export type EnableEndpointSettings = ConnectionSettings & { TableName: string };
+/** EndpointBase is there on every call, also when the endpoint was enabled before. */
+export type EnableEndpointOutputs = { TableName: string; EndpointBase: string; ColumnCount: number; Message?: string };
+
+export type UpdateProxyConfigSettings = { PathAllowlist?: string[]; AllowWrites?: boolean };
+export type UpdateProxyConfigOutputs = { Success: true; PatternsAdded: number; ActiveConfig: { AllowWrites: boolean; PathAllowlist: string[] } };

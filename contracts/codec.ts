@@ -1,0 +1,72 @@
+/** Bodies on the bus: MessagePack or JSON, gzipped or not. The reply uses the encoding of the request. */
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { Packr } from 'msgpackr';
+import { TidemarkError } from './errors.ts';
+import { limits } from './limits.ts';
+
+export type Encoding = 'json' | 'msgpack';
+
+export const contentType = { json: 'application/json', msgpack: 'application/msgpack' } as const;
+
+/** The part of NATS headers the codec reads; both clients' MsgHdrs have it. */
+export type HeaderReader = { get(name: string): string };
+
+const packr = new Packr({ useRecords: false, mapsAsObjects: true, moreTypes: false });
+const text = new TextDecoder('utf-8', { fatal: true });
+
+/**
+ * Which encoding a body has: the `Content-Type` header, else JSON when the first byte is `{` or `[`.
+ * @throws TidemarkError INVALID_MESSAGE for a Content-Type that is neither of the two.
+ */
+export function encodingOf(body: Uint8Array, headers?: HeaderReader): Encoding {
+  const declared = headers?.get('Content-Type').split(';')[0]?.trim().toLowerCase();
+  if (declared === contentType.json) return 'json';
+  if (declared === contentType.msgpack || declared === 'application/x-msgpack') return 'msgpack';
+  if (declared) throw new TidemarkError('INVALID_MESSAGE', `header Content-Type: ${declared} is neither application/json nor application/msgpack`);
+  return body[0] === 0x7b || body[0] === 0x5b ? 'json' : 'msgpack';
+}
+
+/**
+ * Bytes to a value, unzipped if `Content-Encoding` says so. An empty body is an empty object.
+ * @throws TidemarkError INVALID_MESSAGE when it cannot be read, TOO_LARGE over `limits.bodyBytesMax`.
+ */
+export function decodeBody(body: Uint8Array, headers?: HeaderReader): unknown {
+  const plain = inflate(body, headers);
+  if (plain.length === 0) return {};
+  if (plain.length > limits.bodyBytesMax) throw tooLarge(plain.length);
+  const encoding = encodingOf(plain, headers);
+  try {
+    return encoding === 'json' ? JSON.parse(text.decode(plain)) : packr.unpack(plain);
+  } catch (cause) {
+    throw new TidemarkError('INVALID_MESSAGE', `body: not readable as ${encoding}`, { cause });
+  }
+}
+
+function inflate(body: Uint8Array, headers?: HeaderReader): Uint8Array {
+  const encoding = headers?.get('Content-Encoding').trim().toLowerCase();
+  if (!encoding || encoding === 'identity') return body;
+  if (encoding !== 'gzip') throw new TidemarkError('INVALID_MESSAGE', `header Content-Encoding: ${encoding} is not gzip`);
+  try {
+    return gunzipSync(body, { maxOutputLength: limits.bodyBytesMax });
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(limits.bodyBytesMax + 1);
+    throw new TidemarkError('INVALID_MESSAGE', 'body: not readable as gzip', { cause });
+  }
+}
+
+function tooLarge(bytes: number): TidemarkError {
+  return new TidemarkError('TOO_LARGE', `body: ${bytes} bytes or more, at most ${limits.bodyBytesMax}`);
+}
+
+/** A value to bytes in the given encoding. The bytes are the caller's to keep. */
+export function encodeBody(value: unknown, encoding: Encoding): Uint8Array {
+  return encoding === 'json' ? Buffer.from(JSON.stringify(value)) : Uint8Array.prototype.slice.call(packr.pack(value));
+}
+
+/** Bytes ready to send: gzipped when large, with the headers that say so. */
+export function packBody(value: unknown, encoding: Encoding): { body: Uint8Array; headers: Record<string, string> } {
+  const plain = encodeBody(value, encoding);
+  const headers: Record<string, string> = { 'Content-Type': contentType[encoding] };
+  if (plain.length <= limits.gzipAboveBytes) return { body: plain, headers };
+  return { body: gzipSync(plain, { level: 1 }), headers: { ...headers, 'Content-Encoding': 'gzip' } };
+}

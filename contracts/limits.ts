@@ -1,0 +1,86 @@
+/** Every bound of Tidemark in one place (I9): its unit is in the name, its reason in the comment. */
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+export const limits = {
+  /** Whole body of one write after decompression; manifests reach tens of megabytes. Above it: TOO_LARGE. */
+  bodyBytesMax: 64 * MiB,
+  /** Requests above this are gzipped by our senders: below it the CPU costs more than the bytes. */
+  gzipAboveBytes: 64 * KiB,
+  /** `max_payload` of the nats-server that `up` starts; nats-server's own ceiling for it is 64 MiB, its advice 8. */
+  busPayloadBytesMax: 8 * MiB,
+  /** Room left in a message for headers and framing when a body is cut into chunks. */
+  chunkOverheadBytes: 16 * KiB,
+  /** Half-sent chunk transfers are forgotten after this; a sender retries the whole. */
+  chunkTransferMs: 60_000,
+  /** Chunk transfers held at once; each may hold a body of `bodyBytesMax`. */
+  chunkTransfersMax: 8,
+  /** Nesting of a JSON value; real manifests stay below 20, and deeper ones would exhaust the stack. */
+  jsonDepthMax: 128,
+  /** Items of one batch request: one commit and one reply must stay small enough to answer within a second. */
+  batchItemsMax: 5_000,
+  /** Characters of a HubID, RemoteUser and the like. */
+  hubIdCharsMax: 64,
+  remoteUserCharsMax: 128,
+  /** Writes taken into one journal commit: the sync is paid once, and answers do not wait on a longer loop. */
+  commitWritesMax: 2_000,
+  /** Writes waiting for a commit before intake answers OVERLOADED. */
+  intakeQueueMax: 20_000,
+  /** Undelivered journal entries before intake answers OVERLOADED (about 1 KiB each: 5 GB). */
+  pendingEntriesMax: 5_000_000,
+  /** Journal file size before intake answers OVERLOADED. */
+  journalBytesMax: 16 * 1024 * MiB,
+  /** Delay told to a sender that was refused for room. */
+  overloadedRetryMs: 1_000,
+  /** Delay told to a sender when the worker is starting or draining. */
+  unavailableRetryMs: 500,
+  /** Longest `WaitMs` for a reply with `Wait: "applied"`; longer would outlive the sender's own patience. */
+  waitAppliedMsMax: 60_000,
+  waitAppliedMsDefault: 5_000,
+  /** Entries of one delivery: starts at `deliverEntriesMin`, doubles while the beacon answers fast. */
+  deliverEntriesMin: 64,
+  deliverEntriesMax: 4_000,
+  /** Body bytes of one delivery, so that a batch of manifests stays below a message. */
+  deliverBytesMax: 4 * MiB,
+  /** A delivery faster than this may grow, slower than `deliverSlowMs` shrinks. */
+  deliverFastMs: 250,
+  deliverSlowMs: 1_000,
+  /** Deadline of one capability request. */
+  capabilityMs: 15_000,
+  /** Deadline of a bootstrap step: a migration may build indexes. */
+  bootstrapStepMs: 60_000,
+  /** Back-off after a failed delivery or bootstrap: first and longest delay. */
+  backoffFirstMs: 100,
+  backoffLongestMs: 5_000,
+  /** Requests in flight to a beacon that has no batch capability. */
+  proxyRequestsMax: 16,
+  /** Presence is published this often; a beacon silent for `presenceAwayMs` is away. */
+  presenceEveryMs: 2_000,
+  presenceAwayMs: 6_000,
+  /** A beacon silent this long is asked whether it is there: with no responders it is away at once. */
+  presenceProbeMs: 2_500,
+  /** Rows of one list answer, and what is sent when nothing is asked for. */
+  listRowsMax: 5_000,
+  listRowsDefault: 500,
+  /** Reads running at once, and waiting; beyond that UNAVAILABLE. */
+  readsMax: 32,
+  readsWaitingMax: 2_000,
+  /** Base rows fetched to complete buffered ones in one list read. */
+  listBaseRowsMax: 5_000,
+  /** The JSON files for people are at most this far behind. */
+  mirrorDelayMs: 300,
+  /** Entries kept after delivery, for reads in an outage and for a backend that went back in time. */
+  retainedEntriesMax: 1_000_000,
+  retainedMs: 24 * 3_600_000,
+  /** Entries stripped of their body in one step of retention: a step stays below 50 ms. */
+  retentionStepEntries: 2_000,
+  /** Entries the read projection folds between two turns of the event loop. */
+  projectionStepEntries: 500,
+  /** Orderly stop: after this the process leaves; what was accepted is on disk. */
+  drainMs: 10_000,
+  /** HTTP request body of the operators' API. */
+  httpBodyBytesMax: 1 * MiB,
+  /** One-way messages taken from JetStream in one fetch. */
+  streamFetchMax: 500,
+} as const;

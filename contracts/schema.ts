@@ -1,0 +1,120 @@
+/** Typed access to `persistence-schema.json`, the descriptor of the tables every hub's rows live in. */
+import descriptor from './persistence-schema.json' with { type: 'json' };
+
+export type ColumnType =
+  | 'AutoIdentity' | 'String' | 'Integer' | 'BigInteger' | 'Float' | 'Boolean' | 'CreateDate' | 'UpdateDate' | 'Deleted' | 'JSON';
+
+/** One column of a descriptor. `Size` is a number of characters as text, `Default` (unbounded text) or `int`. */
+export type ColumnDescriptor = { Column: string; Type: string; Size?: string; Nullable?: boolean };
+export type IndexDescriptor = { Name: string; Columns: string[]; Unique?: boolean };
+export type Scalar = string | number | boolean | null;
+
+export type TableDescriptor = {
+  Scope: string;
+  DefaultIdentifier?: string;
+  Domain?: string;
+  Schema: ColumnDescriptor[];
+  DefaultObject?: Record<string, Scalar>;
+  Indexes?: IndexDescriptor[];
+};
+
+/** What `DataBeaconSchema.EnsureSchema` takes as `SchemaJSON`. */
+export type SchemaDescriptor = { SchemaName?: string; Version?: number; Tables: TableDescriptor[] };
+
+export const persistenceSchema: SchemaDescriptor = descriptor;
+
+/** Columns whose text is JSON: they go in as any value and come back parsed. */
+export const jsonColumns: ReadonlySet<string> = new Set(['Settings', 'Payload', 'Result', 'ManifestJSON', 'Extra']);
+
+/** Columns the bridge and the database fill themselves; a hub that sends them back is not believed. */
+export const ownColumns: ReadonlySet<string> = new Set(['HubID', 'BridgeSeq', 'CreateDate', 'UpdateDate', 'Deleted']);
+
+/** Text without a bound, sized text, JSON text, and the rest by their own names. */
+export type ColumnKind = 'text' | 'sized' | 'json' | 'integer' | 'float' | 'boolean' | 'own';
+
+export type Column = {
+  name: string;
+  kind: ColumnKind;
+  /** Characters a sized column holds; 0 where there is no bound. */
+  charsMax: number;
+  /** Whether null can be stored; if not, null means the default. */
+  isNullable: boolean;
+  defaultValue: Scalar;
+};
+
+export type Table = {
+  name: string;
+  idColumn: string;
+  /** Columns of the unique natural key, HubID first where it is part of it. */
+  key: readonly string[];
+  columns: ReadonlyMap<string, Column>;
+};
+
+function kindOf(column: ColumnDescriptor): ColumnKind {
+  if (ownColumns.has(column.Column) || column.Type === 'AutoIdentity') return 'own';
+  if (jsonColumns.has(column.Column)) return 'json';
+  switch (column.Type) {
+    case 'Integer':
+    case 'BigInteger':
+      return 'integer';
+    case 'Float':
+      return 'float';
+    case 'Boolean':
+      return 'boolean';
+    default:
+      return column.Size === 'Default' ? 'text' : 'sized';
+  }
+}
+
+/** Unbounded text, floats and the dates can be null; sized text, integers and booleans cannot. */
+export function isNullableColumn(column: ColumnDescriptor): boolean {
+  if (column.Nullable !== undefined) return column.Nullable;
+  switch (column.Type) {
+    case 'String':
+      return column.Size === 'Default';
+    case 'Float':
+    case 'JSON':
+    case 'CreateDate':
+    case 'UpdateDate':
+      return true;
+    default:
+      return false;
+  }
+}
+
+function toTable(table: TableDescriptor): Table {
+  const columns = new Map<string, Column>();
+  for (const column of table.Schema) {
+    const kind = kindOf(column);
+    columns.set(column.Column, {
+      name: column.Column,
+      kind,
+      charsMax: kind === 'sized' ? Number(column.Size) : 0,
+      isNullable: isNullableColumn(column),
+      defaultValue: table.DefaultObject?.[column.Column] ?? null,
+    });
+  }
+  return {
+    name: table.Scope,
+    idColumn: table.DefaultIdentifier ?? `ID${table.Scope}`,
+    key: table.Indexes?.find((index) => index.Unique)?.Columns ?? [],
+    columns,
+  };
+}
+
+const tables = new Map(persistenceSchema.Tables.map((table) => [table.Scope, toTable(table)]));
+
+export type TableName = 'UVQueueWorkItem' | 'UVQueueWorkItemEvent' | 'UVQueueWorkItemAttempt' | 'UVManifest' | 'UVBridgeMark';
+
+/** A table of the persistence schema by its name. */
+export function tableOf(name: TableName): Table {
+  const table = tables.get(name);
+  if (!table) throw new RangeError(`no table ${name} in the persistence schema`);
+  return table;
+}
+
+/** Tables a lane writes, in the order their endpoints are enabled. */
+export const laneTables = {
+  queue: ['UVQueueWorkItem', 'UVQueueWorkItemEvent', 'UVQueueWorkItemAttempt'],
+  manifest: ['UVManifest'],
+} as const satisfies Record<string, readonly TableName[]>;

@@ -1,0 +1,70 @@
+/** Status of a lane and of the whole worker, as control, HTTP, CLI and console show it. */
+import type { Lane } from './subjects.ts';
+
+export type LaneState = 'unassigned' | 'waiting-for-beacon' | 'bootstrapping' | 'bootstrapped' | 'error';
+export type CarrierName = 'batch' | 'meadow-proxy' | 'legacy';
+
+export type LaneStatus = {
+  State: LaneState;
+  AssignedBeaconID: string | null;
+  IDBeaconConnection: number;
+  LastError: string | null;
+  BootstrappedAt: string | null;
+  AssignedAt: string | null;
+  AssignedBy: 'operator' | 'tag' | null;
+  Seq: { Head: number; Mark: number };
+  /** Entries accepted and not settled: behind the mark, or held behind a dead letter. */
+  Pending: number;
+  OldestPendingMs: number;
+  DeadLetters: number;
+  Carrier: CarrierName | null;
+  IsPaused: boolean;
+};
+
+/** The counts of I10; `Difference` must be zero. */
+export type Balance = { Accepted: number; Applied: number; AlreadyPresent: number; Pending: number; DeadLettered: number; Skipped: number; Difference: number };
+
+export type WorkerStatus = {
+  HubID: string;
+  State: LaneState;
+  Queue: LaneStatus;
+  Manifest: LaneStatus;
+  Balance: Record<Lane, Balance>;
+  Store: string;
+  Epoch: string;
+  Bus: { Connected: boolean; Server: string | null; Reconnects: number };
+  Version: string;
+  StartedAt: string;
+};
+
+/** The state of all lanes in one word. */
+export function aggregateState(states: readonly LaneState[]): LaneState {
+  if (states.includes('error')) return 'error';
+  if (states.includes('waiting-for-beacon')) return 'waiting-for-beacon';
+  if (states.includes('bootstrapping')) return 'bootstrapping';
+  return states.length > 0 && states.every((state) => state === 'bootstrapped') ? 'bootstrapped' : 'unassigned';
+}
+
+/** One database and lane in `persistence-bridge-hwm.json`. */
+export type MarkView = { Seq: number; EventGUID: string | null; RecordedAt: string | null; AppliedAt: string | null; Pending: number };
+type LaneMarks = Record<string, Record<string, MarkView>>;
+
+/** `persistence-bridge-hwm.json`: for people; the truth is in the journal. */
+export type MarksFile = { Version: 2; Store: string; WrittenAt: string; Queue: LaneMarks; Manifest: LaneMarks };
+
+export type AssignmentView = { BeaconID: string; IDBeaconConnection: number; AssignedAt: string } | null;
+/** `persistence-assignment.json`. */
+export type AssignmentFile = { Queue: AssignmentView; Manifest: AssignmentView };
+
+/** Where one write is. */
+export type Location = {
+  EventGUID: string;
+  State: 'accepted' | 'buffered' | 'applied' | 'duplicate' | 'conflict' | 'dead-lettered' | 'unknown';
+  Seq?: number;
+  Lane?: Lane;
+  Action?: string;
+  Key?: string;
+  AcceptedAt?: string;
+  AppliedAt?: string;
+  Reason?: string;
+};

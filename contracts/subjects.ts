@@ -1,0 +1,41 @@
+/** Every bus subject is built here and nowhere else. */
+
+export const lanes = ['queue', 'manifest'] as const;
+export type Lane = (typeof lanes)[number];
+
+const hubIdShape = /^[A-Za-z0-9_-]{1,64}$/;
+
+/** True for a HubID or BeaconID: 1-64 of `[A-Za-z0-9_-]`, so that it is one token of a subject. */
+export function isSubjectToken(text: string): boolean {
+  return hubIdShape.test(text);
+}
+
+export const subjects = {
+  action: (hub: string, lane: Lane, action: string) => `tidemark.${hub}.${lane}.${action}`,
+  batch: (hub: string, lane: Lane) => `tidemark.${hub}.${lane}.batch`,
+  chunk: (hub: string, lane: Lane) => `tidemark.${hub}.${lane}.chunk`,
+  /** All requests of one lane; the last token is the action, `batch` or `chunk`. */
+  laneAll: (hub: string, lane: Lane) => `tidemark.${hub}.${lane}.*`,
+  control: (hub: string, verb: string) => `tidemark.${hub}.control.${verb}`,
+  controlAll: (hub: string) => `tidemark.${hub}.control.*`,
+  event: (hub: string, name: 'state' | 'store-changed' | 'fault') => `tidemark.${hub}.event.${name}`,
+  oneWay: (hub: string, lane: Lane, action: string) => `tidemark-in.${hub}.${lane}.${action}`,
+  oneWayAll: (hub: string) => `tidemark-in.${hub}.>`,
+  oneWayStream: (hub: string) => `TIDEMARK_IN_${hub}`,
+  capability: (beacon: string, capability: string, action: string) => `mesh.${beacon}.${capability}.${action}`,
+  capabilityAll: (beacon: string, capability: string) => `mesh.${beacon}.${capability}.*`,
+  presence: 'mesh.presence',
+} as const;
+
+/** The last token of a subject. */
+export function lastToken(subject: string): string {
+  return subject.slice(subject.lastIndexOf('.') + 1);
+}
+
+/** Lane and action of a one-way subject `tidemark-in.<hub>.<lane>.<Action>`; null for any other shape. */
+export function oneWayTarget(subject: string): { lane: Lane; action: string } | null {
+  const [, , lane, action, more] = subject.split('.');
+  if (action === undefined || more !== undefined) return null;
+  if (lane !== 'queue' && lane !== 'manifest') return null;
+  return { lane, action };
+}
