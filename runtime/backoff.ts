@@ -1,0 +1,30 @@
+/** Delays between tries: doubling, bounded, with jitter. One policy for every retry in both processes. */
+import type { Clock } from './clock.ts';
+
+export class Backoff {
+  readonly #clock: Clock;
+  readonly #firstMs: number;
+  readonly #longestMs: number;
+  #tries = 0;
+
+  constructor(clock: Clock, bounds: { firstMs: number; longestMs: number }) {
+    this.#clock = clock;
+    this.#firstMs = bounds.firstMs;
+    this.#longestMs = bounds.longestMs;
+  }
+
+  /** The next delay: between half and all of the doubled one, so that many waiters do not return together. */
+  nextMs(): number {
+    const full = Math.min(this.#longestMs, this.#firstMs * 2 ** Math.min(this.#tries++, 30));
+    return full * (0.5 + this.#clock.random() / 2);
+  }
+
+  reset(): void {
+    this.#tries = 0;
+  }
+
+  /** Sleeps the next delay; returns early when the signal is aborted. */
+  wait(signal?: AbortSignal): Promise<void> {
+    return this.#clock.sleep(this.nextMs(), signal);
+  }
+}
