@@ -79,6 +79,15 @@ export const limits = {
   projectionStepEntries: 500,
   /** Orderly stop: after this the process leaves; what was accepted is on disk. */
   drainMs: 10_000,
+  /** Chunks of one transfer: 64 MiB at 1 KiB each, so that a count cannot reserve memory by itself. */
+  chunksMax: 65_536,
+  /** Hub client: one answer is awaited this long, a write is retried this long, and this many may wait in its memory. */
+  clientTimeoutMs: 5_000,
+  clientGiveUpMs: 120_000,
+  clientWritesMax: 100_000,
+  /** Hub client in batch mode: a request leaves at this many items or after this delay, whichever is first. */
+  clientBatchItems: 100,
+  clientBatchDelayMs: 2,
   /** HTTP request body of the operators' API. */
   httpBodyBytesMax: 1 * MiB,
   /** One-way messages taken from JetStream in one fetch. */
