@@ -1,0 +1,187 @@
+/** The hub's side of the contract, published as `tidemark/client`: one method per action, each write stamped once and retried until it is accepted. */
+import { type Action, keyOf, type WriteAction } from './actions.ts';
+import { Batcher, type BatchOptions } from './client/batcher.ts';
+import { KeyTurns } from './client/key-turns.ts';
+import { retrying, type RetryOptions } from './client/retry.ts';
+import { type HubConnection, type HubHeaders, Sender } from './client/sender.ts';
+import { guidMaker, type Stamps, systemStamps } from './client/stamps.ts';
+import type { Encoding } from './codec.ts';
+import { isGuid } from './envelope.ts';
+import { messageOf, TidemarkError } from './errors.ts';
+import type { JsonObject } from './json-value.ts';
+import { limits } from './limits.ts';
+import type { ReadReply, WriteReply } from './reply.ts';
+import { isSubjectToken, type Lane } from './subjects.ts';
+
+export type { BatchOptions, HubConnection, HubHeaders, RetryOptions, Stamps };
+
+/** A row as a coordinator has it: columns of the schema, and whatever else it carries. */
+export type Fields = Readonly<Record<string, unknown>>;
+export type WorkItemFields = Fields & { readonly WorkItemHash: string };
+export type AttemptFields = WorkItemFields & { readonly AttemptNumber: number };
+export type ManifestFields = Fields & { readonly Hash: string };
+
+type PageFilter = { Limit?: number; OrderBy?: string; After?: string };
+export type WorkItemFilter = PageFilter & {
+  Status?: string | string[]; AssignedBeaconID?: string | string[]; RunID?: string | string[]; Capability?: string | string[];
+  OperationHash?: string | string[];
+};
+export type ManifestFilter = PageFilter & { Status?: string | string[]; OperationHash?: string | string[]; Full?: boolean };
+
+/** What a write may carry besides its content. */
+export type WriteStamp = {
+  /** The write's identity, where the caller has one; else a new UUIDv7. */
+  EventGUID?: string;
+  /** The sender's time, ISO-8601. */
+  At?: string;
+  RemoteUser?: string;
+  /** `applied`: answer once the backend has it, or after `WaitMs`. */
+  Wait?: 'synced' | 'applied';
+  WaitMs?: number;
+};
+
+export type HubClientOptions<Headers extends HubHeaders> = {
+  /** A connection of the NATS client, 3.x or 2.x. It stays the caller's to drain and close. */
+  connection: HubConnection<Headers>;
+  /** The `headers` function of the same package. */
+  headers: () => Headers;
+  /** HubID. */
+  hub: string;
+  encoding?: Encoding;
+  /** How long one answer is awaited before the write is sent again. */
+  timeoutMs?: number;
+  retry?: Partial<RetryOptions>;
+  /** Collects writes of different keys into batch requests. */
+  batch?: Partial<BatchOptions> | boolean;
+  stamps?: Stamps;
+};
+
+/**
+ * A client for one hub.
+ * @throws RangeError for a HubID that is not 1-64 of `[A-Za-z0-9_-]`.
+ */
+export function createHubClient<Headers extends HubHeaders>(options: HubClientOptions<Headers>): HubClient<Headers> {
+  return new HubClient(options);
+}
+
+/**
+ * Every write returns its reply once it is synced to the worker's disk, or throws a TidemarkError: a refusal that trying again cannot mend, or the last
+ * of the others when `retry.giveUpMs` is over (nobody knows then whether the write was accepted; sending it again with the same EventGUID is safe).
+ * Writes of one key leave one at a time in the order of the calls; arguments are copied, so the caller may change them afterwards.
+ */
+export class HubClient<Headers extends HubHeaders> {
+  readonly #sender: Sender<Headers>;
+  readonly #stamps: Stamps;
+  readonly #retry: RetryOptions;
+  readonly #turns = new KeyTurns(limits.clientWritesMax);
+  readonly #batchers: Record<Lane, Batcher> | null;
+  readonly #newGuid: () => string;
+  #eventSeq = 0;
+
+  constructor(options: HubClientOptions<Headers>) {
+    if (!isSubjectToken(options.hub)) throw new RangeError(`hub ${JSON.stringify(options.hub)} is not 1 to 64 of A-Z, a-z, 0-9, _ and -`);
+    this.#stamps = options.stamps ?? systemStamps;
+    this.#newGuid = guidMaker(this.#stamps);
+    this.#retry = { firstMs: limits.backoffFirstMs, longestMs: limits.backoffLongestMs, giveUpMs: limits.clientGiveUpMs, ...options.retry };
+    const { connection, headers, hub, encoding = 'msgpack', timeoutMs = limits.clientTimeoutMs } = options;
+    this.#sender = new Sender({ connection, headers, hub, encoding, timeoutMs, newGuid: this.#newGuid });
+    this.#batchers = options.batch ? this.#newBatchers(options.batch === true ? {} : options.batch) : null;
+  }
+
+  #newBatchers(options: Partial<BatchOptions>): Record<Lane, Batcher> {
+    const bounds = { itemsMax: limits.clientBatchItems, delayMs: limits.clientBatchDelayMs, ...options };
+    const make = (lane: Lane) => new Batcher(lane, bounds, (...request) => this.#sender.send(...request), (ms) => this.#stamps.sleep(ms));
+    return { queue: make('queue'), manifest: make('manifest') };
+  }
+
+  /** Writes called and not answered. */
+  get unanswered(): number {
+    return this.#turns.waiting;
+  }
+
+  upsertWorkItem(item: WorkItemFields, stamp?: WriteStamp): Promise<WriteReply> {
+    return this.#write('queue', 'QP_UpsertWorkItem', { WorkItem: item }, stamp);
+  }
+
+  updateWorkItem(hash: string, patch: Fields, stamp?: WriteStamp): Promise<WriteReply> {
+    return this.#write('queue', 'QP_UpdateWorkItem', { WorkItemHash: hash, Patch: patch }, stamp);
+  }
+
+  /**
+   * Appends an event. EventGUID is stamped where it lacks; Seq and EmittedAt too, unless the identity is the caller's: a write that he may
+   * repeat must not change between two calls, and the worker fills both in from the first.
+   */
+  appendEvent(event: WorkItemFields, stamp: WriteStamp = {}): Promise<WriteReply> {
+    const own = typeof event['EventGUID'] === 'string' && event['EventGUID'] !== '' ? event['EventGUID'] : stamp.EventGUID;
+    const EventGUID = own ?? this.#newGuid();
+    const stamped = own === undefined
+      ? { ...event, EventGUID, Seq: event['Seq'] ?? ++this.#eventSeq, EmittedAt: event['EmittedAt'] ?? new Date(this.#stamps.nowMs()).toISOString() }
+      : { ...event, EventGUID };
+    return this.#write('queue', 'QP_AppendEvent', { Event: stamped }, { ...(isGuid(EventGUID) ? { EventGUID } : {}), ...stamp });
+  }
+
+  insertAttempt(attempt: AttemptFields, stamp?: WriteStamp): Promise<WriteReply> {
+    return this.#write('queue', 'QP_InsertAttempt', { Attempt: attempt }, stamp);
+  }
+
+  updateAttemptOutcome(hash: string, attemptNumber: number, patch: Fields, stamp?: WriteStamp): Promise<WriteReply> {
+    return this.#write('queue', 'QP_UpdateAttemptOutcome', { WorkItemHash: hash, AttemptNumber: attemptNumber, Patch: patch }, stamp);
+  }
+
+  /** `WorkItem` of the reply is null where there is none. */
+  getWorkItemByHash(hash: string): Promise<ReadReply> {
+    return this.#read('queue', 'QP_GetWorkItemByHash', { WorkItemHash: hash });
+  }
+
+  listWorkItems(filter: WorkItemFilter = {}): Promise<ReadReply> {
+    return this.#read('queue', 'QP_ListWorkItems', { Filter: filter });
+  }
+
+  /** `Events` of the reply, oldest first. */
+  getEvents(hash: string, limit?: number): Promise<ReadReply> {
+    return this.#read('queue', 'QP_GetEvents', { WorkItemHash: hash, ...(limit === undefined ? {} : { Limit: limit }) });
+  }
+
+  upsertManifest(manifest: ManifestFields, stamp?: WriteStamp): Promise<WriteReply> {
+    return this.#write('manifest', 'MS_UpsertManifest', { Manifest: manifest }, stamp);
+  }
+
+  removeManifest(runHash: string, stamp?: WriteStamp): Promise<WriteReply> {
+    return this.#write('manifest', 'MS_RemoveManifest', { RunHash: runHash }, stamp);
+  }
+
+  /** `Manifest` of the reply as it was sent, `Row` as it is stored; both null where there is none. */
+  getManifest(runHash: string): Promise<ReadReply> {
+    return this.#read('manifest', 'MS_GetManifest', { RunHash: runHash });
+  }
+
+  listManifests(filter: ManifestFilter = {}): Promise<ReadReply> {
+    return this.#read('manifest', 'MS_ListManifests', { Filter: filter });
+  }
+
+  async #write(lane: Lane, action: WriteAction, given: Fields, stamp: WriteStamp = {}): Promise<WriteReply> {
+    const { settings, bytes } = copyOf(given);
+    const envelope = { EventGUID: this.#newGuid(), ...stamp, Settings: settings };
+    const batcher = stamp.Wait === 'applied' ? null : this.#batchers?.[lane];
+    const send = batcher
+      ? () => batcher.add({ Action: action, ...envelope }, bytes)
+      : () => this.#sender.send(lane, action, envelope, stamp.Wait === 'applied' ? (stamp.WaitMs ?? limits.waitAppliedMsDefault) : 0);
+    const reply = await this.#turns.take(`${lane} ${keyOf(action, settings)}`, () => retrying(send, this.#retry, this.#stamps));
+    return reply as WriteReply;
+  }
+
+  async #read(lane: Lane, action: Action, settings: Fields): Promise<ReadReply> {
+    const send = () => this.#sender.send(lane, action, { Settings: settings });
+    return await retrying(send, this.#retry, this.#stamps) as ReadReply;
+  }
+}
+
+/** What the arguments say now, as JSON has it: members that are undefined are not there, dates are text. */
+function copyOf(given: Fields): { settings: JsonObject; bytes: number } {
+  try {
+    const text = JSON.stringify(given);
+    return { settings: JSON.parse(text) as JsonObject, bytes: text.length };
+  } catch (cause) {
+    throw new TidemarkError('INVALID_MESSAGE', `the arguments cannot be said in JSON: ${messageOf(cause)}`, { cause });
+  }
+}

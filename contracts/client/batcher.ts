@@ -1,0 +1,81 @@
+/** Batch mode of the hub client: writes that come within a few milliseconds leave as one request, and each gets its own answer. */
+import { TidemarkError } from '../errors.ts';
+import { isJsonObject, type JsonObject } from '../json-value.ts';
+import { limits } from '../limits.ts';
+import type { Lane } from '../subjects.ts';
+import { throwRefusal } from './sender.ts';
+
+export type BatchOptions = {
+  /** Items of one request at most; 1 to `limits.batchItemsMax`. */
+  itemsMax: number;
+  /** How long the first item waits for company. */
+  delayMs: number;
+};
+
+type Send = (lane: Lane, action: string, value: unknown) => Promise<JsonObject>;
+type Waiting = { item: JsonObject; resolve: (reply: JsonObject) => void; reject: (error: unknown) => void };
+
+export class Batcher {
+  readonly #lane: Lane;
+  readonly #options: BatchOptions;
+  readonly #send: Send;
+  readonly #sleep: (ms: number) => Promise<void>;
+  #collecting: Waiting[] = [];
+  #bytes = 0;
+
+  constructor(lane: Lane, options: BatchOptions, send: Send, sleep: (ms: number) => Promise<void>) {
+    this.#lane = lane;
+    this.#options = options;
+    this.#send = send;
+    this.#sleep = sleep;
+  }
+
+  /**
+   * Adds one write (an envelope with its Action) to the batch being collected. The caller keeps to one unanswered write per key.
+   * @param bytes about how large it is
+   * @throws TidemarkError what the item, or the whole request, was refused with.
+   */
+  add(item: JsonObject, bytes: number): Promise<JsonObject> {
+    if (this.#bytes + bytes > limits.deliverBytesMax) this.#flush();
+    return new Promise((resolve, reject) => {
+      this.#collecting.push({ item, resolve, reject });
+      this.#bytes += bytes;
+      if (this.#collecting.length >= this.#options.itemsMax) this.#flush();
+      else if (this.#collecting.length === 1) void this.#flushLater(this.#collecting);
+    });
+  }
+
+  async #flushLater(collecting: Waiting[]): Promise<void> {
+    await this.#sleep(this.#options.delayMs);
+    if (this.#collecting === collecting) this.#flush();
+  }
+
+  #flush(): void {
+    const batch = this.#collecting;
+    this.#collecting = [];
+    this.#bytes = 0;
+    if (batch.length > 0) void this.#deliver(batch);
+  }
+
+  async #deliver(batch: Waiting[]): Promise<void> {
+    try {
+      const { Results } = await this.#send(this.#lane, 'batch', { Items: batch.map((waiting) => waiting.item) });
+      if (!Array.isArray(Results) || Results.length !== batch.length) {
+        throw new TidemarkError('INTERNAL', `the worker answered a batch of ${batch.length} with another number of results`);
+      }
+      for (const [index, waiting] of batch.entries()) settle(waiting, Results[index]);
+    } catch (error) {
+      for (const waiting of batch) waiting.reject(error);
+    }
+  }
+}
+
+function settle(waiting: Waiting, reply: unknown): void {
+  try {
+    if (!isJsonObject(reply)) throw new TidemarkError('INTERNAL', 'the worker answered an item with something that is not an object');
+    throwRefusal(reply);
+    waiting.resolve(reply);
+  } catch (error) {
+    waiting.reject(error);
+  }
+}

@@ -1,0 +1,113 @@
+/** One request of a hub to its worker, sent once: encoded, gzipped or cut into chunks as its size wants, and its reply read. */
+import { type ChunkBody, splitIntoChunks } from '../chunks.ts';
+import { contentType, decodeBody, type Encoding, encodeBody, type HeaderReader, packBody } from '../codec.ts';
+import { messageOf, type RefusalCode, refusalStatus, TidemarkError } from '../errors.ts';
+import { isJsonObject, type JsonObject } from '../json-value.ts';
+import { limits } from '../limits.ts';
+import { type Lane, subjects } from '../subjects.ts';
+
+/** Message headers as both NATS clients have them. */
+export type HubHeaders = HeaderReader & { set(name: string, value: string): void };
+
+/** The part of a NATS connection the client uses; a connection of the 3.x and of the 2.x client fits. */
+export type HubConnection<Headers extends HubHeaders> = {
+  request(subject: string, payload: Uint8Array, options: { timeout: number; headers: Headers }):
+    Promise<{ readonly data: Uint8Array; readonly headers?: HeaderReader | undefined }>;
+  readonly info?: { max_payload: number } | undefined;
+  isClosed?(): boolean;
+};
+
+export type SenderOptions<Headers extends HubHeaders> = {
+  connection: HubConnection<Headers>;
+  /** Makes empty headers: the `headers` function of the connection's own package. */
+  headers: () => Headers;
+  hub: string;
+  encoding: Encoding;
+  /** How long one answer is awaited. */
+  timeoutMs: number;
+  newGuid: () => string;
+};
+
+type Packed = { body: Uint8Array; headers: Record<string, string> };
+
+/** What a server without `max_payload` in its greeting takes: the default of nats-server. */
+const payloadBytesDefault = 1_048_576;
+
+export class Sender<Headers extends HubHeaders> {
+  readonly #options: SenderOptions<Headers>;
+
+  constructor(options: SenderOptions<Headers>) {
+    this.#options = options;
+  }
+
+  /**
+   * Sends one body and returns the reply of a success.
+   * @param action last token of the subject: an action's name, or `batch`
+   * @param waitMs how much longer than usual the worker was asked to wait before it answers
+   * @throws TidemarkError with the code of a refusal; UNAVAILABLE when no answer came; TOO_LARGE before sending; CLOSED.
+   */
+  async send(lane: Lane, action: string, value: unknown, waitMs = 0): Promise<JsonObject> {
+    const { hub, encoding } = this.#options;
+    const whole = packBody(value, encoding);
+    if (whole.body.length > limits.bodyBytesMax || isTooLarge(value, whole.headers, encoding)) {
+      throw new TidemarkError('TOO_LARGE', `${action}: the body is over ${limits.bodyBytesMax} bytes; send less at once`);
+    }
+    const payloadBytesMax = this.#options.connection.info?.max_payload ?? payloadBytesDefault;
+    if (whole.body.length <= payloadBytesMax - limits.chunkOverheadBytes || whole.body.length <= payloadBytesMax / 2) {
+      return this.#request(subjects.action(hub, lane, action), whole, waitMs);
+    }
+    return this.#sendChunks(lane, action, whole, { payloadBytesMax, waitMs });
+  }
+
+  async #sendChunks(lane: Lane, action: string, whole: Packed, bounds: { payloadBytesMax: number; waitMs: number }): Promise<JsonObject> {
+    const subject = subjects.chunk(this.#options.hub, lane);
+    const transfer = this.#options.newGuid();
+    const pieces = splitIntoChunks(whole.body, bounds.payloadBytesMax);
+    let reply: JsonObject = {};
+    for (const [index, data] of pieces.entries()) {
+      const chunk: ChunkBody = {
+        Transfer: transfer, Index: index, Count: pieces.length, Data: data, Action: action, ContentType: contentType[this.#options.encoding],
+        ...(whole.headers['Content-Encoding'] ? { ContentEncoding: whole.headers['Content-Encoding'] } : {}),
+      };
+      // MessagePack whatever the encoding of the whole: it is the one of the two that has bytes.
+      const packed = { body: encodeBody(chunk, 'msgpack'), headers: { 'Content-Type': contentType.msgpack } };
+      reply = await this.#request(subject, packed, bounds.waitMs);
+    }
+    return reply;
+  }
+
+  async #request(subject: string, packed: Packed, waitMs: number): Promise<JsonObject> {
+    const { connection, timeoutMs } = this.#options;
+    if (connection.isClosed?.()) throw new TidemarkError('CLOSED', 'the connection to the bus is closed; connect again and make a new client');
+    const head = this.#options.headers();
+    for (const [name, value] of Object.entries(packed.headers)) head.set(name, value);
+    let message;
+    try {
+      message = await connection.request(subject, packed.body, { timeout: timeoutMs + waitMs, headers: head });
+    } catch (cause) {
+      throw new TidemarkError('UNAVAILABLE', `no answer on ${subject}: ${messageOf(cause)}; is the worker of this hub running?`, { cause });
+    }
+    return readReply(message.data, message.headers);
+  }
+}
+
+/** The limit is on the plain bytes; only a zipped body can hide more than it shows. */
+function isTooLarge(value: unknown, headers: Record<string, string>, encoding: Encoding): boolean {
+  return headers['Content-Encoding'] !== undefined && encodeBody(value, encoding).length > limits.bodyBytesMax;
+}
+
+function readReply(data: Uint8Array, headers: HeaderReader | undefined): JsonObject {
+  const reply = decodeBody(data, headers);
+  if (!isJsonObject(reply)) throw new TidemarkError('INTERNAL', 'the worker answered with something that is not an object');
+  throwRefusal(reply);
+  if (headers?.get('Nats-Service-Error')) throw new TidemarkError('INTERNAL', headers.get('Nats-Service-Error'));
+  return reply;
+}
+
+/** Throws what a reply refuses. @throws TidemarkError with the refusal's code, Reason and RetryAfterMs. */
+export function throwRefusal(reply: JsonObject): void {
+  const { Success, Code, Reason, RetryAfterMs } = reply;
+  if (Success !== false || typeof Code !== 'string') return;
+  const code = Object.hasOwn(refusalStatus, Code) ? (Code as RefusalCode) : 'INTERNAL';
+  throw new TidemarkError(code, String(Reason ?? Code), typeof RetryAfterMs === 'number' ? { retryAfterMs: RetryAfterMs } : {});
+}

@@ -1,0 +1,47 @@
+/** Time and randomness of the hub client: the only place under contracts/ that reads them, and a test may give its own. */
+
+/** What the client needs of the outside world besides the bus. */
+export type Stamps = {
+  /** Wall clock, milliseconds. */
+  nowMs(): number;
+  sleep(ms: number): Promise<void>;
+  /** A number from 0 to below 1. */
+  random(): number;
+  /** `count` random bytes. */
+  randomBytes(count: number): Uint8Array;
+};
+
+/** The real clock and random source. */
+export const systemStamps: Stamps = {
+  nowMs: () => Date.now(),
+  sleep: (ms) => new Promise((resolve) => { setTimeout(resolve, ms); }),
+  random: () => Math.random(),
+  randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
+};
+
+/** Numbers made within one millisecond stay in order up to this many; then the clock is taken one further. */
+const perMs = 0x1000;
+
+/** Makes UUIDs of version 7: ordered by time, so that neighbours in time are neighbours in an index. */
+export function guidMaker(stamps: Stamps): () => string {
+  let lastMs = 0;
+  let count = 0;
+  return () => {
+    const nowMs = stamps.nowMs();
+    if (nowMs > lastMs) {
+      lastMs = nowMs;
+      count = 0;
+    } else if (++count >= perMs) {
+      lastMs += 1;
+      count = 0;
+    }
+    return guidOf(lastMs, count, stamps.randomBytes(8));
+  };
+}
+
+function guidOf(ms: number, count: number, tail: Uint8Array): string {
+  tail[0] = ((tail[0] ?? 0) & 0x3f) | 0x80;
+  const time = ms.toString(16).padStart(12, '0');
+  const rest = Buffer.from(tail).toString('hex');
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${count.toString(16).padStart(3, '0')}-${rest.slice(0, 4)}-${rest.slice(4)}`;
+}
