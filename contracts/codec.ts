@@ -15,7 +15,7 @@ const packr = new Packr({ useRecords: false, mapsAsObjects: true, moreTypes: fal
 const text = new TextDecoder('utf-8', { fatal: true });
 
 /**
- * Which encoding a body has: the `Content-Type` header, else JSON when the first byte is `{` or `[`.
+ * Which encoding a body has: the `Content-Type` header, else JSON when the first byte is `{` or `[` or there is none.
  * @throws TidemarkError INVALID_MESSAGE for a Content-Type that is neither of the two.
  */
 export function encodingOf(body: Uint8Array, headers?: HeaderReader): Encoding {
@@ -23,7 +23,7 @@ export function encodingOf(body: Uint8Array, headers?: HeaderReader): Encoding {
   if (declared === contentType.json) return 'json';
   if (declared === contentType.msgpack || declared === 'application/x-msgpack') return 'msgpack';
   if (declared) throw new TidemarkError('INVALID_MESSAGE', `header Content-Type: ${declared} is neither application/json nor application/msgpack`);
-  return body[0] === 0x7b || body[0] === 0x5b ? 'json' : 'msgpack';
+  return body.length === 0 || body[0] === 0x7b || body[0] === 0x5b ? 'json' : 'msgpack';
 }
 
 /**

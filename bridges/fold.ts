@@ -1,0 +1,72 @@
+/** Folds a batch: consecutive writes of one row become one mutation. Events and removals are never folded away. */
+import type { JsonObject } from '../contracts/json-value.ts';
+import type { Row, RowMutation } from '../contracts/mutation.ts';
+import type { Scalar } from '../contracts/schema.ts';
+
+/** A mutation and the Seqs of the entries it stands for, ascending. */
+export type Folded = { mutation: RowMutation; seqs: number[] };
+
+/** What `Fill` may write over: nothing said, or nothing but the default. */
+export function isEmptyValue(value: Scalar | undefined): boolean {
+  return value === null || value === undefined || value === '' || value === 0 || value === false;
+}
+
+/** The row a mutation is about, as one string. */
+export function rowKeyOf(mutation: RowMutation): string {
+  return `${mutation.Table}\u0000${Object.values(mutation.Key).join('\u0000')}`;
+}
+
+function foldFill(first: RowMutation, second: RowMutation, set: Row): Row {
+  const fill: Row = { ...first.Fill };
+  for (const name of Object.keys(second.Set)) delete fill[name];
+  for (const [name, value] of Object.entries(second.Fill ?? {})) {
+    if (name in second.Set) continue;
+    if (name in first.Set) {
+      if (isEmptyValue(first.Set[name])) set[name] = value;
+    } else if (isEmptyValue(fill[name])) fill[name] = value;
+  }
+  return fill;
+}
+
+function foldMerge(first: RowMutation, second: RowMutation): Record<string, JsonObject> {
+  const merge: Record<string, JsonObject> = { ...first.Merge };
+  for (const [name, members] of Object.entries(second.Merge ?? {})) merge[name] = { ...merge[name], ...members };
+  return merge;
+}
+
+/** Two writes of one row as one: applying it is applying both, in order. */
+export function composeWrites(first: RowMutation, second: RowMutation): RowMutation {
+  const set: Row = { ...first.Set, ...second.Set };
+  const fill = foldFill(first, second, set);
+  const merge = foldMerge(first, second);
+  const user = second.RemoteUser ?? first.RemoteUser;
+  return {
+    Op: 'write', Table: first.Table, Key: first.Key, Seq: second.Seq, Set: set,
+    ...(Object.keys(fill).length > 0 ? { Fill: fill } : {}),
+    ...(Object.keys(merge).length > 0 ? { Merge: merge } : {}),
+    ...(user === undefined ? {} : { RemoteUser: user }),
+  };
+}
+
+/** Folds mutations given in Seq order. The results stand where the first of their entries stood. */
+export function foldBatch(mutations: readonly RowMutation[]): Folded[] {
+  const folded: Folded[] = [];
+  const open = new Map<string, Folded>();
+  for (const mutation of mutations) {
+    if (mutation.Op === 'insert') {
+      folded.push({ mutation, seqs: [mutation.Seq] });
+      continue;
+    }
+    const row = rowKeyOf(mutation);
+    const before = open.get(row);
+    if (before && mutation.Op === 'write' && before.mutation.Op === 'write') {
+      before.mutation = composeWrites(before.mutation, mutation);
+      before.seqs.push(mutation.Seq);
+      continue;
+    }
+    const fresh: Folded = { mutation, seqs: [mutation.Seq] };
+    open.set(row, fresh);
+    folded.push(fresh);
+  }
+  return folded;
+}

@@ -1,0 +1,35 @@
+/** The manifest lane: MS_* writes to row mutations. Pure: no I/O, no clock, no state. */
+import type { JsonObject } from '../contracts/json-value.ts';
+import type { Row, RowMutation } from '../contracts/mutation.ts';
+import { tableOf } from '../contracts/schema.ts';
+import { type Entry, rowOf, signed } from './entry.ts';
+import { toStored } from './project.ts';
+
+const manifests = tableOf('UVManifest');
+
+/** Columns taken from the manifest itself; ManifestJSON keeps the whole. */
+const projected = ['OperationHash', 'OperationName', 'Status', 'RunMode', 'Live', 'StartTime', 'StopTime', 'ElapsedMs', 'StagingPath'] as const;
+
+/** A manifest replaces the one before it whole: a field it no longer has is back at its default. */
+function manifestColumns(manifest: JsonObject): Row {
+  const columns: Row = {};
+  for (const name of projected) {
+    const column = manifests.columns.get(name);
+    if (column) columns[name] = toStored(column, manifest[name] ?? null);
+  }
+  columns['ManifestJSON'] = JSON.stringify(manifest);
+  return columns;
+}
+
+/** The mutation of a manifest write. Every MS_* write is exactly one. */
+export function manifestMutation(entry: Entry): RowMutation {
+  const row = { Table: manifests.name, Key: { HubID: entry.hubId, Hash: entry.key }, Seq: entry.seq };
+  switch (entry.action) {
+    case 'MS_UpsertManifest':
+      return signed(entry, { Op: 'write', ...row, Set: manifestColumns(rowOf(entry, 'Manifest')) });
+    case 'MS_RemoveManifest':
+      return signed(entry, { Op: 'delete', ...row, Set: {} });
+    default:
+      throw new RangeError(`${entry.action} is not a write of the manifest lane`);
+  }
+}
