@@ -55,15 +55,10 @@ export class Stack implements AsyncDisposable {
   }
 
   async #ready(isAssigned: boolean): Promise<void> {
-    await until('the worker answers', () => this.#isRunningOrThrow() && this.status(), { deadlineMs: settleMs });
+    await until('the worker answers', () => this.status(), { deadlineMs: settleMs });
     if (!isAssigned) return;
     await this.control('assign', { BeaconID: 'db-1', IDBeaconConnection: 1 });
     await until('both lanes are bootstrapped', async () => (await this.status()).State === 'bootstrapped', { deadlineMs: settleMs });
-  }
-
-  #isRunningOrThrow(): boolean {
-    if (!this.worker.isRunning) throw new Error(`the worker ended: ${this.worker.tail()}`);
-    return true;
   }
 
   get backendPath(): string {
