@@ -1,8 +1,10 @@
 /** A hub in a test: a connection of either NATS client with the client library on it, and the publishing of a trace. */
 import { connect as connectV3, headers as headersV3 } from 'nats';
 import { connect as connectV2, headers as headersV2 } from 'nats-v2';
-import { createHubClient, type HubClient, type HubClientOptions, type HubHeaders } from '../../contracts/client.ts';
-import type { Fields, ManifestFields, WorkItemFields, AttemptFields, WriteStamp } from '../../contracts/client.ts';
+import {
+  type AttemptFields, createHubClient, type Fields, type HubClient, type HubClientOptions, type HubHeaders, type ManifestFields, type WorkItemFields,
+  type WriteStamp,
+} from '../../contracts/client.ts';
 import type { WriteReply } from '../../contracts/reply.ts';
 import type { Acceptance } from './order.ts';
 import type { TraceCall } from './trace.ts';
