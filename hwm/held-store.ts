@@ -1,0 +1,92 @@
+/**
+ * Entries below a mark that the database does not have: dead letters, and the later writes of their keys parked behind them.
+ * Only the poisoned key waits; its writes are released in Seq order by retry or drop (I7).
+ */
+import type { Database } from 'better-sqlite3';
+import type { Lane } from '../contracts/subjects.ts';
+
+export type HeldState = 'dead' | 'parked' | 'dropped';
+export type Held = { seq: number; lane: number; key: string; state: HeldState; reason: string | null; sinceMs: number; parked: number };
+
+const laneNumber: Record<Lane, number> = { queue: 0, manifest: 1 };
+
+function statementsOf(db: Database) {
+  return {
+    keys: db.prepare<[number, number]>("select distinct key from held where database = ? and lane = ? and state <> 'dropped'").pluck(),
+    deliverable: db.prepare<[{ database: number; lane: number; limit: number }]>(`select min(seq) from held h where database = @database and lane = @lane
+      and state = 'parked' and not exists (select 1 from held d where d.database = h.database and d.lane = h.lane and d.key = h.key
+      and d.state = 'dead' and d.seq < h.seq) group by key order by 1 limit @limit`).pluck(),
+    remove: db.prepare('delete from held where database = ? and seq = ?'),
+    setState: db.prepare('update held set state = @state, reason = @reason, since_ms = @nowMs where database = @database and seq = @seq'),
+    count: db.prepare<[{ database: number; lane: number; state: HeldState }]>('select count(*) from held where database = @database and lane = @lane and state = @state').pluck(),
+    list: db.prepare<[number, number], Held>(`select h.seq, h.lane, h.key, h.state, h.reason, h.since_ms as sinceMs,
+      (select count(*) from held p where p.database = h.database and p.lane = h.lane and p.key = h.key and p.state = 'parked' and p.seq > h.seq) as parked
+      from held h where h.database = ? and h.state = 'dead' order by h.seq limit ?`),
+    get: db.prepare<[number, number], Held>('select seq, lane, key, state, reason, since_ms as sinceMs, 0 as parked from held where database = ? and seq = ?'),
+    oldest: db.prepare<[number, number]>("select min(seq) from held where database = ? and lane = ? and state <> 'dropped'").pluck(),
+    countSettled: db.prepare('update mark set applied = applied + ?, present = present + ? where database = ? and lane = ?'),
+  };
+}
+
+export class HeldStore {
+  readonly #db: Database;
+  readonly #sql: ReturnType<typeof statementsOf>;
+
+  constructor(db: Database) {
+    this.#db = db;
+    this.#sql = statementsOf(db);
+  }
+
+  /** Keys whose new writes must wait behind what is held. */
+  poisonedKeys(database: number, lane: Lane): Set<string> {
+    return new Set(this.#sql.keys.all(database, laneNumber[lane]) as string[]);
+  }
+
+  /** Seqs that may be delivered now: the first of each key, with no dead letter ahead of it. */
+  deliverable(database: number, lane: Lane, limit: number): number[] {
+    return this.#sql.deliverable.all({ database, lane: laneNumber[lane], limit }) as number[];
+  }
+
+  /** A held entry reached the database after all. */
+  settle(database: number, lane: Lane, seq: number, isApplied: boolean): void {
+    this.#db.transaction(() => {
+      if (this.#sql.remove.run(database, seq).changes === 0) return;
+      this.#sql.countSettled.run(isApplied ? 1 : 0, isApplied ? 0 : 1, database, laneNumber[lane]);
+    }).immediate();
+  }
+
+  /** The backend refused a held entry: it becomes (again) a dead letter. */
+  bury(database: number, seq: number, reason: string, nowMs: number): void {
+    this.#sql.setState.run({ database, seq, state: 'dead', reason, nowMs });
+  }
+
+  /** Sends a dead letter again, and in order what is parked behind it. False when there is no such dead letter. */
+  retry(database: number, seq: number, nowMs: number): boolean {
+    if (this.#sql.get.get(database, seq)?.state !== 'dead') return false;
+    return this.#sql.setState.run({ database, seq, state: 'parked', reason: null, nowMs }).changes === 1;
+  }
+
+  /** Gives a dead letter up; what is parked behind it is released. It stays counted. */
+  drop(database: number, seq: number, nowMs: number): boolean {
+    const held = this.#sql.get.get(database, seq);
+    if (held?.state !== 'dead') return false;
+    return this.#sql.setState.run({ database, seq, state: 'dropped', reason: held.reason, nowMs }).changes === 1;
+  }
+
+  count(database: number, lane: Lane, state: HeldState): number {
+    return Number(this.#sql.count.get({ database, lane: laneNumber[lane], state }));
+  }
+
+  list(database: number, limit: number): Held[] {
+    return this.#sql.list.all(database, limit);
+  }
+
+  get(database: number, seq: number): Held | null {
+    return this.#sql.get.get(database, seq) ?? null;
+  }
+
+  /** The lowest Seq that is held, or null: nothing at or above it may lose its body. */
+  oldest(database: number, lane: Lane): number | null {
+    return this.#sql.oldest.get(database, laneNumber[lane]) as number | null;
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * Marks and settlement: which database has what, in the same file and transaction as the journal.
+ *
+ * Constraints: I4, a mark never moves back by itself; I5, a mark is at s only if every entry up to s is settled or held.
+ * Ordering: `settle` moves the mark, keeps dead letters and counts in one transaction, after the backend committed and before the next batch.
+ */
+import type { Database } from 'better-sqlite3';
+import type { Lane } from '../contracts/subjects.ts';
+import type { CarrierName } from '../contracts/status.ts';
+
+export type Mark = {
+  database: number;
+  beacon: string;
+  connection: number;
+  storeId: string;
+  seq: number;
+  guid: Buffer | null;
+  recordedMs: number | null;
+  appliedMs: number | null;
+  applied: number;
+  present: number;
+  skipped: number;
+  carrier: CarrierName | null;
+};
+
+/** How a batch ended. `held` are entries the database does not have: dead letters, and later writes of their keys. */
+export type Settlement = {
+  throughSeq: number;
+  throughGuid: Buffer;
+  recordedMs: number;
+  nowMs: number;
+  applied: number;
+  present: number;
+  held: { seq: number; key: string; state: 'dead' | 'parked'; reason: string | null }[];
+  carrier: CarrierName;
+};
+
+const laneNumber: Record<Lane, number> = { queue: 0, manifest: 1 };
+
+const select = `select m.database, d.beacon, d.connection, d.store_id as storeId, m.seq, m.guid, m.recorded_ms as recordedMs,
+  m.applied_ms as appliedMs, m.applied, m.present, m.skipped, m.carrier from mark m join database d on d.id = m.database`;
+
+function statementsOf(db: Database) {
+  return {
+    addDatabase: db.prepare("insert into database (beacon, connection, store_id) values (?, ?, '') on conflict (beacon, connection) do nothing"),
+    databaseId: db.prepare<[string, number], { id: number }>('select id from database where beacon = ? and connection = ?'),
+    setStore: db.prepare('update database set store_id = ? where id = ?'),
+    addMark: db.prepare('insert into mark values (?, ?, ?, null, null, null, 0, 0, ?, null) on conflict (database, lane) do nothing'),
+    get: db.prepare<[number, number], Mark>(`${select} where m.database = ? and m.lane = ?`),
+    list: db.prepare<[number], Mark>(`${select} where m.lane = ? order by d.beacon, d.connection`),
+    advance: db.prepare(`update mark set seq = @throughSeq, guid = @throughGuid, recorded_ms = @recordedMs, applied_ms = @nowMs,
+      applied = applied + @applied, present = present + @present, carrier = @carrier where database = @database and lane = @lane and seq < @throughSeq`),
+    rewind: db.prepare(`update mark set seq = @to, guid = null, applied = max(0, applied - @again), present = present - max(0, @again - applied)
+      where database = @database and lane = @lane`),
+    hold: db.prepare('insert into held values (@database, @seq, @lane, @key, @state, @reason, @nowMs) on conflict (database, seq) do nothing'),
+    delivery: db.prepare('insert into delivery values (@database, @lane, @throughSeq, @nowMs) on conflict do nothing'),
+    deliveredAt: db.prepare<[number, number, number]>('select at_ms from delivery where database = ? and lane = ? and through_seq >= ? order by through_seq limit 1').pluck(),
+    forgetDeliveries: db.prepare('delete from delivery where at_ms < ?'),
+  };
+}
+
+export class MarkStore {
+  readonly #db: Database;
+  readonly #sql: ReturnType<typeof statementsOf>;
+
+  constructor(db: Database) {
+    this.#db = db;
+    this.#sql = statementsOf(db);
+  }
+
+  /**
+   * The mark of a database and lane, made at `seq` if there was none.
+   * `skipped` counts entries accepted before whose bodies are gone, so this database cannot get them.
+   */
+  open(beacon: string, connection: number, lane: Lane, seq: number, skipped: number): Mark {
+    this.#db.transaction(() => {
+      this.#sql.addDatabase.run(beacon, connection);
+      const { id } = this.#sql.databaseId.get(beacon, connection) as { id: number };
+      this.#sql.addMark.run(id, laneNumber[lane], seq, skipped);
+    }).immediate();
+    const { id } = this.#sql.databaseId.get(beacon, connection) as { id: number };
+    return this.get(id, lane) as Mark;
+  }
+
+  get(database: number, lane: Lane): Mark | null {
+    return this.#sql.get.get(database, laneNumber[lane]) ?? null;
+  }
+
+  list(lane: Lane): Mark[] {
+    return this.#sql.list.all(laneNumber[lane]);
+  }
+
+  /** Settles a batch: holds, counts and the mark, in one transaction. A mark already at or past it stays (I4). */
+  settle(database: number, lane: Lane, settlement: Settlement): void {
+    this.#db.transaction(() => {
+      const where = { database, lane: laneNumber[lane], nowMs: settlement.nowMs };
+      const { held, ...counts } = settlement;
+      if (this.#sql.advance.run({ ...counts, ...where }).changes === 0) return;
+      for (const one of held) this.#sql.hold.run({ ...one, ...where });
+      this.#sql.delivery.run({ ...where, throughSeq: settlement.throughSeq });
+    }).immediate();
+  }
+
+  /**
+   * Moves the mark back because the database itself shows an older one: it was restored, or is another database.
+   * `again` is how many settled entries will be sent again.
+   */
+  rewind(database: number, lane: Lane, to: number, again: number): void {
+    this.#sql.rewind.run({ database, lane: laneNumber[lane], to, again });
+  }
+
+  /** Remembers the identity of the database behind a connection. */
+  setStoreId(database: number, storeId: string): void {
+    this.#sql.setStore.run(storeId, database);
+  }
+
+  /** When the batch that settled `seq` was settled, ms; null when it was not, or too long ago to be known. */
+  settledAt(database: number, lane: Lane, seq: number): number | null {
+    return (this.#sql.deliveredAt.get(database, laneNumber[lane], seq) as number | undefined) ?? null;
+  }
+
+  forgetDeliveriesBefore(ms: number): void {
+    this.#sql.forgetDeliveries.run(ms);
+  }
+}

@@ -1,0 +1,36 @@
+/** What a batch's results mean for each of its entries. Pure: the rules of I5 and of dead letters in one place. */
+import { isSettledOutcome, type MutationResult } from '../contracts/mutation.ts';
+
+/** Entries of one mutation, ascending; all of one key. */
+export type Sent = { key: string; seqs: readonly number[] };
+
+export type Verdict = {
+  applied: number;
+  present: number;
+  /** Entries the database does not have, in Seq order; `dead` the refused one, `parked` those that go after it. */
+  held: { seq: number; key: string; state: 'dead' | 'parked'; reason: string | null }[];
+};
+
+/**
+ * Settles a batch. A refused mutation of several entries is not yet a dead letter: its entries are parked to be sent one by one,
+ * so that only the one that is bad is kept back. What of the same key was sent behind a refused one stays settled if the backend took it.
+ * @param sent the mutations in the order of `results`
+ * @param parked entries that were not sent because their key is waiting
+ */
+export function settle(sent: readonly Sent[], results: readonly MutationResult[], parked: readonly { seq: number; key: string }[]): Verdict {
+  const verdict: Verdict = { applied: 0, present: 0, held: parked.map((one) => ({ ...one, state: 'parked', reason: null })) };
+  sent.forEach(({ key, seqs }, index) => {
+    const result = results[index] ?? { Outcome: 'rejected', Reason: 'the beacon gave no result for it' };
+    if (result.Outcome === 'applied') verdict.applied += seqs.length;
+    else if (isSettledOutcome(result.Outcome)) verdict.present += seqs.length;
+    else if (seqs.length === 1) verdict.held.push({ seq: seqs[0] as number, key, state: 'dead', reason: reasonOf(result) });
+    else for (const seq of seqs) verdict.held.push({ seq, key, state: 'parked', reason: null });
+  });
+  verdict.held.sort((a, b) => a.seq - b.seq);
+  return verdict;
+}
+
+/** The sentence kept with a dead letter. */
+export function reasonOf(result: MutationResult): string {
+  return `${result.Outcome}: ${result.Reason ?? 'no reason given'}`;
+}

@@ -1,0 +1,53 @@
+/** The seam between replay and a beacon: a carrier takes mutations there and brings one result for each back. */
+import type { ApplyOutputs, ApplySettings, MarkOutputs, StoredMark } from '../contracts/capability.ts';
+import type { MutationResult, RowMutation } from '../contracts/mutation.ts';
+import type { CarrierName } from '../contracts/status.ts';
+import type { Lane } from '../contracts/subjects.ts';
+import type { Dispatcher } from './dispatcher.ts';
+
+export type Delivery = {
+  mutations: readonly RowMutation[];
+  /** The lane's mark once this delivery is settled. */
+  throughSeq: number;
+  /** Entries released from behind a dead letter: they lie below the mark on purpose. */
+  isBelowMark: boolean;
+};
+
+export interface Carrier {
+  readonly name: CarrierName;
+  /** One result per mutation, same order. @throws TidemarkError UNAVAILABLE and the like: nothing is known, send again */
+  apply(delivery: Delivery): Promise<MutationResult[]>;
+  /** The mark the database itself keeps, null when it has none or the carrier cannot know. */
+  mark(): Promise<{ mark: StoredMark | null; storeId: string } | null>;
+}
+
+/** Who delivers what where; the same for every carrier. */
+export type Route = { beacon: string; connection: number; hubId: string; lane: Lane; epoch: string };
+
+/** The fast path: `DataBeaconBatch.Apply`, one database transaction together with the mark row. */
+export class BatchCarrier implements Carrier {
+  readonly name = 'batch';
+  readonly #dispatcher: Dispatcher;
+  readonly #route: Route;
+
+  constructor(dispatcher: Dispatcher, route: Route) {
+    this.#dispatcher = dispatcher;
+    this.#route = route;
+  }
+
+  async apply(delivery: Delivery): Promise<MutationResult[]> {
+    const { beacon, connection, hubId, lane, epoch } = this.#route;
+    const settings: ApplySettings = {
+      IDBeaconConnection: connection, HubID: hubId, Lane: lane, Epoch: epoch, ThroughSeq: delivery.throughSeq,
+      Mutations: delivery.mutations as RowMutation[], ...(delivery.isBelowMark ? { IsBelowMark: true } : {}),
+    };
+    const outputs = await this.#dispatcher.send<ApplyOutputs>(beacon, 'batch', 'Apply', settings);
+    return outputs.Results;
+  }
+
+  async mark(): Promise<{ mark: StoredMark | null; storeId: string }> {
+    const { beacon, connection, hubId, lane } = this.#route;
+    const outputs = await this.#dispatcher.send<MarkOutputs>(beacon, 'batch', 'Mark', { IDBeaconConnection: connection, HubID: hubId, Lane: lane });
+    return { mark: outputs.Mark, storeId: outputs.StoreID };
+  }
+}

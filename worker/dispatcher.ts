@@ -1,0 +1,28 @@
+/** One capability request to one beacon: its subject, its deadline, its Outputs. */
+import { capabilities, type CapabilityReply } from '../contracts/capability.ts';
+import { TidemarkError } from '../contracts/errors.ts';
+import { isJsonObject } from '../contracts/json-value.ts';
+import { limits } from '../contracts/limits.ts';
+import { subjects } from '../contracts/subjects.ts';
+import type { Bus } from '../runtime/bus.ts';
+
+export type Capability = keyof typeof capabilities;
+
+export class Dispatcher {
+  readonly #bus: Bus;
+
+  constructor(bus: Bus) {
+    this.#bus = bus;
+  }
+
+  /**
+   * Asks a beacon and returns its Outputs.
+   * @throws TidemarkError UNAVAILABLE when it does not answer in time, else the code the beacon refused with
+   */
+  async send<Outputs>(beacon: string, capability: Capability, action: string, settings: object, timeoutMs: number = limits.capabilityMs): Promise<Outputs> {
+    const subject = subjects.capability(beacon, capabilities[capability], action);
+    const reply = await this.#bus.request<CapabilityReply<Outputs>>(subject, { Settings: settings, TimeoutMs: timeoutMs }, { timeoutMs });
+    if (!isJsonObject(reply) || !isJsonObject(reply.Outputs)) throw new TidemarkError('UNAVAILABLE', `${subject}: answered without Outputs`);
+    return reply.Outputs;
+  }
+}

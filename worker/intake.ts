@@ -1,0 +1,138 @@
+/**
+ * Takes writes in: collects what has arrived, commits it in one synced transaction, checks that the file is still the file, then answers.
+ *
+ * I1: no answer before the commit. One commit serves every write that came while the last one ran, so the sync is paid once for all of them.
+ */
+import { lanes, type Lane } from '../contracts/subjects.ts';
+import type { WriteEnvelope } from '../contracts/envelope.ts';
+import { messageOf, TidemarkError } from '../contracts/errors.ts';
+import { limits } from '../contracts/limits.ts';
+import type { WriteReply } from '../contracts/reply.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Log } from '../runtime/log.ts';
+import type { Appended, Journal } from './journal.ts';
+import { isCapacityError, type Store } from './store.ts';
+
+type Waiting = { envelope: WriteEnvelope; resolve: (reply: WriteReply) => void; reject: (error: TidemarkError) => void };
+
+/** What intake tells the rest of the worker. */
+export type IntakeEvents = {
+  /** Writes of this lane are in the journal, from the first of these Seqs on. */
+  onAccepted: (lane: Lane) => void;
+  /** The local store failed; the process must end. */
+  onFault: (error: TidemarkError) => void;
+};
+
+export class Intake {
+  readonly #store: Store;
+  readonly #journal: Journal;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #events: IntakeEvents;
+  /** Undelivered entries at this moment, for the bound. */
+  readonly #pending: () => number;
+  #waiting: Waiting[] = [];
+  #isScheduled = false;
+  #isOpen = true;
+  #fault: TidemarkError | null = null;
+  #journalBytes = 0;
+  #commits = 0;
+
+  constructor(parts: { store: Store; journal: Journal; clock: Clock; log: Log; events: IntakeEvents; pending: () => number }) {
+    this.#store = parts.store;
+    this.#journal = parts.journal;
+    this.#clock = parts.clock;
+    this.#log = parts.log;
+    this.#events = parts.events;
+    this.#pending = parts.pending;
+  }
+
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  get commits(): number {
+    return this.#commits;
+  }
+
+  /** Whether a write sent now would be accepted, and if not why. */
+  refusal(): TidemarkError | null {
+    if (this.#fault) return new TidemarkError('STORAGE_FAILED', this.#fault.message, { cause: this.#fault, retryAfterMs: limits.unavailableRetryMs });
+    if (!this.#isOpen) return new TidemarkError('UNAVAILABLE', 'the worker is draining; send again to the one that follows', { retryAfterMs: limits.unavailableRetryMs });
+    const pending = this.#pending();
+    if (pending >= limits.pendingEntriesMax) return overloaded(`the journal holds ${pending} undelivered writes, at most ${limits.pendingEntriesMax}`);
+    if (this.#journalBytes >= limits.journalBytesMax) return overloaded(`the journal has ${this.#journalBytes} bytes, at most ${limits.journalBytesMax}`);
+    if (this.#waiting.length >= limits.intakeQueueMax) return overloaded(`${this.#waiting.length} writes wait for a commit, at most ${limits.intakeQueueMax}`);
+    return null;
+  }
+
+  /**
+   * Resolves once the write is committed and synced, or known from before.
+   * @throws TidemarkError CONFLICT, OVERLOADED, UNAVAILABLE while draining, STORAGE_FAILED
+   */
+  accept(envelope: WriteEnvelope): Promise<WriteReply> {
+    const refusal = this.refusal();
+    if (refusal) return Promise.reject(refusal);
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ envelope, resolve, reject });
+      if (this.#isScheduled) return;
+      this.#isScheduled = true;
+      setImmediate(this.#commit);
+    });
+  }
+
+  /** Stops accepting; resolves when everything taken is answered. */
+  async drain(): Promise<void> {
+    this.#isOpen = false;
+    while (this.#waiting.length > 0) await this.#clock.sleep(1);
+  }
+
+  readonly #commit = (): void => {
+    this.#isScheduled = false;
+    const batch = this.#waiting.splice(0, limits.commitWritesMax);
+    if (batch.length === 0) return;
+    if (this.#waiting.length > 0) {
+      this.#isScheduled = true;
+      setImmediate(this.#commit);
+    }
+    let results: Appended[];
+    try {
+      if (this.#fault) throw this.#fault;
+      results = this.#journal.append(batch.map((one) => one.envelope), this.#clock.nowMs());
+      this.#store.assertSameFiles();
+      if (this.#commits++ % 64 === 0) this.#journalBytes = this.#store.bytes();
+    } catch (thrown) {
+      return this.#fail(batch, thrown);
+    }
+    batch.forEach((one, index) => answer(one, results[index] as Appended));
+    for (const lane of lanes) {
+      if (batch.some((one) => one.envelope.lane === lane)) this.#events.onAccepted(lane);
+    }
+  };
+
+  /** A full disk is refused for now; anything else means that the store cannot be trusted with another write. */
+  #fail(batch: Waiting[], thrown: unknown): void {
+    if (isCapacityError(thrown)) {
+      this.#log.warn({ reason: messageOf(thrown) }, 'no room for writes; refused until there is');
+      const error = overloaded('the disk of the journal is full');
+      for (const one of batch) one.reject(error);
+      return;
+    }
+    const isFirst = this.#fault === null;
+    this.#fault ??= thrown instanceof TidemarkError ? thrown : new TidemarkError('STORAGE_FAILED', `the journal failed: ${messageOf(thrown)}`, { cause: thrown });
+    const refusal = this.refusal() ?? this.#fault;
+    for (const one of batch) one.reject(refusal);
+    if (isFirst) this.#events.onFault(this.#fault);
+  }
+}
+
+function overloaded(why: string): TidemarkError {
+  return new TidemarkError('OVERLOADED', why, { retryAfterMs: limits.overloadedRetryMs });
+}
+
+function answer(one: Waiting, result: Appended): void {
+  if (result instanceof TidemarkError) return one.reject(result);
+  one.resolve({
+    Available: true, Success: true, Durability: 'synced', Seq: result.seq, EventGUID: one.envelope.eventGuid, Duplicate: !result.isNew,
+  });
+}

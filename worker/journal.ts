@@ -1,0 +1,184 @@
+/**
+ * The journal: every accepted write, in the order of acceptance.
+ *
+ * Constraints: one writer; synchronous, so that a transaction never spans a turn of the event loop; statements live with the handle.
+ * Ordering: Seq is given inside the transaction that makes the entry visible, so nothing can appear below a mark later.
+ * Failure: an append either commits whole and synced, or throws and leaves nothing.
+ */
+import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
+import type { WriteAction } from '../contracts/actions.ts';
+import { defaultRemoteUser, type WriteEnvelope } from '../contracts/envelope.ts';
+import { TidemarkError } from '../contracts/errors.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../contracts/json-value.ts';
+import { type Lane, lanes } from '../contracts/subjects.ts';
+import { isoOf } from '../runtime/clock.ts';
+import type { Entry } from '../bridges/entry.ts';
+import type { Connection } from './store.ts';
+
+/** What became of one append: accepted (`isNew`), a repeat of an accepted one, or the refusal of a conflict. */
+export type Appended = { seq: number; isNew: boolean } | TidemarkError;
+
+type EntryRow = {
+  seq: number; lane: number; action: WriteAction; guid: Buffer; key: string; at: string | null; user: string | null;
+  accepted_ms: number; body: string | null; digest: Buffer | null;
+};
+
+export type LaneCounts = { accepted: number; head: number; bareThrough: number };
+
+/** A UUID's 16 bytes: its identity whatever the case of its letters. */
+export function guidBytes(guid: string): Buffer {
+  return Buffer.from(guid.replaceAll('-', ''), 'hex');
+}
+
+export function guidText(bytes: Uint8Array): string {
+  const hex = Buffer.from(bytes).toString('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
+
+/** Lane as the journal numbers it. */
+export function laneIndex(lane: Lane): number {
+  return lanes.indexOf(lane);
+}
+
+function sorted(value: JsonValue): JsonValue {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (!isJsonObject(value)) return value;
+  return Object.fromEntries(Object.keys(value).sort().map((key) => [key, sorted(value[key] as JsonValue)]));
+}
+
+/** A digest of the content, the same for the same Action and Settings whatever the order of members. */
+function digestOf(action: string, settings: JsonObject): Buffer {
+  return createHash('sha256').update(action).update('\n').update(JSON.stringify(sorted(settings))).digest().subarray(0, 16);
+}
+
+function statementsOf(db: Connection) {
+  const columns = 'seq, lane, action, guid, key, at, user, accepted_ms, body, digest';
+  return {
+    insert: db.prepare<[number, string, Buffer, string, string | null, string | null, number, string]>(
+      'insert into entry (lane, action, guid, key, at, user, accepted_ms, body) values (?, ?, ?, ?, ?, ?, ?, ?) on conflict (guid) do nothing'),
+    count: db.prepare<[number, number, number]>('update lane set accepted = accepted + ?, head = max(head, ?) where lane = ?'),
+    byGuid: db.prepare<[Buffer], EntryRow>(`select ${columns} from entry where guid = ?`),
+    bySeq: db.prepare<[number], EntryRow>(`select ${columns} from entry where seq = ?`),
+    after: db.prepare<[number, number, number], EntryRow>(
+      `select ${columns} from entry where lane = ? and seq > ? and body is not null order by seq limit ?`),
+    lane: db.prepare<[number], { accepted: number; head: number; bare_through: number }>('select accepted, head, bare_through from lane where lane = ?'),
+    countAfter: db.prepare<[number, number]>('select count(*) from entry where lane = ? and seq > ? and body is not null').pluck(),
+    oldest: db.prepare<[number, number]>('select accepted_ms from entry where lane = ? and seq > ? order by seq limit 1').pluck(),
+    keep: db.prepare<[Buffer, number]>('update entry set body = null, digest = ? where seq = ?'),
+    bare: db.prepare<[number, number]>('update lane set bare_through = max(bare_through, ?) where lane = ?'),
+  };
+}
+
+export class Journal {
+  readonly #db: Connection;
+  readonly #hubId: string;
+  readonly #sql: ReturnType<typeof statementsOf>;
+  readonly #append: (envelopes: readonly WriteEnvelope[], nowMs: number) => Appended[];
+
+  constructor(db: Connection, hubId: string) {
+    this.#db = db;
+    this.#hubId = hubId;
+    this.#sql = statementsOf(db);
+    const transaction = db.transaction((envelopes: readonly WriteEnvelope[], nowMs: number) => this.#appendAll(envelopes, nowMs));
+    this.#append = (envelopes, nowMs) => transaction.immediate(envelopes, nowMs);
+  }
+
+  /** Appends in one synced transaction; one result each, same order. Throws what SQLite throws, and then nothing was stored. */
+  append(envelopes: readonly WriteEnvelope[], nowMs: number): Appended[] {
+    return this.#append(envelopes, nowMs);
+  }
+
+  #appendAll(envelopes: readonly WriteEnvelope[], nowMs: number): Appended[] {
+    const accepted = lanes.map(() => 0);
+    const head = lanes.map(() => 0);
+    const results = envelopes.map((envelope): Appended => {
+      const lane = laneIndex(envelope.lane);
+      const guid = guidBytes(envelope.eventGuid);
+      const user = envelope.remoteUser === defaultRemoteUser ? null : envelope.remoteUser;
+      const done = this.#sql.insert.run(lane, envelope.action, guid, envelope.key, envelope.at, user, nowMs, JSON.stringify(envelope.settings));
+      if (done.changes === 0) return this.#repeat(envelope, guid);
+      const seq = Number(done.lastInsertRowid);
+      accepted[lane] = (accepted[lane] ?? 0) + 1;
+      head[lane] = seq;
+      return { seq, isNew: true };
+    });
+    for (const lane of [0, 1]) {
+      if (accepted[lane]) this.#sql.count.run(accepted[lane], head[lane] ?? 0, lane);
+    }
+    return results;
+  }
+
+  /** A known GUID: the first Seq for the same content, a conflict for another (I3). */
+  #repeat(envelope: WriteEnvelope, guid: Buffer): Appended {
+    const known = this.#sql.byGuid.get(guid);
+    if (!known) throw new TidemarkError('INTERNAL', `entry of ${envelope.eventGuid} neither inserted nor found`);
+    const isSame = known.action === envelope.action && (known.body !== null
+      ? isDeepStrictEqual(JSON.parse(known.body), JSON.parse(JSON.stringify(envelope.settings)))
+      : known.digest?.equals(digestOf(envelope.action, envelope.settings)) === true);
+    if (isSame) return { seq: known.seq, isNew: false };
+    return new TidemarkError('CONFLICT', `EventGUID: ${envelope.eventGuid} was accepted as Seq ${known.seq} with other content; a new write needs a new EventGUID`);
+  }
+
+  /** Undelivered entries of a lane above `seq`, ascending, at most `limit` and about `bytesMax` of bodies, but at least one. */
+  readAfter(lane: Lane, seq: number, limit: number, bytesMax: number): Entry[] {
+    const entries: Entry[] = [];
+    let bytes = 0;
+    for (const row of this.#sql.after.iterate(laneIndex(lane), seq, limit)) {
+      bytes += row.body?.length ?? 0;
+      if (entries.length > 0 && bytes > bytesMax) break;
+      entries.push(this.#toEntry(row));
+    }
+    return entries;
+  }
+
+  /** One entry with its body, or null when it is unknown or its body was given up by retention. */
+  read(seq: number): Entry | null {
+    const row = this.#sql.bySeq.get(seq);
+    return row && row.body !== null ? this.#toEntry(row) : null;
+  }
+
+  /** Facts of an entry by its EventGUID, body or not. */
+  find(guid: string): { seq: number; lane: Lane; action: string; key: string; acceptedMs: number } | null {
+    const row = this.#sql.byGuid.get(guidBytes(guid));
+    return row ? { seq: row.seq, lane: lanes[row.lane] ?? 'queue', action: row.action, key: row.key, acceptedMs: row.accepted_ms } : null;
+  }
+
+  counts(lane: Lane): LaneCounts {
+    const row = this.#sql.lane.get(laneIndex(lane));
+    return { accepted: row?.accepted ?? 0, head: row?.head ?? 0, bareThrough: row?.bare_through ?? 0 };
+  }
+
+  /** Entries of a lane above `seq`, counted one by one: the independent side of the balance (I10). */
+  countAfter(lane: Lane, seq: number): number {
+    return Number(this.#sql.countAfter.get(laneIndex(lane), seq));
+  }
+
+  /** When the oldest entry above `seq` was accepted, or null when there is none. */
+  oldestAfter(lane: Lane, seq: number): number | null {
+    return (this.#sql.oldest.get(laneIndex(lane), seq) as number | undefined) ?? null;
+  }
+
+  /** Gives up the bodies of entries: their GUID, Seq and a digest stay, so that a repeat is still a duplicate. */
+  strip(lane: Lane, entries: readonly Entry[]): void {
+    this.#db.transaction(() => {
+      for (const entry of entries) this.#sql.keep.run(digestOf(entry.action, entry.settings), entry.seq);
+      const last = entries.at(-1);
+      if (last) this.#sql.bare.run(last.seq, laneIndex(lane));
+    }).immediate();
+  }
+
+  #toEntry(row: EntryRow): Entry {
+    return {
+      seq: row.seq,
+      hubId: this.#hubId,
+      action: row.action,
+      eventGuid: guidText(row.guid),
+      key: row.key,
+      at: row.at,
+      acceptedAt: isoOf(row.accepted_ms),
+      remoteUser: row.user ?? defaultRemoteUser,
+      settings: JSON.parse(row.body ?? '{}') as JsonObject,
+    };
+  }
+}

@@ -1,0 +1,107 @@
+/** Mutations as MeadowProxy requests, for a databeacon without the batch capability: look, decide, write, one row at a time. */
+import PQueue from 'p-queue';
+import { defaultsOf } from '../bridges/project.ts';
+import { isEmptyValue, rowKeyOf } from '../bridges/fold.ts';
+import { compareScalars } from '../bridges/read-merge.ts';
+import { isJsonObject, type JsonObject } from '../contracts/json-value.ts';
+import { limits } from '../contracts/limits.ts';
+import type { MutationResult, Row, RowMutation } from '../contracts/mutation.ts';
+import { type Scalar, type Table, type TableName, tableOf } from '../contracts/schema.ts';
+import type { Carrier, Delivery } from './carrier.ts';
+import type { MeadowClient } from './meadow-client.ts';
+
+/** A row may appear between our look and our insert; another look finds it. More often than this is no race. */
+const looksMax = 3;
+
+export class MeadowCarrier implements Carrier {
+  readonly name = 'meadow-proxy';
+  readonly #client: MeadowClient;
+
+  constructor(client: MeadowClient) {
+    this.#client = client;
+  }
+
+  /** Rows side by side, the mutations of one row one after the other. */
+  async apply(delivery: Delivery): Promise<MutationResult[]> {
+    const queue = new PQueue({ concurrency: limits.proxyRequestsMax });
+    const turns = new Map<string, { mutation: RowMutation; index: number }[]>();
+    delivery.mutations.forEach((mutation, index) => {
+      const row = rowKeyOf(mutation);
+      const turn = turns.get(row);
+      if (turn) turn.push({ mutation, index });
+      else turns.set(row, [{ mutation, index }]);
+    });
+    const results: MutationResult[] = [];
+    await Promise.all([...turns.values()].map((turn) => queue.add(async () => {
+      for (const { mutation, index } of turn) results[index] = await this.#applyOne(mutation);
+    })));
+    return results;
+  }
+
+  /** Rows carry their BridgeSeq; a mark row is kept only by the batch capability. */
+  mark(): Promise<null> {
+    return Promise.resolve(null);
+  }
+
+  async #applyOne(mutation: RowMutation): Promise<MutationResult> {
+    const table = tableOf(mutation.Table as TableName);
+    let reason = '';
+    for (let look = 0; look < looksMax; look++) {
+      const found = await this.#client.find(mutation.Table, mutation.Key);
+      const decided = found ? decide(table, found, mutation) : null;
+      if (decided && 'Outcome' in decided) return decided;
+      if (!found && mutation.Op === 'delete') return { Outcome: 'not-found' };
+      const written = decided ? await this.#client.update(mutation.Table, decided.row) : await this.#client.insert(mutation.Table, freshRow(table, mutation));
+      if (written.isDone) return { Outcome: 'applied' };
+      reason = written.reason;
+      if (!written.isUnique) return { Outcome: 'rejected', Reason: reason };
+    }
+    return { Outcome: 'conflict', Reason: `another row holds a unique value of this one: ${reason}` };
+  }
+}
+
+/** The row an insert makes: defaults, the key, all that is given. */
+function freshRow(table: Table, mutation: RowMutation): Row {
+  const merged: Row = {};
+  for (const [name, members] of Object.entries(mutation.Merge ?? {})) merged[name] = JSON.stringify(members);
+  return { ...defaultsOf(table), ...mutation.Key, ...mutation.Fill, ...mutation.Set, ...merged, BridgeSeq: mutation.Seq, Deleted: 0 };
+}
+
+/** What to do about a row that is there: nothing (an outcome), or the update. */
+function decide(table: Table, found: Row, mutation: RowMutation): MutationResult | { row: Row } {
+  const foundSeq = Number(found['BridgeSeq'] ?? 0);
+  if (mutation.Op === 'insert') return foundSeq === mutation.Seq ? { Outcome: 'already-present' } : compared(table, found, mutation);
+  if (foundSeq >= mutation.Seq) return { Outcome: 'already-present' };
+  const id = { [table.idColumn]: found[table.idColumn] ?? null };
+  if (mutation.Op === 'delete') return { row: { ...id, Deleted: 1, BridgeSeq: mutation.Seq } };
+  const row: Row = { ...id, ...mutation.Set, Deleted: 0, BridgeSeq: mutation.Seq };
+  for (const [name, value] of Object.entries(mutation.Fill ?? {})) {
+    if (isEmptyValue(found[name]) && !(name in mutation.Set)) row[name] = value;
+  }
+  for (const [name, members] of Object.entries(mutation.Merge ?? {})) row[name] = JSON.stringify({ ...jsonOf(found[name]), ...members });
+  return { row };
+}
+
+function compared(table: Table, found: Row, mutation: RowMutation): MutationResult {
+  const different = Object.entries(mutation.Set).filter(([name, value]) => !isSame(table, name, found[name], value)).map(([name]) => name);
+  if (different.length === 0) return { Outcome: 'already-present' };
+  return { Outcome: 'conflict', Reason: `a row with this key says otherwise in ${different.join(', ')}` };
+}
+
+/** Engines give booleans as 0/1 and parsed JSON as objects; what counts is the meaning. */
+function isSame(table: Table, name: string, found: Scalar | JsonObject | undefined, value: Scalar): boolean {
+  if (isJsonObject(found)) return JSON.stringify(found) === value;
+  if (table.columns.get(name)?.kind === 'boolean') return Boolean(found) === Boolean(value);
+  return compareScalars(found, value) === 0;
+}
+
+function jsonOf(text: Scalar | undefined): JsonObject {
+  if (typeof text !== 'string' || text === '') return {};
+  try {
+    const value: unknown = JSON.parse(text);
+    return isJsonObject(value) ? value : {};
+  } catch {
+    // Text that is no JSON object was never ours; the members we know replace it.
+    return {};
+  }
+}

@@ -1,0 +1,199 @@
+/**
+ * One assigned database: brings its schema and endpoints up, and knows whether deliveries may go there.
+ *
+ * | state              | entered when                                            | left when                       |
+ * |--------------------|---------------------------------------------------------|---------------------------------|
+ * | waiting-for-beacon | the beacon is not there                                 | its presence comes              |
+ * | bootstrapping      | it is there, with a Nonce or StoreID not yet checked    | all four steps are done, or one failed |
+ * | bootstrapped       | EnsureSchema, Introspect, UpdateProxyConfig, EnableEndpoint are done | it leaves, or its Nonce or StoreID changes |
+ * | error              | a step failed                                           | the back-off is over            |
+ *
+ * Both lanes share one target, so nothing is ever bootstrapped twice at once.
+ */
+import type { EnableEndpointOutputs, EnsureSchemaOutputs } from '../contracts/capability.ts';
+import { messageOf, TidemarkError } from '../contracts/errors.ts';
+import { limits } from '../contracts/limits.ts';
+import type { Presence } from '../contracts/presence.ts';
+import { laneTables, persistenceSchema } from '../contracts/schema.ts';
+import type { CarrierName, LaneState } from '../contracts/status.ts';
+import { lanes } from '../contracts/subjects.ts';
+import { Backoff } from '../runtime/backoff.ts';
+import { type Clock, isoOf } from '../runtime/clock.ts';
+import type { Log } from '../runtime/log.ts';
+import type { BeaconDirectory } from './directory.ts';
+import type { Dispatcher } from './dispatcher.ts';
+
+export type TargetParts = { directory: BeaconDirectory; dispatcher: Dispatcher; clock: Clock; log: Log };
+
+/** Lets the proxy reach the UV tables of any connection, and nothing else. */
+const proxyAllowlist = ['^/?1\\.0/[^/]+/UV[A-Za-z0-9]*'];
+
+export class Target {
+  readonly beacon: string;
+  readonly connection: number;
+  readonly #parts: TargetParts;
+  readonly #listeners: (() => void)[] = [];
+  readonly #stop = new AbortController();
+  #wake = Promise.withResolvers<void>();
+  #state: Exclude<LaneState, 'unassigned'> = 'waiting-for-beacon';
+  #lastError: string | null = null;
+  #bootstrappedAt: string | null = null;
+  #endpoints: ReadonlyMap<string, string> = new Map();
+  #storeId = '';
+  /** Nonce of the beacon that was bootstrapped. */
+  #nonce = '';
+  #generation = 0;
+
+  constructor(beacon: string, connection: number, parts: TargetParts) {
+    this.beacon = beacon;
+    this.connection = connection;
+    this.#parts = parts;
+  }
+
+  get state(): Exclude<LaneState, 'unassigned'> {
+    // Follows the truth without waiting for the loop: a beacon that left takes no deliveries from this moment on.
+    if (!this.#presence()) return 'waiting-for-beacon';
+    return this.#state === 'bootstrapped' && this.#isStale() ? 'bootstrapping' : this.#state;
+  }
+
+  get isReady(): boolean {
+    return this.state === 'bootstrapped';
+  }
+
+  get lastError(): string | null {
+    return this.state === 'error' ? this.#lastError : null;
+  }
+
+  get bootstrappedAt(): string | null {
+    return this.#bootstrappedAt;
+  }
+
+  /** table -> EndpointBase. */
+  get endpoints(): ReadonlyMap<string, string> {
+    return this.#endpoints;
+  }
+
+  get storeId(): string {
+    return this.#storeId;
+  }
+
+  /** Counts bootstraps: what was learnt from the database before is to be learnt again. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** The carrier the beacon's capabilities allow, null while it is away. */
+  get carrier(): CarrierName | null {
+    const capabilities = this.#presence()?.Capabilities ?? [];
+    if (capabilities.includes('DataBeaconBatch')) return 'batch';
+    return capabilities.includes('MeadowProxy') ? 'meadow-proxy' : null;
+  }
+
+  /** Called after every change of state. */
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
+  start(): void {
+    this.#parts.directory.onChange(() => this.#wake.resolve());
+    void this.#run();
+  }
+
+  stop(): void {
+    this.#stop.abort();
+    this.#wake.resolve();
+  }
+
+  #presence(): Presence | null {
+    return this.#parts.directory.find(this.beacon);
+  }
+
+  #storeOf(presence: Presence): string {
+    return presence.Connections.find((one) => one.IDBeaconConnection === this.connection)?.StoreID ?? '';
+  }
+
+  /** Whether the beacon was restarted, or its database is another one, since it was bootstrapped. */
+  #isStale(): boolean {
+    const presence = this.#presence();
+    return !presence || presence.Nonce !== this.#nonce || this.#storeOf(presence) !== this.#storeId;
+  }
+
+  async #run(): Promise<void> {
+    const backoff = new Backoff(this.#parts.clock, { firstMs: limits.backoffFirstMs, longestMs: limits.backoffLongestMs });
+    while (!this.#stop.signal.aborted) {
+      const woken = this.#wake.promise;
+      const presence = this.#presence();
+      if (!presence) this.#become('waiting-for-beacon');
+      else if (this.#isStale() || this.#state === 'error') {
+        await this.#bootstrap(presence, backoff);
+        continue;
+      } else this.#become('bootstrapped');
+      await woken;
+      this.#wake = Promise.withResolvers<void>();
+    }
+  }
+
+  async #bootstrap(presence: Presence, backoff: Backoff): Promise<void> {
+    this.#become('bootstrapping');
+    try {
+      this.#storeId = await this.#steps();
+      this.#nonce = presence.Nonce;
+      this.#bootstrappedAt = isoOf(this.#parts.clock.nowMs());
+      this.#generation += 1;
+      backoff.reset();
+      await this.#untilPresent();
+      this.#become('bootstrapped');
+    } catch (thrown) {
+      this.#lastError = messageOf(thrown);
+      this.#parts.directory.suspect(this.beacon, thrown);
+      this.#parts.log.warn({ beacon: this.beacon, connection: this.connection, reason: this.#lastError }, 'bootstrap failed, trying again');
+      this.#become('error');
+      await backoff.wait(this.#stop.signal);
+    }
+  }
+
+  /** EnsureSchema may have given the database its identity; presence says so a moment later. */
+  async #untilPresent(): Promise<void> {
+    const until = this.#parts.clock.monotonicMs() + limits.presenceAwayMs;
+    while (this.#parts.clock.monotonicMs() < until && !this.#stop.signal.aborted) {
+      const presence = this.#presence();
+      if (!presence || presence.Nonce !== this.#nonce || this.#storeOf(presence) === this.#storeId) return;
+      await this.#parts.clock.sleep(10, this.#stop.signal);
+    }
+  }
+
+  /** The four steps; returns the identity of the database. @throws TidemarkError naming the step that failed */
+  async #steps(): Promise<string> {
+    const where = { IDBeaconConnection: this.connection };
+    if (!this.carrier) throw new TidemarkError('UNAVAILABLE', `${this.beacon} offers neither DataBeaconBatch nor MeadowProxy`);
+    const schema = await this.#step<EnsureSchemaOutputs>('EnsureSchema', 'schema', { ...where, SchemaName: 'ultravisor', SchemaJSON: persistenceSchema });
+    if (schema.TablesCreated.length + schema.ColumnsAdded.length + schema.IndicesCreated.length > 0) {
+      this.#parts.log.info({ beacon: this.beacon, tables: schema.TablesCreated, columns: schema.ColumnsAdded, indices: schema.IndicesCreated }, 'schema changed');
+    }
+    await this.#step('Introspect', 'management', where);
+    await this.#step('UpdateProxyConfig', 'management', { PathAllowlist: proxyAllowlist });
+    const endpoints = new Map<string, string>();
+    for (const table of lanes.flatMap((lane) => laneTables[lane])) {
+      const outputs = await this.#step<EnableEndpointOutputs>('EnableEndpoint', 'management', { ...where, TableName: table });
+      if (!outputs.EndpointBase) throw new TidemarkError('UNAVAILABLE', `EnableEndpoint failed: ${this.beacon} names no EndpointBase for ${table}`);
+      endpoints.set(table, outputs.EndpointBase);
+    }
+    this.#endpoints = endpoints;
+    return schema.StoreID ?? '';
+  }
+
+  async #step<Outputs>(action: string, capability: 'schema' | 'management', settings: object): Promise<Outputs> {
+    try {
+      return await this.#parts.dispatcher.send<Outputs>(this.beacon, capability, action, settings, limits.bootstrapStepMs);
+    } catch (cause) {
+      throw new TidemarkError('UNAVAILABLE', `${action} failed: ${messageOf(cause)}`, { cause });
+    }
+  }
+
+  #become(state: Exclude<LaneState, 'unassigned'>): void {
+    const isNew = this.#state !== state;
+    this.#state = state;
+    if (isNew) this.#parts.log.info({ beacon: this.beacon, connection: this.connection, state }, 'target');
+    for (const listener of this.#listeners) listener();
+  }
+}
