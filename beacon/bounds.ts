@@ -1,0 +1,52 @@
+/** Bounds that only the databeacon has; the unit is in the name, the reason in the comment. The others are in `contracts/limits.ts`. */
+import { limits } from '../contracts/limits.ts';
+
+const MiB = 1024 * 1024;
+
+export const bounds = {
+  /** How long SQLite waits for another process's lock: the event loop stands still meanwhile, and presence must not be missed thrice. */
+  busyMs: 2_000,
+  /** Mutations of one Apply: one transaction must stay within a second or two. */
+  mutationsMax: 20_000,
+  /** Applies waiting behind the running one of a connection; beyond it OVERLOADED. */
+  appliesWaitingMax: 256,
+  /** Delay told to a worker whose request met a busy or broken database. */
+  databaseRetryMs: 500,
+  /** Characters of a Reason that is stored or answered; a driver can quote a whole value. */
+  reasonCharsMax: 500,
+  /** Prepared statements kept per open file; a hub's traffic needs fewer than a hundred. */
+  statementsMax: 400,
+  /** Rows of an endpoint's page when nothing is asked for, and at most. */
+  pageRowsDefault: 250,
+  pageRowsMax: 10_000,
+  /** Text of the rows of one answer; a page of manifests could be anything. */
+  answerBytesMax: limits.bodyBytesMax,
+  /** Rows of one POST or PUT of an array: one transaction. */
+  arrayRowsMax: 10_000,
+  /** Stanzas of a filter, nested brackets, and values of one list: SQLite takes 32 766 parameters and a depth of 1 000. */
+  filterStanzasMax: 500,
+  filterDepthMax: 50,
+  filterValuesMax: 5_000,
+  /** Characters of a request path; filters with long lists live in it. */
+  pathCharsMax: 256 * 1024,
+  /** Path patterns of the proxy, and characters of one: anybody on the mesh may add some. */
+  patternsMax: 100,
+  patternCharsMax: 200,
+  /** Deadline of a proxied request that names none. */
+  proxyMs: limits.capabilityMs,
+  /** Rows of the audit table, and how often it is cut back to them. */
+  auditRowsMax: 100_000,
+  auditTrimEvery: 1_000,
+  /** Connections made by request are numbered from here, so that the n-th database URL can always be connection n. */
+  createdConnectionsFrom: 1_001,
+  connectionsMax: 100,
+  /** Rows ReadRecords gives when nothing is asked for. */
+  readRecordsDefault: 100,
+  /** Tables, columns and indexes of one descriptor. */
+  tablesMax: 500,
+  columnsMax: 1_000,
+  /** Size from which an answer of the audit's detail is cut. */
+  auditDetailCharsMax: 200,
+  /** Page cache of one open database. */
+  cacheBytes: 32 * MiB,
+} as const;

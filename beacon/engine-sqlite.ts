@@ -1,0 +1,190 @@
+/** SQLite as an engine: the file is made with its folder, synced at every commit, and watched, for a file can be deleted or replaced under us. */
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { dirname } from 'node:path';
+import Database from 'better-sqlite3';
+import type { ApplyOutputs } from '../contracts/capability.ts';
+import { messageOf, TidemarkError } from '../contracts/errors.ts';
+import type { MutationResult } from '../contracts/mutation.ts';
+import { bounds } from './bounds.ts';
+import {
+  type ApplyBatch, type DatabaseState, type Engine, type EngineHealth, markTable, type Statement, type StatementFault, type StatementResult, type TableInfo,
+} from './engine.ts';
+import { decodeRefused, markAfter, type MarkRow, planBatch } from './mark-rule.ts';
+import { SqliteApplier } from './sqlite-apply.ts';
+import { isBroken, toStatementFault, toUnavailable } from './sqlite-faults.ts';
+import { SqliteHandle } from './sqlite-handle.ts';
+import { introspectTable, tableNames } from './sqlite-introspect.ts';
+
+/** Opens a SQLite file for us: made with its folder when missing, WAL, synced at each commit. */
+export function openSqliteFile(path: string): Database.Database {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  closeSync(openSync(path, 'a', 0o600));
+  const db = new Database(path, { timeout: bounds.busyMs });
+  try {
+    db.pragma('journal_mode = WAL');
+    db.pragma('synchronous = FULL');
+    db.pragma(`cache_size = -${Math.round(bounds.cacheBytes / 1024)}`);
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+type Open = { handle: SqliteHandle; applier: SqliteApplier };
+
+export class SqliteEngine implements Engine {
+  readonly kind = 'sqlite';
+  readonly #path: string;
+  /** Called when the file was found replaced, so that presence can say so at once. */
+  readonly #onReplaced: () => void;
+  #open: Open | null = null;
+  #isClosed = false;
+
+  constructor(path: string, onReplaced: () => void = () => undefined) {
+    this.#path = path;
+    this.#onReplaced = onReplaced;
+  }
+
+  introspect(tables?: readonly string[]): Promise<TableInfo[]> {
+    return this.#use(({ handle }) => {
+      const names = tables ?? tableNames(handle.db);
+      return names.flatMap((name) => introspectTable(handle.db, name) ?? []);
+    });
+  }
+
+  migrate(plan: (state: DatabaseState) => readonly string[]): Promise<void> {
+    return this.#use((open) => this.#transact(open, ({ handle }) => {
+      const tables = tableNames(handle.db).flatMap((name) => introspectTable(handle.db, name) ?? []);
+      for (const sql of plan({ tables, storeId: handle.storeId() })) handle.db.exec(sql);
+    }));
+  }
+
+  apply(batch: ApplyBatch): Promise<ApplyOutputs> {
+    return this.#use((open) => this.#transact(open, () => applyBatch(open, batch)));
+  }
+
+  execute(statements: readonly Statement[]): Promise<(StatementResult | StatementFault)[]> {
+    return this.#use((open) => {
+      if (!statements.some((statement) => statement.isWrite)) return statements.map((statement) => runStatement(open.handle, statement));
+      return this.#transact(open, () => statements.map((statement) => runStatement(open.handle, statement)));
+    });
+  }
+
+  async check(): Promise<EngineHealth> {
+    try {
+      return { isConnected: true, storeId: this.#current().handle.storeId(), reason: '' };
+    } catch (error) {
+      if (isBroken(error)) this.#drop();
+      return { isConnected: false, storeId: '', reason: messageOf(toUnavailable(this.#path, error)) };
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#drop();
+  }
+
+  async #use<T>(work: (open: Open) => T): Promise<T> {
+    try {
+      return work(this.#current());
+    } catch (error) {
+      if (isBroken(error)) this.#drop();
+      throw toStatementFault(error) ?? toUnavailable(this.#path, error);
+    }
+  }
+
+  #current(): Open {
+    if (this.#isClosed) throw new TidemarkError('UNAVAILABLE', `database ${this.#path} is closed`);
+    if (this.#open && !this.#open.handle.isCurrent()) {
+      this.#drop();
+      this.#onReplaced();
+    }
+    if (this.#open === null) {
+      const handle = new SqliteHandle(openSqliteFile(this.#path), this.#path);
+      this.#open = { handle, applier: new SqliteApplier(handle) };
+    }
+    return this.#open;
+  }
+
+  /** Closed before the path is opened again: the log beside a replaced file belongs to the old one and must not meet the new one. */
+  #drop(): void {
+    const open = this.#open;
+    this.#open = null;
+    open?.handle.db.close();
+  }
+
+  /** One transaction, begun as a writer; what went to a file that is no longer at the path does not count. */
+  #transact<T>(open: Open, work: (open: Open) => T): T {
+    const { db } = open.handle;
+    db.exec('BEGIN IMMEDIATE');
+    try {
+      const result = work(open);
+      if (!open.handle.isCurrent()) throw this.#replaced();
+      db.exec('COMMIT');
+      open.handle.checkSync();
+      if (!open.handle.isCurrent()) throw this.#replaced();
+      return result;
+    } catch (error) {
+      // A full disk or a failing one has already rolled back.
+      if (db.inTransaction) db.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  #replaced(): TidemarkError {
+    this.#onReplaced();
+    return new TidemarkError('UNAVAILABLE', `database ${this.#path}: the file was deleted or replaced, nothing was kept`, { retryAfterMs: bounds.databaseRetryMs });
+  }
+}
+
+function runStatement(handle: SqliteHandle, statement: Statement): StatementResult | StatementFault {
+  try {
+    const prepared = handle.prepare(statement.sql);
+    if (!prepared.reader) return { rows: [], changes: prepared.run(statement.parameters).changes };
+    const rows: Record<string, unknown>[] = [];
+    let chars = 0;
+    for (const row of prepared.iterate(statement.parameters) as Iterable<Record<string, unknown>>) {
+      for (const name in row) chars += typeof row[name] === 'string' ? row[name].length : 8;
+      if (chars > bounds.answerBytesMax) throw new TidemarkError('TOO_LARGE', `the rows are over ${bounds.answerBytesMax} bytes; ask for fewer`);
+      rows.push(row);
+    }
+    return { rows, changes: rows.length };
+  } catch (error) {
+    const fault = toStatementFault(error);
+    if (fault === null) throw error;
+    return fault;
+  }
+}
+
+function readMark(handle: SqliteHandle, batch: ApplyBatch): MarkRow | null {
+  if (!handle.table(markTable)?.columns.some((column) => column.name === 'Refused')) {
+    throw new TidemarkError('UNAVAILABLE', `database ${handle.path} has no table ${markTable}; run EnsureSchema first`, { retryAfterMs: bounds.databaseRetryMs });
+  }
+  const row = handle.prepare(`SELECT "Epoch", "Seq", "UpdatedAt", "Refused" FROM "${markTable}" WHERE "HubID" = ? AND "Lane" = ?`)
+    .get(batch.hubId, batch.lane) as (Omit<MarkRow, 'Refused'> & { Refused: string | null }) | undefined;
+  return row ? { Epoch: row.Epoch, Seq: row.Seq, UpdatedAt: row.UpdatedAt, Refused: decodeRefused(row.Refused) } : null;
+}
+
+function writeMark(handle: SqliteHandle, batch: ApplyBatch, mark: MarkRow): void {
+  handle.prepare(
+    `INSERT INTO "${markTable}" ("HubID", "Lane", "Epoch", "Seq", "UpdatedAt", "Refused") VALUES (?, ?, ?, ?, ?, ?)`
+    + ' ON CONFLICT ("HubID", "Lane") DO UPDATE SET "Epoch" = excluded."Epoch", "Seq" = excluded."Seq",'
+    + ' "UpdatedAt" = excluded."UpdatedAt", "Refused" = excluded."Refused"',
+  ).run(batch.hubId, batch.lane, mark.Epoch, mark.Seq, mark.UpdatedAt, JSON.stringify(mark.Refused));
+}
+
+function applyBatch({ handle, applier }: Open, batch: ApplyBatch): ApplyOutputs {
+  applier.begin(batch);
+  const stored = readMark(handle, batch);
+  const plan = planBatch(batch, stored);
+  const results = plan.results as MutationResult[];
+  for (const at of plan.todo) {
+    const mutation = batch.mutations[at];
+    if (mutation) results[at] = applier.run(mutation, batch.now);
+  }
+  const mark = markAfter(batch, stored, plan, results);
+  if (mark !== null && mark !== stored) writeMark(handle, batch, mark);
+  const { Epoch = '', Seq = 0, UpdatedAt = '' } = mark ?? {};
+  return { Results: results, Mark: { Epoch, Seq, UpdatedAt } };
+}

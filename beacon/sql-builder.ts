@@ -1,0 +1,123 @@
+/** Endpoint queries as SQL text of each engine, compiled by kysely; nothing is run here. */
+import {
+  type CompiledQuery, DummyDriver, type Expression, type ExpressionBuilder, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler, type SqlBool,
+} from 'kysely';
+import { TidemarkError } from '../contracts/errors.ts';
+import type { Scalar } from '../contracts/schema.ts';
+import type { EngineKind, Statement } from './engine.ts';
+import { BadRequest, type Filter, type Group, type Term } from './filter.ts';
+import { type Column, Misfit, type Table, toStored } from './table.ts';
+
+type Schema = Record<string, Record<string, unknown>>;
+type Builder = ExpressionBuilder<Schema, string>;
+
+const sqlite = new Kysely<Schema>({
+  dialect: {
+    createAdapter: () => new SqliteAdapter(),
+    createDriver: () => new DummyDriver(),
+    createIntrospector: (db) => new SqliteIntrospector(db),
+    createQueryCompiler: () => new SqliteQueryCompiler(),
+  },
+});
+const builders: Partial<Record<EngineKind, Kysely<Schema>>> = { sqlite };
+
+function builderOf(kind: EngineKind): Kysely<Schema> {
+  const builder = builders[kind];
+  if (!builder) throw new TidemarkError('INTERNAL', `no queries for ${kind} in this version`);
+  return builder;
+}
+
+function toStatement(query: CompiledQuery, isWrite: boolean): Statement {
+  return { sql: query.sql, parameters: query.parameters, isWrite };
+}
+
+/** The column of a table by its name. @throws BadRequest */
+export function columnOf(table: Table, name: string): Column {
+  const column = table.columns.get(name);
+  if (!column) throw new BadRequest(`table ${table.name} has no column ${name.slice(0, 80)}`);
+  return column;
+}
+
+/** The column that numbers the rows. @throws BadRequest when the table has none */
+export function identityOf(table: Table): Column {
+  if (!table.identity) throw new BadRequest(`table ${table.name} has no column that numbers its rows`);
+  return table.identity;
+}
+
+function comparable(text: string, column: Column): Scalar {
+  if (column.family === 'text' || column.family === 'date' || column.family === 'binary') return text;
+  try {
+    return toStored(text, { ...column, family: column.family === 'integer' ? 'float' : column.family });
+  } catch (error) {
+    if (error instanceof Misfit) throw new BadRequest(`filter: ${error.message}`);
+    throw error;
+  }
+}
+
+const comparisons = { EQ: '=', NE: '!=', GT: '>', GE: '>=', LT: '<', LE: '<=', LK: 'like', NLK: 'not like' } as const;
+
+function termExpression(term: Term, table: Table, eb: Builder): Expression<SqlBool> {
+  const column = columnOf(table, term.column);
+  switch (term.operator) {
+    case 'IN':
+      return eb(column.name, 'is', null);
+    case 'NN':
+      return eb(column.name, 'is not', null);
+    case 'INN':
+      return eb(column.name, 'in', term.values.map((value) => comparable(value, column)));
+    case 'NIN':
+      return eb(column.name, 'not in', term.values.map((value) => comparable(value, column)));
+    case 'LK':
+    case 'NLK':
+      return eb(column.name, comparisons[term.operator], term.values[0] ?? '');
+    default:
+      return eb(column.name, comparisons[term.operator], comparable(term.values[0] ?? '', column));
+  }
+}
+
+function groupExpression(group: Group, table: Table, eb: Builder): Expression<SqlBool> {
+  const any = group.any.filter((all) => all.length > 0).map((all) =>
+    eb.and(all.map((node) => (node.kind === 'term' ? termExpression(node, table, eb) : groupExpression(node, table, eb)))));
+  return any.length === 0 ? eb.and([]) : eb.or(any);
+}
+
+/** What a reader may see: soft-deleted rows only where the filter names Deleted. */
+function visible(filter: Filter, table: Table, eb: Builder): Expression<SqlBool> {
+  const matching = groupExpression(filter.where, table, eb);
+  return table.columns.has('Deleted') && !filter.columns.has('Deleted') ? eb.and([eb('Deleted', '=', 0), matching]) : matching;
+}
+
+/** Rows in the filter's order, ties broken by the numbering column. */
+export function selectRows(kind: EngineKind, table: Table, filter: Filter, page: { begin: number; cap: number }): Statement {
+  let query = builderOf(kind).selectFrom(table.name).selectAll().where((eb) => visible(filter, table, eb));
+  for (const { column, isDescending } of filter.sort) query = query.orderBy(columnOf(table, column).name, isDescending ? 'desc' : 'asc');
+  if (table.identity) query = query.orderBy(table.identity.name);
+  return toStatement(query.limit(page.cap).offset(page.begin).compile(), false);
+}
+
+/** One row with the single column `Count`. */
+export function countRows(kind: EngineKind, table: Table, filter: Filter): Statement {
+  const query = builderOf(kind).selectFrom(table.name).select((eb) => eb.fn.countAll().as('Count')).where((eb) => visible(filter, table, eb));
+  return toStatement(query.compile(), false);
+}
+
+/** Inserts one row and returns it whole. */
+export function insertRow(kind: EngineKind, table: Table, values: Record<string, Scalar>): Statement {
+  const insert = builderOf(kind).insertInto(table.name);
+  const filled = Object.keys(values).length === 0 ? insert.defaultValues() : insert.values(values);
+  return toStatement(filled.returningAll().compile(), true);
+}
+
+export type RowScope = 'live' | 'deleted' | 'any';
+
+/** Changes the row of that number, if it is in scope, and returns it whole. */
+export function updateRow(kind: EngineKind, table: Table, id: Scalar, values: Record<string, Scalar>, scope: RowScope): Statement {
+  let query = builderOf(kind).updateTable(table.name).set(values).where(identityOf(table).name, '=', id);
+  if (scope !== 'any' && table.columns.has('Deleted')) query = query.where('Deleted', '=', scope === 'live' ? 0 : 1);
+  return toStatement(query.returningAll().compile(), true);
+}
+
+/** Takes the row of that number out for good, where the table knows no soft delete. */
+export function removeRow(kind: EngineKind, table: Table, id: Scalar): Statement {
+  return toStatement(builderOf(kind).deleteFrom(table.name).where(identityOf(table).name, '=', id).returningAll().compile(), true);
+}

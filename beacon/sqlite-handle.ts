@@ -1,0 +1,91 @@
+/** One open SQLite file with everything that must die with it: prepared statements, table facts, and the identity of the file. */
+import { statSync } from 'node:fs';
+import type { Database, Statement } from 'better-sqlite3';
+import { bounds } from './bounds.ts';
+import { storeTable, type TableInfo } from './engine.ts';
+import { introspectTable } from './sqlite-introspect.ts';
+
+/** What tells two files of one name apart; '' when there is none. */
+export function fileIdentity(path: string): string {
+  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return found ? `${found.dev}:${found.ino}` : '';
+}
+
+export class SqliteHandle {
+  readonly db: Database;
+  readonly path: string;
+  readonly #identity: string;
+  readonly #schemaVersion: Statement;
+  readonly #statements = new Map<string, Statement>();
+  readonly #tables = new Map<string, TableInfo | null>();
+  #version = -1;
+  #isSyncChecked = false;
+
+  constructor(db: Database, path: string) {
+    this.db = db;
+    this.path = path;
+    this.#identity = fileIdentity(path);
+    this.#schemaVersion = db.prepare('PRAGMA schema_version').pluck();
+  }
+
+  /** False once the file was deleted or another one lies at its path: what is written here then is lost. */
+  isCurrent(): boolean {
+    return this.#identity !== '' && fileIdentity(this.path) === this.#identity;
+  }
+
+  /** A statement prepared once; the oldest goes when there are too many. */
+  prepare(sql: string): Statement {
+    const known = this.#statements.get(sql);
+    if (known) return known;
+    if (this.#statements.size >= bounds.statementsMax) {
+      for (const oldest of this.#statements.keys()) {
+        this.#statements.delete(oldest);
+        break;
+      }
+    }
+    const statement = this.db.prepare(sql);
+    this.#statements.set(sql, statement);
+    return statement;
+  }
+
+  /** Number that changes with the schema, whoever changed it. Table facts of an older one are forgotten here. */
+  schemaVersion(): number {
+    const version = this.#schemaVersion.get() as number;
+    if (version !== this.#version) {
+      this.#tables.clear();
+      this.#version = version;
+    }
+    return version;
+  }
+
+  /** Facts of a table as of the last `schemaVersion()`; null when there is none. */
+  table(name: string): TableInfo | null {
+    let facts = this.#tables.get(name);
+    if (facts === undefined) {
+      facts = introspectTable(this.db, name);
+      if (this.#tables.size >= bounds.tablesMax) this.#tables.clear();
+      this.#tables.set(name, facts);
+    }
+    return facts;
+  }
+
+  /** Identity of the database; '' until EnsureSchema gave it one. */
+  storeId(): string {
+    this.schemaVersion();
+    if (this.table(storeTable) === null) return '';
+    const id = this.prepare(`SELECT StoreID FROM "${storeTable}" LIMIT 1`).pluck().get();
+    return typeof id === 'string' ? id : '';
+  }
+
+  /**
+   * Once, after the first write: a build of SQLite may fall back to NORMAL when a file turns to WAL. The checkpoint syncs what was
+   * written before it was noticed.
+   */
+  checkSync(): void {
+    if (this.#isSyncChecked) return;
+    this.#isSyncChecked = true;
+    if (this.db.pragma('synchronous', { simple: true }) === 2) return;
+    this.db.pragma('synchronous = FULL');
+    this.db.pragma('wal_checkpoint(PASSIVE)');
+  }
+}
