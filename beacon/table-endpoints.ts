@@ -138,8 +138,8 @@ function valuesOf(table: Table, body: JsonObject): Record<string, Scalar> {
   if (unknown.length > 0) throw new BadRequest(`table ${table.name} has no column ${unknown.join(', ').slice(0, bounds.reasonCharsMax)}`);
   const values: Record<string, Scalar> = {};
   for (const [name, value] of Object.entries(body)) {
-    if (name === table.identity?.name || name === 'CreateDate' || name === 'UpdateDate') continue;
-    values[name] = toStored(value, table.columns.get(name) as Column);
+    const column = table.columns.get(name) as Column;
+    if (!column.isIdentity && name !== 'CreateDate' && name !== 'UpdateDate') values[name] = toStored(value, column);
   }
   return values;
 }
@@ -150,7 +150,8 @@ function touched({ table, now }: Endpoint): Record<string, Scalar> {
 
 function insertOf(endpoint: Endpoint, body: JsonObject): Statement {
   const { engine, table, now } = endpoint;
-  const values = { ...valuesOf(table, body), ...touched(endpoint), ...(table.columns.has('CreateDate') ? { CreateDate: now } : {}) };
+  const values = { ...valuesOf(table, body), ...touched(endpoint) };
+  if (table.columns.has('CreateDate')) values['CreateDate'] = now;
   for (const column of table.columns.values()) {
     if (!column.isFallbackGiven && !Object.hasOwn(values, column.name)) values[column.name] = column.fallback;
   }
