@@ -175,7 +175,7 @@ describe.for(['v3', 'v2'] as const)('client over nats %s', (library) => {
     expect(worker.chunks).toBeGreaterThan(1);
     expect(worker.heard.length).toBe(1);
     expect(worker.heard[0]?.action).toBe('MS_UpsertManifest');
-    expect((worker.heard[0]?.body['Settings'] as JsonObject)['Manifest']).toEqual(manifest);
+    expect(worker.heard[0]?.body['Settings']).toEqual({ Manifest: manifest });
   });
 
   test('over 64 MiB is TOO_LARGE before anything is sent, also where gzip would make it small (I9)', async () => {

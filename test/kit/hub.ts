@@ -60,11 +60,15 @@ export function callClient(client: HubClient<HubHeaders>, { method, args }: Trac
 
 export type Published = { accepted: Acceptance[]; duplicates: number; refused: { method: string; reason: string }[] };
 
-/** Sends writes in order, at most `inFlight` unanswered, and keeps what the worker answered in the order of the calls. */
-export async function publish(client: HubClient<HubHeaders>, calls: readonly TraceCall[], inFlight = 64): Promise<Published> {
+/**
+ * Sends writes in order, at most `inFlight` unanswered, and keeps what the worker answered in the order of the calls.
+ * `onAnswer` hears how many have been answered.
+ */
+export async function publish(client: HubClient<HubHeaders>, calls: readonly TraceCall[], inFlight = 64, onAnswer: (answered: number) => void = () => {}): Promise<Published> {
   const replies: (WriteReply | null)[] = [];
   const refused: Published['refused'] = [];
   let next = 0;
+  let answered = 0;
   const work = async () => {
     while (next < calls.length) {
       const at = next++;
@@ -74,6 +78,7 @@ export async function publish(client: HubClient<HubHeaders>, calls: readonly Tra
       } catch (error) {
         refused.push({ method: call.method, reason: String(error) });
       }
+      onAnswer(++answered);
     }
   };
   await Promise.all(Array.from({ length: inFlight }, work));

@@ -7,7 +7,8 @@ import type { JsonObject } from '../../contracts/json-value.ts';
 import { lastToken, subjects } from '../../contracts/subjects.ts';
 
 export type Heard = { action: string; body: JsonObject; zipped: boolean; bytes: number };
-export type Answer = JsonObject | { refuse: RefusalCode; retryAfterMs?: number } | 'silence';
+export type Refuse = { refuse: RefusalCode; retryAfterMs?: number };
+export type Answer = JsonObject | Refuse | 'silence';
 
 export class ScriptedWorker implements AsyncDisposable {
   /** Requests in the order they came; of a chunked one the whole. */
@@ -45,8 +46,8 @@ export class ScriptedWorker implements AsyncDisposable {
     this.heard.push(heard);
     const answer = await this.answer(heard, this.heard.length);
     if (answer === 'silence') return;
-    if (!('refuse' in answer)) return send(message, answer as JsonObject);
-    const { refuse, retryAfterMs } = answer as { refuse: RefusalCode; retryAfterMs?: number };
+    if (!isRefuse(answer)) return send(message, answer);
+    const { refuse, retryAfterMs } = answer;
     const head = { 'Nats-Service-Error': 'refused by the script', 'Nats-Service-Error-Code': String(refusalStatus[refuse]) };
     send(message, { Available: true, Success: false, Code: refuse, Reason: 'refused by the script', ...(retryAfterMs === undefined ? {} : { RetryAfterMs: retryAfterMs }) }, head);
   }
@@ -54,6 +55,10 @@ export class ScriptedWorker implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#connection.close();
   }
+}
+
+function isRefuse(answer: JsonObject | Refuse): answer is Refuse {
+  return 'refuse' in answer;
 }
 
 function about(data: Uint8Array, head: HeaderReader | undefined): { zipped: boolean; bytes: number } {

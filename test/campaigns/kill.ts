@@ -1,0 +1,16 @@
+/**
+ * Kill campaign: the full recorded traffic, with worker, databeacon and nats-server killed at least twenty times each, and the figures as JSON.
+ * `node test/campaigns/kill.ts [killsEach] [seed]`; exits 1 when anything is missing, doubled, different or out of order.
+ */
+import { killRun } from '../kit/kill-run.ts';
+import { readTrace, traceFiles, writeMethods } from '../kit/trace.ts';
+
+const [killsEach = '20', seed = String(Date.now() % 100_000)] = process.argv.slice(2);
+const files = traceFiles('full').length > 0 ? traceFiles('full') : traceFiles('bundled');
+const calls = files.flatMap(readTrace).filter((call) => writeMethods.has(call.method));
+
+const { accepted, ...report } = await killRun({ calls, killsEach: Number(killsEach), seed: Number(seed), drainMs: 300_000 });
+const isGood = accepted.length === calls.length && report.refused.length === 0 && report.comparison.differences === 0 && report.order.length === 0
+  && report.sharedSeqs === 0 && report.marksFaults.length === 0 && Object.values(report.balance).every((lane) => lane.Difference === 0);
+console.log(JSON.stringify({ good: isGood, accepted: accepted.length, ...report }, null, 2));
+process.exit(isGood ? 0 : 1);

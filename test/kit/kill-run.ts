@@ -1,0 +1,136 @@
+/** Publishes a trace while killing worker, databeacon and nats-server in turn at random moments, then says what the database holds. */
+import { readFileSync } from 'node:fs';
+import { isJsonObject } from '../../contracts/json-value.ts';
+import type { MarksFile, WorkerStatus } from '../../contracts/status.ts';
+import { type Comparison, compareWithFold } from './compare.ts';
+import { foldCalls } from './fold.ts';
+import { connectHub, publish } from './hub.ts';
+import { ManualClock } from './manual-clock.ts';
+import { type Acceptance, orderComplaints } from './order.ts';
+import { Stack } from './stack.ts';
+import type { TraceCall } from './trace.ts';
+
+export type KillOptions = { calls: readonly TraceCall[]; killsEach: number; seed: number; inFlight?: number; drainMs?: number; workerArgs?: string[] };
+
+export type KillReport = {
+  seed: number;
+  kills: Record<Victim, number>;
+  sent: number;
+  accepted: Acceptance[];
+  duplicates: number;
+  refused: { method: string; reason: string }[];
+  /** Seqs that two writes got. */
+  sharedSeqs: number;
+  comparison: Comparison;
+  order: string[];
+  balance: WorkerStatus['Balance'];
+  /** Reads of the HWM file while all this went on, and what was wrong with some. */
+  marksReads: number;
+  marksFaults: string[];
+  seconds: number;
+};
+
+const victims = ['worker', 'beacon', 'nats'] as const;
+type Victim = (typeof victims)[number];
+
+/** Between a kill and the restart at most; short, so that restarts overlap with what others still do. */
+const downMsMax = 700;
+/** A restart of all parts on a loaded machine, and the backlog after it. */
+const drainMsDefault = 90_000;
+
+/** Runs it on a stack of its own. */
+export async function killRun({ calls, killsEach, seed, inFlight = 64, drainMs = drainMsDefault, workerArgs = [] }: KillOptions): Promise<KillReport> {
+  const startedMs = performance.now();
+  const random = new ManualClock(0, seed);
+  await using stack = await Stack.start({ workerArgs });
+  await using hub = await connectHub(stack.nats.url, { timeoutMs: 1_000, retry: { giveUpMs: 120_000, longestMs: 500 } });
+  const marks = watchMarks(stack.workerFile('persistence-bridge-hwm.json'));
+  const kills = { worker: 0, beacon: 0, nats: 0 };
+  const schedule = killSchedule(calls.length, killsEach, random);
+  let killing = Promise.resolve();
+  const onAnswer = (answered: number): void => {
+    for (let next = schedule[0]; next && next.at <= answered; next = schedule[0]) {
+      schedule.shift();
+      const { victim, downMs } = next;
+      killing = killing.then(() => strike(stack, victim, downMs)).then(() => { kills[victim] += 1; });
+    }
+  };
+  const published = await publish(hub.client, calls, inFlight, onAnswer);
+  await killing;
+  const status = await stack.drained(drainMs);
+  const seen = await marks.stop();
+  return {
+    seed, kills, sent: calls.length, ...published, sharedSeqs: published.accepted.length - new Set(published.accepted.map((one) => one.seq)).size,
+    comparison: compareWithFold(stack.backendPath, foldCalls(calls, stack.hubId), stack.hubId),
+    order: orderComplaints(stack.backendPath, stack.hubId, published.accepted).slice(0, 20),
+    balance: status.Balance, marksReads: seen.reads, marksFaults: seen.faults, seconds: Math.round((performance.now() - startedMs) / 100) / 10,
+  };
+}
+
+/** Every victim `killsEach` times, in a random order, spread over the answers. */
+function killSchedule(total: number, killsEach: number, random: ManualClock): { at: number; victim: Victim; downMs: number }[] {
+  const order = victims.flatMap((victim) => Array.from({ length: killsEach }, () => ({ victim, rank: random.random() }))).toSorted((one, other) => one.rank - other.rank);
+  const step = (total * 0.95) / order.length;
+  return order.map(({ victim }, index) => ({ at: Math.floor((index + random.random()) * step), victim, downMs: random.random() * downMsMax }));
+}
+
+async function strike(stack: Stack, victim: Victim, downMs: number): Promise<void> {
+  await stack[victim].kill();
+  await new Promise((resolve) => { setTimeout(resolve, downMs); });
+  if (victim === 'nats') await stack.nats.start();
+  else stack[victim].restart();
+}
+
+/** Reads the file in a tight loop until stopped; a file that is not there yet is no fault. */
+function watchMarks(path: string): { stop(): Promise<{ reads: number; faults: string[] }> } {
+  const faults: string[] = [];
+  let reads = 0;
+  const ended = new AbortController();
+  const loop = (async () => {
+    while (!ended.signal.aborted) {
+      const text = readIfThere(path);
+      if (text !== null) {
+        reads += 1;
+        const fault = marksFault(text);
+        if (fault && faults.length < 20) faults.push(fault);
+      }
+      await new Promise((resolve) => { setTimeout(resolve, 1); });
+    }
+  })();
+  return {
+    stop: async () => {
+      ended.abort();
+      await loop;
+      return { reads, faults };
+    },
+  };
+}
+
+function readIfThere(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+/** What is wrong with the text of `persistence-bridge-hwm.json`, or null. */
+export function marksFault(text: string): string | null {
+  let file: MarksFile;
+  try {
+    file = JSON.parse(text) as MarksFile;
+  } catch {
+    return `not JSON: ${text.slice(0, 80)}`;
+  }
+  if (file.Version !== 2 || typeof file.Store !== 'string' || Number.isNaN(Date.parse(file.WrittenAt))) return `wrong head: ${text.slice(0, 120)}`;
+  for (const lane of [file.Queue, file.Manifest] as unknown[]) {
+    if (!isJsonObject(lane)) return `a lane is not an object: ${text.slice(0, 120)}`;
+    for (const mark of Object.values(lane).flatMap((beacon) => Object.values(beacon as object) as unknown[])) {
+      if (!isJsonObject(mark) || typeof mark['Seq'] !== 'number' || typeof mark['Pending'] !== 'number' || !('EventGUID' in mark) || !('RecordedAt' in mark) || !('AppliedAt' in mark)) {
+        return `wrong mark: ${JSON.stringify(mark)}`;
+      }
+    }
+  }
+  return null;
+}
