@@ -100,6 +100,7 @@ const notFunction = /^(?:\}?\s*(?:if|else|for|while|switch|catch|do|try|finally)
 
 /** True for the braces around a function's body. */
 export function isFunction({ header }: Block): boolean {
-  if (/=>\s*$/.test(header)) return true;
+  // The body of a `describe` is a list of tests, each a function of its own.
+  if (/=>\s*$/.test(header)) return !/\bdescribe\b/.test(header);
   return !notFunction.test(header) && /\)\s*(?::[^=;]+)?$/.test(header);
 }
