@@ -4,10 +4,10 @@ import { type ColumnDescriptor, type IndexDescriptor, isNullableColumn, type Sca
 import { type EngineKind, storeTable } from './engine.ts';
 
 type DdlDialect = {
-  quote(name: string): string;
+  quote: (name: string) => string;
   /** Type and constraints of the column that numbers the rows. */
   identity: string;
-  typeOf(column: ColumnDescriptor): string;
+  typeOf: (column: ColumnDescriptor) => string;
 };
 
 /** Characters of a sized string; null for text without a bound. */

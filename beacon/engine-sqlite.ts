@@ -2,14 +2,14 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
-import type { ApplyOutputs } from '../contracts/capability.ts';
+import type { ApplyOutputs, StoredMark } from '../contracts/capability.ts';
 import { messageOf, TidemarkError } from '../contracts/errors.ts';
 import type { MutationResult } from '../contracts/mutation.ts';
 import { bounds } from './bounds.ts';
 import {
   type ApplyBatch, type DatabaseState, type Engine, type EngineHealth, markTable, type Statement, type StatementFault, type StatementResult, type TableInfo,
 } from './engine.ts';
-import { decodeRefused, markAfter, type MarkRow, planBatch } from './mark-rule.ts';
+import { markAfter, skipThrough, takesEffect } from './mark-rule.ts';
 import { SqliteApplier } from './sqlite-apply.ts';
 import { isBroken, toStatementFault, toUnavailable } from './sqlite-faults.ts';
 import { SqliteHandle } from './sqlite-handle.ts';
@@ -30,6 +30,8 @@ export function openSqliteFile(path: string): Database.Database {
     throw error;
   }
 }
+
+const alreadyPresent: MutationResult = { Outcome: 'already-present' };
 
 type Open = { handle: SqliteHandle; applier: SqliteApplier };
 
@@ -61,7 +63,7 @@ export class SqliteEngine implements Engine {
   }
 
   apply(batch: ApplyBatch): Promise<ApplyOutputs> {
-    return this.#use((open) => this.#transact(open, () => applyBatch(open, batch)));
+    return this.#use((open) => this.#transact(open, () => applyBatch(open, batch), (outputs) => outputs.IsCommitted));
   }
 
   execute(statements: readonly Statement[]): Promise<(StatementResult | StatementFault)[]> {
@@ -115,11 +117,15 @@ export class SqliteEngine implements Engine {
   }
 
   /** One transaction, begun as a writer; what went to a file that is no longer at the path does not count. */
-  #transact<T>(open: Open, work: (open: Open) => T): T {
+  #transact<T>(open: Open, work: (open: Open) => T, takesEffect: (result: T) => boolean = () => true): T {
     const { db } = open.handle;
     db.exec('BEGIN IMMEDIATE');
     try {
       const result = work(open);
+      if (!takesEffect(result)) {
+        db.exec('ROLLBACK');
+        return result;
+      }
       if (!open.handle.isCurrent()) throw this.#replaced();
       db.exec('COMMIT');
       open.handle.checkSync();
@@ -157,34 +163,28 @@ function runStatement(handle: SqliteHandle, statement: Statement): StatementResu
   }
 }
 
-function readMark(handle: SqliteHandle, batch: ApplyBatch): MarkRow | null {
-  if (!handle.table(markTable)?.columns.some((column) => column.name === 'Refused')) {
+function readMark(handle: SqliteHandle, batch: ApplyBatch): StoredMark | null {
+  if (handle.table(markTable) === null) {
     throw new TidemarkError('UNAVAILABLE', `database ${handle.path} has no table ${markTable}; run EnsureSchema first`, { retryAfterMs: bounds.databaseRetryMs });
   }
-  const row = handle.prepare(`SELECT "Epoch", "Seq", "UpdatedAt", "Refused" FROM "${markTable}" WHERE "HubID" = ? AND "Lane" = ?`)
-    .get(batch.hubId, batch.lane) as (Omit<MarkRow, 'Refused'> & { Refused: string | null }) | undefined;
-  return row ? { Epoch: row.Epoch, Seq: row.Seq, UpdatedAt: row.UpdatedAt, Refused: decodeRefused(row.Refused) } : null;
+  const sql = `SELECT "Epoch", "Seq", "UpdatedAt" FROM "${markTable}" WHERE "HubID" = ? AND "Lane" = ?`;
+  return (handle.prepare(sql).get(batch.hubId, batch.lane) as StoredMark | undefined) ?? null;
 }
 
-function writeMark(handle: SqliteHandle, batch: ApplyBatch, mark: MarkRow): void {
+function writeMark(handle: SqliteHandle, batch: ApplyBatch, mark: StoredMark): void {
   handle.prepare(
-    `INSERT INTO "${markTable}" ("HubID", "Lane", "Epoch", "Seq", "UpdatedAt", "Refused") VALUES (?, ?, ?, ?, ?, ?)`
-    + ' ON CONFLICT ("HubID", "Lane") DO UPDATE SET "Epoch" = excluded."Epoch", "Seq" = excluded."Seq",'
-    + ' "UpdatedAt" = excluded."UpdatedAt", "Refused" = excluded."Refused"',
-  ).run(batch.hubId, batch.lane, mark.Epoch, mark.Seq, mark.UpdatedAt, JSON.stringify(mark.Refused));
+    `INSERT INTO "${markTable}" ("HubID", "Lane", "Epoch", "Seq", "UpdatedAt") VALUES (?, ?, ?, ?, ?)`
+    + ' ON CONFLICT ("HubID", "Lane") DO UPDATE SET "Epoch" = excluded."Epoch", "Seq" = excluded."Seq", "UpdatedAt" = excluded."UpdatedAt"',
+  ).run(batch.hubId, batch.lane, mark.Epoch, mark.Seq, mark.UpdatedAt);
 }
 
 function applyBatch({ handle, applier }: Open, batch: ApplyBatch): ApplyOutputs {
   applier.begin(batch);
   const stored = readMark(handle, batch);
-  const plan = planBatch(batch, stored);
-  const results = plan.results as MutationResult[];
-  for (const at of plan.todo) {
-    const mutation = batch.mutations[at];
-    if (mutation) results[at] = applier.run(mutation, batch.now);
-  }
-  const mark = markAfter(batch, stored, plan, results);
+  const skipped = skipThrough(batch, stored);
+  const results = batch.mutations.map((mutation) => (mutation.Seq <= skipped ? alreadyPresent : applier.run(mutation, batch.now)));
+  if (!takesEffect(batch, results)) return { Results: results, IsCommitted: false, Mark: stored };
+  const mark = markAfter(batch, stored);
   if (mark !== null && mark !== stored) writeMark(handle, batch, mark);
-  const { Epoch = '', Seq = 0, UpdatedAt = '' } = mark ?? {};
-  return { Results: results, Mark: { Epoch, Seq, UpdatedAt } };
+  return { Results: results, IsCommitted: true, Mark: mark };
 }

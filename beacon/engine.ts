@@ -74,7 +74,7 @@ export interface Engine {
   introspect(tables?: readonly string[]): Promise<TableInfo[]>;
   /** In one transaction that keeps out other migrations: reads the state, asks for the statements, runs them. @throws StatementFault */
   migrate(plan: (state: DatabaseState) => readonly string[]): Promise<void>;
-  /** All mutations and the mark row in one transaction; one outcome each. */
+  /** All mutations and the mark row in one transaction, whole or not at all (see `mark-rule.ts`); one outcome each. */
   apply(batch: ApplyBatch): Promise<ApplyOutputs>;
   /** Runs statements in order, several in one transaction; a refused one is a StatementFault in its place and the others still count. */
   execute(statements: readonly Statement[]): Promise<(StatementResult | StatementFault)[]>;

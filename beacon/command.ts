@@ -1,0 +1,44 @@
+/** Runs a databeacon as a process: connects the bus, starts, and drains on the first signal. */
+import { messageOf, processExit, TidemarkError } from '../contracts/errors.ts';
+import { Bus, type BusOptions } from '../runtime/bus.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { createLog } from '../runtime/log.ts';
+import { startBeacon } from './compose.ts';
+import { type BeaconConfig, checkBeaconConfig } from './config.ts';
+
+/** Runs until SIGTERM or SIGINT (a second one leaves at once); resolves with the exit code. `onReady` is called when the beacon is online. */
+export async function runBeacon(config: BeaconConfig, busOptions: BusOptions, onReady: () => void = () => undefined): Promise<number> {
+  const log = createLog('databeacon');
+  const signalled = firstSignal();
+  let bus: Bus | null = null;
+  try {
+    checkBeaconConfig(config);
+    bus = await Promise.race([Bus.connect(busOptions, log), signalled.then(() => null)]);
+    if (bus === null) return 0;
+    const beacon = await startBeacon(config, bus, log, systemClock);
+    onReady();
+    await signalled;
+    await beacon.drain();
+    await bus.drain();
+    return 0;
+  } catch (error) {
+    log.error({ reason: messageOf(error) }, 'databeacon stopped');
+    await bus?.close();
+    const exits: Record<string, number> = processExit;
+    return error instanceof TidemarkError ? (exits[error.code] ?? 1) : 1;
+  }
+}
+
+/** Resolves at the first signal to stop; the second ends the process, which is safe: what was answered is on disk. */
+function firstSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    let count = 0;
+    const onSignal = () => {
+      count += 1;
+      if (count > 1) process.exit(1);
+      resolve();
+    };
+    process.on('SIGTERM', onSignal);
+    process.on('SIGINT', onSignal);
+  });
+}

@@ -1,0 +1,75 @@
+/** The databeacon put together: state, databases, gateway, micro service, presence; and taken apart again. */
+import { capabilities } from '../contracts/capability.ts';
+import { limits } from '../contracts/limits.ts';
+import { subjects } from '../contracts/subjects.ts';
+import type { Bus } from '../runtime/bus.ts';
+import { type Clock, isoOf, newUuid } from '../runtime/clock.ts';
+import type { Log } from '../runtime/log.ts';
+import { actionsOf } from './actions.ts';
+import { type BeaconConfig, checkBeaconConfig } from './config.ts';
+import { Connections } from './connections.ts';
+import { Gateway } from './gateway.ts';
+import { PresencePublisher } from './presence-publisher.ts';
+import { Proxy } from './proxy.ts';
+import { BeaconState } from './state.ts';
+
+/** `drain` says Draining, finishes what was taken, and closes the databases; the bus stays the caller's. Twice is the same promise. */
+export type RunningBeacon = { readonly nonce: string; drain(): Promise<void> };
+
+/** Version of the databeacon as its micro service tells it. */
+const version = '0.1.0';
+
+/** Starts a databeacon on a connected bus. @throws TidemarkError CONFIG_INVALID or NEWER_SCHEMA */
+export async function startBeacon(config: BeaconConfig, bus: Bus, log: Log, clock: Clock): Promise<RunningBeacon> {
+  checkBeaconConfig(config);
+  const state = BeaconState.open(config.dataDir);
+  const nonce = newUuid();
+  let presence: PresencePublisher | null = null;
+  const onChange = () => void presence?.announce();
+  const connections = new Connections(state, config.databases, () => {
+    log.warn({}, 'a database file was deleted or replaced; it is opened again');
+    onChange();
+  });
+  const proxy = new Proxy(state, connections, clock, config.allowWrites ?? true);
+  const gateway = new Gateway(
+    actionsOf({ connections, proxy, clock, isBatchOn: config.isBatchOn, onChange }),
+    (line) => state.audit({ ...line, at: isoOf(clock.nowMs()) }),
+    log,
+  );
+  presence = new PresencePublisher(bus, clock, async (status) => ({
+    BeaconID: config.beaconId, Status: status, Nonce: nonce, Capabilities: gateway.capabilities, Tags: config.tags, Connections: await connections.presence(),
+  }));
+  const service = bus.serve({
+    name: 'databeacon',
+    version,
+    description: 'fronts databases for the persistence bridge',
+    metadata: { BeaconID: config.beaconId },
+    endpoints: Object.values(capabilities).map((capability) => ({
+      name: capability,
+      subject: subjects.capabilityAll(config.beaconId, capability),
+      handle: (request) => gateway.answer(capability, request.subject, request.decode()),
+    })),
+  });
+  await presence.start();
+  log.info({ beacon: config.beaconId, nonce, capabilities: gateway.capabilities, connections: await connections.presence() }, 'databeacon is online');
+
+  const stop = async (): Promise<void> => {
+    await presence.become('Draining');
+    await inTime(Promise.all([service.stop(), gateway.drain()]), clock);
+    await presence.stop();
+    await connections.close();
+    state.close();
+    log.info({ beacon: config.beaconId }, 'databeacon is drained');
+  };
+  let stopped: Promise<void> | null = null;
+  return { nonce, drain: () => (stopped ??= stop()) };
+}
+
+/** Requests that hang do not keep the process: what was committed is on disk. */
+async function inTime(work: Promise<unknown>, clock: Clock): Promise<void> {
+  const { promise: late, resolve } = Promise.withResolvers<void>();
+  const cancel = clock.timer(limits.drainMs, resolve);
+  await Promise.race([work, late]);
+  cancel();
+}
+
