@@ -178,7 +178,7 @@ function withFilled(fields: object): object {
   const given = fields as Record<string, unknown>;
   const filled: Record<string, unknown> = { ...given };
   for (const [source, target] of [['DispatchedAt', 'StartedAt'], ['CompletedAt', 'EndedAt'], ['ErrorMessage', 'Error']] as const) {
-    if (given[source] !== undefined && given[source] !== null && given[target] === undefined) filled[target] = given[source];
+    if (given[source] !== undefined && given[target] === undefined) filled[target] = given[source];
   }
   return filled;
 }
