@@ -14,7 +14,11 @@ const self = fileURLToPath(import.meta.url);
 
 if (Number(process.versions.node.split('.')[0]) >= oldestMajor) {
   // The launcher was killed: what it launched leaves too, as a killed process must not leave its work running.
-  if (process.env.TIDEMARK_LAUNCHED === '1' && process.connected) process.once('disconnect', () => process.exit(137));
+  if (process.env.TIDEMARK_LAUNCHED === '1' && process.connected) {
+    process.once('disconnect', () => process.exit(137));
+    // Listening for its end must not keep a finished command alive.
+    process.channel.unref();
+  }
   delete process.env.TIDEMARK_LAUNCHED;
   await import(commandLine());
 } else {

@@ -186,12 +186,14 @@ function configText(folder: string, port: number): string {
   ].join('\n');
 }
 
-/** A child that the kernel kills when this process dies, where `setpriv` can arrange it. It replaces itself, so the pid stays. */
+/**
+ * A child that the kernel kills when this process dies, where `setpriv` can arrange it: it replaces itself, so the pid stays.
+ * Detached, for an interrupt at the terminal is for us: we stop the bus last.
+ */
 function spawnTied(binary: string, args: string[]): ChildProcess {
-  const stdio = ['ignore', 'ignore', 'ignore'] as ('ignore')[];
   const setpriv = ['/usr/bin/setpriv', '/bin/setpriv'].find(isFile);
-  if (!setpriv) return spawn(binary, args, { stdio });
-  return spawn(setpriv, ['--pdeathsig', 'KILL', '--', binary, ...args], { stdio });
+  const options = { stdio: 'ignore', detached: true } as const;
+  return setpriv ? spawn(setpriv, ['--pdeathsig', 'KILL', '--', binary, ...args], options) : spawn(binary, args, options);
 }
 
 function accepts(port: number): Promise<boolean> {
@@ -217,8 +219,8 @@ function readPid(pidFile: string): number | null {
 }
 
 /** Ends the server a killed process left on this folder. The command line must name our configuration: pids are used again. */
-async function endLeftOver(folder: string): Promise<void> {
-  const { pid: pidFile, config } = filesOf(folder);
+export async function endLeftOver(folder: string): Promise<void> {
+  const { pid: pidFile, config } = filesOf(resolve(folder));
   const pid = readPid(pidFile);
   if (pid !== null && commandOf(pid).includes(config)) await endProcess(pid, () => commandOf(pid).includes(config));
   rmSync(pidFile, { force: true });

@@ -1,0 +1,26 @@
+/** Control requests to the worker of a hub, as the verbs make them. */
+import { subjects } from '../../contracts/subjects.ts';
+import { Bus } from '../../runtime/bus.ts';
+import { createLog } from '../../runtime/log.ts';
+import type { CliConfig } from './config.ts';
+
+/** A worker answers control within milliseconds; longer is as good as not there. */
+const answerMs = 5_000;
+
+export type ControlVerb = 'status' | 'assign' | 'clear' | 'hwm' | 'locate' | 'dead-letters' | 'pause' | 'resume' | 'drain' | 'journal';
+
+/** Asks one thing. */
+export type Ask = <T>(verb: ControlVerb, body?: object) => Promise<T>;
+
+/**
+ * Connects, lets `use` ask, and closes.
+ * @throws TidemarkError UNREACHABLE without a bus, UNAVAILABLE without a worker, else the code of the refusal
+ */
+export async function withControl<T>(config: CliConfig, use: (ask: Ask) => Promise<T>): Promise<T> {
+  const bus = await Bus.connect({ ...config.bus, name: 'tidemark-cli', waitForServer: false }, createLog('tidemark', 'error'));
+  try {
+    return await use((verb, body = {}) => bus.request(subjects.control(config.hub, verb), body, { timeoutMs: answerMs }));
+  } finally {
+    await bus.close();
+  }
+}

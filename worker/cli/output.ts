@@ -1,0 +1,47 @@
+/** How the command line speaks: results on stdout, everything about the run on stderr. */
+
+/** One line of a result. */
+export function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+/** The result as one JSON document. */
+export function printJson(value: unknown): void {
+  print(JSON.stringify(value, null, 2));
+}
+
+/** Something for people about the run itself. */
+export function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+export type Cell = string | number | null | undefined;
+
+/** Rows under their headings, in columns as wide as their widest cell; numbers to the right. An empty table says so. */
+export function table(headings: readonly string[], rows: readonly (readonly Cell[])[], empty = '(none)'): string {
+  if (rows.length === 0) return empty;
+  const cells = rows.map((row) => row.map(shown));
+  const widths = headings.map((heading, at) => Math.max(heading.length, ...cells.map((row) => row[at]?.length ?? 0)));
+  const isNumeric = headings.map((_, at) => rows.every((row) => typeof row[at] === 'number'));
+  const line = (row: readonly string[]) =>
+    row.map((cell, at) => (isNumeric[at] ? cell.padStart(widths[at] ?? 0) : cell.padEnd(widths[at] ?? 0))).join('  ').trimEnd();
+  return [line(headings), ...cells.map(line)].join('\n');
+}
+
+/** Names and values below each other. */
+export function facts(pairs: readonly (readonly [string, Cell])[]): string {
+  const width = Math.max(0, ...pairs.map(([name]) => name.length));
+  return pairs.map(([name, value]) => `${name.padEnd(width)}  ${shown(value)}`).join('\n');
+}
+
+function shown(value: Cell): string {
+  if (value === null || value === undefined || value === '') return '-';
+  return String(value).replace(/\s+/g, ' ');
+}
+
+/** Milliseconds as people say them. */
+export function duration(ms: number): string {
+  if (ms < 1_000) return `${Math.round(ms)} ms`;
+  if (ms < 120_000) return `${(ms / 1_000).toFixed(1)} s`;
+  return ms < 7_200_000 ? `${Math.round(ms / 60_000)} min` : `${(ms / 3_600_000).toFixed(1)} h`;
+}

@@ -1,0 +1,116 @@
+/** Verbs that ask or tell a running worker: status, marks, assignment, pause and drain. */
+import { Option } from 'commander';
+import { TidemarkError } from '../../contracts/errors.ts';
+import type { LaneStatus, Location, MarksFile, WorkerStatus } from '../../contracts/status.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { type Ask, type ControlVerb, withControl } from './control.ts';
+import { duration, facts, print, printJson, say, table } from './output.ts';
+import type { VerbCall, VerbSpec } from './verb.ts';
+
+const drainPollMs = 250;
+const attentionExit = 6;
+const notFoundExit = 3;
+
+export const controlVerbs: readonly VerbSpec[] = [
+  { name: 'status', summary: 'state of both lanes, lag and balance', run: showStatus },
+  { name: 'locate', summary: 'where a write is', args: [['<guid>', 'EventGUID of the write']], run: locate },
+  {
+    name: 'assign', summary: 'deliver to a connection of a beacon from now on', run: assign,
+    args: [['<beacon>', 'BeaconID'], ['<connection>', 'IDBeaconConnection, an integer']],
+  },
+  { name: 'clear', summary: 'drop the assignment; writes are kept until the next one', run: (call) => tell(call, 'clear', 'assignment cleared') },
+  { name: 'pause', summary: 'stop delivering; writes are still accepted', run: (call) => tell(call, 'pause', 'delivery paused') },
+  { name: 'resume', summary: 'deliver again', run: (call) => tell(call, 'resume', 'delivery resumed') },
+  {
+    name: 'drain', summary: 'take no new writes, deliver what was accepted', run: drain,
+    options: [new Option('--until-empty', 'wait until nothing is undelivered; exit 6 if dead letters are left')],
+  },
+];
+
+export const hwmVerbs: readonly VerbSpec[] = [{ name: 'show', summary: 'the mark of each lane at each database', run: showMarks }];
+
+async function showStatus({ config, isJson }: VerbCall): Promise<void> {
+  const status = await withControl(config, (ask) => ask<WorkerStatus>('status'));
+  if (isJson) return printJson(status);
+  const bus = status.Bus.Connected ? status.Bus.Server : 'away';
+  print(`hub ${status.HubID}: ${status.State}  (tidemark ${status.Version}, bus ${bus}, since ${status.StartedAt})`);
+  print(table(
+    ['lane', 'state', 'beacon', 'connection', 'by', 'carrier', 'head', 'mark', 'pending', 'oldest', 'dead letters'],
+    [laneRow('queue', status.Queue), laneRow('manifest', status.Manifest)],
+  ));
+  for (const [lane, { LastError }] of [['queue', status.Queue], ['manifest', status.Manifest]] as const) {
+    if (LastError) print(`${lane}: ${LastError}`);
+  }
+}
+
+function laneRow(name: string, lane: LaneStatus) {
+  const state = lane.IsPaused ? `${lane.State}, paused` : lane.State;
+  return [
+    name, state, lane.AssignedBeaconID, lane.AssignedBeaconID === null ? null : String(lane.IDBeaconConnection), lane.AssignedBy, lane.Carrier,
+    lane.Seq.Head, lane.Seq.Mark, lane.Pending, lane.Pending > 0 ? duration(lane.OldestPendingMs) : null, lane.DeadLetters,
+  ];
+}
+
+async function showMarks({ config, isJson }: VerbCall): Promise<void> {
+  const marks = await withControl(config, (ask) => ask<MarksFile>('hwm'));
+  if (isJson) return printJson(marks);
+  const rows = (['Queue', 'Manifest'] as const).flatMap((lane) =>
+    Object.entries(marks[lane]).flatMap(([beacon, connections]) =>
+      Object.entries(connections).map(([connection, mark]) =>
+        [lane.toLowerCase(), beacon, connection, mark.Seq, mark.Pending, mark.EventGUID, mark.RecordedAt, mark.AppliedAt])));
+  print(table(['lane', 'beacon', 'connection', 'seq', 'pending', 'event', 'recorded', 'applied'], rows, '(no marks yet)'));
+}
+
+async function locate({ config, args, isJson }: VerbCall): Promise<number> {
+  const location = await withControl(config, (ask) => ask<Location>('locate', { EventGUID: args[0] }));
+  if (isJson) printJson(location);
+  else print(facts(Object.entries(location).map(([name, value]) => [name, value] as const)));
+  return location.State === 'unknown' ? notFoundExit : 0;
+}
+
+async function assign({ config, args, isJson }: VerbCall): Promise<void> {
+  const connection = Number(args[1]);
+  if (!Number.isSafeInteger(connection) || connection < 1) {
+    throw new TidemarkError('CONFIG_INVALID', `connection ${JSON.stringify(args[1])} is not an integer of at least 1`);
+  }
+  const body = { BeaconID: args[0], IDBeaconConnection: connection };
+  const reply = await withControl(config, (ask) => ask<object>('assign', body));
+  if (isJson) printJson(reply);
+  else print(`assigned to ${args[0]}, connection ${connection}`);
+}
+
+async function tell({ config, isJson }: VerbCall, verb: ControlVerb, done: string): Promise<void> {
+  const reply = await withControl(config, (ask) => ask<object>(verb));
+  if (isJson) printJson(reply);
+  else print(done);
+}
+
+async function drain({ config, flags, isJson }: VerbCall): Promise<number> {
+  return withControl(config, async (ask) => {
+    const reply = await ask<object>('drain');
+    if (flags['untilEmpty'] !== true) {
+      if (isJson) printJson(reply);
+      else print('draining: new writes are refused, accepted ones are delivered');
+      return 0;
+    }
+    const status = await untilEmpty(ask);
+    const deadLetters = status.Queue.DeadLetters + status.Manifest.DeadLetters;
+    if (isJson) printJson(status);
+    else print(deadLetters === 0 ? 'empty: every accepted write is delivered' : `delivered, but ${deadLetters} dead letters are left: tidemark dead-letters ls`);
+    return deadLetters === 0 ? 0 : attentionExit;
+  });
+}
+
+/** Entries parked behind a dead letter stay pending; the mark has passed them. */
+async function untilEmpty(ask: Ask): Promise<WorkerStatus> {
+  let saidPending = -1;
+  for (;;) {
+    const status = await ask<WorkerStatus>('status');
+    const lanes = [status.Queue, status.Manifest];
+    if (lanes.every((lane) => lane.Pending === 0 || lane.Seq.Mark >= lane.Seq.Head)) return status;
+    const pending = lanes.reduce((sum, lane) => sum + lane.Pending, 0);
+    if (pending !== saidPending) say(`${pending} undelivered, ${status.State}`);
+    saidPending = pending;
+    await systemClock.sleep(drainPollMs);
+  }
+}

@@ -1,0 +1,91 @@
+/** `publish`: recorded bridge calls, sent as domain actions to a hub's worker until every write is answered. */
+import { createLog } from '../../runtime/log.ts';
+import { Bus, type BusOptions } from '../../runtime/bus.ts';
+import { type Clock, systemClock } from '../../runtime/clock.ts';
+import { Counts, type Summary } from './counts.ts';
+import { Delivery } from './delivery.ts';
+import { type TraceItem, TraceReader } from './trace-call.ts';
+import { checkTrace, readTrace } from './trace-file.ts';
+import { Turns } from './turns.ts';
+
+/** Progress where it is read by a person at a terminal, and where it goes to a file. */
+const terminalEveryMs = 200;
+const fileEveryMs = 2_000;
+
+export type PublishOptions = {
+  files: readonly string[];
+  bus: BusOptions;
+  hub: string;
+  concurrency: number;
+  batch: number;
+  /** Items sent per second at most; 0 for as fast as it goes. */
+  rate: number;
+  giveUpMs: number;
+  signal: AbortSignal;
+  /** Where progress and refusals are said. */
+  out: { isTerminal: boolean; write: (text: string) => void };
+  /** Only the first or only the second half of each file's lines; all of them when left out. */
+  lines?: (number: number) => boolean;
+};
+
+/**
+ * Publishes the files side by side, each in its own order per key.
+ * @throws TidemarkError NOT_THERE for a missing file, before anything is sent; UNREACHABLE when it gave up
+ */
+export async function publish(options: PublishOptions): Promise<Summary> {
+  for (const path of options.files) checkTrace(path);
+  const { out, signal } = options;
+  const counts = new Counts(systemClock, (line) => out.write(`${out.isTerminal ? '\r\x1b[K' : ''}${line}\n`));
+  const bus = await Bus.connect({ ...options.bus, waitForServer: options.giveUpMs === 0 }, createLog('publish', 'warn'));
+  const stopProgress = showProgress(counts, out);
+  const delivery = new Delivery({ bus, hub: options.hub, clock: systemClock, counts, signal, giveUpMs: options.giveUpMs });
+  const concurrency = Math.max(options.concurrency, options.batch > 1 ? 2 * options.batch : 1);
+  const turns = new Turns(delivery, { concurrency, batch: options.batch, signal, onSent: (items) => { counts.sent += items; } });
+  const pace = newPace(systemClock, options.rate, signal);
+  try {
+    await Promise.all(options.files.map((path) => pump(path, { turns, counts, pace, options })));
+    await turns.finish();
+  } finally {
+    stopProgress();
+    await bus.close();
+  }
+  return counts.summary;
+}
+
+type Pump = { turns: Turns; counts: Counts; pace: () => Promise<void>; options: PublishOptions };
+
+async function pump(path: string, { turns, counts, pace, options }: Pump): Promise<void> {
+  const reader = new TraceReader(path);
+  for await (const line of readTrace(path)) {
+    if (options.signal.aborted) return;
+    if (options.lines && !options.lines(line.number)) continue;
+    const item = reader.read(line);
+    if ('skipped' in item) {
+      if (item.skipped === 'unreadable') counts.unreadable += 1;
+      else counts.skipped += 1;
+      continue;
+    }
+    await pace();
+    await turns.add(item satisfies TraceItem);
+  }
+}
+
+/** Lets through `rate` a second, evenly; a pause is not made up for. */
+function newPace(clock: Clock, rate: number, signal: AbortSignal): () => Promise<void> {
+  if (rate <= 0) return () => Promise.resolve();
+  let nextMs = clock.monotonicMs();
+  return async () => {
+    const nowMs = clock.monotonicMs();
+    nextMs = Math.max(nextMs, nowMs - 100) + 1_000 / rate;
+    if (nextMs - nowMs > 1) await clock.sleep(nextMs - nowMs, signal);
+  };
+}
+
+function showProgress(counts: Counts, out: PublishOptions['out']): () => void {
+  const show = () => out.write(out.isTerminal ? `\r\x1b[K${counts.progress}` : `${counts.progress}\n`);
+  const cancel = systemClock.every(out.isTerminal ? terminalEveryMs : fileEveryMs, show);
+  return () => {
+    cancel();
+    out.write(out.isTerminal ? `\r\x1b[K${counts.progress}\n` : `${counts.progress}\n`);
+  };
+}
