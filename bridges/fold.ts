@@ -4,7 +4,7 @@ import type { Row, RowMutation } from '../contracts/mutation.ts';
 import type { Scalar } from '../contracts/schema.ts';
 
 /** A mutation and the Seqs of the entries it stands for, ascending. */
-export type Folded = { mutation: RowMutation; seqs: number[] };
+export type Folded = { mutation: RowMutation; key: string; seqs: number[] };
 
 /** What `Fill` may write over: nothing said, or nothing but the default. */
 export function isEmptyValue(value: Scalar | undefined): boolean {
@@ -48,25 +48,32 @@ export function composeWrites(first: RowMutation, second: RowMutation): RowMutat
   };
 }
 
-/** Folds mutations given in Seq order. The results stand where the first of their entries stood. */
-export function foldBatch(mutations: readonly RowMutation[]): Folded[] {
+/** One write on its way: its mutation, and the key that orders it. */
+export type Keyed = { mutation: RowMutation; key: string };
+
+/**
+ * Folds mutations given in Seq order. The results stand where the first of their entries stood.
+ * @param isAtomic whether the whole batch takes effect at once. If not, only neighbours of a key are folded:
+ * what is refused in the middle must find everything before it done and nothing behind it.
+ */
+export function foldBatch(writes: readonly Keyed[], isAtomic: boolean): Folded[] {
   const folded: Folded[] = [];
   const open = new Map<string, Folded>();
-  for (const mutation of mutations) {
-    if (mutation.Op === 'insert') {
-      folded.push({ mutation, seqs: [mutation.Seq] });
-      continue;
-    }
-    const row = rowKeyOf(mutation);
-    const before = open.get(row);
-    if (before && mutation.Op === 'write' && before.mutation.Op === 'write') {
+  for (const { mutation, key } of writes) {
+    const slot = isAtomic ? rowKeyOf(mutation) : key;
+    const before = open.get(slot);
+    if (before && canFold(before.mutation, mutation)) {
       before.mutation = composeWrites(before.mutation, mutation);
       before.seqs.push(mutation.Seq);
       continue;
     }
-    const fresh: Folded = { mutation, seqs: [mutation.Seq] };
-    open.set(row, fresh);
+    const fresh: Folded = { mutation, key, seqs: [mutation.Seq] };
+    open.set(slot, fresh);
     folded.push(fresh);
   }
   return folded;
+}
+
+function canFold(first: RowMutation, second: RowMutation): boolean {
+  return first.Op === 'write' && second.Op === 'write' && rowKeyOf(first) === rowKeyOf(second);
 }

@@ -18,7 +18,10 @@ export type CapabilityReply<Outputs> = { Outputs: Outputs; Log?: string[] };
 /** The database a request is about. */
 export type ConnectionSettings = { IDBeaconConnection: number };
 
-/** `DataBeaconBatch.Apply`: one transaction together with the hub's mark row. */
+/**
+ * `DataBeaconBatch.Apply`: one transaction together with the hub's mark row. If any mutation ends in conflict or rejected, nothing is
+ * committed and the mark stays: the worker takes the key out and sends the rest again. A lost reply thus never hides a refusal.
+ */
 export type ApplySettings = ConnectionSettings & {
   HubID: string;
   Lane: Lane;
@@ -27,10 +30,10 @@ export type ApplySettings = ConnectionSettings & {
   Mutations: RowMutation[];
   /** The mark after this batch. */
   ThroughSeq: number;
-  /** Entries released from behind a dead letter lie below the mark on purpose: not skipped, the mark stays. */
+  /** Entries released from behind a dead letter lie below the mark on purpose: not skipped, the mark stays, each is its own affair. */
   IsBelowMark?: boolean;
 };
-export type ApplyOutputs = { Results: MutationResult[]; Mark: StoredMark };
+export type ApplyOutputs = { Results: MutationResult[]; IsCommitted: boolean; Mark: StoredMark | null };
 
 export type MarkSettings = ConnectionSettings & { HubID: string; Lane: Lane };
 /** The mark row of the backend. `StoreID` is the identity of the database. */

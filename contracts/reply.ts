@@ -24,6 +24,8 @@ export type ReadReply = {
   AsOf: string;
   /** Opaque; give it as `Filter.After` to get the page behind this one. */
   Next?: string;
+  /** A list from the journal alone, after it has given up older rows that the database still has. */
+  Partial?: boolean;
 } & Record<string, JsonValue | undefined>;
 
 export type BatchReply = { Success: boolean; Results: (WriteReply | Refusal)[] };

@@ -15,10 +15,13 @@ function statementsOf(db: Database) {
     keys: db.prepare<[number, number]>("select distinct key from held where database = ? and lane = ? and state <> 'dropped'").pluck(),
     deliverable: db.prepare<[{ database: number; lane: number; limit: number }]>(`select min(seq) from held h where database = @database and lane = @lane
       and state = 'parked' and not exists (select 1 from held d where d.database = h.database and d.lane = h.lane and d.key = h.key
-      and d.state = 'dead' and d.seq < h.seq) group by key order by 1 limit @limit`).pluck(),
+      and d.state = 'dead' and d.seq < h.seq) and seq <= (select seq from mark m where m.database = h.database and m.lane = h.lane) group by key order by 1 limit @limit`).pluck(),
+    park: db.prepare("insert into held values (?, ?, ?, ?, 'parked', null, ?) on conflict (database, seq) do nothing"),
     remove: db.prepare('delete from held where database = ? and seq = ?'),
     setState: db.prepare('update held set state = @state, reason = @reason, since_ms = @nowMs where database = @database and seq = @seq'),
-    count: db.prepare<[{ database: number; lane: number; state: HeldState }]>('select count(*) from held where database = @database and lane = @lane and state = @state').pluck(),
+    count: db.prepare<[{ database: number; lane: number; state: HeldState }]>(`select count(*) from held where database = @database and lane = @lane and state = @state
+      and seq <= (select seq from mark m where m.database = @database and m.lane = @lane)`).pluck(),
+    between: db.prepare<[number, number, number, number]>('select count(*) from held where database = ? and lane = ? and seq > ? and seq <= ?').pluck(),
     list: db.prepare<[number, number], Held>(`select h.seq, h.lane, h.key, h.state, h.reason, h.since_ms as sinceMs,
       (select count(*) from held p where p.database = h.database and p.lane = h.lane and p.key = h.key and p.state = 'parked' and p.seq > h.seq) as parked
       from held h where h.database = ? and h.state = 'dead' order by h.seq limit ?`),
@@ -47,6 +50,13 @@ export class HeldStore {
     return this.#sql.deliverable.all({ database, lane: laneNumber[lane], limit }) as number[];
   }
 
+  /** Takes entries out of a batch before it is sent again without them; they wait for the mark to pass, then go one by one. */
+  park(database: number, lane: Lane, entries: readonly { seq: number; key: string }[], nowMs: number): void {
+    this.#db.transaction(() => {
+      for (const entry of entries) this.#sql.park.run(database, entry.seq, laneNumber[lane], entry.key, nowMs);
+    }).immediate();
+  }
+
   /** A held entry reached the database after all. */
   settle(database: number, lane: Lane, seq: number, isApplied: boolean): void {
     this.#db.transaction(() => {
@@ -73,10 +83,17 @@ export class HeldStore {
     return this.#sql.setState.run({ database, seq, state: 'dropped', reason: held.reason, nowMs }).changes === 1;
   }
 
+  /** Held entries up to the mark; those above it are pending like all others there. */
   count(database: number, lane: Lane, state: HeldState): number {
     return Number(this.#sql.count.get({ database, lane: laneNumber[lane], state }));
   }
 
+  /** Held entries with `from` < Seq <= `through`, dropped ones included. */
+  countBetween(database: number, lane: Lane, from: number, through: number): number {
+    return Number(this.#sql.between.get(database, laneNumber[lane], from, through));
+  }
+
+  /** Dead letters, oldest first, each with how many writes wait behind it. */
   list(database: number, limit: number): Held[] {
     return this.#sql.list.all(database, limit);
   }

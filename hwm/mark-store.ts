@@ -82,6 +82,12 @@ export class MarkStore {
     return this.get(id, lane) as Mark;
   }
 
+  /** The mark of a connection of a beacon, or null when nothing was ever assigned to it. */
+  find(beacon: string, connection: number, lane: Lane): Mark | null {
+    const known = this.#sql.databaseId.get(beacon, connection);
+    return known ? this.get(known.id, lane) : null;
+  }
+
   get(database: number, lane: Lane): Mark | null {
     return this.#sql.get.get(database, laneNumber[lane]) ?? null;
   }

@@ -12,22 +12,31 @@ export type Verdict = {
 };
 
 /**
- * Settles a batch. A refused mutation of several entries is not yet a dead letter: its entries are parked to be sent one by one,
- * so that only the one that is bad is kept back. What of the same key was sent behind a refused one stays settled if the backend took it.
- * @param sent the mutations in the order of `results`
- * @param parked entries that were not sent because their key is waiting
+ * Settles a batch that took effect. A refused write of several entries is not yet a dead letter: its entries are parked, to be sent
+ * one by one, so that only the bad one is kept back. What was not sent because of it is parked behind it.
+ * @param sent the writes in the order of `results`
+ * @param parked entries that were left out because their key is waiting
  */
-export function settle(sent: readonly Sent[], results: readonly MutationResult[], parked: readonly { seq: number; key: string }[]): Verdict {
+export function settle(sent: readonly Sent[], results: readonly (MutationResult | null)[], parked: readonly { seq: number; key: string }[]): Verdict {
   const verdict: Verdict = { applied: 0, present: 0, held: parked.map((one) => ({ ...one, state: 'parked', reason: null })) };
   sent.forEach(({ key, seqs }, index) => {
-    const result = results[index] ?? { Outcome: 'rejected', Reason: 'the beacon gave no result for it' };
-    if (result.Outcome === 'applied') verdict.applied += seqs.length;
-    else if (isSettledOutcome(result.Outcome)) verdict.present += seqs.length;
-    else if (seqs.length === 1) verdict.held.push({ seq: seqs[0] as number, key, state: 'dead', reason: reasonOf(result) });
+    const result = results[index];
+    if (result?.Outcome === 'applied') verdict.applied += seqs.length;
+    else if (result && isSettledOutcome(result.Outcome)) verdict.present += seqs.length;
+    else if (result && seqs.length === 1) verdict.held.push({ seq: seqs[0] as number, key, state: 'dead', reason: reasonOf(result) });
     else for (const seq of seqs) verdict.held.push({ seq, key, state: 'parked', reason: null });
   });
   verdict.held.sort((a, b) => a.seq - b.seq);
   return verdict;
+}
+
+/** Keys with a refused write in a batch that did not take effect because of it. */
+export function refusedKeys(sent: readonly Sent[], results: readonly (MutationResult | null)[]): Set<string> {
+  const keys = sent.filter((_, index) => {
+    const result = results[index];
+    return result && !isSettledOutcome(result.Outcome);
+  });
+  return new Set(keys.map((one) => one.key));
 }
 
 /** The sentence kept with a dead letter. */

@@ -1,22 +1,28 @@
 /** The seam between replay and a beacon: a carrier takes mutations there and brings one result for each back. */
 import type { ApplyOutputs, ApplySettings, MarkOutputs, StoredMark } from '../contracts/capability.ts';
-import type { MutationResult, RowMutation } from '../contracts/mutation.ts';
+import type { Folded } from '../bridges/fold.ts';
+import type { MutationResult } from '../contracts/mutation.ts';
 import type { CarrierName } from '../contracts/status.ts';
 import type { Lane } from '../contracts/subjects.ts';
 import type { Dispatcher } from './dispatcher.ts';
 
 export type Delivery = {
-  mutations: readonly RowMutation[];
+  writes: readonly Folded[];
   /** The lane's mark once this delivery is settled. */
   throughSeq: number;
   /** Entries released from behind a dead letter: they lie below the mark on purpose. */
   isBelowMark: boolean;
 };
 
+/** One result per write, same order; null for one that was not sent because one before it in its key was refused. */
+export type Delivered = { results: (MutationResult | null)[]; isCommitted: boolean };
+
 export interface Carrier {
   readonly name: CarrierName;
-  /** One result per mutation, same order. @throws TidemarkError UNAVAILABLE and the like: nothing is known, send again */
-  apply(delivery: Delivery): Promise<MutationResult[]>;
+  /** Whether a delivery takes effect whole or not at all; then `isCommitted` says which. */
+  readonly isAtomic: boolean;
+  /** @throws TidemarkError UNAVAILABLE and the like: nothing is known, send again */
+  apply(delivery: Delivery): Promise<Delivered>;
   /** The mark the database itself keeps, null when it has none or the carrier cannot know. */
   mark(): Promise<{ mark: StoredMark | null; storeId: string } | null>;
 }
@@ -27,6 +33,7 @@ export type Route = { beacon: string; connection: number; hubId: string; lane: L
 /** The fast path: `DataBeaconBatch.Apply`, one database transaction together with the mark row. */
 export class BatchCarrier implements Carrier {
   readonly name = 'batch';
+  readonly isAtomic = true;
   readonly #dispatcher: Dispatcher;
   readonly #route: Route;
 
@@ -35,14 +42,14 @@ export class BatchCarrier implements Carrier {
     this.#route = route;
   }
 
-  async apply(delivery: Delivery): Promise<MutationResult[]> {
+  async apply(delivery: Delivery): Promise<Delivered> {
     const { beacon, connection, hubId, lane, epoch } = this.#route;
     const settings: ApplySettings = {
       IDBeaconConnection: connection, HubID: hubId, Lane: lane, Epoch: epoch, ThroughSeq: delivery.throughSeq,
-      Mutations: delivery.mutations as RowMutation[], ...(delivery.isBelowMark ? { IsBelowMark: true } : {}),
+      Mutations: delivery.writes.map((write) => write.mutation), ...(delivery.isBelowMark ? { IsBelowMark: true } : {}),
     };
     const outputs = await this.#dispatcher.send<ApplyOutputs>(beacon, 'batch', 'Apply', settings);
-    return outputs.Results;
+    return { results: outputs.Results, isCommitted: outputs.IsCommitted };
   }
 
   async mark(): Promise<{ mark: StoredMark | null; storeId: string }> {

@@ -115,7 +115,8 @@ export class Intake {
     if (isCapacityError(thrown)) {
       this.#log.warn({ reason: messageOf(thrown) }, 'no room for writes; refused until there is');
       const error = overloaded('the disk of the journal is full');
-      for (const one of batch) one.reject(error);
+      // What waits behind is refused as well: were it taken once there is room, it would overtake.
+      for (const one of [...batch, ...this.#waiting.splice(0)]) one.reject(error);
       return;
     }
     const isFirst = this.#fault === null;

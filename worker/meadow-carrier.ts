@@ -1,13 +1,13 @@
 /** Mutations as MeadowProxy requests, for a databeacon without the batch capability: look, decide, write, one row at a time. */
 import PQueue from 'p-queue';
 import { defaultsOf } from '../bridges/project.ts';
-import { isEmptyValue, rowKeyOf } from '../bridges/fold.ts';
+import { isEmptyValue } from '../bridges/fold.ts';
 import { compareScalars } from '../bridges/read-merge.ts';
 import { isJsonObject, type JsonObject } from '../contracts/json-value.ts';
 import { limits } from '../contracts/limits.ts';
-import type { MutationResult, Row, RowMutation } from '../contracts/mutation.ts';
+import { isSettledOutcome, type MutationResult, type Row, type RowMutation } from '../contracts/mutation.ts';
 import { type Scalar, type Table, type TableName, tableOf } from '../contracts/schema.ts';
-import type { Carrier, Delivery } from './carrier.ts';
+import type { Carrier, Delivered, Delivery } from './carrier.ts';
 import type { MeadowClient } from './meadow-client.ts';
 
 /** A row may appear between our look and our insert; another look finds it. More often than this is no race. */
@@ -15,27 +15,27 @@ const looksMax = 3;
 
 export class MeadowCarrier implements Carrier {
   readonly name = 'meadow-proxy';
+  readonly isAtomic = false;
   readonly #client: MeadowClient;
 
   constructor(client: MeadowClient) {
     this.#client = client;
   }
 
-  /** Rows side by side, the mutations of one row one after the other. */
-  async apply(delivery: Delivery): Promise<MutationResult[]> {
+  /** Keys side by side, the writes of one key one after the other until one is refused. */
+  async apply(delivery: Delivery): Promise<Delivered> {
     const queue = new PQueue({ concurrency: limits.proxyRequestsMax });
-    const turns = new Map<string, { mutation: RowMutation; index: number }[]>();
-    delivery.mutations.forEach((mutation, index) => {
-      const row = rowKeyOf(mutation);
-      const turn = turns.get(row);
-      if (turn) turn.push({ mutation, index });
-      else turns.set(row, [{ mutation, index }]);
-    });
-    const results: MutationResult[] = [];
+    const turns = Map.groupBy(delivery.writes.keys(), (index) => delivery.writes[index]?.key);
+    const results: (MutationResult | null)[] = delivery.writes.map(() => null);
     await Promise.all([...turns.values()].map((turn) => queue.add(async () => {
-      for (const { mutation, index } of turn) results[index] = await this.#applyOne(mutation);
+      for (const index of turn) {
+        const write = delivery.writes[index];
+        const result = write ? await this.#applyOne(write.mutation) : null;
+        results[index] = result;
+        if (result && !isSettledOutcome(result.Outcome)) return;
+      }
     })));
-    return results;
+    return { results, isCommitted: true };
   }
 
   /** Rows carry their BridgeSeq; a mark row is kept only by the batch capability. */

@@ -6,15 +6,15 @@
  * Failure: no answer means nothing is known; the same entries are sent again, and the beacon's mark row and BridgeSeq make that harmless.
  */
 import type { Entry } from '../bridges/entry.ts';
-import { type Folded, foldBatch } from '../bridges/fold.ts';
+import { type Folded, foldBatch, type Keyed } from '../bridges/fold.ts';
 import { toMutation } from '../bridges/lanes.ts';
-import { messageOf } from '../contracts/errors.ts';
+import { messageOf, TidemarkError } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
 import { isSettledOutcome } from '../contracts/mutation.ts';
 import type { Lane } from '../contracts/subjects.ts';
 import type { HeldStore } from '../hwm/held-store.ts';
 import type { Mark, MarkStore } from '../hwm/mark-store.ts';
-import { reasonOf, settle } from '../hwm/settlement.ts';
+import { reasonOf, refusedKeys, settle } from '../hwm/settlement.ts';
 import { Backoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
@@ -104,17 +104,19 @@ export class Replay {
   async #deliverBatch(destination: Destination, mark: Mark, entries: Entry[], last: Entry): Promise<void> {
     const { clock, marks, held } = this.#parts;
     const waiting = held.poisonedKeys(mark.database, this.lane);
-    const parked = entries.filter((entry) => waiting.has(entry.key)).map(({ seq, key }) => ({ seq, key }));
+    const parked = entries.filter((entry) => waiting.has(entry.key));
     const going = waiting.size === 0 ? entries : entries.filter((entry) => !waiting.has(entry.key));
-    const keyOf = new Map(going.map((entry) => [entry.seq, entry.key]));
-    const folded = foldBatch(going.map(toMutation));
+    const writes = foldBatch(going.map(keyed), destination.carrier.isAtomic);
     const startedMs = clock.monotonicMs();
-    const results = await destination.carrier.apply({ mutations: folded.map((one) => one.mutation), throughSeq: last.seq, isBelowMark: false });
+    const { results, isCommitted } = await destination.carrier.apply({ writes, throughSeq: last.seq, isBelowMark: false });
     this.#size.adapt(entries.length, clock.monotonicMs() - startedMs);
-    const verdict = settle(folded.map((one) => ({ key: keyOf.get(one.seqs[0] as number) ?? '', seqs: one.seqs })), results, parked);
-    for (const one of verdict.held) {
-      if (one.state === 'dead') this.#parts.log.error({ lane: this.lane, seq: one.seq, key: one.key, reason: one.reason }, 'dead letter: the backend refused a write');
+    if (!isCommitted) {
+      const refused = refusedKeys(writes, results);
+      if (refused.size === 0) throw new TidemarkError('UNAVAILABLE', `${destination.beacon} did not commit a batch and refused nothing in it`);
+      return held.park(mark.database, this.lane, going.filter((entry) => refused.has(entry.key)), clock.nowMs());
     }
+    const verdict = settle(writes, results, parked);
+    for (const one of verdict.held) if (one.state === 'dead') this.#tellDead(one.seq, one.key, one.reason);
     marks.settle(mark.database, this.lane, {
       throughSeq: last.seq, throughGuid: guidBytes(last.eventGuid), recordedMs: Date.parse(last.acceptedAt), nowMs: clock.nowMs(),
       carrier: destination.carrier.name, ...verdict,
@@ -133,18 +135,26 @@ export class Replay {
       if (entry) entries.push(entry);
       else held.bury(destination.database, seq, 'its body is gone from the journal', clock.nowMs());
     }
-    const alone: Folded[] = entries.map((entry) => ({ mutation: toMutation(entry), seqs: [entry.seq] }));
-    const throughSeq = entries.at(-1)?.seq ?? 0;
-    const results = await destination.carrier.apply({ mutations: alone.map((one) => one.mutation), throughSeq, isBelowMark: true });
+    const writes = entries.map((entry): Folded => ({ ...keyed(entry), seqs: [entry.seq] }));
+    const { results } = await destination.carrier.apply({ writes, throughSeq: entries.at(-1)?.seq ?? 0, isBelowMark: true });
     entries.forEach((entry, index) => {
-      const result = results[index] ?? { Outcome: 'rejected' };
+      const result = results[index];
+      if (!result) return;
       if (isSettledOutcome(result.Outcome)) held.settle(destination.database, this.lane, entry.seq, result.Outcome === 'applied');
       else {
         held.bury(destination.database, entry.seq, reasonOf(result), clock.nowMs());
-        this.#parts.log.error({ lane: this.lane, seq: entry.seq, key: entry.key, reason: reasonOf(result) }, 'dead letter: the backend refused a write');
+        this.#tellDead(entry.seq, entry.key, reasonOf(result));
       }
     });
     this.#onSettled();
     return true;
   }
+
+  #tellDead(seq: number, key: string, reason: string | null): void {
+    this.#parts.log.error({ lane: this.lane, seq, key, reason }, 'dead letter: the backend refused a write; its key waits');
+  }
+}
+
+function keyed(entry: Entry): Keyed {
+  return { mutation: toMutation(entry), key: entry.key };
 }

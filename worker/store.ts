@@ -113,9 +113,6 @@ function found(db: Connection): void {
     meta.run('epoch', newUuid());
     const first = systemClock.nowMs() * 1000;
     db.prepare('insert into sqlite_sequence values (?, ?)').run('entry', first);
-    meta.run('first_seq', String(first));
-    db.prepare('update lane set head = ?, bare_through = ?').run(first, first);
-    db.prepare('update projection set seq = ?').run(first);
   }).immediate();
 }
 
@@ -125,8 +122,6 @@ export class Store {
   readonly dataDir: string;
   readonly storeId: string;
   readonly epoch: string;
-  /** Seq before the first entry of this journal. */
-  readonly firstSeq: number;
   readonly #lock: Connection;
   readonly #watched: { path: string; identity: Identity }[];
 
@@ -136,7 +131,6 @@ export class Store {
     this.dataDir = dataDir;
     this.storeId = this.meta('store') ?? '';
     this.epoch = this.meta('epoch') ?? '';
-    this.firstSeq = Number(this.meta('first_seq'));
     const paths = pathsOf(dataDir);
     this.#watched = [paths.db, paths.wal, paths.lock].map((path) => ({ path, identity: identityOf(path) }));
   }

@@ -1,0 +1,49 @@
+/** Events on the bus: state changes, what changed in the store, faults. Never in the way of a write: dropped while the bus is away. */
+import type { WorkerStatus } from '../contracts/status.ts';
+import { type Lane, subjects } from '../contracts/subjects.ts';
+import type { Bus } from '../runtime/bus.ts';
+import { type Clock, isoOf } from '../runtime/clock.ts';
+
+/** Changes within this time are told of together. */
+const collectMs = 200;
+
+export class Announcer {
+  readonly #bus: Bus;
+  readonly #hubId: string;
+  readonly #clock: Clock;
+  readonly #changed = new Set<Lane>();
+  #cursor = 0;
+  #lastState = '';
+
+  constructor(bus: Bus, hubId: string, clock: Clock) {
+    this.#bus = bus;
+    this.#hubId = hubId;
+    this.#clock = clock;
+  }
+
+  /** Told once for each change of a lane's state, database or error. */
+  state(status: WorkerStatus): void {
+    const facts = [status.Queue, status.Manifest].map(({ State, AssignedBeaconID, IDBeaconConnection, LastError, Carrier, IsPaused }) =>
+      ({ State, AssignedBeaconID, IDBeaconConnection, LastError, Carrier, IsPaused }));
+    const state = JSON.stringify(facts);
+    if (state === this.#lastState) return;
+    this.#lastState = state;
+    this.#bus.publish(subjects.event(this.#hubId, 'state'), { At: isoOf(this.#clock.nowMs()), State: status.State, Queue: facts[0], Manifest: facts[1] });
+  }
+
+  /** Entries or marks of a lane changed; listeners read again what they show. */
+  storeChanged(lane: Lane): void {
+    const isFirst = this.#changed.size === 0;
+    this.#changed.add(lane);
+    if (!isFirst) return;
+    this.#clock.timer(collectMs, () => {
+      const changes = [...this.#changed].map((one) => ({ table: 'entry', op: 'update', ids: [one] }));
+      this.#changed.clear();
+      this.#bus.publish(subjects.event(this.#hubId, 'store-changed'), { cursor: ++this.#cursor, changes });
+    });
+  }
+
+  fault(message: string): void {
+    this.#bus.publish(subjects.event(this.#hubId, 'fault'), { At: isoOf(this.#clock.nowMs()), Reason: message });
+  }
+}

@@ -1,0 +1,122 @@
+/** Puts a worker together, starts it, and takes it down again in reverse; decides nothing else. */
+import { TidemarkError } from '../contracts/errors.ts';
+import { limits } from '../contracts/limits.ts';
+import type { Bus } from '../runtime/bus.ts';
+import { type Clock, isoOf, newUuid } from '../runtime/clock.ts';
+import type { Log } from '../runtime/log.ts';
+import { Announcer } from './announcer.ts';
+import { HttpServer } from './http.ts';
+import { Inbound } from './inbound.ts';
+import { importLegacyFiles } from './legacy-files.ts';
+import { openLocal } from './local.ts';
+import { Metrics } from './metrics.ts';
+import { Mirrors } from './mirrors.ts';
+import { Outbound } from './outbound.ts';
+import { Overview } from './overview.ts';
+import { Retention } from './retention.ts';
+import type { Store } from './store.ts';
+
+export type WorkerSettings = {
+  hubId: string;
+  version: string;
+  http: { host: string; port: number };
+  token: string;
+  isOneWayOn: boolean;
+};
+
+export type RunningWorker = {
+  httpUrl: string;
+  /** Finishes what was taken, settles what is in flight, closes. Twice is the same promise. */
+  drain(): Promise<void>;
+  /** Resolves with the error when the local store can no longer be trusted. */
+  fault: Promise<TidemarkError>;
+};
+
+/** Starts a worker over an open store and a bus. `onDrain` is an operator's wish that the process end. */
+export async function startWorker(settings: WorkerSettings, parts: { store: Store; bus: Bus; clock: Clock; log: Log; onDrain: () => void }): Promise<RunningWorker> {
+  const { store, bus, clock, log } = parts;
+  const { hubId, version } = settings;
+  const fault = Promise.withResolvers<TidemarkError>();
+  const local = openLocal(store, hubId);
+  const announcer = new Announcer(bus, hubId, clock);
+
+  const outbound: Outbound = new Outbound({
+    hubId, bus, local, clock, log,
+    onSettled: (lane) => {
+      inbound.applied.check(lane);
+      announcer.storeChanged(lane);
+      mirrors.touch();
+    },
+    onChange: () => {
+      announcer.state(overview.status());
+      mirrors.touch();
+    },
+    onFault: (message) => {
+      log.error({}, message);
+      announcer.fault(message);
+      metrics.countFault();
+    },
+  });
+  const overview: Overview = new Overview({
+    hubId, version, ...local, assignments: outbound.assignments, deliveries: outbound.deliveries, clock, isPaused: () => outbound.isPaused,
+    bus: () => ({ Connected: bus.isConnected, Server: bus.server, Reconnects: bus.reconnects }),
+  });
+  const mirrors: Mirrors = new Mirrors(store.dataDir, { marks: () => overview.marksFile(), assignment: () => outbound.assignments.file() }, clock, log);
+  const inbound: Inbound = new Inbound({
+    hubId, bus, local, outbound, overview, clock, log, isOneWayOn: settings.isOneWayOn, onDrain: parts.onDrain,
+    onAccepted: (lane) => {
+      outbound.wake(lane);
+      announcer.storeChanged(lane);
+      mirrors.touch();
+    },
+    onFault: (error) => {
+      announcer.fault(error.message);
+      fault.resolve(error);
+    },
+  });
+  const metrics: Metrics = new Metrics(overview, { version, journalBytes: () => store.bytes(), waiting: () => inbound.intake.waiting });
+  const retention = new Retention({ ...local, assignments: outbound.assignments, clock });
+
+  importLegacyFiles(store, outbound.assignments, log);
+  const nonce = newUuid();
+  const http = await HttpServer.listen(settings.http, {
+    control: inbound.control, metrics, token: settings.token, beacons: () => outbound.directory.list(),
+    unready: () => inbound.unready(),
+    health: () => ({ Nonce: nonce, Pid: process.pid, Ready: inbound.unready() === null, Reason: inbound.unready(), At: isoOf(clock.nowMs()), ...overview.status() }),
+  });
+  await mirrors.write();
+  outbound.start();
+  const service = bus.serve({
+    name: 'tidemark-worker', version, description: 'store-and-forward persistence bridge', metadata: { hub: hubId }, endpoints: inbound.endpoints(),
+  });
+  inbound.start();
+  const stopSweeping = clock.every(60_000, () => void retention.sweep().catch((error: unknown) => fault.resolve(toFault(error))));
+  log.info({ hub: hubId, data: store.dataDir, http: http.url, store: store.storeId }, 'worker is up');
+
+  const drain = async () => {
+    stopSweeping();
+    await service.stop();
+    await inbound.drain();
+    await outbound.stop();
+    await mirrors.write();
+    await bus.drain();
+    await http.close();
+    store.close();
+    log.info({}, 'worker is down, everything taken is on disk');
+  };
+  let draining: Promise<void> | null = null;
+  return { httpUrl: http.url, fault: fault.promise, drain: () => (draining ??= withDeadline(drain(), clock, limits.drainMs)) };
+}
+
+function toFault(error: unknown): TidemarkError {
+  return error instanceof TidemarkError ? error : new TidemarkError('STORAGE_FAILED', `retention failed: ${String(error)}`, { cause: error });
+}
+
+/** An orderly stop has a deadline: what was accepted is on disk in any case. */
+async function withDeadline(work: Promise<void>, clock: Clock, ms: number): Promise<void> {
+  const late = clock.sleep(ms).then(() => {
+    throw new TidemarkError('UNAVAILABLE', `draining took longer than ${ms} ms; leaving, what was accepted is on disk`);
+  });
+  late.catch(() => undefined);
+  await Promise.race([work, late]);
+}

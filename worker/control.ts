@@ -1,0 +1,172 @@
+/** The operators' verbs, the same over the bus (`tidemark.<hub>.control.<verb>`) and over HTTP. */
+import { TidemarkError } from '../contracts/errors.ts';
+import { isGuid } from '../contracts/envelope.ts';
+import { isJsonObject, type JsonObject } from '../contracts/json-value.ts';
+import { limits } from '../contracts/limits.ts';
+import type { LaneStatus } from '../contracts/status.ts';
+import { isSubjectToken, type Lane, lanes, lastToken, subjects } from '../contracts/subjects.ts';
+import type { HeldStore } from '../hwm/held-store.ts';
+import { type Clock, isoOf } from '../runtime/clock.ts';
+import type { EndpointSpec } from '../runtime/micro-service.ts';
+import type { Assignments } from './assignments.ts';
+import type { Overview } from './overview.ts';
+import type { Refused } from './refused.ts';
+import type { Journal } from './journal.ts';
+import type { LaneDelivery } from './delivery.ts';
+
+export type ControlParts = {
+  hubId: string; overview: Overview; assignments: Assignments; held: HeldStore; refused: Refused; journal: Journal; clock: Clock;
+  deliveries: Record<Lane, LaneDelivery>; setPaused: (isPaused: boolean) => void; drain: () => void; wake: () => void; journalBytes: () => number;
+};
+
+export type DeadLetterView = {
+  Seq: number | null; Lane: string; Action: string; Key: string; EventGUID: string | null; Reason: string; At: string; Parked: number;
+  /** For one-way messages that were never accepted: their number, for show and drop. */
+  ID?: number;
+};
+
+export type AssignReply = { Success: true; Queue: LaneStatus; Manifest: LaneStatus };
+
+const verbs = ['status', 'assign', 'clear', 'hwm', 'locate', 'dead-letters', 'journal', 'pause', 'resume', 'drain'] as const;
+
+export class Control {
+  readonly #parts: ControlParts;
+
+  constructor(parts: ControlParts) {
+    this.#parts = parts;
+  }
+
+  spec(): EndpointSpec {
+    const { hubId } = this.#parts;
+    return {
+      name: 'control',
+      subject: subjects.controlAll(hubId),
+      metadata: { hub: hubId },
+      handle: (request) => this.run(lastToken(request.subject), request.decode()),
+    };
+  }
+
+  /** @throws TidemarkError INVALID_MESSAGE for an unknown verb or a wrong field, NOT_FOUND for what is not there */
+  run(verb: string, body: unknown): unknown {
+    const given = isJsonObject(body) ? body : {};
+    switch (verb) {
+      case 'status':
+        return this.#parts.overview.status();
+      case 'assign':
+        return this.assign(given);
+      case 'clear':
+        return this.clear();
+      case 'hwm':
+        return this.#parts.overview.marksFile();
+      case 'locate':
+        return this.locate(given['EventGUID']);
+      case 'dead-letters':
+        return this.deadLetters(given);
+      case 'journal':
+        return this.journal();
+      case 'pause':
+      case 'resume':
+        this.#parts.setPaused(verb === 'pause');
+        return { Success: true };
+      case 'drain':
+        this.#parts.drain();
+        return { Success: true };
+      default:
+        throw new TidemarkError('INVALID_MESSAGE', `control.${verb}: unknown verb; there are ${verbs.join(', ')}`);
+    }
+  }
+
+  /** `{BeaconID|null, IDBeaconConnection}`; null takes the assignment back. */
+  assign(body: JsonObject): AssignReply {
+    const { BeaconID, IDBeaconConnection } = body;
+    if (BeaconID === null || BeaconID === '') return this.clear();
+    if (typeof BeaconID !== 'string' || !isSubjectToken(BeaconID)) throw new TidemarkError('INVALID_MESSAGE', 'BeaconID: expected 1-64 of A-Z a-z 0-9 _ -');
+    if (typeof IDBeaconConnection !== 'number' || !Number.isSafeInteger(IDBeaconConnection) || IDBeaconConnection < 1) {
+      throw new TidemarkError('INVALID_MESSAGE', 'IDBeaconConnection: expected an integer from 1');
+    }
+    this.#parts.assignments.assign(BeaconID, IDBeaconConnection);
+    return this.#assigned();
+  }
+
+  clear(): AssignReply {
+    this.#parts.assignments.clear();
+    return this.#assigned();
+  }
+
+  #assigned(): AssignReply {
+    const { overview } = this.#parts;
+    return { Success: true, Queue: overview.lane('queue'), Manifest: overview.lane('manifest') };
+  }
+
+  locate(guid: unknown): unknown {
+    if (!isGuid(guid)) throw new TidemarkError('INVALID_MESSAGE', 'EventGUID: expected a UUID');
+    return this.#parts.overview.locate(guid);
+  }
+
+  journal(): object {
+    const { journal, overview, journalBytes } = this.#parts;
+    const [queue, manifest] = [journal.counts('queue'), journal.counts('manifest')];
+    return {
+      Entries: queue.accepted + manifest.accepted,
+      Pending: overview.pending('queue') + overview.pending('manifest'),
+      Bytes: journalBytes(),
+      Head: { queue: queue.head, manifest: manifest.head },
+      Accepted: { queue: queue.accepted, manifest: manifest.accepted },
+      Balance: { queue: overview.balance('queue'), manifest: overview.balance('manifest') },
+    };
+  }
+
+  /** `{Verb: 'list'|'show'|'retry'|'drop', Seq? | ID?}`. */
+  deadLetters(body: JsonObject): unknown {
+    const verb = body['Verb'] ?? 'list';
+    if (verb === 'list') return { DeadLetters: this.#listDead() };
+    if (verb === 'show' || verb === 'retry' || verb === 'drop') return this.#oneDead(verb, body);
+    throw new TidemarkError('INVALID_MESSAGE', 'Verb: expected list, show, retry or drop');
+  }
+
+  #oneDead(verb: 'show' | 'retry' | 'drop', body: JsonObject): unknown {
+    const { Seq, ID } = body;
+    if (typeof ID === 'number' && verb !== 'retry') return this.#refusedMessage(verb, ID);
+    if (typeof Seq !== 'number') throw new TidemarkError('INVALID_MESSAGE', 'Seq: expected the Seq of a dead letter');
+    const lane = lanes.find((one) => this.#find(one, Seq) !== null);
+    const database = lane ? this.#parts.deliveries[lane].mark()?.database : undefined;
+    if (!lane || database === undefined) throw new TidemarkError('NOT_FOUND', `Seq: there is no dead letter ${Seq}`);
+    if (verb === 'show') {
+      const view = this.#listDead().find((one) => one.Seq === Seq);
+      return { DeadLetter: { ...view, Settings: this.#parts.journal.read(Seq)?.settings ?? null } };
+    }
+    const nowMs = this.#parts.clock.nowMs();
+    const isDone = verb === 'retry' ? this.#parts.held.retry(database, Seq, nowMs) : this.#parts.held.drop(database, Seq, nowMs);
+    this.#parts.wake();
+    return { Success: isDone };
+  }
+
+  #refusedMessage(verb: 'show' | 'drop', id: number): unknown {
+    const message = this.#parts.refused.get(id);
+    if (!message) throw new TidemarkError('NOT_FOUND', `ID: there is no refused message ${id}`);
+    if (verb === 'show') return { DeadLetter: { ID: id, Subject: message.subject, Reason: message.reason, At: isoOf(message.atMs), Body: message.body.toString('utf8') } };
+    return { Success: this.#parts.refused.drop(id) };
+  }
+
+  #find(lane: Lane, seq: number) {
+    const mark = this.#parts.deliveries[lane].mark();
+    const held = mark ? this.#parts.held.get(mark.database, seq) : null;
+    return held?.state === 'dead' && lanes[held.lane] === lane ? held : null;
+  }
+
+  #listDead(): DeadLetterView[] {
+    const { deliveries, held, journal, refused } = this.#parts;
+    const databases = new Set(lanes.flatMap((lane) => deliveries[lane].mark()?.database ?? []));
+    const dead = [...databases].flatMap((database) => held.list(database, limits.listRowsDefault)).map((one) => {
+      const entry = journal.read(one.seq);
+      return {
+        Seq: one.seq, Lane: lanes[one.lane] ?? '', Action: entry?.action ?? '', Key: one.key, EventGUID: entry?.eventGuid ?? null,
+        Reason: one.reason ?? '', At: isoOf(one.sinceMs), Parked: one.parked,
+      };
+    });
+    const never = refused.list(limits.listRowsDefault).map((one) => ({
+      ID: one.id, Seq: null, Lane: '', Action: one.subject, Key: '', EventGUID: null, Reason: one.reason, At: isoOf(one.atMs), Parked: 0,
+    }));
+    return [...dead, ...never];
+  }
+}

@@ -1,0 +1,144 @@
+/** The operators' HTTP: probes, metrics, the two persistence routes, and the verbs of control as JSON. Home of the HTTP library. */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { AddressInfo } from 'node:net';
+import { serve, type ServerType } from '@hono/node-server';
+import { type Context, Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { messageOf, refusalStatus, TidemarkError, toRefusal } from '../contracts/errors.ts';
+import { isJsonObject, type JsonObject } from '../contracts/json-value.ts';
+import { limits } from '../contracts/limits.ts';
+import type { Presence } from '../contracts/presence.ts';
+import type { Control } from './control.ts';
+import type { Metrics } from './metrics.ts';
+
+export type HttpParts = {
+  control: Control; metrics: Metrics;
+  /** Why a write sent now would not be accepted; null when it would. */
+  unready: () => string | null;
+  health: () => object;
+  beacons: () => Presence[];
+  /** Needed for every changing call, and for every call from beyond loopback. */
+  token: string;
+};
+
+/** Splits `host:port`; port 0 takes a free one. @throws TidemarkError CONFIG_INVALID, also beyond loopback without a token of the operator's */
+export function decodeAddress(address: string, hasOwnToken: boolean): { host: string; port: number } {
+  const at = address.lastIndexOf(':');
+  const host = address.slice(0, at).replace(/^\[|\]$/g, '') || '127.0.0.1';
+  const port = Number(address.slice(at + 1));
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new TidemarkError('CONFIG_INVALID', `--http ${address}: expected host:port`);
+  if (!isLoopback(host) && !hasOwnToken) throw new TidemarkError('CONFIG_INVALID', `--http ${address} is reachable from outside: set TIDEMARK_TOKEN, or bind 127.0.0.1`);
+  return { host, port };
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.');
+}
+
+function isSameText(a: string, b: string): boolean {
+  const digest = (text: string) => createHash('sha256').update(text).digest();
+  return timingSafeEqual(digest(a), digest(b));
+}
+
+async function bodyOf(context: Context): Promise<JsonObject> {
+  try {
+    const body: unknown = await context.req.json();
+    if (isJsonObject(body)) return body;
+  } catch (cause) {
+    throw new TidemarkError('INVALID_MESSAGE', 'body: not readable as JSON', { cause });
+  }
+  throw new TidemarkError('INVALID_MESSAGE', 'body: expected an object');
+}
+
+function addProbes(app: Hono, parts: HttpParts): void {
+  app.get('/livez', (context) => context.text('ok'));
+  app.get('/readyz', (context) => {
+    const reason = parts.unready();
+    return reason === null ? context.text('ok') : context.text(reason, 503);
+  });
+  app.get('/healthz', (context) => context.json(parts.health(), 200, { 'Cache-Control': 'no-store' }));
+  app.get('/metrics', async (context) => context.body(await parts.metrics.text(), 200, { 'Content-Type': parts.metrics.contentType }));
+}
+
+function addPersistence(app: Hono, { control }: HttpParts): void {
+  app.post('/Ultravisor/Persistence/Assign', async (context) => context.json(control.assign(await bodyOf(context))));
+  app.get('/Ultravisor/Persistence/Status', (context) => {
+    const { Queue, Manifest } = control.run('status', {}) as { Queue: object; Manifest: object };
+    return context.json({ Queue, Manifest });
+  });
+}
+
+function addApi(app: Hono, { control, beacons }: HttpParts): void {
+  app.get('/api/status', (context) => context.json(control.run('status', {}) as object));
+  app.get('/api/hwm', (context) => context.json(control.run('hwm', {}) as object));
+  app.get('/api/beacons', (context) => context.json({ Beacons: beacons() }));
+  app.get('/api/beacons/:id/connections', (context) => {
+    const id = context.req.param('id');
+    const beacon = beacons().find((one) => one.BeaconID === id);
+    if (!beacon) throw new TidemarkError('NOT_FOUND', `beacon ${id} is not there`);
+    return context.json({ Connections: beacon.Connections });
+  });
+  app.get('/api/journal', (context) => context.json(control.journal()));
+  app.get('/api/dead-letters', (context) => context.json(control.deadLetters({ Verb: 'list' }) as object));
+  app.get('/api/dead-letters/:seq', (context) => context.json(control.deadLetters({ Verb: 'show', Seq: Number(context.req.param('seq')) }) as object));
+  app.post('/api/dead-letters/:seq/:verb{retry|drop}', (context) =>
+    context.json(control.deadLetters({ Verb: context.req.param('verb'), Seq: Number(context.req.param('seq')) }) as object));
+  app.get('/api/locate/:guid', (context) => {
+    const location = control.locate(context.req.param('guid')) as { State: string };
+    return context.json(location, location.State === 'unknown' ? 404 : 200);
+  });
+  app.post('/api/:verb{pause|resume|drain|clear}', (context) => context.json(control.run(context.req.param('verb'), {}) as object));
+}
+
+function appOf(parts: HttpParts, isOpen: boolean): Hono {
+  const app = new Hono();
+  app.use(bodyLimit({ maxSize: limits.httpBodyBytesMax, onError: (context) => context.json(toRefusal(new TidemarkError('TOO_LARGE', 'body: too large')), 413) }));
+  app.use(async (context, next) => {
+    const isReading = context.req.method === 'GET' || context.req.method === 'HEAD';
+    const given = /^Bearer (.+)$/.exec(context.req.header('Authorization') ?? '')?.[1] ?? '';
+    if (!(isReading && isOpen) && !isSameText(given, parts.token)) {
+      const reason = 'this call needs the header Authorization: Bearer <token>, with TIDEMARK_TOKEN or what stands in the file token of the data directory';
+      return context.json({ Success: false, Code: 'UNAUTHORIZED', Reason: reason }, 401);
+    }
+    await next();
+  });
+  addProbes(app, parts);
+  addPersistence(app, parts);
+  addApi(app, parts);
+  app.onError((error, context) => {
+    const refusal = toRefusal(error);
+    return context.json(refusal, refusalStatus[refusal.Code]);
+  });
+  app.notFound((context) => context.json({ Success: false, Code: 'NOT_FOUND', Reason: `there is no ${context.req.method} ${context.req.path}` }, 404));
+  return app;
+}
+
+export class HttpServer {
+  readonly #server: ServerType;
+  readonly url: string;
+
+  private constructor(server: ServerType, url: string) {
+    this.#server = server;
+    this.url = url;
+  }
+
+  /** Listens. @throws TidemarkError CONFIG_INVALID when the address cannot be bound */
+  static listen(address: { host: string; port: number }, parts: HttpParts): Promise<HttpServer> {
+    const { host, port } = address;
+    // Reading without a token is for those who are on the machine anyway.
+    const isOpen = isLoopback(host);
+    return new Promise((resolve, reject) => {
+      const server = serve({ fetch: appOf(parts, isOpen).fetch, hostname: host, port }, (info: AddressInfo) => {
+        resolve(new HttpServer(server, `http://${host.includes(':') ? `[${host}]` : host}:${info.port}`));
+      });
+      server.once('error', (cause) => reject(new TidemarkError('CONFIG_INVALID', `--http ${host}:${port}: ${messageOf(cause)}`, { cause })));
+    });
+  }
+
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#server.close(() => resolve());
+      if ('closeAllConnections' in this.#server) this.#server.closeAllConnections();
+    });
+  }
+}

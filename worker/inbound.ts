@@ -1,0 +1,98 @@
+/** The inward half of the worker: writes, reads and operators' verbs, over the bus and one-way. */
+import { limits } from '../contracts/limits.ts';
+import { type Lane, lanes } from '../contracts/subjects.ts';
+import type { Bus } from '../runtime/bus.ts';
+import { type Clock, isoOf } from '../runtime/clock.ts';
+import type { Log } from '../runtime/log.ts';
+import type { EndpointSpec } from '../runtime/micro-service.ts';
+import { AppliedWaiters } from './applied-waiters.ts';
+import { LaneEndpoints } from './bus-endpoints.ts';
+import { Control } from './control.ts';
+import { Intake, type IntakeEvents } from './intake.ts';
+import type { Local } from './local.ts';
+import { OneWay } from './one-way.ts';
+import type { Outbound } from './outbound.ts';
+import type { Overview } from './overview.ts';
+import { Reader } from './reader.ts';
+
+export type InboundParts = {
+  hubId: string; bus: Bus; local: Local; outbound: Outbound; overview: Overview; clock: Clock; log: Log; isOneWayOn: boolean; onDrain: () => void;
+} & IntakeEvents;
+
+export class Inbound {
+  readonly intake: Intake;
+  readonly applied: AppliedWaiters;
+  readonly control: Control;
+  readonly #lanes: LaneEndpoints;
+  readonly #oneWay: OneWay | null;
+
+  constructor(parts: InboundParts) {
+    const { hubId, bus, local, outbound, overview, clock, log } = parts;
+    const backlog = new Backlog(overview);
+    this.intake = new Intake({
+      store: local.store, journal: local.journal, clock, log, pending: () => backlog.entries(clock.monotonicMs()),
+      events: { onAccepted: parts.onAccepted, onFault: parts.onFault },
+    });
+    this.applied = new AppliedWaiters(clock, (lane, seq) => whyNotApplied(local, outbound, lane, seq));
+    const reader = new Reader({ hubId, view: (lane) => outbound.view(lane), now: () => isoOf(clock.nowMs()) });
+    this.#lanes = new LaneEndpoints({
+      hubId, intake: this.intake, reader, applied: this.applied, nowMs: () => clock.monotonicMs(),
+      data: (lane) => {
+        const { State, Pending, OldestPendingMs, DeadLetters } = overview.lane(lane);
+        return { State, Pending, OldestPendingMs, DeadLetters };
+      },
+    });
+    this.control = new Control({
+      hubId, overview, assignments: outbound.assignments, held: local.held, refused: local.refused, journal: local.journal, clock,
+      deliveries: outbound.deliveries, setPaused: (isPaused) => outbound.setPaused(isPaused), drain: parts.onDrain, wake: () => outbound.wakeAll(),
+      journalBytes: () => local.store.bytes(),
+    });
+    this.#oneWay = parts.isOneWayOn ? new OneWay({ hubId, bus, intake: this.intake, refused: local.refused, clock, log }) : null;
+  }
+
+  endpoints(): EndpointSpec[] {
+    return [...this.#lanes.specs(), this.control.spec()];
+  }
+
+  /** Why a write sent now would not be accepted; null when it would. */
+  unready(): string | null {
+    return this.intake.refusal()?.message ?? null;
+  }
+
+  start(): void {
+    this.#oneWay?.start();
+  }
+
+  async drain(): Promise<void> {
+    await this.#oneWay?.stop();
+    await this.intake.drain();
+  }
+}
+
+/** The number of undelivered entries for the bound: looked up a few times a second, for it is a bound of millions. */
+class Backlog {
+  readonly #overview: Overview;
+  #entries = 0;
+  #atMs = Number.NEGATIVE_INFINITY;
+
+  constructor(overview: Overview) {
+    this.#overview = overview;
+  }
+
+  entries(nowMs: number): number {
+    if (nowMs - this.#atMs > limits.mirrorDelayMs) {
+      this.#entries = lanes.reduce((sum, lane) => sum + this.#overview.pending(lane), 0);
+      this.#atMs = nowMs;
+    }
+    return this.#entries;
+  }
+}
+
+function whyNotApplied(local: Local, outbound: Outbound, lane: Lane, seq: number): string | null {
+  const mark = outbound.deliveries[lane].mark();
+  if (!mark) return 'no database is assigned';
+  const held = local.held.get(mark.database, seq);
+  if (held?.state === 'parked') return 'parked behind a dead letter of its key';
+  if (held) return `dead letter: ${held.reason ?? ''}`;
+  return seq > mark.seq ? 'the database does not have it yet' : null;
+}

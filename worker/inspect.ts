@@ -1,0 +1,73 @@
+/** Looks into a data directory without the worker: read-only, never blocking the writer. */
+import { type Lane, lanes } from '../contracts/subjects.ts';
+import { isoOf } from '../runtime/clock.ts';
+import { guidText } from './journal.ts';
+import { type Connection, openReadOnly, pathsOf } from './store.ts';
+
+
+export type EntryView = { Seq: number; Lane: Lane; Action: string; EventGUID: string; Key: string; AcceptedAt: string; HasBody: boolean };
+
+export type JournalView = {
+  Entries: number;
+  Pending: number;
+  Bytes: number;
+  Head: Record<Lane, number>;
+  Accepted: Record<Lane, number>;
+  SchemaVersion: number;
+  Store: string;
+};
+
+function pendingSql(lane: number): string {
+  return `select count(*) from entry where lane = ${lane} and body is not null and seq > coalesce((select m.seq from mark m
+    join database d on d.id = m.database join assignment a on a.lane = m.lane and a.beacon = d.beacon and a.connection = d.connection where m.lane = ${lane}), 0)`;
+}
+
+function count(db: Connection, sql: string): number {
+  return Number(db.prepare(sql).pluck().get());
+}
+
+/** The journal's counts from its file. @throws TidemarkError NOT_THERE when there is no journal */
+export function inspectJournal(dataDir: string): JournalView {
+  const db = openReadOnly(pathsOf(dataDir).db);
+  try {
+    const perLane = (column: 'head' | 'accepted') =>
+      Object.fromEntries(lanes.map((lane, index) => [lane, count(db, `select ${column} from lane where lane = ${index}`)])) as Record<Lane, number>;
+    const accepted = perLane('accepted');
+    return {
+      Entries: accepted.queue + accepted.manifest,
+      Pending: count(db, pendingSql(0)) + count(db, pendingSql(1)),
+      Bytes: count(db, 'select page_count * page_size from pragma_page_count, pragma_page_size'),
+      Head: perLane('head'),
+      Accepted: accepted,
+      SchemaVersion: Number(db.pragma('user_version', { simple: true })),
+      Store: String(db.prepare("select value from meta where name = 'store'").pluck().get()),
+    };
+  } finally {
+    db.close();
+  }
+}
+
+/** Entries above a Seq, ascending. @throws TidemarkError NOT_THERE */
+export function listEntries(dataDir: string, afterSeq: number, limit: number): EntryView[] {
+  const db = openReadOnly(pathsOf(dataDir).db);
+  try {
+    const rows = db.prepare('select seq, lane, action, guid, key, accepted_ms, body is not null as has from entry where seq > ? order by seq limit ?')
+      .all(afterSeq, limit) as { seq: number; lane: number; action: string; guid: Buffer; key: string; accepted_ms: number; has: number }[];
+    return rows.map((row) => ({
+      Seq: row.seq, Lane: lanes[row.lane] ?? 'queue', Action: row.action, EventGUID: guidText(row.guid), Key: row.key, AcceptedAt: isoOf(row.accepted_ms), HasBody: row.has === 1,
+    }));
+  } finally {
+    db.close();
+  }
+}
+
+/** What is wrong with the file, as SQLite's own check says it; empty when nothing is. @throws TidemarkError NOT_THERE */
+export function verifyJournal(dataDir: string): string[] {
+  const db = openReadOnly(pathsOf(dataDir).db);
+  try {
+    const found = db.prepare('select * from pragma_integrity_check').pluck().all() as string[];
+    return found.filter((line) => line !== 'ok');
+  } finally {
+    db.close();
+  }
+}
