@@ -16,10 +16,10 @@ export class Counts {
   readsOk = 0;
   /** Reads the worker could not answer for as long as we asked. */
   readsUnanswered = 0;
-  /** Tries that had to be made again. */
-  retries = 0;
   skipped = 0;
   unreadable = 0;
+  #retries = 0;
+  #lastRetry = '';
   readonly #clock: Clock;
   readonly #startedMs: number;
   readonly #say: (line: string) => void;
@@ -36,6 +36,12 @@ export class Counts {
     if (this.refused === refusalsShownMax) this.#say('further refusals are only counted');
   }
 
+  /** One try that has to be made again, and why. */
+  countRetry(why: string): void {
+    this.#retries += 1;
+    this.#lastRetry = why;
+  }
+
   get seconds(): number {
     return Math.round(this.#clock.monotonicMs() - this.#startedMs) / 1000;
   }
@@ -45,10 +51,10 @@ export class Counts {
     const perSecond = Math.round(this.sent / Math.max(this.seconds, 0.001));
     const parts = [`sent ${this.sent}`, `${perSecond}/s`, `accepted ${this.accepted}`, `duplicates ${this.duplicates}`, `reads ${this.readsOk}`];
     if (this.refused > 0) parts.push(`refused ${this.refused}`);
-    if (this.retries > 0) parts.push(`tried again ${this.retries}`);
     if (this.readsUnanswered > 0) parts.push(`reads unanswered ${this.readsUnanswered}`);
     if (this.skipped > 0) parts.push(`skipped ${this.skipped}`);
     if (this.unreadable > 0) parts.push(`unreadable lines ${this.unreadable}`);
+    if (this.#retries > 0) parts.push(`tried again ${this.#retries} (last: ${this.#lastRetry.slice(0, 100)})`);
     return parts.join('  ');
   }
 

@@ -8,6 +8,7 @@ import { type Lane, subjects } from '../../contracts/subjects.ts';
 import { Backoff } from '../../runtime/backoff.ts';
 import type { Bus } from '../../runtime/bus.ts';
 import { type Clock, newUuid } from '../../runtime/clock.ts';
+import { publishOneWay } from '../../runtime/stream.ts';
 import type { Counts } from './counts.ts';
 import type { TraceItem } from './trace-call.ts';
 
@@ -31,6 +32,8 @@ export type DeliveryOptions = {
   signal: AbortSignal;
   /** Give up on an item unanswered for so long; 0 for never. */
   giveUpMs: number;
+  /** Writes go one-way into the hub's stream, whose confirmation counts as accepted. */
+  isOneWay: boolean;
 };
 
 /** The tries of one request. */
@@ -45,11 +48,12 @@ export class Delivery {
 
   /** Resolves when the item is answered for good, or the run was aborted. @throws TidemarkError UNREACHABLE after `giveUpMs` */
   async send(item: TraceItem): Promise<void> {
-    const { hub, counts, signal } = this.#options;
+    const { hub, counts, signal, isOneWay } = this.#options;
     const subject = subjects.action(hub, item.lane, item.action);
     const tries = this.#newTries();
     while (!signal.aborted) {
       try {
+        if (item.isWrite && isOneWay) return await this.#sendOneWay(item);
         const reply = await this.#ask<WriteReply>(subject, item.lane, item.envelope, item.bytes);
         if (item.isWrite) this.#count(item, reply);
         else counts.readsOk += 1;
@@ -59,6 +63,17 @@ export class Delivery {
         await this.#wait(tries, error);
       }
     }
+  }
+
+  async #sendOneWay(item: TraceItem): Promise<void> {
+    const { bus, hub, counts } = this.#options;
+    const message = { Action: item.action, EventGUID: item.envelope.EventGUID ?? '', Settings: item.envelope.Settings };
+    const room = bus.payloadBytesMax - limits.chunkOverheadBytes;
+    if (item.bytes > room && packBody(message, 'msgpack').body.length > room) {
+      throw new TidemarkError('TOO_LARGE', `${item.bytes} bytes; one-way messages are not cut into chunks`);
+    }
+    await publishOneWay(bus, subjects.oneWay(hub, item.lane, item.action), message);
+    counts.accepted += 1;
   }
 
   /** Sends writes of one lane and different keys in one request; each is reported done as soon as it is. */
@@ -164,7 +179,7 @@ export class Delivery {
 
   async #wait(tries: Tries, error: unknown): Promise<void> {
     const { clock, counts, giveUpMs, signal } = this.#options;
-    counts.retries += 1;
+    counts.countRetry(messageOf(error));
     if (giveUpMs > 0 && clock.monotonicMs() - tries.startedMs > giveUpMs) {
       throw new TidemarkError('UNREACHABLE', `given up after ${giveUpMs / 1000} s: ${messageOf(error)}`, { cause: error });
     }

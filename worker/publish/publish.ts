@@ -4,7 +4,7 @@ import { Bus, type BusOptions } from '../../runtime/bus.ts';
 import { type Clock, systemClock } from '../../runtime/clock.ts';
 import { Counts, type Summary } from './counts.ts';
 import { Delivery } from './delivery.ts';
-import { type TraceItem, TraceReader } from './trace-call.ts';
+import { TraceReader } from './trace-call.ts';
 import { checkTrace, readTrace } from './trace-file.ts';
 import { Turns } from './turns.ts';
 
@@ -21,6 +21,8 @@ export type PublishOptions = {
   /** Items sent per second at most; 0 for as fast as it goes. */
   rate: number;
   giveUpMs: number;
+  /** Writes go one-way into the hub's JetStream stream. */
+  isOneWay: boolean;
   signal: AbortSignal;
   /** Where progress and refusals are said. */
   out: { isTerminal: boolean; write: (text: string) => void };
@@ -38,9 +40,9 @@ export async function publish(options: PublishOptions): Promise<Summary> {
   const counts = new Counts(systemClock, (line) => out.write(`${out.isTerminal ? '\r\x1b[K' : ''}${line}\n`));
   const bus = await Bus.connect({ ...options.bus, waitForServer: options.giveUpMs === 0 }, createLog('publish', 'warn'));
   const stopProgress = showProgress(counts, out);
-  const delivery = new Delivery({ bus, hub: options.hub, clock: systemClock, counts, signal, giveUpMs: options.giveUpMs });
+  const delivery = new Delivery({ bus, hub: options.hub, clock: systemClock, counts, signal, giveUpMs: options.giveUpMs, isOneWay: options.isOneWay });
   const concurrency = Math.max(options.concurrency, options.batch > 1 ? 2 * options.batch : 1);
-  const turns = new Turns(delivery, { concurrency, batch: options.batch, signal, onSent: (items) => { counts.sent += items; } });
+  const turns = new Turns(delivery, { concurrency, batch: options.isOneWay ? 1 : options.batch, signal, onSent: (items) => { counts.sent += items; } });
   const pace = newPace(systemClock, options.rate, signal);
   try {
     await Promise.all(options.files.map((path) => pump(path, { turns, counts, pace, options })));
@@ -66,7 +68,7 @@ async function pump(path: string, { turns, counts, pace, options }: Pump): Promi
       continue;
     }
     await pace();
-    await turns.add(item satisfies TraceItem);
+    await turns.add(item);
   }
 }
 

@@ -1,0 +1,83 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { resolveConfig } from '../../worker/cli/config.ts';
+import { runCommandLine } from '../../worker/cli/program.ts';
+import { writeBusFile } from '../../worker/up/bus-file.ts';
+import { tempFolder, tidemark } from './fixture.ts';
+
+const nowhere = 'nats://127.0.0.1:1';
+
+describe('arguments and exit codes', () => {
+  test.each([
+    ['an unknown verb', ['statsu'], 2, 'Did you mean status?'],
+    ['an unknown option', ['publish', '--concurency', '3', 'x'], 2, 'Did you mean --concurrency?'],
+    ['an unknown verb of a group', ['dead-letters', 'lss'], 2, 'Did you mean ls?'],
+    ['no verb', [], 2, 'Usage: tidemark'],
+    ['a missing argument', ['locate'], 2, "missing required argument 'guid'"],
+    ['a count that is none', ['publish', '--batch', '0', 'x'], 2, 'expected an integer of at least 1'],
+    ['a connection that is none', ['assign', 'db-1', 'one', '--nats', nowhere], 2, 'is not an integer'],
+    ['a hub that is no token', ['status', '--hub', 'a.b'], 2, 'is not 1 to 64 of'],
+    ['a file that is not there', ['publish', 'missing.jsonl', '--nats', nowhere], 3, 'no such trace file'],
+    ['no bus', ['status', '--nats', nowhere], 4, 'is nats-server running there?'],
+    ['a missing configuration file', ['status', '--config', 'missing.json'], 2, 'no configuration file'],
+  ])('%s: exit code and a line that helps', async (_, args, code, line) => {
+    const ran = await tidemark(args);
+    expect(ran.stderr).toContain(line);
+    expect(ran.code).toBe(code);
+    expect(ran.stdout).toBe('');
+  });
+
+  test('every verb has --help, --nats, --hub and --json', async () => {
+    const { code, stdout } = await tidemark(['--help']);
+    expect(code).toBe(0);
+    const verbs = [...stdout.matchAll(/^ {2}([a-z-]+)(?: \[options\]| <| {2})/gm)].map((match) => match[1] as string).filter((verb) => verb !== 'help');
+    expect(verbs).toEqual(expect.arrayContaining(['up', 'worker', 'beacon', 'publish', 'status', 'locate', 'assign', 'clear', 'pause', 'resume', 'drain', 'demo']));
+    const groups: Record<string, string> = { hwm: 'show', journal: 'stats', 'dead-letters': 'ls' };
+    for (const verb of verbs) {
+      const help = await tidemark([verb, ...(groups[verb] ? [groups[verb]] : []), '--help']);
+      expect([verb, help.code]).toEqual([verb, 0]);
+      for (const option of ['--nats', '--hub', '--json', '--help']) expect(help.stdout, verb).toContain(option);
+    }
+  }, 60_000);
+
+  test('runs again on a newer Node when an older one starts it, and passes the exit code on', async () => {
+    expect((await tidemark(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+    expect(await runCommandLine(['status', '--nats', nowhere])).toBe(4);
+  });
+});
+
+describe('configuration', () => {
+  test('a flag goes before a variable, a variable before the file, the file before the default', () => {
+    using folder = tempFolder();
+    const config = join(folder.path, 'tidemark.json');
+    writeFileSync(config, JSON.stringify({ nats: 'nats://file:1', hub: 'file', http: '127.0.0.1:1' }));
+    const resolved = resolveConfig({ config, hub: 'flag', data: folder.path }, { NATS_URL: 'nats://variable:1' });
+    expect(resolved).toMatchObject({ hub: 'flag', http: '127.0.0.1:1', isBusNamed: true });
+    expect(resolved.bus.servers).toBe('nats://variable:1');
+    expect(resolveConfig({ data: folder.path }, {})).toMatchObject({ hub: 'hub1', isBusNamed: false, http: '127.0.0.1:8390' });
+  });
+
+  test('unknown keys of the file are refused, all at once, with what was probably meant', () => {
+    using folder = tempFolder();
+    const config = join(folder.path, 'tidemark.json');
+    writeFileSync(config, JSON.stringify({ nast: 'nats://x', datta: 'y' }));
+    expect(() => resolveConfig({ config }, {})).toThrow(expect.objectContaining({
+      code: 'CONFIG_INVALID', message: expect.stringMatching(/"nast", did you mean nats\?; unknown key "datta", did you mean data\?/),
+    }));
+  });
+
+  test('user, password and token are taken out of the URL, and handed to children as variables', () => {
+    using folder = tempFolder();
+    const { bus, environment } = resolveConfig({ nats: 'nats://ann:s%40fe@one:1,two:2', data: folder.path }, {});
+    expect(bus).toEqual({ servers: 'nats://one:1,two:2', user: 'ann', password: 's@fe' });
+    expect(environment).toMatchObject({ NATS_USER: 'ann', NATS_PASSWORD: 's@fe' });
+    expect(resolveConfig({ nats: 'nats://secret@one:1', data: folder.path }, {}).bus).toEqual({ servers: 'nats://one:1', token: 'secret' });
+  });
+
+  test('the bus of a running up on the data directory is found, that of a dead one is not', () => {
+    using folder = tempFolder();
+    writeBusFile(folder.path, { Url: 'nats://127.0.0.1:5555', Pid: 2 ** 22 - 1 });
+    expect(resolveConfig({ data: folder.path }, {}).bus.servers).toBe('nats://127.0.0.1:4222');
+  });
+});
