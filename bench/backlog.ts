@@ -1,0 +1,52 @@
+/** What a large backlog costs: memory of the worker, and the rate at which it still accepts. */
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { NatsConnection } from 'nats';
+import { encodeBody } from '../contracts/codec.ts';
+import { atFullSpeed, round } from './load.ts';
+import { recordedWrites, type Rig } from './rig.ts';
+
+const few = 10_000;
+/** TIDEMARK_BENCH_BACKLOG sets the size of the large backlog; a million by default, which takes some minutes. */
+const many = Number(process.env['TIDEMARK_BENCH_BACKLOG'] ?? 1_000_000);
+const perBatch = 500;
+
+/** Resident bytes of a process, from the system's own account. */
+function residentBytes(pid: number): number {
+  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
+}
+
+async function fill(connection: NatsConnection, hub: string, count: number): Promise<number> {
+  const template = recordedWrites(5_000);
+  let sent = 0;
+  const batches = Math.ceil(count / perBatch);
+  const load = await atFullSpeed(batches, 4, async () => {
+    const items = Array.from({ length: perBatch }, () => {
+      const { action, settings } = template[sent++ % template.length] as { action: string; settings: object };
+      return { Action: action, EventGUID: randomUUID(), Settings: settings };
+    });
+    const answer = await connection.request(`tidemark.${hub}.queue.batch`, encodeBody({ Items: items }, 'msgpack'), { timeout: 60_000 });
+    if (answer.headers?.get('Nats-Service-Error')) throw new Error(answer.headers.get('Nats-Service-Error'));
+  });
+  return load.perSecond * perBatch;
+}
+
+export async function benchBacklog(rig: Rig) {
+  const hub = 'backlog';
+  const worker = await rig.startWorker(hub);
+  const pid = worker.pid as number;
+  const connection = await rig.connect();
+  await fill(connection, hub, few);
+  await sleep(1_000);
+  const bytesFew = residentBytes(pid);
+  const rateEmpty = await fill(connection, hub, 50_000);
+  await fill(connection, hub, many - few - 50_000);
+  const rateFull = await fill(connection, hub, 50_000);
+  await sleep(1_000);
+  const bytesMany = residentBytes(pid);
+  return {
+    memory: { ratio: round(bytesMany / bytesFew), target: 1.2, isAtMost: true, entries: many, bytesFew, bytesMany, bytesTarget: 200_000_000 },
+    acceptRate: { ratio: round(rateFull / rateEmpty), target: 0.8, entries: many, emptyPerSecond: rateEmpty, fullPerSecond: rateFull },
+  };
+}

@@ -1,0 +1,31 @@
+/** `npm run bench [accept|batch|drain|backlog ...]`: ratios against peers in the same run, as JSON on stdout. Nothing here asserts a time. */
+import { cpus } from 'node:os';
+import { benchAccept } from './accept.ts';
+import { benchBacklog } from './backlog.ts';
+import { benchBatch } from './batch.ts';
+import { benchDrain } from './drain.ts';
+import { Rig } from './rig.ts';
+
+const benches = { accept: benchAccept, batch: benchBatch, drain: benchDrain, backlog: benchBacklog };
+type Name = keyof typeof benches;
+
+const asked = process.argv.slice(2);
+const unknown = asked.filter((name) => !(name in benches));
+if (unknown.length > 0) {
+  console.error(`there is no bench ${unknown.join(', ')}; there are ${Object.keys(benches).join(', ')}`);
+  process.exit(2);
+}
+const names = (asked.length > 0 ? asked : Object.keys(benches)) as Name[];
+const results: Record<string, unknown> = {};
+for (const name of names) {
+  console.error(`bench ${name} ...`);
+  const rig = new Rig();
+  try {
+    await rig.startBus();
+    results[name] = await benches[name](rig);
+  } finally {
+    await rig.stop();
+  }
+}
+console.log(JSON.stringify({ at: new Date().toISOString(), node: process.version, cpus: cpus().length, cpu: cpus()[0]?.model, results }, null, 2));
+process.exit(0);
