@@ -55,7 +55,8 @@ export class Stack implements AsyncDisposable {
   }
 
   async #ready(isAssigned: boolean): Promise<void> {
-    await until('the worker answers', () => this.status(), { deadlineMs: settleMs });
+    const ended = [this.worker, this.beacon].map(async (one) => { throw new Error(`${one.args[0]} ended: ${await one.exited}`); });
+    await Promise.race([until('the worker answers', () => this.status(), { deadlineMs: settleMs }), ...ended]);
     if (!isAssigned) return;
     await this.control('assign', { BeaconID: 'db-1', IDBeaconConnection: 1 });
     await until('both lanes are bootstrapped', async () => (await this.status()).State === 'bootstrapped', { deadlineMs: settleMs });
