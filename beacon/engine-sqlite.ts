@@ -109,11 +109,11 @@ export class SqliteEngine implements Engine {
     return this.#open;
   }
 
-  /** Closed before the path is opened again: the log beside a replaced file belongs to the old one and must not meet the new one. */
+  /** Closed before the path is opened again: the log of the old file must not meet the new one. */
   #drop(): void {
     const open = this.#open;
     this.#open = null;
-    open?.handle.db.close();
+    open?.handle.close();
   }
 
   /** One transaction, begun as a writer; what went to a file that is no longer at the path does not count. */

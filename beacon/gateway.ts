@@ -11,7 +11,7 @@ import { refuse, type Settings } from './settings.ts';
 
 /** What an action is told beside its Settings. `audit` adds a line to the audit trail. */
 export type RequestContext = { remoteUser: string; timeoutMs: number; audit(connection: number, detail: string, user?: string): void };
-export type ActionHandler = (settings: Settings, context: RequestContext) => Promise<unknown> | unknown;
+export type ActionHandler = (settings: Settings, context: RequestContext) => unknown;
 /** Capability -> action -> handler. */
 export type Actions = Record<string, Record<string, ActionHandler>>;
 export type Audit = (line: { remoteUser: string; capability: string; action: string; connection: number; detail: string }) => void;

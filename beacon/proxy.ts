@@ -112,12 +112,10 @@ function patternAt(value: unknown, at: number): string {
   }
   try {
     // On its own first: `)|(` must not become valid by what is put around it.
-    new RegExp(value);
-    compilePattern(value);
+    return compilePattern(new RegExp(value).source) && value;
   } catch {
     throw refuse(path, 'a regular expression', value);
   }
-  return value;
 }
 
 /** The body is JSON text; an object is taken as it is. @throws BadRequest */

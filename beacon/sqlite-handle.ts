@@ -1,5 +1,5 @@
 /** One open SQLite file with everything that must die with it: prepared statements, table facts, and the identity of the file. */
-import { statSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
 import type { Database, Statement } from 'better-sqlite3';
 import { bounds } from './bounds.ts';
 import { storeTable, type TableInfo } from './engine.ts';
@@ -15,6 +15,8 @@ export class SqliteHandle {
   readonly db: Database;
   readonly path: string;
   readonly #identity: string;
+  /** Identities of the files SQLite keeps beside it. */
+  readonly #beside: ReadonlyMap<string, string>;
   readonly #schemaVersion: Statement;
   readonly #statements = new Map<string, Statement>();
   readonly #tables = new Map<string, TableInfo | null>();
@@ -26,11 +28,25 @@ export class SqliteHandle {
     this.path = path;
     this.#identity = fileIdentity(path);
     this.#schemaVersion = db.prepare('PRAGMA schema_version').pluck();
+    // The first read makes the log and its index.
+    this.#schemaVersion.get();
+    this.#beside = new Map([`${path}-wal`, `${path}-shm`].map((file) => [file, fileIdentity(file)]));
   }
 
   /** False once the file was deleted or another one lies at its path: what is written here then is lost. */
   isCurrent(): boolean {
     return this.#identity !== '' && fileIdentity(this.path) === this.#identity;
+  }
+
+  /**
+   * Closes the file. When it is no longer at its path, SQLite leaves its log there, and would read it into whatever file comes next
+   * under that name: so it goes, unless it is another file's.
+   */
+  close(): void {
+    const isCurrent = this.isCurrent();
+    this.db.close();
+    if (isCurrent) return;
+    for (const [file, identity] of this.#beside) if (identity !== '' && fileIdentity(file) === identity) rmSync(file, { force: true });
   }
 
   /** A statement prepared once; the oldest goes when there are too many. */
