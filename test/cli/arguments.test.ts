@@ -1,3 +1,4 @@
+/** The command line answers wrong arguments with a line that helps and the right exit code, and finds its configuration where it should. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';

@@ -1,3 +1,4 @@
+/** The nats-server of our own starts, stops, is taken over, and does not outlive its parent. */
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

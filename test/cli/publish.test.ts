@@ -1,3 +1,4 @@
+/** Publishing a trace keeps the order of each key, repeats nothing, and gets through whatever the bus does. */
 import { gzipSync } from 'node:zlib';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -40,7 +41,7 @@ describe('publish', () => {
   });
 
   const stepsOf = (key: string) =>
-    hub.taken.filter(({ body }) => body.Settings['WorkItemHash'] === key).map(({ body }) => (body.Settings['Patch'] as { Priority: number }).Priority);
+    hub.taken.filter(({ body }) => body.Settings['WorkItemHash'] === key).map(({ body }) => (body.Settings['Patch'] as unknown as { Priority: number }).Priority);
 
   test.each([1, 50])('keeps the order of each key, with %i writes a request', async (batch) => {
     const trace = writeTrace(folder.path, 'a.jsonl', interleaved(30, 20));

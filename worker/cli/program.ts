@@ -1,30 +1,19 @@
 /** All verbs in one program, and the run of one command line. */
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { exitCodeOf, lineOf } from './exit-code.ts';
 import { say } from './output.ts';
+import { packageVersion } from './version.ts';
 import { addVerb, type Ended, type VerbSpec } from './verb.ts';
 import { controlVerbs, hwmVerbs } from './verbs-control.ts';
 import { deadLetterVerbs, journalVerbs } from './verbs-entries.ts';
 import { runVerbs } from './verbs-run.ts';
+import { traceVerbs } from './verbs-trace.ts';
 
 const groups: readonly (readonly [name: string, summary: string, verbs: readonly VerbSpec[]])[] = [
   ['hwm', 'high-water marks: how far each database is', hwmVerbs],
   ['journal', 'the local record of accepted writes', journalVerbs],
   ['dead-letters', 'entries a database refused for good', deadLetterVerbs],
 ];
-
-/** The package's version: its manifest is one folder up from the sources, two from the build. */
-export function packageVersion(): string {
-  for (const at of ['../../package.json', '../../../package.json']) {
-    try {
-      return (JSON.parse(readFileSync(new URL(at, import.meta.url), 'utf8')) as { version: string }).version;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    }
-  }
-  return '0.0.0';
-}
 
 function buildProgram(ended: Ended): Command {
   const program = new Command('tidemark')
@@ -33,7 +22,7 @@ function buildProgram(ended: Ended): Command {
     .helpCommand('help [verb]', 'help on one verb')
     .showHelpAfterError('(tidemark --help lists the verbs)')
     .configureOutput({ writeErr: (text) => process.stderr.write(text) });
-  for (const spec of [...runVerbs, ...controlVerbs]) addVerb(program, spec, ended);
+  for (const spec of [...runVerbs, ...traceVerbs, ...controlVerbs]) addVerb(program, spec, ended);
   for (const [name, summary, verbs] of groups) {
     const group = program.command(name).description(summary);
     for (const spec of verbs) addVerb(group, spec, ended);

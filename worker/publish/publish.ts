@@ -26,8 +26,8 @@ export type PublishOptions = {
   signal: AbortSignal;
   /** Where progress and refusals are said. */
   out: { isTerminal: boolean; write: (text: string) => void };
-  /** Only the first or only the second half of each file's lines; all of them when left out. */
-  lines?: (number: number) => boolean;
+  /** Which lines of a file are sent; all of them when left out. */
+  lines?: (number: number, path: string) => boolean;
 };
 
 /**
@@ -60,7 +60,7 @@ async function pump(path: string, { turns, counts, pace, options }: Pump): Promi
   const reader = new TraceReader(path);
   for await (const line of readTrace(path)) {
     if (options.signal.aborted) return;
-    if (options.lines && !options.lines(line.number)) continue;
+    if (options.lines && !options.lines(line.number, path)) continue;
     const item = reader.read(line);
     if ('skipped' in item) {
       if (item.skipped === 'unreadable') counts.unreadable += 1;

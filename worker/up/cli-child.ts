@@ -17,10 +17,11 @@ export class CliChild implements Running {
   readonly exited: Promise<Exit>;
   #isRunning = true;
 
-  constructor(args: readonly string[], environment: NodeJS.ProcessEnv) {
+  /** @param logTo file descriptor for what it says: our stderr, or an open file */
+  constructor(args: readonly string[], environment: NodeJS.ProcessEnv, logTo = 2) {
     // Detached, for an interrupt at the terminal is for the parent, which stops its children in order.
     this.#child = spawn(process.execPath, [entry, ...args, '--exit-with-parent'], {
-      stdio: ['ignore', 2, 2, 'ipc'], detached: true, env: environment,
+      stdio: ['ignore', logTo, logTo, 'ipc'], detached: true, env: environment,
     });
     this.exited = new Promise((done) => {
       const end = (exit: Exit) => {

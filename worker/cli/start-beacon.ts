@@ -1,0 +1,21 @@
+/** Composition root of the `beacon` verb: the one place outside `beacon/` that starts a databeacon, loaded only when asked for. */
+import { TidemarkError } from '../../contracts/errors.ts';
+import type { BusOptions } from '../../runtime/bus.ts';
+
+export type BeaconSettings = {
+  beaconId: string; databases: string[]; dataDir: string; isBatchOn: boolean; allowWrites: boolean;
+  /** `name=value` each. */
+  tags: readonly string[];
+};
+
+/** Runs until it is told to stop. @returns the exit code @throws TidemarkError CONFIG_INVALID for a tag without a name */
+export async function startBeacon(settings: BeaconSettings, bus: BusOptions): Promise<number> {
+  const tags: Record<string, string> = {};
+  for (const tag of settings.tags) {
+    const at = tag.indexOf('=');
+    if (at < 1) throw new TidemarkError('CONFIG_INVALID', `tag ${JSON.stringify(tag)} is not <name>=<value>`);
+    tags[tag.slice(0, at)] = tag.slice(at + 1);
+  }
+  const { runBeacon } = await import('../../beacon/command.ts');
+  return runBeacon({ ...settings, tags }, bus);
+}
