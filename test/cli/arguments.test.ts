@@ -1,11 +1,12 @@
 /** The command line answers wrong arguments with a line that helps and the right exit code, and finds its configuration where it should. */
-import { writeFileSync } from 'node:fs';
+import { copyFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { commandOf } from '../../runtime/nats-server.ts';
 import { resolveConfig } from '../../worker/cli/config.ts';
 import { runCommandLine } from '../../worker/cli/program.ts';
 import { writeBusFile } from '../../worker/up/bus-file.ts';
-import { tempFolder, tidemark } from './fixture.ts';
+import { launcher, startTidemark, tempFolder, tidemark, until, writeTrace } from './fixture.ts';
 
 const nowhere = 'nats://127.0.0.1:1';
 
@@ -32,7 +33,7 @@ describe('arguments and exit codes', () => {
   test('every verb has --help, --nats, --hub and --json', async () => {
     const { code, stdout } = await tidemark(['--help']);
     expect(code).toBe(0);
-    const verbs = [...stdout.matchAll(/^ {2}([a-z-]+)(?: \[options\]| <| {2})/gm)].map((match) => match[1] as string).filter((verb) => verb !== 'help');
+    const verbs = [...stdout.matchAll(/^ {2}([a-z-]+)(?: \[options\]| <| {2})/gm)].map((match) => match[1] as string).filter((verb) => verb !== 'help' && !verb.startsWith('-'));
     expect(verbs).toEqual(expect.arrayContaining(['up', 'worker', 'beacon', 'publish', 'status', 'locate', 'assign', 'clear', 'pause', 'resume', 'drain', 'demo']));
     const groups: Record<string, string> = { hwm: 'show', journal: 'stats', 'dead-letters': 'ls' };
     for (const verb of verbs) {
@@ -42,11 +43,48 @@ describe('arguments and exit codes', () => {
     }
   }, 60_000);
 
-  test('runs again on a newer Node when an older one starts it, and passes the exit code on', async () => {
-    expect((await tidemark(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  test('ends with the exit code of the verb', async () => {
     expect(await runCommandLine(['status', '--nats', nowhere])).toBe(4);
   });
 });
+
+describe('on an older Node', () => {
+  /** The launcher believes it runs on Node 18; what it launches sees the truth. */
+  const old = ['--import', `data:text/javascript,Object.defineProperty(process,'versions',{value:{...process.versions,node:'18.0.0'}})`];
+
+  test('it runs again on the one of the node package, and passes arguments and exit code on', async () => {
+    const version = startTidemark(['--version'], { nodeArgs: old });
+    expect(await version.ended).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
+    expect((await startTidemark(['status', '--nats', nowhere], { nodeArgs: old }).ended).code).toBe(4);
+  });
+
+  test('a signal is passed on, and what was launched does not outlive a killed launcher', async () => {
+    using folder = tempFolder();
+    const trace = writeTrace(folder.path, 'a.jsonl', [['removeManifest', 'run-1']]);
+    const args = ['publish', trace, '--nats', nowhere];
+    const launched = (): number => processesWith(trace).find(({ isLauncher }) => !isLauncher)?.pid ?? 0;
+    const first = startTidemark(args, { nodeArgs: old });
+    await until('it is launched', () => launched() > 0);
+    first.child.kill('SIGKILL');
+    await until('it is gone', () => launched() === 0);
+    await first.ended;
+  });
+
+  test('without the node package it says how to get one, exit 2', async () => {
+    using folder = tempFolder();
+    const alone = join(folder.path, 'tidemark.mjs');
+    copyFileSync(launcher, alone);
+    const ran = await startTidemark(['status'], { nodeArgs: old, entry: alone }).ended;
+    expect(ran).toMatchObject({ code: 2, stderr: expect.stringContaining('npm install node@24') });
+  });
+});
+
+function processesWith(text: string): { pid: number; isLauncher: boolean }[] {
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).flatMap((name) => {
+    const command = commandOf(Number(name));
+    return command.includes(text) ? [{ pid: Number(name), isLauncher: command.includes('--import') }] : [];
+  });
+}
 
 describe('configuration', () => {
   test('a flag goes before a variable, a variable before the file, the file before the default', () => {

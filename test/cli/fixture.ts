@@ -33,8 +33,11 @@ export function environment(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
   return { ...Object.fromEntries(clean), ...more };
 }
 
-export function startTidemark(args: readonly string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}) {
-  const child = spawn(process.execPath, [launcher, ...args], { cwd: options.cwd ?? tmpdir(), env: environment(options.env), stdio: ['ignore', 'pipe', 'pipe'] });
+/** `nodeArgs` come before the entry, which is the launcher unless another is named. */
+export type StartOptions = { cwd?: string; env?: NodeJS.ProcessEnv; nodeArgs?: string[]; entry?: string };
+
+export function startTidemark(args: readonly string[], options: StartOptions = {}) {
+  const child = spawn(process.execPath, [...(options.nodeArgs ?? []), options.entry ?? launcher, ...args], { cwd: options.cwd ?? tmpdir(), env: environment(options.env), stdio: ['ignore', 'pipe', 'pipe'] });
   const out = { stdout: '', stderr: '' };
   child.stdout.setEncoding('utf8').on('data', (text: string) => { out.stdout += text; });
   child.stderr.setEncoding('utf8').on('data', (text: string) => { out.stderr += text; });
@@ -42,7 +45,7 @@ export function startTidemark(args: readonly string[], options: { cwd?: string; 
   return { child, out, ended };
 }
 
-export function tidemark(args: readonly string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}): Promise<Ran> {
+export function tidemark(args: readonly string[], options: StartOptions = {}): Promise<Ran> {
   return startTidemark(args, options).ended;
 }
 
