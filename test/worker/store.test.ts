@@ -1,0 +1,126 @@
+/** The worker's SQLite files: what is promised of the disk, who may write, and what happens when a file goes away underneath. */
+import { mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import Database from 'better-sqlite3';
+import { describe, expect, test } from 'vitest';
+import { pathsOf, Store, openReadOnly } from '../../worker/store.ts';
+import { schemaVersion } from '../../worker/migrations.ts';
+import { openLocal } from '../../worker/local.ts';
+import { folderOfTest, hubId, openStore, upsert } from './fixture.ts';
+
+describe('store — the files', () => {
+  test('WAL and synchronous FULL hold after writes, not only at the open (I1)', () => {
+    const store = openStore();
+    const local = openLocal(store, hubId);
+    for (let n = 0; n < 5; n++) local.journal.append([upsert('w', `w${n}`)], n);
+    expect(store.db.pragma('journal_mode', { simple: true })).toBe('wal');
+    expect(store.db.pragma('synchronous', { simple: true })).toBe(2);
+    expect(store.db.pragma('foreign_keys', { simple: true })).toBe(1);
+    expect(store.db.pragma('trusted_schema', { simple: true })).toBe(0);
+  });
+
+  test('again after a second open, which keeps identity and epoch', () => {
+    const dir = folderOfTest();
+    const first = Store.open(dir.path);
+    const { storeId, epoch } = first;
+    first.close();
+    const second = openStore(dir.path);
+    second.setMeta('x', 'y');
+    expect(second.db.pragma('synchronous', { simple: true })).toBe(2);
+    expect({ storeId: second.storeId, epoch: second.epoch }).toEqual({ storeId, epoch });
+    expect(second.storeId).toMatch(/^[0-9a-f-]{36}$/);
+    expect(second.epoch).not.toBe(second.storeId);
+  });
+
+  test('nobody else may read them', () => {
+    const dir = folderOfTest();
+    const store = openStore(dir.at('new', 'place'));
+    store.setMeta('x', 'y');
+    const paths = pathsOf(dir.at('new', 'place'));
+    const modes = [paths.stateDir, paths.db, paths.wal, paths.lock].map((path) => (statSync(path).mode & 0o777).toString(8));
+    expect(modes).toEqual(['700', '600', '600', '600']);
+  });
+
+  test('a second writer is refused, also after the first wrote, and let in once the first is gone', () => {
+    const dir = folderOfTest();
+    const first = openStore(dir.path);
+    expect(() => Store.open(dir.path)).toThrow(expect.objectContaining({ code: 'LOCK_HELD', message: expect.stringContaining(`pid ${process.pid}`) }));
+    first.setMeta('x', 'y');
+    expect(() => Store.open(dir.path)).toThrow(expect.objectContaining({ code: 'LOCK_HELD' }));
+    first.setMeta('x', 'still mine');
+    first.close();
+    expect(openStore(dir.path).meta('x')).toBe('still mine');
+  });
+
+  test('a reader may look while the writer works, and cannot write', () => {
+    const dir = folderOfTest();
+    const store = openStore(dir.path);
+    store.setMeta('x', 'y');
+    const reader = openReadOnly(pathsOf(dir.path).db);
+    expect(reader.prepare("select value from meta where name = 'x'").pluck().get()).toBe('y');
+    expect(() => reader.prepare("delete from meta where name = 'x'").run()).toThrow(/readonly/);
+    reader.close();
+    expect(() => openReadOnly(dir.at('none.db'))).toThrow(expect.objectContaining({ code: 'NOT_THERE' }));
+  });
+
+  test('state made by a newer program is left alone', () => {
+    const dir = folderOfTest();
+    Store.open(dir.path).close();
+    const db = new Database(pathsOf(dir.path).db);
+    db.pragma(`user_version = ${schemaVersion + 1}`);
+    db.close();
+    expect(() => Store.open(dir.path)).toThrow(expect.objectContaining({ code: 'NEWER_SCHEMA' }));
+    // The refusal let go of the lock: the older program's failure does not keep the newer one out.
+    const after = new Database(pathsOf(dir.path).db);
+    after.pragma(`user_version = ${schemaVersion}`);
+    after.close();
+    expect(openStore(dir.path).meta('store')).toBeDefined();
+  });
+
+  test('a file that is no database, and a folder that cannot be made, are told by name', () => {
+    const dir = folderOfTest();
+    writeFileSync(dir.at('file'), 'x');
+    expect(() => Store.open(dir.at('file', 'data'))).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining('file') }));
+    mkdirSync(dir.at('bad', 'state'), { recursive: true });
+    writeFileSync(dir.at('bad', 'state', 'state.db'), 'this is no SQLite file, and long enough to be looked at as one'.repeat(20));
+    expect(() => Store.open(dir.at('bad'))).toThrow(expect.objectContaining({ code: 'STORAGE_FAILED', message: expect.stringContaining('state.db') }));
+  });
+
+  test('each step of the schema is written down once', () => {
+    const dir = folderOfTest();
+    Store.open(dir.path).close();
+    const history = openStore(dir.path).db.prepare('select version, sha256 from schema_history order by version').all() as { version: number; sha256: string }[];
+    expect(history.map((row) => row.version)).toEqual(Array.from({ length: schemaVersion }, (_, index) => index + 1));
+    expect(history.every((row) => /^[0-9a-f]{64}$/.test(row.sha256))).toBe(true);
+  });
+
+  test('a stop folds the log into the database', () => {
+    const dir = folderOfTest();
+    const store = Store.open(dir.path);
+    openLocal(store, hubId).journal.append([upsert('w', 'w')], 1);
+    store.close();
+    expect(readdirSync(pathsOf(dir.path).stateDir)).toEqual(['state.db']);
+    store.close();
+  });
+});
+
+describe('store — the file it writes to is still the file at the path (I1)', () => {
+  const cases: [string, (dir: string) => void][] = [
+    ['the database is removed', (dir) => rmSync(pathsOf(dir).db)],
+    ['the log is removed', (dir) => rmSync(pathsOf(dir).wal)],
+    ['the whole folder is removed', (dir) => rmSync(dir, { recursive: true })],
+    ['the database is replaced', (dir) => {
+      renameSync(pathsOf(dir).db, `${pathsOf(dir).db}.old`);
+      writeFileSync(pathsOf(dir).db, '');
+    }],
+    ['the lock is removed', (dir) => rmSync(pathsOf(dir).lock)],
+  ];
+  test.each(cases)('%s', (_what, harm) => {
+    const dir = folderOfTest();
+    const store = openStore(dir.path);
+    const { journal } = openLocal(store, hubId);
+    journal.append([upsert('w', 'before')], 1);
+    store.assertSameFiles();
+    harm(dir.path);
+    expect(() => store.assertSameFiles()).toThrow(expect.objectContaining({ code: 'STORAGE_FAILED' }));
+  });
+});
