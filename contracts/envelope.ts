@@ -29,6 +29,8 @@ export const defaultRemoteUser = 'ultravisor-system';
 
 const guidShape = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
+const isoShape = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+
 /** True for a UUID of any version in its usual text form. */
 export function isGuid(text: unknown): text is string {
   return typeof text === 'string' && guidShape.test(text);
@@ -125,6 +127,8 @@ function decodeUser(body: JsonObject, prefix: string): string {
 function decodeAt(body: JsonObject, prefix: string): string | null {
   const at: unknown = body['At'];
   if (at === undefined || at === null) return null;
+  // The form every sender of ours uses needs no rewriting.
+  if (typeof at === 'string' && isoShape.test(at) && !Number.isNaN(Date.parse(at))) return at;
   const time = at instanceof Date ? at.getTime() : typeof at === 'string' && at.length <= 50 ? Date.parse(at) : Number.NaN;
   if (Number.isNaN(time)) throw invalid(`${prefix}At`, `expected an ISO-8601 time, got ${shown(at)}`);
   return new Date(time).toISOString();

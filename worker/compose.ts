@@ -91,7 +91,7 @@ export async function startWorker(settings: WorkerSettings, parts: { store: Stor
   });
   inbound.start();
   const stopSweeping = clock.every(60_000, () => void retention.sweep().catch((error: unknown) => fault.resolve(toFault(error))));
-  log.info({ hub: hubId, data: store.dataDir, http: http.url, store: store.storeId }, 'worker is up');
+  log.info({ data: store.dataDir, http: http.url, store: store.storeId }, 'worker is up');
 
   const drain = async () => {
     stopSweeping();

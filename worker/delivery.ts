@@ -63,7 +63,7 @@ export class LaneDelivery {
     const { journal, lane, marks } = this.#parts;
     const known = marks.find(beacon, connection, lane);
     if (known) return known;
-    return marks.open(beacon, connection, lane, 0, journal.counts(lane).accepted - journal.countAfter(lane, 0));
+    return marks.open(beacon, connection, lane, 0, journal.counts(lane).bare);
   }
 
   /**

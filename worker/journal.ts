@@ -24,7 +24,8 @@ type EntryRow = {
   accepted_ms: number; body: string | null; digest: Buffer | null;
 };
 
-export type LaneCounts = { accepted: number; head: number; bareThrough: number };
+/** `bare` entries, all up to `bareThrough`, have given up their bodies. */
+export type LaneCounts = { accepted: number; head: number; bare: number; bareThrough: number };
 
 /** A UUID's 16 bytes: its identity whatever the case of its letters. */
 export function guidBytes(guid: string): Buffer {
@@ -62,11 +63,11 @@ function statementsOf(db: Connection) {
     bySeq: db.prepare<[number], EntryRow>(`select ${columns} from entry where seq = ?`),
     after: db.prepare<[number, number, number], EntryRow>(
       `select ${columns} from entry where lane = ? and seq > ? and body is not null order by seq limit ?`),
-    lane: db.prepare<[number], { accepted: number; head: number; bare_through: number }>('select accepted, head, bare_through from lane where lane = ?'),
-    countAfter: db.prepare<[number, number]>('select count(*) from entry where lane = ? and seq > ? and body is not null').pluck(),
+    lane: db.prepare<[number], LaneCounts>('select accepted, head, bare, bare_through as bareThrough from lane where lane = ?'),
+    countAfter: db.prepare<[number, number]>('select count(*) from entry where lane = ? and seq > ?').pluck(),
     oldest: db.prepare<[number, number]>('select accepted_ms from entry where lane = ? and seq > ? order by seq limit 1').pluck(),
     keep: db.prepare<[Buffer, number]>('update entry set body = null, digest = ? where seq = ?'),
-    bare: db.prepare<[number, number]>('update lane set bare_through = max(bare_through, ?) where lane = ?'),
+    bare: db.prepare<[number, number, number]>('update lane set bare = bare + ?, bare_through = max(bare_through, ?) where lane = ?'),
   };
 }
 
@@ -145,13 +146,12 @@ export class Journal {
   }
 
   counts(lane: Lane): LaneCounts {
-    const row = this.#sql.lane.get(laneIndex(lane));
-    return { accepted: row?.accepted ?? 0, head: row?.head ?? 0, bareThrough: row?.bare_through ?? 0 };
+    return this.#sql.lane.get(laneIndex(lane)) as LaneCounts;
   }
 
-  /** Entries of a lane above `seq`, counted one by one: the independent side of the balance (I10). */
+  /** Entries of a lane above `seq` that have their bodies, counted one by one: the independent side of the balance (I10). */
   countAfter(lane: Lane, seq: number): number {
-    return Number(this.#sql.countAfter.get(laneIndex(lane), seq));
+    return Number(this.#sql.countAfter.get(laneIndex(lane), Math.max(seq, this.counts(lane).bareThrough)));
   }
 
   /** When the oldest entry above `seq` was accepted, or null when there is none. */
@@ -164,7 +164,7 @@ export class Journal {
     this.#db.transaction(() => {
       for (const entry of entries) this.#sql.keep.run(digestOf(entry.action, entry.settings), entry.seq);
       const last = entries.at(-1);
-      if (last) this.#sql.bare.run(last.seq, laneIndex(lane));
+      if (last) this.#sql.bare.run(entries.length, last.seq, laneIndex(lane));
     }).immediate();
   }
 

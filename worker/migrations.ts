@@ -24,8 +24,9 @@ export const migrations: readonly Migration[] = [
       ) strict;
       create index entry_lane on entry (lane, seq);
 
-      create table lane (lane integer primary key, accepted integer not null, head integer not null, bare_through integer not null) strict;
-      insert into lane values (0, 0, 0, 0), (1, 0, 0, 0);
+      create table lane (lane integer primary key, accepted integer not null, head integer not null,
+        bare integer not null, bare_through integer not null) strict;
+      insert into lane values (0, 0, 0, 0, 0), (1, 0, 0, 0, 0);
 
       create table database (id integer primary key, beacon text not null, connection integer not null, store_id text not null,
         unique (beacon, connection)) strict;

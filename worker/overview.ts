@@ -71,8 +71,8 @@ export class Overview {
   /** Accepted and not settled, from the counts: cheap enough for every write. */
   pending(lane: Lane, mark: Mark | null = this.#parts.deliveries[lane].mark()): number {
     const { journal, held } = this.#parts;
-    const { accepted } = journal.counts(lane);
-    if (!mark) return journal.countAfter(lane, 0);
+    const { accepted, bare } = journal.counts(lane);
+    if (!mark) return accepted - bare;
     return accepted - mark.skipped - mark.applied - mark.present - held.count(mark.database, lane, 'dead') - held.count(mark.database, lane, 'dropped');
   }
 
@@ -80,11 +80,11 @@ export class Overview {
   balance(lane: Lane): Balance {
     const { journal, held, deliveries } = this.#parts;
     const mark = deliveries[lane].mark();
-    const { accepted } = journal.counts(lane);
+    const { accepted, bare } = journal.counts(lane);
     const parked = mark ? held.count(mark.database, lane, 'parked') : 0;
     const dead = mark ? held.count(mark.database, lane, 'dead') + held.count(mark.database, lane, 'dropped') : 0;
     const pending = journal.countAfter(lane, mark?.seq ?? 0) + parked;
-    const [applied, present, skipped] = mark ? [mark.applied, mark.present, mark.skipped] : [0, 0, accepted - journal.countAfter(lane, 0)];
+    const [applied, present, skipped] = mark ? [mark.applied, mark.present, mark.skipped] : [0, 0, bare];
     return {
       Accepted: accepted, Applied: applied, AlreadyPresent: present, Pending: pending, DeadLettered: dead, Skipped: skipped,
       Difference: accepted - applied - present - pending - dead - skipped,
