@@ -75,16 +75,20 @@ function termExpression(term: Term, table: Table, eb: Builder): Expression<SqlBo
   }
 }
 
-function groupExpression(group: Group, table: Table, eb: Builder): Expression<SqlBool> {
-  const any = group.any.filter((all) => all.length > 0).map((all) =>
-    eb.and(all.map((node) => (node.kind === 'term' ? termExpression(node, table, eb) : groupExpression(node, table, eb)))));
-  return any.length === 0 ? eb.and([]) : eb.or(any);
+/** Null where the group says nothing. */
+function groupExpression(group: Group, table: Table, eb: Builder): Expression<SqlBool> | null {
+  const any = group.any.flatMap((all) => {
+    const terms = all.flatMap((node) => (node.kind === 'term' ? termExpression(node, table, eb) : groupExpression(node, table, eb)) ?? []);
+    return terms.length === 0 ? [] : [eb.and(terms)];
+  });
+  return any.length === 0 ? null : eb.or(any);
 }
 
 /** What a reader may see: soft-deleted rows only where the filter names Deleted. */
 function visible(filter: Filter, table: Table, eb: Builder): Expression<SqlBool> {
-  const matching = groupExpression(filter.where, table, eb);
-  return table.columns.has('Deleted') && !filter.columns.has('Deleted') ? eb.and([eb('Deleted', '=', 0), matching]) : matching;
+  const isHiding = table.columns.has('Deleted') && !filter.columns.has('Deleted');
+  const conditions = [isHiding ? eb('Deleted', '=', 0) : null, groupExpression(filter.where, table, eb)];
+  return eb.and(conditions.filter((condition) => condition !== null));
 }
 
 /** Rows in the filter's order, ties broken by the numbering column. */

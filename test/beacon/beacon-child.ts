@@ -1,0 +1,9 @@
+/** A databeacon as a process of its own: `beacon-child.ts <bus url> <BeaconID> <data folder> <database url>...`. */
+import { runBeacon } from '../../beacon/command.ts';
+
+const [servers = '', beaconId = '', dataDir = '', ...databases] = process.argv.slice(2);
+process.exitCode = await runBeacon(
+  { beaconId, dataDir, databases, isBatchOn: true, tags: {} },
+  { servers, name: beaconId },
+  () => process.stdout.write('ready\n'),
+);

@@ -1,0 +1,192 @@
+/** MeadowProxy.Request over real tables: routes, statuses, the allowlist, and what is kept over a restart. */
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { persistenceSchema } from '../../contracts/schema.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { type Connection, Connections } from '../../beacon/connections.ts';
+import { disableEndpoint, enableEndpoint } from '../../beacon/management.ts';
+import { Proxy } from '../../beacon/proxy.ts';
+import { ensureSchema } from '../../beacon/schema-manager.ts';
+import { BeaconState } from '../../beacon/state.ts';
+import { defaults, makeIncumbentDatabase, tempFolder } from './fixture.ts';
+
+type Kit = { proxy: Proxy; connections: Connections; connection: Connection; path: string; call(method: string, path: string, body?: unknown): Promise<{ status: number; body: any }> };
+
+const B = '/1.0/backend/UVQueueWorkItem';
+
+async function start(options: { folder?: string; mayWrite?: boolean; prepare?: (path: string) => void } = {}): Promise<Kit & { stop(): Promise<void> }> {
+  const folder = options.folder ?? tempFolder();
+  const path = join(folder, 'backend.sqlite');
+  options.prepare?.(path);
+  const state = BeaconState.open(folder);
+  const connections = new Connections(state, [`sqlite:${path}`], () => undefined);
+  const connection = connections.get(1);
+  const stop = async () => {
+    await connections.close();
+    state.close();
+  };
+  onTestFinished(stop);
+  await ensureSchema(connection.engine, 'ultravisor', persistenceSchema);
+  connections.rememberDefaults(connection, defaults);
+  const proxy = new Proxy(state, connections, systemClock, options.mayWrite ?? true);
+  const call: Kit['call'] = async (method, target, body) => {
+    const outputs = await proxy.request({ Method: method, Path: target, ...(body === undefined ? {} : { Body: JSON.stringify(body) }) }, 5_000);
+    return { status: outputs.Status, body: outputs.Body === '' ? undefined : JSON.parse(outputs.Body) as unknown };
+  };
+  return { proxy, connections, connection, path, call, stop };
+}
+
+async function startEnabled(options: Parameters<typeof start>[0] = {}): Promise<Awaited<ReturnType<typeof start>>> {
+  const kit = await start(options);
+  await enableEndpoint(kit.connections, kit.connection, { TableName: 'UVQueueWorkItem' });
+  return kit;
+}
+
+describe('table endpoints', () => {
+  test('insert, read, patch, delete and undelete a row', async () => {
+    const { call } = await startEnabled();
+    const made = await call('POST', B, { HubID: 'h', WorkItemHash: 'a', Settings: { deep: [1] }, Priority: null, RetryAfter: 12 });
+    expect(made.status).toBe(200);
+    expect(made.body).toMatchObject({ IDUVQueueWorkItem: 1, Status: 'Pending', Settings: '{"deep":[1]}', Priority: 0, RetryAfter: '12', Deleted: 0, MaxAttempts: 1 });
+    expect((await call('GET', `${B}/1`)).body).toEqual(made.body);
+    expect((await call('PUT', B, { IDUVQueueWorkItem: 1, Status: 'Running' })).body).toMatchObject({ Status: 'Running', RetryAfter: '12' });
+    expect((await call('PATCH', `${B}/1`, { Priority: 4 })).body).toMatchObject({ Status: 'Running', Priority: 4 });
+    expect(await call('DELETE', `${B}/1`)).toEqual({ status: 200, body: { Count: 1 } });
+    expect((await call('DELETE', `${B}/1`)).status).toBe(404);
+    expect((await call('GET', `${B}/1`)).status).toBe(404);
+    expect((await call('PUT', B, { IDUVQueueWorkItem: 1, Status: 'No' })).status).toBe(404);
+    expect((await call('GET', `${B}s`)).body).toEqual([]);
+    expect((await call('GET', `${B}s/FilteredTo/FBV~Deleted~EQ~1`)).body).toHaveLength(1);
+    expect(await call('GET', `${B}/Undelete/1`)).toEqual({ status: 200, body: { Count: 1 } });
+    expect((await call('GET', `${B}/1`)).status).toBe(200);
+  });
+
+  test('defect 13: a soft-deleted row is brought back by a patch that names Deleted', async () => {
+    const { call } = await startEnabled();
+    await call('POST', B, { HubID: 'h', WorkItemHash: 'a' });
+    await call('DELETE', `${B}/1`);
+    expect((await call('PUT', B, { IDUVQueueWorkItem: 1, Deleted: 0, Status: 'Back' })).body).toMatchObject({ Status: 'Back', Deleted: 0 });
+  });
+
+  test('defect 32: lists filter, sort, page and count beyond the first 250 rows', async () => {
+    const { call } = await startEnabled();
+    const rows = Array.from({ length: 300 }, (_, at) => ({ HubID: 'h', WorkItemHash: `w${at}`, Priority: at, Status: at % 2 ? 'Odd' : 'Even' }));
+    const made = await call('POST', `${B}s`, rows);
+    expect(made.body.map((row: { Priority: number }) => row.Priority)).toEqual(rows.map((row) => row.Priority));
+    expect((await call('GET', `${B}s`)).body).toHaveLength(250);
+    expect((await call('GET', `${B}s/0/10000`)).body).toHaveLength(300);
+    expect((await call('GET', `${B}s/FilteredTo/FBV~Status~EQ~Odd~FSF~Priority~DESC~0/1/2`)).body.map((row: { Priority: number }) => row.Priority)).toEqual([297, 295]);
+    expect((await call('GET', `${B}s/By/WorkItemHash/w299`)).body).toMatchObject([{ Priority: 299 }]);
+    expect((await call('GET', `${B}s/Count`)).body).toEqual({ Count: 300 });
+    expect((await call('GET', `${B}s/Count/FilteredTo/FBV~Status~EQ~Odd`)).body).toEqual({ Count: 150 });
+  });
+
+  test('defect 37: a hash with ~ and quotes is found, and is no filter', async () => {
+    const { call } = await startEnabled();
+    const hash = `it's ~FBVOR~Status~EQ~Pending "x"/y?`;
+    await call('POST', `${B}s`, [{ HubID: 'h', WorkItemHash: hash }, { HubID: 'h', WorkItemHash: 'other' }]);
+    const found = await call('GET', `${B}s/FilteredTo/FBV~WorkItemHash~EQ~${encodeURIComponent(hash).replaceAll('~', '%7E')}`);
+    expect(found.body).toMatchObject([{ WorkItemHash: hash }]);
+  });
+
+  test('an array’s refused rows come back with their error and the others are stored', async () => {
+    const { call } = await startEnabled();
+    const { status, body } = await call('POST', `${B}s`, [{ HubID: 'h', WorkItemHash: 'a' }, { HubID: 'h', WorkItemHash: 'a' }, { Nope: 1 }, { HubID: 'h', WorkItemHash: 'b' }]);
+    expect(status).toBe(200);
+    expect(body.map((row: { Error?: { StatusCode: number } }) => row.Error?.StatusCode)).toEqual([undefined, 409, 400, undefined]);
+    const updated = await call('PUT', `${B}s`, [{ IDUVQueueWorkItem: 1, Status: 'X' }, { IDUVQueueWorkItem: 99, Status: 'X' }]);
+    expect(updated.body).toMatchObject([{ Status: 'X' }, { Error: { StatusCode: 404 } }]);
+  });
+
+  test('defect 35: a miss, a refusal and a failure differ in their status', async () => {
+    const { call, connections } = await startEnabled();
+    await call('POST', B, { HubID: 'h', WorkItemHash: 'a' });
+    const clash = await call('POST', B, { HubID: 'h', WorkItemHash: 'a' });
+    expect(clash).toMatchObject({ status: 409, body: { StatusCode: 409, Code: 'SQLITE_CONSTRAINT_UNIQUE' } });
+    expect(clash.body.Error).toMatch(/UNIQUE constraint failed/);
+    expect((await call('POST', B, { Nope: 1, Neither: 2 })).body.Error).toMatch(/Nope, Neither/);
+    expect((await call('POST', B, { WorkItemHash: 'x'.repeat(200) })).status).toBe(422);
+    expect((await call('POST', B, [])).status).toBe(400);
+    expect((await call('GET', `${B}s/FilteredTo/FBV~Nope~EQ~1`)).status).toBe(400);
+    expect((await call('GET', `${B}s/nonsense`)).status).toBe(404);
+    expect((await call('GET', `${B}/7`)).status).toBe(404);
+    expect((await call('OPTIONS', B)).status).toBe(405);
+    expect((await call('PUT', B, { Status: 'X' })).status).toBe(400);
+    await connections.close();
+    expect((await call('GET', `${B}s`)).status).toBe(503);
+  });
+
+  test('defect 50: a column added by anybody can be used at once', async () => {
+    const { call, path } = await startEnabled();
+    expect((await call('POST', B, { WorkItemHash: 'a', Colour: 'green' })).status).toBe(400);
+    const db = new Database(path);
+    db.exec('ALTER TABLE UVQueueWorkItem ADD COLUMN Colour TEXT');
+    db.close();
+    expect((await call('POST', B, { WorkItemHash: 'a', Colour: 'green' })).body).toMatchObject({ Colour: 'green' });
+  });
+
+  test('on a database of the incumbent left-out columns get the descriptor’s defaults', async () => {
+    const { call } = await startEnabled({ prepare: makeIncumbentDatabase });
+    expect((await call('POST', B, { WorkItemHash: 'new', MaxAttempts: null })).body).toMatchObject({ Status: 'Pending', MaxAttempts: 1, HealthLabel: 'Unknown' });
+  });
+});
+
+describe('what is let through', () => {
+  test('only enabled tables answer, and a disabled one stops at once', async () => {
+    const { call, connections, connection } = await start();
+    expect((await call('GET', `${B}s`)).status).toBe(404);
+    await enableEndpoint(connections, connection, { TableName: 'UVQueueWorkItem' });
+    expect((await call('GET', `${B}s`)).status).toBe(200);
+    disableEndpoint(connections, connection, { TableName: 'UVQueueWorkItem' });
+    expect((await call('GET', `${B}s`)).status).toBe(404);
+  });
+
+  test('defect 23: EnableEndpoint names the base on every call', async () => {
+    const { connections, connection } = await start();
+    const first = await enableEndpoint(connections, connection, { TableName: 'UVManifest' });
+    const second = await enableEndpoint(connections, connection, { TableName: 'UVManifest' });
+    expect(first.EndpointBase).toBe('/1.0/backend/UVManifest');
+    expect(second).toMatchObject({ EndpointBase: first.EndpointBase, Message: 'Endpoint already enabled' });
+    await expect(enableEndpoint(connections, connection, { TableName: 'UVBridgeStore' })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(enableEndpoint(connections, connection, { TableName: 'Nope' })).rejects.toThrow('Introspected table not found: Nope.');
+  });
+
+  test('refuses with the words of the old gateway', async () => {
+    const { proxy } = await startEnabled();
+    await expect(proxy.request({ Path: B }, 1_000)).rejects.toThrow('MeadowProxy: Method is required.');
+    await expect(proxy.request({ Method: 'GET', Path: '/1.0/User/1' }, 1_000)).rejects.toThrow('MeadowProxy: path is not in the allowlist.');
+    await expect(proxy.request({ Method: 'GET', Path: `/x${B}` }, 1_000)).rejects.toThrow('MeadowProxy: path is not in the allowlist.');
+    proxy.updateConfig({ AllowWrites: false });
+    await expect(proxy.request({ Method: 'post', Path: B, Body: '{}' }, 1_000)).rejects.toThrow('MeadowProxy: writes are disabled on this beacon.');
+    await expect(proxy.request({ Method: 'GET', Path: `${B}/Undelete/1` }, 1_000)).rejects.toThrow('MeadowProxy: writes are disabled on this beacon.');
+  });
+
+  test('patterns are anchored, counted once, checked, and open nothing of the beacon’s own', async () => {
+    const { proxy, call } = await startEnabled();
+    expect(proxy.updateConfig({ PathAllowlist: ['/secret', '/secret', '.*BeaconConnection'] })).toMatchObject({ PatternsAdded: 2 });
+    expect(proxy.updateConfig({ PathAllowlist: ['/secret'] })).toMatchObject({ Success: true, PatternsAdded: 0, ActiveConfig: { AllowWrites: true } });
+    await expect(proxy.request({ Method: 'GET', Path: '/open/secret' }, 1_000)).rejects.toThrow('allowlist');
+    expect((await call('GET', '/1.0/BeaconConnections')).status).toBe(404);
+    expect((await call('GET', '/1.0/backend/UVBridgeStores')).status).toBe(404);
+    expect((await call('GET', '/1.0/backend/sqlite_schemas')).status).toBe(404);
+    for (const bad of ['(', ')|(', '', 'x'.repeat(300), 7]) expect(() => proxy.updateConfig({ PathAllowlist: [bad] })).toThrow('Settings.PathAllowlist[0]');
+  });
+
+  test('what the operator switched off cannot be switched on over the bus', async () => {
+    const { proxy } = await startEnabled({ mayWrite: false });
+    expect(proxy.updateConfig({ AllowWrites: true }).ActiveConfig.AllowWrites).toBe(false);
+    await expect(proxy.request({ Method: 'POST', Path: B, Body: '{}' }, 1_000)).rejects.toThrow('writes are disabled');
+  });
+
+  test('endpoints, allowlist and defaults are kept over a restart', async () => {
+    const folder = tempFolder();
+    const first = await startEnabled({ folder });
+    first.proxy.updateConfig({ PathAllowlist: ['^/2.0/'], AllowWrites: false });
+    await first.stop();
+    const second = await start({ folder });
+    expect((await second.call('GET', `${B}s`)).status).toBe(200);
+    expect(second.proxy.updateConfig({}).ActiveConfig).toMatchObject({ AllowWrites: false, PathAllowlist: expect.arrayContaining(['^/2.0/']) as string[] });
+    expect(second.connection.defaults.get('UVQueueWorkItem')).toMatchObject({ MaxAttempts: 1 });
+  });
+});
