@@ -35,6 +35,7 @@ export async function startBeacon(config: BeaconConfig, bus: Bus, log: Log, cloc
     actionsOf({ connections, proxy, clock, isBatchOn: config.isBatchOn, onChange }),
     (line) => state.audit({ ...line, at: isoOf(clock.nowMs()) }),
     log,
+    () => clock.monotonicMs(),
   );
   presence = new PresencePublisher(bus, clock, async (status) => ({
     BeaconID: config.beaconId, Status: status, Nonce: nonce, Capabilities: gateway.capabilities, Tags: config.tags, Connections: await connections.presence(),

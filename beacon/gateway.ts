@@ -1,12 +1,13 @@
 /** Every capability request comes through here: decoded, sent to its action, audited, answered. */
 import { capabilities, type CapabilityReply } from '../contracts/capability.ts';
+import { ChunkAssembler, type ChunkReply } from '../contracts/chunks.ts';
+import { decodeBody } from '../contracts/codec.ts';
 import { defaultRemoteUser } from '../contracts/envelope.ts';
 import { messageOf, TidemarkError } from '../contracts/errors.ts';
 import { isJsonObject } from '../contracts/json-value.ts';
 import { limits } from '../contracts/limits.ts';
 import { lastToken } from '../contracts/subjects.ts';
 import type { Log } from '../runtime/log.ts';
-import { bounds } from './bounds.ts';
 import { refuse, type Settings } from './settings.ts';
 
 /** What an action is told beside its Settings. `audit` adds a line to the audit trail. */
@@ -20,11 +21,14 @@ export class Gateway {
   readonly #actions: Actions;
   readonly #audit: Audit;
   readonly #log: Log;
+  /** Requests above the bus's limit come in pieces. */
+  readonly #chunks: ChunkAssembler;
   #inFlight = 0;
   #isDraining = false;
   #idle: (() => void) | null = null;
 
-  constructor(actions: Actions, audit: Audit, log: Log) {
+  constructor(actions: Actions, audit: Audit, log: Log, nowMs: () => number) {
+    this.#chunks = new ChunkAssembler(nowMs);
     this.#actions = actions;
     this.#audit = audit;
     this.#log = log;
@@ -36,11 +40,17 @@ export class Gateway {
   }
 
   /** Answers one request whose subject is `mesh.<BeaconID>.<capability>.<Action>`. @throws TidemarkError, which becomes the refusal */
-  async answer(capability: string, subject: string, body: unknown): Promise<CapabilityReply<unknown>> {
+  async answer(capability: string, subject: string, body: unknown): Promise<CapabilityReply<unknown> | ChunkReply> {
+    if (lastToken(subject) !== 'chunk') return this.#run(capability, lastToken(subject), body);
+    const taken = this.#chunks.add(body);
+    if (!taken.done) return { Success: true, Received: taken.received };
+    return this.#run(capability, taken.action, decodeBody(taken.body, taken.headers));
+  }
+
+  async #run(capability: string, action: string, body: unknown): Promise<CapabilityReply<unknown>> {
     if (this.#isDraining) throw new TidemarkError('UNAVAILABLE', 'the beacon is draining', { retryAfterMs: limits.unavailableRetryMs });
     this.#inFlight += 1;
     try {
-      const action = lastToken(subject);
       const handler = Object.hasOwn(this.#actions, capability) && this.#handler(capability, action);
       if (!handler) throw new TidemarkError('INVALID_MESSAGE', `${capability}: ${whyNot(capability)}`);
       const { settings, context } = this.#decode(capability, action, body);
@@ -62,7 +72,7 @@ export class Gateway {
     if (!isJsonObject(body)) throw refuse('body', 'an object with Settings', body);
     const settings = body['Settings'] ?? {};
     if (!isJsonObject(settings)) throw refuse('Settings', 'an object', settings);
-    const { RemoteUser: user, TimeoutMs: timeoutMs = bounds.proxyMs } = body;
+    const { RemoteUser: user, TimeoutMs: timeoutMs = limits.capabilityMs } = body;
     if (typeof timeoutMs !== 'number' || !(timeoutMs >= 1)) throw refuse('TimeoutMs', 'milliseconds of at least 1', timeoutMs);
     const remoteUser = typeof user === 'string' && user !== '' ? user : defaultRemoteUser;
     const context: RequestContext = {

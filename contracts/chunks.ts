@@ -12,8 +12,8 @@ export type ChunkBody = {
   Count: number;
   /** Bytes of the piece; base64 text where the chunk itself is sent as JSON. */
   Data: Uint8Array | string;
-  /** Last token of the subject the whole would have gone to: an action's name, or `batch`. */
-  Action: string;
+  /** Last token of the subject the whole would have gone to; left out, the whole says it in a member of that name. */
+  Action?: string;
   ContentType?: string;
   ContentEncoding?: string;
 };
@@ -69,7 +69,8 @@ export class ChunkAssembler {
     }
     if (transfer.pieces.size < chunk.count) return { done: false, received: transfer.pieces.size };
     this.#transfers.delete(chunk.transfer);
-    return { done: true, body: joined(transfer), action: chunk.action, headers: headersOf(chunk) };
+    const body = joined(transfer);
+    return { done: true, body, action: chunk.action, headers: headersOf(chunk, body) };
   }
 
   #open(chunk: Chunk): Transfer {
@@ -113,18 +114,23 @@ function joined(transfer: Transfer): Uint8Array {
   return body;
 }
 
-function headersOf(chunk: Chunk): HeaderReader {
-  const values = new Map([['content-type', chunk.contentType], ['content-encoding', chunk.contentEncoding]]);
+function headersOf(chunk: Chunk, body: Uint8Array): HeaderReader {
+  const values = new Map([['content-type', chunk.contentType], ['content-encoding', chunk.contentEncoding || encodingSeen(body)]]);
   return { get: (name) => values.get(name.toLowerCase()) ?? '' };
+}
+
+/** A sender that does not say how the whole is encoded may still have zipped it; the first two bytes tell. */
+function encodingSeen(body: Uint8Array): string {
+  return body[0] === 0x1f && body[1] === 0x8b ? 'gzip' : '';
 }
 
 function decodeChunk(body: unknown): Chunk {
   if (!isJsonObject(body)) throw invalid('body', 'expected an object with Transfer, Index, Count, Action and Data');
-  const { Transfer, Index, Count, Action } = body;
+  const { Transfer, Index, Count, Action = '' } = body;
   if (!isGuid(Transfer)) throw invalid('Transfer', 'expected a UUID, the same in every chunk of the whole');
   if (!isCount(Count, 1, limits.chunksMax)) throw invalid('Count', `expected an integer from 1 to ${limits.chunksMax}`);
   if (!isCount(Index, 0, Count - 1)) throw invalid('Index', `expected an integer from 0 to ${Count - 1}`);
-  if (typeof Action !== 'string' || Action === '' || Action === 'chunk') throw invalid('Action', 'expected the name of an action, or batch');
+  if (typeof Action !== 'string' || Action === 'chunk') throw invalid('Action', 'expected the name of an action, or batch');
   return {
     transfer: Transfer.toLowerCase(), index: Index, count: Count, action: Action, data: decodeData(body['Data']),
     contentType: decodeText(body, 'ContentType'), contentEncoding: decodeText(body, 'ContentEncoding'),

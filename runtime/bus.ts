@@ -1,15 +1,19 @@
 /** The bus: a NATS connection with our manners. The only importer of the NATS client beside `stream.ts`. */
 import { readFileSync } from 'node:fs';
 import {
-  type Authenticator, connect, credsAuthenticator, headers as newHeaders, type Msg, type MsgHdrs, type NatsConnection,
-  type NodeConnectionOptions, nkeyAuthenticator, NoRespondersError, RequestError, TimeoutError,
+  type Authenticator, connect, credsAuthenticator, type Msg, type NatsConnection,
+  type NodeConnectionOptions, nkeyAuthenticator,
 } from 'nats';
-import { decodeBody, type Encoding, encodeBody, encodingOf, packBody } from '../contracts/codec.ts';
-import { messageOf, type RefusalCode, refusalStatus, TidemarkError, toRefusal } from '../contracts/errors.ts';
-import { isJsonObject } from '../contracts/json-value.ts';
+import { splitIntoChunks } from '../contracts/chunks.ts';
+import { contentType, decodeBody, type Encoding, encodeBody, packBody } from '../contracts/codec.ts';
+import { messageOf, TidemarkError } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
+import { lastToken } from '../contracts/subjects.ts';
+import { newUuid } from './clock.ts';
 import type { Log } from './log.ts';
-import { type BusRequest, MicroService, type ServiceSpec } from './micro-service.ts';
+import { decodeAnswer, toUnavailable } from './bus-answer.ts';
+import { NatsRequest, toHeaders } from './bus-request.ts';
+import { MicroService, type ServiceSpec } from './micro-service.ts';
 
 export type BusOptions = {
   servers: string;
@@ -26,7 +30,13 @@ export type BusOptions = {
   waitForServer?: boolean;
 };
 
-export type RequestOptions = { timeoutMs?: number; encoding?: Encoding; headers?: Record<string, string> };
+export type RequestOptions = {
+  timeoutMs?: number;
+  encoding?: Encoding;
+  headers?: Record<string, string>;
+  /** Where a body above the server's limit goes in pieces; without it such a body is TOO_LARGE. */
+  chunkSubject?: string;
+};
 
 function authenticatorOf(options: BusOptions): Authenticator | undefined {
   if (options.creds) return credsAuthenticator(readFileSync(options.creds));
@@ -126,12 +136,33 @@ export class Bus {
   async request<T>(subject: string, value: unknown, options: RequestOptions = {}): Promise<T> {
     if (!this.#isConnected) throw new TidemarkError('UNAVAILABLE', `the bus is away; ${subject} was not asked`);
     const { body, headers } = packBody(value, options.encoding ?? 'msgpack');
-    if (body.length > this.payloadBytesMax - limits.chunkOverheadBytes) {
+    if (body.length > this.payloadBytesMax - limits.chunkOverheadBytes) return this.#requestInChunks<T>(subject, body, headers, options);
+    return await this.#ask(subject, { body, headers }, options) as T;
+  }
+
+  async #ask(subject: string, packed: { body: Uint8Array; headers: Record<string, string> }, options: RequestOptions): Promise<unknown> {
+    const headers = toHeaders({ ...packed.headers, 'Accept-Encoding': 'gzip', ...options.headers });
+    const asked = this.#connection.request(subject, packed.body, { timeout: options.timeoutMs ?? limits.capabilityMs, headers });
+    return decodeAnswer(await this.#untilLost(subject, asked), subject);
+  }
+
+  /** The pieces one after the other; the answer to the last is the answer to the whole. */
+  async #requestInChunks<T>(subject: string, body: Uint8Array, headers: Record<string, string>, options: RequestOptions): Promise<T> {
+    const { chunkSubject, ...rest } = options;
+    if (!chunkSubject || body.length > limits.bodyBytesMax) {
       throw new TidemarkError('TOO_LARGE', `${subject}: ${body.length} bytes, and the bus takes ${this.payloadBytesMax} in one message`);
     }
-    const timeout = options.timeoutMs ?? limits.capabilityMs;
-    const asked = this.#connection.request(subject, body, { timeout, headers: toHeaders({ ...headers, 'Accept-Encoding': 'gzip', ...options.headers }) });
-    return decodeAnswer<T>(await this.#untilLost(subject, asked), subject);
+    const pieces = splitIntoChunks(body, this.payloadBytesMax - limits.chunkOverheadBytes);
+    const whole = {
+      Transfer: newUuid(), Count: pieces.length, Action: lastToken(subject),
+      ContentType: headers['Content-Type'] ?? '', ContentEncoding: headers['Content-Encoding'] ?? '',
+    };
+    let answer: unknown;
+    for (const [Index, Data] of pieces.entries()) {
+      // Zipped a second time a piece would only grow; the bytes are what they are.
+      answer = await this.#ask(chunkSubject, { body: encodeBody({ ...whole, Index, Data }, 'msgpack'), headers: { 'Content-Type': contentType.msgpack } }, rest);
+    }
+    return answer as T;
   }
 
   async #untilLost(subject: string, asked: Promise<Msg>): Promise<Msg> {
@@ -198,88 +229,4 @@ export class Bus {
   async close(): Promise<void> {
     await this.#connection.close();
   }
-}
-
-/** A request as it came; decoded when asked for, answered in its own encoding. */
-class NatsRequest implements BusRequest {
-  readonly #message: Msg;
-  readonly #payloadBytesMax: number;
-
-  constructor(message: Msg, payloadBytesMax: number) {
-    this.#message = message;
-    this.#payloadBytesMax = payloadBytesMax;
-  }
-
-  get subject(): string {
-    return this.#message.subject;
-  }
-
-  decode(): unknown {
-    return decodeBody(this.#message.data, this.#message.headers);
-  }
-
-  respond(value: unknown): void {
-    const asked = this.#message.headers;
-    if (!asked) return void this.#message.respond(encodeBody(value, this.#encoding()));
-    const zips = asked.get('Accept-Encoding').includes('gzip');
-    const answer = zips ? packBody(value, this.#encoding()) : { body: encodeBody(value, this.#encoding()), headers: {} };
-    if (answer.body.length > this.#payloadBytesMax - limits.chunkOverheadBytes) {
-      return this.refuse(new TidemarkError('TOO_LARGE', `the answer has ${answer.body.length} bytes; ask for fewer rows`));
-    }
-    this.#message.respond(answer.body, { headers: toHeaders(answer.headers) });
-  }
-
-  refuse(error: unknown): void {
-    const refusal = toRefusal(error);
-    const headers = newHeaders();
-    headers.set('Nats-Service-Error', oneLine(refusal.Reason));
-    headers.set('Nats-Service-Error-Code', String(refusalStatus[refusal.Code]));
-    this.#message.respond(encodeBody(refusal, this.#encoding()), { headers });
-  }
-
-  #encoding(): Encoding {
-    try {
-      return encodingOf(this.#message.data, this.#message.headers);
-    } catch {
-      // A Content-Type we do not speak is refused in the encoding everybody can read.
-      return 'json';
-    }
-  }
-}
-
-function toHeaders(values: Record<string, string>): MsgHdrs {
-  const headers = newHeaders();
-  for (const [name, value] of Object.entries(values)) headers.set(name, value);
-  return headers;
-}
-
-/** Header values are one line of printable text. */
-function oneLine(text: string): string {
-  return text.replace(/[^\x20-\x7e]+/g, ' ').slice(0, 500);
-}
-
-function decodeAnswer<T>(message: Msg, subject: string): T {
-  const value = decodeBody(message.data, message.headers);
-  const status = message.headers?.get('Nats-Service-Error-Code');
-  if (!status) return value as T;
-  const body = isJsonObject(value) ? value : {};
-  const code = typeof body['Code'] === 'string' && Object.hasOwn(refusalStatus, body['Code']) ? (body['Code'] as RefusalCode) : 'INTERNAL';
-  const reason = typeof body['Reason'] === 'string' ? body['Reason'] : message.headers?.get('Nats-Service-Error') || 'no reason given';
-  const retryAfterMs = body['RetryAfterMs'];
-  throw new TidemarkError(code, `${subject}: ${reason}`, typeof retryAfterMs === 'number' ? { retryAfterMs } : {});
-}
-
-/** True when nobody listens on the subject: the other side is not there, rather than slow. */
-export function isNoResponders(error: unknown): boolean {
-  for (let at: unknown = error; at instanceof Error; at = at.cause) {
-    if (at instanceof NoRespondersError || (at instanceof RequestError && at.isNoResponders())) return true;
-  }
-  return false;
-}
-
-function toUnavailable(subject: string, cause: unknown): TidemarkError {
-  if (cause instanceof TidemarkError) return cause;
-  if (isNoResponders(cause)) return new TidemarkError('UNAVAILABLE', `${subject}: nobody answers there`, { cause });
-  const why = cause instanceof TimeoutError || (cause instanceof Error && cause.name === 'TimeoutError') ? 'no answer in time' : messageOf(cause);
-  return new TidemarkError('UNAVAILABLE', `${subject}: ${why}`, { cause });
 }

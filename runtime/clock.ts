@@ -58,3 +58,8 @@ export function newUuid(): string {
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
+
+/** Runs once the event loop has read what arrived meanwhile. */
+export function onNextTurn(run: () => void): void {
+  setImmediate(run);
+}

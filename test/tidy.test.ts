@@ -73,7 +73,7 @@ test('tidy — folders import only from the folders below them, and nobody from 
 });
 
 /** Compose files and mains are started, not built upon. */
-const starters: readonly RegExp[] = [/^worker\/cli\/[^/]+\.ts -> worker\/(?:main|compose)\.ts$/, /^beacon\/(?:command|main)\.ts -> beacon\/compose\.ts$/, /^worker\/main\.ts -> worker\/compose\.ts$/];
+const starters: readonly RegExp[] = [/^worker\/cli\/[^/]+\.ts -> worker\/(?:main|compose)\.ts$/, /^(beacon|worker)\/command\.ts -> \1\/compose\.ts$/];
 
 test('tidy — nobody imports a main or a compose file, but what starts it', () => {
   expect(complaints(productSources, (source) => source.imports.map(({ from, isTypeOnly }) => {
@@ -85,7 +85,7 @@ test('tidy — nobody imports a main or a compose file, but what starts it', () 
 
 /** Outside thing -> its homes; `values` are packages whose types may be imported anywhere. */
 const packageHomes: { packages: RegExp; homes: RegExp }[] = [
-  { packages: /^(?:nats|nats-v2|@nats-io\/nats-core|@nats-io\/transport-node)$/, homes: /^runtime\/(?:bus|stream)\.ts$/ },
+  { packages: /^(?:nats|nats-v2|@nats-io\/nats-core|@nats-io\/transport-node)$/, homes: /^runtime\/(?:bus|bus-answer|bus-request|stream)\.ts$/ },
   { packages: /^@nats-io\/jetstream$/, homes: /^runtime\/stream\.ts$/ },
   { packages: /^(?:kysely|pg|mysql2|tedious|tarn)(?:\/|$)/, homes: /^beacon\// },
   { packages: /^(?:hono|@hono\/)/, homes: /^worker\/http\.ts$/ },

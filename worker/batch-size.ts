@@ -14,7 +14,12 @@ export class BatchSize {
     else if (tookMs < limits.deliverFastMs && sent >= this.#entries) this.#entries = Math.min(limits.deliverEntriesMax, this.#entries * 2);
   }
 
+  /** The next delivery takes one entry; it grows again from there. */
+  one(): void {
+    this.#entries = 1;
+  }
+
   shrink(): void {
-    this.#entries = Math.max(limits.deliverEntriesMin, Math.floor(this.#entries / 2));
+    this.#entries = Math.max(Math.min(this.#entries, limits.deliverEntriesMin), Math.floor(this.#entries / 2));
   }
 }

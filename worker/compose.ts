@@ -4,6 +4,7 @@ import { limits } from '../contracts/limits.ts';
 import type { Bus } from '../runtime/bus.ts';
 import { type Clock, isoOf, newUuid } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
+import type { MicroService } from '../runtime/micro-service.ts';
 import { Announcer } from './announcer.ts';
 import { HttpServer } from './http.ts';
 import { Inbound } from './inbound.ts';
@@ -93,19 +94,25 @@ export async function startWorker(settings: WorkerSettings, parts: { store: Stor
   const stopSweeping = clock.every(60_000, () => void retention.sweep().catch((error: unknown) => fault.resolve(toFault(error))));
   log.info({ data: store.dataDir, http: http.url, store: store.storeId }, 'worker is up');
 
-  const drain = async () => {
-    stopSweeping();
-    await service.stop();
-    await inbound.drain();
-    await outbound.stop();
-    await mirrors.write();
-    await bus.drain();
-    await http.close();
-    store.close();
-    log.info({}, 'worker is down, everything taken is on disk');
-  };
   let draining: Promise<void> | null = null;
-  return { httpUrl: http.url, fault: fault.promise, drain: () => (draining ??= withDeadline(drain(), clock, limits.drainMs)) };
+  return { httpUrl: http.url, fault: fault.promise, drain: () => (draining ??= withDeadline(takeDown({ stopSweeping, service, inbound, outbound, mirrors, bus, http, store, log }), clock, limits.drainMs)) };
+}
+
+type Parts = {
+  stopSweeping: () => void; service: MicroService; inbound: Inbound; outbound: Outbound; mirrors: Mirrors; bus: Bus; http: HttpServer; store: Store; log: Log;
+};
+
+/** In reverse: take nothing new, finish what was taken, settle what is in flight, close. */
+async function takeDown({ stopSweeping, service, inbound, outbound, mirrors, bus, http, store, log }: Parts): Promise<void> {
+  stopSweeping();
+  await service.stop();
+  await inbound.drain();
+  await outbound.stop();
+  await mirrors.write();
+  await bus.drain();
+  await http.close();
+  store.close();
+  log.info({}, 'worker is down, everything taken is on disk');
 }
 
 function toFault(error: unknown): TidemarkError {

@@ -3,7 +3,8 @@ import { capabilities } from '../contracts/capability.ts';
 import { limits } from '../contracts/limits.ts';
 import { decodePresence, type Presence } from '../contracts/presence.ts';
 import { subjects } from '../contracts/subjects.ts';
-import { type Bus, isNoResponders } from '../runtime/bus.ts';
+import type { Bus } from '../runtime/bus.ts';
+import { isNoResponders } from '../runtime/bus-answer.ts';
 import type { Clock } from '../runtime/clock.ts';
 
 type Seen = { presence: Presence; atMs: number; isAway: boolean; isAsked: boolean };

@@ -21,7 +21,8 @@ export class Dispatcher {
    */
   async send<Outputs>(beacon: string, capability: Capability, action: string, settings: object, timeoutMs: number = limits.capabilityMs): Promise<Outputs> {
     const subject = subjects.capability(beacon, capabilities[capability], action);
-    const reply = await this.#bus.request<CapabilityReply<Outputs>>(subject, { Settings: settings, TimeoutMs: timeoutMs }, { timeoutMs });
+    const chunkSubject = subjects.capability(beacon, capabilities[capability], 'chunk');
+    const reply = await this.#bus.request<CapabilityReply<Outputs>>(subject, { Settings: settings, TimeoutMs: timeoutMs }, { timeoutMs, chunkSubject });
     if (!isJsonObject(reply) || !isJsonObject(reply.Outputs)) throw new TidemarkError('UNAVAILABLE', `${subject}: answered without Outputs`);
     return reply.Outputs;
   }

@@ -8,7 +8,7 @@ import type { WriteEnvelope } from '../contracts/envelope.ts';
 import { messageOf, TidemarkError } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
 import type { WriteReply } from '../contracts/reply.ts';
-import type { Clock } from '../runtime/clock.ts';
+import { type Clock, onNextTurn } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Appended, Journal } from './journal.ts';
 import { isCapacityError, type Store } from './store.ts';
@@ -77,7 +77,7 @@ export class Intake {
       this.#waiting.push({ envelope, resolve, reject });
       if (this.#isScheduled) return;
       this.#isScheduled = true;
-      setImmediate(this.#commit);
+      onNextTurn(this.#commit);
     });
   }
 
@@ -93,7 +93,7 @@ export class Intake {
     if (batch.length === 0) return;
     if (this.#waiting.length > 0) {
       this.#isScheduled = true;
-      setImmediate(this.#commit);
+      onNextTurn(this.#commit);
     }
     let results: Appended[];
     try {

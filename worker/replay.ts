@@ -18,7 +18,7 @@ import { reasonOf, refusedKeys, settle } from '../hwm/settlement.ts';
 import { Backoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
-import type { Carrier } from './carrier.ts';
+import type { Carrier, Delivered, Delivery } from './carrier.ts';
 import { guidBytes, type Journal } from './journal.ts';
 import { BatchSize } from './batch-size.ts';
 
@@ -108,7 +108,9 @@ export class Replay {
     const going = waiting.size === 0 ? entries : entries.filter((entry) => !waiting.has(entry.key));
     const writes = foldBatch(going.map(keyed), destination.carrier.isAtomic);
     const startedMs = clock.monotonicMs();
-    const { results, isCommitted } = await destination.carrier.apply({ writes, throughSeq: last.seq, isBelowMark: false });
+    const delivered = await this.#apply(destination, { writes, throughSeq: last.seq, isBelowMark: false });
+    if (!delivered) return;
+    const { results, isCommitted } = delivered;
     this.#size.adapt(entries.length, clock.monotonicMs() - startedMs);
     if (!isCommitted) {
       const refused = refusedKeys(writes, results);
@@ -124,6 +126,20 @@ export class Replay {
     this.#onSettled();
   }
 
+  /** A batch that no message can carry is cut down to one entry; one entry that none can carry is refused for good. */
+  async #apply(destination: Destination, delivery: Delivery): Promise<Delivered | null> {
+    try {
+      return await destination.carrier.apply(delivery);
+    } catch (thrown) {
+      if (!(thrown instanceof TidemarkError) || thrown.code !== 'TOO_LARGE') throw thrown;
+      if (delivery.writes.length > 1) {
+        this.#size.one();
+        return null;
+      }
+      return { results: [{ Outcome: 'rejected', Reason: thrown.message }], isCommitted: true };
+    }
+  }
+
   /** Sends what may go from behind dead letters: the first entry of each key, one by one, in Seq order. */
   async #deliverReleased(destination: Destination): Promise<boolean> {
     const { held, journal, clock } = this.#parts;
@@ -136,7 +152,7 @@ export class Replay {
       else held.bury(destination.database, seq, 'its body is gone from the journal', clock.nowMs());
     }
     const writes = entries.map((entry): Folded => ({ ...keyed(entry), seqs: [entry.seq] }));
-    const { results } = await destination.carrier.apply({ writes, throughSeq: entries.at(-1)?.seq ?? 0, isBelowMark: true });
+    const results = await this.#applyEach(destination, writes);
     entries.forEach((entry, index) => {
       const result = results[index];
       if (!result) return;
@@ -148,6 +164,16 @@ export class Replay {
     });
     this.#onSettled();
     return true;
+  }
+
+  /** Released entries are each their own affair, so a lot that no message can carry goes one at a time. */
+  async #applyEach(destination: Destination, writes: readonly Folded[]): Promise<Delivered['results']> {
+    const throughSeq = writes.at(-1)?.mutation.Seq ?? 0;
+    const together = await this.#apply(destination, { writes, throughSeq, isBelowMark: true });
+    if (together) return together.results;
+    const results: Delivered['results'] = [];
+    for (const write of writes) results.push((await this.#apply(destination, { writes: [write], throughSeq, isBelowMark: true }))?.results[0] ?? null);
+    return results;
   }
 
   #tellDead(seq: number, key: string, reason: string | null): void {

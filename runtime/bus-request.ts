@@ -1,0 +1,64 @@
+/** A request as the bus delivers it: decoded when asked for, answered in its own encoding. Shares the home of the NATS client with `bus.ts`. */
+import { headers as newHeaders, type Msg, type MsgHdrs } from 'nats';
+import { decodeBody, type Encoding, encodeBody, encodingOf, packBody } from '../contracts/codec.ts';
+import { refusalStatus, TidemarkError, toRefusal } from '../contracts/errors.ts';
+import { limits } from '../contracts/limits.ts';
+import type { BusRequest } from './micro-service.ts';
+
+export class NatsRequest implements BusRequest {
+  readonly #message: Msg;
+  readonly #payloadBytesMax: number;
+
+  constructor(message: Msg, payloadBytesMax: number) {
+    this.#message = message;
+    this.#payloadBytesMax = payloadBytesMax;
+  }
+
+  get subject(): string {
+    return this.#message.subject;
+  }
+
+  decode(): unknown {
+    return decodeBody(this.#message.data, this.#message.headers);
+  }
+
+  respond(value: unknown): void {
+    const asked = this.#message.headers;
+    if (!asked) return void this.#message.respond(encodeBody(value, this.#encoding()));
+    const zips = asked.get('Accept-Encoding').includes('gzip');
+    const answer = zips ? packBody(value, this.#encoding()) : { body: encodeBody(value, this.#encoding()), headers: {} };
+    if (answer.body.length > this.#payloadBytesMax - limits.chunkOverheadBytes) {
+      return this.refuse(new TidemarkError('TOO_LARGE', `the answer has ${answer.body.length} bytes; ask for fewer rows`));
+    }
+    this.#message.respond(answer.body, { headers: toHeaders(answer.headers) });
+  }
+
+  refuse(error: unknown): void {
+    const refusal = toRefusal(error);
+    const headers = newHeaders();
+    headers.set('Nats-Service-Error', oneLine(refusal.Reason));
+    headers.set('Nats-Service-Error-Code', String(refusalStatus[refusal.Code]));
+    this.#message.respond(encodeBody(refusal, this.#encoding()), { headers });
+  }
+
+  #encoding(): Encoding {
+    try {
+      return encodingOf(this.#message.data, this.#message.headers);
+    } catch {
+      // A Content-Type we do not speak is refused in the encoding everybody can read.
+      return 'json';
+    }
+  }
+}
+
+/** Headers of a message from names and values. */
+export function toHeaders(values: Record<string, string>): MsgHdrs {
+  const headers = newHeaders();
+  for (const [name, value] of Object.entries(values)) headers.set(name, value);
+  return headers;
+}
+
+/** Header values are one line of printable text. */
+function oneLine(text: string): string {
+  return text.replace(/[^\x20-\x7e]+/g, ' ').slice(0, 500);
+}
