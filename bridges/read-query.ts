@@ -50,7 +50,7 @@ function decodeAfter(order: RowQuery['Order'], after: JsonValue | undefined): Pi
   const [signature, ...position] = parsed as unknown[];
   if (signature !== order.map((term) => (term.IsDescending ? '-' : '') + term.Column).join()) throw wrong;
   if (!position.every((value) => typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')) throw wrong;
-  return { After: position as Scalar[] };
+  return { After: position };
 }
 
 /**

@@ -4,14 +4,12 @@ import {
   type Authenticator, connect, credsAuthenticator, type Msg, type NatsConnection,
   type NodeConnectionOptions, nkeyAuthenticator,
 } from 'nats';
-import { splitIntoChunks } from '../contracts/chunks.ts';
 import { contentType, decodeBody, type Encoding, encodeBody, packBody } from '../contracts/codec.ts';
 import { messageOf, TidemarkError } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
-import { lastToken } from '../contracts/subjects.ts';
-import { newUuid } from './clock.ts';
 import type { Log } from './log.ts';
 import { decodeAnswer, toUnavailable } from './bus-answer.ts';
+import { chunksOf } from './bus-chunks.ts';
 import { NatsRequest, toHeaders } from './bus-request.ts';
 import { MicroService, type ServiceSpec } from './micro-service.ts';
 
@@ -117,7 +115,7 @@ export class Bus {
       if (status.type === 'disconnect') {
         this.#isConnected = false;
         this.#log.warn({ server: status.server }, 'bus lost, trying again until it is back');
-        for (const fail of [...this.#waiting]) fail(new TidemarkError('UNAVAILABLE', 'the bus was lost while waiting for an answer'));
+        for (const fail of this.#waiting) fail(new TidemarkError('UNAVAILABLE', 'the bus was lost while waiting for an answer'));
       } else if (status.type === 'reconnect') {
         this.#isConnected = true;
         this.#reconnects += 1;
@@ -146,21 +144,15 @@ export class Bus {
     return decodeAnswer(await this.#untilLost(subject, asked), subject);
   }
 
-  /** The pieces one after the other; the answer to the last is the answer to the whole. */
   async #requestInChunks<T>(subject: string, body: Uint8Array, headers: Record<string, string>, options: RequestOptions): Promise<T> {
     const { chunkSubject, ...rest } = options;
     if (!chunkSubject || body.length > limits.bodyBytesMax) {
       throw new TidemarkError('TOO_LARGE', `${subject}: ${body.length} bytes, and the bus takes ${this.payloadBytesMax} in one message`);
     }
-    const pieces = splitIntoChunks(body, this.payloadBytesMax - limits.chunkOverheadBytes);
-    const whole = {
-      Transfer: newUuid(), Count: pieces.length, Action: lastToken(subject),
-      ContentType: headers['Content-Type'] ?? '', ContentEncoding: headers['Content-Encoding'] ?? '',
-    };
     let answer: unknown;
-    for (const [Index, Data] of pieces.entries()) {
-      // Zipped a second time a piece would only grow; the bytes are what they are.
-      answer = await this.#ask(chunkSubject, { body: encodeBody({ ...whole, Index, Data }, 'msgpack'), headers: { 'Content-Type': contentType.msgpack } }, rest);
+    // One after the other; the answer to the last is the answer to the whole.
+    for (const chunk of chunksOf(subject, body, headers, this.payloadBytesMax)) {
+      answer = await this.#ask(chunkSubject, { body: encodeBody(chunk, 'msgpack'), headers: { 'Content-Type': contentType.msgpack } }, rest);
     }
     return answer as T;
   }

@@ -94,7 +94,7 @@ export class Reader {
     const base = await view.fromBackend(eventsQuery(this.#hubId, hash, limit));
     const pending = base ? known.filter((one) => view.isPending(one)) : known;
     if (!base && known.length === 0) view.assertComplete(`the events of ${hash}`);
-    const rows = new Map((base ?? []).map((row) => [String(row['EventGUID']), row as KnownRow]));
+    const rows = new Map((base ?? []).map((row) => [String(row['EventGUID']), row]));
     for (const one of pending) {
       const guid = String(one.row['EventGUID']);
       if (!rows.has(guid)) rows.set(guid, withDefaults(table, one.row));
