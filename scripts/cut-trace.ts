@@ -32,7 +32,7 @@ function keyOf({ method, args }: Call): string | null {
 function shapeOf(calls: readonly Call[]): string {
   return calls.map(({ method, args }) => {
     const fields = Object.assign({}, ...args.filter((arg) => typeof arg === 'object')) as Record<string, unknown>;
-    return `${method}:${fields['EventType'] ?? fields['Outcome'] ?? fields['Status'] ?? ''}`;
+    return `${method}:${String(fields['EventType'] ?? fields['Outcome'] ?? fields['Status'] ?? '')}`;
   }).join(' ');
 }
 

@@ -39,7 +39,7 @@ describe('arguments and exit codes', () => {
     for (const verb of verbs) {
       const help = await tidemark([verb, ...(groups[verb] ? [groups[verb]] : []), '--help']);
       expect([verb, help.code]).toEqual([verb, 0]);
-      for (const option of ['--nats', '--hub', '--json', '--help']) expect(help.stdout, verb).toContain(option);
+      expect(['--nats', '--hub', '--json', '--help'].filter((option) => !help.stdout.includes(option)).map((option) => `${verb} ${option}`)).toEqual([]);
     }
   }, 60_000);
 
@@ -58,7 +58,7 @@ describe('on an older Node', () => {
     expect((await startTidemark(['status', '--nats', nowhere], { nodeArgs: old }).ended).code).toBe(4);
   });
 
-  test('a signal is passed on, and what was launched does not outlive a killed launcher', async () => {
+  test('what was launched does not outlive a killed launcher', async () => {
     using folder = tempFolder();
     const trace = writeTrace(folder.path, 'a.jsonl', [['removeManifest', 'run-1']]);
     const args = ['publish', trace, '--nats', nowhere];
@@ -66,8 +66,9 @@ describe('on an older Node', () => {
     const first = startTidemark(args, { nodeArgs: old });
     await until('it is launched', () => launched() > 0);
     first.child.kill('SIGKILL');
-    await until('it is gone', () => launched() === 0);
     await first.ended;
+    await until('it is gone', () => launched() === 0);
+    expect(processesWith(trace)).toEqual([]);
   });
 
   test('without the node package it says how to get one, exit 2', async () => {

@@ -58,6 +58,7 @@ describe('nats-server', () => {
     await until('the child server listens', async () => !(await isFreePort(port)));
     parent.kill('SIGKILL');
     await until('the child server is gone', () => isFreePort(port));
+    expect(await isFreePort(port)).toBe(true);
   });
 
   test('says what its log says when the port is taken', async () => {

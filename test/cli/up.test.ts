@@ -45,7 +45,7 @@ describe('up', () => {
   async function ready(up: Up): Promise<{ bus: string; http: string }> {
     await until(`the ready line; so far it said: ${up.out.stderr.slice(-500)}`, () => up.out.stdout.includes('\n'), 40_000);
     const [, bus = '', http = ''] = /^ready .*(nats:\/\/127\.0\.0\.1:\d+).*(http:\/\/127\.0\.0\.1:\d+)/.exec(up.out.stdout) ?? [];
-    expect([bus, http], up.out.stdout).not.toContain('');
+    expect([bus, http]).not.toContain('');
     return { bus, http };
   }
 
@@ -79,7 +79,7 @@ describe('up', () => {
     const { http } = await ready(up);
     for (const verb of ['worker', 'beacon', 'nats-server']) {
       const before = pidOf(verb);
-      expect(before, verb).toBeGreaterThan(0);
+      expect(before).toBeGreaterThan(0);
       process.kill(before, 'SIGKILL');
       await until(`${verb} is there again`, () => ![0, before].includes(pidOf(verb)));
       await until(`bootstrapped after ${verb} was killed`, async () => (await status())?.State === 'bootstrapped', 40_000);

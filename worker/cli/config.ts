@@ -136,7 +136,7 @@ function readConfigFile(named: string | undefined): Partial<Record<SettingName, 
   if (!isJsonObject(content)) throw invalid(`${path}: expected an object`);
   const problems = Object.entries(content).flatMap(([name, is]) => problemOf(name, is) ?? []);
   if (problems.length > 0) throw invalid(`${path}: ${problems.join('; ')}`);
-  return content as Partial<Record<SettingName, string>>;
+  return content;
 }
 
 function problemOf(name: string, value: unknown): string | null {

@@ -16,6 +16,7 @@ export async function startBeacon(settings: BeaconSettings, bus: BusOptions): Pr
     if (at < 1) throw new TidemarkError('CONFIG_INVALID', `tag ${JSON.stringify(tag)} is not <name>=<value>`);
     tags[tag.slice(0, at)] = tag.slice(at + 1);
   }
+  // oxlint-disable-next-line no-restricted-imports -- the one command line starts both processes; it is not built into either.
   const { runBeacon } = await import('../../beacon/command.ts');
   return runBeacon({ ...settings, tags }, bus);
 }

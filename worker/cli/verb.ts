@@ -1,5 +1,5 @@
 /** A verb of the command line as data, and how it becomes a command: every verb has the same common options. */
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type CliConfig, type Flags, loadConfig } from './config.ts';
 
 /** What a verb gets: the resolved configuration, its own options, and its arguments in order. */

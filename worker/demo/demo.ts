@@ -1,31 +1,19 @@
 /** `demo`: publishes a recorded trace, kills the databeacon on the way, brings it back, and proves from the database that nothing is lost or doubled. */
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { TidemarkError } from '../../contracts/errors.ts';
 import type { WorkerStatus } from '../../contracts/status.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { duration, table } from '../cli/output.ts';
 import type { Summary } from '../publish/counts.ts';
 import { publish } from '../publish/publish.ts';
-import { readTrace } from '../publish/trace-file.ts';
 import { expectedOf } from './expected.ts';
+import { demoHub } from './onlooker.ts';
 import { type Proof, proofsOf } from './proofs.ts';
-import { demoHub, type DemoOptions, DemoStack } from './stack.ts';
+import { type DemoOptions, DemoStack } from './stack.ts';
+import { middleOf, traceFiles } from './trace-files.ts';
 
 /** Slow enough that one can watch the lag grow. */
 const awayPerSecond = 100;
 const stepMs = 30_000;
 const lookEveryMs = 400;
-
-/** The bundled traces: two folders up in the sources, three in the build. */
-function traceFiles(): string[] {
-  return ['demo-queue.jsonl', 'demo-manifest.jsonl'].map((name) => {
-    const paths = ['../../examples/', '../../../examples/'].map((at) => fileURLToPath(new URL(at + name, import.meta.url)));
-    const found = paths.find((path) => existsSync(path));
-    if (!found) throw new TidemarkError('NOT_THERE', `the bundled trace ${name} is not there; is the package complete?`);
-    return found;
-  });
-}
 
 const lagOf = (status: WorkerStatus) => status.Queue.Pending + status.Manifest.Pending;
 
@@ -69,30 +57,20 @@ export async function runDemo(options: DemoOptions): Promise<Proof[]> {
   }
 }
 
-async function middleOf(path: string): Promise<number> {
-  let last = 0;
-  for await (const line of readTrace(path)) last = line.number;
-  return Math.floor(last / 2);
-}
-
 /** Says how the lag grows while `sending` runs. */
 async function watched(stack: DemoStack, say: (line: string) => void, sending: Promise<Summary>): Promise<Summary> {
-  let isOver = false;
-  const over = sending.finally(() => { isOver = true; });
-  // Its failure is thrown below, where it is awaited.
-  over.catch(() => undefined);
-  while (!isOver) {
-    const status = await stack.status();
+  for (;;) {
+    const status = await stack.onlooker.status();
     say(`  ${status.State}, lag ${lagOf(status)}`);
-    await Promise.race([systemClock.sleep(lookEveryMs), over]);
+    const summary = await Promise.race([systemClock.sleep(lookEveryMs), sending]);
+    if (summary) return summary;
   }
-  return over;
 }
 
 async function showOutage(stack: DemoStack, say: (line: string) => void, hash: string): Promise<void> {
   const status = await stack.until('the worker sees that the databeacon is away', (one) => one.State === 'waiting-for-beacon', stepMs);
   say(`  ${status.State}, lag ${lagOf(status)}: every write was accepted all the same`);
-  const answer = await stack.read('queue', 'QP_GetWorkItemByHash', { WorkItemHash: hash });
+  const answer = await stack.onlooker.read('queue', 'QP_GetWorkItemByHash', { WorkItemHash: hash });
   const item = answer['WorkItem'] as { Status?: string } | null;
   say(`  read of ${hash}: Status ${item?.Status}, answered from the ${String(answer['Source'])}`);
 }

@@ -31,6 +31,7 @@ export async function expectedOf(files: readonly string[]): Promise<Expected> {
 
 function take(expected: Expected, { action, envelope: { Settings: settings } }: TraceItem): void {
   const part = (name: string) => settings[name] as JsonObject;
+  const attempt = (from: JsonObject) => `${String(from['WorkItemHash'])} ${String(from['AttemptNumber'])}`;
   const patch = (hash: string, fields: JsonObject) => expected.workItems.set(hash, { ...expected.workItems.get(hash), ...fields });
   switch (action) {
     case 'QP_UpsertWorkItem':
@@ -40,12 +41,14 @@ function take(expected: Expected, { action, envelope: { Settings: settings } }: 
     case 'QP_AppendEvent':
       return void expected.events.add(String(part('Event')['EventGUID']));
     case 'QP_InsertAttempt':
-      return void expected.attempts.add(`${part('Attempt')['WorkItemHash']} ${part('Attempt')['AttemptNumber']}`);
+      return void expected.attempts.add(attempt(part('Attempt')));
     case 'QP_UpdateAttemptOutcome':
-      return void expected.attempts.add(`${settings['WorkItemHash']} ${settings['AttemptNumber']}`);
+      return void expected.attempts.add(attempt(settings));
     case 'MS_UpsertManifest':
       return void expected.manifests.set(String(part('Manifest')['Hash']), part('Manifest'));
     case 'MS_RemoveManifest':
       return void expected.manifests.delete(String(settings['RunHash']));
+    default:
+      // A read changes nothing.
   }
 }

@@ -3,19 +3,15 @@ import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TidemarkError } from '../../contracts/errors.ts';
-import type { JsonObject } from '../../contracts/json-value.ts';
 import type { WorkerStatus } from '../../contracts/status.ts';
-import { type Lane, subjects } from '../../contracts/subjects.ts';
-import { Bus } from '../../runtime/bus.ts';
 import { systemClock } from '../../runtime/clock.ts';
-import { createLog } from '../../runtime/log.ts';
 import { findNatsServer, freePort, NatsServer } from '../../runtime/nats-server.ts';
 import type { CliConfig } from '../cli/config.ts';
 import { bootstrap } from '../up/bootstrap.ts';
 import { CliChild } from '../up/cli-child.ts';
 import { upBeacon } from '../up/up.ts';
+import { demoHub, Onlooker } from './onlooker.ts';
 
-export const demoHub = 'demo';
 const pollMs = 50;
 
 export type DemoOptions = { config: CliConfig; say: (line: string) => void; stop: AbortSignal };
@@ -28,7 +24,7 @@ export class DemoStack {
   #server: NatsServer | null = null;
   #beacon: CliChild | null = null;
   #worker: CliChild | null = null;
-  #bus: Bus | null = null;
+  #onlooker: Onlooker | null = null;
 
   constructor(options: DemoOptions) {
     this.#options = options;
@@ -46,7 +42,7 @@ export class DemoStack {
     const http = `127.0.0.1:${await freePort()}`;
     this.startBeacon();
     this.#worker = this.#child(['worker', '--hub', demoHub, '--data', this.folder, '--http', http]);
-    this.#bus = await Bus.connect({ servers: this.url, name: 'tidemark-demo' }, createLog('demo', 'error'));
+    this.#onlooker = await Onlooker.connect(this.url);
     await bootstrap({ servers: this.url }, demoHub, upBeacon, { say, stop });
   }
 
@@ -64,24 +60,17 @@ export class DemoStack {
     return new CliChild([...args, '--nats', this.url], this.#options.config.environment, this.#log);
   }
 
-  status(): Promise<WorkerStatus> {
-    return this.#asked<WorkerStatus>(subjects.control(demoHub, 'status'), {});
-  }
-
-  read(lane: Lane, action: string, settings: JsonObject): Promise<JsonObject> {
-    return this.#asked<JsonObject>(subjects.action(demoHub, lane, action), { Settings: settings });
-  }
-
-  #asked<T>(subject: string, body: object): Promise<T> {
-    if (!this.#bus) throw new TidemarkError('CLOSED', 'the demonstration has not started');
-    return this.#bus.request<T>(subject, body);
+  /** @throws TidemarkError CLOSED before the start */
+  get onlooker(): Onlooker {
+    if (!this.#onlooker) throw new TidemarkError('CLOSED', 'the demonstration has not started');
+    return this.#onlooker;
   }
 
   /** Resolves with the first status for which it is so. @throws TidemarkError UNREACHABLE after `deadlineMs` */
   async until(what: string, isSo: (status: WorkerStatus) => boolean, deadlineMs: number): Promise<WorkerStatus> {
     const giveUpMs = systemClock.monotonicMs() + deadlineMs;
     for (;;) {
-      const status = await this.status();
+      const status = await this.onlooker.status();
       if (isSo(status)) return status;
       if (this.#options.stop.aborted) throw new TidemarkError('CLOSED', 'stopped');
       if (systemClock.monotonicMs() > giveUpMs) throw new TidemarkError('UNREACHABLE', `not within ${deadlineMs / 1000} s: ${what}; the worker says ${JSON.stringify(status)}`);
@@ -91,7 +80,7 @@ export class DemoStack {
 
   /** Stops everything in order and removes the folder. */
   async stop(): Promise<void> {
-    await this.#bus?.close();
+    await this.#onlooker?.close();
     await this.#worker?.stop();
     await this.#beacon?.stop();
     await this.#server?.stop();

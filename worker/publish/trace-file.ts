@@ -2,7 +2,7 @@
 import { createReadStream, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { createGunzip } from 'node:zlib';
-import { TidemarkError } from '../../contracts/errors.ts';
+import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
 
 export type TraceLine = {
@@ -27,7 +27,7 @@ export async function* readTrace(path: string): AsyncGenerator<TraceLine> {
     }
   } catch (cause) {
     if (cause instanceof TidemarkError) throw cause;
-    throw new TidemarkError('REJECTED', `${path}: not readable after line ${number}: ${String((cause as Error).message)}`, { cause });
+    throw new TidemarkError('REJECTED', `${path}: not readable after line ${number}: ${messageOf(cause)}`, { cause });
   }
 }
 

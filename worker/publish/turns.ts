@@ -1,4 +1,5 @@
 /** Who may be sent now: at most one unanswered item per key, keys side by side up to a bound, a window of lines in memory. */
+import { messageOf } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
 import { nextTurn } from '../../runtime/clock.ts';
 import type { Delivery } from './delivery.ts';
@@ -30,7 +31,7 @@ export class Turns {
   #held = 0;
   #heldBytes = 0;
   #isLaunching = false;
-  #failure: unknown = null;
+  #failure: Error | null = null;
   #waiters: (() => void)[] = [];
 
   constructor(delivery: Delivery, options: TurnsOptions) {
@@ -120,7 +121,7 @@ export class Turns {
       if (this.#options.batch > 1 && (unit[0] as TraceItem).isWrite) await this.#delivery.sendBatch(unit, finish);
       else await this.#delivery.send(unit[0] as TraceItem);
     } catch (error) {
-      this.#failure ??= error;
+      this.#failure ??= error instanceof Error ? error : new Error(messageOf(error));
     }
     for (const item of unit) if (!done.has(item)) this.#settle(item);
     this.#wake();
