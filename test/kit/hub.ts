@@ -62,9 +62,9 @@ export type Published = { accepted: Acceptance[]; duplicates: number; refused: {
 
 /**
  * Sends writes in order, at most `inFlight` unanswered, and keeps what the worker answered in the order of the calls.
- * `onAnswer` hears how many have been answered.
+ * `onAnswer` hears how many have been answered, and may hold up the one that asks for more.
  */
-export async function publish(client: HubClient<HubHeaders>, calls: readonly TraceCall[], inFlight = 64, onAnswer: (answered: number) => void = () => {}): Promise<Published> {
+export async function publish(client: HubClient<HubHeaders>, calls: readonly TraceCall[], inFlight = 64, onAnswer: (answered: number) => Promise<void> | null = () => null): Promise<Published> {
   const replies: (WriteReply | null)[] = [];
   const refused: Published['refused'] = [];
   let next = 0;
@@ -78,7 +78,7 @@ export async function publish(client: HubClient<HubHeaders>, calls: readonly Tra
       } catch (error) {
         refused.push({ method: call.method, reason: String(error) });
       }
-      onAnswer(++answered);
+      await onAnswer(++answered);
     }
   };
   await Promise.all(Array.from({ length: inFlight }, work));

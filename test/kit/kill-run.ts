@@ -9,6 +9,7 @@ import { ManualClock } from './manual-clock.ts';
 import { type Acceptance, orderComplaints } from './order.ts';
 import { Stack } from './stack.ts';
 import type { TraceCall } from './trace.ts';
+import { until } from './until.ts';
 
 export type KillOptions = { calls: readonly TraceCall[]; killsEach: number; seed: number; inFlight?: number; drainMs?: number; workerArgs?: string[] };
 
@@ -35,6 +36,8 @@ type Victim = (typeof victims)[number];
 
 /** Between a kill and the restart at most; short, so that restarts overlap with what others still do. */
 const downMsMax = 700;
+/** After that share of the kills the next waits until all is well; after the others it may hit what is still starting. */
+const awaitedShare = 0.7;
 /** A restart of all parts on a loaded machine, and the backlog after it. */
 const drainMsDefault = 90_000;
 
@@ -48,12 +51,19 @@ export async function killRun({ calls, killsEach, seed, inFlight = 64, drainMs =
   const kills = { worker: 0, beacon: 0, nats: 0 };
   const schedule = killSchedule(calls.length, killsEach, random);
   let killing = Promise.resolve();
-  const onAnswer = (answered: number): void => {
+  let due = 0;
+  const onAnswer = (answered: number): Promise<void> | null => {
     for (let next = schedule[0]; next && next.at <= answered; next = schedule[0]) {
+      const strikeNow = next;
       schedule.shift();
-      const { victim, downMs } = next;
-      killing = killing.then(() => strike(stack, victim, downMs)).then(() => { kills[victim] += 1; });
+      due += 1;
+      killing = killing.then(() => strike(stack, strikeNow)).then(() => {
+        kills[strikeNow.victim] += 1;
+        due -= 1;
+      });
     }
+    // Publishing goes on during a kill, but not so far ahead that the kills come after it.
+    return due > 1 ? killing : null;
   };
   const published = await publish(hub.client, calls, inFlight, onAnswer);
   await killing;
@@ -67,18 +77,21 @@ export async function killRun({ calls, killsEach, seed, inFlight = 64, drainMs =
   };
 }
 
+type Strike = { at: number; victim: Victim; downMs: number; isAwaited: boolean };
+
 /** Every victim `killsEach` times, in a random order, spread over the answers. */
-function killSchedule(total: number, killsEach: number, random: ManualClock): { at: number; victim: Victim; downMs: number }[] {
+function killSchedule(total: number, killsEach: number, random: ManualClock): Strike[] {
   const order = victims.flatMap((victim) => Array.from({ length: killsEach }, () => ({ victim, rank: random.random() }))).toSorted((one, other) => one.rank - other.rank);
   const step = (total * 0.95) / order.length;
-  return order.map(({ victim }, index) => ({ at: Math.floor((index + random.random()) * step), victim, downMs: random.random() * downMsMax }));
+  return order.map(({ victim }, index) => ({ at: Math.floor((index + random.random()) * step), victim, downMs: random.random() * downMsMax, isAwaited: random.random() < awaitedShare }));
 }
 
-async function strike(stack: Stack, victim: Victim, downMs: number): Promise<void> {
+async function strike(stack: Stack, { victim, downMs, isAwaited }: Strike): Promise<void> {
   await stack[victim].kill();
   await new Promise((resolve) => { setTimeout(resolve, downMs); });
   if (victim === 'nats') await stack.nats.start();
   else stack[victim].restart();
+  if (isAwaited) await until(`${victim} works again`, async () => (await stack.status()).State === 'bootstrapped', { deadlineMs: 60_000 });
 }
 
 /** Reads the file in a tight loop until stopped; a file that is not there yet is no fault. */
