@@ -32,8 +32,6 @@ export const bounds = {
   /** Path patterns of the proxy, and characters of one: anybody on the mesh may add some. */
   patternsMax: 100,
   patternCharsMax: 200,
-  /** Deadline of a proxied request that names none. */
-  proxyMs: limits.capabilityMs,
   /** Rows of the audit table, and how often it is cut back to them. */
   auditRowsMax: 100_000,
   auditTrimEvery: 1_000,

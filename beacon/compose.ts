@@ -51,6 +51,8 @@ export async function startBeacon(config: BeaconConfig, bus: Bus, log: Log, cloc
       handle: (request) => gateway.answer(capability, request.subject, request.decode()),
     })),
   });
+  // Who hears of the beacon, or of its start, can ask it.
+  await inTime(bus.flush(), clock);
   await presence.start();
   log.info({ beacon: config.beaconId, nonce, capabilities: gateway.capabilities, connections: await connections.presence() }, 'databeacon is online');
 

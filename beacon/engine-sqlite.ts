@@ -2,14 +2,12 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
-import type { ApplyOutputs, StoredMark } from '../contracts/capability.ts';
+import type { ApplyOutputs } from '../contracts/capability.ts';
 import { messageOf, TidemarkError } from '../contracts/errors.ts';
-import type { MutationResult } from '../contracts/mutation.ts';
 import { bounds } from './bounds.ts';
 import {
-  type ApplyBatch, type DatabaseState, type Engine, type EngineHealth, markTable, type Statement, type StatementFault, type StatementResult, type TableInfo,
+  type ApplyBatch, type DatabaseState, type Engine, type EngineHealth, type Statement, type StatementFault, type StatementResult, type TableInfo,
 } from './engine.ts';
-import { markAfter, skipThrough, takesEffect } from './mark-rule.ts';
 import { SqliteApplier } from './sqlite-apply.ts';
 import { isBroken, toStatementFault, toUnavailable } from './sqlite-faults.ts';
 import { SqliteHandle } from './sqlite-handle.ts';
@@ -30,8 +28,6 @@ export function openSqliteFile(path: string): Database.Database {
     throw error;
   }
 }
-
-const alreadyPresent: MutationResult = { Outcome: 'already-present' };
 
 type Open = { handle: SqliteHandle; applier: SqliteApplier };
 
@@ -63,7 +59,7 @@ export class SqliteEngine implements Engine {
   }
 
   apply(batch: ApplyBatch): Promise<ApplyOutputs> {
-    return this.#use((open) => this.#transact(open, () => applyBatch(open, batch), (outputs) => outputs.IsCommitted));
+    return this.#use((open) => this.#transact(open, () => open.applier.apply(batch), (outputs) => outputs.IsCommitted));
   }
 
   execute(statements: readonly Statement[]): Promise<(StatementResult | StatementFault)[]> {
@@ -161,30 +157,4 @@ function runStatement(handle: SqliteHandle, statement: Statement): StatementResu
     if (fault === null) throw error;
     return fault;
   }
-}
-
-function readMark(handle: SqliteHandle, batch: ApplyBatch): StoredMark | null {
-  if (handle.table(markTable) === null) {
-    throw new TidemarkError('UNAVAILABLE', `database ${handle.path} has no table ${markTable}; run EnsureSchema first`, { retryAfterMs: bounds.databaseRetryMs });
-  }
-  const sql = `SELECT "Epoch", "Seq", "UpdatedAt" FROM "${markTable}" WHERE "HubID" = ? AND "Lane" = ?`;
-  return (handle.prepare(sql).get(batch.hubId, batch.lane) as StoredMark | undefined) ?? null;
-}
-
-function writeMark(handle: SqliteHandle, batch: ApplyBatch, mark: StoredMark): void {
-  handle.prepare(
-    `INSERT INTO "${markTable}" ("HubID", "Lane", "Epoch", "Seq", "UpdatedAt") VALUES (?, ?, ?, ?, ?)`
-    + ' ON CONFLICT ("HubID", "Lane") DO UPDATE SET "Epoch" = excluded."Epoch", "Seq" = excluded."Seq", "UpdatedAt" = excluded."UpdatedAt"',
-  ).run(batch.hubId, batch.lane, mark.Epoch, mark.Seq, mark.UpdatedAt);
-}
-
-function applyBatch({ handle, applier }: Open, batch: ApplyBatch): ApplyOutputs {
-  applier.begin(batch);
-  const stored = readMark(handle, batch);
-  const skipped = skipThrough(batch, stored);
-  const results = batch.mutations.map((mutation) => (mutation.Seq <= skipped ? alreadyPresent : applier.run(mutation, batch.now)));
-  if (!takesEffect(batch, results)) return { Results: results, IsCommitted: false, Mark: stored };
-  const mark = markAfter(batch, stored);
-  if (mark !== null && mark !== stored) writeMark(handle, batch, mark);
-  return { Results: results, IsCommitted: true, Mark: mark };
 }

@@ -1,13 +1,16 @@
 /** Row mutations as SQLite statements: one upsert for the common case, prepared once per set of columns, run in the caller's transaction. */
 import type { Statement } from 'better-sqlite3';
+import type { ApplyOutputs } from '../contracts/capability.ts';
 import { TidemarkError } from '../contracts/errors.ts';
 import type { MutationResult, RowMutation } from '../contracts/mutation.ts';
 import type { Scalar } from '../contracts/schema.ts';
 import { bounds } from './bounds.ts';
 import type { ApplyBatch, DefaultObject } from './engine.ts';
+import { markAfter, skipThrough, takesEffect } from './mark-rule.ts';
 import { differingColumns, isProblem, mergeText, type Shape, shapeOf, signatureOf } from './mutation-shape.ts';
 import { toStatementFault } from './sqlite-faults.ts';
 import type { SqliteHandle } from './sqlite-handle.ts';
+import { readMark, writeMark } from './sqlite-mark.ts';
 import { compileShape } from './sqlite-statements.ts';
 import { toStored, toTable } from './table.ts';
 
@@ -32,8 +35,20 @@ export class SqliteApplier {
     this.#handle = handle;
   }
 
-  /** Forgets what was prepared for another schema or other defaults. To be called at the start of each transaction. */
-  begin(batch: ApplyBatch): void {
+  /** A whole batch with its mark row, in the caller's transaction; the caller takes it back when `IsCommitted` is false. */
+  apply(batch: ApplyBatch): ApplyOutputs {
+    this.#begin(batch);
+    const stored = readMark(this.#handle, batch);
+    const skipped = skipThrough(batch, stored);
+    const results = batch.mutations.map((mutation) => (mutation.Seq <= skipped ? alreadyPresent : this.#run(mutation, batch.now)));
+    if (!takesEffect(batch, results)) return { Results: results, IsCommitted: false, Mark: stored };
+    const mark = markAfter(batch, stored);
+    if (mark !== null && mark !== stored) writeMark(this.#handle, batch, mark);
+    return { Results: results, IsCommitted: true, Mark: mark };
+  }
+
+  /** Forgets what was prepared for another schema or other defaults. */
+  #begin(batch: ApplyBatch): void {
     const version = this.#handle.schemaVersion();
     if (version === this.#version && batch.defaults === this.#defaults) return;
     this.#prepared.clear();
@@ -42,11 +57,10 @@ export class SqliteApplier {
   }
 
   /** One mutation. @throws what is wrong with the database itself; all else is an outcome */
-  run(mutation: RowMutation, now: string): MutationResult {
+  #run(mutation: RowMutation, now: string): MutationResult {
     try {
       const prepared = this.#prepare(mutation);
-      if ('Outcome' in prepared) return prepared;
-      return this.#runPrepared(prepared, mutation, now);
+      return 'Outcome' in prepared ? prepared : this.#runPrepared(prepared, mutation, now);
     } catch (error) {
       const fault = toStatementFault(error);
       if (fault === null) throw error;

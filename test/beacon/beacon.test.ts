@@ -3,26 +3,22 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ApplyOutputs, EnsureSchemaOutputs, MarkOutputs, ProxyOutputs } from '../../contracts/capability.ts';
-import { decodePresence, type Presence } from '../../contracts/presence.ts';
 import { persistenceSchema } from '../../contracts/schema.ts';
-import { Bus } from '../../runtime/bus.ts';
-import { systemClock } from '../../runtime/clock.ts';
-import { createLog } from '../../runtime/log.ts';
-import { type RunningBeacon, startBeacon } from '../../beacon/compose.ts';
+import type { Bus } from '../../runtime/bus.ts';
 import type { BeaconConfig } from '../../beacon/config.ts';
 import { TestNats } from '../kit/nats.ts';
 import { until } from '../kit/until.ts';
 import { rowsIn, tempFolder, workItem } from './fixture.ts';
+import { askOf, connect, type Kit, startOn } from './with-bus.ts';
 
-const log = createLog('test', 'silent');
 let nats: TestNats;
 let bus: Bus;
 
 beforeAll(async () => {
   nats = await TestNats.start();
-  bus = await Bus.connect({ servers: nats.url, name: 'test' }, log);
+  bus = await connect(nats, 'test');
 });
 
 afterAll(async () => {
@@ -30,37 +26,7 @@ afterAll(async () => {
   await nats[Symbol.asyncDispose]();
 });
 
-let started = 0;
-
-type Kit = {
-  beacon: RunningBeacon;
-  config: BeaconConfig;
-  path: string;
-  heard: Presence[];
-  ask<T>(capability: string, action: string, settings?: Record<string, unknown>): Promise<T>;
-};
-
-async function start(more: Partial<BeaconConfig> = {}): Promise<Kit> {
-  const folder = tempFolder();
-  const path = join(folder, 'backend.sqlite');
-  const config: BeaconConfig = { beaconId: `db-${++started}`, databases: [`sqlite:${path}`], dataDir: join(folder, 'own'), isBatchOn: true, tags: {}, ...more };
-  const heard: Presence[] = [];
-  onTestFinished(bus.subscribe('mesh.presence', (value) => {
-    const presence = decodePresence(value);
-    if (presence?.BeaconID === config.beaconId) heard.push(presence);
-  }));
-  await bus.flush();
-  const own = await Bus.connect({ servers: nats.url, name: config.beaconId }, log);
-  const beacon = await startBeacon(config, own, log, systemClock);
-  onTestFinished(async () => {
-    await beacon.drain();
-    await own.close();
-  });
-  const ask: Kit['ask'] = async <T>(capability: string, action: string, settings: Record<string, unknown> = {}) =>
-    (await bus.request<{ Outputs: T }>(`mesh.${config.beaconId}.${capability}.${action}`, { Settings: settings })).Outputs;
-  return { beacon, config, path, heard, ask };
-}
-
+const start = (more: Partial<BeaconConfig> = {}) => startOn(nats, bus, more);
 const ensure = (kit: Kit) => kit.ask<EnsureSchemaOutputs>('DataBeaconSchema', 'EnsureSchema', { IDBeaconConnection: 1, SchemaName: 'ultravisor', SchemaJSON: persistenceSchema });
 const applySettings = { IDBeaconConnection: 1, HubID: 'hub1', Lane: 'queue', Epoch: 'e', ThroughSeq: 2, Mutations: [workItem('a', 1), workItem('b', 2)] };
 
@@ -170,8 +136,8 @@ test('defect 22: killed and started again it is the same beacon with the same co
   for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] });
     await once(child.stdout, 'data');
-    const { Outputs } = await bus.request<{ Outputs: { Connections: { IDBeaconConnection: number; Name: string }[] } }>('mesh.db-child.DataBeaconAccess.ListConnections', { Settings: {} });
-    names.push(Outputs.Connections.map((one) => [one.IDBeaconConnection, one.Name]));
+    const { Connections } = await askOf(bus, 'db-child')<{ Connections: { IDBeaconConnection: number; Name: string }[] }>('DataBeaconAccess', 'ListConnections');
+    names.push(Connections.map((one) => [one.IDBeaconConnection, one.Name]));
     child.kill(signal);
     const [code] = await once(child, 'exit') as [number | null];
     expect(code).toBe(signal === 'SIGTERM' ? 0 : null);

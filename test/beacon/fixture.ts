@@ -77,6 +77,13 @@ export function rowsIn(path: string, sql: string, ...parameters: unknown[]): Rec
   }
 }
 
+/** A change made by another process. */
+export function execIn(path: string, sql: string): void {
+  const db = new Database(path);
+  db.exec(sql);
+  db.close();
+}
+
 /** A database as the incumbent's gateway makes it: defaults '' and 0, no hub, no Seq, unique on the hash alone. */
 export function makeIncumbentDatabase(path: string): void {
   const db = new Database(path);

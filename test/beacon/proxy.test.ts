@@ -1,6 +1,5 @@
 /** MeadowProxy.Request over real tables: routes, statuses, the allowlist, and what is kept over a restart. */
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { persistenceSchema } from '../../contracts/schema.ts';
 import { systemClock } from '../../runtime/clock.ts';
@@ -9,13 +8,20 @@ import { disableEndpoint, enableEndpoint } from '../../beacon/management.ts';
 import { Proxy } from '../../beacon/proxy.ts';
 import { ensureSchema } from '../../beacon/schema-manager.ts';
 import { BeaconState } from '../../beacon/state.ts';
-import { defaults, makeIncumbentDatabase, tempFolder } from './fixture.ts';
+import { defaults, execIn, makeIncumbentDatabase, tempFolder } from './fixture.ts';
 
-type Kit = { proxy: Proxy; connections: Connections; connection: Connection; path: string; call(method: string, path: string, body?: unknown): Promise<{ status: number; body: any }> };
+type JsonRow = Record<string, unknown>;
+type Kit = {
+  proxy: Proxy;
+  connections: Connections;
+  connection: Connection;
+  path: string;
+  call: (method: string, path: string, body?: unknown) => Promise<{ status: number; body: JsonRow & JsonRow[] }>;
+};
 
 const B = '/1.0/backend/UVQueueWorkItem';
 
-async function start(options: { folder?: string; mayWrite?: boolean; prepare?: (path: string) => void } = {}): Promise<Kit & { stop(): Promise<void> }> {
+async function start(options: { folder?: string; mayWrite?: boolean; prepare?: (path: string) => void } = {}): Promise<Kit & { stop: () => Promise<void> }> {
   const folder = options.folder ?? tempFolder();
   const path = join(folder, 'backend.sqlite');
   options.prepare?.(path);
@@ -32,7 +38,7 @@ async function start(options: { folder?: string; mayWrite?: boolean; prepare?: (
   const proxy = new Proxy(state, connections, systemClock, options.mayWrite ?? true);
   const call: Kit['call'] = async (method, target, body) => {
     const outputs = await proxy.request({ Method: method, Path: target, ...(body === undefined ? {} : { Body: JSON.stringify(body) }) }, 5_000);
-    return { status: outputs.Status, body: outputs.Body === '' ? undefined : JSON.parse(outputs.Body) as unknown };
+    return { status: outputs.Status, body: JSON.parse(outputs.Body) as JsonRow & JsonRow[] };
   };
   return { proxy, connections, connection, path, call, stop };
 }
@@ -73,10 +79,10 @@ describe('table endpoints', () => {
     const { call } = await startEnabled();
     const rows = Array.from({ length: 300 }, (_, at) => ({ HubID: 'h', WorkItemHash: `w${at}`, Priority: at, Status: at % 2 ? 'Odd' : 'Even' }));
     const made = await call('POST', `${B}s`, rows);
-    expect(made.body.map((row: { Priority: number }) => row.Priority)).toEqual(rows.map((row) => row.Priority));
+    expect(made.body.map((row) => row['Priority'])).toEqual(rows.map((row) => row.Priority));
     expect((await call('GET', `${B}s`)).body).toHaveLength(250);
     expect((await call('GET', `${B}s/0/10000`)).body).toHaveLength(300);
-    expect((await call('GET', `${B}s/FilteredTo/FBV~Status~EQ~Odd~FSF~Priority~DESC~0/1/2`)).body.map((row: { Priority: number }) => row.Priority)).toEqual([297, 295]);
+    expect((await call('GET', `${B}s/FilteredTo/FBV~Status~EQ~Odd~FSF~Priority~DESC~0/1/2`)).body.map((row) => row['Priority'])).toEqual([297, 295]);
     expect((await call('GET', `${B}s/By/WorkItemHash/w299`)).body).toMatchObject([{ Priority: 299 }]);
     expect((await call('GET', `${B}s/Count`)).body).toEqual({ Count: 300 });
     expect((await call('GET', `${B}s/Count/FilteredTo/FBV~Status~EQ~Odd`)).body).toEqual({ Count: 150 });
@@ -94,7 +100,7 @@ describe('table endpoints', () => {
     const { call } = await startEnabled();
     const { status, body } = await call('POST', `${B}s`, [{ HubID: 'h', WorkItemHash: 'a' }, { HubID: 'h', WorkItemHash: 'a' }, { Nope: 1 }, { HubID: 'h', WorkItemHash: 'b' }]);
     expect(status).toBe(200);
-    expect(body.map((row: { Error?: { StatusCode: number } }) => row.Error?.StatusCode)).toEqual([undefined, 409, 400, undefined]);
+    expect(body.map((row) => (row['Error'] as { StatusCode: number } | undefined)?.StatusCode)).toEqual([undefined, 409, 400, undefined]);
     const updated = await call('PUT', `${B}s`, [{ IDUVQueueWorkItem: 1, Status: 'X' }, { IDUVQueueWorkItem: 99, Status: 'X' }]);
     expect(updated.body).toMatchObject([{ Status: 'X' }, { Error: { StatusCode: 404 } }]);
   });
@@ -104,8 +110,8 @@ describe('table endpoints', () => {
     await call('POST', B, { HubID: 'h', WorkItemHash: 'a' });
     const clash = await call('POST', B, { HubID: 'h', WorkItemHash: 'a' });
     expect(clash).toMatchObject({ status: 409, body: { StatusCode: 409, Code: 'SQLITE_CONSTRAINT_UNIQUE' } });
-    expect(clash.body.Error).toMatch(/UNIQUE constraint failed/);
-    expect((await call('POST', B, { Nope: 1, Neither: 2 })).body.Error).toMatch(/Nope, Neither/);
+    expect(clash.body['Error']).toMatch(/UNIQUE constraint failed/);
+    expect((await call('POST', B, { Nope: 1, Neither: 2 })).body['Error']).toMatch(/Nope, Neither/);
     expect((await call('POST', B, { WorkItemHash: 'x'.repeat(200) })).status).toBe(422);
     expect((await call('POST', B, [])).status).toBe(400);
     expect((await call('GET', `${B}s/FilteredTo/FBV~Nope~EQ~1`)).status).toBe(400);
@@ -120,9 +126,7 @@ describe('table endpoints', () => {
   test('defect 50: a column added by anybody can be used at once', async () => {
     const { call, path } = await startEnabled();
     expect((await call('POST', B, { WorkItemHash: 'a', Colour: 'green' })).status).toBe(400);
-    const db = new Database(path);
-    db.exec('ALTER TABLE UVQueueWorkItem ADD COLUMN Colour TEXT');
-    db.close();
+    execIn(path, 'ALTER TABLE UVQueueWorkItem ADD COLUMN Colour TEXT');
     expect((await call('POST', B, { WorkItemHash: 'a', Colour: 'green' })).body).toMatchObject({ Colour: 'green' });
   });
 
