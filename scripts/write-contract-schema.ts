@@ -60,7 +60,7 @@ function requests(): Schema {
       Transfer: guid, Index: { type: 'integer', minimum: 0 }, Count: { type: 'integer', minimum: 1, maximum: limits.chunksMax },
       Data: { ...text, contentEncoding: 'base64', description: 'binary in MessagePack' }, Action: { enum: [...writeActions, ...readActions, 'batch'] },
       ContentType: { enum: ['application/json', 'application/msgpack'] }, ContentEncoding: { enum: ['', 'gzip'] },
-    }, ['Transfer', 'Index', 'Count', 'Data', 'Action'], 'a piece of a body above the server\'s max_payload; the Content fields are of the whole'),
+    }, ['Transfer', 'Index', 'Count', 'Data'], 'a piece of a body above the server\'s max_payload; Action and the Content fields are of the whole, which may carry its Action itself'),
   };
 }
 

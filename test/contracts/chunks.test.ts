@@ -1,4 +1,5 @@
 /** Cutting bodies into chunks and putting them together again, in any order, within bounds. */
+import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ChunkAssembler, type ChunkBody, splitIntoChunks } from '../../contracts/chunks.ts';
@@ -54,6 +55,15 @@ test('chunks — each chunk is answered with how many distinct ones are there; d
   expect(assembler.pending).toBe(0);
 });
 
+test('chunks — a sender of the bare contract shape, without Action and headers, is understood, zipped or not', () => {
+  const assembler = new ChunkAssembler(() => 0);
+  const bare = (Data: Uint8Array) => ({ Transfer: guidOf('bare'), Index: 0, Count: 1, Data });
+  const zipped = assembler.add(bare(gzipSync('{}')));
+  expect(zipped.done && zipped.headers.get('Content-Encoding')).toBe('gzip');
+  const plain = assembler.add(bare(Buffer.from('{}')));
+  expect(plain.done && [plain.action, plain.headers.get('Content-Encoding'), plain.headers.get('Content-Type')]).toEqual(['', '', '']);
+});
+
 test('chunks — the bytes are copied, for the buffer is the bus client\'s', () => {
   const assembler = new ChunkAssembler(() => 0);
   const data = Buffer.from('abc');
@@ -65,7 +75,7 @@ test('chunks — the bytes are copied, for the buffer is the bus client\'s', () 
 
 test.for<[object, string]>([
   [{ Transfer: 'x' }, 'Transfer'], [{ Index: 2 }, 'Index'], [{ Index: -1 }, 'Index'], [{ Count: 0 }, 'Count'], [{ Count: 10 ** 9 }, 'Count'], [{ Data: 7 }, 'Data'],
-  [{ Data: '' }, 'Data'], [{ Action: '' }, 'Action'], [{ Action: 'chunk' }, 'Action'], [{ ContentType: 7 }, 'ContentType'], [{ ContentEncoding: {} }, 'ContentEncoding'],
+  [{ Data: '' }, 'Data'], [{ Action: 7 }, 'Action'], [{ Action: 'chunk' }, 'Action'], [{ ContentType: 7 }, 'ContentType'], [{ ContentEncoding: {} }, 'ContentEncoding'],
 ])('chunks — %o is refused as %s', ([part, field]) => {
   const error = refusal(() => new ChunkAssembler(() => 0).add(chunk(part)));
   expect(error.code).toBe('INVALID_MESSAGE');
