@@ -63,6 +63,7 @@ describe('up', () => {
     expect(await status()).toMatchObject({ State: 'bootstrapped', Queue: { AssignedBeaconID: 'db-1', IDBeaconConnection: 1, AssignedBy: 'operator' } });
     const trace = writeTrace(folder.path, 'a.jsonl', [['upsertWorkItem', { WorkItemHash: 'wi-1', Status: 'Pending' }]]);
     expect((await tidemark(['publish', trace, '--data', data])).stdout).toContain('"Accepted":1');
+    expect(await tidemark(['drain', '--until-empty', '--data', data])).toMatchObject({ code: 0, stdout: 'empty: every accepted write is delivered\n' });
     up.child.kill('SIGTERM');
     const { code, stdout } = await up.ended;
     expect(code).toBe(0);

@@ -10,6 +10,15 @@ export function printJson(value: unknown): void {
   print(JSON.stringify(value, null, 2));
 }
 
+/** A reader that has seen enough (`| head`) is no reason to fail, and none for `up` to stop. */
+export function ignoreClosedPipes(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+    });
+  }
+}
+
 /** Something for people about the run itself. */
 export function say(line: string): void {
   process.stderr.write(`${line}\n`);

@@ -22,8 +22,8 @@ export const controlVerbs: readonly VerbSpec[] = [
   { name: 'pause', summary: 'stop delivering; writes are still accepted', run: (call) => tell(call, 'pause', 'delivery paused') },
   { name: 'resume', summary: 'deliver again', run: (call) => tell(call, 'resume', 'delivery resumed') },
   {
-    name: 'drain', summary: 'take no new writes, deliver what was accepted', run: drain,
-    options: [new Option('--until-empty', 'wait until nothing is undelivered; exit 6 if dead letters are left')],
+    name: 'drain', summary: 'let the worker finish what it took, and leave (an `up` starts it again)', run: drain,
+    options: [new Option('--until-empty', 'only once nothing is undelivered; exit 6 if dead letters are left')],
   },
 ];
 
@@ -87,13 +87,14 @@ async function tell({ config, isJson }: VerbCall, verb: ControlVerb, done: strin
 
 async function drain({ config, flags, isJson }: VerbCall): Promise<number> {
   return withControl(config, async (ask) => {
+    // First empty, then drained: a draining worker answers nothing any more, and leaves.
+    const status = flags['untilEmpty'] === true ? await untilEmpty(ask) : null;
     const reply = await ask<object>('drain');
-    if (flags['untilEmpty'] !== true) {
+    if (status === null) {
       if (isJson) printJson(reply);
-      else print('draining: new writes are refused, accepted ones are delivered');
+      else print('draining: the worker finishes what it took and leaves; what is undelivered stays in its journal');
       return 0;
     }
-    const status = await untilEmpty(ask);
     const deadLetters = status.Queue.DeadLetters + status.Manifest.DeadLetters;
     if (isJson) printJson(status);
     else print(deadLetters === 0 ? 'empty: every accepted write is delivered' : `delivered, but ${deadLetters} dead letters are left: tidemark dead-letters ls`);
