@@ -105,7 +105,8 @@ export class Replay {
     const { clock, marks, held } = this.#parts;
     const waiting = held.poisonedKeys(mark.database, this.lane);
     const parked = entries.filter((entry) => waiting.has(entry.key));
-    const going = waiting.size === 0 ? entries : entries.filter((entry) => !waiting.has(entry.key));
+    const dropped = held.droppedBetween(mark.database, this.lane, mark.seq, last.seq);
+    const going = entries.filter((entry) => !waiting.has(entry.key) && !dropped.has(entry.seq));
     const writes = foldBatch(going.map(keyed), destination.carrier.isAtomic);
     const startedMs = clock.monotonicMs();
     const delivered = await this.#apply(destination, { writes, throughSeq: last.seq, isBelowMark: false });
