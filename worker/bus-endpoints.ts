@@ -72,5 +72,7 @@ export class LaneEndpoints {
 /** A whole that came in chunks without naming its action says it inside, as a one-way message does. */
 function actionOf(whole: unknown): string {
   if (!isJsonObject(whole)) return '';
-  return Array.isArray(whole['Items']) ? 'batch' : String(whole['Action'] ?? '');
+  if (Array.isArray(whole['Items'])) return 'batch';
+  // Chunks within chunks would let a message nest until the stack is full.
+  return whole['Action'] === 'chunk' ? '' : String(whole['Action'] ?? '');
 }

@@ -7,6 +7,7 @@ import { decodeEnvelope } from '../../contracts/envelope.ts';
 import { refusalStatus, type RefusalCode, type TidemarkError } from '../../contracts/errors.ts';
 import { type Lane, subjects } from '../../contracts/subjects.ts';
 import { actionName, goodWrite, rubbish, rubbishBytes } from '../kit/arbitraries.ts';
+import { guidOf } from '../kit/trace.ts';
 import { Stack } from '../kit/stack.ts';
 
 /** What the decoder says about a request; the worker must say the same. */
@@ -71,6 +72,9 @@ describe('rubbish on the bus', () => {
       const { body } = await ask('queue', action, bytes, {});
       if (body['Code'] !== undefined) expect(['INVALID_MESSAGE', 'TOO_LARGE', 'OVERLOADED']).toContain(body['Code']);
     }), { numRuns: 100 });
+    const Data = encodeBody({ Action: 'chunk', Transfer: guidOf('inner'), Index: 0, Count: 1, Data: 'e30=' }, 'json');
+    const nested = await ask('queue', 'chunk', encodeBody({ Transfer: guidOf('outer'), Index: 0, Count: 1, Data }, 'msgpack'), {});
+    expect(nested.body).toMatchObject({ Success: false, Code: 'INVALID_MESSAGE' });
     const [good] = fc.sample(goodWrite.filter(({ action }) => laneOf(action) === 'queue'), 1);
     const { body } = await ask('queue', 'batch', encodeBody({ Items: [{ Action: 'QP_Nonsense' }, { Action: good?.action, ...good?.body }, 7] }, 'json'), {});
     expect(body['Results']).toMatchObject([{ Success: false, Code: 'INVALID_MESSAGE' }, { Success: true, Durability: 'synced' }, { Success: false, Code: 'INVALID_MESSAGE' }]);
