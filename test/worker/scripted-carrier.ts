@@ -78,7 +78,11 @@ export class ModelDatabase {
     if (!IsCommitted) {
       this.restore(before);
       this.effects = effects;
-    } else if (!IsBelowMark && ThroughSeq > skipThrough) this.#content.mark = { Epoch, Seq: ThroughSeq, UpdatedAt: '' };
+    } else if (!IsBelowMark) {
+      // What one transaction shows at once has no order within.
+      this.effects = [...effects, ...this.effects.slice(effects.length).toSorted((a, b) => a.name - b.name)];
+      if (ThroughSeq > skipThrough) this.#content.mark = { Epoch, Seq: ThroughSeq, UpdatedAt: '' };
+    }
     if (fault === 'lose') throw new TidemarkError('UNAVAILABLE', 'the answer was lost by the script');
     return { Results, IsCommitted, Mark: this.mark };
   }
