@@ -61,6 +61,8 @@ export class Intake {
     if (!this.#isOpen) return new TidemarkError('UNAVAILABLE', 'the worker is draining; send again to the one that follows', { retryAfterMs: limits.unavailableRetryMs });
     const pending = this.#pending();
     if (pending >= limits.pendingEntriesMax) return overloaded(`the journal holds ${pending} undelivered writes, at most ${limits.pendingEntriesMax}`);
+    // Nothing commits while this refuses, so room that retention has made is noticed here.
+    if (this.#journalBytes >= limits.journalBytesMax) this.#journalBytes = this.#store.bytesInUse();
     if (this.#journalBytes >= limits.journalBytesMax) return overloaded(`the journal has ${this.#journalBytes} bytes, at most ${limits.journalBytesMax}`);
     if (this.#waiting.length >= limits.intakeQueueMax) return overloaded(`${this.#waiting.length} writes wait for a commit, at most ${limits.intakeQueueMax}`);
     return null;
@@ -100,7 +102,7 @@ export class Intake {
       if (this.#fault) throw this.#fault;
       results = this.#journal.append(batch.map((one) => one.envelope), this.#clock.nowMs());
       this.#store.assertSameFiles();
-      if (this.#commits++ % 64 === 0) this.#journalBytes = this.#store.bytes();
+      if (this.#commits++ % 64 === 0) this.#journalBytes = this.#store.bytesInUse();
     } catch (thrown) {
       return this.#fail(batch, thrown);
     }

@@ -184,6 +184,12 @@ export class Store {
     return (statSync(db, { throwIfNoEntry: false })?.size ?? 0) + (statSync(wal, { throwIfNoEntry: false })?.size ?? 0);
   }
 
+  /** The same without pages that are free to be written again: retention makes room in the file, it does not make it smaller. */
+  bytesInUse(): number {
+    const free = Number(this.db.pragma('freelist_count', { simple: true })) * Number(this.db.pragma('page_size', { simple: true }));
+    return this.bytes() - free;
+  }
+
   /** Folds the log into the database and lets go of the files. */
   close(): void {
     if (!this.db.open) return;
