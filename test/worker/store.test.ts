@@ -93,6 +93,19 @@ describe('store — the files', () => {
     expect(history.every((row) => /^[0-9a-f]{64}$/.test(row.sha256))).toBe(true);
   });
 
+  test('room that retention made counts as room, although the file stays as large', () => {
+    const store = openStore();
+    const { journal } = openLocal(store, hubId);
+    for (let n = 0; n < 20; n++) journal.append([upsert('w', `w${n}`, { Result: 'x'.repeat(50_000) })], n);
+    store.db.pragma('wal_checkpoint(truncate)');
+    const full = store.bytes();
+    expect(store.bytesInUse()).toBeGreaterThan(900_000);
+    journal.strip('queue', journal.readAfter('queue', 0, 100, 1e9));
+    store.db.pragma('wal_checkpoint(truncate)');
+    expect(store.bytes()).toBeGreaterThanOrEqual(full);
+    expect(store.bytesInUse()).toBeLessThan(200_000);
+  });
+
   test('a stop folds the log into the database', () => {
     const dir = folderOfTest();
     const store = Store.open(dir.path);
