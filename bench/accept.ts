@@ -1,9 +1,8 @@
 /** Accepting by request/reply against a bare echo, with the same client, bodies and requests in flight; then latency at half load. */
-import { randomUUID } from 'node:crypto';
 import type { NatsConnection } from 'nats';
 import { encodeBody } from '../contracts/codec.ts';
 import { atFullSpeed, atRate, type Load, median, round } from './load.ts';
-import { recordedWrites, type Rig } from './rig.ts';
+import { newEventGuid, recordedWrites, type Rig } from './rig.ts';
 
 const inFlight = 256;
 const perRun = 40_000;
@@ -15,7 +14,7 @@ type Prepared = { subject: string; body: Uint8Array };
 function prepare(hub: string, count: number): Prepared[] {
   return recordedWrites(count).map(({ lane, action, settings }) => ({
     subject: `tidemark.${hub}.${lane}.${action}`,
-    body: encodeBody({ EventGUID: randomUUID(), At: new Date().toISOString(), Settings: settings }, 'msgpack'),
+    body: encodeBody({ EventGUID: newEventGuid(), At: new Date().toISOString(), Settings: settings }, 'msgpack'),
   }));
 }
 

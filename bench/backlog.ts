@@ -1,11 +1,10 @@
 /** What a large backlog costs: memory of the worker, and the rate at which it still accepts. */
-import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { NatsConnection } from 'nats';
 import { encodeBody } from '../contracts/codec.ts';
 import { atFullSpeed, round } from './load.ts';
-import { recordedWrites, type Rig } from './rig.ts';
+import { newEventGuid, recordedWrites, type Rig } from './rig.ts';
 
 const few = 10_000;
 /** TIDEMARK_BENCH_BACKLOG sets the size of the large backlog; a million by default, which takes some minutes. */
@@ -24,7 +23,7 @@ async function fill(connection: NatsConnection, hub: string, count: number): Pro
   const load = await atFullSpeed(batches, 4, async () => {
     const items = Array.from({ length: perBatch }, () => {
       const { action, settings } = template[sent++ % template.length] as { action: string; settings: object };
-      return { Action: action, EventGUID: randomUUID(), Settings: settings };
+      return { Action: action, EventGUID: newEventGuid(), Settings: settings };
     });
     const answer = await connection.request(`tidemark.${hub}.queue.batch`, encodeBody({ Items: items }, 'msgpack'), { timeout: 60_000 });
     if (answer.headers?.get('Nats-Service-Error')) throw new Error(answer.headers.get('Nats-Service-Error'));

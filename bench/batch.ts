@@ -1,9 +1,8 @@
 /** Accepting in batches of 100 against JetStream's own file publish with message ids, 512 in flight. */
-import { randomUUID } from 'node:crypto';
 import { jetstream, jetstreamManager, StorageType } from '@nats-io/jetstream';
 import { encodeBody } from '../contracts/codec.ts';
 import { atFullSpeed, median, round } from './load.ts';
-import { recordedWrites, type Rig } from './rig.ts';
+import { newEventGuid, recordedWrites, type Rig } from './rig.ts';
 
 const perBatch = 100;
 const writes = 40_000;
@@ -20,7 +19,7 @@ export async function benchBatch(rig: Rig) {
   let accepted = 0;
   let published = 0;
   for (let run = 0; run <= rounds; run++) {
-    const items = recordedWrites(writes).map(({ action, settings }) => ({ Action: action, EventGUID: randomUUID(), Settings: settings }));
+    const items = recordedWrites(writes).map(({ action, settings }) => ({ Action: action, EventGUID: newEventGuid(), Settings: settings }));
     const single = items.map((item) => ({ id: item.EventGUID, body: encodeBody(item, 'msgpack') }));
     const peer = await atFullSpeed(writes, 512, (index) => stream.publish('bench.js', single[index]?.body, { msgID: single[index]?.id ?? '', timeout: 30_000 }));
     const batches = Array.from({ length: writes / perBatch }, (_, index) => encodeBody({ Items: items.slice(index * perBatch, (index + 1) * perBatch) }, 'msgpack'));

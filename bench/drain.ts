@@ -8,10 +8,9 @@ import Database from 'better-sqlite3';
 import { foldBatch } from '../bridges/fold.ts';
 import { toMutation } from '../bridges/lanes.ts';
 import type { RowMutation } from '../contracts/mutation.ts';
-import { randomUUID } from 'node:crypto';
 import { encodeBody } from '../contracts/codec.ts';
 import { atFullSpeed, median, round } from './load.ts';
-import { recordedWrites, type Rig, type Write } from './rig.ts';
+import { newEventGuid, recordedWrites, type Rig, type Write } from './rig.ts';
 
 const backlog = 60_000;
 const incumbentPerSecond = 1_300;
@@ -27,7 +26,7 @@ async function ours(rig: Rig, run: number, writes: Write[]): Promise<{ seconds: 
   const hub = `drain${run}`;
   await rig.startWorker(hub);
   const connection = await rig.connect();
-  const items = writes.map(({ action, settings }) => ({ Action: action, EventGUID: randomUUID(), Settings: settings }));
+  const items = writes.map(({ action, settings }) => ({ Action: action, EventGUID: newEventGuid(), Settings: settings }));
   const batches = Array.from({ length: Math.ceil(items.length / 500) }, (_, index) => encodeBody({ Items: items.slice(index * 500, (index + 1) * 500) }, 'msgpack'));
   await atFullSpeed(batches.length, 1, (index) => connection.request(`tidemark.${hub}.queue.batch`, batches[index], { timeout: 60_000 }));
   const beacon = `db-drain${run}`;
@@ -51,7 +50,7 @@ function foldedBatches(writes: Write[]): RowMutation[][] {
     const entries = writes.slice(from, from + entriesPerBatch).map(({ action, settings }, index) => {
       const key = JSON.stringify(settings).match(/"WorkItemHash":"([^"]*)"/)?.[1] ?? '';
       const mutation = toMutation({
-        seq: from + index + 1, hubId: 'hand', action: action as never, eventGuid: randomUUID(), key, at: null, acceptedAt: '2026-01-01T00:00:00.000Z',
+        seq: from + index + 1, hubId: 'hand', action: action as never, eventGuid: newEventGuid(), key, at: null, acceptedAt: '2026-01-01T00:00:00.000Z',
         remoteUser: 'ultravisor-system', settings: settings as never,
       });
       return { mutation, key };

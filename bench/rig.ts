@@ -8,8 +8,12 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { connect, type NatsConnection } from 'nats';
+import { guidMaker, systemStamps } from '../contracts/client/stamps.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** EventGUIDs as the hub client library stamps them. */
+export const newEventGuid = guidMaker(systemStamps);
 
 /** A free port of the loopback interface. */
 export async function freePort(): Promise<number> {

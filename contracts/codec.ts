@@ -63,10 +63,10 @@ export function encodeBody(value: unknown, encoding: Encoding): Uint8Array {
   return encoding === 'json' ? Buffer.from(JSON.stringify(value)) : Uint8Array.prototype.slice.call(packr.pack(value));
 }
 
-/** Bytes ready to send: gzipped when large, with the headers that say so. */
-export function packBody(value: unknown, encoding: Encoding): { body: Uint8Array; headers: Record<string, string> } {
+/** Bytes ready to send: gzipped above `zipAboveBytes`, with the headers that say so. */
+export function packBody(value: unknown, encoding: Encoding, zipAboveBytes: number = limits.gzipAboveBytes): { body: Uint8Array; headers: Record<string, string> } {
   const plain = encodeBody(value, encoding);
   const headers: Record<string, string> = { 'Content-Type': contentType[encoding] };
-  if (plain.length <= limits.gzipAboveBytes) return { body: plain, headers };
+  if (plain.length <= zipAboveBytes) return { body: plain, headers };
   return { body: gzipSync(plain, { level: 1 }), headers: { ...headers, 'Content-Encoding': 'gzip' } };
 }

@@ -8,6 +8,8 @@ export const limits = {
   bodyBytesMax: 64 * MiB,
   /** Requests above this are gzipped by our senders: below it the CPU costs more than the bytes. */
   gzipAboveBytes: 64 * KiB,
+  /** The same towards beacons, which are near: only what may not fit into a message otherwise. */
+  gzipToBeaconAboveBytes: 6 * MiB,
   /** `max_payload` of the nats-server that `up` starts; nats-server's own ceiling for it is 64 MiB, its advice 8. */
   busPayloadBytesMax: 8 * MiB,
   /** Room left in a message for headers and framing when a body is cut into chunks. */

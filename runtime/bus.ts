@@ -34,7 +34,12 @@ export type RequestOptions = {
   headers?: Record<string, string>;
   /** Where a body above the server's limit goes in pieces; without it such a body is TOO_LARGE. */
   chunkSubject?: string;
+  /** Bodies above this are gzipped; `limits.gzipAboveBytes` when left out. Never more than the server takes in one message. */
+  zipAboveBytes?: number;
 };
+
+/** A request's bytes, and the headers that say how to read them. */
+export type Packed = { body: Uint8Array; headers: Record<string, string> };
 
 function authenticatorOf(options: BusOptions): Authenticator | undefined {
   if (options.creds) return credsAuthenticator(readFileSync(options.creds));
@@ -131,14 +136,23 @@ export class Bus {
    * One request, one answer.
    * @throws TidemarkError UNAVAILABLE without an answer, TOO_LARGE over the server's limit, else the code of the refusal
    */
-  async request<T>(subject: string, value: unknown, options: RequestOptions = {}): Promise<T> {
+  request<T>(subject: string, value: unknown, options: RequestOptions = {}): Promise<T> {
+    return this.send<T>(subject, this.pack(value, options), options);
+  }
+
+  /** The bytes of a request, made ahead of sending it. */
+  pack(value: unknown, options: RequestOptions = {}): Packed {
+    return packBody(value, options.encoding ?? 'msgpack', Math.min(options.zipAboveBytes ?? limits.gzipAboveBytes, this.payloadBytesMax / 2));
+  }
+
+  /** Sends what was packed; throws as `request` does. */
+  async send<T>(subject: string, { body, headers }: Packed, options: RequestOptions = {}): Promise<T> {
     if (!this.#isConnected) throw new TidemarkError('UNAVAILABLE', `the bus is away; ${subject} was not asked`);
-    const { body, headers } = packBody(value, options.encoding ?? 'msgpack');
     if (body.length > this.payloadBytesMax - limits.chunkOverheadBytes) return this.#requestInChunks<T>(subject, body, headers, options);
     return await this.#ask(subject, { body, headers }, options) as T;
   }
 
-  async #ask(subject: string, packed: { body: Uint8Array; headers: Record<string, string> }, options: RequestOptions): Promise<unknown> {
+  async #ask(subject: string, packed: Packed, options: RequestOptions): Promise<unknown> {
     const headers = toHeaders({ ...packed.headers, 'Accept-Encoding': 'gzip', ...options.headers });
     const asked = this.#connection.request(subject, packed.body, { timeout: options.timeoutMs ?? limits.capabilityMs, headers });
     return decodeAnswer(await this.#untilLost(subject, asked), subject);

@@ -4,6 +4,7 @@ import type { Folded } from '../bridges/fold.ts';
 import type { MutationResult } from '../contracts/mutation.ts';
 import type { CarrierName } from '../contracts/status.ts';
 import type { Lane } from '../contracts/subjects.ts';
+import type { Packed } from '../runtime/bus.ts';
 import type { Dispatcher } from './dispatcher.ts';
 
 export type Delivery = {
@@ -12,6 +13,8 @@ export type Delivery = {
   throughSeq: number;
   /** Entries released from behind a dead letter: they lie below the mark on purpose. */
   isBelowMark: boolean;
+  /** What `prepare` made of it. */
+  packed?: Packed;
 };
 
 /** One result per write, same order; null for one that was not sent because one before it in its key was refused. */
@@ -21,6 +24,8 @@ export interface Carrier {
   readonly name: CarrierName;
   /** Whether a delivery takes effect whole or not at all; then `isCommitted` says which. */
   readonly isAtomic: boolean;
+  /** Does ahead what sending needs, while another delivery is on its way. */
+  prepare?(delivery: Delivery): Delivery;
   /** @throws TidemarkError UNAVAILABLE and the like: nothing is known, send again */
   apply(delivery: Delivery): Promise<Delivered>;
   /** The mark the database itself keeps, null when it has none or the carrier cannot know. */
@@ -42,13 +47,18 @@ export class BatchCarrier implements Carrier {
     this.#route = route;
   }
 
-  async apply(delivery: Delivery): Promise<Delivered> {
-    const { beacon, connection, hubId, lane, epoch } = this.#route;
+  prepare(delivery: Delivery): Delivery {
+    const { connection, hubId, lane, epoch } = this.#route;
     const settings: ApplySettings = {
       IDBeaconConnection: connection, HubID: hubId, Lane: lane, Epoch: epoch, ThroughSeq: delivery.throughSeq,
       Mutations: delivery.writes.map((write) => write.mutation), ...(delivery.isBelowMark ? { IsBelowMark: true } : {}),
     };
-    const outputs = await this.#dispatcher.send<ApplyOutputs>(beacon, 'batch', 'Apply', settings);
+    return { ...delivery, packed: this.#dispatcher.pack(settings) };
+  }
+
+  async apply(delivery: Delivery): Promise<Delivered> {
+    const packed = delivery.packed ?? this.prepare(delivery).packed;
+    const outputs = await this.#dispatcher.sendPacked<ApplyOutputs>(this.#route.beacon, 'batch', 'Apply', packed as Packed);
     return { results: outputs.Results, isCommitted: outputs.IsCommitted };
   }
 

@@ -108,7 +108,7 @@ async function takeDown({ stopSweeping, service, inbound, outbound, mirrors, bus
   await service.stop();
   await inbound.drain();
   await outbound.stop();
-  await mirrors.write();
+  await mirrors.close();
   await bus.drain();
   await http.close();
   store.close();
@@ -121,9 +121,13 @@ function toFault(error: unknown): TidemarkError {
 
 /** An orderly stop has a deadline: what was accepted is on disk in any case. */
 async function withDeadline(work: Promise<void>, clock: Clock, ms: number): Promise<void> {
-  const late = clock.sleep(ms).then(() => {
-    throw new TidemarkError('UNAVAILABLE', `draining took longer than ${ms} ms; leaving, what was accepted is on disk`);
+  const done = new AbortController();
+  const late = clock.sleep(ms, done.signal).then(() => {
+    if (!done.signal.aborted) throw new TidemarkError('UNAVAILABLE', `draining took longer than ${ms} ms; leaving, what was accepted is on disk`);
   });
-  late.catch(() => undefined);
-  await Promise.race([work, late]);
+  try {
+    await Promise.race([work, late]);
+  } finally {
+    done.abort();
+  }
 }

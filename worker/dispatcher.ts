@@ -4,7 +4,7 @@ import { TidemarkError } from '../contracts/errors.ts';
 import { isJsonObject } from '../contracts/json-value.ts';
 import { limits } from '../contracts/limits.ts';
 import { subjects } from '../contracts/subjects.ts';
-import type { Bus } from '../runtime/bus.ts';
+import type { Bus, Packed } from '../runtime/bus.ts';
 
 export type Capability = keyof typeof capabilities;
 
@@ -19,10 +19,20 @@ export class Dispatcher {
    * Asks a beacon and returns its Outputs.
    * @throws TidemarkError UNAVAILABLE when it does not answer in time, else the code the beacon refused with
    */
-  async send<Outputs>(beacon: string, capability: Capability, action: string, settings: object, timeoutMs: number = limits.capabilityMs): Promise<Outputs> {
+  send<Outputs>(beacon: string, capability: Capability, action: string, settings: object, timeoutMs: number = limits.capabilityMs): Promise<Outputs> {
+    return this.sendPacked<Outputs>(beacon, capability, action, this.pack(settings, timeoutMs), timeoutMs);
+  }
+
+  /** The bytes of a request, made ahead of sending it. */
+  pack(settings: object, timeoutMs: number = limits.capabilityMs): Packed {
+    return this.#bus.pack({ Settings: settings, TimeoutMs: timeoutMs }, { zipAboveBytes: limits.gzipToBeaconAboveBytes });
+  }
+
+  /** Sends what was packed; throws as `send` does. */
+  async sendPacked<Outputs>(beacon: string, capability: Capability, action: string, packed: Packed, timeoutMs: number = limits.capabilityMs): Promise<Outputs> {
     const subject = subjects.capability(beacon, capabilities[capability], action);
     const chunkSubject = subjects.capability(beacon, capabilities[capability], 'chunk');
-    const reply = await this.#bus.request<CapabilityReply<Outputs>>(subject, { Settings: settings, TimeoutMs: timeoutMs }, { timeoutMs, chunkSubject });
+    const reply = await this.#bus.send<CapabilityReply<Outputs>>(subject, packed, { timeoutMs, chunkSubject });
     if (!isJsonObject(reply) || !isJsonObject(reply.Outputs)) throw new TidemarkError('UNAVAILABLE', `${subject}: answered without Outputs`);
     return reply.Outputs;
   }

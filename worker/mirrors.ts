@@ -11,7 +11,7 @@ export class Mirrors {
   readonly #mirrors: Mirror[];
   readonly #clock: Clock;
   readonly #log: Log;
-  #isScheduled = false;
+  #cancel: (() => void) | null = null;
 
   constructor(dataDir: string, content: { marks: () => object; assignment: () => object }, clock: Clock, log: Log) {
     this.#mirrors = [new Mirror(join(dataDir, marksFileName), content.marks), new Mirror(join(dataDir, assignmentFileName), content.assignment)];
@@ -21,12 +21,18 @@ export class Mirrors {
 
   /** Something they show may have changed. */
   touch(): void {
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
-    this.#clock.timer(limits.mirrorDelayMs, () => {
-      this.#isScheduled = false;
+    if (this.#cancel) return;
+    this.#cancel = this.#clock.timer(limits.mirrorDelayMs, () => {
+      this.#cancel = null;
       void this.write();
     });
+  }
+
+  /** Writes the last truth; nothing is written after it. */
+  async close(): Promise<void> {
+    this.#cancel?.();
+    this.#cancel = () => undefined;
+    await this.write();
   }
 
   /** Writes both now. A file that cannot be written is told of and tried again with the next change: the truth is in the store. */

@@ -68,7 +68,10 @@ export class Outbound {
     return new Replay({ lane, journal: local.journal, marks: local.marks, held: local.held, clock, log }, {
       destination: () => this.deliveries[lane].destination(),
       onSettled: () => onSettled(lane),
-      onFailure: (beacon, error) => this.directory.suspect(beacon, error),
+      onFailure: (beacon, error) => {
+        this.directory.suspect(beacon, error);
+        this.assignments.targetOf(lane)?.doubt();
+      },
     });
   }
 

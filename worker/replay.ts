@@ -13,7 +13,7 @@ import { limits } from '../contracts/limits.ts';
 import { isSettledOutcome } from '../contracts/mutation.ts';
 import type { Lane } from '../contracts/subjects.ts';
 import type { HeldStore } from '../hwm/held-store.ts';
-import type { Mark, MarkStore } from '../hwm/mark-store.ts';
+import type { MarkStore } from '../hwm/mark-store.ts';
 import { reasonOf, refusedKeys, settle } from '../hwm/settlement.ts';
 import { Backoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -27,6 +27,24 @@ export type ReplayParts = { lane: Lane; journal: Journal; marks: MarkStore; held
 /** Where a lane delivers to at this moment. */
 export type Destination = { database: number; beacon: string; carrier: Carrier };
 
+type Place = { seq: number; key: string };
+
+/** A stretch of the journal, made ready to be sent. */
+type Batch = {
+  afterSeq: number;
+  last: Entry;
+  entries: number;
+  carrier: Carrier;
+  delivery: Delivery;
+  /** Entries that are sent, and those that wait behind what is held. */
+  going: Place[];
+  parked: Place[];
+  /** As many entries as a delivery may have: there are probably more. */
+  isFull: boolean;
+  /** Nothing was left out of it. */
+  isFree: boolean;
+};
+
 export class Replay {
   readonly lane: Lane;
   readonly #parts: ReplayParts;
@@ -36,6 +54,7 @@ export class Replay {
   readonly #onFailure: (beacon: string, error: unknown) => void;
   readonly #stop = new AbortController();
   readonly #size: BatchSize;
+  #ahead: Batch | null = null;
   #wake = Promise.withResolvers<void>();
   #running: Promise<void> | null = null;
 
@@ -93,36 +112,58 @@ export class Replay {
   async #deliver(destination: Destination): Promise<boolean> {
     if (await this.#deliverReleased(destination)) return true;
     const mark = this.#parts.marks.get(destination.database, this.lane);
-    if (!mark) return false;
-    const entries = this.#parts.journal.readAfter(this.lane, mark.seq, this.#size.entries, limits.deliverBytesMax);
-    const last = entries.at(-1);
-    if (!last) return false;
-    await this.#deliverBatch(destination, mark, entries, last);
+    const batch = mark && this.#batchAfter(mark.seq, destination);
+    if (!batch) return false;
+    await this.#deliverBatch(destination, batch);
     return true;
   }
 
-  async #deliverBatch(destination: Destination, mark: Mark, entries: Entry[], last: Entry): Promise<void> {
-    const { clock, marks, held } = this.#parts;
-    const waiting = held.poisonedKeys(mark.database, this.lane);
-    const parked = entries.filter((entry) => waiting.has(entry.key));
-    const dropped = held.droppedBetween(mark.database, this.lane, mark.seq, last.seq);
+  /** The batch above a mark: the one made ahead if what is held has not changed since, else a fresh one. */
+  #batchAfter(seq: number, destination: Destination): Batch | null {
+    const ahead = this.#ahead;
+    this.#ahead = null;
+    const waiting = this.#parts.held.poisonedKeys(destination.database, this.lane);
+    const isUsable = ahead !== null && ahead.afterSeq === seq && ahead.carrier === destination.carrier && ahead.isFree && waiting.size === 0;
+    return isUsable ? ahead : this.#makeBatch(seq, destination, waiting);
+  }
+
+  #makeBatch(afterSeq: number, { database, carrier }: Destination, waiting: ReadonlySet<string>): Batch | null {
+    const entries = this.#parts.journal.readAfter(this.lane, afterSeq, this.#size.entries, limits.deliverBytesMax);
+    const last = entries.at(-1);
+    if (!last) return null;
+    const dropped = this.#parts.held.droppedBetween(database, this.lane, afterSeq, last.seq);
     const going = entries.filter((entry) => !waiting.has(entry.key) && !dropped.has(entry.seq));
-    const writes = foldBatch(going.map(keyed), destination.carrier.isAtomic);
+    const delivery = { writes: foldBatch(going.map(keyed), carrier.isAtomic), throughSeq: last.seq, isBelowMark: false };
+    return {
+      afterSeq, carrier, last, entries: entries.length, isFull: entries.length >= this.#size.entries, isFree: waiting.size === 0 && dropped.size === 0,
+      going: going.map(({ seq, key }) => ({ seq, key })),
+      parked: entries.filter((entry) => waiting.has(entry.key)).map(({ seq, key }) => ({ seq, key })),
+      delivery: carrier.prepare?.(delivery) ?? delivery,
+    };
+  }
+
+  async #deliverBatch(destination: Destination, batch: Batch): Promise<void> {
+    const { clock, marks, held } = this.#parts;
+    const { database, carrier } = destination;
     const startedMs = clock.monotonicMs();
-    const delivered = await this.#apply(destination, { writes, throughSeq: last.seq, isBelowMark: false });
+    const applying = this.#apply(destination, batch.delivery);
+    // The next batch is made while the beacon works on this one; it is sent only once this one is settled.
+    if (batch.isFull && batch.isFree) this.#ahead = this.#makeBatch(batch.last.seq, destination, new Set());
+    const delivered = await applying;
     if (!delivered) return;
     const { results, isCommitted } = delivered;
-    this.#size.adapt(entries.length, clock.monotonicMs() - startedMs);
+    const { writes } = batch.delivery;
+    this.#size.adapt(batch.entries, clock.monotonicMs() - startedMs);
     if (!isCommitted) {
       const refused = refusedKeys(writes, results);
       if (refused.size === 0) throw new TidemarkError('UNAVAILABLE', `${destination.beacon} did not commit a batch and refused nothing in it`);
-      return held.park(mark.database, this.lane, going.filter((entry) => refused.has(entry.key)), clock.nowMs());
+      return held.park(database, this.lane, batch.going.filter((entry) => refused.has(entry.key)), clock.nowMs());
     }
-    const verdict = settle(writes, results, parked);
+    const verdict = settle(writes, results, batch.parked);
     for (const one of verdict.held) if (one.state === 'dead') this.#tellDead(one.seq, one.key, one.reason);
-    marks.settle(mark.database, this.lane, {
-      throughSeq: last.seq, throughGuid: guidBytes(last.eventGuid), recordedMs: Date.parse(last.acceptedAt), nowMs: clock.nowMs(),
-      carrier: destination.carrier.name, ...verdict,
+    marks.settle(database, this.lane, {
+      throughSeq: batch.last.seq, throughGuid: guidBytes(batch.last.eventGuid), recordedMs: Date.parse(batch.last.acceptedAt), nowMs: clock.nowMs(),
+      carrier: carrier.name, ...verdict,
     });
     this.#onSettled();
   }

@@ -94,6 +94,13 @@ export class Target {
     this.#listeners.push(listener);
   }
 
+  /** A delivery failed although the beacon is there: a table may be gone. The schema is looked at again. */
+  doubt(): void {
+    if (this.#state !== 'bootstrapped') return;
+    this.#nonce = '';
+    this.#wake.resolve();
+  }
+
   start(): void {
     this.#parts.directory.onChange(() => this.#wake.resolve());
     void this.#run();

@@ -140,6 +140,15 @@ export class ScriptedDispatcher {
     this.databases = databases;
   }
 
+  /** Not bytes here: the model takes the settings as they were when they were packed. */
+  pack(settings: object): object {
+    return structuredClone(settings);
+  }
+
+  sendPacked(beacon: string, capability: string, action: string, packed: object): Promise<ApplyOutputs | MarkOutputs> {
+    return this.send(beacon, capability, action, packed);
+  }
+
   async send(beacon: string, capability: string, action: string, settings: object): Promise<ApplyOutputs | MarkOutputs> {
     const database = this.databases.get(beacon);
     if (!database || capability !== 'batch') throw new TidemarkError('UNAVAILABLE', `${beacon}: ${capability}.${action} is not scripted`);
