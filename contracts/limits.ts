@@ -43,6 +43,8 @@ export const limits = {
   /** Entries of one delivery: starts at `deliverEntriesMin`, doubles while the beacon answers fast. */
   deliverEntriesMin: 64,
   deliverEntriesMax: 4_000,
+  /** Entries read and translated between two turns of the event loop: a few milliseconds. */
+  deliverStepEntries: 250,
   /** Body bytes of one delivery, so that a batch of manifests stays below a message. */
   deliverBytesMax: 4 * MiB,
   /** A delivery faster than this may grow, slower than `deliverSlowMs` shrinks. */

@@ -22,7 +22,7 @@ function statementsOf(db: Database) {
     count: db.prepare<[{ database: number; lane: number; state: HeldState }]>(`select count(*) from held where database = @database and lane = @lane and state = @state
       and seq <= (select seq from mark m where m.database = @database and m.lane = @lane)`).pluck(),
     between: db.prepare<[number, number, number, number]>('select count(*) from held where database = ? and lane = ? and seq > ? and seq <= ?').pluck(),
-    dropped: db.prepare<[number, number, number, number]>("select seq from held where database = ? and lane = ? and seq > ? and seq <= ? and state = 'dropped'").pluck(),
+    dropped: db.prepare<[number, number, number]>("select seq from held where database = ? and lane = ? and seq > ? and state = 'dropped'").pluck(),
     list: db.prepare<[number, number], Held>(`select h.seq, h.lane, h.key, h.state, h.reason, h.since_ms as sinceMs,
       (select count(*) from held p where p.database = h.database and p.lane = h.lane and p.key = h.key and p.state = 'parked' and p.seq > h.seq) as parked
       from held h where h.database = ? and h.state = 'dead' order by h.seq limit ?`),
@@ -94,9 +94,9 @@ export class HeldStore {
     return Number(this.#sql.between.get(database, laneNumber[lane], from, through));
   }
 
-  /** Seqs given up with `from` < Seq <= `through`: they stay out when a database that went back in time is sent the stretch again. */
-  droppedBetween(database: number, lane: Lane, from: number, through: number): Set<number> {
-    return new Set(this.#sql.dropped.all(database, laneNumber[lane], from, through) as number[]);
+  /** Seqs given up above `seq`: they stay out when a database that went back in time is sent the stretch again. */
+  droppedAbove(database: number, lane: Lane, seq: number): Set<number> {
+    return new Set(this.#sql.dropped.all(database, laneNumber[lane], seq) as number[]);
   }
 
   /** Dead letters, oldest first, each with how many writes wait behind it. */

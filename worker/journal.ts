@@ -24,6 +24,9 @@ type EntryRow = {
   accepted_ms: number; body: string | null; digest: Buffer | null;
 };
 
+/** Entries in a row; `isCut` when a limit of bytes ended it before the limit of entries. */
+export type Stretch = { entries: Entry[]; bytes: number; isCut: boolean };
+
 /** `bare` entries, all up to `bareThrough`, have given up their bodies. */
 export type LaneCounts = { accepted: number; head: number; bare: number; bareThrough: number };
 
@@ -123,14 +126,22 @@ export class Journal {
 
   /** Undelivered entries of a lane above `seq`, ascending, at most `limit` and about `bytesMax` of bodies, but at least one. */
   readAfter(lane: Lane, seq: number, limit: number, bytesMax: number): Entry[] {
-    const entries: Entry[] = [];
-    let bytes = 0;
+    return this.readStretch(lane, seq, limit, bytesMax).entries;
+  }
+
+  /** The same with the bytes of their bodies, and whether the bytes ended it. */
+  readStretch(lane: Lane, seq: number, limit: number, bytesMax: number): Stretch {
+    const stretch: Stretch = { entries: [], bytes: 0, isCut: false };
     for (const row of this.#sql.after.iterate(laneIndex(lane), seq, limit)) {
-      bytes += row.body?.length ?? 0;
-      if (entries.length > 0 && bytes > bytesMax) break;
-      entries.push(this.#toEntry(row));
+      const bytes = row.body?.length ?? 0;
+      if (stretch.entries.length > 0 && stretch.bytes + bytes > bytesMax) {
+        stretch.isCut = true;
+        break;
+      }
+      stretch.bytes += bytes;
+      stretch.entries.push(this.#toEntry(row));
     }
-    return entries;
+    return stretch;
   }
 
   /** One entry with its body, or null when it is unknown or its body was given up by retention. */

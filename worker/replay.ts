@@ -16,7 +16,7 @@ import type { HeldStore } from '../hwm/held-store.ts';
 import type { MarkStore } from '../hwm/mark-store.ts';
 import { reasonOf, refusedKeys, settle } from '../hwm/settlement.ts';
 import { Backoff } from '../runtime/backoff.ts';
-import type { Clock } from '../runtime/clock.ts';
+import { type Clock, nextTurn } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Carrier, Delivered, Delivery } from './carrier.ts';
 import { guidBytes, type Journal } from './journal.ts';
@@ -112,14 +112,14 @@ export class Replay {
   async #deliver(destination: Destination): Promise<boolean> {
     if (await this.#deliverReleased(destination)) return true;
     const mark = this.#parts.marks.get(destination.database, this.lane);
-    const batch = mark && this.#batchAfter(mark.seq, destination);
+    const batch = mark && await this.#batchAfter(mark.seq, destination);
     if (!batch) return false;
     await this.#deliverBatch(destination, batch);
     return true;
   }
 
   /** The batch above a mark: the one made ahead if what is held has not changed since, else a fresh one. */
-  #batchAfter(seq: number, destination: Destination): Batch | null {
+  async #batchAfter(seq: number, destination: Destination): Promise<Batch | null> {
     const ahead = this.#ahead;
     this.#ahead = null;
     const waiting = this.#parts.held.poisonedKeys(destination.database, this.lane);
@@ -127,18 +127,31 @@ export class Replay {
     return isUsable ? ahead : this.#makeBatch(seq, destination, waiting);
   }
 
-  #makeBatch(afterSeq: number, { database, carrier }: Destination, waiting: ReadonlySet<string>): Batch | null {
-    const entries = this.#parts.journal.readAfter(this.lane, afterSeq, this.#size.entries, limits.deliverBytesMax);
+  /** Made in steps, so that answers to writes and the sending of the batch before do not wait for it. */
+  async #makeBatch(afterSeq: number, { database, carrier }: Destination, waiting: ReadonlySet<string>): Promise<Batch | null> {
+    const size = this.#size.entries;
+    const entries: Entry[] = [];
+    const going: Keyed[] = [];
+    const parked: Place[] = [];
+    const dropped = this.#parts.held.droppedAbove(database, this.lane, afterSeq);
+    for (let bytes = 0; entries.length < size && bytes < limits.deliverBytesMax;) {
+      const from = entries.at(-1)?.seq ?? afterSeq;
+      const step = this.#parts.journal.readStretch(this.lane, from, Math.min(limits.deliverStepEntries, size - entries.length), limits.deliverBytesMax - bytes);
+      for (const entry of step.entries) {
+        if (waiting.has(entry.key)) parked.push({ seq: entry.seq, key: entry.key });
+        else if (!dropped.has(entry.seq)) going.push(keyed(entry));
+        entries.push(entry);
+      }
+      bytes += step.bytes;
+      if (step.isCut || step.entries.length < limits.deliverStepEntries) break;
+      await nextTurn();
+    }
     const last = entries.at(-1);
     if (!last) return null;
-    const dropped = this.#parts.held.droppedBetween(database, this.lane, afterSeq, last.seq);
-    const going = entries.filter((entry) => !waiting.has(entry.key) && !dropped.has(entry.seq));
-    const delivery = { writes: foldBatch(going.map(keyed), carrier.isAtomic), throughSeq: last.seq, isBelowMark: false };
+    const delivery = { writes: foldBatch(going, carrier.isAtomic), throughSeq: last.seq, isBelowMark: false };
     return {
-      afterSeq, carrier, last, entries: entries.length, isFull: entries.length >= this.#size.entries, isFree: waiting.size === 0 && dropped.size === 0,
-      going: going.map(({ seq, key }) => ({ seq, key })),
-      parked: entries.filter((entry) => waiting.has(entry.key)).map(({ seq, key }) => ({ seq, key })),
-      delivery: carrier.prepare?.(delivery) ?? delivery,
+      afterSeq, carrier, last, entries: entries.length, isFull: entries.length >= size, isFree: waiting.size === 0 && dropped.size === 0,
+      going: going.map(({ mutation, key }) => ({ seq: mutation.Seq, key })), parked, delivery: carrier.prepare?.(delivery) ?? delivery,
     };
   }
 
@@ -146,10 +159,12 @@ export class Replay {
     const { clock, marks, held } = this.#parts;
     const { database, carrier } = destination;
     const startedMs = clock.monotonicMs();
-    const applying = this.#apply(destination, batch.delivery);
     // The next batch is made while the beacon works on this one; it is sent only once this one is settled.
-    if (batch.isFull && batch.isFree) this.#ahead = this.#makeBatch(batch.last.seq, destination, new Set());
-    const delivered = await applying;
+    const [delivered, ahead] = await Promise.all([
+      this.#apply(destination, batch.delivery),
+      batch.isFull && batch.isFree ? nextTurn().then(() => this.#makeBatch(batch.last.seq, destination, new Set())) : null,
+    ]);
+    this.#ahead = ahead;
     if (!delivered) return;
     const { results, isCommitted } = delivered;
     const { writes } = batch.delivery;
