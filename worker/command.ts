@@ -5,6 +5,7 @@ import { systemClock } from '../runtime/clock.ts';
 import { createLog, type Log } from '../runtime/log.ts';
 import { startWorker } from './compose.ts';
 import { decodeAddress } from './http.ts';
+import { openLocal } from './local.ts';
 import { Store } from './store.ts';
 import { tokenIn } from './token.ts';
 
@@ -38,6 +39,7 @@ export async function runWorker(config: WorkerConfig): Promise<number> {
 async function serve(config: WorkerConfig, log: Log): Promise<number> {
   const http = decodeAddress(config.http, config.token !== null);
   const store = Store.open(config.data);
+  const local = openLocal(store, config.hub);
   const stop = Promise.withResolvers<'stop'>();
   const release = onSignals(() => stop.resolve('stop'));
   const connecting = Bus.connect({ ...config.bus, name: `tidemark-worker ${config.hub}` }, log);
@@ -48,7 +50,7 @@ async function serve(config: WorkerConfig, log: Log): Promise<number> {
   }
   const worker = await startWorker({
     hubId: config.hub, version: config.version, http, token: config.token ?? tokenIn(config.data), isOneWayOn: config.intake === 'jetstream',
-  }, { store, bus, clock: systemClock, log, onDrain: () => stop.resolve('stop') });
+  }, { local, bus, clock: systemClock, log, onDrain: () => stop.resolve('stop') });
   const ended = await Promise.race([stop.promise, worker.fault]);
   if (ended instanceof TidemarkError) {
     log.error({ reason: ended.message }, 'the local store failed; ending, so that a fresh process looks at it');

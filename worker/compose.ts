@@ -9,7 +9,7 @@ import { Announcer } from './announcer.ts';
 import { HttpServer } from './http.ts';
 import { Inbound } from './inbound.ts';
 import { importLegacyFiles } from './legacy-files.ts';
-import { openLocal } from './local.ts';
+import type { Local } from './local.ts';
 import { Metrics } from './metrics.ts';
 import { Mirrors } from './mirrors.ts';
 import { Outbound } from './outbound.ts';
@@ -33,12 +33,12 @@ export type RunningWorker = {
   fault: Promise<TidemarkError>;
 };
 
-/** Starts a worker over an open store and a bus. `onDrain` is an operator's wish that the process end. */
-export async function startWorker(settings: WorkerSettings, parts: { store: Store; bus: Bus; clock: Clock; log: Log; onDrain: () => void }): Promise<RunningWorker> {
-  const { store, bus, clock, log } = parts;
+/** Starts a worker over its open local state and a bus. `onDrain` is an operator's wish that the process end. */
+export async function startWorker(settings: WorkerSettings, parts: { local: Local; bus: Bus; clock: Clock; log: Log; onDrain: () => void }): Promise<RunningWorker> {
+  const { local, bus, clock, log } = parts;
+  const { store } = local;
   const { hubId, version } = settings;
   const fault = Promise.withResolvers<TidemarkError>();
-  const local = openLocal(store, hubId);
   const announcer = new Announcer(bus, hubId, clock);
 
   const outbound: Outbound = new Outbound({

@@ -116,8 +116,10 @@ export class Control {
     };
   }
 
-  /** `{Verb: 'list'|'show'|'retry'|'drop', Seq? | ID?}`. */
-  deadLetters(body: JsonObject): unknown {
+  /** `{Verb: 'list'|'show'|'retry'|'drop', Seq? | ID?}`, or in short `{retry: Seq}`, `{drop: Seq}`. */
+  deadLetters(given: JsonObject): unknown {
+    const short = (['show', 'retry', 'drop'] as const).find((one) => typeof given[one] === 'number');
+    const body = short ? { Verb: short, Seq: given[short] as number } : given;
     const verb = body['Verb'] ?? 'list';
     if (verb === 'list') return { DeadLetters: this.#listDead() };
     if (verb === 'show' || verb === 'retry' || verb === 'drop') return this.#oneDead(verb, body);
