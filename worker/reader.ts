@@ -146,6 +146,7 @@ export class Reader {
       if (matches(query, row)) rows.set(hashOf(row), row);
     };
     let isMerged = await this.#putPending(view, query, candidates, put);
+    const inOrder = compareRows(query.Order);
     let page: KnownRow[] | null = first;
     while (page) {
       for (const row of page) {
@@ -155,10 +156,13 @@ export class Reader {
         put(pending ? overlay(row, view.whole(table, pending)) : row);
       }
       const last: KnownRow | undefined = page.at(-1);
-      if (!last || page.length < query.Limit || rows.size >= query.Limit) break;
+      if (!last || page.length < query.Limit) break;
+      // Pending rows beyond the page do not fill it: the backend may have rows before them.
+      const settled = [...rows.values()].filter((row) => inOrder(row, last) <= 0);
+      if (settled.length >= query.Limit) break;
       page = await view.fromBackend({ ...query, After: query.Order.map(({ Column }) => last[Column] ?? null) });
     }
-    return { rows: [...rows.values()].sort(compareRows(query.Order)).slice(0, query.Limit), source: isMerged ? 'merged' : 'beacon' };
+    return { rows: [...rows.values()].sort(inOrder).slice(0, query.Limit), source: isMerged ? 'merged' : 'beacon' };
   }
 
   /** Pending rows that may be in the answer, each over its base row. */
