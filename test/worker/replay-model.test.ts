@@ -9,6 +9,7 @@ const kinds = ['upsert', 'patch', 'event', 'attempt', 'outcome'] as const;
 type Item = { key: string; kind: (typeof kinds)[number]; isRefused: boolean };
 type Step =
   | { do: 'append'; items: Item[] } | { do: 'faults'; faults: Fault[] } | { do: 'retry' | 'drop'; which: number; isMended: boolean }
+  | { do: 'flood'; count: number; bad: number }
   | { do: 'restart' | 'pause' | 'assign' | 'backup' | 'restore' };
 
 const item: fc.Arbitrary<Item> = fc.record({
@@ -17,6 +18,7 @@ const item: fc.Arbitrary<Item> = fc.record({
 const settling: fc.Arbitrary<Step>[] = [
   fc.record({ do: fc.constant('append' as const), items: fc.array(item, { minLength: 1, maxLength: 8 }) }),
   fc.record({ do: fc.constant('append' as const), items: fc.array(item, { minLength: 1, maxLength: 4 }) }),
+  fc.record({ do: fc.constant('flood' as const), count: fc.integer({ min: 60, max: 200 }), bad: fc.nat({ max: 400 }) }),
   fc.record({ do: fc.constant('faults' as const), faults: fc.array(fc.constantFrom<Fault>('lose', 'fail'), { minLength: 1, maxLength: 3 }) }),
   fc.record({ do: fc.constantFrom('retry' as const, 'drop' as const), which: fc.nat({ max: 3 }), isMended: fc.boolean() }),
   fc.record({ do: fc.constantFrom('restart' as const, 'pause' as const) }),
@@ -47,6 +49,9 @@ class Machine {
     switch (step.do) {
       case 'append':
         return this.#append(step.items);
+      case 'flood':
+        return this.#append(Array.from({ length: step.count }, (_, at) => (
+          { key: 'klm'[(at * 7) % 3] ?? 'k', kind: kinds[at % kinds.length] ?? 'event', isRefused: at === step.bad })));
       case 'faults':
         run.database.faults.push(...step.faults);
         return;
