@@ -79,6 +79,8 @@ export const limits = {
   retainedMs: 24 * 3_600_000,
   /** Entries stripped of their body in one step of retention: a step stays below 50 ms. */
   retentionStepEntries: 2_000,
+  /** Without a commit for this long the worker counts as idle, and makes ready what reads need. */
+  projectionIdleMs: 500,
   /** Entries the read projection folds between two turns of the event loop. */
   projectionStepEntries: 500,
   /** Orderly stop: after this the process leaves; what was accepted is on disk. */

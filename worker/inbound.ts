@@ -1,4 +1,5 @@
 /** The inward half of the worker: writes, reads and operators' verbs, over the bus and one-way. */
+import { messageOf } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
 import { type Lane, lanes } from '../contracts/subjects.ts';
 import type { Bus } from '../runtime/bus.ts';
@@ -25,9 +26,13 @@ export class Inbound {
   readonly control: Control;
   readonly #lanes: LaneEndpoints;
   readonly #oneWay: OneWay | null;
+  readonly #parts: InboundParts;
+  #commitsSeen = -1;
+  #stopCatchingUp: () => void = () => undefined;
 
   constructor(parts: InboundParts) {
     const { hubId, bus, local, outbound, overview, clock, log } = parts;
+    this.#parts = parts;
     const backlog = new Backlog(overview);
     this.intake = new Intake({
       store: local.store, journal: local.journal, clock, log, pending: () => backlog.entries(clock.monotonicMs()),
@@ -61,9 +66,21 @@ export class Inbound {
 
   start(): void {
     this.#oneWay?.start();
+    this.#stopCatchingUp = this.#parts.clock.every(limits.projectionIdleMs, () => this.#catchUpWhenIdle());
+  }
+
+  /** What reads need is made ready while no writes come, so that the first read after a long stretch of writes need not wait for all of it. */
+  #catchUpWhenIdle(): void {
+    const isIdle = this.intake.commits === this.#commitsSeen;
+    this.#commitsSeen = this.intake.commits;
+    if (!isIdle) return;
+    for (const lane of lanes) {
+      void this.#parts.local.projection.catchUp(lane).catch((error: unknown) => this.#parts.log.warn({ lane, reason: messageOf(error) }, 'the view for reads lags behind'));
+    }
   }
 
   async drain(): Promise<void> {
+    this.#stopCatchingUp();
     await this.#oneWay?.stop();
     await this.intake.drain();
   }
