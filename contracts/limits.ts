@@ -8,6 +8,8 @@ export const limits = {
   bodyBytesMax: 64 * MiB,
   /** Requests above this are gzipped by our senders: below it the CPU costs more than the bytes. */
   gzipAboveBytes: 64 * KiB,
+  /** Answers above this are gzipped for those who take it: a list of outcomes is not worth it. */
+  gzipAnswerAboveBytes: 1 * MiB,
   /** The same towards beacons, which are near: only what may not fit into a message otherwise. */
   gzipToBeaconAboveBytes: 6 * MiB,
   /** `max_payload` of the nats-server that `up` starts; nats-server's own ceiling for it is 64 MiB, its advice 8. */

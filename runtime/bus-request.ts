@@ -26,7 +26,7 @@ export class NatsRequest implements BusRequest {
     const asked = this.#message.headers;
     if (!asked) return void this.#message.respond(encodeBody(value, this.#encoding()));
     const zips = asked.get('Accept-Encoding').includes('gzip');
-    const answer = zips ? packBody(value, this.#encoding()) : { body: encodeBody(value, this.#encoding()), headers: {} };
+    const answer = zips ? packBody(value, this.#encoding(), Math.min(limits.gzipAnswerAboveBytes, this.#payloadBytesMax / 2)) : { body: encodeBody(value, this.#encoding()), headers: {} };
     if (answer.body.length > this.#payloadBytesMax - limits.chunkOverheadBytes) {
       return this.refuse(new TidemarkError('TOO_LARGE', `the answer has ${answer.body.length} bytes; ask for fewer rows`));
     }

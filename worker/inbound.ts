@@ -69,12 +69,17 @@ export class Inbound {
     this.#stopCatchingUp = this.#parts.clock.every(limits.projectionIdleMs, () => this.#catchUpWhenIdle());
   }
 
-  /** What reads need is made ready while no writes come, so that the first read after a long stretch of writes need not wait for all of it. */
+  /**
+   * What reads need is made ready while nothing is accepted or delivered, so that the first read after a long stretch of writes
+   * need not wait for all of it.
+   */
   #catchUpWhenIdle(): void {
     const isIdle = this.intake.commits === this.#commitsSeen;
     this.#commitsSeen = this.intake.commits;
     if (!isIdle) return;
+    const { outbound, overview } = this.#parts;
     for (const lane of lanes) {
+      if (outbound.assignments.targetOf(lane)?.isReady && !outbound.isPaused && overview.pending(lane) > 0) continue;
       void this.#parts.local.projection.catchUp(lane).catch((error: unknown) => this.#parts.log.warn({ lane, reason: messageOf(error) }, 'the view for reads lags behind'));
     }
   }
