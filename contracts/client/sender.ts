@@ -81,6 +81,7 @@ export class Sender<Headers extends HubHeaders> {
     if (connection.isClosed?.()) throw new TidemarkError('CLOSED', 'the connection to the bus is closed; connect again and make a new client');
     const head = this.#options.headers();
     for (const [name, value] of Object.entries(packed.headers)) head.set(name, value);
+    head.set('Accept-Encoding', 'gzip');
     let message;
     try {
       message = await connection.request(subject, packed.body, { timeout: timeoutMs + waitMs, headers: head });

@@ -1,0 +1,40 @@
+/** Manifests larger than the bus takes in one message: in chunks to the worker, in chunks to the databeacon, and back again as they were sent. */
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readRows } from '../kit/compare.ts';
+import { Stack } from '../kit/stack.ts';
+
+describe('bodies larger than a message', () => {
+  let stack: Stack;
+  beforeAll(async () => { stack = await Stack.start(); }, 120_000);
+  afterAll(async () => { await stack?.[Symbol.asyncDispose](); });
+
+  test('a manifest of 24 MB that cannot be compressed is accepted, delivered whole, and does not hold up others', async () => {
+    const { client } = stack.hub;
+    const blob = randomBytes(18_000_000).toString('base64');
+    const reply = await client.upsertManifest({ Hash: 'large', Status: 'Complete', Output: { blob } });
+    expect(reply).toMatchObject({ Success: true, Durability: 'synced' });
+    await client.upsertManifest({ Hash: 'small', Status: 'Complete' });
+    await stack.drained();
+    const rows = readRows(stack.backendPath, 'UVManifest');
+    const large = rows.find((row) => row['Hash'] === 'large');
+    expect((JSON.parse(String(large?.['ManifestJSON'])) as { Output: { blob: string } }).Output.blob === blob).toBe(true);
+    expect(rows.some((row) => row['Hash'] === 'small')).toBe(true);
+  });
+
+  test('a manifest of 30 MB that compresses is read back as it was sent', async () => {
+    const { client } = stack.hub;
+    const log = Array.from({ length: 300_000 }, (_, index) => `line ${index} of a log that says much the same each time, over and over`);
+    await client.upsertManifest({ Hash: 'log', Status: 'Complete', Log: log });
+    await stack.drained();
+    const read = await client.getManifest('log');
+    expect((read['Manifest'] as { Log: string[] } | null)?.Log.length).toBe(log.length);
+  });
+
+  test('over 64 MiB is refused as TOO_LARGE before it is sent, and nothing is stored', async () => {
+    const { client } = stack.hub;
+    const blob = 'x'.repeat(65 * 1024 * 1024);
+    await expect(client.upsertManifest({ Hash: 'too-large', Output: { blob } })).rejects.toMatchObject({ code: 'TOO_LARGE' });
+    expect(await client.getManifest('too-large')).toMatchObject({ Success: true, Manifest: null });
+  });
+});
