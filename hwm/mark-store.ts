@@ -37,15 +37,15 @@ export type Settlement = {
 
 const laneNumber: Record<Lane, number> = { queue: 0, manifest: 1 };
 
-const select = `select m.database, d.beacon, d.connection, d.store_id as storeId, m.seq, m.guid, m.recorded_ms as recordedMs,
+const select = `select m.database, d.beacon, d.connection, m.store_id as storeId, m.seq, m.guid, m.recorded_ms as recordedMs,
   m.applied_ms as appliedMs, m.applied, m.present, m.skipped, m.carrier from mark m join database d on d.id = m.database`;
 
 function statementsOf(db: Database) {
   return {
-    addDatabase: db.prepare("insert into database (beacon, connection, store_id) values (?, ?, '') on conflict (beacon, connection) do nothing"),
+    addDatabase: db.prepare('insert into database (beacon, connection) values (?, ?) on conflict (beacon, connection) do nothing'),
     databaseId: db.prepare<[string, number], { id: number }>('select id from database where beacon = ? and connection = ?'),
-    setStore: db.prepare('update database set store_id = ? where id = ?'),
-    addMark: db.prepare('insert into mark values (?, ?, ?, null, null, null, 0, 0, ?, null) on conflict (database, lane) do nothing'),
+    setStore: db.prepare('update mark set store_id = ? where database = ? and lane = ?'),
+    addMark: db.prepare("insert into mark values (?, ?, ?, null, null, null, 0, 0, ?, null, '') on conflict (database, lane) do nothing"),
     get: db.prepare<[number, number], Mark>(`${select} where m.database = ? and m.lane = ?`),
     list: db.prepare<[number], Mark>(`${select} where m.lane = ? order by d.beacon, d.connection`),
     advance: db.prepare(`update mark set seq = @throughSeq, guid = @throughGuid, recorded_ms = @recordedMs, applied_ms = @nowMs,
@@ -115,9 +115,9 @@ export class MarkStore {
     this.#sql.rewind.run({ database, lane: laneNumber[lane], to, again });
   }
 
-  /** Remembers the identity of the database behind a connection. */
-  setStoreId(database: number, storeId: string): void {
-    this.#sql.setStore.run(storeId, database);
+  /** Remembers the identity of the database behind a connection; each lane for itself, for each has to notice when it is another. */
+  setStoreId(database: number, lane: Lane, storeId: string): void {
+    this.#sql.setStore.run(storeId, database, laneNumber[lane]);
   }
 
   /** When the batch that settled `seq` was settled, ms; null when it was not, or too long ago to be known. */

@@ -78,7 +78,7 @@ export class LaneDelivery {
     const isComparable = isOther || (kept !== null && mark.carrier === 'batch');
     const keptSeq = kept?.mark?.Epoch === epoch ? kept.mark.Seq : 0;
     if (isComparable && keptSeq < mark.seq) this.#rewind(mark, keptSeq, isOther);
-    marks.setStoreId(mark.database, storeId);
+    marks.setStoreId(mark.database, this.#parts.lane, storeId);
   }
 
   #rewind(mark: Mark, to: number, isOther: boolean): void {

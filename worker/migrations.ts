@@ -28,8 +28,7 @@ export const migrations: readonly Migration[] = [
         bare integer not null, bare_through integer not null) strict;
       insert into lane values (0, 0, 0, 0, 0), (1, 0, 0, 0, 0);
 
-      create table database (id integer primary key, beacon text not null, connection integer not null, store_id text not null,
-        unique (beacon, connection)) strict;
+      create table database (id integer primary key, beacon text not null, connection integer not null, unique (beacon, connection)) strict;
 
       -- The mark of a database and lane, and how the entries up to it were settled.
       create table mark (
@@ -43,6 +42,8 @@ export const migrations: readonly Migration[] = [
         present integer not null,
         skipped integer not null,
         carrier text,
+        -- Identity of the database when this lane last looked.
+        store_id text not null,
         primary key (database, lane)
       ) strict, without rowid;
 
