@@ -1,0 +1,103 @@
+/** Marks and what is held below them, on a real store. */
+import { describe, expect, test } from 'vitest';
+import { guidBytes } from '../../worker/journal.ts';
+import { guidOf } from '../kit/trace.ts';
+import { openState } from '../worker/fixture.ts';
+
+const settlement = (throughSeq: number, more: object = {}) => ({
+  throughSeq, throughGuid: guidBytes(guidOf(String(throughSeq))), recordedMs: 5, nowMs: 9, applied: 1, present: 0, held: [], carrier: 'batch' as const, ...more,
+});
+const held = (seq: number, key: string, state: 'dead' | 'parked') => ({ seq, key, state, reason: state === 'dead' ? 'r' : null });
+
+describe('marks', () => {
+  test('are one for each database and lane, and found again', () => {
+    const { marks } = openState();
+    const first = marks.open('db-1', 1, 'queue', 0, 3);
+    expect(first).toMatchObject({ beacon: 'db-1', connection: 1, seq: 0, skipped: 3, applied: 0, present: 0, storeId: '', carrier: null });
+    expect(marks.open('db-1', 1, 'queue', 99, 99)).toEqual(first);
+    expect(marks.open('db-1', 2, 'queue', 0, 0).database).not.toBe(first.database);
+    expect(marks.open('db-1', 1, 'manifest', 0, 0).database).toBe(first.database);
+    expect(marks.find('db-2', 1, 'queue')).toBeNull();
+    expect(marks.list('queue').map((mark) => `${mark.beacon}/${mark.connection}`)).toEqual(['db-1/1', 'db-1/2']);
+  });
+
+  test('move forward with their counts, and never back by settling (I4)', () => {
+    const { marks } = openState();
+    const { database } = marks.open('db-1', 1, 'queue', 0, 0);
+    marks.settle(database, 'queue', settlement(10));
+    marks.settle(database, 'queue', settlement(7));
+    marks.settle(database, 'queue', settlement(10));
+    expect(marks.get(database, 'queue')).toMatchObject({ seq: 10, applied: 1, recordedMs: 5, appliedMs: 9, carrier: 'batch', guid: guidBytes(guidOf('10')) });
+  });
+
+  test('what is held is kept in the transaction that moves the mark, or not at all (I5)', () => {
+    const { marks, held: store } = openState();
+    const { database } = marks.open('db-1', 1, 'queue', 0, 0);
+    marks.settle(database, 'queue', settlement(10, { held: [held(8, 'k', 'dead'), held(9, 'k', 'parked')] }));
+    marks.settle(database, 'queue', settlement(6, { held: [held(5, 'k', 'dead')] }));
+    expect(store.get(database, 5)).toBeNull();
+    expect(() => marks.settle(database, 'queue', settlement(20, { held: [{ ...held(15, 'k', 'dead'), state: 'nonsense' }] }))).toThrow(/CHECK/);
+    expect(marks.get(database, 'queue')?.seq).toBe(10);
+  });
+
+  test('a rewind takes the entries that go again out of the counts, applied ones first (I10)', () => {
+    const { marks } = openState();
+    const { database } = marks.open('db-1', 1, 'queue', 0, 0);
+    marks.settle(database, 'queue', settlement(10, { applied: 4, present: 3 }));
+    marks.rewind(database, 'queue', 2, 5);
+    expect(marks.get(database, 'queue')).toMatchObject({ seq: 2, applied: 0, present: 2, guid: null });
+  });
+
+  test('the time of a settlement is that of the batch that passed it', () => {
+    const { marks } = openState();
+    const { database } = marks.open('db-1', 1, 'queue', 0, 0);
+    marks.settle(database, 'queue', settlement(10, { nowMs: 100 }));
+    marks.settle(database, 'queue', settlement(20, { nowMs: 200 }));
+    expect([5, 10, 11, 20, 21].map((seq) => marks.settledAt(database, 'queue', seq))).toEqual([100, 100, 200, 200, null]);
+    marks.forgetDeliveriesBefore(150);
+    expect(marks.settledAt(database, 'queue', 5)).toBe(200);
+  });
+});
+
+describe('held entries', () => {
+  function setup() {
+    const state = openState();
+    const { database } = state.marks.open('db-1', 1, 'queue', 0, 0);
+    state.marks.settle(database, 'queue', settlement(10, { held: [held(2, 'k', 'dead'), held(3, 'k', 'parked'), held(4, 'l', 'parked'), held(5, 'k', 'dead'), held(6, 'l', 'parked')] }));
+    return { ...state, database };
+  }
+
+  test('the first of each key may go, unless a dead letter of its key is before it; above the mark nothing may (I7)', () => {
+    const { held: store, database } = setup();
+    store.park(database, 'queue', [{ seq: 12, key: 'm' }], 1);
+    expect(store.deliverable(database, 'queue', 10)).toEqual([4]);
+    expect(store.retry(database, 2, 1)).toBe(true);
+    expect(store.deliverable(database, 'queue', 10)).toEqual([2, 4]);
+    expect(store.deliverable(database, 'queue', 1)).toEqual([2]);
+    store.settle(database, 'queue', 2, true);
+    store.settle(database, 'queue', 4, false);
+    expect(store.deliverable(database, 'queue', 10)).toEqual([3, 6]);
+    store.settle(database, 'queue', 3, true);
+    expect(store.deliverable(database, 'queue', 10)).toEqual([6]);
+    expect(store.drop(database, 5, 1)).toBe(true);
+    expect([...store.poisonedKeys(database, 'queue')].toSorted()).toEqual(['l', 'm']);
+  });
+
+  test('only dead letters are retried or dropped, and a settlement is counted once (I10)', () => {
+    const { held: store, marks, database } = setup();
+    expect([store.retry(database, 3, 1), store.drop(database, 3, 1), store.retry(database, 99, 1), store.drop(database, 99, 1)]).toEqual([false, false, false, false]);
+    store.settle(database, 'queue', 4, true);
+    store.settle(database, 'queue', 4, true);
+    expect(marks.get(database, 'queue')?.applied).toBe(2);
+  });
+
+  test('the list tells how many wait behind each, the oldest first', () => {
+    const { held: store, database } = setup();
+    expect(store.list(database, 10)).toMatchObject([{ seq: 2, key: 'k', parked: 1, reason: 'r' }, { seq: 5, key: 'k', parked: 0 }]);
+    expect(store.count(database, 'queue', 'parked')).toBe(3);
+    expect(store.oldest(database, 'queue')).toBe(2);
+    store.drop(database, 2, 1);
+    expect(store.oldest(database, 'queue')).toBe(3);
+    expect([...store.droppedAbove(database, 'queue', 1)]).toEqual([2]);
+  });
+});
