@@ -24,7 +24,7 @@ export type ReadReply = {
   AsOf: string;
   /** Opaque; give it as `Filter.After` to get the page behind this one. */
   Next?: string;
-  /** A list from the journal alone, after it has given up older rows that the database still has. */
+  /** From the journal alone, after it has given up older writes that the database still has: rows, or fields of a row, may lack. */
   Partial?: boolean;
 } & Record<string, JsonValue | undefined>;
 

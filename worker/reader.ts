@@ -59,8 +59,8 @@ export class Reader {
   }
 
   async #workItem(envelope: ReadEnvelope, hash: string): Promise<ReadReply> {
-    const { row, source } = await this.#one(envelope, 'UVQueueWorkItem', hash);
-    return this.#reply(source, { WorkItem: row && present(tableOf('UVQueueWorkItem'), row) });
+    const { row, source, isPartial } = await this.#one(envelope, 'UVQueueWorkItem', hash);
+    return this.#reply(source, { WorkItem: row && present(tableOf('UVQueueWorkItem'), row), ...(isPartial ? { Partial: true } : {}) });
   }
 
   async #manifest(envelope: ReadEnvelope, hash: string): Promise<ReadReply> {
@@ -71,7 +71,7 @@ export class Reader {
   }
 
   /** One row by its hash, whole; null when there is none, or it is deleted. */
-  async #one(envelope: ReadEnvelope, table: TableName, hash: string): Promise<{ row: KnownRow | null; source: ReadSource }> {
+  async #one(envelope: ReadEnvelope, table: TableName, hash: string): Promise<{ row: KnownRow | null; source: ReadSource; isPartial: boolean }> {
     const view = this.#view(envelope.lane);
     await view.catchUp();
     const known = view.projection.row(table, hash);
@@ -79,11 +79,12 @@ export class Reader {
     const base = await view.fromBackend(keysQuery(table, this.#hubId, [hash]));
     if (base) {
       const merged = pending ? overlay(base[0] ?? withDefaults(table, {}), view.whole(table, pending)) : base[0] ?? null;
-      return { row: merged && merged['Deleted'] === 1 ? null : merged, source: pending ? 'merged' : 'beacon' };
+      return { row: merged && merged['Deleted'] === 1 ? null : merged, source: pending ? 'merged' : 'beacon', isPartial: false };
     }
     if (!known) view.assertComplete(`${table} ${hash}`);
     const row = known && known.row['Deleted'] !== 1 ? withDefaults(table, view.whole(table, known)) : null;
-    return { row, source: 'journal' };
+    // What it knows may have begun with a patch, after retention took the writes before.
+    return { row, source: 'journal', isPartial: !view.isComplete() };
   }
 
   async #events(envelope: ReadEnvelope, hash: string, limit: number): Promise<ReadReply> {
@@ -101,7 +102,8 @@ export class Reader {
     }
     const ordered = [...rows.values()].sort(compareRows(eventOrder)).slice(0, limit);
     const source: ReadSource = !base ? 'journal' : pending.length > 0 ? 'merged' : 'beacon';
-    return this.#reply(source, { Events: ordered.map((row) => present(tableOf(table), row)) });
+    const isPartial = !base && !view.isComplete();
+    return this.#reply(source, { Events: ordered.map((row) => present(tableOf(table), row)), ...(isPartial ? { Partial: true } : {}) });
   }
 
   async #list(envelope: ReadEnvelope, action: ListAction, payload: 'WorkItems' | 'Manifests'): Promise<ReadReply> {
