@@ -15,6 +15,8 @@ const hashes = () => rows('UVQueueWorkItem').map((row) => row['WorkItemHash']).t
 const attempt = (hash: string, name: string, fields: object) => write('QP_InsertAttempt', name, { Attempt: { WorkItemHash: hash, AttemptNumber: 1, ...fields } });
 const outcome = (hash: string, name: string, fields: object) => write('QP_UpdateAttemptOutcome', name, { WorkItemHash: hash, AttemptNumber: 1, Patch: fields });
 
+const carriers: [string, boolean][] = [['batch', true], ['meadow-proxy', false]];
+
 async function attach(): Promise<void> {
   await world.startBeacon('db-1');
   await world.assign('db-1');
@@ -109,7 +111,7 @@ describe('order', () => {
     expect(rows('UVQueueWorkItem').filter((row) => row['Status'] !== 'Complete')).toEqual([]);
   });
 
-  test.each([['batch', true], ['meadow-proxy', false]])('defect 15: an update right behind its upsert finds it, by %s', async (_name, isBatchOn) => {
+  test.each(carriers)('defect 15: an update right behind its upsert finds it, by %s', async (_name, isBatchOn) => {
     await world.startBeacon('db-1', { isBatchOn });
     await world.assign('db-1');
     const pairs = Array.from({ length: 200 }, (_, n): WriteEnvelope[] => [upsert(`w${n}`, `w${n}`, { Status: 'Pending', Priority: n }), patch(`w${n}`, `p${n}`, { Status: 'Running' })]);
@@ -120,7 +122,7 @@ describe('order', () => {
     expect(stored.filter((row) => row['Status'] !== 'Running' || `w${String(row['Priority'])}` !== row['WorkItemHash'])).toEqual([]);
   });
 
-  test.each([['batch', true], ['meadow-proxy', false]])('defect 12, defect 13: an upsert overwrites, also after a removal, by %s', async (_name, isBatchOn) => {
+  test.each(carriers)('defect 12, defect 13: an upsert overwrites, also after a removal, by %s', async (_name, isBatchOn) => {
     await world.startBeacon('db-1', { isBatchOn });
     await world.assign('db-1');
     for (const one of [manifest('m', 'm1', { Status: 'Waiting', Live: true }), manifest('m', 'm2', { Status: 'Complete' }), write('MS_RemoveManifest', 'm3', { RunHash: 'm' })]) {
@@ -133,7 +135,7 @@ describe('order', () => {
     expect(rows('UVManifest')).toMatchObject([{ Status: 'Again', Deleted: 0 }]);
   });
 
-  test.each([['batch', true], ['meadow-proxy', false]])('defect 11: an event that says otherwise under a known GUID is no success, by %s', async (_name, isBatchOn) => {
+  test.each(carriers)('defect 11: an event that says otherwise under a known GUID is no success, by %s', async (_name, isBatchOn) => {
     await world.startBeacon('db-1', { isBatchOn });
     await world.assign('db-1');
     const first = event('w', 'e1', { EventGUID: 'shared', EventType: 'enqueued' });
@@ -147,6 +149,27 @@ describe('order', () => {
     expect(dead?.reason).toMatch(/^conflict: .*EventType/);
     expect(mark()).toMatchObject({ applied: 2, present: 1 });
     expect(rows('UVQueueWorkItemEvent')).toHaveLength(2);
+  });
+});
+
+describe('real traffic', () => {
+  test.each(carriers)('defect 1, defect 43: the life of a polled item as a coordinator writes it, a stall included, arrives whole, by %s', async (_name, isBatchOn) => {
+    await world.startBeacon('db-1', { isBatchOn });
+    await world.assign('db-1');
+    await world.accept(
+      upsert('w', 'w', { CreatedAt: 'c', RequireAffinityMatch: false, Settings: { a: { b: 1 } }, RunID: null, Health: null, RetryAfter: 1_795_228_237_902, LastError: null, Result: null }),
+      event('w', 'e1', { RunID: 'r', FromStatus: '', ToStatus: 'Pending', Payload: { Capability: 'Shell', Priority: 0 } }),
+      patch('w', 'p1', { Status: 'Running', StartedAt: 's', DispatchedAt: 'd', LastEventAt: 'l', QueueWaitMs: 12, AttemptNumber: 1 }),
+      attempt('w', 'a1', { BeaconID: 'b', DispatchedAt: 'd', Outcome: 'Dispatched' }),
+      patch('w', 'p2', { Status: 'Stalled', StalledAt: 'stalled' }),
+      patch('w', 'p3', { Status: 'Complete', CompletedAt: 'c', Result: { ok: true } }),
+      outcome('w', 'o1', { CompletedAt: 'c', Outcome: 'Complete', DurationMs: 5 }));
+    await world.drained();
+    expect(rows('UVQueueWorkItem')).toMatchObject([{
+      Status: 'Complete', StalledAt: 'stalled', CreatedAt: 'c', RequireAffinityMatch: 0, RunID: '', Settings: '{"a":{"b":1}}', RetryAfter: '1795228237902', Result: '{"ok":true}',
+    }]);
+    expect(rows('UVQueueWorkItemEvent')).toMatchObject([{ RunID: 'r', Payload: '{"Capability":"Shell","Priority":0}' }]);
+    expect(rows('UVQueueWorkItemAttempt')).toMatchObject([{ DispatchedAt: 'd', CompletedAt: 'c', DurationMs: 5, Outcome: 'Complete' }]);
   });
 });
 

@@ -13,16 +13,16 @@ test('defect 27: a reader sees a whole file, whenever it looks', async () => {
   const content = { n: 0, text: 'x'.repeat(20_000) };
   const mirror = new Mirror(path, () => content);
   await mirror.write();
-  let isDone = false;
+  const reader = { isDone: false };
   const seen: number[] = [];
   const reading = (async () => {
-    while (!isDone) {
+    while (!reader.isDone) {
       seen.push((JSON.parse(readFileSync(path, 'utf8')) as { n: number }).n);
       await new Promise((resolve) => { setImmediate(resolve); });
     }
   })();
   for (content.n = 1; content.n < 50; content.n++) await mirror.write();
-  isDone = true;
+  reader.isDone = true;
   await reading;
   expect(seen).toEqual(seen.toSorted((a, b) => a - b));
   expect(statSync(path).mode & 0o777).toBe(0o600);

@@ -91,7 +91,7 @@ test('dead letters outlive a restart with all that waits behind them (I5, I7)', 
   expect(run.balance.Difference).toBe(0);
 });
 
-test.each([true, false])('an answer that was lost after the database had committed: sent again, once in effect, counted once (I8, I10), isAtomic %s', async (isAtomic) => {
+test.each([true, false])('defect 45: an answer that was lost after the database had committed: sent again, once in effect, counted once (I8, I10), isAtomic %s', async (isAtomic) => {
   const run = LaneRun.ofTest(isAtomic);
   run.database.faults.push('lose', 'fail', 'lose');
   run.append(item('a', 1), happening('a', 2), change('a', 3));

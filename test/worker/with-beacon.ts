@@ -113,7 +113,7 @@ export class World implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.outbound.stop();
-    for (const beaconId of [...this.#beacons.keys()]) await this.stopBeacon(beaconId);
+    for (const beaconId of this.#beacons.keys()) await this.stopBeacon(beaconId);
     await this.#bus.close();
     this.local.store.close();
     await this.nats[Symbol.asyncDispose]();
