@@ -24,7 +24,7 @@ type Status = { Queue: { Pending: number; State: string }; Balance: { queue: { D
 
 async function ours(rig: Rig, run: number, writes: Write[]): Promise<{ seconds: number }> {
   const hub = `drain${run}`;
-  await rig.startWorker(hub);
+  const worker = await rig.startWorker(hub);
   const connection = await rig.connect();
   const items = writes.map(({ action, settings }) => ({ Action: action, EventGUID: newEventGuid(), Settings: settings }));
   const batches = Array.from({ length: Math.ceil(items.length / 500) }, (_, index) => encodeBody({ Items: items.slice(index * 500, (index + 1) * 500) }, 'msgpack'));
@@ -32,7 +32,7 @@ async function ours(rig: Rig, run: number, writes: Write[]): Promise<{ seconds: 
   const beacon = `db-drain${run}`;
   const dir = join(rig.dir, beacon);
   mkdirSync(dir);
-  rig.tidemark('beacon', '--id', beacon, '--db', `sqlite:${join(dir, 'backend.sqlite')}`, '--data', dir);
+  const databeacon = rig.tidemark('beacon', '--id', beacon, '--db', `sqlite:${join(dir, 'backend.sqlite')}`, '--data', dir);
   await rig.until('the databeacon is there', () => rig.ask(`mesh.${beacon}.DataBeaconAccess.ListConnections`, { Settings: {} }));
   await rig.ask(`tidemark.${hub}.control.pause`);
   await rig.ask(`tidemark.${hub}.control.assign`, { BeaconID: beacon, IDBeaconConnection: 1 });
@@ -40,7 +40,10 @@ async function ours(rig: Rig, run: number, writes: Write[]): Promise<{ seconds: 
   const started = performance.now();
   await rig.ask(`tidemark.${hub}.control.resume`);
   await rig.until('the lag is zero', async () => (await rig.ask<Status>(`tidemark.${hub}.control.status`))?.Queue.Pending === 0);
-  return { seconds: (performance.now() - started) / 1000 };
+  const seconds = (performance.now() - started) / 1000;
+  // Left running, they would make ready what reads need, beside the next run.
+  for (const child of [worker, databeacon]) child.kill('SIGKILL');
+  return { seconds };
 }
 
 /** The rows that folding leaves, in the groups it leaves them in. */
