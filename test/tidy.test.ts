@@ -154,9 +154,10 @@ function texts(): { path: string; text: string }[] {
 }
 
 test('tidy — no leftover markers, no skipped tests, no paths of somebody\'s machine', () => {
-  const marker = /\b(?:TODO|FIXME|XXX|HACK)\b/;
+  // Put together, so that the rule does not find itself.
+  const marker = new RegExp(`\b(?:${[['TO', 'DO'], ['FIX', 'ME'], ['X', 'XX'], ['HA', 'CK']].map((parts) => parts.join('')).join('|')})\b`);
   const skipped = /\b(?:test|it|describe)\.(?:skip|only|todo|skipIf|runIf|fails)\b/;
-  const machine = /(?:^|[\s'"`(])\/work\/(?:main|shared|\.)/m;
+  const machine = /(?:^|[\s'"`(])\/(?:home|root|Users|work)\/\w/m;
   const others = texts().filter(({ path }) => path !== 'test/tidy.test.ts');
   expect(others.flatMap(({ path, text }) => [
     ...(marker.test(text) ? [`${path}: ${marker.exec(text)?.[0]}`] : []),
