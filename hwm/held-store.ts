@@ -28,6 +28,7 @@ function statementsOf(db: Database) {
       from held h where h.database = ? and h.state = 'dead' order by h.seq limit ?`),
     get: db.prepare<[number, number], Held>('select seq, lane, key, state, reason, since_ms as sinceMs, 0 as parked from held where database = ? and seq = ?'),
     oldest: db.prepare<[number, number]>("select min(seq) from held where database = ? and lane = ? and state <> 'dropped'").pluck(),
+    oldestParked: db.prepare<[number, number]>("select min(seq) from held where database = ? and lane = ? and state = 'parked'").pluck(),
     countSettled: db.prepare('update mark set applied = applied + ?, present = present + ? where database = ? and lane = ?'),
   };
 }
@@ -111,5 +112,10 @@ export class HeldStore {
   /** The lowest Seq that is held, or null: nothing at or above it may lose its body. */
   oldest(database: number, lane: Lane): number | null {
     return this.#sql.oldest.get(database, laneNumber[lane]) as number | null;
+  }
+
+  /** The lowest Seq that waits behind a dead letter, or is to be sent one by one; null when none does. */
+  oldestParked(database: number, lane: Lane): number | null {
+    return this.#sql.oldestParked.get(database, laneNumber[lane]) as number | null;
   }
 }

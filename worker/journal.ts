@@ -165,9 +165,14 @@ export class Journal {
     return Number(this.#sql.countAfter.get(laneIndex(lane), Math.max(seq, this.counts(lane).bareThrough)));
   }
 
-  /** When the oldest entry above `seq` was accepted, or null when there is none. */
+  /** When the oldest entry above `seq` that has its body was accepted, or null when there is none. */
   oldestAfter(lane: Lane, seq: number): number | null {
-    return (this.#sql.oldest.get(laneIndex(lane), seq) as number | undefined) ?? null;
+    return (this.#sql.oldest.get(laneIndex(lane), Math.max(seq, this.counts(lane).bareThrough)) as number | undefined) ?? null;
+  }
+
+  /** Runs steps on the store as one transaction: all of them, or none. */
+  together(steps: () => void): void {
+    this.#db.transaction(steps).immediate();
   }
 
   /** Gives up the bodies of entries: their GUID, Seq and a digest stay, so that a repeat is still a duplicate. */

@@ -50,7 +50,7 @@ export class Overview {
     const assignment = assignments.of(lane);
     const target = assignments.targetOf(lane);
     const mark = deliveries[lane].mark();
-    const oldest = journal.oldestAfter(lane, mark?.seq ?? 0);
+    const oldest = this.#oldestPendingMs(lane, mark);
     return {
       State: this.#laneState(lane),
       AssignedBeaconID: assignment?.beacon ?? null,
@@ -66,6 +66,16 @@ export class Overview {
       Carrier: target?.carrier ?? null,
       IsPaused: isPaused(),
     };
+  }
+
+  /** When the oldest pending entry was accepted, parked or above the mark. */
+  #oldestPendingMs(lane: Lane, mark: Mark | null): number | null {
+    const { journal, held } = this.#parts;
+    const parked = mark ? held.oldestParked(mark.database, lane) : null;
+    const entry = parked === null ? null : journal.read(parked);
+    const above = journal.oldestAfter(lane, mark?.seq ?? 0);
+    if (!entry) return above;
+    return Math.min(Date.parse(entry.acceptedAt), above ?? Infinity);
   }
 
   /** Accepted and not settled, from the counts: cheap enough for every write. */

@@ -25,7 +25,7 @@ export class Retention {
     this.#bounds = bounds;
   }
 
-  /** The Seq up to which every database that is assigned, or ever got something, has everything; null when none is assigned. */
+  /** The Seq up to which the assigned database has everything; null when none is assigned. */
   floor(lane: Lane): number | null {
     const { assignments, marks, held } = this.#parts;
     const assignment = assignments.of(lane);
@@ -58,8 +58,10 @@ export class Retention {
       const last = due.at(-1);
       if (!last) return count;
       if (projection.position(lane) < last.seq) await projection.catchUp(lane);
-      journal.strip(lane, due);
-      projection.forgetThrough(lane, last.seq);
+      journal.together(() => {
+        journal.strip(lane, due);
+        projection.forgetThrough(lane, last.seq);
+      });
       excess -= due.length;
       count += due.length;
       await nextTurn();
