@@ -76,12 +76,3 @@ function isBehind(order: RowQuery['Order'], row: KnownRow, position: readonly Sc
   }
   return false;
 }
-
-/**
- * Whether what the journal knows is enough to tell if the row is in the answer;
- * a row it first met through a patch may lack the columns asked for.
- */
-export function isTellable(query: RowQuery, known: KnownRow): boolean {
-  if (known['Deleted'] === 1) return true;
-  return [...query.Terms, ...query.Order].every(({ Column }) => known[Column] !== undefined);
-}

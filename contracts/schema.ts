@@ -1,9 +1,6 @@
 /** Typed access to `persistence-schema.json`, the descriptor of the tables every hub's rows live in. */
 import descriptor from './persistence-schema.json' with { type: 'json' };
 
-export type ColumnType =
-  | 'AutoIdentity' | 'String' | 'Integer' | 'BigInteger' | 'Float' | 'Boolean' | 'CreateDate' | 'UpdateDate' | 'Deleted' | 'JSON';
-
 /** One column of a descriptor. `Size` is a number of characters as text, `Default` (unbounded text) or `int`. */
 export type ColumnDescriptor = { Column: string; Type: string; Size?: string; Nullable?: boolean };
 export type IndexDescriptor = { Name: string; Columns: string[]; Unique?: boolean };

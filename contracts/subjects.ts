@@ -3,6 +3,11 @@
 export const lanes = ['queue', 'manifest'] as const;
 export type Lane = (typeof lanes)[number];
 
+/** A lane as local state numbers it. */
+export function laneIndex(lane: Lane): number {
+  return lanes.indexOf(lane);
+}
+
 const hubIdShape = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** True for a HubID or BeaconID: 1-64 of `[A-Za-z0-9_-]`, so that it is one token of a subject. */

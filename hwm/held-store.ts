@@ -3,12 +3,10 @@
  * Only the poisoned key waits; its writes are released in Seq order by retry or drop (I7).
  */
 import type { Database } from 'better-sqlite3';
-import type { Lane } from '../contracts/subjects.ts';
+import { type Lane, laneIndex } from '../contracts/subjects.ts';
 
 export type HeldState = 'dead' | 'parked' | 'dropped';
 export type Held = { seq: number; lane: number; key: string; state: HeldState; reason: string | null; sinceMs: number; parked: number };
-
-const laneNumber: Record<Lane, number> = { queue: 0, manifest: 1 };
 
 function statementsOf(db: Database) {
   return {
@@ -44,18 +42,18 @@ export class HeldStore {
 
   /** Keys whose new writes must wait behind what is held. */
   poisonedKeys(database: number, lane: Lane): Set<string> {
-    return new Set(this.#sql.keys.all(database, laneNumber[lane]) as string[]);
+    return new Set(this.#sql.keys.all(database, laneIndex(lane)) as string[]);
   }
 
   /** Seqs that may be delivered now: the first of each key, with no dead letter ahead of it. */
   deliverable(database: number, lane: Lane, limit: number): number[] {
-    return this.#sql.deliverable.all({ database, lane: laneNumber[lane], limit }) as number[];
+    return this.#sql.deliverable.all({ database, lane: laneIndex(lane), limit }) as number[];
   }
 
   /** Takes entries out of a batch before it is sent again without them; they wait for the mark to pass, then go one by one. */
   park(database: number, lane: Lane, entries: readonly { seq: number; key: string }[], nowMs: number): void {
     this.#db.transaction(() => {
-      for (const entry of entries) this.#sql.park.run(database, entry.seq, laneNumber[lane], entry.key, nowMs);
+      for (const entry of entries) this.#sql.park.run(database, entry.seq, laneIndex(lane), entry.key, nowMs);
     }).immediate();
   }
 
@@ -63,7 +61,7 @@ export class HeldStore {
   settle(database: number, lane: Lane, seq: number, isApplied: boolean): void {
     this.#db.transaction(() => {
       if (this.#sql.remove.run(database, seq).changes === 0) return;
-      this.#sql.countSettled.run(isApplied ? 1 : 0, isApplied ? 0 : 1, database, laneNumber[lane]);
+      this.#sql.countSettled.run(isApplied ? 1 : 0, isApplied ? 0 : 1, database, laneIndex(lane));
     }).immediate();
   }
 
@@ -87,17 +85,17 @@ export class HeldStore {
 
   /** Held entries up to the mark; those above it are pending like all others there. */
   count(database: number, lane: Lane, state: HeldState): number {
-    return Number(this.#sql.count.get({ database, lane: laneNumber[lane], state }));
+    return Number(this.#sql.count.get({ database, lane: laneIndex(lane), state }));
   }
 
   /** Held entries with `from` < Seq <= `through`, dropped ones included. */
   countBetween(database: number, lane: Lane, from: number, through: number): number {
-    return Number(this.#sql.between.get(database, laneNumber[lane], from, through));
+    return Number(this.#sql.between.get(database, laneIndex(lane), from, through));
   }
 
   /** Seqs given up above `seq`: they stay out when a database that went back in time is sent the stretch again. */
   droppedAbove(database: number, lane: Lane, seq: number): Set<number> {
-    return new Set(this.#sql.dropped.all(database, laneNumber[lane], seq) as number[]);
+    return new Set(this.#sql.dropped.all(database, laneIndex(lane), seq) as number[]);
   }
 
   /** Dead letters, oldest first, each with how many writes wait behind it. */
@@ -111,11 +109,11 @@ export class HeldStore {
 
   /** The lowest Seq that is held, or null: nothing at or above it may lose its body. */
   oldest(database: number, lane: Lane): number | null {
-    return this.#sql.oldest.get(database, laneNumber[lane]) as number | null;
+    return this.#sql.oldest.get(database, laneIndex(lane)) as number | null;
   }
 
   /** The lowest Seq that waits behind a dead letter, or is to be sent one by one; null when none does. */
   oldestParked(database: number, lane: Lane): number | null {
-    return this.#sql.oldestParked.get(database, laneNumber[lane]) as number | null;
+    return this.#sql.oldestParked.get(database, laneIndex(lane)) as number | null;
   }
 }

@@ -5,7 +5,7 @@
  * Ordering: `settle` moves the mark, keeps dead letters and counts in one transaction, after the backend committed and before the next batch.
  */
 import type { Database } from 'better-sqlite3';
-import type { Lane } from '../contracts/subjects.ts';
+import { type Lane, laneIndex } from '../contracts/subjects.ts';
 import type { CarrierName } from '../contracts/status.ts';
 
 export type Mark = {
@@ -34,8 +34,6 @@ export type Settlement = {
   held: { seq: number; key: string; state: 'dead' | 'parked'; reason: string | null }[];
   carrier: CarrierName;
 };
-
-const laneNumber: Record<Lane, number> = { queue: 0, manifest: 1 };
 
 const select = `select m.database, d.beacon, d.connection, m.store_id as storeId, m.seq, m.guid, m.recorded_ms as recordedMs,
   m.applied_ms as appliedMs, m.applied, m.present, m.skipped, m.carrier from mark m join database d on d.id = m.database`;
@@ -76,7 +74,7 @@ export class MarkStore {
     this.#db.transaction(() => {
       this.#sql.addDatabase.run(beacon, connection);
       const { id } = this.#sql.databaseId.get(beacon, connection) as { id: number };
-      this.#sql.addMark.run(id, laneNumber[lane], seq, skipped);
+      this.#sql.addMark.run(id, laneIndex(lane), seq, skipped);
     }).immediate();
     const { id } = this.#sql.databaseId.get(beacon, connection) as { id: number };
     return this.get(id, lane) as Mark;
@@ -89,17 +87,17 @@ export class MarkStore {
   }
 
   get(database: number, lane: Lane): Mark | null {
-    return this.#sql.get.get(database, laneNumber[lane]) ?? null;
+    return this.#sql.get.get(database, laneIndex(lane)) ?? null;
   }
 
   list(lane: Lane): Mark[] {
-    return this.#sql.list.all(laneNumber[lane]);
+    return this.#sql.list.all(laneIndex(lane));
   }
 
   /** Settles a batch: holds, counts and the mark, in one transaction. A mark already at or past it stays (I4). */
   settle(database: number, lane: Lane, settlement: Settlement): void {
     this.#db.transaction(() => {
-      const where = { database, lane: laneNumber[lane], nowMs: settlement.nowMs };
+      const where = { database, lane: laneIndex(lane), nowMs: settlement.nowMs };
       const { held, ...counts } = settlement;
       if (this.#sql.advance.run({ ...counts, ...where }).changes === 0) return;
       for (const one of held) this.#sql.hold.run({ ...one, ...where });
@@ -112,17 +110,17 @@ export class MarkStore {
    * `again` is how many settled entries will be sent again.
    */
   rewind(database: number, lane: Lane, to: number, again: number): void {
-    this.#sql.rewind.run({ database, lane: laneNumber[lane], to, again });
+    this.#sql.rewind.run({ database, lane: laneIndex(lane), to, again });
   }
 
   /** Remembers the identity of the database behind a connection; each lane for itself, for each has to notice when it is another. */
   setStoreId(database: number, lane: Lane, storeId: string): void {
-    this.#sql.setStore.run(storeId, database, laneNumber[lane]);
+    this.#sql.setStore.run(storeId, database, laneIndex(lane));
   }
 
   /** When the batch that settled `seq` was settled, ms; null when it was not, or too long ago to be known. */
   settledAt(database: number, lane: Lane, seq: number): number | null {
-    return (this.#sql.deliveredAt.get(database, laneNumber[lane], seq) as number | undefined) ?? null;
+    return (this.#sql.deliveredAt.get(database, laneIndex(lane), seq) as number | undefined) ?? null;
   }
 
   forgetDeliveriesBefore(ms: number): void {

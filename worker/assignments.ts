@@ -1,8 +1,7 @@
 /** Which database each lane goes to: the operator's word, kept in the store, else the beacon whose tag offers itself. */
 import type { AssignmentFile, AssignmentView } from '../contracts/status.ts';
-import { type Lane, lanes } from '../contracts/subjects.ts';
+import { type Lane, laneIndex, lanes } from '../contracts/subjects.ts';
 import { isoOf } from '../runtime/clock.ts';
-import { laneIndex } from './journal.ts';
 import type { Connection } from './store.ts';
 import { Target, type TargetParts } from './target.ts';
 

@@ -11,7 +11,7 @@ import type { WriteAction } from '../contracts/actions.ts';
 import { defaultRemoteUser, type WriteEnvelope } from '../contracts/envelope.ts';
 import { TidemarkError } from '../contracts/errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../contracts/json-value.ts';
-import { type Lane, lanes } from '../contracts/subjects.ts';
+import { type Lane, laneIndex, lanes } from '../contracts/subjects.ts';
 import { isoOf } from '../runtime/clock.ts';
 import type { Entry } from '../bridges/entry.ts';
 import type { Connection } from './store.ts';
@@ -38,11 +38,6 @@ export function guidBytes(guid: string): Buffer {
 export function guidText(bytes: Uint8Array): string {
   const hex = Buffer.from(bytes).toString('hex');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
-}
-
-/** Lane as the journal numbers it. */
-export function laneIndex(lane: Lane): number {
-  return lanes.indexOf(lane);
 }
 
 function sorted(value: JsonValue): JsonValue {

@@ -7,10 +7,10 @@ import { type KnownRow, learn } from '../bridges/read-merge.ts';
 import { limits } from '../contracts/limits.ts';
 import type { RowQuery } from '../contracts/mutation.ts';
 import { laneTables, type Scalar, type TableName } from '../contracts/schema.ts';
-import type { Lane } from '../contracts/subjects.ts';
+import { type Lane, laneIndex } from '../contracts/subjects.ts';
 import { nextTurn } from '../runtime/clock.ts';
 import type { Entry } from '../bridges/entry.ts';
-import { type Journal, laneIndex } from './journal.ts';
+import type { Journal } from './journal.ts';
 import type { Connection } from './store.ts';
 
 /** A row as the journal knows it, and the newest entry that wrote it. */

@@ -1,7 +1,7 @@
 /** The read merge: what the journal knows over what the backend returned, filtered, ordered and positioned as a database would. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { compareRows, compareScalars, isTellable, type KnownRow, learn, matches, overlay } from '../../bridges/read-merge.ts';
+import { compareRows, compareScalars, type KnownRow, learn, matches, overlay } from '../../bridges/read-merge.ts';
 import type { RowMutation, RowQuery } from '../../contracts/mutation.ts';
 
 const write = (seq: number, more: Partial<RowMutation> = {}): RowMutation => ({ Op: 'write', Table: 'T', Key: { HubID: 'h', K: 'k' }, Seq: seq, Set: {}, ...more });
@@ -81,11 +81,4 @@ test('strings compare by code point, as the databases do: not as UTF-16 does', (
   expect(compareScalars(null, '')).toBe(-1);
   expect(compareScalars(undefined, null)).toBe(0);
   expect(compareScalars(true, 1)).toBe(0);
-});
-
-test('a row is tellable when it is gone, or all that the query looks at is known', () => {
-  const asked = query({ Terms: [{ Column: 'S', Values: ['x'] }] });
-  expect(isTellable(asked, { K: 'k', A: 'a', S: 'x' })).toBe(true);
-  expect(isTellable(asked, { K: 'k', A: 'a' })).toBe(false);
-  expect(isTellable(asked, { K: 'k', Deleted: 1 })).toBe(true);
 });

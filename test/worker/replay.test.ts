@@ -1,6 +1,6 @@
 /** Replay against scripted databases: settlement, dead letters and what waits behind them, lost answers, other databases, time travel. */
 import { expect, test } from 'vitest';
-import { laneIndex } from '../../worker/journal.ts';
+import { laneIndex } from '../../contracts/subjects.ts';
 import { limits } from '../../contracts/limits.ts';
 import { event, patch, upsert } from './fixture.ts';
 import { LaneRun } from './lane-run.ts';
