@@ -22,7 +22,7 @@ const workItemOf = ({ body }: Heard) => (body['Settings'] as JsonObject)['WorkIt
 
 describe.for(['v3', 'v2'] as const)('client over nats %s', (library) => {
   const hubOf = (options: object = {}) => connectHub(nats.url, { library, hub: `hub-${library}`, ...fast, ...options });
-  const workerOf = () => ScriptedWorker.start(nats.url, `hub-${library}`);
+  const workerOf = (answer?: ScriptedWorker['answer']) => ScriptedWorker.start(nats.url, `hub-${library}`, answer);
 
   test.for(['msgpack', 'json'] as const)('every action reaches its subject with its Settings, in %s', async (encoding) => {
     await using worker = await workerOf();
@@ -69,9 +69,8 @@ describe.for(['v3', 'v2'] as const)('client over nats %s', (library) => {
   test('refusals that pass, silence and nobody there are tried again with the same EventGUID', async () => {
     await using hub = await hubOf();
     const accepted = hub.client.upsertWorkItem(item('w'));
-    await using worker = await workerOf();
     const script = ['silence', { refuse: 'OVERLOADED', retryAfterMs: 30 }, { refuse: 'UNAVAILABLE' }, { refuse: 'STORAGE_FAILED' }] as const;
-    worker.answer = ({ body }, count) => script[count - 1] ?? accept(body);
+    await using worker = await workerOf(({ body }, count) => script[count - 1] ?? accept(body));
     await expect(accepted).resolves.toMatchObject({ Success: true, Seq: 1 });
     expect(worker.heard.length).toBe(5);
     expect(new Set(guids(worker.heard)).size).toBe(1);

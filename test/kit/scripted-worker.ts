@@ -23,8 +23,10 @@ export class ScriptedWorker implements AsyncDisposable {
     this.#connection = connection;
   }
 
-  static async start(url: string, hub = 'hub1'): Promise<ScriptedWorker> {
+  /** @param answer in force from the first request on, which may come before this returns */
+  static async start(url: string, hub = 'hub1', answer?: ScriptedWorker['answer']): Promise<ScriptedWorker> {
     const worker = new ScriptedWorker(await connect({ servers: url }));
+    if (answer) worker.answer = answer;
     for (const lane of ['queue', 'manifest'] as const) {
       worker.#connection.subscribe(subjects.laneAll(hub, lane), { callback: (_error, message) => { void worker.#take(message); } });
     }
