@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import type { WriteAction } from '../../contracts/actions.ts';
 
-const name = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }).filter((text) => text.isWellFormed() && !text.includes('\u0000'));
+const name = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }).filter((text) => text.length <= 32 && text.isWellFormed() && !text.includes('\u0000'));
 
 /** JSON values without what no database text can hold. */
 export const jsonValue: fc.Arbitrary<unknown> = fc.jsonValue({ maxDepth: 4 });
