@@ -43,7 +43,7 @@ function statementsOf(db: Database) {
     addDatabase: db.prepare('insert into database (beacon, connection) values (?, ?) on conflict (beacon, connection) do nothing'),
     databaseId: db.prepare<[string, number], { id: number }>('select id from database where beacon = ? and connection = ?'),
     setStore: db.prepare('update mark set store_id = ? where database = ? and lane = ?'),
-    addMark: db.prepare("insert into mark values (?, ?, ?, null, null, null, 0, 0, ?, null, '') on conflict (database, lane) do nothing"),
+    addMark: db.prepare("insert into mark (database, lane, seq, applied, present, skipped, store_id) values (?, ?, ?, 0, 0, ?, '') on conflict (database, lane) do nothing"),
     get: db.prepare<[number, number], Mark>(`${select} where m.database = ? and m.lane = ?`),
     list: db.prepare<[number], Mark>(`${select} where m.lane = ? order by d.beacon, d.connection`),
     advance: db.prepare(`update mark set seq = @throughSeq, guid = @throughGuid, recorded_ms = @recordedMs, applied_ms = @nowMs,

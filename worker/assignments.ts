@@ -2,7 +2,7 @@
 import type { AssignmentFile, AssignmentView } from '../contracts/status.ts';
 import { type Lane, laneIndex, lanes } from '../contracts/subjects.ts';
 import { isoOf } from '../runtime/clock.ts';
-import type { Connection } from './store.ts';
+import type { Connection } from './state/connection.ts';
 import { Target, type TargetParts } from './target.ts';
 
 export type Assignment = { beacon: string; connection: number; assignedMs: number; by: 'operator' | 'tag' };

@@ -6,7 +6,7 @@ import { createLog, type Log } from '../runtime/log.ts';
 import { startWorker } from './compose.ts';
 import { decodeAddress } from './http.ts';
 import { openLocal } from './local.ts';
-import { Store } from './store.ts';
+import { openStore } from './state/open-store.ts';
 import { tokenIn } from './token.ts';
 
 export type WorkerConfig = {
@@ -38,7 +38,7 @@ export async function runWorker(config: WorkerConfig): Promise<number> {
 
 async function serve(config: WorkerConfig, log: Log): Promise<number> {
   const http = decodeAddress(config.http, config.token !== null);
-  const store = Store.open(config.data);
+  const store = openStore(config.data);
   const local = openLocal(store, config.hub);
   const stop = Promise.withResolvers<'stop'>();
   const release = onSignals(() => stop.resolve('stop'));

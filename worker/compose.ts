@@ -15,7 +15,7 @@ import { Mirrors } from './mirrors.ts';
 import { Outbound } from './outbound.ts';
 import { Overview } from './overview.ts';
 import { Retention } from './retention.ts';
-import type { Store } from './store.ts';
+import type { Store } from './state/store.ts';
 
 export type WorkerSettings = {
   hubId: string;

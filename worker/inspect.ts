@@ -2,8 +2,8 @@
 import { type Lane, lanes } from '../contracts/subjects.ts';
 import { isoOf } from '../runtime/clock.ts';
 import { guidText } from './journal.ts';
-import { type Connection, openReadOnly, pathsOf } from './store.ts';
-
+import { type Connection, openReadOnly } from './state/connection.ts';
+import { pathsOf } from './state/paths.ts';
 
 export type EntryView = { Seq: number; Lane: Lane; Action: string; EventGUID: string; Key: string; AcceptedAt: string; HasBody: boolean };
 

@@ -11,7 +11,7 @@ import type { WriteReply } from '../contracts/reply.ts';
 import { type Clock, onNextTurn } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Appended, Journal } from './journal.ts';
-import { isCapacityError, type Store } from './store.ts';
+import { isCapacityError, type Store } from './state/store.ts';
 
 type Waiting = { envelope: WriteEnvelope; resolve: (reply: WriteReply) => void; reject: (error: TidemarkError) => void };
 

@@ -14,7 +14,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../contracts/json
 import { type Lane, laneIndex, lanes } from '../contracts/subjects.ts';
 import { isoOf } from '../runtime/clock.ts';
 import type { Entry } from '../bridges/entry.ts';
-import type { Connection } from './store.ts';
+import type { Connection } from './state/connection.ts';
 
 /** What became of one append: accepted (`isNew`), a repeat of an accepted one, or the refusal of a conflict. */
 export type Appended = { seq: number; isNew: boolean } | TidemarkError;

@@ -6,7 +6,7 @@ import { type Lane, lanes } from '../contracts/subjects.ts';
 import { messageOf } from '../contracts/errors.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Assignments } from './assignments.ts';
-import type { Store } from './store.ts';
+import type { Store } from './state/store.ts';
 
 export const marksFileName = 'persistence-bridge-hwm.json';
 export const assignmentFileName = 'persistence-assignment.json';

@@ -5,7 +5,7 @@ import { MarkStore } from '../hwm/mark-store.ts';
 import { Journal } from './journal.ts';
 import { Projection } from './projection.ts';
 import { Refused } from './refused.ts';
-import type { Store } from './store.ts';
+import type { Store } from './state/store.ts';
 
 export type Local = { store: Store; journal: Journal; marks: MarkStore; held: HeldStore; projection: Projection; refused: Refused };
 

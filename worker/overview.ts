@@ -8,7 +8,7 @@ import { type Clock, isoOf } from '../runtime/clock.ts';
 import type { Assignments } from './assignments.ts';
 import type { LaneDelivery } from './delivery.ts';
 import { guidText, type Journal } from './journal.ts';
-import type { Store } from './store.ts';
+import type { Store } from './state/store.ts';
 
 export type OverviewParts = {
   hubId: string; version: string; store: Store; journal: Journal; marks: MarkStore; held: HeldStore; assignments: Assignments;

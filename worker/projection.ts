@@ -11,7 +11,7 @@ import { type Lane, laneIndex } from '../contracts/subjects.ts';
 import { nextTurn } from '../runtime/clock.ts';
 import type { Entry } from '../bridges/entry.ts';
 import type { Journal } from './journal.ts';
-import type { Connection } from './store.ts';
+import type { Connection } from './state/connection.ts';
 
 /** A row as the journal knows it, and the newest entry that wrote it. */
 export type Projected = { key: string; seq: number; row: KnownRow };

@@ -1,5 +1,5 @@
 /** One-way messages that can never be accepted: kept with their reason, for nobody was there to be told. */
-import type { Connection } from './store.ts';
+import type { Connection } from './state/connection.ts';
 
 export type RefusedMessage = { id: number; subject: string; body: Buffer; reason: string; atMs: number };
 

@@ -5,7 +5,8 @@ import { decodeEnvelope, type WriteEnvelope } from '../../contracts/envelope.ts'
 import type { Lane } from '../../contracts/subjects.ts';
 import { createLog, type Log } from '../../runtime/log.ts';
 import { type Local, openLocal } from '../../worker/local.ts';
-import { Store } from '../../worker/store.ts';
+import { openStore as openStoreAt } from '../../worker/state/open-store.ts';
+import type { Store } from '../../worker/state/store.ts';
 import { guidOf } from '../kit/trace.ts';
 import { tempDir, type TempDir } from '../kit/temp-dir.ts';
 
@@ -21,7 +22,7 @@ export function folderOfTest(): TempDir {
 
 /** A store in a folder, closed with the test if the test has not closed it. */
 export function openStore(path = folderOfTest().path): Store {
-  const store = Store.open(path);
+  const store = openStoreAt(path);
   onTestFinished(() => store.close());
   return store;
 }

@@ -5,7 +5,7 @@ import type { WriteEnvelope } from '../../contracts/envelope.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
 import type { Lane } from '../../contracts/subjects.ts';
 import { openLocal } from '../../worker/local.ts';
-import { Store } from '../../worker/store.ts';
+import { openStore } from '../../worker/state/open-store.ts';
 import { tempDir } from '../kit/temp-dir.ts';
 import { guidOf } from '../kit/trace.ts';
 import { hubId, manifest, upsert } from './fixture.ts';
@@ -39,7 +39,7 @@ function envelopeOf({ lane: which, name, content }: Item): WriteEnvelope {
 class Run {
   readonly #dir = tempDir('journal-model');
   readonly #model = new Model();
-  #store = Store.open(this.#dir.path);
+  #store = openStore(this.#dir.path);
   #local = openLocal(this.#store, hubId);
 
   take(one: Step): void {
@@ -73,7 +73,7 @@ class Run {
 
   #reopen(): void {
     this.#store.close();
-    this.#store = Store.open(this.#dir.path);
+    this.#store = openStore(this.#dir.path);
     this.#local = openLocal(this.#store, hubId);
   }
 

@@ -7,7 +7,6 @@ import { TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
 import { guidBytes, guidText, type Journal } from '../../worker/journal.ts';
 import { openLocal } from '../../worker/local.ts';
-import { Store } from '../../worker/store.ts';
 import { guidOf } from '../kit/trace.ts';
 import { event, folderOfTest, hubId, manifest, openState, openStore, patch, upsert, write } from './fixture.ts';
 
@@ -26,7 +25,7 @@ describe('journal — Seq (I2)', () => {
     const dir = folderOfTest();
     const seqs: number[] = [];
     for (let run = 0; run < 3; run++) {
-      const store = Store.open(dir.path);
+      const store = openStore(dir.path);
       const { journal } = openLocal(store, hubId);
       for (let n = 0; n < 4; n++) {
         const results = journal.append([upsert('a', `a${run}.${n}`), manifest('m', `m${run}.${n}`), event('a', `e${run}.${n}`)], n);
@@ -41,7 +40,7 @@ describe('journal — Seq (I2)', () => {
 
   test('is not used again after every body was given up (I2)', () => {
     const dir = folderOfTest();
-    const store = Store.open(dir.path);
+    const store = openStore(dir.path);
     const { journal } = openLocal(store, hubId);
     const last = seqOf(journal, upsert('a', 'one'));
     journal.strip('queue', journal.readAfter('queue', 0, 10, limits.deliverBytesMax));
@@ -53,7 +52,7 @@ describe('journal — Seq (I2)', () => {
 
   test('is above all of the old ones after the data directory was lost and made anew, and the epoch tells them apart (I2)', () => {
     const dir = folderOfTest();
-    const old = Store.open(dir.path);
+    const old = openStore(dir.path);
     const last = seqOf(openLocal(old, hubId).journal, upsert('a', 'one'));
     old.close();
     rmSync(dir.path, { recursive: true });
@@ -101,7 +100,7 @@ describe('journal — one EventGUID, one entry (I3)', () => {
 
   test('after a restart, and after retention took the body (I3)', () => {
     const dir = folderOfTest();
-    const store = Store.open(dir.path);
+    const store = openStore(dir.path);
     const seq = seqOf(openLocal(store, hubId).journal, upsert('a', 'x', fields));
     store.close();
     const { journal } = openState(dir.path);

@@ -10,7 +10,7 @@ import type { Dispatcher } from '../../worker/dispatcher.ts';
 import { type Local, openLocal } from '../../worker/local.ts';
 import { Overview } from '../../worker/overview.ts';
 import { type Destination, Replay } from '../../worker/replay.ts';
-import { Store } from '../../worker/store.ts';
+import { openStore } from '../../worker/state/open-store.ts';
 import { ManualClock } from '../kit/manual-clock.ts';
 import { tempDir, type TempDir } from '../kit/temp-dir.ts';
 import { hubId, silent } from './fixture.ts';
@@ -73,7 +73,7 @@ export class LaneRun {
   }
 
   #start(): Parts {
-    const local = openLocal(Store.open(this.#dir.path), hubId);
+    const local = openLocal(openStore(this.#dir.path), hubId);
     const assignments = {
       of: () => (this.assigned ? { ...this.assigned, assignedMs: 0, by: 'operator' } : null),
       targetOf: () => (this.assigned ? { ...this.assigned, isReady: true, generation: this.#generation, carrier: 'batch', storeId: this.database.storeId, endpoints: new Map() } : null),

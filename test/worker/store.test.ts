@@ -2,8 +2,10 @@
 import { mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
-import { pathsOf, Store, openReadOnly } from '../../worker/store.ts';
-import { schemaVersion } from '../../worker/migrations.ts';
+import { openReadOnly } from '../../worker/state/connection.ts';
+import { openStore as openStoreAt } from '../../worker/state/open-store.ts';
+import { pathsOf } from '../../worker/state/paths.ts';
+import { schemaVersion } from '../../worker/state/migrations.ts';
 import { openLocal } from '../../worker/local.ts';
 import { folderOfTest, hubId, openStore, upsert } from './fixture.ts';
 
@@ -20,7 +22,7 @@ describe('store — the files', () => {
 
   test('again after a second open, which keeps identity and epoch', () => {
     const dir = folderOfTest();
-    const first = Store.open(dir.path);
+    const first = openStoreAt(dir.path);
     const { storeId, epoch } = first;
     first.close();
     const second = openStore(dir.path);
@@ -43,9 +45,9 @@ describe('store — the files', () => {
   test('a second writer is refused, also after the first wrote, and let in once the first is gone', () => {
     const dir = folderOfTest();
     const first = openStore(dir.path);
-    expect(() => Store.open(dir.path)).toThrow(expect.objectContaining({ code: 'LOCK_HELD', message: expect.stringContaining(`pid ${process.pid}`) }));
+    expect(() => openStoreAt(dir.path)).toThrow(expect.objectContaining({ code: 'LOCK_HELD', message: expect.stringContaining(`pid ${process.pid}`) }));
     first.setMeta('x', 'y');
-    expect(() => Store.open(dir.path)).toThrow(expect.objectContaining({ code: 'LOCK_HELD' }));
+    expect(() => openStoreAt(dir.path)).toThrow(expect.objectContaining({ code: 'LOCK_HELD' }));
     first.setMeta('x', 'still mine');
     first.close();
     expect(openStore(dir.path).meta('x')).toBe('still mine');
@@ -64,11 +66,11 @@ describe('store — the files', () => {
 
   test('state made by a newer program is left alone', () => {
     const dir = folderOfTest();
-    Store.open(dir.path).close();
+    openStoreAt(dir.path).close();
     const db = new Database(pathsOf(dir.path).db);
     db.pragma(`user_version = ${schemaVersion + 1}`);
     db.close();
-    expect(() => Store.open(dir.path)).toThrow(expect.objectContaining({ code: 'NEWER_SCHEMA' }));
+    expect(() => openStoreAt(dir.path)).toThrow(expect.objectContaining({ code: 'NEWER_SCHEMA' }));
     // The refusal let go of the lock: the older program's failure does not keep the newer one out.
     const after = new Database(pathsOf(dir.path).db);
     after.pragma(`user_version = ${schemaVersion}`);
@@ -79,15 +81,15 @@ describe('store — the files', () => {
   test('a file that is no database, and a folder that cannot be made, are told by name', () => {
     const dir = folderOfTest();
     writeFileSync(dir.at('file'), 'x');
-    expect(() => Store.open(dir.at('file', 'data'))).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining('file') }));
+    expect(() => openStoreAt(dir.at('file', 'data'))).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining('file') }));
     mkdirSync(dir.at('bad', 'state'), { recursive: true });
     writeFileSync(dir.at('bad', 'state', 'state.db'), 'this is no SQLite file, and long enough to be looked at as one'.repeat(20));
-    expect(() => Store.open(dir.at('bad'))).toThrow(expect.objectContaining({ code: 'STORAGE_FAILED', message: expect.stringContaining('state.db') }));
+    expect(() => openStoreAt(dir.at('bad'))).toThrow(expect.objectContaining({ code: 'STORAGE_FAILED', message: expect.stringContaining('state.db') }));
   });
 
   test('each step of the schema is written down once', () => {
     const dir = folderOfTest();
-    Store.open(dir.path).close();
+    openStoreAt(dir.path).close();
     const history = openStore(dir.path).db.prepare('select version, sha256 from schema_history order by version').all() as { version: number; sha256: string }[];
     expect(history.map((row) => row.version)).toEqual(Array.from({ length: schemaVersion }, (_, index) => index + 1));
     expect(history.every((row) => /^[0-9a-f]{64}$/.test(row.sha256))).toBe(true);
@@ -108,7 +110,7 @@ describe('store — the files', () => {
 
   test('a stop folds the log into the database', () => {
     const dir = folderOfTest();
-    const store = Store.open(dir.path);
+    const store = openStoreAt(dir.path);
     openLocal(store, hubId).journal.append([upsert('w', 'w')], 1);
     store.close();
     expect(readdirSync(pathsOf(dir.path).stateDir)).toEqual(['state.db']);

@@ -12,7 +12,7 @@ import { type Local, openLocal } from '../../worker/local.ts';
 import { Outbound } from '../../worker/outbound.ts';
 import { Reader } from '../../worker/reader.ts';
 import { Retention } from '../../worker/retention.ts';
-import { Store } from '../../worker/store.ts';
+import { openStore } from '../../worker/state/open-store.ts';
 import { TestNats } from '../kit/nats.ts';
 import { tempDir, type TempDir } from '../kit/temp-dir.ts';
 import { until } from '../kit/until.ts';
@@ -33,7 +33,7 @@ export class World implements AsyncDisposable {
     this.nats = nats;
     this.#bus = bus;
     this.#dir = dir;
-    this.local = openLocal(Store.open(dir.at('worker')), hubId);
+    this.local = openLocal(openStore(dir.at('worker')), hubId);
     this.outbound = new Outbound({
       hubId, bus, local: this.local, clock: systemClock, log: silent, onSettled: () => {}, onChange: () => {}, onFault: (message) => this.faults.push(message),
     });

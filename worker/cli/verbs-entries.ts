@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { Option } from 'commander';
 import { processExit, TidemarkError } from '../../contracts/errors.ts';
 import { inspectJournal, type JournalView, listEntries, verifyJournal } from '../inspect.ts';
-import { pathsOf } from '../store.ts';
+import { pathsOf } from '../state/paths.ts';
 import { withControl } from './control.ts';
 import { type Cell, facts, print, printJson, say, table } from './output.ts';
 import { countFrom, type VerbCall, type VerbSpec } from './verb.ts';

@@ -5,7 +5,7 @@ import { jsonColumns, type Scalar, tableOf } from '../../contracts/schema.ts';
 import type { WorkerStatus } from '../../contracts/status.ts';
 import { isGuid } from '../../contracts/envelope.ts';
 import type { Summary } from '../publish/counts.ts';
-import { openReadOnly } from '../store.ts';
+import { openReadOnly } from '../state/connection.ts';
 import type { Expected } from './expected.ts';
 
 export type Proof = { name: string; expected: string; found: string; isOk: boolean };

@@ -82,6 +82,39 @@ export const migrations: readonly Migration[] = [
       insert into projection values (0, 0), (1, 0);
     `,
   },
+  {
+    version: 2,
+    name: 'starts, faults, changes, operations, legacy imports, epochs of marks',
+    sql: `
+      -- One row a start. Seqs of a start begin at first_seq, so that holes within a start are losses, and those between are not.
+      create table boot (id text primary key, pid integer not null, started_ms integer not null, first_seq integer not null, stopped_ms integer) strict;
+
+      -- What went wrong with the local state, and what was saved or lost by it.
+      create table fault (id integer primary key autoincrement, at_ms integer not null, class text not null, what text not null, detail text) strict;
+
+      -- What listeners are told of: one row a table and transaction, gone once the bus has it.
+      create table change_log (cursor integer primary key autoincrement, tbl text not null, op text not null, ids text not null,
+        count integer not null, at_ms integer not null) strict;
+
+      -- Maintenance: what was run, by whom, with what result. type and id together name an operation.
+      create table operation (type text not null, id text not null, sha256 text not null, title text not null, state text not null,
+        applied_by text not null, host text not null, pid integer not null, app_version text not null, started_ms integer not null, ended_ms integer,
+        changes text, note text, primary key (type, id)) strict;
+      create table operation_attempt (id integer primary key autoincrement, type text not null, operation text not null, result text not null,
+        started_ms integer not null, ended_ms integer, error text) strict;
+      create table operation_progress (type text not null, id text not null, cursor text not null, at_ms integer not null, primary key (type, id)) strict;
+
+      -- Files of the incumbent that were taken in, by their content; entries that could not be are kept word for word.
+      create table legacy_import (source text not null, sha256 text not null, status text not null, reason text, read integer not null,
+        imported integer not null, rejected integer not null, at_ms integer not null, primary key (source, sha256)) strict;
+      create table legacy_reject (id integer primary key autoincrement, source text not null, sha256 text not null, item text not null, reason text not null) strict;
+
+      -- The epoch under which a mark is told to the database: a new one makes the database take again what it had.
+      alter table mark add column epoch text not null default '';
+      alter table mark add column epoch_before text;
+      update mark set epoch = coalesce((select value from meta where name = 'epoch'), '');
+    `,
+  },
 ];
 
 export const schemaVersion = migrations.length;
