@@ -35,6 +35,31 @@ export const limits = {
   pendingEntriesMax: 5_000_000,
   /** Journal file size before intake answers OVERLOADED. */
   journalBytesMax: 16 * 1024 * MiB,
+  /** Free room on the disk of the journal below which writes are refused, before SQLite meets a full disk; at most `diskFreeShare` of the disk. */
+  diskFreeBytesMin: 256 * MiB,
+  diskFreeShare: 0.05,
+  /** Writes are taken again only with this much more room than the least, so that a disk at the edge does not flap. */
+  diskAgainFactor: 1.25,
+  /** After SQLite met a full disk, writes are refused this long at least: what free room says is not the whole truth then. */
+  diskFullPauseMs: 2_000,
+  /** Room held by the file `reserve`, given up when the disk is full all the same: delivering and settling need some; at most `reserveShare` of the disk. */
+  reserveBytes: 32 * MiB,
+  reserveShare: 0.02,
+  /** The disk, the journal's size and its backlog are looked at this often, never for a single write. */
+  capacityLookMs: 250,
+  /** Fill levels remembered for the time-to-full: one every `capacitySampleMs`, over `capacityWindowMs`; below `capacityWindowMsMin` nothing is foretold. */
+  capacitySampleMs: 5_000,
+  capacityWindowMs: 300_000,
+  capacityWindowMsMin: 15_000,
+  /** A time-to-full beyond a year says nothing. */
+  timeToFullSecondsMax: 31_536_000,
+  /** Bytes of writes waiting for a commit before intake answers OVERLOADED, and of one commit: a few of the largest bodies. */
+  intakeBytesMax: 256 * MiB,
+  commitBytesMax: 64 * MiB,
+  /** Pages of a drained journal given back to the disk in one step (a few milliseconds), while idle and while more than these bytes are free in the file. */
+  spaceStepPages: 256,
+  spaceKeptBytes: 8 * MiB,
+  spaceEveryMs: 1_000,
   /** Delay told to a sender that was refused for room. */
   overloadedRetryMs: 1_000,
   /** Delay told to a sender when the worker is starting or draining. */
@@ -79,6 +104,20 @@ export const limits = {
   /** Entries kept after delivery, for reads in an outage and for a backend that went back in time. */
   retainedEntriesMax: 1_000_000,
   retainedMs: 24 * 3_600_000,
+  /** Highest Seq taken from a file: microseconds of the year 2096, so that one bad line cannot use up all numbers. */
+  seqMax: 4_000_000_000_000_000,
+  /** Entries merged in one transaction, and between two turns of the event loop: below 50 ms. */
+  mergeStepEntries: 2_000,
+  /** Conflicts and damaged entries named in one finding; their number is told in full. */
+  findingItemsMax: 20,
+  /** State files up to this size are checked through and through at every start (0.4 s), and up to the larger one quickly after an unclean stop (2 s). */
+  checkedBytesMax: 256 * MiB,
+  checkedUncleanBytesMax: 4 * 1024 * MiB,
+  /** Rescues kept after they were merged, and folders of files set aside; the oldest go. */
+  rescuesMergedMax: 5,
+  asideFoldersMax: 10,
+  /** A rescue without its note is still being written, unless its process is gone or it is older than this. */
+  rescueUnfinishedMs: 600_000,
   /** Entries stripped of their body in one step of retention: a step stays below 50 ms. */
   retentionStepEntries: 2_000,
   /** Without a commit for this long the worker counts as idle, and makes ready what reads need. */
@@ -98,6 +137,22 @@ export const limits = {
   clientBatchDelayMs: 2,
   /** HTTP request body of the operators' API. */
   httpBodyBytesMax: 1 * MiB,
+  /** Attempts of maintenance operations kept: years of them, at a few a day. */
+  operationAttemptsMax: 10_000,
+  /** Attempts shown in one history. */
+  operationHistoryMax: 500,
+  /** A dry run holds one transaction open, and writes wait for it: beyond this it looks at the first steps only. */
+  operationDryRunMs: 2_000,
+  /** Bytes of an operation's file: it is code that somebody reads. */
+  operationFileBytesMax: 1 * MiB,
+  /** Lines of a running operation kept for whoever asks how far it is. */
+  operationLinesMax: 1_000,
+  /** What a shipped operation does in one step, in pages, dead letters and entries: writes wait a few milliseconds at most. */
+  compactStepPages: 256,
+  purgeStepEntries: 500,
+  verifyStepEntries: 64,
+  /** Entries `verify-applied` looks at when nothing is said. */
+  verifyEntriesDefault: 1_000,
   /** One-way messages taken from JetStream in one fetch. */
   streamFetchMax: 500,
 } as const;

@@ -27,7 +27,7 @@ type EntryRow = {
 /** Entries in a row; `isCut` when a limit of bytes ended it before the limit of entries. */
 export type Stretch = { entries: Entry[]; bytes: number; isCut: boolean };
 
-/** `bare` entries, all up to `bareThrough`, have given up their bodies. */
+/** `bare` entries, none of them above `bareThrough`, have given up their bodies. */
 export type LaneCounts = { accepted: number; head: number; bare: number; bareThrough: number };
 
 /** A UUID's 16 bytes: its identity whatever the case of its letters. */
@@ -46,24 +46,26 @@ function sorted(value: JsonValue): JsonValue {
   return Object.fromEntries(Object.keys(value).sort().map((key) => [key, sorted(value[key] as JsonValue)]));
 }
 
-/** A digest of the content, the same for the same Action and Settings whatever the order of members. */
-function digestOf(action: string, settings: JsonObject): Buffer {
+/** A digest of the content, 16 bytes, the same for the same Action and Settings whatever the order of members. */
+export function digestOf(action: string, settings: JsonObject): Buffer {
   return createHash('sha256').update(action).update('\n').update(JSON.stringify(sorted(settings))).digest().subarray(0, 16);
 }
 
 function statementsOf(db: Connection) {
   const columns = 'seq, lane, action, guid, key, at, user, accepted_ms, body, digest';
   return {
-    insert: db.prepare<[number, string, Buffer, string, string | null, string | null, number, string]>(
-      'insert into entry (lane, action, guid, key, at, user, accepted_ms, body) values (?, ?, ?, ?, ?, ?, ?, ?) on conflict (guid) do nothing'),
+    insert: db.prepare<[number, string, Buffer, string, string | null, string | null, number, string, Buffer]>(
+      // "On conflict do nothing" would use up a Seq for each repeat, and a hole would no longer say that an entry was lost.
+      `insert into entry (lane, action, guid, key, at, user, accepted_ms, body) select ?, ?, ?, ?, ?, ?, ?, ?
+        where not exists (select 1 from entry where guid = ?)`),
     count: db.prepare<[number, number, number]>('update lane set accepted = accepted + ?, head = max(head, ?) where lane = ?'),
     byGuid: db.prepare<[Buffer], EntryRow>(`select ${columns} from entry where guid = ?`),
     bySeq: db.prepare<[number], EntryRow>(`select ${columns} from entry where seq = ?`),
     after: db.prepare<[number, number, number], EntryRow>(
       `select ${columns} from entry where lane = ? and seq > ? and body is not null order by seq limit ?`),
     lane: db.prepare<[number], LaneCounts>('select accepted, head, bare, bare_through as bareThrough from lane where lane = ?'),
-    countAfter: db.prepare<[number, number]>('select count(*) from entry where lane = ? and seq > ?').pluck(),
-    oldest: db.prepare<[number, number]>('select accepted_ms from entry where lane = ? and seq > ? order by seq limit 1').pluck(),
+    countAfter: db.prepare<[number, number]>('select count(*) from entry where lane = ? and seq > ? and body is not null').pluck(),
+    oldest: db.prepare<[number, number]>('select accepted_ms from entry where lane = ? and seq > ? and body is not null order by seq limit 1').pluck(),
     keep: db.prepare<[Buffer, number]>('update entry set body = null, digest = ? where seq = ?'),
     bare: db.prepare<[number, number, number]>('update lane set bare = bare + ?, bare_through = max(bare_through, ?) where lane = ?'),
   };
@@ -95,7 +97,7 @@ export class Journal {
       const lane = laneIndex(envelope.lane);
       const guid = guidBytes(envelope.eventGuid);
       const user = envelope.remoteUser === defaultRemoteUser ? null : envelope.remoteUser;
-      const done = this.#sql.insert.run(lane, envelope.action, guid, envelope.key, envelope.at, user, nowMs, JSON.stringify(envelope.settings));
+      const done = this.#sql.insert.run(lane, envelope.action, guid, envelope.key, envelope.at, user, nowMs, JSON.stringify(envelope.settings), guid);
       if (done.changes === 0) return this.#repeat(envelope, guid);
       const seq = Number(done.lastInsertRowid);
       accepted[lane] = (accepted[lane] ?? 0) + 1;
@@ -157,12 +159,12 @@ export class Journal {
 
   /** Entries of a lane above `seq` that have their bodies, counted one by one: the independent side of the balance (I10). */
   countAfter(lane: Lane, seq: number): number {
-    return Number(this.#sql.countAfter.get(laneIndex(lane), Math.max(seq, this.counts(lane).bareThrough)));
+    return Number(this.#sql.countAfter.get(laneIndex(lane), seq));
   }
 
   /** When the oldest entry above `seq` that has its body was accepted, or null when there is none. */
   oldestAfter(lane: Lane, seq: number): number | null {
-    return (this.#sql.oldest.get(laneIndex(lane), Math.max(seq, this.counts(lane).bareThrough)) as number | undefined) ?? null;
+    return (this.#sql.oldest.get(laneIndex(lane), seq) as number | undefined) ?? null;
   }
 
   /** Runs steps on the store as one transaction: all of them, or none. */

@@ -52,7 +52,7 @@ export class Retention {
     const before = clock.nowMs() - this.#bounds.ms;
     let count = 0;
     for (;;) {
-      const step = journal.readAfter(lane, journal.counts(lane).bareThrough, limits.retentionStepEntries, limits.deliverBytesMax);
+      const step = journal.readAfter(lane, 0, limits.retentionStepEntries, limits.deliverBytesMax);
       const kept = step.findIndex((entry, index) => entry.seq > floor || (Date.parse(entry.acceptedAt) >= before && index >= excess));
       const due = kept === -1 ? step : step.slice(0, kept);
       const last = due.at(-1);

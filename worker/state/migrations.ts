@@ -96,13 +96,19 @@ export const migrations: readonly Migration[] = [
       create table change_log (cursor integer primary key autoincrement, tbl text not null, op text not null, ids text not null,
         count integer not null, at_ms integer not null) strict;
 
-      -- Maintenance: what was run, by whom, with what result. type and id together name an operation.
-      create table operation (type text not null, id text not null, sha256 text not null, title text not null, state text not null,
-        applied_by text not null, host text not null, pid integer not null, app_version text not null, started_ms integer not null, ended_ms integer,
-        changes text, note text, primary key (type, id)) strict;
-      create table operation_attempt (id integer primary key autoincrement, type text not null, operation text not null, result text not null,
-        started_ms integer not null, ended_ms integer, error text) strict;
-      create table operation_progress (type text not null, id text not null, cursor text not null, at_ms integer not null, primary key (type, id)) strict;
+      -- Maintenance: one row for each operation that is applied, or that an operator skips until a time. type and id together name one.
+      create table operation (type text not null, id text not null, sha256 text not null, title text not null,
+        state text not null check (state in ('applied', 'skipped')), applied_by text not null, host text not null, pid integer not null,
+        app_version text not null, started_ms integer not null, ended_ms integer not null, changes integer not null, note text,
+        until_ms integer, primary key (type, id)) strict;
+      -- Every run of one, also those that failed, were tried only, or broke off; bounded, the oldest go.
+      create table operation_attempt (id integer primary key autoincrement, type text not null, operation text not null, sha256 text not null,
+        result text not null, applied_by text not null, host text not null, pid integer not null, app_version text not null,
+        started_ms integer not null, ended_ms integer, changes integer not null, note text, error text) strict;
+      create index operation_attempt_of on operation_attempt (type, operation, id);
+      -- How far a long operation is; gone once it is applied.
+      create table operation_progress (type text not null, id text not null, args text not null, cursor text not null, steps integer not null,
+        changes integer not null, at_ms integer not null, primary key (type, id)) strict;
 
       -- Files of the incumbent that were taken in, by their content; entries that could not be are kept word for word.
       create table legacy_import (source text not null, sha256 text not null, status text not null, reason text, read integer not null,
@@ -113,6 +119,10 @@ export const migrations: readonly Migration[] = [
       alter table mark add column epoch text not null default '';
       alter table mark add column epoch_before text;
       update mark set epoch = coalesce((select value from meta where name = 'epoch'), '');
+
+      -- Only entries that still have their bodies are ever looked for by lane; merged ones may have theirs below others that gave it up.
+      drop index entry_lane;
+      create index entry_kept on entry (lane, seq) where body is not null;
     `,
   },
 ];
