@@ -24,6 +24,20 @@ export type LaneStatus = {
 /** The counts of I10; `Difference` must be zero. */
 export type Balance = { Accepted: number; Applied: number; AlreadyPresent: number; Pending: number; DeadLettered: number; Skipped: number; Difference: number };
 
+/** How full the worker is. Free bytes are null where the file system does not say; `Refusing` is the reason while writes are refused for room. */
+export type Capacity = {
+  UsedBytes: number;
+  BytesMax: number;
+  FreeBytes: number | null;
+  FreeBytesMin: number | null;
+  Pending: number;
+  PendingMax: number;
+  ReserveBytes: number;
+  Refusing: string | null;
+  /** When the first of these bounds is met if all goes on as in the last minutes; null when none will be. */
+  TimeToFullSeconds: number | null;
+};
+
 export type WorkerStatus = {
   HubID: string;
   State: LaneState;
@@ -33,6 +47,7 @@ export type WorkerStatus = {
   Store: string;
   Epoch: string;
   Bus: { Connected: boolean; Server: string | null; Reconnects: number };
+  Capacity: Capacity;
   Version: string;
   StartedAt: string;
 };

@@ -1,5 +1,5 @@
 /** Events on the bus: state changes, what changed in the store, faults. Never in the way of a write: dropped while the bus is away. */
-import type { WorkerStatus } from '../contracts/status.ts';
+import type { Capacity, WorkerStatus } from '../contracts/status.ts';
 import { type Lane, subjects } from '../contracts/subjects.ts';
 import type { Bus } from '../runtime/bus.ts';
 import { type Clock, isoOf } from '../runtime/clock.ts';
@@ -41,6 +41,11 @@ export class Announcer {
       this.#changed.clear();
       this.#bus.publish(subjects.event(this.#hubId, 'store-changed'), { cursor: ++this.#cursor, changes });
     });
+  }
+
+  /** Writes are refused for room from now on, or, with null, taken again. */
+  pressure(reason: string | null, capacity: Capacity): void {
+    this.#bus.publish(subjects.event(this.#hubId, 'pressure'), { At: isoOf(this.#clock.nowMs()), Reason: reason, Capacity: capacity });
   }
 
   fault(message: string): void {

@@ -6,6 +6,7 @@ import { type Clock, isoOf, newUuid } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
 import type { MicroService } from '../runtime/micro-service.ts';
 import { Announcer } from './announcer.ts';
+import { startHousekeeping } from './housekeeping.ts';
 import { HttpServer } from './http.ts';
 import { Inbound } from './inbound.ts';
 import { importLegacyFiles } from './legacy-files.ts';
@@ -14,7 +15,9 @@ import { Metrics } from './metrics.ts';
 import { Mirrors } from './mirrors.ts';
 import { Outbound } from './outbound.ts';
 import { Overview } from './overview.ts';
+import { type CapacityBounds, Pressure } from './pressure.ts';
 import { Retention } from './retention.ts';
+import { Reserve, roomAt } from './state/disk.ts';
 import type { Store } from './state/store.ts';
 
 export type WorkerSettings = {
@@ -23,6 +26,7 @@ export type WorkerSettings = {
   http: { host: string; port: number };
   token: string;
   isOneWayOn: boolean;
+  bounds?: CapacityBounds;
 };
 
 export type RunningWorker = {
@@ -57,14 +61,20 @@ export async function startWorker(settings: WorkerSettings, parts: { local: Loca
       announcer.fault(message);
       metrics.countFault();
     },
+    onFull: () => pressure.full(),
+  });
+  const pressure: Pressure = new Pressure({
+    bytesInUse: () => store.bytesInUse(), pending: () => overview.pending('queue') + overview.pending('manifest'), room: () => roomAt(store.dataDir),
+    reserve: new Reserve(store.paths), clock, log, bounds: settings.bounds, onChange: (reason) => announcer.pressure(reason, pressure.capacity()),
   });
   const overview: Overview = new Overview({
     hubId, version, ...local, assignments: outbound.assignments, deliveries: outbound.deliveries, clock, isPaused: () => outbound.isPaused,
+    capacity: () => pressure.capacity(),
     bus: () => ({ Connected: bus.isConnected, Server: bus.server, Reconnects: bus.reconnects }),
   });
   const mirrors: Mirrors = new Mirrors(store.dataDir, { marks: () => overview.marksFile(), assignment: () => outbound.assignments.file() }, clock, log);
   const inbound: Inbound = new Inbound({
-    hubId, bus, local, outbound, overview, clock, log, isOneWayOn: settings.isOneWayOn, onDrain: parts.onDrain,
+    hubId, bus, local, outbound, overview, pressure, clock, log, isOneWayOn: settings.isOneWayOn, onDrain: parts.onDrain,
     onAccepted: (lane) => {
       outbound.wake(lane);
       announcer.storeChanged(lane);
@@ -91,20 +101,20 @@ export async function startWorker(settings: WorkerSettings, parts: { local: Loca
     name: 'tidemark-worker', version, description: 'store-and-forward persistence bridge', metadata: { hub: hubId }, endpoints: inbound.endpoints(),
   });
   inbound.start();
-  const stopSweeping = clock.every(60_000, () => void retention.sweep().catch((error: unknown) => fault.resolve(toFault(error))));
+  const stopHousekeeping = startHousekeeping({ db: store.db, retention, pressure, clock, onFault: fault.resolve });
   log.info({ data: store.dataDir, http: http.url, store: store.storeId }, 'worker is up');
 
   let draining: Promise<void> | null = null;
-  return { httpUrl: http.url, fault: fault.promise, drain: () => (draining ??= withDeadline(takeDown({ stopSweeping, service, inbound, outbound, mirrors, bus, http, store, log }), clock, limits.drainMs)) };
+  return { httpUrl: http.url, fault: fault.promise, drain: () => (draining ??= withDeadline(takeDown({ stopHousekeeping, service, inbound, outbound, mirrors, bus, http, store, log }), clock, limits.drainMs)) };
 }
 
 type Parts = {
-  stopSweeping: () => void; service: MicroService; inbound: Inbound; outbound: Outbound; mirrors: Mirrors; bus: Bus; http: HttpServer; store: Store; log: Log;
+  stopHousekeeping: () => void; service: MicroService; inbound: Inbound; outbound: Outbound; mirrors: Mirrors; bus: Bus; http: HttpServer; store: Store; log: Log;
 };
 
 /** In reverse: take nothing new, finish what was taken, settle what is in flight, close. */
-async function takeDown({ stopSweeping, service, inbound, outbound, mirrors, bus, http, store, log }: Parts): Promise<void> {
-  stopSweeping();
+async function takeDown({ stopHousekeeping, service, inbound, outbound, mirrors, bus, http, store, log }: Parts): Promise<void> {
+  stopHousekeeping();
   await service.stop();
   await inbound.drain();
   await outbound.stop();
@@ -113,10 +123,6 @@ async function takeDown({ stopSweeping, service, inbound, outbound, mirrors, bus
   await http.close();
   store.close();
   log.info({}, 'worker is down, everything taken is on disk');
-}
-
-function toFault(error: unknown): TidemarkError {
-  return error instanceof TidemarkError ? error : new TidemarkError('STORAGE_FAILED', `retention failed: ${String(error)}`, { cause: error });
 }
 
 /** An orderly stop has a deadline: what was accepted is on disk in any case. */

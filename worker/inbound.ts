@@ -14,10 +14,11 @@ import type { Local } from './local.ts';
 import { OneWay } from './one-way.ts';
 import type { Outbound } from './outbound.ts';
 import type { Overview } from './overview.ts';
+import type { Pressure } from './pressure.ts';
 import { Reader } from './reader.ts';
 
 export type InboundParts = {
-  hubId: string; bus: Bus; local: Local; outbound: Outbound; overview: Overview; clock: Clock; log: Log; isOneWayOn: boolean; onDrain: () => void;
+  hubId: string; bus: Bus; local: Local; outbound: Outbound; overview: Overview; pressure: Pressure; clock: Clock; log: Log; isOneWayOn: boolean; onDrain: () => void;
 } & IntakeEvents;
 
 export class Inbound {
@@ -33,9 +34,8 @@ export class Inbound {
   constructor(parts: InboundParts) {
     const { hubId, bus, local, outbound, overview, clock, log } = parts;
     this.#parts = parts;
-    const backlog = new Backlog(overview);
     this.intake = new Intake({
-      store: local.store, journal: local.journal, clock, log, pending: () => backlog.entries(clock.monotonicMs()),
+      store: local.store, journal: local.journal, clock, log, pressure: parts.pressure,
       events: { onAccepted: parts.onAccepted, onFault: parts.onFault },
     });
     this.applied = new AppliedWaiters(clock, (lane, seq) => whyNotApplied(local, outbound, lane, seq));
@@ -88,25 +88,6 @@ export class Inbound {
     this.#stopCatchingUp();
     await this.#oneWay?.stop();
     await this.intake.drain();
-  }
-}
-
-/** The number of undelivered entries for the bound: looked up a few times a second, for it is a bound of millions. */
-class Backlog {
-  readonly #overview: Overview;
-  #entries = 0;
-  #atMs = Number.NEGATIVE_INFINITY;
-
-  constructor(overview: Overview) {
-    this.#overview = overview;
-  }
-
-  entries(nowMs: number): number {
-    if (nowMs - this.#atMs > limits.mirrorDelayMs) {
-      this.#entries = lanes.reduce((sum, lane) => sum + this.#overview.pending(lane), 0);
-      this.#atMs = nowMs;
-    }
-    return this.#entries;
   }
 }
 

@@ -10,10 +10,12 @@ import { limits } from '../contracts/limits.ts';
 import type { WriteReply } from '../contracts/reply.ts';
 import { type Clock, onNextTurn } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
+import { bytesOf } from './body-size.ts';
 import type { Appended, Journal } from './journal.ts';
+import type { Pressure } from './pressure.ts';
 import { isCapacityError, type Store } from './state/store.ts';
 
-type Waiting = { envelope: WriteEnvelope; resolve: (reply: WriteReply) => void; reject: (error: TidemarkError) => void };
+type Waiting = { envelope: WriteEnvelope; bytes: number; resolve: (reply: WriteReply) => void; reject: (error: TidemarkError) => void };
 
 /** What intake tells the rest of the worker. */
 export type IntakeEvents = {
@@ -29,22 +31,21 @@ export class Intake {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #events: IntakeEvents;
-  /** Undelivered entries at this moment, for the bound. */
-  readonly #pending: () => number;
+  readonly #pressure: Pick<Pressure, 'refusal' | 'took' | 'full'>;
   #waiting: Waiting[] = [];
+  #waitingBytes = 0;
   #isScheduled = false;
   #isOpen = true;
   #fault: TidemarkError | null = null;
-  #journalBytes = 0;
   #commits = 0;
 
-  constructor(parts: { store: Store; journal: Journal; clock: Clock; log: Log; events: IntakeEvents; pending: () => number }) {
+  constructor(parts: { store: Store; journal: Journal; clock: Clock; log: Log; events: IntakeEvents; pressure: Pick<Pressure, 'refusal' | 'took' | 'full'> }) {
     this.#store = parts.store;
     this.#journal = parts.journal;
     this.#clock = parts.clock;
     this.#log = parts.log;
     this.#events = parts.events;
-    this.#pending = parts.pending;
+    this.#pressure = parts.pressure;
   }
 
   get waiting(): number {
@@ -59,12 +60,10 @@ export class Intake {
   refusal(): TidemarkError | null {
     if (this.#fault) return new TidemarkError('STORAGE_FAILED', this.#fault.message, { cause: this.#fault, retryAfterMs: limits.unavailableRetryMs });
     if (!this.#isOpen) return new TidemarkError('UNAVAILABLE', 'the worker is draining; send again to the one that follows', { retryAfterMs: limits.unavailableRetryMs });
-    const pending = this.#pending();
-    if (pending >= limits.pendingEntriesMax) return overloaded(`the journal holds ${pending} undelivered writes, at most ${limits.pendingEntriesMax}`);
-    // Nothing commits while this refuses, so room that retention has made is noticed here.
-    if (this.#journalBytes >= limits.journalBytesMax) this.#journalBytes = this.#store.bytesInUse();
-    if (this.#journalBytes >= limits.journalBytesMax) return overloaded(`the journal has ${this.#journalBytes} bytes, at most ${limits.journalBytesMax}`);
+    const pressure = this.#pressure.refusal();
+    if (pressure) return pressure;
     if (this.#waiting.length >= limits.intakeQueueMax) return overloaded(`${this.#waiting.length} writes wait for a commit, at most ${limits.intakeQueueMax}`);
+    if (this.#waitingBytes >= limits.intakeBytesMax) return overloaded(`${this.#waitingBytes} bytes wait for a commit, at most ${limits.intakeBytesMax}`);
     return null;
   }
 
@@ -76,7 +75,9 @@ export class Intake {
     const refusal = this.refusal();
     if (refusal) return Promise.reject(refusal);
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ envelope, resolve, reject });
+      const bytes = bytesOf(envelope.settings);
+      this.#waitingBytes += bytes;
+      this.#waiting.push({ envelope, bytes, resolve, reject });
       if (this.#isScheduled) return;
       this.#isScheduled = true;
       onNextTurn(this.#commit);
@@ -91,7 +92,7 @@ export class Intake {
 
   readonly #commit = (): void => {
     this.#isScheduled = false;
-    const batch = this.#waiting.splice(0, limits.commitWritesMax);
+    const batch = this.#take();
     if (batch.length === 0) return;
     if (this.#waiting.length > 0) {
       this.#isScheduled = true;
@@ -102,7 +103,8 @@ export class Intake {
       if (this.#fault) throw this.#fault;
       results = this.#journal.append(batch.map((one) => one.envelope), this.#clock.nowMs());
       this.#store.assertSameFiles();
-      if (this.#commits++ % 64 === 0) this.#journalBytes = this.#store.bytesInUse();
+      this.#commits += 1;
+      this.#pressure.took(batch.length, sizeOf(batch));
     } catch (thrown) {
       return this.#fail(batch, thrown);
     }
@@ -112,12 +114,27 @@ export class Intake {
     }
   };
 
+  /** The writes of one commit: as many as its bounds allow, and at least one. */
+  #take(): Waiting[] {
+    let [count, bytes] = [0, 0];
+    for (const one of this.#waiting.slice(0, limits.commitWritesMax)) {
+      if (count > 0 && bytes + one.bytes > limits.commitBytesMax) break;
+      count += 1;
+      bytes += one.bytes;
+    }
+    const batch = this.#waiting.splice(0, count);
+    this.#waitingBytes -= sizeOf(batch);
+    return batch;
+  }
+
   /** A full disk is refused for now; anything else means that the store cannot be trusted with another write. */
   #fail(batch: Waiting[], thrown: unknown): void {
     if (isCapacityError(thrown)) {
-      this.#log.warn({ reason: messageOf(thrown) }, 'no room for writes; refused until there is');
+      this.#log.debug({ reason: messageOf(thrown) }, 'a commit found no room');
+      this.#pressure.full();
       const error = overloaded('the disk of the journal is full');
       // What waits behind is refused as well: were it taken once there is room, it would overtake.
+      this.#waitingBytes = 0;
       for (const one of [...batch, ...this.#waiting.splice(0)]) one.reject(error);
       return;
     }
@@ -127,6 +144,10 @@ export class Intake {
     for (const one of batch) one.reject(refusal);
     if (isFirst) this.#events.onFault(this.#fault);
   }
+}
+
+function sizeOf(batch: readonly Waiting[]): number {
+  return batch.reduce((sum, one) => sum + one.bytes, 0);
 }
 
 function overloaded(why: string): TidemarkError {

@@ -20,6 +20,13 @@ export class Metrics {
     const difference = gauge('balance_difference', 'accepted - applied - duplicate - pending - dead-lettered - skipped; must be zero.', ['lane']);
     const state = gauge('lane_state', '1 for the state the lane is in.', ['lane', 'state']);
     const bytes = gauge('journal_size_bytes', 'Bytes of the journal and its log on disk.');
+    const bytesMax = gauge('journal_bytes_max', 'Bytes in use at which writes are refused.');
+    const pendingMax = gauge('journal_pending_max', 'Undelivered writes at which writes are refused.');
+    const freeBytes = gauge('disk_free_bytes', 'Room on the disk of the journal.');
+    const freeMin = gauge('disk_free_bytes_min', 'Room on the disk below which writes are refused.');
+    const reserve = gauge('disk_reserve_bytes', 'Room held for delivering while the disk is full.');
+    const refusing = gauge('intake_refusing', '1 while writes are refused for room.');
+    const timeToFull = gauge('time_to_full_seconds', 'When the first bound is met if all goes on as in the last minutes; +Inf when none will be.');
     const waiting = gauge('intake_waiting', 'Writes waiting for a commit.');
     const connected = gauge('bus_connected', '1 while the bus is there.');
     gauge('build_info', 'Version of the worker.', ['version']).set({ version: about.version }, 1);
@@ -39,6 +46,14 @@ export class Metrics {
         for (const one of states) state.set({ lane, state: one }, one === status.State ? 1 : 0);
       }
       bytes.set(about.journalBytes());
+      const capacity = overview.status().Capacity;
+      bytesMax.set(capacity.BytesMax);
+      pendingMax.set(capacity.PendingMax);
+      freeBytes.set(capacity.FreeBytes ?? Number.NaN);
+      freeMin.set(capacity.FreeBytesMin ?? Number.NaN);
+      reserve.set(capacity.ReserveBytes);
+      refusing.set(capacity.Refusing === null ? 0 : 1);
+      timeToFull.set(capacity.TimeToFullSeconds ?? Number.POSITIVE_INFINITY);
       waiting.set(about.waiting());
       connected.set(overview.status().Bus.Connected ? 1 : 0);
     };

@@ -11,6 +11,7 @@ import { Dispatcher } from './dispatcher.ts';
 import { LaneView } from './lane-view.ts';
 import type { Local } from './local.ts';
 import { Replay } from './replay.ts';
+import { isCapacityError } from './state/store.ts';
 
 export type OutboundParts = {
   hubId: string; bus: Bus; local: Local; clock: Clock; log: Log;
@@ -19,6 +20,8 @@ export type OutboundParts = {
   /** A state that people look at may have changed. */
   onChange: () => void;
   onFault: (message: string) => void;
+  /** A delivery could not be settled because the disk is full. */
+  onFull: () => void;
 };
 
 const pausedName = 'paused';
@@ -64,11 +67,13 @@ export class Outbound {
   }
 
   #replay(lane: Lane): Replay {
-    const { local, clock, log, onSettled } = this.#parts;
+    const { local, clock, log, onSettled, onFull } = this.#parts;
     return new Replay({ lane, journal: local.journal, marks: local.marks, held: local.held, clock, log }, {
       destination: () => this.deliveries[lane].destination(),
       onSettled: () => onSettled(lane),
       onFailure: (beacon, error) => {
+        // Our own disk says nothing about the beacon.
+        if (isCapacityError(error)) return onFull();
         this.directory.suspect(beacon, error);
         this.assignments.targetOf(lane)?.doubt();
       },

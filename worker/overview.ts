@@ -1,5 +1,5 @@
 /** What the worker says of itself: status, marks, balance, where a write is. Reads the stores, changes nothing. */
-import type { Balance, LaneState, LaneStatus, Location, MarksFile, MarkView, WorkerStatus } from '../contracts/status.ts';
+import type { Balance, Capacity, LaneState, LaneStatus, Location, MarksFile, MarkView, WorkerStatus } from '../contracts/status.ts';
 import { aggregateState } from '../contracts/status.ts';
 import { type Lane, lanes } from '../contracts/subjects.ts';
 import type { HeldStore } from '../hwm/held-store.ts';
@@ -14,6 +14,7 @@ export type OverviewParts = {
   hubId: string; version: string; store: Store; journal: Journal; marks: MarkStore; held: HeldStore; assignments: Assignments;
   deliveries: Record<Lane, LaneDelivery>; clock: Clock; isPaused: () => boolean;
   bus: () => { Connected: boolean; Server: string | null; Reconnects: number };
+  capacity: () => Capacity;
 };
 
 const isoOrNull = (ms: number | null) => (ms === null ? null : isoOf(ms));
@@ -28,12 +29,12 @@ export class Overview {
   }
 
   status(): WorkerStatus {
-    const { hubId, version, store, bus } = this.#parts;
+    const { hubId, version, store, bus, capacity } = this.#parts;
     const [queue, manifest] = [this.lane('queue'), this.lane('manifest')];
     return {
       HubID: hubId, State: this.state(), Queue: queue, Manifest: manifest,
       Balance: { queue: this.balance('queue'), manifest: this.balance('manifest') },
-      Store: store.storeId, Epoch: store.epoch, Bus: bus(), Version: version, StartedAt: this.#startedAt,
+      Store: store.storeId, Epoch: store.epoch, Bus: bus(), Capacity: capacity(), Version: version, StartedAt: this.#startedAt,
     };
   }
 

@@ -13,6 +13,9 @@ import { tempDir, type TempDir } from '../kit/temp-dir.ts';
 export const hubId = 'hub1';
 export const silent: Log = createLog('test', 'silent');
 
+/** Room without end. */
+export const roomy = { refusal: () => null, took: () => undefined, full: () => undefined };
+
 /** A folder that goes with the test. */
 export function folderOfTest(): TempDir {
   const dir = tempDir('worker');

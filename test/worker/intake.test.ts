@@ -9,6 +9,8 @@ import { Intake } from '../../worker/intake.ts';
 import { openLocal } from '../../worker/local.ts';
 import { openReadOnly } from '../../worker/state/connection.ts';
 import { pathsOf } from '../../worker/state/paths.ts';
+import { Pressure } from '../../worker/pressure.ts';
+import { Reserve } from '../../worker/state/disk.ts';
 import { ManualClock } from '../kit/manual-clock.ts';
 import { guidOf } from '../kit/trace.ts';
 import { folderOfTest, hubId, manifest, openStore, patch, silent, upsert } from './fixture.ts';
@@ -21,8 +23,11 @@ function setup() {
   const accepted: Lane[] = [];
   const faults: TidemarkError[] = [];
   const backlog = { entries: 0 };
+  const pressure = new Pressure({
+    bytesInUse: () => store.bytesInUse(), pending: () => backlog.entries, room: () => null, reserve: new Reserve(store.paths), clock, log: silent,
+  });
   const intake = new Intake({
-    store, journal: local.journal, clock, log: silent, pending: () => backlog.entries,
+    store, journal: local.journal, clock, log: silent, pressure,
     events: { onAccepted: (lane) => accepted.push(lane), onFault: (error) => faults.push(error) },
   });
   return { dir, ...local, clock, intake, accepted, faults, backlog };
@@ -95,7 +100,7 @@ test('a failing transaction refuses all who wait for it, and stored nothing (I1)
 });
 
 test('a full disk is refused for now, in order, and over when there is room', async () => {
-  const { intake, store, faults, journal } = setup();
+  const { intake, store, faults, journal, clock } = setup();
   await intake.accept(upsert('a', 'before'));
   store.db.pragma(`max_page_count = ${String(store.db.pragma('page_count', { simple: true }))}`);
   const big = { Result: 'x'.repeat(300_000) };
@@ -103,15 +108,17 @@ test('a full disk is refused for now, in order, and over when there is room', as
   expect(results).toMatchObject([{ reason: { code: 'OVERLOADED', retryAfterMs: limits.overloadedRetryMs } }, { reason: { code: 'OVERLOADED' } }]);
   expect(journal.find(guidOf('y'))).toBeNull();
   store.db.pragma('max_page_count = 1000000');
+  await clock.advance(limits.diskFullPauseMs);
   expect(await intake.accept(patch('a', 'x', big))).toMatchObject({ Duplicate: false });
   expect(faults).toEqual([]);
 });
 
 test('an undelivered backlog at its bound is refused until it is below (I9)', async () => {
-  const { intake, backlog } = setup();
+  const { intake, backlog, clock } = setup();
   backlog.entries = limits.pendingEntriesMax;
   await expect(intake.accept(upsert('a', 'x'))).rejects.toMatchObject({ code: 'OVERLOADED' });
   backlog.entries = 0;
+  await clock.advance(2 * limits.capacityLookMs);
   expect(await intake.accept(upsert('a', 'x'))).toMatchObject({ Success: true });
 });
 
@@ -123,11 +130,23 @@ test('writes that wait for a commit are bounded (I9)', async () => {
   expect((await Promise.all(taken)).filter((reply) => !reply.Duplicate)).toHaveLength(1);
 });
 
+test('what waits for a commit is bounded in bytes as well, and so is one commit (I9)', async () => {
+  const { intake } = setup();
+  const big = (n: number) => patch('a', `n${n}`, { Result: 'x'.repeat(30 * 1024 * 1024) });
+  const first = big(0);
+  const fitting = Math.floor(limits.intakeBytesMax / (30 * 1024 * 1024)) + 1;
+  const taken = Array.from({ length: fitting }, () => intake.accept(first));
+  await expect(intake.accept(big(1))).rejects.toMatchObject({ code: 'OVERLOADED', retryAfterMs: limits.overloadedRetryMs });
+  await Promise.all(taken);
+  expect(intake.commits).toBe(Math.ceil(fitting / 2));
+  expect(await intake.accept(upsert('a', 'y'))).toMatchObject({ Success: true });
+});
+
 test('the journal at its limit refuses, and takes again once it has given room back (I9)', async () => {
-  const { intake, store } = setup();
+  const { intake, store, clock } = setup();
   const bytes = vi.spyOn(store, 'bytesInUse').mockReturnValue(limits.journalBytesMax);
-  await intake.accept(upsert('a', 'x'));
   await expect(intake.accept(upsert('a', 'y'))).rejects.toMatchObject({ code: 'OVERLOADED' });
   bytes.mockRestore();
+  await clock.advance(2 * limits.capacityLookMs);
   expect(await intake.accept(upsert('a', 'y'))).toMatchObject({ Success: true });
 });

@@ -90,6 +90,7 @@ export class LaneRun {
     const overview = new Overview({
       hubId, version: 'test', ...local, assignments, deliveries: { queue: delivery, manifest: delivery }, clock: this.clock, isPaused: () => this.isPaused,
       bus: () => ({ Connected: true, Server: null, Reconnects: 0 }),
+      capacity: () => ({ UsedBytes: 0, BytesMax: 1, FreeBytes: null, FreeBytesMin: null, Pending: 0, PendingMax: 1, ReserveBytes: 0, Refusing: null, TimeToFullSeconds: null }),
     });
     replay.start();
     return { local, delivery, replay, overview };

@@ -16,7 +16,7 @@ import { openStore } from '../../worker/state/open-store.ts';
 import { TestNats } from '../kit/nats.ts';
 import { tempDir, type TempDir } from '../kit/temp-dir.ts';
 import { until } from '../kit/until.ts';
-import { hubId, silent } from './fixture.ts';
+import { hubId, roomy, silent } from './fixture.ts';
 
 export class World implements AsyncDisposable {
   readonly nats: TestNats;
@@ -35,10 +35,10 @@ export class World implements AsyncDisposable {
     this.#dir = dir;
     this.local = openLocal(openStore(dir.at('worker')), hubId);
     this.outbound = new Outbound({
-      hubId, bus, local: this.local, clock: systemClock, log: silent, onSettled: () => {}, onChange: () => {}, onFault: (message) => this.faults.push(message),
+      hubId, bus, local: this.local, clock: systemClock, log: silent, onSettled: () => {}, onChange: () => {}, onFull: () => {}, onFault: (message) => this.faults.push(message),
     });
     this.#intake = new Intake({
-      store: this.local.store, journal: this.local.journal, clock: systemClock, log: silent, pending: () => 0,
+      store: this.local.store, journal: this.local.journal, clock: systemClock, log: silent, pressure: roomy,
       events: { onAccepted: (lane) => this.outbound.wake(lane), onFault: (error) => this.faults.push(error.message) },
     });
     this.#reader = new Reader({ hubId, view: (lane) => this.outbound.view(lane), now: () => '2026-11-21T00:00:00.000Z' });
