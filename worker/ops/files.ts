@@ -1,0 +1,127 @@
+/** The operator's operations: files of one folder, listed by name, told apart by content, loaded before any of them runs. */
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { messageOf, TidemarkError } from '../../contracts/errors.ts';
+import { limits } from '../../contracts/limits.ts';
+import { abilities, type Ability, type Operation, type Runnable, type Step } from './operation.ts';
+
+/** A file that is an operation by its name. */
+export type Candidate = { type: 'operator'; id: string; path: string; sha256: string };
+
+const extension = /\.(?:ts|mts|js|mjs)$/;
+const members = ['description', 'run', 'step', 'prepare', 'isSkippable', 'requires', 'uses', 'args'];
+
+function invalid(message: string, cause?: unknown): TidemarkError {
+  return new TidemarkError('INVALID_MESSAGE', message, { cause });
+}
+
+/** The name of an operation's flag: `2026-11-21-fix.roles` -> `2026_11_21_FIX_ROLES`. */
+export function flagOf(id: string): string {
+  return id.toUpperCase().replace(/[^A-Z0-9]+/g, '_');
+}
+
+/**
+ * The operations of a folder, in the order of their names. No folder means none.
+ * @throws TidemarkError INVALID_MESSAGE for a folder or file that cannot be read, or two files that are one id or share one flag
+ */
+export function listOperations(folder: string): Candidate[] {
+  const names = namesIn(folder).filter((name) => extension.test(name) && !name.endsWith('.d.ts') && !name.endsWith('.d.mts') && !/^[_.]/.test(name));
+  const byFlag = new Map<string, string>();
+  for (const name of names) {
+    const flag = flagOf(name.replace(extension, ''));
+    const other = byFlag.get(flag);
+    if (other !== undefined) throw invalid(`${folder}: ${other} and ${name} are the same operation, or share the flag ${flag}; rename or remove one`);
+    byFlag.set(flag, name);
+  }
+  return names.map((name): Candidate => {
+    const path = resolve(folder, name);
+    return { type: 'operator', id: name.replace(extension, ''), path, sha256: digestOf(path) };
+  }).sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder).filter((name) => statSync(join(folder, name), { throwIfNoEntry: false })?.isFile());
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw invalid(`cannot read the folder of operations: ${messageOf(cause)}`, cause);
+  }
+}
+
+function digestOf(path: string): string {
+  let content: Buffer;
+  try {
+    content = readFileSync(path);
+  } catch (cause) {
+    throw invalid(`cannot read an operation: ${messageOf(cause)}`, cause);
+  }
+  if (content.length > limits.operationFileBytesMax) throw invalid(`${path} has ${content.length} bytes, an operation at most ${limits.operationFileBytesMax}`);
+  return createHash('sha256').update(content).digest('hex');
+}
+
+/** Loads all, or none. @throws TidemarkError INVALID_MESSAGE naming the first file that is no operation */
+export async function loadOperations(candidates: readonly Candidate[]): Promise<Runnable[]> {
+  const loaded: Runnable[] = [];
+  for (const candidate of candidates) loaded.push(await load(candidate));
+  return loaded;
+}
+
+async function load({ type, id, path, sha256 }: Candidate): Promise<Runnable> {
+  let module: Record<string, unknown>;
+  try {
+    // Absolute, for a relative path would be looked for beside this file; by content, for an edited file would come out of the cache.
+    module = await import(`${pathToFileURL(path).href}?${sha256}`) as Record<string, unknown>;
+  } catch (cause) {
+    throw invalid(`${path} cannot be loaded: ${messageOf(cause)}`, cause);
+  }
+  try {
+    return { type, id, sha256, operation: toOperation(module) };
+  } catch (cause) {
+    throw invalid(`${path} is no operation: ${messageOf(cause)}`, cause);
+  }
+}
+
+/** A module's exports as an operation. @throws TypeError saying what is wrong */
+export function toOperation(module: Readonly<Record<string, unknown>>): Operation {
+  const unknown = Object.keys(module).filter((name) => !members.includes(name) && name !== 'module.exports' && name !== 'default');
+  if (unknown.length > 0) throw new TypeError(`it exports ${unknown.join(', ')}; known are ${members.join(', ')}`);
+  const { description, run, step, prepare, isSkippable = false, requires = [], uses = [], args = {} } = module;
+  if (typeof description !== 'string' || description.trim() === '') throw new TypeError('it must export a description');
+  if ((typeof run === 'function') === (typeof step === 'function')) throw new TypeError('it must export run(context), or step(context, cursor), and not both');
+  if (prepare !== undefined && typeof prepare !== 'function') throw new TypeError('prepare is no function');
+  if (typeof isSkippable !== 'boolean') throw new TypeError('isSkippable is neither true nor false');
+  if (!isTexts(requires)) throw new TypeError('requires is no list of ids');
+  if (!isTexts(uses) || !uses.every((one): one is Ability => (abilities as readonly string[]).includes(one))) throw new TypeError(`uses may name ${abilities.join(', ')} only`);
+  if (prepare !== undefined && !uses.includes('backend')) throw new TypeError("prepare asks the backend, so it must export uses = ['backend']");
+  if (typeof args !== 'object' || args === null || !isTexts(Object.values(args))) throw new TypeError('args is no object of texts');
+  const work = (run ?? step) as (context: unknown, cursor: unknown) => unknown;
+  return {
+    description, isSkippable, requires, uses, args: args as Record<string, string>, isLong: typeof step === 'function', isOutside: false,
+    ...(prepare === undefined ? {} : { prepare: prepare as NonNullable<Operation['prepare']> }),
+    step: (context, cursor) => (typeof run === 'function' ? ended(work(context, cursor)) : stepOf(work(context, cursor))),
+  };
+}
+
+function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((one) => typeof one === 'string');
+}
+
+/** There is no result that means "not quite": whatever is not a plain end rolls back. */
+function ended(result: unknown): Step {
+  if (result === undefined || result === null) return { cursor: null };
+  if (typeof result === 'string') return { cursor: null, note: result };
+  throw new TypeError(`run must return nothing or a note, and throw when it fails; it returned ${shown(result)}`);
+}
+
+function stepOf(result: unknown): Step {
+  const { cursor, note, ...rest } = (typeof result === 'object' && result !== null && !(result instanceof Promise) ? result : { cursor: undefined }) as Record<string, unknown>;
+  const isStep = (cursor === null || typeof cursor === 'string') && (note === undefined || typeof note === 'string') && Object.keys(rest).length === 0;
+  if (!isStep) throw new TypeError(`step must return {cursor: string | null, note?: string}, and throw when it fails; it returned ${shown(result)}`);
+  return { cursor, ...(note === undefined ? {} : { note }) };
+}
+
+function shown(value: unknown): string {
+  return value instanceof Promise ? 'a promise, but the work has to be done inside one transaction' : JSON.stringify(value).slice(0, 200);
+}
