@@ -6,6 +6,7 @@ import { createLog, type Log } from '../runtime/log.ts';
 import { startWorker } from './compose.ts';
 import { decodeAddress } from './http.ts';
 import { openLocal } from './local.ts';
+import type { CapacityBounds } from './pressure.ts';
 import { openStore } from './state/open-store.ts';
 import { tokenIn } from './token.ts';
 
@@ -19,6 +20,7 @@ export type WorkerConfig = {
   intake: 'none' | 'jetstream';
   bus: Omit<BusOptions, 'name'>;
   logLevel: string;
+  bounds: CapacityBounds;
   version: string;
 };
 
@@ -49,7 +51,7 @@ async function serve(config: WorkerConfig, log: Log): Promise<number> {
     return 0;
   }
   const worker = await startWorker({
-    hubId: config.hub, version: config.version, http, token: config.token ?? tokenIn(config.data), isOneWayOn: config.intake === 'jetstream',
+    hubId: config.hub, version: config.version, http, token: config.token ?? tokenIn(config.data), isOneWayOn: config.intake === 'jetstream', bounds: config.bounds,
   }, { local, bus, clock: systemClock, log, onDrain: () => stop.resolve('stop') });
   const ended = await Promise.race([stop.promise, worker.fault]);
   if (ended instanceof TidemarkError) {

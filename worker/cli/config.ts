@@ -5,7 +5,9 @@ import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { isJsonObject } from '../../contracts/json-value.ts';
 import { isSubjectToken } from '../../contracts/subjects.ts';
 import type { BusOptions } from '../../runtime/bus.ts';
+import type { CapacityBounds } from '../pressure.ts';
 import { readBusFile } from '../up/bus-file.ts';
+import { boundsOf } from './bounds.ts';
 import { nearestOf } from './nearest.ts';
 
 /** Settings of one text value, by their name in `tidemark.json` and as a flag, with the variable that sets each. */
@@ -14,6 +16,7 @@ const variables = {
   cert: 'NATS_CERT', key: 'NATS_KEY', ca: 'NATS_CA', natsServer: 'NATS_SERVER_BIN',
   hub: 'TIDEMARK_HUB', data: 'TIDEMARK_DATA', http: 'TIDEMARK_HTTP', token: 'TIDEMARK_TOKEN', tokenFile: 'TIDEMARK_TOKEN_FILE',
   intake: 'TIDEMARK_INTAKE', logLevel: 'TIDEMARK_LOG',
+  journalBytesMax: 'TIDEMARK_JOURNAL_BYTES_MAX', pendingMax: 'TIDEMARK_PENDING_MAX', diskFreeMin: 'TIDEMARK_DISK_FREE_MIN',
 } as const;
 
 type SettingName = keyof typeof variables;
@@ -37,6 +40,7 @@ export type CliConfig = {
   token: string | null;
   intake: 'none' | 'jetstream';
   logLevel: string;
+  bounds: CapacityBounds;
   /** A named nats-server binary, and the folders to look for one. */
   natsServer: string | undefined;
   path: string;
@@ -67,6 +71,7 @@ export function resolveConfig(flags: Flags, environment: NodeJS.ProcessEnv): Cli
     token: tokenOf(value),
     intake: choice('intake', value('intake') ?? 'none', ['none', 'jetstream']) as 'none' | 'jetstream',
     logLevel: choice('logLevel', value('logLevel') ?? 'info', logLevels),
+    bounds: boundsOf(value),
     natsServer: value('natsServer'),
     path: environment['PATH'] ?? '',
     environment: { ...environment, ...loginVariables(bus) },

@@ -54,3 +54,9 @@ export function duration(ms: number): string {
   if (ms < 120_000) return `${(ms / 1_000).toFixed(1)} s`;
   return ms < 7_200_000 ? `${Math.round(ms / 60_000)} min` : `${(ms / 3_600_000).toFixed(1)} h`;
 }
+
+/** Bytes as people say them. */
+export function size(bytes: number): string {
+  const step = Math.min(4, Math.floor(Math.log2(Math.max(bytes, 1)) / 10));
+  return step === 0 ? `${bytes} B` : `${(bytes / 1024 ** step).toFixed(1)} ${'KMGT'[step - 1]}iB`;
+}

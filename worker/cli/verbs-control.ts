@@ -1,10 +1,10 @@
 /** Verbs that ask or tell a running worker: status, marks, assignment, pause and drain. */
 import { Option } from 'commander';
 import { TidemarkError } from '../../contracts/errors.ts';
-import type { LaneStatus, Location, MarksFile, WorkerStatus } from '../../contracts/status.ts';
+import type { Capacity, LaneStatus, Location, MarksFile, WorkerStatus } from '../../contracts/status.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { type Ask, type ControlVerb, withControl } from './control.ts';
-import { duration, facts, print, printJson, say, table } from './output.ts';
+import { duration, facts, print, printJson, say, size, table } from './output.ts';
 import type { VerbCall, VerbSpec } from './verb.ts';
 
 const drainPollMs = 250;
@@ -41,6 +41,13 @@ async function showStatus({ config, isJson }: VerbCall): Promise<void> {
   for (const [lane, { LastError }] of [['queue', status.Queue], ['manifest', status.Manifest]] as const) {
     if (LastError) print(`${lane}: ${LastError}`);
   }
+  print(capacityLine(status.Capacity));
+}
+
+function capacityLine({ UsedBytes, BytesMax, FreeBytes, PendingMax, Refusing, TimeToFullSeconds }: Capacity): string {
+  const room = `journal ${size(UsedBytes)} of ${size(BytesMax)}, at most ${PendingMax} undelivered, disk ${FreeBytes === null ? 'unknown' : size(FreeBytes)} free`;
+  const when = TimeToFullSeconds === null ? '' : `, full in ${duration(TimeToFullSeconds * 1000)} if it goes on like this`;
+  return Refusing === null ? `${room}${when}` : `${room}\nwrites are refused: ${Refusing}`;
 }
 
 function laneRow(name: string, lane: LaneStatus) {

@@ -12,6 +12,11 @@ import { collect, type VerbCall, type VerbSpec } from './verb.ts';
 
 const http = new Option('--http <address>', 'address of the console and the operators\' API (default: 127.0.0.1:8390)');
 const intake = new Option('--intake <kind>', 'jetstream: take one-way messages from a stream as well').choices(['none', 'jetstream']);
+const bounds = [
+  new Option('--journal-bytes-max <size>', 'refuse writes when the journal has this many bytes in use (default: 16G)'),
+  new Option('--pending-max <n>', 'refuse writes when this many are undelivered (default: 5000000)'),
+  new Option('--disk-free-min <size>', 'refuse writes when the disk has less free (default: 256M, or 5% of a small disk)'),
+];
 const databases = new Option('--db <url>', 'database; may be repeated, the n-th is connection n').argParser(collect);
 const exitWithParent = new Option('--exit-with-parent').hideHelp();
 const tags = new Option('--tag <name=value>', 'tag of the databeacon; may be repeated').argParser(collect);
@@ -19,10 +24,10 @@ const tags = new Option('--tag <name=value>', 'tag of the databeacon; may be rep
 export const runVerbs: readonly VerbSpec[] = [
   {
     name: 'up', summary: 'everything on one machine: bus, databeacon, worker and console', run: up,
-    options: [http, intake, databases, tags, new Option('--nats-server <path>', 'nats-server binary to start')],
+    options: [http, intake, ...bounds, databases, tags, new Option('--nats-server <path>', 'nats-server binary to start')],
     notes: 'Without --db the database is a SQLite file in the data directory. Stops in order at SIGTERM or Ctrl-C, at once at a second one.',
   },
-  { name: 'worker', summary: 'the worker of a hub alone', run: worker, options: [http, intake, exitWithParent] },
+  { name: 'worker', summary: 'the worker of a hub alone', run: worker, options: [http, intake, ...bounds, exitWithParent] },
   {
     name: 'beacon', summary: 'a databeacon alone', run: beacon,
     options: [
@@ -43,8 +48,8 @@ async function up({ config, flags }: VerbCall): Promise<never> {
 
 async function worker({ config, flags }: VerbCall): Promise<never> {
   if (flags['exitWithParent'] === true) exitWithParentProcess();
-  const { hub, data, http: address, token, intake: kind, bus, logLevel } = config;
-  return process.exit(await runWorker({ hub, data, http: address, token, intake: kind, bus, logLevel, version: packageVersion() }));
+  const { hub, data, http: address, token, intake: kind, bus, logLevel, bounds: capacity } = config;
+  return process.exit(await runWorker({ hub, data, http: address, token, intake: kind, bus, logLevel, bounds: capacity, version: packageVersion() }));
 }
 
 async function beacon({ config, flags }: VerbCall): Promise<never> {

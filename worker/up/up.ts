@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { endLeftOver, findNatsServer, freePort, isFreePort, NatsServer } from '../../runtime/nats-server.ts';
+import { boundsArgs } from '../cli/bounds.ts';
 import type { CliConfig } from '../cli/config.ts';
 import { bootstrap } from './bootstrap.ts';
 import { isUpRunning, readLastBusFile, removeBusFile, writeBusFile } from './bus-file.ts';
@@ -124,7 +125,7 @@ function startBeacon(options: UpOptions, url: string, part: Part): Promise<void>
 function startWorker(options: UpOptions, url: string, http: string, part: Part): Promise<void> {
   const { config } = options;
   const args = [
-    'worker', '--hub', config.hub, '--data', config.data, '--http', http, ...commonArgs(options, url), '--intake', config.intake,
+    'worker', '--hub', config.hub, '--data', config.data, '--http', http, ...commonArgs(options, url), '--intake', config.intake, ...boundsArgs(config.bounds),
   ];
   return part('worker', async () => new CliChild(args, config.environment));
 }
