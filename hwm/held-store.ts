@@ -8,6 +8,10 @@ import { type Lane, laneIndex } from '../contracts/subjects.ts';
 export type HeldState = 'dead' | 'parked' | 'dropped';
 export type Held = { seq: number; lane: number; key: string; state: HeldState; reason: string | null; sinceMs: number; parked: number };
 
+const hasBody = 'exists (select 1 from entry e where e.seq = held.seq and e.body is not null)';
+/** Tells what an operator skipped by moving a mark forward from what was given up as a dead letter. */
+const skipped = 'skipped by hwm set: ';
+
 function statementsOf(db: Database) {
   return {
     keys: db.prepare<[number, number]>("select distinct key from held where database = ? and lane = ? and state <> 'dropped'").pluck(),
@@ -18,8 +22,8 @@ function statementsOf(db: Database) {
     remove: db.prepare('delete from held where database = ? and seq = ?'),
     setState: db.prepare('update held set state = @state, reason = @reason, since_ms = @nowMs where database = @database and seq = @seq'),
     count: db.prepare<[{ database: number; lane: number; state: HeldState }]>(`select count(*) from held where database = @database and lane = @lane and state = @state
-      and seq <= (select seq from mark m where m.database = @database and m.lane = @lane)`).pluck(),
-    between: db.prepare<[number, number, number, number]>('select count(*) from held where database = ? and lane = ? and seq > ? and seq <= ?').pluck(),
+      and (seq <= (select seq from mark m where m.database = @database and m.lane = @lane) or not ${hasBody})`).pluck(),
+    between: db.prepare<[number, number, number, number]>(`select count(*) from held where database = ? and lane = ? and seq > ? and seq <= ? and ${hasBody}`).pluck(),
     dropped: db.prepare<[number, number, number]>("select seq from held where database = ? and lane = ? and seq > ? and state = 'dropped'").pluck(),
     list: db.prepare<[number, number], Held>(`select h.seq, h.lane, h.key, h.state, h.reason, h.since_ms as sinceMs,
       (select count(*) from held p where p.database = h.database and p.lane = h.lane and p.key = h.key and p.state = 'parked' and p.seq > h.seq) as parked
@@ -27,6 +31,13 @@ function statementsOf(db: Database) {
     get: db.prepare<[number, number], Held>('select seq, lane, key, state, reason, since_ms as sinceMs, 0 as parked from held where database = ? and seq = ?'),
     oldest: db.prepare<[number, number]>("select min(seq) from held where database = ? and lane = ? and state <> 'dropped'").pluck(),
     oldestParked: db.prepare<[number, number]>("select min(seq) from held where database = ? and lane = ? and state = 'parked'").pluck(),
+    // The counts of a mark lose what is sent again, however it was settled; sending it adds it to them anew.
+    uncount: db.prepare(`update mark set applied = max(0, applied - @again), present = present - max(0, @again - applied)
+      where database = @database and lane = @lane`),
+    skip: db.prepare(`insert into held select @database, seq, lane, key, 'dropped', @reason, @nowMs from entry
+      where lane = @lane and seq > @from and seq <= @through and body is not null
+      on conflict (database, seq) do update set state = 'dropped', reason = excluded.reason, since_ms = excluded.since_ms where state <> 'dropped'`),
+    unskip: db.prepare(`delete from held where database = ? and lane = ? and seq > ? and state = 'dropped' and substr(reason, 1, ${skipped.length}) = '${skipped}' and ${hasBody}`),
     countSettled: db.prepare('update mark set applied = applied + ?, present = present + ? where database = ? and lane = ?'),
   };
 }
@@ -57,6 +68,19 @@ export class HeldStore {
     }).immediate();
   }
 
+  /**
+   * Sends entries below the mark once more, each key's in Seq order; returns how many. Those held already stay as they are.
+   * The counts follow, so that the balance (I10) holds at every moment.
+   */
+  sendAgain(database: number, lane: Lane, entries: readonly { seq: number; key: string }[], nowMs: number): number {
+    return this.#db.transaction(() => {
+      let again = 0;
+      for (const entry of entries) again += this.#sql.park.run(database, entry.seq, laneIndex(lane), entry.key, nowMs).changes;
+      this.#sql.uncount.run({ again, database, lane: laneIndex(lane) });
+      return again;
+    }).immediate();
+  }
+
   /** A held entry reached the database after all. */
   settle(database: number, lane: Lane, seq: number, isApplied: boolean): void {
     this.#db.transaction(() => {
@@ -83,12 +107,22 @@ export class HeldStore {
     return this.#sql.setState.run({ database, seq, state: 'dropped', reason: held.reason, nowMs }).changes === 1;
   }
 
-  /** Held entries up to the mark; those above it are pending like all others there. */
+  /** Gives up all entries with `from` < Seq <= `through`, held before or not, so that a mark may pass them. Returns how many. */
+  skip(database: number, lane: Lane, stretch: { from: number; through: number; reason: string; nowMs: number }): number {
+    return this.#sql.skip.run({ ...stretch, reason: skipped + stretch.reason, database, lane: laneIndex(lane) }).changes;
+  }
+
+  /** Takes back what was skipped above `seq`: it goes out again. Dead letters that were dropped stay so. */
+  unskip(database: number, lane: Lane, seq: number): number {
+    return this.#sql.unskip.run(database, laneIndex(lane), seq).changes;
+  }
+
+  /** Held entries up to the mark, and above it those without a body; others above it are pending like all there. */
   count(database: number, lane: Lane, state: HeldState): number {
     return Number(this.#sql.count.get({ database, lane: laneIndex(lane), state }));
   }
 
-  /** Held entries with `from` < Seq <= `through`, dropped ones included. */
+  /** Held entries with a body and `from` < Seq <= `through`, dropped ones included. */
   countBetween(database: number, lane: Lane, from: number, through: number): number {
     return Number(this.#sql.between.get(database, laneIndex(lane), from, through));
   }
