@@ -21,7 +21,16 @@ export type Mark = {
   present: number;
   skipped: number;
   carrier: CarrierName | null;
+  /** Under which the mark is told to the database; a set by an operator makes a new one. */
+  epoch: string;
+  /** Epochs before, blank between, that the database may still show because nothing was settled since; null once something was. */
+  epochBefore: string | null;
+  /** What the database must show at least under one of those. */
+  seqBefore: number | null;
 };
+
+/** A mark moved by an operator's word. `again` of the settled entries are not settled any more. */
+export type Move = { to: number; guid: Buffer | null; recordedMs: number | null; again: number; epoch: string };
 
 /** How a batch ended. `held` are entries the database does not have: dead letters, and later writes of their keys. */
 export type Settlement = {
@@ -36,19 +45,25 @@ export type Settlement = {
 };
 
 const select = `select m.database, d.beacon, d.connection, m.store_id as storeId, m.seq, m.guid, m.recorded_ms as recordedMs,
-  m.applied_ms as appliedMs, m.applied, m.present, m.skipped, m.carrier from mark m join database d on d.id = m.database`;
+  m.applied_ms as appliedMs, m.applied, m.present, m.skipped, m.carrier,
+  m.epoch, m.epoch_before as epochBefore, m.seq_before as seqBefore from mark m join database d on d.id = m.database`;
 
 function statementsOf(db: Database) {
   return {
     addDatabase: db.prepare('insert into database (beacon, connection) values (?, ?) on conflict (beacon, connection) do nothing'),
     databaseId: db.prepare<[string, number], { id: number }>('select id from database where beacon = ? and connection = ?'),
     setStore: db.prepare('update mark set store_id = ? where database = ? and lane = ?'),
-    addMark: db.prepare("insert into mark (database, lane, seq, applied, present, skipped, store_id) values (?, ?, ?, 0, 0, ?, '') on conflict (database, lane) do nothing"),
+    addMark: db.prepare(`insert into mark (database, lane, seq, applied, present, skipped, store_id, epoch)
+      values (?, ?, ?, 0, 0, ?, '', coalesce((select value from meta where name = 'epoch'), '')) on conflict (database, lane) do nothing`),
     get: db.prepare<[number, number], Mark>(`${select} where m.database = ? and m.lane = ?`),
     list: db.prepare<[number], Mark>(`${select} where m.lane = ? order by d.beacon, d.connection`),
     advance: db.prepare(`update mark set seq = @throughSeq, guid = @throughGuid, recorded_ms = @recordedMs, applied_ms = @nowMs,
-      applied = applied + @applied, present = present + @present, carrier = @carrier where database = @database and lane = @lane and seq < @throughSeq`),
+      applied = applied + @applied, present = present + @present, carrier = @carrier,
+      epoch_before = null, seq_before = null where database = @database and lane = @lane and seq < @throughSeq`),
     rewind: db.prepare(`update mark set seq = @to, guid = null, applied = max(0, applied - @again), present = present - max(0, @again - applied)
+      where database = @database and lane = @lane`),
+    move: db.prepare(`update mark set seq = @to, guid = @guid, recorded_ms = @recordedMs, applied = max(0, applied - @again), present = present - max(0, @again - applied),
+      epoch_before = trim(coalesce(epoch_before, '') || ' ' || epoch), seq_before = min(coalesce(seq_before, seq), seq, @to), epoch = @epoch
       where database = @database and lane = @lane`),
     hold: db.prepare('insert into held values (@database, @seq, @lane, @key, @state, @reason, @nowMs) on conflict (database, seq) do nothing'),
     delivery: db.prepare('insert into delivery values (@database, @lane, @throughSeq, @nowMs) on conflict do nothing'),
@@ -111,6 +126,11 @@ export class MarkStore {
    */
   rewind(database: number, lane: Lane, to: number, again: number): void {
     this.#sql.rewind.run({ database, lane: laneIndex(lane), to, again });
+  }
+
+  /** Moves the mark by an operator's word, either way, under a new epoch: the database then takes again what it had under the old. */
+  move(database: number, lane: Lane, move: Move): void {
+    this.#sql.move.run({ ...move, database, lane: laneIndex(lane) });
   }
 
   /** Remembers the identity of the database behind a connection; each lane for itself, for each has to notice when it is another. */

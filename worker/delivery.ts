@@ -1,4 +1,6 @@
 /** Where a lane delivers to right now: its target, the carrier the beacon allows, and the mark checked against the database's own. */
+import type { StoredMark } from '../contracts/capability.ts';
+import type { Row } from '../contracts/mutation.ts';
 import type { Lane } from '../contracts/subjects.ts';
 import type { HeldStore } from '../hwm/held-store.ts';
 import type { Mark, MarkStore } from '../hwm/mark-store.ts';
@@ -13,14 +15,17 @@ import type { Destination } from './replay.ts';
 import type { Target } from './target.ts';
 
 export type DeliveryParts = {
-  lane: Lane; hubId: string; epoch: string; assignments: Assignments; dispatcher: Dispatcher; journal: Journal; marks: MarkStore; held: HeldStore; log: Log;
+  lane: Lane; hubId: string; assignments: Assignments; dispatcher: Dispatcher; journal: Journal; marks: MarkStore; held: HeldStore; log: Log;
   isPaused: () => boolean;
   /** Something an operator must hear of. */
   onFault: (message: string) => void;
 };
 
 /** What was worked out for one generation of a target; another generation means doing it again. */
-type Prepared = { target: Target; generation: number; carrierName: string; destination: Destination };
+type Prepared = { target: Target; generation: number; carrierName: string; epoch: string; destination: Destination };
+
+/** What a plan asks of the database itself. */
+export type Backend = { mark: () => Promise<StoredMark | null>; row: (table: string, key: Row) => Promise<Row | null> };
 
 export class LaneDelivery {
   readonly #parts: DeliveryParts;
@@ -43,17 +48,27 @@ export class LaneDelivery {
     const { generation, carrier: carrierName } = target;
     if (!carrierName) return null;
     const known = this.#prepared;
-    if (known && known.target === target && known.generation === generation && known.carrierName === carrierName) return known.destination;
-    const carrier = this.#carrier(target, carrierName);
     const mark = this.#openMark(target.beacon, target.connection);
+    const { epoch } = mark;
+    if (known && known.target === target && known.generation === generation && known.carrierName === carrierName && known.epoch === epoch) return known.destination;
+    const carrier = this.#carrier(target, carrierName, epoch);
     await this.#reconcile(mark, carrier, target);
     const destination = { database: mark.database, beacon: target.beacon, carrier };
-    this.#prepared = { target, generation, carrierName, destination };
+    this.#prepared = { target, generation, carrierName, epoch, destination };
     return destination;
   }
 
-  #carrier(target: Target, name: string): Carrier {
-    const { dispatcher, hubId, lane, epoch } = this.#parts;
+  /** The database of a connection while it can be asked; null when it is not the lane's, or away. */
+  backend(beacon: string, connection: number): Backend | null {
+    const target = this.#parts.assignments.targetOf(this.#parts.lane);
+    if (!target?.isReady || !target.carrier || target.beacon !== beacon || target.connection !== connection) return null;
+    const carrier = this.#carrier(target, target.carrier, '');
+    const client = new MeadowClient(this.#parts.dispatcher, beacon, target.endpoints);
+    return { mark: async () => (await carrier.mark())?.mark ?? null, row: (table, key) => client.find(table, key) };
+  }
+
+  #carrier(target: Target, name: string, epoch: string): Carrier {
+    const { dispatcher, hubId, lane } = this.#parts;
     if (name === 'batch') return new BatchCarrier(dispatcher, { beacon: target.beacon, connection: target.connection, hubId, lane, epoch });
     return new MeadowCarrier(new MeadowClient(dispatcher, target.beacon, target.endpoints));
   }
@@ -69,16 +84,21 @@ export class LaneDelivery {
   /**
    * The database may have gone back in time (a restore, a failover), or be another one under the same name.
    * Then its own mark is below ours, and what lies between is sent again: BridgeSeq makes that harmless.
+   * A mark above everything we ever accepted says that it is us who went back in time.
    */
   async #reconcile(mark: Mark, carrier: Carrier, target: Target): Promise<void> {
-    const { marks, epoch } = this.#parts;
+    const { marks, lane, journal, onFault } = this.#parts;
     const kept = await carrier.mark();
     const storeId = kept?.storeId ?? target.storeId;
     const isOther = mark.storeId !== '' && storeId !== '' && mark.storeId !== storeId;
     const isComparable = isOther || (kept !== null && mark.carrier === 'batch');
-    const keptSeq = kept?.mark?.Epoch === epoch ? kept.mark.Seq : 0;
+    const keptSeq = keptSeqOf(mark, kept?.mark ?? null);
     if (isComparable && keptSeq < mark.seq) this.#rewind(mark, keptSeq, isOther);
-    marks.setStoreId(mark.database, this.#parts.lane, storeId);
+    else if (keptSeq > mark.seq && !journal.has(lane, keptSeq)) {
+      onFault(`${mark.beacon}/${mark.connection} has writes of lane ${lane} up to Seq ${keptSeq}, which this journal does not know: it is an older copy of itself. `
+        + 'Nothing was moved; bring the newer journal back, or merge its entries');
+    }
+    marks.setStoreId(mark.database, lane, storeId);
   }
 
   #rewind(mark: Mark, to: number, isOther: boolean): void {
@@ -91,4 +111,12 @@ export class LaneDelivery {
     const { bareThrough } = journal.counts(lane);
     if (bareThrough > to) onFault(`${why}: writes of lane ${lane} from Seq ${to + 1} to ${bareThrough} are no longer in the journal and cannot be sent again`);
   }
+}
+
+/** How far the database is by its own mark. Under an epoch from before a set it is where the set left it, unless it shows that it lost something since. */
+function keptSeqOf(mark: Mark, kept: StoredMark | null): number {
+  if (kept === null) return 0;
+  if (kept.Epoch === mark.epoch) return kept.Seq;
+  if (!mark.epochBefore?.split(' ').includes(kept.Epoch)) return 0;
+  return kept.Seq >= (mark.seqBefore ?? 0) ? mark.seq : kept.Seq;
 }

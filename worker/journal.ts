@@ -153,6 +153,11 @@ export class Journal {
     return row ? { seq: row.seq, lane: lanes[row.lane] ?? 'queue', action: row.action, key: row.key, acceptedMs: row.accepted_ms } : null;
   }
 
+  /** Whether an entry of this lane has this Seq, body or not. */
+  has(lane: Lane, seq: number): boolean {
+    return this.#sql.bySeq.get(seq)?.lane === laneIndex(lane);
+  }
+
   counts(lane: Lane): LaneCounts {
     return this.#sql.lane.get(laneIndex(lane)) as LaneCounts;
   }

@@ -61,7 +61,7 @@ export class Outbound {
   #delivery(lane: Lane): LaneDelivery {
     const { hubId, local, log, onFault } = this.#parts;
     return new LaneDelivery({
-      lane, hubId, epoch: local.store.epoch, assignments: this.assignments, dispatcher: this.#dispatcher, journal: local.journal,
+      lane, hubId, assignments: this.assignments, dispatcher: this.#dispatcher, journal: local.journal,
       marks: local.marks, held: local.held, log, isPaused: () => this.#isPaused, onFault,
     });
   }
@@ -95,6 +95,11 @@ export class Outbound {
     await Promise.all(lanes.map((lane) => this.#replays[lane].stop()));
     this.assignments.stop();
     this.directory.stop();
+  }
+
+  /** A lane's delivery is under way. */
+  isBusy(lane: Lane): boolean {
+    return this.#replays[lane].isBusy;
   }
 
   wake(lane: Lane): void {

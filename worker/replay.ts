@@ -55,6 +55,7 @@ export class Replay {
   readonly #stop = new AbortController();
   readonly #size: BatchSize;
   #ahead: Batch | null = null;
+  #isBusy = false;
   #wake = Promise.withResolvers<void>();
   #running: Promise<void> | null = null;
 
@@ -67,6 +68,11 @@ export class Replay {
     this.#onSettled = events.onSettled;
     this.#onFailure = events.onFailure;
     this.#size = new BatchSize();
+  }
+
+  /** A delivery is under way, or is being prepared: marks and held entries are not for others to change now. */
+  get isBusy(): boolean {
+    return this.#isBusy;
   }
 
   start(): void {
@@ -90,6 +96,7 @@ export class Replay {
     while (!this.#stop.signal.aborted) {
       const woken = this.#wake.promise;
       let beacon = '';
+      this.#isBusy = true;
       try {
         const destination = await this.#destination();
         beacon = destination?.beacon ?? '';
@@ -100,9 +107,11 @@ export class Replay {
         this.#size.shrink();
         this.#onFailure(beacon, thrown);
         this.#parts.log.warn({ lane: this.lane, beacon, reason: messageOf(thrown) }, 'delivery failed, trying again');
+        this.#isBusy = false;
         await backoff.wait(this.#stop.signal);
         continue;
       }
+      this.#isBusy = false;
       await woken;
       this.#wake = Promise.withResolvers<void>();
     }

@@ -14,7 +14,7 @@ function setup() {
   const assignments = { of: () => ({ beacon: 'db-1', connection: 1 }), targetOf: () => target } as unknown as Assignments;
   const faults: string[] = [];
   const deliveryOf = (lane: Lane) => new LaneDelivery({
-    lane, hubId, epoch: local.store.epoch, assignments, dispatcher: {} as Dispatcher, journal: local.journal, marks: local.marks, held: local.held, log: silent,
+    lane, hubId, assignments, dispatcher: {} as Dispatcher, journal: local.journal, marks: local.marks, held: local.held, log: silent,
     isPaused: () => false, onFault: (message) => faults.push(message),
   });
   const lanes = { queue: deliveryOf('queue'), manifest: deliveryOf('manifest') };

@@ -79,7 +79,7 @@ export class LaneRun {
       targetOf: () => (this.assigned ? { ...this.assigned, isReady: true, generation: this.#generation, carrier: 'batch', storeId: this.database.storeId, endpoints: new Map() } : null),
     } as unknown as Assignments;
     const delivery = new LaneDelivery({
-      lane: 'queue', hubId, epoch: local.store.epoch, assignments, dispatcher: new ScriptedDispatcher(this.databases) as unknown as Dispatcher,
+      lane: 'queue', hubId, assignments, dispatcher: new ScriptedDispatcher(this.databases) as unknown as Dispatcher,
       journal: local.journal, marks: local.marks, held: local.held, log: silent, isPaused: () => this.isPaused, onFault: (message) => this.faults.push(message),
     });
     const replay = new Replay({ lane: 'queue', journal: local.journal, marks: local.marks, held: local.held, clock: this.clock, log: silent }, {

@@ -117,7 +117,9 @@ export const migrations: readonly Migration[] = [
 
       -- The epoch under which a mark is told to the database: a new one makes the database take again what it had.
       alter table mark add column epoch text not null default '';
+      -- While nothing is settled under it: those it may still show, blank between, and the Seq it must show under them at least.
       alter table mark add column epoch_before text;
+      alter table mark add column seq_before integer;
       update mark set epoch = coalesce((select value from meta where name = 'epoch'), '');
 
       -- Only entries that still have their bodies are ever looked for by lane; merged ones may have theirs below others that gave it up.
