@@ -6,6 +6,7 @@ import { createLog, type Log } from '../runtime/log.ts';
 import { startWorker } from './compose.ts';
 import { decodeAddress } from './http.ts';
 import { openLocal } from './local.ts';
+import type { MaintenanceSettings } from './maintenance.ts';
 import type { CapacityBounds } from './pressure.ts';
 import { openStore } from './state/open-store.ts';
 import { tokenIn } from './token.ts';
@@ -21,6 +22,7 @@ export type WorkerConfig = {
   bus: Omit<BusOptions, 'name'>;
   logLevel: string;
   bounds: CapacityBounds;
+  ops: MaintenanceSettings;
   version: string;
 };
 
@@ -52,6 +54,7 @@ async function serve(config: WorkerConfig, log: Log): Promise<number> {
   }
   const worker = await startWorker({
     hubId: config.hub, version: config.version, http, token: config.token ?? tokenIn(config.data), isOneWayOn: config.intake === 'jetstream', bounds: config.bounds,
+    ops: config.ops,
   }, { local, bus, clock: systemClock, log, onDrain: () => stop.resolve('stop') });
   const ended = await Promise.race([stop.promise, worker.fault]);
   if (ended instanceof TidemarkError) {

@@ -11,6 +11,7 @@ import { HttpServer } from './http.ts';
 import { Inbound } from './inbound.ts';
 import { importLegacyFiles } from './legacy-files.ts';
 import type { Local } from './local.ts';
+import { Maintenance, type MaintenanceSettings } from './maintenance.ts';
 import { Metrics } from './metrics.ts';
 import { Mirrors } from './mirrors.ts';
 import { Outbound } from './outbound.ts';
@@ -27,6 +28,7 @@ export type WorkerSettings = {
   token: string;
   isOneWayOn: boolean;
   bounds?: CapacityBounds;
+  ops: MaintenanceSettings;
 };
 
 export type RunningWorker = {
@@ -73,7 +75,11 @@ export async function startWorker(settings: WorkerSettings, parts: { local: Loca
     bus: () => ({ Connected: bus.isConnected, Server: bus.server, Reconnects: bus.reconnects }),
   });
   const mirrors: Mirrors = new Mirrors(store.dataDir, { marks: () => overview.marksFile(), assignment: () => outbound.assignments.file() }, clock, log);
+  const maintenance = new Maintenance(settings.ops, {
+    store, hubId, version, clock, log, backend: (lane, query) => outbound.view(lane).fromBackend(query), wake: () => outbound.wakeAll(),
+  });
   const inbound: Inbound = new Inbound({
+    ops: (body) => maintenance.control.handle(body),
     hubId, bus, local, outbound, overview, pressure, clock, log, isOneWayOn: settings.isOneWayOn, onDrain: parts.onDrain,
     onAccepted: (lane) => {
       outbound.wake(lane);
@@ -89,11 +95,12 @@ export async function startWorker(settings: WorkerSettings, parts: { local: Loca
   const retention = new Retention({ ...local, assignments: outbound.assignments, clock });
 
   importLegacyFiles(store, outbound.assignments, log);
+  await maintenance.beforeIntake();
   const nonce = newUuid();
   const http = await HttpServer.listen(settings.http, {
     control: inbound.control, metrics, token: settings.token, beacons: () => outbound.directory.list(),
     unready: () => inbound.unready(),
-    health: () => ({ Nonce: nonce, Pid: process.pid, Ready: inbound.unready() === null, Reason: inbound.unready(), At: isoOf(clock.nowMs()), ...overview.status() }),
+    health: () => ({ Nonce: nonce, Pid: process.pid, Ready: inbound.unready() === null, Reason: inbound.unready(), At: isoOf(clock.nowMs()), ...overview.status(), Ops: maintenance.summary() }),
   });
   await mirrors.write();
   outbound.start();
@@ -101,20 +108,22 @@ export async function startWorker(settings: WorkerSettings, parts: { local: Loca
     name: 'tidemark-worker', version, description: 'store-and-forward persistence bridge', metadata: { hub: hubId }, endpoints: inbound.endpoints(),
   });
   inbound.start();
+  maintenance.start();
   const stopHousekeeping = startHousekeeping({ db: store.db, retention, pressure, clock, onFault: fault.resolve });
   log.info({ data: store.dataDir, http: http.url, store: store.storeId }, 'worker is up');
 
   let draining: Promise<void> | null = null;
-  return { httpUrl: http.url, fault: fault.promise, drain: () => (draining ??= withDeadline(takeDown({ stopHousekeeping, service, inbound, outbound, mirrors, bus, http, store, log }), clock, limits.drainMs)) };
+  return { httpUrl: http.url, fault: fault.promise, drain: () => (draining ??= withDeadline(takeDown({ maintenance, stopHousekeeping, service, inbound, outbound, mirrors, bus, http, store, log }), clock, limits.drainMs)) };
 }
 
 type Parts = {
-  stopHousekeeping: () => void; service: MicroService; inbound: Inbound; outbound: Outbound; mirrors: Mirrors; bus: Bus; http: HttpServer; store: Store; log: Log;
+  maintenance: Maintenance; stopHousekeeping: () => void; service: MicroService; inbound: Inbound; outbound: Outbound; mirrors: Mirrors; bus: Bus; http: HttpServer; store: Store; log: Log;
 };
 
 /** In reverse: take nothing new, finish what was taken, settle what is in flight, close. */
-async function takeDown({ stopHousekeeping, service, inbound, outbound, mirrors, bus, http, store, log }: Parts): Promise<void> {
+async function takeDown({ maintenance, stopHousekeeping, service, inbound, outbound, mirrors, bus, http, store, log }: Parts): Promise<void> {
   stopHousekeeping();
+  await maintenance.stop();
   await service.stop();
   await inbound.drain();
   await outbound.stop();

@@ -17,6 +17,7 @@ import type { LaneDelivery } from './delivery.ts';
 export type ControlParts = {
   hubId: string; overview: Overview; assignments: Assignments; held: HeldStore; refused: Refused; journal: Journal; clock: Clock;
   deliveries: Record<Lane, LaneDelivery>; setPaused: (isPaused: boolean) => void; drain: () => void; wake: () => void; journalBytes: () => number;
+  ops: (body: JsonObject) => unknown;
 };
 
 export type DeadLetterView = {
@@ -27,7 +28,7 @@ export type DeadLetterView = {
 
 export type AssignReply = { Success: true; Queue: LaneStatus; Manifest: LaneStatus };
 
-const verbs = ['status', 'assign', 'clear', 'hwm', 'locate', 'dead-letters', 'journal', 'pause', 'resume', 'drain'] as const;
+const verbs = ['status', 'assign', 'clear', 'hwm', 'locate', 'dead-letters', 'journal', 'pause', 'resume', 'drain', 'ops'] as const;
 
 export class Control {
   readonly #parts: ControlParts;
@@ -68,6 +69,8 @@ export class Control {
       case 'resume':
         this.#parts.setPaused(verb === 'pause');
         return { Success: true };
+      case 'ops':
+        return this.#parts.ops(given);
       case 'drain':
         this.#parts.drain();
         return { Success: true };

@@ -1,5 +1,6 @@
 /** The inward half of the worker: writes, reads and operators' verbs, over the bus and one-way. */
 import { messageOf } from '../contracts/errors.ts';
+import type { JsonObject } from '../contracts/json-value.ts';
 import { limits } from '../contracts/limits.ts';
 import { type Lane, lanes } from '../contracts/subjects.ts';
 import type { Bus } from '../runtime/bus.ts';
@@ -19,6 +20,8 @@ import { Reader } from './reader.ts';
 
 export type InboundParts = {
   hubId: string; bus: Bus; local: Local; outbound: Outbound; overview: Overview; pressure: Pressure; clock: Clock; log: Log; isOneWayOn: boolean; onDrain: () => void;
+  /** The control verb `ops`. */
+  ops: (body: JsonObject) => unknown;
 } & IntakeEvents;
 
 export class Inbound {
@@ -50,7 +53,7 @@ export class Inbound {
     this.control = new Control({
       hubId, overview, assignments: outbound.assignments, held: local.held, refused: local.refused, journal: local.journal, clock,
       deliveries: outbound.deliveries, setPaused: (isPaused) => outbound.setPaused(isPaused), drain: parts.onDrain, wake: () => outbound.wakeAll(),
-      journalBytes: () => local.store.bytes(),
+      journalBytes: () => local.store.bytes(), ops: parts.ops,
     });
     this.#oneWay = parts.isOneWayOn ? new OneWay({ hubId, bus, intake: this.intake, refused: local.refused, clock, log }) : null;
   }

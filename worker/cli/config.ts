@@ -5,10 +5,12 @@ import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { isJsonObject } from '../../contracts/json-value.ts';
 import { isSubjectToken } from '../../contracts/subjects.ts';
 import type { BusOptions } from '../../runtime/bus.ts';
+import type { MaintenanceSettings } from '../maintenance.ts';
 import type { CapacityBounds } from '../pressure.ts';
 import { readBusFile } from '../up/bus-file.ts';
 import { boundsOf } from './bounds.ts';
 import { nearestOf } from './nearest.ts';
+import { opsSettings } from './ops-settings.ts';
 
 /** Settings of one text value, by their name in `tidemark.json` and as a flag, with the variable that sets each. */
 const variables = {
@@ -17,6 +19,7 @@ const variables = {
   hub: 'TIDEMARK_HUB', data: 'TIDEMARK_DATA', http: 'TIDEMARK_HTTP', token: 'TIDEMARK_TOKEN', tokenFile: 'TIDEMARK_TOKEN_FILE',
   intake: 'TIDEMARK_INTAKE', logLevel: 'TIDEMARK_LOG',
   journalBytesMax: 'TIDEMARK_JOURNAL_BYTES_MAX', pendingMax: 'TIDEMARK_PENDING_MAX', diskFreeMin: 'TIDEMARK_DISK_FREE_MIN',
+  opsDir: 'TIDEMARK_OPS_DIR', skipOpsUntil: 'TIDEMARK_SKIP_OPS_UNTIL',
 } as const;
 
 type SettingName = keyof typeof variables;
@@ -41,6 +44,8 @@ export type CliConfig = {
   intake: 'none' | 'jetstream';
   logLevel: string;
   bounds: CapacityBounds;
+  /** Where operations are, and which are left out. */
+  ops: MaintenanceSettings;
   /** A named nats-server binary, and the folders to look for one. */
   natsServer: string | undefined;
   path: string;
@@ -72,6 +77,7 @@ export function resolveConfig(flags: Flags, environment: NodeJS.ProcessEnv): Cli
     intake: choice('intake', value('intake') ?? 'none', ['none', 'jetstream']) as 'none' | 'jetstream',
     logLevel: choice('logLevel', value('logLevel') ?? 'info', logLevels),
     bounds: boundsOf(value),
+    ops: opsSettings(value, environment, data),
     natsServer: value('natsServer'),
     path: environment['PATH'] ?? '',
     environment: { ...environment, ...loginVariables(bus) },

@@ -126,6 +126,7 @@ function startWorker(options: UpOptions, url: string, http: string, part: Part):
   const { config } = options;
   const args = [
     'worker', '--hub', config.hub, '--data', config.data, '--http', http, ...commonArgs(options, url), '--intake', config.intake, ...boundsArgs(config.bounds),
+    '--ops-dir', config.ops.folder,
   ];
   return part('worker', async () => new CliChild(args, config.environment));
 }
