@@ -6,6 +6,7 @@ import { packageVersion } from './version.ts';
 import { addVerb, type Ended, type VerbSpec } from './verb.ts';
 import { controlVerbs, hwmVerbs } from './verbs-control.ts';
 import { deadLetterVerbs, journalVerbs } from './verbs-entries.ts';
+import { opsVerbs } from './verbs-ops.ts';
 import { runVerbs } from './verbs-run.ts';
 import { traceVerbs } from './verbs-trace.ts';
 
@@ -13,6 +14,7 @@ const groups: readonly (readonly [name: string, summary: string, verbs: readonly
   ['hwm', 'high-water marks: how far each database is', hwmVerbs],
   ['journal', 'the local record of accepted writes', journalVerbs],
   ['dead-letters', 'entries a database refused for good', deadLetterVerbs],
+  ['ops', 'maintenance of the store, recorded: what was run, by whom, with what result', opsVerbs],
 ];
 
 function buildProgram(ended: Ended): Command {

@@ -6,8 +6,8 @@ import { type Candidate, flagOf, listOperations, loadOperations } from './files.
 import type { BackendRows, OperationResult, Runnable, RunReport, StartedBy } from './operation.ts';
 import { OperationRunner } from './runner.ts';
 import { shippedOperations } from './shipped.ts';
-import { isSkipInForce, type OperationView, type Standing, standings, viewOf } from './standing.ts';
-import { type AttemptRow, OperationTable, type Runner } from './table.ts';
+import { type AttemptView, attemptView, isSkipInForce, type OperationView, type Standing, standings, viewOf } from './standing.ts';
+import { OperationTable, type Runner } from './table.ts';
 
 /** What the environment leaves out: flags of single operations, and all of them until a time. */
 export type SkipSettings = { flags: readonly string[]; allUntilMs: number | null };
@@ -77,10 +77,8 @@ export class Operations {
   }
 
   /** Attempts, newest first. @throws TidemarkError NOT_FOUND for an id nobody ever ran */
-  history(id: string | null): AttemptRow[] {
-    const attempts = this.#table.attempts(id);
-    if (id !== null && attempts.length === 0) throw new TidemarkError('NOT_FOUND', `operation ${id} was never run here`);
-    return attempts;
+  history(id: string | null): AttemptView[] {
+    return historyOf(this.#table, id);
   }
 
   /** Runs what is pending, in order, until one fails. All are loaded and checked before the first runs. @throws TidemarkError INVALID_MESSAGE */
@@ -266,6 +264,13 @@ export function statusOf(folder: string, table: OperationTable, nowMs: number): 
     Folder: folder, Operations: views, Shipped: shipped, Pending: count(({ State }) => State === 'pending'), Failed: count(({ State }) => State === 'failed'),
     Skipped: count(({ State }) => State === 'skipped'), Drift: count(({ IsDrifted, SameAs }) => IsDrifted || SameAs !== null), Problem: problem,
   };
+}
+
+/** @throws TidemarkError NOT_FOUND for an id nobody ever ran */
+export function historyOf(table: OperationTable, id: string | null): AttemptView[] {
+  const attempts = table.attempts(id);
+  if (id !== null && attempts.length === 0) throw new TidemarkError('NOT_FOUND', `operation ${id} was never run here`);
+  return attempts.map(attemptView);
 }
 
 function filesOf(folder: string): { files: Candidate[]; problem: string | null } {

@@ -74,3 +74,16 @@ export function viewOf({ id, state, file, marker, last, isDrifted, sameAs, lateB
     LastResult: last?.result ?? null, LastAt: last ? isoOf(last.startedMs) : null, LastError: last?.error ?? null,
   };
 }
+
+export type AttemptView = {
+  Type: string; ID: string; SHA256: string; Result: string; By: string; Host: string; Pid: number; Version: string; StartedAt: string; EndedAt: string | null;
+  Changes: number; Note: string | null; Error: string | null;
+};
+
+/** One attempt as operators see it. */
+export function attemptView({ type, operation, sha256, result, by, host, pid, version, startedMs, endedMs, changes, note, error }: AttemptRow): AttemptView {
+  return {
+    Type: type, ID: operation, SHA256: sha256, Result: result, By: by, Host: host, Pid: pid, Version: version, StartedAt: isoOf(startedMs),
+    EndedAt: endedMs === null ? null : isoOf(endedMs), Changes: changes, Note: note, Error: error,
+  };
+}
