@@ -60,6 +60,14 @@ export const limits = {
   spaceStepPages: 256,
   spaceKeptBytes: 8 * MiB,
   spaceEveryMs: 1_000,
+  /** Moving marks by hand: a delivery that is under way is awaited this long; entries skipped at once (one transaction, below a second). */
+  surgeryWaitMs: 4_000,
+  surgerySkipMax: 100_000,
+  /** Its plan: entries read between two turns of the event loop, entries and keys listed, and entries looked up at the database. */
+  planStepEntries: 5_000,
+  planRowsMax: 500,
+  planKeysMax: 20,
+  planSamples: 16,
   /** Delay told to a sender that was refused for room. */
   overloadedRetryMs: 1_000,
   /** Delay told to a sender when the worker is starting or draining. */

@@ -38,6 +38,8 @@ function statementsOf(db: Database) {
       where lane = @lane and seq > @from and seq <= @through and body is not null
       on conflict (database, seq) do update set state = 'dropped', reason = excluded.reason, since_ms = excluded.since_ms where state <> 'dropped'`),
     unskip: db.prepare(`delete from held where database = ? and lane = ? and seq > ? and state = 'dropped' and substr(reason, 1, ${skipped.length}) = '${skipped}' and ${hasBody}`),
+    skipped: db.prepare<[number, number, number, number]>(`select count(*) from held where database = ? and lane = ? and seq > ? and seq <= ?
+      and state = 'dropped' and substr(reason, 1, ${skipped.length}) = '${skipped}' and ${hasBody}`).pluck(),
     countSettled: db.prepare('update mark set applied = applied + ?, present = present + ? where database = ? and lane = ?'),
   };
 }
@@ -115,6 +117,11 @@ export class HeldStore {
   /** Takes back what was skipped above `seq`: it goes out again. Dead letters that were dropped stay so. */
   unskip(database: number, lane: Lane, seq: number): number {
     return this.#sql.unskip.run(database, laneIndex(lane), seq).changes;
+  }
+
+  /** What `unskip` would take back of `from` < Seq <= `through`. */
+  countSkipped(database: number, lane: Lane, from: number, through: number): number {
+    return Number(this.#sql.skipped.get(database, laneIndex(lane), from, through));
   }
 
   /** Held entries up to the mark, and above it those without a body; others above it are pending like all there. */

@@ -12,6 +12,7 @@ import { Inbound } from './inbound.ts';
 import { importLegacyFiles } from './legacy-files.ts';
 import type { Local } from './local.ts';
 import { Maintenance, type MaintenanceSettings } from './maintenance.ts';
+import { MarkSurgery } from './marks-surgery.ts';
 import { Metrics } from './metrics.ts';
 import { Mirrors } from './mirrors.ts';
 import { Outbound } from './outbound.ts';
@@ -78,9 +79,17 @@ export async function startWorker(settings: WorkerSettings, parts: { local: Loca
   const maintenance = new Maintenance(settings.ops, {
     store, hubId, version, clock, log, backend: (lane, query) => outbound.view(lane).fromBackend(query), wake: () => outbound.wakeAll(),
   });
+  const surgery = new MarkSurgery({
+    local, deliveries: outbound.deliveries, clock, version, isPaused: () => outbound.isPaused, isBusy: (lane) => outbound.isBusy(lane),
+    onMoved: (moved) => {
+      log.warn({ moved }, 'marks were moved by hand');
+      for (const { Lane } of moved) announcer.storeChanged(Lane);
+      mirrors.touch();
+    },
+  });
   const inbound: Inbound = new Inbound({
     ops: (body) => maintenance.control.handle(body),
-    hubId, bus, local, outbound, overview, pressure, clock, log, isOneWayOn: settings.isOneWayOn, onDrain: parts.onDrain,
+    hubId, bus, local, outbound, overview, pressure, surgery, clock, log, isOneWayOn: settings.isOneWayOn, onDrain: parts.onDrain,
     onAccepted: (lane) => {
       outbound.wake(lane);
       announcer.storeChanged(lane);

@@ -10,13 +10,15 @@ import { type Clock, isoOf } from '../runtime/clock.ts';
 import type { EndpointSpec } from '../runtime/micro-service.ts';
 import type { Assignments } from './assignments.ts';
 import type { Overview } from './overview.ts';
+import { hwmVerb } from './control-hwm.ts';
+import type { MarkSurgery } from './marks-surgery.ts';
 import type { Refused } from './refused.ts';
 import type { Journal } from './journal.ts';
 import type { LaneDelivery } from './delivery.ts';
 
 export type ControlParts = {
   hubId: string; overview: Overview; assignments: Assignments; held: HeldStore; refused: Refused; journal: Journal; clock: Clock;
-  deliveries: Record<Lane, LaneDelivery>; setPaused: (isPaused: boolean) => void; drain: () => void; wake: () => void; journalBytes: () => number;
+  deliveries: Record<Lane, LaneDelivery>; setPaused: (isPaused: boolean) => void; drain: () => void; wake: () => void; journalBytes: () => number; surgery: MarkSurgery;
   ops: (body: JsonObject) => unknown;
 };
 
@@ -58,7 +60,7 @@ export class Control {
       case 'clear':
         return this.clear();
       case 'hwm':
-        return this.#parts.overview.marksFile();
+        return hwmVerb(given, { surgery: this.#parts.surgery, marksFile: () => this.#parts.overview.marksFile() });
       case 'locate':
         return this.locate(given['EventGUID']);
       case 'dead-letters':

@@ -12,6 +12,7 @@ import { LaneEndpoints } from './bus-endpoints.ts';
 import { Control } from './control.ts';
 import { Intake, type IntakeEvents } from './intake.ts';
 import type { Local } from './local.ts';
+import type { MarkSurgery } from './marks-surgery.ts';
 import { OneWay } from './one-way.ts';
 import type { Outbound } from './outbound.ts';
 import type { Overview } from './overview.ts';
@@ -19,7 +20,7 @@ import type { Pressure } from './pressure.ts';
 import { Reader } from './reader.ts';
 
 export type InboundParts = {
-  hubId: string; bus: Bus; local: Local; outbound: Outbound; overview: Overview; pressure: Pressure; clock: Clock; log: Log; isOneWayOn: boolean; onDrain: () => void;
+  hubId: string; bus: Bus; local: Local; outbound: Outbound; overview: Overview; pressure: Pressure; surgery: MarkSurgery; clock: Clock; log: Log; isOneWayOn: boolean; onDrain: () => void;
   /** The control verb `ops`. */
   ops: (body: JsonObject) => unknown;
 } & IntakeEvents;
@@ -53,7 +54,7 @@ export class Inbound {
     this.control = new Control({
       hubId, overview, assignments: outbound.assignments, held: local.held, refused: local.refused, journal: local.journal, clock,
       deliveries: outbound.deliveries, setPaused: (isPaused) => outbound.setPaused(isPaused), drain: parts.onDrain, wake: () => outbound.wakeAll(),
-      journalBytes: () => local.store.bytes(), ops: parts.ops,
+      journalBytes: () => local.store.bytes(), surgery: parts.surgery, ops: parts.ops,
     });
     this.#oneWay = parts.isOneWayOn ? new OneWay({ hubId, bus, intake: this.intake, refused: local.refused, clock, log }) : null;
   }

@@ -9,8 +9,8 @@ const answerMs = 5_000;
 
 export type ControlVerb = 'status' | 'assign' | 'clear' | 'hwm' | 'locate' | 'dead-letters' | 'pause' | 'resume' | 'drain' | 'journal' | 'ops';
 
-/** Asks one thing. */
-export type Ask = <T>(verb: ControlVerb, body?: object) => Promise<T>;
+/** Asks one thing; some take longer. */
+export type Ask = <T>(verb: ControlVerb, body?: object, timeoutMs?: number) => Promise<T>;
 
 /**
  * Connects, lets `use` ask, and closes.
@@ -19,7 +19,7 @@ export type Ask = <T>(verb: ControlVerb, body?: object) => Promise<T>;
 export async function withControl<T>(config: CliConfig, use: (ask: Ask) => Promise<T>): Promise<T> {
   const bus = await Bus.connect({ ...config.bus, name: 'tidemark-cli', waitForServer: false }, createLog('tidemark', 'error'));
   try {
-    return await use((verb, body = {}) => bus.request(subjects.control(config.hub, verb), body, { timeoutMs: answerMs }));
+    return await use((verb, body = {}, timeoutMs = answerMs) => bus.request(subjects.control(config.hub, verb), body, { timeoutMs }));
   } finally {
     await bus.close();
   }

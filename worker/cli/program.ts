@@ -4,9 +4,10 @@ import { exitCodeOf, lineOf } from './exit-code.ts';
 import { say } from './output.ts';
 import { packageVersion } from './version.ts';
 import { addVerb, type Ended, type VerbSpec } from './verb.ts';
-import { controlVerbs, hwmVerbs } from './verbs-control.ts';
+import { controlVerbs } from './verbs-control.ts';
 import { deadLetterVerbs, journalVerbs } from './verbs-entries.ts';
 import { opsVerbs } from './verbs-ops.ts';
+import { hwmVerbs } from './verbs-hwm.ts';
 import { runVerbs } from './verbs-run.ts';
 import { traceVerbs } from './verbs-trace.ts';
 

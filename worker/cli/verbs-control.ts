@@ -1,7 +1,7 @@
 /** Verbs that ask or tell a running worker: status, marks, assignment, pause and drain. */
 import { Option } from 'commander';
 import { TidemarkError } from '../../contracts/errors.ts';
-import type { Capacity, LaneStatus, Location, MarksFile, WorkerStatus } from '../../contracts/status.ts';
+import type { Capacity, LaneStatus, Location, WorkerStatus } from '../../contracts/status.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { type Ask, type ControlVerb, withControl } from './control.ts';
 import { duration, facts, print, printJson, say, size, table } from './output.ts';
@@ -26,8 +26,6 @@ export const controlVerbs: readonly VerbSpec[] = [
     options: [new Option('--until-empty', 'only once nothing is undelivered; exit 6 if dead letters are left')],
   },
 ];
-
-export const hwmVerbs: readonly VerbSpec[] = [{ name: 'show', summary: 'the mark of each lane at each database', run: showMarks }];
 
 async function showStatus({ config, isJson }: VerbCall): Promise<void> {
   const status = await withControl(config, (ask) => ask<WorkerStatus>('status'));
@@ -56,16 +54,6 @@ function laneRow(name: string, lane: LaneStatus) {
     name, state, lane.AssignedBeaconID, lane.AssignedBeaconID === null ? null : String(lane.IDBeaconConnection), lane.AssignedBy, lane.Carrier,
     lane.Seq.Head, lane.Seq.Mark, lane.Pending, lane.Pending > 0 ? duration(lane.OldestPendingMs) : null, lane.DeadLetters,
   ];
-}
-
-async function showMarks({ config, isJson }: VerbCall): Promise<void> {
-  const marks = await withControl(config, (ask) => ask<MarksFile>('hwm'));
-  if (isJson) return printJson(marks);
-  const rows = (['Queue', 'Manifest'] as const).flatMap((lane) =>
-    Object.entries(marks[lane]).flatMap(([beacon, connections]) =>
-      Object.entries(connections).map(([connection, mark]) =>
-        [lane.toLowerCase(), beacon, connection, mark.Seq, mark.Pending, mark.EventGUID, mark.RecordedAt, mark.AppliedAt])));
-  print(table(['lane', 'beacon', 'connection', 'seq', 'pending', 'event', 'recorded', 'applied'], rows, '(no marks yet)'));
 }
 
 async function locate({ config, args, isJson }: VerbCall): Promise<number> {
