@@ -8,6 +8,7 @@ import type { Assignments } from '../../worker/assignments.ts';
 import { LaneDelivery } from '../../worker/delivery.ts';
 import type { Dispatcher } from '../../worker/dispatcher.ts';
 import { type Local, openLocal } from '../../worker/local.ts';
+import { MarkSurgery } from '../../worker/marks-surgery.ts';
 import { Overview } from '../../worker/overview.ts';
 import { type Destination, Replay } from '../../worker/replay.ts';
 import { openStore } from '../../worker/state/open-store.ts';
@@ -96,6 +97,19 @@ export class LaneRun {
     return { local, delivery, replay, overview };
   }
 
+  /** Marks of this lane, moved by hand. */
+  get surgery(): MarkSurgery {
+    const { local, delivery, replay } = this.#parts;
+    return new MarkSurgery({
+      local, deliveries: { queue: delivery, manifest: delivery }, clock: this.clock, version: 'test', isPaused: () => this.isPaused, isBusy: () => replay.isBusy,
+      onMoved: () => {},
+    });
+  }
+
+  get isBusy(): boolean {
+    return this.#parts.replay.isBusy;
+  }
+
   #proxied(delivery: LaneDelivery): Destination | null {
     const mark = delivery.mark();
     if (!mark || this.isPaused) return null;
@@ -113,6 +127,11 @@ export class LaneRun {
   /** The beacon was there anew: what is known of its database is looked at again. */
   returns(): void {
     this.#generation += 1;
+  }
+
+  /** Something changed; the lane works on while the test does other things. */
+  wake(): void {
+    this.#parts.replay.wake();
   }
 
   /** Wakes the lane and lets it work until it has nothing to do, back-offs included. */

@@ -1,0 +1,315 @@
+/** Marks moved by hand: what a plan tells, when a set is refused, and that nothing is passed silently or sent twice in effect. */
+import { expect, test } from 'vitest';
+import type { Assignments } from '../../worker/assignments.ts';
+import { nextTurn } from '../../runtime/clock.ts';
+import { Retention } from '../../worker/retention.ts';
+import { event, manifest, patch, upsert } from './fixture.ts';
+import { LaneRun } from './lane-run.ts';
+
+const change = (key: string, n: number) => patch(key, `n${n}`, { Status: `s${n}`, [`F${n}`]: 1 });
+const why = 'a test';
+
+async function delivered(count = 6): Promise<{ run: LaneRun; seqs: number[] }> {
+  const run = LaneRun.ofTest();
+  const seqs: number[] = [];
+  for (let n = 1; n <= count; n++) {
+    seqs.push(...run.append(change(n % 2 ? 'a' : 'b', n)));
+    await run.clock.advance(1_000);
+  }
+  await run.rest();
+  run.isPaused = true;
+  await run.rest();
+  return { run, seqs };
+}
+
+const set = (run: LaneRun, to: number | string, more: object = {}) => run.surgery.set({ To: to, Lane: 'queue', Reason: why, ...more });
+const plan = async (run: LaneRun, to: number | string, more: object = {}) => (await run.surgery.plan({ To: to, Lane: 'queue', ...more })).Lanes[0];
+const resumed = async (run: LaneRun) => {
+  run.isPaused = false;
+  await run.rest();
+};
+const operations = (run: LaneRun) => run.local.store.db.prepare("select * from operation where type = 'hwm-set'").all() as { applied_by: string; note: string; changes: number; title: string }[];
+
+test('a set back sends the stretch again, and the rows are those of before (I4, I8, I10)', async () => {
+  const { run, seqs } = await delivered();
+  const before = structuredClone([run.database.row('UVQueueWorkItem', 'a'), run.database.row('UVQueueWorkItem', 'b')]);
+  const calls = run.database.calls.length;
+  const done = await set(run, seqs[1] ?? 0, { By: 'ann' });
+  expect(done.Lanes).toMatchObject([{ Lane: 'queue', From: seqs[5], To: seqs[1], Again: 4, Skipped: 0 }]);
+  expect(run.mark).toMatchObject({ seq: seqs[1], applied: 2 });
+  expect(run.balance).toMatchObject({ Pending: 4, Difference: 0 });
+  await resumed(run);
+  expect(run.database.calls.slice(calls).flatMap((call) => call.names)).toEqual(expect.arrayContaining([5, 6]));
+  expect(run.mark?.seq).toBe(seqs[5]);
+  expect(run.mark?.epochBefore).toBeNull();
+  expect([run.database.row('UVQueueWorkItem', 'a'), run.database.row('UVQueueWorkItem', 'b')]).toEqual(before);
+  expect(run.balance).toMatchObject({ Accepted: 6, Pending: 0, Difference: 0 });
+});
+
+test('a database that lost rows, but not its mark, gets them again by a set back, and not without (I4)', async () => {
+  const { run } = await delivered();
+  const { mark } = run.database;
+  run.database.restore({ content: { rows: new Map(), mark }, storeId: run.database.storeId });
+  run.returns();
+  await resumed(run);
+  expect(run.database.names()).toEqual([]);
+  run.isPaused = true;
+  await run.rest();
+  await set(run, 0);
+  await resumed(run);
+  expect(run.database.names()).toEqual([1, 2, 3, 4, 5, 6]);
+});
+
+test('the set is on record with who, why, from and to', async () => {
+  const { run, seqs } = await delivered();
+  await set(run, seqs[1] ?? 0, { By: 'ann' });
+  expect(operations(run)).toMatchObject([{ applied_by: 'ann', changes: 4, title: `hwm set --to ${seqs[1]}` }]);
+  expect(JSON.parse(operations(run)[0]?.note ?? '')).toMatchObject({ Reason: why, Force: false, Lanes: [{ From: seqs[5], To: seqs[1], Again: 4 }] });
+});
+
+test('while delivery runs it is refused with what to do', async () => {
+  const { run, seqs } = await delivered();
+  run.isPaused = false;
+  await expect(set(run, seqs[1] ?? 0)).rejects.toMatchObject({ code: 'CONFLICT', message: expect.stringContaining('tidemark pause') });
+  expect(run.mark?.seq).toBe(seqs[5]);
+  expect(operations(run)).toEqual([]);
+});
+
+test('a delivery under way when it was paused is settled first, and its marks are not lost (I4, I10)', async () => {
+  const { run, seqs } = await delivered();
+  run.isPaused = false;
+  const [late = 0] = run.append(change('a', 7));
+  const apply = run.database.batch.bind(run.database);
+  const gate = Promise.withResolvers<void>();
+  run.database.batch = async (settings) => {
+    await gate.promise;
+    return apply(settings);
+  };
+  run.wake();
+  for (let turn = 0; turn < 5; turn++) await nextTurn();
+  expect(run.isBusy).toBe(true);
+  run.isPaused = true;
+  const setting = set(run, seqs[1] ?? 0);
+  await run.clock.advance(500);
+  expect(run.mark?.seq, 'it waits').toBe(seqs[5]);
+  gate.resolve();
+  for (let turn = 0; turn < 5; turn++) await nextTurn();
+  await run.clock.advance(100);
+  expect((await setting).Lanes).toMatchObject([{ From: late, Again: 5 }]);
+  expect(run.mark?.seq).toBe(seqs[1]);
+  expect(run.balance.Difference).toBe(0);
+  await resumed(run);
+  expect(run.balance).toMatchObject({ Accepted: 7, Pending: 0, Difference: 0 });
+});
+
+test('forwards is refused without force, and with it what is passed over is held as dropped with the reason (I5, I10)', async () => {
+  const { run, seqs } = await delivered();
+  const waiting = run.append(change('a', 7), change('b', 8), change('c', 9));
+  await expect(set(run, waiting[1] ?? 0)).rejects.toMatchObject({ code: 'CONFLICT', message: expect.stringMatching(/skip 2 entries.*--force/s) });
+  expect(run.mark?.seq).toBe(seqs[5]);
+  const done = await set(run, waiting[1] ?? 0, { Force: true });
+  expect(done.Lanes).toMatchObject([{ From: seqs[5], To: waiting[1], Skipped: 2, Again: 0 }]);
+  const { database = 0 } = run.mark ?? {};
+  expect(run.local.held.get(database, waiting[0] ?? 0)).toMatchObject({ state: 'dropped', key: 'a', reason: `skipped by hwm set: ${why}` });
+  expect(run.balance).toMatchObject({ DeadLettered: 2, Pending: 1, Difference: 0 });
+  run.returns();
+  await resumed(run);
+  expect(run.database.names()).toEqual([1, 2, 3, 4, 5, 6, 9]);
+  expect(run.mark?.seq).toBe(waiting[2]);
+  expect(run.balance).toMatchObject({ DeadLettered: 2, Pending: 0, Difference: 0 });
+});
+
+test('a set back takes up again what a set forwards skipped, and leaves dead letters that were dropped (I10)', async () => {
+  const { run, seqs } = await delivered(2);
+  run.database.refused.add(3);
+  const [bad = 0, next = 0] = run.append(change('a', 3), change('b', 4));
+  await resumed(run);
+  const { database = 0 } = run.mark ?? {};
+  expect(run.local.held.drop(database, bad, 1)).toBe(true);
+  run.isPaused = true;
+  await run.rest();
+  const last = run.append(change('a', 5), change('b', 6)).at(-1) ?? 0;
+  await set(run, last, { Force: true });
+  run.database.refused.clear();
+  expect(await plan(run, seqs[0] ?? 0)).toMatchObject({ Held: 1, Skipped: 2, Stretch: { Entries: 5 } });
+  const done = await set(run, seqs[0] ?? 0);
+  expect(done.Lanes).toMatchObject([{ Again: 4 }]);
+  expect(run.balance).toMatchObject({ Applied: 1, Difference: 0 });
+  await resumed(run);
+  expect(run.database.names()).toEqual([1, 2, 4, 5, 6]);
+  expect(run.local.held.get(database, bad)?.state).toBe('dropped');
+  expect(run.local.held.get(database, next)).toBeNull();
+  expect(run.balance).toMatchObject({ Accepted: 6, DeadLettered: 1, Pending: 0, Difference: 0 });
+});
+
+test('dead letters and what is parked behind them stay so when their stretch goes again (I5, I7, I10)', async () => {
+  const { run, seqs } = await delivered(2);
+  run.database.refused.add(3);
+  const [bad = 0, behind = 0] = run.append(change('a', 3), change('a', 4), change('b', 5));
+  await resumed(run);
+  run.isPaused = true;
+  await run.rest();
+  await set(run, 0);
+  expect(run.balance).toMatchObject({ Pending: 5, Difference: 0 });
+  await resumed(run);
+  const { database = 0 } = run.mark ?? {};
+  expect(run.local.held.get(database, bad)?.state).toBe('dead');
+  expect(run.local.held.get(database, behind)?.state).toBe('parked');
+  expect(run.local.held.get(database, seqs[0] ?? 0), 'what came before it went through').toBeNull();
+  expect(run.balance).toMatchObject({ Accepted: 5, DeadLettered: 1, Pending: 1, Difference: 0 });
+  run.database.refused.clear();
+  run.local.held.retry(database, bad, 1);
+  await run.rest();
+  expect(run.database.names()).toEqual([1, 2, 3, 4, 5]);
+  expect(run.balance).toMatchObject({ DeadLettered: 0, Pending: 0, Difference: 0 });
+});
+
+test('what was dropped and then lost its body is counted when its stretch goes again (I10)', async () => {
+  const { run } = await delivered(2);
+  run.database.refused.add(3);
+  const [bad = 0] = run.append(change('a', 3), change('b', 4));
+  await resumed(run);
+  run.local.held.drop(run.mark?.database ?? 0, bad, 1);
+  const assignments = { of: () => run.assigned } as unknown as Assignments;
+  expect(await new Retention({ ...run.local, assignments, clock: run.clock }, { entries: 0, ms: 0 }).sweep()).toBe(4);
+  run.isPaused = true;
+  await run.rest();
+  run.append(change('b', 5));
+  expect(run.balance.Difference).toBe(0);
+  expect((await plan(run, 0))?.Gone).toMatchObject({ Entries: 4 });
+  expect((await set(run, 0)).Lanes).toMatchObject([{ Again: 0 }]);
+  expect(run.balance).toMatchObject({ Accepted: 5, DeadLettered: 1, Pending: 1, Difference: 0 });
+  await resumed(run);
+  expect(run.balance).toMatchObject({ Accepted: 5, DeadLettered: 1, Pending: 0, Difference: 0 });
+});
+
+test('a restart between set and resume forgets nothing, and the own mark of the database does not undo a set (I4)', async () => {
+  const { run, seqs } = await delivered();
+  const waiting = run.append(change('a', 7), change('b', 8));
+  await set(run, waiting[0] ?? 0, { Force: true });
+  await run.restart();
+  run.returns();
+  await resumed(run);
+  expect(run.database.names()).toEqual([1, 2, 3, 4, 5, 6, 8]);
+  run.isPaused = true;
+  await run.rest();
+  await set(run, seqs[2] ?? 0);
+  await set(run, seqs[4] ?? 0, { Force: true });
+  await run.restart();
+  run.returns();
+  await resumed(run);
+  expect(run.faults).toEqual([]);
+  expect(run.mark?.seq).toBe(waiting[1]);
+  expect(run.balance.Difference).toBe(0);
+});
+
+test('an answer lost under a new epoch is no reason to begin at nothing', async () => {
+  const { run, seqs } = await delivered();
+  await set(run, seqs[3] ?? 0);
+  run.database.faults.push('lose');
+  run.isPaused = false;
+  const rested = run.rest();
+  await nextTurn();
+  await nextTurn();
+  run.isPaused = true;
+  await rested;
+  await set(run, seqs[4] ?? 0, { Force: true });
+  run.returns();
+  const calls = run.database.calls.length;
+  await resumed(run);
+  expect(run.database.calls.slice(calls).flatMap((call) => call.names)).toEqual([6]);
+  expect(run.balance.Difference).toBe(0);
+});
+
+test('a database that went back in time after a set is noticed all the same (I4)', async () => {
+  const { run } = await delivered(3);
+  const backup = run.database.backup();
+  const waiting = run.append(change('a', 4), change('b', 5), change('c', 6));
+  await resumed(run);
+  run.isPaused = true;
+  await run.rest();
+  const last = run.append(change('c', 7)).at(-1) ?? 0;
+  await set(run, last, { Force: true });
+  run.database.restore(backup);
+  run.returns();
+  await resumed(run);
+  expect(run.database.names()).toEqual([1, 2, 3, 4, 5, 6]);
+  expect(run.local.held.get(run.mark?.database ?? 0, last)?.state).toBe('dropped');
+  expect(run.mark?.seq).toBeGreaterThanOrEqual(waiting.at(-1) ?? 0);
+  expect(run.balance.Difference).toBe(0);
+});
+
+test('a database ahead of everything this journal knows is said, and nothing is moved (I4)', async () => {
+  const { run, seqs } = await delivered();
+  const backup = run.database.backup();
+  if (backup.content.mark) backup.content.mark.Seq += 1_000;
+  run.database.restore(backup);
+  run.returns();
+  await resumed(run);
+  expect(run.faults).toEqual([expect.stringContaining(`up to Seq ${(seqs[5] ?? 0) + 1_000}`)]);
+  expect(run.mark?.seq).toBe(seqs[5]);
+  expect(run.balance.Difference).toBe(0);
+});
+
+test('a plan tells what would go again, by table and key, and changes nothing', async () => {
+  const { run, seqs } = await delivered(4);
+  run.append(event('a', 'n9', { F9: 1 }));
+  await resumed(run);
+  const dump = () => ['entry', 'mark', 'held', 'operation'].map((name) => JSON.stringify(run.local.store.db.prepare(`select * from ${name}`).all()));
+  const before = dump();
+  const found = await plan(run, seqs[1] ?? 0);
+  expect(found).toMatchObject({
+    Direction: 'backwards', To: seqs[1], Stretch: { Entries: 3, First: seqs[2] }, Gone: null, Held: 0, Rows: [],
+    Tables: [{ Table: 'UVQueueWorkItem', Entries: 2, Keys: 2 }, { Table: 'UVQueueWorkItemEvent', Entries: 1, Keys: 1 }], Keys: [{ Key: 'a', Entries: 2 }, { Key: 'b', Entries: 1 }],
+  });
+  expect(dump()).toEqual(before);
+  expect(await plan(run, run.mark?.seq ?? 0)).toMatchObject({ Direction: 'none', Stretch: null });
+});
+
+test('a plan forwards lists what would be skipped one by one', async () => {
+  const { run } = await delivered(2);
+  const waiting = run.append(upsert('x', 'n3', { F3: 1 }), change('y', 4));
+  expect(await plan(run, waiting[1] ?? 0)).toMatchObject({
+    Direction: 'forwards', Rows: [{ Seq: waiting[0], Action: 'QP_UpsertWorkItem', Key: 'x' }, { Seq: waiting[1], Key: 'y' }],
+  });
+});
+
+test('a time means everything accepted at or after it', async () => {
+  const { run, seqs } = await delivered();
+  const third = run.local.journal.read(seqs[2] ?? 0)?.acceptedAt ?? '';
+  expect(await plan(run, third)).toMatchObject({ To: seqs[1], Stretch: { First: seqs[2], Entries: 4 } });
+  expect(await plan(run, '1970-01-01')).toMatchObject({ To: 0 });
+  await expect(plan(run, '2999-01-01T00:00:00Z')).rejects.toMatchObject({ code: 'INVALID_MESSAGE' });
+  await expect(plan(run, 'yesterday')).rejects.toMatchObject({ code: 'INVALID_MESSAGE', message: expect.stringContaining('2026-01-31T12:00:00Z') });
+});
+
+test('a plan that no longer holds is refused, one that does is done', async () => {
+  const { run, seqs } = await delivered();
+  const target = { To: seqs[2] ?? 0, Lane: 'queue' as const };
+  const { Plan } = await run.surgery.plan(target);
+  run.append(change('z', 9));
+  expect((await run.surgery.plan(target)).Plan, 'what is accepted meanwhile is not part of it').toBe(Plan);
+  await resumed(run);
+  run.isPaused = true;
+  await run.rest();
+  await expect(set(run, target.To, { Plan })).rejects.toMatchObject({ code: 'CONFLICT', message: expect.stringContaining('no longer holds') });
+  const again = await run.surgery.plan(target);
+  await set(run, target.To, { Plan: again.Plan });
+  expect(run.mark?.seq).toBe(target.To);
+});
+
+test('targets that make no sense are refused with the field', async () => {
+  const { run, seqs } = await delivered();
+  await expect(set(run, (seqs[5] ?? 0) + 1)).rejects.toMatchObject({ code: 'INVALID_MESSAGE', message: expect.stringContaining('beyond the last entry') });
+  await expect(set(run, 0, { Reason: ' ' })).rejects.toMatchObject({ code: 'INVALID_MESSAGE' });
+  await expect(plan(run, 0, { BeaconID: 'nobody', IDBeaconConnection: 1 })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  run.assigned = null;
+  await expect(plan(run, 0)).rejects.toMatchObject({ code: 'NOT_FOUND', message: expect.stringContaining('--beacon') });
+  expect(await plan(run, 0, { BeaconID: 'a', IDBeaconConnection: 1 })).toMatchObject({ Stretch: { Entries: 6 } });
+});
+
+test('a Seq between entries means the last one before it, also where another lane has it', async () => {
+  const { run, seqs } = await delivered(2);
+  const [other = 0] = run.append(manifest('m', 'm1'), change('a', 3));
+  expect(await plan(run, other)).toMatchObject({ Direction: 'none', To: seqs[1] });
+});
