@@ -17,7 +17,7 @@ const opsDir = new Option('--ops-dir <folder>', 'folder of the operator\'s opera
 
 export const opsVerbs: readonly VerbSpec[] = [
   { name: 'status', summary: 'what is pending, applied, failed; exit 6 when something wants attention, 3 when nothing is known', options: [opsDir], run: showStatus },
-  { name: 'new', summary: 'make the file of a new operation', args: [['<purpose>', 'a few words; become its name']], options: [opsDir], run: makeNew },
+  { name: 'new', summary: 'make the file of a new operation', args: [['<purpose...>', 'a few words; become its name']], options: [opsDir], run: makeNew },
   {
     name: 'run', summary: 'run what is pending, or one by its id', args: [['[id]', 'a shipped operation, or one of the operator\'s']], run,
     options: [
@@ -73,7 +73,7 @@ function stateOf({ State, IsDrifted, SameAs, LateBehind, IsFileGone, Until }: Op
 }
 
 function makeNew({ config, args, isJson }: VerbCall): void {
-  const path = newOperation(config.ops.folder, args[0] ?? '', systemClock.nowMs());
+  const path = newOperation(config.ops.folder, args.join(' '), systemClock.nowMs());
   if (isJson) printJson({ Path: path });
   else print(path);
 }
