@@ -103,7 +103,8 @@ export class Pressure {
     if (nowMs - this.#fullMs < limits.diskFullPauseMs) return;
     const size = room ? reserve.sizeFor(room.totalBytes) : reserve.bytes;
     const missing = reserve.bytes === size ? 0 : size;
-    if (room && room.freeBytes < least * limits.diskAgainFactor + missing) return;
+    // The room that the reserve left behind is not room to make it again.
+    if (room && room.freeBytes < least * limits.diskAgainFactor + 2 * missing) return;
     if (missing > 0) void reserve.make(size).then((isMade) => { if (!isMade) this.full(); });
     else this.#isDiskLow = false;
   }

@@ -32,6 +32,7 @@ export class LaneRun {
   readonly #dir: TempDir = tempDir('lane');
   readonly #isAtomic: boolean;
   #generation = 1;
+  #lastTarget: object | null = null;
   #parts: Parts;
 
   constructor(isAtomic = true) {
@@ -77,7 +78,7 @@ export class LaneRun {
     const local = openLocal(openStore(this.#dir.path), hubId);
     const assignments = {
       of: () => (this.assigned ? { ...this.assigned, assignedMs: 0, by: 'operator' } : null),
-      targetOf: () => (this.assigned ? { ...this.assigned, isReady: true, generation: this.#generation, carrier: 'batch', storeId: this.database.storeId, endpoints: new Map() } : null),
+      targetOf: () => this.#target(),
     } as unknown as Assignments;
     const delivery = new LaneDelivery({
       lane: 'queue', hubId, assignments, dispatcher: new ScriptedDispatcher(this.databases) as unknown as Dispatcher,
@@ -108,6 +109,14 @@ export class LaneRun {
 
   get isBusy(): boolean {
     return this.#parts.replay.isBusy;
+  }
+
+  /** The same object as long as nothing about it changed, as the worker's own are. */
+  #target(): object | null {
+    if (!this.assigned) return null;
+    const next = { ...this.assigned, isReady: true, generation: this.#generation, carrier: 'batch', storeId: this.database.storeId };
+    if (JSON.stringify(next) !== JSON.stringify({ ...this.#lastTarget, endpoints: undefined })) this.#lastTarget = { ...next, endpoints: new Map() };
+    return this.#lastTarget;
   }
 
   #proxied(delivery: LaneDelivery): Destination | null {

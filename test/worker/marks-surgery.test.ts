@@ -164,6 +164,21 @@ test('dead letters and what is parked behind them stay so when their stretch goe
   expect(run.balance).toMatchObject({ DeadLettered: 0, Pending: 0, Difference: 0 });
 });
 
+test('a set forwards passes over dead letters and what is parked behind them as well (I5, I10)', async () => {
+  const { run } = await delivered(2);
+  run.database.refused.add(3);
+  const held = run.append(change('a', 3), change('a', 4));
+  const head = run.append(change('b', 5))[0] ?? 0;
+  await resumed(run);
+  run.isPaused = true;
+  await run.rest();
+  await set(run, 0);
+  await set(run, head, { Force: true });
+  const { database = 0 } = run.mark ?? {};
+  expect(held.map((seq) => run.local.held.get(database, seq)?.state)).toEqual(['dropped', 'dropped']);
+  expect(run.balance).toMatchObject({ Accepted: 5, DeadLettered: 5, Pending: 0, Difference: 0 });
+});
+
 test('what was dropped and then lost its body is counted when its stretch goes again (I10)', async () => {
   const { run } = await delivered(2);
   run.database.refused.add(3);
@@ -189,7 +204,10 @@ test('a restart between set and resume forgets nothing, and the own mark of the 
   await set(run, waiting[0] ?? 0, { Force: true });
   await run.restart();
   run.returns();
+  const sent = () => run.database.calls.flatMap((call) => call.names);
+  const first = sent().length;
   await resumed(run);
+  expect(sent().slice(first)).toEqual([8]);
   expect(run.database.names()).toEqual([1, 2, 3, 4, 5, 6, 8]);
   run.isPaused = true;
   await run.rest();
@@ -197,7 +215,9 @@ test('a restart between set and resume forgets nothing, and the own mark of the 
   await set(run, seqs[4] ?? 0, { Force: true });
   await run.restart();
   run.returns();
+  const second = sent().length;
   await resumed(run);
+  expect(sent().slice(second).toSorted()).toEqual([6, 7, 8]);
   expect(run.faults).toEqual([]);
   expect(run.mark?.seq).toBe(waiting[1]);
   expect(run.balance.Difference).toBe(0);
