@@ -1,10 +1,11 @@
 /** The package as others get it: built, packed, installed into an empty folder, and run from there. */
 import { execFile } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
+import { openStore } from '../../worker/state/open-store.ts';
 import { environment, tempFolder } from './fixture.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -28,6 +29,13 @@ test('packed and installed, it runs from the build: help, demo trace, exit codes
   expect((await tidemark('--help')).stdout).toContain('Usage: tidemark');
   expect((await tidemark('--version')).stdout).toMatch(/^\d+\.\d+\.\d+/);
   expect((await tidemark('status', '--nats', 'nats://127.0.0.1:1')).code).toBe(4);
+  // Shipped operations, and one of an operator's in TypeScript, on a store at rest.
+  const data = join(folder.path, 'tidemark-data');
+  openStore(data).close();
+  mkdirSync(join(data, 'ops'));
+  writeFileSync(join(data, 'ops', '1-a.ts'), "export const description: string = 'a'; export function run(): string { return 'done'; }");
+  expect(await tidemark('ops', 'run', '--nats', 'nats://127.0.0.1:1')).toMatchObject({ code: 0, stdout: expect.stringMatching(/1-a +applied .*done/) as string });
+  expect(await tidemark('ops', 'run', 'compact', '--nats', 'nats://127.0.0.1:1')).toMatchObject({ code: 0, stdout: expect.stringMatching(/compact +applied/) as string });
   const demo = await tidemark('demo', '--json');
   expect({ code: demo.code, stderr: demo.stderr.slice(-2_000) }).toMatchObject({ code: 0 });
   expect((JSON.parse(demo.stdout) as { isOk: boolean }[]).every((proof) => proof.isOk)).toBe(true);
