@@ -13,15 +13,18 @@ const setpriv = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(p
 export class TidemarkProcess implements AsyncDisposable {
   readonly args: readonly string[];
   readonly #env: Record<string, string>;
+  /** A command that runs another: its words come before ours. */
+  readonly #wrap: readonly string[];
   #child: ChildProcess;
   #exited: Promise<string>;
   #isRunning = true;
   stdout = '';
   stderr = '';
 
-  constructor(args: readonly string[], env: Record<string, string> = {}) {
+  constructor(args: readonly string[], env: Record<string, string> = {}, wrap: readonly string[] = []) {
     this.args = args;
     this.#env = env;
+    this.#wrap = wrap;
     this.#child = this.#spawn();
     this.#exited = this.#watch();
   }
@@ -77,7 +80,7 @@ export class TidemarkProcess implements AsyncDisposable {
   /** The kernel kills it when this process dies, where `setpriv` can arrange it. */
   #spawn(): ChildProcess {
     const command = [process.execPath, join(root, 'bin', 'tidemark.js'), ...this.args];
-    const [file = '', ...args] = setpriv ? [setpriv, '--pdeathsig', 'KILL', '--', ...command] : command;
+    const [file = '', ...args] = [...this.#wrap, ...(setpriv ? [setpriv, '--pdeathsig', 'KILL', '--'] : []), ...command];
     return spawn(file, args, { cwd: root, env: { ...process.env, ...this.#env }, stdio: ['ignore', 'pipe', 'pipe'] });
   }
 

@@ -6,10 +6,11 @@ import { freePort } from '../../runtime/nats-server.ts';
 import { connectHub, type TestHub } from './hub.ts';
 import { TestNats } from './nats.ts';
 import { TidemarkProcess } from './processes.ts';
+import type { SmallDisk } from './small-disk.ts';
 import { tempDir } from './temp-dir.ts';
 import { until } from './until.ts';
 
-export type StackOptions = { hub?: string; beaconArgs?: string[]; workerArgs?: string[]; isAssigned?: boolean };
+export type StackOptions = { hub?: string; beaconArgs?: string[]; workerArgs?: string[]; isAssigned?: boolean; workerDisk?: SmallDisk };
 
 /** Longest wait for a state to be reached on a loaded machine. */
 const settleMs = 45_000;
@@ -35,13 +36,14 @@ export class Stack implements AsyncDisposable {
 
   /** Starts all of it and, unless told otherwise, waits until both lanes are bootstrapped. */
   static async start(options: StackOptions = {}): Promise<Stack> {
-    const { hub: hubId = 'hub1', beaconArgs = [], workerArgs = [], isAssigned = true } = options;
+    const { hub: hubId = 'hub1', beaconArgs = [], workerArgs = [], isAssigned = true, workerDisk } = options;
     const dir = tempDir('stack');
     const nats = await TestNats.start();
     const http = `127.0.0.1:${await freePort()}`;
     const beacon = new TidemarkProcess(['beacon', '--id', 'db-1', '--db', `sqlite:${dir.at('backend.sqlite')}`, '--data', dir.at('beacon'),
       '--nats', nats.url, ...beaconArgs]);
-    const worker = new TidemarkProcess(['worker', '--hub', hubId, '--data', dir.at('worker'), '--http', http, '--nats', nats.url, ...workerArgs]);
+    const worker = new TidemarkProcess(['worker', '--hub', hubId, '--data', dir.at('worker'), '--http', http, '--nats', nats.url, ...workerArgs],
+      workerDisk?.env, workerDisk?.wrap(dir.at('worker')));
     const hub = await connectHub(nats.url, { hub: hubId });
     const stack = new Stack({ hubId, nats, worker, beacon, hub, httpUrl: `http://${http}` }, dir);
     try {
