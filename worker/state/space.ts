@@ -27,7 +27,7 @@ export class Space {
 
   /** One look: does nothing unless the store has rested since the look before. Returns how many pages were given back. */
   async giveBack(): Promise<number> {
-    if (this.#isWorking || !this.#db.open || !this.#hasRested()) return 0;
+    if (this.#isWorking) return 0;
     this.#isWorking = true;
     let pages = 0;
     try {
