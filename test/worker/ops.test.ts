@@ -35,6 +35,15 @@ test('B6 — a failed attempt is kept, and the mended operation goes through, in
   expect(() => bench.operations().history('nobody')).toThrow(/was never run here/);
 });
 
+test('a dry run that goes well says nothing about how an operation stands', async () => {
+  const bench = new OpsBench();
+  bench.op('a', "throw new Error('first try')");
+  await bench.run();
+  bench.op('a');
+  expect(kinds(await bench.run({ isDryRun: true }))).toEqual(['a rolled_back']);
+  expect(bench.operations().status()).toMatchObject({ Failed: 1, Operations: [{ State: 'failed', LastError: 'first try' }] });
+});
+
 test('B7 — a step gets no network handle, and may not end the transaction its marker is in', async () => {
   const bench = new OpsBench();
   bench.op('1-looks', 'context.db.prepare("insert into effect (what) values (?)").run(Object.keys(context).sort().join())');

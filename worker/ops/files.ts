@@ -23,7 +23,7 @@ export function flagOf(id: string): string {
 }
 
 /**
- * The operations of a folder, in the order of their names. No folder means none.
+ * The operations of a folder, in no order. No folder means none.
  * @throws TidemarkError INVALID_MESSAGE for a folder or file that cannot be read, or two files that are one id or share one flag
  */
 export function listOperations(folder: string): Candidate[] {
@@ -38,7 +38,7 @@ export function listOperations(folder: string): Candidate[] {
   return names.map((name): Candidate => {
     const path = resolve(folder, name);
     return { type: 'operator', id: name.replace(extension, ''), path, sha256: digestOf(path) };
-  }).sort((a, b) => (a.id < b.id ? -1 : 1));
+  });
 }
 
 function namesIn(folder: string): string[] {

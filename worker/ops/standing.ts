@@ -21,7 +21,7 @@ export type Standing = {
   lateBehind: string | null;
 };
 
-/** @param files in the order of their names */
+/** In the order of their names, which is the order they run in. */
 export function standings(files: readonly Candidate[], markers: readonly MarkerRow[], attempts: readonly AttemptRow[], nowMs: number): Standing[] {
   const own = markers.filter((marker) => marker.type === 'operator');
   const byId = new Map(own.map((marker) => [marker.id, marker]));
