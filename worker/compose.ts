@@ -1,12 +1,13 @@
 /** Puts a worker together, starts it, and takes it down again in reverse; decides nothing else. */
 import { TidemarkError } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
+import type { Lane } from '../contracts/subjects.ts';
 import type { Bus } from '../runtime/bus.ts';
 import { type Clock, isoOf, newUuid } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
 import type { MicroService } from '../runtime/micro-service.ts';
 import { Announcer } from './announcer.ts';
-import { startHousekeeping } from './housekeeping.ts';
+import { Housekeeping } from './housekeeping.ts';
 import { HttpServer } from './http.ts';
 import { Inbound } from './inbound.ts';
 import { importLegacyFiles } from './legacy-files.ts';
@@ -17,9 +18,7 @@ import { Metrics } from './metrics.ts';
 import { Mirrors } from './mirrors.ts';
 import { Outbound } from './outbound.ts';
 import { Overview } from './overview.ts';
-import { type CapacityBounds, Pressure } from './pressure.ts';
-import { Retention } from './retention.ts';
-import { Reserve, roomAt } from './state/disk.ts';
+import type { CapacityBounds } from './pressure.ts';
 import type { Store } from './state/store.ts';
 
 export type WorkerSettings = {
@@ -42,66 +41,11 @@ export type RunningWorker = {
 
 /** Starts a worker over its open local state and a bus. `onDrain` is an operator's wish that the process end. */
 export async function startWorker(settings: WorkerSettings, parts: { local: Local; bus: Bus; clock: Clock; log: Log; onDrain: () => void }): Promise<RunningWorker> {
-  const { local, bus, clock, log } = parts;
-  const { store } = local;
+  const { bus, clock, log } = parts;
+  const { store } = parts.local;
   const { hubId, version } = settings;
   const fault = Promise.withResolvers<TidemarkError>();
-  const announcer = new Announcer(bus, hubId, clock);
-
-  const outbound: Outbound = new Outbound({
-    hubId, bus, local, clock, log,
-    onSettled: (lane) => {
-      inbound.applied.check(lane);
-      announcer.storeChanged(lane);
-      mirrors.touch();
-    },
-    onChange: () => {
-      announcer.state(overview.status());
-      mirrors.touch();
-    },
-    onFault: (message) => {
-      log.error({}, message);
-      announcer.fault(message);
-      metrics.countFault();
-    },
-    onFull: () => pressure.full(),
-  });
-  const pressure: Pressure = new Pressure({
-    bytesInUse: () => store.bytesInUse(), pending: () => overview.pending('queue') + overview.pending('manifest'), room: () => roomAt(store.dataDir),
-    reserve: new Reserve(store.paths), clock, log, bounds: settings.bounds, onChange: (reason) => announcer.pressure(reason, pressure.capacity()),
-  });
-  const overview: Overview = new Overview({
-    hubId, version, ...local, assignments: outbound.assignments, deliveries: outbound.deliveries, clock, isPaused: () => outbound.isPaused,
-    capacity: () => pressure.capacity(),
-    bus: () => ({ Connected: bus.isConnected, Server: bus.server, Reconnects: bus.reconnects }),
-  });
-  const mirrors: Mirrors = new Mirrors(store.dataDir, { marks: () => overview.marksFile(), assignment: () => outbound.assignments.file() }, clock, log);
-  const maintenance = new Maintenance(settings.ops, {
-    store, hubId, version, clock, log, backend: (lane, query) => outbound.view(lane).fromBackend(query), wake: () => outbound.wakeAll(),
-  });
-  const surgery = new MarkSurgery({
-    local, deliveries: outbound.deliveries, clock, version, isPaused: () => outbound.isPaused, isBusy: (lane) => outbound.isBusy(lane),
-    onMoved: (moved) => {
-      log.warn({ moved }, 'marks were moved by hand');
-      for (const { Lane } of moved) announcer.storeChanged(Lane);
-      mirrors.touch();
-    },
-  });
-  const inbound: Inbound = new Inbound({
-    ops: (body) => maintenance.control.handle(body),
-    hubId, bus, local, outbound, overview, pressure, surgery, clock, log, isOneWayOn: settings.isOneWayOn, onDrain: parts.onDrain,
-    onAccepted: (lane) => {
-      outbound.wake(lane);
-      announcer.storeChanged(lane);
-      mirrors.touch();
-    },
-    onFault: (error) => {
-      announcer.fault(error.message);
-      fault.resolve(error);
-    },
-  });
-  const metrics: Metrics = new Metrics(overview, { version, journalBytes: () => store.bytes(), waiting: () => inbound.intake.waiting });
-  const retention = new Retention({ ...local, assignments: outbound.assignments, clock });
+  const { outbound, overview, mirrors, maintenance, inbound, metrics, housekeeping } = assemble(settings, { ...parts, onFault: fault.resolve });
 
   importLegacyFiles(store, outbound.assignments, log);
   await maintenance.beforeIntake();
@@ -118,20 +62,84 @@ export async function startWorker(settings: WorkerSettings, parts: { local: Loca
   });
   inbound.start();
   maintenance.start();
-  const stopHousekeeping = startHousekeeping({ db: store.db, retention, pressure, clock, onFault: fault.resolve });
+  housekeeping.start();
   log.info({ data: store.dataDir, http: http.url, store: store.storeId }, 'worker is up');
 
   let draining: Promise<void> | null = null;
-  return { httpUrl: http.url, fault: fault.promise, drain: () => (draining ??= withDeadline(takeDown({ maintenance, stopHousekeeping, service, inbound, outbound, mirrors, bus, http, store, log }), clock, limits.drainMs)) };
+  return { httpUrl: http.url, fault: fault.promise, drain: () => (draining ??= withDeadline(takeDown({ maintenance, housekeeping, service, inbound, outbound, mirrors, bus, http, store, log }), clock, limits.drainMs)) };
+}
+
+/** Makes everything and connects it; nothing runs yet. */
+function assemble(settings: WorkerSettings, parts: { local: Local; bus: Bus; clock: Clock; log: Log; onDrain: () => void; onFault: (error: TidemarkError) => void }) {
+  const { local, bus, clock, log } = parts;
+  const { store } = local;
+  const { hubId, version } = settings;
+  const announcer = new Announcer(bus, hubId, clock);
+  const changed = (lane: Lane) => {
+    announcer.storeChanged(lane);
+    mirrors.touch();
+  };
+
+  const outbound: Outbound = new Outbound({
+    hubId, bus, local, clock, log,
+    onSettled: (lane) => {
+      inbound.applied.check(lane);
+      changed(lane);
+    },
+    onChange: () => {
+      announcer.state(overview.status());
+      mirrors.touch();
+    },
+    onFault: (message) => {
+      log.error({}, message);
+      announcer.fault(message);
+      metrics.countFault();
+    },
+    onFull: () => housekeeping.pressure.full(),
+  });
+  const overview: Overview = new Overview({
+    hubId, version, ...local, assignments: outbound.assignments, deliveries: outbound.deliveries, clock, isPaused: () => outbound.isPaused,
+    capacity: () => housekeeping.pressure.capacity(),
+    bus: () => ({ Connected: bus.isConnected, Server: bus.server, Reconnects: bus.reconnects }),
+  });
+  const housekeeping = new Housekeeping({
+    local, assignments: outbound.assignments, clock, log, bounds: settings.bounds, pending: () => overview.pending('queue') + overview.pending('manifest'),
+    onPressure: (reason, capacity) => announcer.pressure(reason, capacity), onFault: parts.onFault,
+  });
+  const mirrors: Mirrors = new Mirrors(store.dataDir, { marks: () => overview.marksFile(), assignment: () => outbound.assignments.file() }, clock, log);
+  const maintenance = new Maintenance(settings.ops, {
+    store, hubId, version, clock, log, backend: (lane, query) => outbound.view(lane).fromBackend(query), wake: () => outbound.wakeAll(),
+  });
+  const surgery = new MarkSurgery({
+    local, deliveries: outbound.deliveries, clock, version, isPaused: () => outbound.isPaused, isBusy: (lane) => outbound.isBusy(lane),
+    onMoved: (moved) => {
+      log.warn({ moved }, 'marks were moved by hand');
+      for (const { Lane } of moved) changed(Lane);
+    },
+  });
+  const inbound: Inbound = new Inbound({
+    ops: (body) => maintenance.control.handle(body),
+    hubId, bus, local, outbound, overview, pressure: housekeeping.pressure, surgery, clock, log, isOneWayOn: settings.isOneWayOn, onDrain: parts.onDrain,
+    onAccepted: (lane) => {
+      outbound.wake(lane);
+      changed(lane);
+    },
+    onFault: (error) => {
+      announcer.fault(error.message);
+      parts.onFault(error);
+    },
+  });
+  const metrics: Metrics = new Metrics(overview, { version, journalBytes: () => store.bytes(), waiting: () => inbound.intake.waiting });
+  return { outbound, overview, mirrors, maintenance, inbound, metrics, housekeeping };
 }
 
 type Parts = {
-  maintenance: Maintenance; stopHousekeeping: () => void; service: MicroService; inbound: Inbound; outbound: Outbound; mirrors: Mirrors; bus: Bus; http: HttpServer; store: Store; log: Log;
+  maintenance: Maintenance; housekeeping: Housekeeping; service: MicroService; inbound: Inbound; outbound: Outbound; mirrors: Mirrors; bus: Bus; http: HttpServer; store: Store; log: Log;
 };
 
 /** In reverse: take nothing new, finish what was taken, settle what is in flight, close. */
-async function takeDown({ maintenance, stopHousekeeping, service, inbound, outbound, mirrors, bus, http, store, log }: Parts): Promise<void> {
-  stopHousekeeping();
+async function takeDown({ maintenance, housekeeping, service, inbound, outbound, mirrors, bus, http, store, log }: Parts): Promise<void> {
+  housekeeping.stop();
   await maintenance.stop();
   await service.stop();
   await inbound.drain();

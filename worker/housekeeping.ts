@@ -1,28 +1,60 @@
 /** What the worker does for its own store now and then: looks how full it is, lets go of what is delivered, gives room back to the disk. */
 import { TidemarkError } from '../contracts/errors.ts';
+import type { Capacity } from '../contracts/status.ts';
 import type { Clock } from '../runtime/clock.ts';
-import type { Pressure } from './pressure.ts';
-import type { Retention } from './retention.ts';
-import type { Connection } from './state/connection.ts';
+import type { Log } from '../runtime/log.ts';
+import type { Assignments } from './assignments.ts';
+import type { Local } from './local.ts';
+import { type CapacityBounds, Pressure } from './pressure.ts';
+import { Retention } from './retention.ts';
+import { Reserve, roomAt } from './state/disk.ts';
 import { Space } from './state/space.ts';
 import { isCapacityError } from './state/store.ts';
 
 const sweepEveryMs = 60_000;
 
-/** Runs until the returned function is called. A full disk is no fault; anything else that fails here is. */
-export function startHousekeeping(parts: { db: Connection; retention: Retention; pressure: Pressure; clock: Clock; onFault: (error: TidemarkError) => void }): () => void {
-  const { db, retention, pressure, clock } = parts;
-  const onFault = (error: unknown) => {
-    if (isCapacityError(error)) return pressure.full();
-    parts.onFault(error instanceof TidemarkError ? error : new TidemarkError('STORAGE_FAILED', `housekeeping failed: ${String(error)}`, { cause: error }));
-  };
-  const space = new Space({ db, clock, onFault });
-  pressure.start();
-  space.start();
-  const stopSweeping = clock.every(sweepEveryMs, () => void retention.sweep().catch(onFault));
-  return () => {
-    stopSweeping();
-    space.stop();
-    pressure.stop();
-  };
+export type HousekeepingParts = {
+  local: Local; assignments: Assignments; clock: Clock; log: Log; bounds: CapacityBounds | undefined;
+  /** Undelivered entries of all lanes. */
+  pending: () => number;
+  onPressure: (reason: string | null, capacity: Capacity) => void;
+  onFault: (error: TidemarkError) => void;
+};
+
+export class Housekeeping {
+  readonly pressure: Pressure;
+  readonly #parts: HousekeepingParts;
+  readonly #space: Space;
+  readonly #retention: Retention;
+  #stopSweeping: () => void = () => undefined;
+
+  constructor(parts: HousekeepingParts) {
+    const { local, assignments, clock, log, bounds, pending, onPressure } = parts;
+    const { store } = local;
+    this.#parts = parts;
+    this.pressure = new Pressure({
+      bytesInUse: () => store.bytesInUse(), pending, room: () => roomAt(store.dataDir), reserve: new Reserve(store.paths), clock, log, bounds,
+      onChange: (reason) => onPressure(reason, this.pressure.capacity()),
+    });
+    this.#space = new Space({ db: store.db, clock, onFault: (error) => this.#failed(error) });
+    this.#retention = new Retention({ ...local, assignments, clock });
+  }
+
+  start(): void {
+    this.pressure.start();
+    this.#space.start();
+    this.#stopSweeping = this.#parts.clock.every(sweepEveryMs, () => void this.#retention.sweep().catch((error: unknown) => this.#failed(error)));
+  }
+
+  stop(): void {
+    this.#stopSweeping();
+    this.#space.stop();
+    this.pressure.stop();
+  }
+
+  /** A full disk is no fault; anything else that fails here is. */
+  #failed(error: unknown): void {
+    if (isCapacityError(error)) return this.pressure.full();
+    this.#parts.onFault(error instanceof TidemarkError ? error : new TidemarkError('STORAGE_FAILED', `housekeeping failed: ${String(error)}`, { cause: error }));
+  }
 }
