@@ -65,6 +65,8 @@ function statementsOf(db: Database) {
     move: db.prepare(`update mark set seq = @to, guid = @guid, recorded_ms = @recordedMs, applied = max(0, applied - @again), present = present - max(0, @again - applied),
       epoch_before = trim(coalesce(epoch_before, '') || ' ' || epoch), seq_before = min(coalesce(seq_before, seq), seq, @to), epoch = @epoch
       where database = @database and lane = @lane`),
+    passOver: db.prepare<[{ lane: number; seq: number }]>(`update mark set skipped = skipped + 1 where lane = @lane and seq < @seq
+      and not exists (select 1 from held h where h.database = mark.database and h.seq = @seq)`),
     hold: db.prepare('insert into held values (@database, @seq, @lane, @key, @state, @reason, @nowMs) on conflict (database, seq) do nothing'),
     delivery: db.prepare('insert into delivery values (@database, @lane, @throughSeq, @nowMs) on conflict do nothing'),
     deliveredAt: db.prepare<[number, number, number]>('select at_ms from delivery where database = ? and lane = ? and through_seq >= ? order by through_seq limit 1').pluck(),
@@ -131,6 +133,11 @@ export class MarkStore {
   /** Moves the mark by an operator's word, either way, under a new epoch: the database then takes again what it had under the old. */
   move(database: number, lane: Lane, move: Move): void {
     this.#sql.move.run({ ...move, database, lane: laneIndex(lane) });
+  }
+
+  /** Entries are about to lose their bodies: databases of before, which nobody is assigned to and whose marks are below, can never get them. */
+  passOver(lane: Lane, seqs: readonly number[]): void {
+    for (const seq of seqs) this.#sql.passOver.run({ lane: laneIndex(lane), seq });
   }
 
   /** Remembers the identity of the database behind a connection; each lane for itself, for each has to notice when it is another. */

@@ -1,6 +1,7 @@
 /** The seam between replay and a beacon: a carrier takes mutations there and brings one result for each back. */
 import type { ApplyOutputs, ApplySettings, MarkOutputs, StoredMark } from '../contracts/capability.ts';
 import type { Folded } from '../bridges/fold.ts';
+import { TidemarkError } from '../contracts/errors.ts';
 import type { MutationResult } from '../contracts/mutation.ts';
 import type { CarrierName } from '../contracts/status.ts';
 import type { Lane } from '../contracts/subjects.ts';
@@ -59,7 +60,16 @@ export class BatchCarrier implements Carrier {
   async apply(delivery: Delivery): Promise<Delivered> {
     const packed = delivery.packed ?? this.prepare(delivery).packed;
     const outputs = await this.#dispatcher.sendPacked<ApplyOutputs>(this.#route.beacon, 'batch', 'Apply', packed as Packed);
+    this.#insistOnOwnAnswer(delivery, outputs);
     return { results: outputs.Results, isCommitted: outputs.IsCommitted };
+  }
+
+  /** An answer to another batch would settle what the database never saw. @throws TidemarkError UNAVAILABLE */
+  #insistOnOwnAnswer({ writes, throughSeq, isBelowMark }: Delivery, { Results, IsCommitted, Mark }: ApplyOutputs): void {
+    const { beacon, epoch } = this.#route;
+    if (Results.length !== writes.length) throw new TidemarkError('UNAVAILABLE', `${beacon} answered ${Results.length} results for ${writes.length} mutations`);
+    if (!IsCommitted || isBelowMark || (Mark?.Epoch === epoch && Mark.Seq >= throughSeq)) return;
+    throw new TidemarkError('UNAVAILABLE', `${beacon} says it committed through Seq ${throughSeq}, and its mark is ${Mark?.Seq ?? 'missing'}`);
   }
 
   async mark(): Promise<{ mark: StoredMark | null; storeId: string }> {

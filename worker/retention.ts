@@ -45,7 +45,7 @@ export class Retention {
   }
 
   async #sweepLane(lane: Lane): Promise<number> {
-    const { journal, projection, clock } = this.#parts;
+    const { journal, projection, marks, clock } = this.#parts;
     const floor = this.floor(lane);
     if (floor === null) return 0;
     let excess = journal.countAfter(lane, 0) - this.#bounds.entries;
@@ -59,6 +59,7 @@ export class Retention {
       if (!last) return count;
       if (projection.position(lane) < last.seq) await projection.catchUp(lane);
       journal.together(() => {
+        marks.passOver(lane, due.map((entry) => entry.seq));
         journal.strip(lane, due);
         projection.forgetThrough(lane, last.seq);
       });
