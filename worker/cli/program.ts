@@ -3,20 +3,11 @@ import { Command } from 'commander';
 import { exitCodeOf, lineOf } from './exit-code.ts';
 import { say } from './output.ts';
 import { packageVersion } from './version.ts';
-import { addVerb, type Ended, type VerbSpec } from './verb.ts';
+import { addVerb, type Ended } from './verb.ts';
+import { groups } from './verb-groups.ts';
 import { controlVerbs } from './verbs-control.ts';
-import { deadLetterVerbs, journalVerbs } from './verbs-entries.ts';
-import { opsVerbs } from './verbs-ops.ts';
-import { hwmVerbs } from './verbs-hwm.ts';
 import { runVerbs } from './verbs-run.ts';
 import { traceVerbs } from './verbs-trace.ts';
-
-const groups: readonly (readonly [name: string, summary: string, verbs: readonly VerbSpec[]])[] = [
-  ['hwm', 'high-water marks: how far each database is', hwmVerbs],
-  ['journal', 'the local record of accepted writes', journalVerbs],
-  ['dead-letters', 'entries a database refused for good', deadLetterVerbs],
-  ['ops', 'maintenance of the store, recorded: what was run, by whom, with what result', opsVerbs],
-];
 
 function buildProgram(ended: Ended): Command {
   const program = new Command('tidemark')
