@@ -112,6 +112,23 @@ export const limits = {
   /** Entries kept after delivery, for reads in an outage and for a backend that went back in time. */
   retainedEntriesMax: 1_000_000,
   retainedMs: 24 * 3_600_000,
+  /** The state files are looked at this often, and at every commit; so long may a deletion go unseen by a worker that has nothing to do. */
+  guardLookMs: 1_000,
+  /** Looks in a row that could not tell before health says degraded. */
+  guardUnknownsMax: 5,
+  /** The log is folded into the database at so many bytes or rows: it stays in the page cache, and a start reads it in a blink. */
+  checkpointBytes: 8 * MiB,
+  checkpointRows: 10_000,
+  /** A log longer than this is cut when nothing is going on. */
+  logBytesIdle: 16 * MiB,
+  /** Faults shown in health, and kept. */
+  faultsShown: 20,
+  faultsKept: 1_000,
+  /** Failures of the store that fit no class before the process ends: one may be a single bad write, three are not. */
+  storeStrikesMax: 3,
+  /** Delay between two tries to open a store that cannot be opened: first and longest. */
+  frozenFirstMs: 500,
+  frozenLongestMs: 10_000,
   /** Highest Seq taken from a file: microseconds of the year 2096, so that one bad line cannot use up all numbers. */
   seqMax: 4_000_000_000_000_000,
   /** Entries merged in one transaction, and between two turns of the event loop: below 50 ms. */

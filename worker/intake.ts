@@ -13,7 +13,8 @@ import type { Log } from '../runtime/log.ts';
 import { bytesOf } from './body-size.ts';
 import type { Appended, Journal } from './journal.ts';
 import type { Pressure } from './pressure.ts';
-import { isCapacityError, type Store } from './state/store.ts';
+import { classOf, endsTheProcess } from './state/storage-error.ts';
+import type { Store } from './state/store.ts';
 
 type Waiting = { envelope: WriteEnvelope; bytes: number; resolve: (reply: WriteReply) => void; reject: (error: TidemarkError) => void };
 
@@ -38,6 +39,8 @@ export class Intake {
   #isOpen = true;
   #fault: TidemarkError | null = null;
   #commits = 0;
+  #lastCommitMs: number | null = null;
+  #strikes = 0;
 
   constructor(parts: { store: Store; journal: Journal; clock: Clock; log: Log; events: IntakeEvents; pressure: Pick<Pressure, 'refusal' | 'took' | 'full'> }) {
     this.#store = parts.store;
@@ -54,6 +57,15 @@ export class Intake {
 
   get commits(): number {
     return this.#commits;
+  }
+
+  get lastCommitMs(): number | null {
+    return this.#lastCommitMs;
+  }
+
+  /** Nothing is accepted any more: the store cannot be trusted. */
+  freeze(fault: TidemarkError): void {
+    this.#fault ??= fault;
   }
 
   /** Whether a write sent now would be accepted, and if not why. */
@@ -104,11 +116,13 @@ export class Intake {
       results = this.#journal.append(batch.map((one) => one.envelope), this.#clock.nowMs());
       this.#store.assertSameFiles();
       this.#commits += 1;
-      this.#pressure.took(batch.length, sizeOf(batch));
+      this.#lastCommitMs = this.#clock.nowMs();
+      this.#strikes = 0;
     } catch (thrown) {
       return this.#fail(batch, thrown);
     }
     batch.forEach((one, index) => answer(one, results[index] as Appended));
+    this.#afterCommit(batch.length, sizeOf(batch));
     for (const lane of lanes) {
       if (batch.some((one) => one.envelope.lane === lane)) this.#events.onAccepted(lane);
     }
@@ -127,22 +141,42 @@ export class Intake {
     return batch;
   }
 
-  /** A full disk is refused for now; anything else means that the store cannot be trusted with another write. */
+  #afterCommit(entries: number, bytes: number): void {
+    this.#pressure.took(entries, bytes);
+    try {
+      this.#store.wrote(bytes);
+    } catch (error) {
+      // The writes are safe and answered; what this means for the next ones is seen by the next commit.
+      this.#log.error({ reason: messageOf(error) }, 'the log could not be folded into the database');
+    }
+  }
+
+  /** A lock or a full disk is refused for now; after most others the store cannot be trusted with another write. */
   #fail(batch: Waiting[], thrown: unknown): void {
-    if (isCapacityError(thrown)) {
+    const found = classOf(thrown);
+    if (found === 'capacity') {
       this.#log.debug({ reason: messageOf(thrown) }, 'a commit found no room');
       this.#pressure.full();
-      const error = overloaded('the disk of the journal is full');
-      // What waits behind is refused as well: were it taken once there is room, it would overtake.
-      this.#waitingBytes = 0;
-      for (const one of [...batch, ...this.#waiting.splice(0)]) one.reject(error);
-      return;
+      return this.#refuseAll(batch, overloaded('the disk of the journal is full'));
+    }
+    if (found === 'transient') {
+      return this.#refuseAll(batch, new TidemarkError('UNAVAILABLE', `the journal is locked: ${messageOf(thrown)}`, { cause: thrown, retryAfterMs: limits.unavailableRetryMs }));
+    }
+    if (!this.#fault && !endsTheProcess(found) && ++this.#strikes < limits.storeStrikesMax) {
+      this.#log.error({ reason: messageOf(thrown) }, 'a commit failed; its writes were refused and nothing was stored');
+      return this.#refuseAll(batch, new TidemarkError('INTERNAL', `the journal took nothing: ${messageOf(thrown)}`, { cause: thrown }));
     }
     const isFirst = this.#fault === null;
     this.#fault ??= thrown instanceof TidemarkError ? thrown : new TidemarkError('STORAGE_FAILED', `the journal failed: ${messageOf(thrown)}`, { cause: thrown });
     const refusal = this.refusal() ?? this.#fault;
     for (const one of batch) one.reject(refusal);
     if (isFirst) this.#events.onFault(this.#fault);
+  }
+
+  /** What waits behind is refused as well: were it taken once the cause is gone, it would overtake. */
+  #refuseAll(batch: Waiting[], error: TidemarkError): void {
+    this.#waitingBytes = 0;
+    for (const one of [...batch, ...this.#waiting.splice(0)]) one.reject(error);
   }
 }
 

@@ -1,29 +1,98 @@
-/** Whether the worker's files are still the files at their paths: a deleted or replaced one takes writes without an error. */
+/**
+ * Whether the worker's files are still the files at their paths, with the content this process gave them: a deleted or replaced
+ * one takes writes without an error.
+ *
+ * Constraint: the database itself changes only by our own checkpoints, each followed by `rebase`; any other change of its size or time is somebody else's.
+ */
 import { statSync } from 'node:fs';
 import { TidemarkError } from '../../contracts/errors.ts';
+import { limits } from '../../contracts/limits.ts';
 import type { StatePaths } from './paths.ts';
+import type { FileFinding } from './storage-error.ts';
 
-/** Device and inode of what lies at a path, or null when nothing does. */
-type Identity = { dev: number; ino: number } | null;
+type Seen = { dev: number; ino: number; size: number; mtimeMs: number };
+type Verdict = FileFinding['verdict'] | 'same' | 'unknown';
 
-function identityOf(path: string): Identity {
+/** How each watched file was found at the last look, for health. */
+export type IdentityView = { State: Verdict; Wal: Verdict; Shm: Verdict; Lock: Verdict; Folder: Verdict; IsArmed: true; IsDegraded: boolean };
+
+type Watched = { name: 'State' | 'Wal' | 'Shm' | 'Lock' | 'Folder'; path: string; seen: Seen; isContentOurs: boolean; verdict: Verdict };
+
+function look(path: string): Seen | null {
   const found = statSync(path, { throwIfNoEntry: false });
-  return found ? { dev: found.dev, ino: found.ino } : null;
+  return found ? { dev: found.dev, ino: found.ino, size: found.size, mtimeMs: found.mtimeMs } : null;
 }
 
 export class FileGuard {
-  readonly #watched: { path: string; identity: Identity }[];
+  readonly #watched: Watched[];
+  /** Looks in a row that could not tell. */
+  #unknowns = 0;
 
+  /** Call it once all files are there. @throws TidemarkError STORAGE_FAILED when one cannot be watched */
   constructor(paths: StatePaths) {
-    this.#watched = [paths.db, paths.wal, paths.lock].map((path) => ({ path, identity: identityOf(path) }));
+    this.#watched = [
+      arm('State', paths.db, true), arm('Wal', paths.wal, false), arm('Shm', paths.shm, false), arm('Lock', paths.lock, false), arm('Folder', paths.stateDir, false),
+    ];
   }
 
-  /** @throws TidemarkError STORAGE_FAILED naming the file that is gone or another */
+  /** What is wrong with the first file that is; null when nothing is, or nothing can be told. */
+  look(): FileFinding | null {
+    let isUnknown = false;
+    for (const watched of this.#watched) {
+      watched.verdict = verdictOn(watched);
+      if (watched.verdict === 'unknown') isUnknown = true;
+      else if (watched.verdict !== 'same') return { verdict: watched.verdict, path: watched.path };
+    }
+    this.#unknowns = isUnknown ? this.#unknowns + 1 : 0;
+    return null;
+  }
+
+  /** @throws TidemarkError STORAGE_FAILED naming the file and what became of it; its cause is the finding */
   assertSame(): void {
-    for (const { path, identity } of this.#watched) {
-      const now = identityOf(path);
-      if (now && identity && now.ino === identity.ino && now.dev === identity.dev) continue;
-      throw new TidemarkError('STORAGE_FAILED', `${path} was ${now ? 'replaced' : 'removed'} under the running worker; it stops, restart it`);
+    const finding = this.look();
+    if (finding) throw new TidemarkError('STORAGE_FAILED', sentenceOf(finding), { cause: finding });
+  }
+
+  /** The database was changed by ourselves: its size and time are taken anew. */
+  rebase(): void {
+    for (const watched of this.#watched) {
+      const now = watched.isContentOurs ? look(watched.path) : null;
+      if (now && isSame(now, watched.seen)) watched.seen = now;
     }
   }
+
+  view(): IdentityView {
+    const of = (name: Watched['name']) => this.#watched.find((one) => one.name === name)?.verdict ?? 'unknown';
+    return {
+      State: of('State'), Wal: of('Wal'), Shm: of('Shm'), Lock: of('Lock'), Folder: of('Folder'), IsArmed: true, IsDegraded: this.#unknowns >= limits.guardUnknownsMax,
+    };
+  }
+}
+
+function arm(name: Watched['name'], path: string, isContentOurs: boolean): Watched {
+  const seen = look(path);
+  if (!seen) throw new TidemarkError('STORAGE_FAILED', `${path} is not there although it was opened; the worker cannot watch it`);
+  return { name, path, seen, isContentOurs, verdict: 'same' };
+}
+
+function isSame(a: Seen, b: Seen): boolean {
+  return a.ino === b.ino && a.dev === b.dev;
+}
+
+function verdictOn({ path, seen, isContentOurs }: Watched): Verdict {
+  let now: Seen | null;
+  try {
+    now = look(path);
+  } catch {
+    // No right to look, or interrupted: no sign of anything.
+    return 'unknown';
+  }
+  if (!now) return 'gone';
+  if (!isSame(now, seen)) return 'replaced';
+  return isContentOurs && (now.size !== seen.size || now.mtimeMs !== seen.mtimeMs) ? 'modified' : 'same';
+}
+
+function sentenceOf({ verdict, path }: FileFinding): string {
+  const became = { gone: 'was removed', replaced: 'was replaced', modified: 'was changed by somebody else' }[verdict];
+  return `${path} ${became} under the running worker; it saves what it still holds and stops, a fresh start puts it together`;
 }

@@ -1,12 +1,16 @@
-/** The worker's open state: one writing connection, its lock, and the check that its files are still the files at their paths. */
+/** The worker's open state: one writing connection, its lock, its checkpoints, and the check that its files are still the files at their paths. */
 import { statSync } from 'node:fs';
-import { type Connection, SqliteError } from './connection.ts';
-import { FileGuard } from './file-guard.ts';
+import { limits } from '../../contracts/limits.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import type { Connection } from './connection.ts';
+import { FileGuard, type IdentityView } from './file-guard.ts';
+import { identityOf, type StoreIdentity, writeIdentity } from './identity-file.ts';
 import type { StatePaths } from './paths.ts';
+import { classOf, type FileFinding } from './storage-error.ts';
 
 /** True for a full disk or a file at its limit: nothing was written, and room may come back. */
 export function isCapacityError(error: unknown): boolean {
-  return error instanceof SqliteError && error.code.startsWith('SQLITE_FULL');
+  return classOf(error) === 'capacity';
 }
 
 export class Store {
@@ -16,14 +20,23 @@ export class Store {
   readonly epoch: string;
   readonly #lock: Connection;
   readonly #guard: FileGuard;
+  readonly #changes: () => number;
+  /** Rows changed, and bytes told of, when the log was last folded in. */
+  #changesFolded = 0;
+  #bytesSince = 0;
 
-  /** Made by `openStore`. */
+  /** Made by `openStore`, behind a first write: all files must be there to be watched. */
   constructor(db: Connection, lock: Connection, paths: StatePaths) {
     this.db = db;
     this.#lock = lock;
     this.paths = paths;
     this.storeId = this.meta('store') ?? '';
     this.epoch = this.meta('epoch') ?? '';
+    const changes = db.prepare<[], number>('select total_changes()').pluck();
+    this.#changes = () => changes.get() ?? 0;
+    // From here on the database changes only when we say so.
+    db.pragma('wal_autocheckpoint = 0');
+    db.pragma('wal_checkpoint(passive)');
     this.#guard = new FileGuard(paths);
   }
 
@@ -40,17 +53,57 @@ export class Store {
   }
 
   /**
-   * A deleted or replaced file takes writes without an error, so this is asked after each commit and before the answers (I1).
-   * @throws TidemarkError STORAGE_FAILED naming the file that is gone or another
+   * A deleted, replaced or overwritten file takes writes without an error, so this is asked after each commit and before the answers (I1).
+   * @throws TidemarkError STORAGE_FAILED naming the file and what became of it
    */
   assertSameFiles(): void {
     this.#guard.assertSame();
   }
 
+  /** What is wrong with the files, or null. */
+  lookAtFiles(): FileFinding | null {
+    return this.#guard.look();
+  }
+
+  identity(): IdentityView {
+    return this.#guard.view();
+  }
+
+  /** A commit of about so many bytes was made; the log is folded into the database when it has grown enough. */
+  wrote(bytes: number): void {
+    this.#bytesSince += bytes;
+    if (this.#bytesSince >= limits.checkpointBytes || this.#changes() - this.#changesFolded >= limits.checkpointRows) this.checkpoint();
+  }
+
+  /** Folds in whatever has come since, for a quiet moment. True when there was something. */
+  checkpointWhenQuiet(): boolean {
+    if (this.#changes() === this.#changesFolded) return false;
+    this.checkpoint();
+    return true;
+  }
+
+  /** Never into a file that is not ours: that would destroy what somebody put there, and what it may still be good for. */
+  checkpoint(mode: 'passive' | 'truncate' = 'passive'): void {
+    if (this.#guard.look()) return;
+    this.#changesFolded = this.#changes();
+    this.#bytesSince = 0;
+    try {
+      this.db.pragma(`wal_checkpoint(${mode})`);
+    } catch (error) {
+      // The log keeps everything; without room it stays as it is until there is some.
+      if (classOf(error) !== 'capacity' && classOf(error) !== 'transient') throw error;
+    } finally {
+      this.#guard.rebase();
+    }
+  }
+
   /** Bytes of the database and its write-ahead log. */
   bytes(): number {
-    const size = (path: string) => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-    return size(this.paths.db) + size(this.paths.wal);
+    return sizeOf(this.paths.db) + this.logBytes();
+  }
+
+  logBytes(): number {
+    return sizeOf(this.paths.wal);
   }
 
   /** The same without pages that are free to be written again: retention makes room in the file, it does not make it smaller. */
@@ -59,11 +112,29 @@ export class Store {
     return this.bytes() - free;
   }
 
-  /** Folds the log into the database and lets go of the files. */
+  /** Notes the orderly stop, folds the log into the database and lets go of the files. Files that are not ours are left as they are. */
   close(): void {
     if (!this.db.open) return;
-    this.db.pragma('wal_checkpoint(truncate)');
+    let last: StoreIdentity | null = null;
+    if (this.#guard.look() === null) {
+      this.db.prepare('update boot set stopped_ms = ? where rowid = (select max(rowid) from boot)').run(systemClock.nowMs());
+      this.checkpoint('truncate');
+      last = identityOf(this.db, this.paths, true);
+    }
     this.db.close();
+    if (last) this.#leaveNote(last);
     this.#lock.close();
   }
+
+  #leaveNote(last: StoreIdentity): void {
+    try {
+      writeIdentity(this.paths.identity, last);
+    } catch {
+      // Without it the next start takes this stop for a crash, and looks closer; nothing is lost by that.
+    }
+  }
+}
+
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }
