@@ -35,7 +35,7 @@ describe('arguments and exit codes', () => {
     expect(code).toBe(0);
     const verbs = [...stdout.matchAll(/^ {2}([a-z-]+)(?: \[options\]| <| {2})/gm)].map((match) => match[1] as string).filter((verb) => verb !== 'help' && !verb.startsWith('-'));
     expect(verbs).toEqual(expect.arrayContaining(['up', 'worker', 'beacon', 'publish', 'status', 'locate', 'assign', 'clear', 'pause', 'resume', 'drain', 'demo']));
-    const groups: Record<string, string> = { hwm: 'show', journal: 'stats', 'dead-letters': 'ls' };
+    const groups: Record<string, string> = { hwm: 'show', journal: 'stats', 'dead-letters': 'ls', ops: 'status' };
     for (const verb of verbs) {
       const help = await tidemark([verb, ...(groups[verb] ? [groups[verb]] : []), '--help']);
       expect([verb, help.code]).toEqual([verb, 0]);

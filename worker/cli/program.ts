@@ -4,7 +4,7 @@ import { exitCodeOf, lineOf } from './exit-code.ts';
 import { say } from './output.ts';
 import { packageVersion } from './version.ts';
 import { addVerb, type Ended } from './verb.ts';
-import { groups } from './verb-groups.ts';
+import { verbGroups } from './verb-groups.ts';
 import { controlVerbs } from './verbs-control.ts';
 import { runVerbs } from './verbs-run.ts';
 import { traceVerbs } from './verbs-trace.ts';
@@ -17,7 +17,7 @@ function buildProgram(ended: Ended): Command {
     .showHelpAfterError('(tidemark --help lists the verbs)')
     .configureOutput({ writeErr: (text) => process.stderr.write(text) });
   for (const spec of [...runVerbs, ...traceVerbs, ...controlVerbs]) addVerb(program, spec, ended);
-  for (const [name, summary, verbs] of groups) {
+  for (const [name, summary, verbs] of verbGroups) {
     const group = program.command(name).description(summary);
     for (const spec of verbs) addVerb(group, spec, ended);
   }

@@ -3,12 +3,13 @@ import { Option } from 'commander';
 import { processExit, TidemarkError } from '../../contracts/errors.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { OpsProgress } from '../control-ops.ts';
+import { lookAtHistory, lookAtStatus } from '../ops/look.ts';
 import type { RunReport } from '../ops/operation.ts';
 import type { OperationsView } from '../ops/operations.ts';
 import { newOperation } from '../ops/scaffold.ts';
 import type { AttemptView } from '../ops/standing.ts';
 import { type Ask, withControl } from './control.ts';
-import { historyHere, isAway, statusHere, withOperations } from './ops-here.ts';
+import { isAway, withOperations } from './ops-here.ts';
 import { duration, print, printJson, say, table } from './output.ts';
 import { collect, type VerbCall, type VerbSpec } from './verb.ts';
 
@@ -51,7 +52,7 @@ async function workerOr<T>({ config }: VerbCall, ask: (ask: Ask) => Promise<T>, 
 }
 
 async function showStatus(call: VerbCall): Promise<number> {
-  const status = await workerOr<OperationsView>(call, (ask) => ask('ops', { Verb: 'status' }), () => statusHere(call.config));
+  const status = await workerOr<OperationsView>(call, (ask) => ask('ops', { Verb: 'status' }), () => lookAtStatus(call.config.data, call.config.ops.folder, systemClock.nowMs()));
   if (call.isJson) printJson(status);
   else {
     print(table(['operation', 'state', 'by', 'at', 'rows', 'note'], status.Operations.map((one) =>
@@ -129,7 +130,7 @@ async function skip(call: VerbCall): Promise<void> {
 async function showHistory(call: VerbCall): Promise<void> {
   const id = call.args[0] ?? null;
   const { Attempts } = await workerOr<{ Attempts: AttemptView[] }>(call, (ask) => ask('ops', { Verb: 'history', ...(id === null ? {} : { ID: id }) }),
-    () => ({ Attempts: historyHere(call.config, id) }));
+    () => ({ Attempts: lookAtHistory(call.config.data, id) }));
   if (call.isJson) return printJson({ Attempts });
   print(table(['operation', 'type', 'result', 'by', 'host', 'pid', 'version', 'started', 'took', 'rows', 'note'], Attempts.map((one) =>
     [one.ID, one.Type, one.Result, one.By, one.Host, String(one.Pid), one.Version, one.StartedAt,

@@ -1,0 +1,41 @@
+/** What was run on a store and how its operations stand, read from the file without its writer. */
+import { existsSync } from 'node:fs';
+import { TidemarkError } from '../../contracts/errors.ts';
+import { type Connection, openReadOnly } from '../state/connection.ts';
+import { versionOf } from '../state/migrate.ts';
+import { schemaVersion } from '../state/migrations.ts';
+import { pathsOf } from '../state/paths.ts';
+import { historyOf, type OperationsView, statusOf } from './operations.ts';
+import type { AttemptView } from './standing.ts';
+import { OperationTable } from './table.ts';
+
+/** The first schema that knows operations. */
+const firstSchema = 2;
+
+/** @throws TidemarkError NOT_THERE, NEWER_SCHEMA: what was run is unknown then */
+export function lookAtStatus(dataDir: string, folder: string, nowMs: number): OperationsView {
+  return reading(dataDir, (db) => statusOf(folder, new OperationTable(db), nowMs));
+}
+
+/** @throws TidemarkError as above, NOT_FOUND for an id nobody ever ran */
+export function lookAtHistory(dataDir: string, id: string | null): AttemptView[] {
+  return reading(dataDir, (db) => historyOf(new OperationTable(db), id));
+}
+
+/** @throws TidemarkError NOT_THERE: without a store nothing can be said, which is not the same as nothing being applied */
+export function assertStore(dataDir: string): void {
+  if (!existsSync(pathsOf(dataDir).db)) throw new TidemarkError('NOT_THERE', `no worker answers and there is no store in ${dataDir}: what was run is unknown`);
+}
+
+function reading<T>(dataDir: string, use: (db: Connection) => T): T {
+  assertStore(dataDir);
+  const db = openReadOnly(pathsOf(dataDir).db);
+  try {
+    const version = versionOf(db);
+    if (version > schemaVersion) throw new TidemarkError('NEWER_SCHEMA', `state.db has schema ${version}, this program knows ${schemaVersion}: what was run is unknown here`);
+    if (version < firstSchema) throw new TidemarkError('NOT_THERE', `state.db has schema ${version}, which knows no operations yet: what was run is unknown; start the worker once`);
+    return use(db);
+  } finally {
+    db.close();
+  }
+}
