@@ -12,6 +12,7 @@ import { HttpServer } from './http.ts';
 import { Inbound } from './inbound.ts';
 import { importLegacyFiles } from './legacy-files.ts';
 import type { Local } from './local.ts';
+import { localHealth } from './local-health.ts';
 import { Maintenance, type MaintenanceSettings } from './maintenance.ts';
 import { MarkSurgery } from './marks-surgery.ts';
 import { Metrics } from './metrics.ts';
@@ -19,6 +20,7 @@ import { Mirrors } from './mirrors.ts';
 import { Outbound } from './outbound.ts';
 import { Overview } from './overview.ts';
 import type { CapacityBounds } from './pressure.ts';
+import { classOf } from './state/storage-error.ts';
 import type { Store } from './state/store.ts';
 
 export type WorkerSettings = {
@@ -35,17 +37,25 @@ export type RunningWorker = {
   httpUrl: string;
   /** Finishes what was taken, settles what is in flight, closes. Twice is the same promise. */
   drain(): Promise<void>;
-  /** Resolves with the error when the local store can no longer be trusted. */
-  fault: Promise<TidemarkError>;
+  /** Nothing is answered, delivered or written any more, but health, which names the fault; for a process that is about to end. */
+  freeze(fault: TidemarkError): void;
 };
 
-/** Starts a worker over its open local state and a bus. `onDrain` is an operator's wish that the process end. */
-export async function startWorker(settings: WorkerSettings, parts: { local: Local; bus: Bus; clock: Clock; log: Log; onDrain: () => void }): Promise<RunningWorker> {
+export type WorkerParts = {
+  local: Local; bus: Bus; clock: Clock; log: Log;
+  /** An operator's wish that the process end. */
+  onDrain: () => void;
+  /** The local store can no longer be trusted: freeze, rescue, end. */
+  onFault: (error: TidemarkError) => void;
+};
+
+/** Starts a worker over its open local state and a bus. */
+export async function startWorker(settings: WorkerSettings, parts: WorkerParts): Promise<RunningWorker> {
   const { bus, clock, log } = parts;
   const { store } = parts.local;
   const { hubId, version } = settings;
-  const fault = Promise.withResolvers<TidemarkError>();
-  const { outbound, overview, mirrors, maintenance, inbound, metrics, housekeeping } = assemble(settings, { ...parts, onFault: fault.resolve });
+  const { announcer, outbound, overview, mirrors, maintenance, inbound, metrics, housekeeping } = assemble(settings, parts);
+  let fault: TidemarkError | null = null;
 
   importLegacyFiles(store, outbound.assignments, log);
   await maintenance.beforeIntake();
@@ -53,7 +63,10 @@ export async function startWorker(settings: WorkerSettings, parts: { local: Loca
   const http = await HttpServer.listen(settings.http, {
     control: inbound.control, metrics, token: settings.token, beacons: () => outbound.directory.list(),
     unready: () => inbound.unready(),
-    health: () => ({ Nonce: nonce, Pid: process.pid, Ready: inbound.unready() === null, Reason: inbound.unready(), At: isoOf(clock.nowMs()), ...overview.status(), Ops: maintenance.summary() }),
+    health: () => ({
+      Nonce: nonce, Pid: process.pid, Ready: inbound.unready() === null, Reason: inbound.unready(), At: isoOf(clock.nowMs()), ...overview.status(), Ops: maintenance.summary(),
+      ...localHealth({ store, fault, lastCommitMs: inbound.intake.lastCommitMs, capacity: housekeeping.pressure.capacity(), nowMs: clock.nowMs() }),
+    }),
   });
   await mirrors.write();
   outbound.start();
@@ -66,11 +79,18 @@ export async function startWorker(settings: WorkerSettings, parts: { local: Loca
   log.info({ data: store.dataDir, http: http.url, store: store.storeId }, 'worker is up');
 
   let draining: Promise<void> | null = null;
-  return { httpUrl: http.url, fault: fault.promise, drain: () => (draining ??= withDeadline(takeDown({ maintenance, housekeeping, service, inbound, outbound, mirrors, bus, http, store, log }), clock, limits.drainMs)) };
+  const freeze = (error: TidemarkError) => {
+    fault = error;
+    inbound.intake.freeze(error);
+    housekeeping.stop();
+    void outbound.stop().catch(() => undefined);
+    announcer.fault(error.message, classOf(error));
+  };
+  return { httpUrl: http.url, freeze, drain: () => (draining ??= withDeadline(takeDown({ maintenance, housekeeping, service, inbound, outbound, mirrors, bus, http, store, log }), clock, limits.drainMs)) };
 }
 
 /** Makes everything and connects it; nothing runs yet. */
-function assemble(settings: WorkerSettings, parts: { local: Local; bus: Bus; clock: Clock; log: Log; onDrain: () => void; onFault: (error: TidemarkError) => void }) {
+function assemble(settings: WorkerSettings, parts: WorkerParts) {
   const { local, bus, clock, log } = parts;
   const { store } = local;
   const { hubId, version } = settings;
@@ -96,6 +116,7 @@ function assemble(settings: WorkerSettings, parts: { local: Local; bus: Bus; clo
       metrics.countFault();
     },
     onFull: () => housekeeping.pressure.full(),
+    onStoreFault: parts.onFault,
   });
   const overview: Overview = new Overview({
     hubId, version, ...local, assignments: outbound.assignments, deliveries: outbound.deliveries, clock, isPaused: () => outbound.isPaused,
@@ -106,7 +127,9 @@ function assemble(settings: WorkerSettings, parts: { local: Local; bus: Bus; clo
     local, assignments: outbound.assignments, clock, log, bounds: settings.bounds, pending: () => overview.pending('queue') + overview.pending('manifest'),
     onPressure: (reason, capacity) => announcer.pressure(reason, capacity), onFault: parts.onFault,
   });
-  const mirrors: Mirrors = new Mirrors(store.dataDir, { marks: () => overview.marksFile(), assignment: () => outbound.assignments.file() }, clock, log);
+  const mirrors: Mirrors = new Mirrors(store.dataDir, {
+    marks: () => overview.marksFile(), assignment: () => outbound.assignments.file(), identity: () => store.note(),
+  }, clock, log);
   const maintenance = new Maintenance(settings.ops, {
     store, hubId, version, clock, log, backend: (lane, query) => outbound.view(lane).fromBackend(query), wake: () => outbound.wakeAll(),
   });
@@ -124,13 +147,10 @@ function assemble(settings: WorkerSettings, parts: { local: Local; bus: Bus; clo
       outbound.wake(lane);
       changed(lane);
     },
-    onFault: (error) => {
-      announcer.fault(error.message);
-      parts.onFault(error);
-    },
+    onFault: parts.onFault,
   });
   const metrics: Metrics = new Metrics(overview, { version, journalBytes: () => store.bytes(), waiting: () => inbound.intake.waiting });
-  return { outbound, overview, mirrors, maintenance, inbound, metrics, housekeeping };
+  return { announcer, outbound, overview, mirrors, maintenance, inbound, metrics, housekeeping };
 }
 
 type Parts = {

@@ -1,4 +1,4 @@
-/** The JSON files for people, kept behind the truth by at most a moment. */
+/** The JSON files beside the store, for people and for the start that finds the store gone; behind the truth by at most a moment. */
 import { join } from 'node:path';
 import { messageOf } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
@@ -7,14 +7,20 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
 import { assignmentFileName, marksFileName } from './legacy-files.ts';
 
+const identityFileName = 'store.json';
+
 export class Mirrors {
   readonly #mirrors: Mirror[];
   readonly #clock: Clock;
   readonly #log: Log;
   #cancel: (() => void) | null = null;
 
-  constructor(dataDir: string, content: { marks: () => object; assignment: () => object }, clock: Clock, log: Log) {
-    this.#mirrors = [new Mirror(join(dataDir, marksFileName), content.marks), new Mirror(join(dataDir, assignmentFileName), content.assignment)];
+  /** @param content throws where a file must not be written now */
+  constructor(dataDir: string, content: { marks: () => object; assignment: () => object; identity: () => object }, clock: Clock, log: Log) {
+    this.#mirrors = [
+      new Mirror(join(dataDir, marksFileName), content.marks), new Mirror(join(dataDir, assignmentFileName), content.assignment),
+      new Mirror(join(dataDir, identityFileName), content.identity),
+    ];
     this.#clock = clock;
     this.#log = log;
   }
@@ -35,7 +41,7 @@ export class Mirrors {
     await this.write();
   }
 
-  /** Writes both now. A file that cannot be written is told of and tried again with the next change: the truth is in the store. */
+  /** Writes all now. A file that cannot be written is told of and tried again with the next change: the truth is in the store. */
   async write(): Promise<void> {
     for (const mirror of this.#mirrors) {
       try {

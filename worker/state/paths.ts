@@ -19,6 +19,8 @@ export function pathsOf(dataDir: string) {
     asideDir: join(dataDir, 'aside'),
     /** Which store this directory holds, for the start that finds it gone or exchanged. */
     identity: join(dataDir, 'store.json'),
+    /** The marks for people, which name the store as well. */
+    marks: join(dataDir, 'persistence-bridge-hwm.json'),
     /** Room kept for delivering while the disk is full. */
     reserve: join(dataDir, 'reserve'),
   } as const;

@@ -97,6 +97,12 @@ export class Store {
     }
   }
 
+  /** What store.json is to say. @throws TidemarkError STORAGE_FAILED: who lost the files must not speak for them */
+  note(): StoreIdentity {
+    this.assertSameFiles();
+    return identityOf(this.db, this.paths, false);
+  }
+
   /** Bytes of the database and its write-ahead log. */
   bytes(): number {
     return sizeOf(this.paths.db) + this.logBytes();

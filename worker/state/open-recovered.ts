@@ -1,0 +1,44 @@
+/** From the files of a data directory to an open database: recovery, schema, identity, merge of what was saved, and what is lost all the same. */
+import { chmodSync } from 'node:fs';
+import { systemClock } from '../../runtime/clock.ts';
+import { found, startBoot } from './begin.ts';
+import { type Connection, openWritable, SqliteError } from './connection.ts';
+import { type Finding, recordFindings } from './finding.ts';
+import { readRemembered, type Remembered } from './identity-file.ts';
+import { findLosses } from './losses.ts';
+import { mergePending } from './merge-rescues.ts';
+import { migrate } from './migrate.ts';
+import type { StatePaths } from './paths.ts';
+import { recoverFiles } from './recovery.ts';
+
+type Opened = { db: Connection; findings: Finding[] };
+
+/** Opens state.db with everything in it that could be brought back. Damage that shows itself only while the file is worked with is dealt with once more from the beginning. */
+export function openRecovered(paths: StatePaths): Opened {
+  const remembered = readRemembered(paths);
+  try {
+    return openOnce(paths, remembered, false);
+  } catch (error) {
+    if (!(error instanceof SqliteError) || !/^SQLITE_(CORRUPT|NOTADB)/.test(error.code)) throw error;
+    return openOnce(paths, remembered, true);
+  }
+}
+
+function openOnce(paths: StatePaths, remembered: Remembered | null, isDamaged: boolean): Opened {
+  const nowMs = systemClock.nowMs();
+  const recovered = recoverFiles(paths, remembered, nowMs, isDamaged);
+  const db = openWritable(paths.db);
+  try {
+    chmodSync(paths.db, 0o600);
+    migrate(db);
+    found(db, recovered.identity);
+    const merged = mergePending(db, paths, nowMs);
+    const findings = [...recovered.findings, ...merged, ...findLosses(db, remembered, recovered.isDoubtful)];
+    recordFindings(db, findings);
+    startBoot(db);
+    return { db, findings };
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
