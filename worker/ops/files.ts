@@ -1,7 +1,7 @@
 /** The operator's operations: files of one folder, listed by name, told apart by content, loaded before any of them runs. */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
@@ -23,7 +23,7 @@ export function flagOf(id: string): string {
 }
 
 /**
- * The operations of a folder, in no order. No folder means none.
+ * The operations of a folder named by its absolute path, in no order. No folder means none.
  * @throws TidemarkError INVALID_MESSAGE for a folder or file that cannot be read, or two files that are one id or share one flag
  */
 export function listOperations(folder: string): Candidate[] {
@@ -36,7 +36,7 @@ export function listOperations(folder: string): Candidate[] {
     byFlag.set(flag, name);
   }
   return names.map((name): Candidate => {
-    const path = resolve(folder, name);
+    const path = join(folder, name);
     return { type: 'operator', id: name.replace(extension, ''), path, sha256: digestOf(path) };
   });
 }
