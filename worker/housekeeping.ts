@@ -1,5 +1,5 @@
 /** What the worker does for its own store now and then: looks how full it is, lets go of what is delivered, gives room back to the disk. */
-import { TidemarkError } from '../contracts/errors.ts';
+import { messageOf, type TidemarkError } from '../contracts/errors.ts';
 import type { Capacity } from '../contracts/status.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
@@ -9,7 +9,7 @@ import { type CapacityBounds, Pressure } from './pressure.ts';
 import { Retention } from './retention.ts';
 import { Reserve, roomAt } from './state/disk.ts';
 import { Space } from './state/space.ts';
-import { isCapacityError } from './state/store.ts';
+import { classOf, toStoreFault } from './state/storage-error.ts';
 
 const sweepEveryMs = 60_000;
 
@@ -36,7 +36,7 @@ export class Housekeeping {
       bytesInUse: () => store.bytesInUse(), pending, room: () => roomAt(store.dataDir), reserve: new Reserve(store.paths), clock, log, bounds,
       onChange: (reason) => onPressure(reason, this.pressure.capacity()),
     });
-    this.#space = new Space({ db: store.db, clock, onFault: (error) => this.#failed(error) });
+    this.#space = new Space({ store, clock, onFault: (error) => this.#failed(error) });
     this.#retention = new Retention({ ...local, assignments, clock });
   }
 
@@ -52,9 +52,11 @@ export class Housekeeping {
     this.pressure.stop();
   }
 
-  /** A full disk is no fault; anything else that fails here is. */
+  /** A full disk or a lock is no fault; anything else that fails here is. */
   #failed(error: unknown): void {
-    if (isCapacityError(error)) return this.pressure.full();
-    this.#parts.onFault(error instanceof TidemarkError ? error : new TidemarkError('STORAGE_FAILED', `housekeeping failed: ${String(error)}`, { cause: error }));
+    const found = classOf(error);
+    if (found === 'capacity') return this.pressure.full();
+    if (found === 'transient') return this.#parts.log.warn({ reason: messageOf(error) }, 'the journal is locked; housekeeping goes on later');
+    this.#parts.onFault(toStoreFault(error));
   }
 }

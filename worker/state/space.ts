@@ -1,18 +1,18 @@
 /** Gives pages that a drained journal no longer needs back to the disk, in small steps while nothing else happens. */
 import { limits } from '../../contracts/limits.ts';
 import { type Clock, nextTurn } from '../../runtime/clock.ts';
-import type { Connection } from './connection.ts';
+import type { Store } from './store.ts';
 
 export class Space {
-  readonly #db: Connection;
+  readonly #store: Store;
   readonly #clock: Clock;
   readonly #onFault: (error: unknown) => void;
   #changesSeen = -1;
   #isWorking = false;
   #stopLooking: () => void = () => undefined;
 
-  constructor(parts: { db: Connection; clock: Clock; onFault: (error: unknown) => void }) {
-    this.#db = parts.db;
+  constructor(parts: { store: Store; clock: Clock; onFault: (error: unknown) => void }) {
+    this.#store = parts.store;
     this.#clock = parts.clock;
     this.#onFault = parts.onFault;
   }
@@ -31,12 +31,14 @@ export class Space {
     this.#isWorking = true;
     let pages = 0;
     try {
-      while (this.#db.open && this.#hasRested()) {
+      while (this.#store.db.open && this.#hasRested()) {
         const given = this.#step();
         if (given === 0) break;
         pages += given;
         await nextTurn();
       }
+      // The file gets shorter when the log is folded into it.
+      if (pages > 0 && this.#store.db.open) this.#store.checkpoint();
     } finally {
       this.#isWorking = false;
     }
@@ -45,7 +47,7 @@ export class Space {
 
   /** Rows written since the last look, whoever wrote them; giving pages back writes none. */
   #hasRested(): boolean {
-    const changes = Number(this.#db.prepare('select total_changes()').pluck().get());
+    const changes = Number(this.#store.db.prepare('select total_changes()').pluck().get());
     const isSame = changes === this.#changesSeen;
     this.#changesSeen = changes;
     return isSame;
@@ -56,11 +58,13 @@ export class Space {
     const free = this.#number('freelist_count');
     const kept = Math.ceil(limits.spaceKeptBytes / this.#number('page_size'));
     if (free <= kept || this.#number('auto_vacuum') !== 2) return 0;
-    this.#db.pragma(`incremental_vacuum(${Math.min(limits.spaceStepPages, free - kept)})`);
-    return free - this.#number('freelist_count');
+    this.#store.db.pragma(`incremental_vacuum(${Math.min(limits.spaceStepPages, free - kept)})`);
+    const given = free - this.#number('freelist_count');
+    this.#store.wrote(given * this.#number('page_size'));
+    return given;
   }
 
   #number(pragma: string): number {
-    return Number(this.#db.pragma(pragma, { simple: true }));
+    return Number(this.#store.db.pragma(pragma, { simple: true }));
   }
 }
