@@ -48,7 +48,7 @@ export class Announcer {
     this.#bus.publish(subjects.event(this.#hubId, 'pressure'), { At: isoOf(this.#clock.nowMs()), Reason: reason, Capacity: capacity });
   }
 
-  fault(message: string): void {
-    this.#bus.publish(subjects.event(this.#hubId, 'fault'), { At: isoOf(this.#clock.nowMs()), Reason: message });
+  fault(message: string, found = 'unknown'): void {
+    this.#bus.publish(subjects.event(this.#hubId, 'fault'), { At: isoOf(this.#clock.nowMs()), Class: found, Reason: message });
   }
 }

@@ -83,7 +83,7 @@ export async function startWorker(settings: WorkerSettings, parts: WorkerParts):
     fault = error;
     inbound.intake.freeze(error);
     housekeeping.stop();
-    void outbound.stop().catch(() => undefined);
+    outbound.freeze();
     announcer.fault(error.message, classOf(error));
   };
   return { httpUrl: http.url, freeze, drain: () => (draining ??= withDeadline(takeDown({ maintenance, housekeeping, service, inbound, outbound, mirrors, bus, http, store, log }), clock, limits.drainMs)) };

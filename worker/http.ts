@@ -50,14 +50,13 @@ async function bodyOf(context: Context): Promise<JsonObject> {
   throw new TidemarkError('INVALID_MESSAGE', 'body: expected an object');
 }
 
-function addProbes(app: Hono, parts: HttpParts): void {
+function addProbes(app: Hono, parts: Pick<HttpParts, 'unready' | 'health'>): void {
   app.get('/livez', (context) => context.text('ok'));
   app.get('/readyz', (context) => {
     const reason = parts.unready();
     return reason === null ? context.text('ok') : context.text(reason, 503);
   });
   app.get('/healthz', (context) => context.json(parts.health(), 200, { 'Cache-Control': 'no-store' }));
-  app.get('/metrics', async (context) => context.body(await parts.metrics.text(), 200, { 'Content-Type': parts.metrics.contentType }));
 }
 
 function addPersistence(app: Hono, { control }: HttpParts): void {
@@ -68,7 +67,8 @@ function addPersistence(app: Hono, { control }: HttpParts): void {
   });
 }
 
-function addApi(app: Hono, { control, beacons }: HttpParts): void {
+function addApi(app: Hono, { control, beacons, metrics }: HttpParts): void {
+  app.get('/metrics', async (context) => context.body(await metrics.text(), 200, { 'Content-Type': metrics.contentType }));
   app.get('/api/status', (context) => context.json(control.run('status', {}) as object));
   app.get('/api/hwm', (context) => context.json(control.run('hwm', {}) as object));
   app.get('/api/beacons', (context) => context.json({ Beacons: beacons() }));
@@ -105,12 +105,24 @@ function appOf(parts: HttpParts, isOpen: boolean): Hono {
   addProbes(app, parts);
   addPersistence(app, parts);
   addApi(app, parts);
+  addErrors(app);
+  return app;
+}
+
+/** Only the probes, while there is no store to tell of. */
+function frozenAppOf(parts: Pick<HttpParts, 'unready' | 'health'>): Hono {
+  const app = new Hono();
+  addProbes(app, parts);
+  addErrors(app);
+  return app;
+}
+
+function addErrors(app: Hono): void {
   app.onError((error, context) => {
     const refusal = toRefusal(error);
     return context.json(refusal, refusalStatus[refusal.Code]);
   });
   app.notFound((context) => context.json({ Success: false, Code: 'NOT_FOUND', Reason: `there is no ${context.req.method} ${context.req.path}` }, 404));
-  return app;
 }
 
 export class HttpServer {
@@ -124,11 +136,18 @@ export class HttpServer {
 
   /** Listens. @throws TidemarkError CONFIG_INVALID when the address cannot be bound */
   static listen(address: { host: string; port: number }, parts: HttpParts): Promise<HttpServer> {
-    const { host, port } = address;
     // Reading without a token is for those who are on the machine anyway.
-    const isOpen = isLoopback(host);
+    return HttpServer.#listen(address, appOf(parts, isLoopback(address.host)));
+  }
+
+  /** The probes alone, for a worker that has no store yet. @throws TidemarkError CONFIG_INVALID when the address cannot be bound */
+  static listenFrozen(address: { host: string; port: number }, parts: Pick<HttpParts, 'unready' | 'health'>): Promise<HttpServer> {
+    return HttpServer.#listen(address, frozenAppOf(parts));
+  }
+
+  static #listen({ host, port }: { host: string; port: number }, app: Hono): Promise<HttpServer> {
     return new Promise((resolve, reject) => {
-      const server = serve({ fetch: appOf(parts, isOpen).fetch, hostname: host, port }, (info: AddressInfo) => {
+      const server = serve({ fetch: app.fetch, hostname: host, port }, (info: AddressInfo) => {
         resolve(new HttpServer(server, `http://${host.includes(':') ? `[${host}]` : host}:${info.port}`));
       });
       server.once('error', (cause) => reject(new TidemarkError('CONFIG_INVALID', `--http ${host}:${port}: ${messageOf(cause)}`, { cause })));

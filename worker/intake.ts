@@ -13,7 +13,7 @@ import type { Log } from '../runtime/log.ts';
 import { bytesOf } from './body-size.ts';
 import type { Appended, Journal } from './journal.ts';
 import type { Pressure } from './pressure.ts';
-import { classOf, endsTheProcess } from './state/storage-error.ts';
+import { classOf, endsTheProcess, toStoreFault } from './state/storage-error.ts';
 import type { Store } from './state/store.ts';
 
 type Waiting = { envelope: WriteEnvelope; bytes: number; resolve: (reply: WriteReply) => void; reject: (error: TidemarkError) => void };
@@ -167,7 +167,7 @@ export class Intake {
       return this.#refuseAll(batch, new TidemarkError('INTERNAL', `the journal took nothing: ${messageOf(thrown)}`, { cause: thrown }));
     }
     const isFirst = this.#fault === null;
-    this.#fault ??= thrown instanceof TidemarkError ? thrown : new TidemarkError('STORAGE_FAILED', `the journal failed: ${messageOf(thrown)}`, { cause: thrown });
+    this.#fault ??= toStoreFault(thrown);
     const refusal = this.refusal() ?? this.#fault;
     for (const one of batch) one.reject(refusal);
     if (isFirst) this.#events.onFault(this.#fault);

@@ -1,5 +1,5 @@
 /** The outward half of the worker: who is there, who is assigned, and one replay a lane that delivers. */
-import { messageOf } from '../contracts/errors.ts';
+import { messageOf, type TidemarkError } from '../contracts/errors.ts';
 import { type Lane, lanes } from '../contracts/subjects.ts';
 import type { Bus } from '../runtime/bus.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -11,7 +11,7 @@ import { Dispatcher } from './dispatcher.ts';
 import { LaneView } from './lane-view.ts';
 import type { Local } from './local.ts';
 import { Replay } from './replay.ts';
-import { isCapacityError } from './state/store.ts';
+import { classOf, endsTheProcess, toStoreFault } from './state/storage-error.ts';
 
 export type OutboundParts = {
   hubId: string; bus: Bus; local: Local; clock: Clock; log: Log;
@@ -22,6 +22,8 @@ export type OutboundParts = {
   onFault: (message: string) => void;
   /** A delivery could not be settled because the disk is full. */
   onFull: () => void;
+  /** The local store failed while settling; the process must end. */
+  onStoreFault: (error: TidemarkError) => void;
 };
 
 const pausedName = 'paused';
@@ -67,13 +69,15 @@ export class Outbound {
   }
 
   #replay(lane: Lane): Replay {
-    const { local, clock, log, onSettled, onFull } = this.#parts;
+    const { local, clock, log, onSettled, onFull, onStoreFault } = this.#parts;
     return new Replay({ lane, journal: local.journal, marks: local.marks, held: local.held, clock, log }, {
       destination: () => this.deliveries[lane].destination(),
       onSettled: () => onSettled(lane),
       onFailure: (beacon, error) => {
         // Our own disk says nothing about the beacon.
-        if (isCapacityError(error)) return onFull();
+        const found = classOf(error);
+        if (found === 'capacity') return onFull();
+        if (endsTheProcess(found)) return onStoreFault(toStoreFault(error));
         this.directory.suspect(beacon, error);
         this.assignments.targetOf(lane)?.doubt();
       },
@@ -100,6 +104,11 @@ export class Outbound {
   /** A lane's delivery is under way. */
   isBusy(lane: Lane): boolean {
     return this.#replays[lane].isBusy;
+  }
+
+  /** Begins no delivery any more; the one in flight is left to itself, for the process is about to end. */
+  freeze(): void {
+    void Promise.allSettled(lanes.map((lane) => this.#replays[lane].stop()));
   }
 
   wake(lane: Lane): void {

@@ -1,9 +1,9 @@
 /** Looks at the state files once a second, for the time when no commit does, and folds the log into the database when it is quiet. */
-import { messageOf, TidemarkError } from '../contracts/errors.ts';
+import { messageOf, type TidemarkError } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
-import { classOf, endsTheProcess } from './state/storage-error.ts';
+import { classOf, endsTheProcess, toStoreFault } from './state/storage-error.ts';
 import type { Store } from './state/store.ts';
 
 /**
@@ -20,7 +20,7 @@ export function watchFiles(parts: { store: Pick<Store, 'assertSameFiles' | 'chec
     } catch (error) {
       if (!endsTheProcess(classOf(error))) return log.warn({ reason: messageOf(error) }, 'the look at the state files failed; trying again');
       stop();
-      onFault(error instanceof TidemarkError ? error : new TidemarkError('STORAGE_FAILED', `the journal failed: ${messageOf(error)}`, { cause: error }));
+      onFault(toStoreFault(error));
     }
   });
   return stop;

@@ -1,5 +1,5 @@
 /** What an error of the worker's own SQLite handle means, and whether the process can go on after it. */
-import { TidemarkError } from '../../contracts/errors.ts';
+import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { SqliteError } from './connection.ts';
 
 /**
@@ -39,4 +39,9 @@ const ending: ReadonlySet<FaultClass> = new Set(['fatal', 'moved', 'gone', 'repl
 /** After these nothing may be answered or written any more: what the handle still reads is rescued, and a fresh process looks at the files. */
 export function endsTheProcess(found: FaultClass): boolean {
   return ending.has(found);
+}
+
+/** A failure of the store as the error that ends the process. */
+export function toStoreFault(thrown: unknown): TidemarkError {
+  return thrown instanceof TidemarkError ? thrown : new TidemarkError('STORAGE_FAILED', `the journal failed: ${messageOf(thrown)}`, { cause: thrown });
 }
