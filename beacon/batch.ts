@@ -53,6 +53,7 @@ export function decodeApply(settings: Settings, connection: Connection, clock: C
     epoch: textAt(settings, 'Epoch', epochCharsMax),
     throughSeq: integerAt(settings, 'ThroughSeq', 0, Number.MAX_SAFE_INTEGER),
     isBelowMark: booleanAt(settings, 'IsBelowMark') ?? false,
+    afterSeq: integerAt(settings, 'AfterSeq', 0, Number.MAX_SAFE_INTEGER, 0),
     mutations: listAt(settings['Mutations'], 'Settings.Mutations', bounds.mutationsMax).map(mutationAt),
     defaults: connection.defaults,
     now: isoOf(clock.nowMs()),

@@ -40,6 +40,8 @@ export type ApplyBatch = {
   epoch: string;
   throughSeq: number;
   isBelowMark: boolean;
+  /** The mark the sender builds on; 0 when it does not know. */
+  afterSeq?: number;
   mutations: readonly RowMutation[];
   /** Table -> remembered defaults. A new map after each change: caches compare it by identity. */
   defaults: ReadonlyMap<string, DefaultObject>;

@@ -6,7 +6,7 @@ import type { MutationResult, RowMutation } from '../contracts/mutation.ts';
 import type { Scalar } from '../contracts/schema.ts';
 import { bounds } from './bounds.ts';
 import type { ApplyBatch, DefaultObject } from './engine.ts';
-import { markAfter, skipThrough, takesEffect } from './mark-rule.ts';
+import { insistOnMark, markAfter, skipThrough, takesEffect } from './mark-rule.ts';
 import { differingColumns, isProblem, mergeText, type Shape, shapeOf, signatureOf } from './mutation-shape.ts';
 import { toStatementFault } from './sqlite-faults.ts';
 import type { SqliteHandle } from './sqlite-handle.ts';
@@ -39,6 +39,7 @@ export class SqliteApplier {
   apply(batch: ApplyBatch): ApplyOutputs {
     this.#begin(batch);
     const stored = readMark(this.#handle, batch);
+    insistOnMark(batch, stored);
     const skipped = skipThrough(batch, stored);
     const results = batch.mutations.map((mutation) => (mutation.Seq <= skipped ? alreadyPresent : this.#run(mutation, batch.now)));
     if (!takesEffect(batch, results)) return { Results: results, IsCommitted: false, Mark: stored };

@@ -32,6 +32,11 @@ export type ApplySettings = ConnectionSettings & {
   ThroughSeq: number;
   /** Entries released from behind a dead letter lie below the mark on purpose: not skipped, the mark stays, each is its own affair. */
   IsBelowMark?: boolean;
+  /**
+   * The mark the sender knows the database to have. One that shows an older mark went back in time since, and must not take the batch:
+   * the gap would be hidden behind its ThroughSeq.
+   */
+  AfterSeq?: number;
 };
 export type ApplyOutputs = { Results: MutationResult[]; IsCommitted: boolean; Mark: StoredMark | null };
 

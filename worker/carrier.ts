@@ -14,6 +14,8 @@ export type Delivery = {
   throughSeq: number;
   /** Entries released from behind a dead letter: they lie below the mark on purpose. */
   isBelowMark: boolean;
+  /** The lane's mark before it. */
+  afterSeq: number;
   /** What `prepare` made of it. */
   packed?: Packed;
 };
@@ -42,6 +44,8 @@ export class BatchCarrier implements Carrier {
   readonly isAtomic = true;
   readonly #dispatcher: Dispatcher;
   readonly #route: Route;
+  /** The database has a mark row of this epoch, so it can be held to it. */
+  #isMarkKept = false;
 
   constructor(dispatcher: Dispatcher, route: Route) {
     this.#dispatcher = dispatcher;
@@ -53,6 +57,7 @@ export class BatchCarrier implements Carrier {
     const settings: ApplySettings = {
       IDBeaconConnection: connection, HubID: hubId, Lane: lane, Epoch: epoch, ThroughSeq: delivery.throughSeq,
       Mutations: delivery.writes.map((write) => write.mutation), ...(delivery.isBelowMark ? { IsBelowMark: true } : {}),
+      ...(this.#isMarkKept ? { AfterSeq: delivery.afterSeq } : {}),
     };
     return { ...delivery, packed: this.#dispatcher.pack(settings) };
   }
@@ -61,6 +66,7 @@ export class BatchCarrier implements Carrier {
     const packed = delivery.packed ?? this.prepare(delivery).packed;
     const outputs = await this.#dispatcher.sendPacked<ApplyOutputs>(this.#route.beacon, 'batch', 'Apply', packed as Packed);
     this.#insistOnOwnAnswer(delivery, outputs);
+    this.#isMarkKept ||= outputs.IsCommitted && !delivery.isBelowMark;
     return { results: outputs.Results, isCommitted: outputs.IsCommitted };
   }
 
@@ -73,8 +79,9 @@ export class BatchCarrier implements Carrier {
   }
 
   async mark(): Promise<{ mark: StoredMark | null; storeId: string }> {
-    const { beacon, connection, hubId, lane } = this.#route;
+    const { beacon, connection, hubId, lane, epoch } = this.#route;
     const outputs = await this.#dispatcher.send<MarkOutputs>(beacon, 'batch', 'Mark', { IDBeaconConnection: connection, HubID: hubId, Lane: lane });
+    this.#isMarkKept = outputs.Mark?.Epoch === epoch;
     return { mark: outputs.Mark, storeId: outputs.StoreID };
   }
 }

@@ -157,7 +157,7 @@ export class Replay {
     }
     const last = entries.at(-1);
     if (!last) return null;
-    const delivery = { writes: foldBatch(going, carrier.isAtomic), throughSeq: last.seq, isBelowMark: false };
+    const delivery = { writes: foldBatch(going, carrier.isAtomic), throughSeq: last.seq, isBelowMark: false, afterSeq };
     return {
       afterSeq, carrier, last, entries: entries.length, isFull: entries.length >= size, isFree: waiting.size === 0 && dropped.size === 0,
       going: going.map(({ mutation, key }) => ({ seq: mutation.Seq, key })), parked, delivery: carrier.prepare?.(delivery) ?? delivery,
@@ -234,11 +234,12 @@ export class Replay {
 
   /** Released entries are each their own affair, so a lot that no message can carry goes one at a time. */
   async #applyEach(destination: Destination, writes: readonly Folded[]): Promise<Delivered['results']> {
-    const throughSeq = writes.at(-1)?.mutation.Seq ?? 0;
-    const together = await this.#apply(destination, { writes, throughSeq, isBelowMark: true });
+    const afterSeq = this.#parts.marks.get(destination.database, this.lane)?.seq ?? 0;
+    const each = { throughSeq: writes.at(-1)?.mutation.Seq ?? 0, isBelowMark: true, afterSeq };
+    const together = await this.#apply(destination, { ...each, writes });
     if (together) return together.results;
     const results: Delivered['results'] = [];
-    for (const write of writes) results.push((await this.#apply(destination, { writes: [write], throughSeq, isBelowMark: true }))?.results[0] ?? null);
+    for (const write of writes) results.push((await this.#apply(destination, { ...each, writes: [write] }))?.results[0] ?? null);
     return results;
   }
 

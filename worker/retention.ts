@@ -46,18 +46,22 @@ export class Retention {
 
   async #sweepLane(lane: Lane): Promise<number> {
     const { journal, projection, marks, clock } = this.#parts;
-    const floor = this.floor(lane);
-    if (floor === null) return 0;
     let excess = journal.countAfter(lane, 0) - this.#bounds.entries;
     const before = clock.nowMs() - this.#bounds.ms;
     let count = 0;
     for (;;) {
+      // Asked anew after each wait: another database may have been assigned, or the mark moved back.
+      const floor = this.floor(lane);
+      if (floor === null) return count;
       const step = journal.readAfter(lane, 0, limits.retentionStepEntries, limits.deliverBytesMax);
       const kept = step.findIndex((entry, index) => entry.seq > floor || (Date.parse(entry.acceptedAt) >= before && index >= excess));
       const due = kept === -1 ? step : step.slice(0, kept);
       const last = due.at(-1);
       if (!last) return count;
-      if (projection.position(lane) < last.seq) await projection.catchUp(lane);
+      if (projection.position(lane) < last.seq) {
+        await projection.catchUp(lane);
+        continue;
+      }
       journal.together(() => {
         marks.passOver(lane, due.map((entry) => entry.seq));
         journal.strip(lane, due);
