@@ -10,7 +10,10 @@ import type { SmallDisk } from './small-disk.ts';
 import { tempDir } from './temp-dir.ts';
 import { until } from './until.ts';
 
-export type StackOptions = { hub?: string; beaconArgs?: string[]; workerArgs?: string[]; isAssigned?: boolean; workerDisk?: SmallDisk };
+export type StackOptions = { hub?: string; beaconArgs?: string[]; workerArgs?: string[]; isAssigned?: boolean; workerDisk?: SmallDisk;
+  /** Environment of the worker, made from the path of its data directory before it starts. */
+  workerEnv?: (dataDir: string) => Record<string, string>;
+};
 
 /** Longest wait for a state to be reached on a loaded machine. */
 const settleMs = 45_000;
@@ -36,14 +39,14 @@ export class Stack implements AsyncDisposable {
 
   /** Starts all of it and, unless told otherwise, waits until both lanes are bootstrapped. */
   static async start(options: StackOptions = {}): Promise<Stack> {
-    const { hub: hubId = 'hub1', beaconArgs = [], workerArgs = [], isAssigned = true, workerDisk } = options;
+    const { hub: hubId = 'hub1', beaconArgs = [], workerArgs = [], isAssigned = true, workerDisk, workerEnv } = options;
     const dir = tempDir('stack');
     const nats = await TestNats.start();
     const http = `127.0.0.1:${await freePort()}`;
     const beacon = new TidemarkProcess(['beacon', '--id', 'db-1', '--db', `sqlite:${dir.at('backend.sqlite')}`, '--data', dir.at('beacon'),
       '--nats', nats.url, ...beaconArgs]);
     const worker = new TidemarkProcess(['worker', '--hub', hubId, '--data', dir.at('worker'), '--http', http, '--nats', nats.url, ...workerArgs],
-      workerDisk?.env, workerDisk?.wrap(dir.at('worker')));
+      { ...workerDisk?.env, ...workerEnv?.(dir.at('worker')) }, workerDisk?.wrap(dir.at('worker')));
     const hub = await connectHub(nats.url, { hub: hubId });
     const stack = new Stack({ hubId, nats, worker, beacon, hub, httpUrl: `http://${http}` }, dir);
     try {
