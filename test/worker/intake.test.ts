@@ -1,4 +1,5 @@
 /** Intake: one commit for what came together, answers only behind it, and what a failing store means for those who wait. */
+import Database from 'better-sqlite3';
 import { rmSync } from 'node:fs';
 import { expect, test, vi } from 'vitest';
 import { limits } from '../../contracts/limits.ts';
@@ -96,7 +97,24 @@ test('a failing transaction refuses all who wait for it, and stored nothing (I1)
   const results = await Promise.allSettled([intake.accept(upsert('a', 'x')), intake.accept(broken)]);
   expect(results.map((one) => one.status)).toEqual(['rejected', 'rejected']);
   expect(journal.find(guidOf('x'))).toBeNull();
+  // One bad write is no reason to leave; three failures in a row are.
+  expect(faults).toEqual([]);
+  await intake.accept(upsert('a', 'good'));
+  for (let n = 0; n < 3; n++) await expect(intake.accept({ ...broken, eventGuid: guidOf(`bad${n}`) })).rejects.toMatchObject({ code: n < 2 ? 'INTERNAL' : 'STORAGE_FAILED' });
   expect(faults).toHaveLength(1);
+  await expect(intake.accept(upsert('a', 'later'))).rejects.toMatchObject({ code: 'STORAGE_FAILED' });
+});
+
+test('D6 — a lock held by somebody else is refused with a delay, and over when it is let go; nobody leaves', async () => {
+  const { intake, store, faults } = setup();
+  store.db.pragma('busy_timeout = 0');
+  const other = new Database(store.paths.db);
+  other.exec('begin immediate');
+  await expect(intake.accept(upsert('a', 'x'))).rejects.toMatchObject({ code: 'UNAVAILABLE', retryAfterMs: expect.any(Number) });
+  other.exec('rollback');
+  other.close();
+  await expect(intake.accept(upsert('a', 'x'))).resolves.toMatchObject({ Success: true, Duplicate: false });
+  expect(faults).toEqual([]);
 });
 
 test('a full disk is refused for now, in order, and over when there is room', async () => {
