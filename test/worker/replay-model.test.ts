@@ -104,6 +104,8 @@ class Machine {
     const name = this.#entries.find((entry) => entry.seq === one.seq)?.name ?? -1;
     if (isMended) this.#run.database.refused.delete(name);
     expect(held[verb](database, one.seq, 1)).toBe(true);
+    // What is released goes below the mark and leaves no trace in the database's own: a backup from before cannot be told from one behind it.
+    this.#backup = null;
   }
 
   async #set(which: number): Promise<void> {
@@ -204,10 +206,10 @@ test('replay — over a carrier without transactions (I4, I5, I7, I8, I10)', asy
 
 test('replay — with marks moved by hand to anywhere, databases exchanged and restored, answers lost, restarts (I4, I5, I7, I8, I10)', async () => {
   const steps = fc.array(fc.oneof(...travelling, moving, moving), { minLength: 1, maxLength: 15 });
-  await fc.assert(fc.asyncProperty(steps, (all) => runAll(true, all)), { numRuns: 120 });
+  await fc.assert(fc.asyncProperty(steps, (all) => runAll(true, all)), { numRuns: 60 });
 });
 
 test('replay — with marks moved by hand over a carrier without transactions (I4, I5, I7, I10)', async () => {
   const steps = fc.array(fc.oneof(...settling, moving), { minLength: 1, maxLength: 15 });
-  await fc.assert(fc.asyncProperty(steps, (all) => runAll(false, all)), { numRuns: 80 });
+  await fc.assert(fc.asyncProperty(steps, (all) => runAll(false, all)), { numRuns: 40 });
 });
