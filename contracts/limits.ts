@@ -172,8 +172,9 @@ export const limits = {
   operationFileBytesMax: 1 * MiB,
   /** Lines of a running operation kept for whoever asks how far it is. */
   operationLinesMax: 1_000,
-  /** What a shipped operation does in one step, in pages, dead letters and entries: writes wait a few milliseconds at most. */
+  /** What a shipped operation does in one step, in pages, rows, dead letters and entries: writes wait a few milliseconds at most. */
   compactStepPages: 256,
+  rebuildStepRows: 1_000,
   purgeStepEntries: 500,
   verifyStepEntries: 64,
   /** Entries `verify-applied` looks at when nothing is said. */
