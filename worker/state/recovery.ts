@@ -8,7 +8,7 @@ import { existsSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
-import { type Connection, openReadOnly, SqliteError } from './connection.ts';
+import { type Connection, openLockFile, openReadOnly, SqliteError } from './connection.ts';
 import type { Finding } from './finding.ts';
 import { fileIdentity, isSameFile, type Remembered, syncFolder } from './identity-file.ts';
 import { versionOf } from './migrate.ts';
@@ -104,7 +104,8 @@ function probe(paths: StatePaths, remembered: Remembered | null, isLogGone: bool
   if (file.size === 0 && (remembered || existsSync(paths.wal))) return bad('empty', 'is empty');
   let db: Connection | null = null;
   try {
-    db = openReadOnly(paths.db);
+    // A start that was cut off before the log was on leaves a journal to roll back, which a reader may not do.
+    db = existsSync(`${paths.db}-journal`) ? openLockFile(paths.db) : openReadOnly(paths.db);
     return look(db, paths, isLogGone || !remembered?.IsClean);
   } catch (error) {
     return ofError(paths, error);
