@@ -88,7 +88,12 @@ function differenceFrom(folder: string, operations: readonly FileOperation[]): s
   return [...recorded.keys()].find((path) => !existsSync(join(folder, path))) ?? null;
 }
 
-export type CutOptions = { seed: number; cuts: number; imagesACut: number; names: NameRule; isSyncIgnored?: boolean };
+export type CutOptions = {
+  seed: number; cuts: number; imagesACut: number; names: NameRule;
+  /** So many operations of the first start are followed by a cut each, besides `cuts`. */
+  first?: number;
+  isSyncIgnored?: boolean;
+};
 
 export type CutReport = {
   cuts: number; images: number;
@@ -104,9 +109,10 @@ export type CutReport = {
 };
 
 /** Cuts the power at places all over the recording, and right before and behind syncs, several ways each. */
-export function cutPower(recording: Recording, { seed, cuts, imagesACut, names, isSyncIgnored = false }: CutOptions): CutReport {
+export function cutPower(recording: Recording, { seed, cuts, imagesACut, names, first = 0, isSyncIgnored = false }: CutOptions): CutReport {
   const random = new ManualClock(0, seed);
   const places = placesOf(recording.operations, cuts, random);
+  for (let index = 0; index < first; index++) places.add(index);
   const disk = new RecordedDisk(names, isSyncIgnored);
   const report: CutReport = { cuts: 0, images: 0, looked: 0, lost: 0, imagesWithLoss: 0, complaints: [], findings: {} };
   recording.operations.forEach((operation, index) => {
