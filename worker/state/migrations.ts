@@ -1,6 +1,13 @@
-/** The schema of state.db, as numbered steps. Append only: a released step never changes. */
+/**
+ * The schema of state.db, as numbered steps. Append only: a released step never changes, `migrations.lock.json` holds its checksum.
+ * A step is SQL, run whole or not at all, so it need not look what is there already.
+ */
 
-export type Migration = { version: number; name: string; sql: string };
+export type Migration = {
+  version: number; name: string; sql: string;
+  /** It makes a table anew that others refer to: foreign keys are off while it runs, and checked before it commits. */
+  isRebuild?: boolean;
+};
 
 export const migrations: readonly Migration[] = [
   {
@@ -125,6 +132,11 @@ export const migrations: readonly Migration[] = [
       -- Only entries that still have their bodies are ever looked for by lane; merged ones may have theirs below others that gave it up.
       drop index entry_lane;
       create index entry_kept on entry (lane, seq) where body is not null;
+
+      -- "TIDE": tells our file from other SQLite files.
+      pragma application_id = 0x54494445;
+      -- Oldest schema whose program may write, and may read, what this one leaves.
+      insert into meta values ('min_writer', '2'), ('min_reader', '1');
     `,
   },
 ];

@@ -1,8 +1,10 @@
 /** The order in which a worker's local state is opened: folder, lock, database, schema, identity, and only then the store. */
-import { mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { insistOnSync } from './begin.ts';
 import type { Finding } from './finding.ts';
+import { assertDurable } from './file-system.ts';
 import { identityOf, writeIdentity } from './identity-file.ts';
 import { openRecovered } from './open-recovered.ts';
 import { pathsOf } from './paths.ts';
@@ -15,8 +17,9 @@ import { takeWriterLock } from './writer-lock.ts';
  * @throws TidemarkError LOCK_HELD when another worker has it, NEWER_SCHEMA, CONFIG_INVALID for a folder that cannot be made,
  * STORAGE_FAILED otherwise
  */
-export function openStore(dataDir: string, tell: (finding: Finding) => void = () => undefined): Store {
+export function openStore(dataDir: string, tell: (finding: Finding) => void = () => undefined, options: { isAnyFileSystem?: boolean } = {}): Store {
   const paths = pathsOf(dataDir);
+  assertDurable(dataDir, options.isAnyFileSystem === true);
   makeFolder(paths.stateDir);
   const lock = takeWriterLock(paths);
   try {
@@ -36,7 +39,11 @@ export function openStore(dataDir: string, tell: (finding: Finding) => void = ()
 function makeFolder(path: string): void {
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 });
+    chmodSync(path, 0o700);
   } catch (cause) {
+    // What is there but cannot be used now may be usable later; what cannot be made at all is a wrong setting.
+    const isThere = statSync(dirname(path), { throwIfNoEntry: false })?.isDirectory() === true && (cause as NodeJS.ErrnoException).code !== 'ENOTDIR' && (cause as NodeJS.ErrnoException).code !== 'EEXIST';
+    if (isThere) throw new TidemarkError('STORAGE_FAILED', `cannot use the data directory ${path}: ${messageOf(cause)}`, { cause });
     throw new TidemarkError('CONFIG_INVALID', `cannot make the data directory ${path}: ${messageOf(cause)}`, { cause });
   }
 }
