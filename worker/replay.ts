@@ -167,6 +167,8 @@ export class Replay {
   async #deliverBatch(destination: Destination, batch: Batch): Promise<void> {
     const { clock, marks, held } = this.#parts;
     const { database, carrier } = destination;
+    // Kept before it is sent: the database's own mark will be past them even if no answer comes, and they must go below it then.
+    if (batch.parked.length > 0) held.park(database, this.lane, batch.parked, clock.nowMs());
     const startedMs = clock.monotonicMs();
     // The next batch is made while the beacon works on this one; it is sent only once this one is settled.
     const [delivered, ahead] = await Promise.all([

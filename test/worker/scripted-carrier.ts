@@ -67,8 +67,9 @@ export class ModelDatabase {
   }
 
   /** As DataBeaconBatch.Apply: all or nothing with the mark row; below the mark each for itself. */
-  async batch(settings: Pick<ApplySettings, 'Mutations' | 'Epoch' | 'ThroughSeq' | 'IsBelowMark'>): Promise<ApplyOutputs> {
-    const { Mutations, Epoch, ThroughSeq, IsBelowMark = false } = settings;
+  async batch(settings: Pick<ApplySettings, 'Mutations' | 'Epoch' | 'ThroughSeq' | 'IsBelowMark' | 'AfterSeq'>): Promise<ApplyOutputs> {
+    const { Mutations, Epoch, ThroughSeq, IsBelowMark = false, AfterSeq = 0 } = settings;
+    if (AfterSeq > 0 && !(this.mark?.Epoch === Epoch && this.mark.Seq >= AfterSeq)) throw new TidemarkError('UNAVAILABLE', 'the database went back in time');
     const fault = await this.#called(Mutations, ThroughSeq, IsBelowMark);
     const before = this.backup();
     const effects = [...this.effects];
