@@ -121,10 +121,10 @@ test('rebuild-projection — many rows are forgotten in steps, and whenever the 
   const count = 3 * limits.rebuildStepRows;
   journal.append(Array.from({ length: count }, (_, at) => upsert(`w${at}`, `${at}`, { Status: 'Pending' })), nowMs);
   await projection.catchUp('queue');
-  let isDone = false;
-  const running = runShipped(bench, 'rebuild-projection').finally(() => { isDone = true; });
+  const ended = new AbortController();
+  const running = runShipped(bench, 'rebuild-projection').finally(() => ended.abort());
   const rows = new Set<unknown>();
-  for (; !isDone; await turn()) {
+  for (; !ended.signal.aborted; await turn()) {
     await projection.catchUp('queue');
     if (projection.position('queue') === journal.counts('queue').head) rows.add(bench.store.db.prepare("select count(*) from projected where json_extract(doc, '$.Status') = 'Pending'").pluck().get());
   }
@@ -156,10 +156,10 @@ test('verify-applied needs a worker that can ask the database', async () => {
 test('B19 — the worker writes between the steps of an operation', async () => {
   const bench = new OpsBench();
   fillAndEmpty(bench, 6_000);
-  let isDone = false;
-  const running = runShipped(bench, 'compact').finally(() => { isDone = true; });
+  const ended = new AbortController();
+  const running = runShipped(bench, 'compact').finally(() => ended.abort());
   let written = 0;
-  for (; !isDone; written++) {
+  for (; !ended.signal.aborted; written++) {
     bench.store.setMeta('written', String(written));
     await turn();
   }
