@@ -42,9 +42,12 @@ export const limits = {
   diskAgainFactor: 1.25,
   /** After SQLite met a full disk, writes are refused this long at least: what free room says is not the whole truth then. */
   diskFullPauseMs: 2_000,
-  /** Room held by the file `reserve`, given up when the disk is full all the same: delivering and settling need some; at most `reserveShare` of the disk. */
+  /**
+   * Room held by the file `reserve`, given up when the disk is full all the same: several times `checkpointBytes`, for the log is
+   * folded into the database before settling can go on. At most `reserveShare` of the disk.
+   */
   reserveBytes: 32 * MiB,
-  reserveShare: 0.02,
+  reserveShare: 0.25,
   /** The disk, the journal's size and its backlog are looked at this often, never for a single write. */
   capacityLookMs: 250,
   /** Fill levels remembered for the time-to-full: one every `capacitySampleMs`, over `capacityWindowMs`; below `capacityWindowMsMin` nothing is foretold. */

@@ -116,6 +116,7 @@ function assemble(settings: WorkerSettings, parts: WorkerParts) {
       metrics.countFault();
     },
     onFull: () => housekeeping.pressure.full(),
+    isOut: () => housekeeping.pressure.isOut,
     onStoreFault: parts.onFault,
   });
   const overview: Overview = new Overview({

@@ -80,7 +80,8 @@ export class Inbound {
   #catchUpWhenIdle(): void {
     const isIdle = this.intake.commits === this.#commitsSeen;
     this.#commitsSeen = this.intake.commits;
-    if (!isIdle) return;
+    // What reads need may be as large as the backlog; without room it would take what delivering needs.
+    if (!isIdle || this.intake.refusal()) return;
     const { outbound, overview } = this.#parts;
     for (const lane of lanes) {
       if (outbound.assignments.targetOf(lane)?.isReady && !outbound.isPaused && overview.pending(lane) > 0) continue;

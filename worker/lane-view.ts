@@ -14,7 +14,7 @@ import { MeadowClient } from './meadow-client.ts';
 import type { Projected, Projection } from './projection.ts';
 
 export type LaneViewParts = {
-  lane: Lane; assignments: Assignments; delivery: LaneDelivery; dispatcher: Dispatcher; held: HeldStore; journal: Journal; projection: Projection;
+  lane: Lane; assignments: Assignments; delivery: LaneDelivery; dispatcher: Dispatcher; held: HeldStore; journal: Journal; projection: Projection; isOut: () => boolean;
   onFailure: (beacon: string, error: unknown) => void;
 };
 
@@ -33,8 +33,13 @@ export class LaneView {
     this.#waitingKeys = mark ? parts.held.poisonedKeys(mark.database, parts.lane) : new Set();
   }
 
-  catchUp(): Promise<void> {
-    return this.projection.catchUp(this.#parts.lane);
+  /** @throws TidemarkError OVERLOADED when that would take the last room on the disk */
+  async catchUp(): Promise<void> {
+    const { lane, journal, isOut } = this.#parts;
+    if (isOut() && this.projection.position(lane) < journal.counts(lane).head) {
+      throw new TidemarkError('OVERLOADED', 'the disk of the journal is full; what is left of it is for delivering, reads of what is new wait', { retryAfterMs: limits.overloadedRetryMs });
+    }
+    await this.projection.catchUp(lane);
   }
 
   /** Whether the backend may not have the last write of a row yet. */

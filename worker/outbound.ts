@@ -22,6 +22,8 @@ export type OutboundParts = {
   onFault: (message: string) => void;
   /** A delivery could not be settled because the disk is full. */
   onFull: () => void;
+  /** What room is left on the disk is for delivering alone. Without it: there always is some. */
+  isOut?: () => boolean;
   /** The local store failed while settling; the process must end. */
   onStoreFault: (error: TidemarkError) => void;
 };
@@ -124,7 +126,7 @@ export class Outbound {
     const { local, log } = this.#parts;
     return new LaneView({
       lane, assignments: this.assignments, delivery: this.deliveries[lane], dispatcher: this.#dispatcher, held: local.held, journal: local.journal,
-      projection: local.projection,
+      projection: local.projection, isOut: this.#parts.isOut ?? (() => false),
       onFailure: (beacon, error) => {
         log.warn({ lane, beacon, reason: messageOf(error) }, 'read fell back to the journal');
         this.directory.suspect(beacon, error);

@@ -34,6 +34,7 @@ export class Pressure {
   #takenBytes = 0;
   #takenEntries = 0;
   #isDiskLow = false;
+  #isOut = false;
   #fullMs = Number.NEGATIVE_INFINITY;
   #reason: string | null = null;
   #stopLooking: () => void = () => undefined;
@@ -68,9 +69,15 @@ export class Pressure {
     return reason === null ? null : new TidemarkError('OVERLOADED', reason, { retryAfterMs: limits.overloadedRetryMs });
   }
 
+  /** The reserve was given up: what is left is for delivering alone. */
+  get isOut(): boolean {
+    return this.#isOut;
+  }
+
   /** SQLite found no room for something: intake is closed and the reserve given up. */
   full(): void {
     this.#isDiskLow = true;
+    this.#isOut = true;
     this.#fullMs = this.#parts.clock.monotonicMs();
     const bytes = this.#parts.reserve.giveUp();
     if (bytes > 0) this.#parts.log.error({ bytes }, 'the disk is full: the reserve is given up, so that delivering goes on');
@@ -106,7 +113,7 @@ export class Pressure {
     // The room that the reserve left behind is not room to make it again.
     if (room && room.freeBytes < least * limits.diskAgainFactor + 2 * missing) return;
     if (missing > 0) void reserve.make(size).then((isMade) => { if (!isMade) this.full(); });
-    else this.#isDiskLow = false;
+    else this.#isDiskLow = this.#isOut = false;
   }
 
   #freeMin(room: DiskRoom): number {
@@ -115,7 +122,7 @@ export class Pressure {
 
   #diskReason(): string {
     const { room } = this.#level;
-    return room ? `the disk of the journal has ${room.freeBytes} bytes free, at least ${this.#freeMin(room)} are kept; make room there` : 'the disk of the journal is full; make room there';
+    return room && !this.#isOut ? `the disk of the journal has ${room.freeBytes} bytes free, at least ${this.#freeMin(room)} are kept; make room there` : 'the disk of the journal is full; make room there';
   }
 
   #storeReason(): string | null {

@@ -87,7 +87,9 @@ test('a full disk all the same: the reserve is given up at once, and made again 
   await made();
   expect(pressure.capacity().ReserveBytes).toBe(32 * MiB);
   level.free = 0;
+  expect(pressure.isOut).toBe(false);
   pressure.full();
+  expect(pressure.isOut, 'what is left is for delivering').toBe(true);
   expect(hasReserve()).toBe(false);
   expect(pressure.refusal()).toMatchObject({ code: 'OVERLOADED' });
   level.free = 130 * MiB;
@@ -99,6 +101,7 @@ test('a full disk all the same: the reserve is given up at once, and made again 
   await made();
   await clock.advance(limits.capacityLookMs);
   expect(pressure.refusal()).toBeNull();
+  expect(pressure.isOut).toBe(false);
   expect(told).toEqual([expect.any(String), null]);
 });
 
