@@ -1,5 +1,5 @@
 /** `ops` on the command line without a worker: what it says, what it does, and its exit codes. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { openLocal } from '../../worker/local.ts';
@@ -93,6 +93,15 @@ test('B5 — a relative folder is looked for from where the command was started,
   expect(JSON.parse(again.stdout)).toMatchObject({ Results: [{ ID: '1-a', Note: 'at /' }, { ID: 'part', Note: 'from a part' }] });
 });
 
+test('B4 — a .ts file in a package of another kind is refused with the way out', async () => {
+  const { ops, path, data } = bench();
+  writeFileSync(join(path, 'package.json'), '{"type": "commonjs"}');
+  writeFileSync(join(data, 'ops', '1-a.ts'), "export const description = 'a'; export function run() {}");
+  expect(await ops(['run'])).toMatchObject({ code: 2, stderr: expect.stringMatching(/1-a\.ts cannot be loaded.*\.mts and \.mjs are always modules/) as string });
+  renameSync(join(data, 'ops', '1-a.ts'), join(data, 'ops', '1-a.mts'));
+  expect((await ops(['run'])).code).toBe(0);
+});
+
 test('B10 B11 — the environment leaves one out with 1 only, and all until a time only', async () => {
   const { ops, op, calls } = bench();
   op('1-a', '', 'export const isSkippable = true;');
@@ -121,7 +130,7 @@ test('B10 — ops skip is kept with its reason, holds the operation back, and st
 test('B14 — new makes a file that is pending at once and runs; a bad purpose makes none', async () => {
   const { ops, data } = bench();
   const made = await ops(['new', 'Fix', 'the rows']);
-  expect([made.code, made.stdout.trim()]).toEqual([0, expect.stringMatching(/\/ops\/\d{4}-\d\d-\d\d-\d{4}-fix-the-rows\.ts$/)]);
+  expect([made.code, made.stdout.trim()]).toEqual([0, expect.stringMatching(/\/ops\/\d{4}-\d\d-\d\d-\d{4}-fix-the-rows\.mts$/)]);
   for (const bad of ['', '???']) expect((await ops(['new', bad])).code).toBe(2);
   expect(readdirSync(join(data, 'ops'))).toHaveLength(1);
   expect((await ops(['status'])).code).toBe(6);

@@ -33,7 +33,7 @@ test('packed and installed, it runs from the build: help, demo trace, exit codes
   const data = join(folder.path, 'tidemark-data');
   openStore(data).close();
   mkdirSync(join(data, 'ops'));
-  writeFileSync(join(data, 'ops', '1-a.ts'), "export const description: string = 'a'; export function run(): string { return 'done'; }");
+  writeFileSync(join(data, 'ops', '1-a.mts'), "export const description: string = 'a'; export function run(): string { return 'done'; }");
   expect(await tidemark('ops', 'run', '--nats', 'nats://127.0.0.1:1')).toMatchObject({ code: 0, stdout: expect.stringMatching(/1-a +applied .*done/) as string });
   expect(await tidemark('ops', 'run', 'compact', '--nats', 'nats://127.0.0.1:1')).toMatchObject({ code: 0, stdout: expect.stringMatching(/compact +applied/) as string });
   const demo = await tidemark('demo', '--json');

@@ -135,7 +135,7 @@ test('B14 — new makes a name from date, time and purpose, never writes over a 
   const bench = new OpsBench();
   const atMs = Date.parse('2026-11-21T07:33:00Z');
   const path = newOperation(bench.folder, '  Fix the Größe of_rows! ', atMs);
-  expect(path).toBe(join(bench.folder, '2026-11-21-0733-fix-the-gro-e-of-rows.ts'));
+  expect(path).toBe(join(bench.folder, '2026-11-21-0733-fix-the-gro-e-of-rows.mts'));
   expect(statSync(path).mode & 0o777).toBe(0o600);
   expect(() => newOperation(bench.folder, 'fix the größe of rows', atMs)).toThrow(/EEXIST/);
   expect(kinds(await bench.run())).toEqual(['2026-11-21-0733-fix-the-gro-e-of-rows applied']);

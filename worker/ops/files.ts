@@ -74,7 +74,8 @@ async function load({ type, id, path, sha256 }: Candidate): Promise<Runnable> {
     // Absolute, for a relative path would be looked for beside this file; by content, for an edited file would come out of the cache.
     module = await import(`${pathToFileURL(path).href}?${sha256}`) as Record<string, unknown>;
   } catch (cause) {
-    throw invalid(`${path} cannot be loaded: ${messageOf(cause)}`, cause);
+    const hint = /\.[tj]s$/.test(path) && cause instanceof SyntaxError ? ' (a .ts or .js file is what the nearest package.json says; .mts and .mjs are always modules)' : '';
+    throw invalid(`${path} cannot be loaded: ${messageOf(cause)}${hint}`, cause);
   }
   try {
     return { type, id, sha256, operation: toOperation(module) };

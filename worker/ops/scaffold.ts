@@ -13,10 +13,10 @@ export function slugOf(text: string): string {
   return slug;
 }
 
-/** Writes the template and returns its path. @throws TidemarkError CONFIG_INVALID also when the file is there already */
+/** Writes the template and returns its path; `.mts`, for what `.ts` means hangs on the nearest package.json. @throws TidemarkError CONFIG_INVALID also when the file is there already */
 export function newOperation(folder: string, purpose: string, nowMs: number): string {
   const [date = '', time = ''] = isoOf(nowMs).split('T');
-  const path = join(folder, `${date}-${time.slice(0, 5).replace(':', '')}-${slugOf(purpose)}.ts`);
+  const path = join(folder, `${date}-${time.slice(0, 5).replace(':', '')}-${slugOf(purpose)}.mts`);
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     writeFileSync(path, template(purpose), { flag: 'wx', mode: 0o600 });
