@@ -25,6 +25,8 @@ export type MergeOptions = {
   nowMs: number;
   /** Replay may have a batch in flight that was read before, so whatever is not behind the last entry goes by way of `held`. */
   isReplayRunning: boolean;
+  /** Entries of one transaction. */
+  stepEntries?: number;
 };
 
 /** Read = Imported + Known + Rejected. The lists are cut at `limits.findingItemsMax`, the counts are not. */
@@ -159,7 +161,7 @@ export function* mergeSteps(db: Connection, source: MergeSource, options: MergeO
   let chunk: StoredEntry[] = [];
   for (const row of source.entries) {
     chunk.push(row);
-    if (chunk.length < limits.mergeStepEntries) continue;
+    if (chunk.length < (options.stepEntries ?? limits.mergeStepEntries)) continue;
     merge.takeChunk(chunk);
     chunk = [];
     yield merge.merged;
