@@ -48,7 +48,8 @@ export class Announcer {
     this.#bus.publish(subjects.event(this.#hubId, 'pressure'), { At: isoOf(this.#clock.nowMs()), Reason: reason, Capacity: capacity });
   }
 
-  fault(message: string, found = 'unknown'): void {
-    this.#bus.publish(subjects.event(this.#hubId, 'fault'), { At: isoOf(this.#clock.nowMs()), Class: found, Reason: message });
+  /** What went wrong, and of which class it is: of the local state, or `unknown`. */
+  fault(what: string, found = 'unknown'): void {
+    this.#bus.publish(subjects.event(this.#hubId, 'fault'), { At: isoOf(this.#clock.nowMs()), Class: found, What: what });
   }
 }
