@@ -78,6 +78,7 @@ function addApi(app: Hono, { control, beacons, metrics }: HttpParts): void {
     if (!beacon) throw new TidemarkError('NOT_FOUND', `beacon ${id} is not there`);
     return context.json({ Connections: beacon.Connections });
   });
+  app.get('/api/ops', async (context) => context.json(await control.run('ops', {}) as object));
   app.get('/api/journal', (context) => context.json(control.journal()));
   app.get('/api/dead-letters', (context) => context.json(control.deadLetters({ Verb: 'list' }) as object));
   app.get('/api/dead-letters/:seq', (context) => context.json(control.deadLetters({ Verb: 'show', Seq: Number(context.req.param('seq')) }) as object));

@@ -80,6 +80,7 @@ test('B15 B16 — the command line asks the worker, waits for it, and ends as th
     Attempts: [{ Result: 'applied', By: 'control', Pid: stack.worker.pid }, { Result: 'rolled_back' }, { Result: 'failed', By: 'control' }, { Result: 'failed', By: 'boot' }],
   });
   expect((await ops('run', 'nobody')).code).toBe(3);
+  expect(await (await fetch(`${stack.httpUrl}/api/ops`)).json()).toMatchObject({ Pending: 0, Operations: [{ State: 'applied' }, { State: 'applied' }, { State: 'applied' }] });
   expect((await health()).Ops).toMatchObject({ Pending: 0, Failed: 0 });
 });
 
