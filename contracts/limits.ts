@@ -146,6 +146,8 @@ export const limits = {
   asideFoldersMax: 10,
   /** A rescue without its note is still being written, unless its process is gone or it is older than this. */
   rescueUnfinishedMs: 600_000,
+  /** A running worker looks this often whether a predecessor ended its rescue only now. */
+  rescueLookMs: 5_000,
   /** Entries stripped of their body in one step of retention: a step stays below 50 ms. */
   retentionStepEntries: 2_000,
   /** Without a commit for this long the worker counts as idle, and makes ready what reads need. */

@@ -10,6 +10,7 @@ import { decodeAddress } from './http.ts';
 import { openLocal } from './local.ts';
 import type { MaintenanceSettings } from './maintenance.ts';
 import type { CapacityBounds } from './pressure.ts';
+import type { Finding } from './state/finding.ts';
 import { openStore } from './state/open-store.ts';
 import { rescue } from './state/rescue.ts';
 import { classOf } from './state/storage-error.ts';
@@ -50,7 +51,12 @@ async function serve(config: WorkerConfig, log: Log): Promise<number> {
   const http = decodeAddress(config.http, config.token !== null);
   const stop = new AbortController();
   const release = onSignals(() => stop.abort());
-  const local = await openWhenPossible(() => openLocal(openStore(config.data), config.hub), { http, clock: systemClock, log, signal: stop.signal });
+  const findings: Finding[] = [];
+  const tell = (finding: Finding) => {
+    log.error({ class: finding.Class, detail: finding.Detail }, finding.What);
+    findings.push(finding);
+  };
+  const local = await openWhenPossible(() => openLocal(openStore(config.data, tell), config.hub), { http, clock: systemClock, log, signal: stop.signal });
   if (!local) return 0;
   const fault = Promise.withResolvers<TidemarkError>();
   // From here on: a store may be lost while the bus is still waited for.
@@ -67,7 +73,7 @@ async function serve(config: WorkerConfig, log: Log): Promise<number> {
   const worker = await startWorker({
     hubId: config.hub, version: config.version, http, token: config.token ?? tokenIn(config.data), isOneWayOn: config.intake === 'jetstream', bounds: config.bounds,
     ops: config.ops,
-  }, { local, bus, clock: systemClock, log, onDrain: () => stop.abort(), onFault: fault.resolve });
+  }, { local, findings, bus, clock: systemClock, log, onDrain: () => stop.abort(), onFault: fault.resolve });
   const ended = await Promise.race([stopped, fault.promise]);
   if (ended instanceof TidemarkError) {
     worker.freeze(ended);

@@ -1,7 +1,7 @@
 /** Puts a worker together, starts it, and takes it down again in reverse; decides nothing else. */
 import { TidemarkError } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
-import type { Lane } from '../contracts/subjects.ts';
+import { type Lane, lanes } from '../contracts/subjects.ts';
 import type { Bus } from '../runtime/bus.ts';
 import { type Clock, isoOf, newUuid } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
@@ -21,6 +21,7 @@ import { Outbound } from './outbound.ts';
 import { Overview } from './overview.ts';
 import type { CapacityBounds } from './pressure.ts';
 import { classOf } from './state/storage-error.ts';
+import type { Finding } from './state/finding.ts';
 import type { Store } from './state/store.ts';
 
 export type WorkerSettings = {
@@ -43,6 +44,8 @@ export type RunningWorker = {
 
 export type WorkerParts = {
   local: Local; bus: Bus; clock: Clock; log: Log;
+  /** What the start found wrong with the files, to be told once the bus is there. */
+  findings?: readonly Finding[];
   /** An operator's wish that the process end. */
   onDrain: () => void;
   /** The local store can no longer be trusted: freeze, rescue, end. */
@@ -76,6 +79,7 @@ export async function startWorker(settings: WorkerSettings, parts: WorkerParts):
   inbound.start();
   maintenance.start();
   housekeeping.start();
+  for (const finding of parts.findings ?? []) announcer.fault(finding.What, finding.Class);
   log.info({ data: store.dataDir, http: http.url, store: store.storeId }, 'worker is up');
 
   let draining: Promise<void> | null = null;
@@ -127,6 +131,14 @@ function assemble(settings: WorkerSettings, parts: WorkerParts) {
   const housekeeping = new Housekeeping({
     local, assignments: outbound.assignments, clock, log, bounds: settings.bounds, pending: () => overview.pending('queue') + overview.pending('manifest'),
     onPressure: (reason, capacity) => announcer.pressure(reason, capacity), onFault: parts.onFault,
+    onRescued: (findings) => {
+      for (const finding of findings) {
+        log.warn({ class: finding.Class, detail: finding.Detail }, finding.What);
+        announcer.fault(finding.What, finding.Class);
+      }
+      lanes.forEach(changed);
+      outbound.wakeAll();
+    },
   });
   const mirrors: Mirrors = new Mirrors(store.dataDir, {
     marks: () => overview.marksFile(), assignment: () => outbound.assignments.file(), identity: () => store.note(),

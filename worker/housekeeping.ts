@@ -1,5 +1,6 @@
 /** What the worker does for its own store now and then: looks how full it is, lets go of what is delivered, gives room back to the disk. */
 import { messageOf, type TidemarkError } from '../contracts/errors.ts';
+import { limits } from '../contracts/limits.ts';
 import type { Capacity } from '../contracts/status.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
@@ -8,6 +9,8 @@ import type { Local } from './local.ts';
 import { type CapacityBounds, Pressure } from './pressure.ts';
 import { Retention } from './retention.ts';
 import { Reserve, roomAt } from './state/disk.ts';
+import type { Finding } from './state/finding.ts';
+import { RescueMerger } from './state/merge-rescues.ts';
 import { Space } from './state/space.ts';
 import { classOf, toStoreFault } from './state/storage-error.ts';
 
@@ -19,6 +22,8 @@ export type HousekeepingParts = {
   pending: () => number;
   onPressure: (reason: string | null, capacity: Capacity) => void;
   onFault: (error: TidemarkError) => void;
+  /** A predecessor's rescue came after this worker began; its writes are in the journal now. */
+  onRescued: (findings: readonly Finding[]) => void;
 };
 
 export class Housekeeping {
@@ -26,7 +31,9 @@ export class Housekeeping {
   readonly #parts: HousekeepingParts;
   readonly #space: Space;
   readonly #retention: Retention;
+  readonly #rescues: RescueMerger;
   #stopSweeping: () => void = () => undefined;
+  #stopLooking: () => void = () => undefined;
 
   constructor(parts: HousekeepingParts) {
     const { local, assignments, clock, log, bounds, pending, onPressure } = parts;
@@ -38,16 +45,25 @@ export class Housekeeping {
     });
     this.#space = new Space({ store, clock, onFault: (error) => this.#failed(error) });
     this.#retention = new Retention({ ...local, assignments, clock });
+    this.#rescues = new RescueMerger(store.db, store.paths);
   }
 
   start(): void {
     this.pressure.start();
     this.#space.start();
     this.#stopSweeping = this.#parts.clock.every(sweepEveryMs, () => void this.#retention.sweep().catch((error: unknown) => this.#failed(error)));
+    this.#stopLooking = this.#parts.clock.every(limits.rescueLookMs, () => void this.#mergeRescues().catch((error: unknown) => this.#failed(error)));
+  }
+
+  async #mergeRescues(): Promise<void> {
+    const findings = await this.#rescues.look();
+    if (findings.length > 0) this.#parts.onRescued(findings);
   }
 
   stop(): void {
     this.#stopSweeping();
+    this.#stopLooking();
+    this.#rescues.stop();
     this.#space.stop();
     this.pressure.stop();
   }

@@ -85,6 +85,7 @@ export class RescueMerger {
   readonly #paths: StatePaths;
   readonly #failed = new Set<string>();
   #running: Promise<Finding[]> | null = null;
+  #isStopped = false;
 
   constructor(db: Connection, paths: StatePaths) {
     this.#db = db;
@@ -97,13 +98,18 @@ export class RescueMerger {
     return this.#running;
   }
 
+  /** No further step; what was not merged is merged by the next start. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
   async #merge(): Promise<Finding[]> {
     const nowMs = systemClock.nowMs();
     const folders = pendingFolders(this.#paths, nowMs).filter((one) => one.note !== null && !this.#failed.has(one.path));
     if (folders.length === 0) return [];
     for (const folder of folders) this.#failed.add(folder.path);
     const steps = mergeFolders(this.#db, this.#paths, folders, { nowMs, isReplayRunning: true });
-    for (;;) {
+    while (!this.#isStopped) {
       const step = steps.next();
       if (step.done) {
         recordFindings(this.#db, step.value);
@@ -111,5 +117,6 @@ export class RescueMerger {
       }
       await nextTurn();
     }
+    return [];
   }
 }
