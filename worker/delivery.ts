@@ -4,6 +4,7 @@ import type { Row } from '../contracts/mutation.ts';
 import type { Lane } from '../contracts/subjects.ts';
 import type { HeldStore } from '../hwm/held-store.ts';
 import type { Mark, MarkStore } from '../hwm/mark-store.ts';
+import { newUuid } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Assignments } from './assignments.ts';
 import { BatchCarrier, type Carrier } from './carrier.ts';
@@ -53,6 +54,7 @@ export class LaneDelivery {
     if (known && known.target === target && known.generation === generation && known.carrierName === carrierName && known.epoch === epoch) return known.destination;
     const carrier = this.#carrier(target, carrierName, epoch);
     await this.#reconcile(mark, carrier, target);
+    if (this.#openMark(target.beacon, target.connection).epoch !== epoch) return this.destination();
     const destination = { database: mark.database, beacon: target.beacon, carrier };
     this.#prepared = { target, generation, carrierName, epoch, destination };
     return destination;
@@ -94,8 +96,10 @@ export class LaneDelivery {
     const isComparable = isOther || (kept !== null && mark.carrier === 'batch');
     const keptSeq = keptSeqOf(mark, kept?.mark ?? null);
     if (isComparable && keptSeq < mark.seq) this.#rewind(mark, keptSeq, isOther);
-    else if (keptSeq > mark.seq && !journal.has(lane, keptSeq)) {
-      onFault(`${mark.beacon}/${mark.connection} has writes of lane ${lane} up to Seq ${keptSeq}, which this journal does not know: it is an older copy of itself. `
+    else if (keptSeq > mark.seq) {
+      // What was held back below the database's mark may be forgotten with our own, so that mark must not answer for what is sent again.
+      marks.move(mark.database, lane, { to: mark.seq, guid: mark.guid, recordedMs: mark.recordedMs, again: 0, epoch: newUuid() });
+      if (!journal.has(lane, keptSeq)) onFault(`${mark.beacon}/${mark.connection} has writes of lane ${lane} up to Seq ${keptSeq}, which this journal does not know: it is an older copy of itself. `
         + 'Nothing was moved; bring the newer journal back, or merge its entries');
     }
     marks.setStoreId(mark.database, lane, storeId);
