@@ -87,6 +87,7 @@ export async function startWorker(settings: WorkerSettings, parts: WorkerParts):
     fault = error;
     inbound.intake.freeze(error);
     housekeeping.stop();
+    void maintenance.stop();
     outbound.freeze();
     announcer.fault(error.message, classOf(error));
   };

@@ -228,6 +228,13 @@ test('an attempt that died with its process is told as interrupted, and the oper
   expect(bench.operations().summary()).toMatchObject({ Pending: 1, Failed: 0 });
 });
 
+test('health is told of operations also when the store cannot be read', () => {
+  const bench = new OpsBench();
+  const operations = bench.operations();
+  bench.store.close();
+  expect(operations.summary()).toMatchObject({ Pending: 0, Problem: expect.stringMatching(/cannot be looked at/) as string });
+});
+
 test('one at a time: a second run is refused while one runs', async () => {
   const bench = new OpsBench();
   bench.longOp('a', 5);

@@ -72,8 +72,13 @@ export class Operations {
 
   /** For health: never throws. */
   summary(): OperationsSummary {
-    const { Pending, Failed, Skipped, Drift, Problem } = this.status();
-    return { Pending, Failed, Skipped, Drift, Problem };
+    try {
+      const { Pending, Failed, Skipped, Drift, Problem } = this.status();
+      return { Pending, Failed, Skipped, Drift, Problem };
+    } catch (error) {
+      // Health is asked most when the store is in trouble.
+      return { Pending: 0, Failed: 0, Skipped: 0, Drift: 0, Problem: `operations cannot be looked at: ${messageOf(error)}` };
+    }
   }
 
   /** Attempts, newest first. @throws TidemarkError NOT_FOUND for an id nobody ever ran */
