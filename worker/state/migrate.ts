@@ -32,6 +32,8 @@ function runStep(db: Connection, step: Migration): boolean {
       db.exec(step.sql);
       db.exec('create table if not exists schema_history (version integer primary key, name text not null, sha256 text not null, applied_at text not null) strict');
       db.prepare('insert into schema_history values (?, ?, ?, ?)').run(step.version, step.name, checksumOf(step), isoOf(systemClock.nowMs()));
+      raiseMinimum(db, 'min_writer', step.oldestWriter ?? step.version);
+      raiseMinimum(db, 'min_reader', step.oldestReader ?? step.version);
       db.pragma(`user_version = ${step.version}`);
       if (step.isRebuild) assertNoOrphans(db, step);
       return true;
@@ -59,6 +61,11 @@ function assertKnown(db: Connection, steps: readonly Migration[], target: number
   if (version > target && minimum(db, 'min_writer', version) > target) {
     throw new TidemarkError('NEWER_SCHEMA', `state.db has schema ${version}, this program knows ${target}; use the newer program, or another --data`);
   }
+}
+
+/** The runner does it, not the step: one that forgot would let older programs write what they do not understand. */
+function raiseMinimum(db: Connection, name: 'min_writer' | 'min_reader', version: number): void {
+  db.prepare('insert into meta values (?, ?) on conflict (name) do update set value = max(cast(value as integer), cast(excluded.value as integer))').run(name, String(version));
 }
 
 /** The oldest schema whose program may do it; files from before there was such a word say their own version. */

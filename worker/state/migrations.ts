@@ -7,6 +7,9 @@ export type Migration = {
   version: number; name: string; sql: string;
   /** It makes a table anew that others refer to: foreign keys are off while it runs, and checked before it commits. */
   isRebuild?: boolean;
+  /** Oldest schema whose programs may still write or read the file after it; its own version where it does not say. */
+  oldestWriter?: number;
+  oldestReader?: number;
 };
 
 export const migrations: readonly Migration[] = [
@@ -92,6 +95,7 @@ export const migrations: readonly Migration[] = [
   {
     version: 2,
     name: 'starts, faults, changes, operations, legacy imports, epochs of marks',
+    oldestReader: 1,
     sql: `
       -- One row a start. Seqs of a start begin at first_seq, so that holes within a start are losses, and those between are not.
       create table boot (id text primary key, pid integer not null, started_ms integer not null, first_seq integer not null, stopped_ms integer) strict;
@@ -135,8 +139,6 @@ export const migrations: readonly Migration[] = [
 
       -- "TIDE": tells our file from other SQLite files.
       pragma application_id = 0x54494445;
-      -- Oldest schema whose program may write, and may read, what this one leaves.
-      insert into meta values ('min_writer', '2'), ('min_reader', '1');
     `,
   },
 ];
