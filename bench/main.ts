@@ -1,12 +1,13 @@
-/** `npm run bench [accept|batch|drain|backlog ...]`: ratios against peers in the same run, as JSON on stdout. Nothing here asserts a time. */
+/** `npm run bench [accept|batch|drain|backlog|guard ...]`: ratios against peers in the same run, as JSON on stdout. Nothing here asserts a time. */
 import { cpus } from 'node:os';
 import { benchAccept } from './accept.ts';
 import { benchBacklog } from './backlog.ts';
 import { benchBatch } from './batch.ts';
 import { benchDrain } from './drain.ts';
+import { benchGuard } from './guard.ts';
 import { Rig } from './rig.ts';
 
-const benches = { accept: benchAccept, batch: benchBatch, drain: benchDrain, backlog: benchBacklog };
+const benches = { accept: benchAccept, batch: benchBatch, drain: benchDrain, backlog: benchBacklog, guard: benchGuard };
 type Name = keyof typeof benches;
 
 const asked = process.argv.slice(2);
