@@ -54,6 +54,7 @@ describe('migrate — steps', () => {
   test('all steps run at first, none the second time (A4)', () => {
     const path = folderOfTest().at('state.db');
     expect(migrate(opened(path))).toBe(schemaVersion);
+    expect(opened(path).pragma('auto_vacuum', { simple: true })).toBe(2);
     expect(migrate(opened(path))).toBe(0);
   });
 

@@ -23,8 +23,8 @@ const leastSqlite = [3, 51, 3] as const;
 export function openWritable(path: string): Connection {
   assertSqlite();
   const db = new Database(path, { timeout: 5_000 });
-  // Takes effect only before the first table is made.
-  db.pragma('auto_vacuum = incremental');
+  // Takes effect only before the first table is made; afterwards it would write into a file that may not be ours to write.
+  if (Number(db.pragma('page_count', { simple: true })) === 0) db.pragma('auto_vacuum = incremental');
   for (const pragma of pragmas) db.pragma(pragma);
   for (const [pragma, answer] of answers) {
     const given: unknown = db.pragma(pragma, { simple: true });
