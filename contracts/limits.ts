@@ -146,6 +146,8 @@ export const limits = {
   asideFoldersMax: 10,
   /** A rescue without its note is still being written, unless its process is gone or it is older than this. */
   rescueUnfinishedMs: 600_000,
+  /** First Seqs of starts kept in store.json, to tell holes from the room between starts when state.db is gone. */
+  startsRemembered: 100,
   /** A running worker looks this often whether a predecessor ended its rescue only now. */
   rescueLookMs: 5_000,
   /** Entries stripped of their body in one step of retention: a step stays below 50 ms. */

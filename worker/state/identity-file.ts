@@ -2,6 +2,7 @@
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../contracts/json-value.ts';
+import { limits } from '../../contracts/limits.ts';
 import { isoOf, systemClock } from '../../runtime/clock.ts';
 import type { Connection } from './connection.ts';
 import type { StatePaths } from './paths.ts';
@@ -9,16 +10,19 @@ import type { StatePaths } from './paths.ts';
 export type FileIdentity = { Dev: number; Ino: number } | null;
 export type PerLane = { Queue: number; Manifest: number };
 
-/** What store.json says. `Accepted` counts a lane's entries, so that a loss can be told in writes and not only in Seqs. */
+/**
+ * What store.json says. `Accepted` counts a lane's entries, so that a loss can be told in writes and not only in
+ * Seqs; `Starts` are the first Seqs of the last starts, without which a hole says nothing.
+ */
 export type StoreIdentity = {
   Version: 1; Store: string; Epoch: string; Hub: string; IsClean: boolean;
-  Head: PerLane; Accepted: PerLane; Mark: PerLane; Pending: PerLane; Db: FileIdentity; Wal: FileIdentity; WrittenAt: string;
+  Head: PerLane; Accepted: PerLane; Mark: PerLane; Pending: PerLane; Starts: number[]; Db: FileIdentity; Wal: FileIdentity; WrittenAt: string;
 };
 
 /** What a start knows of the store that was here; heads are null when only the file of marks says so. */
 export type Remembered = {
   Store: string; Epoch: string | null; Hub: string | null; IsClean: boolean; Head: PerLane | null; Accepted: PerLane | null; Mark: PerLane; Pending: PerLane;
-  Db: FileIdentity; Wal: FileIdentity; WrittenAt: string;
+  Starts: number[]; Db: FileIdentity; Wal: FileIdentity; WrittenAt: string;
 };
 
 const zero: PerLane = { Queue: 0, Manifest: 0 };
@@ -40,6 +44,7 @@ export function identityOf(db: Connection, paths: StatePaths, isClean: boolean):
   return {
     Version: 1, Store: meta('store'), Epoch: meta('epoch'), Hub: meta('hub'), IsClean: isClean,
     Head: both('head'), Accepted: both('accepted'), Mark: both('mark'), Pending: both('pending'),
+    Starts: db.prepare<[number], number>('select first_seq from boot order by first_seq desc limit ?').pluck().all(limits.startsRemembered),
     Db: fileIdentity(paths.db), Wal: isClean ? null : fileIdentity(paths.wal), WrittenAt: isoOf(systemClock.nowMs()),
   };
 }
@@ -92,7 +97,7 @@ export function readRemembered(paths: StatePaths): Remembered | null {
   if (!marks || marks['Version'] !== 2 || typeof marks['Store'] !== 'string') return null;
   const [queue, manifest] = [ofMarks(marks['Queue']), ofMarks(marks['Manifest'])];
   return {
-    Store: marks['Store'], Epoch: null, Hub: null, IsClean: false, Head: null, Accepted: null, Db: null, Wal: null, WrittenAt: textOr(marks['WrittenAt'], ''),
+    Store: marks['Store'], Epoch: null, Hub: null, IsClean: false, Head: null, Accepted: null, Starts: [], Db: null, Wal: null, WrittenAt: textOr(marks['WrittenAt'], ''),
     Mark: { Queue: queue.mark, Manifest: manifest.mark }, Pending: { Queue: queue.pending, Manifest: manifest.pending },
   };
 }
@@ -100,9 +105,13 @@ export function readRemembered(paths: StatePaths): Remembered | null {
 function fromIdentity(file: JsonObject, Store: string): Remembered {
   return {
     Store, Epoch: textOr(file['Epoch'], null), Hub: textOr(file['Hub'], null), IsClean: file['IsClean'] === true,
-    Head: perLane(file['Head']), Accepted: perLane(file['Accepted']), Mark: perLane(file['Mark']) ?? zero, Pending: perLane(file['Pending']) ?? zero,
+    Head: perLane(file['Head']), Accepted: perLane(file['Accepted']), Mark: perLane(file['Mark']) ?? zero, Pending: perLane(file['Pending']) ?? zero, Starts: numbersIn(file['Starts']),
     Db: identityIn(file['Db']), Wal: identityIn(file['Wal']), WrittenAt: textOr(file['WrittenAt'], ''),
   };
+}
+
+function numbersIn(value: JsonValue | undefined): number[] {
+  return Array.isArray(value) ? value.filter((one) => typeof one === 'number') : [];
 }
 
 function textOr<T>(value: JsonValue | undefined, otherwise: T): string | T {

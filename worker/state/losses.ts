@@ -7,15 +7,16 @@ import type { PerLane, Remembered } from './identity-file.ts';
 /**
  * Seqs that were given to entries that are not there. Each start takes its Seqs one by one from its first on, so that a hole
  * before a later entry of the same start is a loss; what lies between two starts is not. Reads the whole index of Seqs.
+ * @param starts first Seqs that are known from elsewhere
  */
-export function holesOf(db: Connection): SeqRange[] {
+export function holesOf(db: Connection, starts: readonly number[] = []): SeqRange[] {
   const gaps = db.prepare<[], { before: number; after: number }>(`select before, seq as after from
     (select seq, lag(seq, 1, 0) over (order by seq) as before from entry) where seq > before + 1`);
   const startOf = db.prepare<[number], number | null>('select max(first_seq) from boot where first_seq <= ?').pluck();
   const holes: SeqRange[] = [];
   for (const { before, after } of gaps.all()) {
-    const first = startOf.get(after);
-    if (typeof first !== 'number') continue;
+    const first = Math.max(startOf.get(after) ?? 0, ...starts.filter((start) => start <= after));
+    if (first === 0) continue;
     const From = Math.max(first, before + 1);
     if (From < after) holes.push({ From, To: after - 1 });
   }
@@ -50,17 +51,19 @@ export function findLosses(db: Connection, remembered: Remembered | null, isDoub
   const last = count(db, 'select coalesce(max(seq), 0) from entry');
   const head = remembered?.Head ? Math.max(remembered.Head.Queue, remembered.Head.Manifest) : 0;
   if (!isDoubtful && head <= last && missing.Queue + missing.Manifest === 0) return [];
-  const holes = untold(holesOf(db), toldLosses(db));
+  const holes = untold(holesOf(db, remembered?.Starts), toldLosses(db));
   const Lost = head > last ? [...holes, { From: last + 1, To: head }] : holes;
-  return Lost.length === 0 ? [] : [lostWrites(Lost, missing, remembered)];
+  return Lost.length === 0 && missing.Queue + missing.Manifest === 0 ? [] : [lostWrites(Lost, missing, remembered)];
 }
 
 function lostWrites(ranges: SeqRange[], Missing: PerLane, remembered: Remembered | null): Finding {
   const Writes = Missing.Queue + Missing.Manifest;
   const number = Writes > 0 ? `${Writes} accepted writes (queue ${Missing.Queue}, manifest ${Missing.Manifest}) are lost` : 'accepted writes are lost';
+  const named = ranges.reduce((sum, { From, To }) => sum + To - From + 1, 0);
+  const unnamed = Writes > named ? `; the Seqs of ${Writes - named} of them are not known` : '';
   const upTo = remembered ? `; the database had those up to Seq ${remembered.Mark.Queue} (queue) and ${remembered.Mark.Manifest} (manifest), known as of ${remembered.WrittenAt}` : '';
   return {
-    Class: 'lost', What: `${number} from the journal: Seq ${rangesText(ranges, limits.findingItemsMax)}${upTo}`,
+    Class: 'lost', What: `${number} from the journal: Seq ${rangesText(ranges, limits.findingItemsMax) || 'unknown'}${unnamed}${upTo}`,
     Detail: { Lost: ranges, Writes: Missing, ...(remembered ? { Store: remembered.Store, Head: remembered.Head, Mark: remembered.Mark, WrittenAt: remembered.WrittenAt } : {}) },
   };
 }

@@ -63,7 +63,11 @@ function judge(paths: StatePaths, found: { store: string | null; head: number },
   }
   const head = remembered?.Head ? Math.max(remembered.Head.Queue, remembered.Head.Manifest) : 0;
   if (found.head < head && !findings.some((one) => one.Class === 'log-gone')) {
-    findings.push({ Class: 'older-copy', What: `${paths.db} was replaced by an older copy of the same store: it ends at Seq ${found.head}, the store was at ${head}; adopted`, Detail: { Head: found.head, Remembered: head } });
+    const isTorn = remembered?.IsClean === false && isSameFile(fileIdentity(paths.db), remembered.Db) && isSameFile(fileIdentity(paths.wal), remembered.Wal);
+    const what = isTorn ? 'ends early: its log was cut, or an older copy was written over it' : 'was replaced by an older copy of the same store';
+    findings.push({
+      Class: isTorn ? 'torn-log' : 'older-copy', What: `${paths.db} ${what}; it ends at Seq ${found.head}, the store was at ${head}; adopted`, Detail: { Head: found.head, Remembered: head },
+    });
   }
   return true;
 }
