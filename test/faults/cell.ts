@@ -57,19 +57,19 @@ export async function runCell(cell: Cell): Promise<CellReport> {
 }
 
 /** The fault, what the workers do about it, and the restart: by the operator, or by the supervisor, who is told to if none has ended by itself. */
-async function hurt(rig: Rig, { strike, lift }: Fault): Promise<void> {
+async function hurt(rig: Rig, fault: Fault): Promise<void> {
   const [first] = rig.keepers;
   const exits = () => rig.keepers.reduce((sum, keeper) => sum + keeper.exits.filter((how) => how !== 'exit 4').length, 0);
   const before = exits();
-  strike(rig);
+  fault.strike(rig);
   await until('a worker ends', () => exits() > before, { deadlineMs: noticeMs }).catch(() => undefined);
   // By itself it stays where it is: in trouble that lasts, or because it has not noticed anything.
   if (exits() === before) await Promise.all(rig.keepers.map((keeper) => keeper.stop()));
-  if (lift) rig.health.clear();
+  if (fault.lift) rig.health.clear();
   if (!rig.isSupervised) first?.start();
-  if (!lift) return;
+  if (!fault.lift) return;
   await until('health names it', () => rig.health.named.length > 0, { deadlineMs: noticeMs }).catch(() => undefined);
-  lift(rig);
+  fault.lift(rig);
 }
 
 /** Up again, taking writes, and everything delivered. @returns how long that took, in seconds */

@@ -1,10 +1,9 @@
 /** What a worker is doing when its files are hurt; each brings a rig there and returns at the moment itself. */
-import { copyFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { readFileSync } from 'node:fs';
 import Database from 'better-sqlite3';
-import { ManualClock } from '../kit/manual-clock.ts';
+import type { ManualClock } from '../kit/manual-clock.ts';
 import { root } from '../kit/source.ts';
 import { until } from '../kit/until.ts';
 import type { Rig } from './rig.ts';

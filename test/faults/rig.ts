@@ -126,7 +126,7 @@ export class Rig implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.health.stop();
-    this.writers.stop();
+    void this.writers.stop();
     this.layer.fail({});
     await Promise.all([...this.keepers.map((keeper) => keeper.kill()), this.beacon.kill()]);
     await this.hub[Symbol.asyncDispose]();
