@@ -148,6 +148,8 @@ export const limits = {
   rescueUnfinishedMs: 600_000,
   /** First Seqs of starts kept in store.json, to tell holes from the room between starts when state.db is gone. */
   startsRemembered: 100,
+  /** Runs of Seqs of an imported file that are remembered; as many starts are. */
+  importRunsMax: 500,
   /** A running worker looks this often whether a predecessor ended its rescue only now. */
   rescueLookMs: 5_000,
   /** Entries stripped of their body in one step of retention: a step stays below 50 ms. */

@@ -4,6 +4,7 @@ import { isoOf } from '../runtime/clock.ts';
 import { guidText } from './journal.ts';
 import { type Connection, openReadOnly } from './state/connection.ts';
 import { pathsOf } from './state/paths.ts';
+import { type Verdict, verify } from './state/verify.ts';
 
 export type EntryView = { Seq: number; Lane: Lane; Action: string; EventGUID: string; Key: string; AcceptedAt: string; HasBody: boolean };
 
@@ -61,12 +62,13 @@ export function listEntries(dataDir: string, afterSeq: number, limit: number): E
   }
 }
 
-/** What is wrong with the file, as SQLite's own check says it; empty when nothing is. @throws TidemarkError NOT_THERE */
-export function verifyJournal(dataDir: string): string[] {
+/** What is wrong with the journal; see `verify`. @throws TidemarkError NOT_THERE, SqliteError for what is no database */
+export function verifyJournal(dataDir: string, tell?: (check: string) => void): Verdict {
   const db = openReadOnly(pathsOf(dataDir).db);
   try {
-    const found = db.prepare('select * from pragma_integrity_check').pluck().all() as string[];
-    return found.filter((line) => line !== 'ok');
+    // One view of it, whatever a worker writes meanwhile.
+    db.exec('begin');
+    return verify(db, tell);
   } finally {
     db.close();
   }

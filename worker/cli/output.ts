@@ -26,6 +26,11 @@ export function say(line: string): void {
 
 export type Cell = string | number | null | undefined;
 
+/** Any value in one cell. */
+export function cellOf(value: unknown): Cell {
+  return typeof value === 'object' && value !== null ? JSON.stringify(value) : (value as Cell);
+}
+
 /** Rows under their headings, in columns as wide as their widest cell; numbers to the right. An empty table says so. */
 export function table(headings: readonly string[], rows: readonly (readonly Cell[])[], empty = '(none)'): string {
   if (rows.length === 0) return empty;

@@ -1,7 +1,8 @@
 /** Verbs that come in groups, under one word each. */
 import type { VerbSpec } from './verb.ts';
-import { deadLetterVerbs, journalVerbs } from './verbs-entries.ts';
+import { deadLetterVerbs } from './verbs-entries.ts';
 import { hwmVerbs } from './verbs-hwm.ts';
+import { journalVerbs } from './verbs-journal.ts';
 import { opsVerbs } from './verbs-ops.ts';
 
 export const verbGroups: readonly (readonly [name: string, summary: string, verbs: readonly VerbSpec[]])[] = [

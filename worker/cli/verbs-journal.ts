@@ -1,0 +1,107 @@
+/** Verbs about the journal: its numbers, its entries, whether it is sound, and ways out of it and into it. */
+import { existsSync } from 'node:fs';
+import { Option } from 'commander';
+import { messageOf, processExit, TidemarkError } from '../../contracts/errors.ts';
+import { inspectJournal, type JournalView, listEntries, verifyJournal } from '../inspect.ts';
+import { exportLines, importLines, previewImport, salvageTo, writeLines } from '../journal-files.ts';
+import { rangesText } from '../state/finding.ts';
+import { pathsOf } from '../state/paths.ts';
+import type { Verdict } from '../state/verify.ts';
+import { withControl } from './control.ts';
+import { cellOf, facts, print, printJson, say, table } from './output.ts';
+import { countFrom, type VerbCall, type VerbSpec } from './verb.ts';
+
+export const journalVerbs: readonly VerbSpec[] = [
+  { name: 'stats', summary: 'entries, undelivered ones, size, heads; from the file when no worker runs', run: showJournal },
+  {
+    name: 'ls', summary: 'entries in the order of their Seq, from the file', run: listJournal,
+    options: [
+      new Option('--after <seq>', 'only entries behind this Seq').default(0).argParser(countFrom(0)),
+      new Option('--limit <n>', 'entries at most').default(100).argParser(countFrom(1)),
+    ],
+  },
+  { name: 'verify', summary: 'check the file; exit 6 when something is wrong', run: verify },
+  {
+    name: 'export', summary: 'entries as JSON lines; a worker may run', run: exportEntries,
+    options: [new Option('--out <file>', 'where to; - is stdout').default('-'), new Option('--after <seq>', 'only entries behind this Seq').default(0).argParser(countFrom(0))],
+  },
+  {
+    name: 'import', summary: 'take in entries from JSON lines; the worker must be stopped', run: importEntries, args: [['<file>', 'made by export or salvage']],
+    options: [new Option('--dry-run', 'say what would be taken, and change nothing')],
+    notes: 'Entries keep their Seq and are taken once by EventGUID. Exit 6 when a line was rejected or contradicts an entry that is there.',
+  },
+  {
+    name: 'salvage', summary: 'every entry that can still be read from a damaged state.db, as JSON lines', run: salvage,
+    args: [['<path>', 'a state.db, or the folder it lies in']], options: [new Option('--out <file>', 'where to').makeOptionMandatory()],
+  },
+];
+
+async function showJournal({ config, isJson }: VerbCall): Promise<void> {
+  const stats = await withControl(config, (ask) => ask<Record<string, unknown>>('journal')).catch((error: unknown) => statsOfFile(config.data, error));
+  if (isJson) return printJson(stats);
+  print(facts(Object.entries(stats).map(([name, value]) => [name, cellOf(value)] as const)));
+}
+
+/** Nobody to ask: the file says the same. */
+function statsOfFile(data: string, error: unknown): JournalView {
+  const isAway = error instanceof TidemarkError && (error.code === 'UNREACHABLE' || error.code === 'UNAVAILABLE');
+  if (!isAway || !existsSync(pathsOf(data).db)) throw error;
+  say(`no worker answers; read from ${data}`);
+  return inspectJournal(data);
+}
+
+function listJournal({ config, flags, isJson }: VerbCall): void {
+  const Entries = listEntries(config.data, flags['after'] as number, flags['limit'] as number);
+  if (isJson) return printJson({ Entries });
+  const rows = Entries.map((one) => [one.Seq, one.Lane, one.Action, one.Key, one.EventGUID, one.AcceptedAt, one.HasBody ? 'yes' : 'pruned']);
+  print(table(['seq', 'lane', 'action', 'key', 'event', 'accepted', 'body'], rows, 'no entries'));
+}
+
+function verify({ config, isJson }: VerbCall): number {
+  const verdict = verdictOf(config.data);
+  if (isJson) printJson(verdict);
+  else {
+    print(verdict.Problems.length === 0 ? 'the journal is sound' : verdict.Problems.join('\n'));
+    if (verdict.Losses.length > 0) print(`lost and told before: Seq ${rangesText(verdict.Losses, 20)}`);
+  }
+  return verdict.Problems.length === 0 ? 0 : processExit.ATTENTION;
+}
+
+/** A file that SQLite cannot even open is a finding, not a failure. */
+function verdictOf(data: string): Verdict {
+  try {
+    return verifyJournal(data, (check) => say(`checking ${check}`));
+  } catch (error) {
+    if (error instanceof TidemarkError) throw error;
+    return { Problems: [`${pathsOf(data).db} cannot be read: ${messageOf(error)}; try journal salvage`], Losses: [] };
+  }
+}
+
+async function exportEntries({ config, flags, isJson }: VerbCall): Promise<void> {
+  const out = String(flags['out']);
+  const summary = await writeLines(out, exportLines(config.data, Number(flags['after']), say));
+  if (out === '-') return say(`${summary} entries`);
+  if (isJson) printJson({ Exported: summary, Out: out });
+  else print(`${summary} entries are in ${out}`);
+}
+
+function importEntries({ config, args, flags, isJson }: VerbCall): number {
+  const file = args[0] ?? '';
+  if (!existsSync(file)) throw new TidemarkError('NOT_THERE', `there is no ${file}; give it a file made by journal export or journal salvage`);
+  const isDry = flags['dryRun'] === true;
+  const result = isDry ? previewImport(config.data, file) : importLines(config.data, config.hub, file, say);
+  if (isJson) printJson(result);
+  else {
+    const { Read, Imported, Known, Rejected, Conflicts } = result;
+    print(`${Read} lines: ${Imported} ${isDry ? 'would be ' : ''}imported, ${Known} known, ${Rejected} rejected${Conflicts ? `, ${Conflicts} of the known with other content` : ''}`);
+    for (const { Line, Reason } of result.Rejections) print(`line ${Line}: ${Reason}`);
+  }
+  return result.Rejected + result.Conflicts > 0 ? processExit.ATTENTION : 0;
+}
+
+function salvage({ args, flags, isJson }: VerbCall): number {
+  const result = salvageTo(args[0] ?? '', String(flags['out']), say);
+  if (isJson) printJson(result);
+  else print(`${result.Written} entries are in ${result.Out}, read from ${result.Source === 'sound' ? 'a sound file' : result.Source}${result.Rejected ? `; ${result.Rejected} rows could not be read whole` : ''}`);
+  return result.Rejected > 0 ? processExit.ATTENTION : 0;
+}

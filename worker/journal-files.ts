@@ -1,0 +1,195 @@
+/** The journal as files of JSON lines: out of a live one, into a stopped one, and out of what is left of a damaged one. */
+import { closeSync, copyFileSync, existsSync, mkdtempSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { messageOf, TidemarkError } from '../contracts/errors.ts';
+import { limits } from '../contracts/limits.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { openReadOnly } from './state/connection.ts';
+import { entryOfLine, lineOfEntry, type StoredEntry, wrongWith } from './state/entry-lines.ts';
+import { readLines } from './state/line-reader.ts';
+import { emptyMerge, type Merged, mergeSteps } from './state/merge.ts';
+import { openStore } from './state/open-store.ts';
+import { pathsOf } from './state/paths.ts';
+import { openDatabase, openFolder, type OpenedSource } from './state/salvage.ts';
+
+type Say = (line: string) => void;
+
+/** Lines that were rejected, cut at `limits.findingItemsMax`. */
+export type Imported = Merged & { Rejections: { Line: number; Reason: string }[] };
+
+const sayEvery = 100_000;
+
+/** Entries above a Seq, in short reads, so that the writer's log is never held up. @throws TidemarkError NOT_THERE */
+export function* exportLines(dataDir: string, afterSeq: number, say: Say): Generator<string> {
+  const db = openReadOnly(pathsOf(dataDir).db);
+  try {
+    const step = db.prepare<[number, number], StoredEntry>('select seq, lane, action, guid, key, at, user, accepted_ms, body, digest from entry where seq > ? order by seq limit ?');
+    let count = 0;
+    for (let last = afterSeq; ;) {
+      const rows = step.all(last, limits.deliverStepEntries);
+      for (const row of rows) {
+        yield `${JSON.stringify(lineOfEntry(row))}\n`;
+        last = row.seq;
+        if (++count % sayEvery === 0) say(`${count} entries, up to Seq ${last}`);
+      }
+      if (rows.length === 0) return;
+    }
+  } finally {
+    db.close();
+  }
+}
+
+/** Writes lines to a file, or to stdout for `-`, waiting for a slow reader. @returns how many */
+export async function writeLines(out: string, lines: Iterable<string>): Promise<number> {
+  if (out !== '-') return writeFile(out, lines);
+  let count = 0;
+  for (const line of lines) {
+    count += 1;
+    if (!process.stdout.write(line)) await new Promise((resolve) => process.stdout.once('drain', resolve));
+  }
+  return count;
+}
+
+function writeFile(out: string, lines: Iterable<string>): number {
+  const file = openSync(out, 'w', 0o600);
+  try {
+    let count = 0;
+    for (const line of lines) {
+      writeSync(file, line);
+      count += 1;
+    }
+    return count;
+  } finally {
+    closeSync(file);
+  }
+}
+
+type Parsed = { Line: number; entry: StoredEntry | null; reason: string };
+
+function* parse(file: string): Generator<Parsed> {
+  for (const { number, text } of readLines(file)) {
+    try {
+      yield { Line: number, entry: entryOfLine(JSON.parse(text)), reason: '' };
+    } catch (error) {
+      yield { Line: number, entry: null, reason: messageOf(error) };
+    }
+  }
+}
+
+/** Entries of a file; what is rejected goes into the result. */
+function* accepted(file: string, result: Imported): Generator<StoredEntry> {
+  for (const { Line, entry, reason } of parse(file)) {
+    if (entry) {
+      yield entry;
+      continue;
+    }
+    result.Rejected += 1;
+    if (result.Rejections.length < limits.findingItemsMax) result.Rejections.push({ Line, Reason: reason });
+  }
+}
+
+/** A file says nothing of the Seqs between its runs, so that each run begins like a start does. */
+function runsOf(file: string): { id: string; pid: number; started_ms: number; first_seq: number }[] {
+  const firsts: number[] = [];
+  let last = 0;
+  for (const { entry } of parse(file)) {
+    if (!entry) continue;
+    if (entry.seq !== last + 1) firsts.push(entry.seq);
+    last = entry.seq;
+  }
+  return firsts.slice(-limits.importRunsMax).map((seq) => ({ id: `import-${seq}`, pid: process.pid, started_ms: systemClock.nowMs(), first_seq: seq }));
+}
+
+/** Takes a file in, as a merge does. @throws TidemarkError LOCK_HELD while a worker has the store, CONFIG_INVALID for another hub's */
+export function importLines(dataDir: string, hubId: string, file: string, say: Say): Imported {
+  const boot = runsOf(file);
+  const store = openStore(dataDir, ({ What }) => say(What));
+  try {
+    const owner = store.meta('hub');
+    if (owner !== undefined && owner !== hubId) throw new TidemarkError('CONFIG_INVALID', `${dataDir} holds the journal of hub ${owner}; name it with --hub ${owner}`);
+    if (owner === undefined) store.setMeta('hub', hubId);
+    const result: Imported = { ...emptyMerge(), Rejections: [] };
+    const steps = mergeSteps(store.db, { tables: { boot }, entries: accepted(file, result), isDoubtful: false }, { nowMs: systemClock.nowMs(), isReplayRunning: false });
+    let step = steps.next();
+    for (let n = 1; !step.done; n++) {
+      if ((n * limits.mergeStepEntries) % sayEvery === 0) say(`${n * limits.mergeStepEntries} lines read`);
+      step = steps.next();
+    }
+    const { Read } = step.value;
+    return { ...step.value, Read: Read + result.Rejected, Rejected: result.Rejected, Rejections: result.Rejections };
+  } finally {
+    store.close();
+  }
+}
+
+/** The same without changing anything; a worker may run. */
+export function previewImport(dataDir: string, file: string): Imported {
+  const path = pathsOf(dataDir).db;
+  const db = existsSync(path) ? openReadOnly(path) : null;
+  try {
+    const known = db?.prepare<[Buffer], number>('select seq from entry where guid = ?').pluck();
+    const seen = new Set<string>();
+    const result: Imported = { ...emptyMerge(), Rejections: [] };
+    for (const entry of accepted(file, result)) {
+      const guid = entry.guid.toString('hex');
+      if (seen.has(guid) || known?.get(entry.guid) !== undefined) result.Known += 1;
+      else result.Imported += 1;
+      seen.add(guid);
+    }
+    return { ...result, Read: result.Imported + result.Known + result.Rejected };
+  } finally {
+    db?.close();
+  }
+}
+
+/**
+ * Writes every entry that can be read from a file in whatever state, each EventGUID once, with its body if one was found.
+ * Works on a copy beside the output. @throws TidemarkError NOT_THERE
+ */
+export function salvageTo(path: string, out: string, say: Say): { Written: number; Rejected: number; Source: string; Out: string } {
+  const db = [join(path, 'state', 'state.db'), join(path, 'state.db'), path].find((one) => statSync(one, { throwIfNoEntry: false })?.isFile());
+  const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  if (db === undefined && !(isFolder && (existsSync(join(path, 'entries.jsonl')) || existsSync(join(path, 'state.db-wal'))))) {
+    throw new TidemarkError('NOT_THERE', `there is nothing to read at ${path}; name a state.db or the folder it lies in`);
+  }
+  const work = mkdtempSync(`${out}.work-`);
+  try {
+    const source = db === undefined ? openFolder(path) : openCopy(db, work);
+    if (!source) throw new TidemarkError('NOT_THERE', `there is nothing to read at ${path}`);
+    try {
+      return { ...writeBest(source, out, say), Source: source.kind, Out: out };
+    } finally {
+      source.close();
+    }
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+function openCopy(db: string, work: string): OpenedSource {
+  copyFileSync(db, join(work, 'state.db'));
+  const hasLog = existsSync(`${db}-wal`);
+  if (hasLog) copyFileSync(`${db}-wal`, join(work, 'state.db-wal'));
+  return openDatabase(join(work, 'state.db'), hasLog ? join(work, 'state.db-wal') : null);
+}
+
+function writeBest(source: OpenedSource, out: string, say: Say): { Written: number; Rejected: number } {
+  const hasBody = new Map<string, boolean>();
+  let Rejected = 0;
+  for (const entry of source.entries) {
+    if (wrongWith(entry) !== null) Rejected += 1;
+    else hasBody.set(entry.guid.toString('hex'), entry.body !== null || hasBody.get(entry.guid.toString('hex')) === true);
+  }
+  say(`${hasBody.size} entries found`);
+  const Written = writeFile(out, best(source, hasBody));
+  return { Written, Rejected };
+}
+
+function* best(source: OpenedSource, hasBody: Map<string, boolean>): Generator<string> {
+  for (const entry of source.entries) {
+    const guid = entry.guid.toString('hex');
+    if (hasBody.get(guid) !== (entry.body !== null) || wrongWith(entry) !== null) continue;
+    hasBody.delete(guid);
+    yield `${JSON.stringify(lineOfEntry(entry))}\n`;
+  }
+}
