@@ -19,7 +19,7 @@ const variables = {
   hub: 'TIDEMARK_HUB', data: 'TIDEMARK_DATA', http: 'TIDEMARK_HTTP', token: 'TIDEMARK_TOKEN', tokenFile: 'TIDEMARK_TOKEN_FILE',
   intake: 'TIDEMARK_INTAKE', logLevel: 'TIDEMARK_LOG',
   journalBytesMax: 'TIDEMARK_JOURNAL_BYTES_MAX', pendingMax: 'TIDEMARK_PENDING_MAX', diskFreeMin: 'TIDEMARK_DISK_FREE_MIN',
-  opsDir: 'TIDEMARK_OPS_DIR', skipOpsUntil: 'TIDEMARK_SKIP_OPS_UNTIL',
+  opsDir: 'TIDEMARK_OPS_DIR', skipOpsUntil: 'TIDEMARK_SKIP_OPS_UNTIL', anyFileSystem: 'TIDEMARK_ANY_FILE_SYSTEM',
 } as const;
 
 type SettingName = keyof typeof variables;
@@ -46,6 +46,8 @@ export type CliConfig = {
   bounds: CapacityBounds;
   /** Where operations are, and which are left out. */
   ops: MaintenanceSettings;
+  /** The data directory may lie where writes do not last or locks do not hold. */
+  isAnyFileSystem: boolean;
   /** A named nats-server binary, and the folders to look for one. */
   natsServer: string | undefined;
   path: string;
@@ -65,6 +67,7 @@ export function resolveConfig(flags: Flags, environment: NodeJS.ProcessEnv): Cli
   if (!isSubjectToken(hub)) throw invalid(`hub ${JSON.stringify(hub)} is not 1 to 64 of A-Z, a-z, 0-9, _ and -`);
   const data = resolve(value('data') ?? defaults.data);
   const named = value('nats');
+  const isAnyFileSystem = choice('anyFileSystem', value('anyFileSystem') ?? '0', ['0', '1']) === '1';
   const bus = busOf(named ?? readBusFile(data)?.Url ?? defaults.nats, value);
   return {
     bus,
@@ -78,9 +81,10 @@ export function resolveConfig(flags: Flags, environment: NodeJS.ProcessEnv): Cli
     logLevel: choice('logLevel', value('logLevel') ?? 'info', logLevels),
     bounds: boundsOf(value),
     ops: opsSettings(value, environment, data),
+    isAnyFileSystem,
     natsServer: value('natsServer'),
     path: environment['PATH'] ?? '',
-    environment: { ...environment, ...loginVariables(bus) },
+    environment: { ...environment, ...loginVariables(bus), ...(isAnyFileSystem ? { [variables.anyFileSystem]: '1' } : {}) },
   };
 }
 

@@ -16,7 +16,7 @@ export function isAway(error: unknown): boolean {
 /** @throws TidemarkError NOT_THERE without a store, LOCK_HELD while somebody has it */
 export async function withOperations<T>(config: CliConfig, use: (operations: Operations) => Promise<T>): Promise<T> {
   assertStore(config.data);
-  const store = openStore(config.data);
+  const store = openStore(config.data, undefined, config);
   try {
     openLocal(store, config.hub);
     return await use(new Operations({ ...config.ops, store, hubId: config.hub, version: packageVersion(), clock: systemClock, backend: null }));

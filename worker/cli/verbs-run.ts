@@ -19,16 +19,17 @@ const bounds = [
 ];
 const databases = new Option('--db <url>', 'database; may be repeated, the n-th is connection n').argParser(collect);
 const opsDir = new Option('--ops-dir <folder>', 'folder of the operator\'s operations (default: <data>/ops)');
+const anyFileSystem = new Option('--any-file-system', 'take a data directory on a network or memory file system, at your own risk').preset('1');
 const exitWithParent = new Option('--exit-with-parent').hideHelp();
 const tags = new Option('--tag <name=value>', 'tag of the databeacon; may be repeated').argParser(collect);
 
 export const runVerbs: readonly VerbSpec[] = [
   {
     name: 'up', summary: 'everything on one machine: bus, databeacon, worker and console', run: up,
-    options: [http, intake, ...bounds, opsDir, databases, tags, new Option('--nats-server <path>', 'nats-server binary to start')],
+    options: [http, intake, ...bounds, opsDir, anyFileSystem, databases, tags, new Option('--nats-server <path>', 'nats-server binary to start')],
     notes: 'Without --db the database is a SQLite file in the data directory. Stops in order at SIGTERM or Ctrl-C, at once at a second one.',
   },
-  { name: 'worker', summary: 'the worker of a hub alone', run: worker, options: [http, intake, ...bounds, opsDir, exitWithParent] },
+  { name: 'worker', summary: 'the worker of a hub alone', run: worker, options: [http, intake, ...bounds, opsDir, anyFileSystem, exitWithParent] },
   {
     name: 'beacon', summary: 'a databeacon alone', run: beacon,
     options: [
@@ -49,8 +50,8 @@ async function up({ config, flags }: VerbCall): Promise<never> {
 
 async function worker({ config, flags }: VerbCall): Promise<never> {
   if (flags['exitWithParent'] === true) exitWithParentProcess();
-  const { hub, data, http: address, token, intake: kind, bus, logLevel, bounds: capacity, ops } = config;
-  return process.exit(await runWorker({ hub, data, http: address, token, intake: kind, bus, logLevel, bounds: capacity, ops, version: packageVersion() }));
+  const { hub, data, http: address, token, intake: kind, bus, logLevel, bounds: capacity, ops, isAnyFileSystem } = config;
+  return process.exit(await runWorker({ hub, data, http: address, token, intake: kind, bus, logLevel, bounds: capacity, ops, isAnyFileSystem, version: packageVersion() }));
 }
 
 async function beacon({ config, flags }: VerbCall): Promise<never> {

@@ -57,7 +57,7 @@ export class DemoStack {
   }
 
   #child(args: readonly string[]): CliChild {
-    return new CliChild([...args, '--nats', this.url], this.#options.config.environment, this.#log);
+    return new CliChild([...args, '--nats', this.url], { ...this.#options.config.environment, TIDEMARK_ANY_FILE_SYSTEM: '1' }, this.#log);
   }
 
   /** @throws TidemarkError CLOSED before the start */

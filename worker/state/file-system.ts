@@ -43,6 +43,13 @@ export function fileSystemAt(path: string): FileSystem {
   }
 }
 
+/** What to tell of at a start: a file system that is allowed and may still not keep its word; null for a local disk. */
+export function doubtOf(dataDir: string): string | null {
+  const { name, is } = fileSystemAt(dataDir);
+  if (is === 'local') return null;
+  return is === 'unsure' ? `${dataDir} lies on ${name}: syncs and locks are as good as what is behind it` : `${dataDir} lies on ${name}, a ${is} file system, and that was allowed`;
+}
+
 /**
  * @param isAnyAllowed the operator takes the risk
  * @throws TidemarkError CONFIG_INVALID for a network or memory file system

@@ -3,12 +3,13 @@ import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { insistOnSync } from './begin.ts';
+import { Reserve } from './disk.ts';
 import type { Finding } from './finding.ts';
-import { assertDurable } from './file-system.ts';
+import { assertDurable, doubtOf } from './file-system.ts';
 import { identityOf, writeIdentity } from './identity-file.ts';
 import { openRecovered } from './open-recovered.ts';
-import { pathsOf } from './paths.ts';
-import { Store } from './store.ts';
+import { pathsOf, type StatePaths } from './paths.ts';
+import { isCapacityError, Store } from './store.ts';
 import { takeWriterLock } from './writer-lock.ts';
 
 /**
@@ -23,17 +24,38 @@ export function openStore(dataDir: string, tell: (finding: Finding) => void = ()
   makeFolder(paths.stateDir);
   const lock = takeWriterLock(paths);
   try {
+    const narrowed = narrow(paths);
     const { db, findings } = openRecovered(paths);
     insistOnSync(db);
     writeIdentity(paths.identity, identityOf(db, paths, false));
     const store = new Store(db, lock, paths);
+    const doubt = doubtOf(dataDir);
+    if (doubt) tell({ Class: 'file-system', What: doubt, Detail: {} });
+    if (narrowed.length > 0) tell({ Class: 'modes', What: `others could read ${narrowed.join(', ')}; now only its owner can`, Detail: {} });
     findings.forEach(tell);
     return store;
   } catch (cause) {
+    // A worker that cannot start delivers nothing: the next try finds the room of the reserve.
+    if (isFull(cause)) new Reserve(paths).giveUp();
     lock.close();
     if (cause instanceof TidemarkError) throw cause;
     throw new TidemarkError('STORAGE_FAILED', `cannot open ${paths.db}: ${messageOf(cause)}`, { cause });
   }
+}
+
+/** Before SQLite looks at them: a log is made with the mode its database has then. @returns those that others could read */
+function narrow(paths: StatePaths): string[] {
+  return [paths.db, paths.wal, paths.shm].filter((path) => {
+    const mode = statSync(path, { throwIfNoEntry: false })?.mode ?? 0;
+    if ((mode & 0o077) === 0) return false;
+    chmodSync(path, mode & 0o700);
+    return true;
+  });
+}
+
+function isFull(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return isCapacityError(error) || (error as NodeJS.ErrnoException).code === 'ENOSPC' || isFull(error.cause);
 }
 
 function makeFolder(path: string): void {
