@@ -3,6 +3,7 @@ import type { Capacity, WorkerStatus } from '../contracts/status.ts';
 import { type Lane, subjects } from '../contracts/subjects.ts';
 import type { Bus } from '../runtime/bus.ts';
 import { type Clock, isoOf } from '../runtime/clock.ts';
+import type { Finding } from './state/finding.ts';
 
 /** Changes within this time are told of together. */
 const collectMs = 200;
@@ -46,6 +47,10 @@ export class Announcer {
   /** Writes are refused for room from now on, or, with null, taken again. */
   pressure(reason: string | null, capacity: Capacity): void {
     this.#bus.publish(subjects.event(this.#hubId, 'pressure'), { At: isoOf(this.#clock.nowMs()), Reason: reason, Capacity: capacity });
+  }
+
+  findings(findings: readonly Finding[]): void {
+    for (const { What, Class } of findings) this.fault(What, Class);
   }
 
   /** What went wrong, and of which class it is: of the local state, or `unknown`. */

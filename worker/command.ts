@@ -5,16 +5,10 @@ import { Bus, type BusOptions } from '../runtime/bus.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { createLog, type Log } from '../runtime/log.ts';
 import { startWorker } from './compose.ts';
-import { openWhenPossible } from './frozen.ts';
-import { decodeAddress } from './http.ts';
-import { openLocal } from './local.ts';
+import { saveIfLost } from './ghost.ts';
 import type { MaintenanceSettings } from './maintenance.ts';
+import { openAsSoonAsPossible, type Opened } from './opening.ts';
 import type { CapacityBounds } from './pressure.ts';
-import type { Finding } from './state/finding.ts';
-import { openStore } from './state/open-store.ts';
-import { rescue } from './state/rescue.ts';
-import { classOf } from './state/storage-error.ts';
-import type { Store } from './state/store.ts';
 import { tokenIn } from './token.ts';
 import { watchFiles } from './watchdog.ts';
 
@@ -30,6 +24,7 @@ export type WorkerConfig = {
   logLevel: string;
   bounds: CapacityBounds;
   ops: MaintenanceSettings;
+  isAnyFileSystem: boolean;
   version: string;
 };
 
@@ -48,51 +43,45 @@ export async function runWorker(config: WorkerConfig): Promise<number> {
 }
 
 async function serve(config: WorkerConfig, log: Log): Promise<number> {
-  const http = decodeAddress(config.http, config.token !== null);
   const stop = new AbortController();
   const release = onSignals(() => stop.abort());
-  const findings: Finding[] = [];
-  const tell = (finding: Finding) => {
-    log.error({ class: finding.Class, detail: finding.Detail }, finding.What);
-    findings.push(finding);
-  };
-  const local = await openWhenPossible(() => openLocal(openStore(config.data, tell), config.hub), { http, clock: systemClock, log, signal: stop.signal });
-  if (!local) return 0;
+  const opened = await openAsSoonAsPossible(config, log, stop.signal);
+  if (!opened) return 0;
+  try {
+    await serveOver(opened, config, stop, log);
+  } catch (error) {
+    if (!saveIfLost(opened.local.store, error, log)) throw error;
+    return 1;
+  }
+  release();
+  return 0;
+}
+
+/** Until told to stop. @throws the fault that ends it; the store is open then */
+async function serveOver({ local, findings, http }: Opened, config: WorkerConfig, stop: AbortController, log: Log): Promise<void> {
   const fault = Promise.withResolvers<TidemarkError>();
   // From here on: a store may be lost while the bus is still waited for.
   const stopWatching = watchFiles({ store: local.store, clock: systemClock, log, onFault: fault.resolve });
   const stopped = untilAborted(stop.signal);
   const connecting = Bus.connect({ ...config.bus, name: `tidemark-worker ${config.hub}` }, log);
   const bus = await Promise.race([connecting, stopped, fault.promise]);
-  if (bus instanceof TidemarkError) return saveAndLeave(local.store, bus, log);
+  if (bus instanceof TidemarkError) throw bus;
   if (bus === 'stop') {
     stopWatching();
-    local.store.close();
-    return 0;
+    local.store.assertSameFiles();
+    return local.store.close();
   }
   const worker = await startWorker({
     hubId: config.hub, version: config.version, http, token: config.token ?? tokenIn(config.data), isOneWayOn: config.intake === 'jetstream', bounds: config.bounds,
     ops: config.ops,
   }, { local, findings, bus, clock: systemClock, log, onDrain: () => stop.abort(), onFault: fault.resolve });
   const ended = await Promise.race([stopped, fault.promise]);
-  if (ended instanceof TidemarkError) {
-    worker.freeze(ended);
-    // The refusals of the last batch are on their way, and somebody may ask for health: they get a moment.
-    await Promise.all([Promise.race([bus.flush(), systemClock.sleep(limits.frozenFirstMs)]), systemClock.sleep(limits.frozenFirstMs)]);
-    return saveAndLeave(local.store, ended, log);
-  }
   stopWatching();
-  await worker.drain();
-  release();
-  return 0;
-}
-
-/** The end of a worker whose files are not its own any more. */
-function saveAndLeave(store: Store, fault: TidemarkError, log: Log): number {
-  log.error({ reason: fault.message }, 'the local store failed; saving what it holds');
-  const { folder, note } = rescue(store, { class: classOf(fault), what: fault.message }, systemClock.nowMs());
-  log.error({ folder, kind: note.Kind, entries: note.Entries, lost: note.Lost }, 'saved; ending, so that a fresh process puts it together');
-  return 1;
+  if (ended === 'stop') return worker.drain();
+  worker.freeze(ended);
+  // The refusals of the last batch are on their way, and somebody may ask for health: they get a moment.
+  await Promise.all([Promise.race([bus.flush(), systemClock.sleep(limits.frozenFirstMs)]), systemClock.sleep(limits.frozenFirstMs)]);
+  throw ended;
 }
 
 function untilAborted(signal: AbortSignal): Promise<'stop'> {

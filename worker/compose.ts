@@ -67,7 +67,8 @@ export async function startWorker(settings: WorkerSettings, parts: WorkerParts):
     control: inbound.control, metrics, token: settings.token, beacons: () => outbound.directory.list(),
     unready: () => inbound.unready(),
     health: () => ({
-      Nonce: nonce, Pid: process.pid, Ready: inbound.unready() === null, Reason: inbound.unready(), At: isoOf(clock.nowMs()), ...overview.status(), Ops: maintenance.summary(),
+      Nonce: nonce, Pid: process.pid, At: isoOf(clock.nowMs()), ...facts(() => ({ Ready: inbound.unready() === null, Reason: inbound.unready() })), ...facts(() => overview.status()),
+      ...facts(() => ({ Ops: maintenance.summary() })),
       ...localHealth({ store, fault, lastCommitMs: inbound.intake.lastCommitMs, capacity: housekeeping.pressure.capacity(), nowMs: clock.nowMs() }),
     }),
   });
@@ -79,7 +80,7 @@ export async function startWorker(settings: WorkerSettings, parts: WorkerParts):
   inbound.start();
   maintenance.start();
   housekeeping.start();
-  for (const finding of parts.findings ?? []) announcer.fault(finding.What, finding.Class);
+  announcer.findings(parts.findings ?? []);
   log.info({ data: store.dataDir, http: http.url, store: store.storeId }, 'worker is up');
 
   let draining: Promise<void> | null = null;
@@ -133,10 +134,8 @@ function assemble(settings: WorkerSettings, parts: WorkerParts) {
     local, assignments: outbound.assignments, clock, log, bounds: settings.bounds, pending: () => overview.pending('queue') + overview.pending('manifest'),
     onPressure: (reason, capacity) => announcer.pressure(reason, capacity), onFault: parts.onFault,
     onRescued: (findings) => {
-      for (const finding of findings) {
-        log.warn({ class: finding.Class, detail: finding.Detail }, finding.What);
-        announcer.fault(finding.What, finding.Class);
-      }
+      for (const { Class, Detail, What } of findings) log.warn({ class: Class, detail: Detail }, What);
+      announcer.findings(findings);
       lanes.forEach(changed);
       outbound.wakeAll();
     },
@@ -181,8 +180,19 @@ async function takeDown({ maintenance, housekeeping, service, inbound, outbound,
   await mirrors.close();
   await bus.drain();
   await http.close();
+  // A close leaves files alone that are not ours; what only the handle still has is to be saved first.
+  store.assertSameFiles();
   store.close();
   log.info({}, 'worker is down, everything taken is on disk');
+}
+
+/** A part of health that a broken store cannot give is left out: what broke it is told beside it. */
+function facts<T extends object>(read: () => T): Partial<T> {
+  try {
+    return read();
+  } catch {
+    return {};
+  }
 }
 
 /** An orderly stop has a deadline: what was accepted is on disk in any case. */

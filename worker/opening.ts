@@ -1,0 +1,25 @@
+/** The first thing a worker does: it opens its local state, now or as soon as that is possible, and keeps what was found to be wrong with it. */
+import { systemClock } from '../runtime/clock.ts';
+import type { Log } from '../runtime/log.ts';
+import type { WorkerConfig } from './command.ts';
+import { openWhenPossible } from './frozen.ts';
+import { decodeAddress } from './http.ts';
+import { type Local, openLocal } from './local.ts';
+import type { Finding } from './state/finding.ts';
+import { openStore } from './state/open-store.ts';
+
+export type Opened = { local: Local; findings: Finding[]; http: { host: string; port: number } };
+
+/** Null when told to stop before. @throws TidemarkError for what waiting cannot mend */
+export async function openAsSoonAsPossible(config: WorkerConfig, log: Log, signal: AbortSignal): Promise<Opened | null> {
+  const http = decodeAddress(config.http, config.token !== null);
+  const findings: Finding[] = [];
+  const tell = (finding: Finding) => {
+    log.error({ class: finding.Class, detail: finding.Detail }, finding.What);
+    findings.push(finding);
+  };
+  const { data, isAnyFileSystem } = config;
+  const open = () => openLocal(openStore(data, tell, { isAnyFileSystem }), config.hub);
+  const local = await openWhenPossible(open, { http, clock: systemClock, log, signal });
+  return local && { local, findings, http };
+}
