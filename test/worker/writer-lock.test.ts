@@ -29,18 +29,23 @@ function closing(it: Database.Database): { it: Database.Database } & Disposable 
   return { it, [Symbol.dispose]: () => it.close() };
 }
 
-test('a second worker ends with exit code 4 and names pid and start of the first; SIGKILL lets the next one in at once (A1)', async () => {
+test('a second worker ends with exit code 4, names pid and start of the first, and changes nothing (A1)', async () => {
   const dir = folderOfTest();
-  await using first = new TidemarkProcess(workerArgs(dir.path));
-  const owner = await until('the first has the directory', () => ownerIn(dir.path));
-  // Its checkpoint at the start is over once the log is there and the identity is written.
-  await until('the first is open', () => statSync(pathsOf(dir.path).identity, { throwIfNoEntry: false }));
+  const first = openStore(dir.path);
   const before = hash(pathsOf(dir.path).db);
   const second = await tidemark(workerArgs(dir.path));
   expect(second.code).toBe(4);
-  expect(second.stderr).toContain(`pid ${owner?.pid}, since ${owner?.started}`);
+  expect(second.stderr).toContain(`pid ${process.pid}, since ${ownerIn(dir.path)?.started}`);
   expect(hash(pathsOf(dir.path).db)).toBe(before);
-  expect(first.isRunning).toBe(true);
+  first.setMeta('x', 'still mine');
+  expect(() => first.assertSameFiles()).not.toThrow();
+});
+
+test('SIGKILL of a worker lets the next one in at once (A1)', async () => {
+  const dir = folderOfTest();
+  await using first = new TidemarkProcess(workerArgs(dir.path));
+  await until('the first has the directory', () => ownerIn(dir.path));
+  expect(() => takeWriterLock(pathsOf(dir.path))).toThrow(expect.objectContaining({ code: 'LOCK_HELD' }));
   await first.kill();
   takeWriterLock(pathsOf(dir.path)).close();
 });
@@ -74,11 +79,11 @@ test('what was set at the open holds behind writes, and at the next open (A3)', 
   const wanted = {
     journal_mode: 'wal', synchronous: 2, foreign_keys: 1, trusted_schema: 0, cell_size_check: 1, auto_vacuum: 2, application_id: 0x54494445, busy_timeout: 5_000, journal_size_limit: 64 * 1024 * 1024,
   };
-  for (const _open of ['first', 'second']) {
+  for (const at of ['first open', 'second open']) {
     const store = openStoreAt(dir.path);
     for (let n = 0; n < 3; n++) store.setMeta(`x${n}`, 'y');
     const found = Object.fromEntries(Object.keys(wanted).map((name) => [name, store.db.pragma(name, { simple: true })]));
     store.close();
-    expect(found).toEqual(wanted);
+    expect(found, at).toEqual(wanted);
   }
 });
