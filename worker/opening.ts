@@ -5,8 +5,10 @@ import type { WorkerConfig } from './command.ts';
 import { openWhenPossible } from './frozen.ts';
 import { decodeAddress } from './http.ts';
 import { type Local, openLocal } from './local.ts';
+import { withReserve } from './state/disk.ts';
 import type { Finding } from './state/finding.ts';
 import { openStore } from './state/open-store.ts';
+import { pathsOf } from './state/paths.ts';
 
 export type Opened = { local: Local; findings: Finding[]; http: { host: string; port: number } };
 
@@ -19,7 +21,7 @@ export async function openAsSoonAsPossible(config: WorkerConfig, log: Log, signa
     findings.push(finding);
   };
   const { data, isAnyFileSystem } = config;
-  const open = () => openLocal(openStore(data, tell, { isAnyFileSystem }), config.hub);
+  const open = () => openLocal(withReserve(pathsOf(data), () => openStore(data, tell, { isAnyFileSystem })), config.hub);
   const local = await openWhenPossible(open, { http, clock: systemClock, log, signal });
   return local && { local, findings, http };
 }

@@ -24,11 +24,7 @@ class Run {
   async start(workerArgs: string[]): Promise<void> {
     expect(SmallDisk.isPossible, 'this test needs user namespaces: unshare -Urm').toBe(true);
     this.stack = await Stack.start({ workerDisk: this.disk, workerArgs: ['--any-file-system', ...workerArgs] });
-    await until('the reserve is there', () => existsSync(this.disk.at(this.pid, 'reserve')));
-  }
-
-  get pid(): number {
-    return this.stack.worker.pid;
+    await until('the reserve is there', () => existsSync(this.disk.at('reserve')));
   }
 
   /** Sends one write once, without trying again. */
@@ -59,6 +55,11 @@ class Run {
     expect(this.stack.worker.isRunning, 'without a restart').toBe(true);
   }
 
+  async end(): Promise<void> {
+    await this.stack?.[Symbol.asyncDispose]();
+    this.disk[Symbol.dispose]();
+  }
+
   async ready(): Promise<{ status: number; text: string }> {
     const response = await fetch(`${this.stack.httpUrl}/readyz`);
     return { status: response.status, text: await response.text() };
@@ -68,7 +69,7 @@ class Run {
 describe('the disk fills up while the database is away, with some room kept (I1, I9)', () => {
   const run = new Run();
   beforeAll(() => run.start(['--disk-free-min', '8M']), 120_000);
-  afterAll(async () => { await run.stack?.[Symbol.asyncDispose](); });
+  afterAll(() => run.end());
 
   test('writes are refused with a delay before SQLite meets the end, and the worker says why', async () => {
     await run.writes(50);
@@ -76,7 +77,7 @@ describe('the disk fills up while the database is away, with some room kept (I1,
     await run.stack.beacon.kill();
     await run.writes(200);
     expect(run.refused).toEqual([]);
-    run.disk.fill(run.pid, 6 * MiB);
+    run.disk.fill(6 * MiB);
     await until('the worker is not ready', async () => (await run.ready()).status === 503);
     await run.writes(20);
     expect(run.refused).toHaveLength(20);
@@ -99,7 +100,7 @@ describe('the disk fills up while the database is away, with some room kept (I1,
   }, 90_000);
 
   test('with room again writes are taken, without a restart', async () => {
-    run.disk.empty(run.pid);
+    run.disk.empty();
     await until('the worker is ready', async () => (await run.ready()).status === 200);
     const before = run.refused.length;
     await run.writes(50);
@@ -111,7 +112,7 @@ describe('the disk fills up while the database is away, with some room kept (I1,
 describe('the disk is full to the last byte: SQLite itself says so (I1, I5, I10)', () => {
   const run = new Run();
   beforeAll(() => run.start(['--disk-free-min', '0']), 120_000);
-  afterAll(async () => { await run.stack?.[Symbol.asyncDispose](); });
+  afterAll(() => run.end());
 
   test('what SQLite has no room for is refused and not stored, and the reserve is given up', async () => {
     await run.writes(50);
@@ -119,11 +120,11 @@ describe('the disk is full to the last byte: SQLite itself says so (I1, I5, I10)
     await run.stack.beacon.kill();
     await run.writes(200);
     await run.stack.hub.client.getWorkItemByHash('w60');
-    run.disk.fill(run.pid);
+    run.disk.fill();
     // The log is written over where it can be, so some may still find room.
     await until('a write is refused', async () => !(await run.write(200_000)), { everyMs: 1 });
     expect(run.refused[0]).toMatchObject({ Code: 'OVERLOADED', RetryAfterMs: expect.any(Number) });
-    expect(existsSync(run.disk.at(run.pid, 'reserve'))).toBe(false);
+    expect(existsSync(run.disk.at('reserve'))).toBe(false);
     await run.writes(20);
     expect(run.refused.length).toBeGreaterThan(20);
     expect((await run.ready()).status).toBe(503);
@@ -138,12 +139,29 @@ describe('the disk is full to the last byte: SQLite itself says so (I1, I5, I10)
   }, 90_000);
 
   test('with room again writes are taken, behind a new reserve', async () => {
-    run.disk.empty(run.pid);
+    run.disk.empty();
     await until('the worker is ready', async () => (await run.ready()).status === 200);
-    expect(existsSync(run.disk.at(run.pid, 'reserve'))).toBe(true);
+    expect(existsSync(run.disk.at('reserve'))).toBe(true);
     const before = run.refused.length;
     await run.writes(50);
     expect(run.refused).toHaveLength(before);
     await run.expectAll();
   }, 60_000);
+});
+
+describe('killed on a full disk (I1, I5)', () => {
+  const run = new Run();
+  beforeAll(() => run.start(['--disk-free-min', '0']), 120_000);
+  afterAll(() => run.end());
+
+  test('it starts again in the room of its reserve, delivers, and has everything that was accepted', async () => {
+    await run.stack.beacon.kill();
+    await run.writes(300);
+    await run.stack.worker.kill();
+    run.disk.fill();
+    run.stack.worker.restart();
+    run.stack.beacon.restart();
+    await run.expectAll();
+    expect(run.refused).toEqual([]);
+  }, 120_000);
 });

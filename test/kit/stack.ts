@@ -45,8 +45,9 @@ export class Stack implements AsyncDisposable {
     const http = `127.0.0.1:${await freePort()}`;
     const beacon = new TidemarkProcess(['beacon', '--id', 'db-1', '--db', `sqlite:${dir.at('backend.sqlite')}`, '--data', dir.at('beacon'),
       '--nats', nats.url, ...beaconArgs]);
+    await workerDisk?.mount(dir.at('worker'));
     const worker = new TidemarkProcess(['worker', '--hub', hubId, '--data', dir.at('worker'), '--http', http, '--nats', nats.url, ...workerArgs],
-      { ...workerDisk?.env, ...workerEnv?.(dir.at('worker')) }, workerDisk?.wrap(dir.at('worker')));
+      { ...workerEnv?.(dir.at('worker')) }, workerDisk?.wrap);
     const hub = await connectHub(nats.url, { hub: hubId });
     const stack = new Stack({ hubId, nats, worker, beacon, hub, httpUrl: `http://${http}` }, dir);
     try {

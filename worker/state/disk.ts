@@ -4,6 +4,7 @@ import { rmSync, statfsSync, statSync } from 'node:fs';
 import { limits } from '../../contracts/limits.ts';
 import { nextTurn } from '../../runtime/clock.ts';
 import type { StatePaths } from './paths.ts';
+import { classOf } from './storage-error.ts';
 
 export type DiskRoom = { freeBytes: number; totalBytes: number };
 
@@ -76,4 +77,19 @@ export class Reserve {
     rmSync(this.#path, { force: true });
     return bytes;
   }
+}
+
+/** Opens what needs room to be opened. On a full disk the reserve is given up, so that the next try finds its room: a worker that cannot start delivers nothing. */
+export function withReserve<T>(paths: StatePaths, open: () => T): T {
+  try {
+    return open();
+  } catch (error) {
+    if (isFull(error)) new Reserve(paths).giveUp();
+    throw error;
+  }
+}
+
+function isFull(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return classOf(error) === 'capacity' || (error as NodeJS.ErrnoException).code === 'ENOSPC' || isFull(error.cause);
 }

@@ -3,13 +3,13 @@ import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { insistOnSync } from './begin.ts';
-import { Reserve } from './disk.ts';
+import type { Connection } from './connection.ts';
 import type { Finding } from './finding.ts';
 import { assertDurable, doubtOf } from './file-system.ts';
 import { identityOf, writeIdentity } from './identity-file.ts';
 import { openRecovered } from './open-recovered.ts';
 import { pathsOf, type StatePaths } from './paths.ts';
-import { isCapacityError, Store } from './store.ts';
+import { Store } from './store.ts';
 import { takeWriterLock } from './writer-lock.ts';
 
 /**
@@ -25,21 +25,35 @@ export function openStore(dataDir: string, tell: (finding: Finding) => void = ()
   const lock = takeWriterLock(paths);
   try {
     const narrowed = narrow(paths);
-    const { db, findings } = openRecovered(paths);
-    insistOnSync(db);
-    writeIdentity(paths.identity, identityOf(db, paths, false));
-    const store = new Store(db, lock, paths);
+    const { db, files, findings } = openRecovered(paths);
+    const store = arm(db, lock, paths, files);
     const doubt = doubtOf(dataDir);
     if (doubt) tell({ Class: 'file-system', What: doubt, Detail: {} });
     if (narrowed.length > 0) tell({ Class: 'modes', What: `others could read ${narrowed.join(', ')}; now only its owner can`, Detail: {} });
     findings.forEach(tell);
     return store;
   } catch (cause) {
-    // A worker that cannot start delivers nothing: the next try finds the room of the reserve.
-    if (isFull(cause)) new Reserve(paths).giveUp();
     lock.close();
     if (cause instanceof TidemarkError) throw cause;
     throw new TidemarkError('STORAGE_FAILED', `cannot open ${paths.db}: ${messageOf(cause)}`, { cause });
+  }
+}
+
+/** From the open database to the watched one. */
+function arm(db: Connection, lock: Connection, paths: StatePaths, files: OpenedFiles): Store {
+  try {
+    insistOnSync(db);
+    writeIdentity(paths.identity, identityOf(db, paths, false));
+    const store = new Store(db, lock, paths);
+    assertStillThere(paths, files);
+    return store;
+  } catch (error) {
+    try {
+      saveGhost(db, paths, files);
+    } finally {
+      db.close();
+    }
+    throw error;
   }
 }
 
@@ -51,11 +65,6 @@ function narrow(paths: StatePaths): string[] {
     chmodSync(path, mode & 0o700);
     return true;
   });
-}
-
-function isFull(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  return isCapacityError(error) || (error as NodeJS.ErrnoException).code === 'ENOSPC' || isFull(error.cause);
 }
 
 function makeFolder(path: string): void {
