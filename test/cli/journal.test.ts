@@ -81,7 +81,7 @@ test('verify names what is wrong and exits 6', async () => {
   const db = new Database(pathsOf(data).db);
   const seqs = db.prepare('select seq from entry order by seq').pluck().all() as number[];
   db.exec(`delete from entry where seq = ${seqs[7]}; update entry set digest = null where body is null;
-    insert into database values (1, 'db-1', 1); insert into mark (database, lane, seq, applied, present, skipped, store_id) values (1, 0, ${seqs[19]! + 5}, 0, 0, 0, '');
+    insert into database values (1, 'db-1', 1); insert into mark (database, lane, seq, applied, present, skipped, store_id) values (1, 0, ${(seqs[19] ?? 0) + 5}, 0, 0, 0, '');
     insert into held values (1, ${seqs[7]}, 0, 'h7', 'dead', 'x', 1)`);
   db.close();
   const ran = await journal(data, 'verify', '--json');

@@ -1,64 +1,11 @@
 /** What a start makes of the files it finds: the fault matrix of issue and local-state at the moment of opening, on real files. */
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync as statOf, truncateSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { describe, expect, onTestFinished, test } from 'vitest';
-import { limits } from '../../contracts/limits.ts';
-import { openLocal, type Local } from '../../worker/local.ts';
-import type { Finding } from '../../worker/state/finding.ts';
-import { openStore } from '../../worker/state/open-store.ts';
+import { describe, expect, test } from 'vitest';
 import { pathsOf } from '../../worker/state/paths.ts';
-import { prune } from '../../worker/state/set-aside.ts';
-import { rescue } from '../../worker/state/rescue.ts';
-import { folderOfTest, hubId, upsert } from './fixture.ts';
-
-type Opened = { local: Local; findings: Finding[]; classes: string[] };
-
-function open(path: string): Opened {
-  const findings: Finding[] = [];
-  const store = openStore(path, (finding) => findings.push(finding));
-  onTestFinished(() => store.close());
-  return { local: openLocal(store, hubId), findings, classes: findings.map((one) => one.Class) };
-}
-
-function append(local: Local, from: number, to: number, size = 40): number[] {
-  const names = Array.from({ length: to - from }, (_, n) => `w${from + n}`);
-  return local.journal.append(names.map((name) => upsert(name, name, { Result: name + 'x'.repeat(size) })), 1_000).map((done) => (done as { seq: number }).seq);
-}
-
-function seqsOf(local: Local): number[] {
-  return local.store.db.prepare('select seq from entry order by seq').pluck().all() as number[];
-}
-
-/** Leaves the files as a SIGKILL would: a copy of the folder made while the worker has them open. */
-function crashCopy(from: string, to: string): void {
-  const [a, b] = [pathsOf(from), pathsOf(to)];
-  mkdirSync(b.stateDir, { recursive: true });
-  for (const [source, target] of [[a.db, b.db], [a.wal, b.wal], [a.identity, b.identity]] as const) if (existsSync(source)) copyFileSync(source, target);
-  rewriteIdentity(to, (note) => ({ ...note, Db: identity(b.db), Wal: identity(b.wal) }));
-}
-
-function identity(path: string) {
-  const { dev, ino } = statOf(path);
-  return { Dev: dev, Ino: ino };
-}
-
-function rewriteIdentity(dir: string, change: (note: Record<string, unknown>) => object): void {
-  const { identity: path } = pathsOf(dir);
-  writeFileSync(path, JSON.stringify(change(JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>)));
-}
-
-/** What store.json is within a second of the last write. */
-function noteNow(local: Local): void {
-  writeFileSync(local.store.paths.identity, JSON.stringify(local.store.note()));
-}
-
-function balance(local: Local): number {
-  const { journal } = local;
-  return journal.counts('queue').accepted - journal.counts('queue').bare - journal.countAfter('queue', 0);
-}
-
-const aside = (dir: string) => (existsSync(pathsOf(dir).asideDir) ? readdirSync(pathsOf(dir).asideDir) : []);
+import { folderOfTest, hubId } from './fixture.ts';
+import { append, aside, balance, crashCopy, noteNow, open, seqsOf } from './recovery-fixture.ts';
 
 describe('recovery — a start over what it finds', () => {
   test('a first start and a clean stop leave nothing to tell, and store.json says so', () => {
@@ -261,55 +208,5 @@ describe('recovery — the log and its database', () => {
     expect(classes).toEqual(['missing', 'salvaged', 'lost']);
     expect(local.store.storeId).toBe(storeId);
     expect(seqsOf(local)).toEqual(expect.arrayContaining(inLog));
-  });
-});
-
-describe('recovery — rescues', () => {
-  test('state/ was deleted under the worker: its rescue becomes the store, nothing is lost (D10)', () => {
-    const dir = folderOfTest();
-    const first = open(dir.path);
-    const seqs = append(first.local, 0, 8);
-    noteNow(first.local);
-    rmSync(pathsOf(dir.path).stateDir, { recursive: true });
-    rescue(first.local.store, { class: 'gone', what: 'test' }, 1_000);
-    first.local.store.close();
-    const second = open(dir.path);
-    expect(second.classes).toEqual(['missing', 'restored']);
-    expect(seqsOf(second.local)).toEqual(seqs);
-    expect(second.local.store.storeId).toBe(first.local.store.storeId);
-    expect(second.local.store.epoch).toBe(first.local.store.epoch);
-    expect(readdirSync(join(pathsOf(dir.path).rescueDir))).toEqual(['merged']);
-    second.local.store.close();
-    expect(open(dir.path).findings).toEqual([]);
-  });
-
-  test('a rescue that could only be written row by row is merged into the store made anew', () => {
-    const dir = folderOfTest();
-    const first = open(dir.path);
-    const seqs = append(first.local, 0, 8);
-    noteNow(first.local);
-    first.local.store.db.pragma('max_page_count = 1');
-    const made = rescue(first.local.store, { class: 'gone', what: 'test' }, 1_000);
-    // As if the whole copy had failed.
-    const lines = first.local.store.db.prepare('select count(*) from entry').pluck().get();
-    expect(made.note.Entries).toBe(lines);
-    rmSync(pathsOf(dir.path).stateDir, { recursive: true });
-    first.local.store.close();
-    const second = open(dir.path);
-    expect(seqsOf(second.local)).toEqual(seqs);
-  });
-
-  test('more merged rescues and files set aside than are kept: the oldest go, what is not merged never', () => {
-    const dir = folderOfTest();
-    for (let n = 0; n < limits.asideFoldersMax + 3; n++) {
-      open(dir.path).local.store.close();
-      rmSync(pathsOf(dir.path).db);
-      mkdirSync(pathsOf(dir.path).db);
-    }
-    mkdirSync(join(pathsOf(dir.path).asideDir, '0000-old'));
-    writeFileSync(join(pathsOf(dir.path).asideDir, '0000-old', 'unmerged'), '');
-    prune(pathsOf(dir.path));
-    expect(aside(dir.path).length).toBeLessThanOrEqual(limits.asideFoldersMax + 1);
-    expect(aside(dir.path)).toContain('0000-old');
   });
 });

@@ -9,7 +9,9 @@ const shownMax = 20;
 /** `Problems` want an operator; `Losses` are ranges that were lost and told of before. */
 export type Verdict = { Problems: string[]; Losses: SeqRange[] };
 
-type Rule = { sql: string; say: (row: Record<string, unknown>) => string };
+type Facts = Record<string, string | number | null>;
+
+type Rule = { sql: string; say: (row: Facts) => string };
 
 const rules: readonly Rule[] = [
   {
@@ -49,7 +51,7 @@ const rules: readonly Rule[] = [
   },
 ];
 
-function nameOf(row: Record<string, unknown>): string {
+function nameOf(row: Facts): string {
   return lanes[Number(row['lane'])] ?? String(row['lane']);
 }
 
@@ -60,7 +62,7 @@ export function verify(db: Connection, tell: (check: string) => void = () => und
   // Over damaged pages our own questions would only fail in their own ways.
   if (broken.length > 0) return { Problems: broken, Losses: [] };
   tell('counts, marks and what is held');
-  const Problems = rules.flatMap(({ sql, say }) => db.prepare<[], Record<string, unknown>>(`${sql} limit ${shownMax}`).all().map(say));
+  const Problems = rules.flatMap(({ sql, say }) => db.prepare<[], Facts>(`${sql} limit ${shownMax}`).all().map(say));
   tell('holes');
   const Losses = toldLosses(db);
   const holes = untold(holesOf(db), Losses);
