@@ -29,6 +29,8 @@ export type CellReport = {
 /** The guard looks once a second; a loaded machine takes longer to act on it. */
 const noticeMs = 4_000;
 const upMs = 60_000;
+/** A worker looks for rescues once a second. */
+const mergeMs = 5_000;
 
 export function nameOf({ fault, moment, isSupervised }: Cell): string {
   return `${fault.name} / ${moment.name} / ${isSupervised ? 'supervisor, second worker' : 'by hand'}`;
@@ -80,6 +82,8 @@ async function recover(rig: Rig, report: CellReport): Promise<number> {
   rig.beacon.restart();
   await rig.writers.write(10);
   await rig.writers.stop();
+  // One that came after the start is merged beside the work; one that is not is told of below.
+  await until('no rescue waits', () => !rig.hasRescueWaiting(), { deadlineMs: mergeMs }).catch(() => undefined);
   const { Balance } = await rig.drained(upMs);
   for (const [lane, { Difference }] of Object.entries(Balance)) if (Difference !== 0) report.complaints.push(`the balance of ${lane} is off by ${Difference}`);
   if (rig.writers.refused.length > 0) report.complaints.push(`${rig.writers.refused.length} writes were never accepted: ${rig.writers.refused[0]}`);

@@ -71,6 +71,15 @@ function setModes(rig: Rig, fileMode: number, folderMode: number): void {
   if (folderMode === 0) chmodSync(rig.state, folderMode);
 }
 
+/** The one that nobody can do anything about: the process is gone, and then its store. What was not delivered is lost. */
+export const lossForGood: Fault = {
+  name: 'killed, then rm -rf state',
+  strike: (rig) => {
+    for (const keeper of rig.keepers) keeper.strikeDead();
+    rmSync(rig.state, { recursive: true, force: true, maxRetries: 5 });
+  },
+};
+
 export const faults: readonly Fault[] = [
   { name: 'rm-folder', strike: (rig) => rmSync(rig.at('worker'), { recursive: true, force: true, maxRetries: 5 }) },
   { name: 'rm-state', strike: (rig) => rmSync(rig.state, { recursive: true, force: true, maxRetries: 5 }) },

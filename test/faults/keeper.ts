@@ -30,8 +30,8 @@ export class Keeper {
     void this.#watch(this.#process);
   }
 
-  async #watch(process: TidemarkProcess): Promise<void> {
-    this.exits.push(await process.exited);
+  async #watch(worker: TidemarkProcess): Promise<void> {
+    this.exits.push(await worker.exited);
     if (!this.#isSupervised || !this.#isWanted) return;
     await new Promise((resolve) => { setTimeout(resolve, pauseMs); });
     if (this.#isWanted) this.start();
@@ -46,6 +46,11 @@ export class Keeper {
   async end(): Promise<void> {
     this.#isWanted = false;
     await this.stop();
+  }
+
+  /** SIGKILL, as the kernel does it when memory is short; who keeps it does what he does. */
+  strikeDead(): void {
+    if (this.isRunning && this.#process) process.kill(this.#process.pid, 'SIGKILL');
   }
 
   async kill(): Promise<void> {

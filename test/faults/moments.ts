@@ -85,7 +85,7 @@ function stepsDone(rig: Rig, id: string): number {
 async function midStart(rig: Rig, random: ManualClock): Promise<void> {
   const before = rig.layer.recordedBytes;
   rig.startWorkers();
-  await until('the start writes', () => rig.layer.recordedBytes > before, { deadlineMs: settleMs, everyMs: 1 });
+  await until('the start writes to the store', () => rig.layer.recorded().some(({ kind, path, end }) => kind === 'write' && end > before && path.startsWith('state/')), { deadlineMs: settleMs, everyMs: 1 });
   await new Promise((resolve) => { setTimeout(resolve, random.random() * startSpreadMs); });
 }
 

@@ -162,7 +162,7 @@ function rename(names: Map<string, Name>, { path, to }: NameChange): void {
   if (to === null) names.delete(path);
   else if (to === 'folder' || to instanceof RecordedFile) names.set(path, to);
   else {
-    for (const [name, value] of [...names]) {
+    for (const [name, value] of Array.from(names)) {
       if (name !== to.from && !name.startsWith(`${to.from}/`)) continue;
       names.delete(name);
       names.set(path + name.slice(to.from.length), value);

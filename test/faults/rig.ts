@@ -1,5 +1,5 @@
 /** One cell's machine: bus, databeacon, one worker or two on the same data directory, writers, and somebody who asks for health all the time. */
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { decodeBody } from '../../contracts/codec.ts';
@@ -118,6 +118,12 @@ export class Rig implements AsyncDisposable {
     } finally {
       db.close();
     }
+  }
+
+  /** Whether a ghost left something that no worker has taken in. */
+  hasRescueWaiting(): boolean {
+    const folder = this.at('worker', 'rescue');
+    return existsSync(folder) && readdirSync(folder).some((name) => name !== 'merged');
   }
 
   logs(): string {

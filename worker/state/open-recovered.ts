@@ -10,8 +10,9 @@ import { mergePending } from './merge-rescues.ts';
 import { migrate } from './migrate.ts';
 import type { StatePaths } from './paths.ts';
 import { recoverFiles } from './recovery.ts';
+import { openedFiles, type OpenedFiles, saveGhost } from './start-ghost.ts';
 
-type Opened = { db: Connection; findings: Finding[] };
+type Opened = { db: Connection; files: OpenedFiles; findings: Finding[] };
 
 /** Opens state.db with everything in it that could be brought back. Damage that shows itself only while the file is worked with is dealt with once more from the beginning. */
 export function openRecovered(paths: StatePaths): Opened {
@@ -28,6 +29,7 @@ function openOnce(paths: StatePaths, remembered: Remembered | null, isDamaged: b
   const nowMs = systemClock.nowMs();
   const recovered = recoverFiles(paths, remembered, nowMs, isDamaged);
   const db = openWritable(paths.db);
+  const files = openedFiles(paths);
   try {
     chmodSync(paths.db, 0o600);
     migrate(db);
@@ -36,9 +38,13 @@ function openOnce(paths: StatePaths, remembered: Remembered | null, isDamaged: b
     const findings = [...recovered.findings, ...merged, ...findLosses(db, remembered, recovered.isDoubtful)];
     recordFindings(db, findings);
     startBoot(db);
-    return { db, findings };
+    return { db, files, findings };
   } catch (error) {
-    db.close();
+    try {
+      saveGhost(db, paths, files);
+    } finally {
+      db.close();
+    }
     throw error;
   }
 }

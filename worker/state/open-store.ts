@@ -9,6 +9,7 @@ import { assertDurable, doubtOf } from './file-system.ts';
 import { identityOf, writeIdentity } from './identity-file.ts';
 import { openRecovered } from './open-recovered.ts';
 import { pathsOf, type StatePaths } from './paths.ts';
+import { assertStillThere, type OpenedFiles, saveGhost } from './start-ghost.ts';
 import { Store } from './store.ts';
 import { takeWriterLock } from './writer-lock.ts';
 

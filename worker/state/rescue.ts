@@ -21,13 +21,16 @@ export type RescueNote = {
   Entries: number; Head: { queue: number; manifest: number }; Lost: SeqRange[];
 };
 
+/** What a rescue needs of a store. */
+export type Ghost = Pick<Store, 'db' | 'paths' | 'storeId' | 'epoch' | 'meta'>;
+
 const tables = ['meta', 'lane', 'database', 'mark', 'held', 'delivery', 'assignment', 'refused', 'boot', 'fault', 'operation', 'legacy_import', 'legacy_reject'];
 
 /**
  * Makes the rescue and returns its folder and note. Blocks: nothing else may happen to the store any more.
  * @throws TidemarkError STORAGE_FAILED when not even single entries can be written anywhere; the message names what is lost by it
  */
-export function rescue(store: Store, fault: { class: FaultClass; what: string }, nowMs: number): { folder: string; note: RescueNote } {
+export function rescue(store: Ghost, fault: { class: FaultClass; what: string }, nowMs: number): { folder: string; note: RescueNote } {
   const folder = join(store.paths.rescueDir, `${isoOf(nowMs).replaceAll(/[-:.Z]/g, '')}-${process.pid}`);
   try {
     if (store.db.inTransaction) store.db.exec('rollback');
@@ -51,7 +54,7 @@ export function rescue(store: Store, fault: { class: FaultClass; what: string },
 type Saved = Pick<RescueNote, 'Kind' | 'Entries' | 'Head' | 'Lost'>;
 
 /** Null when it cannot be had, or does not have every entry that the counts know. */
-function copyWhole(store: Store, folder: string): Saved | null {
+function copyWhole(store: Ghost, folder: string): Saved | null {
   const path = join(folder, 'state.db');
   try {
     store.db.prepare('vacuum into ?').run(path);
@@ -72,7 +75,7 @@ function copyWhole(store: Store, folder: string): Saved | null {
   return null;
 }
 
-function writeLines(store: Store, folder: string): Saved {
+function writeLines(store: Ghost, folder: string): Saved {
   const content = Object.fromEntries(tables.map((name) => [name, readTable(store.db, name)]));
   writeFileSync(join(folder, 'tables.json'), JSON.stringify(content), { mode: 0o600, flush: true });
   const file = openSync(join(folder, 'entries.jsonl'), 'w', 0o600);
@@ -97,7 +100,7 @@ function writeNote(folder: string, note: RescueNote): void {
   renameSync(`${path}.tmp`, path);
 }
 
-function headsOf(store: Store): { queue: number; manifest: number } {
+function headsOf(store: Ghost): { queue: number; manifest: number } {
   try {
     const heads = store.db.prepare('select head from lane order by lane').pluck().all() as number[];
     return { queue: heads[0] ?? 0, manifest: heads[1] ?? 0 };
@@ -106,7 +109,7 @@ function headsOf(store: Store): { queue: number; manifest: number } {
   }
 }
 
-function metaOf(store: Store, name: string): string {
+function metaOf(store: Ghost, name: string): string {
   try {
     return store.meta(name) ?? '';
   } catch {
