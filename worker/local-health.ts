@@ -20,7 +20,7 @@ export function localHealth(parts: { store: Store; fault: TidemarkError | null; 
   const { store, fault, lastCommitMs, capacity, nowMs } = parts;
   const finding = attempt(() => store.lookAtFiles(), null);
   const identity = store.identity();
-  const found = fault ? classOf(fault) : finding?.verdict ?? null;
+  const found = fault ? classOf(fault) : finding?.verdict ?? classOfProbe(store);
   const isDegraded = identity.IsDegraded || capacity.Refusing !== null;
   const Faults = attempt(() => lastFaults(store.db), []);
   if (fault) Faults.unshift({ At: isoOf(nowMs), Class: classOf(fault), What: messageOf(fault), Detail: null });
@@ -32,6 +32,15 @@ export function localHealth(parts: { store: Store; fault: TidemarkError | null; 
     },
     Faults,
   };
+}
+
+/** Whether the handle still answers, and from a table of ours. */
+function classOfProbe(store: Store): FaultClass | null {
+  try {
+    return store.meta('store') === store.storeId ? null : 'modified';
+  } catch (error) {
+    return classOf(error);
+  }
 }
 
 /** Null for the first start of a store. */

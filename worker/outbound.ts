@@ -1,5 +1,6 @@
 /** The outward half of the worker: who is there, who is assigned, and one replay a lane that delivers. */
 import { messageOf, type TidemarkError } from '../contracts/errors.ts';
+import { limits } from '../contracts/limits.ts';
 import { type Lane, lanes } from '../contracts/subjects.ts';
 import type { Bus } from '../runtime/bus.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -11,7 +12,7 @@ import { Dispatcher } from './dispatcher.ts';
 import { LaneView } from './lane-view.ts';
 import type { Local } from './local.ts';
 import { Replay } from './replay.ts';
-import { classOf, endsTheProcess, toStoreFault } from './state/storage-error.ts';
+import { classOf, endsTheProcess, isOfStore, toStoreFault } from './state/storage-error.ts';
 
 export type OutboundParts = {
   hubId: string; bus: Bus; local: Local; clock: Clock; log: Log;
@@ -38,6 +39,8 @@ export class Outbound {
   readonly #dispatcher: Dispatcher;
   readonly #replays: Record<Lane, Replay>;
   #isPaused: boolean;
+  /** Failures of our own store in a row that fit no class. */
+  #strikes = 0;
 
   constructor(parts: OutboundParts) {
     const { bus, local, clock, log } = parts;
@@ -74,12 +77,17 @@ export class Outbound {
     const { local, clock, log, onSettled, onFull, onStoreFault } = this.#parts;
     return new Replay({ lane, journal: local.journal, marks: local.marks, held: local.held, clock, log }, {
       destination: () => this.deliveries[lane].destination(),
-      onSettled: () => onSettled(lane),
+      onSettled: () => {
+        this.#strikes = 0;
+        onSettled(lane);
+      },
       onFailure: (beacon, error) => {
         // Our own disk says nothing about the beacon.
         const found = classOf(error);
         if (found === 'capacity') return onFull();
+        if (found === 'transient') return;
         if (endsTheProcess(found)) return onStoreFault(toStoreFault(error));
+        if (isOfStore(error)) return void (++this.#strikes >= limits.storeStrikesMax && onStoreFault(toStoreFault(error)));
         this.directory.suspect(beacon, error);
         this.assignments.targetOf(lane)?.doubt();
       },

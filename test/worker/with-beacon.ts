@@ -35,7 +35,7 @@ export class World implements AsyncDisposable {
     this.#dir = dir;
     this.local = openLocal(openStore(dir.at('worker')), hubId);
     this.outbound = new Outbound({
-      hubId, bus, local: this.local, clock: systemClock, log: silent, onSettled: () => {}, onChange: () => {}, onStoreFault: () => undefined, onFull: () => {}, onFault: (message) => this.faults.push(message),
+      hubId, bus, local: this.local, clock: systemClock, log: silent, onSettled: () => {}, onChange: () => {}, onStoreFault: (error) => this.faults.push(error.message), onFull: () => {}, onFault: (message) => this.faults.push(message),
     });
     this.#intake = new Intake({
       store: this.local.store, journal: this.local.journal, clock: systemClock, log: silent, pressure: roomy,

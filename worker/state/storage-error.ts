@@ -41,6 +41,11 @@ export function endsTheProcess(found: FaultClass): boolean {
   return ending.has(found);
 }
 
+/** True for what SQLite itself said, also where it fits no class. */
+export function isOfStore(thrown: unknown): boolean {
+  return thrown instanceof SqliteError;
+}
+
 /** A failure of the store as the error that ends the process. */
 export function toStoreFault(thrown: unknown): TidemarkError {
   return thrown instanceof TidemarkError ? thrown : new TidemarkError('STORAGE_FAILED', `the journal failed: ${messageOf(thrown)}`, { cause: thrown });

@@ -122,14 +122,25 @@ export class Store {
   close(): void {
     if (!this.db.open) return;
     let last: StoreIdentity | null = null;
-    if (this.#guard.look() === null) {
+    try {
+      if (this.#guard.look() === null) last = this.#foldIn();
+    } finally {
+      this.db.close();
+      if (last) this.#leaveNote(last);
+      this.#lock.close();
+    }
+  }
+
+  /** Null without the room for it: everything accepted is in the log, and the next start takes this stop for a crash. */
+  #foldIn(): StoreIdentity | null {
+    try {
       this.db.prepare('update boot set stopped_ms = ? where rowid = (select max(rowid) from boot)').run(systemClock.nowMs());
       this.checkpoint('truncate');
-      last = identityOf(this.db, this.paths, true);
+      return identityOf(this.db, this.paths, true);
+    } catch (error) {
+      if (isCapacityError(error)) return null;
+      throw error;
     }
-    this.db.close();
-    if (last) this.#leaveNote(last);
-    this.#lock.close();
   }
 
   #leaveNote(last: StoreIdentity): void {
