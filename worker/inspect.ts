@@ -2,8 +2,9 @@
 import { type Lane, lanes } from '../contracts/subjects.ts';
 import { isoOf } from '../runtime/clock.ts';
 import { guidText } from './journal.ts';
-import { type Connection, openReadOnly } from './state/connection.ts';
+import { openReadOnly } from './state/connection.ts';
 import { pathsOf } from './state/paths.ts';
+import { openForReading, type ReadStore } from './state/read-store.ts';
 import { type Verdict, verify } from './state/verify.ts';
 
 export type EntryView = { Seq: number; Lane: Lane; Action: string; EventGUID: string; Key: string; AcceptedAt: string; HasBody: boolean };
@@ -23,13 +24,13 @@ function pendingSql(lane: number): string {
     join database d on d.id = m.database join assignment a on a.lane = m.lane and a.beacon = d.beacon and a.connection = d.connection where m.lane = ${lane}), 0)`;
 }
 
-function count(db: Connection, sql: string): number {
-  return Number(db.prepare(sql).pluck().get());
+function count(store: ReadStore, sql: string): number {
+  return Number(store.value(sql));
 }
 
-/** The journal's counts from its file. @throws TidemarkError NOT_THERE when there is no journal */
+/** The journal's counts from its file. @throws TidemarkError as `openForReading` */
 export function inspectJournal(dataDir: string): JournalView {
-  const db = openReadOnly(pathsOf(dataDir).db);
+  const db = openForReading(dataDir);
   try {
     const perLane = (column: 'head' | 'accepted') =>
       Object.fromEntries(lanes.map((lane, index) => [lane, count(db, `select ${column} from lane where lane = ${index}`)])) as Record<Lane, number>;
@@ -40,20 +41,20 @@ export function inspectJournal(dataDir: string): JournalView {
       Bytes: count(db, 'select page_count * page_size from pragma_page_count, pragma_page_size'),
       Head: perLane('head'),
       Accepted: accepted,
-      SchemaVersion: Number(db.pragma('user_version', { simple: true })),
-      Store: String(db.prepare("select value from meta where name = 'store'").pluck().get()),
+      SchemaVersion: db.version,
+      Store: String(db.value("select value from meta where name = 'store'")),
     };
   } finally {
     db.close();
   }
 }
 
-/** Entries above a Seq, ascending. @throws TidemarkError NOT_THERE */
+/** Entries above a Seq, ascending. @throws TidemarkError as `openForReading` */
 export function listEntries(dataDir: string, afterSeq: number, limit: number): EntryView[] {
-  const db = openReadOnly(pathsOf(dataDir).db);
+  const db = openForReading(dataDir);
   try {
-    const rows = db.prepare('select seq, lane, action, guid, key, accepted_ms, body is not null as has from entry where seq > ? order by seq limit ?')
-      .all(afterSeq, limit) as { seq: number; lane: number; action: string; guid: Buffer; key: string; accepted_ms: number; has: number }[];
+    const rows = db.all<{ seq: number; lane: number; action: string; guid: Buffer; key: string; accepted_ms: number; has: number }>(
+      'select seq, lane, action, guid, key, accepted_ms, body is not null as has from entry where seq > ? order by seq limit ?', afterSeq, limit);
     return rows.map((row) => ({
       Seq: row.seq, Lane: lanes[row.lane] ?? 'queue', Action: row.action, EventGUID: guidText(row.guid), Key: row.key, AcceptedAt: isoOf(row.accepted_ms), HasBody: row.has === 1,
     }));

@@ -84,6 +84,6 @@ test('what was set at the open holds behind writes, and at the next open (A3)', 
     for (let n = 0; n < 3; n++) store.setMeta(`x${n}`, 'y');
     const found = Object.fromEntries(Object.keys(wanted).map((name) => [name, store.db.pragma(name, { simple: true })]));
     store.close();
-    expect(found, at).toEqual(wanted);
+    expect({ at, ...found }).toEqual({ at, ...wanted });
   }
 });

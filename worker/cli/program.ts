@@ -6,6 +6,7 @@ import { packageVersion } from './version.ts';
 import { addVerb, type Ended } from './verb.ts';
 import { verbGroups } from './verb-groups.ts';
 import { controlVerbs } from './verbs-control.ts';
+import { inspectVerbs } from './verbs-inspect.ts';
 import { runVerbs } from './verbs-run.ts';
 import { traceVerbs } from './verbs-trace.ts';
 
@@ -16,7 +17,7 @@ function buildProgram(ended: Ended): Command {
     .helpCommand('help [verb]', 'help on one verb')
     .showHelpAfterError('(tidemark --help lists the verbs)')
     .configureOutput({ writeErr: (text) => process.stderr.write(text) });
-  for (const spec of [...runVerbs, ...traceVerbs, ...controlVerbs]) addVerb(program, spec, ended);
+  for (const spec of [...runVerbs, ...traceVerbs, ...controlVerbs, ...inspectVerbs]) addVerb(program, spec, ended);
   for (const [name, summary, verbs] of verbGroups) {
     const group = program.command(name).description(summary);
     for (const spec of verbs) addVerb(group, spec, ended);
