@@ -76,8 +76,16 @@ describe('health of the local state', () => {
     const { health, local } = await start();
     local.store.db.close();
     const body = await health();
-    expect(body).toMatchObject({ Faults: [], Db: { Status: 'fault', Class: 'closed', SizeBytes: expect.any(Number) } });
+    expect(body).toMatchObject({ Faults: [], Db: { Status: 'fault', Class: expect.any(String), SizeBytes: expect.any(Number) } });
     expect(body.State).toBeUndefined();
+  });
+
+  test('files that are as they were, but do not answer as ours (D3)', async () => {
+    const { health, local } = await start();
+    local.store.db.exec('alter table meta rename to elsewhere');
+    expect((await health()).Db).toMatchObject({ Status: 'fault', Class: 'unknown', Identity: { State: 'same' } });
+    local.store.db.exec('alter table elsewhere rename to meta');
+    expect((await health()).Db).toMatchObject({ Status: 'ok', Class: null });
   });
 
   test('the stop before: clean after an orderly one, not after a crash (A15)', async () => {
