@@ -21,7 +21,7 @@ export type Ledger = {
   foreign: number;
 };
 
-type Range = { From: number; To: number };
+type Range = { From: number; To: number; Lane?: string };
 
 /** Looks at a rig whose workers have stopped. */
 export function ledgerOf(rig: Rig): Ledger {
@@ -30,7 +30,7 @@ export function ledgerOf(rig: Rig): Ledger {
   try {
     const { answered } = rig.writers;
     const ranges = journal ? namedRanges(journal) : [];
-    const isNamed = ({ seq }: AnsweredWrite) => ranges.some(({ From, To }) => From <= seq && seq <= To);
+    const isNamed = ({ seq, table }: AnsweredWrite) => ranges.some(({ From, To, Lane = laneOf(table) }) => From <= seq && seq <= To && Lane === laneOf(table));
     const lost = answered.filter((one) => !isInBackend(backend, one) && !isInJournal(journal, one));
     const missing = new Set(lost);
     return {
@@ -44,6 +44,10 @@ export function ledgerOf(rig: Rig): Ledger {
     backend.close();
     journal?.close();
   }
+}
+
+function laneOf(table: AnsweredWrite['table']): string {
+  return table === 'UVManifest' ? 'manifest' : 'queue';
 }
 
 function isInBackend(db: Database.Database, { table, column, value }: AnsweredWrite): boolean {

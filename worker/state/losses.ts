@@ -1,5 +1,6 @@
 /** Which Seqs are missing: holes inside the range of one start, and what store.json remembers above the last entry there is. */
 import { limits } from '../../contracts/limits.ts';
+import { lanes } from '../../contracts/subjects.ts';
 import type { Connection } from './connection.ts';
 import { type Finding, rangesText, type SeqRange } from './finding.ts';
 import type { PerLane, Remembered } from './identity-file.ts';
@@ -81,7 +82,7 @@ function anotherStore(db: Connection, storeId: string, remembered: Remembered): 
     Class: 'store-lost', What: `store ${Store} was here and is gone; ${storeId} is a new, empty one. As of ${WrittenAt} ${lost}`,
     Detail: {
       Store, NewStore: storeId, Head, Mark, Pending, WrittenAt, Writes: { Queue: parts[0]?.Writes, Manifest: parts[1]?.Writes },
-      Lost: parts.flatMap(({ Writes, From, To }) => (Writes > 0 && To !== null ? [{ From, To }] : [])),
+      Lost: parts.flatMap(({ lane, Writes, From, To }) => (Writes > 0 && To !== null ? [{ Lane: lanes[lane] ?? 'queue', From, To }] : [])),
     },
   };
 }
