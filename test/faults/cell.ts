@@ -119,5 +119,5 @@ function judge(rig: Rig, report: CellReport): void {
   if (report.late > 0) report.complaints.push(`${report.late} answered writes came back only with one more restart`);
   if (twice > 0) report.complaints.push(`${twice} writes are there twice`);
   if (foreign > 0) report.complaints.push(`${foreign} entries of another store were taken in`);
-  if (namedButThere > 0) report.complaints.push(`${namedButThere} answered writes are named as lost and are there`);
+  if (namedButThere > 0) report.complaints.push(`${namedButThere} answered writes are named as lost and are in the journal`);
 }

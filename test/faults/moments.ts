@@ -94,9 +94,12 @@ async function midMigration(rig: Rig, random: ManualClock): Promise<void> {
   writeFileSync(rig.db, gunzipSync(readFileSync(join(root, 'test', 'golden', 'state-v1.db.gz'))), { mode: 0o600 });
   copyFileSync(rig.db, rig.at('backup.db'));
   const db = new Database(rig.at('backup.db'), { readonly: true });
-  const rows = db.prepare<[], { seq: number; guid: Buffer }>('select seq, guid from entry').all();
+  const rows = db.prepare<[], { seq: number; guid: Buffer; action: string; key: string }>('select seq, guid, action, key from entry').all();
   db.close();
-  for (const { seq, guid } of rows) rig.writers.answered.push({ guid: textOf(guid), seq, table: 'UVQueueWorkItemEvent', column: 'EventGUID', value: textOf(guid) });
+  for (const { seq, guid, action, key } of rows) {
+    const place = action === 'QP_AppendEvent' ? { table: 'UVQueueWorkItemEvent', column: 'EventGUID', value: textOf(guid) } as const : { table: 'UVQueueWorkItem', column: 'WorkItemHash', value: key } as const;
+    rig.writers.answered.push({ guid: textOf(guid), seq, ...place });
+  }
   await midStart(rig, random);
 }
 

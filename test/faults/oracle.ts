@@ -13,7 +13,7 @@ export type Ledger = {
   unnamed: AnsweredWrite[];
   /** Seqs in ranges that findings name. */
   namedSeqs: number;
-  /** Of the answered ones, named as lost although they are there. */
+  /** Of the answered ones, named as lost although the journal has them. */
   namedButThere: number;
   /** Rows of one write that are there more than once, or two Seqs for one EventGUID. */
   twice: number;
@@ -32,11 +32,10 @@ export function ledgerOf(rig: Rig): Ledger {
     const ranges = journal ? namedRanges(journal) : [];
     const isNamed = ({ seq, table }: AnsweredWrite) => ranges.some(({ From, To, Lane = laneOf(table) }) => From <= seq && seq <= To && Lane === laneOf(table));
     const lost = answered.filter((one) => !isInBackend(backend, one) && !isInJournal(journal, one));
-    const missing = new Set(lost);
     return {
       answered: answered.length, lost, unnamed: lost.filter((one) => !isNamed(one)),
       namedSeqs: ranges.reduce((sum, { From, To }) => sum + To - From + 1, 0),
-      namedButThere: answered.filter((one) => isNamed(one) && !missing.has(one)).length,
+      namedButThere: answered.filter((one) => isNamed(one) && isInJournal(journal, one)).length,
       twice: doubles(backend) + sharedSeqs(answered),
       foreign: foreignGuids.filter((guid) => isForeignThere(backend, journal, guid)).length,
     };
@@ -60,7 +59,8 @@ function hasTable(db: Database.Database, table: string): boolean {
 }
 
 function isInJournal(db: Database.Database | null, { guid }: AnsweredWrite): boolean {
-  return db?.prepare('select 1 from entry where guid = ?').get(Buffer.from(guid.replaceAll('-', ''), 'hex')) !== undefined;
+  if (!db) return false;
+  return db.prepare('select 1 from entry where guid = ?').get(Buffer.from(guid.replaceAll('-', ''), 'hex')) !== undefined;
 }
 
 /** Ranges of Seqs that any finding on record says are lost. */
