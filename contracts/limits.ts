@@ -124,6 +124,16 @@ export const limits = {
   checkpointRows: 10_000,
   /** A log longer than this is cut when nothing is going on. */
   logBytesIdle: 16 * MiB,
+  /** Changes that wait for listeners while the bus is away; beyond that they are told to read everything again. About 10 MB. */
+  changeLogRowsMax: 100_000,
+  /** Rows of the change log told in one event, ids named in one change, and the time in which changes are told together. */
+  changeEventRows: 500,
+  changeIdsMax: 100,
+  changeCollectMs: 200,
+  /** Files of the incumbent are a few hundred bytes; larger ones are something else. */
+  legacyBytesMax: 1 * MiB,
+  /** A rejected item is kept up to so many characters. */
+  legacyItemCharsMax: 10_000,
   /** Faults shown in health, and kept. */
   faultsShown: 20,
   faultsKept: 1_000,

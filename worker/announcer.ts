@@ -1,19 +1,15 @@
-/** Events on the bus: state changes, what changed in the store, faults. Never in the way of a write: dropped while the bus is away. */
+/** Events on the bus about the worker itself: state changes, faults, pressure. In memory and best effort: dropped while the bus is away. */
 import type { Capacity, WorkerStatus } from '../contracts/status.ts';
-import { type Lane, subjects } from '../contracts/subjects.ts';
+import { subjects } from '../contracts/subjects.ts';
 import type { Bus } from '../runtime/bus.ts';
 import { type Clock, isoOf } from '../runtime/clock.ts';
+import type { LegacySummary } from './legacy/legacy-table.ts';
 import type { Finding } from './state/finding.ts';
-
-/** Changes within this time are told of together. */
-const collectMs = 200;
 
 export class Announcer {
   readonly #bus: Bus;
   readonly #hubId: string;
   readonly #clock: Clock;
-  readonly #changed = new Set<Lane>();
-  #cursor = 0;
   #lastState = '';
 
   constructor(bus: Bus, hubId: string, clock: Clock) {
@@ -32,16 +28,12 @@ export class Announcer {
     this.#bus.publish(subjects.event(this.#hubId, 'state'), { At: isoOf(this.#clock.nowMs()), State: status.State, Queue: facts[0], Manifest: facts[1] });
   }
 
-  /** Entries or marks of a lane changed; listeners read again what they show. */
-  storeChanged(lane: Lane): void {
-    const isFirst = this.#changed.size === 0;
-    this.#changed.add(lane);
-    if (!isFirst) return;
-    this.#clock.timer(collectMs, () => {
-      const changes = [...this.#changed].map((one) => ({ table: 'entry', op: 'update', ids: [one] }));
-      this.#changed.clear();
-      this.#bus.publish(subjects.event(this.#hubId, 'store-changed'), { cursor: ++this.#cursor, changes });
-    });
+  /** A file of the incumbent was taken in, or could not be. */
+  legacy(summaries: readonly LegacySummary[]): void {
+    for (const summary of summaries) {
+      this.#bus.publish(subjects.event(this.#hubId, 'legacy'), summary);
+      if (summary.Status === 'failed') this.fault(`${summary.Source}: ${summary.Reason ?? ''}`, 'legacy');
+    }
   }
 
   /** Writes are refused for room from now on, or, with null, taken again. */

@@ -1,16 +1,18 @@
 /** Puts a worker together, starts it, and takes it down again in reverse; decides nothing else. */
 import { TidemarkError } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
-import { type Lane, lanes } from '../contracts/subjects.ts';
+import { lanes } from '../contracts/subjects.ts';
 import type { Bus } from '../runtime/bus.ts';
 import { type Clock, isoOf, newUuid } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
 import type { MicroService } from '../runtime/micro-service.ts';
 import { Announcer } from './announcer.ts';
+import { ChangePublisher } from './change-publisher.ts';
 import { Housekeeping } from './housekeeping.ts';
 import { HttpServer } from './http.ts';
 import { Inbound } from './inbound.ts';
-import { importLegacyFiles } from './legacy-files.ts';
+import { importLegacyFiles } from './legacy/legacy-import.ts';
+import { legacySummaries } from './legacy/legacy-table.ts';
 import type { Local } from './local.ts';
 import { localHealth } from './local-health.ts';
 import { Maintenance, type MaintenanceSettings } from './maintenance.ts';
@@ -57,10 +59,12 @@ export async function startWorker(settings: WorkerSettings, parts: WorkerParts):
   const { bus, clock, log } = parts;
   const { store } = parts.local;
   const { hubId, version } = settings;
-  const { announcer, outbound, overview, mirrors, maintenance, inbound, metrics, housekeeping } = assemble(settings, parts);
+  // Assignments are read when the parts are made, so the incumbent's come first.
+  const imported = importLegacyFiles(store, clock.nowMs());
+  if (imported.length > 0) log.info({ imported }, 'files of the incumbent were looked at');
+  const { announcer, changes, outbound, overview, mirrors, maintenance, inbound, metrics, housekeeping } = assemble(settings, parts);
   let fault: TidemarkError | null = null;
 
-  importLegacyFiles(store, outbound.assignments, log);
   await maintenance.beforeIntake();
   const nonce = newUuid();
   const http = await HttpServer.listen(settings.http, {
@@ -68,7 +72,7 @@ export async function startWorker(settings: WorkerSettings, parts: WorkerParts):
     unready: () => inbound.unready(),
     health: () => ({
       Nonce: nonce, Pid: process.pid, At: isoOf(clock.nowMs()), ...facts(() => ({ Ready: inbound.unready() === null, Reason: inbound.unready() })), ...facts(() => overview.status()),
-      ...facts(() => ({ Ops: maintenance.summary() })),
+      ...facts(() => ({ Ops: maintenance.summary(), Legacy: legacySummaries(store.db) })),
       ...localHealth({ store, fault, lastCommitMs: inbound.intake.lastCommitMs, capacity: housekeeping.pressure.capacity(), nowMs: clock.nowMs() }),
     }),
   });
@@ -80,6 +84,8 @@ export async function startWorker(settings: WorkerSettings, parts: WorkerParts):
   inbound.start();
   maintenance.start();
   housekeeping.start();
+  changes.start();
+  announcer.legacy(imported);
   announcer.findings(parts.findings ?? []);
   log.info({ data: store.dataDir, http: http.url, store: store.storeId }, 'worker is up');
 
@@ -88,11 +94,12 @@ export async function startWorker(settings: WorkerSettings, parts: WorkerParts):
     fault = error;
     inbound.intake.freeze(error);
     housekeeping.stop();
+    void changes.stop();
     void maintenance.stop();
     outbound.freeze();
     announcer.fault(error.message, classOf(error));
   };
-  return { httpUrl: http.url, freeze, drain: () => (draining ??= withDeadline(takeDown({ maintenance, housekeeping, service, inbound, outbound, mirrors, bus, http, store, log }), clock, limits.drainMs)) };
+  return { httpUrl: http.url, freeze, drain: () => (draining ??= withDeadline(takeDown({ maintenance, housekeeping, changes, service, inbound, outbound, mirrors, bus, http, store, log }), clock, limits.drainMs)) };
 }
 
 /** Makes everything and connects it; nothing runs yet. */
@@ -101,8 +108,9 @@ function assemble(settings: WorkerSettings, parts: WorkerParts) {
   const { store } = local;
   const { hubId, version } = settings;
   const announcer = new Announcer(bus, hubId, clock);
-  const changed = (lane: Lane) => {
-    announcer.storeChanged(lane);
+  const changes = new ChangePublisher({ store, bus, hubId, clock, log });
+  const changed = () => {
+    changes.touch();
     mirrors.touch();
   };
 
@@ -110,11 +118,11 @@ function assemble(settings: WorkerSettings, parts: WorkerParts) {
     hubId, bus, local, clock, log,
     onSettled: (lane) => {
       inbound.applied.check(lane);
-      changed(lane);
+      changed();
     },
     onChange: () => {
       announcer.state(overview.status());
-      mirrors.touch();
+      changed();
     },
     onFault: (message) => {
       log.error({}, message);
@@ -150,7 +158,7 @@ function assemble(settings: WorkerSettings, parts: WorkerParts) {
     local, deliveries: outbound.deliveries, clock, version, isPaused: () => outbound.isPaused, isBusy: (lane) => outbound.isBusy(lane),
     onMoved: (moved) => {
       log.warn({ moved }, 'marks were moved by hand');
-      for (const { Lane } of moved) changed(Lane);
+      changed();
     },
   });
   const inbound: Inbound = new Inbound({
@@ -158,26 +166,27 @@ function assemble(settings: WorkerSettings, parts: WorkerParts) {
     hubId, bus, local, outbound, overview, pressure: housekeeping.pressure, surgery, clock, log, isOneWayOn: settings.isOneWayOn, onDrain: parts.onDrain,
     onAccepted: (lane) => {
       outbound.wake(lane);
-      changed(lane);
+      changed();
     },
     onFault: parts.onFault,
   });
   const metrics: Metrics = new Metrics(overview, { version, journalBytes: () => store.bytes(), waiting: () => inbound.intake.waiting });
-  return { announcer, outbound, overview, mirrors, maintenance, inbound, metrics, housekeeping };
+  return { announcer, changes, outbound, overview, mirrors, maintenance, inbound, metrics, housekeeping };
 }
 
 type Parts = {
-  maintenance: Maintenance; housekeeping: Housekeeping; service: MicroService; inbound: Inbound; outbound: Outbound; mirrors: Mirrors; bus: Bus; http: HttpServer; store: Store; log: Log;
+  maintenance: Maintenance; housekeeping: Housekeeping; changes: ChangePublisher; service: MicroService; inbound: Inbound; outbound: Outbound; mirrors: Mirrors; bus: Bus; http: HttpServer; store: Store; log: Log;
 };
 
 /** In reverse: take nothing new, finish what was taken, settle what is in flight, close. */
-async function takeDown({ maintenance, housekeeping, service, inbound, outbound, mirrors, bus, http, store, log }: Parts): Promise<void> {
+async function takeDown({ maintenance, housekeeping, changes, service, inbound, outbound, mirrors, bus, http, store, log }: Parts): Promise<void> {
   housekeeping.stop();
   await maintenance.stop();
   await service.stop();
   await inbound.drain();
   await outbound.stop();
   await mirrors.close();
+  await changes.stop();
   await bus.drain();
   await http.close();
   // A close leaves files alone that are not ours; what only the handle still has is to be saved first.

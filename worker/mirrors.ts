@@ -5,7 +5,7 @@ import { limits } from '../contracts/limits.ts';
 import { Mirror } from '../hwm/mirror.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
-import { assignmentFileName, marksFileName } from './legacy-files.ts';
+import { assignmentFileName, marksFileName } from './file-names.ts';
 
 const identityFileName = 'store.json';
 
