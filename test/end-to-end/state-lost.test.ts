@@ -132,6 +132,16 @@ describe.each(harms)('$what, with a backlog waiting (I1)', (harm) => {
   }, 60_000);
 });
 
+test('told to stop before it could see that its state is gone, a worker saves it all the same (A15, D10)', async () => {
+  await using stack = await Stack.start({ isAssigned: false });
+  const writer = new Writer(stack);
+  await writer.writes(100);
+  rmSync(stack.workerFile('state'), { recursive: true });
+  expect(await stack.worker.stop()).toBe('exit 1');
+  expect(writer.accepted.size).toBe(100);
+  expectRescue(stack.workerFile('rescue'), 'gone', writer.accepted);
+}, 90_000);
+
 /** One complete rescue, with every accepted write in it. */
 function expectRescue(folder: string, found: string, accepted: ReadonlySet<string>): void {
   const [name = '', ...more] = readdirSync(folder);
