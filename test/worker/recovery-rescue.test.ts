@@ -1,5 +1,5 @@
 /** Rescues at a start and beside a running worker, on real files. */
-import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { limits } from '../../contracts/limits.ts';
@@ -7,6 +7,7 @@ import { RescueMerger } from '../../worker/state/merge-rescues.ts';
 import { pathsOf } from '../../worker/state/paths.ts';
 import { rescue } from '../../worker/state/rescue.ts';
 import { prune } from '../../worker/state/set-aside.ts';
+import { verify } from '../../worker/state/verify.ts';
 import { folderOfTest } from './fixture.ts';
 import { append, aside, balance, noteNow, open, seqsOf } from './recovery-fixture.ts';
 
@@ -63,6 +64,30 @@ describe('recovery — rescues', () => {
     expect(second.local.held.deliverable(database, 'queue', 100)).toEqual(seqs);
     expect(balance(second.local)).toBe(0);
     expect(second.local.store.db.prepare('select class from fault').pluck().all()).toEqual(['rescue-merged']);
+  });
+
+  test('marks of a damaged file are taken over only if their entry is the one they name; the counts add up either way (I4, I5, I10)', () => {
+    for (const isTrue of [true, false]) {
+      const dir = folderOfTest();
+      const { local } = open(dir.path);
+      const seqs = append(local, 0, 8);
+      const { database } = local.marks.open('db-1', 1, 'queue', 0, 0);
+      const guid = local.store.db.prepare<[number], Buffer>('select guid from entry where seq = ?').pluck().get(seqs[4] ?? 0) ?? Buffer.alloc(0);
+      local.marks.settle(database, 'queue', {
+        throughSeq: seqs[4] ?? 0, throughGuid: isTrue ? guid : Buffer.alloc(16), recordedMs: 1, nowMs: 1, applied: 3, present: 1, carrier: 'batch',
+        held: [{ seq: seqs[2] ?? 0, key: 'w2', state: 'dead', reason: 'rejected: test' }],
+      });
+      const root = local.store.db.prepare<[], number>("select rootpage from sqlite_schema where name = 'sqlite_autoindex_entry_1'").pluck().get() ?? 0;
+      local.store.close();
+      const file = readFileSync(pathsOf(dir.path).db);
+      file.fill(0x5a, (root - 1) * 4096, root * 4096);
+      writeFileSync(pathsOf(dir.path).db, file);
+      const second = open(dir.path);
+      expect(second.classes).toEqual(['damaged', 'salvaged']);
+      expect(second.local.marks.find('db-1', 1, 'queue')).toMatchObject(isTrue ? { seq: seqs[4], applied: 3, present: 1, skipped: 0 } : { seq: 0, applied: 0, present: 0, skipped: 0 });
+      expect(second.local.held.list(database, 10)).toMatchObject([{ seq: seqs[2], state: 'dead', reason: 'rejected: test' }]);
+      expect(verify(second.local.store.db)).toEqual({ Problems: [], Losses: [] });
+    }
   });
 
   test('a rescue of another hub is never delivered under this one\'s name', () => {

@@ -5,7 +5,6 @@ import { messageOf, processExit, TidemarkError } from '../../contracts/errors.ts
 import { inspectJournal, type JournalView, listEntries, verifyJournal } from '../inspect.ts';
 import { exportLines, salvageTo, writeLines } from '../journal-export.ts';
 import { importLines, previewImport } from '../journal-import.ts';
-import { rangesText } from '../state/finding.ts';
 import { pathsOf } from '../state/paths.ts';
 import type { Verdict } from '../state/verify.ts';
 import { withControl } from './control.ts';
@@ -63,7 +62,7 @@ function verify({ config, isJson }: VerbCall): number {
   if (isJson) printJson(verdict);
   else {
     print(verdict.Problems.length === 0 ? 'the journal is sound' : verdict.Problems.join('\n'));
-    if (verdict.Losses.length > 0) print(`lost and told before: Seq ${rangesText(verdict.Losses, 20)}`);
+    if (verdict.Losses.length > 0) print(`lost and told before: Seq ${verdict.Losses.map(({ From, To }) => `${From}-${To}`).join(', ')}`);
   }
   return verdict.Problems.length === 0 ? 0 : processExit.ATTENTION;
 }

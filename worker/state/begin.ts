@@ -1,10 +1,15 @@
 /** What a start writes into state.db: the identity of a new store, the start itself with its first Seq, and the proof that syncing is on. */
+import { chmodSync } from 'node:fs';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { isoOf, newUuid, systemClock } from '../../runtime/clock.ts';
 import type { Connection } from './connection.ts';
+import { migrate } from './migrate.ts';
+import type { StatePaths } from './paths.ts';
 
-/** Gives a new store its identity, or that of the store whose entries are to be merged into it. */
-export function found(db: Connection, identity: { store: string; epoch: string } | null): void {
+/** Brings the file to the present schema, and gives a new store its identity, or that of the store whose entries are to be merged into it. */
+export function found(db: Connection, paths: StatePaths, identity: { store: string; epoch: string } | null): void {
+  chmodSync(paths.db, 0o600);
+  migrate(db);
   db.transaction(() => {
     if (db.prepare("select 1 from meta where name = 'store'").get()) return;
     const meta = db.prepare('insert into meta values (?, ?)');

@@ -1,5 +1,4 @@
 /** From the files of a data directory to an open database: recovery, schema, identity, merge of what was saved, and what is lost all the same. */
-import { chmodSync } from 'node:fs';
 import { systemClock } from '../../runtime/clock.ts';
 import { found, startBoot } from './begin.ts';
 import { type Connection, openWritable, SqliteError } from './connection.ts';
@@ -7,7 +6,6 @@ import { type Finding, recordFindings } from './finding.ts';
 import { readRemembered, type Remembered } from './identity-file.ts';
 import { findLosses } from './losses.ts';
 import { mergePending } from './merge-rescues.ts';
-import { migrate } from './migrate.ts';
 import type { StatePaths } from './paths.ts';
 import { recoverFiles } from './recovery.ts';
 import { openedFiles, type OpenedFiles, saveGhost } from './start-ghost.ts';
@@ -31,9 +29,7 @@ function openOnce(paths: StatePaths, remembered: Remembered | null, isDamaged: b
   const db = openWritable(paths.db);
   const files = openedFiles(paths);
   try {
-    chmodSync(paths.db, 0o600);
-    migrate(db);
-    found(db, recovered.identity);
+    found(db, paths, recovered.identity);
     const merged = mergePending(db, paths, nowMs);
     const findings = [...recovered.findings, ...merged, ...findLosses(db, remembered, recovered.isDoubtful)];
     recordFindings(db, findings);
