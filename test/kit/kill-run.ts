@@ -11,7 +11,12 @@ import { Stack } from './stack.ts';
 import type { TraceCall } from './trace.ts';
 import { until } from './until.ts';
 
-export type KillOptions = { calls: readonly TraceCall[]; killsEach: number; seed: number; inFlight?: number; drainMs?: number; workerArgs?: string[] };
+export type KillOptions = { calls: readonly TraceCall[]; killsEach: number; seed: number; inFlight?: number; drainMs?: number; workerArgs?: string[];
+  /** Who is killed; all by default. */
+  only?: readonly Victim[];
+  /** Between a kill and the restart at most, ms. */
+  downMsMax?: number;
+};
 
 export type KillReport = {
   seed: number;
@@ -32,24 +37,24 @@ export type KillReport = {
 };
 
 const victims = ['worker', 'beacon', 'nats'] as const;
-type Victim = (typeof victims)[number];
+export type Victim = (typeof victims)[number];
 
-/** Between a kill and the restart at most; short, so that restarts overlap with what others still do. */
-const downMsMax = 700;
+/** By default between a kill and the restart at most; short, so that restarts overlap with what others still do. */
+const downMsDefault = 700;
 /** After that share of the kills the next waits until all is well; after the others it may hit what is still starting. */
 const awaitedShare = 0.7;
 /** A restart of all parts on a loaded machine, and the backlog after it. */
 const drainMsDefault = 90_000;
 
 /** Runs it on a stack of its own. */
-export async function killRun({ calls, killsEach, seed, inFlight = 64, drainMs = drainMsDefault, workerArgs = [] }: KillOptions): Promise<KillReport> {
+export async function killRun({ calls, killsEach, seed, inFlight = 64, drainMs = drainMsDefault, workerArgs = [], only = victims, downMsMax = downMsDefault }: KillOptions): Promise<KillReport> {
   const startedMs = performance.now();
   const random = new ManualClock(0, seed);
   await using stack = await Stack.start({ workerArgs });
   await using hub = await connectHub(stack.nats.url, { timeoutMs: 1_000, retry: { giveUpMs: 120_000, longestMs: 500 } });
   const marks = watchMarks(stack.workerFile('persistence-bridge-hwm.json'));
   const kills = { worker: 0, beacon: 0, nats: 0 };
-  const schedule = killSchedule(calls.length, killsEach, random);
+  const schedule = killSchedule(calls.length, { killsEach, only, downMsMax }, random);
   let killing = Promise.resolve();
   let due = 0;
   const onAnswer = (answered: number): Promise<void> | null => {
@@ -79,9 +84,11 @@ export async function killRun({ calls, killsEach, seed, inFlight = 64, drainMs =
 
 type Strike = { at: number; victim: Victim; downMs: number; isAwaited: boolean };
 
+type Plan = { killsEach: number; only: readonly Victim[]; downMsMax: number };
+
 /** Every victim `killsEach` times, in a random order, spread over the answers. */
-function killSchedule(total: number, killsEach: number, random: ManualClock): Strike[] {
-  const order = victims.flatMap((victim) => Array.from({ length: killsEach }, () => ({ victim, rank: random.random() }))).toSorted((one, other) => one.rank - other.rank);
+function killSchedule(total: number, { killsEach, only, downMsMax }: Plan, random: ManualClock): Strike[] {
+  const order = only.flatMap((victim) => Array.from({ length: killsEach }, () => ({ victim, rank: random.random() }))).toSorted((one, other) => one.rank - other.rank);
   const step = (total * 0.95) / order.length;
   return order.map(({ victim }, index) => ({ at: Math.floor((index + random.random()) * step), victim, downMs: random.random() * downMsMax, isAwaited: random.random() < awaitedShare }));
 }
