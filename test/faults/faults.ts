@@ -1,4 +1,5 @@
 /** What operators and machines do to the files of a worker. */
+import { spawnSync } from 'node:child_process';
 import { chmodSync, closeSync, copyFileSync, existsSync, fstatSync, openSync, renameSync, rmSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { decodeEnvelope } from '../../contracts/envelope.ts';
@@ -17,6 +18,11 @@ export type Fault = {
 
 const pageBytes = 4096;
 const damagedPages = 3;
+
+/** Node's own way takes a file that a worker renames at the same time for the end of the work. */
+function removeAll(folder: string): void {
+  spawnSync('rm', ['-rf', folder]);
+}
 
 /** Comes in at one go, as `mv` does it. */
 function moveOver(rig: Rig, make: (path: string) => void): void {
@@ -76,13 +82,13 @@ export const lossForGood: Fault = {
   name: 'killed, then rm -rf state',
   strike: (rig) => {
     for (const keeper of rig.keepers) keeper.strikeDead();
-    rmSync(rig.state, { recursive: true, force: true, maxRetries: 5 });
+    removeAll(rig.state);
   },
 };
 
 export const faults: readonly Fault[] = [
-  { name: 'rm-folder', strike: (rig) => rmSync(rig.at('worker'), { recursive: true, force: true, maxRetries: 5 }) },
-  { name: 'rm-state', strike: (rig) => rmSync(rig.state, { recursive: true, force: true, maxRetries: 5 }) },
+  { name: 'rm-folder', strike: (rig) => removeAll(rig.at('worker')) },
+  { name: 'rm-state', strike: (rig) => removeAll(rig.state) },
   { name: 'unlink-database', strike: (rig) => rmSync(rig.db, { force: true }) },
   { name: 'unlink-sidecars', strike: (rig) => ['-wal', '-shm'].forEach((end) => rmSync(rig.db + end, { force: true })) },
   { name: 'mv-backup', strike: (rig) => moveOver(rig, (path) => copyFileSync(rig.at('backup.db'), path)) },
