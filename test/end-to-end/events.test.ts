@@ -63,10 +63,11 @@ test('C10, C13 — files of the incumbent at a start: one event each, health nam
   writeFileSync(stack.workerFile('persistence-assignment.json'), '{"Queue":{"BeaconID":"db-1","IDBeaconConnection":1},"Manifest":{"BeaconID":"db-1","IDBeaconConnection":1}}');
   const told: { Source: string; Status: string }[] = [];
   const faults: { Class: string; What: string }[] = [];
-  await using _listener = await listenTo(stack.nats.url, '*', (value, subject) => {
+  await using listener = await listenTo(stack.nats.url, '*', (value, subject) => {
     if (subject.endsWith('.legacy')) told.push(value as (typeof told)[number]);
     if (subject.endsWith('.fault')) faults.push(value as (typeof faults)[number]);
   });
+  await listener.bus.flush();
   stack.worker.restart();
   const status = await until('both lanes are bootstrapped by the incumbent\'s assignment', async () => {
     const now = await stack.status();

@@ -84,6 +84,16 @@ describe('rescue (I1)', () => {
     expect(saved.filter(isNamed)).toEqual([]);
   });
 
+  test('an entry whose body is no JSON any more does not take the others along', () => {
+    const { store } = setup();
+    const seq = store.db.prepare('select seq from entry order by seq limit 1 offset 7').pluck().get() as number;
+    store.db.prepare("update entry set body = '{' where seq = ?").run(seq);
+    // One entry more than counted, so that the whole copy is not taken.
+    store.db.exec('update lane set accepted = accepted + 1 where lane = 0');
+    const { note } = rescue(store, gone, nowMs);
+    expect(note).toMatchObject({ Kind: 'lines', Entries: writes, Lost: [{ From: seq, To: seq }] });
+  });
+
   test('when nothing can be written anywhere, the error says what that means', () => {
     const { store, journal } = setup();
     rmSync(store.paths.dataDir, { recursive: true });

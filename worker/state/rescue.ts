@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { isoOf } from '../../runtime/clock.ts';
 import { openReadOnly } from './connection.ts';
-import { lineOfEntry } from './entry-lines.ts';
+import { lineOfEntry, type StoredEntry } from './entry-lines.ts';
 import type { SeqRange } from './finding.ts';
 import { syncFolder } from './identity-file.ts';
 import { readEntries, readTable } from './read-rows.ts';
@@ -81,16 +81,31 @@ function writeLines(store: Ghost, folder: string): Saved {
   const file = openSync(join(folder, 'entries.jsonl'), 'w', 0o600);
   try {
     const entries = readEntries(store.db);
-    for (let count = 0; ; count++) {
+    const broken: SeqRange[] = [];
+    for (let count = 0; ;) {
       const next = entries.next();
       if (next.done) {
         fsyncSync(file);
-        return { Kind: 'lines', Entries: count, Head: headsOf(store), Lost: next.value };
+        return { Kind: 'lines', Entries: count, Head: headsOf(store), Lost: [...next.value, ...broken].sort((a, b) => a.From - b.From) };
       }
-      writeSync(file, `${JSON.stringify(lineOfEntry(next.value))}\n`);
+      const line = lineOrNull(next.value);
+      if (line === null) broken.push({ From: next.value.seq, To: next.value.seq });
+      else {
+        writeSync(file, line);
+        count += 1;
+      }
     }
   } finally {
     closeSync(file);
+  }
+}
+
+/** Null for an entry whose body damage has made something else of: it must not take the others along. */
+function lineOrNull(entry: StoredEntry): string | null {
+  try {
+    return `${JSON.stringify(lineOfEntry(entry))}\n`;
+  } catch {
+    return null;
   }
 }
 
