@@ -5,6 +5,7 @@ import type { Connection } from './connection.ts';
 import { type FileIdentity, fileIdentity, isSameFile } from './identity-file.ts';
 import type { StatePaths } from './paths.ts';
 import { rescue } from './rescue.ts';
+import type { FileFinding } from './storage-error.ts';
 
 /** The files a connection was opened on. */
 export type OpenedFiles = { db: FileIdentity; wal: FileIdentity };
@@ -21,7 +22,9 @@ function isGhost(paths: StatePaths, opened: OpenedFiles): boolean {
 
 /** The guard takes what lies there as the files to watch, so they must still be those that were opened. @throws TidemarkError STORAGE_FAILED */
 export function assertStillThere(paths: StatePaths, opened: OpenedFiles): void {
-  if (isGhost(paths, opened)) throw new TidemarkError('STORAGE_FAILED', `${paths.db} or its log was removed or replaced while it was opened; what it held is saved, trying again`);
+  if (!isGhost(paths, opened)) return;
+  const cause: FileFinding = { verdict: fileIdentity(paths.db) === null ? 'gone' : 'replaced', path: paths.db };
+  throw new TidemarkError('STORAGE_FAILED', `${paths.db} or its log was removed or replaced while it was opened; what it held is saved, trying again`, { cause });
 }
 
 /** For a start that failed: rescues when it failed because its files are not there any more. @throws TidemarkError STORAGE_FAILED naming what is lost when nothing can be saved */
