@@ -27,7 +27,7 @@ const rejects = (store: Store) => store.db.prepare('select source, item, reason 
 const marks = (store: Store) => store.db.prepare('select count(*) from mark').pluck().get();
 
 describe('what is taken', () => {
-  test('the assignment is adopted, the times are noted, no mark moves; both files stay beside, byte for byte', () => {
+  test('C14 — the assignment is adopted, the times are noted, no mark moves; both files stay beside, byte for byte', () => {
     const { store, names } = setup({ [marksFile]: goodMarks, [assignmentFile]: goodAssignment });
     expect(importLegacyFiles(store, nowMs)).toMatchObject([
       { Source: marksFile, Status: 'imported', Read: 2, Imported: 2, Rejected: 0 }, { Source: assignmentFile, Status: 'imported', Read: 1, Imported: 1, Rejected: 0 },
@@ -39,7 +39,6 @@ describe('what is taken', () => {
     expect(marks(store)).toBe(0);
     expect(names()).toEqual([`${assignmentFile}.imported`, `${marksFile}.imported`]);
     expect(readFileSync(join(store.dataDir, `${marksFile}.imported`), 'utf8')).toBe(goodMarks);
-    // C14: nothing of the content was touched.
     expect(readFileSync(join(store.dataDir, `${assignmentFile}.imported`), 'utf8')).toBe(goodAssignment);
   });
 
