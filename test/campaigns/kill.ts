@@ -8,9 +8,7 @@ import { readTrace, traceFiles, writeMethods } from '../kit/trace.ts';
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { only: { type: 'string' } } });
 const [killsEach = '20', seed = String(Date.now() % 100_000)] = positionals;
-/** One alone is killed at shorter intervals, so that hundreds of kills take minutes. */
-const quickDownMs = 150;
-const chosen = values.only === undefined ? {} : { only: [values.only as Victim], downMsMax: quickDownMs };
+const chosen = values.only === undefined ? {} : { only: [values.only as Victim], isQuick: true };
 const files = traceFiles('full').length > 0 ? traceFiles('full') : traceFiles('bundled');
 const calls = files.flatMap(readTrace).filter((call) => writeMethods.has(call.method));
 

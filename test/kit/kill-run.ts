@@ -14,8 +14,8 @@ import { until } from './until.ts';
 export type KillOptions = { calls: readonly TraceCall[]; killsEach: number; seed: number; inFlight?: number; drainMs?: number; workerArgs?: string[];
   /** Who is killed; all by default. */
   only?: readonly Victim[];
-  /** Between a kill and the restart at most, ms. */
-  downMsMax?: number;
+  /** The next kill comes as soon as enough writes were answered, well or not; for hundreds of them. */
+  isQuick?: boolean;
 };
 
 export type KillReport = {
@@ -39,22 +39,25 @@ export type KillReport = {
 const victims = ['worker', 'beacon', 'nats'] as const;
 export type Victim = (typeof victims)[number];
 
-/** By default between a kill and the restart at most; short, so that restarts overlap with what others still do. */
-const downMsDefault = 700;
+/** Between a kill and the restart at most; short, so that restarts overlap with what others still do. */
+const downMsMax = { thorough: 700, quick: 100 };
 /** After that share of the kills the next waits until all is well; after the others it may hit what is still starting. */
-const awaitedShare = 0.7;
+const awaitedShare = { thorough: 0.7, quick: 0 };
+/** One answer is awaited so long, and a write sent again after that pause at most. */
+const patience = { thorough: { timeoutMs: 1_000, longestMs: 500 }, quick: { timeoutMs: 400, longestMs: 150 } };
 /** A restart of all parts on a loaded machine, and the backlog after it. */
 const drainMsDefault = 90_000;
 
 /** Runs it on a stack of its own. */
-export async function killRun({ calls, killsEach, seed, inFlight = 64, drainMs = drainMsDefault, workerArgs = [], only = victims, downMsMax = downMsDefault }: KillOptions): Promise<KillReport> {
+export async function killRun({ calls, killsEach, seed, inFlight = 64, drainMs = drainMsDefault, workerArgs = [], only = victims, isQuick = false }: KillOptions): Promise<KillReport> {
   const startedMs = performance.now();
+  const manner = isQuick ? 'quick' : 'thorough';
   const random = new ManualClock(0, seed);
   await using stack = await Stack.start({ workerArgs });
-  await using hub = await connectHub(stack.nats.url, { timeoutMs: 1_000, retry: { giveUpMs: 120_000, longestMs: 500 } });
+  await using hub = await connectHub(stack.nats.url, { timeoutMs: patience[manner].timeoutMs, retry: { giveUpMs: 120_000, longestMs: patience[manner].longestMs } });
   const marks = watchMarks(stack.workerFile('persistence-bridge-hwm.json'));
   const kills = { worker: 0, beacon: 0, nats: 0 };
-  const schedule = killSchedule(calls.length, { killsEach, only, downMsMax }, random);
+  const schedule = killSchedule(calls.length, { killsEach, only, manner }, random);
   let killing = Promise.resolve();
   let due = 0;
   const onAnswer = (answered: number): Promise<void> | null => {
@@ -84,13 +87,13 @@ export async function killRun({ calls, killsEach, seed, inFlight = 64, drainMs =
 
 type Strike = { at: number; victim: Victim; downMs: number; isAwaited: boolean };
 
-type Plan = { killsEach: number; only: readonly Victim[]; downMsMax: number };
+type Plan = { killsEach: number; only: readonly Victim[]; manner: keyof typeof patience };
 
 /** Every victim `killsEach` times, in a random order, spread over the answers. */
-function killSchedule(total: number, { killsEach, only, downMsMax }: Plan, random: ManualClock): Strike[] {
+function killSchedule(total: number, { killsEach, only, manner }: Plan, random: ManualClock): Strike[] {
   const order = only.flatMap((victim) => Array.from({ length: killsEach }, () => ({ victim, rank: random.random() }))).toSorted((one, other) => one.rank - other.rank);
   const step = (total * 0.95) / order.length;
-  return order.map(({ victim }, index) => ({ at: Math.floor((index + random.random()) * step), victim, downMs: random.random() * downMsMax, isAwaited: random.random() < awaitedShare }));
+  return order.map(({ victim }, index) => ({ at: Math.floor((index + random.random()) * step), victim, downMs: random.random() * downMsMax[manner], isAwaited: random.random() < awaitedShare[manner] }));
 }
 
 async function strike(stack: Stack, { victim, downMs, isAwaited }: Strike): Promise<void> {
