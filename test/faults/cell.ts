@@ -14,7 +14,7 @@ export type CellReport = {
   /** What is wrong; empty for a good cell. */
   complaints: string[];
   answered: number;
-  /** Missing after recovery, every one of them named by a finding unless there is a complaint. */
+  /** In neither the database nor the journal after recovery. */
   lost: number;
   /** Ones that were in neither place until one more restart. */
   late: number;
@@ -46,7 +46,7 @@ export async function runCell(cell: Cell): Promise<CellReport> {
     rig.health.clear();
     await hurt(rig, cell.fault);
     report.recoverySeconds = await recover(rig, report);
-    judge(rig, report);
+    judge(rig, report, cell.fault.isFinal === true);
   } catch (error) {
     report.complaints.push(messageOf(error));
   }
@@ -111,10 +111,11 @@ async function oneMoreStart(rig: Rig, before: Ledger): Promise<number> {
   return before.lost.length - ledgerOf(rig).lost.length;
 }
 
-function judge(rig: Rig, report: CellReport): void {
+function judge(rig: Rig, report: CellReport, isLossExpected: boolean): void {
   const { answered, lost, unnamed, namedButThere, twice, foreign } = ledgerOf(rig);
   report.answered = answered;
   report.lost = lost.length;
+  if (lost.length > 0 && !isLossExpected) report.complaints.push(`${lost.length} answered writes are lost, first Seq ${lost[0]?.seq}`);
   if (unnamed.length > 0) report.complaints.push(`${unnamed.length} answered writes are lost and not named, first Seq ${unnamed[0]?.seq}`);
   if (report.late > 0) report.complaints.push(`${report.late} answered writes came back only with one more restart`);
   if (twice > 0) report.complaints.push(`${twice} writes are there twice`);

@@ -14,6 +14,8 @@ export type Fault = {
   /** Takes the cause away, where it is one that lasts. */
   lift?(rig: Rig): void;
   isUnprivileged?: boolean;
+  /** Nobody is left who could save anything: what was not delivered is lost, and must be named. */
+  isFinal?: boolean;
 };
 
 const pageBytes = 4096;
@@ -80,6 +82,7 @@ function setModes(rig: Rig, fileMode: number, folderMode: number): void {
 /** The one that nobody can do anything about: the process is gone, and then its store. What was not delivered is lost. */
 export const lossForGood: Fault = {
   name: 'killed, then rm -rf state',
+  isFinal: true,
   strike: (rig) => {
     for (const keeper of rig.keepers) keeper.strikeDead();
     removeAll(rig.state);
