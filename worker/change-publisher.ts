@@ -45,6 +45,7 @@ export class ChangePublisher {
     this.#isDue = true;
     this.#parts.clock.timer(limits.changeCollectMs, () => {
       this.#isDue = false;
+      if (this.#isStopped) return;
       this.#running ??= this.#publish().finally(() => { this.#running = null; });
     });
   }

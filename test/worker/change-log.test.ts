@@ -7,9 +7,9 @@ import { ChangeLog, type Changes } from '../../worker/state/change-log.ts';
 import { importLegacyFiles } from '../../worker/legacy/legacy-import.ts';
 import { openReadOnly } from '../../worker/state/connection.ts';
 import { ManualClock } from '../kit/manual-clock.ts';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { openState, silent, upsert } from './fixture.ts';
+import { folderOfTest, openState, silent, upsert } from './fixture.ts';
 
 const guid = Buffer.alloc(16);
 const settled = { throughGuid: guid, recordedMs: 1, nowMs: 2, applied: 1, present: 0, carrier: 'batch' as const };
@@ -34,6 +34,8 @@ const methods: [name: string, prepare: (local: Local) => number, change: (local:
   ['resume', ({ store }) => { store.setMeta('paused', 'yes'); return 0; }, ({ store }) => store.setMeta('paused', 'no')],
   ['assign', () => 0, ({ store }) => store.db.prepare("insert into assignment (lane, beacon, connection, assigned_ms) values (0, 'db', 1, 1)").run()],
   ['clear', ({ store }) => { store.db.exec("insert into assignment (lane, beacon, connection, assigned_ms) values (0, 'db', 1, 1)"); return 0; }, ({ store }) => store.db.exec('delete from assignment')],
+  ['an operation is noted', () => 0, ({ store }) => store.db.exec(`insert into operation (type, id, sha256, title, state, applied_by, host, pid, app_version, started_ms, ended_ms, changes)
+    values ('operation', 'x', '', '', 'applied', 'cli', '', 1, '', 1, 1, 0)`)],
   ['legacy import', ({ store }) => {
     writeFileSync(join(store.dataDir, 'persistence-assignment.json'), '{"Queue":{"BeaconID":"db-9","IDBeaconConnection":1},"Manifest":null}');
     return 0;
@@ -95,8 +97,34 @@ describe('the log', () => {
     const log = new ChangeLog(store.db);
     const appended = journal.append(Array.from({ length: 250 }, (_, n) => upsert('w', `${n}`)), 1) as { seq: number }[];
     expect(log.next()?.changes).toEqual([{ table: 'entry', op: 'create', ids: appended.slice(0, limits.changeIdsMax).map((entry) => entry.seq), Count: 250 }]);
+    const { cursor } = log.next() as Changes;
     journal.append([upsert('w', '0')], 2);
-    expect(log.next()?.cursor).toBe(1);
+    expect(log.next()?.cursor).toBe(cursor);
+  });
+
+  test('what follows on each other within a table stays in order: assigned, cleared, assigned', () => {
+    const { store } = openState();
+    const log = new ChangeLog(store.db);
+    const assign = () => store.db.exec("insert into assignment (lane, beacon, connection, assigned_ms) values (0, 'db', 1, 1)");
+    assign();
+    store.db.exec('delete from assignment');
+    assign();
+    expect(log.next()?.changes.map((change) => change.op)).toEqual(['create', 'delete', 'create']);
+  });
+
+  test('an older copy of the store that is put back tells its changes under other cursors', () => {
+    const [dir, other] = [folderOfTest(), folderOfTest()];
+    const first = openState(dir.path);
+    first.journal.append([upsert('w', 'a')], 1);
+    mkdirSync(other.at('state'), { mode: 0o700 });
+    first.store.db.prepare('vacuum into ?').run(other.at('state', 'state.db'));
+    first.journal.append([upsert('w', 'b')], 1);
+    const told = new ChangeLog(first.store.db).next() as Changes;
+    const copy = openState(other.path);
+    new ChangeLog(copy.store.db).forgetThrough(told.cursor);
+    copy.journal.append([upsert('w', 'c')], 1);
+    expect(copy.store.storeId).toBe(first.store.storeId);
+    expect(new ChangeLog(copy.store.db).next()?.From).toBeGreaterThan(told.cursor);
   });
 
   test('cursors are never given again, also after all was told', () => {
@@ -108,7 +136,8 @@ describe('the log', () => {
       log.forgetThrough(told.cursor);
       return [told.From, told.cursor];
     });
-    expect(cursors).toEqual([[0, 1], [1, 2], [2, 3], [3, 4], [4, 5]]);
+    expect(cursors.slice(1).map(([from]) => from)).toEqual(cursors.slice(0, -1).map(([, cursor]) => cursor));
+    expect(cursors.every(([from = 0, cursor]) => cursor === from + 1)).toBe(true);
   });
 
   test('I9 — too many are replaced by one that says to read everything again', () => {
@@ -117,9 +146,10 @@ describe('the log', () => {
     journal.append([upsert('w', 'a')], 1);
     store.db.prepare(`insert into change_log (tbl, op, ids, count) with recursive n(i) as (select 1 union all select i + 1 from n where i < ?)
       select 'held', 'create', '[]', 1 from n`).run(limits.changeLogRowsMax);
+    const first = (log.next() as Changes).From;
     log.bound();
     const told = log.next() as Changes;
-    expect(told).toEqual({ cursor: limits.changeLogRowsMax + 2, From: limits.changeLogRowsMax + 1, changes: [], Resync: true });
+    expect(told).toEqual({ cursor: first + limits.changeLogRowsMax + 2, From: first + limits.changeLogRowsMax + 1, changes: [], Resync: true });
     log.forgetThrough(told.cursor);
     journal.append([upsert('w', 'b')], 1);
     log.bound();
@@ -171,8 +201,8 @@ describe('telling', () => {
     await second.clock.advance(2_000);
     // What the server may not have got is told again, under the same cursors.
     expect(again[0]).toEqual(second.told[0]);
-    expect(second.told.map((event) => event.From)).toEqual([0, ...second.told.slice(0, -1).map((event) => event.cursor)]);
-    expect(second.told.at(-1)?.cursor).toBe(50);
+    expect(second.told.slice(1).map((event) => event.From)).toEqual(second.told.slice(0, -1).map((event) => event.cursor));
+    expect(second.told.reduce((sum, event) => sum + (event.changes[0]?.Count ?? 0), 0)).toBe(50);
   });
 
   test('A13 — who reads at an event through a handle of his own sees at least what it tells', async () => {
@@ -192,6 +222,40 @@ describe('telling', () => {
     }
     reader.close();
     expect(missing).toEqual([]);
+  });
+
+  test('what was due when it stopped is not looked for in a store that is closed', async () => {
+    const local = openState();
+    const { clock, publisher } = publisherOf(local);
+    local.store.setMeta('paused', 'yes');
+    publisher.touch();
+    await publisher.stop();
+    local.store.close();
+    await expect(clock.advance(2_000)).resolves.toBeUndefined();
+  });
+
+  test('I9 — the bound is kept while the bus is away', async () => {
+    const local = openState();
+    const { clock, bus } = publisherOf(local);
+    bus.isConnected = false;
+    local.store.db.prepare(`insert into change_log (tbl, op, ids, count) with recursive n(i) as (select 1 union all select i + 1 from n where i < ?)
+      select 'held', 'create', '[]', 1 from n`).run(limits.changeLogRowsMax + 1);
+    await clock.advance(3_000);
+    expect(local.store.db.prepare('select count(*) from change_log').pluck().get()).toBe(1);
+  });
+
+  test('A12 — a server that does not take it is complained of once a minute, and the rows stay', async () => {
+    const local = openState();
+    const { clock, bus } = publisherOf(local);
+    const complaints: string[] = [];
+    const log = { ...silent, warn: (_fields: object, message: string) => { complaints.push(message); } };
+    const second = new ChangePublisher({ store: local.store, bus: { ...bus, flush: () => new Promise<void>(() => undefined) }, hubId: 'hub1', clock, log });
+    bus.isConnected = false;
+    second.start();
+    local.store.setMeta('paused', 'yes');
+    await clock.advance(50_000);
+    expect(complaints).toHaveLength(1);
+    expect(local.store.db.prepare('select count(*) from change_log').pluck().get()).toBe(1);
   });
 
   test('changes that nobody pointed out are found', async () => {

@@ -136,6 +136,19 @@ describe('cut off anywhere', () => {
     expect(importLegacyFiles(store, nowMs)).toEqual([]);
   });
 
+  test('between the two files, in a store that had its own: both are taken in the end', () => {
+    const { store, put } = setup();
+    importLegacyFiles(store, nowMs);
+    put(marksFile, goodMarks);
+    put(assignmentFile, goodAssignment);
+    store.db.exec(`create trigger broken before insert on legacy_import when new.source = '${marksFile}' begin select raise(abort, 'cut off'); end`);
+    expect(() => importLegacyFiles(store, nowMs)).toThrow('cut off');
+    store.db.exec('drop trigger broken');
+    importLegacyFiles(store, nowMs);
+    expect(legacySummaries(store.db).map((summary) => [summary.Source, summary.Status]).sort()).toEqual([[assignmentFile, 'imported'], [marksFile, 'imported']]);
+    expect(assignments(store)).toHaveLength(1);
+  });
+
   test('between the commit and the rename: the next start only renames', () => {
     const { store } = setup({ [marksFile]: goodMarks, [assignmentFile]: goodAssignment });
     importLegacyFiles(store, nowMs);

@@ -32,10 +32,9 @@ export function importLegacyFiles(store: Store, nowMs: number): LegacySummary[] 
   // when the incumbent's marks lie beside it, or when the last one could not be read and was put back mended.
   const mayBeTheirs = store.meta(doneName) === undefined || isOldMarks || lastStatus(store.db, assignmentFileName) === 'failed';
   const assignment = mayBeTheirs ? readFile(store, assignmentFileName) : null;
-  const summaries = [
-    ...(isOldMarks ? take(store, marks, nowMs, takeMarks) : []),
-    ...(assignment ? take(store, assignment, nowMs, takeAssignments) : []),
-  ];
+  // The assignment first: while the marks still lie there, a start that was cut off knows that it is the incumbent's.
+  const assigned = assignment ? take(store, assignment, nowMs, takeAssignments) : [];
+  const summaries = [...(isOldMarks ? take(store, marks, nowMs, takeMarks) : []), ...assigned];
   if (store.meta(doneName) === undefined) store.setMeta(doneName, 'done');
   return summaries;
 }

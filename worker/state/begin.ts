@@ -27,6 +27,9 @@ export function startBoot(db: Connection): void {
   db.transaction(() => {
     const nowMs = systemClock.nowMs();
     db.prepare("update sqlite_sequence set seq = max(seq, ?) where name = 'entry'").run(nowMs * 1000);
+    // Cursors of changes likewise: whoever listens must not take those of an older copy of this store for ones it had before.
+    db.prepare("insert into sqlite_sequence select 'change_log', 0 where not exists (select 1 from sqlite_sequence where name = 'change_log')").run();
+    db.prepare("update sqlite_sequence set seq = max(seq, ?) where name = 'change_log'").run(nowMs * 1000);
     const last = db.prepare("select seq from sqlite_sequence where name = 'entry'").pluck().get() as number;
     db.prepare('insert into boot (id, pid, started_ms, first_seq) values (?, ?, ?, ?)').run(newUuid(), process.pid, nowMs, last + 1);
     db.prepare('delete from boot where rowid <= (select max(rowid) from boot) - 1000').run();

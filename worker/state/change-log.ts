@@ -48,13 +48,13 @@ export class ChangeLog {
   }
 }
 
-/** Neighbours of the same table and kind become one change, so that a burst is one line and the order stays. */
+/** Changes of one table become one while they are of the same kind, so that a burst is one line; the order within a table stays. */
 function together(rows: readonly Row[]): Change[] {
   const changes: Change[] = [];
   for (const row of rows) {
     const ids = JSON.parse(row.ids) as (string | number)[];
-    const same = changes.find((change) => change.table === row.tbl && change.op === row.op);
-    if (same) {
+    const same = changes.findLast((change) => change.table === row.tbl);
+    if (same?.op === row.op) {
       same.Count += row.count;
       for (const id of ids) if (same.ids.length < limits.changeIdsMax && !same.ids.includes(id)) same.ids.push(id);
     } else {

@@ -27,7 +27,7 @@ const sameness: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Tables whose rows a store that has its own keeps from others: they say what was done to that other file. */
-const restoredOnly = ['operation', 'operation_attempt', 'operation_progress', 'legacy_import', 'legacy_reject'];
+const restoredOnly = ['operation', 'operation_attempt', 'operation_progress', 'legacy_import', 'legacy_reject', 'legacy_mark'];
 
 /** The identity is given when the store is made; who had it open last is no longer true. */
 const ownMeta = new Set(['store', 'epoch', 'opened_at', 'owner_pid']);

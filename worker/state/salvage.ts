@@ -17,7 +17,7 @@ export type SourceKind = 'sound' | 'pages' | 'lines';
 export type OpenedSource = MergeSource & { kind: SourceKind; store: string | null; epoch: string | null; hub: string | null; close: () => void };
 
 const tableNames = ['meta', 'boot', 'fault', 'refused', 'assignment', 'database', 'mark', 'held', 'delivery', 'operation', 'operation_attempt', 'operation_progress',
-  'legacy_import', 'legacy_reject'] as const;
+  'legacy_import', 'legacy_reject', 'legacy_mark'] as const;
 
 /** What lies in a folder of rescue/ or aside/; null when nothing in it can hold an entry. */
 export function openFolder(folder: string): OpenedSource | null {
