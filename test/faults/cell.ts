@@ -46,13 +46,14 @@ export async function runCell(cell: Cell): Promise<CellReport> {
     rig.health.clear();
     await hurt(rig, cell.fault);
     report.recoverySeconds = await recover(rig, report);
-    judge(rig, report, cell.fault.isFinal === true);
+    judge(rig, report, cell.fault.isDestructive === true);
   } catch (error) {
     report.complaints.push(messageOf(error));
   }
   report.named = rig.health.named;
   report.exits = rig.keepers.flatMap((keeper) => keeper.exits);
-  if (report.named.length === 0) report.complaints.push('health named no fault');
+  const isMendedUnseen = cell.moment.isStart === true && report.lost === 0;
+  if (report.named.length === 0 && !isMendedUnseen) report.complaints.push('health named no fault');
   if (report.complaints.length > 0) report.complaints.push(rig.logs());
   report.seconds = Math.round((performance.now() - startedMs) / 100) / 10;
   return report;

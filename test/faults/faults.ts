@@ -14,8 +14,8 @@ export type Fault = {
   /** Takes the cause away, where it is one that lasts. */
   lift?(rig: Rig): void;
   isUnprivileged?: boolean;
-  /** Nobody is left who could save anything: what was not delivered is lost, and must be named. */
-  isFinal?: boolean;
+  /** Content is destroyed that nobody may hold in memory, as at a start: what was not delivered may be lost, and must be named. */
+  isDestructive?: boolean;
 };
 
 const pageBytes = 4096;
@@ -82,7 +82,7 @@ function setModes(rig: Rig, fileMode: number, folderMode: number): void {
 /** The one that nobody can do anything about: the process is gone, and then its store. What was not delivered is lost. */
 export const lossForGood: Fault = {
   name: 'killed, then rm -rf state',
-  isFinal: true,
+  isDestructive: true,
   strike: (rig) => {
     for (const keeper of rig.keepers) keeper.strikeDead();
     removeAll(rig.state);
@@ -98,17 +98,18 @@ export const faults: readonly Fault[] = [
   { name: 'mv-other-store', strike: (rig) => moveOver(rig, makeOtherStore) },
   { name: 'mv-plain-sqlite', strike: (rig) => moveOver(rig, makePlainDatabase) },
   { name: 'mv-garbage', strike: (rig) => moveOver(rig, (path) => writeFileSync(path, Buffer.alloc(50_000, 'rubbish '))) },
-  { name: 'cp-backup', strike: (rig) => copyFileSync(rig.at('backup.db'), rig.db) },
+  { name: 'cp-backup', isDestructive: true, strike: (rig) => copyFileSync(rig.at('backup.db'), rig.db) },
   {
     name: 'cp-other-store',
+    isDestructive: true,
     strike: (rig) => {
       makeOtherStore(rig.at('other.db'));
       copyFileSync(rig.at('other.db'), rig.db);
     },
   },
-  { name: 'truncate', strike: (rig) => truncateSync(rig.db, 0) },
-  { name: 'garbage-header', strike: (rig) => overwrite(rig.db, 0, Buffer.alloc(100, 0xa5)) },
-  { name: 'damaged-page', strike: damagePages },
+  { name: 'truncate', isDestructive: true, strike: (rig) => truncateSync(rig.db, 0) },
+  { name: 'garbage-header', isDestructive: true, strike: (rig) => overwrite(rig.db, 0, Buffer.alloc(100, 0xa5)) },
+  { name: 'damaged-page', isDestructive: true, strike: damagePages },
   { name: 'disk-full', strike: (rig) => rig.layer.fail({ write: 'ENOSPC' }), lift: (rig) => rig.layer.fail({}) },
   { name: 'chmod-000', strike: (rig) => setModes(rig, 0, 0), lift: (rig) => setModes(rig, 0o600, 0o700), isUnprivileged: true },
   { name: 'read-only', strike: (rig) => rig.layer.fail({ write: 'EROFS', open: 'EROFS', names: 'EROFS' }), lift: (rig) => rig.layer.fail({}) },

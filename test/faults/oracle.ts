@@ -63,10 +63,17 @@ function isInJournal(db: Database.Database | null, { guid }: AnsweredWrite): boo
   return db.prepare('select 1 from entry where guid = ?').get(Buffer.from(guid.replaceAll('-', ''), 'hex')) !== undefined;
 }
 
-/** Ranges of Seqs that any finding on record says are lost. */
+type Detail = { Lost?: Range[]; Head?: unknown; Mark?: { Queue: number; Manifest: number }; Writes?: { Queue: number; Manifest: number } };
+
+/** Ranges of Seqs that any finding on record says are lost. Where the first release left no head, what is above the mark is named without an end. */
 function namedRanges(journal: Database.Database): Range[] {
-  const details = journal.prepare<[], string | null>('select detail from fault').pluck().all();
-  return details.flatMap((text) => (text === null ? [] : (JSON.parse(text) as { Lost?: Range[] }).Lost ?? []));
+  const rows = journal.prepare<[], { class: string; detail: string | null }>('select class, detail from fault').all();
+  return rows.flatMap(({ class: name, detail }) => {
+    const { Lost = [], Head, Mark, Writes } = JSON.parse(detail ?? '{}') as Detail;
+    if (name !== 'store-lost' || Head !== null || !Mark || !Writes) return Lost;
+    const open = (lane: 'Queue' | 'Manifest') => (Writes[lane] > 0 ? [{ Lane: lane.toLowerCase(), From: Mark[lane] + 1, To: Infinity }] : []);
+    return [...Lost, ...open('Queue'), ...open('Manifest')];
+  });
 }
 
 function doubles(db: Database.Database): number {
