@@ -1,0 +1,30 @@
+/** The simulated world over some seeds, its exact repetition, and its sharpness: every mutant of the product is found. */
+import { expect, test } from 'vitest';
+import { mutants } from './mutants.ts';
+import { runSeed } from './run.ts';
+
+const seedsEach = 1_000;
+
+test('simulator — worlds of 100 seeds keep I1, I2, I3, I4, I5, I6, I7, I8, I9 and I10 after every step', async () => {
+  for (let seed = 1; seed <= 100; seed++) {
+    const { violation, lines } = await runSeed(seed);
+    expect(violation === null ? [] : [seed, violation, ...lines.slice(-40)]).toEqual([]);
+  }
+}, 300_000);
+
+test('simulator — a seed is the same run again, to the last line', async () => {
+  for (const seed of [3, 17, 40, 41, 42]) {
+    const first = await runSeed(seed);
+    expect((await runSeed(seed)).digest).toBe(first.digest);
+  }
+}, 120_000);
+
+for (const mutant of mutants) {
+  test(`simulator — found within ${seedsEach} seeds: ${mutant.name} (${mutant.breaks})`, async () => {
+    let seed = 1;
+    let found = await runSeed(seed, mutant);
+    while (!found.violation && seed < seedsEach) found = await runSeed(++seed, mutant);
+    console.log(`${mutant.name}: seed ${seed}, ${found.violation}`);
+    expect(found.violation).not.toBeNull();
+  }, 300_000);
+}
