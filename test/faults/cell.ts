@@ -68,10 +68,10 @@ async function hurt(rig: Rig, fault: Fault): Promise<void> {
   await until('a worker ends', () => exits() > before, { deadlineMs: noticeMs }).catch(() => undefined);
   // By itself it stays where it is: in trouble that lasts, or because it has not noticed anything.
   if (exits() === before) await Promise.all(rig.keepers.map((keeper) => keeper.stop()));
-  if (fault.lift) rig.health.clear();
+  if (fault.lift) rig.health.turnPage();
   if (!rig.isSupervised) first?.start();
   if (!fault.lift) return;
-  await until('health names it', () => rig.health.named.length > 0, { deadlineMs: noticeMs }).catch(() => undefined);
+  await until('health names it', () => rig.health.isNaming, { deadlineMs: noticeMs }).catch(() => undefined);
   fault.lift(rig);
 }
 

@@ -10,6 +10,7 @@ type Health = {
 export class HealthWatch {
   readonly #timer: NodeJS.Timeout;
   readonly #named = new Map<string, string>();
+  #before: string[] = [];
 
   constructor(addresses: readonly string[]) {
     this.#timer = setInterval(() => { for (const address of addresses) void this.#ask(address); }, everyMs);
@@ -32,12 +33,23 @@ export class HealthWatch {
 
   /** Forgets what was named so far. */
   clear(): void {
+    this.#before = [];
     this.#named.clear();
   }
 
   /** Classes of faults, or what else was said to be wrong. */
   get named(): string[] {
-    return [...this.#named.keys()];
+    return [...new Set([...this.#before, ...this.#named.keys()])];
+  }
+
+  /** From now on `isNaming` is about what is named later. */
+  turnPage(): void {
+    this.#before = this.named;
+    this.#named.clear();
+  }
+
+  get isNaming(): boolean {
+    return this.#named.size > 0;
   }
 
   stop(): void {

@@ -53,15 +53,22 @@ export function mergeTables(db: Connection, tables: SourceTables): void {
 /** Marks are taken only by a store that has none; a database new to an older one is sent everything when it is assigned. */
 function takeDatabases(db: Connection, tables: SourceTables, isNew: boolean): void {
   const find = db.prepare<[string, number], number>('select id from database where beacon = ? and connection = ?').pluck();
+  // Marks of the first schema have none of their own.
+  const epoch = epochIn(rowsOf(tables, 'meta')) || epochIn(db.prepare<[], Row>('select * from meta').all());
   for (const row of rowsOf(tables, 'database')) {
     const [beacon, connection, theirs] = [textOf(row, 'beacon'), numberOf(row, 'connection'), numberOf(row, 'id')];
     if (isNew) put(db, 'database', [{ beacon, connection }]);
     const database = find.get(beacon, connection);
     if (database === undefined) continue;
     const of = (name: string) => rowsOf(tables, name).filter((one) => numberOf(one, 'database') === theirs);
-    if (isNew) put(db, 'mark', of('mark').map((mark) => ({ ...mark, database, seq: 0, guid: null, applied: 0, present: 0, skipped: 0 })));
+    if (isNew) put(db, 'mark', of('mark').map((mark) => ({ ...mark, database, epoch: textOf(mark, 'epoch') || epoch, seq: 0, guid: null, applied: 0, present: 0, skipped: 0 })));
     put(db, 'delivery', of('delivery').map((one) => ({ ...one, database })));
   }
+}
+
+function epochIn(meta: readonly Row[]): string {
+  const row = meta.find((one) => one['name'] === 'epoch');
+  return row ? textOf(row, 'value') : '';
 }
 
 function columnsOf(db: Connection, table: string): Set<string> {
