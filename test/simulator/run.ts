@@ -13,7 +13,7 @@ export type Run = { seed: number; violation: string | null; digest: string; step
 
 /** Bounds small enough to be met by small worlds. */
 const tight = {
-  commitWritesMax: 2, intakeQueueMax: 4, deliverEntriesMin: 2, deliverEntriesMax: 8, deliverStepEntries: 2, retentionStepEntries: 3, projectionStepEntries: 3,
+  commitWritesMax: 2, intakeQueueMax: 2, deliverEntriesMin: 2, deliverEntriesMax: 8, deliverStepEntries: 2, retentionStepEntries: 3, projectionStepEntries: 3,
   proxyRequestsMax: 3, capacityLookMs: 2_000, projectionIdleMs: 3_000, guardLookMs: 2_000,
 };
 
