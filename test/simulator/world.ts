@@ -93,6 +93,11 @@ export class World {
   /** The worker process starts over what the disk holds. */
   start(): void {
     const { clock, dice, beacons } = this;
+    // What a worker learnt of a database while its file was replaced is lost with that file: this world has no rescue.
+    if (this.disk.isGhost) for (const { id, database } of beacons.values()) {
+      this.checks.travelled(id);
+      database.untold.add('queue').add('manifest');
+    }
     this.#mutant?.beforeOpen?.(this.disk.paths);
     const store = this.disk.open((db) => this.#mutant?.opened?.(db));
     const bus = new SimBus({ clock, dice, beacons, weather: () => this.weather });
