@@ -48,7 +48,7 @@ describe('what is taken', () => {
     expect(assignments(store)).toEqual([{ lane: 0, beacon: 'db-1', connection: 1 }, { lane: 1, beacon: 'db-1', connection: 1 }]);
   });
 
-  test('C9 — nothing there is nothing done, and our own files are not the incumbent\'s', () => {
+  test('C9 — nothing there is nothing done, and our own files are not those of the incumbent', () => {
     const { store, put, names } = setup();
     expect(importLegacyFiles(store, nowMs)).toEqual([]);
     put(marksFile, '{"Version":2,"Store":"x","Queue":{},"Manifest":{}}');

@@ -136,3 +136,31 @@ describe('store — the file it writes to is still the file at the path (I1)', (
     expect(() => store.assertSameFiles()).toThrow(expect.objectContaining({ code: 'STORAGE_FAILED' }));
   });
 });
+
+describe('A16 — statements live with their handle', () => {
+  test('two stores in one process, and one that was opened again, never answer for each other', () => {
+    const [one, other] = [folderOfTest(), folderOfTest()];
+    const first = openLocal(openStoreAt(one.path), hubId);
+    const second = openLocal(openStore(other.path), hubId);
+    first.journal.append([upsert('w', 'first')], 1);
+    second.journal.append([upsert('v', 'second'), upsert('v', 'third')], 1);
+    expect([first.journal.counts('queue').accepted, second.journal.counts('queue').accepted]).toEqual([1, 2]);
+    first.store.close();
+    const again = openLocal(openStore(one.path), hubId);
+    again.journal.append([upsert('w', 'fourth')], 2);
+    expect([again.journal.counts('queue').accepted, second.journal.counts('queue').accepted]).toEqual([2, 2]);
+    expect(() => first.journal.counts('queue')).toThrow(/not open/);
+  });
+});
+
+describe('A2 — the data directory', () => {
+  test('missing folders are made, for their owner alone; one that cannot be made is a wrong setting, told with path and reason', () => {
+    const dir = folderOfTest();
+    openStore(dir.at('a', 'b', 'c')).setMeta('x', 'y');
+    expect((statSync(dir.at('a', 'b', 'c', 'state')).mode & 0o777).toString(8)).toBe('700');
+    writeFileSync(dir.at('file'), '');
+    const message = expect.stringMatching(/file.*(?:ENOTDIR|EEXIST)/) as string;
+    expect(() => openStoreAt(dir.at('file'))).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID', message }));
+    expect(() => openStoreAt(dir.at('file', 'below'))).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID', message }));
+  });
+});
