@@ -48,12 +48,14 @@ function mutationAt(value: unknown, at: number): RowMutation {
 
 /** The Settings of Apply, checked. @throws TidemarkError INVALID_MESSAGE */
 export function decodeApply(settings: Settings, connection: Connection, clock: Clock): ApplyBatch {
+  const given = settings['AfterEpoch'];
   return {
     ...hubAt(settings),
     epoch: textAt(settings, 'Epoch', epochCharsMax),
     throughSeq: integerAt(settings, 'ThroughSeq', 0, Number.MAX_SAFE_INTEGER),
     isBelowMark: booleanAt(settings, 'IsBelowMark') ?? false,
     afterSeq: integerAt(settings, 'AfterSeq', 0, Number.MAX_SAFE_INTEGER, 0),
+    afterEpoch: given === undefined || given === '' ? given : textAt(settings, 'AfterEpoch', epochCharsMax),
     mutations: listAt(settings['Mutations'], 'Settings.Mutations', bounds.mutationsMax).map(mutationAt),
     defaults: connection.defaults,
     now: isoOf(clock.nowMs()),

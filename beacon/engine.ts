@@ -42,6 +42,8 @@ export type ApplyBatch = {
   isBelowMark: boolean;
   /** The mark the sender builds on; 0 when it does not know. */
   afterSeq?: number;
+  /** Epoch of that mark, empty for none; undefined when the sender does not say. */
+  afterEpoch?: string | undefined;
   mutations: readonly RowMutation[];
   /** Table -> remembered defaults. A new map after each change: caches compare it by identity. */
   defaults: ReadonlyMap<string, DefaultObject>;

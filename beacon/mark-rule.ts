@@ -9,10 +9,22 @@ export function skipThrough(batch: ApplyBatch, stored: StoredMark | null): numbe
   return stored !== null && !batch.isBelowMark && stored.Epoch === batch.epoch ? stored.Seq : -1;
 }
 
-/** @throws TidemarkError UNAVAILABLE when the database has not got what the batch builds on: it went back in time behind the sender's back */
-export function insistOnMark({ afterSeq = 0, epoch }: ApplyBatch, stored: StoredMark | null): void {
-  if (afterSeq === 0 || (stored?.Epoch === epoch && stored.Seq >= afterSeq)) return;
-  throw new TidemarkError('UNAVAILABLE', `the batch builds on Seq ${afterSeq}, and the database is at ${stored?.Epoch === epoch ? stored.Seq : 'none'}: it went back in time; ask for its mark`);
+/**
+ * @throws TidemarkError UNAVAILABLE when the mark row is not what the batch builds on: the database went back in time behind the sender's
+ * back, or the batch is late and another epoch has begun since
+ */
+export function insistOnMark(batch: Pick<ApplyBatch, 'afterSeq' | 'afterEpoch' | 'epoch'>, stored: StoredMark | null): void {
+  if (isBuiltOn(batch, stored)) return;
+  throw new TidemarkError('UNAVAILABLE', `the batch builds on Seq ${batch.afterSeq ?? 0} of epoch ${batch.afterEpoch ?? batch.epoch}, and the database is at `
+    + `${stored ? `${stored.Seq} of ${stored.Epoch}` : 'none'}: it went back in time, or the batch is late; ask for its mark`);
+}
+
+function isBuiltOn({ afterSeq = 0, afterEpoch, epoch }: Pick<ApplyBatch, 'afterSeq' | 'afterEpoch' | 'epoch'>, stored: StoredMark | null): boolean {
+  if (afterEpoch === undefined) return afterSeq === 0 || (stored?.Epoch === epoch && stored.Seq >= afterSeq);
+  if (stored === null) return afterEpoch === '';
+  // Made ready before the first batch of its epoch was answered.
+  if (stored.Epoch === epoch && afterEpoch !== epoch) return true;
+  return stored.Epoch === afterEpoch && stored.Seq >= afterSeq;
 }
 
 /** Whole or not at all: one refused mutation keeps the batch from taking effect. Below the mark each is its own affair. */

@@ -37,6 +37,11 @@ export type ApplySettings = ConnectionSettings & {
    * the gap would be hidden behind its ThroughSeq.
    */
   AfterSeq?: number;
+  /**
+   * Epoch of that mark; empty when the sender saw none. A batch of an earlier epoch that arrives late names one that is not there
+   * any more, and must not take the mark row back.
+   */
+  AfterEpoch?: string;
 };
 export type ApplyOutputs = { Results: MutationResult[]; IsCommitted: boolean; Mark: StoredMark | null };
 

@@ -44,8 +44,8 @@ export class BatchCarrier implements Carrier {
   readonly isAtomic = true;
   readonly #dispatcher: Dispatcher;
   readonly #route: Route;
-  /** The database has a mark row of this epoch, so it can be held to it. */
-  #isMarkKept = false;
+  /** The mark row as it was last seen; undefined while nobody asked. Once it is of our epoch, each delivery knows how far it must be. */
+  #seen: { epoch: string; seq: number } | undefined;
 
   constructor(dispatcher: Dispatcher, route: Route) {
     this.#dispatcher = dispatcher;
@@ -57,7 +57,7 @@ export class BatchCarrier implements Carrier {
     const settings: ApplySettings = {
       IDBeaconConnection: connection, HubID: hubId, Lane: lane, Epoch: epoch, ThroughSeq: delivery.throughSeq,
       Mutations: delivery.writes.map((write) => write.mutation), ...(delivery.isBelowMark ? { IsBelowMark: true } : {}),
-      ...(this.#isMarkKept ? { AfterSeq: delivery.afterSeq } : {}),
+      ...(this.#seen ? { AfterEpoch: this.#seen.epoch, AfterSeq: this.#seen.epoch === epoch ? delivery.afterSeq : this.#seen.seq } : {}),
     };
     return { ...delivery, packed: this.#dispatcher.pack(settings) };
   }
@@ -66,7 +66,7 @@ export class BatchCarrier implements Carrier {
     const packed = delivery.packed ?? this.prepare(delivery).packed;
     const outputs = await this.#dispatcher.sendPacked<ApplyOutputs>(this.#route.beacon, 'batch', 'Apply', packed as Packed);
     this.#insistOnOwnAnswer(delivery, outputs);
-    this.#isMarkKept ||= outputs.IsCommitted && !delivery.isBelowMark;
+    if (outputs.Mark) this.#seen = { epoch: outputs.Mark.Epoch, seq: outputs.Mark.Seq };
     return { results: outputs.Results, isCommitted: outputs.IsCommitted };
   }
 
@@ -79,9 +79,9 @@ export class BatchCarrier implements Carrier {
   }
 
   async mark(): Promise<{ mark: StoredMark | null; storeId: string }> {
-    const { beacon, connection, hubId, lane, epoch } = this.#route;
+    const { beacon, connection, hubId, lane } = this.#route;
     const outputs = await this.#dispatcher.send<MarkOutputs>(beacon, 'batch', 'Mark', { IDBeaconConnection: connection, HubID: hubId, Lane: lane });
-    this.#isMarkKept = outputs.Mark?.Epoch === epoch;
+    this.#seen = { epoch: outputs.Mark?.Epoch ?? '', seq: outputs.Mark?.Seq ?? 0 };
     return { mark: outputs.Mark, storeId: outputs.StoreID };
   }
 }

@@ -113,7 +113,10 @@ export class SimDatabase {
   apply(settings: ApplySettings): ApplyOutputs {
     const { Mutations, Epoch, Lane: lane, ThroughSeq, IsBelowMark = false, AfterSeq = 0 } = settings;
     const stored = this.mark(lane);
-    if (this.isGuarded && AfterSeq > 0 && !(stored?.Epoch === Epoch && stored.Seq >= AfterSeq)) throw new TidemarkError('UNAVAILABLE', 'the database went back in time');
+    const { AfterEpoch } = settings;
+    const isLate = AfterEpoch !== undefined && AfterEpoch !== (stored?.Epoch ?? '') && stored?.Epoch !== Epoch;
+    const isBehind = stored?.Epoch === (AfterEpoch ?? Epoch) ? stored.Seq < AfterSeq : AfterEpoch === undefined && AfterSeq > 0;
+    if (this.isGuarded && (isLate || isBehind)) throw new TidemarkError('UNAVAILABLE', 'the database went back in time, or the batch is late');
     const before = structuredClone(this.#content);
     if (IsBelowMark) this.belowMark += 1;
     const skip = this.isGuarded && !IsBelowMark && stored?.Epoch === Epoch ? stored.Seq : -1;

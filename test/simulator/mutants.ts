@@ -105,7 +105,11 @@ const ofMarks: Mutant[] = [
     local: ({ marks }) => { marks.rewind = () => undefined; },
     database: (database) => {
       const apply = database.apply.bind(database);
-      database.apply = (settings) => apply({ ...settings, AfterSeq: 0 });
+      database.apply = (settings) => {
+        const unguarded = { ...settings, AfterSeq: 0 };
+        delete unguarded.AfterEpoch;
+        return apply(unguarded);
+      };
     },
   },
   { name: 'bodies of held entries are given up', breaks: 'I6', local: ({ held }) => { held.oldest = () => null; } },

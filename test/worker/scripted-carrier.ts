@@ -67,9 +67,13 @@ export class ModelDatabase {
   }
 
   /** As DataBeaconBatch.Apply: all or nothing with the mark row; below the mark each for itself. */
-  async batch(settings: Pick<ApplySettings, 'Mutations' | 'Epoch' | 'ThroughSeq' | 'IsBelowMark' | 'AfterSeq'>): Promise<ApplyOutputs> {
+  async batch(settings: Pick<ApplySettings, 'Mutations' | 'Epoch' | 'ThroughSeq' | 'IsBelowMark' | 'AfterSeq' | 'AfterEpoch'>): Promise<ApplyOutputs> {
     const { Mutations, Epoch, ThroughSeq, IsBelowMark = false, AfterSeq = 0 } = settings;
-    if (AfterSeq > 0 && !(this.mark?.Epoch === Epoch && this.mark.Seq >= AfterSeq)) throw new TidemarkError('UNAVAILABLE', 'the database went back in time');
+    const stored = this.mark;
+    const { AfterEpoch } = settings;
+    const isLate = AfterEpoch !== undefined && AfterEpoch !== (stored?.Epoch ?? '') && stored?.Epoch !== Epoch;
+    const isBehind = stored?.Epoch === (AfterEpoch ?? Epoch) ? stored.Seq < AfterSeq : AfterEpoch === undefined && AfterSeq > 0;
+    if (isLate || isBehind) throw new TidemarkError('UNAVAILABLE', 'the database went back in time, or the batch is late');
     const fault = await this.#called(Mutations, ThroughSeq, IsBelowMark);
     const before = this.backup();
     const effects = [...this.effects];
