@@ -65,6 +65,9 @@ function statementsOf(db: Database) {
     move: db.prepare(`update mark set seq = @to, guid = @guid, recorded_ms = @recordedMs, applied = max(0, applied - @again), present = present - max(0, @again - applied),
       epoch_before = trim(coalesce(epoch_before, '') || ' ' || epoch), seq_before = min(coalesce(seq_before, seq), seq, @to), epoch = @epoch
       where database = @database and lane = @lane`),
+    renew: db.prepare(`update mark set epoch_before = trim(coalesce(epoch_before, '') || ' ' || epoch), seq_before = min(coalesce(seq_before, seq), seq), epoch = ?
+      where database = ? and lane = ?`),
+    confirm: db.prepare('update mark set epoch_before = null, seq_before = null where database = ? and lane = ? and epoch = ?'),
     passOver: db.prepare<[{ lane: number; seq: number }]>(`update mark set skipped = skipped + 1 where lane = @lane and seq < @seq
       and not exists (select 1 from held h where h.database = mark.database and h.seq = @seq)`),
     hold: db.prepare('insert into held values (@database, @seq, @lane, @key, @state, @reason, @nowMs) on conflict (database, seq) do nothing'),
@@ -133,6 +136,16 @@ export class MarkStore {
   /** Moves the mark by an operator's word, either way, under a new epoch: the database then takes again what it had under the old. */
   move(database: number, lane: Lane, move: Move): void {
     this.#sql.move.run({ ...move, database, lane: laneIndex(lane) });
+  }
+
+  /** A new epoch at the same Seq: what goes below the mark from now on is missing in a copy of the database that still shows the old one. */
+  renewEpoch(database: number, lane: Lane, epoch: string): void {
+    this.#sql.renew.run(epoch, database, laneIndex(lane));
+  }
+
+  /** The database shows the epoch: from now on one of before says that it went back in time. */
+  confirmEpoch(database: number, lane: Lane, epoch: string): void {
+    this.#sql.confirm.run(database, laneIndex(lane), epoch);
   }
 
   /** Entries are about to lose their bodies: databases of before, which nobody is assigned to and whose marks are below, can never get them. */

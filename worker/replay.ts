@@ -13,10 +13,10 @@ import { limits } from '../contracts/limits.ts';
 import { isSettledOutcome } from '../contracts/mutation.ts';
 import type { Lane } from '../contracts/subjects.ts';
 import type { HeldStore } from '../hwm/held-store.ts';
-import type { MarkStore } from '../hwm/mark-store.ts';
+import type { Mark, MarkStore } from '../hwm/mark-store.ts';
 import { reasonOf, refusedKeys, settle } from '../hwm/settlement.ts';
 import { Backoff } from '../runtime/backoff.ts';
-import { type Clock, nextTurn } from '../runtime/clock.ts';
+import { type Clock, newUuid, nextTurn } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Carrier, Delivered, Delivery } from './carrier.ts';
 import { guidBytes, type Journal } from './journal.ts';
@@ -122,8 +122,16 @@ export class Replay {
     if (await this.#deliverReleased(destination)) return true;
     const mark = this.#parts.marks.get(destination.database, this.lane);
     const batch = mark && await this.#batchAfter(mark.seq, destination);
-    if (!batch) return false;
+    if (!batch) return mark !== null && this.#tellEpoch(destination, mark);
     await this.#deliverBatch(destination, batch);
+    return true;
+  }
+
+  /** A new epoch is told to the database at once, if need be by a batch of nothing: until then a copy from before could not be told from it. */
+  async #tellEpoch({ database, carrier }: Destination, { epoch, epochBefore, seq }: Mark): Promise<boolean> {
+    if (epochBefore === null || !carrier.isAtomic) return false;
+    await carrier.apply({ writes: [], throughSeq: seq, isBelowMark: false, afterSeq: seq });
+    this.#parts.marks.confirmEpoch(database, this.lane, epoch);
     return true;
   }
 
@@ -210,9 +218,14 @@ export class Replay {
 
   /** Sends what may go from behind dead letters: the first entry of each key, one by one, in Seq order. */
   async #deliverReleased(destination: Destination): Promise<boolean> {
-    const { held, journal, clock } = this.#parts;
+    const { held, journal, clock, marks } = this.#parts;
     const seqs = held.deliverable(destination.database, this.lane, limits.deliverEntriesMin);
     if (seqs.length === 0) return false;
+    if (destination.carrier.isAtomic && marks.get(destination.database, this.lane)?.epochBefore === null) {
+      // Our own record first; what is sent below the mark leaves no other trace in the database.
+      marks.renewEpoch(destination.database, this.lane, newUuid());
+      return true;
+    }
     const entries: Entry[] = [];
     for (const seq of seqs) {
       const entry = journal.read(seq);

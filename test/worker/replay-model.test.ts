@@ -104,8 +104,6 @@ class Machine {
     const name = this.#entries.find((entry) => entry.seq === one.seq)?.name ?? -1;
     if (isMended) this.#run.database.refused.delete(name);
     expect(held[verb](database, one.seq, 1)).toBe(true);
-    // What is released goes below the mark and leaves no trace in the database's own: a backup from before cannot be told from one behind it.
-    this.#backup = null;
   }
 
   async #set(which: number): Promise<void> {
