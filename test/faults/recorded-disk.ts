@@ -63,7 +63,7 @@ function* sectorsOf({ offset, data }: { offset: number; data: Buffer }): Generat
 }
 
 type Name = RecordedFile | 'folder';
-type NameChange = { path: string; to: Name | { from: string } | null };
+type NameChange = { path: string; to: Name | { from: string; isLink: boolean } | null };
 
 /** How the file system keeps names: `journaled` commits all of them with any sync, `strict` those of a folder with the sync of that folder. */
 export type NameRule = 'journaled' | 'strict';
@@ -99,7 +99,8 @@ export class RecordedDisk {
         this.#name({ path, to: null });
         return;
       case 'rename':
-        this.#name({ path: data.toString(), to: { from: path } });
+      case 'link':
+        this.#name({ path: data.toString(), to: { from: path, isLink: kind === 'link' } });
         return;
       case 'sync':
         if (!this.#isSyncIgnored) this.#sync(path);
@@ -136,8 +137,8 @@ export class RecordedDisk {
     for (const [path, name] of names) {
       if (!areFoldersThere(names, path)) continue;
       const at = join(folder, path);
-      mkdirSync(name === 'folder' ? at : dirname(at), { recursive: true });
-      if (name !== 'folder') writeFileSync(at, name.after(() => random() < share));
+      mkdirSync(name === 'folder' ? at : dirname(at), { recursive: true, mode: 0o700 });
+      if (name !== 'folder') writeFileSync(at, name.after(() => random() < share), { mode: 0o600 });
     }
   }
 
@@ -164,7 +165,7 @@ function rename(names: Map<string, Name>, { path, to }: NameChange): void {
   else {
     for (const [name, value] of Array.from(names)) {
       if (name !== to.from && !name.startsWith(`${to.from}/`)) continue;
-      names.delete(name);
+      if (!to.isLink) names.delete(name);
       names.set(path + name.slice(to.from.length), value);
     }
   }

@@ -75,9 +75,9 @@ export class FaultLayer {
   }
 }
 
-const kinds = ['', 'create', 'write', 'truncate', 'sync', 'unlink', 'rename', 'mkdir'] as const;
+const kinds = ['', 'create', 'write', 'truncate', 'sync', 'unlink', 'rename', 'mkdir', 'link'] as const;
 
-/** `end` is the place in the record behind it. `offset` is the new size of a truncation; `data` the new path of a rename. */
+/** `end` is the place in the record behind it. `offset` is the new size of a truncation; `data` the new path of a rename or a link. */
 export type FileOperation = { kind: (typeof kinds)[number]; path: string; offset: number; data: Buffer; end: number };
 
 const headBytes = 24;

@@ -32,8 +32,9 @@ export class ManualClock implements Clock {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
   }
 
+  /** Falls due at a whole millisecond, as the time of day has no parts of one. */
   timer(ms: number, run: () => void): () => void {
-    const timer = { atMs: this.#nowMs + ms, order: this.#order++, run };
+    const timer = { atMs: this.#nowMs + Math.ceil(ms), order: this.#order++, run };
     this.#timers.add(timer);
     return () => { this.#timers.delete(timer); };
   }

@@ -24,7 +24,7 @@ extern off_t lseek64(int fd, off_t offset, int whence);
 #define PATH_MAX 4096
 enum { EIO_ = 5, EACCES_ = 13, ENOSPC_ = 28, EROFS_ = 30 };
 /* As the reader in fault-layer.ts has them. */
-enum { OP_CREATE = 1, OP_WRITE, OP_TRUNCATE, OP_SYNC, OP_UNLINK, OP_RENAME, OP_MKDIR };
+enum { OP_CREATE = 1, OP_WRITE, OP_TRUNCATE, OP_SYNC, OP_UNLINK, OP_RENAME, OP_MKDIR, OP_LINK };
 
 static const char *folder;
 static size_t folder_bytes;
@@ -217,5 +217,16 @@ int rename(const char *from, const char *path) {
   if ((old || file) && fails(told(3))) return -1;
   done = real(from, path);
   if (done == 0 && old) record(file ? OP_RENAME : OP_UNLINK, old, 0, file, file ? length(file) : 0);
+  return done;
+}
+
+int link(const char *from, const char *path) {
+  typedef int (*caller)(const char *, const char *);
+  next("link", caller);
+  const char *old = inside(from), *file = inside(path);
+  int done;
+  if (file && fails(told(3))) return -1;
+  done = real(from, path);
+  if (done == 0 && old && file) record(OP_LINK, old, 0, file, length(file));
   return done;
 }
