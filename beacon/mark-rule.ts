@@ -32,9 +32,15 @@ export function takesEffect(batch: ApplyBatch, results: readonly MutationResult[
   return batch.isBelowMark || results.every((result) => isSettledOutcome(result.Outcome));
 }
 
-/** The mark row after a batch that took effect; the same object as `stored` when nothing is to be written. Never moves back within an epoch. */
+/**
+ * The mark row after a batch that took effect; the same object as `stored` when nothing is to be written. Never moves back within an epoch.
+ * A batch below the mark that begins an epoch leaves the mark where it is: a copy of the database from before it shows the epoch before.
+ */
 export function markAfter(batch: ApplyBatch, stored: StoredMark | null): StoredMark | null {
-  if (batch.isBelowMark) return stored;
+  if (batch.isBelowMark) {
+    const isBegun = stored !== null && batch.epoch !== stored.Epoch && batch.afterEpoch === stored.Epoch;
+    return isBegun ? { Epoch: batch.epoch, Seq: stored.Seq, UpdatedAt: batch.now } : stored;
+  }
   if (stored !== null && stored.Epoch === batch.epoch && stored.Seq >= batch.throughSeq) return stored;
   return { Epoch: batch.epoch, Seq: batch.throughSeq, UpdatedAt: batch.now };
 }

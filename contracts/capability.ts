@@ -30,7 +30,10 @@ export type ApplySettings = ConnectionSettings & {
   Mutations: RowMutation[];
   /** The mark after this batch. */
   ThroughSeq: number;
-  /** Entries released from behind a dead letter lie below the mark on purpose: not skipped, the mark stays, each is its own affair. */
+  /**
+   * Entries released from behind a dead letter lie below the mark on purpose: not skipped, the mark's Seq stays, each is its own affair.
+   * With an Epoch other than AfterEpoch the mark row takes that Epoch in the same transaction, so that a copy from before is told apart.
+   */
   IsBelowMark?: boolean;
   /**
    * The mark the sender knows the database to have. One that shows an older mark went back in time since, and must not take the batch:

@@ -16,12 +16,14 @@ export type Delivery = {
   isBelowMark: boolean;
   /** The lane's mark before it. */
   afterSeq: number;
+  /** The epoch it begins, when that is not the carrier's own. */
+  epoch?: string;
   /** What `prepare` made of it. */
   packed?: Packed;
 };
 
-/** One result per write, same order; null for one that was not sent because one before it in its key was refused. */
-export type Delivered = { results: (MutationResult | null)[]; isCommitted: boolean };
+/** One result per write, same order; null for one that was not sent because one before it in its key was refused. `epoch` is that of the mark row then. */
+export type Delivered = { results: (MutationResult | null)[]; isCommitted: boolean; epoch?: string };
 
 export interface Carrier {
   readonly name: CarrierName;
@@ -53,7 +55,8 @@ export class BatchCarrier implements Carrier {
   }
 
   prepare(delivery: Delivery): Delivery {
-    const { connection, hubId, lane, epoch } = this.#route;
+    const { connection, hubId, lane } = this.#route;
+    const { epoch = this.#route.epoch } = delivery;
     const settings: ApplySettings = {
       IDBeaconConnection: connection, HubID: hubId, Lane: lane, Epoch: epoch, ThroughSeq: delivery.throughSeq,
       Mutations: delivery.writes.map((write) => write.mutation), ...(delivery.isBelowMark ? { IsBelowMark: true } : {}),
@@ -67,7 +70,7 @@ export class BatchCarrier implements Carrier {
     const outputs = await this.#dispatcher.sendPacked<ApplyOutputs>(this.#route.beacon, 'batch', 'Apply', packed as Packed);
     this.#insistOnOwnAnswer(delivery, outputs);
     if (outputs.Mark) this.#seen = { epoch: outputs.Mark.Epoch, seq: outputs.Mark.Seq };
-    return { results: outputs.Results, isCommitted: outputs.IsCommitted };
+    return { results: outputs.Results, isCommitted: outputs.IsCommitted, ...(outputs.Mark ? { epoch: outputs.Mark.Epoch } : {}) };
   }
 
   /** An answer to another batch would settle what the database never saw. @throws TidemarkError UNAVAILABLE */

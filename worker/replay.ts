@@ -219,13 +219,10 @@ export class Replay {
   /** Sends what may go from behind dead letters: the first entry of each key, one by one, in Seq order. */
   async #deliverReleased(destination: Destination): Promise<boolean> {
     const { held, journal, clock, marks } = this.#parts;
-    const seqs = held.deliverable(destination.database, this.lane, limits.deliverEntriesMin);
-    if (seqs.length === 0) return false;
-    if (destination.carrier.isAtomic && marks.get(destination.database, this.lane)?.epochBefore === null) {
-      // Our own record first; what is sent below the mark leaves no other trace in the database.
-      marks.renewEpoch(destination.database, this.lane, newUuid());
-      return true;
-    }
+    const seqs = held.deliverable(destination.database, this.lane, Math.min(limits.deliverEntriesMin, this.#size.entries));
+    const mark = marks.get(destination.database, this.lane);
+    if (seqs.length === 0 || !mark) return false;
+    if (await this.#tellEpoch(destination, mark)) return true;
     const entries: Entry[] = [];
     for (const seq of seqs) {
       const entry = journal.read(seq);
@@ -233,9 +230,10 @@ export class Replay {
       else held.bury(destination.database, seq, 'its body is gone from the journal', clock.nowMs());
     }
     const writes = entries.map((entry): Folded => ({ ...keyed(entry), seqs: [entry.seq] }));
-    const results = await this.#applyEach(destination, writes);
+    const delivered = await this.#applyBelow(destination, mark, writes);
+    if (!delivered) return true;
     entries.forEach((entry, index) => {
-      const result = results[index];
+      const result = delivered.results[index];
       if (!result) return;
       if (isSettledOutcome(result.Outcome)) held.settle(destination.database, this.lane, entry.seq, result.Outcome === 'applied');
       else {
@@ -247,15 +245,20 @@ export class Replay {
     return true;
   }
 
-  /** Released entries are each their own affair, so a lot that no message can carry goes one at a time. */
-  async #applyEach(destination: Destination, writes: readonly Folded[]): Promise<Delivered['results']> {
-    const afterSeq = this.#parts.marks.get(destination.database, this.lane)?.seq ?? 0;
-    const each = { throughSeq: writes.at(-1)?.mutation.Seq ?? 0, isBelowMark: true, afterSeq };
-    const together = await this.#apply(destination, { ...each, writes });
-    if (together) return together.results;
-    const results: Delivered['results'] = [];
-    for (const write of writes) results.push((await this.#apply(destination, { ...each, writes: [write] }))?.results[0] ?? null);
-    return results;
+  /**
+   * Each lot below the mark begins an epoch, in our own record before it is sent, in the database with the lot itself. Nothing else would
+   * tell a copy of the database from before the lot from one behind it. Null when no message can carry the lot: then it goes one by one.
+   */
+  async #applyBelow(destination: Destination, { database, seq }: Mark, writes: readonly Folded[]): Promise<Delivered | null> {
+    const { marks } = this.#parts;
+    const delivery = { writes, throughSeq: writes.at(-1)?.mutation.Seq ?? 0, isBelowMark: true, afterSeq: seq };
+    if (!destination.carrier.isAtomic) return this.#apply(destination, delivery);
+    const epoch = newUuid();
+    marks.renewEpoch(database, this.lane, epoch);
+    const delivered = await this.#apply(destination, { ...delivery, epoch });
+    // Before anything of it counts as delivered.
+    if (delivered?.epoch === epoch) marks.confirmEpoch(database, this.lane, epoch);
+    return delivered;
   }
 
   #tellDead(seq: number, key: string, reason: string | null): void {

@@ -1,6 +1,6 @@
 /** Which batches the mark row of a database lets in: those that build on it, and nothing that is late or hides a gap. */
 import { expect, test } from 'vitest';
-import { insistOnMark } from '../../beacon/mark-rule.ts';
+import { insistOnMark, markAfter } from '../../beacon/mark-rule.ts';
 
 const at = (Epoch: string, Seq: number) => ({ Epoch, Seq, UpdatedAt: '' });
 type Batch = Parameters<typeof insistOnMark>[0];
@@ -25,4 +25,13 @@ test.each(cases)('%s', (_what, batch, stored, isIn) => {
   const ask = () => insistOnMark(batch, stored);
   if (isIn) expect(ask).not.toThrow();
   else expect(ask).toThrow(expect.objectContaining({ code: 'UNAVAILABLE' }));
+});
+
+test('a batch below the mark that begins an epoch leaves the mark at its Seq; any other leaves the row alone (I4, I5)', () => {
+  const batch = { hubId: 'h', lane: 'queue' as const, throughSeq: 3, isBelowMark: true, afterSeq: 10, mutations: [], defaults: new Map(), now: 'now' };
+  const stored = at('e1', 10);
+  expect(markAfter({ ...batch, epoch: 'e2', afterEpoch: 'e1' }, stored)).toEqual({ Epoch: 'e2', Seq: 10, UpdatedAt: 'now' });
+  expect(markAfter({ ...batch, epoch: 'e1', afterEpoch: 'e1' }, stored)).toBe(stored);
+  expect(markAfter({ ...batch, epoch: 'e2', afterEpoch: undefined }, stored)).toBe(stored);
+  expect(markAfter({ ...batch, epoch: 'e2', afterEpoch: '' }, null)).toBeNull();
 });

@@ -151,7 +151,7 @@ export class Checks {
       if (!beacon || !mark) continue;
       const has = beacon.database.has();
       for (const one of entries) {
-        if (one.write.lane !== lane || one.isBare || isIn(beacon.database, has, one)) continue;
+        if (one.write.lane !== lane || one.isBare || beacon.database.early.has(one.write.key) || isIn(beacon.database, has, one)) continue;
         if (worker.local.held.get(mark.database, one.seq)?.state !== 'dropped') this.#witness.violate(`I5: at the end ${beacon.id} lacks write ${one.write.name} (Seq ${one.seq})`);
       }
     }

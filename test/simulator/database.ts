@@ -10,8 +10,7 @@ type Columns = Record<string, Scalar>;
 export type SimRow = { id: number; table: TableName; columns: Columns; names: number[] };
 export type Effect = { key: string; name: number };
 type Content = { rows: Map<string, SimRow>; marks: Map<Lane, StoredMark>; effects: Effect[]; deletes: number[]; nextId: number };
-/** `belowMark`: deliveries below the mark by then. */
-export type Backup = { content: Content; storeId: string; belowMark: number };
+export type Backup = { content: Content; storeId: string };
 
 function emptyContent(): Content {
   return { rows: new Map(), marks: new Map(), effects: [], deletes: [], nextId: 1 };
@@ -41,9 +40,9 @@ export class SimDatabase {
   storeId: string;
   /** Lanes that have not noticed yet that it went back in time. */
   readonly untold = new Set<Lane>();
+  /** Keys written to it before its worker saw that it is another. */
+  readonly early = new Set<string>();
   #travels = 0;
-  /** Deliveries below the mark so far. */
-  belowMark = 0;
   #content = emptyContent();
 
   constructor(storeId: string) {
@@ -82,7 +81,7 @@ export class SimDatabase {
   }
 
   backup(): Backup {
-    return structuredClone({ content: this.#content, storeId: this.storeId, belowMark: this.belowMark });
+    return structuredClone({ content: this.#content, storeId: this.storeId });
   }
 
   restore(backup: Backup): void {
@@ -104,6 +103,15 @@ export class SimDatabase {
     this.untold.add('queue').add('manifest');
   }
 
+  /**
+   * The worker begins anew here, and what took effect so far has no order with what comes. Of keys written early, rows carry a newer
+   * BridgeSeq than what is sent again, so older fields of theirs stay out: a limit of databases without a mark row.
+   */
+  orderAnew(): void {
+    for (const { key } of this.#content.effects) this.early.add(key);
+    this.#content.effects = [];
+  }
+
   fingerprint(): string {
     const { rows, marks, deletes } = this.#content;
     return JSON.stringify([[...rows], [...marks].map(([lane, mark]) => [lane, mark.Epoch, mark.Seq]), deletes]);
@@ -118,12 +126,13 @@ export class SimDatabase {
     const isBehind = stored?.Epoch === (AfterEpoch ?? Epoch) ? stored.Seq < AfterSeq : AfterEpoch === undefined && AfterSeq > 0;
     if (this.isGuarded && (isLate || isBehind)) throw new TidemarkError('UNAVAILABLE', 'the database went back in time, or the batch is late');
     const before = structuredClone(this.#content);
-    if (IsBelowMark) this.belowMark += 1;
     const skip = this.isGuarded && !IsBelowMark && stored?.Epoch === Epoch ? stored.Seq : -1;
     const Results = Mutations.map((one): MutationResult => (one.Seq <= skip ? { Outcome: 'already-present' } : this.#mutate(one)));
     const IsCommitted = IsBelowMark || Results.every((one) => one.Outcome !== 'rejected');
     if (!IsCommitted) this.#content = before;
-    else if (!IsBelowMark) {
+    else if (IsBelowMark) {
+      if (this.hasMarks && stored && stored.Epoch === AfterEpoch) this.#content.marks.set(lane, { ...stored, Epoch });
+    } else {
       // What one transaction shows at once has no order within.
       const { effects } = this.#content;
       effects.push(...effects.splice(before.effects.length).toSorted((a, b) => a.name - b.name));

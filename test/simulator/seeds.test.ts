@@ -106,3 +106,27 @@ test('an answer to another batch settles nothing (I5)', async () => {
   await expect(answering({ Results: [one], IsCommitted: true, Mark: { Epoch: 'e', Seq: 8 } })).rejects.toThrow('its mark is 8');
   await expect(answering({ Results: [one, one], IsCommitted: true, Mark: { Epoch: 'e', Seq: 9 } })).rejects.toThrow('2 results for 1');
 });
+
+for (const isBefore of [true, false]) {
+  test(`a released write is sent again to a database restored from ${isBefore ? 'before it' : 'between two of them'} (I5)`, async () => {
+    const run = LaneRun.ofTest();
+    for (const name of [0, 1]) run.database.refused.add(name);
+    const dead = run.append(write('k', 0), write('l', 1), write('m', 2));
+    await run.rest();
+    const release = async (at: number) => {
+      run.local.held.retry(run.mark?.database ?? 0, dead[at] ?? 0, 1);
+      await run.rest();
+    };
+    let backup = run.database.backup();
+    run.database.refused.clear();
+    await release(0);
+    if (!isBefore) backup = run.database.backup();
+    await release(1);
+    expect(run.database.names()).toEqual([0, 1, 2]);
+    run.database.restore(backup);
+    run.returns();
+    await run.rest();
+    expect(run.database.names()).toEqual([0, 1, 2]);
+    expect(run.balance.Difference).toBe(0);
+  });
+}

@@ -152,8 +152,7 @@ export class Steps {
   /** The database behind a beacon is what it was at its last backup. Without mark rows nobody could notice. */
   #goesBack(beacon: SimBeacon): boolean {
     const backup = beacon.backups.at(-1);
-    // A mark does not tell of what was delivered below it since: nobody could notice that either.
-    if (!backup || beacon.kind === 'proxy' || backup.belowMark !== beacon.database.belowMark) return false;
+    if (!backup || beacon.kind === 'proxy') return false;
     beacon.database.restore(backup);
     this.#world.checks.travelled(beacon.id);
     return true;

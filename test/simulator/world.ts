@@ -103,7 +103,7 @@ export class World {
     const bus = new SimBus({ clock, dice, beacons, weather: () => this.weather });
     const worker = new SimWorker({
       store, bus, clock: new ProcessClock(clock, dice), witness: { note: (line) => this.note(line), violate: (what) => this.violate(what) },
-      onFault: ({ message }) => this.crash(false, `the worker ends itself: ${message.replace(/^.*state.db/, 'state.db')}`), prepare: (local: Local) => this.#mutant?.local?.(local),
+      onFault: ({ message }) => this.crash(false, `the worker ends itself: ${message.replace(/^.*state.db/, 'state.db')}`), prepare: (local: Local) => this.#prepare(local),
     });
     this.#mutant?.worker?.(worker);
     this.bus = bus;
@@ -147,6 +147,17 @@ export class World {
     this.disk.put(this.left);
     this.left = null;
     this.start();
+  }
+
+  /** A mutant goes in; and what a database without mark rows took before its worker saw that it is another has no order with what is sent again. */
+  #prepare(local: Local): void {
+    const rewind = local.marks.rewind.bind(local.marks);
+    local.marks.rewind = (database, lane, to, again) => {
+      const { beacon } = local.marks.list(lane).find((mark) => mark.database === database) ?? {};
+      for (const one of this.beacons.values()) if (one.id === beacon && one.kind === 'proxy') one.database.orderAnew();
+      rewind(database, lane, to, again);
+    };
+    this.#mutant?.local?.(local);
   }
 
   /** The data directory is lost, or an older image of it is put back. */

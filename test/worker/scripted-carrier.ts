@@ -83,7 +83,9 @@ export class ModelDatabase {
     if (!IsCommitted) {
       this.restore(before);
       this.effects = effects;
-    } else if (!IsBelowMark) {
+    } else if (IsBelowMark) {
+      if (stored && stored.Epoch === AfterEpoch) this.#content.mark = { ...stored, Epoch };
+    } else {
       // What one transaction shows at once has no order within.
       this.effects = [...effects, ...this.effects.slice(effects.length).toSorted((a, b) => a.name - b.name)];
       if (ThroughSeq > skipThrough) this.#content.mark = { Epoch, Seq: ThroughSeq, UpdatedAt: '' };
