@@ -22,7 +22,7 @@ export class SimBeacon {
   backups: Backup[] = [];
   #starts = 1;
   readonly #last = new Map<Lane, ApplyOutputs>();
-  /** Lane -> how often the database had travelled when its mark was asked for. */
+  /** Lane -> how often the database had travelled by the mark that its worker was last told. */
   readonly #asked = new Map<Lane, number>();
 
   constructor(id: string, kind: BeaconKind, witness: Witness) {
@@ -53,14 +53,18 @@ export class SimBeacon {
     };
   }
 
-  /** Outputs of one request. */
-  answer(action: string, settings: Record<string, unknown>): object {
+  /** The worker has the mark as it was after so many travels. */
+  told(lane: Lane, travels: number): void {
+    this.#asked.set(lane, travels);
+  }
+
+  /** Outputs of one request; `isPrompt` when the worker waits for them, and it is no repeat. */
+  answer(action: string, settings: Record<string, unknown>, isPrompt: boolean): object {
     switch (action) {
       case 'Apply':
-        return this.#apply(settings as unknown as ApplySettings);
+        return this.#apply(settings as unknown as ApplySettings, isPrompt);
       case 'Mark': {
         const lane = settings['Lane'] as Lane;
-        this.#asked.set(lane, this.database.travels);
         return { Mark: this.database.mark(lane), StoreID: this.database.storeId };
       }
       case 'Request':
@@ -79,9 +83,9 @@ export class SimBeacon {
     return this.#last.get(lane) ?? null;
   }
 
-  #apply(settings: ApplySettings): ApplyOutputs {
+  #apply(settings: ApplySettings, isPrompt: boolean): ApplyOutputs {
     if (settings.Mutations.length > limits.deliverEntriesMax) this.#witness.violate(`I9: a batch of ${settings.Mutations.length} mutations, at most ${limits.deliverEntriesMax}`);
-    if (this.#asked.get(settings.Lane) === this.database.travels) this.database.untold.delete(settings.Lane);
+    if (isPrompt && this.#asked.get(settings.Lane) === this.database.travels) this.database.untold.delete(settings.Lane);
     const outputs = this.database.apply(settings);
     this.#witness.note(`  ${this.id} ${settings.Lane} applied ${outputs.Results.map((one) => one.Outcome[0]).join('')} ${outputs.IsCommitted ? 'committed' : 'not committed'}`);
     this.#last.set(settings.Lane, outputs);

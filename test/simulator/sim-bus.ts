@@ -108,20 +108,24 @@ export class SimBus {
       if (!isOwn()) return;
       // Of an answer about entries below the mark nothing tells which batch it is for.
       const stale = isApply && settings['IsBelowMark'] !== true && dice.chance(liar) ? beacon.stale(settings['Lane'] as Lane) : null;
-      const outputs = stale ?? answerOf(beacon, action, settings);
+      const outputs = stale ?? answerOf(beacon, action, settings, !isLate);
+      const { travels } = beacon.database;
       if (!outputs) return this.#after(1, () => answer(null));
       if (isApply && dice.chance(liar)) (outputs as { Results: unknown[] }).Results.pop();
-      if (!isAnswerLost && !isLate) this.#after(this.#delay(), () => answer(outputs));
+      if (!isAnswerLost && !isLate) this.#after(this.#delay(), () => {
+        if (action === 'Mark' && !this.#isDead) beacon.told(settings['Lane'] as Lane, travels);
+        answer(outputs);
+      });
       if (isApply && !stale && dice.chance(0.2)) beacon.again(settings as unknown as ApplySettings);
     });
-    if (isApply && dice.chance(twice)) arrive(this.#delay() + dice.below(20_000), () => answerOf(beacon, action, settings));
+    if (isApply && dice.chance(twice)) arrive(this.#delay() + dice.below(20_000), () => answerOf(beacon, action, settings, false));
   }
 }
 
 /** Outputs, or null when the beacon refuses to. */
-function answerOf(beacon: SimBeacon, action: string, settings: Record<string, unknown>): object | null {
+function answerOf(beacon: SimBeacon, action: string, settings: Record<string, unknown>, isPrompt: boolean): object | null {
   try {
-    return beacon.answer(action, settings);
+    return beacon.answer(action, settings, isPrompt);
   } catch (error) {
     if (error instanceof TidemarkError) return null;
     throw error;
