@@ -13,6 +13,7 @@ import type { Journal } from './journal.ts';
 import { MeadowCarrier } from './meadow-carrier.ts';
 import { MeadowClient } from './meadow-client.ts';
 import type { Destination } from './replay.ts';
+import { classOf } from './state/storage-error.ts';
 import type { Target } from './target.ts';
 
 export type DeliveryParts = {
@@ -36,10 +37,17 @@ export class LaneDelivery {
     this.#parts = parts;
   }
 
-  /** The mark of the lane's assigned database, made when it is first asked for; null while unassigned. */
+  /** The mark of the lane's assigned database, made when it is first asked for; null while unassigned, and while there is no room for one. */
   mark(): Mark | null {
     const assignment = this.#parts.assignments.of(this.#parts.lane);
-    return assignment ? this.#openMark(assignment.beacon, assignment.connection) : null;
+    if (!assignment) return null;
+    try {
+      return this.#openMark(assignment.beacon, assignment.connection);
+    } catch (thrown) {
+      // Who only looks is told what is there, on a full disk too.
+      if (classOf(thrown) === 'capacity') return null;
+      throw thrown;
+    }
   }
 
   /** Where to deliver, or null while nothing can be. @throws TidemarkError when the database's own mark cannot be read */

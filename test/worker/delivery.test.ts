@@ -59,3 +59,15 @@ test('nothing is delivered while the target is not ready, and the same destinati
   target.generation = 2;
   expect(await lanes.queue.destination()).not.toBe(first);
 });
+
+test('a look at a lane without a mark on a full disk finds none instead of failing (I10)', () => {
+  const { lanes, store, marks, journal } = setup();
+  store.db.pragma(`max_page_count = ${Number(store.db.pragma('page_count', { simple: true }))}`);
+  const fill = store.db.prepare('insert into boot (id, pid, started_ms, first_seq) values (hex(zeroblob(20000)), 1, 1, 1)');
+  marks.open = () => {
+    fill.run();
+    throw new Error('there was room');
+  };
+  expect(lanes.queue.mark()).toBeNull();
+  expect(journal.counts('queue').accepted).toBe(1);
+});
