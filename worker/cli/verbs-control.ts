@@ -4,6 +4,7 @@ import { TidemarkError } from '../../contracts/errors.ts';
 import type { Capacity, LaneStatus, Location, WorkerStatus } from '../../contracts/status.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { type Ask, type ControlVerb, withControl } from './control.ts';
+import { offlineOption, showOfflineStatus } from './offline.ts';
 import { duration, facts, print, printJson, say, size, table } from './output.ts';
 import type { VerbCall, VerbSpec } from './verb.ts';
 
@@ -12,7 +13,7 @@ const attentionExit = 6;
 const notFoundExit = 3;
 
 export const controlVerbs: readonly VerbSpec[] = [
-  { name: 'status', summary: 'state of both lanes, lag and balance', run: showStatus },
+  { name: 'status', summary: 'state of both lanes, lag and balance', run: showStatus, options: [offlineOption] },
   { name: 'locate', summary: 'where a write is', args: [['<guid>', 'EventGUID of the write']], run: locate },
   {
     name: 'assign', summary: 'deliver to a connection of a beacon from now on', run: assign,
@@ -27,7 +28,9 @@ export const controlVerbs: readonly VerbSpec[] = [
   },
 ];
 
-async function showStatus({ config, isJson }: VerbCall): Promise<void> {
+async function showStatus(call: VerbCall): Promise<void> {
+  if (call.flags['offline'] === true) return showOfflineStatus(call);
+  const { config, isJson } = call;
   const status = await withControl(config, (ask) => ask<WorkerStatus>('status'));
   if (isJson) return printJson(status);
   const bus = status.Bus.Connected ? status.Bus.Server : 'away';

@@ -6,6 +6,7 @@ import type { MarksFile } from '../../contracts/status.ts';
 import type { BackendFinding, LanePlan, MarkPlan, MarksSet, MarkTarget, SeqRange } from '../../contracts/surgery.ts';
 import { lanes } from '../../contracts/subjects.ts';
 import { withControl } from './control.ts';
+import { offlineOption, readOfflineMarks } from './offline.ts';
 import { print, printJson, table } from './output.ts';
 import { countFrom, type VerbCall, type VerbSpec } from './verb.ts';
 
@@ -20,7 +21,7 @@ const target = [
 ];
 
 export const hwmVerbs: readonly VerbSpec[] = [
-  { name: 'show', summary: 'the mark of each lane at each database', run: showMarks },
+  { name: 'show', summary: 'the mark of each lane at each database', run: showMarks, options: [offlineOption] },
   { name: 'plan', summary: 'what moving marks would mean; changes nothing', run: plan, options: target },
   {
     name: 'set', summary: 'move marks, while delivery is paused: back to send again, forwards to skip', run: set,
@@ -32,9 +33,9 @@ export const hwmVerbs: readonly VerbSpec[] = [
   },
 ];
 
-async function showMarks({ config, isJson }: VerbCall): Promise<void> {
-  const marks = await withControl(config, (ask) => ask<MarksFile>('hwm'));
-  if (isJson) return printJson(marks);
+async function showMarks(call: VerbCall): Promise<void> {
+  const marks = call.flags['offline'] === true ? readOfflineMarks(call) : await withControl(call.config, (ask) => ask<MarksFile>('hwm'));
+  if (call.isJson) return printJson(marks);
   const rows = (['Queue', 'Manifest'] as const).flatMap((lane) =>
     Object.entries(marks[lane]).flatMap(([beacon, connections]) =>
       Object.entries(connections).map(([connection, mark]) =>

@@ -2,31 +2,57 @@
 import { statSync } from 'node:fs';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { type Connection, openReadOnly, SqliteError } from './connection.ts';
+import { type FaultView, lastFaults } from './fault-log.ts';
 import { minimum, versionOf } from './migrate.ts';
 import { schemaVersion } from './migrations.ts';
 import { pathsOf, type StatePaths } from './paths.ts';
 
-/** What a program without the lock can do with a store. Each call is a transaction of its own, for an open one would keep the log from being folded in. */
+type Value = string | number;
+
+/**
+ * What a program without the lock can do with a store. Each call is a transaction of its own, for an open one would keep the
+ * log from being folded in; what must be of one moment is read in `atOnce`. All throw STORAGE_FAILED for what cannot be read.
+ */
 export class ReadStore {
   readonly version: number;
   readonly #db: Connection;
+  readonly #paths: StatePaths;
 
-  constructor(db: Connection, version: number) {
+  constructor(db: Connection, version: number, paths: StatePaths) {
     this.#db = db;
     this.version = version;
+    this.#paths = paths;
   }
 
-  all<Row>(sql: string, ...values: (string | number)[]): Row[] {
-    return this.#db.prepare<(string | number)[], Row>(sql).all(...values);
+  all<Row>(sql: string, ...values: Value[]): Row[] {
+    return this.#read(() => this.#db.prepare<Value[], Row>(sql).all(...values));
   }
 
   /** First column of the first row; undefined without one. */
-  value(sql: string, ...values: (string | number)[]): unknown {
-    return this.#db.prepare(sql).pluck().get(...values);
+  value(sql: string, ...values: (Value | Record<string, Value>)[]): unknown {
+    return this.#read(() => this.#db.prepare(sql).pluck().get(...values));
+  }
+
+  /** The last faults of the local state; null where the schema keeps none. */
+  faults(): FaultView[] | null {
+    return this.version < 2 ? null : this.#read(() => lastFaults(this.#db));
+  }
+
+  /** All that `look` reads is of one moment; it is to be short. */
+  atOnce<T>(look: () => T): T {
+    return this.#read(() => this.#db.transaction(look)());
   }
 
   close(): void {
     this.#db.close();
+  }
+
+  #read<T>(read: () => T): T {
+    try {
+      return read();
+    } catch (error) {
+      throw error instanceof SqliteError ? explained(error, this.#paths) : error;
+    }
   }
 }
 
@@ -39,7 +65,7 @@ export function openForReading(dataDir: string): ReadStore {
     db = openReadOnly(paths.db);
     const version = versionOf(db);
     assertReadable(db, version, paths.db);
-    return new ReadStore(db, version);
+    return new ReadStore(db, version, paths);
   } catch (error) {
     db?.close();
     throw error instanceof TidemarkError ? error : explained(error, paths);
