@@ -24,7 +24,8 @@ export type RescueNote = {
 /** What a rescue needs of a store. */
 export type Ghost = Pick<Store, 'db' | 'paths' | 'storeId' | 'epoch' | 'meta'>;
 
-const tables = ['meta', 'lane', 'database', 'mark', 'held', 'delivery', 'assignment', 'refused', 'boot', 'fault', 'operation', 'legacy_import', 'legacy_reject', 'legacy_mark'];
+const tables = ['meta', 'lane', 'database', 'mark', 'held', 'delivery', 'assignment', 'refused', 'boot', 'fault', 'operation', 'operation_attempt', 'operation_progress',
+  'legacy_import', 'legacy_reject', 'legacy_mark'];
 
 /**
  * Makes the rescue and returns its folder and note. Blocks: nothing else may happen to the store any more.
