@@ -63,8 +63,9 @@ export function listEntries(dataDir: string, afterSeq: number, limit: number): E
   }
 }
 
-/** What is wrong with the journal; see `verify`. @throws TidemarkError NOT_THERE, SqliteError for what is no database */
+/** What is wrong with the journal; see `verify`. @throws TidemarkError as `openForReading`, SqliteError for pages that cannot be asked about at all */
 export function verifyJournal(dataDir: string, tell?: (check: string) => void): Verdict {
+  openForReading(dataDir).close();
   const db = openReadOnly(pathsOf(dataDir).db);
   try {
     // One view of it, whatever a worker writes meanwhile.

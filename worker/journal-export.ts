@@ -3,23 +3,22 @@ import { closeSync, copyFileSync, existsSync, mkdtempSync, openSync, rmSync, sta
 import { join } from 'node:path';
 import { TidemarkError } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
-import { openReadOnly } from './state/connection.ts';
 import { lineOfEntry, type StoredEntry, wrongWith } from './state/entry-lines.ts';
-import { pathsOf } from './state/paths.ts';
+import { openForReading } from './state/read-store.ts';
 import { openDatabase, openFolder, type OpenedSource } from './state/salvage.ts';
 
 type Say = (line: string) => void;
 
 const sayEvery = 100_000;
 
-/** Entries above a Seq, in short reads, so that the writer's log is never held up. @throws TidemarkError NOT_THERE */
+/** Entries above a Seq, in short reads, so that the writer's log is never held up. @throws TidemarkError as `openForReading` */
 export function* exportLines(dataDir: string, afterSeq: number, say: Say): Generator<string> {
-  const db = openReadOnly(pathsOf(dataDir).db);
+  const db = openForReading(dataDir);
   try {
-    const step = db.prepare<[number, number], StoredEntry>('select seq, lane, action, guid, key, at, user, accepted_ms, body, digest from entry where seq > ? order by seq limit ?');
+    const sql = 'select seq, lane, action, guid, key, at, user, accepted_ms, body, digest from entry where seq > ? order by seq limit ?';
     let count = 0;
     for (let last = afterSeq; ;) {
-      const rows = step.all(last, limits.deliverStepEntries);
+      const rows = db.all<StoredEntry>(sql, last, limits.deliverStepEntries);
       for (const row of rows) {
         yield `${JSON.stringify(lineOfEntry(row))}\n`;
         last = row.seq;

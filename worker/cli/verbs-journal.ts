@@ -72,8 +72,9 @@ function verdictOf(data: string): Verdict {
   try {
     return verifyJournal(data, (check) => say(`checking ${check}`));
   } catch (error) {
-    if (error instanceof TidemarkError) throw error;
-    return { Problems: [`${pathsOf(data).db} cannot be read: ${messageOf(error)}; try journal salvage`], Losses: [] };
+    if (!(error instanceof TidemarkError)) return { Problems: [`${pathsOf(data).db} cannot be read: ${messageOf(error)}; try journal salvage`], Losses: [] };
+    if (error.code !== 'STORAGE_FAILED') throw error;
+    return { Problems: [`${error.message}; journal salvage gets out what can be read`], Losses: [] };
   }
 }
 
