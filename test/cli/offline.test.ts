@@ -53,10 +53,14 @@ function expectOneLine({ code, stdout, stderr }: Ran, exit: number, line: RegExp
   expect(stderr).toMatch(line);
 }
 
-/** Every page but the first. */
-function damage(path: string): void {
+/** The first page of each of these tables; without tables every page but the first. */
+function damage(path: string, ...tables: string[]): void {
+  const db = new Database(path);
+  const pages = db.prepare<[], { name: string; rootpage: number }>('select name, rootpage from sqlite_schema').all().filter(({ name }) => tables.includes(name)).map(({ rootpage }) => rootpage);
+  const size = Number(db.pragma('page_count', { simple: true }));
+  db.close();
   const file = openSync(path, 'r+');
-  for (let at = 4096; at < statSync(path).size; at += 4096) writeSync(file, Buffer.alloc(64, 0xff), 0, 64, at);
+  for (const page of tables.length > 0 ? pages : Array.from({ length: size - 1 }, (_, n) => n + 2)) writeSync(file, Buffer.alloc(64, 0xff), 0, 64, (page - 1) * 4096);
   closeSync(file);
 }
 
@@ -65,7 +69,8 @@ const cases: [string, number, RegExp, (data: string) => void][] = [
   ['no directory', 3, /there is no .*state\.db; is --data/, (data) => rmSync(data, { recursive: true })],
   ['an empty file', 3, /is empty: .*start the worker/, (data) => writeFileSync(pathsOf(data).db, '')],
   ['a header of garbage', 1, /is no database; the worker's next start/, (data) => writeFileSync(pathsOf(data).db, 'x'.repeat(5_000))],
-  ['damaged pages', 1, /is damaged; the worker's next start/, (data) => damage(pathsOf(data).db)],
+  ['a page that is damaged', 1, /is damaged; the worker's next start/, (data) => damage(pathsOf(data).db, 'entry', 'lane')],
+  ['all pages damaged', 1, /is damaged; the worker's next start/, (data) => damage(pathsOf(data).db)],
   ['a folder in its place', 1, /is no file; move it away/, (data) => { rmSync(pathsOf(data).db); mkdirSync(pathsOf(data).db); }],
   ['a newer schema that this program may not read', 5, /use the newer program/, (data) => alter(data, "pragma user_version = 99; update meta set value = '99' where name = 'min_reader'")],
 ];
@@ -93,9 +98,9 @@ test('a file that may not be opened is told with whose right is missing (C3)', a
   expect(snapshot(data)).toEqual(before);
 }, 30_000);
 
-test('damaged pages: no verb that reads ends with a stack trace', async () => {
+test.each([[['entry', 'lane']], [[]]])('damaged pages %j: no verb that reads ends with a stack trace', async (tables) => {
   const data = atRest();
-  damage(pathsOf(data).db);
+  damage(pathsOf(data).db, ...tables);
   for (const verb of ['stats', 'ls', 'export', 'verify']) {
     const { code, stderr } = await tidemark(['journal', verb, '--data', data, '--nats', 'nats://127.0.0.1:1']);
     expect({ verb, code, isTrace: /\n {4}at /.test(stderr) }).toEqual({ verb, code: verb === 'verify' ? 6 : 1, isTrace: false });
@@ -140,4 +145,7 @@ test('beside a worker that runs, after one that was killed, and after one that s
   const stopped = await look();
   expect(stopped).toMatchObject({ LockHeldBy: null, Store: live.Store, Balance: { queue: { Accepted: 5, Difference: 0 } } });
   expect(stopped.LastStart?.StoppedAt).toMatch(/Z$/);
+  stack.worker.restart();
+  await until('the worker is not put off by who looked', () => stack.status());
+  expect(await look()).toMatchObject({ LockHeldBy: stack.worker.pid, Faults: [], Store: live.Store });
 }, 120_000);

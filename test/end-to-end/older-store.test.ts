@@ -45,7 +45,7 @@ test.each<[GoldenName, number]>([['state-v1', 0], ['state-v1-held', 1]])('%s: al
   await using nats = await TestNats.start();
   const calls = callsIn(placeGolden(name, dir.at('worker')));
   const { Store, Lanes, Marks, Held } = goldenFacts(name);
-  await using _beacon = new TidemarkProcess(['beacon', '--id', Marks[0]?.beacon ?? '', '--db', `sqlite:${dir.at('backend.sqlite')}`, '--data', dir.at('beacon'), '--nats', nats.url]);
+  await using beacon = new TidemarkProcess(['beacon', '--id', Marks[0]?.beacon ?? '', '--db', `sqlite:${dir.at('backend.sqlite')}`, '--data', dir.at('beacon'), '--nats', nats.url]);
   await using worker = new TidemarkProcess(['worker', '--hub', 'hub1', '--data', dir.at('worker'), '--http', '127.0.0.1:0', '--nats', nats.url]);
   await using hub = await connectHub(nats.url);
   const before = await delivered(hub, dead);
@@ -60,5 +60,5 @@ test.each<[GoldenName, number]>([['state-v1', 0], ['state-v1-held', 1]])('%s: al
     if (first.length > 0) throw new Error(JSON.stringify(first));
     return rows > 0;
   });
-  expect(await worker.stop()).toBe('exit 0');
+  expect([await worker.stop(), await beacon.stop()]).toEqual(['exit 0', 'exit 0']);
 }, 120_000);
