@@ -13,6 +13,9 @@ type OwnMark = { database: number; lane: number; seq: number; beacon: string; co
 /** A mark of the store, with the other side's of the same database, and what is to be added to it. */
 type Pair = OwnMark & { theirs: Theirs | null; head: number; applied: number; skipped: number };
 
+/** In meta from the first to the last transaction of a merge that restores marks: where they come from. */
+export const restoringName = 'restoring';
+
 const nameOf = (beacon: string, connection: number, lane: number) => `${beacon}/${connection}/${lane}`;
 
 function statementsOf(db: Connection) {
@@ -28,6 +31,9 @@ function statementsOf(db: Connection) {
       (select count(*) from entry where lane = @lane and seq > @seq and body is null) as bareAbove`),
     raise: db.prepare(`update mark set seq = @seq, guid = @guid, recorded_ms = @recordedMs, applied_ms = @appliedMs, applied = @applied, present = @present, skipped = @skipped
       where database = @database and lane = @lane and seq = 0`),
+    restored: db.prepare<[string], string>('select value from meta where name = ?').pluck(),
+    restore: db.prepare('insert or replace into meta values (?, ?)'),
+    done: db.prepare('delete from meta where name = ?'),
   };
 }
 
@@ -37,15 +43,17 @@ export class MergeMarks {
   readonly #theirs = new Map<string, Theirs>();
   /** The store had no marks: the other side's were taken over at 0, and are raised once all entries are in. */
   readonly #isRestoring: boolean;
+  readonly #from: string;
   #pairs: Pair[] = [];
   #parked = 0;
   #isReplayRunning = false;
 
   /** @param isDoubtful a mark read from a damaged file may be too high, and then it would hide what was never sent */
-  constructor(db: Connection, tables: SourceTables, nowMs: number, isDoubtful: boolean) {
+  constructor(db: Connection, { tables, isDoubtful }: { tables: SourceTables; isDoubtful: boolean }, { nowMs, from = '' }: { nowMs: number; from?: string }) {
     this.#sql = statementsOf(db);
     this.#nowMs = nowMs;
-    this.#isRestoring = isNewStore(db);
+    this.#from = from;
+    this.#isRestoring = isNewStore(db) || (from !== '' && this.#sql.restored.get(restoringName) === from);
     const databases = new Map(rowsOf(tables, 'database').map((row) => [numberOf(row, 'id'), row]));
     const held = Map.groupBy(rowsOf(tables, 'held'), (row) => `${numberOf(row, 'database')}/${numberOf(row, 'lane')}`);
     for (const mark of rowsOf(tables, 'mark')) {
@@ -57,6 +65,11 @@ export class MergeMarks {
         mark, seq: numberOf(mark, 'seq'), trustedSeq: isDoubtful ? 0 : numberOf(mark, 'seq'), held: new Map(rows.map((row) => [numberOf(row, 'seq'), row])),
       });
     }
+  }
+
+  /** In the transaction of the tables: a crash before the end must not leave the marks at 0 for good, so the next run of this source knows what it goes on with. */
+  begin(): void {
+    if (this.#isRestoring && this.#from !== '') this.#sql.restore.run(restoringName, this.#from);
   }
 
   /** Reads the marks as they are now; called first in each transaction. */
@@ -106,6 +119,7 @@ export class MergeMarks {
   /** Raises marks that were taken over, with their counts, if their entry is the one they name; else everything is sent again. */
   finish(): void {
     if (!this.#isRestoring) return;
+    this.#sql.done.run(restoringName);
     this.look(false);
     for (const { database, lane, theirs } of this.#pairs) {
       if (!theirs) continue;

@@ -6,6 +6,7 @@ import { nextTurn, systemClock } from '../../runtime/clock.ts';
 import { type Connection, SqliteError } from './connection.ts';
 import { type Finding, recordFindings } from './finding.ts';
 import { type Merged, type MergeOptions, mergeSteps } from './merge.ts';
+import { restoringName } from './merge-marks.ts';
 import type { StatePaths } from './paths.ts';
 import { openFolder, type OpenedSource } from './salvage.ts';
 import { type Pending, pendingFolders, retire } from './set-aside.ts';
@@ -33,6 +34,8 @@ function* mergeFolders(db: Connection, paths: StatePaths, folders: readonly Pend
       source.close();
       // The store's own trouble is its caller's; a source that cannot be read stays where it is.
       if (error instanceof SqliteError) throw error;
+      // Others are merged after it, and its marks would count theirs as delivered.
+      db.prepare('delete from meta where name = ?').run(restoringName);
       findings.push({ Class: 'rescue-unreadable', What: `${folder.path} could not be merged, and stays there: ${messageOf(error)}`, Detail: { Folder: folder.path } });
     }
   }
@@ -45,7 +48,7 @@ function* mergeFolder(db: Connection, folder: Pending, source: OpenedSource, opt
   if (hub !== undefined && theirs !== null && theirs !== '' && theirs !== hub) {
     return { Class: 'other-hub', What: `${folder.path} holds writes of hub ${theirs}, this is hub ${hub}; set aside, none taken`, Detail: { Folder: folder.path, Hub: theirs } };
   }
-  const merged = yield* mergeSteps(db, source, options);
+  const merged = yield* mergeSteps(db, source, { ...options, from: basename(folder.path) });
   if (hub === undefined && theirs) db.prepare('insert or ignore into meta values (?, ?)').run('hub', theirs);
   const from = folder.isRescue ? 'a rescue' : 'files set aside';
   return {

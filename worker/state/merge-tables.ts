@@ -30,7 +30,7 @@ const sameness: Readonly<Record<string, readonly string[]>> = {
 const restoredOnly = ['operation', 'operation_attempt', 'operation_progress', 'legacy_import', 'legacy_reject', 'legacy_mark'];
 
 /** The identity is given when the store is made; who had it open last is no longer true. */
-const ownMeta = new Set(['store', 'epoch', 'opened_at', 'owner_pid']);
+const ownMeta = new Set(['store', 'epoch', 'opened_at', 'owner_pid', 'restoring']);
 
 /** Nothing was accepted or marked yet, so what another file says of marks and maintenance is all there is. */
 export function isNewStore(db: Connection): boolean {

@@ -27,6 +27,8 @@ export type MergeOptions = {
   isReplayRunning: boolean;
   /** Entries of one transaction. */
   stepEntries?: number;
+  /** Names the source, so that a restoring merge that was cut off goes on as one. */
+  from?: string;
 };
 
 /** Read = Imported + Known + Rejected. The lists are cut at `limits.findingItemsMax`, the counts are not. */
@@ -74,11 +76,14 @@ class Merge {
     this.#source = source;
     this.#options = options;
     this.#sql = statementsOf(db);
-    this.#marks = new MergeMarks(db, source.tables, options.nowMs, source.isDoubtful);
+    this.#marks = new MergeMarks(db, source, options);
   }
 
   takeTables(): void {
-    this.#db.transaction(() => mergeTables(this.#db, this.#source.tables)).immediate();
+    this.#db.transaction(() => {
+      mergeTables(this.#db, this.#source.tables);
+      this.#marks.begin();
+    }).immediate();
   }
 
   /** One transaction. */
