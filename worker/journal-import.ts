@@ -54,9 +54,9 @@ function runsOf(file: string): { id: string; pid: number; started_ms: number; fi
 }
 
 /** Takes a file in, as a merge does. @throws TidemarkError LOCK_HELD while a worker has the store, CONFIG_INVALID for another hub's */
-export function importLines(dataDir: string, hubId: string, file: string, say: Say): Imported {
+export function importLines(dataDir: string, hubId: string, file: string, { say, ...options }: { say: Say; isAnyFileSystem?: boolean }): Imported {
   const boot = runsOf(file);
-  const store = openStore(dataDir, ({ What }) => say(What));
+  const store = openStore(dataDir, ({ What }) => say(What), options);
   try {
     const owner = store.meta('hub');
     if (owner !== undefined && owner !== hubId) throw new TidemarkError('CONFIG_INVALID', `${dataDir} holds the journal of hub ${owner}; name it with --hub ${owner}`);

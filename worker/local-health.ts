@@ -5,6 +5,7 @@ import { isoOf } from '../runtime/clock.ts';
 import { type FaultView, lastFaults } from './state/fault-log.ts';
 import { classOf, type FaultClass } from './state/storage-error.ts';
 import type { IdentityView } from './state/file-guard.ts';
+import { type RescueView, rescueView } from './state/set-aside.ts';
 import type { Store } from './state/store.ts';
 
 export type LocalHealth = {
@@ -13,6 +14,8 @@ export type LocalHealth = {
     LastCommitAt: string | null; PreviousStopWasClean: boolean | null; SizeBytes: number; WalBytes: number; FreeBytes: number | null;
   };
   Faults: FaultView[];
+  /** What was saved from files that went away, and what was set aside; null when that cannot be told. */
+  Rescue: RescueView | null;
 };
 
 /** @param fault what ends the process, once it is known */
@@ -30,7 +33,7 @@ export function localHealth(parts: { store: Store; fault: TidemarkError | null; 
       LastCommitAt: lastCommitMs === null ? null : isoOf(lastCommitMs), PreviousStopWasClean: attempt(() => previousStopWasClean(store), null),
       SizeBytes: attempt(() => store.bytes(), 0), WalBytes: attempt(() => store.logBytes(), 0), FreeBytes: capacity.FreeBytes,
     },
-    Faults,
+    Faults, Rescue: attempt(() => rescueView(store.paths, nowMs), null),
   };
 }
 

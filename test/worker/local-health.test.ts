@@ -46,7 +46,7 @@ describe('health of the local state', () => {
   test('all is well: armed, the same files, no fault (D12, D15)', async () => {
     const { health, ready } = await start();
     expect(await health()).toMatchObject({
-      Ready: true, Faults: [], Db: {
+      Ready: true, Faults: [], Rescue: { Pending: 0, Merged: 0, Aside: 0 }, Db: {
         Status: 'ok', Class: null, PreviousStopWasClean: null, LastCommitAt: null,
         Identity: { State: 'same', Wal: 'same', Shm: 'same', Lock: 'same', Folder: 'same', IsArmed: true, IsDegraded: false, CheckedAt: expect.any(String) },
       },

@@ -108,6 +108,19 @@ describe('recovery — damaged files: every entry that is physically there is ke
     expect(open(dir.path).findings).toEqual([]);
   });
 
+  test('the first page is gone: what cannot be read beside the entries is named as well (D11)', () => {
+    const dir = folderOfTest();
+    const first = open(dir.path);
+    append(first.local, 0, 50, 200);
+    first.local.store.close();
+    const { db } = pathsOf(dir.path);
+    const file = readFileSync(db);
+    file.fill(0x5a, 0, pageBytes);
+    writeFileSync(db, file);
+    const second = open(dir.path);
+    expect(second.findings.find((one) => one.Class === 'salvaged')?.What).toMatch(/its marks, dead letters, refused messages, assignments, maintenance records could not be read whole.*sent again.*look whether a database is assigned/);
+  });
+
   test('a page of an index is garbage: nothing is lost', () => {
     const dir = folderOfTest();
     const first = open(dir.path);

@@ -9,7 +9,7 @@ import { pathsOf } from '../state/paths.ts';
 import type { Verdict } from '../state/verify.ts';
 import { withControl } from './control.ts';
 import { cellOf, facts, print, printJson, say, table } from './output.ts';
-import { countFrom, type VerbCall, type VerbSpec } from './verb.ts';
+import { anyFileSystem, countFrom, type VerbCall, type VerbSpec } from './verb.ts';
 
 export const journalVerbs: readonly VerbSpec[] = [
   { name: 'stats', summary: 'entries, undelivered ones, size, heads; from the file when no worker runs', run: showJournal },
@@ -27,7 +27,7 @@ export const journalVerbs: readonly VerbSpec[] = [
   },
   {
     name: 'import', summary: 'take in entries from JSON lines; the worker must be stopped', run: importEntries, args: [['<file>', 'made by export or salvage']],
-    options: [new Option('--dry-run', 'say what would be taken, and change nothing')],
+    options: [new Option('--dry-run', 'say what would be taken, and change nothing'), anyFileSystem],
     notes: 'Entries keep their Seq and are taken once by EventGUID. Exit 6 when a line was rejected or contradicts an entry that is there.',
   },
   {
@@ -90,7 +90,7 @@ function importEntries({ config, args, flags, isJson }: VerbCall): number {
   const file = args[0] ?? '';
   if (!existsSync(file)) throw new TidemarkError('NOT_THERE', `there is no ${file}; give it a file made by journal export or journal salvage`);
   const isDry = flags['dryRun'] === true;
-  const result = isDry ? previewImport(config.data, file) : importLines(config.data, config.hub, file, say);
+  const result = isDry ? previewImport(config.data, file) : importLines(config.data, config.hub, file, { say, isAnyFileSystem: config.isAnyFileSystem });
   if (isJson) printJson(result);
   else {
     const { Read, Imported, Known, Rejected, Conflicts } = result;

@@ -8,7 +8,7 @@ import { print, say } from './output.ts';
 import { onStopSignals } from './signals.ts';
 import { startBeacon } from './start-beacon.ts';
 import { packageVersion } from './version.ts';
-import { collect, type VerbCall, type VerbSpec } from './verb.ts';
+import { anyFileSystem, collect, type VerbCall, type VerbSpec } from './verb.ts';
 
 const http = new Option('--http <address>', 'address of the console and the operators\' API (default: 127.0.0.1:8390)');
 const intake = new Option('--intake <kind>', 'jetstream: take one-way messages from a stream as well').choices(['none', 'jetstream']);
@@ -19,7 +19,6 @@ const bounds = [
 ];
 const databases = new Option('--db <url>', 'database; may be repeated, the n-th is connection n').argParser(collect);
 const opsDir = new Option('--ops-dir <folder>', 'folder of the operator\'s operations (default: <data>/ops)');
-const anyFileSystem = new Option('--any-file-system', 'take a data directory on a network or memory file system, at your own risk').preset('1');
 const exitWithParent = new Option('--exit-with-parent').hideHelp();
 const tags = new Option('--tag <name=value>', 'tag of the databeacon; may be repeated').argParser(collect);
 

@@ -39,6 +39,11 @@ class Pages {
     }
   }
 
+  /** No record is larger than all pages together. */
+  get bytesMax(): number {
+    return (this.#dbPages + this.#inLog.size) * this.pageBytes;
+  }
+
   *numbers(): Generator<number> {
     for (let page = 2; page <= this.#dbPages; page++) yield page;
     for (const page of this.#inLog.keys()) if (page > this.#dbPages) yield page;
@@ -83,6 +88,8 @@ function varint(page: Buffer, at: number): [value: number, next: number] {
 function payloadOf(pages: Pages, page: Buffer, at: number, bytes: number): Buffer | null {
   const usable = pages.pageBytes;
   const localMax = usable - 35;
+  // A damaged length, or a chain that leads back into itself, must not take more than there is.
+  if (bytes > pages.bytesMax) return null;
   if (bytes <= localMax) return at + bytes <= page.length ? page.subarray(at, at + bytes) : null;
   const least = Math.floor(((usable - 12) * 32) / 255) - 23;
   const odd = least + ((bytes - least) % (usable - 4));

@@ -53,9 +53,21 @@ function* mergeFolder(db: Connection, folder: Pending, source: OpenedSource, opt
   const from = folder.isRescue ? 'a rescue' : 'files set aside';
   return {
     Class: folder.isRescue ? 'rescue-merged' : 'salvaged',
-    What: `${merged.Imported} writes came back from ${from} (${basename(folder.path)}, read from ${source.kind}), ${merged.Known} were known${merged.Rejected ? `, ${merged.Rejected} could not be read whole` : ''}`,
+    What: `${merged.Imported} writes came back from ${from} (${basename(folder.path)}, read from ${source.kind}), ${merged.Known} were known${merged.Rejected ? `, ${merged.Rejected} could not be read whole` : ''}${unreadText(source)}`,
     Detail: { Folder: folder.path, Source: source.kind, ...merged },
   };
+}
+
+/** What lay beside the entries, by its table. */
+const beside = { mark: 'marks', held: 'dead letters', refused: 'refused messages', assignment: 'assignments', operation: 'maintenance records' } as const;
+
+/** Entries are found page by page; other tables only where SQLite itself can still read them, and a loss of theirs is named too. */
+function unreadText({ unread }: OpenedSource): string {
+  const names = Object.entries(beside).filter(([table]) => unread.includes(table)).map(([, name]) => name);
+  if (names.length === 0) return '';
+  const again = unread.includes('mark') ? ': what the databases already have is sent again and changes nothing there' : '';
+  const assigned = unread.includes('assignment') ? '; look whether a database is assigned' : '';
+  return `; its ${names.join(', ')} could not be read whole${again}${assigned}`;
 }
 
 function conflictsOf({ Detail }: Finding): Finding[] {

@@ -14,7 +14,8 @@ import { type Row, rowsOf, type SourceTables, textOf } from './merge-tables.ts';
 /** How its entries are read: by SQL from a sound file, from raw pages of a damaged one, from lines. */
 export type SourceKind = 'sound' | 'pages' | 'lines';
 
-export type OpenedSource = MergeSource & { kind: SourceKind; store: string | null; epoch: string | null; hub: string | null; close: () => void };
+/** `unread`: tables that were not read to their end. */
+export type OpenedSource = MergeSource & { kind: SourceKind; unread: readonly string[]; store: string | null; epoch: string | null; hub: string | null; close: () => void };
 
 const tableNames = ['meta', 'boot', 'fault', 'refused', 'assignment', 'database', 'mark', 'held', 'delivery', 'operation', 'operation_attempt', 'operation_progress',
   'legacy_import', 'legacy_reject', 'legacy_mark'] as const;
@@ -35,12 +36,13 @@ function isFile(path: string): boolean {
 export function openDatabase(db: string | null, wal: string | null): OpenedSource {
   const connection = db === null ? null : tryOpen(db);
   if (connection && isSound(connection, db ?? '')) {
-    const tables = tablesOf(connection);
-    return { ...facts(tables), kind: 'sound', isDoubtful: false, tables, entries: { [Symbol.iterator]: () => allEntries(connection) }, close: () => connection.close() };
+    const tables = tablesOf(connection, []);
+    return { ...facts(tables), kind: 'sound', isDoubtful: false, tables, unread: [], entries: { [Symbol.iterator]: () => allEntries(connection) }, close: () => connection.close() };
   }
-  const tables = connection ? tablesOf(connection) : {};
+  const unread: string[] = connection ? [] : [...tableNames];
+  const tables = connection ? tablesOf(connection, unread) : {};
   connection?.close();
-  return { ...facts(tables), kind: 'pages', isDoubtful: true, tables, entries: { [Symbol.iterator]: () => distinct(carve(db, wal)) }, close: () => undefined };
+  return { ...facts(tables), kind: 'pages', isDoubtful: true, tables, unread, entries: { [Symbol.iterator]: () => distinct(carve(db, wal)) }, close: () => undefined };
 }
 
 function tryOpen(path: string): Connection | null {
@@ -78,16 +80,18 @@ function* distinct(entries: Iterable<StoredEntry>): Generator<StoredEntry> {
   }
 }
 
-function tablesOf(db: Connection): SourceTables {
-  return Object.fromEntries(tableNames.map((name) => [name, rowsUpToDamage(db, name)]));
+/** `unread` takes the names of those that were not read to their end. */
+function tablesOf(db: Connection, unread: string[]): SourceTables {
+  return Object.fromEntries(tableNames.map((name) => [name, rowsUpToDamage(db, name, unread)]));
 }
 
-function rowsUpToDamage(db: Connection, table: string): Row[] {
+function rowsUpToDamage(db: Connection, table: string, unread: string[]): Row[] {
   const rows: Row[] = [];
   try {
     for (const row of db.prepare<[], Row>(`select * from ${table}`).iterate()) rows.push(row);
   } catch {
     // A table of a later schema, or a damaged page: what was read before it stands.
+    unread.push(table);
   }
   return rows;
 }
@@ -103,7 +107,7 @@ function facts(tables: SourceTables): { store: string | null; epoch: string | nu
 function openLines(linesPath: string, tablesPath: string): OpenedSource {
   const tables = readTables(tablesPath);
   const entries = { *[Symbol.iterator]() { for (const { text } of readLines(linesPath)) yield* entryIn(text); } };
-  return { ...facts(tables), kind: 'lines', isDoubtful: true, tables, entries, close: () => undefined };
+  return { ...facts(tables), kind: 'lines', isDoubtful: true, tables, unread: existsSync(tablesPath) ? [] : tableNames, entries, close: () => undefined };
 }
 
 /** A line that was cut short by a crash is no entry. */

@@ -55,6 +55,14 @@ export function pendingFolders(paths: StatePaths, nowMs: number): Pending[] {
   return [...rescues, ...aside];
 }
 
+export type RescueView = { Pending: number; Merged: number; Aside: number };
+
+/** How many folders wait to be merged, were merged and are still kept, and hold files that were set aside. */
+export function rescueView(paths: StatePaths, nowMs: number): RescueView {
+  const pending = pendingFolders(paths, nowMs).length;
+  return { Pending: pending, Merged: foldersOf(join(paths.rescueDir, mergedName)).length, Aside: foldersOf(paths.asideDir).length };
+}
+
 /** All of it that can be read is in the store: it is kept for a while, and no longer looked at. */
 export function retire(paths: StatePaths, pending: Pending): void {
   if (pending.isRescue) {
