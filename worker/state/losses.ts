@@ -69,6 +69,17 @@ function lostWrites(ranges: SeqRange[], Missing: PerLane, remembered: Remembered
   };
 }
 
+/** The parts of a range in which no entry is. */
+function absent(db: Connection, { From, To }: SeqRange): SeqRange[] {
+  const ranges: SeqRange[] = [];
+  let next = From;
+  for (const seq of db.prepare<[number, number], number>('select seq from entry where seq between ? and ? order by seq').pluck().iterate(From, To)) {
+    if (seq > next) ranges.push({ From: next, To: seq - 1 });
+    next = seq + 1;
+  }
+  return next <= To ? [...ranges, { From: next, To }] : ranges;
+}
+
 /** A new store in place of one that was: never without saying so. */
 function anotherStore(db: Connection, storeId: string, remembered: Remembered): Finding {
   const { Store, Head, Mark, Pending, WrittenAt } = remembered;
@@ -82,7 +93,7 @@ function anotherStore(db: Connection, storeId: string, remembered: Remembered): 
     Class: 'store-lost', What: `store ${Store} was here and is gone; ${storeId} is a new, empty one. As of ${WrittenAt} ${lost}`,
     Detail: {
       Store, NewStore: storeId, Head, Mark, Pending, WrittenAt, Writes: { Queue: parts[0]?.Writes, Manifest: parts[1]?.Writes },
-      Lost: parts.flatMap(({ lane, Writes, From, To }) => (Writes > 0 && To !== null ? [{ Lane: lanes[lane] ?? 'queue', From, To }] : [])),
+      Lost: parts.flatMap(({ lane, Writes, From, To }) => (Writes > 0 && To !== null ? absent(db, { From, To }).map((range) => ({ Lane: lanes[lane] ?? 'queue', ...range })) : [])),
     },
   };
 }
