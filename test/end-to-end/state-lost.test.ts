@@ -53,17 +53,18 @@ class Writer {
 type Harm = {
   what: string; class: string;
   /** What the next worker says of it. */
-  told: string;
+  told: RegExp;
   /** What was only in the file, delivered long ago, is gone for good; the rest is not. */
   isDestroyed?: boolean;
   do: (at: (...parts: string[]) => string) => void;
 };
 
 const harms: Harm[] = [
-  { what: 'the state folder is removed', class: 'gone', told: 'restored', do: (at) => rmSync(at('state'), { recursive: true }) },
-  { what: 'the whole data directory is removed', class: 'gone', told: 'restored', do: (at) => rmSync(at(), { recursive: true }) },
-  { what: 'an older copy is put over the database', class: 'modified', told: 'rescue-merged', do: (at) => copyFileSync(at('older'), at('state', 'state.db')) },
-  { what: 'the database is cut to nothing', class: 'modified', told: 'lost', isDestroyed: true, do: (at) => truncateSync(at('state', 'state.db'), 0) },
+  { what: 'the state folder is removed', class: 'gone', told: /^restored$/, do: (at) => rmSync(at('state'), { recursive: true }) },
+  { what: 'the whole data directory is removed', class: 'gone', told: /^restored$/, do: (at) => rmSync(at(), { recursive: true }) },
+  // Whether what lies there can be opened depends on what of it was in the log by then: merged into it, or put in its place.
+  { what: 'an older copy is put over the database', class: 'modified', told: /^(rescue-merged|restored)$/, do: (at) => copyFileSync(at('older'), at('state', 'state.db')) },
+  { what: 'the database is cut to nothing', class: 'modified', told: /^lost$/, isDestroyed: true, do: (at) => truncateSync(at('state', 'state.db'), 0) },
 ];
 
 describe.each(harms)('$what, with a backlog waiting (I1)', (harm) => {
@@ -120,7 +121,7 @@ describe.each(harms)('$what, with a backlog waiting (I1)', (harm) => {
     expect([...writer.accepted].filter((name) => !inBackend.has(name)), 'accepted and lost').toEqual([]);
     const health = await (await fetch(`${stack.httpUrl}/healthz`)).json() as { Db: { Status: string }; Faults: { Class: string }[] };
     expect(health.Db.Status).toBe('ok');
-    expect(health.Faults.map((one) => one.Class)).toContain(harm.told);
+    expect(health.Faults.map((one) => one.Class)).toContainEqual(expect.stringMatching(harm.told));
   }, 90_000);
 
   test('a hub that sends again what was refused ends up with each write once (I3)', async () => {
