@@ -60,8 +60,8 @@ type Harm = {
 };
 
 const harms: Harm[] = [
-  { what: 'the state folder is removed', class: 'gone', told: /^restored$/, do: (at) => rmSync(at('state'), { recursive: true }) },
-  { what: 'the whole data directory is removed', class: 'gone', told: /^restored$/, do: (at) => rmSync(at(), { recursive: true }) },
+  { what: 'the state folder is removed', class: 'gone', told: /^restored$/, do: (at) => rmSync(at('state'), { recursive: true, maxRetries: 10 }) },
+  { what: 'the whole data directory is removed', class: 'gone', told: /^restored$/, do: (at) => rmSync(at(), { recursive: true, maxRetries: 10 }) },
   // Whether what lies there can be opened depends on what of it was in the log by then: merged into it, or put in its place.
   { what: 'an older copy is put over the database', class: 'modified', told: /^(rescue-merged|restored)$/, do: (at) => copyFileSync(at('older'), at('state', 'state.db')) },
   { what: 'the database is cut to nothing', class: 'modified', told: /^lost$/, isDestroyed: true, do: (at) => truncateSync(at('state', 'state.db'), 0) },
