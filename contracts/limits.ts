@@ -158,8 +158,6 @@ export const limits = {
   rescueUnfinishedMs: 600_000,
   /** First Seqs of starts kept in store.json, to tell holes from the room between starts when state.db is gone. */
   startsRemembered: 100,
-  /** Seqs that may have been given since store.json was written: it is a second behind at most. */
-  unrememberedSeqsMax: 200_000,
   /** Runs of Seqs of an imported file that are remembered; as many starts are. */
   importRunsMax: 500,
   /** A running worker looks this often whether a predecessor ended its rescue only now. */

@@ -7,7 +7,7 @@ import { migrate } from './migrate.ts';
 import type { StatePaths } from './paths.ts';
 
 /** Brings the file to the present schema, and gives a new store its identity, or that of the store whose entries are to be merged into it. */
-export function found(db: Connection, paths: StatePaths, identity: { store: string; epoch: string; starts: readonly number[] } | null): void {
+export function found(db: Connection, paths: StatePaths, identity: { store: string; epoch: string } | null): void {
   chmodSync(paths.db, 0o600);
   migrate(db);
   db.transaction(() => {
@@ -16,9 +16,6 @@ export function found(db: Connection, paths: StatePaths, identity: { store: stri
     meta.run('store', identity?.store ?? newUuid());
     meta.run('epoch', identity?.epoch ?? newUuid());
     db.prepare('insert into sqlite_sequence values (?, 0)').run('entry');
-    // Without them nobody could tell later which Seqs are this store's.
-    const start = db.prepare('insert into boot (id, pid, started_ms, first_seq) values (?, 0, 0, ?)');
-    for (const seq of identity?.starts.toSorted((a, b) => a - b) ?? []) start.run(`remembered-${seq}`, seq);
   }).immediate();
 }
 

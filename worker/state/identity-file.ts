@@ -36,22 +36,6 @@ export function isSameFile(a: FileIdentity, b: FileIdentity): boolean {
   return a !== null && b !== null && a.Dev === b.Dev && a.Ino === b.Ino;
 }
 
-/**
- * Whether a Seq can be this store's: each start takes its Seqs one by one from the wall clock on, so that those of another store lie
- * elsewhere. Null when too little is known to tell.
- */
-export function ownSeqs(remembered: Remembered | null): ((seq: number) => boolean) | null {
-  if (!remembered?.Accepted || remembered.Starts.length === 0) return null;
-  const starts = remembered.Starts.toSorted((a, b) => a - b);
-  const [oldest = 0] = starts;
-  const isAllKnown = starts.length < limits.startsRemembered;
-  const most = remembered.Accepted.Queue + remembered.Accepted.Manifest + limits.unrememberedSeqsMax;
-  return (seq) => {
-    if (seq < oldest) return !isAllKnown;
-    return seq - (starts.findLast((start) => start <= seq) ?? 0) <= most;
-  };
-}
-
 /** What store.json is to say now. */
 export function identityOf(db: Connection, paths: StatePaths, isClean: boolean): StoreIdentity {
   const meta = (name: string) => (db.prepare('select value from meta where name = ?').pluck().get(name) as string | undefined) ?? '';

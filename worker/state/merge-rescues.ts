@@ -48,20 +48,14 @@ function* mergeFolder(db: Connection, folder: Pending, source: OpenedSource, opt
   if (hub !== undefined && theirs !== null && theirs !== '' && theirs !== hub) {
     return { Class: 'other-hub', What: `${folder.path} holds writes of hub ${theirs}, this is hub ${hub}; set aside, none taken`, Detail: { Folder: folder.path, Hub: theirs } };
   }
-  const { isOwn, ...others } = options;
-  const merged = yield* mergeSteps(db, source, { ...others, from: basename(folder.path), ...(isOwn && isMixed(folder, source) ? { isOwn } : {}) });
+  const merged = yield* mergeSteps(db, source, { ...options, from: basename(folder.path) });
   if (hub === undefined && theirs) db.prepare('insert or ignore into meta values (?, ?)').run('hub', theirs);
   const from = folder.isRescue ? 'a rescue' : 'files set aside';
   return {
     Class: folder.isRescue ? 'rescue-merged' : 'salvaged',
-    What: `${merged.Imported} writes came back from ${from} (${basename(folder.path)}, read from ${source.kind}), ${merged.Known} were known${merged.Rejected ? `, ${merged.Rejected} were not whole, or not of this store` : ''}${unreadText(source)}`,
+    What: `${merged.Imported} writes came back from ${from} (${basename(folder.path)}, read from ${source.kind}), ${merged.Known} were known${merged.Rejected ? `, ${merged.Rejected} could not be read whole` : ''}${unreadText(source)}`,
     Detail: { Folder: folder.path, Source: source.kind, ...merged },
   };
-}
-
-/** Pages of another file may be among them: found one by one, or read through a handle whose file was written over. */
-function isMixed({ note }: Pending, { kind }: OpenedSource): boolean {
-  return kind === 'pages' || note?.Class === 'modified';
 }
 
 /** What lay beside the entries, by its table. */
@@ -92,8 +86,8 @@ function moveAside(paths: StatePaths, folder: Pending): void {
 }
 
 /** Everything that waits, before the worker takes writes. */
-export function mergePending(db: Connection, paths: StatePaths, nowMs: number, isOwn: ((seq: number) => boolean) | null = null): Finding[] {
-  const steps = mergeFolders(db, paths, pendingFolders(paths, nowMs), { nowMs, isReplayRunning: false, ...(isOwn ? { isOwn } : {}) });
+export function mergePending(db: Connection, paths: StatePaths, nowMs: number): Finding[] {
+  const steps = mergeFolders(db, paths, pendingFolders(paths, nowMs), { nowMs, isReplayRunning: false });
   for (;;) {
     const step = steps.next();
     if (step.done) return step.value;

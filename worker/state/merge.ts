@@ -27,8 +27,6 @@ export type MergeOptions = {
   isReplayRunning: boolean;
   /** Entries of one transaction. */
   stepEntries?: number;
-  /** Whether a Seq can have been given by this store; asked where the source is raw pages, which may be those of another file written over it. */
-  isOwn?: (seq: number) => boolean;
   /** Names the source, so that a restoring merge that was cut off goes on as one. */
   from?: string;
 };
@@ -111,7 +109,6 @@ class Merge {
     this.merged.Read += 1;
     const wrong = this.#source.isDoubtful ? wrongWith(row) : null;
     if (wrong !== null) return this.#reject(row.seq, wrong);
-    if (this.#options.isOwn?.(row.seq) === false) return this.#reject(row.seq, 'this store never gave that Seq');
     const known = this.#sql.known.get(row.guid);
     if (known) return this.#meet(known, row);
     const isTaken = this.#sql.isTaken.get(row.seq) !== undefined;

@@ -3,7 +3,7 @@ import { systemClock } from '../../runtime/clock.ts';
 import { found, startBoot } from './begin.ts';
 import { type Connection, openWritable, SqliteError } from './connection.ts';
 import { type Finding, recordFindings } from './finding.ts';
-import { ownSeqs, readRemembered, type Remembered } from './identity-file.ts';
+import { readRemembered, type Remembered } from './identity-file.ts';
 import { findLosses } from './losses.ts';
 import { mergePending } from './merge-rescues.ts';
 import type { StatePaths } from './paths.ts';
@@ -29,8 +29,8 @@ function openOnce(paths: StatePaths, remembered: Remembered | null, isDamaged: b
   const db = openWritable(paths.db);
   const files = openedFiles(paths);
   try {
-    found(db, paths, recovered.identity && { ...recovered.identity, starts: remembered?.Starts ?? [] });
-    const merged = mergePending(db, paths, nowMs, ownSeqs(remembered));
+    found(db, paths, recovered.identity);
+    const merged = mergePending(db, paths, nowMs);
     const findings = [...recovered.findings, ...merged, ...findLosses(db, remembered, recovered.isDoubtful)];
     recordFindings(db, findings);
     startBoot(db);
