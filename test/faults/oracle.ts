@@ -30,12 +30,14 @@ export function ledgerOf(rig: Rig): Ledger {
   try {
     const { answered } = rig.writers;
     const ranges = journal ? namedRanges(journal) : [];
-    const isNamed = ({ seq, table }: AnsweredWrite) => ranges.some(({ From, To, Lane = laneOf(table) }) => From <= seq && seq <= To && Lane === laneOf(table));
+    // Without an end a range says "up to wherever it was": what came back of it contradicts nothing.
+    const bounded = ranges.filter(({ To }) => To !== Infinity);
+    const isNamed = ({ seq, table }: AnsweredWrite, within: readonly Range[] = ranges) => within.some(({ From, To, Lane = laneOf(table) }) => From <= seq && seq <= To && Lane === laneOf(table));
     const lost = answered.filter((one) => !isInBackend(backend, one) && !isInJournal(journal, one));
     return {
       answered: answered.length, lost, unnamed: lost.filter((one) => !isNamed(one)),
       namedSeqs: ranges.reduce((sum, { From, To }) => sum + To - From + 1, 0),
-      namedButThere: answered.filter((one) => isNamed(one) && isInJournal(journal, one)).length,
+      namedButThere: answered.filter((one) => isNamed(one, bounded) && isInJournal(journal, one)).length,
       twice: doubles(backend) + sharedSeqs(answered),
       foreign: foreignGuids.filter((guid) => isForeignThere(backend, journal, guid)).length,
     };

@@ -1,11 +1,13 @@
 /** Records a real worker under load down to each write of its files, and opens what power cuts would have left of them. */
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import type { WriteReply } from '../../contracts/reply.ts';
 import { lanes } from '../../contracts/subjects.ts';
 import { openLocal } from '../../worker/local.ts';
 import type { Finding } from '../../worker/state/finding.ts';
+import { fileIdentity } from '../../worker/state/identity-file.ts';
 import { openStore } from '../../worker/state/open-store.ts';
+import { pathsOf } from '../../worker/state/paths.ts';
 import { FaultLayer, type FileOperation } from '../kit/fault-layer.ts';
 import { connectHub, type TestHub } from '../kit/hub.ts';
 import { ManualClock } from '../kit/manual-clock.ts';
@@ -123,10 +125,25 @@ export function cutPower(recording: Recording, { seed, cuts, imagesACut, names, 
     for (let image = 0; image < imagesACut; image++) {
       using folder = tempDir('cut');
       disk.writeTo(folder.path, () => random.random());
+      keepIdentity(folder.path);
       lookAt(folder.path, recording.hubId, answered, `after operation ${index} (${operation.kind} ${operation.path}), image ${image}`, report);
     }
   });
   return report;
+}
+
+/** A power cut does not give files other inodes; building the disk anew does, and one of them may happen to be the remembered one. */
+function keepIdentity(folder: string): void {
+  const path = join(folder, 'store.json');
+  try {
+    const store = JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>;
+    const { db, wal } = pathsOf(folder);
+    if (store['Db']) store['Db'] = fileIdentity(db) ?? store['Db'];
+    if (store['Wal']) store['Wal'] = fileIdentity(wal) ?? store['Wal'];
+    writeFileSync(path, JSON.stringify(store), { mode: 0o600 });
+  } catch {
+    // Not there yet, or torn by the cut: a start does without.
+  }
 }
 
 /** Half of them anywhere, half at a sync, where an answer may follow at once. */
