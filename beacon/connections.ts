@@ -5,7 +5,7 @@ import { TidemarkError } from '../contracts/errors.ts';
 import { bounds } from './bounds.ts';
 import { type DatabaseUrl, parseDatabaseUrl } from './config.ts';
 import type { DefaultObject, Engine } from './engine.ts';
-import { SqliteEngine } from './engine-sqlite.ts';
+import { SqliteEngine } from './sqlite/engine.ts';
 import { Serial } from './serial.ts';
 import type { BeaconState, ConnectionRecord } from './state.ts';
 

@@ -5,7 +5,7 @@ import { messageOf, TidemarkError } from '../contracts/errors.ts';
 import type { Scalar } from '../contracts/schema.ts';
 import { bounds } from './bounds.ts';
 import type { DefaultObject } from './engine.ts';
-import { openSqliteFile } from './engine-sqlite.ts';
+import { openSqliteFile } from './sqlite/engine.ts';
 
 /** A connection as it is kept. `Origin`: given at the start, or made by request. */
 export type ConnectionRecord = { IDBeaconConnection: number; Name: string; Url: string; Origin: 'start' | 'request'; Description: string };

@@ -89,7 +89,7 @@ const packageHomes: { packages: RegExp; homes: RegExp }[] = [
   { packages: /^@nats-io\/jetstream$/, homes: /^runtime\/stream\.ts$/ },
   { packages: /^(?:kysely|pg|mysql2|tedious|tarn)(?:\/|$)/, homes: /^beacon\// },
   { packages: /^(?:hono|@hono\/)/, homes: /^worker\/http\.ts$/ },
-  { packages: /^better-sqlite3$/, homes: /^(?:worker\/state\/connection|beacon\/engine-sqlite|beacon\/state)\.ts$/ },
+  { packages: /^better-sqlite3$/, homes: /^(?:worker\/state\/connection|beacon\/sqlite\/engine|beacon\/state)\.ts$/ },
 ];
 
 test('tidy — every outside package has one home', () => {

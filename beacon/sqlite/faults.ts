@@ -1,8 +1,8 @@
 /** Errors of SQLite sorted by what they say: this statement cannot be, or the database itself is not well. */
-import { messageOf, TidemarkError } from '../contracts/errors.ts';
-import { bounds } from './bounds.ts';
-import { StatementFault } from './engine.ts';
-import { Misfit } from './table.ts';
+import { messageOf, TidemarkError } from '../../contracts/errors.ts';
+import { bounds } from '../bounds.ts';
+import { StatementFault } from '../engine.ts';
+import { Misfit } from '../table.ts';
 
 /** The result code of an error of SQLite (`SQLITE_FULL`); null for any other error. */
 export function sqliteCodeOf(error: unknown): string | null {

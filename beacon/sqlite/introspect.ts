@@ -1,7 +1,7 @@
 /** Tables, columns and indexes of a SQLite database. */
 import type { Database } from 'better-sqlite3';
-import type { Scalar } from '../contracts/schema.ts';
-import type { ColumnFamily, ColumnInfo, IndexInfo, TableInfo } from './engine.ts';
+import type { Scalar } from '../../contracts/schema.ts';
+import type { ColumnFamily, ColumnInfo, IndexInfo, TableInfo } from '../engine.ts';
 
 type XInfo = { name: string; type: string; notnull: number; dflt_value: string | null; pk: number; hidden: number };
 

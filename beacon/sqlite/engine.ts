@@ -2,16 +2,16 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
-import type { ApplyOutputs } from '../contracts/capability.ts';
-import { messageOf, TidemarkError } from '../contracts/errors.ts';
-import { bounds } from './bounds.ts';
+import type { ApplyOutputs } from '../../contracts/capability.ts';
+import { messageOf, TidemarkError } from '../../contracts/errors.ts';
+import { bounds } from '../bounds.ts';
 import {
   type ApplyBatch, type DatabaseState, type Engine, type EngineHealth, type Statement, type StatementFault, type StatementResult, type TableInfo,
-} from './engine.ts';
-import { SqliteApplier } from './sqlite-apply.ts';
-import { isBroken, toStatementFault, toUnavailable } from './sqlite-faults.ts';
-import { SqliteHandle } from './sqlite-handle.ts';
-import { introspectTable, tableNames } from './sqlite-introspect.ts';
+} from '../engine.ts';
+import { SqliteApplier } from './apply.ts';
+import { isBroken, toStatementFault, toUnavailable } from './faults.ts';
+import { SqliteHandle } from './handle.ts';
+import { introspectTable, tableNames } from './introspect.ts';
 
 /** Opens a SQLite file for us: made with its folder when missing, WAL, synced at each commit. */
 export function openSqliteFile(path: string): Database.Database {

@@ -1,18 +1,18 @@
 /** Row mutations as SQLite statements: one upsert for the common case, prepared once per set of columns, run in the caller's transaction. */
 import type { Statement } from 'better-sqlite3';
-import type { ApplyOutputs } from '../contracts/capability.ts';
-import { TidemarkError } from '../contracts/errors.ts';
-import type { MutationResult, RowMutation } from '../contracts/mutation.ts';
-import type { Scalar } from '../contracts/schema.ts';
-import { bounds } from './bounds.ts';
-import type { ApplyBatch, DefaultObject } from './engine.ts';
-import { insistOnMark, markAfter, skipThrough, takesEffect } from './mark-rule.ts';
-import { differingColumns, isProblem, mergeText, type Shape, shapeOf, signatureOf } from './mutation-shape.ts';
-import { toStatementFault } from './sqlite-faults.ts';
-import type { SqliteHandle } from './sqlite-handle.ts';
-import { readMark, writeMark } from './sqlite-mark.ts';
-import { compileShape } from './sqlite-statements.ts';
-import { toStored, toTable } from './table.ts';
+import type { ApplyOutputs } from '../../contracts/capability.ts';
+import { TidemarkError } from '../../contracts/errors.ts';
+import type { MutationResult, RowMutation } from '../../contracts/mutation.ts';
+import type { Scalar } from '../../contracts/schema.ts';
+import { bounds } from '../bounds.ts';
+import type { ApplyBatch, DefaultObject } from '../engine.ts';
+import { insistOnMark, markAfter, skipThrough, takesEffect } from '../mark-rule.ts';
+import { differingColumns, isProblem, mergeText, type Shape, shapeOf, signatureOf } from '../mutation-shape.ts';
+import { toStatementFault } from './faults.ts';
+import type { SqliteHandle } from './handle.ts';
+import { readMark, writeMark } from './mark.ts';
+import { compileShape } from './statements.ts';
+import { toStored, toTable } from '../table.ts';
 
 /** Statements of one shape. `adopt` takes over a row the incumbent left without a hub; null where the key has no hub. */
 type Prepared = { shape: Shape; change: Statement; read: Statement; adopt: Statement | null };

@@ -1,6 +1,6 @@
 /** The SQL text of a mutation's shape. Names come from introspection and are quoted; values are always bound. */
-import type { Shape } from './mutation-shape.ts';
-import type { Column } from './table.ts';
+import type { Shape } from '../mutation-shape.ts';
+import type { Column } from '../table.ts';
 
 /** Values of `change`: for inserts and writes those of `rowValues`; for deletes Seq, UpdateDate where there is one, key, Seq. */
 export type ShapeSql = { change: string; read: string; adopt: string | null };

@@ -1,9 +1,9 @@
 /** One open SQLite file with everything that must die with it: prepared statements, table facts, and the identity of the file. */
 import { rmSync, statSync } from 'node:fs';
 import type { Database, Statement } from 'better-sqlite3';
-import { bounds } from './bounds.ts';
-import { storeTable, type TableInfo } from './engine.ts';
-import { introspectTable } from './sqlite-introspect.ts';
+import { bounds } from '../bounds.ts';
+import { storeTable, type TableInfo } from '../engine.ts';
+import { introspectTable } from './introspect.ts';
 
 /** What tells two files of one name apart; '' when there is none. */
 export function fileIdentity(path: string): string {

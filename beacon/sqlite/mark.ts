@@ -1,9 +1,9 @@
 /** The mark row of a hub and lane in a SQLite database, read and written in the caller's transaction. */
-import type { StoredMark } from '../contracts/capability.ts';
-import { TidemarkError } from '../contracts/errors.ts';
-import { bounds } from './bounds.ts';
-import { type ApplyBatch, markTable } from './engine.ts';
-import type { SqliteHandle } from './sqlite-handle.ts';
+import type { StoredMark } from '../../contracts/capability.ts';
+import { TidemarkError } from '../../contracts/errors.ts';
+import { bounds } from '../bounds.ts';
+import { type ApplyBatch, markTable } from '../engine.ts';
+import type { SqliteHandle } from './handle.ts';
 
 /** The stored mark, or null. @throws TidemarkError UNAVAILABLE when the database has no place for one */
 export function readMark(handle: SqliteHandle, batch: ApplyBatch): StoredMark | null {
