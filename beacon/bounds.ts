@@ -23,10 +23,11 @@ export const bounds = {
   answerBytesMax: limits.bodyBytesMax,
   /** Rows of one POST or PUT of an array: one transaction. */
   arrayRowsMax: 10_000,
-  /** Stanzas of a filter, nested brackets, and values of one list: SQLite takes 32 766 parameters and a depth of 1 000. */
+  /** Stanzas of a filter, nested brackets, values in all, and days of one list: SQLite takes 32 766 parameters and a depth of 1 000. */
   filterStanzasMax: 500,
   filterDepthMax: 50,
   filterValuesMax: 5_000,
+  filterDaysMax: 100,
   /** Characters of a request path; filters with long lists live in it. */
   pathCharsMax: 256 * 1024,
   /** Path patterns of the proxy, and characters of one: anybody on the mesh may add some. */

@@ -9,7 +9,7 @@ import { BadRequest, type Filter, type Group, type Term } from './filter.ts';
 import { type Column, Misfit, type Table, toStored } from './table.ts';
 
 type Schema = Record<string, Record<string, unknown>>;
-type Builder = ExpressionBuilder<Schema, string>;
+export type Builder = ExpressionBuilder<Schema, string>;
 
 const sqlite = new Kysely<Schema>({
   dialect: {
@@ -21,13 +21,14 @@ const sqlite = new Kysely<Schema>({
 });
 const builders: Partial<Record<EngineKind, Kysely<Schema>>> = { sqlite };
 
-function builderOf(kind: EngineKind): Kysely<Schema> {
+/** Compiles statements of that engine; it runs none. */
+export function builderOf(kind: EngineKind): Kysely<Schema> {
   const builder = builders[kind];
   if (!builder) throw new TidemarkError('INTERNAL', `no queries for ${kind} in this version`);
   return builder;
 }
 
-function toStatement(query: CompiledQuery, isWrite: boolean): Statement {
+export function toStatement(query: CompiledQuery, isWrite: boolean): Statement {
   return { sql: query.sql, parameters: query.parameters, isWrite };
 }
 
@@ -85,17 +86,30 @@ function groupExpression(group: Group, table: Table, eb: Builder): Expression<Sq
 }
 
 /** What a reader may see: soft-deleted rows only where the filter names Deleted. */
-function visible(filter: Filter, table: Table, eb: Builder): Expression<SqlBool> {
+export function visible(filter: Filter, table: Table, eb: Builder): Expression<SqlBool> {
   const isHiding = table.columns.has('Deleted') && !filter.columns.has('Deleted');
   const conditions = [isHiding ? eb('Deleted', '=', 0) : null, groupExpression(filter.where, table, eb)];
   return eb.and(conditions.filter((condition) => condition !== null));
 }
 
-/** Rows in the filter's order, ties broken by the numbering column. */
-export function selectRows(kind: EngineKind, table: Table, filter: Filter, page: { begin: number; cap: number }): Statement {
-  let query = builderOf(kind).selectFrom(table.name).selectAll().where((eb) => visible(filter, table, eb));
-  for (const { column, isDescending } of filter.sort) query = query.orderBy(columnOf(table, column).name, isDescending ? 'desc' : 'asc');
-  if (table.identity) query = query.orderBy(table.identity.name);
+/** What of the rows is read: all columns, or these; each combination once, if `isDistinct`. */
+export type RowShape = { columns?: readonly string[]; isDistinct?: boolean };
+
+/** Rows in the filter's order, ties broken by the numbering column, or by all columns where there is none to break them. */
+export function selectRows(kind: EngineKind, table: Table, filter: Filter, page: { begin: number; cap: number }, shape: RowShape = {}): Statement {
+  const isDistinct = shape.isDistinct === true || filter.isDistinct;
+  const columns = shape.columns?.map((name) => columnOf(table, name).name);
+  let query = builderOf(kind).selectFrom(table.name).where((eb) => visible(filter, table, eb));
+  query = columns ? query.select(columns) : query.selectAll();
+  if (isDistinct) query = query.distinct();
+  const isOrderable = (name: string) => !isDistinct || !columns || columns.includes(name);
+  for (const { column, isDescending } of filter.sort) {
+    if (!isOrderable(column)) throw new BadRequest(`filter: distinct rows can only be sorted by what is read, not by ${column.slice(0, 80)}`);
+    query = query.orderBy(columnOf(table, column).name, isDescending ? 'desc' : 'asc');
+  }
+  const ties = table.identity && isOrderable(table.identity.name) ? [table.identity.name] : (columns ?? []);
+  // SQL Server refuses to be told a column twice.
+  for (const name of ties) if (!filter.sort.some(({ column }) => column === name)) query = query.orderBy(name);
   return toStatement(query.limit(page.cap).offset(page.begin).compile(), false);
 }
 
