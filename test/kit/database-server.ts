@@ -135,9 +135,9 @@ export class DatabaseServer {
     const { pid } = this.#child ?? {};
     const children = pid === undefined ? [] : childrenOf(pid);
     this.#child?.kill('SIGKILL');
-    for (const child of children) signal(child, 'SIGKILL');
+    for (const child of children) killProcess(child);
     await this.#exited;
-    await until(`the children of ${this.#plan.name} are gone`, () => children.every((child) => !signal(child, 0)));
+    await until(`the children of ${this.#plan.name} are gone`, () => !children.some(isAlive), { everyMs: 5 });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -166,10 +166,18 @@ function childrenOf(pid: number): number[] {
   return existsSync(list) ? readFileSync(list, 'utf8').split(' ').filter((word) => word.trim() !== '').map(Number) : [];
 }
 
-/** False when there is no such process any more. */
-function signal(pid: number, which: 'SIGKILL' | 0): boolean {
+function killProcess(pid: number): void {
   try {
-    return process.kill(pid, which);
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // Gone by itself, as all do whose parent is.
+  }
+}
+
+/** One that only waits for its end to be read is as good as gone: it holds nothing. */
+function isAlive(pid: number): boolean {
+  try {
+    return !/^State:\s*[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
   } catch {
     return false;
   }
