@@ -46,6 +46,24 @@ export const bounds = {
   columnsMax: 1_000,
   /** Size from which an answer of the audit's detail is cut. */
   auditDetailCharsMax: 200,
+  /** Connections to one server database: Apply uses one, endpoints the others. */
+  poolMax: 6,
+  /** How long a statement of a server database may run: the worker gives an answer up after `limits.capabilityMs`. */
+  statementMs: 12_000,
+  /** The same for a migration, within `limits.bootstrapStepMs`. */
+  migrationMs: 55_000,
+  /** How long presence waits to hear whether a server database is there; it is told every two seconds. */
+  checkMs: 1_500,
+  /** The server ends what takes too long; a server that does not even do that is given up this much later. */
+  answerSlackMs: 1_000,
+  /** How long closing a pool is waited for; a connection that hangs must not hold up the end of the process. */
+  poolCloseMs: 1_000,
+  /** A transaction that met a deadlock is done again so often, that far apart. */
+  deadlockTries: 6,
+  deadlockBackoff: { firstMs: 10, longestMs: 250 },
+  /** Rows of one statement over many, and the text in them: servers bound a message (MariaDB: 16 MiB unless told otherwise). */
+  setRowsMax: 1_000,
+  statementChars: 2 * MiB,
   /** Page cache of one open database. */
   cacheBytes: 32 * MiB,
 } as const;
