@@ -3,15 +3,16 @@ import type { ProxyOutputs, UpdateProxyConfigOutputs } from '../contracts/capabi
 import { TidemarkError } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
 import { type Clock, isoOf } from '../runtime/clock.ts';
+import { type Answer, failure } from './answer.ts';
 import { bounds } from './bounds.ts';
 import type { Connections } from './connections.ts';
-import { isBeaconTable } from './engine.ts';
+import { mayHaveEndpoint } from './engine.ts';
 import { BadRequest } from './filter.ts';
 import { booleanAt, listAt, refuse, type Settings } from './settings.ts';
 import type { BeaconState, ProxyConfig } from './state.ts';
 import { toTable } from './table.ts';
-import { type Answer, answerRoute, failure } from './table-endpoints.ts';
-import { type Route, routeOf } from './table-routes.ts';
+import { answerRoute } from './table-endpoints.ts';
+import { type Form, isReading, routeOf } from './table-routes.ts';
 
 /** Paths of connections: their first part is lower case, so that nothing of the beacon itself could be meant. */
 export const defaultPattern = String.raw`^/?1\.0/[a-z0-9][a-z0-9-]{0,63}/`;
@@ -47,8 +48,7 @@ export class Proxy {
     if (typeof path !== 'string' || path === '') throw new TidemarkError('INVALID_MESSAGE', 'MeadowProxy: Path is required.');
     if (path.length > bounds.pathCharsMax) throw new TidemarkError('TOO_LARGE', `MeadowProxy: the path has ${path.length} characters, at most ${bounds.pathCharsMax}`);
     const verb = method.toUpperCase();
-    const isRead = (verb === 'GET' || verb === 'HEAD') && !path.includes('/Undelete/');
-    if (!isRead && !this.allowWrites) throw new TidemarkError('INVALID_MESSAGE', 'MeadowProxy: writes are disabled on this beacon.');
+    if (!isReading(verb, path) && !this.allowWrites) throw new TidemarkError('INVALID_MESSAGE', 'MeadowProxy: writes are disabled on this beacon.');
     if (!this.#patterns.some((pattern) => pattern.test(path))) throw new TidemarkError('INVALID_MESSAGE', 'MeadowProxy: path is not in the allowlist.');
     const answer = await this.#inTime(this.#answer(verb, path, settings['Body']), timeoutMs);
     return toOutputs(verb === 'HEAD' ? { ...answer, body: undefined } : answer);
@@ -69,10 +69,10 @@ export class Proxy {
       const [, version, routeHash = '', segment = '', ...rest] = (path.startsWith('/') ? path : `/${path}`).replace(/\?.*$/s, '').replace(/\/$/, '').split('/');
       const connection = version === '1.0' ? this.#connections.byRoute(routeHash) : null;
       if (!connection) return notThere;
-      const isSingular = connection.endpoints.has(segment);
-      const name = isSingular ? segment : segment.slice(0, -1);
-      if (isBeaconTable(name) || (!isSingular && !(segment.endsWith('s') && connection.endpoints.has(name)))) return notThere;
-      const route: Route = routeOf(verb, rest, !isSingular);
+      const found = tableIn(segment, connection.endpoints);
+      if (!found) return notThere;
+      const { name, form } = found;
+      const route = routeOf(verb, rest, form);
       // Looked up afresh, so that a column added a moment ago can be used.
       const [info] = await connection.engine.introspect([name]);
       if (!info) return notThere;
@@ -98,6 +98,14 @@ export class Proxy {
     }
     return { Success: true, PatternsAdded: fresh.length, ActiveConfig: { AllowWrites: this.allowWrites, PathAllowlist: all } };
   }
+}
+
+/** The enabled table a part of the path names, and how; the beacon's own have no endpoint, whoever enabled one. */
+function tableIn(segment: string, endpoints: ReadonlySet<string>): { name: string; form: Form } | null {
+  const forms: { name: string; form: Form; suffix: string }[] = [
+    { name: segment, form: 'one', suffix: '' }, { name: segment.slice(0, -1), form: 'many', suffix: 's' }, { name: segment.slice(0, -6), form: 'select', suffix: 'Select' },
+  ];
+  return forms.find(({ name, suffix }) => segment.endsWith(suffix) && endpoints.has(name) && mayHaveEndpoint(name)) ?? null;
 }
 
 /** Anchored at the start whatever the pattern says, so that `UV` does not let every path with these letters through. */
@@ -134,5 +142,5 @@ function toOutputs(answer: Answer): ProxyOutputs {
   if (body.length > bounds.answerBytesMax) {
     return toOutputs(failure(new TidemarkError('TOO_LARGE', `the answer has ${body.length} characters; ask for fewer rows`)));
   }
-  return { Status: answer.status, Headers: { 'content-type': 'application/json' }, Body: body };
+  return { Status: answer.status, Headers: { 'content-type': 'application/json', ...answer.headers }, Body: body };
 }

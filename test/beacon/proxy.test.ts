@@ -1,53 +1,8 @@
 /** MeadowProxy.Request over real tables: routes, statuses, the allowlist, and what is kept over a restart. */
-import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
-import { persistenceSchema } from '../../contracts/schema.ts';
-import { systemClock } from '../../runtime/clock.ts';
-import { type Connection, Connections } from '../../beacon/connections.ts';
+import { describe, expect, test } from 'vitest';
 import { disableEndpoint, enableEndpoint } from '../../beacon/management.ts';
-import { Proxy } from '../../beacon/proxy.ts';
-import { ensureSchema } from '../../beacon/schema-manager.ts';
-import { BeaconState } from '../../beacon/state.ts';
-import { defaults, execIn, makeIncumbentDatabase, tempFolder } from './fixture.ts';
-
-type JsonRow = Record<string, unknown>;
-type Kit = {
-  proxy: Proxy;
-  connections: Connections;
-  connection: Connection;
-  path: string;
-  call: (method: string, path: string, body?: unknown) => Promise<{ status: number; body: JsonRow & JsonRow[] }>;
-};
-
-const B = '/1.0/backend/UVQueueWorkItem';
-
-async function start(options: { folder?: string; mayWrite?: boolean; prepare?: (path: string) => void } = {}): Promise<Kit & { stop: () => Promise<void> }> {
-  const folder = options.folder ?? tempFolder();
-  const path = join(folder, 'backend.sqlite');
-  options.prepare?.(path);
-  const state = BeaconState.open(folder);
-  const connections = new Connections(state, [`sqlite:${path}`], () => undefined);
-  const connection = connections.get(1);
-  const stop = async () => {
-    await connections.close();
-    state.close();
-  };
-  onTestFinished(stop);
-  await ensureSchema(connection.engine, 'ultravisor', persistenceSchema);
-  connections.rememberDefaults(connection, defaults);
-  const proxy = new Proxy(state, connections, systemClock, options.mayWrite ?? true);
-  const call: Kit['call'] = async (method, target, body) => {
-    const outputs = await proxy.request({ Method: method, Path: target, ...(body === undefined ? {} : { Body: JSON.stringify(body) }) }, 5_000);
-    return { status: outputs.Status, body: JSON.parse(outputs.Body) as JsonRow & JsonRow[] };
-  };
-  return { proxy, connections, connection, path, call, stop };
-}
-
-async function startEnabled(options: Parameters<typeof start>[0] = {}): Promise<Awaited<ReturnType<typeof start>>> {
-  const kit = await start(options);
-  await enableEndpoint(kit.connections, kit.connection, { TableName: 'UVQueueWorkItem' });
-  return kit;
-}
+import { execIn, makeIncumbentDatabase, tempFolder } from './fixture.ts';
+import { B, start, startEnabled } from './proxy-kit.ts';
 
 describe('table endpoints', () => {
   test('insert, read, patch, delete and undelete a row', async () => {
