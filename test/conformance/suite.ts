@@ -1,0 +1,19 @@
+/** The one suite every engine must pass unchanged. */
+import { afterAll, beforeAll, describe } from 'vitest';
+import { applySuite } from './apply-suite.ts';
+import { type BackendName, backends } from './backends.ts';
+import { Shared } from './desk.ts';
+
+/** Runs all of it on one kind of database, with one server for all. */
+export function conformance(name: BackendName): void {
+  describe(`on ${name}`, () => {
+    let shared: Shared | undefined;
+    const on = (): Shared => {
+      if (!shared) throw new Error('the backend is not there');
+      return shared;
+    };
+    beforeAll(async () => { shared = await Shared.start(backends[name]); }, 90_000);
+    afterAll(() => shared?.[Symbol.asyncDispose]());
+    describe('Apply', () => applySuite(on));
+  });
+}
