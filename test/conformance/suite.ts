@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe } from 'vitest';
 import { applySuite } from './apply-suite.ts';
 import { type BackendName, backends } from './backends.ts';
 import { Shared } from './desk.ts';
+import { valuesSuite } from './values-suite.ts';
 
 /** Runs all of it on one kind of database, with one server for all. */
 export function conformance(name: BackendName): void {
@@ -15,5 +16,6 @@ export function conformance(name: BackendName): void {
     beforeAll(async () => { shared = await Shared.start(backends[name]); }, 90_000);
     afterAll(() => shared?.[Symbol.asyncDispose]());
     describe('Apply', () => applySuite(on));
+    valuesSuite(on);
   });
 }
