@@ -1,6 +1,6 @@
 /** Endpoint queries as SQL text of each engine, compiled by kysely; nothing is run here. */
 import {
-  type CompiledQuery, DummyDriver, type Expression, type ExpressionBuilder, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler, type SqlBool,
+  type CompiledQuery, DummyDriver, type Expression, type ExpressionBuilder, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler, type SelectQueryBuilder, type SqlBool,
 } from 'kysely';
 import { TidemarkError } from '../contracts/errors.ts';
 import type { Scalar } from '../contracts/schema.ts';
@@ -8,7 +8,7 @@ import type { EngineKind, Statement } from './engine.ts';
 import { BadRequest, type Filter, type Group, type Term } from './filter.ts';
 import { type Column, Misfit, type Table, toStored } from './table.ts';
 
-type Schema = Record<string, Record<string, unknown>>;
+export type Schema = Record<string, Record<string, unknown>>;
 export type Builder = ExpressionBuilder<Schema, string>;
 
 const sqlite = new Kysely<Schema>({
@@ -96,7 +96,7 @@ export function visible(filter: Filter, table: Table, eb: Builder): Expression<S
 export type RowShape = { columns?: readonly string[]; isDistinct?: boolean };
 
 /** Rows in the filter's order, ties broken by the numbering column, or by all columns where there is none to break them. */
-export function selectRows(kind: EngineKind, table: Table, filter: Filter, page: { begin: number; cap: number }, shape: RowShape = {}): Statement {
+export function selectRows(kind: EngineKind, table: Table, filter: Filter, page: Page, shape: RowShape = {}): Statement {
   const isDistinct = shape.isDistinct === true || filter.isDistinct;
   const columns = shape.columns?.map((name) => columnOf(table, name).name);
   let query = builderOf(kind).selectFrom(table.name).where((eb) => visible(filter, table, eb));
@@ -110,7 +110,14 @@ export function selectRows(kind: EngineKind, table: Table, filter: Filter, page:
   const ties = table.identity && isOrderable(table.identity.name) ? [table.identity.name] : (columns ?? []);
   // SQL Server refuses to be told a column twice.
   for (const name of ties) if (!filter.sort.some(({ column }) => column === name)) query = query.orderBy(name);
-  return toStatement(query.limit(page.cap).offset(page.begin).compile(), false);
+  return toStatement(paged(kind, query, page).compile(), false);
+}
+
+export type Page = { begin: number; cap: number };
+
+/** The rows of a page of an ordered query, as the engine writes it. */
+export function paged<O>(_kind: EngineKind, query: SelectQueryBuilder<Schema, string, O>, { begin, cap }: Page): SelectQueryBuilder<Schema, string, O> {
+  return query.limit(cap).offset(begin);
 }
 
 /** One row with the single column `Count`. */
