@@ -3,6 +3,8 @@ import { afterAll, beforeAll, describe } from 'vitest';
 import { applySuite } from './apply-suite.ts';
 import { type BackendName, backends } from './backends.ts';
 import { Shared } from './desk.ts';
+import { incumbentSuite } from './incumbent-suite.ts';
+import { schemaSuite } from './schema-suite.ts';
 import { valuesSuite } from './values-suite.ts';
 
 /** Runs all of it on one kind of database, with one server for all. */
@@ -17,5 +19,7 @@ export function conformance(name: BackendName): void {
     afterAll(() => shared?.[Symbol.asyncDispose]());
     describe('Apply', () => applySuite(on));
     valuesSuite(on);
+    describe('EnsureSchema', () => schemaSuite(on));
+    incumbentSuite(on);
   });
 }
