@@ -1,36 +1,14 @@
 /** Endpoint queries as SQL text of each engine, compiled by kysely; nothing is run here. */
-import {
-  type CompiledQuery, DummyDriver, type Expression, type ExpressionBuilder, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler, type SelectQueryBuilder, type SqlBool,
-} from 'kysely';
-import { TidemarkError } from '../contracts/errors.ts';
+import { type Expression, type ExpressionBuilder, type SelectQueryBuilder, sql, type SqlBool } from 'kysely';
 import type { Scalar } from '../contracts/schema.ts';
+import { encode } from './codec.ts';
 import type { EngineKind, Statement } from './engine.ts';
 import { BadRequest, type Filter, type Group, type Term } from './filter.ts';
+import { type AnySchema, builderOf, toStatement } from './query-compiler.ts';
 import { type Column, Misfit, type Table, toStored } from './table.ts';
 
-export type Schema = Record<string, Record<string, unknown>>;
+export type Schema = AnySchema;
 export type Builder = ExpressionBuilder<Schema, string>;
-
-const sqlite = new Kysely<Schema>({
-  dialect: {
-    createAdapter: () => new SqliteAdapter(),
-    createDriver: () => new DummyDriver(),
-    createIntrospector: (db) => new SqliteIntrospector(db),
-    createQueryCompiler: () => new SqliteQueryCompiler(),
-  },
-});
-const builders: Partial<Record<EngineKind, Kysely<Schema>>> = { sqlite };
-
-/** Compiles statements of that engine; it runs none. */
-export function builderOf(kind: EngineKind): Kysely<Schema> {
-  const builder = builders[kind];
-  if (!builder) throw new TidemarkError('INTERNAL', `no queries for ${kind} in this version`);
-  return builder;
-}
-
-export function toStatement(query: CompiledQuery, isWrite: boolean): Statement {
-  return { sql: query.sql, parameters: query.parameters, isWrite };
-}
 
 /** The column of a table by its name. @throws BadRequest */
 export function columnOf(table: Table, name: string): Column {
@@ -45,19 +23,39 @@ export function identityOf(table: Table): Column {
   return table.identity;
 }
 
-function comparable(text: string, column: Column): Scalar {
-  if (column.family === 'text' || column.family === 'date' || column.family === 'binary') return text;
+function comparable(kind: EngineKind, text: string, column: Column): Scalar {
+  if (column.family === 'text' || column.family === 'binary') return text;
+  if (column.family === 'date') return encode(kind, text, column);
   try {
-    return toStored(text, { ...column, family: column.family === 'integer' ? 'float' : column.family });
+    return encode(kind, toStored(text, { ...column, family: column.family === 'integer' ? 'float' : column.family }), column);
   } catch (error) {
     if (error instanceof Misfit) throw new BadRequest(`filter: ${error.message}`);
     throw error;
   }
 }
 
-const comparisons = { EQ: '=', NE: '!=', GT: '>', GE: '>=', LT: '<', LE: '<=', LK: 'like', NLK: 'not like' } as const;
+/** Text in the order of its code points, whatever the language of the database: so does the worker compare. */
+export function ordered(kind: EngineKind, column: Column): Expression<unknown> {
+  const plain = sql.ref(column.name);
+  return kind === 'postgresql' && column.family === 'text' ? sql`${plain} collate "C"` : plain;
+}
 
-function termExpression(term: Term, table: Table, eb: Builder): Expression<SqlBool> {
+/** As SQLite does it: small and capital letters are alike to a pattern, and what is no text is looked at as text. */
+function like(kind: EngineKind, column: Column, pattern: string, isNot: boolean): Expression<SqlBool> {
+  const plain = sql.ref(column.name);
+  switch (kind) {
+    case 'postgresql':
+      return isNot ? sql<SqlBool>`${plain}::text not ilike ${pattern} escape ''` : sql<SqlBool>`${plain}::text ilike ${pattern} escape ''`;
+    case 'mysql':
+      return isNot ? sql<SqlBool>`lower(${plain}) not like lower(${pattern})` : sql<SqlBool>`lower(${plain}) like lower(${pattern})`;
+    default:
+      return isNot ? sql<SqlBool>`${plain} not like ${pattern}` : sql<SqlBool>`${plain} like ${pattern}`;
+  }
+}
+
+const comparisons = { EQ: '=', NE: '!=', GT: '>', GE: '>=', LT: '<', LE: '<=' } as const;
+
+function termExpression(kind: EngineKind, term: Term, table: Table, eb: Builder): Expression<SqlBool> {
   const column = columnOf(table, term.column);
   switch (term.operator) {
     case 'IN':
@@ -65,30 +63,33 @@ function termExpression(term: Term, table: Table, eb: Builder): Expression<SqlBo
     case 'NN':
       return eb(column.name, 'is not', null);
     case 'INN':
-      return eb(column.name, 'in', term.values.map((value) => comparable(value, column)));
+      return eb(column.name, 'in', term.values.map((value) => comparable(kind, value, column)));
     case 'NIN':
-      return eb(column.name, 'not in', term.values.map((value) => comparable(value, column)));
+      return eb(column.name, 'not in', term.values.map((value) => comparable(kind, value, column)));
     case 'LK':
     case 'NLK':
-      return eb(column.name, comparisons[term.operator], term.values[0] ?? '');
+      return like(kind, column, term.values[0] ?? '', term.operator === 'NLK');
+    case 'EQ':
+    case 'NE':
+      return eb(column.name, comparisons[term.operator], comparable(kind, term.values[0] ?? '', column));
     default:
-      return eb(column.name, comparisons[term.operator], comparable(term.values[0] ?? '', column));
+      return eb(ordered(kind, column), comparisons[term.operator], comparable(kind, term.values[0] ?? '', column));
   }
 }
 
 /** Null where the group says nothing. */
-function groupExpression(group: Group, table: Table, eb: Builder): Expression<SqlBool> | null {
+function groupExpression(kind: EngineKind, group: Group, table: Table, eb: Builder): Expression<SqlBool> | null {
   const any = group.any.flatMap((all) => {
-    const terms = all.flatMap((node) => (node.kind === 'term' ? termExpression(node, table, eb) : groupExpression(node, table, eb)) ?? []);
+    const terms = all.flatMap((node) => (node.kind === 'term' ? termExpression(kind, node, table, eb) : groupExpression(kind, node, table, eb)) ?? []);
     return terms.length === 0 ? [] : [eb.and(terms)];
   });
   return any.length === 0 ? null : eb.or(any);
 }
 
 /** What a reader may see: soft-deleted rows only where the filter names Deleted. */
-export function visible(filter: Filter, table: Table, eb: Builder): Expression<SqlBool> {
+export function visible(kind: EngineKind, filter: Filter, table: Table, eb: Builder): Expression<SqlBool> {
   const isHiding = table.columns.has('Deleted') && !filter.columns.has('Deleted');
-  const conditions = [isHiding ? eb('Deleted', '=', 0) : null, groupExpression(filter.where, table, eb)];
+  const conditions = [isHiding ? eb('Deleted', '=', flag(kind, table, 0)) : null, groupExpression(kind, filter.where, table, eb)];
   return eb.and(conditions.filter((condition) => condition !== null));
 }
 
@@ -99,50 +100,82 @@ export type RowShape = { columns?: readonly string[]; isDistinct?: boolean };
 export function selectRows(kind: EngineKind, table: Table, filter: Filter, page: Page, shape: RowShape = {}): Statement {
   const isDistinct = shape.isDistinct === true || filter.isDistinct;
   const columns = shape.columns?.map((name) => columnOf(table, name).name);
-  let query = builderOf(kind).selectFrom(table.name).where((eb) => visible(filter, table, eb));
+  let query = builderOf(kind).selectFrom(table.name).where((eb) => visible(kind, filter, table, eb));
   query = columns ? query.select(columns) : query.selectAll();
   if (isDistinct) query = query.distinct();
   const isOrderable = (name: string) => !isDistinct || !columns || columns.includes(name);
   for (const { column, isDescending } of filter.sort) {
     if (!isOrderable(column)) throw new BadRequest(`filter: distinct rows can only be sorted by what is read, not by ${column.slice(0, 80)}`);
-    query = query.orderBy(columnOf(table, column).name, isDescending ? 'desc' : 'asc');
+    query = query.orderBy(ordered(kind, columnOf(table, column)), isDescending ? 'desc' : 'asc');
   }
   const ties = table.identity && isOrderable(table.identity.name) ? [table.identity.name] : (columns ?? []);
   // SQL Server refuses to be told a column twice.
-  for (const name of ties) if (!filter.sort.some(({ column }) => column === name)) query = query.orderBy(name);
+  for (const name of ties) if (!filter.sort.some(({ column }) => column === name)) query = query.orderBy(ordered(kind, columnOf(table, name)));
   return toStatement(paged(kind, query, page).compile(), false);
 }
 
 export type Page = { begin: number; cap: number };
 
 /** The rows of a page of an ordered query, as the engine writes it. */
-export function paged<O>(_kind: EngineKind, query: SelectQueryBuilder<Schema, string, O>, { begin, cap }: Page): SelectQueryBuilder<Schema, string, O> {
-  return query.limit(cap).offset(begin);
+export function paged<O>(kind: EngineKind, query: SelectQueryBuilder<Schema, string, O>, { begin, cap }: Page): SelectQueryBuilder<Schema, string, O> {
+  // SQL Server has no page without an end, and none of no rows.
+  return kind === 'mssql' ? query.offset(begin).fetch(Math.max(cap, 1)) : query.limit(cap).offset(begin);
 }
 
 /** One row with the single column `Count`. */
 export function countRows(kind: EngineKind, table: Table, filter: Filter): Statement {
-  const query = builderOf(kind).selectFrom(table.name).select((eb) => eb.fn.countAll().as('Count')).where((eb) => visible(filter, table, eb));
+  const query = builderOf(kind).selectFrom(table.name).select((eb) => eb.fn.countAll().as('Count')).where((eb) => visible(kind, filter, table, eb));
   return toStatement(query.compile(), false);
+}
+
+/** A boolean column's value. */
+function flag(kind: EngineKind, table: Table, value: 0 | 1): Scalar {
+  const column = table.columns.get('Deleted');
+  return column ? encode(kind, value, column) : value;
+}
+
+function encoded(kind: EngineKind, table: Table, values: Record<string, Scalar>): Record<string, Scalar> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, encode(kind, value, columnOf(table, name))]));
+}
+
+/** The row of that number, read behind a write. */
+function readBack(kind: EngineKind, table: Table, id: Expression<unknown>): Statement {
+  return toStatement(builderOf(kind).selectFrom(table.name).selectAll().where(identityOf(table).name, '=', id).compile(), false);
 }
 
 /** Inserts one row and returns it whole. */
 export function insertRow(kind: EngineKind, table: Table, values: Record<string, Scalar>): Statement {
   const insert = builderOf(kind).insertInto(table.name);
-  const filled = Object.keys(values).length === 0 ? insert.defaultValues() : insert.values(values);
-  return toStatement(filled.returningAll().compile(), true);
+  const isEmpty = Object.keys(values).length === 0;
+  const filled = isEmpty ? insert.defaultValues() : insert.values(encoded(kind, table, values));
+  if (kind === 'mssql') return toStatement((isEmpty ? insert.outputAll('inserted').defaultValues() : insert.outputAll('inserted').values(encoded(kind, table, values))).compile(), true);
+  if (kind !== 'mysql') return toStatement(filled.returningAll().compile(), true);
+  const statement = isEmpty ? { sql: `insert into \`${table.name.replaceAll('`', '``')}\` () values ()`, parameters: [], isWrite: true } : toStatement(filled.compile(), true);
+  const { identity } = table;
+  if (!identity) return statement;
+  const given = values[identity.name];
+  return { ...statement, then: readBack(kind, table, given === undefined ? sql`last_insert_id()` : sql`${given}`) };
 }
 
 export type RowScope = 'live' | 'deleted' | 'any';
 
 /** Changes the row of that number, if it is in scope, and returns it whole. */
 export function updateRow(kind: EngineKind, table: Table, id: Scalar, values: Record<string, Scalar>, scope: RowScope): Statement {
-  let query = builderOf(kind).updateTable(table.name).set(values).where(identityOf(table).name, '=', id);
-  if (scope !== 'any' && table.columns.has('Deleted')) query = query.where('Deleted', '=', scope === 'live' ? 0 : 1);
+  const identity = identityOf(table).name;
+  // SQL Server does not let a row be numbered anew, not even as it is.
+  const { [identity]: number, ...others } = encoded(kind, table, values);
+  const isIdle = Object.keys(others).length === 0;
+  const set = isIdle ? { [identity]: number ?? id } : others;
+  let query = builderOf(kind).updateTable(table.name).set(set).where(identity, '=', id);
+  if (scope !== 'any' && table.columns.has('Deleted')) query = query.where('Deleted', '=', flag(kind, table, scope === 'live' ? 0 : 1));
+  if (kind === 'mssql') return isIdle ? readBack(kind, table, sql`${id}`) : toStatement(query.outputAll('inserted').compile(), true);
+  if (kind === 'mysql') return { ...toStatement(query.compile(), true), then: readBack(kind, table, sql`${id}`) };
   return toStatement(query.returningAll().compile(), true);
 }
 
-/** Takes the row of that number out for good, where the table knows no soft delete. */
+/** Takes the row of that number out for good, where the table knows no soft delete. Databases that can, return it. */
 export function removeRow(kind: EngineKind, table: Table, id: Scalar): Statement {
-  return toStatement(builderOf(kind).deleteFrom(table.name).where(identityOf(table).name, '=', id).returningAll().compile(), true);
+  const query = builderOf(kind).deleteFrom(table.name).where(identityOf(table).name, '=', id);
+  if (kind === 'mysql') return toStatement(query.compile(), true);
+  return toStatement((kind === 'mssql' ? query.outputAll('deleted') : query.returningAll()).compile(), true);
 }

@@ -100,8 +100,8 @@ async function one(endpoint: Endpoint, statement: Statement): Promise<Answer> {
 }
 
 async function counted(endpoint: Endpoint, statement: Statement): Promise<Answer> {
-  const { rows } = await execute(endpoint, statement);
-  return rows.length > 0 ? ok({ Count: rows.length }) : { status: 404, body: notFound };
+  const { changes } = await execute(endpoint, statement);
+  return changes > 0 ? ok({ Count: changes }) : { status: 404, body: notFound };
 }
 
 /** Rows in the order of the input; a refused one comes back as it was sent, with its Error. */

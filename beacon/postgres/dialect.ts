@@ -54,6 +54,7 @@ export function postgresDialect(url: string): ServerDialect {
       before: ['set transaction read only', `set local statement_timeout = ${Math.round(timeoutMs)}`],
       // With a parameter it goes by the extended protocol, which takes one statement only.
       query: { sql: `select * from (${sql}\n) as tidemark_rows limit $1`, parameters: [rowsMax] },
+      after: [],
     }),
   };
 }

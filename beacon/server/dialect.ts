@@ -48,5 +48,5 @@ export interface ServerDialect {
   /** Keeps other migrations out, runs the work in a transaction where the database knows that for tables, and lets them in again. */
   migrate(db: Kysely<unknown>, work: (session: Session, textCollation: string) => Promise<void>): Promise<void>;
   /** Foreign SQL in a transaction of its own: what makes it one that cannot write or take longer, and the one statement itself. */
-  foreign(sql: string, limits: { rowsMax: number; timeoutMs: number }): { before: readonly string[]; query: Query };
+  foreign(sql: string, limits: { rowsMax: number; timeoutMs: number }): { before: readonly string[]; query: Query; after: readonly string[] };
 }

@@ -94,7 +94,9 @@ export class ServerEngine implements Engine {
       return results;
     };
     const isTransaction = statements.some((statement) => statement.isWrite || statement.query !== undefined);
-    return this.#use((db) => (isTransaction ? transact(db, all) : connected(db, all)));
+    // Foreign SQL has nothing to keep.
+    const isKept = statements.every((statement) => statement.query === undefined);
+    return this.#use((db) => (isTransaction ? transact(db, all, () => isKept) : connected(db, all)));
   }
 
   async check(): Promise<EngineHealth> {

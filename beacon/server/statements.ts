@@ -9,9 +9,7 @@ export async function runStatement(session: Session, statement: Statement, diale
   const plain = (sql: string): Query => ({ sql, parameters: [] });
   if (statement.isWrite) await session.run(plain(dialect.savepoint.set));
   try {
-    const { before, query } = statement.query ? dialect.foreign(statement.sql, statement.query) : { before: [], query: statement };
-    for (const sql of before) await session.run(plain(sql));
-    const result = await session.run(query);
+    const result = await (statement.query ? runForeign(session, statement.sql, statement.query, dialect) : session.run(statement));
     const read = statement.then && result.changes > 0 ? await session.run(statement.then) : result;
     insistOnSize(read);
     return { rows: statement.query ? read.rows.slice(0, statement.query.rowsMax) : read.rows, changes: result.changes };
@@ -20,6 +18,17 @@ export async function runStatement(session: Session, statement: Statement, diale
     if (!(fault instanceof StatementFault)) throw error;
     if (statement.isWrite) await session.run(plain(dialect.savepoint.rollback));
     return fault;
+  }
+}
+
+async function runForeign(session: Session, sql: string, limits: NonNullable<Statement['query']>, dialect: ServerDialect): Promise<QueryResult> {
+  const { before, query, after } = dialect.foreign(sql, limits);
+  for (const setting of before) await session.run({ sql: setting, parameters: [] });
+  try {
+    return await session.run(query);
+  } finally {
+    // The connection goes back to the pool; where it broke there is nothing to set back.
+    for (const setting of after) await session.run({ sql: setting, parameters: [] }).catch(() => undefined);
   }
 }
 
