@@ -6,11 +6,11 @@ const item = 'UVQueueWorkItem';
 
 export function applySuite(on: () => Shared): void {
   const desk = (): Desk => on().desk();
-  describe('write', () => writeTests(desk));
-  describe('insert', () => insertTests(desk));
-  describe('delete', () => deleteTests(desk));
-  describe('the mark', () => markTests(desk));
-  describe('a batch', () => batchTests(desk));
+  describe('write', () => { writeTests(desk); });
+  describe('insert', () => { insertTests(desk); });
+  describe('delete', () => { deleteTests(desk); });
+  describe('the mark', () => { markTests(desk); });
+  describe('a batch', () => { batchTests(desk); });
 }
 
 function writeTests(desk: () => Desk): void {

@@ -12,9 +12,9 @@ const nothing = { TablesCreated: [], ColumnsAdded: [], IndicesCreated: [], Migra
 
 export function schemaSuite(on: () => Shared): void {
   const backend = (): RunningBackend => on().backend;
-  describe('a fresh database', () => freshTests(backend));
-  describe('a descriptor that grew', () => growthTests(backend));
-  describe('a descriptor with odd names, sizes and defaults', () => oddTests(backend));
+  describe('a fresh database', () => { freshTests(backend); });
+  describe('a descriptor that grew', () => { growthTests(backend); });
+  describe('a descriptor with odd names, sizes and defaults', () => { oddTests(backend); });
 }
 
 function tableOf(scope: string): TableDescriptor {

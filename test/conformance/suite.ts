@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe } from 'vitest';
 import { applySuite } from './apply-suite.ts';
 import { type BackendName, backends } from './backends.ts';
 import { Shared } from './desk.ts';
+import { endpointsSuite } from './endpoints-suite.ts';
 import { incumbentSuite } from './incumbent-suite.ts';
 import { schemaSuite } from './schema-suite.ts';
 import { valuesSuite } from './values-suite.ts';
@@ -17,9 +18,10 @@ export function conformance(name: BackendName): void {
     };
     beforeAll(async () => { shared = await Shared.start(backends[name]); }, 90_000);
     afterAll(() => shared?.[Symbol.asyncDispose]());
-    describe('Apply', () => applySuite(on));
+    describe('Apply', () => { applySuite(on); });
     valuesSuite(on);
-    describe('EnsureSchema', () => schemaSuite(on));
+    describe('EnsureSchema', () => { schemaSuite(on); });
     incumbentSuite(on);
+    endpointsSuite(on);
   });
 }

@@ -1,0 +1,51 @@
+/** Table endpoints over any database, without a bus: MeadowProxy.Request as a worker or a browser asks it. */
+import { expect } from 'vitest';
+import { persistenceSchema, type SchemaDescriptor } from '../../contracts/schema.ts';
+import type { Connection } from '../../beacon/connections.ts';
+import { enableEndpoint } from '../../beacon/management.ts';
+import { Proxy } from '../../beacon/proxy.ts';
+import { ensureSchema } from '../../beacon/schema-manager.ts';
+import { ManualClock } from '../kit/manual-clock.ts';
+import type { Place, RunningBackend } from './backends.ts';
+import { now, openFor } from './desk.ts';
+
+export type JsonRow = Record<string, unknown>;
+export type Reply = { status: number; body: JsonRow & JsonRow[] };
+
+/** `call` takes the path behind the connection: `T/1`, `Ts/FilteredTo/...`. */
+export type Endpoints = {
+  place: Place;
+  connection: Connection;
+  clock: ManualClock;
+  call: (method: string, path: string, body?: unknown) => Promise<Reply>;
+  /** The rows of a list. @throws where the answer is none */
+  list: (path: string) => Promise<JsonRow[]>;
+};
+
+/** Endpoints of all tables of a descriptor on a fresh database, or on one a test prepared. Time stands still. */
+export async function openEndpoints(backend: RunningBackend, prepare: (place: Place) => Promise<unknown> = async () => undefined, descriptor: SchemaDescriptor = persistenceSchema): Promise<Endpoints> {
+  const place = await backend.fresh();
+  await prepare(place);
+  const { connection, connections, state } = openFor(place);
+  await ensureSchema(connection.engine, 'ultravisor', descriptor);
+  connections.rememberDefaults(connection, new Map(descriptor.Tables.map((table) => [table.Scope, table.DefaultObject ?? {}])));
+  for (const table of descriptor.Tables) await enableEndpoint(connections, connection, { TableName: table.Scope }).catch(() => undefined);
+  const clock = new ManualClock(Date.parse(now));
+  const proxy = new Proxy(state, connections, clock, true);
+  const call: Endpoints['call'] = async (method, path, body) => {
+    const outputs = await proxy.request({ Method: method, Path: `/1.0/${connection.routeHash}/${path}`, ...(body === undefined ? {} : { Body: JSON.stringify(body) }) }, 30_000);
+    return { status: outputs.Status, body: (outputs.Body === '' ? null : JSON.parse(outputs.Body)) as Reply['body'] };
+  };
+  const list: Endpoints['list'] = async (path) => {
+    const { status, body } = await call('GET', path);
+    expect(body, path).toBeInstanceOf(Array);
+    expect(status, path).toBe(200);
+    return body;
+  };
+  return { place, connection, clock, call, list };
+}
+
+/** A value as a careful sender puts it into a filter. */
+export function encoded(value: string): string {
+  return encodeURIComponent(value).replaceAll('~', '%7E');
+}
