@@ -3,11 +3,12 @@ import { capabilities } from '../contracts/capability.ts';
 import { TidemarkError } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
 import { type Clock } from '../runtime/clock.ts';
+import { aggregate, join, listConnections, listTables, queryTable, readRecords } from './access.ts';
 import { apply, decodeApply, readMark, usersOf } from './batch.ts';
 import type { Connections } from './connections.ts';
 import type { DefaultObject } from './engine.ts';
 import type { Actions, RequestContext } from './gateway.ts';
-import { createConnection, disableEndpoint, enableEndpoint, introspect, listConnections, listTables, readRecords } from './management.ts';
+import { createConnection, disableEndpoint, enableEndpoint, introspect, introspectPackage } from './management.ts';
 import type { Proxy } from './proxy.ts';
 import { ensureSchema, introspectSchema } from './schema-manager.ts';
 import { decodeDescriptor } from './schema-settings.ts';
@@ -68,6 +69,7 @@ function managementActions({ connections, proxy, onChange }: Parts): Actions[str
   const at = (settings: Settings) => connections.get(connectionAt(settings));
   return {
     Introspect: (settings) => introspect(at(settings), settings),
+    IntrospectMeadowPackage: (settings) => introspectPackage(at(settings), settings),
     EnableEndpoint: (settings) => enableEndpoint(connections, at(settings), settings),
     DisableEndpoint: (settings) => disableEndpoint(connections, at(settings), settings),
     UpdateProxyConfig: (settings, context) => {
@@ -91,5 +93,8 @@ function accessActions({ connections }: Parts): Actions[string] {
     ListConnections: () => listConnections(connections),
     ListTables: (settings) => listTables(at(settings)),
     ReadRecords: (settings) => readRecords(at(settings), settings),
+    QueryTable: (settings, context) => queryTable(at(settings), settings, context.timeoutMs),
+    Aggregate: (settings) => aggregate(at(settings), settings),
+    Join: (settings) => join(at(settings), settings),
   };
 }

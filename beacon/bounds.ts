@@ -39,8 +39,20 @@ export const bounds = {
   /** Connections made by request are numbered from here, so that the n-th database URL can always be connection n. */
   createdConnectionsFrom: 1_001,
   connectionsMax: 100,
-  /** Rows ReadRecords gives when nothing is asked for. */
+  /** SQL that somebody else wrote: its characters, rows when nothing is asked for and at most, its time, and how many run at once on a connection. */
+  queryCharsMax: 100_000,
+  queryRowsDefault: 1_000,
+  queryRowsMax: 10_000,
+  queryMs: 10_000,
+  /** A query is ended before its caller gives up waiting. */
+  queryShare: 0.9,
+  queriesMax: 4,
+  /** Memory of the process that runs one on SQLite, which itself knows no bound: a single function can make a text of 1 GB. Looked at this often. */
+  queryMemoryBytesMax: 512 * MiB,
+  queryLookMs: 10,
+  /** Rows ReadRecords and Join give when nothing is asked for. */
   readRecordsDefault: 100,
+  joinRowsDefault: 500,
   /** Tables, columns and indexes of one descriptor. */
   tablesMax: 500,
   columnsMax: 1_000,

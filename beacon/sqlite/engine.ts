@@ -12,6 +12,7 @@ import { SqliteApplier } from './apply.ts';
 import { isBroken, toStatementFault, toUnavailable } from './faults.ts';
 import { SqliteHandle } from './handle.ts';
 import { introspectTable, tableNames } from './introspect.ts';
+import { SqliteQueries } from './query.ts';
 
 /** Opens a SQLite file for us: made with its folder when missing, WAL, synced at each commit. */
 export function openSqliteFile(path: string): Database.Database {
@@ -36,12 +37,14 @@ export class SqliteEngine implements Engine {
   readonly #path: string;
   /** Called when the file was found replaced, so that presence can say so at once. */
   readonly #onReplaced: () => void;
+  readonly #queries: SqliteQueries;
   #open: Open | null = null;
   #isClosed = false;
 
   constructor(path: string, onReplaced: () => void = () => undefined) {
     this.#path = path;
     this.#onReplaced = onReplaced;
+    this.#queries = new SqliteQueries(path);
   }
 
   introspect(tables?: readonly string[]): Promise<TableInfo[]> {
@@ -63,10 +66,24 @@ export class SqliteEngine implements Engine {
   }
 
   execute(statements: readonly Statement[]): Promise<(StatementResult | StatementFault)[]> {
+    const [only] = statements;
+    if (only?.query) return this.#query(only, only.query);
     return this.#use((open) => {
       if (!statements.some((statement) => statement.isWrite)) return statements.map((statement) => runStatement(open.handle, statement));
       return this.#transact(open, () => statements.map((statement) => runStatement(open.handle, statement)));
     });
+  }
+
+  /** Foreign SQL goes to a process of its own, and never on our handle. */
+  async #query(statement: Statement, query: NonNullable<Statement['query']>): Promise<(StatementResult | StatementFault)[]> {
+    if (this.#isClosed) throw new TidemarkError('UNAVAILABLE', `database ${this.#path} is closed`);
+    try {
+      return [await this.#queries.run(statement, query)];
+    } catch (error) {
+      const fault = error instanceof TidemarkError ? null : toStatementFault(error);
+      if (fault) return [fault];
+      throw toUnavailable(this.#path, error);
+    }
   }
 
   async check(): Promise<EngineHealth> {
@@ -80,6 +97,7 @@ export class SqliteEngine implements Engine {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#queries.close();
     this.#drop();
   }
 
