@@ -3,7 +3,7 @@ import type { Scalar } from '../../contracts/schema.ts';
 import type { ColumnFamily, ColumnInfo, IndexInfo, TableInfo } from '../engine.ts';
 import type { Session } from '../server/dialect.ts';
 
-type ColumnRow = { t: string; name: string; type: string; chars: number | null; nullable: string; def: string | null; k: string; extra: string };
+type ColumnRow = { t: string; name: string; type: string; chars: number | null; nullable: string; def: string | null; extra: string };
 type IndexRow = { t: string; name: string; nonUnique: number; col: string | null; sub: number | null };
 
 export async function introspectMysql(session: Session, tables?: readonly string[]): Promise<TableInfo[]> {
@@ -12,7 +12,7 @@ export async function introspectMysql(session: Session, tables?: readonly string
   const parameters = tables?.map((name) => name.toLowerCase()) ?? [];
   const columns = (await session.run({
     sql: `select table_name as t, column_name as name, column_type as type, character_maximum_length as chars, is_nullable as nullable,
-      column_default as def, column_key as k, extra from information_schema.columns where table_schema = database()${only} order by table_name, ordinal_position`,
+      column_default as def, extra from information_schema.columns where table_schema = database()${only} order by table_name, ordinal_position`,
     parameters,
   })).rows as ColumnRow[];
   const indexes = (await session.run({
@@ -20,11 +20,13 @@ export async function introspectMysql(session: Session, tables?: readonly string
       from information_schema.statistics where table_schema = database()${only} order by table_name, index_name, seq_in_index`,
     parameters,
   })).rows as IndexRow[];
+  // The server calls a unique column the primary key where there is none: only the index of that name is one.
+  const primary = new Set(indexes.filter((row) => row.name === 'PRIMARY').map((row) => `${row.t}.${row.col}`));
   const found = new Map<string, TableInfo>();
   for (const row of columns) {
     const info = found.get(row.t) ?? { name: row.t, columns: [], indexes: [] };
     found.set(row.t, info);
-    info.columns.push(toColumn(row));
+    info.columns.push(toColumn(row, primary.has(`${row.t}.${row.name}`)));
   }
   for (const row of indexes) addTo(found.get(row.t)?.indexes ?? [], row);
   return [...found.values()];
@@ -46,16 +48,16 @@ function familyOf(type: string): ColumnFamily {
   return /blob|binary/.test(type) ? 'binary' : 'text';
 }
 
-function toColumn(row: ColumnRow): ColumnInfo {
+function toColumn(row: ColumnRow, isPrimaryKey: boolean): ColumnInfo {
   const family = familyOf(row.type);
-  const isIdentity = row.extra.includes('auto_increment') && row.k === 'PRI';
+  const isIdentity = row.extra.includes('auto_increment') && isPrimaryKey;
   // MariaDB writes a default as an expression, `NULL` where there is none; MySQL the bare text.
   const text = row.def === 'NULL' ? null : row.def;
   return {
     name: row.name, nativeType: row.type, family,
     charsMax: /^(var)?char\(/.test(row.type) && row.chars !== null ? Number(row.chars) : null,
     isNullable: row.nullable === 'YES',
-    isPrimaryKey: row.k === 'PRI',
+    isPrimaryKey,
     isIdentity,
     defaultText: text,
     defaultValue: text === null || isIdentity ? undefined : valueOf(text, family),
