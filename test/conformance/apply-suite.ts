@@ -209,7 +209,7 @@ function batchTests(desk: () => Desk): void {
     const batch = [d.workItem('a', 2), d.event('g', 3, { BeaconID: 'y' }), d.workItem('b', 4), d.workItem('c', 5, { Priority: 'high' }), d.event('h', 6)];
     for (const attempt of [1, 2]) {
       const outputs = await d.apply(batch);
-      expect(outputs.Results.map((result) => result.Outcome), `attempt ${attempt}`).toEqual(['applied', 'conflict', 'applied', 'rejected', 'applied']);
+      expect([attempt, ...outputs.Results.map((result) => result.Outcome)]).toEqual([attempt, 'applied', 'conflict', 'applied', 'rejected', 'applied']);
       expect(outputs).toMatchObject({ IsCommitted: false, Mark: { Seq: 1 } });
     }
     expect(await d.rows(item)).toEqual([]);

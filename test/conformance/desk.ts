@@ -1,7 +1,7 @@
 /** What a conformance test works with: an engine as the beacon opens it, a hub of its own, mutations for it, and its rows as the database says. */
 import { onTestFinished } from 'vitest';
 import { type Connection, Connections } from '../../beacon/connections.ts';
-import type { ApplyBatch, DefaultObject, Engine } from '../../beacon/engine.ts';
+import { type ApplyBatch, type DefaultObject, type Engine, markTable } from '../../beacon/engine.ts';
 import { ensureSchema } from '../../beacon/schema-manager.ts';
 import { BeaconState } from '../../beacon/state.ts';
 import type { ApplyOutputs } from '../../contracts/capability.ts';
@@ -136,9 +136,9 @@ export class Desk {
     return (await this.apply(mutations, more)).Results.map((result) => result.Outcome);
   }
 
-  /** Rows of this hub as the database says, in the order they were made; all columns, or those named. */
+  /** Rows of this hub as the database says, in the order of their Seq; all columns, or those named. */
   rows(table: string, ...columns: string[]): Promise<LookRow[]> {
     const list = columns.length === 0 ? '*' : columns.map((column) => `"${column}"`).join(', ');
-    return this.place.query(`select ${list} from "${table}" where "HubID" = '${this.hub}' order by "ID${table}"`);
+    return this.place.query(`select ${list} from "${table}" where "HubID" = '${this.hub}' order by "${table === markTable ? 'Lane' : 'BridgeSeq'}" ${table === markTable ? 'desc' : ''}`);
   }
 }

@@ -132,7 +132,7 @@ function filterTests(backend: () => RunningBackend): void {
       ['FOP~0~(~0~FBV~Priority~EQ~1~FBVOR~Priority~EQ~2~FCP~0~)~0~FBV~Status~EQ~odd', [1]], ['FBV~Priority~EQ~7~FOPOR~0~(~0~FBV~Priority~EQ~1~FBV~Status~EQ~odd~FCP~0~)~0', [1, 7]],
       ['FBV~Priority~LT~1e300~FBV~Priority~GT~6', [7]], ['FBV~Priority~EQ~1.5', []], ['FBV~IDUVQueueWorkItem~GT~0~FBV~Priority~LT~1', [0]],
     ];
-    for (const [filter, expected] of cases) expect(await found(`${filter}~FSF~Priority~ASC~0`), filter).toEqual(expected);
+    for (const [filter, expected] of cases) expect([filter, ...await found(`${filter}~FSF~Priority~ASC~0`)]).toEqual([filter, ...expected]);
     const many = Array.from({ length: 3_000 }, (_, at) => `w${at * 3}`);
     expect(await found(`FBL~WorkItemHash~INN~${many.join(',')}~FSF~Priority~ASC~0`)).toEqual([0, 3, 6]);
   });
@@ -157,11 +157,10 @@ function filterTests(backend: () => RunningBackend): void {
     await call('POST', T, { HubID: 'h', WorkItemHash: 'a' });
     for (const value of ['%00', 'a%00', '%F0%9F%98%80', encodeURIComponent('x'.repeat(5_000))]) {
       const { status, body } = await call('GET', `${T}s/FilteredTo/FBV~WorkItemHash~EQ~${value}`);
-      expect([status === 400 ? [] : body, status < 500], value.slice(0, 20)).toEqual([[], true]);
+      expect([status < 500, status === 200 ? body : []]).toEqual([true, []]);
     }
-    for (const path of [`${T}/99999999999999999999`, `${T}/${2 ** 53 - 1}`, `${T}/-1`, `${T}/1.5`, `${T}/x`]) expect([400, 404], path).toContain((await call('GET', path)).status);
-    const far = await call('GET', `${T}s/FilteredTo/FBV~CreateDate~GT~never`);
-    expect([200, 400]).toContain(far.status);
+    for (const path of [`${T}/99999999999999999999`, `${T}/${2 ** 53 - 1}`, `${T}/-1`, `${T}/1.5`, `${T}/x`]) expect([path, 400, 404]).toContain((await call('GET', path)).status);
+    expect((await call('GET', `${T}s/FilteredTo/FBV~CreateDate~GT~never`)).status).toBeLessThan(500);
   });
 }
 
@@ -179,7 +178,7 @@ function refusalTests(backend: () => RunningBackend): void {
       ['POST', T, 400, []], ['GET', `${T}s/FilteredTo/FBV~Nope~EQ~1`, 400], ['GET', `${T}s/nonsense`, 404], ['GET', `${T}/7`, 404], ['OPTIONS', T, 405], ['PUT', T, 400, { Status: 'X' }],
       ['PUT', T, 404, { IDUVQueueWorkItem: 99, Status: 'X' }], ['DELETE', `${T}/99`, 404], ['GET', 'Nopes', 404], ['GET', 'UVBridgeStores', 404],
     ];
-    for (const [method, path, status, body] of statuses) expect((await call(method, path, body)).status, `${method} ${path}`).toBe(status);
+    for (const [method, path, status, body] of statuses) expect([method, path, (await call(method, path, body)).status]).toEqual([method, path, status]);
     expect((await call('GET', `${T}s/Count`)).body).toEqual({ Count: 1 });
     await connection.engine.close();
     expect((await call('GET', `${T}s`)).status).toBe(503);

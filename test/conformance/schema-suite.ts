@@ -50,7 +50,7 @@ function freshTests(backend: () => RunningBackend): void {
       expect(info?.columns.flatMap((column, at) => (unset.has(table.Schema[at]?.Type ?? '') ? [] : [[column.name, column.defaultValue]]))).toEqual(
         table.Schema.flatMap((column) => (unset.has(column.Type) ? [] : [[column.Column, plain(table.DefaultObject?.[column.Column])]])));
       const indexes = info?.indexes.map((index) => `${index.columns.join(',')} ${index.isUnique}`);
-      for (const index of table.Indexes ?? []) expect(indexes, index.Name).toContain(`${index.Columns.join(',')} ${index.Unique === true}`);
+      for (const index of table.Indexes ?? []) expect(indexes).toContain(`${index.Columns.join(',')} ${index.Unique === true}`);
     }
   });
 
@@ -157,7 +157,7 @@ function growthTests(backend: () => RunningBackend): void {
     await ensureSchema(engine, 'ultravisor', persistenceSchema);
     expect(await ensureSchema(engine, 'ultravisor', persistenceSchema)).toMatchObject({ TablesCreated: [], ColumnsAdded: [], IndicesCreated: [], MigrationStatements: [] });
     const d = new Desk(engine, place, 'hub1');
-    expect(await d.outcomes([d.event('e', 1, { Payload: '{}' }), d.workItem('a', 2)])).toEqual(['applied', 'applied']);
+    expect((await d.apply([d.event('e', 1, { Payload: '{}' }), d.workItem('a', 2)])).Results).toEqual([{ Outcome: 'applied' }, { Outcome: 'applied' }]);
   });
 }
 

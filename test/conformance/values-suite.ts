@@ -19,7 +19,7 @@ export function valuesSuite(on: () => Shared): void {
   const desk = (): Desk => on().desk();
   describe('values', () => { keptTests(desk); });
   describe('keys', () => { keyTests(desk); });
-  describe('what a column cannot hold', () => rejectedTests(on, desk));
+  describe('what a column cannot hold', () => { rejectedTests(on, desk); });
 }
 
 function keptTests(desk: () => Desk): void {
@@ -109,7 +109,7 @@ function keyTests(desk: () => Desk): void {
     await d.apply(['A', 'a', 'á', 'a '].flatMap((name, at) => [d.workItem(name, at + 20, {}, { Merge: { Extra: { again: at } } }), ...(at === 1 ? [d.removal(name, 30)] : [])]));
     expect((await d.rows(item, 'WorkItemHash', 'Extra')).map((row) => [row['WorkItemHash'], JSON.parse(String(row['Extra']))])).toEqual(
       ['A', 'a', 'á', 'a '].map((name, at) => [name, { name, again: at }]));
-    expect(await d.rows('UVManifest', 'Hash', 'Deleted')).toEqual([{ Hash: 'A', Deleted: 0 }, { Hash: 'a', Deleted: 1 }, { Hash: 'á', Deleted: 0 }, { Hash: 'a ', Deleted: 0 }]);
+    expect(await d.rows('UVManifest', 'Hash', 'Deleted')).toEqual([{ Hash: 'A', Deleted: 0 }, { Hash: 'á', Deleted: 0 }, { Hash: 'a ', Deleted: 0 }, { Hash: 'a', Deleted: 1 }]);
     expect(await d.rows('UVQueueWorkItemEvent', 'ToStatus')).toHaveLength(4);
   });
 
