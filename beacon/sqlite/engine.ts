@@ -6,7 +6,7 @@ import type { ApplyOutputs } from '../../contracts/capability.ts';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { bounds } from '../bounds.ts';
 import {
-  type ApplyBatch, type DatabaseState, type Engine, type EngineHealth, type Statement, type StatementFault, type StatementResult, type TableInfo,
+  type ApplyBatch, type DatabaseState, type Engine, type EngineHealth, type Statement, StatementFault, type StatementResult, type TableInfo,
 } from '../engine.ts';
 import { SqliteApplier } from './apply.ts';
 import { isBroken, toStatementFault, toUnavailable } from './faults.ts';
@@ -80,8 +80,7 @@ export class SqliteEngine implements Engine {
     try {
       return [await this.#queries.run(statement, query)];
     } catch (error) {
-      const fault = error instanceof TidemarkError ? null : toStatementFault(error);
-      if (fault) return [fault];
+      if (error instanceof StatementFault) return [error];
       throw toUnavailable(this.#path, error);
     }
   }

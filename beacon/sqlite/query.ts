@@ -4,11 +4,14 @@ import { extname, join } from 'node:path';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { type Clock, systemClock } from '../../runtime/clock.ts';
 import { bounds } from '../bounds.ts';
-import type { Statement, StatementResult } from '../engine.ts';
+import { type Statement, StatementFault, type StatementResult } from '../engine.ts';
 
 type QueryBounds = NonNullable<Statement['query']>;
 export type QueryJob = { path: string; sql: string; parameters: readonly unknown[]; rowsMax: number };
 export type QueryReply = { rows: Record<string, unknown>[] } | { fault: { code: string; message: string } } | { tooLarge: string };
+
+/** What is wrong with the database, and not with the query. */
+const databaseCodes = /^SQLITE_(?:BUSY|LOCKED|IOERR|CORRUPT|NOTADB|CANTOPEN|NOMEM|FULL|READONLY_)/;
 
 const program = join(import.meta.dirname, `query-child${extname(import.meta.filename)}`);
 
@@ -22,7 +25,7 @@ export class SqliteQueries {
     this.#clock = clock;
   }
 
-  /** @throws TidemarkError TOO_LARGE for more time, memory or bytes than it may take, OVERLOADED; errors of SQLite as the driver throws them */
+  /** @throws TidemarkError TOO_LARGE for more time, memory or bytes than it may take, OVERLOADED; StatementFault; errors of the database as the driver throws them */
   async run(statement: Statement, { rowsMax, timeoutMs }: QueryBounds): Promise<StatementResult> {
     if (this.#running.size >= bounds.queriesMax) {
       throw new TidemarkError('OVERLOADED', `${this.#running.size} queries of this connection are running`, { retryAfterMs: bounds.databaseRetryMs });
@@ -30,7 +33,9 @@ export class SqliteQueries {
     const reply = await this.#ask({ path: this.#path, sql: statement.sql, parameters: statement.parameters, rowsMax }, timeoutMs);
     if ('rows' in reply) return { rows: reply.rows, changes: 0 };
     if ('tooLarge' in reply) throw new TidemarkError('TOO_LARGE', reply.tooLarge);
-    throw Object.assign(new Error(reply.fault.message), { name: 'SqliteError', code: reply.fault.code });
+    const { code, message } = reply.fault;
+    if (databaseCodes.test(code)) throw Object.assign(new Error(message), { name: 'SqliteError', code });
+    throw new StatementFault('other', code, message.slice(0, bounds.reasonCharsMax));
   }
 
   #ask(job: QueryJob, timeoutMs: number): Promise<QueryReply> {
