@@ -11,6 +11,8 @@ type DdlDialect = {
   /** A default as text; where it differs from a plain literal. */
   literal?: (value: Scalar, column: ColumnDescriptor) => string;
   addColumn: string;
+  /** What a column's type does not say by itself. */
+  check?: (column: ColumnDescriptor) => string;
 };
 
 /** Characters of a sized string; null for text without a bound. */
@@ -69,6 +71,13 @@ const postgresql: DdlDialect = {
   literal: (value, column) => (column.Type === 'Boolean' || column.Type === 'Deleted' ? (value === true || value === 1 ? 'true' : 'false') : literal(value)),
 };
 
+/** A row's sized columns share 64 KiB; what would take much of that lies beside the row. */
+const mysqlVarcharMax = 4_000;
+
+function isLongText(column: ColumnDescriptor): boolean {
+  return (charsMaxOf(column) ?? Infinity) > mysqlVarcharMax;
+}
+
 const mysql: DdlDialect = {
   quote: (name) => `\`${name.replaceAll('`', '``')}\``,
   identity: 'bigint AUTO_INCREMENT PRIMARY KEY',
@@ -87,11 +96,12 @@ const mysql: DdlDialect = {
         return 'tinyint(1)';
       default:
         if (isDate(column)) return 'datetime(3)';
-        return chars === null ? `longtext ${text}` : `varchar(${chars}) ${text}`;
+        return `${isLongText(column) ? 'longtext' : `varchar(${chars})`} ${text}`;
     }
   },
   // Text without a bound takes a default only as an expression, and backslashes mean something.
-  literal: (value, column) => (column.Type === 'String' && charsMaxOf(column) === null ? `(${mysqlText(value)})` : mysqlText(value)),
+  literal: (value, column) => (column.Type === 'String' && isLongText(column) ? `(${mysqlText(value)})` : mysqlText(value)),
+  check: (column) => (column.Type === 'String' && isLongText(column) && charsMaxOf(column) !== null ? ` CHECK (char_length(${mysql.quote(column.Column)}) <= ${charsMaxOf(column)})` : ''),
 };
 
 function mysqlText(value: Scalar): string {
@@ -143,7 +153,7 @@ function columnClause(column: ColumnDescriptor, table: TableDescriptor, dialect:
   const value = declaredDefault(column, table);
   const nullability = isNullableColumn(column) ? '' : ' NOT NULL';
   const text = value === null ? '' : ` DEFAULT ${(dialect.literal ?? literal)(value, column)}`;
-  return `${name} ${dialect.typeOf(column, collation)}${nullability}${text}`;
+  return `${name} ${dialect.typeOf(column, collation)}${nullability}${text}${dialect.check?.(column) ?? ''}`;
 }
 
 export function createTableStatement(kind: EngineKind, table: TableDescriptor, collation = ''): string {

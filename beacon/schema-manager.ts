@@ -56,7 +56,9 @@ export async function ensureSchema(engine: Engine, schemaName: string, descripto
     });
   } catch (cause) {
     if (!(cause instanceof StatementFault)) throw cause;
-    throw new TidemarkError('CONFLICT', `EnsureSchema: nothing was changed, for the database refused a statement: ${messageOf(cause)}`, { cause });
+    // MySQL and MariaDB commit each statement about tables by itself.
+    const state = engine.kind === 'mysql' ? 'what was done before it stays, and the next one goes on from there' : 'nothing was changed';
+    throw new TidemarkError('CONFLICT', `EnsureSchema: the database refused a statement: ${messageOf(cause)}; ${state}`, { cause });
   }
   if (outputs === null) throw new TidemarkError('INTERNAL', 'EnsureSchema: the engine planned nothing');
   return outputs;

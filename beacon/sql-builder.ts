@@ -23,11 +23,20 @@ export function identityOf(table: Table): Column {
   return table.identity;
 }
 
-function comparable(kind: EngineKind, text: string, column: Column): Scalar {
+/** SQLite keeps dates as text and compares them as such; the others know no date that is none. */
+function dateOf(kind: EngineKind, text: string, column: Column): Scalar {
+  if (kind !== 'sqlite' && Number.isNaN(Date.parse(text))) throw new BadRequest(`filter: column ${column.name} holds dates, not ${JSON.stringify(text.slice(0, 40))}`);
+  return encode(kind, text, column);
+}
+
+function comparable(kind: EngineKind, text: string, column: Column): Scalar | Expression<unknown> {
+  if (kind === 'postgresql' && text.includes('\u0000')) throw new BadRequest('filter: PostgreSQL keeps no text with a NUL character');
   if (column.family === 'text' || column.family === 'binary') return text;
-  if (column.family === 'date') return encode(kind, text, column);
+  if (column.family === 'date') return dateOf(kind, text, column);
   try {
-    return encode(kind, toStored(text, { ...column, family: column.family === 'integer' ? 'float' : column.family }), column);
+    const value = encode(kind, toStored(text, { ...column, family: column.family === 'integer' ? 'float' : column.family }), column);
+    // PostgreSQL takes the other side for a value of the column's own type.
+    return kind === 'postgresql' && column.family === 'integer' && !Number.isSafeInteger(value) ? sql`${value}::numeric` : value;
   } catch (error) {
     if (error instanceof Misfit) throw new BadRequest(`filter: ${error.message}`);
     throw error;
@@ -103,14 +112,16 @@ export function selectRows(kind: EngineKind, table: Table, filter: Filter, page:
   let query = builderOf(kind).selectFrom(table.name).where((eb) => visible(kind, filter, table, eb));
   query = columns ? query.select(columns) : query.selectAll();
   if (isDistinct) query = query.distinct();
+  // Distinct rows are ordered by what is read, as it is read.
+  const order = (name: string) => (isDistinct ? sql.ref(columnOf(table, name).name) : ordered(kind, columnOf(table, name)));
   const isOrderable = (name: string) => !isDistinct || !columns || columns.includes(name);
   for (const { column, isDescending } of filter.sort) {
     if (!isOrderable(column)) throw new BadRequest(`filter: distinct rows can only be sorted by what is read, not by ${column.slice(0, 80)}`);
-    query = query.orderBy(ordered(kind, columnOf(table, column)), isDescending ? 'desc' : 'asc');
+    query = query.orderBy(order(column), isDescending ? 'desc' : 'asc');
   }
   const ties = table.identity && isOrderable(table.identity.name) ? [table.identity.name] : (columns ?? []);
   // SQL Server refuses to be told a column twice.
-  for (const name of ties) if (!filter.sort.some(({ column }) => column === name)) query = query.orderBy(ordered(kind, columnOf(table, name)));
+  for (const name of ties) if (!filter.sort.some(({ column }) => column === name)) query = query.orderBy(order(name));
   return toStatement(paged(kind, query, page).compile(), false);
 }
 
