@@ -10,7 +10,8 @@ function propertyOf(column: Column): object {
   return {
     type: column.isNullable ? [jsonTypes[column.family], 'null'] : jsonTypes[column.family],
     ...(column.charsMax === null ? {} : { maxLength: column.charsMax }),
-    ...(column.family === 'date' ? { format: 'date-time' } : {}),
+    // SQLite keeps dates as text.
+    ...(column.family === 'date' || /^(?:Create|Update|Delete)Date$/.test(column.name) ? { format: 'date-time' } : {}),
     ...(column.isIdentity ? { readOnly: true } : { default: column.fallback }),
   };
 }

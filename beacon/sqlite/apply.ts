@@ -136,12 +136,11 @@ function rowValues({ shape }: Prepared, mutation: RowMutation, now: string, old:
 }
 
 function runWrite(prepared: Prepared, mutation: RowMutation, now: string): MutationResult {
-  let old: Record<string, unknown> | undefined;
-  if (prepared.shape.merge.length > 0) {
-    old = prepared.read.get(keyOf(prepared, mutation)) as Record<string, unknown> | undefined;
-    if (old && Number(old['BridgeSeq']) >= mutation.Seq) return alreadyPresent;
-  }
-  return prepared.change.run(rowValues(prepared, mutation, now, old)).changes > 0 ? applied : alreadyPresent;
+  const old = prepared.shape.merge.length > 0 ? (prepared.read.get(keyOf(prepared, mutation)) as Record<string, unknown> | undefined) : undefined;
+  // What no row could hold is refused whatever is there, as everywhere else.
+  const values = rowValues(prepared, mutation, now, old);
+  if (old && Number(old['BridgeSeq']) >= mutation.Seq) return alreadyPresent;
+  return prepared.change.run(values).changes > 0 ? applied : alreadyPresent;
 }
 
 function runInsert(prepared: Prepared, mutation: RowMutation, now: string): MutationResult {
