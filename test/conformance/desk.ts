@@ -64,6 +64,10 @@ export class Shared implements AsyncDisposable {
     }
   }
 
+  get engine(): Engine {
+    return this.#opened.engine;
+  }
+
   /** A desk of a hub nobody else uses. */
   desk(): Desk {
     return new Desk(this.#opened.engine, this.place, `hub${++this.#hubs}`);

@@ -4,6 +4,7 @@ import { applySuite } from './apply-suite.ts';
 import { type BackendName, backends } from './backends.ts';
 import { Shared } from './desk.ts';
 import { endpointsSuite } from './endpoints-suite.ts';
+import { equalSuite } from './equal-suite.ts';
 import { incumbentSuite } from './incumbent-suite.ts';
 import { schemaSuite } from './schema-suite.ts';
 import { valuesSuite } from './values-suite.ts';
@@ -23,5 +24,6 @@ export function conformance(name: BackendName): void {
     describe('EnsureSchema', () => { schemaSuite(on); });
     incumbentSuite(on);
     endpointsSuite(on);
+    equalSuite(on);
   });
 }

@@ -1,4 +1,0 @@
-/** The conformance suite on MariaDB. */
-import { conformance } from './suite.ts';
-
-conformance('mysql');
