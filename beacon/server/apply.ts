@@ -9,7 +9,7 @@ import { insistOnMark, markAfter, skipThrough, takesEffect } from '../mark-rule.
 import { differingColumns } from '../mutation-shape.ts';
 import { type Column, Misfit, type Table } from '../table.ts';
 import type { Fault, Query, QueryResult, Savepoint, Session, SetStatements } from './dialect.ts';
-import { changedColumns, changedRow, idOf, type Item, itemOf, lotsOf, newColumns, newRow, readColumns, type StoredRow } from './rows.ts';
+import { byShape, changedColumns, changedRow, idOf, type Item, itemOf, lotsOf, NewRows, readColumns, type StoredRow } from './rows.ts';
 import type { Shapes } from './shapes.ts';
 
 /** A statement over many rows was refused: the transaction is to be done again with savepoints, to learn which row it was. */
@@ -97,7 +97,7 @@ export class SetApplier {
 
   /** Lots as large as one statement takes, by rows and by the text in them. */
   *#cut(lot: readonly Item[]): Generator<Item[]> {
-    const rowsMax = this.#parts.sets.rowsMax(lot[0] ? newColumns(lot[0].shape).length : 1);
+    const rowsMax = this.#parts.sets.rowsMax(new NewRows(lot).columns.length);
     let part: Item[] = [];
     let chars = 0;
     for (const item of lot) {
@@ -152,7 +152,7 @@ export class SetApplier {
     const { shape } = first;
     const left = shape.op === 'delete' ? lot : await this.#insertAbsent(lot);
     if (left.length === 0) return;
-    const { rows } = await this.#run(this.#parts.sets.read(shape.table, shape.key, readColumns(shape), left.map((item) => item.key)));
+    const { rows } = await this.#run(this.#parts.sets.read(shape.table, shape.key, readColumns(left), left.map((item) => item.key)));
     const stored = new Map(rows.map((row) => [idOf(shape.key.map((column) => row[column.name])), row]));
     const absent: Item[] = [];
     const there: Pair[] = [];
@@ -163,7 +163,7 @@ export class SetApplier {
     }
     if (shape.op === 'delete') await this.#missing(absent);
     else await this.#insert(absent);
-    await this.#change(there);
+    for (const pairs of byShape(there)) await this.#change(pairs);
   }
 
   /** Rows to remove that are not there, unless they are there without a hub. */
@@ -175,25 +175,26 @@ export class SetApplier {
   }
 
   /** New rows of a lot, with their items; what a column cannot hold is left out. */
-  #newRows(lot: readonly Item[]): { items: Item[]; rows: Scalar[][] } {
+  #newRows(lot: readonly Item[]): { items: Item[]; columns: Column[]; rows: Scalar[][] } {
+    const made = new NewRows(lot);
     const items: Item[] = [];
     const rows: Scalar[][] = [];
     for (const item of lot) {
       this.#trying(item.at, () => {
-        rows.push(newRow(item, this.#now));
+        rows.push(made.row(item, this.#now));
         items.push(item);
       });
     }
-    return { items, rows };
+    return { items, columns: made.columns, rows };
   }
 
   /** Most rows are new: they go in at once, and only the others are looked at. Returns those. */
   async #insertAbsent(lot: readonly Item[]): Promise<Item[]> {
-    const { items, rows } = this.#newRows(lot);
+    const { items, columns, rows } = this.#newRows(lot);
     const [first] = items;
     if (!first) return [];
     const { shape } = first;
-    const query = this.#parts.sets.insertAbsent(shape.table, shape.key, newColumns(shape), rows);
+    const query = this.#parts.sets.insertAbsent(shape.table, shape.key, columns, rows);
     if (!query) return items;
     const inserted = new Set((await this.#run(query)).rows.map((row) => idOf(shape.key.map((column) => row[column.name]))));
     return items.filter((item) => {
@@ -204,10 +205,10 @@ export class SetApplier {
   }
 
   async #insert(absent: readonly Item[]): Promise<void> {
-    const { items, rows } = this.#newRows(absent);
+    const { items, columns, rows } = this.#newRows(absent);
     const [first] = items;
     if (!first) return;
-    await this.#run(this.#parts.sets.insert(first.shape.table, newColumns(first.shape), rows));
+    await this.#run(this.#parts.sets.insert(first.shape.table, columns, rows));
     for (const { at } of items) this.#results[at] = applied;
   }
 

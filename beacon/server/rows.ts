@@ -23,23 +23,43 @@ function own(shape: Shape, name: string): Column {
   return shape.table.columns.get(name) as Column;
 }
 
-/** Columns of a new row, in the order of `newRow`. */
-export function newColumns(shape: Shape): Column[] {
+type Source = (item: Item, now: string) => Scalar;
+
+/** New rows of one table as one statement takes them: all columns any of them gives, the others' with what would be there without. */
+export class NewRows {
+  readonly columns: Column[];
+  readonly #sources = new Map<Shape, Source[]>();
+
+  constructor(items: readonly Item[]) {
+    const shapes = new Set(items.map((item) => item.shape));
+    const names = new Set([...shapes].flatMap((shape) => givenColumns(shape).map((column) => column.name)));
+    this.columns = [...items[0]?.shape.table.columns.values() ?? []].filter((column) => names.has(column.name));
+  }
+
+  /** @throws Misfit when a column cannot hold its value */
+  row(item: Item, now: string): Scalar[] {
+    let sources = this.#sources.get(item.shape);
+    if (!sources) this.#sources.set(item.shape, sources = this.columns.map((column) => sourceOf(item.shape, column)));
+    return sources.map((source) => source(item, now));
+  }
+}
+
+function givenColumns(shape: Shape): Column[] {
   const dates = [shape.createDate, shape.updateDate].filter((column) => column !== null);
   return [...shape.key, ...shape.merge, ...shape.set, ...shape.fill, ...shape.rest, own(shape, 'BridgeSeq'), own(shape, 'Deleted'), ...dates];
 }
 
-/** @throws Misfit when a column cannot hold its value */
-export function newRow({ mutation, shape, key }: Item, now: string): Scalar[] {
-  return [
-    ...key,
-    ...shape.merge.map((column) => toStored(mergeText(mutation.Set[column.name], mutation.Merge?.[column.name] ?? {}), column)),
-    ...shape.set.map((column) => toStored(mutation.Set[column.name], column)),
-    ...shape.fill.map((column) => toStored(mutation.Fill?.[column.name], column)),
-    ...shape.rest.map((column) => column.fallback),
-    mutation.Seq, 0,
-    ...(shape.createDate ? [now] : []), ...(shape.updateDate ? [now] : []),
-  ];
+function sourceOf(shape: Shape, column: Column): Source {
+  const { name } = column;
+  const isIn = (columns: readonly Column[]) => columns.some((one) => one.name === name);
+  const at = shape.key.findIndex((one) => one.name === name);
+  if (at >= 0) return ({ key }) => key[at] ?? null;
+  if (isIn(shape.merge)) return ({ mutation }) => toStored(mergeText(mutation.Set[name], mutation.Merge?.[name] ?? {}), column);
+  if (isIn(shape.set)) return ({ mutation }) => toStored(mutation.Set[name], column);
+  if (isIn(shape.fill)) return ({ mutation }) => toStored(mutation.Fill?.[name], column);
+  if (name === 'BridgeSeq') return ({ mutation }) => mutation.Seq;
+  if (name === 'Deleted') return () => 0;
+  return name === shape.createDate?.name || name === shape.updateDate?.name ? (_item, now) => now : () => column.fallback;
 }
 
 /** Columns a mutation changes in a row that is there, in the order of `changedRow`. */
@@ -64,31 +84,45 @@ function isEmpty(value: unknown): boolean {
   return value === null || value === undefined || value === '' || value === 0;
 }
 
-/** Columns that are read of a row before it is changed or compared. */
-export function readColumns(shape: Shape): Column[] {
-  const { identity } = shape.table;
-  const compared = shape.op === 'insert' ? shape.set : [];
-  return [...(identity ? [identity] : []), ...shape.key, ...shape.merge, ...shape.fill, ...compared, own(shape, 'BridgeSeq')];
+/** Columns that are read of rows before they are changed or compared. */
+export function readColumns(items: readonly Item[]): Column[] {
+  const columns = new Map<string, Column>();
+  for (const shape of new Set(items.map((item) => item.shape))) {
+    const { identity } = shape.table;
+    const compared = shape.op === 'insert' ? shape.set : [];
+    for (const column of [...(identity ? [identity] : []), ...shape.key, ...shape.merge, ...shape.fill, ...compared, own(shape, 'BridgeSeq')]) columns.set(column.name, column);
+  }
+  return [...columns.values()];
+}
+
+/** Items in groups of one shape. */
+export function byShape<T extends { item: Item }>(all: readonly T[]): T[][] {
+  const groups = new Map<Shape, T[]>();
+  for (const one of all) {
+    const group = groups.get(one.item.shape);
+    if (group) group.push(one);
+    else groups.set(one.item.shape, [one]);
+  }
+  return [...groups.values()];
 }
 
 /**
- * Cuts a batch into lots that one statement each can take: rows of one shape, none twice in a lot. A later mutation of a row is in a
- * later lot; between different rows of one transaction nobody sees an order.
+ * Cuts a batch into lots of one table and kind, no row twice in a lot. A later mutation of a row is in a later lot; rows that are
+ * inserted stay in their order, for people read them in the order of their numbers.
  */
 export function lotsOf(items: readonly Item[]): Item[][] {
-  const waves = new Map<string, number>();
-  const lots = new Map<string, Item[]>();
-  const shapes = new Map<Shape, number>();
+  const seen = new Map<string, number>();
+  const waves: Map<string, Item[]>[] = [];
   for (const item of items) {
-    const row = `${item.shape.table.name} ${idOf(item.key)}`;
-    const wave = (waves.get(row) ?? -1) + 1;
-    waves.set(row, wave);
-    const shape = shapes.get(item.shape) ?? shapes.size;
-    shapes.set(item.shape, shape);
-    const name = `${String(wave).padStart(6, '0')} ${shape}`;
+    const { table, op, key } = item.shape;
+    const row = `${table.name} ${idOf(item.key)}`;
+    const wave = seen.get(row) ?? 0;
+    seen.set(row, wave + 1);
+    const lots = waves[wave] ??= new Map<string, Item[]>();
+    const name = `${op} ${table.name} ${key.map((column) => column.name).join(' ')}`;
     const lot = lots.get(name);
     if (lot) lot.push(item);
     else lots.set(name, [item]);
   }
-  return [...lots].toSorted(([one], [other]) => (one.slice(0, 6) < other.slice(0, 6) ? -1 : one.slice(0, 6) > other.slice(0, 6) ? 1 : 0)).map(([, lot]) => lot);
+  return waves.flatMap((lots) => [...lots.values()]);
 }
