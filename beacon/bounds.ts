@@ -33,9 +33,18 @@ export const bounds = {
   /** Path patterns of the proxy, and characters of one: anybody on the mesh may add some. */
   patternsMax: 100,
   patternCharsMax: 200,
-  /** Rows of the audit table, and how often it is cut back to them. */
-  auditRowsMax: 100_000,
-  auditTrimEvery: 1_000,
+  /** What of a pattern may be tried in several ways, and the head of a path it is tried on: a match stays within tens of milliseconds. */
+  patternRepeatsMax: 3,
+  patternChoicesMax: 4,
+  patternHeadChars: 220,
+  /** Lines the audit keeps (about 50 MB), and for how long; surplus ones go some at a time, looked for this often. */
+  auditRowsMax: 250_000,
+  auditKeptMs: 90 * 24 * 3_600_000,
+  auditTrimRows: 5_000,
+  auditTrimMs: 60_000,
+  /** Lines are written together, at the latest after this; so many wait in memory at most when the disk refuses them. */
+  auditFlushMs: 500,
+  auditLinesMax: 5_000,
   /** Connections made by request are numbered from here, so that the n-th database URL can always be connection n. */
   createdConnectionsFrom: 1_001,
   connectionsMax: 100,

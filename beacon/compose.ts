@@ -3,9 +3,10 @@ import { capabilities } from '../contracts/capability.ts';
 import { limits } from '../contracts/limits.ts';
 import { subjects } from '../contracts/subjects.ts';
 import type { Bus } from '../runtime/bus.ts';
-import { type Clock, isoOf, newUuid } from '../runtime/clock.ts';
+import { type Clock, newUuid } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
 import { actionsOf } from './actions.ts';
+import { AuditTrail } from './audit.ts';
 import { type BeaconConfig, checkBeaconConfig } from './config.ts';
 import { Connections } from './connections.ts';
 import { Gateway } from './gateway.ts';
@@ -31,10 +32,10 @@ export async function startBeacon(config: BeaconConfig, bus: Bus, log: Log, cloc
     onChange();
   });
   const proxy = new Proxy(state, connections, clock, config.allowWrites ?? true);
+  const trail = new AuditTrail(state, clock, log);
   const gateway = new Gateway(
     actionsOf({ connections, proxy, clock, isBatchOn: config.isBatchOn, onChange }),
-    (line) => state.audit({ ...line, at: isoOf(clock.nowMs()) }),
-    log,
+    trail,
     () => clock.monotonicMs(),
   );
   presence = new PresencePublisher(bus, clock, async (status) => ({
@@ -60,6 +61,7 @@ export async function startBeacon(config: BeaconConfig, bus: Bus, log: Log, cloc
     await presence.become('Draining');
     await inTime(Promise.all([service.stop(), gateway.drain()]), clock);
     await presence.stop();
+    trail.stop();
     await connections.close();
     state.close();
     log.info({ beacon: config.beaconId }, 'databeacon is drained');

@@ -88,13 +88,18 @@ export class Connections {
     return this.all().find((connection) => connection.routeHash === routeHash) ?? null;
   }
 
-  /** Adds a connection, or gives the one of that name. @throws TidemarkError CONFLICT when its path is another's, OVERLOADED at the bound */
+  /**
+   * Adds a connection, or gives the one of that name.
+   * @throws TidemarkError CONFLICT when its path is another's, INVALID_MESSAGE for the beacon's own file, which holds secrets, OVERLOADED at the bound
+   */
   create(name: string, url: string, description: string): { connection: Connection; isNew: boolean } {
     const known = this.all().find((connection) => connection.name === name);
     if (known) return { connection: known, isNew: false };
     const other = this.byRoute(routeHashOf(name));
     if (other) throw new TidemarkError('CONFLICT', `the name ${name} would have the path of connection ${other.id} (${other.name})`);
     if (this.#byId.size >= bounds.connectionsMax) throw new TidemarkError('OVERLOADED', `there are ${this.#byId.size} connections, at most ${bounds.connectionsMax}`);
+    const database = parseDatabaseUrl(url);
+    if (database.kind === 'sqlite' && this.#state.owns(database.path)) throw new TidemarkError('INVALID_MESSAGE', `${database.path} is the beacon's own file, and no database to be had`);
     const id = Math.max(bounds.createdConnectionsFrom - 1, ...this.#byId.keys()) + 1;
     const record: ConnectionRecord = { IDBeaconConnection: id, Name: name, Url: url, Origin: 'request', Description: description };
     this.#state.addConnection(record);

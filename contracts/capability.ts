@@ -89,5 +89,7 @@ export type EnableEndpointSettings = ConnectionSettings & { TableName: string };
 /** EndpointBase is there on every call, also when the endpoint was enabled before. */
 export type EnableEndpointOutputs = { TableName: string; EndpointBase: string; ColumnCount: number; Message?: string };
 
-export type UpdateProxyConfigSettings = { PathAllowlist?: string[]; AllowWrites?: boolean };
-export type UpdateProxyConfigOutputs = { Success: true; PatternsAdded: number; ActiveConfig: { AllowWrites: boolean; PathAllowlist: string[] } };
+export type UpdateProxyConfigSettings = { PathAllowlist?: string[]; AllowWrites?: boolean; BodyBytesMax?: number; RequestTimeoutMs?: number };
+export type UpdateProxyConfigOutputs = {
+  Success: true; PatternsAdded: number; ActiveConfig: { AllowWrites: boolean; PathAllowlist: string[]; BodyBytesMax: number; RequestTimeoutMs: number };
+};
