@@ -15,6 +15,7 @@ export async function introspectMysql(session: Session, tables?: readonly string
       column_default as def, extra from information_schema.columns where table_schema = database()${only} order by table_name, ordinal_position`,
     parameters,
   })).rows as ColumnRow[];
+  if (columns.length === 0) await insistOnDatabase(session);
   const indexes = (await session.run({
     sql: `select table_name as t, index_name as name, non_unique as nonUnique, column_name as col, sub_part as sub
       from information_schema.statistics where table_schema = database()${only} order by table_name, index_name, seq_in_index`,
@@ -30,6 +31,12 @@ export async function introspectMysql(session: Session, tables?: readonly string
   }
   for (const row of indexes) addTo(found.get(row.t)?.indexes ?? [], row);
   return [...found.values()];
+}
+
+/** A connection outlives its database, and then finds no tables: that is not an empty database. */
+async function insistOnDatabase(session: Session): Promise<void> {
+  const { rows } = await session.run({ sql: 'select 1 as isThere from information_schema.schemata where schema_name = database()', parameters: [] });
+  if (rows.length === 0) throw new Error('the database is not there any more');
 }
 
 /** An index on an expression, or on a part of a column, has a column without a name. */
@@ -55,7 +62,7 @@ function toColumn(row: ColumnRow, isPrimaryKey: boolean): ColumnInfo {
   const text = row.def === 'NULL' ? null : row.def;
   return {
     name: row.name, nativeType: row.type, family,
-    charsMax: /^(var)?char\(/.test(row.type) && row.chars !== null ? Number(row.chars) : null,
+    charsMax: /^(var)?char\(/.test(row.type) ? row.chars : null,
     isNullable: row.nullable === 'YES',
     isPrimaryKey,
     isIdentity,
