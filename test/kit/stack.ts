@@ -10,7 +10,10 @@ import type { SmallDisk } from './small-disk.ts';
 import { tempDir } from './temp-dir.ts';
 import { until } from './until.ts';
 
-export type StackOptions = { hub?: string; beaconArgs?: string[]; workerArgs?: string[]; isAssigned?: boolean; workerDisk?: SmallDisk;
+export type StackOptions = { hub?: string; beaconArgs?: string[];
+  /** URL of the database; a SQLite file of its own by default. */
+  databaseUrl?: string;
+  workerArgs?: string[]; isAssigned?: boolean; workerDisk?: SmallDisk;
   /** Environment of the worker, made from the path of its data directory before it starts. */
   workerEnv?: (dataDir: string) => Record<string, string>;
 };
@@ -39,11 +42,11 @@ export class Stack implements AsyncDisposable {
 
   /** Starts all of it and, unless told otherwise, waits until both lanes are bootstrapped. */
   static async start(options: StackOptions = {}): Promise<Stack> {
-    const { hub: hubId = 'hub1', beaconArgs = [], workerArgs = [], isAssigned = true, workerDisk, workerEnv } = options;
+    const { hub: hubId = 'hub1', beaconArgs = [], workerArgs = [], isAssigned = true, workerDisk, workerEnv, databaseUrl } = options;
     const dir = tempDir('stack');
     const nats = await TestNats.start();
     const http = `127.0.0.1:${await freePort()}`;
-    const beacon = new TidemarkProcess(['beacon', '--id', 'db-1', '--db', `sqlite:${dir.at('backend.sqlite')}`, '--data', dir.at('beacon'),
+    const beacon = new TidemarkProcess(['beacon', '--id', 'db-1', '--db', databaseUrl ?? `sqlite:${dir.at('backend.sqlite')}`, '--data', dir.at('beacon'),
       '--nats', nats.url, ...beaconArgs]);
     await workerDisk?.mount(dir.at('worker'));
     const worker = new TidemarkProcess(['worker', '--hub', hubId, '--data', dir.at('worker'), '--http', http, '--nats', nats.url, ...workerArgs],

@@ -1,5 +1,6 @@
 /** What a test asks of a private server, whatever its kind: databases of its own, a look inside, a lock held, SIGKILL and a new start. */
 import type { DatabaseServer } from './database-server.ts';
+import type { FoldRow } from './fold.ts';
 
 export type LookRow = Record<string, unknown>;
 export type LookValue = string | number | null;
@@ -47,6 +48,15 @@ export abstract class TestDatabase implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.server[Symbol.asyncDispose]();
   }
+}
+
+/** The tables of hubs as they are now, for a comparison. */
+export async function lookAt(server: TestDatabase, database: string): Promise<Map<string, FoldRow[]>> {
+  const tables = new Map<string, FoldRow[]>();
+  for (const table of ['UVQueueWorkItem', 'UVQueueWorkItemEvent', 'UVQueueWorkItemAttempt', 'UVManifest']) {
+    tables.set(table, await server.query(`select * from "${table}"`, database) as FoldRow[]);
+  }
+  return tables;
 }
 
 /** Starts a server for the first time; one that does not come up leaves nothing. */
