@@ -6,6 +6,7 @@ import { Shared } from './desk.ts';
 import { endpointsSuite } from './endpoints-suite.ts';
 import { equalSuite } from './equal-suite.ts';
 import { incumbentSuite } from './incumbent-suite.ts';
+import { outageSuite } from './outage-suite.ts';
 import { schemaSuite } from './schema-suite.ts';
 import { valuesSuite } from './values-suite.ts';
 
@@ -25,5 +26,7 @@ export function conformance(name: BackendName): void {
     incumbentSuite(on);
     endpointsSuite(on);
     equalSuite(on);
+    // Last: it kills the server.
+    outageSuite(on, name !== 'sqlite');
   });
 }
