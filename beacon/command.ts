@@ -5,6 +5,7 @@ import { systemClock } from '../runtime/clock.ts';
 import { createLog } from '../runtime/log.ts';
 import { startBeacon } from './compose.ts';
 import { type BeaconConfig, checkBeaconConfig } from './config.ts';
+import { readAudit } from './state.ts';
 
 /** Runs until SIGTERM or SIGINT (a second one leaves at once); resolves with the exit code. `onReady` is called when the beacon is online. */
 export async function runBeacon(config: BeaconConfig, busOptions: BusOptions, onReady: () => void = () => undefined): Promise<number> {
@@ -27,6 +28,13 @@ export async function runBeacon(config: BeaconConfig, busOptions: BusOptions, on
     const exits: Record<string, number> = processExit;
     return error instanceof TidemarkError ? (exits[error.code] ?? 1) : 1;
   }
+}
+
+/** What the audit of a beacon says, the newest line first. @throws TidemarkError NOT_THERE without a state in the folder */
+export function auditLines(dataDir: string, query: { user?: string; limit: number }): Record<string, string | number>[] {
+  return readAudit(dataDir, query).map(({ at, remoteUser, capability, action, connection, table, outcome, count, detail }) => ({
+    At: at, RemoteUser: remoteUser, Capability: capability, Action: action, IDBeaconConnection: connection, Table: table, Outcome: outcome, Count: count, Detail: detail,
+  }));
 }
 
 /** Resolves at the first signal to stop; the second ends the process, which is safe: what was answered is on disk. */

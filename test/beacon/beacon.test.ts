@@ -71,7 +71,7 @@ describe('requests', () => {
     expect(outputs).toMatchObject({ IsCommitted: true, Results: [{ Outcome: 'applied' }, { Outcome: 'applied' }], Mark: { Epoch: 'e', Seq: 2 } });
     expect(await kit.ask<MarkOutputs>('DataBeaconBatch', 'Mark', { IDBeaconConnection: 1, HubID: 'hub1', Lane: 'queue' })).toEqual({ Mark: outputs.Mark, StoreID });
     const applied = () => rowsIn(join(kit.config.dataDir, 'beacon.db'), "SELECT RemoteUser, Count, Outcome FROM Audit WHERE Action = 'Apply' ORDER BY 1");
-    await until('the audit', () => applied().length > 0, 1_000);
+    await until('the audit', () => applied().length > 0, { deadlineMs: 2_000 });
     expect(applied()).toEqual([{ RemoteUser: 'ann', Count: 1, Outcome: 'ok' }, { RemoteUser: 'ultravisor-system', Count: 1, Outcome: 'ok' }]);
   });
 

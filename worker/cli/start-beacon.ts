@@ -8,6 +8,15 @@ export type BeaconSettings = {
   tags: readonly string[];
 };
 
+export type AuditQuery = { dataDir: string; user?: string; limit: number };
+
+/** Lines of a beacon's audit, the newest first, from its own file. @throws TidemarkError NOT_THERE */
+export async function beaconAudit({ dataDir, ...query }: AuditQuery): Promise<Record<string, string | number>[]> {
+  // oxlint-disable-next-line no-restricted-imports -- the one command line reads the beacon's file as the beacon does.
+  const { auditLines } = await import('../../beacon/command.ts');
+  return auditLines(dataDir, query);
+}
+
 /** Runs until it is told to stop. @returns the exit code @throws TidemarkError CONFIG_INVALID for a tag without a name */
 export async function startBeacon(settings: BeaconSettings, bus: BusOptions): Promise<number> {
   const tags: Record<string, string> = {};

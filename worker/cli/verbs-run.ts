@@ -1,12 +1,13 @@
 /** Verbs that run until they are told to stop: everything at once, and its parts alone. */
-import { join } from 'node:path';
 import { Option } from 'commander';
+import { TidemarkError } from '../../contracts/errors.ts';
 import { runWorker } from '../command.ts';
 import { runUp } from '../up/up.ts';
 import { exitWithParent as exitWithParentProcess } from './exit-with-parent.ts';
 import { print, say } from './output.ts';
 import { onStopSignals } from './signals.ts';
 import { startBeacon } from './start-beacon.ts';
+import { beaconAuditVerb, beaconFolder } from './verbs-beacon.ts';
 import { packageVersion } from './version.ts';
 import { collect, type VerbCall, type VerbSpec } from './verb.ts';
 
@@ -21,6 +22,7 @@ const databases = new Option('--db <url>', 'database; may be repeated, the n-th 
 const opsDir = new Option('--ops-dir <folder>', 'folder of the operator\'s operations (default: <data>/ops)');
 const anyFileSystem = new Option('--any-file-system', 'take a data directory on a network or memory file system, at your own risk').preset('1');
 const exitWithParent = new Option('--exit-with-parent').hideHelp();
+const beaconId = new Option('--id <id>', 'BeaconID, the same over restarts');
 const tags = new Option('--tag <name=value>', 'tag of the databeacon; may be repeated').argParser(collect);
 
 export const runVerbs: readonly VerbSpec[] = [
@@ -33,10 +35,11 @@ export const runVerbs: readonly VerbSpec[] = [
   {
     name: 'beacon', summary: 'a databeacon alone', run: beacon,
     options: [
-      new Option('--id <id>', 'BeaconID, the same over restarts').makeOptionMandatory(), databases, tags, exitWithParent,
+      beaconId, databases, tags, exitWithParent,
       new Option('--no-batch', 'do not offer DataBeaconBatch'), new Option('--read-only', 'refuse writes through MeadowProxy'),
     ],
     notes: 'Database URLs: sqlite:<path>, postgres://, mysql://, mssql://. The data directory is ./tidemark-data/<id> unless --data names it.',
+    verbs: [beaconAuditVerb],
   },
 ];
 
@@ -56,12 +59,12 @@ async function worker({ config, flags }: VerbCall): Promise<never> {
 
 async function beacon({ config, flags }: VerbCall): Promise<never> {
   if (flags['exitWithParent'] === true) exitWithParentProcess();
-  const id = String(flags['id']);
+  const id = flags['id'];
+  if (typeof id !== 'string') throw new TidemarkError('CONFIG_INVALID', 'a beacon needs an id that stays the same over restarts: give --id <id>');
   const code = await startBeacon({
     beaconId: id,
     databases: listOf(flags['db']),
-    // A data directory from elsewhere is the worker's; a beacon's own is inside it.
-    dataDir: flags.data === undefined ? join(config.data, id) : config.data,
+    dataDir: beaconFolder(config, flags),
     isBatchOn: flags['batch'] !== false,
     allowWrites: flags['readOnly'] !== true,
     tags: listOf(flags['tag']),
