@@ -7,11 +7,13 @@ import { endpointsSuite } from './endpoints-suite.ts';
 import { equalSuite } from './equal-suite.ts';
 import { incumbentSuite } from './incumbent-suite.ts';
 import { outageSuite } from './outage-suite.ts';
+import { processSuite } from './process-suite.ts';
 import { schemaSuite } from './schema-suite.ts';
 import { valuesSuite } from './values-suite.ts';
 
 /** Runs all of it on one kind of database, with one server for all. */
 export function conformance(name: BackendName): void {
+  const isServer = name !== 'sqlite';
   describe(`on ${name}`, () => {
     let shared: Shared | undefined;
     const on = (): Shared => {
@@ -26,7 +28,8 @@ export function conformance(name: BackendName): void {
     incumbentSuite(on);
     endpointsSuite(on);
     equalSuite(on);
-    // Last: it kills the server.
-    outageSuite(on, name !== 'sqlite');
+    // Last: they kill the server.
+    outageSuite(on, isServer);
+    processSuite(on, isServer);
   });
 }
