@@ -6,7 +6,10 @@ const item = 'UVQueueWorkItem';
 
 export function applySuite(on: () => Shared): void {
   const desk = (): Desk => on().desk();
-  describe('write', () => { writeTests(desk); });
+  describe('write', () => {
+    writeTests(desk);
+    fillTests(desk);
+  });
   describe('insert', () => { insertTests(desk); });
   describe('delete', () => { deleteTests(desk); });
   describe('the mark', () => { markTests(desk); });
@@ -53,7 +56,9 @@ function writeTests(desk: () => Desk): void {
     expect(await d.outcomes([d.manifest('m', 1), d.removal('m', 2), d.manifest('m', 3, { Status: 'Again' })])).toEqual(['applied', 'applied', 'applied']);
     expect(await d.rows('UVManifest', 'Status', 'Deleted', 'BridgeSeq')).toEqual([{ Status: 'Again', Deleted: 0, BridgeSeq: 3 }]);
   });
+}
 
+function fillTests(desk: () => Desk): void {
   test('fills only what is empty', async () => {
     const d = desk();
     await d.apply([d.workItem('a', 1, { StartedAt: 'then', Priority: 3, Health: 0, Result: null })]);

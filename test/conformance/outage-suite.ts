@@ -19,7 +19,8 @@ const sessions: Record<string, string> = {
 
 export function outageSuite(on: () => Shared, isServer: boolean): void {
   describe('two beacons on one database', () => { concurrentTests(on); });
-  describe.for([isServer ? { what: 'a server', tests: serverTests } : { what: 'a file', tests: fileTests }])('$what', ({ tests }) => { tests(on); });
+  const cases = isServer ? [{ what: 'a server', tests: [killTests, sessionTests] }] : [{ what: 'a file', tests: [fileTests] }];
+  describe.for(cases)('$what', ({ tests }) => { for (const one of tests) one(on); });
 }
 
 /** The server of this backend; a file has none. */
@@ -29,7 +30,7 @@ function server(on: () => Shared): TestDatabase {
   return running;
 }
 
-function serverTests(on: () => Shared): void {
+function killTests(on: () => Shared): void {
   test('killed in the middle of Apply: UNAVAILABLE, and after the restart the batch goes in, once (I2)', async () => {
     const d = await freshDesk(on().backend);
     await d.apply([d.workItem('w250', 1, { Status: 'first' })]);
@@ -79,6 +80,9 @@ function serverTests(on: () => Shared): void {
     }
   }, 90_000);
 
+}
+
+function sessionTests(on: () => Shared): void {
   test('that cuts its connections is written again at once', async () => {
     const d = await freshDesk(on().backend);
     await d.apply([d.workItem('a', 1)]);

@@ -14,6 +14,7 @@ export function schemaSuite(on: () => Shared): void {
   const backend = (): RunningBackend => on().backend;
   describe('a fresh database', () => { freshTests(backend); });
   describe('a descriptor that grew', () => { growthTests(backend); });
+  describe('a database that is in the way', () => { leftTests(backend); });
   describe('a descriptor with odd names, sizes and defaults', () => { oddTests(backend); });
 }
 
@@ -128,7 +129,9 @@ function growthTests(backend: () => RunningBackend): void {
     expect(await d.outcomes([d.workItem('a', 2, { Colour: 'green' })])).toEqual(['applied']);
     expect(await d.rows('UVQueueWorkItem', 'Colour')).toEqual([{ Colour: 'green' }]);
   });
+}
 
+function leftTests(backend: () => RunningBackend): void {
   test('what would have to be altered is named and left', async () => {
     const place = await backend().fresh();
     await place.query(`create table "Thing" ("IDThing" integer not null primary key, "Name" varchar(8) not null, "Size" varchar(20), "Extra2" varchar(9)); create index "IX_Name" on "Thing" ("Extra2")`);
