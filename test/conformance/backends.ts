@@ -1,16 +1,16 @@
 /** The databases every conformance test runs on, each as the same few things: a fresh database, its URL, and a look inside that is not the product's. */
-import { existsSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import type { EngineKind } from '../../beacon/engine.ts';
 import { TestMariadb } from '../kit/mariadb.ts';
+import { GivenMssql, mssqlUrl } from '../kit/mssql.ts';
 import { TestPostgres } from '../kit/postgres.ts';
 import { tempDir } from '../kit/temp-dir.ts';
-import type { Held, LookRow, LookValue, TestDatabase } from '../kit/test-database.ts';
+import type { Held, LookRow, TestDatabase } from '../kit/test-database.ts';
 
 /** One database. `query` quotes names with `"` on every backend and gives dates as ISO text, booleans as 0 and 1. */
 export type Place = {
   url: string;
-  query(sql: string, parameters?: LookValue[]): Promise<LookRow[]>;
+  query(sql: string): Promise<LookRow[]>;
   /** A transaction left open with its locks. */
   hold(sql: string): Promise<Held>;
 };
@@ -22,6 +22,7 @@ export const backends = {
   sqlite: startSqlite,
   postgresql: async () => onServer('postgresql', await TestPostgres.start()),
   mysql: async () => onServer('mysql', await TestMariadb.start()),
+  mssql: startMssql,
 } satisfies Record<string, () => Promise<RunningBackend>>;
 
 export type BackendName = keyof typeof backends;
@@ -34,22 +35,17 @@ async function startSqlite(): Promise<RunningBackend> {
     server: null,
     fresh: async () => {
       const path = folder.at(`${++made}.sqlite`);
-      return { url: `sqlite:${path}`, query: async (sql, parameters = []) => querySqlite(path, sql, parameters), hold: async (sql) => holdSqlite(path, sql) };
+      return { url: `sqlite:${path}`, query: async (sql) => querySqlite(path, sql), hold: async (sql) => holdSqlite(path, sql) };
     },
     [Symbol.asyncDispose]: async () => folder[Symbol.dispose](),
   };
 }
 
-function querySqlite(path: string, sql: string, parameters: LookValue[]): LookRow[] {
-  const db = new Database(path, { fileMustExist: existsSync(path) });
+function querySqlite(path: string, sql: string): LookRow[] {
+  const db = new Database(path);
   try {
-    if (parameters.length === 0 && !/^\s*select\b/i.test(sql)) {
-      db.exec(sql);
-      return [];
-    }
-    const statement = db.prepare(sql);
-    if (statement.reader) return statement.all(...parameters) as LookRow[];
-    statement.run(...parameters);
+    if (/^\s*select\b/i.test(sql)) return db.prepare(sql).all() as LookRow[];
+    db.exec(sql);
     return [];
   } finally {
     db.close();
@@ -68,7 +64,21 @@ function onServer(kind: EngineKind, server: TestDatabase): RunningBackend {
     server,
     fresh: async () => {
       const name = await server.createDatabase();
-      return { url: server.url(name), query: (sql, parameters) => server.query(sql, name, parameters), hold: (sql) => server.hold(sql, name) };
+      return { url: server.url(name), query: (sql) => server.query(sql, name), hold: (sql) => server.hold(sql, name) };
+    },
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}
+
+/** One that is given can be written to, but not killed. */
+async function startMssql(): Promise<RunningBackend> {
+  const server = new GivenMssql(mssqlUrl ?? '');
+  return {
+    kind: 'mssql',
+    server: null,
+    fresh: async () => {
+      const name = await server.createDatabase();
+      return { url: server.url(name), query: (sql) => server.query(sql, name), hold: (sql) => server.hold(sql, name) };
     },
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };

@@ -17,10 +17,10 @@ const sessions: Record<string, string> = {
   mysql: `select concat('kill ', id) as "Kill" from information_schema.processlist where id <> connection_id() and db = database()`,
 };
 
-export function outageSuite(on: () => Shared, isServer: boolean): void {
+export function outageSuite(on: () => Shared, what: 'server' | 'file' | 'given'): void {
   describe('two beacons on one database', () => { concurrentTests(on); });
-  const cases = isServer ? [{ what: 'a server', tests: [killTests, sessionTests] }] : [{ what: 'a file', tests: [fileTests] }];
-  describe.for(cases)('$what', ({ tests }) => { for (const one of tests) one(on); });
+  const suites = { server: [killTests, sessionTests], file: [fileTests], given: [] };
+  describe.for(suites[what])(`a ${what}`, (tests) => { tests(on); });
 }
 
 /** The server of this backend; a file has none. */

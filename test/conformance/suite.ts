@@ -13,7 +13,7 @@ import { valuesSuite } from './values-suite.ts';
 
 /** Runs all of it on one kind of database, with one server for all. */
 export function conformance(name: BackendName): void {
-  const isServer = name !== 'sqlite';
+  const isServer = name === 'postgresql' || name === 'mysql';
   describe(`on ${name}`, () => {
     let shared: Shared | undefined;
     const on = (): Shared => {
@@ -29,7 +29,7 @@ export function conformance(name: BackendName): void {
     endpointsSuite(on);
     equalSuite(on);
     // Last: they kill the server.
-    outageSuite(on, isServer);
+    outageSuite(on, name === 'mssql' ? 'given' : isServer ? 'server' : 'file');
     processSuite(on, isServer);
   });
 }
