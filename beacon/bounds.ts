@@ -30,6 +30,8 @@ export const bounds = {
   filterDaysMax: 100,
   /** Characters of a request path; filters with long lists live in it. */
   pathCharsMax: 256 * 1024,
+  /** Headers of an HTTP request beside its path. */
+  httpHeaderBytes: 16 * 1024,
   /** Path patterns of the proxy, and characters of one: anybody on the mesh may add some. */
   patternsMax: 100,
   patternCharsMax: 200,

@@ -1,6 +1,7 @@
 /** What a databeacon is started with, and the reading of database URLs. */
 import { basename, extname, resolve } from 'node:path';
 import { TidemarkError } from '../contracts/errors.ts';
+import { decodeAddress } from '../runtime/http-access.ts';
 
 export type BeaconConfig = {
   /** 1-64 of `[A-Za-z0-9_-]`, the same over restarts. */
@@ -15,6 +16,10 @@ export type BeaconConfig = {
   tags: Record<string, string>;
   /** False keeps MeadowProxy and CreateConnection from writing, whatever UpdateProxyConfig says. */
   allowWrites?: boolean;
+  /** host:port of the table endpoints over HTTP; without it there is no HTTP. Port 0 takes a free one. */
+  http?: string;
+  /** The operator's bearer token for it; without one a token is made in `dataDir`. */
+  token?: string | null;
 };
 
 export type ServerKind = 'postgresql' | 'mysql' | 'mssql';
@@ -70,4 +75,5 @@ export function checkBeaconConfig(config: BeaconConfig): void {
   }
   if (config.databases.length === 0) throw new TidemarkError('CONFIG_INVALID', `no database: give at least one, as ${spoken}`);
   for (const url of config.databases) parseDatabaseUrl(url);
+  if (config.http !== undefined) decodeAddress(config.http, (config.token ?? null) !== null);
 }

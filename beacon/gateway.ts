@@ -31,6 +31,10 @@ export class Gateway {
     this.#trail = trail;
   }
 
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
   /** Names of the capabilities offered. */
   get capabilities(): string[] {
     return Object.keys(this.#actions);

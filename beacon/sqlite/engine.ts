@@ -1,5 +1,5 @@
 /** SQLite as an engine: the file is made with its folder, synced at every commit, and watched, for a file can be deleted or replaced under us. */
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import type { ApplyOutputs } from '../../contracts/capability.ts';
@@ -14,9 +14,20 @@ import { SqliteHandle } from './handle.ts';
 import { introspectTable, tableNames } from './introspect.ts';
 import { SqliteQueries } from './query.ts';
 
+/** With those above it. Node's own way of doing so never ends where a folder can be neither found nor made, as below /proc. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  makeFolder(dirname(folder));
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+}
+
 /** Opens a SQLite file for us: made with its folder when missing, WAL, synced at each commit. */
 export function openSqliteFile(path: string): Database.Database {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  makeFolder(dirname(path));
   closeSync(openSync(path, 'a', 0o600));
   const db = new Database(path, { timeout: bounds.busyMs });
   try {

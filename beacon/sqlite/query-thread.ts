@@ -31,4 +31,5 @@ function reply(job: QueryJob): QueryReply {
   }
 }
 
+// oxlint-disable-next-line unicorn/require-post-message-target-origin -- the port of a thread has no origin.
 parentPort?.postMessage(reply(workerData as QueryJob));

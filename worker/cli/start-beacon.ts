@@ -3,7 +3,7 @@ import { TidemarkError } from '../../contracts/errors.ts';
 import type { BusOptions } from '../../runtime/bus.ts';
 
 export type BeaconSettings = {
-  beaconId: string; databases: string[]; dataDir: string; isBatchOn: boolean; allowWrites: boolean;
+  beaconId: string; databases: string[]; dataDir: string; isBatchOn: boolean; allowWrites: boolean; http?: string; token: string | null;
   /** `name=value` each. */
   tags: readonly string[];
 };

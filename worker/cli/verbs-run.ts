@@ -36,6 +36,7 @@ export const runVerbs: readonly VerbSpec[] = [
     name: 'beacon', summary: 'a databeacon alone', run: beacon,
     options: [
       beaconId, databases, tags, exitWithParent,
+      new Option('--http <address>', 'answer the table endpoints over HTTP too, as on 127.0.0.1:8391 (default: not at all)'),
       new Option('--no-batch', 'do not offer DataBeaconBatch'), new Option('--read-only', 'refuse writes through MeadowProxy'),
     ],
     notes: 'Database URLs: sqlite:<path>, postgres://, mysql://, mssql://. The data directory is ./tidemark-data/<id> unless --data names it.',
@@ -61,6 +62,7 @@ async function beacon({ config, flags }: VerbCall): Promise<never> {
   if (flags['exitWithParent'] === true) exitWithParentProcess();
   const id = flags['id'];
   if (typeof id !== 'string') throw new TidemarkError('CONFIG_INVALID', 'a beacon needs an id that stays the same over restarts: give --id <id>');
+  const address = typeof flags['http'] === 'string' ? flags['http'] : config.beaconHttp;
   const code = await startBeacon({
     beaconId: id,
     databases: listOf(flags['db']),
@@ -68,6 +70,8 @@ async function beacon({ config, flags }: VerbCall): Promise<never> {
     isBatchOn: flags['batch'] !== false,
     allowWrites: flags['readOnly'] !== true,
     tags: listOf(flags['tag']),
+    token: config.token,
+    ...(address === undefined ? {} : { http: address }),
   }, { ...config.bus, name: `databeacon ${id}` });
   return process.exit(code);
 }

@@ -2,7 +2,7 @@
 import { chmodSync, existsSync, linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf, TidemarkError } from '../contracts/errors.ts';
-import { newUuid } from '../runtime/clock.ts';
+import { newUuid } from './clock.ts';
 
 /** @throws TidemarkError CONFIG_INVALID when the file can neither be read nor made */
 export function tokenIn(dataDir: string): string {
@@ -14,7 +14,7 @@ export function tokenIn(dataDir: string): string {
   return token;
 }
 
-/** Under its name only once it is whole: a full disk would leave an empty file, and no worker would start over it. Whoever else is first has made it. */
+/** Under its name only once it is whole: a full disk would leave an empty file, and no process would start over it. Whoever else is first has made it. */
 function make(path: string): void {
   const beside = `${path}.${process.pid}`;
   try {
