@@ -117,17 +117,17 @@ export function selectRows(kind: EngineKind, table: Table, filter: Filter, page:
   const isOrderable = (name: string) => !isDistinct || !columns || columns.includes(name);
   for (const { column, isDescending } of filter.sort) {
     if (!isOrderable(column)) throw new BadRequest(`filter: distinct rows can only be sorted by what is read, not by ${column.slice(0, 80)}`);
-    query = query.orderBy(order(column), direction(kind, columnOf(table, column), isDescending));
+    query = query.orderBy(order(column), direction(kind, columnOf(table, column).isNullable, isDescending));
   }
   const ties = table.identity && isOrderable(table.identity.name) ? [table.identity.name] : (columns ?? []);
   // SQL Server refuses to be told a column twice.
-  for (const name of ties) if (!filter.sort.some(({ column }) => column === name)) query = query.orderBy(order(name), direction(kind, columnOf(table, name), false));
+  for (const name of ties) if (!filter.sort.some(({ column }) => column === name)) query = query.orderBy(order(name), kind === 'postgresql' ? direction(kind, columnOf(table, name).isNullable, false) : undefined);
   return toStatement(paged(kind, query, page).compile(), false);
 }
 
 /** Null is less than anything, as in every engine but PostgreSQL, which must be told; where there can be none, an index serves the order as it is. */
-function direction(kind: EngineKind, column: Column, isDescending: boolean): OrderByModifiers {
-  if (kind !== 'postgresql' || !column.isNullable) return isDescending ? 'desc' : 'asc';
+export function direction(kind: EngineKind, isNullable: boolean, isDescending: boolean): OrderByModifiers {
+  if (kind !== 'postgresql' || !isNullable) return isDescending ? 'desc' : 'asc';
   return (item) => (isDescending ? item.desc().nullsLast() : item.asc().nullsFirst());
 }
 
