@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { RunningBackend } from './backends.ts';
 import { type Shared } from './desk.ts';
-import { encoded, openEndpoints } from './endpoints.ts';
+import { encoded, endpointsFor } from './endpoints.ts';
 import { makeIncumbent } from './incumbent.ts';
 
 const T = 'UVQueueWorkItem';
@@ -21,7 +21,7 @@ export function endpointsSuite(on: () => Shared): void {
 
 function rowTests(backend: () => RunningBackend): void {
   test('insert, read, patch, delete and undelete a row', async () => {
-    const { call, clock } = await openEndpoints(backend());
+    const { call, clock } = await endpointsFor(backend());
     const made = await call('POST', T, { HubID: 'h', WorkItemHash: 'a', Settings: { deep: [1] }, Priority: null, RetryAfter: 12, Health: 0.1234 });
     expect(made.status).toBe(200);
     expect(made.body).toMatchObject({
@@ -44,14 +44,14 @@ function rowTests(backend: () => RunningBackend): void {
   });
 
   test('defect 13: a soft-deleted row is brought back by a patch that names Deleted', async () => {
-    const { call } = await openEndpoints(backend());
+    const { call } = await endpointsFor(backend());
     await call('POST', T, { HubID: 'h', WorkItemHash: 'a' });
     await call('DELETE', `${T}/1`);
     expect((await call('PUT', T, { IDUVQueueWorkItem: 1, Deleted: 0, Status: 'Back' })).body).toMatchObject({ Status: 'Back', Deleted: 0 });
   });
 
   test('defect 12: an upsert changes the row of its natural key, or makes it', async () => {
-    const { call, list } = await openEndpoints(backend());
+    const { call, list } = await endpointsFor(backend());
     const first = await call('PUT', `${T}/Upsert`, { HubID: 'h', WorkItemHash: 'a', Status: 'One', Priority: 2 });
     expect(first.body).toMatchObject({ IDUVQueueWorkItem: 1, Status: 'One' });
     expect((await call('PUT', `${T}/Upsert`, { HubID: 'h', WorkItemHash: 'a', Status: 'Two' })).body).toMatchObject({ IDUVQueueWorkItem: 1, Status: 'Two', Priority: 2 });
@@ -60,14 +60,14 @@ function rowTests(backend: () => RunningBackend): void {
   });
 
   test('on a database of the incumbent left-out columns get the descriptor’s defaults', async () => {
-    const { call } = await openEndpoints(backend(), (place) => makeIncumbent(backend().kind, place));
+    const { call } = await endpointsFor(backend(), (place) => makeIncumbent(backend().kind, place));
     expect((await call('POST', T, { HubID: 'h', WorkItemHash: 'new', MaxAttempts: null })).body).toMatchObject({ Status: 'Pending', MaxAttempts: 1, HealthLabel: 'Unknown', Settings: '{}' });
     expect((await call('GET', `${T}s/By/WorkItemHash/Old-1`)).body).toMatchObject([{ Status: 'Running', Health: 0.25, HubID: '', CreateDate: '2026-01-02T03:04:05.000Z' }].map((row) => (
       backend().kind === 'sqlite' ? { ...row, CreateDate: '2026-01-02 03:04:05' } : row)));
   });
 
   test('defect 50: a column added by anybody can be used at once', async () => {
-    const { call, place } = await openEndpoints(backend());
+    const { call, place } = await endpointsFor(backend());
     expect((await call('POST', T, { WorkItemHash: 'a', Colour: 'green' })).status).toBe(400);
     await place.query(`alter table "${T}" add "Colour" varchar(8)`);
     expect((await call('POST', T, { WorkItemHash: 'a', Colour: 'green' })).body).toMatchObject({ Colour: 'green' });
@@ -76,7 +76,7 @@ function rowTests(backend: () => RunningBackend): void {
 
 function listTests(backend: () => RunningBackend): void {
   test('defect 32: lists filter, sort, page and count beyond the first 250 rows', async () => {
-    const { call, list } = await openEndpoints(backend());
+    const { call, list } = await endpointsFor(backend());
     const rows = Array.from({ length: 600 }, (_, at) => ({ HubID: 'h', WorkItemHash: `w${at}`, Priority: at, Status: at % 2 ? 'Odd' : 'Even' }));
     const made = await call('POST', `${T}s`, rows);
     expect(made.body.map((row) => row['Priority'])).toEqual(rows.map((row) => row.Priority));
@@ -94,7 +94,7 @@ function listTests(backend: () => RunningBackend): void {
   });
 
   test('text is sorted and compared by its characters, as the worker does it', async () => {
-    const { call, list } = await openEndpoints(backend());
+    const { call, list } = await endpointsFor(backend());
     await call('POST', `${T}s`, sorted.toReversed().map((Status, at) => ({ HubID: 'h', WorkItemHash: `w${at}`, Status })));
     const statuses = async (filter: string) => (await list(`${T}s/FilteredTo/${filter}`)).map((row) => row['Status']);
     expect(await statuses('FSF~Status~ASC~0')).toEqual(sorted);
@@ -108,7 +108,7 @@ function listTests(backend: () => RunningBackend): void {
 
 function filterTests(backend: () => RunningBackend): void {
   test('defect 37: a hash with ~ and quotes is found, and is no filter', async () => {
-    const { call, list } = await openEndpoints(backend());
+    const { call, list } = await endpointsFor(backend());
     const hashes = [`it's ~FBVOR~Status~EQ~Pending "x"/y?`, 'other', '100%', 'a_b', 'back\\slash', '\u{1F600}~'];
     await call('POST', `${T}s`, hashes.map((WorkItemHash) => ({ HubID: 'h', WorkItemHash })));
     for (const hash of hashes) {
@@ -118,7 +118,7 @@ function filterTests(backend: () => RunningBackend): void {
   });
 
   test('every operator, brackets, lists, nulls and numbers', async () => {
-    const { call, list } = await openEndpoints(backend());
+    const { call, list } = await endpointsFor(backend());
     await call('POST', `${T}s`, Array.from({ length: 8 }, (_, at) => ({
       HubID: 'h', WorkItemHash: `w${at}`, Priority: at, Health: at === 3 ? null : at / 4, Status: at % 2 ? 'odd' : 'even', CancelRequested: at > 5, Result: at === 2 ? null : '{}', QueueWaitMs: 2 ** 40 + at,
     })));
@@ -138,7 +138,7 @@ function filterTests(backend: () => RunningBackend): void {
   });
 
   test('dates compare as instants, and by day', async () => {
-    const { call, list, clock } = await openEndpoints(backend());
+    const { call, list, clock } = await endpointsFor(backend());
     for (const name of ['one', 'two', 'three']) {
       await call('POST', T, { HubID: 'h', WorkItemHash: name });
       await clock.advance(name === 'one' ? 1 : 20 * 3_600_000);
@@ -153,7 +153,7 @@ function filterTests(backend: () => RunningBackend): void {
   });
 
   test('a value no row can have finds none, and is no failure', async () => {
-    const { call } = await openEndpoints(backend());
+    const { call } = await endpointsFor(backend());
     await call('POST', T, { HubID: 'h', WorkItemHash: 'a' });
     for (const value of ['%00', 'a%00', '%F0%9F%98%80', encodeURIComponent('x'.repeat(5_000))]) {
       const { status, body } = await call('GET', `${T}s/FilteredTo/FBV~WorkItemHash~EQ~${value}`);
@@ -166,7 +166,7 @@ function filterTests(backend: () => RunningBackend): void {
 
 function refusalTests(backend: () => RunningBackend): void {
   test('defect 35, defect 44: a miss, a refusal and a failure differ in their status, and each says why', async () => {
-    const { call, connection } = await openEndpoints(backend());
+    const { call, connection } = await endpointsFor(backend());
     await call('POST', T, { HubID: 'h', WorkItemHash: 'a' });
     const clash = await call('POST', T, { HubID: 'h', WorkItemHash: 'a' });
     expect(clash).toMatchObject({ status: 409, body: { StatusCode: 409, Code: expect.stringMatching(/./) as string } });
@@ -185,7 +185,7 @@ function refusalTests(backend: () => RunningBackend): void {
   });
 
   test('an array’s refused rows come back with their error and the others are stored', async () => {
-    const { call, list } = await openEndpoints(backend());
+    const { call, list } = await endpointsFor(backend());
     const { status, body } = await call('POST', `${T}s`, [
       { HubID: 'h', WorkItemHash: 'a' }, { HubID: 'h', WorkItemHash: 'a' }, { Nope: 1 }, { HubID: 'h', WorkItemHash: 'b' }, { HubID: 'h', WorkItemHash: 'x'.repeat(129) }, { HubID: 'h', WorkItemHash: 'A' },
     ]);

@@ -6,7 +6,7 @@ import { listTables, readRecords } from '../../beacon/access.ts';
 import { introspect } from '../../beacon/management.ts';
 import { backends, type RunningBackend } from './backends.ts';
 import { Desk, Shared } from './desk.ts';
-import { type Endpoints, openEndpoints } from './endpoints.ts';
+import { type Endpoints, endpointsFor } from './endpoints.ts';
 
 const tables = ['UVQueueWorkItem', 'UVQueueWorkItemEvent', 'UVQueueWorkItemAttempt', 'UVManifest', 'UVBridgeMark'];
 
@@ -114,7 +114,7 @@ function comparable(answer: unknown): unknown {
 function endpointTests(both: () => [RunningBackend, RunningBackend]): void {
   const openBoth = async (): Promise<[Endpoints, Endpoints]> => {
     const [one, other] = both();
-    return [await openEndpoints(one), await openEndpoints(other)];
+    return [await endpointsFor(one), await endpointsFor(other)];
   };
 
   test('statuses and bodies of endpoints', async () => {

@@ -1,5 +1,6 @@
 /** The one suite every engine must pass unchanged. */
 import { afterAll, beforeAll, describe } from 'vitest';
+import { accessSuite } from './access-suite.ts';
 import { applySuite } from './apply-suite.ts';
 import { type BackendName, backends } from './backends.ts';
 import { Shared } from './desk.ts';
@@ -28,6 +29,7 @@ export function conformance(name: BackendName): void {
     incumbentSuite(on);
     endpointsSuite(on);
     equalSuite(on);
+    accessSuite(on);
     // Last: they kill the server.
     outageSuite(on, name === 'mssql' ? 'given' : isServer ? 'server' : 'file');
     processSuite(on, isServer);
