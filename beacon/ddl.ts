@@ -108,9 +108,12 @@ function mysqlText(value: Scalar): string {
   return typeof value === 'string' ? literal(value.replaceAll('\\', '\\\\')) : literal(value);
 }
 
+const mssqlInteger = 'decimal(16, 0)';
+
 const mssql: DdlDialect = {
   quote: (name) => `[${name.replaceAll(']', ']]')}]`,
-  identity: 'bigint IDENTITY(1,1) PRIMARY KEY',
+  // The driver gives a bigint as text; this one as a number, and it holds all that is ours: ±2^53.
+  identity: `${mssqlInteger} IDENTITY(1,1) PRIMARY KEY`,
   addColumn: 'ADD',
   typeOf(column, collation) {
     const chars = charsMaxOf(column);
@@ -118,7 +121,7 @@ const mssql: DdlDialect = {
     switch (column.Type) {
       case 'Integer':
       case 'BigInteger':
-        return 'bigint';
+        return mssqlInteger;
       case 'Float':
         return 'float(53)';
       case 'Boolean':
