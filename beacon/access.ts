@@ -1,20 +1,14 @@
-/** DataBeaconAccess: reading databases without changing anything, by table, by SQL of the caller's, in groups and in pairs. */
-import { TidemarkError } from '../contracts/errors.ts';
-import { aggregateSpecAt, joinSpecAt } from './access-spec.ts';
+/** DataBeaconAccess: reading databases without changing anything, by table and by SQL of the caller's. */
+import { type QueryOutputs, type Rows, rowsOf } from './access-rows.ts';
 import { bounds } from './bounds.ts';
 import { typeNames } from './connection-config.ts';
 import type { Connection, Connections } from './connections.ts';
-import { type Statement, StatementFault } from './engine.ts';
-import { BadRequest, emptyFilter } from './filter.ts';
-import { knownTable, tableAt, visibleTables } from './known-tables.ts';
+import { emptyFilter } from './filter.ts';
+import { tableAt, visibleTables } from './known-tables.ts';
 import { guardedQuery } from './query-guard.ts';
 import { integerAt, type Settings, textAt } from './settings.ts';
-import { aggregateRows, joinRows } from './sql-aggregate.ts';
 import { countRows, selectRows } from './sql-builder.ts';
 import { toTable } from './table.ts';
-
-type Rows = Record<string, unknown>[];
-export type QueryOutputs = { Rows: Rows; RowCount: number };
 
 /** Where the databases are stays here: Config is masked. */
 export async function listConnections(connections: Connections): Promise<{ Connections: Record<string, unknown>[] }> {
@@ -28,23 +22,6 @@ export async function listConnections(connections: Connections): Promise<{ Conne
       };
     }),
   };
-}
-
-/** @throws TidemarkError INVALID_MESSAGE with the database's own words when it refuses the statement */
-async function rowsOf(connection: Connection, statement: Statement): Promise<Rows> {
-  const [result] = await connection.engine.execute([statement]);
-  if (result instanceof StatementFault) throw new TidemarkError('INVALID_MESSAGE', result.message.slice(0, bounds.reasonCharsMax), { cause: result });
-  return result?.rows ?? [];
-}
-
-/** What is wrong with names of columns is the sender's. */
-function built(build: () => Statement): Statement {
-  try {
-    return build();
-  } catch (cause) {
-    if (cause instanceof BadRequest) throw new TidemarkError('INVALID_MESSAGE', cause.message, { cause });
-    throw cause;
-  }
 }
 
 export async function listTables(connection: Connection): Promise<{ Tables: { TableName: string; EndpointsEnabled: boolean; RowCountEstimate: number }[] }> {
@@ -76,25 +53,4 @@ export async function queryTable(connection: Connection, settings: Settings, tim
   const query = { rowsMax: cap + 1, timeoutMs: Math.max(1, Math.min(bounds.queryMs, Math.round(timeoutMs * bounds.queryShare))) };
   const rows = await rowsOf(connection, { sql, parameters: [], isWrite: false, query });
   return { Rows: rows.slice(0, cap), RowCount: Math.min(rows.length, cap), IsCut: rows.length > cap };
-}
-
-/** Groups of a table's rows, soft-deleted ones left out. */
-export async function aggregate(connection: Connection, settings: Settings): Promise<QueryOutputs & { SQL: string }> {
-  const spec = aggregateSpecAt(settings);
-  const table = toTable(await knownTable(connection, spec.table));
-  const statement = built(() => aggregateRows(connection.engine.kind, table, spec, spec.page));
-  const numbers = spec.aggregates.filter(({ call }) => call !== 'min' && call !== 'max').map(({ as }) => as);
-  const rows = await rowsOf(connection, statement);
-  // Servers give sums and means as decimals in text.
-  for (const row of rows) for (const name of numbers) if (typeof row[name] === 'string') row[name] = Number(row[name]);
-  return { Rows: rows, RowCount: rows.length, SQL: statement.sql };
-}
-
-/** A page of pairs of rows of two tables. `CursorField` holds the next page's AfterValue, in the last row. */
-export async function join(connection: Connection, settings: Settings): Promise<QueryOutputs & { Offset: number; AfterValue: unknown; CursorField: string | null; SQL: string }> {
-  const spec = joinSpecAt(settings);
-  const [source, related] = [toTable(await knownTable(connection, spec.table)), toTable(await knownTable(connection, spec.related))];
-  const statement = built(() => joinRows(connection.engine.kind, source, related, spec, spec.page));
-  const rows = await rowsOf(connection, statement);
-  return { Rows: rows, RowCount: rows.length, Offset: spec.page.begin, AfterValue: spec.after, CursorField: spec.cursorField, SQL: statement.sql };
 }

@@ -60,6 +60,8 @@ export type Statement = {
   isWrite: boolean;
   /** Read behind a write that changed something, where a write cannot answer the row itself: its rows are the result's. */
   then?: Statement;
+  /** A read that may take long: where a statement would keep the event loop, it is run aside. */
+  isLong?: boolean;
   /** Foreign SQL: read-only, this many rows, ended after this time. */
   query?: { rowsMax: number; timeoutMs: number };
 };

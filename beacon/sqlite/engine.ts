@@ -1,6 +1,5 @@
 /** SQLite as an engine: the file is made with its folder, synced at every commit, and watched, for a file can be deleted or replaced under us. */
-import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { closeSync, openSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import type { ApplyOutputs } from '../../contracts/capability.ts';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
@@ -10,24 +9,13 @@ import {
 } from '../engine.ts';
 import { SqliteApplier } from './apply.ts';
 import { isBroken, toStatementFault, toUnavailable } from './faults.ts';
-import { SqliteHandle } from './handle.ts';
+import { makeFolderOf, SqliteHandle } from './handle.ts';
 import { introspectTable, tableNames } from './introspect.ts';
 import { SqliteQueries } from './query.ts';
 
-/** With those above it. Node's own way of doing so never ends where a folder can be neither found nor made, as below /proc. */
-function makeFolder(folder: string): void {
-  if (existsSync(folder)) return;
-  makeFolder(dirname(folder));
-  try {
-    mkdirSync(folder, { mode: 0o700 });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  }
-}
-
 /** Opens a SQLite file for us: made with its folder when missing, WAL, synced at each commit. */
 export function openSqliteFile(path: string): Database.Database {
-  makeFolder(dirname(path));
+  makeFolderOf(path);
   closeSync(openSync(path, 'a', 0o600));
   const db = new Database(path, { timeout: bounds.busyMs });
   try {
@@ -40,6 +28,9 @@ export function openSqliteFile(path: string): Database.Database {
     throw error;
   }
 }
+
+/** Bounds of a statement of our own that may take long. */
+const longQuery = { rowsMax: bounds.pageRowsMax, timeoutMs: bounds.queryMs };
 
 type Open = { handle: SqliteHandle; applier: SqliteApplier };
 
@@ -78,14 +69,14 @@ export class SqliteEngine implements Engine {
 
   execute(statements: readonly Statement[]): Promise<(StatementResult | StatementFault)[]> {
     const [only] = statements;
-    if (only?.query) return this.#query(only, only.query);
+    if (only?.query || only?.isLong === true) return this.#query(only, only.query ?? longQuery);
     return this.#use((open) => {
       if (!statements.some((statement) => statement.isWrite)) return statements.map((statement) => runStatement(open.handle, statement));
       return this.#transact(open, () => statements.map((statement) => runStatement(open.handle, statement)));
     });
   }
 
-  /** Foreign SQL goes to a process of its own, and never on our handle. */
+  /** Foreign SQL, and what may take long, goes to a process of its own, and never on our handle. */
   async #query(statement: Statement, query: NonNullable<Statement['query']>): Promise<(StatementResult | StatementFault)[]> {
     if (this.#isClosed) throw new TidemarkError('UNAVAILABLE', `database ${this.#path} is closed`);
     try {

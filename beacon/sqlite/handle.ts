@@ -1,9 +1,22 @@
 /** One open SQLite file with everything that must die with it: prepared statements, table facts, and the identity of the file. */
-import { rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { Database, Statement } from 'better-sqlite3';
 import { bounds } from '../bounds.ts';
 import { storeTable, type TableInfo } from '../engine.ts';
 import { introspectTable } from './introspect.ts';
+
+/** Makes the folder of a file, with those above it. Node's own way of doing so never ends where one can be neither found nor made, as below /proc. */
+export function makeFolderOf(path: string): void {
+  const folder = dirname(path);
+  if (existsSync(folder)) return;
+  makeFolderOf(folder);
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+}
 
 /** What tells two files of one name apart; '' when there is none. */
 export function fileIdentity(path: string): string {

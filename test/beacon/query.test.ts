@@ -160,6 +160,13 @@ describe('SQLite itself', () => {
     await expect(engine.execute([{ sql: wide, parameters: [], isWrite: false, query: { ...query, timeoutMs: 60_000 } }])).rejects.toMatchObject({ code: 'TOO_LARGE', message: expect.stringContaining('ask for fewer') as string });
   });
 
+  test('what may take long is run aside too, where it could not write', async () => {
+    const { engine } = await openBackend();
+    const long = (sql: string, parameters: unknown[]) => engine.execute([{ sql, parameters, isWrite: false, isLong: true }]);
+    expect(await long('SELECT ? AS a, count(*) AS n FROM UVManifest', ['x'])).toEqual([{ rows: [{ a: 'x', n: 0 }], changes: 0 }]);
+    expect(await long('DELETE FROM UVManifest RETURNING *', [])).toMatchObject([{ name: 'StatementFault' }]);
+  });
+
   test('runs a few at once, refuses more, and ends all when it is closed (I9)', async () => {
     const { engine } = await openBackend();
     const endless = 'WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n';

@@ -1,6 +1,7 @@
 /** DataBeaconAccess on any engine: aggregates and joins give what SQLite gives, and SQL of others reads and nothing else. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { aggregate, join, queryTable } from '../../beacon/access.ts';
+import { aggregate, join } from '../../beacon/access-groups.ts';
+import { queryTable } from '../../beacon/access.ts';
 import { backends, type RunningBackend } from './backends.ts';
 import type { Shared } from './desk.ts';
 import { type Endpoints, openEndpoints } from './endpoints.ts';

@@ -7,6 +7,12 @@ import { print, printJson, table } from './output.ts';
 import { beaconAudit } from './start-beacon.ts';
 import { countFrom, type VerbCall, type VerbSpec } from './verb.ts';
 
+/** @throws TidemarkError CONFIG_INVALID without one */
+export function beaconIdOf(flags: Flags): string {
+  if (typeof flags['id'] === 'string') return flags['id'];
+  throw new TidemarkError('CONFIG_INVALID', 'a beacon needs an id that stays the same over restarts: give --id <id>');
+}
+
 /** A data directory from elsewhere is the worker's; a beacon's own is inside it, under its id. */
 export function beaconFolder(config: CliConfig, flags: Flags): string {
   if (flags.data !== undefined) return config.data;

@@ -1,13 +1,12 @@
 /** Verbs that run until they are told to stop: everything at once, and its parts alone. */
 import { Option } from 'commander';
-import { TidemarkError } from '../../contracts/errors.ts';
 import { runWorker } from '../command.ts';
 import { runUp } from '../up/up.ts';
 import { exitWithParent as exitWithParentProcess } from './exit-with-parent.ts';
 import { print, say } from './output.ts';
 import { onStopSignals } from './signals.ts';
 import { startBeacon } from './start-beacon.ts';
-import { beaconAuditVerb, beaconFolder } from './verbs-beacon.ts';
+import { beaconAuditVerb, beaconFolder, beaconIdOf } from './verbs-beacon.ts';
 import { packageVersion } from './version.ts';
 import { collect, type VerbCall, type VerbSpec } from './verb.ts';
 
@@ -60,8 +59,7 @@ async function worker({ config, flags }: VerbCall): Promise<never> {
 
 async function beacon({ config, flags }: VerbCall): Promise<never> {
   if (flags['exitWithParent'] === true) exitWithParentProcess();
-  const id = flags['id'];
-  if (typeof id !== 'string') throw new TidemarkError('CONFIG_INVALID', 'a beacon needs an id that stays the same over restarts: give --id <id>');
+  const id = beaconIdOf(flags);
   const address = typeof flags['http'] === 'string' ? flags['http'] : config.beaconHttp;
   const code = await startBeacon({
     beaconId: id,
