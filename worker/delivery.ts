@@ -65,14 +65,14 @@ export class LaneDelivery {
     const target = this.#parts.assignments.targetOf(this.#parts.lane);
     if (!target?.isReady || !target.carrier || target.beacon !== beacon || target.connection !== connection) return null;
     const carrier = this.#carrier(target, target.carrier, '');
-    const client = new MeadowClient(this.#parts.dispatcher, beacon, target.endpoints);
+    const client = new MeadowClient(this.#parts.dispatcher, beacon, target.endpoints, target.grammar);
     return { mark: async () => (await carrier.mark())?.mark ?? null, row: (table, key) => client.find(table, key) };
   }
 
   #carrier(target: Target, name: string, epoch: string): Carrier {
     const { dispatcher, hubId, lane } = this.#parts;
     if (name === 'batch') return new BatchCarrier(dispatcher, { beacon: target.beacon, connection: target.connection, hubId, lane, epoch });
-    return new MeadowCarrier(new MeadowClient(dispatcher, target.beacon, target.endpoints));
+    return new MeadowCarrier(new MeadowClient(dispatcher, target.beacon, target.endpoints, target.grammar));
   }
 
   /** A database new to this journal gets everything that still has its body; the rest is counted as skipped. */

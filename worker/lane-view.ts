@@ -76,7 +76,7 @@ export class LaneView {
     const target = this.#parts.assignments.targetOf(this.#parts.lane);
     if (!target?.isReady) return null;
     try {
-      return await new MeadowClient(this.#parts.dispatcher, target.beacon, target.endpoints).rows(query);
+      return await new MeadowClient(this.#parts.dispatcher, target.beacon, target.endpoints, target.grammar).rows(query);
     } catch (error) {
       if (!(error instanceof TidemarkError) || error.code !== 'UNAVAILABLE') throw error;
       this.#parts.onFailure(target.beacon, error);

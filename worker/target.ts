@@ -22,6 +22,8 @@ import { type Clock, isoOf } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
 import type { BeaconDirectory } from './directory.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import { endpointBaseOf } from './endpoint-base.ts';
+import type { Grammar } from './meadow-path.ts';
 
 export type TargetParts = { directory: BeaconDirectory; dispatcher: Dispatcher; clock: Clock; log: Log };
 
@@ -40,8 +42,8 @@ export class Target {
   #bootstrappedAt: string | null = null;
   #endpoints: ReadonlyMap<string, string> = new Map();
   #storeId = '';
-  /** Nonce of the beacon that was bootstrapped. */
-  #nonce = '';
+  /** Nonce of the beacon that was bootstrapped; null while it is to be bootstrapped, for a beacon that is not ours may have an empty one. */
+  #nonce: string | null = null;
   #generation = 0;
 
   constructor(beacon: string, connection: number, parts: TargetParts) {
@@ -77,6 +79,11 @@ export class Target {
     return this.#storeId;
   }
 
+  /** How its filters are spoken: beacons of ours give their databases an identity, those of others do not. */
+  get grammar(): Grammar {
+    return this.#storeId === '' ? 'theirs' : 'ours';
+  }
+
   /** Counts bootstraps: what was learnt from the database before is to be learnt again. */
   get generation(): number {
     return this.#generation;
@@ -97,7 +104,7 @@ export class Target {
   /** A delivery failed although the beacon is there: a table may be gone. The schema is looked at again. */
   doubt(): void {
     if (this.#state !== 'bootstrapped') return;
-    this.#nonce = '';
+    this.#nonce = null;
     this.#wake.resolve();
   }
 
@@ -130,7 +137,7 @@ export class Target {
     while (!this.#stop.signal.aborted) {
       const woken = this.#wake.promise;
       const presence = this.#presence();
-      if (!presence) this.#become('waiting-for-beacon');
+      if (!presence) this.#left();
       else if (this.#isStale() || this.#state === 'error') {
         await this.#bootstrap(presence, backoff);
         continue;
@@ -138,6 +145,12 @@ export class Target {
       await woken;
       this.#wake = Promise.withResolvers<void>();
     }
+  }
+
+  /** Without a Nonce nobody can tell whether it is the same when it comes back. */
+  #left(): void {
+    if (this.#nonce === '') this.#nonce = null;
+    this.#become('waiting-for-beacon');
   }
 
   async #bootstrap(presence: Presence, backoff: Backoff): Promise<void> {
@@ -173,17 +186,16 @@ export class Target {
   async #steps(): Promise<string> {
     const where = { IDBeaconConnection: this.connection };
     if (!this.carrier) throw new TidemarkError('UNAVAILABLE', `${this.beacon} offers neither DataBeaconBatch nor MeadowProxy`);
-    const schema = await this.#step<EnsureSchemaOutputs>('EnsureSchema', 'schema', { ...where, SchemaName: 'ultravisor', SchemaJSON: persistenceSchema });
-    if (schema.TablesCreated.length + schema.ColumnsAdded.length + schema.IndicesCreated.length > 0) {
-      this.#parts.log.info({ beacon: this.beacon, tables: schema.TablesCreated, columns: schema.ColumnsAdded, indices: schema.IndicesCreated }, 'schema changed');
-    }
+    const schema: Partial<EnsureSchemaOutputs> = await this.#step<EnsureSchemaOutputs>('EnsureSchema', 'schema', { ...where, SchemaName: 'ultravisor', SchemaJSON: persistenceSchema });
+    const { TablesCreated: tables = [], ColumnsAdded: columns = [], IndicesCreated: indices = [] } = schema;
+    if (tables.length + columns.length + indices.length > 0) this.#parts.log.info({ beacon: this.beacon, tables, columns, indices }, 'schema changed');
     await this.#step('Introspect', 'management', where);
     await this.#step('UpdateProxyConfig', 'management', { PathAllowlist: proxyAllowlist });
     const endpoints = new Map<string, string>();
+    const name = this.#presence()?.Connections.find((one) => one.IDBeaconConnection === this.connection)?.Name ?? '';
     for (const table of lanes.flatMap((lane) => laneTables[lane])) {
-      const outputs = await this.#step<EnableEndpointOutputs>('EnableEndpoint', 'management', { ...where, TableName: table });
-      if (!outputs.EndpointBase) throw new TidemarkError('UNAVAILABLE', `EnableEndpoint failed: ${this.beacon} names no EndpointBase for ${table}`);
-      endpoints.set(table, outputs.EndpointBase);
+      const outputs = await this.#step<Partial<EnableEndpointOutputs>>('EnableEndpoint', 'management', { ...where, TableName: table });
+      endpoints.set(table, await endpointBaseOf(this.#parts.dispatcher, { beacon: this.beacon, connection: this.connection, name }, table, outputs));
     }
     this.#endpoints = endpoints;
     return schema.StoreID ?? '';
