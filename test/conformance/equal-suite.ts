@@ -77,7 +77,7 @@ function applyTest(both: () => [Shared, Shared]): void {
       }
       const [expected, found] = await Promise.all(desks.map(contents));
       expect(found).toEqual(expected);
-    }), { numRuns: 60 });
+    }), { numRuns: 40 });
   }, 90_000);
 }
 

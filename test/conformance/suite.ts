@@ -23,6 +23,9 @@ export function conformance(name: BackendName): void {
     };
     beforeAll(async () => { shared = await Shared.start(backends[name]); }, 90_000);
     afterAll(() => shared?.[Symbol.asyncDispose]());
+    // First: they kill the server, and its recovery goes through every database there is.
+    outageSuite(on, name === 'mssql' ? 'given' : isServer ? 'server' : 'file');
+    processSuite(on, isServer);
     describe('Apply', () => { applySuite(on); });
     valuesSuite(on);
     describe('EnsureSchema', () => { schemaSuite(on); });
@@ -30,8 +33,5 @@ export function conformance(name: BackendName): void {
     endpointsSuite(on);
     equalSuite(on);
     accessSuite(on);
-    // Last: they kill the server.
-    outageSuite(on, name === 'mssql' ? 'given' : isServer ? 'server' : 'file');
-    processSuite(on, isServer);
   });
 }
