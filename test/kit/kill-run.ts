@@ -7,6 +7,8 @@ import { foldCalls } from './fold.ts';
 import { connectHub, publish } from './hub.ts';
 import { ManualClock } from './manual-clock.ts';
 import { type Acceptance, orderComplaints } from './order.ts';
+import type { Quirk } from './quirky-beacon.ts';
+import { quirkyRows } from './quirky-beacon-rows.ts';
 import { Stack } from './stack.ts';
 import { lookAt, type TestDatabase } from './test-database.ts';
 import type { TraceCall } from './trace.ts';
@@ -19,6 +21,8 @@ export type KillOptions = { calls: readonly TraceCall[]; killsEach: number; seed
   isQuick?: boolean;
   /** The database server behind the databeacon; a SQLite file by default. */
   server?: TestDatabase;
+  /** A beacon that is not ours. */
+  quirks?: readonly Quirk[];
 };
 
 export type KillReport = {
@@ -53,13 +57,13 @@ const drainMsDefault = 90_000;
 
 /** Runs it on a stack of its own. */
 export async function killRun(options: KillOptions): Promise<KillReport> {
-  const { calls, killsEach, seed, inFlight = 64, drainMs = drainMsDefault, workerArgs = [], isQuick = false, server } = options;
+  const { calls, killsEach, seed, inFlight = 64, drainMs = drainMsDefault, workerArgs = [], isQuick = false, server, quirks } = options;
   const { only = server ? [...parts, 'database' as const] : parts } = options;
   const startedMs = performance.now();
   const manner = isQuick ? 'quick' : 'thorough';
   const random = new ManualClock(0, seed);
   const database = await server?.createDatabase() ?? '';
-  await using stack = await Stack.start({ workerArgs, ...(server ? { databaseUrl: server.url(database) } : {}) });
+  await using stack = await Stack.start({ workerArgs, ...(quirks ? { quirks } : {}), ...(server ? { databaseUrl: server.url(database) } : {}) });
   await using hub = await connectHub(stack.nats.url, { timeoutMs: patience[manner].timeoutMs, retry: { giveUpMs: 120_000, longestMs: patience[manner].longestMs } });
   const marks = watchMarks(stack.workerFile('persistence-bridge-hwm.json'));
   const kills = { worker: 0, beacon: 0, nats: 0, database: 0 };
@@ -83,7 +87,7 @@ export async function killRun(options: KillOptions): Promise<KillReport> {
   await killing;
   const status = await stack.drained(drainMs);
   const seen = await marks.stop();
-  const backend = server ? await lookAt(server, database) : stack.backendPath;
+  const backend = server ? await lookAt(server, database) : quirks ? quirkyRows(stack.backendPath) : stack.backendPath;
   return {
     seed, kills, sent: calls.length, ...published, sharedSeqs: published.accepted.length - new Set(published.accepted.map((one) => one.seq)).size,
     comparison: compareWithFold(backend, foldCalls(calls, stack.hubId), stack.hubId),
