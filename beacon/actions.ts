@@ -11,7 +11,7 @@ import type { DefaultObject } from './engine.ts';
 import type { Actions, RequestContext } from './gateway.ts';
 import { createConnection, disableEndpoint, enableEndpoint, introspect, introspectPackage } from './management.ts';
 import type { Proxy } from './proxy.ts';
-import { ensureSchema, introspectSchema } from './schema-manager.ts';
+import { ensureSchema, introspectSchema, planSchema } from './schema-manager.ts';
 import { decodeDescriptor } from './schema-settings.ts';
 import { connectionAt, type Settings } from './settings.ts';
 
@@ -61,6 +61,7 @@ function schemaActions({ connections, onChange }: Parts): Actions[string] {
       if (outputs.MigrationStatements.length > 0) onChange();
       return outputs;
     },
+    PlanSchema: (settings) => planSchema(connections.get(connectionAt(settings)).engine, nameOf(settings), decodeDescriptor(settings)),
     IntrospectSchema: (settings) => introspectSchema(connections.get(connectionAt(settings)).engine, nameOf(settings), decodeDescriptor(settings)),
   };
 }

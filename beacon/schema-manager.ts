@@ -64,6 +64,17 @@ export async function ensureSchema(engine: Engine, schemaName: string, descripto
   return outputs;
 }
 
+/** What `ensureSchema` would do now; nothing is done. @throws TidemarkError UNAVAILABLE */
+export async function planSchema(engine: Engine, schemaName: string, descriptor: SchemaDescriptor): Promise<EnsureSchemaOutputs> {
+  let outputs: EnsureSchemaOutputs | null = null;
+  await engine.migrate((state) => {
+    ({ outputs } = planMigration(engine.kind, schemaName, descriptor, state, newUuid()));
+    return [];
+  });
+  if (outputs === null) throw new TidemarkError('INTERNAL', 'PlanSchema: the engine planned nothing');
+  return outputs;
+}
+
 /** Which tables and columns of the descriptor are there. */
 export async function introspectSchema(engine: Engine, schemaName: string, descriptor: SchemaDescriptor): Promise<IntrospectSchemaOutputs> {
   const tables = await engine.introspect(descriptor.Tables.map((table) => table.Scope));

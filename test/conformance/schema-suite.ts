@@ -2,7 +2,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { isNullableColumn, persistenceSchema, type SchemaDescriptor, type TableDescriptor } from '../../contracts/schema.ts';
-import { ensureSchema, introspectSchema } from '../../beacon/schema-manager.ts';
+import { ensureSchema, introspectSchema, planSchema } from '../../beacon/schema-manager.ts';
 import type { RunningBackend } from './backends.ts';
 import { Desk, freshDesk, openAt, openFor, type Shared } from './desk.ts';
 
@@ -36,6 +36,17 @@ function freshTests(backend: () => RunningBackend): void {
     expect((await engine.check()).storeId).toBe(first.StoreID);
     const { engine: another } = openFor(place);
     for (const again of [engine, another]) expect(await ensureSchema(again, 'ultravisor', persistenceSchema)).toMatchObject({ ...nothing, StoreID: first.StoreID });
+  });
+
+  test('a plan says what EnsureSchema would do, and does nothing', async () => {
+    const place = await backend().fresh();
+    const { engine } = openFor(place);
+    const plan = await planSchema(engine, 'ultravisor', persistenceSchema);
+    expect(await engine.introspect()).toEqual([]);
+    const done = await ensureSchema(engine, 'ultravisor', persistenceSchema);
+    const bare = (statements: string[]) => statements.map((sql) => sql.replace(/'[0-9a-f-]{36}'/, 'its identity'));
+    expect(bare(done.MigrationStatements)).toEqual(bare(plan.MigrationStatements));
+    expect(await planSchema(engine, 'ultravisor', persistenceSchema)).toMatchObject({ ...nothing, StoreID: done.StoreID });
   });
 
   test('is introspected as it was described', async () => {

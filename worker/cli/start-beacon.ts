@@ -1,4 +1,5 @@
 /** Composition root of the `beacon` verb: the one place outside `beacon/` that starts a databeacon, loaded only when asked for. */
+import type { EnsureSchemaOutputs } from '../../contracts/capability.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
 import type { BusOptions } from '../../runtime/bus.ts';
 
@@ -15,6 +16,13 @@ export async function beaconAudit({ dataDir, ...query }: AuditQuery): Promise<Re
   // oxlint-disable-next-line no-restricted-imports -- the one command line reads the beacon's file as the beacon does.
   const { auditLines } = await import('../../beacon/command.ts');
   return auditLines(dataDir, query);
+}
+
+/** What a bootstrap would do to a database, statement by statement; nothing is done. @throws TidemarkError */
+export async function beaconPlan(url: string): Promise<EnsureSchemaOutputs> {
+  // oxlint-disable-next-line no-restricted-imports -- the one command line asks the database as the beacon does.
+  const { planOf } = await import('../../beacon/command.ts');
+  return planOf(url);
 }
 
 /** Runs until it is told to stop. @returns the exit code @throws TidemarkError CONFIG_INVALID for a tag without a name */

@@ -4,7 +4,7 @@ import { Option } from 'commander';
 import { TidemarkError } from '../../contracts/errors.ts';
 import type { CliConfig, Flags } from './config.ts';
 import { print, printJson, table } from './output.ts';
-import { beaconAudit } from './start-beacon.ts';
+import { beaconAudit, beaconPlan } from './start-beacon.ts';
 import { countFrom, type VerbCall, type VerbSpec } from './verb.ts';
 
 /** @throws TidemarkError CONFIG_INVALID without one */
@@ -29,6 +29,19 @@ export const beaconAuditVerb: VerbSpec = {
   ],
   notes: 'Read from the file of the beacon, which may run; it writes its lines within a second.',
 };
+
+export const beaconPlanVerb: VerbSpec = {
+  name: 'plan', summary: 'what the first assignment would do to a database, statement by statement; nothing is done', run: showPlan,
+  args: [['<url>', 'sqlite:<path>, postgres://, mysql:// or mssql://user:password@host:port/database']],
+};
+
+async function showPlan({ args, isJson }: VerbCall): Promise<void> {
+  const plan = await beaconPlan(args[0] ?? '');
+  if (isJson) return printJson(plan);
+  for (const statement of plan.MigrationStatements) print(`${statement};`);
+  for (const skipped of plan.SkippedDestructive) print(`-- left alone: ${skipped}`);
+  if (plan.MigrationStatements.length === 0) print('-- nothing to do');
+}
 
 async function showAudit({ config, flags, isJson }: VerbCall): Promise<void> {
   const user = flags['user'];

@@ -6,7 +6,7 @@ import { exitWithParent as exitWithParentProcess } from './exit-with-parent.ts';
 import { print, say } from './output.ts';
 import { onStopSignals } from './signals.ts';
 import { startBeacon } from './start-beacon.ts';
-import { beaconAuditVerb, beaconFolder, beaconIdOf } from './verbs-beacon.ts';
+import { beaconAuditVerb, beaconFolder, beaconIdOf, beaconPlanVerb } from './verbs-beacon.ts';
 import { packageVersion } from './version.ts';
 import { collect, type VerbCall, type VerbSpec } from './verb.ts';
 
@@ -39,7 +39,7 @@ export const runVerbs: readonly VerbSpec[] = [
       new Option('--no-batch', 'do not offer DataBeaconBatch'), new Option('--read-only', 'refuse writes through MeadowProxy'),
     ],
     notes: 'Database URLs: sqlite:<path>, postgres://, mysql://, mssql://. The data directory is ./tidemark-data/<id> unless --data names it.',
-    verbs: [beaconAuditVerb],
+    verbs: [beaconAuditVerb, beaconPlanVerb],
   },
 ];
 
