@@ -1,5 +1,5 @@
 /** PostgreSQL as a server database: its pool, how values come back, and the lock that keeps migrations apart. */
-import { Kysely, PostgresDialect } from 'kysely';
+import { CompiledQuery, Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 import { bounds } from '../bounds.ts';
 import { isoDate } from '../codec.ts';
@@ -19,11 +19,14 @@ const parsers: Record<number, (text: string) => unknown> = {
 
 const asText = (text: string): unknown => text;
 
+/** Said once a connection is there, not while it is made: poolers in between know few settings then. */
+const sessionSettings = `set statement_timeout = ${bounds.statementMs}; set lock_timeout = ${bounds.statementMs};
+  set idle_in_transaction_session_timeout = ${bounds.migrationMs}; set timezone = 'UTC'; set standard_conforming_strings = on`;
+
 function poolOf(url: string, onLost: () => void): pg.Pool {
   const pool = new pg.Pool({
     connectionString: url, max: bounds.poolMax, connectionTimeoutMillis: bounds.checkMs * 2, keepAlive: true, idleTimeoutMillis: 60_000,
     application_name: 'tidemark-databeacon',
-    options: `-c statement_timeout=${bounds.statementMs} -c lock_timeout=${bounds.statementMs} -c idle_in_transaction_session_timeout=${bounds.migrationMs} -c timezone=UTC -c standard_conforming_strings=on`,
     types: { getTypeParser: (oid: number) => parsers[oid] ?? asText },
   });
   // Without a listener a broken connection would end the process; who uses it hears of it by the query.
@@ -41,7 +44,12 @@ export function postgresDialect(url: string): ServerDialect {
     sets: postgresSets,
     savepoint: { set: 'savepoint tidemark', rollback: 'rollback to savepoint tidemark' },
     storeId: { sql: `select "StoreID" from ${quoted(storeTable)} limit 1`, parameters: [] },
-    open: (onLost) => new Kysely<unknown>({ dialect: new PostgresDialect({ pool: poolOf(url, onLost) }) }),
+    open: (onLost) => new Kysely<unknown>({
+      dialect: new PostgresDialect({
+        pool: poolOf(url, onLost),
+        onCreateConnection: async (connection) => { await connection.executeQuery(CompiledQuery.raw(sessionSettings)); },
+      }),
+    }),
     introspect: introspectPostgres,
     faultOf: postgresFaultOf,
     migrate: (db, work) => transact(db, async (session: Session) => {
