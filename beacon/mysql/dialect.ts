@@ -87,10 +87,11 @@ export function mysqlDialect(url: string): ServerDialect {
       await underLock(session, async () => work(session, await collationOf(session)));
     }),
     foreign: (sql, { rowsMax, timeoutMs }) => ({
+      // A statement that changes tables commits by itself, and is then judged by the session, so that the session only reads too.
       // It ends the transaction that is open, in which nothing was done yet. What stands behind /*! is read by MySQL alone.
-      before: [`set session sql_select_limit = ${rowsMax} /*!80000 , session max_execution_time = ${Math.round(timeoutMs)} */`, 'start transaction read only'],
+      before: [`set session sql_select_limit = ${rowsMax} /*!80000 , session max_execution_time = ${Math.round(timeoutMs)} */`, 'set session transaction read only', 'start transaction read only'],
       query: { sql: `/*M!100100 set statement max_statement_time = ${timeoutMs / 1_000} for */ ${sql}`, parameters: [] },
-      after: ['set session sql_select_limit = default /*!80000 , session max_execution_time = 0 */'],
+      after: ['set session transaction read write', 'set session sql_select_limit = default /*!80000 , session max_execution_time = 0 */'],
     }),
   };
 }

@@ -121,6 +121,29 @@ describe('every request', () => {
     await nats[Symbol.asyncDispose]();
   });
 
+  test('shows no secret of a connection anywhere: replies, presence, refusals, the audit', async () => {
+    const kit = await startOn(nats, bus);
+    const told: unknown[] = [];
+    const ask = async (capability: string, action: string, Settings: object) => {
+      told.push(await bus.request(`mesh.${kit.config.beaconId}.${capability}.${action}`, { Settings, RemoteUser: 'ann' }).catch((error: unknown) => [String(error), error]));
+    };
+    const Config = { Server: '127.0.0.1', Port: 1, User: 'ann', Password: 'hu/sh', Database: 'd' };
+    for (const [Type, config] of [['PostgreSQL', Config], ['MySQL', JSON.stringify(Config)], ['MSSQL', 'mssql://ann:hu%2Fsh@127.0.0.1:1/d'], ['MySQL', 'mysql//ann:hu/sh@x'], ['PostgreSQL', { ...Config, Server: 'hu/sh' }], ['Oracle', Config]] as const) {
+      await ask('DataBeaconManagement', 'CreateConnection', { Name: `Far ${told.length}`, Type, Config: config });
+    }
+    for (const id of [1001, 1002, 1003]) {
+      await ask('DataBeaconManagement', 'Introspect', { IDBeaconConnection: id });
+      await ask('DataBeaconAccess', 'QueryTable', { IDBeaconConnection: id, SQL: 'SELECT 1' });
+      await ask('DataBeaconSchema', 'EnsureSchema', { IDBeaconConnection: id, SchemaJSON: persistenceSchema });
+    }
+    await ask('DataBeaconAccess', 'ListConnections', {});
+    await kit.beacon.drain();
+    const audit = readAudit(kit.config.dataDir, { limit: 1_000 });
+    expect([told.length, audit.length]).toEqual([16, 16]);
+    expect(JSON.stringify([told, audit, kit.heard])).not.toMatch(/hu\/sh|hu%2Fsh/i);
+    expect(kit.heard.at(-1)?.Connections).toHaveLength(4);
+  });
+
   test('leaves its user, connection, table, outcome and count, be it refused or not; the command line shows it', async () => {
     const kit = await startOn(nats, bus);
     const ask = async (capability: string, action: string, Settings: object, RemoteUser?: string) => {
