@@ -8,6 +8,8 @@ export type BeaconConfig = {
   beaconId: string;
   /** Database URLs; the n-th is connection n. */
   databases: string[];
+  /** URL of a retold-databeacon's HTTP server to put on the bus, in place of databases. */
+  front?: string;
   /** Folder of the beacon's own state. */
   dataDir: string;
   /** Whether `DataBeaconBatch` is offered. */
@@ -73,7 +75,13 @@ export function checkBeaconConfig(config: BeaconConfig): void {
   if (!/^[A-Za-z0-9_-]{1,64}$/.test(config.beaconId)) {
     throw new TidemarkError('CONFIG_INVALID', `beacon id ${JSON.stringify(config.beaconId)}: 1 to 64 letters, digits, _ or -`);
   }
+  if (config.front !== undefined) return checkFront(config);
   if (config.databases.length === 0) throw new TidemarkError('CONFIG_INVALID', `no database: give at least one, as ${spoken}`);
   for (const url of config.databases) parseDatabaseUrl(url);
   if (config.http !== undefined) decodeAddress(config.http, (config.token ?? null) !== null);
+}
+
+function checkFront({ front, databases, http }: BeaconConfig): void {
+  if (databases.length > 0) throw new TidemarkError('CONFIG_INVALID', '--front has the databases of its server; leave --db out');
+  if (http !== undefined) throw new TidemarkError('CONFIG_INVALID', `--front has the HTTP of its server at ${front}; leave --http out`);
 }

@@ -50,7 +50,7 @@ export class MeadowClient {
   async #request(method: string, path: string, body?: object): Promise<{ status: number; body: unknown }> {
     const settings = { Method: method, Path: path, ...(body ? { Body: JSON.stringify(body) } : {}) };
     const outputs = await this.#dispatcher.send<ProxyOutputs>(this.#beacon, 'proxy', 'Request', settings);
-    return { status: Number(outputs.Status), body: parsed(outputs.Body) };
+    return { status: outputs.Status, body: parsed(outputs.Body) };
   }
 
   async #rows(path: string): Promise<Row[]> {

@@ -11,6 +11,7 @@ function manage(beacon: QuirkyBeacon, method: string, path: string): Reply {
   const route = `${method} ${area}`;
   if (route === 'GET connections') return { status: 200, body: { Count: 1, Connections: beacon.connections() } };
   if (route === 'POST connection' && second === 'introspect') return { status: 200, body: { Success: true, ...beacon.introspect() } };
+  if (route === 'GET connection' && second === '') return { status: 200, body: { Connection: beacon.connections()[0] } };
   if (route === 'GET connection' && second === 'tables') {
     const { Tables } = beacon.introspect();
     return { status: 200, body: { Count: Tables.length, Tables } };

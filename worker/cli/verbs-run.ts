@@ -36,6 +36,7 @@ export const runVerbs: readonly VerbSpec[] = [
     options: [
       beaconId, databases, tags, exitWithParent,
       new Option('--http <address>', 'answer the table endpoints over HTTP too, as on 127.0.0.1:8391 (default: not at all)'),
+      new Option('--front <url>', 'put a running retold-databeacon on the bus, in place of databases (docs/BEACONS.md)'),
       new Option('--no-batch', 'do not offer DataBeaconBatch'), new Option('--read-only', 'refuse writes through MeadowProxy'),
     ],
     notes: 'Database URLs: sqlite:<path>, postgres://, mysql://, mssql://. The data directory is ./tidemark-data/<id> unless --data names it.',
@@ -70,6 +71,7 @@ async function beacon({ config, flags }: VerbCall): Promise<never> {
     tags: listOf(flags['tag']),
     token: config.token,
     ...(address === undefined ? {} : { http: address }),
+    ...(typeof flags['front'] === 'string' ? { front: flags['front'] } : {}),
   }, { ...config.bus, name: `databeacon ${id}` });
   return process.exit(code);
 }
