@@ -128,7 +128,7 @@ describe('every request', () => {
       told.push(await bus.request(`mesh.${kit.config.beaconId}.${capability}.${action}`, { Settings, RemoteUser: 'ann' }).catch((error: unknown) => [String(error), error]));
     };
     const Config = { Server: '127.0.0.1', Port: 1, User: 'ann', Password: 'hu/sh', Database: 'd' };
-    for (const [Type, config] of [['PostgreSQL', Config], ['MySQL', JSON.stringify(Config)], ['MSSQL', 'mssql://ann:hu%2Fsh@127.0.0.1:1/d'], ['MySQL', 'mysql//ann:hu/sh@x'], ['PostgreSQL', { ...Config, Server: 'hu/sh' }], ['Oracle', Config]] as const) {
+    for (const [Type, config] of [['PostgreSQL', Config], ['MySQL', JSON.stringify(Config)], ['MySQL', 'mysql://ann:hu%2Fsh@127.0.0.1:1/d'], ['MySQL', 'mysql//ann:hu/sh@x'], ['PostgreSQL', { ...Config, Server: 'hu/sh' }], ['Oracle', Config]] as const) {
       await ask('DataBeaconManagement', 'CreateConnection', { Name: `Far ${told.length}`, Type, Config: config });
     }
     for (const id of [1001, 1002, 1003]) {
