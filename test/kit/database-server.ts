@@ -16,7 +16,7 @@ export type Wanted = { binary: string; folders: () => string[]; package: string 
 /** Path of a server's binary, installed first where it lacks and can be. @throws Error with a line on what to install */
 export function findServer({ binary, folders, package: name }: Wanted): string {
   const find = () => [...(process.env['PATH'] ?? '').split(delimiter), ...folders()].map((folder) => join(folder, binary))
-    .find((path) => statSync(path, { throwIfNoEntry: false })?.isFile() === true);
+    .find((path) => existsSync(path));
   const found = find();
   if (found) return found;
   const howTo = `these tests need a real ${binary}: apt-get install ${name}, or put the one you have on PATH`;
