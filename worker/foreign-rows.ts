@@ -68,7 +68,10 @@ function isoDate(text: string): string {
   return Number.isNaN(ms) ? text : new Date(ms).toISOString();
 }
 
-/** A row as they can store it: their drivers know no booleans. */
+/** A row as they can store it: their drivers know no booleans, and round a Seq where it becomes text, for to them it is a float. */
 export function storable(row: Row): Row {
-  return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, typeof value === 'boolean' ? Number(value) : value]));
+  return Object.fromEntries(Object.entries(row).map(([name, value]) => {
+    if (name === 'BridgeSeq') return [name, String(value)];
+    return [name, typeof value === 'boolean' ? Number(value) : value];
+  }));
 }

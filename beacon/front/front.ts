@@ -42,7 +42,7 @@ export async function startFront(config: FrontConfig, bus: Bus, log: Log, clock:
   const service = bus.serve({
     name: 'databeacon', version, description: 'puts a retold-databeacon on the bus', metadata: { BeaconID: beaconId },
     endpoints: gateway.capabilities.map((capability) => ({
-      name: capability, subject: subjects.capabilityAll(beaconId, capability as Parameters<typeof subjects.capabilityAll>[1]),
+      name: capability, subject: subjects.capabilityAll(beaconId, capability),
       handle: (request) => gateway.answer(capability, request.subject, request.decode()),
     })),
   });

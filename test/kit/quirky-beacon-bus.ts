@@ -36,7 +36,7 @@ export async function serveQuirky(beacon: QuirkyBeacon, bus: Bus, beaconId: stri
   const service = bus.serve({
     name: 'retold-databeacon', version: '1.0.31', description: 'a databeacon with quirks', metadata: { BeaconID: beaconId },
     endpoints: Object.keys(actions).map((capability) => ({
-      name: capability, subject: subjects.capabilityAll(beaconId, capability as never),
+      name: capability, subject: subjects.capabilityAll(beaconId, capability),
       handle: (request) => gateway.answer(capability, request.subject, request.decode()),
     })),
   });
