@@ -14,14 +14,14 @@ export type AuditQuery = { dataDir: string; user?: string; limit: number };
 /** Lines of a beacon's audit, the newest first, from its own file. @throws TidemarkError NOT_THERE */
 export async function beaconAudit({ dataDir, ...query }: AuditQuery): Promise<Record<string, string | number>[]> {
   // oxlint-disable-next-line no-restricted-imports -- the one command line reads the beacon's file as the beacon does.
-  const { auditLines } = await import('../../beacon/command.ts');
+  const { auditLines } = await import('../../beacon/inspect.ts');
   return auditLines(dataDir, query);
 }
 
 /** What a bootstrap would do to a database, statement by statement; nothing is done. @throws TidemarkError */
 export async function beaconPlan(url: string): Promise<EnsureSchemaOutputs> {
   // oxlint-disable-next-line no-restricted-imports -- the one command line asks the database as the beacon does.
-  const { planOf } = await import('../../beacon/command.ts');
+  const { planOf } = await import('../../beacon/inspect.ts');
   return planOf(url);
 }
 
