@@ -64,9 +64,14 @@ function openTmp(): string {
 /** Folder for the templates of one test run, made and removed by the global setup; its path goes to every test in the environment. */
 const templatesVariable = 'TIDEMARK_TEST_TEMPLATES';
 
-/** Makes it. @returns what removes it */
+/** Makes it, and removes what runs that were killed have left. @returns what removes it */
 export function openTemplates(): () => void {
-  const folder = tempDir('templates', openTmp());
+  const tmp = openTmp();
+  for (const name of readdirSync(tmp)) {
+    const pid = /^tidemark-(?:templates|postgres|mariadb)-(\d+)-/.exec(name)?.[1];
+    if (pid !== undefined && !isAlive(Number(pid))) rmSync(join(tmp, name), { recursive: true, force: true });
+  }
+  const folder = tempDir(`templates-${process.pid}`, tmp);
   chmodSync(folder.path, 0o755);
   process.env[templatesVariable] = folder.path;
   return () => folder[Symbol.dispose]();
@@ -97,7 +102,7 @@ export class DatabaseServer {
   constructor(port: number, plan: ServerPlan) {
     this.port = port;
     this.#plan = plan;
-    this.#folder = tempDir(plan.name, openTmp());
+    this.#folder = tempDir(`${plan.name}-${process.pid}`, openTmp());
     if (plan.user) chownSync(this.#folder.path, plan.user.uid, plan.user.gid);
     copyTemplate(plan, this.#folder.at('data'));
   }
@@ -177,9 +182,10 @@ function killProcess(pid: number): void {
 /** One that only waits for its end to be read is as good as gone: it holds nothing. */
 function isAlive(pid: number): boolean {
   try {
-    return !/^State:\s*[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  } catch {
-    return false;
+    process.kill(pid, 0);
+    return !existsSync('/proc/self/status') || !/^State:\s*[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
 }
 
