@@ -56,6 +56,7 @@ const attacks: [name: string, sql: string, kinds?: EngineKind[]][] = [
   ['dollar quotes', 'SELECT $a$ $a$; DELETE FROM t; SELECT $a$ $a$', ['postgresql']],
   ['an escape string', String.raw`SELECT E'\'; DELETE FROM t; SELECT '`, ['postgresql']],
   ['a backslash', String.raw`SELECT '\'; DELETE FROM t; SELECT '`, ['mysql']],
+  ['a call that seems to be text', String.raw`SELECT '\'', load_file('/etc/passwd'), '\''`, ['mysql']],
   ['a hash comment', 'SELECT 1 # ; \n; DELETE FROM t', ['mysql']],
   ['a file of the server', "SELECT load_file('/etc/passwd')", ['mysql']],
   ['a lock by name', "SELECT GET_LOCK('tidemark', 10)", ['mysql']],

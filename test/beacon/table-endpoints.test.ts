@@ -42,7 +42,7 @@ describe('upsert', () => {
     await call('POST', `${B}s`, [{ WorkItemHash: 'a', RunHash: 'r1' }, { WorkItemHash: 'b', RunHash: 'r2' }]);
     expect(await call('PUT', `${B}/Upsert`, { WorkItemHash: 'a', RunHash: 'r2' })).toMatchObject({ status: 409, body: { Code: 'TWO_ROWS' } });
     expect((await call('PUT', `${B}/Upsert`, { WorkItemHash: 'a', RunHash: 'r1', Status: 'Both' })).body).toMatchObject({ IDUVQueueWorkItem: 1, Status: 'Both' });
-    expect((await call('PUT', `${B}/Upsert`, { IDUVQueueWorkItem: 1, RunHash: 'r2' })).status).toBe(409);
+    expect(await call('PUT', `${B}/Upsert`, { IDUVQueueWorkItem: 1, RunHash: 'r2' })).toMatchObject({ status: 409, body: { Code: 'SQLITE_CONSTRAINT_UNIQUE' } });
   });
 
   test('many: short rows of those that went well, counts in the headers, one key twice in one list', async () => {
