@@ -8,7 +8,10 @@ import type { Bus } from '../../runtime/bus.ts';
 import type { BeaconConfig } from '../../beacon/config.ts';
 import { checkBeaconConfig } from '../../beacon/config.ts';
 import { readAudit } from '../../beacon/state.ts';
+import { startTidemark } from '../cli/fixture.ts';
 import { TestNats } from '../kit/nats.ts';
+import { until } from '../kit/until.ts';
+import { tempFolder } from './fixture.ts';
 import { connect, type Kit, startOn } from './with-bus.ts';
 
 let nats: TestNats;
@@ -112,6 +115,23 @@ describe('over HTTP', () => {
     await ask('DataBeaconManagement', 'CreateConnection', { Name: 'Far', Type: 'SQLite', Config: '/proc/nowhere/x.db' });
     expect(await call('GET', '/readyz')).toMatchObject({ status: 503, body: { text: 'away: Far' } });
     expect((await call('GET', '/livez')).status).toBe(200);
+  });
+
+  test.each([
+    ['a flag', ['--http', '127.0.0.1:0'], {}], ['the environment', [], { TIDEMARK_BEACON_HTTP: '127.0.0.1:0', TIDEMARK_HTTP: 'not for beacons' }],
+  ])('is switched on by %s of the command line, with the operator’s token', async (_, flags, env) => {
+    const folder = tempFolder();
+    const { child, out, ended } = startTidemark(['beacon', '--id', 'db-http', '--db', `sqlite:${join(folder, 'a.db')}`, '--data', join(folder, 'own'), '--nats', nats.url, ...flags], { env: { TIDEMARK_TOKEN: 'secret', ...env } });
+    try {
+      const url = await until('its URL', () => /"http":"([^"]+)"/.exec(out.stderr)?.[1]);
+      expect((await fetch(`${url}/livez`)).status).toBe(200);
+      expect((await fetch(`${url}${B}`, { method: 'POST', body: '{}' })).status).toBe(401);
+      expect((await fetch(`${url}${B}`, { method: 'POST', body: '{}', headers: { Authorization: 'Bearer secret' } })).status).toBe(404);
+    } finally {
+      child.kill('SIGTERM');
+    }
+    expect((await ended).code).toBe(0);
+    expect(out.stderr).not.toContain('secret');
   });
 
   test('is off unless it is switched on', async () => {
