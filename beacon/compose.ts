@@ -13,6 +13,7 @@ import { AuditTrail } from './audit.ts';
 import { type BeaconConfig, checkBeaconConfig } from './config.ts';
 import { Connections } from './connections.ts';
 import { startFront } from './front/front.ts';
+import { startLegacy } from './legacy/legacy.ts';
 import { Gateway } from './gateway.ts';
 import { BeaconHttp, type BeaconHttpParts } from './http.ts';
 import { PresencePublisher } from './presence-publisher.ts';
@@ -28,6 +29,7 @@ const version = '0.1.0';
 /** Starts a databeacon on a connected bus. @throws TidemarkError CONFIG_INVALID or NEWER_SCHEMA */
 export async function startBeacon(config: BeaconConfig, bus: Bus, log: Log, clock: Clock): Promise<RunningBeacon> {
   checkBeaconConfig(config);
+  if (config.provider !== undefined) return startLegacy({ ...config, provider: config.provider }, bus, log, clock, version);
   if (config.front !== undefined) return startFront({ ...config, front: config.front }, bus, log, clock, version);
   const state = BeaconState.open(config.dataDir);
   const nonce = newUuid();

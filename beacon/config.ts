@@ -2,6 +2,7 @@
 import { basename, extname, resolve } from 'node:path';
 import { TidemarkError } from '../contracts/errors.ts';
 import { decodeAddress } from '../runtime/http-access.ts';
+import type { ProviderName } from './legacy/provider.ts';
 
 export type BeaconConfig = {
   /** 1-64 of `[A-Za-z0-9_-]`, the same over restarts. */
@@ -10,6 +11,8 @@ export type BeaconConfig = {
   databases: string[];
   /** URL of a retold-databeacon's HTTP server to put on the bus, in place of databases. */
   front?: string;
+  /** What keeps the rows of the legacy capabilities, in place of databases. */
+  provider?: ProviderName;
   /** Folder of the beacon's own state. */
   dataDir: string;
   /** Whether `DataBeaconBatch` is offered. */
@@ -75,10 +78,17 @@ export function checkBeaconConfig(config: BeaconConfig): void {
   if (!/^[A-Za-z0-9_-]{1,64}$/.test(config.beaconId)) {
     throw new TidemarkError('CONFIG_INVALID', `beacon id ${JSON.stringify(config.beaconId)}: 1 to 64 letters, digits, _ or -`);
   }
+  if (config.provider !== undefined) return checkProvider(config);
   if (config.front !== undefined) return checkFront(config);
   if (config.databases.length === 0) throw new TidemarkError('CONFIG_INVALID', `no database: give at least one, as ${spoken}`);
   for (const url of config.databases) parseDatabaseUrl(url);
   if (config.http !== undefined) decodeAddress(config.http, (config.token ?? null) !== null);
+}
+
+function checkProvider({ provider, front, databases, http }: BeaconConfig): void {
+  if (provider !== 'memory' && provider !== 'sqlite') throw new TidemarkError('CONFIG_INVALID', `provider ${JSON.stringify(provider)} is not there; give memory or sqlite`);
+  if (databases.length > 0 || front !== undefined) throw new TidemarkError('CONFIG_INVALID', '--provider keeps the rows itself; leave --db and --front out');
+  if (http !== undefined) throw new TidemarkError('CONFIG_INVALID', '--provider has no tables to answer for over HTTP; leave --http out');
 }
 
 function checkFront({ front, databases, http }: BeaconConfig): void {

@@ -11,6 +11,9 @@ export const capabilities = {
   access: 'DataBeaconAccess',
 } as const;
 
+/** What a beacon without databases offers for a lane: the domain actions themselves, rows and all. */
+export const legacyCapabilities = { queue: 'QueuePersistence', manifest: 'ManifestStore' } as const satisfies Record<Lane, string>;
+
 /** Body of `mesh.<BeaconID>.<Capability>.<Action>`. */
 export type CapabilityRequest = { Settings: Record<string, unknown>; RemoteUser?: string; TimeoutMs?: number };
 export type CapabilityReply<Outputs> = { Outputs: Outputs; Log?: string[] };

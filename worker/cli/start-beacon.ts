@@ -4,7 +4,7 @@ import { TidemarkError } from '../../contracts/errors.ts';
 import type { BusOptions } from '../../runtime/bus.ts';
 
 export type BeaconSettings = {
-  beaconId: string; databases: string[]; dataDir: string; isBatchOn: boolean; allowWrites: boolean; http?: string; front?: string; token: string | null;
+  beaconId: string; databases: string[]; dataDir: string; isBatchOn: boolean; allowWrites: boolean; http?: string; front?: string; provider?: 'memory' | 'sqlite'; token: string | null;
   /** `name=value` each. */
   tags: readonly string[];
 };

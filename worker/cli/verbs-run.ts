@@ -37,6 +37,7 @@ export const runVerbs: readonly VerbSpec[] = [
       beaconId, databases, tags, exitWithParent,
       new Option('--http <address>', 'answer the table endpoints over HTTP too, as on 127.0.0.1:8391 (default: not at all)'),
       new Option('--front <url>', 'put a running retold-databeacon on the bus, in place of databases (docs/BEACONS.md)'),
+      new Option('--provider <kind>', 'offer the legacy capabilities over rows kept in memory, or in a SQLite file of the data directory, in place of databases').choices(['memory', 'sqlite']),
       new Option('--no-batch', 'do not offer DataBeaconBatch'), new Option('--read-only', 'refuse writes through MeadowProxy'),
     ],
     notes: 'Database URLs: sqlite:<path>, postgres://, mysql://, mssql://. The data directory is ./tidemark-data/<id> unless --data names it.',
@@ -72,6 +73,7 @@ async function beacon({ config, flags }: VerbCall): Promise<never> {
     token: config.token,
     ...(address === undefined ? {} : { http: address }),
     ...(typeof flags['front'] === 'string' ? { front: flags['front'] } : {}),
+    ...(flags['provider'] === 'memory' || flags['provider'] === 'sqlite' ? { provider: flags['provider'] } : {}),
   }, { ...config.bus, name: `databeacon ${id}` });
   return process.exit(code);
 }
