@@ -18,6 +18,8 @@ const keysPerRequest = 50;
 
 /** Words of unique violations in the bodies of databeacons that answer 500 for every driver error. */
 const uniqueWords = /unique constraint|unique key|duplicate|er_dup_entry/i;
+/** Of a row that is not there, hidden, or hidden by the very update. A path that is not there says otherwise. */
+const goneWords = /record not found|no record (?:found|updated)/i;
 /** Driver codes that no retry mends: a value that does not fit. A missing table or column is none: the next bootstrap adds it. */
 const permanentCodes = /^(?:22|23|42804)|^ER_(?:DATA_TOO_LONG|TRUNCATED|WARN_DATA|BAD_NULL)/;
 /** The same where the code says nothing. */
@@ -119,7 +121,7 @@ export class MeadowClient {
     const reason = reasonOf(body);
     const isDriver = status === 400 || status === 500;
     if (status === 409 || (isDriver && uniqueWords.test(`${reason} ${codeOf(body)}`))) return { end: 'unique', reason };
-    if (status === 404 && /record not found/i.test(reason)) return { end: 'gone', reason };
+    if ((status === 404 || status === 500) && goneWords.test(reason)) return { end: 'gone', reason };
     if (status === 400 || status === 422) return { end: 'refused', reason };
     if (status === 500 && (permanentCodes.test(codeOf(body)) || permanentWords.test(reason))) return { end: 'refused', reason };
     throw new TidemarkError('UNAVAILABLE', `${this.#beacon}: ${method} answered ${status}: ${reason}`);

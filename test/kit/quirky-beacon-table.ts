@@ -91,7 +91,9 @@ export class QuirkyTable {
     const names = Object.keys(row);
     this.#database.prepare(`UPDATE "${this.#name}" SET ${names.map((name) => `"${name}" = ?`).join(', ')} WHERE "${this.#id}" = ?`)
       .run(...names.map((name, at) => bindable(row[name], at)), id);
-    return this.#one(id);
+    const read = this.#one(id);
+    // It reads back what it wrote, and an update that deleted is not to be seen.
+    return read.status === 200 ? read : { status: 500, body: { Error: 'No record found to update!', StatusCode: 500 } };
   }
 
   #setDeleted(id: unknown, value: 0 | 1): QuirkyAnswer {

@@ -77,7 +77,7 @@ test('defect 32: a list of more rows than a page has them all once, in order', a
   expect(events.map((one) => one.EventType)).toEqual(Array.from({ length: 300 }, (_, n) => `type${n}`));
 }, 60_000);
 
-test.for([[], ['put-ignores-deleted']] as Quirk[][])('defect 13: removed, brought back, removed again, whatever a PUT makes of Deleted: %s', async (quirks) => {
+test.for([{ quirks: [] as Quirk[] }, { quirks: ['put-ignores-deleted'] as Quirk[] }])('defect 13: removed, brought back, removed again, whatever a PUT makes of Deleted: $quirks', async ({ quirks }) => {
   const { world, settle, rows } = await start({ quirks });
   const seen = () => rows('SELECT Deleted, Status, count(*) AS n FROM UVManifest')[0];
   await settle(manifest('m', 'm1', { Status: 'one' }));
