@@ -59,7 +59,7 @@ export type Statement = {
   parameters: readonly unknown[];
   isWrite: boolean;
   /** Read behind a write that changed something, where a write cannot answer the row itself: its rows are the result's. */
-  then?: Statement;
+  readBack?: Statement;
   /** A read that may take long: where a statement would keep the event loop, it is run aside. */
   isLong?: boolean;
   /** Foreign SQL: read-only, this many rows, ended after this time. */

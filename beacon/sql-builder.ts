@@ -156,7 +156,7 @@ function encoded(kind: EngineKind, table: Table, values: Record<string, Scalar>)
 }
 
 /** The row of that number, read behind a write. */
-function readBack(kind: EngineKind, table: Table, id: Expression<unknown>): Statement {
+function rowOf(kind: EngineKind, table: Table, id: Expression<unknown>): Statement {
   return toStatement(builderOf(kind).selectFrom(table.name).selectAll().where(identityOf(table).name, '=', id).compile(), false);
 }
 
@@ -171,7 +171,7 @@ export function insertRow(kind: EngineKind, table: Table, values: Record<string,
   const { identity } = table;
   if (!identity) return statement;
   const given = values[identity.name];
-  return { ...statement, then: readBack(kind, table, given === undefined ? sql`last_insert_id()` : sql`${given}`) };
+  return { ...statement, readBack: rowOf(kind, table, given === undefined ? sql`last_insert_id()` : sql`${given}`) };
 }
 
 export type RowScope = 'live' | 'deleted' | 'any';
@@ -185,8 +185,8 @@ export function updateRow(kind: EngineKind, table: Table, id: Scalar, values: Re
   const set = isIdle ? { [identity]: number ?? id } : others;
   let query = builderOf(kind).updateTable(table.name).set(set).where(identity, '=', id);
   if (scope !== 'any' && table.columns.has('Deleted')) query = query.where('Deleted', '=', flag(kind, table, scope === 'live' ? 0 : 1));
-  if (kind === 'mssql') return isIdle ? readBack(kind, table, sql`${id}`) : toStatement(query.outputAll('inserted').compile(), true);
-  if (kind === 'mysql') return { ...toStatement(query.compile(), true), then: readBack(kind, table, sql`${id}`) };
+  if (kind === 'mssql') return isIdle ? rowOf(kind, table, sql`${id}`) : toStatement(query.outputAll('inserted').compile(), true);
+  if (kind === 'mysql') return { ...toStatement(query.compile(), true), readBack: rowOf(kind, table, sql`${id}`) };
   return toStatement(query.returningAll().compile(), true);
 }
 

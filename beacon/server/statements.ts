@@ -10,7 +10,7 @@ export async function runStatement(session: Session, statement: Statement, diale
   if (statement.isWrite) await session.run(plain(dialect.savepoint.set));
   try {
     const result = await (statement.query ? runForeign(session, statement.sql, statement.query, dialect) : session.run(statement));
-    const read = statement.then && result.changes > 0 ? await session.run(statement.then) : result;
+    const read = statement.readBack && result.changes > 0 ? await session.run(statement.readBack) : result;
     insistOnSize(read);
     return { rows: statement.query ? read.rows.slice(0, statement.query.rowsMax) : read.rows, changes: result.changes };
   } catch (error) {

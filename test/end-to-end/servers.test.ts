@@ -2,7 +2,6 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { WorkItemFields } from '../../contracts/client.ts';
 import { subjects } from '../../contracts/subjects.ts';
 import { decodeBody } from '../../contracts/codec.ts';
 import type { WorkerStatus } from '../../contracts/status.ts';
@@ -11,7 +10,7 @@ import { TestPostgres } from '../kit/postgres.ts';
 import { TidemarkProcess } from '../kit/processes.ts';
 import { Stack } from '../kit/stack.ts';
 import { tempDir } from '../kit/temp-dir.ts';
-import type { TestDatabase } from '../kit/test-database.ts';
+import type { LookRow, TestDatabase } from '../kit/test-database.ts';
 import { until } from '../kit/until.ts';
 
 const servers: { name: string; start: () => Promise<TestDatabase>; narrow: string; widen: string }[] = [
@@ -26,85 +25,100 @@ const servers: { name: string; start: () => Promise<TestDatabase>; narrow: strin
 ];
 const tables = ['UVQueueWorkItem', 'UVQueueWorkItemEvent', 'UVQueueWorkItemAttempt', 'UVManifest', 'UVBridgeMark'];
 
+type On = { stack: Stack; rows: (sql: string) => Promise<LookRow[]> };
+
+const write = ({ stack }: On, hash: string, priority: number) => stack.hub.client.upsertWorkItem({ WorkItemHash: hash, Status: `s${priority}`, Priority: priority });
+
+/** The one dead letter there is. */
+function deadLetter({ stack }: On): Promise<{ Seq: number; Reason: string }> {
+  return until('the dead letter', async () => {
+    const { DeadLetters } = await stack.control<{ DeadLetters: { Seq: number; Reason: string }[] }>('dead-letters', { Verb: 'list' });
+    const [first] = DeadLetters;
+    if (!first || DeadLetters.length > 1) throw new Error(`${DeadLetters.length} dead letters`);
+    return first;
+  }, { deadlineMs: 20_000 });
+}
+
+async function refuseAndWiden(on: On, narrow: string, widen: string): Promise<void> {
+  const { stack, rows } = on;
+  await rows(narrow);
+  await write(on, 'bad', 1);
+  await stack.drained();
+  await write(on, 'bad', 100_000);
+  const dead = await deadLetter(on);
+  expect(dead.Reason).toMatch(/out of range/i);
+  await write(on, 'bad', 3);
+  await stack.hub.client.appendEvent({ WorkItemHash: 'bad', EventType: 'waits' });
+  await write(on, 'other', 4);
+  await until('the other key is there', async () => (await rows(`select * from "UVQueueWorkItem" where "WorkItemHash" = 'other'`)).length === 1, { deadlineMs: 20_000 });
+  expect(await rows(`select "Priority" from "UVQueueWorkItem" where "WorkItemHash" = 'bad'`)).toEqual([{ Priority: 1 }]);
+  expect(await rows('select * from "UVQueueWorkItemEvent"')).toEqual([]);
+  await rows(widen);
+  await stack.control('dead-letters', { Verb: 'retry', Seq: dead.Seq });
+  await stack.drained();
+  expect(await rows(`select "Priority", "Status" from "UVQueueWorkItem" where "WorkItemHash" = 'bad'`)).toEqual([{ Priority: 3, Status: 's3' }]);
+  expect(await rows('select "EventType" from "UVQueueWorkItemEvent"')).toEqual([{ EventType: 'waits' }]);
+}
+
+async function restoreUnderTheWorker(on: On): Promise<void> {
+  const { stack, rows } = on;
+  for (let n = 0; n < 20; n++) await write(on, `early-${n}`, n);
+  await stack.drained();
+  for (const table of tables) await rows(`create table "Copy${table}" as select * from "${table}"`);
+  for (let n = 0; n < 20; n++) await write(on, `late-${n}`, n);
+  await stack.drained();
+  for (const table of tables) {
+    await rows(`delete from "${table}"`);
+    await rows(`insert into "${table}" select * from "Copy${table}"`);
+  }
+  await write(on, 'after', 1);
+  await until('the gap is filled', async () => (await rows(`select * from "UVQueueWorkItem" where "WorkItemHash" like 'late-%' or "WorkItemHash" = 'after'`)).length === 21, { deadlineMs: 30_000 });
+  expect(stack.worker.stderr).toMatch(/went back in time/);
+  expect((await stack.drained()).Balance.queue.Difference).toBe(0);
+  expect(await rows(`select count(*) as n from "UVQueueWorkItem" where "WorkItemHash" like 'early-%'`)).toEqual([{ n: 20 }]);
+}
+
+async function manifestsOfAnySize(on: On): Promise<void> {
+  const { stack, rows } = on;
+  const { client } = stack.hub;
+  // An answer is one message, so what is read back must get smaller than that by compression, as logs and states do.
+  const sizes = [0.5, 5, 11, 60].map((megabytes) => {
+    const bytes = megabytes * 1_000_000;
+    return { hash: `m-${megabytes}`, blob: megabytes > 5 ? logOf(bytes) : randomBytes(bytes * 0.75).toString('base64') };
+  });
+  const sent = Promise.all(sizes.map(({ hash, blob }) => client.upsertManifest({ Hash: hash, Status: 'Complete', Output: { blob } })));
+  for (let n = 0; n < 50; n++) await write(on, `beside-${n}`, n);
+  expect((await sent).map((reply) => reply.Success)).toEqual([true, true, true, true]);
+  await stack.drained(120_000);
+  expect(await rows(`select count(*) as n from "UVQueueWorkItem" where "WorkItemHash" like 'beside-%'`)).toEqual([{ n: 50 }]);
+  for (const { hash, blob } of sizes) {
+    const [row] = await rows(`select "ManifestJSON" from "UVManifest" where "Hash" = '${hash}'`);
+    const { Manifest } = await client.getManifest(hash) as { Manifest?: { Output: { blob: string } } };
+    const stored = JSON.parse(String(row?.['ManifestJSON'])) as { Output: { blob: string } };
+    expect([hash, stored.Output.blob === blob, Manifest?.Output.blob === blob]).toEqual([hash, true, true]);
+  }
+  expect([stack.worker, stack.beacon].map((process) => peakMegabytes(process.pid)).filter((megabytes) => megabytes > 1_500)).toEqual([]);
+}
+
 describe.for(servers)('on $name', ({ start, narrow, widen }) => {
   let server: TestDatabase;
-  let stack: Stack;
-  let database: string;
-  const rows = (sql: string) => server.query(sql, database);
-  const write = (hash: string, priority: number) => stack.hub.client.upsertWorkItem({ WorkItemHash: hash, Status: `s${priority}`, Priority: priority } as WorkItemFields);
+  let on: On;
 
   beforeAll(async () => {
     server = await start();
-    database = await server.createDatabase();
-    stack = await Stack.start({ databaseUrl: server.url(database) });
+    const database = await server.createDatabase();
+    on = { stack: await Stack.start({ databaseUrl: server.url(database) }), rows: (sql) => server.query(sql, database) };
   }, 120_000);
   afterAll(async () => {
-    await stack?.[Symbol.asyncDispose]();
+    await on?.stack[Symbol.asyncDispose]();
     await server?.[Symbol.asyncDispose]();
   });
 
-  test('a value the database refuses is one dead letter with its reason; after the column is widened a retry delivers it in order (I7)', async () => {
-    await rows(narrow);
-    await write('bad', 1);
-    await stack.drained();
-    await write('bad', 100_000);
-    const dead = await until('the dead letter', async () => {
-      const { DeadLetters } = await stack.control<{ DeadLetters: { Seq: number; Reason: string }[] }>('dead-letters', { Verb: 'list' });
-      if (DeadLetters.length === 0) throw new Error('none yet');
-      return DeadLetters;
-    }, { deadlineMs: 20_000 });
-    await write('bad', 3);
-    await stack.hub.client.appendEvent({ WorkItemHash: 'bad', EventType: 'waits' });
-    await write('other', 4);
-    expect(dead).toHaveLength(1);
-    expect(dead[0]?.Reason).toMatch(/out of range/i);
-    await until('the other key is there', async () => (await rows(`select * from "UVQueueWorkItem" where "WorkItemHash" = 'other'`)).length === 1, { deadlineMs: 20_000 });
-    expect(await rows(`select "Priority" from "UVQueueWorkItem" where "WorkItemHash" = 'bad'`)).toEqual([{ Priority: 1 }]);
-    expect(await rows('select * from "UVQueueWorkItemEvent"')).toEqual([]);
-    await rows(widen);
-    await stack.control('dead-letters', { Verb: 'retry', Seq: dead[0]?.Seq });
-    await stack.drained();
-    expect(await rows(`select "Priority", "Status" from "UVQueueWorkItem" where "WorkItemHash" = 'bad'`)).toEqual([{ Priority: 3, Status: 's3' }]);
-    expect(await rows('select "EventType" from "UVQueueWorkItemEvent"')).toEqual([{ EventType: 'waits' }]);
-  });
+  test('a value the database refuses is one dead letter with its reason; after the column is widened a retry delivers it in order (I7)', () => refuseAndWiden(on, narrow, widen));
 
-  test('a database put back to an older copy under the running worker is noticed, the gap is sent again, and the rows are complete (I4, I5, I8)', async () => {
-    for (let n = 0; n < 20; n++) await write(`early-${n}`, n);
-    await stack.drained();
-    for (const table of tables) await rows(`create table "Copy${table}" as select * from "${table}"`);
-    for (let n = 0; n < 20; n++) await write(`late-${n}`, n);
-    await stack.drained();
-    for (const table of tables) {
-      await rows(`delete from "${table}"`);
-      await rows(`insert into "${table}" select * from "Copy${table}"`);
-    }
-    await write('after', 1);
-    await until('the gap is filled', async () => (await rows(`select * from "UVQueueWorkItem" where "WorkItemHash" like 'late-%' or "WorkItemHash" = 'after'`)).length === 21, { deadlineMs: 30_000 });
-    expect(stack.worker.stderr).toMatch(/went back in time/);
-    expect((await stack.drained()).Balance.queue.Difference).toBe(0);
-    expect(await rows(`select count(*) as n from "UVQueueWorkItem" where "WorkItemHash" like 'early-%'`)).toEqual([{ n: 20 }]);
-  });
+  test('a database put back to an older copy under the running worker is noticed, the gap is sent again, and the rows are complete (I4, I5, I8)', () => restoreUnderTheWorker(on));
 
-  test('manifests of 0.5, 5, 11 and 60 MB go through and come back equal, while other keys flow, in bounded memory', { timeout: 180_000 }, async () => {
-    const { client } = stack.hub;
-    // An answer is one message, so what is read back must get smaller than that by compression, as logs and states do.
-    const sizes = [0.5, 5, 11, 60].map((megabytes) => {
-      const bytes = megabytes * 1_000_000;
-      return { hash: `m-${megabytes}`, blob: megabytes > 5 ? logOf(bytes) : randomBytes(bytes * 0.75).toString('base64') };
-    });
-    const sent = Promise.all(sizes.map(({ hash, blob }) => client.upsertManifest({ Hash: hash, Status: 'Complete', Output: { blob } })));
-    for (let n = 0; n < 50; n++) await write(`beside-${n}`, n);
-    for (const reply of await sent) expect(reply.Success).toBe(true);
-    await stack.drained(120_000);
-    expect(await rows(`select count(*) as n from "UVQueueWorkItem" where "WorkItemHash" like 'beside-%'`)).toEqual([{ n: 50 }]);
-    for (const { hash, blob } of sizes) {
-      const [row] = await rows(`select "ManifestJSON" from "UVManifest" where "Hash" = '${hash}'`);
-      expect((JSON.parse(String(row?.['ManifestJSON'])) as { Output: { blob: string } }).Output.blob === blob, hash).toBe(true);
-      const read = await client.getManifest(hash);
-      expect((read['Manifest'] as { Output: { blob: string } } | null)?.Output.blob === blob, `${hash} read back`).toBe(true);
-    }
-    for (const process of [stack.worker, stack.beacon]) expect(peakMegabytes(process.pid), process.args[0]).toBeLessThan(1_500);
-  });
+  test('manifests of 0.5, 5, 11 and 60 MB go through and come back equal, while other keys flow, in bounded memory', { timeout: 180_000 }, () => manifestsOfAnySize(on));
 });
 
 /** Lines of a log, all different and much alike. */
