@@ -46,15 +46,14 @@ export async function startFront(config: FrontConfig, bus: Bus, log: Log, clock:
       handle: (request) => gateway.answer(capability, request.subject, request.decode()),
     })),
   });
+  // Who hears of it can ask it.
+  await inTime(bus.flush(), clock);
   await presence.start();
   log.info({ beacon: beaconId, front: client.label, capabilities: gateway.capabilities }, 'databeacon is online');
 
   const stop = async (): Promise<void> => {
     await presence.become('Draining');
-    const { promise: late, resolve } = Promise.withResolvers<void>();
-    const cancel = clock.timer(limits.drainMs, resolve);
-    await Promise.race([Promise.all([service.stop(), gateway.drain()]), late]);
-    cancel();
+    await inTime(Promise.all([service.stop(), gateway.drain()]), clock);
     await presence.stop();
     trail.stop();
     state.close();
@@ -62,4 +61,12 @@ export async function startFront(config: FrontConfig, bus: Bus, log: Log, clock:
   };
   let stopped: Promise<void> | null = null;
   return { nonce: health.nonce, httpUrl: null, drain: () => (stopped ??= stop()) };
+}
+
+/** A bus that is away does not hold up start or end. */
+async function inTime(work: Promise<unknown>, clock: Clock): Promise<void> {
+  const { promise: late, resolve } = Promise.withResolvers<void>();
+  const cancel = clock.timer(limits.drainMs, resolve);
+  await Promise.race([work, late]);
+  cancel();
 }
