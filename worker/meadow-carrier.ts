@@ -1,14 +1,13 @@
 /** Mutations as MeadowProxy requests, for a databeacon without the batch capability: look, decide, write, one row at a time. */
-import PQueue from 'p-queue';
 import { defaultsOf } from '../bridges/project.ts';
 import { isEmptyValue } from '../bridges/fold.ts';
 import { compareScalars } from '../bridges/read-merge.ts';
 import { TidemarkError } from '../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../contracts/json-value.ts';
-import { limits } from '../contracts/limits.ts';
-import { isSettledOutcome, type MutationResult, type Row, type RowMutation } from '../contracts/mutation.ts';
+import type { MutationResult, Row, RowMutation } from '../contracts/mutation.ts';
 import { type Scalar, type Table, type TableName, tableOf } from '../contracts/schema.ts';
 import type { Carrier, Delivered, Delivery } from './carrier.ts';
+import { inTurns } from './key-turns.ts';
 import type { MeadowClient, Written } from './meadow-client.ts';
 
 /** A row may appear between our look and our insert; another look finds it. More often than this is no race. */
@@ -23,20 +22,8 @@ export class MeadowCarrier implements Carrier {
     this.#client = client;
   }
 
-  /** Keys side by side, the writes of one key one after the other until one is refused. */
   async apply(delivery: Delivery): Promise<Delivered> {
-    const queue = new PQueue({ concurrency: limits.proxyRequestsMax });
-    const turns = Map.groupBy(delivery.writes.keys(), (index) => delivery.writes[index]?.key);
-    const results: (MutationResult | null)[] = delivery.writes.map(() => null);
-    await Promise.all([...turns.values()].map((turn) => queue.add(async () => {
-      for (const index of turn) {
-        const write = delivery.writes[index];
-        const result = write ? await this.#applyOne(write.mutation) : null;
-        results[index] = result;
-        if (result && !isSettledOutcome(result.Outcome)) return;
-      }
-    })));
-    return { results, isCommitted: true };
+    return { results: await inTurns(delivery.writes, (write) => this.#applyOne(write.mutation)), isCommitted: true };
   }
 
   /** Rows carry their BridgeSeq; a mark row is kept only by the batch capability. */
