@@ -6,6 +6,7 @@
  */
 import type { Entry } from '../bridges/entry.ts';
 import type { Folded } from '../bridges/fold.ts';
+import type { WriteAction } from '../contracts/actions.ts';
 import { messageOf, TidemarkError } from '../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../contracts/json-value.ts';
 import type { MutationResult, RowMutation } from '../contracts/mutation.ts';
@@ -20,8 +21,10 @@ const permanent: readonly string[] = ['INVALID_MESSAGE', 'CONFLICT', 'NOT_FOUND'
 /** What passes, where a beacon says it in the place of a reason. */
 const temporaryCodes: readonly unknown[] = ['UNAVAILABLE', 'OVERLOADED', 'STORAGE_FAILED'];
 const temporaryWords = /\bunavailable\b|\btimed out\b|\btimeout\b|\btry again\b|\bdatabase is locked\b|\bdisk (?:is )?full\b|\bE(?:CONNREFUSED|CONNRESET|TIMEDOUT|NOSPC)\b/i;
-/** What is to be removed and is not there is as good as removed; the incumbent's store calls that a failure. */
+/** How a beacon says that there is no such row, where it does not say NOT_FOUND. */
 const absentWords = /\bunknown\b|\bnot found\b|\bno such\b|\bdoes not exist\b/i;
+
+type Outputs = Readonly<Record<string, unknown>>;
 
 export class LegacyCarrier implements Carrier {
   readonly name = 'legacy';
@@ -50,9 +53,11 @@ export class LegacyCarrier implements Carrier {
     const { beacon, lane } = this.#route;
     const entry = this.#journal.read(mutation.Seq);
     if (!entry) throw new TidemarkError('UNAVAILABLE', `the journal no longer has the body of Seq ${mutation.Seq}`);
+    const ask = (action: string, settings: JsonObject) => this.#dispatcher.send<Outputs>(beacon, lane, action, settings);
     try {
-      const outputs = await this.#dispatcher.send<Record<string, unknown>>(beacon, lane, entry.action, settingsOf(entry, mutation));
-      return toResult(outputs, entry, beacon);
+      const outputs = await ask(entry.action, settingsOf(entry, mutation));
+      const creation = isAbsent(outputs) ? creationOf(entry) : null;
+      return toResult(creation ? await ask(creation.action, creation.settings) : outputs, entry, beacon);
     } catch (error) {
       if (error instanceof TidemarkError && permanent.includes(error.code)) return { Outcome: 'rejected', Reason: messageOf(error) };
       throw error;
@@ -67,12 +72,24 @@ function settingsOf(entry: Entry, mutation: RowMutation): JsonObject {
   return { ...entry.settings, Event: { ...event, ...mutation.Fill, EventGUID: mutation.Key['EventGUID'] ?? entry.eventGuid } };
 }
 
+/** A patch of what is not there makes the row, as in any database: hubs patch what they never announced. Null for what patches nothing. */
+function creationOf({ action, key, settings }: Entry): { action: WriteAction; settings: JsonObject } | null {
+  const patch = isJsonObject(settings['Patch']) ? settings['Patch'] : {};
+  if (action === 'QP_UpdateWorkItem') return { action: 'QP_UpsertWorkItem', settings: { WorkItem: { ...patch, WorkItemHash: key } } };
+  if (action !== 'QP_UpdateAttemptOutcome') return null;
+  return { action: 'QP_InsertAttempt', settings: { Attempt: { ...patch, WorkItemHash: key, AttemptNumber: settings['AttemptNumber'] ?? 0 } } };
+}
+
+function isAbsent({ Success, Code, Reason }: Outputs): boolean {
+  return Success === false && (Code === 'NOT_FOUND' || (typeof Reason === 'string' && absentWords.test(Reason)));
+}
+
 /** @throws TidemarkError UNAVAILABLE for a refusal that passes, and for what is no answer */
-function toResult(outputs: Readonly<Record<string, unknown>>, entry: Entry, beacon: string): MutationResult {
+function toResult(outputs: Outputs, entry: Entry, beacon: string): MutationResult {
   if (outputs['Success'] === true) return { Outcome: outputs['AlreadyPresent'] === true ? 'already-present' : outputs['AlreadyAbsent'] === true ? 'not-found' : 'applied' };
   if (outputs['Success'] !== false) throw new TidemarkError('UNAVAILABLE', `${beacon} answered ${entry.action} without Success`);
   const reason = typeof outputs['Reason'] === 'string' && outputs['Reason'] !== '' ? outputs['Reason'] : 'the beacon gave no reason';
-  if (entry.action === 'MS_RemoveManifest' && absentWords.test(reason)) return { Outcome: 'not-found' };
+  if (entry.action === 'MS_RemoveManifest' && isAbsent(outputs)) return { Outcome: 'not-found' };
   if (temporaryCodes.includes(outputs['Code']) || temporaryWords.test(reason)) throw new TidemarkError('UNAVAILABLE', `${beacon}: ${entry.action}: ${reason}`);
   return { Outcome: 'rejected', Reason: reason };
 }

@@ -11,7 +11,8 @@ import { limitOf, wantedOf } from './legacy-list.ts';
 import { attempts, differing, filled, manifests, merged, summaryOf, workItems } from './legacy-row.ts';
 import type { LegacyProvider } from './provider.ts';
 
-export type Written = { Success: boolean; Reason?: string; AlreadyPresent?: true; AlreadyAbsent?: true };
+/** `Code` NOT_FOUND: there is no row to be patched, and none was made. */
+export type Written = { Success: boolean; Reason?: string; Code?: 'NOT_FOUND'; AlreadyPresent?: true; AlreadyAbsent?: true };
 
 const done: Written = { Success: true };
 const hashCharsMax = 128;
@@ -50,7 +51,7 @@ function workItemActions(provider: LegacyProvider): Actions[string] {
     QP_UpdateWorkItem: (settings): Written => {
       const key = textAt(settings, 'WorkItemHash', hashCharsMax);
       const found = provider.find('workItems', key);
-      if (!found) return { Success: false, Reason: `there is no work item ${key} to be patched` };
+      if (!found) return { Success: false, Code: 'NOT_FOUND', Reason: `work item ${key} not found: nothing was patched` };
       provider.write([{ kind: 'workItems', key, row: merged(workItems, found, { ...rowAt(settings, 'Patch'), WorkItemHash: key }) }]);
       return done;
     },
@@ -103,7 +104,7 @@ function attemptActions(provider: LegacyProvider): Actions[string] {
       const number = attemptNumberAt(settings);
       const key = attemptKey(hash, number);
       const found = provider.find('attempts', key);
-      if (!found) return { Success: false, Reason: `there is no attempt ${number} of work item ${hash} to be patched` };
+      if (!found) return { Success: false, Code: 'NOT_FOUND', Reason: `attempt ${number} of work item ${hash} not found: nothing was patched` };
       provider.write([{ kind: 'attempts', key, row: merged(attempts, found, { ...rowAt(settings, 'Patch'), WorkItemHash: hash, AttemptNumber: number }) }]);
       return done;
     },

@@ -52,7 +52,7 @@ describe.each(['memory', 'sqlite'] as const)('provider %s', (provider) => {
     expect(await q('GetWorkItemByHash', { WorkItemHash: 'w' })).toMatchObject({
       Success: true, WorkItem: { WorkItemHash: 'w', Status: 'Pending', Settings: { a: [1, null] }, Odd: 'kept', Priority: 4, HealthLabel: 'Good', MaxAttempts: 1, CancelRequested: false },
     });
-    expect(await q('UpdateWorkItem', { WorkItemHash: 'nobody', Patch: { Status: 'x' } })).toEqual({ Success: false, Reason: expect.stringContaining('nobody') });
+    expect(await q('UpdateWorkItem', { WorkItemHash: 'nobody', Patch: { Status: 'x' } })).toEqual({ Success: false, Code: 'NOT_FOUND', Reason: expect.stringContaining('nobody') });
     expect(await q('GetWorkItemByHash', { WorkItemHash: 'nobody' })).toEqual({ Success: false, WorkItem: null });
     expect(await q('GetWorkItemByHash', { WorkItemHash: 'other' })).toMatchObject({ WorkItem: null });
   });
@@ -75,7 +75,7 @@ describe.each(['memory', 'sqlite'] as const)('provider %s', (provider) => {
     const kit = await start(provider);
     const q = queue(kit.ask);
     const attempt = { WorkItemHash: 'w', AttemptNumber: 1, Outcome: 'Dispatched' };
-    expect(await q('UpdateAttemptOutcome', { WorkItemHash: 'w', AttemptNumber: 1, Patch: { Outcome: 'Complete' } })).toMatchObject({ Success: false, Reason: expect.stringContaining('attempt 1') });
+    expect(await q('UpdateAttemptOutcome', { WorkItemHash: 'w', AttemptNumber: 1, Patch: { Outcome: 'Complete' } })).toMatchObject({ Success: false, Code: 'NOT_FOUND', Reason: expect.stringContaining('attempt 1') });
     expect(await q('InsertAttempt', { Attempt: attempt })).toEqual({ Success: true });
     expect(await q('UpdateAttemptOutcome', { WorkItemHash: 'w', AttemptNumber: 1, Patch: { Outcome: 'Complete' } })).toEqual({ Success: true });
     expect(await q('InsertAttempt', { Attempt: { ...attempt, BeaconID: 'b' } })).toEqual({ Success: true, AlreadyPresent: true });

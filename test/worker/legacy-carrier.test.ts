@@ -99,7 +99,7 @@ describe('order', () => {
   test('nothing more of a key is sent behind a refusal; other keys go on (I7)', async () => {
     const { sent, outcomes } = setup(
       [patch('bad', 'a', {}), upsert('good', 'b'), patch('bad', 'c', {}), patch('good', 'd', {})],
-      (one) => (hashOf(one) === 'bad' ? { Success: false, Reason: 'no such row' } : { Success: true }),
+      (one) => (hashOf(one) === 'bad' ? { Success: false, Reason: 'too long' } : { Success: true }),
     );
     expect(await outcomes()).toEqual(['rejected', 'applied', null, 'applied']);
     expect(sent.filter((one) => hashOf(one) === 'bad')).toHaveLength(1);
@@ -141,6 +141,22 @@ describe('what an answer means', () => {
     const { apply } = setup([upsert('w', 'w')], () => { throw new TidemarkError(code, 'because'); });
     if (isForGood) expect((await apply()).results).toEqual([{ Outcome: 'rejected', Reason: 'because' }]);
     else await expect(apply()).rejects.toMatchObject({ code });
+  });
+
+  test.each([{ Code: 'NOT_FOUND', Reason: 'x' }, { Reason: 'Unknown work item' }])('a patch of what is not there makes the row, where the beacon says so: %j', async (said) => {
+    const outcome = write('QP_UpdateAttemptOutcome', 'b', { WorkItemHash: 'w', AttemptNumber: 2, Patch: { Outcome: 'Complete' } });
+    const { sent, outcomes } = setup([patch('w', 'a', { Status: 'Running' }), outcome], ({ action }) => (action.startsWith('QP_Update') ? { Success: false, ...said } : { Success: true }));
+    expect(await outcomes()).toEqual(['applied', 'applied']);
+    expect(sent.map(({ action, settings }) => [action, settings])).toEqual([
+      ['QP_UpdateWorkItem', { WorkItemHash: 'w', Patch: { Status: 'Running' } }], ['QP_UpsertWorkItem', { WorkItem: { WorkItemHash: 'w', Status: 'Running' } }],
+      ['QP_UpdateAttemptOutcome', { WorkItemHash: 'w', AttemptNumber: 2, Patch: { Outcome: 'Complete' } }],
+      ['QP_InsertAttempt', { Attempt: { WorkItemHash: 'w', AttemptNumber: 2, Outcome: 'Complete' } }],
+    ]);
+  });
+
+  test('a row that cannot be made either is refused with the reason of that', async () => {
+    const { apply } = setup([patch('w', 'a', { Status: 'Running' })], ({ action }) => ({ Success: false, Reason: action === 'QP_UpdateWorkItem' ? 'not found' : 'Status is too long' }));
+    expect((await apply()).results).toEqual([{ Outcome: 'rejected', Reason: 'Status is too long' }]);
   });
 
   test('what is to be removed and is unknown is removed; only there is "unknown" no refusal', async () => {
