@@ -55,7 +55,7 @@ describe('rows in a file', () => {
     const status = await stack.drained(90_000);
     expect([status.Queue.DeadLetters, status.Manifest.DeadLetters, status.Balance.queue.Difference, status.Balance.manifest.Difference]).toEqual([0, 0, 0, 0]);
     expect(differences()).toEqual([]);
-    const accepted = Map.groupBy(published.accepted.filter((one) => one.method === 'appendEvent'), (one) => String((one.args[0] as { WorkItemHash: string }).WorkItemHash));
+    const accepted = Map.groupBy(published.accepted.filter((one) => one.method === 'appendEvent'), (one) => (one.args[0] as { WorkItemHash: string }).WorkItemHash);
     for (const [hash, events] of arrivals(stack)) expect(events).toEqual(accepted.get(hash)?.toSorted((a, b) => a.seq - b.seq).map((one) => one.eventGuid));
   }, 240_000);
 
