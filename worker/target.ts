@@ -241,7 +241,7 @@ export class Target {
 }
 
 /** Whether a beacon has no tables of the bridge's to write to. */
-function isLegacy({ Capabilities }: Presence): boolean {
+export function isLegacy({ Capabilities }: Presence): boolean {
   return !Capabilities.includes(capabilities.batch) && !Capabilities.includes(capabilities.proxy);
 }
 

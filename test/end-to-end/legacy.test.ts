@@ -36,6 +36,16 @@ describe('rows in a file', () => {
     expect([told.code, told.stdout]).toEqual([0, expect.stringContaining('legacy')]);
   });
 
+  test('0 means its one store as 1 does; of a beacon with databases, or one nobody knows, it is refused', async () => {
+    const assign = (beacon: string, connection: string) => tidemark(['assign', beacon, connection, '--nats', stack.nats.url, '--data', stack.workerFile()]);
+    expect(await assign('db-1', '0')).toMatchObject({ code: 0 });
+    await until('it is bootstrapped', async () => { const { State, Queue } = await stack.status(); return State === 'bootstrapped' && Queue.IDBeaconConnection === 0; });
+    expect(await assign('db-1', '1')).toMatchObject({ code: 0 });
+    await until('it is bootstrapped', async () => { const { State, Queue } = await stack.status(); return State === 'bootstrapped' && Queue.IDBeaconConnection === 1; });
+    const refused = await assign('nobody', '0');
+    expect([refused.code === 0, refused.stderr]).toEqual([false, expect.stringContaining('IDBeaconConnection')]);
+  });
+
   test('recorded traffic through kill -9 of the beacon and of the worker ends as the fold of it, each event once and in order (I2, I3, I7)', async () => {
     const killAt = [[40, 'beacon'], [110, 'worker'], [170, 'beacon'], [230, 'beacon'], [290, 'worker']] as const;
     const left = [...killAt];
