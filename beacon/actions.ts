@@ -3,13 +3,15 @@ import { capabilities } from '../contracts/capability.ts';
 import { TidemarkError } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
 import { type Clock } from '../runtime/clock.ts';
+import { aggregate, join } from './access-groups.ts';
+import { listConnections, listTables, queryTable, readRecords } from './access.ts';
 import { apply, decodeApply, readMark, usersOf } from './batch.ts';
 import type { Connections } from './connections.ts';
 import type { DefaultObject } from './engine.ts';
 import type { Actions, RequestContext } from './gateway.ts';
-import { createConnection, disableEndpoint, enableEndpoint, introspect, listConnections, listTables, readRecords } from './management.ts';
+import { createConnection, disableEndpoint, enableEndpoint, introspect, introspectPackage } from './management.ts';
 import type { Proxy } from './proxy.ts';
-import { ensureSchema, introspectSchema } from './schema-manager.ts';
+import { ensureSchema, introspectSchema, planSchema } from './schema-manager.ts';
 import { decodeDescriptor } from './schema-settings.ts';
 import { connectionAt, type Settings } from './settings.ts';
 
@@ -33,7 +35,7 @@ function batchActions({ connections, clock }: Parts): Actions[string] {
       const batch = decodeApply(settings, connection, clock);
       const outputs = await apply(batch, connection);
       for (const [user, count] of usersOf(batch, context.remoteUser)) {
-        context.audit(connection.id, `${batch.hubId}.${batch.lane} through ${batch.throughSeq}: ${count} mutations${outputs.IsCommitted ? '' : ', refused'}`, user);
+        context.audit({ user, count, outcome: outputs.IsCommitted ? 'ok' : 'refused', detail: `${batch.hubId}.${batch.lane} through ${batch.throughSeq}` });
       }
       return outputs;
     },
@@ -41,11 +43,10 @@ function batchActions({ connections, clock }: Parts): Actions[string] {
   };
 }
 
-async function proxyRequest({ proxy }: Parts, settings: Settings, context: RequestContext): Promise<unknown> {
-  const outputs = await proxy.request(settings, context.timeoutMs);
-  const { Method: method, Path: path, RemoteUser: user } = settings;
-  if (method !== 'GET') context.audit(0, `${String(method)} ${String(path)}: ${outputs.Status}`, typeof user === 'string' && user !== '' ? user : context.remoteUser);
-  return outputs;
+function proxyRequest({ proxy }: Parts, settings: Settings, context: RequestContext): Promise<unknown> {
+  const { RemoteUser: user } = settings;
+  const who = typeof user === 'string' && user !== '' ? { user } : {};
+  return proxy.request(settings, context.timeoutMs, (note) => context.audit({ ...who, ...note }));
 }
 
 function schemaActions({ connections, onChange }: Parts): Actions[string] {
@@ -56,10 +57,11 @@ function schemaActions({ connections, onChange }: Parts): Actions[string] {
       const descriptor = decodeDescriptor(settings);
       const outputs = await ensureSchema(connection.engine, nameOf(settings), descriptor);
       connections.rememberDefaults(connection, new Map<string, DefaultObject>(descriptor.Tables.map((table) => [table.Scope, table.DefaultObject ?? {}])));
-      context.audit(connection.id, `${nameOf(settings)}: ${outputs.MigrationStatements.length} statements`);
+      context.audit({ table: nameOf(settings), count: outputs.MigrationStatements.length, detail: outputs.MigrationStatements.join('; ') });
       if (outputs.MigrationStatements.length > 0) onChange();
       return outputs;
     },
+    PlanSchema: (settings) => planSchema(connections.get(connectionAt(settings)).engine, nameOf(settings), decodeDescriptor(settings)),
     IntrospectSchema: (settings) => introspectSchema(connections.get(connectionAt(settings)).engine, nameOf(settings), decodeDescriptor(settings)),
   };
 }
@@ -68,17 +70,18 @@ function managementActions({ connections, proxy, onChange }: Parts): Actions[str
   const at = (settings: Settings) => connections.get(connectionAt(settings));
   return {
     Introspect: (settings) => introspect(at(settings), settings),
+    IntrospectMeadowPackage: (settings) => introspectPackage(at(settings), settings),
     EnableEndpoint: (settings) => enableEndpoint(connections, at(settings), settings),
     DisableEndpoint: (settings) => disableEndpoint(connections, at(settings), settings),
     UpdateProxyConfig: (settings, context) => {
       const outputs = proxy.updateConfig(settings);
-      context.audit(0, `${outputs.PatternsAdded} patterns added, writes ${outputs.ActiveConfig.AllowWrites ? 'on' : 'off'}`);
+      context.audit({ count: outputs.PatternsAdded, detail: `writes ${outputs.ActiveConfig.AllowWrites ? 'on' : 'off'}, ${outputs.PatternsAdded} patterns added` });
       return outputs;
     },
     CreateConnection: async (settings, context) => {
       if (!proxy.allowWrites) throw new TidemarkError('INVALID_MESSAGE', 'CreateConnection: writes are disabled on this beacon.');
       const outputs = await createConnection(connections, settings);
-      context.audit(Number(outputs['IDBeaconConnection']), `${String(outputs['Name'])}: ${outputs['Created'] === true ? 'created' : 'known'}`);
+      context.audit({ connection: Number(outputs['IDBeaconConnection']), detail: `${String(outputs['Name'])}: ${outputs['Created'] === true ? 'created' : 'known'}` });
       onChange();
       return outputs;
     },
@@ -91,5 +94,11 @@ function accessActions({ connections }: Parts): Actions[string] {
     ListConnections: () => listConnections(connections),
     ListTables: (settings) => listTables(at(settings)),
     ReadRecords: (settings) => readRecords(at(settings), settings),
+    QueryTable: (settings, context) => {
+      context.audit({ detail: String(settings['SQL']) });
+      return queryTable(at(settings), settings, context.timeoutMs);
+    },
+    Aggregate: (settings) => aggregate(at(settings), settings),
+    Join: (settings) => join(at(settings), settings),
   };
 }

@@ -23,28 +23,70 @@ export const bounds = {
   answerBytesMax: limits.bodyBytesMax,
   /** Rows of one POST or PUT of an array: one transaction. */
   arrayRowsMax: 10_000,
-  /** Stanzas of a filter, nested brackets, and values of one list: SQLite takes 32 766 parameters and a depth of 1 000. */
+  /** Stanzas of a filter, nested brackets, values in all, and days of one list: SQLite takes 32 766 parameters and a depth of 1 000. */
   filterStanzasMax: 500,
   filterDepthMax: 50,
   filterValuesMax: 5_000,
+  filterDaysMax: 100,
   /** Characters of a request path; filters with long lists live in it. */
   pathCharsMax: 256 * 1024,
+  /** Headers of an HTTP request beside its path. */
+  httpHeaderBytes: 16 * 1024,
   /** Path patterns of the proxy, and characters of one: anybody on the mesh may add some. */
   patternsMax: 100,
   patternCharsMax: 200,
-  /** Rows of the audit table, and how often it is cut back to them. */
-  auditRowsMax: 100_000,
-  auditTrimEvery: 1_000,
+  /** What of a pattern may be tried in several ways, and the head of a path it is tried on: a match stays within tens of milliseconds. */
+  patternRepeatsMax: 3,
+  patternChoicesMax: 4,
+  patternHeadChars: 220,
+  /** Lines the audit keeps (about 50 MB), and for how long; surplus ones go some at a time, looked for this often. */
+  auditRowsMax: 250_000,
+  auditKeptMs: 90 * 24 * 3_600_000,
+  auditTrimRows: 5_000,
+  auditTrimMs: 60_000,
+  /** Lines are written together, at the latest after this; so many wait in memory at most when the disk refuses them. */
+  auditFlushMs: 500,
+  auditLinesMax: 5_000,
   /** Connections made by request are numbered from here, so that the n-th database URL can always be connection n. */
   createdConnectionsFrom: 1_001,
   connectionsMax: 100,
-  /** Rows ReadRecords gives when nothing is asked for. */
+  /** SQL that somebody else wrote: its characters, rows when nothing is asked for and at most, its time, and how many run at once on a connection. */
+  queryCharsMax: 100_000,
+  queryRowsDefault: 1_000,
+  queryRowsMax: 10_000,
+  queryMs: 10_000,
+  /** A query is ended before its caller gives up waiting. */
+  queryShare: 0.9,
+  queriesMax: 4,
+  /** Memory of the process that runs one on SQLite, which itself knows no bound: a single function can make a text of 1 GB. Looked at this often. */
+  queryMemoryBytesMax: 512 * MiB,
+  queryLookMs: 10,
+  /** Rows ReadRecords and Join give when nothing is asked for. */
   readRecordsDefault: 100,
+  joinRowsDefault: 500,
   /** Tables, columns and indexes of one descriptor. */
   tablesMax: 500,
   columnsMax: 1_000,
   /** Size from which an answer of the audit's detail is cut. */
   auditDetailCharsMax: 200,
+  /** Connections to one server database: Apply uses one, endpoints the others. */
+  poolMax: 6,
+  /** How long a statement of a server database may run: the worker gives an answer up after `limits.capabilityMs`. */
+  statementMs: 12_000,
+  /** The same for a migration, within `limits.bootstrapStepMs`. */
+  migrationMs: 55_000,
+  /** How long presence waits to hear whether a server database is there; it is told every two seconds. */
+  checkMs: 1_500,
+  /** The server ends what takes too long; a server that does not even do that is given up this much later. */
+  answerSlackMs: 1_000,
+  /** How long closing a pool is waited for; a connection that hangs must not hold up the end of the process. */
+  poolCloseMs: 1_000,
+  /** A transaction that met a deadlock is done again so often, that far apart. */
+  deadlockTries: 6,
+  deadlockBackoff: { firstMs: 10, longestMs: 250 },
+  /** Rows of one statement over many, and the text in them: servers bound a message (MariaDB: 16 MiB unless told otherwise). */
+  setRowsMax: 1_000,
+  statementChars: 2 * MiB,
   /** Page cache of one open database. */
   cacheBytes: 32 * MiB,
 } as const;

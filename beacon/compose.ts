@@ -1,20 +1,27 @@
 /** The databeacon put together: state, databases, gateway, micro service, presence; and taken apart again. */
 import { capabilities } from '../contracts/capability.ts';
 import { limits } from '../contracts/limits.ts';
+import type { ConnectionPresence } from '../contracts/presence.ts';
 import { subjects } from '../contracts/subjects.ts';
 import type { Bus } from '../runtime/bus.ts';
-import { type Clock, isoOf, newUuid } from '../runtime/clock.ts';
+import { type Clock, newUuid } from '../runtime/clock.ts';
+import { decodeAddress } from '../runtime/http-access.ts';
 import type { Log } from '../runtime/log.ts';
+import { tokenIn } from '../runtime/token.ts';
 import { actionsOf } from './actions.ts';
+import { AuditTrail } from './audit.ts';
 import { type BeaconConfig, checkBeaconConfig } from './config.ts';
 import { Connections } from './connections.ts';
+import { startFront } from './front/front.ts';
+import { startLegacy } from './legacy/legacy.ts';
 import { Gateway } from './gateway.ts';
+import { BeaconHttp, type BeaconHttpParts } from './http.ts';
 import { PresencePublisher } from './presence-publisher.ts';
 import { Proxy } from './proxy.ts';
 import { BeaconState } from './state.ts';
 
 /** `drain` says Draining, finishes what was taken, and closes the databases; the bus stays the caller's. Twice is the same promise. */
-export type RunningBeacon = { readonly nonce: string; drain(): Promise<void> };
+export type RunningBeacon = { readonly nonce: string; /** Null when HTTP is off. */ readonly httpUrl: string | null; drain(): Promise<void> };
 
 /** Version of the databeacon as its micro service tells it. */
 const version = '0.1.0';
@@ -22,6 +29,8 @@ const version = '0.1.0';
 /** Starts a databeacon on a connected bus. @throws TidemarkError CONFIG_INVALID or NEWER_SCHEMA */
 export async function startBeacon(config: BeaconConfig, bus: Bus, log: Log, clock: Clock): Promise<RunningBeacon> {
   checkBeaconConfig(config);
+  if (config.provider !== undefined) return startLegacy({ ...config, provider: config.provider }, bus, log, clock, version);
+  if (config.front !== undefined) return startFront({ ...config, front: config.front }, bus, log, clock, version);
   const state = BeaconState.open(config.dataDir);
   const nonce = newUuid();
   let presence: PresencePublisher | null = null;
@@ -31,10 +40,10 @@ export async function startBeacon(config: BeaconConfig, bus: Bus, log: Log, cloc
     onChange();
   });
   const proxy = new Proxy(state, connections, clock, config.allowWrites ?? true);
+  const trail = new AuditTrail(state, clock, log);
   const gateway = new Gateway(
     actionsOf({ connections, proxy, clock, isBatchOn: config.isBatchOn, onChange }),
-    (line) => state.audit({ ...line, at: isoOf(clock.nowMs()) }),
-    log,
+    trail,
     () => clock.monotonicMs(),
   );
   presence = new PresencePublisher(bus, clock, async (status) => ({
@@ -51,21 +60,39 @@ export async function startBeacon(config: BeaconConfig, bus: Bus, log: Log, cloc
       handle: (request) => gateway.answer(capability, request.subject, request.decode()),
     })),
   });
+  const http = await listen(config, {
+    proxy,
+    tell: (user, method, note) => trail.add({ remoteUser: user, capability: 'HTTP', action: method, connection: 0, table: '', outcome: 'ok', count: 0, detail: '', ...note }),
+    unready: async () => unreadyOf(await connections.presence(), gateway.isDraining),
+  });
   // Who hears of the beacon, or of its start, can ask it.
   await inTime(bus.flush(), clock);
   await presence.start();
-  log.info({ beacon: config.beaconId, nonce, capabilities: gateway.capabilities, connections: await connections.presence() }, 'databeacon is online');
+  log.info({ beacon: config.beaconId, nonce, capabilities: gateway.capabilities, connections: await connections.presence(), http: http?.url }, 'databeacon is online');
 
   const stop = async (): Promise<void> => {
     await presence.become('Draining');
-    await inTime(Promise.all([service.stop(), gateway.drain()]), clock);
+    await inTime(Promise.all([service.stop(), gateway.drain(), http?.drain()]), clock);
+    http?.close();
     await presence.stop();
+    trail.stop();
     await connections.close();
     state.close();
     log.info({ beacon: config.beaconId }, 'databeacon is drained');
   };
   let stopped: Promise<void> | null = null;
-  return { nonce, drain: () => (stopped ??= stop()) };
+  return { nonce, httpUrl: http?.url ?? null, drain: () => (stopped ??= stop()) };
+}
+
+async function listen({ http, token, dataDir }: BeaconConfig, parts: Omit<BeaconHttpParts, 'token'>): Promise<BeaconHttp | null> {
+  if (http === undefined) return null;
+  return BeaconHttp.listen(decodeAddress(http, (token ?? null) !== null), { ...parts, token: token ?? tokenIn(dataDir) });
+}
+
+function unreadyOf(presences: readonly ConnectionPresence[], isDraining: boolean): string | null {
+  if (isDraining) return 'draining';
+  const away = presences.filter((one) => !one.Connected).map((one) => one.Name);
+  return away.length > 0 ? `away: ${away.join(', ')}` : null;
 }
 
 /** Requests that hang do not keep the process: what was committed is on disk. */

@@ -1,11 +1,10 @@
 /** The databases this beacon fronts, by number and by the name in their paths, with what is remembered of each. */
-import { basename, extname } from 'node:path';
 import type { ConnectionPresence } from '../contracts/presence.ts';
 import { TidemarkError } from '../contracts/errors.ts';
 import { bounds } from './bounds.ts';
-import { type DatabaseUrl, parseDatabaseUrl } from './config.ts';
+import { parseDatabaseUrl } from './config.ts';
 import type { DefaultObject, Engine } from './engine.ts';
-import { SqliteEngine } from './engine-sqlite.ts';
+import { openEngine } from './open-engine.ts';
 import { Serial } from './serial.ts';
 import type { BeaconState, ConnectionRecord } from './state.ts';
 
@@ -27,31 +26,30 @@ export function routeHashOf(name: string): string {
   return name.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 64).replace(/-+$/, '') || 'connection';
 }
 
-function openEngine(url: DatabaseUrl, onReplaced: () => void): Engine {
-  return new SqliteEngine(url.path, onReplaced);
-}
-
-/** The n-th URL is connection n, named after its file; a name that is taken gets the number behind it. */
+/** The n-th URL is connection n, named after its database; a name that is taken gets the number behind it. What is kept has no secret. */
 function startRecords(urls: readonly string[], requested: readonly ConnectionRecord[]): ConnectionRecord[] {
   const taken = new Set(requested.map((record) => routeHashOf(record.Name)));
   return urls.map((url, at) => {
-    const { path } = parseDatabaseUrl(url);
-    const base = routeHashOf(basename(path, extname(path)));
+    const { name: given, label } = parseDatabaseUrl(url);
+    const base = routeHashOf(given);
     const name = taken.has(base) ? `${base.slice(0, 50)}-${at + 1}` : base;
     taken.add(name);
-    return { IDBeaconConnection: at + 1, Name: name, Url: `sqlite:${path}`, Origin: 'start', Description: '' };
+    return { IDBeaconConnection: at + 1, Name: name, Url: label, Origin: 'start', Description: '' };
   });
 }
 
 export class Connections {
   readonly #state: BeaconState;
   readonly #onChange: () => void;
+  /** As they were given, with their secrets: the n-th is connection n. */
+  readonly #urls: readonly string[];
   readonly #byId = new Map<number, Connection>();
 
   /** `onChange` is called when a database appeared or was found replaced. */
   constructor(state: BeaconState, urls: readonly string[], onChange: () => void) {
     this.#state = state;
     this.#onChange = onChange;
+    this.#urls = urls;
     const requested = state.connections().filter((record) => record.Origin === 'request');
     state.replaceStart(startRecords(urls, requested));
     for (const record of state.connections()) this.#add(record);
@@ -62,13 +60,17 @@ export class Connections {
       id: record.IDBeaconConnection,
       name: record.Name,
       routeHash: routeHashOf(record.Name),
-      engine: openEngine(parseDatabaseUrl(record.Url), this.#onChange),
+      engine: openEngine(parseDatabaseUrl(this.#urlOf(record)), this.#onChange),
       endpoints: new Set(this.#state.endpoints(record.IDBeaconConnection)),
       defaults: this.#state.defaults(record.IDBeaconConnection),
       applies: new Serial(bounds.appliesWaitingMax, bounds.databaseRetryMs),
     };
     this.#byId.set(connection.id, connection);
     return connection;
+  }
+
+  #urlOf(record: ConnectionRecord): string {
+    return (record.Origin === 'start' ? this.#urls[record.IDBeaconConnection - 1] : undefined) ?? record.Url;
   }
 
   all(): Connection[] {
@@ -86,13 +88,18 @@ export class Connections {
     return this.all().find((connection) => connection.routeHash === routeHash) ?? null;
   }
 
-  /** Adds a connection, or gives the one of that name. @throws TidemarkError CONFLICT when its path is another's, OVERLOADED at the bound */
+  /**
+   * Adds a connection, or gives the one of that name.
+   * @throws TidemarkError CONFLICT when its path is another's, INVALID_MESSAGE for the beacon's own file, which holds secrets, OVERLOADED at the bound
+   */
   create(name: string, url: string, description: string): { connection: Connection; isNew: boolean } {
     const known = this.all().find((connection) => connection.name === name);
     if (known) return { connection: known, isNew: false };
     const other = this.byRoute(routeHashOf(name));
     if (other) throw new TidemarkError('CONFLICT', `the name ${name} would have the path of connection ${other.id} (${other.name})`);
     if (this.#byId.size >= bounds.connectionsMax) throw new TidemarkError('OVERLOADED', `there are ${this.#byId.size} connections, at most ${bounds.connectionsMax}`);
+    const database = parseDatabaseUrl(url);
+    if (database.kind === 'sqlite' && this.#state.owns(database.path)) throw new TidemarkError('INVALID_MESSAGE', `${database.path} is the beacon's own file, and no database to be had`);
     const id = Math.max(bounds.createdConnectionsFrom - 1, ...this.#byId.keys()) + 1;
     const record: ConnectionRecord = { IDBeaconConnection: id, Name: name, Url: url, Origin: 'request', Description: description };
     this.#state.addConnection(record);

@@ -28,8 +28,11 @@ export type ColumnInfo = {
 export type IndexInfo = { name: string; columns: string[]; isUnique: boolean };
 export type TableInfo = { name: string; columns: ColumnInfo[]; indexes: IndexInfo[] };
 
-/** What a migration starts from. `storeId` is '' until the database was given one. */
-export type DatabaseState = { tables: TableInfo[]; storeId: string };
+/**
+ * What a migration starts from. `storeId` is '' until the database was given one; `textCollation` is what makes two texts equal only
+ * when they are the same, where the database needs to be told.
+ */
+export type DatabaseState = { tables: TableInfo[]; storeId: string; textCollation?: string };
 
 /** Defaults of a table's descriptor, remembered since EnsureSchema. */
 export type DefaultObject = Readonly<Record<string, Scalar>>;
@@ -51,7 +54,17 @@ export type ApplyBatch = {
   now: string;
 };
 
-export type Statement = { sql: string; parameters: readonly unknown[]; isWrite: boolean };
+export type Statement = {
+  sql: string;
+  parameters: readonly unknown[];
+  isWrite: boolean;
+  /** Read behind a write that changed something, where a write cannot answer the row itself: its rows are the result's. */
+  readBack?: Statement;
+  /** A read that may take long: where a statement would keep the event loop, it is run aside. */
+  isLong?: boolean;
+  /** Foreign SQL: read-only, this many rows, ended after this time. */
+  query?: { rowsMax: number; timeoutMs: number };
+};
 export type StatementResult = { rows: Record<string, unknown>[]; changes: number };
 
 /** Why the database refused one statement while it is well itself. */
@@ -95,4 +108,9 @@ export const markTable = 'UVBridgeMark';
 export function isBeaconTable(name: string): boolean {
   const folded = name.toLowerCase();
   return folded === storeTable.toLowerCase() || folded.startsWith('sqlite_');
+}
+
+/** False for tables nobody may write but the beacon itself: besides its own, the marks, for a moved mark hides writes. */
+export function mayHaveEndpoint(name: string): boolean {
+  return !isBeaconTable(name) && name.trim().toLowerCase() !== markTable.toLowerCase();
 }

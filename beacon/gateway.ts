@@ -3,35 +3,36 @@ import { capabilities, type CapabilityReply } from '../contracts/capability.ts';
 import { ChunkAssembler, type ChunkReply } from '../contracts/chunks.ts';
 import { decodeBody } from '../contracts/codec.ts';
 import { defaultRemoteUser } from '../contracts/envelope.ts';
-import { messageOf, TidemarkError } from '../contracts/errors.ts';
+import { messageOf, TidemarkError, toRefusal } from '../contracts/errors.ts';
 import { isJsonObject } from '../contracts/json-value.ts';
 import { limits } from '../contracts/limits.ts';
 import { lastToken } from '../contracts/subjects.ts';
-import type { Log } from '../runtime/log.ts';
+import { type AuditNote, type AuditTrail, countOf, subjectOf } from './audit.ts';
 import { refuse, type Settings } from './settings.ts';
 
-/** What an action is told beside its Settings. `audit` adds a line to the audit trail. */
-export type RequestContext = { remoteUser: string; timeoutMs: number; audit(connection: number, detail: string, user?: string): void };
+/** What an action is told beside its Settings. `audit` says more than everybody can see; each time it is a line of its own. */
+export type RequestContext = { remoteUser: string; timeoutMs: number; audit(note: AuditNote): void };
 export type ActionHandler = (settings: Settings, context: RequestContext) => unknown;
 /** Capability -> action -> handler. */
 export type Actions = Record<string, Record<string, ActionHandler>>;
-export type Audit = (line: { remoteUser: string; capability: string; action: string; connection: number; detail: string }) => void;
 
 export class Gateway {
   readonly #actions: Actions;
-  readonly #audit: Audit;
-  readonly #log: Log;
+  readonly #trail: Pick<AuditTrail, 'add'>;
   /** Requests above the bus's limit come in pieces. */
   readonly #chunks: ChunkAssembler;
   #inFlight = 0;
   #isDraining = false;
   #idle: (() => void) | null = null;
 
-  constructor(actions: Actions, audit: Audit, log: Log, nowMs: () => number) {
+  constructor(actions: Actions, trail: Pick<AuditTrail, 'add'>, nowMs: () => number) {
     this.#chunks = new ChunkAssembler(nowMs);
     this.#actions = actions;
-    this.#audit = audit;
-    this.#log = log;
+    this.#trail = trail;
+  }
+
+  get isDraining(): boolean {
+    return this.#isDraining;
   }
 
   /** Names of the capabilities offered. */
@@ -50,15 +51,30 @@ export class Gateway {
   async #run(capability: string, action: string, body: unknown): Promise<CapabilityReply<unknown>> {
     if (this.#isDraining) throw new TidemarkError('UNAVAILABLE', 'the beacon is draining', { retryAfterMs: limits.unavailableRetryMs });
     this.#inFlight += 1;
+    const notes: AuditNote[] = [];
+    let ending: AuditNote = {};
     try {
       const handler = Object.hasOwn(this.#actions, capability) && this.#handler(capability, action);
       if (!handler) throw new TidemarkError('INVALID_MESSAGE', `${capability}: ${whyNot(capability)}`);
-      const { settings, context } = this.#decode(capability, action, body);
-      return { Outputs: await handler(settings, context) };
+      const { settings, context } = decode(body, notes);
+      const outputs = await handler(settings, context);
+      ending = { outcome: 'ok', count: countOf(outputs) };
+      return { Outputs: outputs };
+    } catch (error) {
+      ending = { outcome: toRefusal(error).Code, detail: messageOf(error) };
+      throw error;
     } finally {
+      this.#note(capability, action, body, ending, notes);
       this.#inFlight -= 1;
       if (this.#inFlight === 0) this.#idle?.();
     }
+  }
+
+  /** A line for each note of the request, or one for the request. What a note says goes before what everybody can see. */
+  #note(capability: string, action: string, body: unknown, ending: AuditNote, notes: readonly AuditNote[]): void {
+    const given = isJsonObject(body) ? body : {};
+    const seen = { ...subjectOf(given['Settings']), outcome: 'ok', count: 0, detail: '', ...ending };
+    for (const { user, ...note } of notes.length > 0 ? notes : [{}]) this.#trail.add({ capability, action, remoteUser: user ?? userOf(given), ...seen, ...note });
   }
 
   #handler(capability: string, action: string): ActionHandler {
@@ -66,30 +82,6 @@ export class Gateway {
     const handler = Object.hasOwn(actions, action) ? actions[action] : undefined;
     if (!handler) throw new TidemarkError('INVALID_MESSAGE', `${capability}: unknown action ${action}; there are ${Object.keys(actions).join(', ')}`);
     return handler;
-  }
-
-  #decode(capability: string, action: string, body: unknown): { settings: Settings; context: RequestContext } {
-    if (!isJsonObject(body)) throw refuse('body', 'an object with Settings', body);
-    const settings = body['Settings'] ?? {};
-    if (!isJsonObject(settings)) throw refuse('Settings', 'an object', settings);
-    const { RemoteUser: user, TimeoutMs: timeoutMs = limits.capabilityMs } = body;
-    if (typeof timeoutMs !== 'number' || !(timeoutMs >= 1)) throw refuse('TimeoutMs', 'milliseconds of at least 1', timeoutMs);
-    const remoteUser = typeof user === 'string' && user !== '' ? user : defaultRemoteUser;
-    const context: RequestContext = {
-      remoteUser,
-      timeoutMs: Math.min(timeoutMs, limits.bootstrapStepMs),
-      audit: (connection, detail, name = remoteUser) => this.#note({ remoteUser: name.slice(0, limits.remoteUserCharsMax), capability, action, connection, detail }),
-    };
-    return { settings, context };
-  }
-
-  /** A request that did its work does not fail for its audit line. */
-  #note(line: Parameters<Audit>[0]): void {
-    try {
-      this.#audit(line);
-    } catch (error) {
-      this.#log.warn({ ...line, reason: messageOf(error) }, 'audit line not written');
-    }
   }
 
   /** Refuses what comes from now on; resolves when the requests in flight are answered. */
@@ -104,4 +96,20 @@ export class Gateway {
 
 function whyNot(capability: string): string {
   return capability === capabilities.batch ? 'switched off on this beacon; use MeadowProxy.Request' : 'not offered by this beacon';
+}
+
+/** Who asks, as far as it is said. */
+function userOf(body: Readonly<Record<string, unknown>>): string {
+  const { RemoteUser: user } = body;
+  return typeof user === 'string' && user !== '' ? user : defaultRemoteUser;
+}
+
+function decode(body: unknown, notes: AuditNote[]): { settings: Settings; context: RequestContext } {
+  if (!isJsonObject(body)) throw refuse('body', 'an object with Settings', body);
+  const settings = body['Settings'] ?? {};
+  if (!isJsonObject(settings)) throw refuse('Settings', 'an object', settings);
+  const { TimeoutMs: timeoutMs = limits.capabilityMs } = body;
+  if (typeof timeoutMs !== 'number' || !(timeoutMs >= 1)) throw refuse('TimeoutMs', 'milliseconds of at least 1', timeoutMs);
+  const context: RequestContext = { remoteUser: userOf(body), timeoutMs: Math.min(timeoutMs, limits.bootstrapStepMs), audit: (note) => void notes.push(note) };
+  return { settings, context };
 }

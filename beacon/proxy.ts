@@ -3,20 +3,18 @@ import type { ProxyOutputs, UpdateProxyConfigOutputs } from '../contracts/capabi
 import { TidemarkError } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
 import { type Clock, isoOf } from '../runtime/clock.ts';
+import type { AuditNote } from './audit.ts';
 import { bounds } from './bounds.ts';
 import type { Connections } from './connections.ts';
-import { isBeaconTable } from './engine.ts';
-import { BadRequest } from './filter.ts';
-import { booleanAt, listAt, refuse, type Settings } from './settings.ts';
+import { answerTarget, targetOf } from './endpoint-target.ts';
+import { defaultPattern, type PathPattern, patternAt, toPathPattern } from './path-pattern.ts';
+import { parseBody, rowsIn, toOutputs } from './proxy-body.ts';
+import { booleanAt, integerAt, listAt, refuse, type Settings } from './settings.ts';
 import type { BeaconState, ProxyConfig } from './state.ts';
-import { toTable } from './table.ts';
-import { type Answer, answerRoute, failure } from './table-endpoints.ts';
-import { type Route, routeOf } from './table-routes.ts';
+import { isReading } from './table-routes.ts';
 
-/** Paths of connections: their first part is lower case, so that nothing of the beacon itself could be meant. */
-export const defaultPattern = String.raw`^/?1\.0/[a-z0-9][a-z0-9-]{0,63}/`;
-
-const notThere: Answer = { status: 404, body: { Error: 'there is no such route', StatusCode: 404 } };
+/** What the requests of one beacon are told of how they ended, for the audit. */
+type Tell = (note: AuditNote) => void;
 
 export class Proxy {
   readonly #state: BeaconState;
@@ -25,15 +23,15 @@ export class Proxy {
   /** What the operator allows; a request cannot widen it. */
   readonly #mayWrite: boolean;
   #config: ProxyConfig;
-  #patterns: RegExp[];
+  #patterns: PathPattern[];
 
   constructor(state: BeaconState, connections: Connections, clock: Clock, mayWrite: boolean) {
     this.#state = state;
     this.#connections = connections;
     this.#clock = clock;
     this.#mayWrite = mayWrite;
-    this.#config = state.proxyConfig() ?? { patterns: [defaultPattern], allowWrites: true };
-    this.#patterns = this.#config.patterns.map(compilePattern);
+    this.#config = state.proxyConfig() ?? { patterns: [defaultPattern], allowWrites: true, bodyBytesMax: limits.bodyBytesMax, requestMs: limits.bootstrapStepMs };
+    this.#patterns = this.#config.patterns.map(toPathPattern);
   }
 
   get allowWrites(): boolean {
@@ -41,17 +39,23 @@ export class Proxy {
   }
 
   /** Any status is a successful request. @throws TidemarkError INVALID_MESSAGE when it is not let through, TOO_LARGE, UNAVAILABLE when it takes too long */
-  async request(settings: Settings, timeoutMs: number): Promise<ProxyOutputs> {
+  async request(settings: Settings, timeoutMs: number, tell: Tell = () => undefined): Promise<ProxyOutputs> {
     const { Method: method, Path: path } = settings;
     if (typeof method !== 'string' || method === '') throw new TidemarkError('INVALID_MESSAGE', 'MeadowProxy: Method is required.');
     if (typeof path !== 'string' || path === '') throw new TidemarkError('INVALID_MESSAGE', 'MeadowProxy: Path is required.');
-    if (path.length > bounds.pathCharsMax) throw new TidemarkError('TOO_LARGE', `MeadowProxy: the path has ${path.length} characters, at most ${bounds.pathCharsMax}`);
     const verb = method.toUpperCase();
-    const isRead = (verb === 'GET' || verb === 'HEAD') && !path.includes('/Undelete/');
-    if (!isRead && !this.allowWrites) throw new TidemarkError('INVALID_MESSAGE', 'MeadowProxy: writes are disabled on this beacon.');
-    if (!this.#patterns.some((pattern) => pattern.test(path))) throw new TidemarkError('INVALID_MESSAGE', 'MeadowProxy: path is not in the allowlist.');
-    const answer = await this.#inTime(this.#answer(verb, path, settings['Body']), timeoutMs);
-    return toOutputs(verb === 'HEAD' ? { ...answer, body: undefined } : answer);
+    const target = path.length <= bounds.pathCharsMax ? targetOf(this.#connections, path) : null;
+    const note: AuditNote = { connection: target?.connection.id ?? 0, table: target?.name ?? '', detail: `${verb.slice(0, 20)} ${path.slice(0, bounds.auditDetailCharsMax)}` };
+    try {
+      if (path.length > bounds.pathCharsMax) throw new TidemarkError('TOO_LARGE', `MeadowProxy: the path has ${path.length} characters, at most ${bounds.pathCharsMax}`);
+      if (!isReading(verb, path) && !this.allowWrites) throw new TidemarkError('INVALID_MESSAGE', 'MeadowProxy: writes are disabled on this beacon.');
+      if (!this.#patterns.some((matches) => matches(path))) throw new TidemarkError('INVALID_MESSAGE', 'MeadowProxy: path is not in the allowlist.');
+      const answer = await this.#inTime(answerTarget(target, verb, () => parseBody(settings['Body'], this.#config.bodyBytesMax), isoOf(this.#clock.nowMs())), Math.min(timeoutMs, this.#config.requestMs));
+      Object.assign(note, { outcome: String(answer.status), count: rowsIn(answer) });
+      return toOutputs(verb === 'HEAD' ? { ...answer, body: undefined } : answer);
+    } finally {
+      tell(note);
+    }
   }
 
   async #inTime<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
@@ -64,75 +68,26 @@ export class Proxy {
     }
   }
 
-  async #answer(verb: string, path: string, body: unknown): Promise<Answer> {
-    try {
-      const [, version, routeHash = '', segment = '', ...rest] = (path.startsWith('/') ? path : `/${path}`).replace(/\?.*$/s, '').replace(/\/$/, '').split('/');
-      const connection = version === '1.0' ? this.#connections.byRoute(routeHash) : null;
-      if (!connection) return notThere;
-      const isSingular = connection.endpoints.has(segment);
-      const name = isSingular ? segment : segment.slice(0, -1);
-      if (isBeaconTable(name) || (!isSingular && !(segment.endsWith('s') && connection.endpoints.has(name)))) return notThere;
-      const route: Route = routeOf(verb, rest, !isSingular);
-      // Looked up afresh, so that a column added a moment ago can be used.
-      const [info] = await connection.engine.introspect([name]);
-      if (!info) return notThere;
-      const table = toTable(info, connection.defaults.get(name));
-      return await answerRoute({ engine: connection.engine, table, now: isoOf(this.#clock.nowMs()) }, route, () => parseBody(body));
-    } catch (error) {
-      return failure(error);
-    }
-  }
-
-  /** Extends the allowlist; kept over restarts. @throws TidemarkError INVALID_MESSAGE for what is no pattern */
+  /** Extends the allowlist and sets the rest; kept over restarts. @throws TidemarkError INVALID_MESSAGE for what is no pattern */
   updateConfig(settings: Settings): UpdateProxyConfigOutputs {
-    const patterns = listAt(settings['PathAllowlist'] ?? [], 'Settings.PathAllowlist', bounds.patternsMax).map(patternAt);
+    const patterns = listAt(settings['PathAllowlist'] ?? [], 'Settings.PathAllowlist', bounds.patternsMax).map((pattern, at) => patternAt(pattern, `Settings.PathAllowlist[${at}]`));
     const fresh = [...new Set(patterns)].filter((pattern) => !this.#config.patterns.includes(pattern));
     const all = [...this.#config.patterns, ...fresh];
     if (all.length > bounds.patternsMax) throw refuse('Settings.PathAllowlist', `at most ${bounds.patternsMax} patterns in all`, `${all.length}`);
-    const allowWrites = booleanAt(settings, 'AllowWrites') ?? this.#config.allowWrites;
-    if (fresh.length > 0 || allowWrites !== this.#config.allowWrites) {
-      const config = { patterns: all, allowWrites };
+    const config: ProxyConfig = {
+      patterns: all,
+      allowWrites: booleanAt(settings, 'AllowWrites') ?? this.#config.allowWrites,
+      bodyBytesMax: integerAt(settings, 'BodyBytesMax', 1, limits.bodyBytesMax, this.#config.bodyBytesMax),
+      requestMs: integerAt(settings, 'RequestTimeoutMs', 1, limits.bootstrapStepMs, this.#config.requestMs),
+    };
+    if (JSON.stringify(config) !== JSON.stringify(this.#config)) {
       this.#state.putProxyConfig(config);
       this.#config = config;
-      this.#patterns = all.map(compilePattern);
+      this.#patterns = all.map(toPathPattern);
     }
-    return { Success: true, PatternsAdded: fresh.length, ActiveConfig: { AllowWrites: this.allowWrites, PathAllowlist: all } };
+    return {
+      Success: true, PatternsAdded: fresh.length,
+      ActiveConfig: { AllowWrites: this.allowWrites, PathAllowlist: all, BodyBytesMax: config.bodyBytesMax, RequestTimeoutMs: config.requestMs },
+    };
   }
-}
-
-/** Anchored at the start whatever the pattern says, so that `UV` does not let every path with these letters through. */
-function compilePattern(source: string): RegExp {
-  return new RegExp(`^(?:${source})`);
-}
-
-function patternAt(value: unknown, at: number): string {
-  const path = `Settings.PathAllowlist[${at}]`;
-  if (typeof value !== 'string' || value === '' || value.length > bounds.patternCharsMax) {
-    throw refuse(path, `a regular expression of 1 to ${bounds.patternCharsMax} characters`, value);
-  }
-  try {
-    // On its own first: `)|(` must not become valid by what is put around it.
-    return compilePattern(new RegExp(value).source) && value;
-  } catch {
-    throw refuse(path, 'a regular expression', value);
-  }
-}
-
-/** The body is JSON text; an object is taken as it is. @throws BadRequest */
-function parseBody(body: unknown): unknown {
-  if (typeof body !== 'string') return body;
-  if (body.length > limits.bodyBytesMax) throw new TidemarkError('TOO_LARGE', `the body has ${body.length} characters, at most ${limits.bodyBytesMax}`);
-  try {
-    return JSON.parse(body);
-  } catch {
-    throw new BadRequest('the body is not readable as JSON');
-  }
-}
-
-function toOutputs(answer: Answer): ProxyOutputs {
-  const body = answer.body === undefined ? '' : JSON.stringify(answer.body);
-  if (body.length > bounds.answerBytesMax) {
-    return toOutputs(failure(new TidemarkError('TOO_LARGE', `the answer has ${body.length} characters; ask for fewer rows`)));
-  }
-  return { Status: answer.status, Headers: { 'content-type': 'application/json' }, Body: body };
 }

@@ -16,7 +16,7 @@ export function planMigration(kind: EngineKind, schemaName: string, descriptor: 
     Success: true, SchemaName: schemaName, Engine: kind, TablesCreated: [], ColumnsAdded: [], IndicesCreated: [],
     MigrationStatements: [], SkippedDestructive: [], Notes: [], StoreID: state.storeId || freshId,
   };
-  for (const table of descriptor.Tables) addTable(kind, diffTable(table, state.tables), outputs);
+  for (const table of descriptor.Tables) addTable(kind, diffTable(table, state.tables), outputs, state.textCollation);
   const skipped = outputs.SkippedDestructive.length;
   if (skipped > 0) outputs.Notes.push(`${skipped} difference${skipped === 1 ? '' : 's'} left alone: a migration only adds`);
   if (state.storeId === '') {
@@ -26,15 +26,15 @@ export function planMigration(kind: EngineKind, schemaName: string, descriptor: 
   return { statements: outputs.MigrationStatements, outputs };
 }
 
-function addTable(kind: EngineKind, diff: TableDiff, outputs: EnsureSchemaOutputs): void {
+function addTable(kind: EngineKind, diff: TableDiff, outputs: EnsureSchemaOutputs, collation = ''): void {
   const { table } = diff;
   if (diff.existing === null) {
     outputs.TablesCreated.push(table.Scope);
-    outputs.MigrationStatements.push(createTableStatement(kind, table));
+    outputs.MigrationStatements.push(createTableStatement(kind, table, collation));
   } else {
     for (const column of diff.columns) {
       outputs.ColumnsAdded.push(`${table.Scope}.${column.Column}`);
-      outputs.MigrationStatements.push(addColumnStatement(kind, table, column));
+      outputs.MigrationStatements.push(addColumnStatement(kind, table, column, collation));
     }
   }
   for (const index of diff.indexes) {
@@ -56,9 +56,22 @@ export async function ensureSchema(engine: Engine, schemaName: string, descripto
     });
   } catch (cause) {
     if (!(cause instanceof StatementFault)) throw cause;
-    throw new TidemarkError('CONFLICT', `EnsureSchema: nothing was changed, for the database refused a statement: ${messageOf(cause)}`, { cause });
+    // MySQL and MariaDB commit each statement about tables by itself.
+    const state = engine.kind === 'mysql' ? 'what was done before it stays, and the next one goes on from there' : 'nothing was changed';
+    throw new TidemarkError('CONFLICT', `EnsureSchema: the database refused a statement: ${messageOf(cause)}; ${state}`, { cause });
   }
   if (outputs === null) throw new TidemarkError('INTERNAL', 'EnsureSchema: the engine planned nothing');
+  return outputs;
+}
+
+/** What `ensureSchema` would do now; nothing is done. @throws TidemarkError UNAVAILABLE */
+export async function planSchema(engine: Engine, schemaName: string, descriptor: SchemaDescriptor): Promise<EnsureSchemaOutputs> {
+  let outputs: EnsureSchemaOutputs | null = null;
+  await engine.migrate((state) => {
+    ({ outputs } = planMigration(engine.kind, schemaName, descriptor, state, newUuid()));
+    return [];
+  });
+  if (outputs === null) throw new TidemarkError('INTERNAL', 'PlanSchema: the engine planned nothing');
   return outputs;
 }
 

@@ -1,40 +1,26 @@
 /** Table endpoints: a routed request becomes statements, their results a status and a JSON body. */
-import { messageOf, TidemarkError } from '../contracts/errors.ts';
-import { isJsonObject, type JsonObject } from '../contracts/json-value.ts';
-import type { Scalar } from '../contracts/schema.ts';
-import { bounds } from './bounds.ts';
-import { type Engine, type Statement, StatementFault, type StatementResult } from './engine.ts';
-import { BadRequest, equals } from './filter.ts';
-import { columnOf, countRows, identityOf, insertRow, removeRow, type RowScope, selectRows, updateRow } from './sql-builder.ts';
-import { type Column, Misfit, type Table, toStored } from './table.ts';
-import type { Route } from './table-routes.ts';
-
-/** A table of an engine at the time of one request; `now` goes into CreateDate and UpdateDate. */
-export type Endpoint = { engine: Engine; table: Table; now: string };
-export type Answer = { status: number; body: unknown };
+import type { JsonObject } from '../contracts/json-value.ts';
+import { type Answer, errorBody, failure, notFound } from './answer.ts';
+import { type Statement, StatementFault } from './engine.ts';
+import { emptyFilter, equals, type Filter } from './filter.ts';
+import { deleteOf, type Endpoint, execute, insertOf, listBody, objectBody, rowsOf, toId, touched, updateOf } from './row-statements.ts';
+import { columnOf, countRows, identityOf, type RowShape, selectRows, updateRow } from './sql-builder.ts';
+import { isWriteRoute, type ReadRoute, type Route, type WriteRoute } from './table-routes.ts';
+import { emptyRowOf, liteColumnsOf, liteRowOf, schemaOf, titleOf, validate } from './table-schema.ts';
+import { upsertMany, upsertOne } from './upsert.ts';
 
 /** Runs a route. `body` is the request's, parsed when first asked for. Never throws. */
 export async function answerRoute(endpoint: Endpoint, route: Route, body: () => unknown): Promise<Answer> {
   try {
-    return await run(endpoint, route, body);
+    return await (isWriteRoute(route) ? write(endpoint, route, body) : read(endpoint, route, body));
   } catch (error) {
     return failure(error);
   }
 }
 
-function run(endpoint: Endpoint, route: Route, body: () => unknown): Promise<Answer> | Answer {
+function write(endpoint: Endpoint, route: WriteRoute, body: () => unknown): Promise<Answer> {
   const { engine, table } = endpoint;
   switch (route.op) {
-    case 'none':
-      return { status: 404, body: { Error: 'there is no such route', StatusCode: 404 } };
-    case 'wrong-method':
-      return { status: 405, body: { Error: 'the method does not go with this path', StatusCode: 405 } };
-    case 'read':
-      return readOne(endpoint, toId(table, route.id));
-    case 'list':
-      return rowsOf(endpoint, selectRows(engine.kind, table, route.filter, route)).then((rows) => ({ status: 200, body: rows }));
-    case 'count':
-      return rowsOf(endpoint, countRows(engine.kind, table, route.filter)).then((rows) => ({ status: 200, body: { Count: Number(rows[0]?.['Count'] ?? 0) } }));
     case 'create':
       return one(endpoint, insertOf(endpoint, objectBody(body())));
     case 'create-many':
@@ -43,6 +29,12 @@ function run(endpoint: Endpoint, route: Route, body: () => unknown): Promise<Ans
       return one(endpoint, updateOf(endpoint, objectBody(body()), route.id));
     case 'update-many':
       return many(endpoint, listBody(body()), (row) => updateOf(endpoint, row, null));
+    case 'upsert':
+      return upsertOne(endpoint, objectBody(body()));
+    case 'upsert-many': {
+      const columns = liteColumnsOf(table, []);
+      return upsertMany(endpoint, listBody(body()), route.isDetailed, (row) => liteRowOf(table, row, columns));
+    }
     case 'delete':
       return counted(endpoint, deleteOf(endpoint, route.id ?? objectBody(body())[identityOf(table).name]));
     case 'undelete':
@@ -50,43 +42,66 @@ function run(endpoint: Endpoint, route: Route, body: () => unknown): Promise<Ans
   }
 }
 
-/** Any error as a status and the body meadow's clients look into. */
-export function failure(error: unknown): Answer {
-  const of = (status: number, code: string) => ({ status, body: { Error: messageOf(error), StatusCode: status, Code: code } });
-  if (error instanceof BadRequest) return of(400, 'BAD_REQUEST');
-  if (error instanceof Misfit) return of(422, 'MISFIT');
-  if (error instanceof StatementFault) return of({ unique: 409, misfit: 422, other: 500 }[error.kind], error.code);
-  if (error instanceof TidemarkError && error.code === 'UNAVAILABLE') return of(503, error.code);
-  if (error instanceof TidemarkError && error.code === 'TOO_LARGE') return of(413, error.code);
-  return of(500, 'INTERNAL');
+async function read(endpoint: Endpoint, route: ReadRoute, body: () => unknown): Promise<Answer> {
+  const { engine, table } = endpoint;
+  const list = async (page: { filter: Filter; begin: number; cap: number }, shape: RowShape, toItem?: (row: Record<string, unknown>) => object) => {
+    const rows = await rowsOf(endpoint, selectRows(engine.kind, table, page.filter, page, shape));
+    return ok(toItem ? rows.map(toItem) : rows);
+  };
+  switch (route.op) {
+    case 'none':
+      return { status: 404, body: { Error: 'there is no such route', StatusCode: 404, Code: 'NOT_FOUND' } };
+    case 'wrong-method':
+      return { status: 405, body: { Error: 'the method does not go with this path', StatusCode: 405, Code: 'WRONG_METHOD' } };
+    case 'read':
+      return one(endpoint, selectRows(engine.kind, table, equals(identityOf(table).name, String(toId(table, route.id))), { begin: 0, cap: 1 }));
+    case 'list':
+      return list(route, {});
+    case 'distinct':
+      return list(route, { columns: route.columns, isDistinct: true });
+    case 'lite': {
+      const columns = liteColumnsOf(table, route.columns);
+      return list(route, { columns }, (row) => liteRowOf(table, row, columns));
+    }
+    case 'select': {
+      const { name } = identityOf(table);
+      return list(route, { columns: [name] }, (row) => ({ Hash: row[name], Value: titleOf(table, row) }));
+    }
+    case 'max':
+      return highest(endpoint, route.column);
+    case 'count':
+      return ok({ Count: Number((await rowsOf(endpoint, countRows(engine.kind, table, route.filter)))[0]?.['Count'] ?? 0) });
+    case 'schema':
+      return ok(schemaOf(table));
+    case 'schema-new':
+      return ok(emptyRowOf(table));
+    case 'validate':
+      return ok(validate(table, objectBody(body())));
+  }
 }
 
-async function execute(endpoint: Endpoint, statement: Statement): Promise<StatementResult> {
-  const [result] = await endpoint.engine.execute([statement]);
-  if (!result) throw new TidemarkError('INTERNAL', 'the engine gave no result');
-  if (result instanceof StatementFault) throw result;
-  return result;
+function ok(body: unknown): Answer {
+  return { status: 200, body };
 }
 
-async function rowsOf(endpoint: Endpoint, statement: Statement): Promise<Record<string, unknown>[]> {
-  return (await execute(endpoint, statement)).rows;
+/** The row with the highest value of a column; an empty object when there is no row. */
+async function highest(endpoint: Endpoint, column: string): Promise<Answer> {
+  const filter = emptyFilter();
+  // Engines disagree about where null is sorted.
+  filter.where.any = [[{ kind: 'term', column: columnOf(endpoint.table, column).name, operator: 'NN', values: [] }]];
+  filter.sort.push({ column, isDescending: true });
+  const [row] = await rowsOf(endpoint, selectRows(endpoint.engine.kind, endpoint.table, filter, { begin: 0, cap: 1 }));
+  return ok(row ?? {});
 }
-
-const notFound = { Error: 'Record not Found', StatusCode: 404 };
 
 async function one(endpoint: Endpoint, statement: Statement): Promise<Answer> {
-  const [row] = await rowsOf(endpoint, statement);
-  return row ? { status: 200, body: row } : { status: 404, body: notFound };
+  const { rows: [row] } = await execute(endpoint, statement);
+  return row ? ok(row) : { status: 404, body: notFound };
 }
 
 async function counted(endpoint: Endpoint, statement: Statement): Promise<Answer> {
-  const rows = await rowsOf(endpoint, statement);
-  return rows.length > 0 ? { status: 200, body: { Count: rows.length } } : { status: 404, body: notFound };
-}
-
-function readOne(endpoint: Endpoint, id: Scalar): Promise<Answer> {
-  const { engine, table } = endpoint;
-  return one(endpoint, selectRows(engine.kind, table, equals(identityOf(table).name, String(id)), { begin: 0, cap: 1 }));
+  const { changes } = await execute(endpoint, statement);
+  return changes > 0 ? ok({ Count: changes }) : { status: 404, body: notFound };
 }
 
 /** Rows in the order of the input; a refused one comes back as it was sent, with its Error. */
@@ -97,79 +112,16 @@ async function many(endpoint: Endpoint, rows: JsonObject[], toStatement: (row: J
       statements.push(toStatement(row));
       return null;
     } catch (error) {
-      return failure(error).body;
+      return errorBody(error);
     }
   });
-  const results = await endpoint.engine.execute(statements);
+  const results = statements.length === 0 ? [] : await endpoint.engine.execute(statements);
   let next = 0;
   const body = rows.map((row, at) => {
     if (faults[at] !== null) return { ...row, Error: faults[at] };
     const result = results[next++];
-    if (result instanceof StatementFault) return { ...row, Error: failure(result).body };
+    if (result instanceof StatementFault) return { ...row, Error: errorBody(result) };
     return result?.rows[0] ?? { ...row, Error: notFound };
   });
-  return { status: 200, body };
-}
-
-function objectBody(body: unknown): JsonObject {
-  if (isJsonObject(body)) return body;
-  throw new BadRequest('the body is not a JSON object');
-}
-
-function listBody(body: unknown): JsonObject[] {
-  if (!Array.isArray(body)) throw new BadRequest('the body is not a JSON array');
-  if (body.length > bounds.arrayRowsMax) throw new BadRequest(`the body has ${body.length} rows, at most ${bounds.arrayRowsMax}`);
-  return body.map(objectBody);
-}
-
-function toId(table: Table, id: unknown): Scalar {
-  const column = identityOf(table);
-  if (id === undefined || id === null || id === '') throw new BadRequest(`no ${column.name} was given`);
-  try {
-    return toStored(id, column);
-  } catch (error) {
-    throw new BadRequest(messageOf(error));
-  }
-}
-
-/** The columns a body gives, as they are stored. The numbering column and the dates are not the sender's. */
-function valuesOf(table: Table, body: JsonObject): Record<string, Scalar> {
-  const unknown = Object.keys(body).filter((name) => !table.columns.has(name));
-  if (unknown.length > 0) throw new BadRequest(`table ${table.name} has no column ${unknown.join(', ').slice(0, bounds.reasonCharsMax)}`);
-  const values: Record<string, Scalar> = {};
-  for (const [name, value] of Object.entries(body)) {
-    const column = table.columns.get(name) as Column;
-    if (!column.isIdentity && name !== 'CreateDate' && name !== 'UpdateDate') values[name] = toStored(value, column);
-  }
-  return values;
-}
-
-function touched({ table, now }: Endpoint): Record<string, Scalar> {
-  return table.columns.has('UpdateDate') ? { UpdateDate: now } : {};
-}
-
-function insertOf(endpoint: Endpoint, body: JsonObject): Statement {
-  const { engine, table, now } = endpoint;
-  const values = { ...valuesOf(table, body), ...touched(endpoint) };
-  if (table.columns.has('CreateDate')) values['CreateDate'] = now;
-  for (const column of table.columns.values()) {
-    if (!column.isFallbackGiven && !Object.hasOwn(values, column.name)) values[column.name] = column.fallback;
-  }
-  return insertRow(engine.kind, table, values);
-}
-
-function updateOf(endpoint: Endpoint, body: JsonObject, id: string | null): Statement {
-  const { engine, table } = endpoint;
-  const identity = identityOf(table).name;
-  const row = toId(table, id ?? body[identity]);
-  const values = { ...valuesOf(table, body), ...touched(endpoint) };
-  const scope: RowScope = Object.hasOwn(body, 'Deleted') ? 'any' : 'live';
-  // A body that gives nothing changes nothing, and is answered with the row.
-  return updateRow(engine.kind, table, row, Object.keys(values).length === 0 ? { [identity]: row } : values, scope);
-}
-
-function deleteOf(endpoint: Endpoint, id: unknown): Statement {
-  const { engine, table } = endpoint;
-  const row = toId(table, id);
-  return table.columns.has('Deleted') ? updateRow(engine.kind, table, row, { Deleted: 1, ...touched(endpoint) }, 'live') : removeRow(engine.kind, table, row);
+  return ok(body);
 }

@@ -12,7 +12,7 @@ import { encodeBody } from '../contracts/codec.ts';
 import { atFullSpeed, median, round } from './load.ts';
 import { newEventGuid, recordedWrites, type Rig, type Write } from './rig.ts';
 
-const backlog = 60_000;
+export const backlog = 60_000;
 const incumbentPerSecond = 1_300;
 const rounds = 3;
 /** Rows of one statement by hand; larger ones were not faster. */
@@ -22,7 +22,8 @@ const entriesPerBatch = 4_000;
 
 type Status = { Queue: { Pending: number; State: string }; Balance: { queue: { Difference: number } } };
 
-async function ours(rig: Rig, run: number, writes: Write[]): Promise<{ seconds: number }> {
+/** Seconds a worker takes to bring a backlog into a database; `run` names the parts, `urlOf` is the database of a folder. */
+export async function drain(rig: Rig, run: string, writes: Write[], urlOf: (dir: string) => string): Promise<number> {
   const hub = `drain${run}`;
   const worker = await rig.startWorker(hub);
   const connection = await rig.connect();
@@ -32,7 +33,7 @@ async function ours(rig: Rig, run: number, writes: Write[]): Promise<{ seconds: 
   const beacon = `db-drain${run}`;
   const dir = join(rig.dir, beacon);
   mkdirSync(dir);
-  const databeacon = rig.tidemark('beacon', '--id', beacon, '--db', `sqlite:${join(dir, 'backend.sqlite')}`, '--data', dir);
+  const databeacon = rig.tidemark('beacon', '--id', beacon, '--db', urlOf(dir), '--data', dir);
   await rig.until('the databeacon is there', () => rig.ask(`mesh.${beacon}.DataBeaconAccess.ListConnections`, { Settings: {} }));
   await rig.ask(`tidemark.${hub}.control.pause`);
   await rig.ask(`tidemark.${hub}.control.assign`, { BeaconID: beacon, IDBeaconConnection: 1 });
@@ -43,11 +44,11 @@ async function ours(rig: Rig, run: number, writes: Write[]): Promise<{ seconds: 
   const seconds = (performance.now() - started) / 1000;
   // Left running, they would make ready what reads need, beside the next run.
   for (const child of [worker, databeacon]) child.kill('SIGKILL');
-  return { seconds };
+  return seconds;
 }
 
 /** The rows that folding leaves, in the groups it leaves them in. */
-function foldedBatches(writes: Write[]): RowMutation[][] {
+export function foldedBatches(writes: Write[]): RowMutation[][] {
   const groups: RowMutation[][] = [];
   for (let from = 0; from < writes.length; from += entriesPerBatch) {
     const entries = writes.slice(from, from + entriesPerBatch).map(({ action, settings }, index) => {
@@ -112,7 +113,7 @@ export async function benchDrain(rig: Rig) {
   const groups = foldedBatches(writes);
   const rows = groups.reduce((sum, group) => sum + group.length, 0);
   for (let run = 0; run < rounds; run++) {
-    ({ seconds } = await ours(rig, run, writes));
+    seconds = await drain(rig, String(run), writes, (dir) => `sqlite:${join(dir, 'backend.sqlite')}`);
     handSeconds = byHand(join(rig.dir, `hand${run}.sqlite`), join(rig.dir, `db-drain${run}`, 'backend.sqlite'), groups);
     ratios.push(handSeconds / seconds);
   }

@@ -1,13 +1,14 @@
-/** `npm run bench [accept|batch|drain|backlog|guard ...]`: ratios against peers in the same run, as JSON on stdout. Nothing here asserts a time. */
+/** `npm run bench [accept|batch|drain|servers|backlog|guard ...]`: ratios against peers in the same run, as JSON on stdout. Nothing here asserts a time. */
 import { cpus } from 'node:os';
 import { benchAccept } from './accept.ts';
 import { benchBacklog } from './backlog.ts';
 import { benchBatch } from './batch.ts';
 import { benchDrain } from './drain.ts';
+import { benchDrainServers } from './drain-servers.ts';
 import { benchGuard } from './guard.ts';
 import { Rig } from './rig.ts';
 
-const benches = { accept: benchAccept, batch: benchBatch, drain: benchDrain, backlog: benchBacklog, guard: benchGuard };
+const benches = { accept: benchAccept, batch: benchBatch, drain: benchDrain, servers: benchDrainServers, backlog: benchBacklog, guard: benchGuard };
 type Name = keyof typeof benches;
 
 const asked = process.argv.slice(2);

@@ -11,7 +11,7 @@ const manifests = tableOf('UVManifest');
 const projected = ['OperationHash', 'OperationName', 'Status', 'RunMode', 'Live', 'StartTime', 'StopTime', 'ElapsedMs', 'StagingPath'] as const;
 
 /** A manifest replaces the one before it whole: a field it no longer has is back at its default. */
-function manifestColumns(manifest: JsonObject): Row {
+export function manifestColumns(manifest: JsonObject): Row {
   const columns: Row = {};
   for (const name of projected) {
     const column = manifests.columns.get(name);

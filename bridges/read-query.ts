@@ -69,6 +69,7 @@ export function listQuery(action: ListAction, hubId: string, settings: JsonObjec
   return {
     Table: listing.table.name, Terms: terms, Order: order, ...decodeAfter(order, filter['After']),
     Limit: typeof filter['Limit'] === 'number' ? filter['Limit'] : limits.listRowsDefault,
+    ...(filter['Full'] === true ? { IsFull: true } : {}),
   };
 }
 

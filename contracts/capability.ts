@@ -11,6 +11,9 @@ export const capabilities = {
   access: 'DataBeaconAccess',
 } as const;
 
+/** What a beacon without databases offers for a lane: the domain actions themselves, rows and all. */
+export const legacyCapabilities = { queue: 'QueuePersistence', manifest: 'ManifestStore' } as const satisfies Record<Lane, string>;
+
 /** Body of `mesh.<BeaconID>.<Capability>.<Action>`. */
 export type CapabilityRequest = { Settings: Record<string, unknown>; RemoteUser?: string; TimeoutMs?: number };
 export type CapabilityReply<Outputs> = { Outputs: Outputs; Log?: string[] };
@@ -89,5 +92,7 @@ export type EnableEndpointSettings = ConnectionSettings & { TableName: string };
 /** EndpointBase is there on every call, also when the endpoint was enabled before. */
 export type EnableEndpointOutputs = { TableName: string; EndpointBase: string; ColumnCount: number; Message?: string };
 
-export type UpdateProxyConfigSettings = { PathAllowlist?: string[]; AllowWrites?: boolean };
-export type UpdateProxyConfigOutputs = { Success: true; PatternsAdded: number; ActiveConfig: { AllowWrites: boolean; PathAllowlist: string[] } };
+export type UpdateProxyConfigSettings = { PathAllowlist?: string[]; AllowWrites?: boolean; BodyBytesMax?: number; RequestTimeoutMs?: number };
+export type UpdateProxyConfigOutputs = {
+  Success: true; PatternsAdded: number; ActiveConfig: { AllowWrites: boolean; PathAllowlist: string[]; BodyBytesMax: number; RequestTimeoutMs: number };
+};

@@ -97,6 +97,8 @@ export const limits = {
   backoffLongestMs: 5_000,
   /** Requests in flight to a beacon that has no batch capability. */
   proxyRequestsMax: 16,
+  /** Rows asked of a beacon that is not ours in one page: the incumbent gives no more unless told otherwise. */
+  foreignPageRows: 250,
   /** Presence is published this often; a beacon silent for `presenceAwayMs` is away. */
   presenceEveryMs: 2_000,
   presenceAwayMs: 6_000,

@@ -51,4 +51,6 @@ export type RowQuery = {
   /** Only rows behind this position of `Order`, one value each. */
   After?: readonly Scalar[];
   Limit: number;
+  /** Rows are wanted with all they hold, where a backend may leave some of it out of a list. */
+  IsFull?: true;
 };

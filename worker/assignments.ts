@@ -3,7 +3,7 @@ import type { AssignmentFile, AssignmentView } from '../contracts/status.ts';
 import { type Lane, laneIndex, lanes } from '../contracts/subjects.ts';
 import { isoOf } from '../runtime/clock.ts';
 import type { Connection } from './state/connection.ts';
-import { Target, type TargetParts } from './target.ts';
+import { isLegacy, Target, type TargetParts } from './target.ts';
 
 export type Assignment = { beacon: string; connection: number; assignedMs: number; by: 'operator' | 'tag' };
 
@@ -60,6 +60,12 @@ export class Assignments {
     }).immediate();
     for (const lane of which) this.#current.set(lane, { beacon, connection, assignedMs, by: 'operator' });
     this.#retarget();
+  }
+
+  /** Whether a beacon is there that has no databases to choose from. */
+  isLegacy(beacon: string): boolean {
+    const presence = this.#parts.directory.find(beacon);
+    return presence !== null && isLegacy(presence);
   }
 
   /** Takes the operator's word back; a tagged beacon, if there is one, is followed again. */

@@ -29,6 +29,8 @@ export interface Carrier {
   readonly name: CarrierName;
   /** Whether a delivery takes effect whole or not at all; then `isCommitted` says which. */
   readonly isAtomic: boolean;
+  /** Takes each entry by itself, as the hub sent it: nothing is folded for it. */
+  readonly isVerbatim?: boolean;
   /** Does ahead what sending needs, while another delivery is on its way. */
   prepare?(delivery: Delivery): Delivery;
   /** @throws TidemarkError UNAVAILABLE and the like: nothing is known, send again */

@@ -4,12 +4,12 @@ import { limits } from '../contracts/limits.ts';
 import { Bus, type BusOptions } from '../runtime/bus.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { createLog, type Log } from '../runtime/log.ts';
+import { tokenIn } from '../runtime/token.ts';
 import { startWorker } from './compose.ts';
 import { saveIfLost } from './ghost.ts';
 import type { MaintenanceSettings } from './maintenance.ts';
 import { openAsSoonAsPossible, type Opened } from './opening.ts';
 import type { CapacityBounds } from './pressure.ts';
-import { tokenIn } from './token.ts';
 import { watchFiles } from './watchdog.ts';
 
 export type WorkerConfig = {

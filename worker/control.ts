@@ -86,8 +86,9 @@ export class Control {
     const { BeaconID, IDBeaconConnection } = body;
     if (BeaconID === null || BeaconID === '') return this.clear();
     if (typeof BeaconID !== 'string' || !isSubjectToken(BeaconID)) throw new TidemarkError('INVALID_MESSAGE', 'BeaconID: expected 1-64 of A-Z a-z 0-9 _ -');
-    if (typeof IDBeaconConnection !== 'number' || !Number.isSafeInteger(IDBeaconConnection) || IDBeaconConnection < 1) {
-      throw new TidemarkError('INVALID_MESSAGE', 'IDBeaconConnection: expected an integer from 1');
+    const least = this.#parts.assignments.isLegacy(BeaconID) ? 0 : 1;
+    if (typeof IDBeaconConnection !== 'number' || !Number.isSafeInteger(IDBeaconConnection) || IDBeaconConnection < least) {
+      throw new TidemarkError('INVALID_MESSAGE', 'IDBeaconConnection: expected an integer from 1, or 0 for a legacy beacon that is there');
     }
     this.#parts.assignments.assign(BeaconID, IDBeaconConnection);
     return this.#assigned();

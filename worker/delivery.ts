@@ -1,5 +1,6 @@
 /** Where a lane delivers to right now: its target, the carrier the beacon allows, and the mark checked against the database's own. */
 import type { StoredMark } from '../contracts/capability.ts';
+import { TidemarkError } from '../contracts/errors.ts';
 import type { Row } from '../contracts/mutation.ts';
 import type { Lane } from '../contracts/subjects.ts';
 import type { HeldStore } from '../hwm/held-store.ts';
@@ -10,6 +11,7 @@ import type { Assignments } from './assignments.ts';
 import { BatchCarrier, type Carrier } from './carrier.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { Journal } from './journal.ts';
+import { LegacyCarrier } from './legacy-carrier.ts';
 import { MeadowCarrier } from './meadow-carrier.ts';
 import { MeadowClient } from './meadow-client.ts';
 import type { Destination } from './replay.ts';
@@ -54,7 +56,8 @@ export class LaneDelivery {
   async destination(): Promise<Destination | null> {
     const target = this.#parts.assignments.targetOf(this.#parts.lane);
     if (!target?.isReady || this.#parts.isPaused()) return null;
-    const { generation, carrier: carrierName } = target;
+    const { generation } = target;
+    const carrierName = target.carrierOf(this.#parts.lane);
     if (!carrierName) return null;
     const known = this.#prepared;
     const mark = this.#openMark(target.beacon, target.connection);
@@ -71,16 +74,19 @@ export class LaneDelivery {
   /** The database of a connection while it can be asked; null when it is not the lane's, or away. */
   backend(beacon: string, connection: number): Backend | null {
     const target = this.#parts.assignments.targetOf(this.#parts.lane);
-    if (!target?.isReady || !target.carrier || target.beacon !== beacon || target.connection !== connection) return null;
-    const carrier = this.#carrier(target, target.carrier, '');
-    const client = new MeadowClient(this.#parts.dispatcher, beacon, target.endpoints);
+    const carrierName = target?.carrierOf(this.#parts.lane);
+    if (!target?.isReady || !carrierName || target.beacon !== beacon || target.connection !== connection) return null;
+    if (carrierName === 'legacy') return unaskable(beacon);
+    const carrier = this.#carrier(target, carrierName, '');
+    const client = new MeadowClient(this.#parts.dispatcher, beacon, target.endpoints, target.grammar);
     return { mark: async () => (await carrier.mark())?.mark ?? null, row: (table, key) => client.find(table, key) };
   }
 
   #carrier(target: Target, name: string, epoch: string): Carrier {
-    const { dispatcher, hubId, lane } = this.#parts;
+    const { dispatcher, hubId, lane, journal } = this.#parts;
+    if (name === 'legacy') return new LegacyCarrier(dispatcher, { beacon: target.beacon, lane }, journal);
     if (name === 'batch') return new BatchCarrier(dispatcher, { beacon: target.beacon, connection: target.connection, hubId, lane, epoch });
-    return new MeadowCarrier(new MeadowClient(dispatcher, target.beacon, target.endpoints));
+    return new MeadowCarrier(new MeadowClient(dispatcher, target.beacon, target.endpoints, target.grammar));
   }
 
   /** A database new to this journal gets everything that still has its body; the rest is counted as skipped. */
@@ -131,4 +137,10 @@ function keptSeqOf(mark: Mark, kept: StoredMark | null): number {
   if (kept.Epoch === mark.epoch) return kept.Seq;
   if (!mark.epochBefore?.split(' ').includes(kept.Epoch)) return 0;
   return kept.Seq >= (mark.seqBefore ?? 0) ? mark.seq : kept.Seq;
+}
+
+/** Its rows do not tell which write they come from. */
+function unaskable(beacon: string): Backend {
+  const refuse = () => Promise.reject(new TidemarkError('REJECTED', `${beacon} is a legacy beacon: it keeps no mark, and its rows no Seq`));
+  return { mark: refuse, row: refuse };
 }

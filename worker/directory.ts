@@ -1,5 +1,5 @@
 /** Which beacons are there, by their presence. A silent one is asked, and after six seconds of silence it is away. */
-import { capabilities } from '../contracts/capability.ts';
+import { capabilities, legacyCapabilities } from '../contracts/capability.ts';
 import { limits } from '../contracts/limits.ts';
 import { decodePresence, type Presence } from '../contracts/presence.ts';
 import { subjects } from '../contracts/subjects.ts';
@@ -66,7 +66,7 @@ export class BeaconDirectory {
   }
 
   #sweep(): void {
-    for (const [beacon, seen] of this.#beacons) {
+    for (const seen of this.#beacons.values()) {
       const silentMs = this.#clock.monotonicMs() - seen.atMs;
       if (seen.isAway || silentMs < limits.presenceProbeMs) continue;
       // A hair early, so that "away within six seconds" holds for whoever measures from outside.
@@ -75,17 +75,20 @@ export class BeaconDirectory {
         this.#tell();
       } else if (!seen.isAsked) {
         seen.isAsked = true;
-        void this.#ask(beacon);
+        void this.#ask(seen.presence);
       }
     }
   }
 
   /** An answer of any kind leaves the verdict to presence; only "nobody listens there" is one. */
-  async #ask(beacon: string): Promise<void> {
+  async #ask({ BeaconID, Capabilities }: Presence): Promise<void> {
+    // A legacy beacon answers for its lanes only; that it has no such action is an answer.
+    const legacy = Object.values(legacyCapabilities).find((one) => Capabilities.includes(one));
+    const capability = Capabilities.includes(capabilities.access) ? capabilities.access : legacy ?? capabilities.access;
     try {
-      await this.#bus.request(subjects.capability(beacon, capabilities.access, 'ListConnections'), { Settings: {} }, { timeoutMs: 1_000 });
+      await this.#bus.request(subjects.capability(BeaconID, capability, 'ListConnections'), { Settings: {} }, { timeoutMs: 1_000 });
     } catch (error) {
-      this.suspect(beacon, error);
+      this.suspect(BeaconID, error);
     }
   }
 

@@ -1,12 +1,15 @@
 /** One capability request to one beacon: its subject, its deadline, its Outputs. */
-import { capabilities, type CapabilityReply } from '../contracts/capability.ts';
+import { capabilities, type CapabilityReply, legacyCapabilities } from '../contracts/capability.ts';
 import { TidemarkError } from '../contracts/errors.ts';
 import { isJsonObject } from '../contracts/json-value.ts';
 import { limits } from '../contracts/limits.ts';
 import { subjects } from '../contracts/subjects.ts';
 import type { Bus, Packed } from '../runtime/bus.ts';
 
-export type Capability = keyof typeof capabilities;
+/** Those of databeacons by their role, the legacy ones by their lane. */
+const names = { ...capabilities, ...legacyCapabilities };
+
+export type Capability = keyof typeof names;
 
 export class Dispatcher {
   readonly #bus: Bus;
@@ -30,8 +33,8 @@ export class Dispatcher {
 
   /** Sends what was packed; throws as `send` does. */
   async sendPacked<Outputs>(beacon: string, capability: Capability, action: string, packed: Packed, timeoutMs: number = limits.capabilityMs): Promise<Outputs> {
-    const subject = subjects.capability(beacon, capabilities[capability], action);
-    const chunkSubject = subjects.capability(beacon, capabilities[capability], 'chunk');
+    const subject = subjects.capability(beacon, names[capability], action);
+    const chunkSubject = subjects.capability(beacon, names[capability], 'chunk');
     const reply = await this.#bus.send<CapabilityReply<Outputs>>(subject, packed, { timeoutMs, chunkSubject });
     if (!isJsonObject(reply) || !isJsonObject(reply.Outputs)) throw new TidemarkError('UNAVAILABLE', `${subject}: answered without Outputs`);
     return reply.Outputs;

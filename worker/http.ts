@@ -1,5 +1,4 @@
 /** The operators' HTTP: probes, metrics, the two persistence routes, and the verbs of control as JSON. Home of the HTTP library. */
-import { createHash, timingSafeEqual } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { serve, type ServerType } from '@hono/node-server';
 import { type Context, Hono } from 'hono';
@@ -8,6 +7,7 @@ import { messageOf, refusalStatus, TidemarkError, toRefusal } from '../contracts
 import { isJsonObject, type JsonObject } from '../contracts/json-value.ts';
 import { limits } from '../contracts/limits.ts';
 import type { Presence } from '../contracts/presence.ts';
+import { bearsToken, type HttpAddress, isLoopback, unauthorized, urlOf } from '../runtime/http-access.ts';
 import type { Control } from './control.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -20,25 +20,6 @@ export type HttpParts = {
   /** Needed for every changing call, and for every call from beyond loopback. */
   token: string;
 };
-
-/** Splits `host:port`; port 0 takes a free one. @throws TidemarkError CONFIG_INVALID, also beyond loopback without a token of the operator's */
-export function decodeAddress(address: string, hasOwnToken: boolean): { host: string; port: number } {
-  const at = address.lastIndexOf(':');
-  const host = address.slice(0, at).replace(/^\[|\]$/g, '') || '127.0.0.1';
-  const port = Number(address.slice(at + 1));
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new TidemarkError('CONFIG_INVALID', `--http ${address}: expected host:port`);
-  if (!isLoopback(host) && !hasOwnToken) throw new TidemarkError('CONFIG_INVALID', `--http ${address} is reachable from outside: set TIDEMARK_TOKEN, or bind 127.0.0.1`);
-  return { host, port };
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host.startsWith('127.');
-}
-
-function isSameText(a: string, b: string): boolean {
-  const digest = (text: string) => createHash('sha256').update(text).digest();
-  return timingSafeEqual(digest(a), digest(b));
-}
 
 async function bodyOf(context: Context): Promise<JsonObject> {
   try {
@@ -96,11 +77,7 @@ function appOf(parts: HttpParts, isOpen: boolean): Hono {
   app.use(bodyLimit({ maxSize: limits.httpBodyBytesMax, onError: (context) => context.json(toRefusal(new TidemarkError('TOO_LARGE', 'body: too large')), 413) }));
   app.use(async (context, next) => {
     const isReading = context.req.method === 'GET' || context.req.method === 'HEAD';
-    const given = /^Bearer (.+)$/.exec(context.req.header('Authorization') ?? '')?.[1] ?? '';
-    if (!(isReading && isOpen) && !isSameText(given, parts.token)) {
-      const reason = 'this call needs the header Authorization: Bearer <token>, with TIDEMARK_TOKEN or what stands in the file token of the data directory';
-      return context.json({ Success: false, Code: 'UNAUTHORIZED', Reason: reason }, 401);
-    }
+    if (!(isReading && isOpen) && !bearsToken(context.req.header('Authorization'), parts.token)) return context.json(unauthorized, 401);
     await next();
   });
   addProbes(app, parts);
@@ -136,20 +113,20 @@ export class HttpServer {
   }
 
   /** Listens. @throws TidemarkError CONFIG_INVALID when the address cannot be bound */
-  static listen(address: { host: string; port: number }, parts: HttpParts): Promise<HttpServer> {
+  static listen(address: HttpAddress, parts: HttpParts): Promise<HttpServer> {
     // Reading without a token is for those who are on the machine anyway.
     return HttpServer.#listen(address, appOf(parts, isLoopback(address.host)));
   }
 
   /** The probes alone, for a worker that has no store yet. @throws TidemarkError CONFIG_INVALID when the address cannot be bound */
-  static listenFrozen(address: { host: string; port: number }, parts: Pick<HttpParts, 'unready' | 'health'>): Promise<HttpServer> {
+  static listenFrozen(address: HttpAddress, parts: Pick<HttpParts, 'unready' | 'health'>): Promise<HttpServer> {
     return HttpServer.#listen(address, frozenAppOf(parts));
   }
 
-  static #listen({ host, port }: { host: string; port: number }, app: Hono): Promise<HttpServer> {
+  static #listen({ host, port }: HttpAddress, app: Hono): Promise<HttpServer> {
     return new Promise((resolve, reject) => {
       const server = serve({ fetch: app.fetch, hostname: host, port }, (info: AddressInfo) => {
-        resolve(new HttpServer(server, `http://${host.includes(':') ? `[${host}]` : host}:${info.port}`));
+        resolve(new HttpServer(server, urlOf({ host, port }, info.port)));
       });
       server.once('error', (cause) => reject(new TidemarkError('CONFIG_INVALID', `--http ${host}:${port}: ${messageOf(cause)}`, { cause })));
     });

@@ -10,6 +10,7 @@ import type { Assignments } from './assignments.ts';
 import type { LaneDelivery } from './delivery.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { Journal } from './journal.ts';
+import { LegacyReads } from './legacy-reads.ts';
 import { MeadowClient } from './meadow-client.ts';
 import type { Projected, Projection } from './projection.ts';
 
@@ -74,9 +75,12 @@ export class LaneView {
   /** Rows of the backend; null while it is away. */
   async fromBackend(query: RowQuery): Promise<KnownRow[] | null> {
     const target = this.#parts.assignments.targetOf(this.#parts.lane);
-    if (!target?.isReady) return null;
+    const carrier = target?.carrierOf(this.#parts.lane);
+    if (!target?.isReady || !carrier) return null;
+    const { dispatcher } = this.#parts;
     try {
-      return await new MeadowClient(this.#parts.dispatcher, target.beacon, target.endpoints).rows(query);
+      const source = carrier === 'legacy' ? new LegacyReads(dispatcher, target.beacon) : new MeadowClient(dispatcher, target.beacon, target.endpoints, target.grammar);
+      return await source.rows(query);
     } catch (error) {
       if (!(error instanceof TidemarkError) || error.code !== 'UNAVAILABLE') throw error;
       this.#parts.onFailure(target.beacon, error);

@@ -1,14 +1,14 @@
 /** Mutations as MeadowProxy requests, for a databeacon without the batch capability: look, decide, write, one row at a time. */
-import PQueue from 'p-queue';
 import { defaultsOf } from '../bridges/project.ts';
 import { isEmptyValue } from '../bridges/fold.ts';
 import { compareScalars } from '../bridges/read-merge.ts';
+import { TidemarkError } from '../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../contracts/json-value.ts';
-import { limits } from '../contracts/limits.ts';
-import { isSettledOutcome, type MutationResult, type Row, type RowMutation } from '../contracts/mutation.ts';
+import type { MutationResult, Row, RowMutation } from '../contracts/mutation.ts';
 import { type Scalar, type Table, type TableName, tableOf } from '../contracts/schema.ts';
 import type { Carrier, Delivered, Delivery } from './carrier.ts';
-import type { MeadowClient } from './meadow-client.ts';
+import { inTurns } from './key-turns.ts';
+import type { MeadowClient, Written } from './meadow-client.ts';
 
 /** A row may appear between our look and our insert; another look finds it. More often than this is no race. */
 const looksMax = 3;
@@ -22,20 +22,8 @@ export class MeadowCarrier implements Carrier {
     this.#client = client;
   }
 
-  /** Keys side by side, the writes of one key one after the other until one is refused. */
   async apply(delivery: Delivery): Promise<Delivered> {
-    const queue = new PQueue({ concurrency: limits.proxyRequestsMax });
-    const turns = Map.groupBy(delivery.writes.keys(), (index) => delivery.writes[index]?.key);
-    const results: (MutationResult | null)[] = delivery.writes.map(() => null);
-    await Promise.all([...turns.values()].map((turn) => queue.add(async () => {
-      for (const index of turn) {
-        const write = delivery.writes[index];
-        const result = write ? await this.#applyOne(write.mutation) : null;
-        results[index] = result;
-        if (result && !isSettledOutcome(result.Outcome)) return;
-      }
-    })));
-    return { results, isCommitted: true };
+    return { results: await inTurns(delivery.writes, (write) => this.#applyOne(write.mutation)), isCommitted: true };
   }
 
   /** Rows carry their BridgeSeq; a mark row is kept only by the batch capability. */
@@ -45,19 +33,30 @@ export class MeadowCarrier implements Carrier {
 
   async #applyOne(mutation: RowMutation): Promise<MutationResult> {
     const table = tableOf(mutation.Table as TableName);
-    let reason = '';
+    let failed: Exclude<Written, { end: 'done' }> | null = null;
     for (let look = 0; look < looksMax; look++) {
       const found = await this.#client.find(mutation.Table, mutation.Key);
       const decided = found ? decide(table, found, mutation) : null;
       if (decided && 'Outcome' in decided) return decided;
       if (!found && mutation.Op === 'delete') return { Outcome: 'not-found' };
-      const written = decided ? await this.#client.update(mutation.Table, decided.row) : await this.#client.insert(mutation.Table, freshRow(table, mutation));
-      if (written.isDone) return { Outcome: 'applied' };
-      reason = written.reason;
-      if (!written.isUnique) return { Outcome: 'rejected', Reason: reason };
+      const written = await this.#write(table, mutation, found, decided);
+      if (written.end === 'done') return { Outcome: 'applied' };
+      if (written.end === 'refused') return { Outcome: 'rejected', Reason: written.reason };
+      failed = written;
     }
-    return { Outcome: 'conflict', Reason: `another row holds a unique value of this one: ${reason}` };
+    if (failed?.end === 'unique') return { Outcome: 'conflict', Reason: `another row holds a unique value of this one: ${failed.reason}` };
+    throw new TidemarkError('UNAVAILABLE', `a row of ${mutation.Table} comes and goes: ${failed?.reason}`);
   }
+
+  #write(table: Table, mutation: RowMutation, found: Row | null, decided: { row: Row } | null): Promise<Written> {
+    if (!decided) return this.#client.insert(mutation.Table, freshRow(table, mutation));
+    if (mutation.Op === 'delete') return this.#client.remove(mutation.Table, mutation.Key, decided.row);
+    return this.#client.update(mutation.Table, decided.row, isDeleted(found));
+  }
+}
+
+function isDeleted(row: Row | null): boolean {
+  return Boolean(row?.['Deleted']);
 }
 
 /** The row an insert makes: defaults, the key, all that is given. */
@@ -71,9 +70,11 @@ function freshRow(table: Table, mutation: RowMutation): Row {
 function decide(table: Table, found: Row, mutation: RowMutation): MutationResult | { row: Row } {
   const foundSeq = Number(found['BridgeSeq'] ?? 0);
   if (mutation.Op === 'insert') return foundSeq === mutation.Seq ? { Outcome: 'already-present' } : compared(table, found, mutation);
-  if (foundSeq >= mutation.Seq) return { Outcome: 'already-present' };
+  // A soft delete may take two requests: a row that has its Seq and is still to be seen is half done.
+  const isHalfDone = mutation.Op === 'delete' && foundSeq === mutation.Seq && !isDeleted(found);
+  if (foundSeq >= mutation.Seq && !isHalfDone) return { Outcome: 'already-present' };
   const id = { [table.idColumn]: found[table.idColumn] ?? null };
-  if (mutation.Op === 'delete') return { row: { ...id, Deleted: 1, BridgeSeq: mutation.Seq } };
+  if (mutation.Op === 'delete') return { row: { ...id, BridgeSeq: mutation.Seq } };
   const row: Row = { ...id, ...mutation.Set, Deleted: 0, BridgeSeq: mutation.Seq };
   for (const [name, value] of Object.entries(mutation.Fill ?? {})) {
     if (isEmptyValue(found[name]) && !(name in mutation.Set)) row[name] = value;

@@ -1,16 +1,16 @@
 /** The first thing a worker does: it opens its local state, now or as soon as that is possible, and keeps what was found to be wrong with it. */
 import { systemClock } from '../runtime/clock.ts';
+import { decodeAddress, type HttpAddress } from '../runtime/http-access.ts';
 import type { Log } from '../runtime/log.ts';
 import type { WorkerConfig } from './command.ts';
 import { openWhenPossible } from './frozen.ts';
-import { decodeAddress } from './http.ts';
 import { type Local, openLocal } from './local.ts';
 import { withReserve } from './state/disk.ts';
 import type { Finding } from './state/finding.ts';
 import { openStore } from './state/open-store.ts';
 import { pathsOf } from './state/paths.ts';
 
-export type Opened = { local: Local; findings: Finding[]; http: { host: string; port: number } };
+export type Opened = { local: Local; findings: Finding[]; http: HttpAddress };
 
 /** Null when told to stop before. @throws TidemarkError for what waiting cannot mend */
 export async function openAsSoonAsPossible(config: WorkerConfig, log: Log, signal: AbortSignal): Promise<Opened | null> {

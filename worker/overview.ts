@@ -43,7 +43,7 @@ export class Overview {
   }
 
   #laneState(lane: Lane): LaneState {
-    return this.#parts.assignments.of(lane) ? this.#parts.assignments.targetOf(lane)?.state ?? 'waiting-for-beacon' : 'unassigned';
+    return this.#parts.assignments.of(lane) ? this.#parts.assignments.targetOf(lane)?.stateOf(lane) ?? 'waiting-for-beacon' : 'unassigned';
   }
 
   lane(lane: Lane): LaneStatus {
@@ -56,7 +56,7 @@ export class Overview {
       State: this.#laneState(lane),
       AssignedBeaconID: assignment?.beacon ?? null,
       IDBeaconConnection: assignment?.connection ?? 0,
-      LastError: target?.lastError ?? null,
+      LastError: target?.lastErrorOf(lane) ?? null,
       BootstrappedAt: target?.bootstrappedAt ?? null,
       AssignedAt: assignment ? isoOf(assignment.assignedMs) : null,
       AssignedBy: assignment?.by ?? null,
@@ -64,7 +64,7 @@ export class Overview {
       Pending: this.pending(lane, mark),
       OldestPendingMs: oldest === null ? 0 : Math.max(0, clock.nowMs() - oldest),
       DeadLetters: mark ? held.count(mark.database, lane, 'dead') : 0,
-      Carrier: target?.carrier ?? null,
+      Carrier: target?.carrierOf(lane) ?? null,
       IsPaused: isPaused(),
     };
   }

@@ -165,7 +165,7 @@ export class Replay {
     }
     const last = entries.at(-1);
     if (!last) return null;
-    const delivery = { writes: foldBatch(going, carrier.isAtomic), throughSeq: last.seq, isBelowMark: false, afterSeq };
+    const delivery = { writes: carrier.isVerbatim ? going.map(alone) : foldBatch(going, carrier.isAtomic), throughSeq: last.seq, isBelowMark: false, afterSeq };
     return {
       afterSeq, carrier, last, entries: entries.length, isFull: entries.length >= size, isFree: waiting.size === 0 && dropped.size === 0,
       going: going.map(({ mutation, key }) => ({ seq: mutation.Seq, key })), parked, delivery: carrier.prepare?.(delivery) ?? delivery,
@@ -229,7 +229,7 @@ export class Replay {
       if (entry) entries.push(entry);
       else held.bury(destination.database, seq, 'its body is gone from the journal', clock.nowMs());
     }
-    const writes = entries.map((entry): Folded => ({ ...keyed(entry), seqs: [entry.seq] }));
+    const writes = entries.map((entry) => alone(keyed(entry)));
     const delivered = await this.#applyBelow(destination, mark, writes);
     if (!delivered) return true;
     entries.forEach((entry, index) => {
@@ -268,4 +268,8 @@ export class Replay {
 
 function keyed(entry: Entry): Keyed {
   return { mutation: toMutation(entry), key: entry.key };
+}
+
+function alone(write: Keyed): Folded {
+  return { ...write, seqs: [write.mutation.Seq] };
 }

@@ -10,18 +10,20 @@
  *
  * Both lanes share one target, so nothing is ever bootstrapped twice at once.
  */
-import type { EnableEndpointOutputs, EnsureSchemaOutputs } from '../contracts/capability.ts';
+import { capabilities, type EnableEndpointOutputs, type EnsureSchemaOutputs, legacyCapabilities } from '../contracts/capability.ts';
 import { messageOf, TidemarkError } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
 import type { Presence } from '../contracts/presence.ts';
 import { laneTables, persistenceSchema } from '../contracts/schema.ts';
 import type { CarrierName, LaneState } from '../contracts/status.ts';
-import { lanes } from '../contracts/subjects.ts';
+import { type Lane, lanes } from '../contracts/subjects.ts';
 import { Backoff } from '../runtime/backoff.ts';
 import { type Clock, isoOf } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
 import type { BeaconDirectory } from './directory.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import { endpointBaseOf } from './endpoint-base.ts';
+import type { Grammar } from './meadow-path.ts';
 
 export type TargetParts = { directory: BeaconDirectory; dispatcher: Dispatcher; clock: Clock; log: Log };
 
@@ -40,8 +42,8 @@ export class Target {
   #bootstrappedAt: string | null = null;
   #endpoints: ReadonlyMap<string, string> = new Map();
   #storeId = '';
-  /** Nonce of the beacon that was bootstrapped. */
-  #nonce = '';
+  /** Nonce of the beacon that was bootstrapped; null while it is to be bootstrapped, for a beacon that is not ours may have an empty one. */
+  #nonce: string | null = null;
   #generation = 0;
 
   constructor(beacon: string, connection: number, parts: TargetParts) {
@@ -77,16 +79,32 @@ export class Target {
     return this.#storeId;
   }
 
+  /** How its filters are spoken: beacons of ours give their databases an identity, those of others do not. */
+  get grammar(): Grammar {
+    return this.#storeId === '' ? 'theirs' : 'ours';
+  }
+
   /** Counts bootstraps: what was learnt from the database before is to be learnt again. */
   get generation(): number {
     return this.#generation;
   }
 
-  /** The carrier the beacon's capabilities allow, null while it is away. */
-  get carrier(): CarrierName | null {
-    const capabilities = this.#presence()?.Capabilities ?? [];
-    if (capabilities.includes('DataBeaconBatch')) return 'batch';
-    return capabilities.includes('MeadowProxy') ? 'meadow-proxy' : null;
+  /** The carrier the beacon's capabilities allow a lane, null where there is none and while it is away. */
+  carrierOf(lane: Lane): CarrierName | null {
+    const presence = this.#presence();
+    return presence && carrierIn(presence, lane);
+  }
+
+  /** The state as one lane sees it: a legacy beacon may be there for the other lane alone. */
+  stateOf(lane: Lane): Exclude<LaneState, 'unassigned'> {
+    const { state } = this;
+    return state === 'bootstrapped' && this.carrierOf(lane) === null ? 'error' : state;
+  }
+
+  /** Why the lane is in error, null when it is not. */
+  lastErrorOf(lane: Lane): string | null {
+    if (this.stateOf(lane) !== 'error') return null;
+    return this.lastError ?? `${this.beacon} does not offer ${legacyCapabilities[lane]}; lane ${lane} needs a beacon that does`;
   }
 
   /** Called after every change of state. */
@@ -97,7 +115,7 @@ export class Target {
   /** A delivery failed although the beacon is there: a table may be gone. The schema is looked at again. */
   doubt(): void {
     if (this.#state !== 'bootstrapped') return;
-    this.#nonce = '';
+    this.#nonce = null;
     this.#wake.resolve();
   }
 
@@ -116,7 +134,9 @@ export class Target {
   }
 
   #storeOf(presence: Presence): string {
-    return presence.Connections.find((one) => one.IDBeaconConnection === this.connection)?.StoreID ?? '';
+    const found = presence.Connections.find((one) => one.IDBeaconConnection === this.connection);
+    // A legacy beacon has no databases to choose from: whatever the number, it means its one store.
+    return (found ?? (isLegacy(presence) ? presence.Connections[0] : undefined))?.StoreID ?? '';
   }
 
   /** Whether the beacon was restarted, or its database is another one, since it was bootstrapped. */
@@ -130,7 +150,7 @@ export class Target {
     while (!this.#stop.signal.aborted) {
       const woken = this.#wake.promise;
       const presence = this.#presence();
-      if (!presence) this.#become('waiting-for-beacon');
+      if (!presence) this.#left();
       else if (this.#isStale() || this.#state === 'error') {
         await this.#bootstrap(presence, backoff);
         continue;
@@ -140,10 +160,16 @@ export class Target {
     }
   }
 
+  /** Without a Nonce nobody can tell whether it is the same when it comes back. */
+  #left(): void {
+    if (this.#nonce === '') this.#nonce = null;
+    this.#become('waiting-for-beacon');
+  }
+
   async #bootstrap(presence: Presence, backoff: Backoff): Promise<void> {
     this.#become('bootstrapping');
     try {
-      this.#storeId = await this.#steps();
+      this.#storeId = await this.#steps(presence);
       this.#nonce = presence.Nonce;
       this.#bootstrappedAt = isoOf(this.#parts.clock.nowMs());
       this.#generation += 1;
@@ -170,23 +196,32 @@ export class Target {
   }
 
   /** The four steps; returns the identity of the database. @throws TidemarkError naming the step that failed */
-  async #steps(): Promise<string> {
+  async #steps(presence: Presence): Promise<string> {
     const where = { IDBeaconConnection: this.connection };
-    if (!this.carrier) throw new TidemarkError('UNAVAILABLE', `${this.beacon} offers neither DataBeaconBatch nor MeadowProxy`);
-    const schema = await this.#step<EnsureSchemaOutputs>('EnsureSchema', 'schema', { ...where, SchemaName: 'ultravisor', SchemaJSON: persistenceSchema });
-    if (schema.TablesCreated.length + schema.ColumnsAdded.length + schema.IndicesCreated.length > 0) {
-      this.#parts.log.info({ beacon: this.beacon, tables: schema.TablesCreated, columns: schema.ColumnsAdded, indices: schema.IndicesCreated }, 'schema changed');
-    }
+    if (isLegacy(presence)) return this.#legacyStore(presence);
+    const schema: Partial<EnsureSchemaOutputs> = await this.#step<EnsureSchemaOutputs>('EnsureSchema', 'schema', { ...where, SchemaName: 'ultravisor', SchemaJSON: persistenceSchema });
+    const { TablesCreated: tables = [], ColumnsAdded: columns = [], IndicesCreated: indices = [] } = schema;
+    if (tables.length + columns.length + indices.length > 0) this.#parts.log.info({ beacon: this.beacon, tables, columns, indices }, 'schema changed');
     await this.#step('Introspect', 'management', where);
     await this.#step('UpdateProxyConfig', 'management', { PathAllowlist: proxyAllowlist });
     const endpoints = new Map<string, string>();
+    const name = this.#presence()?.Connections.find((one) => one.IDBeaconConnection === this.connection)?.Name ?? '';
     for (const table of lanes.flatMap((lane) => laneTables[lane])) {
-      const outputs = await this.#step<EnableEndpointOutputs>('EnableEndpoint', 'management', { ...where, TableName: table });
-      if (!outputs.EndpointBase) throw new TidemarkError('UNAVAILABLE', `EnableEndpoint failed: ${this.beacon} names no EndpointBase for ${table}`);
-      endpoints.set(table, outputs.EndpointBase);
+      const outputs = await this.#step<Partial<EnableEndpointOutputs>>('EnableEndpoint', 'management', { ...where, TableName: table });
+      endpoints.set(table, await endpointBaseOf(this.#parts.dispatcher, { beacon: this.beacon, connection: this.connection, name }, table, outputs));
     }
     this.#endpoints = endpoints;
     return schema.StoreID ?? '';
+  }
+
+  /** There is nothing to bring up: what it offers is all there is to know. @throws TidemarkError UNAVAILABLE for a beacon that offers nothing to write with */
+  #legacyStore(presence: Presence): string {
+    if (lanes.every((lane) => carrierIn(presence, lane) === null)) {
+      const { batch, proxy } = capabilities;
+      throw new TidemarkError('UNAVAILABLE', `${this.beacon} offers none of ${[batch, proxy, ...Object.values(legacyCapabilities)].join(', ')}: there is nothing to deliver with`);
+    }
+    this.#endpoints = new Map();
+    return this.#storeOf(presence);
   }
 
   async #step<Outputs>(action: string, capability: 'schema' | 'management', settings: object): Promise<Outputs> {
@@ -203,4 +238,15 @@ export class Target {
     if (isNew) this.#parts.log.info({ beacon: this.beacon, connection: this.connection, state }, 'target');
     for (const listener of this.#listeners) listener();
   }
+}
+
+/** Whether a beacon has no tables of the bridge's to write to. */
+export function isLegacy({ Capabilities }: Presence): boolean {
+  return !Capabilities.includes(capabilities.batch) && !Capabilities.includes(capabilities.proxy);
+}
+
+function carrierIn(presence: Presence, lane: Lane): CarrierName | null {
+  const { Capabilities } = presence;
+  if (isLegacy(presence)) return Capabilities.includes(legacyCapabilities[lane]) ? 'legacy' : null;
+  return Capabilities.includes(capabilities.batch) ? 'batch' : 'meadow-proxy';
 }

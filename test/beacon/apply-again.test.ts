@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { RowMutation } from '../../contracts/mutation.ts';
 import { persistenceSchema } from '../../contracts/schema.ts';
-import { SqliteEngine } from '../../beacon/engine-sqlite.ts';
+import { SqliteEngine } from '../../beacon/sqlite/engine.ts';
 import { ensureSchema } from '../../beacon/schema-manager.ts';
 import { applyTo, event, hub, manifest, openBackend, removal, rowsIn, tempFolder, workItem } from './fixture.ts';
 

@@ -70,7 +70,9 @@ describe('requests', () => {
     const outputs = await kit.ask<ApplyOutputs>('DataBeaconBatch', 'Apply', { ...applySettings, Mutations: [{ ...workItem('a', 1), RemoteUser: 'ann' }, workItem('b', 2)] });
     expect(outputs).toMatchObject({ IsCommitted: true, Results: [{ Outcome: 'applied' }, { Outcome: 'applied' }], Mark: { Epoch: 'e', Seq: 2 } });
     expect(await kit.ask<MarkOutputs>('DataBeaconBatch', 'Mark', { IDBeaconConnection: 1, HubID: 'hub1', Lane: 'queue' })).toEqual({ Mark: outputs.Mark, StoreID });
-    expect(rowsIn(join(kit.config.dataDir, 'beacon.db'), "SELECT RemoteUser FROM Audit WHERE Action = 'Apply' ORDER BY 1")).toEqual([{ RemoteUser: 'ann' }, { RemoteUser: 'ultravisor-system' }]);
+    const applied = () => rowsIn(join(kit.config.dataDir, 'beacon.db'), "SELECT RemoteUser, Count, Outcome FROM Audit WHERE Action = 'Apply' ORDER BY 1");
+    await until('the audit', () => applied().length > 0, { deadlineMs: 2_000 });
+    expect(applied()).toEqual([{ RemoteUser: 'ann', Count: 1, Outcome: 'ok' }, { RemoteUser: 'ultravisor-system', Count: 1, Outcome: 'ok' }]);
   });
 
   test('many applies at once are done one after the other', async () => {

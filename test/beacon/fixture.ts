@@ -8,7 +8,7 @@ import type { ApplyOutputs } from '../../contracts/capability.ts';
 import type { RowMutation } from '../../contracts/mutation.ts';
 import { persistenceSchema, type Scalar } from '../../contracts/schema.ts';
 import type { ApplyBatch, DefaultObject } from '../../beacon/engine.ts';
-import { SqliteEngine } from '../../beacon/engine-sqlite.ts';
+import { SqliteEngine } from '../../beacon/sqlite/engine.ts';
 import { ensureSchema } from '../../beacon/schema-manager.ts';
 
 export const hub = 'hub1';

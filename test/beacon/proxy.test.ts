@@ -1,53 +1,8 @@
 /** MeadowProxy.Request over real tables: routes, statuses, the allowlist, and what is kept over a restart. */
-import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
-import { persistenceSchema } from '../../contracts/schema.ts';
-import { systemClock } from '../../runtime/clock.ts';
-import { type Connection, Connections } from '../../beacon/connections.ts';
+import { describe, expect, test } from 'vitest';
 import { disableEndpoint, enableEndpoint } from '../../beacon/management.ts';
-import { Proxy } from '../../beacon/proxy.ts';
-import { ensureSchema } from '../../beacon/schema-manager.ts';
-import { BeaconState } from '../../beacon/state.ts';
-import { defaults, execIn, makeIncumbentDatabase, tempFolder } from './fixture.ts';
-
-type JsonRow = Record<string, unknown>;
-type Kit = {
-  proxy: Proxy;
-  connections: Connections;
-  connection: Connection;
-  path: string;
-  call: (method: string, path: string, body?: unknown) => Promise<{ status: number; body: JsonRow & JsonRow[] }>;
-};
-
-const B = '/1.0/backend/UVQueueWorkItem';
-
-async function start(options: { folder?: string; mayWrite?: boolean; prepare?: (path: string) => void } = {}): Promise<Kit & { stop: () => Promise<void> }> {
-  const folder = options.folder ?? tempFolder();
-  const path = join(folder, 'backend.sqlite');
-  options.prepare?.(path);
-  const state = BeaconState.open(folder);
-  const connections = new Connections(state, [`sqlite:${path}`], () => undefined);
-  const connection = connections.get(1);
-  const stop = async () => {
-    await connections.close();
-    state.close();
-  };
-  onTestFinished(stop);
-  await ensureSchema(connection.engine, 'ultravisor', persistenceSchema);
-  connections.rememberDefaults(connection, defaults);
-  const proxy = new Proxy(state, connections, systemClock, options.mayWrite ?? true);
-  const call: Kit['call'] = async (method, target, body) => {
-    const outputs = await proxy.request({ Method: method, Path: target, ...(body === undefined ? {} : { Body: JSON.stringify(body) }) }, 5_000);
-    return { status: outputs.Status, body: JSON.parse(outputs.Body) as JsonRow & JsonRow[] };
-  };
-  return { proxy, connections, connection, path, call, stop };
-}
-
-async function startEnabled(options: Parameters<typeof start>[0] = {}): Promise<Awaited<ReturnType<typeof start>>> {
-  const kit = await start(options);
-  await enableEndpoint(kit.connections, kit.connection, { TableName: 'UVQueueWorkItem' });
-  return kit;
-}
+import { execIn, makeIncumbentDatabase, tempFolder } from './fixture.ts';
+import { B, start, startEnabled } from './proxy-kit.ts';
 
 describe('table endpoints', () => {
   test('insert, read, patch, delete and undelete a row', async () => {
@@ -175,6 +130,63 @@ describe('what is let through', () => {
     expect((await call('GET', '/1.0/backend/UVBridgeStores')).status).toBe(404);
     expect((await call('GET', '/1.0/backend/sqlite_schemas')).status).toBe(404);
     for (const bad of ['(', ')|(', '', 'x'.repeat(300), 7]) expect(() => proxy.updateConfig({ PathAllowlist: [bad] })).toThrow('Settings.PathAllowlist[0]');
+  });
+
+  test('defect 49: a pattern is anchored on both sides, and reaches no further than it says', async () => {
+    const { proxy, call } = await startEnabled();
+    const isOpen = (path: string) => proxy.request({ Method: 'GET', Path: path }, 1_000).then(() => true, () => false);
+    proxy.updateConfig({ PathAllowlist: ['/2.0/a/Item', '^/?3\\.0/[^/]+/UV[A-Za-z0-9]*'] });
+    for (const path of ['/2.0/a/Item', '/2.0/a/Items', '/2.0/a/Item/7', '/2.0/a/Items/FilteredTo/x', '/2.0/a/ItemSelect', '/2.0/a/Item?x', '/3.0/b/UVQueueWorkItems/0/5', '3.0/b/UVManifest']) {
+      expect([path, await isOpen(path)]).toEqual([path, true]);
+    }
+    for (const path of ['/2.0/a/ItemSecret', '/2.0/a/Itemsx', '/x/2.0/a/Item', '/2.0/a/Ite', '/3.0/b/c/UVManifest', '/3.0/b/UV-', ' /2.0/a/Item', '/1.0/Backend/UVManifest']) {
+      expect([path, await isOpen(path)]).toEqual([path, false]);
+    }
+    expect((await call('GET', '/1.0/backend/uVQueueWorkItem/1')).status).toBe(404);
+  });
+
+  test.each([['(a+)+', 'repeats a group'], ['(?:a|b)*', 'repeats a group'], ['(x)\\1', 'refers to a group'], ['(?=x)', 'looks ahead'], ['(?<!x)y', 'looks ahead'], ['a*b*c*d*', 'repetitions'], ['a?b?c?d?e?', 'choices'], ['(a|b)(c|d)(e|f)(g|h)(i|j)', 'choices'], ['a{1,9}b+c*d+', 'repetitions']])(
+    'a pattern that could take for ever is refused: %s', async (pattern, reason) => {
+      const { proxy } = await startEnabled();
+      expect(() => proxy.updateConfig({ PathAllowlist: [pattern] })).toThrow(reason);
+    },
+  );
+
+  test('no pattern, endpoint or name opens the tables of the beacon and of its marks', async () => {
+    const { proxy, call, connections, connection } = await startEnabled();
+    proxy.updateConfig({ PathAllowlist: ['.*'] });
+    for (const name of ['UVBridgeStore', 'UVBridgeMark', 'uvbridgestore', 'UVBRIDGEMARK', 'sqlite_schema', 'sqlite_sequence', 'UVBridgeStore ']) {
+      await expect(enableEndpoint(connections, connection, { TableName: name })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+      // As if an older version had let it be enabled.
+      connections.setEndpoint(connection, name, true);
+      for (const path of [name, `${name}s`, `${name}Select`]) {
+        for (const [method, body] of [['GET', undefined], ['POST', {}], ['PUT', {}]] as const) expect([path, (await call(method, `/1.0/backend/${path}`, body)).status]).toEqual([path, 404]);
+      }
+    }
+    for (const path of ['/1.0/backend/%55VBridgeStore', '/1.0/backend/../backend/UVBridgeMarks', '/1.0/backend//UVBridgeMarks', '/1.0/backend/UVBridgeMarks?x=/UVQueueWorkItems', '/1.0/BACKEND/UVQueueWorkItems']) {
+      expect([path, (await call('GET', path)).status]).toEqual([path, 404]);
+    }
+  });
+
+  test('the bounds of a body and of an answer’s time are set, and kept over a restart (I9)', async () => {
+    const folder = tempFolder();
+    const first = await startEnabled({ folder });
+    expect(first.proxy.updateConfig({ BodyBytesMax: 1_000, RequestTimeoutMs: 5_000 }).ActiveConfig).toMatchObject({ BodyBytesMax: 1_000, RequestTimeoutMs: 5_000 });
+    await first.stop();
+    const { call, proxy } = await start({ folder });
+    expect((await call('POST', B, { WorkItemHash: 'a', Settings: 'x'.repeat(900) })).status).toBe(200);
+    expect((await call('POST', B, { WorkItemHash: 'b', Settings: 'x'.repeat(1_000) })).status).toBe(413);
+    expect((await call('POST', B, { WorkItemHash: 'c', Settings: 'ü'.repeat(600) })).status).toBe(413);
+    expect(JSON.parse((await proxy.request({ Method: 'POST', Path: B, Body: { WorkItemHash: 'd', Settings: 'ü'.repeat(600) } }, 5_000)).Body)).toMatchObject({ StatusCode: 413 });
+    for (const bad of [{ BodyBytesMax: 0 }, { BodyBytesMax: 10 ** 9 }, { RequestTimeoutMs: 10 ** 9 }, { RequestTimeoutMs: 'soon' }]) expect(() => proxy.updateConfig(bad)).toThrow('Settings.');
+    expect(proxy.updateConfig({}).ActiveConfig).toMatchObject({ BodyBytesMax: 1_000 });
+  });
+
+  test('a database that hangs is answered for in time (I9)', async () => {
+    const { proxy, connection } = await startEnabled();
+    connection.engine.introspect = () => new Promise(() => undefined);
+    proxy.updateConfig({ RequestTimeoutMs: 50 });
+    await expect(proxy.request({ Method: 'GET', Path: `${B}s` }, 60_000)).rejects.toMatchObject({ code: 'UNAVAILABLE', message: expect.stringContaining('no answer within 50 ms') as string });
   });
 
   test('what the operator switched off cannot be switched on over the bus', async () => {

@@ -27,10 +27,17 @@ describe('database URLs', () => {
   test.each([
     ['sqlite:/a/b.sqlite', '/a/b.sqlite'], ['sqlite:///a/b.sqlite', '/a/b.sqlite'], ['sqlite:b.sqlite', '/from/b.sqlite'], ['sqlite://x/b.sqlite', '/from/x/b.sqlite'],
   ])('%s is %s', (url, path) => {
-    expect(parseDatabaseUrl(url, '/from')).toEqual({ kind: 'sqlite', path });
+    expect(parseDatabaseUrl(url, '/from')).toMatchObject({ kind: 'sqlite', path, label: `sqlite:${path}` });
   });
 
-  test.each(['postgres://user:secret@h/db', 'mysql://u:secret@h/db', 'mssql://u:secret@h/db', 'secret.sqlite', 'sqlite:', 'sqlite::memory:'])('%s is refused without repeating a password', (url) => {
+  test.each([
+    ['postgres://user:secret@h:5/db', 'postgresql', 'postgres://user@h:5/db'], ['postgresql://h/db?password=secret', 'postgresql', 'postgresql://h/db'],
+    ['mysql://u:secret@h/db', 'mysql', 'mysql://u@h/db'], ['mariadb://u:secret@h/db', 'mysql', 'mariadb://u@h/db'], ['mssql://u:secret@h/db', 'mssql', 'mssql://u@h/db'],
+  ])('%s is of %s and shown as %s', (url, kind, label) => {
+    expect(parseDatabaseUrl(url)).toEqual({ kind, url, label, name: 'db' });
+  });
+
+  test.each(['postgres://user:secret@h', 'mysql://:secret@/db', 'oracle://u:secret@h/db', 'secret.sqlite', 'sqlite:', 'sqlite::memory:'])('%s is refused without repeating a password', (url) => {
     expect(() => parseDatabaseUrl(url)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.not.stringContaining('secret') as string }) as Error);
   });
 

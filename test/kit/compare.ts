@@ -11,8 +11,15 @@ const keys: Record<FoldTableName, readonly string[]> = {
   UVQueueWorkItem: ['WorkItemHash'], UVQueueWorkItemEvent: ['EventGUID'], UVQueueWorkItemAttempt: ['WorkItemHash', 'AttemptNumber'], UVManifest: ['Hash'],
 };
 
-/** A read-only look at a SQLite database that others may be writing. */
-export function readRows(path: string, table: string): FoldRow[] {
+/** Where rows are: a SQLite file that others may be writing, or the tables of a server as they were when somebody looked. */
+export type Backend = string | ReadonlyMap<string, readonly FoldRow[]>;
+
+/** Rows of a table. */
+export function readRows(backend: Backend, table: string): FoldRow[] {
+  return typeof backend === 'string' ? rowsInFile(backend, table) : [...backend.get(table) ?? []];
+}
+
+function rowsInFile(path: string, table: string): FoldRow[] {
   const database = new Database(path, { readonly: true, fileMustExist: true });
   try {
     database.pragma('busy_timeout = 5000');
@@ -22,13 +29,13 @@ export function readRows(path: string, table: string): FoldRow[] {
   }
 }
 
-/** Compares the rows of one hub in a SQLite file with what the fold expects. */
-export function compareWithFold(path: string, expected: FoldTables, hub: string): Comparison {
+/** Compares the rows of one hub in a database with what the fold expects. */
+export function compareWithFold(backend: Backend, expected: FoldTables, hub: string): Comparison {
   const all: Difference[] = [];
   let rows = 0;
   for (const [table, wanted] of Object.entries(expected) as [FoldTableName, Map<string, FoldRow>][]) {
     const missing = new Map(wanted);
-    for (const row of readRows(path, table)) {
+    for (const row of readRows(backend, table)) {
       if (row['HubID'] !== hub) continue;
       rows += 1;
       const key = keys[table].map((column) => row[column]).join(' ');

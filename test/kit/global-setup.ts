@@ -3,10 +3,11 @@ import { mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileSystemAt } from '../../worker/state/file-system.ts';
+import { openTemplates } from './database-server.ts';
 import { natsBinary } from './nats.ts';
 
-/** @throws Error or TidemarkError with a line on what to do. */
-export function setup(): void {
+/** @returns what to do after the last test @throws Error or TidemarkError with a line on what to do. */
+export function setup(): () => void {
   const [major = '0'] = process.versions.node.split('.');
   if (Number(major) < 24) throw new Error(`the tests need Node 24 or newer, this is ${process.versions.node}; run them with npm test after npm ci`);
   // A worker refuses a data directory in memory, and temporary folders are there on some machines.
@@ -16,4 +17,5 @@ export function setup(): void {
     process.env['TMPDIR'] = onDisk;
   }
   natsBinary();
+  return openTemplates();
 }

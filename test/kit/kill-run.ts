@@ -1,4 +1,4 @@
-/** Publishes a trace while killing worker, databeacon and nats-server in turn at random moments, then says what the database holds. */
+/** Publishes a trace while killing worker, databeacon, nats-server and, where there is one, the database server in turn at random moments, then says what the database holds. */
 import { readFileSync } from 'node:fs';
 import { isJsonObject } from '../../contracts/json-value.ts';
 import type { MarksFile, WorkerStatus } from '../../contracts/status.ts';
@@ -7,7 +7,10 @@ import { foldCalls } from './fold.ts';
 import { connectHub, publish } from './hub.ts';
 import { ManualClock } from './manual-clock.ts';
 import { type Acceptance, orderComplaints } from './order.ts';
+import type { Quirk } from './quirky-beacon.ts';
+import { quirkyRows } from './quirky-beacon-rows.ts';
 import { Stack } from './stack.ts';
+import { lookAt, type TestDatabase } from './test-database.ts';
 import type { TraceCall } from './trace.ts';
 import { until } from './until.ts';
 
@@ -16,6 +19,10 @@ export type KillOptions = { calls: readonly TraceCall[]; killsEach: number; seed
   only?: readonly Victim[];
   /** The next kill comes as soon as enough writes were answered, well or not; for hundreds of them. */
   isQuick?: boolean;
+  /** The database server behind the databeacon; a SQLite file by default. */
+  server?: TestDatabase;
+  /** A beacon that is not ours. */
+  quirks?: readonly Quirk[];
 };
 
 export type KillReport = {
@@ -36,8 +43,8 @@ export type KillReport = {
   seconds: number;
 };
 
-const victims = ['worker', 'beacon', 'nats'] as const;
-export type Victim = (typeof victims)[number];
+const parts = ['worker', 'beacon', 'nats'] as const;
+export type Victim = (typeof parts)[number] | 'database';
 
 /** Between a kill and the restart at most; short, so that restarts overlap with what others still do. */
 const downMsMax = { thorough: 700, quick: 100 };
@@ -49,14 +56,17 @@ const patience = { thorough: { timeoutMs: 1_000, longestMs: 500 }, quick: { time
 const drainMsDefault = 90_000;
 
 /** Runs it on a stack of its own. */
-export async function killRun({ calls, killsEach, seed, inFlight = 64, drainMs = drainMsDefault, workerArgs = [], only = victims, isQuick = false }: KillOptions): Promise<KillReport> {
+export async function killRun(options: KillOptions): Promise<KillReport> {
+  const { calls, killsEach, seed, inFlight = 64, drainMs = drainMsDefault, workerArgs = [], isQuick = false, server, quirks } = options;
+  const { only = server ? [...parts, 'database' as const] : parts } = options;
   const startedMs = performance.now();
   const manner = isQuick ? 'quick' : 'thorough';
   const random = new ManualClock(0, seed);
-  await using stack = await Stack.start({ workerArgs });
+  const database = await server?.createDatabase() ?? '';
+  await using stack = await Stack.start({ workerArgs, ...(quirks ? { quirks } : {}), ...(server ? { databaseUrl: server.url(database) } : {}) });
   await using hub = await connectHub(stack.nats.url, { timeoutMs: patience[manner].timeoutMs, retry: { giveUpMs: 120_000, longestMs: patience[manner].longestMs } });
   const marks = watchMarks(stack.workerFile('persistence-bridge-hwm.json'));
-  const kills = { worker: 0, beacon: 0, nats: 0 };
+  const kills = { worker: 0, beacon: 0, nats: 0, database: 0 };
   const schedule = killSchedule(calls.length, { killsEach, only, manner }, random);
   let killing = Promise.resolve();
   let due = 0;
@@ -65,7 +75,7 @@ export async function killRun({ calls, killsEach, seed, inFlight = 64, drainMs =
       const strikeNow = next;
       schedule.shift();
       due += 1;
-      killing = killing.then(() => strike(stack, strikeNow)).then(() => {
+      killing = killing.then(() => strike(stack, strikeNow, server)).then(() => {
         kills[strikeNow.victim] += 1;
         due -= 1;
       });
@@ -77,10 +87,11 @@ export async function killRun({ calls, killsEach, seed, inFlight = 64, drainMs =
   await killing;
   const status = await stack.drained(drainMs);
   const seen = await marks.stop();
+  const backend = server ? await lookAt(server, database) : quirks ? quirkyRows(stack.backendPath) : stack.backendPath;
   return {
     seed, kills, sent: calls.length, ...published, sharedSeqs: published.accepted.length - new Set(published.accepted.map((one) => one.seq)).size,
-    comparison: compareWithFold(stack.backendPath, foldCalls(calls, stack.hubId), stack.hubId),
-    order: orderComplaints(stack.backendPath, stack.hubId, published.accepted).slice(0, 20),
+    comparison: compareWithFold(backend, foldCalls(calls, stack.hubId), stack.hubId),
+    order: orderComplaints(backend, stack.hubId, published.accepted).slice(0, 20),
     balance: status.Balance, marksReads: seen.reads, marksFaults: seen.faults, seconds: Math.round((performance.now() - startedMs) / 100) / 10,
   };
 }
@@ -96,10 +107,11 @@ function killSchedule(total: number, { killsEach, only, manner }: Plan, random: 
   return order.map(({ victim }, index) => ({ at: Math.floor((index + random.random()) * step), victim, downMs: random.random() * downMsMax[manner], isAwaited: random.random() < awaitedShare[manner] }));
 }
 
-async function strike(stack: Stack, { victim, downMs, isAwaited }: Strike): Promise<void> {
-  await stack[victim].kill();
+async function strike(stack: Stack, { victim, downMs, isAwaited }: Strike, server: TestDatabase | undefined): Promise<void> {
+  await (victim === 'database' ? server?.kill() : stack[victim].kill());
   await new Promise((resolve) => { setTimeout(resolve, downMs); });
-  if (victim === 'nats') await stack.nats.start();
+  if (victim === 'database') await server?.start();
+  else if (victim === 'nats') await stack.nats.start();
   else stack[victim].restart();
   if (isAwaited) await until(`${victim} works again`, async () => (await stack.status()).State === 'bootstrapped', { deadlineMs: 60_000 });
 }

@@ -1,13 +1,13 @@
 /** Checks I7 from the outside: the order in which the backend got the writes of a key, against the order of their acceptance. */
-import { readRows } from './compare.ts';
+import { type Backend, readRows } from './compare.ts';
 import type { FoldTableName } from './fold.ts';
 
 /** One accepted write: what it was, and the Seq the worker answered. */
 export type Acceptance = { method: string; args: readonly unknown[]; eventGuid: string; seq: number };
 
 /** Complaints about order, none when all is well. `calls` are in the order in which the hub made them. */
-export function orderComplaints(path: string, hub: string, accepted: readonly Acceptance[]): string[] {
-  return [...acceptanceComplaints(accepted), ...rowComplaints(path, hub, accepted), ...arrivalComplaints(path, hub)];
+export function orderComplaints(backend: Backend, hub: string, accepted: readonly Acceptance[]): string[] {
+  return [...acceptanceComplaints(accepted), ...rowComplaints(backend, hub, accepted), ...arrivalComplaints(backend, hub)];
 }
 
 /** Of one key, later calls have greater Seqs. */
@@ -22,11 +22,11 @@ function acceptanceComplaints(accepted: readonly Acceptance[]): string[] {
 }
 
 /** A row's BridgeSeq is the Seq of the last write to it. */
-function rowComplaints(path: string, hub: string, accepted: readonly Acceptance[]): string[] {
+function rowComplaints(backend: Backend, hub: string, accepted: readonly Acceptance[]): string[] {
   const last = new Map<string, number>();
   for (const one of accepted) last.set(rowOf(one), one.seq);
   return (['UVQueueWorkItem', 'UVQueueWorkItemAttempt', 'UVQueueWorkItemEvent', 'UVManifest'] as FoldTableName[]).flatMap((table) =>
-    readRows(path, table).flatMap((row) => {
+    readRows(backend, table).flatMap((row) => {
       if (row['HubID'] !== hub) return [];
       const id = `${table} ${idOf(table, row)}`;
       return last.get(id) === row['BridgeSeq'] ? [] : [`${id}: BridgeSeq ${row['BridgeSeq']}, last accepted ${last.get(id)}`];
@@ -34,9 +34,9 @@ function rowComplaints(path: string, hub: string, accepted: readonly Acceptance[
 }
 
 /** Events of a work item were inserted in the order of their Seq: the database numbers rows as they come. */
-function arrivalComplaints(path: string, hub: string): string[] {
+function arrivalComplaints(backend: Backend, hub: string): string[] {
   const last = new Map<unknown, number>();
-  const rows = readRows(path, 'UVQueueWorkItemEvent').filter((row) => row['HubID'] === hub);
+  const rows = readRows(backend, 'UVQueueWorkItemEvent').filter((row) => row['HubID'] === hub);
   return rows.toSorted((one, other) => Number(one['IDUVQueueWorkItemEvent']) - Number(other['IDUVQueueWorkItemEvent'])).flatMap((row) => {
     const seq = Number(row['BridgeSeq']);
     const before = last.get(row['WorkItemHash']) ?? 0;

@@ -15,14 +15,16 @@ export class TidemarkProcess implements AsyncDisposable {
   readonly #env: Record<string, string>;
   /** A command that runs another: its words come before ours. */
   readonly #wrap: readonly string[];
+  readonly #script: string;
   #child: ChildProcess;
   #exited: Promise<string>;
   #isRunning = true;
   stdout = '';
   stderr = '';
 
-  constructor(args: readonly string[], env: Record<string, string> = {}, wrap: readonly string[] = []) {
+  constructor(args: readonly string[], env: Record<string, string> = {}, wrap: readonly string[] = [], script = join('bin', 'tidemark.js')) {
     this.args = args;
+    this.#script = script;
     this.#env = env;
     this.#wrap = wrap;
     this.#child = this.#spawn();
@@ -79,7 +81,7 @@ export class TidemarkProcess implements AsyncDisposable {
 
   /** The kernel kills it when this process dies, where `setpriv` can arrange it. */
   #spawn(): ChildProcess {
-    const command = [process.execPath, join(root, 'bin', 'tidemark.js'), ...this.args];
+    const command = [process.execPath, join(root, this.#script), ...this.args];
     const [file = '', ...args] = [...this.#wrap, ...(setpriv ? [setpriv, '--pdeathsig', 'KILL', '--'] : []), ...command];
     return spawn(file, args, { cwd: root, env: { ...process.env, ...this.#env }, stdio: ['ignore', 'pipe', 'pipe'] });
   }

@@ -6,11 +6,21 @@ import { freePort } from '../../runtime/nats-server.ts';
 import { connectHub, type TestHub } from './hub.ts';
 import { TestNats } from './nats.ts';
 import { TidemarkProcess } from './processes.ts';
+import type { Quirk } from './quirky-beacon.ts';
 import type { SmallDisk } from './small-disk.ts';
 import { tempDir } from './temp-dir.ts';
 import { until } from './until.ts';
 
-export type StackOptions = { hub?: string; beaconArgs?: string[]; workerArgs?: string[]; isAssigned?: boolean; workerDisk?: SmallDisk;
+export type StackOptions = { hub?: string; beaconArgs?: string[];
+  /** URL of the database; a SQLite file of its own by default. */
+  databaseUrl?: string;
+  /** A beacon that is not ours: the incumbent's quirks, those that can be chosen by name. */
+  quirks?: readonly Quirk[];
+  /** HTTP server of a beacon that is not ours, put on the bus by ours. */
+  frontUrl?: string;
+  /** A beacon of the legacy capabilities, in place of a database. */
+  provider?: 'memory' | 'sqlite';
+  workerArgs?: string[]; isAssigned?: boolean; workerDisk?: SmallDisk;
   /** Environment of the worker, made from the path of its data directory before it starts. */
   workerEnv?: (dataDir: string) => Record<string, string>;
 };
@@ -39,12 +49,14 @@ export class Stack implements AsyncDisposable {
 
   /** Starts all of it and, unless told otherwise, waits until both lanes are bootstrapped. */
   static async start(options: StackOptions = {}): Promise<Stack> {
-    const { hub: hubId = 'hub1', beaconArgs = [], workerArgs = [], isAssigned = true, workerDisk, workerEnv } = options;
+    const { hub: hubId = 'hub1', beaconArgs = [], workerArgs = [], isAssigned = true, workerDisk, workerEnv, databaseUrl, quirks, frontUrl, provider } = options;
     const dir = tempDir('stack');
     const nats = await TestNats.start();
     const http = `127.0.0.1:${await freePort()}`;
-    const beacon = new TidemarkProcess(['beacon', '--id', 'db-1', '--db', `sqlite:${dir.at('backend.sqlite')}`, '--data', dir.at('beacon'),
-      '--nats', nats.url, ...beaconArgs]);
+    const behind = provider !== undefined ? ['--provider', provider] : frontUrl !== undefined ? ['--front', frontUrl] : ['--db', databaseUrl ?? `sqlite:${dir.at('backend.sqlite')}`];
+    const beacon = quirks
+      ? new TidemarkProcess(['bus', nats.url, 'db-1', dir.at('backend.sqlite'), quirks.join(',')], {}, [], 'test/kit/quirky-beacon-process.ts')
+      : new TidemarkProcess(['beacon', '--id', 'db-1', ...behind, '--data', dir.at('beacon'), '--nats', nats.url, ...beaconArgs]);
     await workerDisk?.mount(dir.at('worker'));
     const worker = new TidemarkProcess(['worker', '--hub', hubId, '--data', dir.at('worker'), '--http', http, '--nats', nats.url, ...workerArgs],
       { ...workerEnv?.(dir.at('worker')) }, workerDisk?.wrap);
@@ -70,6 +82,11 @@ export class Stack implements AsyncDisposable {
 
   get backendPath(): string {
     return this.#dir.at('backend.sqlite');
+  }
+
+  /** Where a legacy beacon keeps its rows. */
+  get legacyPath(): string {
+    return this.#dir.at('beacon', 'legacy.sqlite');
   }
 
   /** A path under the worker's data directory. */

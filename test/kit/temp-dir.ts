@@ -9,9 +9,9 @@ export type TempDir = Disposable & {
   at(...parts: string[]): string;
 };
 
-/** Makes one: `using dir = tempDir('what-for')`. */
-export function tempDir(name = 'test'): TempDir {
-  const path = mkdtempSync(join(tmpdir(), `tidemark-${name}-`));
+/** Makes one, in the system's folder for such or in another: `using dir = tempDir('what-for')`. */
+export function tempDir(name = 'test', parent = tmpdir()): TempDir {
+  const path = mkdtempSync(join(parent, `tidemark-${name}-`));
   return {
     path,
     at: (...parts) => join(path, ...parts),

@@ -10,7 +10,7 @@ import { hubId, manifest, openState, silent, upsert } from './fixture.ts';
 
 function setup() {
   const local = openState();
-  const target = { beacon: 'db-1', connection: 1, isReady: true, generation: 1, carrier: 'meadow-proxy', storeId: 'store-1', endpoints: new Map() };
+  const target = { beacon: 'db-1', connection: 1, isReady: true, generation: 1, carrierOf: () => 'meadow-proxy', storeId: 'store-1', endpoints: new Map() };
   const assignments = { of: () => ({ beacon: 'db-1', connection: 1 }), targetOf: () => target } as unknown as Assignments;
   const faults: string[] = [];
   const deliveryOf = (lane: Lane) => new LaneDelivery({

@@ -10,6 +10,8 @@ export class ScriptedMesh {
   readonly beacons = new Map<string, ScriptedBeacon>();
   /** Requests as they came: `beacon Action table`. */
   readonly asked: string[] = [];
+  /** Subjects of what the directory asked. */
+  readonly requested: string[] = [];
   /** What is wrong with a step: its name -> the error's sentence. */
   readonly broken = new Map<string, string>();
   /** Called before a step is answered. */
@@ -24,7 +26,10 @@ export class ScriptedMesh {
         this.#hear.push(onMessage);
         return () => { this.#hear = this.#hear.filter((one) => one !== onMessage); };
       },
-      request: (subject: string) => this.#answer(subject.split('.')[1] ?? '', subject.split('.')[3] ?? '', {}),
+      request: (subject: string) => {
+        this.requested.push(subject);
+        return this.#answer(subject.split('.')[1] ?? '', subject.split('.')[3] ?? '', {});
+      },
     } as unknown as Bus;
   }
 

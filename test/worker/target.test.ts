@@ -111,8 +111,9 @@ describe('bootstrap', () => {
     assignments.assign('db-1', 1);
     mesh.announce('db-1', { ...fresh(), capabilities: ['Authentication'] });
     await turns();
-    expect(assignments.targetOf('queue')).toMatchObject({ state: 'error', carrier: null });
-    expect(assignments.targetOf('queue')?.lastError).toContain('db-1');
+    expect(assignments.targetOf('queue')?.state).toBe('error');
+    expect(assignments.targetOf('queue')?.carrierOf('queue')).toBeNull();
+    expect(assignments.targetOf('queue')?.lastError).toBe('db-1 offers none of DataBeaconBatch, MeadowProxy, QueuePersistence, ManifestStore: there is nothing to deliver with');
   });
 
   test('the carrier follows what the beacon offers', async () => {
@@ -120,9 +121,44 @@ describe('bootstrap', () => {
     assignments.assign('db-1', 1);
     mesh.announce('db-1', fresh());
     await pass(500);
-    expect(assignments.targetOf('queue')?.carrier).toBe('batch');
+    expect(assignments.targetOf('queue')?.carrierOf('queue')).toBe('batch');
     mesh.announce('db-1', { ...fresh(), capabilities: ['MeadowProxy'] });
-    expect(assignments.targetOf('queue')?.carrier).toBe('meadow-proxy');
+    expect(assignments.targetOf('queue')?.carrierOf('queue')).toBe('meadow-proxy');
+  });
+
+  test.each([0, 1])('a legacy beacon is only looked at, whatever the number: %d', async (connection) => {
+    const { mesh, assignments, state, pass } = setup();
+    const capabilities = ['QueuePersistence', 'ManifestStore'];
+    assignments.assign('old-1', connection);
+    mesh.announce('old-1', { nonce: 'n1', storeIds: { 1: 'rows-1' }, capabilities });
+    await pass(500);
+    expect(state()).toBe('bootstrapped');
+    expect(mesh.asked).toEqual([]);
+    expect(['queue', 'manifest'].map((lane) => assignments.targetOf('queue')?.carrierOf(lane as 'queue'))).toEqual(['legacy', 'legacy']);
+    expect(assignments.targetOf('queue')).toMatchObject({ storeId: 'rows-1', generation: 1 });
+    // Rows in memory begin anew with their process: that must be noticed, as with a database.
+    mesh.announce('old-1', { nonce: 'n2', storeIds: { 1: 'rows-2' }, capabilities });
+    await pass(500);
+    expect(assignments.targetOf('queue')).toMatchObject({ storeId: 'rows-2', generation: 2 });
+  });
+
+  test('a legacy beacon of one lane: that lane goes, the other says what it lacks', async () => {
+    const { mesh, assignments, pass } = setup();
+    assignments.assign('old-1', 1);
+    mesh.announce('old-1', { ...fresh(), capabilities: ['QueuePersistence'] });
+    await pass(500);
+    const target = assignments.targetOf('queue');
+    expect([target?.stateOf('queue'), target?.stateOf('manifest')]).toEqual(['bootstrapped', 'error']);
+    expect([target?.lastErrorOf('queue'), target?.lastErrorOf('manifest')]).toEqual([null, 'old-1 does not offer ManifestStore; lane manifest needs a beacon that does']);
+  });
+
+  test('a silent legacy beacon is asked where it answers', async () => {
+    const { mesh, assignments, state, pass } = setup();
+    assignments.assign('old-1', 1);
+    mesh.announce('old-1', { ...fresh(), capabilities: ['ManifestStore'] });
+    await pass(limits.presenceProbeMs + 500);
+    expect(mesh.requested).toEqual(['mesh.old-1.ManifestStore.ListConnections']);
+    expect(state()).not.toBe('waiting-for-beacon');
   });
 });
 

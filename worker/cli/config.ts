@@ -16,7 +16,7 @@ import { opsSettings } from './ops-settings.ts';
 const variables = {
   nats: 'NATS_URL', creds: 'NATS_CREDS', nkey: 'NATS_NKEY', user: 'NATS_USER', password: 'NATS_PASSWORD', natsToken: 'NATS_TOKEN',
   cert: 'NATS_CERT', key: 'NATS_KEY', ca: 'NATS_CA', natsServer: 'NATS_SERVER_BIN',
-  hub: 'TIDEMARK_HUB', data: 'TIDEMARK_DATA', http: 'TIDEMARK_HTTP', token: 'TIDEMARK_TOKEN', tokenFile: 'TIDEMARK_TOKEN_FILE',
+  hub: 'TIDEMARK_HUB', data: 'TIDEMARK_DATA', http: 'TIDEMARK_HTTP', beaconHttp: 'TIDEMARK_BEACON_HTTP', token: 'TIDEMARK_TOKEN', tokenFile: 'TIDEMARK_TOKEN_FILE',
   intake: 'TIDEMARK_INTAKE', logLevel: 'TIDEMARK_LOG',
   journalBytesMax: 'TIDEMARK_JOURNAL_BYTES_MAX', pendingMax: 'TIDEMARK_PENDING_MAX', diskFreeMin: 'TIDEMARK_DISK_FREE_MIN',
   opsDir: 'TIDEMARK_OPS_DIR', skipOpsUntil: 'TIDEMARK_SKIP_OPS_UNTIL', anyFileSystem: 'TIDEMARK_ANY_FILE_SYSTEM',
@@ -40,6 +40,8 @@ export type CliConfig = {
   data: string;
   isDataNamed: boolean;
   http: string;
+  /** Where a databeacon answers over HTTP; off unless it is set. */
+  beaconHttp: string | undefined;
   token: string | null;
   intake: 'none' | 'jetstream';
   logLevel: string;
@@ -76,6 +78,7 @@ export function resolveConfig(flags: Flags, environment: NodeJS.ProcessEnv): Cli
     data,
     isDataNamed: value('data') !== undefined,
     http: value('http') ?? defaults.http,
+    beaconHttp: value('beaconHttp'),
     token: tokenOf(value),
     intake: choice('intake', value('intake') ?? 'none', ['none', 'jetstream']) as 'none' | 'jetstream',
     logLevel: choice('logLevel', value('logLevel') ?? 'info', logLevels),

@@ -13,6 +13,8 @@ export type VerbSpec = {
   options?: readonly Option[];
   /** Examples and remarks under the help. */
   notes?: string;
+  /** Verbs under this one, by a word behind it. */
+  verbs?: readonly VerbSpec[];
   /** The exit code; 0 when it returns nothing. */
   run: (call: VerbCall) => Promise<number | void> | number | void;
 };
@@ -26,6 +28,9 @@ export function addVerb(parent: Command, spec: VerbSpec, ended: Ended): void {
   for (const option of spec.options ?? []) command.addOption(option);
   addCommonOptions(command);
   if (spec.notes) command.addHelpText('after', `\n${spec.notes}`);
+  // What stands behind a verb under this one is that verb's; commander wants to hear it all the way down.
+  if (spec.verbs) for (const above of [parent, command]) above.enablePositionalOptions();
+  for (const verb of spec.verbs ?? []) addVerb(command, verb, ended);
   command.action(async () => {
     const flags = command.opts<Flags>();
     const args = command.processedArgs.flat().filter((arg) => arg !== undefined) as string[];

@@ -68,7 +68,8 @@ async function locate({ config, args, isJson }: VerbCall): Promise<number> {
 
 async function assign({ config, args, isJson }: VerbCall): Promise<void> {
   const connection = Number(args[1]);
-  if (!Number.isSafeInteger(connection) || connection < 1) {
+  // 0 is for legacy beacons; the worker knows which are.
+  if (!/^\d+$/.test(args[1] ?? '') || !Number.isSafeInteger(connection)) {
     throw new TidemarkError('CONFIG_INVALID', `connection ${JSON.stringify(args[1])} is not an integer of at least 1`);
   }
   const body = { BeaconID: args[0], IDBeaconConnection: connection };

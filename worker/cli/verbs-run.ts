@@ -1,5 +1,4 @@
 /** Verbs that run until they are told to stop: everything at once, and its parts alone. */
-import { join } from 'node:path';
 import { Option } from 'commander';
 import { runWorker } from '../command.ts';
 import { runUp } from '../up/up.ts';
@@ -7,6 +6,7 @@ import { exitWithParent as exitWithParentProcess } from './exit-with-parent.ts';
 import { print, say } from './output.ts';
 import { onStopSignals } from './signals.ts';
 import { startBeacon } from './start-beacon.ts';
+import { beaconAuditVerb, beaconFolder, beaconIdOf, beaconPlanVerb } from './verbs-beacon.ts';
 import { packageVersion } from './version.ts';
 import { anyFileSystem, collect, type VerbCall, type VerbSpec } from './verb.ts';
 
@@ -20,6 +20,7 @@ const bounds = [
 const databases = new Option('--db <url>', 'database; may be repeated, the n-th is connection n').argParser(collect);
 const opsDir = new Option('--ops-dir <folder>', 'folder of the operator\'s operations (default: <data>/ops)');
 const exitWithParent = new Option('--exit-with-parent').hideHelp();
+const beaconId = new Option('--id <id>', 'BeaconID, the same over restarts');
 const tags = new Option('--tag <name=value>', 'tag of the databeacon; may be repeated').argParser(collect);
 
 export const runVerbs: readonly VerbSpec[] = [
@@ -32,10 +33,14 @@ export const runVerbs: readonly VerbSpec[] = [
   {
     name: 'beacon', summary: 'a databeacon alone', run: beacon,
     options: [
-      new Option('--id <id>', 'BeaconID, the same over restarts').makeOptionMandatory(), databases, tags, exitWithParent,
+      beaconId, databases, tags, exitWithParent,
+      new Option('--http <address>', 'answer the table endpoints over HTTP too, as on 127.0.0.1:8391 (default: not at all)'),
+      new Option('--front <url>', 'put a running retold-databeacon on the bus, in place of databases (docs/BEACONS.md)'),
+      new Option('--provider <kind>', 'offer the legacy capabilities over rows kept in memory, or in a SQLite file of the data directory, in place of databases').choices(['memory', 'sqlite']),
       new Option('--no-batch', 'do not offer DataBeaconBatch'), new Option('--read-only', 'refuse writes through MeadowProxy'),
     ],
     notes: 'Database URLs: sqlite:<path>, postgres://, mysql://, mssql://. The data directory is ./tidemark-data/<id> unless --data names it.',
+    verbs: [beaconAuditVerb, beaconPlanVerb],
   },
 ];
 
@@ -55,15 +60,19 @@ async function worker({ config, flags }: VerbCall): Promise<never> {
 
 async function beacon({ config, flags }: VerbCall): Promise<never> {
   if (flags['exitWithParent'] === true) exitWithParentProcess();
-  const id = String(flags['id']);
+  const id = beaconIdOf(flags);
+  const address = typeof flags['http'] === 'string' ? flags['http'] : config.beaconHttp;
   const code = await startBeacon({
     beaconId: id,
     databases: listOf(flags['db']),
-    // A data directory from elsewhere is the worker's; a beacon's own is inside it.
-    dataDir: flags.data === undefined ? join(config.data, id) : config.data,
+    dataDir: beaconFolder(config, flags),
     isBatchOn: flags['batch'] !== false,
     allowWrites: flags['readOnly'] !== true,
     tags: listOf(flags['tag']),
+    token: config.token,
+    ...(address === undefined ? {} : { http: address }),
+    ...(typeof flags['front'] === 'string' ? { front: flags['front'] } : {}),
+    ...(flags['provider'] === 'memory' || flags['provider'] === 'sqlite' ? { provider: flags['provider'] } : {}),
   }, { ...config.bus, name: `databeacon ${id}` });
   return process.exit(code);
 }

@@ -1,0 +1,65 @@
+/** The capabilities of a fronted retold-databeacon: each action by the HTTP route it has, and none where it has none. */
+import { capabilities } from '../../contracts/capability.ts';
+import { TidemarkError } from '../../contracts/errors.ts';
+import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
+import type { Log } from '../../runtime/log.ts';
+import { bounds } from '../bounds.ts';
+import type { Actions } from '../gateway.ts';
+import { tableNameCharsMax } from '../known-tables.ts';
+import { connectionAt, type Settings, textAt } from '../settings.ts';
+import type { FrontClient } from './front-client.ts';
+import type { FrontProxy } from './front-proxy.ts';
+import { frontEnsureSchema, frontIntrospectSchema } from './front-schema.ts';
+
+type Parts = { client: FrontClient; proxy: FrontProxy; log: Log };
+
+const tablePath = (settings: Settings) => `${connectionAt(settings)}/${encodeURIComponent(textAt(settings, 'TableName', tableNameCharsMax))}`;
+
+function listAt(answer: JsonObject, name: string): JsonObject[] {
+  const { [name]: list } = answer;
+  return Array.isArray(list) ? list.filter(isJsonObject) : [];
+}
+
+/** What a route puts its answer into. */
+function insideOf(answer: JsonObject, name: string): JsonObject {
+  const { [name]: inside } = answer;
+  return isJsonObject(inside) ? inside : answer;
+}
+
+export function frontActions({ client, proxy, log }: Parts): Actions {
+  return {
+    [capabilities.proxy]: { Request: (settings, context) => proxy.request(settings, context) },
+    [capabilities.schema]: {
+      EnsureSchema: (settings) => frontEnsureSchema(client, settings, log),
+      IntrospectSchema: (settings) => frontIntrospectSchema(client, settings),
+    },
+    [capabilities.management]: {
+      Introspect: (settings) => introspect(client, settings),
+      EnableEndpoint: async (settings) => insideOf(await client.manage('POST', `/beacon/endpoint/${tablePath(settings)}/enable`), 'Endpoint'),
+      DisableEndpoint: async (settings) => insideOf(await client.manage('POST', `/beacon/endpoint/${tablePath(settings)}/disable`), 'Result'),
+      UpdateProxyConfig: (settings) => proxy.updateConfig(settings),
+    },
+    [capabilities.access]: {
+      ListConnections: async () => ({ Connections: listAt(await client.manage('GET', '/beacon/connections'), 'Connections').map((row) => ({ ...row, Config: '{}' })) }),
+      ListTables: async (settings) => ({ Tables: listAt(await client.manage('GET', `/beacon/connection/${connectionAt(settings)}/tables`), 'Tables') }),
+      QueryTable: (settings, context) => query(client, settings, context.timeoutMs),
+    },
+  };
+}
+
+/** The route tells no columns; those come table by table where one is asked for. */
+async function introspect(client: FrontClient, settings: Settings): Promise<object> {
+  const answer = await client.manage('POST', `/beacon/connection/${connectionAt(settings)}/introspect`);
+  if (settings['TableName'] === undefined) return { TableCount: answer['TableCount'] ?? 0, Tables: listAt(answer, 'Tables') };
+  const [id, name = ''] = tablePath(settings).split('/');
+  return { TableCount: 1, Tables: [await client.manage('GET', `/beacon/connection/${id}/table/${name}`)] };
+}
+
+/** The server looks for a SELECT at the start and at nothing else: whoever may ask this may read all, and more. It is told so. */
+async function query(client: FrontClient, settings: Settings, timeoutMs: number): Promise<object> {
+  const sql = textAt(settings, 'SQL', bounds.queryCharsMax);
+  if (!/^\s*select\b/i.test(sql) || sql.trimEnd().replace(/;$/, '').includes(';')) throw new TidemarkError('INVALID_MESSAGE', 'Only SELECT queries are allowed.');
+  const answer = await client.manage('POST', `/beacon/connection/${connectionAt(settings)}/query`, Math.min(timeoutMs, bounds.queryMs), { SQL: sql });
+  const rows = listAt(answer, 'Rows').slice(0, bounds.queryRowsMax);
+  return { Rows: rows, RowCount: rows.length };
+}

@@ -1,0 +1,105 @@
+/** HTTP to a running retold-databeacon: bounded in time and size, never redirected, to the one server it was given. Home of outgoing HTTP here. */
+import { messageOf, TidemarkError } from '../../contracts/errors.ts';
+import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
+import { limits } from '../../contracts/limits.ts';
+import { bounds } from '../bounds.ts';
+
+export type FrontCall = { body?: string; user?: string; session?: string; timeoutMs: number };
+export type FrontReply = { status: number; headers: Record<string, string>; text: string };
+
+export class FrontClient {
+  readonly #base: URL;
+  /** Told of every request that got no answer. */
+  onSilence: () => void = () => undefined;
+
+  /** @param base as `frontUrl` checked it */
+  constructor(base: string) {
+    this.#base = new URL(base);
+  }
+
+  get label(): string {
+    return this.#base.origin;
+  }
+
+  /**
+   * One request; any status is an answer.
+   * @throws TidemarkError UNAVAILABLE without one, TOO_LARGE beyond the bounds, INVALID_MESSAGE for a path that HTTP would change on its way
+   */
+  async call(method: string, path: string, { body, user, session, timeoutMs }: FrontCall): Promise<FrontReply> {
+    const url = this.#urlOf(path);
+    if (body !== undefined && Buffer.byteLength(body) > limits.bodyBytesMax) throw new TidemarkError('TOO_LARGE', `the body has more than ${limits.bodyBytesMax} bytes`);
+    const headers = {
+      'Content-Type': 'application/json', 'X-DataBeacon-MeadowProxy': '1',
+      ...(user === undefined ? {} : { 'X-Beacon-User': headerText(user) }), ...(session === undefined ? {} : { 'x-trusted-session': headerText(session) }),
+    };
+    try {
+      const response = await fetch(url, { method, headers, redirect: 'manual', signal: AbortSignal.timeout(timeoutMs), ...(body === undefined ? {} : { body }) });
+      const text = await textOf(response);
+      return { status: response.status, headers: { 'content-type': response.headers.get('content-type') ?? 'application/json' }, text };
+    } catch (cause) {
+      if (cause instanceof TidemarkError) throw cause;
+      this.onSilence();
+      throw new TidemarkError('UNAVAILABLE', `${this.label} does not answer: ${reasonOf(cause, timeoutMs)}`, { cause, retryAfterMs: limits.unavailableRetryMs });
+    }
+  }
+
+  /** A route of management. @throws TidemarkError as `call`, and INVALID_MESSAGE with the server's reason when it refuses */
+  async manage(method: string, path: string, timeoutMs: number = limits.bootstrapStepMs, body?: object): Promise<JsonObject> {
+    const { status, text } = await this.call(method, path, { timeoutMs, ...(body ? { body: JSON.stringify(body) } : {}) });
+    const answer = parsed(text);
+    if (status >= 500 && answer === null) throw new TidemarkError('UNAVAILABLE', `${this.label}: ${method} ${path} answered ${status}`);
+    if (status >= 300 || answer === null || answer['Success'] === false) {
+      throw new TidemarkError('INVALID_MESSAGE', `${this.label}: ${method} ${path} answered ${status}: ${String(answer?.['Error'] ?? answer?.['message'] ?? text).slice(0, bounds.reasonCharsMax)}`);
+    }
+    return answer;
+  }
+
+  /** URLs lose dots between slashes, percent-encoded ones too: what was let through must be what is asked. */
+  #urlOf(path: string): URL {
+    const full = path.startsWith('/') ? path : `/${path}`;
+    const url = URL.canParse(full, this.#base.href) ? new URL(full, this.#base) : null;
+    if (url === null || url.origin !== this.#base.origin || `${url.pathname}${url.search}` !== full) {
+      throw new TidemarkError('INVALID_MESSAGE', 'MeadowProxy: path cannot be sent as it is; encode what is no plain character of a path.');
+    }
+    return url;
+  }
+}
+
+/** The address of the server as URL. @throws TidemarkError CONFIG_INVALID */
+export function frontUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url === null || !/^https?:$/.test(url.protocol) || url.pathname !== '/' || url.search !== '' || url.username !== '') {
+    throw new TidemarkError('CONFIG_INVALID', `--front: expected http://host:port of a retold-databeacon, got ${JSON.stringify(text.replace(/\/\/[^@/]*@/, '//***@'))}`);
+  }
+  return url.href;
+}
+
+async function textOf(response: Response): Promise<string> {
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const part of response.body ?? []) {
+    bytes += part.length;
+    // Leaving the loop gives the connection up.
+    if (bytes > bounds.answerBytesMax) throw new TidemarkError('TOO_LARGE', `the answer has more than ${bounds.answerBytesMax} bytes; ask for fewer rows`);
+    parts.push(part);
+  }
+  return Buffer.concat(parts).toString('utf8');
+}
+
+function headerText(text: string): string {
+  return text.replaceAll(/[^\x20-\x7E]/g, '?').slice(0, bounds.httpHeaderBytes / 4);
+}
+
+function reasonOf(cause: unknown, timeoutMs: number): string {
+  if (cause instanceof Error && cause.name === 'TimeoutError') return `nothing within ${timeoutMs} ms`;
+  return cause instanceof Error && cause.cause !== undefined ? messageOf(cause.cause) : messageOf(cause);
+}
+
+function parsed(text: string): JsonObject | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isJsonObject(value) ? value : null;
+  } catch {
+    return null;
+  }
+}

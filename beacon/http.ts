@@ -1,0 +1,110 @@
+/** The table endpoints over HTTP, where an operator switches it on: behind the same allowlist and switches as MeadowProxy. Home of the HTTP library here. */
+import type { IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type HttpBindings, serve, type ServerType } from '@hono/node-server';
+import { type Context, Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { messageOf, TidemarkError, toRefusal } from '../contracts/errors.ts';
+import { limits } from '../contracts/limits.ts';
+import { bearsToken, type HttpAddress, isLoopback, unauthorized, urlOf } from '../runtime/http-access.ts';
+import type { AuditNote } from './audit.ts';
+import { bounds } from './bounds.ts';
+import type { Proxy } from './proxy.ts';
+import { isReading } from './table-routes.ts';
+
+export type BeaconHttpParts = {
+  proxy: Pick<Proxy, 'request'>;
+  /** Why requests would fail now; null when they would not. */
+  unready: () => Promise<string | null>;
+  /** Adds a line to the audit. */
+  tell: (user: string, method: string, note: AuditNote) => void;
+  /** Needed for every changing call, and for every call from beyond loopback. */
+  token: string;
+};
+
+type App = Hono<{ Bindings: HttpBindings }>;
+
+/** As it was sent: a URL object would resolve dots that are part of a value. */
+function rawPathOf({ url = '/' }: IncomingMessage): string {
+  return url;
+}
+
+const statusOf: Partial<Record<string, 403 | 413 | 503>> = { INVALID_MESSAGE: 403, TOO_LARGE: 413, UNAVAILABLE: 503, OVERLOADED: 503 };
+
+/** What was not let through has the body of every other error. */
+function refused(context: Context, error: unknown): Response {
+  const { Code, Reason } = toRefusal(error);
+  const status = statusOf[Code] ?? 500;
+  return context.json({ Error: Reason, StatusCode: status, Code }, status);
+}
+
+async function table(context: Context<{ Bindings: HttpBindings }>, { proxy, tell }: BeaconHttpParts): Promise<Response> {
+  const { method } = context.req;
+  const isBodied = method !== 'GET' && method !== 'HEAD';
+  const body = isBodied ? await context.req.text() : '';
+  const user = context.req.header('X-Beacon-User') || 'http';
+  const settings = { Method: method, Path: rawPathOf(context.env.incoming), ...(body === '' ? {} : { Body: body }) };
+  let note: AuditNote = {};
+  try {
+    const { Status, Headers, Body } = await proxy.request(settings, limits.bootstrapStepMs, (told) => { note = told; });
+    return new Response(method === 'HEAD' ? null : Body, { status: Status, headers: Headers });
+  } catch (error) {
+    note = { outcome: toRefusal(error).Code, ...note };
+    return refused(context, error);
+  } finally {
+    tell(user, method, note);
+  }
+}
+
+function appOf(parts: BeaconHttpParts, isOpen: boolean): App {
+  const app: App = new Hono();
+  app.use(bodyLimit({ maxSize: limits.bodyBytesMax, onError: (context) => refused(context, new TidemarkError('TOO_LARGE', `the body has more than ${limits.bodyBytesMax} bytes`)) }));
+  app.use(async (context, next) => {
+    const isRead = isReading(context.req.method, rawPathOf(context.env.incoming));
+    if (!(isRead && isOpen) && !bearsToken(context.req.header('Authorization'), parts.token)) return context.json(unauthorized, 401);
+    await next();
+  });
+  app.get('/livez', (context) => context.text('ok'));
+  app.get('/readyz', async (context) => {
+    const reason = await parts.unready();
+    return reason === null ? context.text('ok') : context.text(reason, 503);
+  });
+  app.all('/1.0/*', (context) => table(context, parts));
+  app.onError((error, context) => refused(context, error));
+  app.notFound((context) => context.json({ Error: 'there is no such route', StatusCode: 404, Code: 'NOT_FOUND' }, 404));
+  return app;
+}
+
+export class BeaconHttp {
+  readonly #server: ServerType;
+  readonly url: string;
+
+  private constructor(server: ServerType, url: string) {
+    this.#server = server;
+    this.url = url;
+  }
+
+  /** Listens. @throws TidemarkError CONFIG_INVALID when the address cannot be bound */
+  static listen(address: HttpAddress, parts: BeaconHttpParts): Promise<BeaconHttp> {
+    // Reading without a token is for those who are on the machine anyway.
+    const app = appOf(parts, isLoopback(address.host));
+    const { host: hostname, port } = address;
+    return new Promise((resolve, reject) => {
+      const serverOptions = { requestTimeout: limits.bootstrapStepMs, maxHeaderSize: bounds.pathCharsMax + bounds.httpHeaderBytes };
+      const server = serve({ fetch: app.fetch, hostname, port, serverOptions }, (info: AddressInfo) => resolve(new BeaconHttp(server, urlOf(address, info.port))));
+      server.once('error', (cause) => reject(new TidemarkError('CONFIG_INVALID', `--http ${hostname}:${port}: ${messageOf(cause)}`, { cause })));
+    });
+  }
+
+  /** Takes no more connections; resolves when the requests in flight are answered. */
+  drain(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#server.close(() => resolve());
+    });
+  }
+
+  /** Cuts what is still open. */
+  close(): void {
+    if ('closeAllConnections' in this.#server) this.#server.closeAllConnections();
+  }
+}

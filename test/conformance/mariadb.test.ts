@@ -1,0 +1,4 @@
+/** The conformance suite on MariaDB. */
+import { conformance } from './suite.ts';
+
+conformance('mysql');

@@ -1,0 +1,4 @@
+/** The conformance suite on PostgreSQL. */
+import { conformance } from './suite.ts';
+
+conformance('postgresql');

@@ -1,0 +1,4 @@
+/** The conformance suite on SQLite. */
+import { conformance } from './suite.ts';
+
+conformance('sqlite');

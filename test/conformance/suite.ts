@@ -1,0 +1,37 @@
+/** The one suite every engine must pass unchanged. */
+import { afterAll, beforeAll, describe } from 'vitest';
+import { accessSuite } from './access-suite.ts';
+import { applySuite } from './apply-suite.ts';
+import { type BackendName, backends } from './backends.ts';
+import { Shared } from './desk.ts';
+import { endpointsSuite } from './endpoints-suite.ts';
+import { equalSuite } from './equal-suite.ts';
+import { incumbentSuite } from './incumbent-suite.ts';
+import { outageSuite } from './outage-suite.ts';
+import { processSuite } from './process-suite.ts';
+import { schemaSuite } from './schema-suite.ts';
+import { valuesSuite } from './values-suite.ts';
+
+/** Runs all of it on one kind of database, with one server for all. */
+export function conformance(name: BackendName): void {
+  const isServer = name === 'postgresql' || name === 'mysql';
+  describe(`on ${name}`, () => {
+    let shared: Shared | undefined;
+    const on = (): Shared => {
+      if (!shared) throw new Error('the backend is not there');
+      return shared;
+    };
+    beforeAll(async () => { shared = await Shared.start(backends[name]); }, 90_000);
+    afterAll(() => shared?.[Symbol.asyncDispose]());
+    // First: they kill the server, and its recovery goes through every database there is.
+    outageSuite(on, name === 'mssql' ? 'given' : isServer ? 'server' : 'file');
+    processSuite(on, isServer);
+    describe('Apply', () => { applySuite(on); });
+    valuesSuite(on);
+    describe('EnsureSchema', () => { schemaSuite(on); });
+    incumbentSuite(on);
+    endpointsSuite(on);
+    equalSuite(on);
+    accessSuite(on);
+  });
+}
