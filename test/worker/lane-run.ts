@@ -114,7 +114,7 @@ export class LaneRun {
   /** The same object as long as nothing about it changed, as the worker's own are. */
   #target(): object | null {
     if (!this.assigned) return null;
-    const next = { ...this.assigned, isReady: true, generation: this.#generation, carrierOf: () => 'batch', storeId: this.database.storeId };
+    const next = { ...this.assigned, isReady: true, generation: this.#generation, carrierOf: () => 'batch', stateOf: () => 'bootstrapped', lastErrorOf: () => null, storeId: this.database.storeId };
     if (JSON.stringify(next) !== JSON.stringify({ ...this.#lastTarget, endpoints: undefined })) this.#lastTarget = { ...next, endpoints: new Map() };
     return this.#lastTarget;
   }
