@@ -45,6 +45,8 @@ export class Target {
   /** Nonce of the beacon that was bootstrapped; null while it is to be bootstrapped, for a beacon that is not ours may have an empty one. */
   #nonce: string | null = null;
   #generation = 0;
+  /** The beacon that is being bootstrapped, and how to stop waiting for it. */
+  #asked: { nonce: string; giveUp: () => void } | null = null;
 
   constructor(beacon: string, connection: number, parts: TargetParts) {
     this.beacon = beacon;
@@ -120,7 +122,10 @@ export class Target {
   }
 
   start(): void {
-    this.#parts.directory.onChange(() => this.#wake.resolve());
+    this.#parts.directory.onChange(() => {
+      this.#wake.resolve();
+      if (this.#asked && this.#presence()?.Nonce !== this.#asked.nonce) this.#asked.giveUp();
+    });
     void this.#run();
   }
 
@@ -168,8 +173,13 @@ export class Target {
 
   async #bootstrap(presence: Presence, backoff: Backoff): Promise<void> {
     this.#become('bootstrapping');
+    const { promise: gone, resolve } = Promise.withResolvers<null>();
+    this.#asked = { nonce: presence.Nonce, giveUp: () => resolve(null) };
     try {
-      this.#storeId = await this.#steps(presence);
+      // A beacon that died with a request will not answer it, and its successor has not heard of it.
+      const storeId = await Promise.race([this.#steps(presence), gone]);
+      if (storeId === null) return;
+      this.#storeId = storeId;
       this.#nonce = presence.Nonce;
       this.#bootstrappedAt = isoOf(this.#parts.clock.nowMs());
       this.#generation += 1;
@@ -182,6 +192,8 @@ export class Target {
       this.#parts.log.warn({ beacon: this.beacon, connection: this.connection, reason: this.#lastError }, 'bootstrap failed, trying again');
       this.#become('error');
       await backoff.wait(this.#stop.signal);
+    } finally {
+      this.#asked = null;
     }
   }
 
