@@ -70,24 +70,6 @@ describe('bootstrap', () => {
     expect([...seen]).toEqual(['bootstrapping']);
   });
 
-  test('a beacon that dies with a step unanswered is not waited for: its successor is bootstrapped at once', async () => {
-    const { mesh, assignments, state, pass } = setup();
-    assignments.assign('db-1', 1);
-    let isFirst = true;
-    mesh.onAsked = (action) => {
-      if (action !== 'EnsureSchema' || !isFirst) return;
-      isFirst = false;
-      return new Promise<void>(() => {});
-    };
-    mesh.announce('db-1', { nonce: 'n1', storeIds: { 1: 'store-1', 2: '' } });
-    await pass(500);
-    expect(state()).toBe('bootstrapping');
-    mesh.announce('db-1', { nonce: 'n2', storeIds: { 1: 'store-1', 2: '' } });
-    await pass(500);
-    expect(state()).toBe('bootstrapped');
-    expect(assignments.targetOf('queue')?.lastError).toBeNull();
-  });
-
   test.each([
     ['a beacon that was restarted', { nonce: 'n2', storeIds: { 1: 'store-1', 2: '' } }],
     ['another database behind the same connection', { nonce: 'n1', storeIds: { 1: 'other', 2: '' } }],
