@@ -88,7 +88,7 @@ const packageHomes: { packages: RegExp; homes: RegExp }[] = [
   { packages: /^(?:nats|nats-v2|@nats-io\/nats-core|@nats-io\/transport-node)$/, homes: /^runtime\/(?:bus|bus-answer|bus-request|stream)\.ts$/ },
   { packages: /^@nats-io\/jetstream$/, homes: /^runtime\/stream\.ts$/ },
   { packages: /^(?:kysely|pg|mysql2|tedious|tarn)(?:\/|$)/, homes: /^beacon\// },
-  { packages: /^(?:hono|@hono\/)/, homes: /^(?:worker|beacon)\/http\.ts$/ },
+  { packages: /^(?:hono|@hono\/)/, homes: /^(?:worker\/http\/[^/]+|beacon\/http)\.ts$/ },
   { packages: /^better-sqlite3$/, homes: /^(?:worker\/state\/connection|beacon\/sqlite\/engine|beacon\/sqlite\/query-thread|beacon\/state)\.ts$/ },
 ];
 

@@ -9,7 +9,7 @@ import type { MicroService } from '../runtime/micro-service.ts';
 import { Announcer } from './announcer.ts';
 import { ChangePublisher } from './change-publisher.ts';
 import { Housekeeping } from './housekeeping.ts';
-import { HttpServer } from './http.ts';
+import { HttpServer } from './http/server.ts';
 import { Inbound } from './inbound.ts';
 import { importLegacyFiles } from './legacy/legacy-import.ts';
 import { legacySummaries } from './legacy/legacy-table.ts';

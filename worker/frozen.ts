@@ -4,7 +4,7 @@ import { limits } from '../contracts/limits.ts';
 import { Backoff } from '../runtime/backoff.ts';
 import { type Clock, isoOf } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
-import { HttpServer } from './http.ts';
+import { HttpServer } from './http/server.ts';
 import { classOf } from './state/storage-error.ts';
 
 export type FrozenParts = { http: { host: string; port: number }; clock: Clock; log: Log; signal: AbortSignal };

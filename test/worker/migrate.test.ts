@@ -163,7 +163,7 @@ describe('migrate — files of other programs', () => {
   test.each([
     ['a released step that was another', "update schema_history set sha256 = 'x' where version = 1", /step 1 is another/],
     ['a history that ends before the version', `delete from schema_history where version = ${schemaVersion}`, /its history says 1/],
-    ['a version behind the history', `pragma user_version = ${schemaVersion - 1}`, /says schema 1, its history says 1, 2/],
+    ['a version behind the history', `pragma user_version = ${schemaVersion - 1}`, new RegExp(`says schema ${schemaVersion - 1}, its history says 1, 2, ${schemaVersion}`)],
   ])('%s is refused (A4, C7)', (_what, sql, message) => {
     expect(() => openStoreAt(altered(sql))).toThrow(expect.objectContaining({ message: expect.stringMatching(message) }));
   });
