@@ -20,6 +20,8 @@ export const limits = {
   chunkTransferMs: 60_000,
   /** Chunk transfers held at once; each may hold a body of `bodyBytesMax`. */
   chunkTransfersMax: 8,
+  /** Answers above one message that are being fetched: two of the largest, for a read is asked for again when it is refused. */
+  heldAnswersBytesMax: 128 * MiB,
   /** Nesting of a JSON value; real manifests stay below 20, and deeper ones would exhaust the stack. */
   jsonDepthMax: 128,
   /** Items of one batch request: one commit and one reply must stay small enough to answer within a second. */

@@ -1,11 +1,12 @@
 /** What came back on the bus, or did not: answers decoded, refusals and failures as our errors. Shares the home of the NATS client with `bus.ts`. */
-import { type Msg, NoRespondersError, RequestError, TimeoutError } from 'nats';
+import { NoRespondersError, RequestError, TimeoutError } from 'nats';
+import type { Answer } from '../contracts/answer-chunks.ts';
 import { decodeBody } from '../contracts/codec.ts';
 import { messageOf, type RefusalCode, refusalStatus, TidemarkError } from '../contracts/errors.ts';
 import { isJsonObject } from '../contracts/json-value.ts';
 
 /** The value of an answer. @throws TidemarkError with the code of the refusal, when it is one */
-export function decodeAnswer(message: Msg, subject: string): unknown {
+export function decodeAnswer(message: Answer, subject: string): unknown {
   const value = decodeBody(message.data, message.headers);
   const status = message.headers?.get('Nats-Service-Error-Code');
   if (!status) return value;

@@ -1,17 +1,38 @@
 /** A request as the bus delivers it: decoded when asked for, answered in its own encoding. Shares the home of the NATS client with `bus.ts`. */
 import { headers as newHeaders, type Msg, type MsgHdrs } from 'nats';
-import { decodeBody, type Encoding, encodeBody, encodingOf, packBody } from '../contracts/codec.ts';
+import { acceptHeader, fetchHeader, HeldAnswers } from '../contracts/answer-chunks.ts';
+import { contentType, decodeBody, type Encoding, encodeBody, encodingOf, packBody } from '../contracts/codec.ts';
 import { refusalStatus, TidemarkError, toRefusal } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
+import { newUuid, systemClock } from './clock.ts';
 import type { BusRequest } from './micro-service.ts';
+
+/** The large answers of one connection that are being fetched. */
+export function heldAnswers(): HeldAnswers {
+  return new HeldAnswers(() => systemClock.monotonicMs(), newUuid);
+}
 
 export class NatsRequest implements BusRequest {
   readonly #message: Msg;
   readonly #payloadBytesMax: number;
+  readonly #answers: HeldAnswers;
 
-  constructor(message: Msg, payloadBytesMax: number) {
+  constructor(message: Msg, payloadBytesMax: number, answers: HeldAnswers) {
     this.#message = message;
     this.#payloadBytesMax = payloadBytesMax;
+    this.#answers = answers;
+  }
+
+  /** Answers a request for one more piece of a large answer; false when it is any other. */
+  respondPiece(): boolean {
+    const wanted = this.#message.headers?.get(fetchHeader);
+    if (!wanted) return false;
+    try {
+      this.#message.respond(this.#answers.piece(wanted));
+    } catch (error) {
+      this.refuse(error);
+    }
+    return true;
   }
 
   get subject(): string {
@@ -27,10 +48,13 @@ export class NatsRequest implements BusRequest {
     if (!asked) return void this.#message.respond(encodeBody(value, this.#encoding()));
     const zips = asked.get('Accept-Encoding').includes('gzip');
     const answer = zips ? packBody(value, this.#encoding(), Math.min(limits.gzipAnswerAboveBytes, this.#payloadBytesMax / 2)) : { body: encodeBody(value, this.#encoding()), headers: {} };
-    if (answer.body.length > this.#payloadBytesMax - limits.chunkOverheadBytes) {
-      return this.refuse(new TidemarkError('TOO_LARGE', `the answer has ${answer.body.length} bytes; ask for fewer rows`));
+    const room = Math.max(this.#payloadBytesMax - limits.chunkOverheadBytes, Math.floor(this.#payloadBytesMax / 2));
+    if (answer.body.length <= room) return void this.#message.respond(answer.body, { headers: toHeaders(answer.headers) });
+    if (!asked.get(acceptHeader.name).includes(acceptHeader.value)) {
+      throw new TidemarkError('TOO_LARGE', `the answer has ${answer.body.length} bytes; ask for fewer rows, or take it in pieces (header ${acceptHeader.name}: ${acceptHeader.value})`);
     }
-    this.#message.respond(answer.body, { headers: toHeaders(answer.headers) });
+    const { piece, headers } = this.#answers.hold(answer.body, room);
+    this.#message.respond(piece, { headers: toHeaders({ 'Content-Type': contentType[this.#encoding()], ...answer.headers, ...headers }) });
   }
 
   refuse(error: unknown): void {

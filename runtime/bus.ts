@@ -4,13 +4,14 @@ import {
   type Authenticator, connect, credsAuthenticator, type Msg, type NatsConnection,
   type NodeConnectionOptions, nkeyAuthenticator,
 } from 'nats';
+import { acceptHeader, type Answer, wholeAnswer } from '../contracts/answer-chunks.ts';
 import { contentType, decodeBody, type Encoding, encodeBody, packBody } from '../contracts/codec.ts';
 import { messageOf, TidemarkError } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
 import type { Log } from './log.ts';
 import { decodeAnswer, toUnavailable } from './bus-answer.ts';
 import { chunksOf } from './bus-chunks.ts';
-import { NatsRequest, toHeaders } from './bus-request.ts';
+import { heldAnswers, NatsRequest, toHeaders } from './bus-request.ts';
 import { MicroService, type ServiceSpec } from './micro-service.ts';
 
 export type BusOptions = {
@@ -75,6 +76,7 @@ export class Bus {
   readonly #log: Log;
   #isConnected = true;
   #reconnects = 0;
+  readonly #answers = heldAnswers();
   /** Requests in flight: an answer cannot come any more once the connection was lost. */
   readonly #waiting = new Set<(error: TidemarkError) => void>();
 
@@ -153,9 +155,12 @@ export class Bus {
   }
 
   async #ask(subject: string, packed: Packed, options: RequestOptions): Promise<unknown> {
-    const headers = toHeaders({ ...packed.headers, 'Accept-Encoding': 'gzip', ...options.headers });
-    const asked = this.#connection.request(subject, packed.body, { timeout: options.timeoutMs ?? limits.capabilityMs, headers });
-    return decodeAnswer(await this.#untilLost(subject, asked), subject);
+    const askOnce = (body: Uint8Array, own: Record<string, string>): Promise<Answer> => {
+      const headers = toHeaders({ ...own, 'Accept-Encoding': 'gzip', [acceptHeader.name]: acceptHeader.value, ...options.headers });
+      return this.#untilLost(subject, this.#connection.request(subject, body, { timeout: options.timeoutMs ?? limits.capabilityMs, headers }));
+    };
+    const first = await askOnce(packed.body, packed.headers);
+    return decodeAnswer(await wholeAnswer(first, (name, value) => askOnce(new Uint8Array(), { [name]: value })), subject);
   }
 
   async #requestInChunks<T>(subject: string, body: Uint8Array, headers: Record<string, string>, options: RequestOptions): Promise<T> {
@@ -214,7 +219,8 @@ export class Bus {
         ...(queueGroup ? { queue: queueGroup } : {}),
         callback: (error, message) => {
           if (error) return this.#log.warn({ subject, reason: error.message }, 'subscription failed');
-          onRequest(new NatsRequest(message, this.payloadBytesMax));
+          const request = new NatsRequest(message, this.payloadBytesMax, this.#answers);
+          if (!request.respondPiece()) onRequest(request);
         },
       });
       return { drain: () => (this.#connection.isClosed() ? Promise.resolve() : subscription.drain()) };

@@ -1,4 +1,5 @@
 /** One request of a hub to its worker, sent once: encoded, gzipped or cut into chunks as its size wants, and its reply read. */
+import { acceptHeader, type Answer, wholeAnswer } from '../answer-chunks.ts';
 import { type ChunkBody, splitIntoChunks } from '../chunks.ts';
 import { contentType, decodeBody, type Encoding, encodeBody, type HeaderReader, packBody } from '../codec.ts';
 import { messageOf, type RefusalCode, refusalStatus, TidemarkError } from '../errors.ts';
@@ -77,18 +78,22 @@ export class Sender<Headers extends HubHeaders> {
   }
 
   async #request(subject: string, packed: Packed, waitMs: number): Promise<JsonObject> {
-    const { connection, timeoutMs } = this.#options;
+    const { connection } = this.#options;
     if (connection.isClosed?.()) throw new TidemarkError('CLOSED', 'the connection to the bus is closed; connect again and make a new client');
+    const first = await this.#ask(subject, packed, waitMs);
+    const { data, headers } = await wholeAnswer(first, (name, value) => this.#ask(subject, { body: new Uint8Array(), headers: { [name]: value } }, waitMs));
+    return readReply(data, headers);
+  }
+
+  async #ask(subject: string, { body, headers }: Packed, waitMs: number): Promise<Answer> {
+    const { connection, timeoutMs } = this.#options;
     const head = this.#options.headers();
-    for (const [name, value] of Object.entries(packed.headers)) head.set(name, value);
-    head.set('Accept-Encoding', 'gzip');
-    let message;
+    for (const [name, value] of Object.entries({ ...headers, 'Accept-Encoding': 'gzip', [acceptHeader.name]: acceptHeader.value })) head.set(name, value);
     try {
-      message = await connection.request(subject, packed.body, { timeout: timeoutMs + waitMs, headers: head });
+      return await connection.request(subject, body, { timeout: timeoutMs + waitMs, headers: head });
     } catch (cause) {
       throw new TidemarkError('UNAVAILABLE', `no answer on ${subject}: ${messageOf(cause)}; is the worker of this hub running?`, { cause });
     }
-    return readReply(message.data, message.headers);
   }
 }
 

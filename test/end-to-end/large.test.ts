@@ -20,6 +20,14 @@ describe('bodies larger than a message', () => {
     const large = rows.find((row) => row['Hash'] === 'large');
     expect((JSON.parse(String(large?.['ManifestJSON'])) as { Output: { blob: string } }).Output.blob === blob).toBe(true);
     expect(rows.some((row) => row['Hash'] === 'small')).toBe(true);
+    // Back in pieces, over both hops.
+    const read = await client.getManifest('large');
+    expect((read['Manifest'] as { Output: { blob: string } } | null)?.Output.blob === blob).toBe(true);
+  });
+
+  test('who does not say it can take an answer in pieces is told how, and what to do', async () => {
+    const answer = await stack.hub.request('tidemark.hub1.manifest.MS_GetManifest', JSON.stringify({ Settings: { RunHash: 'large' } }), { 'Content-Type': 'application/json' });
+    expect(JSON.parse(Buffer.from(answer.data).toString())).toMatchObject({ Success: false, Code: 'TOO_LARGE', Reason: expect.stringContaining('Tidemark-Accept: chunks') });
   });
 
   test('a manifest of 30 MB that compresses is read back as it was sent', async () => {
