@@ -123,9 +123,15 @@ export const limits = {
   guardLookMs: 1_000,
   /** Looks in a row that could not tell before health says degraded. */
   guardUnknownsMax: 5,
-  /** The log is folded into the database at so many bytes or rows: it stays in the page cache, and a start reads it in a blink. */
+  /** A folder's time of change is trusted so long after it was first seen: file systems keep it in steps of up to 10 ms. */
+  folderTimeSettlesMs: 50,
+  /**
+   * The log is folded into the database at so many bytes, rows or commits: it stays in the page cache, a start reads it in a blink, and a log
+   * that is begun anew is written over, where one that grows costs each sync nearly twice. Small commits write some 24 KiB of pages each.
+   */
   checkpointBytes: 8 * MiB,
   checkpointRows: 10_000,
+  checkpointCommits: 350,
   /** A log longer than this is cut when nothing is going on. */
   logBytesIdle: 16 * MiB,
   /** Changes that wait for listeners while the bus is away; beyond that they are told to read everything again. About 10 MB. */

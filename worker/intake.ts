@@ -114,7 +114,7 @@ export class Intake {
     try {
       if (this.#fault) throw this.#fault;
       results = this.#journal.append(batch.map((one) => one.envelope), this.#clock.nowMs());
-      this.#store.assertSameFiles();
+      this.#store.assertSameFiles('quick');
       this.#commits += 1;
       this.#lastCommitMs = this.#clock.nowMs();
       this.#strikes = 0;

@@ -2,6 +2,7 @@
 import { appendFileSync, chmodSync, copyFileSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync, writeSync, openSync, closeSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { limits } from '../../contracts/limits.ts';
+import { systemClock } from '../../runtime/clock.ts';
 import { openReadOnly } from '../../worker/state/connection.ts';
 import { FileGuard } from '../../worker/state/file-guard.ts';
 import type { StatePaths } from '../../worker/state/paths.ts';
@@ -45,6 +46,29 @@ describe('what the guard sees (I1)', () => {
     // SQLite itself notices nothing of a missing or replaced file: this is why there is a guard.
     if (verdict !== 'modified') expect(journal.append([upsert('w', 'after')], 2)).toMatchObject([{ isNew: true }]);
     expect(() => store.assertSameFiles()).toThrow(expect.objectContaining({ code: 'STORAGE_FAILED', message: expect.stringContaining(file), cause: expect.objectContaining({ verdict }) }));
+  });
+});
+
+describe('what the guard sees after a commit, without looking at the log (I1)', () => {
+  test.each(harms)('D8 — %s: %s', async (_what, verdict, file, harm) => {
+    const { store, paths } = setup();
+    store.assertSameFiles('quick');
+    // From here on the folder's time is trusted; waiting longer changes nothing.
+    await systemClock.sleep(limits.folderTimeSettlesMs + 10);
+    store.assertSameFiles('quick');
+    store.assertSameFiles('quick');
+    harm(paths);
+    expect(() => store.assertSameFiles('quick')).toThrow(expect.objectContaining({ code: 'STORAGE_FAILED', message: expect.stringContaining(file), cause: expect.objectContaining({ verdict }) }));
+  });
+
+  test('D8 — right after a change of the folder the log is looked at, for the time of a second change may be the same', () => {
+    const { store, paths } = setup();
+    const at = new Date(1_700_000_000_000);
+    utimesSync(paths.stateDir, at, at);
+    store.assertSameFiles('quick');
+    rmSync(paths.wal);
+    utimesSync(paths.stateDir, at, at);
+    expect(() => store.assertSameFiles('quick')).toThrow(/state.db-wal was removed/);
   });
 });
 

@@ -24,6 +24,7 @@ export class Store {
   /** Rows changed, and bytes told of, when the log was last folded in. */
   #changesFolded = 0;
   #bytesSince = 0;
+  #commitsSince = 0;
 
   /** Made by `openStore`, behind a first write: all files must be there to be watched. */
   constructor(db: Connection, lock: Connection, paths: StatePaths) {
@@ -54,10 +55,11 @@ export class Store {
 
   /**
    * A deleted, replaced or overwritten file takes writes without an error, so this is asked after each commit and before the answers (I1).
+   * @param how 'quick' takes the folder's word for the log, which is dear to look at after each commit
    * @throws TidemarkError STORAGE_FAILED naming the file and what became of it
    */
-  assertSameFiles(): void {
-    this.#guard.assertSame();
+  assertSameFiles(how: 'whole' | 'quick' = 'whole'): void {
+    this.#guard.assertSame(how);
   }
 
   /** What is wrong with the files, or null. */
@@ -72,7 +74,8 @@ export class Store {
   /** A commit of about so many bytes was made; the log is folded into the database when it has grown enough. */
   wrote(bytes: number): void {
     this.#bytesSince += bytes;
-    if (this.#bytesSince >= limits.checkpointBytes || this.#changes() - this.#changesFolded >= limits.checkpointRows) this.checkpoint();
+    this.#commitsSince += 1;
+    if (this.#bytesSince >= limits.checkpointBytes || this.#commitsSince >= limits.checkpointCommits || this.#changes() - this.#changesFolded >= limits.checkpointRows) this.checkpoint();
   }
 
   /** Folds in whatever has come since, for a quiet moment. True when there was something. */
@@ -87,6 +90,7 @@ export class Store {
     if (this.#guard.look()) return;
     this.#changesFolded = this.#changes();
     this.#bytesSince = 0;
+    this.#commitsSince = 0;
     try {
       this.db.pragma(`wal_checkpoint(${mode})`);
     } catch (error) {
