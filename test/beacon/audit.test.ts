@@ -1,7 +1,7 @@
 /** The audit trail: who, what, with what outcome, in time, within its bounds; and the command that reads it. */
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Bus } from '../../runtime/bus.ts';
 import { createLog } from '../../runtime/log.ts';
 import { persistenceSchema } from '../../contracts/schema.ts';
@@ -10,9 +10,9 @@ import { bounds } from '../../beacon/bounds.ts';
 import { type AuditLine, BeaconState, readAudit } from '../../beacon/state.ts';
 import { tidemark } from '../cli/fixture.ts';
 import { ManualClock } from '../kit/manual-clock.ts';
-import { TestNats } from '../kit/nats.ts';
+import type { TestNats } from '../kit/nats.ts';
 import { rowsIn, tempFolder, workItem } from './fixture.ts';
-import { connect, startOn } from './with-bus.ts';
+import { startOn, withBus } from './with-bus.ts';
 
 const log = createLog('test', 'silent');
 const line = (more: Partial<AuditLine> = {}) => ({ remoteUser: 'ann', capability: 'C', action: 'A', connection: 1, table: 'T', outcome: 'ok', count: 1, detail: '', ...more });
@@ -112,14 +112,7 @@ describe('trail', () => {
 describe('every request', () => {
   let nats: TestNats;
   let bus: Bus;
-  beforeAll(async () => {
-    nats = await TestNats.start();
-    bus = await connect(nats, 'test');
-  });
-  afterAll(async () => {
-    await bus.close();
-    await nats[Symbol.asyncDispose]();
-  });
+  withBus((...on) => { [nats, bus] = on; });
 
   test('shows no secret of a connection anywhere: replies, presence, refusals, the audit', async () => {
     const kit = await startOn(nats, bus);

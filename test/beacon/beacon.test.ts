@@ -3,28 +3,20 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { ApplyOutputs, EnsureSchemaOutputs, MarkOutputs, ProxyOutputs } from '../../contracts/capability.ts';
 import { persistenceSchema } from '../../contracts/schema.ts';
 import type { Bus } from '../../runtime/bus.ts';
 import type { BeaconConfig } from '../../beacon/config.ts';
-import { TestNats } from '../kit/nats.ts';
+import type { TestNats } from '../kit/nats.ts';
 import { until } from '../kit/until.ts';
 import { rowsIn, tempFolder, workItem } from './fixture.ts';
-import { askOf, connect, type Kit, startOn } from './with-bus.ts';
+import { askOf, type Kit, startOn, withBus } from './with-bus.ts';
 
 let nats: TestNats;
 let bus: Bus;
 
-beforeAll(async () => {
-  nats = await TestNats.start();
-  bus = await connect(nats, 'test');
-});
-
-afterAll(async () => {
-  await bus.close();
-  await nats[Symbol.asyncDispose]();
-});
+withBus((...on) => { [nats, bus] = on; });
 
 const start = (more: Partial<BeaconConfig> = {}) => startOn(nats, bus, more);
 const ensure = (kit: Kit) => kit.ask<EnsureSchemaOutputs>('DataBeaconSchema', 'EnsureSchema', { IDBeaconConnection: 1, SchemaName: 'ultravisor', SchemaJSON: persistenceSchema });

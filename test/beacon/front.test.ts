@@ -2,7 +2,7 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import type { ProxyOutputs } from '../../contracts/capability.ts';
 import { decodePresence, type Presence } from '../../contracts/presence.ts';
 import { persistenceSchema } from '../../contracts/schema.ts';
@@ -12,12 +12,12 @@ import { createLog } from '../../runtime/log.ts';
 import { startBeacon } from '../../beacon/compose.ts';
 import { checkBeaconConfig } from '../../beacon/config.ts';
 import { frontUrl } from '../../beacon/front/front-client.ts';
-import { TestNats } from '../kit/nats.ts';
+import type { TestNats } from '../kit/nats.ts';
 import { QuirkyBeacon } from '../kit/quirky-beacon.ts';
 import { listenQuirky, type SeenRequest } from '../kit/quirky-beacon-http.ts';
 import { until } from '../kit/until.ts';
 import { tempFolder } from './fixture.ts';
-import { type Ask, askOf, connect } from './with-bus.ts';
+import { type Ask, askOf, connect, withBus } from './with-bus.ts';
 
 const log = createLog('test', 'silent');
 const B = '/1.0/uv-external/UVQueueWorkItem';
@@ -25,14 +25,7 @@ const here = { IDBeaconConnection: 1 };
 let nats: TestNats;
 let bus: Bus;
 let count = 0;
-beforeAll(async () => {
-  nats = await TestNats.start();
-  bus = await connect(nats, 'asker');
-}, 60_000);
-afterAll(async () => {
-  await bus?.close();
-  await nats?.[Symbol.asyncDispose]();
-});
+withBus((...on) => { [nats, bus] = on; });
 
 type Kit = { ask: Ask; seen: SeenRequest[]; heard: Presence[]; beacon: QuirkyBeacon; server: Server; listen: (port: number) => Promise<Server>; port: number };
 

@@ -2,28 +2,21 @@
 import { statSync, readFileSync } from 'node:fs';
 import { request as rawRequest } from 'node:http';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { persistenceSchema } from '../../contracts/schema.ts';
 import type { Bus } from '../../runtime/bus.ts';
 import type { BeaconConfig } from '../../beacon/config.ts';
 import { checkBeaconConfig } from '../../beacon/config.ts';
 import { readAudit } from '../../beacon/state.ts';
 import { startTidemark } from '../cli/fixture.ts';
-import { TestNats } from '../kit/nats.ts';
+import type { TestNats } from '../kit/nats.ts';
 import { until } from '../kit/until.ts';
 import { tempFolder } from './fixture.ts';
-import { connect, type Kit, startOn } from './with-bus.ts';
+import { type Kit, startOn, withBus } from './with-bus.ts';
 
 let nats: TestNats;
 let bus: Bus;
-beforeAll(async () => {
-  nats = await TestNats.start();
-  bus = await connect(nats, 'test');
-});
-afterAll(async () => {
-  await bus.close();
-  await nats[Symbol.asyncDispose]();
-});
+withBus((...on) => { [nats, bus] = on; });
 
 type Ran = { status: number; body: Record<string, unknown> & Record<string, unknown>[]; headers: Headers };
 type HttpKit = Kit & { token: string; call: (method: string, path: string, body?: unknown, headers?: Record<string, string>) => Promise<Ran> };

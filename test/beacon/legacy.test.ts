@@ -2,7 +2,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import type { JsonObject } from '../../contracts/json-value.ts';
 import type { Presence } from '../../contracts/presence.ts';
 import type { Scalar } from '../../contracts/schema.ts';
@@ -11,21 +11,14 @@ import { checkBeaconConfig } from '../../beacon/config.ts';
 import { MemoryProvider } from '../../beacon/legacy/memory-provider.ts';
 import { SqliteProvider } from '../../beacon/legacy/sqlite-provider.ts';
 import { readAudit } from '../../beacon/state.ts';
-import { TestNats } from '../kit/nats.ts';
+import type { TestNats } from '../kit/nats.ts';
 import { until } from '../kit/until.ts';
 import { tempFolder } from './fixture.ts';
-import { type Ask, connect, startOn } from './with-bus.ts';
+import { type Ask, startOn, withBus } from './with-bus.ts';
 
 let nats: TestNats;
 let bus: Bus;
-beforeAll(async () => {
-  nats = await TestNats.start();
-  bus = await connect(nats, 'asker');
-}, 60_000);
-afterAll(async () => {
-  await bus?.close();
-  await nats?.[Symbol.asyncDispose]();
-});
+withBus((...on) => { [nats, bus] = on; });
 
 const start = (provider: 'memory' | 'sqlite', more: object = {}) => startOn(nats, bus, { databases: [], provider, ...more });
 const queue = (ask: Ask) => (action: string, settings: object) => ask<JsonObject>('QueuePersistence', `QP_${action}`, { QueueMetadata: { From: 'a coordinator' }, ...settings });

@@ -1,13 +1,13 @@
 /** A databeacon on a real bus, in this process, with what it says of itself. */
 import { join } from 'node:path';
-import { onTestFinished } from 'vitest';
+import { afterAll, beforeAll, onTestFinished } from 'vitest';
 import { decodePresence, type Presence } from '../../contracts/presence.ts';
 import { Bus } from '../../runtime/bus.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { createLog } from '../../runtime/log.ts';
 import { type RunningBeacon, startBeacon } from '../../beacon/compose.ts';
 import type { BeaconConfig } from '../../beacon/config.ts';
-import type { TestNats } from '../kit/nats.ts';
+import { TestNats } from '../kit/nats.ts';
 import { tempFolder } from './fixture.ts';
 
 const log = createLog('test', 'silent');
@@ -17,6 +17,21 @@ export type Kit = { beacon: RunningBeacon; config: BeaconConfig; path: string; h
 
 export function connect(nats: TestNats, name: string): Promise<Bus> {
   return Bus.connect({ servers: nats.url, name }, log);
+}
+
+/** One bus for the tests of a file or block, and a connection that asks. */
+export function withBus(set: (nats: TestNats, bus: Bus) => void): void {
+  let nats: TestNats | undefined;
+  let bus: Bus | undefined;
+  beforeAll(async () => {
+    nats = await TestNats.start();
+    bus = await connect(nats, 'asker');
+    set(nats, bus);
+  }, 60_000);
+  afterAll(async () => {
+    await bus?.close();
+    await nats?.[Symbol.asyncDispose]();
+  });
 }
 
 /** Asks a beacon and gives its Outputs. */

@@ -1,5 +1,6 @@
 /** A clock that stands still until a test moves it: the `Clock` of runtime/clock.ts without any real time in it. */
 import type { Clock } from '../../runtime/clock.ts';
+import { everyOn, sleepOn } from './timer-clock.ts';
 
 type Timer = { atMs: number; order: number; run: () => void };
 
@@ -40,21 +41,11 @@ export class ManualClock implements Clock {
   }
 
   every(ms: number, run: () => void): () => void {
-    let cancel = () => {};
-    const again = () => {
-      cancel = this.timer(ms, again);
-      run();
-    };
-    cancel = this.timer(ms, again);
-    return () => cancel();
+    return everyOn((wait, then) => this.timer(wait, then), ms, run);
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    if (signal?.aborted) return Promise.resolve();
-    return new Promise((resolve) => {
-      const cancel = this.timer(ms, resolve);
-      signal?.addEventListener('abort', () => { cancel(); resolve(); }, { once: true });
-    });
+    return sleepOn((wait, then) => this.timer(wait, then), ms, signal);
   }
 
   /** Timers that wait. */

@@ -1,6 +1,7 @@
 /** Time of a simulated world, moved by hand; and each process's view of it, which ends with the process. */
 import { type Clock, nextTurn } from '../../runtime/clock.ts';
 import type { Dice } from './dice.ts';
+import { everyOn, sleepOn } from '../kit/timer-clock.ts';
 
 type Timer = { atMs: number; order: number; run: () => void };
 
@@ -90,20 +91,10 @@ export class ProcessClock implements Clock {
   }
 
   every(ms: number, run: () => void): () => void {
-    let cancel = () => {};
-    const again = () => {
-      cancel = this.timer(ms, again);
-      run();
-    };
-    cancel = this.timer(ms, again);
-    return () => cancel();
+    return everyOn((wait, then) => this.timer(wait, then), ms, run);
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    if (signal?.aborted) return Promise.resolve();
-    return new Promise((resolve) => {
-      const cancel = this.timer(ms, resolve);
-      signal?.addEventListener('abort', () => { cancel(); resolve(); }, { once: true });
-    });
+    return sleepOn((wait, then) => this.timer(wait, then), ms, signal);
   }
 }

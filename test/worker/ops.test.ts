@@ -105,18 +105,18 @@ test('B10 — ops skip needs a skippable operation, a reason and a time to come;
   const clock = new ManualClock();
   bench.op('a');
   const operations = bench.operations({ clock });
-  const skip = (reason: string, untilMs: number) => operations.skip('a', { reason, untilMs, by: 'cli' });
-  await expect(skip('night', clock.nowMs() + 1)).rejects.toThrow(/not skippable/);
+  const skipUntil = (reason: string, untilMs: number) => operations.skip('a', { reason, untilMs, by: 'cli' });
+  await expect(skipUntil('night', clock.nowMs() + 1)).rejects.toThrow(/not skippable/);
   bench.op('a', '', skippable);
-  await expect(skip(' ', clock.nowMs() + 1)).rejects.toThrow(/needs a reason/);
-  await expect(skip('night', clock.nowMs())).rejects.toThrow(/time in the future/);
-  await expect(skip('night', Number.NaN)).rejects.toThrow(/time in the future/);
-  await skip('broken at night', clock.nowMs() + 60_000);
+  await expect(skipUntil(' ', clock.nowMs() + 1)).rejects.toThrow(/needs a reason/);
+  await expect(skipUntil('night', clock.nowMs())).rejects.toThrow(/time in the future/);
+  await expect(skipUntil('night', Number.NaN)).rejects.toThrow(/time in the future/);
+  await skipUntil('broken at night', clock.nowMs() + 60_000);
   expect(operations.status()).toMatchObject({ Skipped: 1, Operations: [{ State: 'skipped', By: 'cli', Host: 'host-1', Note: 'broken at night', Until: '2026-01-01T00:01:00.000Z' }] });
   expect(kinds(await operations.runPending(bench.request()))).toEqual(['a skipped']);
   await clock.advance(60_000);
   expect(kinds(await operations.runPending(bench.request()))).toEqual(['a applied']);
-  await expect(skip('night', clock.nowMs() + 1)).rejects.toThrow(/is applied/);
+  await expect(skipUntil('night', clock.nowMs() + 1)).rejects.toThrow(/is applied/);
 });
 
 test('B11 — all are skipped until a time, also those that are not skippable; then they run', async () => {
