@@ -13,12 +13,16 @@ import { makeFolderOf, SqliteHandle } from './handle.ts';
 import { introspectTable, tableNames } from './introspect.ts';
 import { SqliteQueries } from './query.ts';
 
+/** "TIDE", the `application_id` of a worker's journal: what is written into one of those by another program is damage. */
+const journalId = 0x54494445;
+
 /** Opens a SQLite file for us: made with its folder when missing, WAL, synced at each commit. */
 export function openSqliteFile(path: string): Database.Database {
   makeFolderOf(path);
   closeSync(openSync(path, 'a', 0o600));
   const db = new Database(path, { timeout: bounds.busyMs });
   try {
+    if (db.pragma('application_id', { simple: true }) === journalId) throw new TidemarkError('INVALID_MESSAGE', `${path} is the journal of a worker, and no database to be had`);
     db.pragma('journal_mode = WAL');
     db.pragma('synchronous = FULL');
     db.pragma(`cache_size = -${Math.round(bounds.cacheBytes / 1024)}`);
@@ -80,6 +84,7 @@ export class SqliteEngine implements Engine {
   async #query(statement: Statement, query: NonNullable<Statement['query']>): Promise<(StatementResult | StatementFault)[]> {
     if (this.#isClosed) throw new TidemarkError('UNAVAILABLE', `database ${this.#path} is closed`);
     try {
+      this.#current();
       return [await this.#queries.run(statement, query)];
     } catch (error) {
       if (error instanceof StatementFault) return [error];

@@ -10,6 +10,7 @@ import type { Bus } from '../../runtime/bus.ts';
 import type { BeaconConfig } from '../../beacon/config.ts';
 import type { TestNats } from '../kit/nats.ts';
 import { until } from '../kit/until.ts';
+import { openStore } from '../../worker/state/open-store.ts';
 import { rowsIn, tempFolder, workItem } from './fixture.ts';
 import { askOf, type Kit, startOn, withBus } from './with-bus.ts';
 
@@ -121,6 +122,17 @@ describe('requests', () => {
     expect(made).toMatchObject({ Created: true, Connected: true });
     expect(await kit.ask('DataBeaconManagement', 'CreateConnection', settings)).toMatchObject({ IDBeaconConnection: made.IDBeaconConnection, Created: false });
   });
+});
+
+test('the journal of a worker is no database: not read, not written', async () => {
+  const kit = await startOn(nats, bus);
+  const store = openStore(tempFolder());
+  const { Connected, ConnectError, IDBeaconConnection } = await kit.ask<Record<string, unknown>>('DataBeaconManagement', 'CreateConnection', { Name: 'Journal', Type: 'SQLite', Config: store.paths.db });
+  expect({ Connected, ConnectError }).toEqual({ Connected: false, ConnectError: expect.stringContaining('is the journal of a worker') });
+  await expect(kit.ask('DataBeaconAccess', 'QueryTable', { IDBeaconConnection, SQL: 'select * from meta' })).rejects.toThrow(/journal of a worker/);
+  await expect(kit.ask('DataBeaconSchema', 'EnsureSchema', { IDBeaconConnection, SchemaName: 'x', SchemaJSON: persistenceSchema })).rejects.toThrow(/journal of a worker/);
+  store.assertSameFiles();
+  store.close();
 });
 
 test('defect 22: killed and started again it is the same beacon with the same connections, and SIGTERM ends it in order', async () => {
