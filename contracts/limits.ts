@@ -188,7 +188,7 @@ export const limits = {
   /** Bytes of a request's headers; its headers and the whole of it must have come by then, or the connection is cut. */
   httpHeaderBytesMax: 16 * KiB,
   httpHeadersMs: 10_000,
-  httpRequestMs: 30_000,
+  httpRequestMs: 15_000,
   /** Between two looks at connections that are slow. */
   httpLookMs: 2_000,
   /** Calls refused for their token, from one address: so many at once, then one each `httpFailureMs`. */
