@@ -7,8 +7,10 @@ import {
 import { contentType, decodeBody, type Encoding, encodeBody, packBody } from '../contracts/codec.ts';
 import { messageOf, TidemarkError } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
+import { inboxOf } from '../contracts/subjects.ts';
+import { systemClock } from './clock.ts';
 import type { Log } from './log.ts';
-import { decodeAnswer, toUnavailable } from './bus-answer.ts';
+import { decodeAnswer, toUnavailable, whyNoBus } from './bus-answer.ts';
 import { chunksOf } from './bus-chunks.ts';
 import { NatsRequest, toHeaders } from './bus-request.ts';
 import { MicroService, type ServiceSpec } from './micro-service.ts';
@@ -41,6 +43,8 @@ export type RequestOptions = {
 /** A request's bytes, and the headers that say how to read them. */
 export type Packed = { body: Uint8Array; headers: Record<string, string> };
 
+const reconnectMs = 250;
+
 function authenticatorOf(options: BusOptions): Authenticator | undefined {
   if (options.creds) return credsAuthenticator(readFileSync(options.creds));
   if (options.nkey) return nkeyAuthenticator(readFileSync(options.nkey));
@@ -53,12 +57,13 @@ function connectionOptions(options: BusOptions): NodeConnectionOptions {
   return {
     servers: options.servers.split(','),
     name: options.name,
+    // Its own, so that one process may be kept from reading the answers to another.
+    inboxPrefix: inboxOf(options.name),
     // The client gives up after ten tries by default; a sidecar outlives any outage of the bus.
     maxReconnectAttempts: -1,
-    reconnectTimeWait: 250,
+    reconnectTimeWait: reconnectMs,
     reconnectJitter: 100,
     ignoreAuthErrorAbort: true,
-    waitOnFirstConnect: options.waitForServer ?? true,
     pingInterval: 5_000,
     maxPingOut: 2,
     timeout: 5_000,
@@ -84,12 +89,24 @@ export class Bus {
     void this.#watch();
   }
 
-  /** Connects. With `waitForServer: false` a missing server is @throws TidemarkError UNREACHABLE. */
+  /**
+   * Connects; tries until a server takes us, and says once for each cause why none does. With `waitForServer: false` one try is all.
+   * @throws TidemarkError CONFIG_INVALID for files of ours that cannot be read; with `waitForServer: false` also for a server that does not
+   * want us, and UNREACHABLE where there is none
+   */
   static async connect(options: BusOptions, log: Log): Promise<Bus> {
-    try {
-      return new Bus(await connect(connectionOptions(options)), log);
-    } catch (cause) {
-      throw new TidemarkError('UNREACHABLE', `no bus at ${options.servers}: ${messageOf(cause)}; is nats-server running there?`, { cause });
+    const settings = connectionOptions(options);
+    let said = '';
+    for (;;) {
+      try {
+        return new Bus(await connect(settings), log);
+      } catch (cause) {
+        const error = whyNoBus(options.servers, cause);
+        if (options.waitForServer === false) throw error;
+        if (error.message !== said) log.warn({ server: options.servers, reason: error.message }, 'no bus yet, trying again until there is one');
+        said = error.message;
+        await systemClock.sleep(reconnectMs);
+      }
     }
   }
 
@@ -182,6 +199,25 @@ export class Bus {
     } finally {
       this.#waiting.delete(reject);
     }
+  }
+
+  /** What all who listen answer to one question, until `maxMs` are over or no more come; unreadable answers are left out. @throws TidemarkError UNAVAILABLE when nobody does */
+  async gather(subject: string, maxMs: number, answersMax: number): Promise<unknown[]> {
+    if (!this.#isConnected) throw new TidemarkError('UNAVAILABLE', `the bus is away; ${subject} was not asked`);
+    const answers: unknown[] = [];
+    try {
+      for await (const message of await this.#connection.requestMany(subject, '', { strategy: 'stall', maxWait: maxMs, maxMessages: answersMax })) {
+        try {
+          answers.push(decodeBody(message.data, message.headers));
+        } catch (thrown) {
+          this.#log.debug({ subject, reason: messageOf(thrown) }, 'unreadable answer dropped');
+        }
+        if (answers.length >= answersMax) break;
+      }
+    } catch (cause) {
+      throw toUnavailable(subject, cause);
+    }
+    return answers;
   }
 
   /** Fire and forget, as JSON; dropped while disconnected, for nobody should act on an old announcement. */
