@@ -5,12 +5,12 @@ import type { ConnectionPresence } from '../contracts/presence.ts';
 import { subjects } from '../contracts/subjects.ts';
 import type { Bus } from '../runtime/bus.ts';
 import { type Clock, newUuid } from '../runtime/clock.ts';
-import { decodeAddress } from '../runtime/http-access.ts';
+import { decodeAddress, plainHttp } from '../runtime/http-access.ts';
 import type { Log } from '../runtime/log.ts';
-import { tokenIn } from '../runtime/token.ts';
+import { withToken } from '../runtime/token.ts';
 import { actionsOf } from './actions.ts';
 import { AuditTrail } from './audit.ts';
-import { type BeaconConfig, checkBeaconConfig } from './config.ts';
+import { type BeaconConfig, checkBeaconConfig, hasToken } from './config.ts';
 import { Connections } from './connections.ts';
 import { startFront } from './front/front.ts';
 import { startLegacy } from './legacy/legacy.ts';
@@ -84,9 +84,10 @@ export async function startBeacon(config: BeaconConfig, bus: Bus, log: Log, cloc
   return { nonce, httpUrl: http?.url ?? null, drain: () => (stopped ??= stop()) };
 }
 
-async function listen({ http, token, dataDir }: BeaconConfig, parts: Omit<BeaconHttpParts, 'token'>): Promise<BeaconHttp | null> {
+async function listen(config: BeaconConfig, parts: Omit<BeaconHttpParts, 'settings'>): Promise<BeaconHttp | null> {
+  const { http, token = null, access = plainHttp, dataDir } = config;
   if (http === undefined) return null;
-  return BeaconHttp.listen(decodeAddress(http, (token ?? null) !== null), { ...parts, token: token ?? tokenIn(dataDir) });
+  return BeaconHttp.listen(decodeAddress(http, hasToken(config)), { ...parts, settings: withToken(access, token, dataDir) });
 }
 
 function unreadyOf(presences: readonly ConnectionPresence[], isDraining: boolean): string | null {

@@ -1,7 +1,7 @@
 /** What a databeacon is started with, and the reading of database URLs. */
 import { basename, extname, resolve } from 'node:path';
 import { TidemarkError } from '../contracts/errors.ts';
-import { decodeAddress } from '../runtime/http-access.ts';
+import { decodeAddress, type HttpSettings } from '../runtime/http-access.ts';
 import type { ProviderName } from './legacy/provider.ts';
 
 export type BeaconConfig = {
@@ -25,6 +25,8 @@ export type BeaconConfig = {
   http?: string;
   /** The operator's bearer token for it; without one a token is made in `dataDir`. */
   token?: string | null;
+  /** More tokens, the names it may be called by, and its certificate. */
+  access?: HttpSettings;
 };
 
 export type ServerKind = 'postgresql' | 'mysql' | 'mssql';
@@ -82,7 +84,12 @@ export function checkBeaconConfig(config: BeaconConfig): void {
   if (config.front !== undefined) return checkFront(config);
   if (config.databases.length === 0) throw new TidemarkError('CONFIG_INVALID', `no database: give at least one, as ${spoken}`);
   for (const url of config.databases) parseDatabaseUrl(url);
-  if (config.http !== undefined) decodeAddress(config.http, (config.token ?? null) !== null);
+  if (config.http !== undefined) decodeAddress(config.http, hasToken(config));
+}
+
+/** Whether the operator gave one. */
+export function hasToken({ token, access }: Pick<BeaconConfig, 'token' | 'access'>): boolean {
+  return (token ?? null) !== null || (access?.tokens.length ?? 0) > 0;
 }
 
 function checkProvider({ provider, front, databases, http }: BeaconConfig): void {

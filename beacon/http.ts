@@ -6,7 +6,9 @@ import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { messageOf, TidemarkError, toRefusal } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
-import { bearsToken, type HttpAddress, isLoopback, unauthorized, urlOf } from '../runtime/http-access.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { HttpAccess, type HttpAddress, type HttpSettings, urlOf } from '../runtime/http-access.ts';
+import { listening } from '../runtime/http-listening.ts';
 import type { AuditNote } from './audit.ts';
 import { bounds } from './bounds.ts';
 import type { Proxy } from './proxy.ts';
@@ -18,8 +20,8 @@ export type BeaconHttpParts = {
   unready: () => Promise<string | null>;
   /** Adds a line to the audit. */
   tell: (user: string, method: string, note: AuditNote) => void;
-  /** Needed for every changing call, and for every call from beyond loopback. */
-  token: string;
+  /** Tokens, names and certificate. */
+  settings: HttpSettings;
 };
 
 type App = Hono<{ Bindings: HttpBindings }>;
@@ -56,14 +58,26 @@ async function table(context: Context<{ Bindings: HttpBindings }>, { proxy, tell
   }
 }
 
-function appOf(parts: BeaconHttpParts, isOpen: boolean): App {
-  const app: App = new Hono();
-  app.use(bodyLimit({ maxSize: limits.bodyBytesMax, onError: (context) => refused(context, new TidemarkError('TOO_LARGE', `the body has more than ${limits.bodyBytesMax} bytes`)) }));
+function addGate(app: App, access: HttpAccess, tell: BeaconHttpParts['tell']): void {
   app.use(async (context, next) => {
-    const isRead = isReading(context.req.method, rawPathOf(context.env.incoming));
-    if (!(isRead && isOpen) && !bearsToken(context.req.header('Authorization'), parts.token)) return context.json(unauthorized, 401);
-    await next();
+    const { incoming } = context.env;
+    const isChanging = !isReading(context.req.method, rawPathOf(incoming));
+    const verdict = access.check({ isChanging, isPublic: false, remote: incoming.socket.remoteAddress ?? '', header: (name) => context.req.header(name) });
+    if (verdict.isAdmitted) await next();
+    else if (verdict.isNoted) tell(verdict.caller?.name ?? 'nobody', context.req.method, { outcome: verdict.body.Code });
+    const response = verdict.isAdmitted ? context.res : context.json(verdict.body, verdict.status, verdict.headers);
+    response.headers.set('X-Content-Type-Options', 'nosniff');
+    response.headers.set('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'");
+    response.headers.set('Referrer-Policy', 'no-referrer');
+    response.headers.set('Cache-Control', 'no-store');
+    return response;
   });
+}
+
+function appOf(parts: BeaconHttpParts, access: HttpAccess): App {
+  const app: App = new Hono();
+  addGate(app, access, parts.tell);
+  app.use(bodyLimit({ maxSize: limits.bodyBytesMax, onError: (context) => refused(context, new TidemarkError('TOO_LARGE', `the body has more than ${limits.bodyBytesMax} bytes`)) }));
   app.get('/livez', (context) => context.text('ok'));
   app.get('/readyz', async (context) => {
     const reason = await parts.unready();
@@ -86,12 +100,13 @@ export class BeaconHttp {
 
   /** Listens. @throws TidemarkError CONFIG_INVALID when the address cannot be bound */
   static listen(address: HttpAddress, parts: BeaconHttpParts): Promise<BeaconHttp> {
-    // Reading without a token is for those who are on the machine anyway.
-    const app = appOf(parts, isLoopback(address.host));
+    const { settings } = parts;
+    const app = appOf(parts, new HttpAccess(address, settings, () => systemClock.monotonicMs()));
     const { host: hostname, port } = address;
     return new Promise((resolve, reject) => {
-      const serverOptions = { requestTimeout: limits.bootstrapStepMs, maxHeaderSize: bounds.pathCharsMax + bounds.httpHeaderBytes };
-      const server = serve({ fetch: app.fetch, hostname, port, serverOptions }, (info: AddressInfo) => resolve(new BeaconHttp(server, urlOf(address, info.port))));
+      const options = listening(settings, { requestTimeout: limits.bootstrapStepMs, maxHeaderSize: bounds.pathCharsMax + bounds.httpHeaderBytes });
+      const server = serve({ fetch: app.fetch, hostname, port, ...options }, (info: AddressInfo) => resolve(new BeaconHttp(server, urlOf(address, info.port, settings.tls !== undefined))));
+      server.maxConnections = limits.httpConnectionsMax;
       server.once('error', (cause) => reject(new TidemarkError('CONFIG_INVALID', `--http ${hostname}:${port}: ${messageOf(cause)}`, { cause })));
     });
   }

@@ -191,6 +191,29 @@ export const limits = {
   clientBatchDelayMs: 2,
   /** HTTP request body of the operators' API. */
   httpBodyBytesMax: 1 * MiB,
+  /** Connections to it at once: many consoles and scrapers, and no more than a fraction of a process's files. */
+  httpConnectionsMax: 256,
+  /** Bytes of a request's headers; its headers and the whole of it must have come by then, or the connection is cut. */
+  httpHeaderBytesMax: 16 * KiB,
+  httpHeadersMs: 10_000,
+  httpRequestMs: 15_000,
+  /** Between two looks at connections that are slow. */
+  httpLookMs: 2_000,
+  /** Calls refused for their token, from one address: so many at once, then one each `httpFailureMs`. */
+  httpFailuresMax: 60,
+  httpFailureMs: 1_000,
+  /** Changing calls from one address, the same way: each is a synced commit or two. */
+  httpChangesMax: 200,
+  httpChangeMs: 20,
+  /** Addresses remembered for that: some 100 kB. */
+  httpCallersMax: 1_000,
+  /** Tokens of one file: all are compared at each call. */
+  httpTokensMax: 1_000,
+  /** What operators did, kept and shown at once; the texts of one line. */
+  operatorActionsMax: 10_000,
+  operatorActionsShownMax: 1_000,
+  operatorActionsShown: 100,
+  operatorTextCharsMax: 1_000,
   /** Attempts of maintenance operations kept: years of them, at a few a day. */
   operationAttemptsMax: 10_000,
   /** Attempts shown in one history. */

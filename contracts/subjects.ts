@@ -24,12 +24,25 @@ export const subjects = {
   control: (hub: string, verb: string) => `tidemark.${hub}.control.${verb}`,
   controlAll: (hub: string) => `tidemark.${hub}.control.*`,
   event: (hub: string, name: 'state' | 'store-changed' | 'fault' | 'pressure' | 'legacy') => `tidemark.${hub}.event.${name}`,
+  eventAll: (hub: string) => `tidemark.${hub}.event.*`,
   oneWay: (hub: string, lane: Lane, action: string) => `tidemark-in.${hub}.${lane}.${action}`,
   oneWayAll: (hub: string) => `tidemark-in.${hub}.>`,
   oneWayStream: (hub: string) => `TIDEMARK_IN_${hub}`,
   capability: (beacon: string, capability: string, action: string) => `mesh.${beacon}.${capability}.${action}`,
   capabilityAll: (beacon: string, capability: string) => `mesh.${beacon}.${capability}.*`,
   presence: 'mesh.presence',
+} as const;
+
+/** Where the answers to a process's own questions come: below this, by the name it connects under. */
+export function inboxOf(name: string): string {
+  return `_INBOX.${name.replaceAll(/[^A-Za-z0-9_-]+/g, '-')}`;
+}
+
+/** Questions to all micro services of a name, or to all there are. */
+export const services = {
+  subject: (verb: 'PING' | 'INFO' | 'STATS', name?: string) => (name === undefined ? `$SRV.${verb}` : `$SRV.${verb}.${name}`),
+  worker: 'tidemark-worker',
+  beacon: 'databeacon',
 } as const;
 
 /** The last token of a subject. */

@@ -1,9 +1,5 @@
-/** The bus: a NATS connection with our manners. The only importer of the NATS client beside `stream.ts`. */
-import { readFileSync } from 'node:fs';
-import {
-  type Authenticator, connect, credsAuthenticator, type Msg, type NatsConnection,
-  type NodeConnectionOptions, nkeyAuthenticator,
-} from 'nats';
+/** The bus: a NATS connection with our manners. The NATS client is imported here, in its `bus-` neighbours and in `stream.ts` only. */
+import type { Msg, NatsConnection } from 'nats';
 import { acceptHeader, type Answer, wholeAnswer } from '../contracts/answer-chunks.ts';
 import { contentType, decodeBody, type Encoding, encodeBody, packBody } from '../contracts/codec.ts';
 import { messageOf, TidemarkError } from '../contracts/errors.ts';
@@ -11,6 +7,7 @@ import { limits } from '../contracts/limits.ts';
 import type { Log } from './log.ts';
 import { decodeAnswer, toUnavailable } from './bus-answer.ts';
 import { chunksOf } from './bus-chunks.ts';
+import { connectWith } from './bus-connect.ts';
 import { heldAnswers, NatsRequest, toHeaders } from './bus-request.ts';
 import { MicroService, type ServiceSpec } from './micro-service.ts';
 
@@ -42,35 +39,6 @@ export type RequestOptions = {
 /** A request's bytes, and the headers that say how to read them. */
 export type Packed = { body: Uint8Array; headers: Record<string, string> };
 
-function authenticatorOf(options: BusOptions): Authenticator | undefined {
-  if (options.creds) return credsAuthenticator(readFileSync(options.creds));
-  if (options.nkey) return nkeyAuthenticator(readFileSync(options.nkey));
-  return undefined;
-}
-
-function connectionOptions(options: BusOptions): NodeConnectionOptions {
-  const authenticator = authenticatorOf(options);
-  const { cert, key, ca } = options.tls ?? {};
-  return {
-    servers: options.servers.split(','),
-    name: options.name,
-    // The client gives up after ten tries by default; a sidecar outlives any outage of the bus.
-    maxReconnectAttempts: -1,
-    reconnectTimeWait: 250,
-    reconnectJitter: 100,
-    ignoreAuthErrorAbort: true,
-    waitOnFirstConnect: options.waitForServer ?? true,
-    pingInterval: 5_000,
-    maxPingOut: 2,
-    timeout: 5_000,
-    ...(authenticator ? { authenticator } : {}),
-    ...(options.token ? { token: options.token } : {}),
-    ...(options.user ? { user: options.user } : {}),
-    ...(options.password ? { pass: options.password } : {}),
-    ...(cert || key || ca ? { tls: { ...(cert ? { certFile: cert } : {}), ...(key ? { keyFile: key } : {}), ...(ca ? { caFile: ca } : {}) } } : {}),
-  };
-}
-
 export class Bus {
   readonly #connection: NatsConnection;
   readonly #log: Log;
@@ -86,13 +54,13 @@ export class Bus {
     void this.#watch();
   }
 
-  /** Connects. With `waitForServer: false` a missing server is @throws TidemarkError UNREACHABLE. */
+  /**
+   * Connects; tries until a server takes us, and says once for each cause why none does. With `waitForServer: false` one try is all.
+   * @throws TidemarkError CONFIG_INVALID for files of ours that cannot be read; with `waitForServer: false` also for a server that does not
+   * want us, and UNREACHABLE where there is none
+   */
   static async connect(options: BusOptions, log: Log): Promise<Bus> {
-    try {
-      return new Bus(await connect(connectionOptions(options)), log);
-    } catch (cause) {
-      throw new TidemarkError('UNREACHABLE', `no bus at ${options.servers}: ${messageOf(cause)}; is nats-server running there?`, { cause });
-    }
+    return new Bus(await connectWith(options, log), log);
   }
 
   get isConnected(): boolean {
@@ -187,6 +155,25 @@ export class Bus {
     } finally {
       this.#waiting.delete(reject);
     }
+  }
+
+  /** What all who listen answer to one question, until `maxMs` are over or no more come; unreadable answers are left out. @throws TidemarkError UNAVAILABLE when nobody does */
+  async gather(subject: string, maxMs: number, answersMax: number): Promise<unknown[]> {
+    if (!this.#isConnected) throw new TidemarkError('UNAVAILABLE', `the bus is away; ${subject} was not asked`);
+    const answers: unknown[] = [];
+    try {
+      for await (const message of await this.#connection.requestMany(subject, '', { strategy: 'stall', maxWait: maxMs, maxMessages: answersMax })) {
+        try {
+          answers.push(decodeBody(message.data, message.headers));
+        } catch (thrown) {
+          this.#log.debug({ subject, reason: messageOf(thrown) }, 'unreadable answer dropped');
+        }
+        if (answers.length >= answersMax) break;
+      }
+    } catch (cause) {
+      throw toUnavailable(subject, cause);
+    }
+    return answers;
   }
 
   /** Fire and forget, as JSON; dropped while disconnected, for nobody should act on an old announcement. */

@@ -3,6 +3,7 @@ import { chmodSync, existsSync, linkSync, readFileSync, rmSync, writeFileSync } 
 import { join } from 'node:path';
 import { messageOf, TidemarkError } from '../contracts/errors.ts';
 import { newUuid } from './clock.ts';
+import type { HttpSettings } from './http-access.ts';
 
 /** @throws TidemarkError CONFIG_INVALID when the file can neither be read nor made */
 export function tokenIn(dataDir: string): string {
@@ -12,6 +13,12 @@ export function tokenIn(dataDir: string): string {
   const token = readFileSync(path, 'utf8').trim();
   if (token === '') throw new TidemarkError('CONFIG_INVALID', `${path} is empty; remove it to get a new token, or set TIDEMARK_TOKEN`);
   return token;
+}
+
+/** The settings with a token that may operate, whatever the operator gave. @throws TidemarkError CONFIG_INVALID as `tokenIn` */
+export function withToken(settings: HttpSettings, own: string | null, dataDir: string): HttpSettings {
+  if (own === null && settings.tokens.some(({ role }) => role === 'operate')) return settings;
+  return { ...settings, tokens: [{ name: 'operator', role: 'operate', token: own ?? tokenIn(dataDir) }, ...settings.tokens] };
 }
 
 /** Under its name only once it is whole: a full disk would leave an empty file, and no process would start over it. Whoever else is first has made it. */

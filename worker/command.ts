@@ -3,8 +3,9 @@ import { messageOf, processExit, TidemarkError } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
 import { Bus, type BusOptions } from '../runtime/bus.ts';
 import { systemClock } from '../runtime/clock.ts';
+import type { HttpSettings } from '../runtime/http-access.ts';
 import { createLog, type Log } from '../runtime/log.ts';
-import { tokenIn } from '../runtime/token.ts';
+import { withToken } from '../runtime/token.ts';
 import { startWorker } from './compose.ts';
 import { saveIfLost } from './ghost.ts';
 import type { MaintenanceSettings } from './maintenance.ts';
@@ -18,7 +19,9 @@ export type WorkerConfig = {
   data: string;
   /** host:port of the operators' HTTP; port 0 takes a free one. */
   http: string;
+  /** The operator's own token; without one that may operate, one is made in the data directory. */
   token: string | null;
+  access: HttpSettings;
   intake: 'none' | 'jetstream';
   bus: Omit<BusOptions, 'name'>;
   logLevel: string;
@@ -72,7 +75,7 @@ async function serveOver({ local, findings, http }: Opened, config: WorkerConfig
     return local.store.close();
   }
   const worker = await startWorker({
-    hubId: config.hub, version: config.version, http, token: config.token ?? tokenIn(config.data), isOneWayOn: config.intake === 'jetstream', bounds: config.bounds,
+    hubId: config.hub, version: config.version, http, access: withToken(config.access, config.token, config.data), isOneWayOn: config.intake === 'jetstream', bounds: config.bounds,
     ops: config.ops,
   }, { local, findings, bus, clock: systemClock, log, onDrain: () => stop.abort(), onFault: fault.resolve });
   const ended = await Promise.race([stopped, fault.promise]);

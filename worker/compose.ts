@@ -4,12 +4,14 @@ import { limits } from '../contracts/limits.ts';
 import { lanes } from '../contracts/subjects.ts';
 import type { Bus } from '../runtime/bus.ts';
 import { type Clock, isoOf, newUuid } from '../runtime/clock.ts';
+import type { HttpSettings } from '../runtime/http-access.ts';
 import type { Log } from '../runtime/log.ts';
 import type { MicroService } from '../runtime/micro-service.ts';
 import { Announcer } from './announcer.ts';
 import { ChangePublisher } from './change-publisher.ts';
 import { Housekeeping } from './housekeeping.ts';
-import { HttpServer } from './http/server.ts';
+import type { HttpServer } from './http/listener.ts';
+import { listen } from './http/server.ts';
 import { Inbound } from './inbound.ts';
 import { importLegacyFiles } from './legacy/legacy-import.ts';
 import { legacySummaries } from './legacy/legacy-table.ts';
@@ -30,7 +32,8 @@ export type WorkerSettings = {
   hubId: string;
   version: string;
   http: { host: string; port: number };
-  token: string;
+  /** Tokens, names and certificate of its HTTP. */
+  access: HttpSettings;
   isOneWayOn: boolean;
   bounds?: CapacityBounds;
   ops: MaintenanceSettings;
@@ -67,8 +70,8 @@ export async function startWorker(settings: WorkerSettings, parts: WorkerParts):
 
   await maintenance.beforeIntake();
   const nonce = newUuid();
-  const http = await HttpServer.listen(settings.http, {
-    control: inbound.control, metrics, token: settings.token, beacons: () => outbound.directory.list(),
+  const http = await listen(settings.http, {
+    control: inbound.control, metrics, settings: settings.access, operators: inbound.control.operators, beacons: () => outbound.directory.list(),
     unready: () => inbound.unready(),
     health: () => ({
       Nonce: nonce, Pid: process.pid, At: isoOf(clock.nowMs()), ...facts(() => ({ Ready: inbound.unready() === null, Reason: inbound.unready() })), ...facts(() => overview.status()),

@@ -7,19 +7,22 @@ import type { LaneStatus } from '../contracts/status.ts';
 import { isSubjectToken, type Lane, lanes, lastToken, subjects } from '../contracts/subjects.ts';
 import type { HeldStore } from '../hwm/held-store.ts';
 import { type Clock, isoOf } from '../runtime/clock.ts';
+import type { Log } from '../runtime/log.ts';
 import type { EndpointSpec } from '../runtime/micro-service.ts';
 import type { Assignments } from './assignments.ts';
 import type { Overview } from './overview.ts';
 import { hwmVerb } from './control-hwm.ts';
 import type { MarkSurgery } from './marks-surgery.ts';
+import { busCallOf, OperatorLog } from './operator-log.ts';
 import type { Refused } from './refused.ts';
 import type { Journal } from './journal.ts';
 import type { LaneDelivery } from './delivery.ts';
+import type { Connection } from './state/connection.ts';
 
 export type ControlParts = {
   hubId: string; overview: Overview; assignments: Assignments; held: HeldStore; refused: Refused; journal: Journal; clock: Clock;
   deliveries: Record<Lane, LaneDelivery>; setPaused: (isPaused: boolean) => void; drain: () => void; wake: () => void; journalBytes: () => number; surgery: MarkSurgery;
-  ops: (body: JsonObject) => unknown;
+  ops: (body: JsonObject) => unknown; db: Connection; log: Log;
 };
 
 export type DeadLetterView = {
@@ -30,13 +33,16 @@ export type DeadLetterView = {
 
 export type AssignReply = { Success: true; Queue: LaneStatus; Manifest: LaneStatus };
 
-const verbs = ['status', 'assign', 'clear', 'hwm', 'locate', 'dead-letters', 'journal', 'pause', 'resume', 'drain', 'ops'] as const;
+const verbs = ['status', 'assign', 'clear', 'hwm', 'locate', 'dead-letters', 'journal', 'pause', 'resume', 'drain', 'ops', 'operator-log'] as const;
 
 export class Control {
+  /** Who did what, through whichever door. */
+  readonly operators: OperatorLog;
   readonly #parts: ControlParts;
 
   constructor(parts: ControlParts) {
     this.#parts = parts;
+    this.operators = new OperatorLog(parts.db, parts.clock, parts.log);
   }
 
   spec(): EndpointSpec {
@@ -45,8 +51,13 @@ export class Control {
       name: 'control',
       subject: subjects.controlAll(hubId),
       metadata: { hub: hubId },
-      handle: (request) => this.run(lastToken(request.subject), request.decode()),
+      handle: (request) => this.#fromBus(lastToken(request.subject), request.decode()),
     };
+  }
+
+  #fromBus(verb: string, body: unknown): unknown {
+    const call = busCallOf(verb, isJsonObject(body) ? body : {});
+    return call ? this.operators.run(call, () => this.run(verb, body)) : this.run(verb, body);
   }
 
   /** @throws TidemarkError INVALID_MESSAGE for an unknown verb or a wrong field, NOT_FOUND for what is not there */
@@ -73,6 +84,8 @@ export class Control {
         return { Success: true };
       case 'ops':
         return this.#parts.ops(given);
+      case 'operator-log':
+        return this.operators.list(given);
       case 'drain':
         this.#parts.drain();
         return { Success: true };

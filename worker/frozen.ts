@@ -3,17 +3,19 @@ import { messageOf, TidemarkError } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
 import { Backoff } from '../runtime/backoff.ts';
 import { type Clock, isoOf } from '../runtime/clock.ts';
+import { type HttpAddress, type HttpSettings, plainHttp } from '../runtime/http-access.ts';
 import type { Log } from '../runtime/log.ts';
-import { HttpServer } from './http/server.ts';
+import type { HttpServer } from './http/listener.ts';
+import { listenFrozen } from './http/server.ts';
 import { classOf } from './state/storage-error.ts';
 
-export type FrozenParts = { http: { host: string; port: number }; clock: Clock; log: Log; signal: AbortSignal };
+export type FrozenParts = { http: HttpAddress; access?: HttpSettings; clock: Clock; log: Log; signal: AbortSignal };
 
 /**
  * What `open` gives, once it does; null when told to stop before. Anything but STORAGE_FAILED is thrown on at once: waiting cannot mend it.
  * Meanwhile /livez is ok, /readyz is 503, /healthz names the cause.
  */
-export async function openWhenPossible<T>(open: () => T, { http, clock, log, signal }: FrozenParts): Promise<T | null> {
+export async function openWhenPossible<T>(open: () => T, { http, access = plainHttp, clock, log, signal }: FrozenParts): Promise<T | null> {
   const backoff = new Backoff(clock, { firstMs: limits.frozenFirstMs, longestMs: limits.frozenLongestMs });
   let probes: HttpServer | null = null;
   let last: TidemarkError | null = null;
@@ -34,7 +36,7 @@ export async function openWhenPossible<T>(open: () => T, { http, clock, log, sig
         if (error.message !== last?.message) log.error({ reason: messageOf(error) }, 'the store cannot be opened; the worker is frozen and tries again');
         last = error;
       }
-      probes ??= await HttpServer.listenFrozen(http, { unready: () => last?.message ?? null, health });
+      probes ??= await listenFrozen(http, access, { unready: () => last?.message ?? null, health });
       await backoff.wait(signal);
     }
     return null;

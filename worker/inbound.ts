@@ -54,7 +54,7 @@ export class Inbound {
     this.control = new Control({
       hubId, overview, assignments: outbound.assignments, held: local.held, refused: local.refused, journal: local.journal, clock,
       deliveries: outbound.deliveries, setPaused: (isPaused) => outbound.setPaused(isPaused), drain: parts.onDrain, wake: () => outbound.wakeAll(),
-      journalBytes: () => local.store.bytes(), surgery: parts.surgery, ops: parts.ops,
+      journalBytes: () => local.store.bytes(), surgery: parts.surgery, ops: parts.ops, db: local.store.db, log,
     });
     this.#oneWay = parts.isOneWayOn ? new OneWay({ hubId, bus, intake: this.intake, refused: local.refused, clock, log }) : null;
   }

@@ -2,6 +2,7 @@
 import { systemClock } from '../runtime/clock.ts';
 import { decodeAddress, type HttpAddress } from '../runtime/http-access.ts';
 import type { Log } from '../runtime/log.ts';
+import { withToken } from '../runtime/token.ts';
 import type { WorkerConfig } from './command.ts';
 import { openWhenPossible } from './frozen.ts';
 import { type Local, openLocal } from './local.ts';
@@ -14,7 +15,8 @@ export type Opened = { local: Local; findings: Finding[]; http: HttpAddress };
 
 /** Null when told to stop before. @throws TidemarkError for what waiting cannot mend */
 export async function openAsSoonAsPossible(config: WorkerConfig, log: Log, signal: AbortSignal): Promise<Opened | null> {
-  const http = decodeAddress(config.http, config.token !== null);
+  const { token, access } = config;
+  const http = decodeAddress(config.http, token !== null || access.tokens.length > 0);
   const findings: Finding[] = [];
   const tell = (finding: Finding) => {
     log.error({ class: finding.Class, detail: finding.Detail }, finding.What);
@@ -22,6 +24,6 @@ export async function openAsSoonAsPossible(config: WorkerConfig, log: Log, signa
   };
   const { data, isAnyFileSystem } = config;
   const open = () => openLocal(withReserve(pathsOf(data), () => openStore(data, tell, { isAnyFileSystem })), config.hub);
-  const local = await openWhenPossible(open, { http, clock: systemClock, log, signal });
+  const local = await openWhenPossible(open, { http, access: token === null ? access : withToken(access, token, data), clock: systemClock, log, signal });
   return local && { local, findings, http };
 }

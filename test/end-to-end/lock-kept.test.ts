@@ -1,6 +1,6 @@
 /** Nothing that a running worker is asked for makes it drop the writer's lock: closing any descriptor of that file in its process would (A1). */
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -60,12 +60,12 @@ test('every HTTP route leaves the lock held (A1)', async () => {
   const assign = JSON.stringify({ BeaconID: 'db-1', IDBeaconConnection: 1 });
   const routes = [
     ...['/livez', '/readyz', '/healthz', '/metrics', '/Ultravisor/Persistence/Status', '/api/status', '/api/hwm', '/api/beacons', '/api/beacons/db-1/connections', '/api/ops',
-      '/api/journal', '/api/dead-letters', '/api/dead-letters/1', `/api/locate/${guid}`].map((path) => ['GET', path] as const),
+      '/api/journal', '/api/operator-log', '/api/dead-letters', '/api/dead-letters/1', `/api/locate/${guid}`].map((path) => ['GET', path] as const),
     ...['/api/pause', '/api/resume', '/api/dead-letters/1/retry', '/api/dead-letters/1/drop', '/api/clear', '/Ultravisor/Persistence/Assign'].map((path) => ['POST', path] as const),
   ];
   // One route is called with two verbs, one with three; drain, its fourth, is the last test's.
-  const written = readFileSync(join(root, 'worker', 'http.ts'), 'utf8').match(/app\.(?:get|post)\(/g);
-  expect(routes.length - 3, 'routes called').toBe(written?.length);
+  const written = readdirSync(join(root, 'worker', 'http')).flatMap((name) => readFileSync(join(root, 'worker', 'http', name), 'utf8').match(/app\.(?:get|post)\(/g) ?? []);
+  expect(routes.length - 3, 'routes called').toBe(written.length);
   for (const [method, path] of routes) {
     const answer = await fetch(stack.httpUrl + path, { method, headers, ...(path.endsWith('Assign') ? { body: assign } : {}) });
     await answer.text();
@@ -77,7 +77,7 @@ test('every verb of control leaves the lock held (A1)', async () => {
   const target = { To: 0, Lane: 'queue', BeaconID: 'db-1', IDBeaconConnection: 1 };
   const calls: [verb: string, body: object][] = [
     ['status', {}], ['hwm', {}], ['hwm', { plan: target }], ['locate', { EventGUID: guid }], ['dead-letters', {}], ['journal', {}],
-    ['pause', {}], ['hwm', { set: { ...target, Reason: 'a test', Force: true } }], ['resume', {}], ['ops', {}], ['ops', { Verb: 'history' }], ['clear', {}], ['assign', { BeaconID: 'db-1', IDBeaconConnection: 1 }],
+    ['pause', {}], ['hwm', { set: { ...target, Reason: 'a test', Force: true } }], ['resume', {}], ['ops', {}], ['ops', { Verb: 'history' }], ['operator-log', {}], ['clear', {}], ['assign', { BeaconID: 'db-1', IDBeaconConnection: 1 }],
   ];
   const known = await stack.control('nothing').catch((error: Error) => error.message.replace(/.*there are /, '').split(', '));
   expect([...new Set([...calls.map(([verb]) => verb), 'drain'])].toSorted()).toEqual((known as string[]).toSorted());

@@ -6,6 +6,7 @@ import { TidemarkError } from '../../contracts/errors.ts';
 import { subjects } from '../../contracts/subjects.ts';
 import { Bus } from '../../runtime/bus.ts';
 import { systemClock } from '../../runtime/clock.ts';
+import { plainHttp } from '../../runtime/http-access.ts';
 import { type RunningWorker, startWorker } from '../../worker/compose.ts';
 import { openLocal, type Local } from '../../worker/local.ts';
 import { openStore as openStoreAt } from '../../worker/state/open-store.ts';
@@ -28,7 +29,7 @@ describe('health of the local state', () => {
     const bus = await Bus.connect({ servers: nats.url, name: 'health' }, silent);
     const local = openLocal(openStoreAt(path), hubId);
     const worker = await startWorker({
-      hubId, version: '0', http: { host: '127.0.0.1', port: 0 }, token: 'token', isOneWayOn: false,
+      hubId, version: '0', http: { host: '127.0.0.1', port: 0 }, access: plainHttp, isOneWayOn: false,
       ops: { folder: `${path}/ops`, host: 'here', skips: { flags: [], allUntilMs: null } },
     }, { local, bus, clock: systemClock, log: silent, onDrain: () => undefined, onFault: () => undefined });
     onTestFinished(async () => {

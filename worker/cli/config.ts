@@ -8,7 +8,9 @@ import type { BusOptions } from '../../runtime/bus.ts';
 import type { MaintenanceSettings } from '../maintenance.ts';
 import type { CapacityBounds } from '../pressure.ts';
 import { readBusFile } from '../up/bus-file.ts';
+import type { HttpSettings } from '../../runtime/http-access.ts';
 import { boundsOf } from './bounds.ts';
+import { httpSettings, operatorToken } from './http-settings.ts';
 import { nearestOf } from './nearest.ts';
 import { opsSettings } from './ops-settings.ts';
 
@@ -17,6 +19,8 @@ const variables = {
   nats: 'NATS_URL', creds: 'NATS_CREDS', nkey: 'NATS_NKEY', user: 'NATS_USER', password: 'NATS_PASSWORD', natsToken: 'NATS_TOKEN',
   cert: 'NATS_CERT', key: 'NATS_KEY', ca: 'NATS_CA', natsServer: 'NATS_SERVER_BIN',
   hub: 'TIDEMARK_HUB', data: 'TIDEMARK_DATA', http: 'TIDEMARK_HTTP', beaconHttp: 'TIDEMARK_BEACON_HTTP', token: 'TIDEMARK_TOKEN', tokenFile: 'TIDEMARK_TOKEN_FILE',
+  viewToken: 'TIDEMARK_VIEW_TOKEN', viewTokenFile: 'TIDEMARK_VIEW_TOKEN_FILE', tokensFile: 'TIDEMARK_TOKENS_FILE',
+  allowedHosts: 'TIDEMARK_ALLOWED_HOSTS', httpCert: 'TIDEMARK_HTTP_CERT', httpKey: 'TIDEMARK_HTTP_KEY',
   intake: 'TIDEMARK_INTAKE', logLevel: 'TIDEMARK_LOG',
   journalBytesMax: 'TIDEMARK_JOURNAL_BYTES_MAX', pendingMax: 'TIDEMARK_PENDING_MAX', diskFreeMin: 'TIDEMARK_DISK_FREE_MIN',
   opsDir: 'TIDEMARK_OPS_DIR', skipOpsUntil: 'TIDEMARK_SKIP_OPS_UNTIL', anyFileSystem: 'TIDEMARK_ANY_FILE_SYSTEM',
@@ -43,6 +47,8 @@ export type CliConfig = {
   /** Where a databeacon answers over HTTP; off unless it is set. */
   beaconHttp: string | undefined;
   token: string | null;
+  /** More tokens, names and certificate of the HTTP interface. */
+  access: HttpSettings;
   intake: 'none' | 'jetstream';
   logLevel: string;
   bounds: CapacityBounds;
@@ -79,7 +85,8 @@ export function resolveConfig(flags: Flags, environment: NodeJS.ProcessEnv): Cli
     isDataNamed: value('data') !== undefined,
     http: value('http') ?? defaults.http,
     beaconHttp: value('beaconHttp'),
-    token: tokenOf(value),
+    token: operatorToken(value),
+    access: httpSettings(value),
     intake: choice('intake', value('intake') ?? 'none', ['none', 'jetstream']) as 'none' | 'jetstream',
     logLevel: choice('logLevel', value('logLevel') ?? 'info', logLevels),
     bounds: boundsOf(value),
@@ -125,17 +132,6 @@ function withoutUser(url: string): { servers: string; user?: string; password?: 
     return scheme + host;
   }).join(',');
   return { servers, ...login };
-}
-
-function tokenOf(value: Value): string | null {
-  const token = value('token');
-  const path = value('tokenFile');
-  if (token !== undefined || path === undefined) return token ?? null;
-  try {
-    return readFileSync(path, 'utf8').trim() || null;
-  } catch (cause) {
-    throw new TidemarkError('CONFIG_INVALID', `tokenFile: ${messageOf(cause)}`, { cause });
-  }
 }
 
 /** `tidemark.json` of the working folder, or the file named with `--config`. */

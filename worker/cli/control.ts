@@ -1,4 +1,5 @@
 /** Control requests to the worker of a hub, as the verbs make them. */
+import { userInfo } from 'node:os';
 import { subjects } from '../../contracts/subjects.ts';
 import { Bus } from '../../runtime/bus.ts';
 import { createLog } from '../../runtime/log.ts';
@@ -7,7 +8,7 @@ import type { CliConfig } from './config.ts';
 /** A worker answers control within milliseconds; longer is as good as not there. */
 const answerMs = 5_000;
 
-export type ControlVerb = 'status' | 'assign' | 'clear' | 'hwm' | 'locate' | 'dead-letters' | 'pause' | 'resume' | 'drain' | 'journal' | 'ops';
+export type ControlVerb = 'status' | 'assign' | 'clear' | 'hwm' | 'locate' | 'dead-letters' | 'pause' | 'resume' | 'drain' | 'journal' | 'ops' | 'operator-log';
 
 /** Asks one thing; some take longer. */
 export type Ask = <T>(verb: ControlVerb, body?: object, timeoutMs?: number) => Promise<T>;
@@ -19,7 +20,9 @@ export type Ask = <T>(verb: ControlVerb, body?: object, timeoutMs?: number) => P
 export async function withControl<T>(config: CliConfig, use: (ask: Ask) => Promise<T>): Promise<T> {
   const bus = await Bus.connect({ ...config.bus, name: 'tidemark-cli', waitForServer: false }, createLog('tidemark', 'error'));
   try {
-    return await use((verb, body = {}, timeoutMs = answerMs) => bus.request(subjects.control(config.hub, verb), body, { timeoutMs }));
+    // Not proven to the worker, but what its log of operators can say.
+    const RemoteUser = userInfo().username;
+    return await use((verb, body = {}, timeoutMs = answerMs) => bus.request(subjects.control(config.hub, verb), { RemoteUser, ...body }, { timeoutMs }));
   } finally {
     await bus.close();
   }

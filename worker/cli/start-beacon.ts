@@ -2,9 +2,11 @@
 import type { EnsureSchemaOutputs } from '../../contracts/capability.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
 import type { BusOptions } from '../../runtime/bus.ts';
+import type { HttpSettings } from '../../runtime/http-access.ts';
 
 export type BeaconSettings = {
   beaconId: string; databases: string[]; dataDir: string; isBatchOn: boolean; allowWrites: boolean; http?: string; front?: string; provider?: 'memory' | 'sqlite'; token: string | null;
+  access: HttpSettings;
   /** `name=value` each. */
   tags: readonly string[];
 };

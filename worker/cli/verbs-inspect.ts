@@ -6,10 +6,12 @@ import { type Check, examine } from '../doctor.ts';
 import type { CliConfig } from './config.ts';
 import { withControl } from './control.ts';
 import { print, printJson, table } from './output.ts';
+import { accessVerbs } from './verbs-access.ts';
 import type { VerbCall, VerbSpec } from './verb.ts';
 
 export const inspectVerbs: readonly VerbSpec[] = [
   { name: 'doctor', summary: 'look over data directory, bus and worker; changes nothing, exit 6 when something wants attention', run: doctor },
+  ...accessVerbs,
 ];
 
 async function doctor({ config, isJson }: VerbCall): Promise<number> {

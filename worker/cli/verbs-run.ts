@@ -54,8 +54,8 @@ async function up({ config, flags }: VerbCall): Promise<never> {
 
 async function worker({ config, flags }: VerbCall): Promise<never> {
   if (flags['exitWithParent'] === true) exitWithParentProcess();
-  const { hub, data, http: address, token, intake: kind, bus, logLevel, bounds: capacity, ops, isAnyFileSystem } = config;
-  return process.exit(await runWorker({ hub, data, http: address, token, intake: kind, bus, logLevel, bounds: capacity, ops, isAnyFileSystem, version: packageVersion() }));
+  const { hub, data, http: address, token, access, intake: kind, bus, logLevel, bounds: capacity, ops, isAnyFileSystem } = config;
+  return process.exit(await runWorker({ hub, data, http: address, token, access, intake: kind, bus, logLevel, bounds: capacity, ops, isAnyFileSystem, version: packageVersion() }));
 }
 
 async function beacon({ config, flags }: VerbCall): Promise<never> {
@@ -70,6 +70,7 @@ async function beacon({ config, flags }: VerbCall): Promise<never> {
     allowWrites: flags['readOnly'] !== true,
     tags: listOf(flags['tag']),
     token: config.token,
+    access: config.access,
     ...(address === undefined ? {} : { http: address }),
     ...(typeof flags['front'] === 'string' ? { front: flags['front'] } : {}),
     ...(flags['provider'] === 'memory' || flags['provider'] === 'sqlite' ? { provider: flags['provider'] } : {}),

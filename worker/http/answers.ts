@@ -2,12 +2,13 @@
 import type { Context, Hono } from 'hono';
 import { refusalStatus, TidemarkError, toRefusal } from '../../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
+import { notedOf } from './noted.ts';
 
 /** The JSON object a call carries. @throws TidemarkError INVALID_MESSAGE */
 export async function bodyOf(context: Context): Promise<JsonObject> {
   try {
     const body: unknown = await context.req.json();
-    if (isJsonObject(body)) return body;
+    if (isJsonObject(body)) return (notedOf(context).body = body);
   } catch (cause) {
     throw new TidemarkError('INVALID_MESSAGE', 'body: not readable as JSON', { cause });
   }

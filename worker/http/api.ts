@@ -33,6 +33,10 @@ export function addApi(app: Hono, { control, beacons, metrics }: ApiParts): void
   app.get('/api/dead-letters/:seq', (context) => context.json(control.deadLetters({ Verb: 'show', Seq: Number(context.req.param('seq')) }) as object));
   app.post('/api/dead-letters/:seq/:verb{retry|drop}', (context) =>
     context.json(control.deadLetters({ Verb: context.req.param('verb'), Seq: Number(context.req.param('seq')) }) as object));
+  app.get('/api/operator-log', (context) => {
+    const { limit, before } = context.req.query();
+    return context.json(control.run('operator-log', { ...(limit === undefined ? {} : { Limit: Number(limit) }), ...(before === undefined ? {} : { Before: Number(before) }) }) as object);
+  });
   app.get('/api/locate/:guid', (context) => {
     const location = control.locate(context.req.param('guid')) as { State: string };
     return context.json(location, location.State === 'unknown' ? 404 : 200);

@@ -1,0 +1,20 @@
+/** What the handlers of a changing call leave for the operators' log. */
+import type { Context } from 'hono';
+import type { Caller } from '../../runtime/http-tokens.ts';
+
+export type Noted = { caller: Caller | null; body?: unknown; reason?: string };
+
+const notes = new WeakMap<Context, Noted>();
+
+/** Whoever made the call; null where nobody had to say. */
+export function callerOf(context: Context): Caller | null {
+  return notes.get(context)?.caller ?? null;
+}
+
+export function notedOf(context: Context): Noted {
+  const found = notes.get(context);
+  if (found) return found;
+  const made: Noted = { caller: null };
+  notes.set(context, made);
+  return made;
+}

@@ -1,0 +1,107 @@
+/** What each process must be allowed on the bus, and nothing more: subjects to publish to and to subscribe to, as nats-server checks them. */
+import { capabilities, legacyCapabilities } from '../contracts/capability.ts';
+import { inboxOf, lanes, services, subjects } from '../contracts/subjects.ts';
+
+export const processes = ['worker', 'beacon', 'hub', 'operator'] as const;
+export type Process = (typeof processes)[number];
+
+/** `allow_responses`: a process that answers requests may do so wherever they ask it to, once each. */
+export type Permissions = { publish: { allow: string[] }; subscribe: { allow: string[] }; allow_responses?: { max: number; expires: string } };
+
+export type PermissionSettings = {
+  hub: string;
+  /** The databeacon the worker is to reach; all of them with `*`. For a beacon its own id. */
+  beacon: string;
+  /** The worker takes one-way messages from a stream, and the hub sends them. */
+  isOneWayOn: boolean;
+  /** The worker serves the lab's routes: it may assign at other hubs' workers. */
+  isLab: boolean;
+};
+
+/** An answer comes within the longest wait of a request, `limits.bootstrapStepMs` and `limits.waitAppliedMsMax`; twice that is room for a loaded machine. */
+const answering = { allow_responses: { max: 1, expires: '2m' } } as const;
+
+export function permissionsOf(process: Process, settings: PermissionSettings): Permissions {
+  switch (process) {
+    case 'worker':
+      return workerPermissions(settings);
+    case 'beacon':
+      return beaconPermissions(settings);
+    case 'hub':
+      return hubPermissions(settings);
+    case 'operator':
+      return operatorPermissions(settings);
+  }
+}
+
+const ownInbox = (name: string) => `${inboxOf(name)}.>`;
+
+function asService(name: string): string[] {
+  return (['PING', 'INFO', 'STATS'] as const).flatMap((verb) => [services.subject(verb), services.subject(verb, name), `${services.subject(verb, name)}.*`]);
+}
+
+function workerPermissions({ hub, beacon, isOneWayOn, isLab }: PermissionSettings): Permissions {
+  const inOthers = isLab ? ['status', 'assign', 'clear'] : ['status'];
+  const asked = Object.values({ ...capabilities, ...legacyCapabilities });
+  return {
+    publish: { allow: [
+      ...asked.map((capability) => subjects.capabilityAll(beacon, capability)),
+      subjects.eventAll(hub),
+      // The console shows all workers of the bus.
+      services.subject('PING', services.worker), ...inOthers.map((verb) => subjects.control('*', verb)),
+      ...(isOneWayOn ? streamPermissions(hub) : []),
+    ] },
+    subscribe: { allow: [
+      ...lanes.map((lane) => subjects.laneAll(hub, lane)), subjects.controlAll(hub), subjects.presence, subjects.event('*', 'state'),
+      ...asService(services.worker), ownInbox(`tidemark-worker ${hub}`),
+    ] },
+    ...answering,
+  };
+}
+
+/** What a worker asks JetStream for: its stream, its one consumer, and the messages. */
+function streamPermissions(hub: string): string[] {
+  const stream = subjects.oneWayStream(hub);
+  const durable = 'tidemark-worker';
+  return [
+    '$JS.API.INFO', `$JS.API.STREAM.INFO.${stream}`, `$JS.API.STREAM.CREATE.${stream}`,
+    `$JS.API.CONSUMER.INFO.${stream}.${durable}`, `$JS.API.CONSUMER.DELETE.${stream}.${durable}`, `$JS.API.CONSUMER.CREATE.${stream}.${durable}`,
+    `$JS.API.CONSUMER.DURABLE.CREATE.${stream}.${durable}`, `$JS.API.CONSUMER.MSG.NEXT.${stream}.${durable}`, `$JS.ACK.${stream}.${durable}.>`,
+  ];
+}
+
+function beaconPermissions({ beacon }: PermissionSettings): Permissions {
+  return {
+    publish: { allow: [subjects.presence] },
+    subscribe: { allow: [
+      ...Object.values({ ...capabilities, ...legacyCapabilities }).map((capability) => subjects.capabilityAll(beacon, capability)), ...asService(services.beacon), ownInbox(`databeacon ${beacon}`),
+    ] },
+    ...answering,
+  };
+}
+
+/** For the hub's own connection, and for `tidemark publish`: both with an inbox of their own. */
+function hubPermissions({ hub, isOneWayOn }: PermissionSettings): Permissions {
+  return {
+    publish: { allow: [...lanes.map((lane) => subjects.laneAll(hub, lane)), ...(isOneWayOn ? [subjects.oneWayAll(hub)] : [])] },
+    subscribe: { allow: [subjects.eventAll(hub), ownInbox(`tidemark-hub ${hub}`), ownInbox('tidemark-publish')] },
+  };
+}
+
+function operatorPermissions({ hub }: PermissionSettings): Permissions {
+  return {
+    publish: { allow: [subjects.controlAll(hub), '$JS.API.INFO', ...(['PING', 'INFO', 'STATS'] as const).flatMap((verb) => [services.subject(verb), `${services.subject(verb)}.>`])] },
+    subscribe: { allow: [subjects.presence, subjects.eventAll(hub), ...['tidemark-cli', 'tidemark-up'].map(ownInbox)] },
+  };
+}
+
+/** One user of nats-server's `authorization { users = [ ... ] }`; who it is and how it proves it is the operator's. */
+export function permissionsText(process: Process, { publish, subscribe, allow_responses: answers }: Permissions): string {
+  const list = (name: string, { allow }: { allow: string[] }) => [`      ${name}: { allow: [`, ...allow.map((subject) => `        ${JSON.stringify(subject)}`), '      ] }'];
+  return [
+    `  # ${process}`, '  {', `    user: ${process}, password: "..."`, '    permissions: {',
+    ...list('publish', publish), ...list('subscribe', subscribe),
+    ...(answers ? [`      allow_responses: { max: ${answers.max}, expires: ${JSON.stringify(answers.expires)} }`] : []),
+    '    }', '  }',
+  ].join('\n');
+}
