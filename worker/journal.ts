@@ -66,7 +66,7 @@ function statementsOf(db: Connection) {
     lane: db.prepare<[number], LaneCounts>('select accepted, head, bare, bare_through as bareThrough from lane where lane = ?'),
     countAfter: db.prepare<[number, number]>('select count(*) from entry where lane = ? and seq > ? and body is not null').pluck(),
     oldest: db.prepare<[number, number]>('select accepted_ms from entry where lane = ? and seq > ? and body is not null order by seq limit 1').pluck(),
-    keep: db.prepare<[Buffer, number]>('update entry set body = null, digest = ? where seq = ?'),
+    keep: db.prepare<[Buffer, number]>('update entry set body = null, trace = null, digest = ? where seq = ?'),
     bare: db.prepare<[number, number, number]>('update lane set bare = bare + ?, bare_through = max(bare_through, ?) where lane = ?'),
   };
 }
