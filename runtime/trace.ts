@@ -40,19 +40,24 @@ function textOf(found: SpanContext): string {
   return state === '' ? parentOf(found) : `${parentOf(found)}\n${state}`;
 }
 
-function contextIn(text: string): SpanContext | null {
-  const [parent = '', state = ''] = text.split('\n', 2);
+function contextOf(parent: string, state: string): SpanContext | null {
   const found = parse(parent);
   if (!found || state === '' || state.length > limits.traceStateCharsMax) return found;
   const traceState = createTraceState(state);
   return traceState.serialize() === '' ? found : { ...found, traceState };
 }
 
+function contextIn(text: string): SpanContext | null {
+  const [parent = '', state = ''] = text.split('\n', 2);
+  return contextOf(parent, state);
+}
+
 /** The context in headers as one text, or null. */
 export function traceIn(headers: HeaderReader | undefined): string | null {
   const parent = headers?.get('traceparent') || headers?.get('Traceparent');
   if (!parent) return null;
-  return validTrace(`${parent}\n${headers?.get('tracestate') || headers?.get('Tracestate') || ''}`);
+  const found = contextOf(parent, headers?.get('tracestate') || headers?.get('Tracestate') || '');
+  return found && textOf(found);
 }
 
 /** A context from a file or from headers as this program writes it; null for what is none. */
