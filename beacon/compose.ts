@@ -16,6 +16,7 @@ import { startFront } from './front/front.ts';
 import { startLegacy } from './legacy/legacy.ts';
 import { Gateway } from './gateway.ts';
 import { BeaconHttp, type BeaconHttpParts } from './http.ts';
+import { BeaconMeter } from './meter.ts';
 import { PresencePublisher } from './presence-publisher.ts';
 import { Proxy } from './proxy.ts';
 import { BeaconState } from './state.ts';
@@ -41,11 +42,9 @@ export async function startBeacon(config: BeaconConfig, bus: Bus, log: Log, cloc
   });
   const proxy = new Proxy(state, connections, clock, config.allowWrites ?? true);
   const trail = new AuditTrail(state, clock, log);
-  const gateway = new Gateway(
-    actionsOf({ connections, proxy, clock, isBatchOn: config.isBatchOn, onChange }),
-    trail,
-    () => clock.monotonicMs(),
-  );
+  const actions = actionsOf({ connections, proxy, clock, isBatchOn: config.isBatchOn, onChange });
+  const meter = new BeaconMeter(version, actions, () => connections.presence());
+  const gateway = new Gateway(actions, trail, () => clock.monotonicMs(), (done) => meter.done(done));
   presence = new PresencePublisher(bus, clock, async (status) => ({
     BeaconID: config.beaconId, Status: status, Nonce: nonce, Capabilities: gateway.capabilities, Tags: config.tags, Connections: await connections.presence(),
   }));
@@ -57,11 +56,11 @@ export async function startBeacon(config: BeaconConfig, bus: Bus, log: Log, cloc
     endpoints: Object.values(capabilities).map((capability) => ({
       name: capability,
       subject: subjects.capabilityAll(config.beaconId, capability),
-      handle: (request) => gateway.answer(capability, request.subject, request.decode()),
+      handle: (request) => gateway.answer(capability, request.subject, request.decode(), request.headers),
     })),
   });
   const http = await listen(config, {
-    proxy,
+    proxy, metrics: meter,
     tell: (user, method, note) => trail.add({ remoteUser: user, capability: 'HTTP', action: method, connection: 0, table: '', outcome: 'ok', count: 0, detail: '', ...note }),
     unready: async () => unreadyOf(await connections.presence(), gateway.isDraining),
   });

@@ -1,14 +1,16 @@
 /** Every capability request comes through here: decoded, sent to its action, audited, answered. */
 import { capabilities, type CapabilityReply } from '../contracts/capability.ts';
 import { ChunkAssembler, type ChunkReply } from '../contracts/chunks.ts';
-import { decodeBody } from '../contracts/codec.ts';
-import { defaultRemoteUser } from '../contracts/envelope.ts';
+import { decodeBody, type HeaderReader } from '../contracts/codec.ts';
 import { messageOf, TidemarkError, toRefusal } from '../contracts/errors.ts';
 import { isJsonObject } from '../contracts/json-value.ts';
 import { limits } from '../contracts/limits.ts';
 import { lastToken } from '../contracts/subjects.ts';
 import { type AuditNote, type AuditTrail, countOf, subjectOf } from './audit.ts';
-import { refuse, type Settings } from './settings.ts';
+import type { Done } from './meter.ts';
+import { decodeRequest, userOf } from './request.ts';
+import type { Settings } from './settings.ts';
+import { serving } from './trace.ts';
 
 /** What an action is told beside its Settings. `audit` says more than everybody can see; each time it is a line of its own. */
 export type RequestContext = { remoteUser: string; timeoutMs: number; audit(note: AuditNote): void };
@@ -19,13 +21,17 @@ export type Actions = Record<string, Record<string, ActionHandler>>;
 export class Gateway {
   readonly #actions: Actions;
   readonly #trail: Pick<AuditTrail, 'add'>;
+  readonly #nowMs: () => number;
+  readonly #onDone: (done: Done) => void;
   /** Requests above the bus's limit come in pieces. */
   readonly #chunks: ChunkAssembler;
   #inFlight = 0;
   #isDraining = false;
   #idle: (() => void) | null = null;
 
-  constructor(actions: Actions, trail: Pick<AuditTrail, 'add'>, nowMs: () => number) {
+  constructor(actions: Actions, trail: Pick<AuditTrail, 'add'>, nowMs: () => number, onDone: (done: Done) => void = () => undefined) {
+    this.#nowMs = nowMs;
+    this.#onDone = onDone;
     this.#chunks = new ChunkAssembler(nowMs);
     this.#actions = actions;
     this.#trail = trail;
@@ -41,11 +47,29 @@ export class Gateway {
   }
 
   /** Answers one request whose subject is `mesh.<BeaconID>.<capability>.<Action>`. @throws TidemarkError, which becomes the refusal */
-  async answer(capability: string, subject: string, body: unknown): Promise<CapabilityReply<unknown> | ChunkReply> {
-    if (lastToken(subject) !== 'chunk') return this.#run(capability, lastToken(subject), body);
+  async answer(capability: string, subject: string, body: unknown, headers?: HeaderReader): Promise<CapabilityReply<unknown> | ChunkReply> {
+    if (lastToken(subject) !== 'chunk') return this.#watched({ capability, action: lastToken(subject), subject }, body, headers);
     const taken = this.#chunks.add(body);
     if (!taken.done) return { Success: true, Received: taken.received };
-    return this.#run(capability, taken.action, decodeBody(taken.body, taken.headers));
+    return this.#watched({ capability, action: taken.action, subject }, decodeBody(taken.body, taken.headers), headers);
+  }
+
+  /** Runs a request with a span about it, and counts it. */
+  async #watched({ capability, action: asked, subject }: { capability: string; action: string; subject: string }, body: unknown, headers: HeaderReader | undefined): Promise<CapabilityReply<unknown>> {
+    const action = Object.hasOwn(this.#actions[capability] ?? {}, asked) ? asked : 'unknown';
+    const reception = serving({ capability, action, subject, writes: writesOf(body) }, headers);
+    const startedMs = this.#nowMs();
+    const done = (outcome: string, outputs: unknown) => this.#onDone({ capability, action, outcome, seconds: (this.#nowMs() - startedMs) / 1000, outputs });
+    try {
+      const reply = await this.#run(capability, asked, body);
+      done('ok', reply.Outputs);
+      reception.end();
+      return reply;
+    } catch (error) {
+      done(toRefusal(error).Code, null);
+      reception.end(error);
+      throw error;
+    }
   }
 
   async #run(capability: string, action: string, body: unknown): Promise<CapabilityReply<unknown>> {
@@ -56,7 +80,7 @@ export class Gateway {
     try {
       const handler = Object.hasOwn(this.#actions, capability) && this.#handler(capability, action);
       if (!handler) throw new TidemarkError('INVALID_MESSAGE', `${capability}: ${whyNot(capability)}`);
-      const { settings, context } = decode(body, notes);
+      const { settings, context } = decodeRequest(body, notes);
       const outputs = await handler(settings, context);
       ending = { outcome: 'ok', count: countOf(outputs) };
       return { Outputs: outputs };
@@ -94,22 +118,12 @@ export class Gateway {
   }
 }
 
+/** How many mutations an apply has; null for another request. */
+function writesOf(body: unknown): number | null {
+  const settings = isJsonObject(body) ? body['Settings'] : null;
+  return isJsonObject(settings) && Array.isArray(settings['Mutations']) ? settings['Mutations'].length : null;
+}
+
 function whyNot(capability: string): string {
   return capability === capabilities.batch ? 'switched off on this beacon; use MeadowProxy.Request' : 'not offered by this beacon';
-}
-
-/** Who asks, as far as it is said. */
-function userOf(body: Readonly<Record<string, unknown>>): string {
-  const { RemoteUser: user } = body;
-  return typeof user === 'string' && user !== '' ? user : defaultRemoteUser;
-}
-
-function decode(body: unknown, notes: AuditNote[]): { settings: Settings; context: RequestContext } {
-  if (!isJsonObject(body)) throw refuse('body', 'an object with Settings', body);
-  const settings = body['Settings'] ?? {};
-  if (!isJsonObject(settings)) throw refuse('Settings', 'an object', settings);
-  const { TimeoutMs: timeoutMs = limits.capabilityMs } = body;
-  if (typeof timeoutMs !== 'number' || !(timeoutMs >= 1)) throw refuse('TimeoutMs', 'milliseconds of at least 1', timeoutMs);
-  const context: RequestContext = { remoteUser: userOf(body), timeoutMs: Math.min(timeoutMs, limits.bootstrapStepMs), audit: (note) => void notes.push(note) };
-  return { settings, context };
 }

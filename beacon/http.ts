@@ -11,11 +11,13 @@ import { HttpAccess, type HttpAddress, type HttpSettings, urlOf } from '../runti
 import { listening } from '../runtime/http-listening.ts';
 import type { AuditNote } from './audit.ts';
 import { bounds } from './bounds.ts';
+import type { BeaconMeter } from './meter.ts';
 import type { Proxy } from './proxy.ts';
 import { isReading } from './table-routes.ts';
 
 export type BeaconHttpParts = {
   proxy: Pick<Proxy, 'request'>;
+  metrics: Pick<BeaconMeter, 'text' | 'contentType'>;
   /** Why requests would fail now; null when they would not. */
   unready: () => Promise<string | null>;
   /** Adds a line to the audit. */
@@ -83,6 +85,7 @@ function appOf(parts: BeaconHttpParts, access: HttpAccess): App {
     const reason = await parts.unready();
     return reason === null ? context.text('ok') : context.text(reason, 503);
   });
+  app.get('/metrics', async (context) => context.body(await parts.metrics.text(), 200, { 'Content-Type': parts.metrics.contentType }));
   app.all('/1.0/*', (context) => table(context, parts));
   app.onError((error, context) => refused(context, error));
   app.notFound((context) => context.json({ Error: 'there is no such route', StatusCode: 404, Code: 'NOT_FOUND' }, 404));

@@ -16,6 +16,8 @@ export type Entry = {
   acceptedAt: string;
   remoteUser: string;
   settings: JsonObject;
+  /** Trace context of the request that brought it. */
+  trace?: string;
 };
 
 /** The part of Settings that holds the row; decoding has checked that it is an object. */

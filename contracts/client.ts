@@ -54,6 +54,11 @@ export type HubClientOptions<Headers extends HubHeaders> = {
   /** Collects writes of different keys into batch requests. */
   batch?: Partial<BatchOptions> | boolean;
   stamps?: Stamps;
+  /**
+   * W3C `traceparent` of what is going on when a write or read is called, asked once for each: it goes with the write through the worker's journal to the database.
+   * In batch mode it goes along where all writes of a request have the same.
+   */
+  traceparent?: () => string | undefined;
 };
 
 /**
@@ -76,12 +81,14 @@ export class HubClient<Headers extends HubHeaders> {
   readonly #turns = new KeyTurns(limits.clientWritesMax);
   readonly #batchers: Record<Lane, Batcher> | null;
   readonly #newGuid: () => string;
+  readonly #traceparent: () => string | undefined;
   #eventSeq = 0;
 
   constructor(options: HubClientOptions<Headers>) {
     if (!isSubjectToken(options.hub)) throw new RangeError(`hub ${JSON.stringify(options.hub)} is not 1 to 64 of A-Z, a-z, 0-9, _ and -`);
     this.#stamps = options.stamps ?? systemStamps;
     this.#newGuid = guidMaker(this.#stamps);
+    this.#traceparent = options.traceparent ?? (() => undefined);
     this.#retry = { firstMs: limits.backoffFirstMs, longestMs: limits.backoffLongestMs, giveUpMs: limits.clientGiveUpMs, ...options.retry };
     const { connection, headers, hub, encoding = 'msgpack', timeoutMs = limits.clientTimeoutMs } = options;
     this.#sender = new Sender({ connection, headers, hub, encoding, timeoutMs, newGuid: this.#newGuid });
@@ -161,17 +168,19 @@ export class HubClient<Headers extends HubHeaders> {
 
   async #write(lane: Lane, action: WriteAction, given: Fields, stamp: WriteStamp = {}): Promise<WriteReply> {
     const { settings, bytes } = copyOf(given);
+    const traceparent = this.#traceparent();
     const envelope = { EventGUID: this.#newGuid(), ...stamp, Settings: settings };
     const batcher = stamp.Wait === 'applied' ? null : this.#batchers?.[lane];
     const send = batcher
-      ? () => batcher.add({ Action: action, ...envelope }, bytes)
-      : () => this.#sender.send(lane, action, envelope, stamp.Wait === 'applied' ? (stamp.WaitMs ?? limits.waitAppliedMsDefault) : 0);
+      ? () => batcher.add({ Action: action, ...envelope }, bytes, traceparent)
+      : () => this.#sender.send(lane, action, envelope, { waitMs: stamp.Wait === 'applied' ? (stamp.WaitMs ?? limits.waitAppliedMsDefault) : 0, traceparent });
     const reply = await this.#turns.take(`${lane} ${keyOf(action, settings)}`, () => retrying(send, this.#retry, this.#stamps));
     return reply as WriteReply;
   }
 
   async #read(lane: Lane, action: Action, settings: Fields): Promise<ReadReply> {
-    const send = () => this.#sender.send(lane, action, { Settings: settings });
+    const traceparent = this.#traceparent();
+    const send = () => this.#sender.send(lane, action, { Settings: settings }, { traceparent });
     return await retrying(send, this.#retry, this.#stamps) as ReadReply;
   }
 }

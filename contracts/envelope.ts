@@ -20,6 +20,8 @@ export type WriteEnvelope = {
   settings: JsonObject;
   /** Milliseconds the sender wants to wait for "applied"; 0 when it does not. */
   waitMs: number;
+  /** Trace context of the request that brought it, as the journal keeps it; no part of its content. */
+  trace?: string;
 };
 
 export type ReadEnvelope = { kind: 'read'; lane: Lane; action: ReadAction; settings: JsonObject; remoteUser: string };

@@ -231,6 +231,12 @@ export const limits = {
   verifyStepEntries: 64,
   /** Entries `verify-applied` looks at when nothing is said. */
   verifyEntriesDefault: 1_000,
+  /** Trace context of a request: the standard's 55 characters, and room for its later versions; the most it wants of tracestate to be passed on. */
+  traceParentCharsMax: 128,
+  traceStateCharsMax: 512,
+  /** Writes a delivery is linked to: as many as SDKs keep; and those named to the beacon, 1.8 KB of headers. */
+  traceLinksMax: 128,
+  traceLinksSentMax: 32,
   /** One-way messages taken from JetStream in one fetch. */
   streamFetchMax: 500,
 } as const;

@@ -39,6 +39,10 @@ export class NatsRequest implements BusRequest {
     return this.#message.subject;
   }
 
+  get headers(): MsgHdrs | undefined {
+    return this.#message.headers;
+  }
+
   decode(): unknown {
     return decodeBody(this.#message.data, this.#message.headers);
   }

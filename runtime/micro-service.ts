@@ -1,10 +1,12 @@
 /** A NATS micro service as ADR-32 describes it: endpoints, `$SRV.PING|INFO|STATS`, error headers, statistics. */
+import type { HeaderReader } from '../contracts/codec.ts';
 import { messageOf } from '../contracts/errors.ts';
 import { isoOf, newUuid, systemClock } from './clock.ts';
 
 /** A request to an endpoint. Exactly one of respond and refuse is called. */
 export interface BusRequest {
   readonly subject: string;
+  readonly headers?: HeaderReader | undefined;
   /** @throws TidemarkError INVALID_MESSAGE or TOO_LARGE */
   decode(): unknown;
   respond(value: unknown): void;

@@ -18,6 +18,8 @@ export type Delivery = {
   afterSeq: number;
   /** The epoch it begins, when that is not the carrier's own. */
   epoch?: string;
+  /** Trace contexts of its entries, those that have one. */
+  traces?: readonly string[];
   /** What `prepare` made of it. */
   packed?: Packed;
 };

@@ -20,6 +20,7 @@ import { localHealth } from './local-health.ts';
 import { Maintenance, type MaintenanceSettings } from './maintenance.ts';
 import { MarkSurgery } from './marks-surgery.ts';
 import { Metrics } from './metrics.ts';
+import { Meter } from './metrics/meter.ts';
 import { Mirrors } from './mirrors.ts';
 import { Outbound } from './outbound.ts';
 import { Overview } from './overview.ts';
@@ -111,6 +112,7 @@ function assemble(settings: WorkerSettings, parts: WorkerParts) {
   const { store } = local;
   const { hubId, version } = settings;
   const announcer = new Announcer(bus, hubId, clock);
+  const meter = new Meter();
   const changes = new ChangePublisher({ store, bus, hubId, clock, log });
   const changed = () => {
     changes.touch();
@@ -118,7 +120,7 @@ function assemble(settings: WorkerSettings, parts: WorkerParts) {
   };
 
   const outbound: Outbound = new Outbound({
-    hubId, bus, local, clock, log,
+    hubId, bus, local, clock, log, meter,
     onSettled: (lane) => {
       inbound.applied.check(lane);
       changed();
@@ -127,11 +129,7 @@ function assemble(settings: WorkerSettings, parts: WorkerParts) {
       announcer.state(overview.status());
       changed();
     },
-    onFault: (message) => {
-      log.error({}, message);
-      announcer.fault(message);
-      metrics.countFault();
-    },
+    onFault: (message) => told(message, { log, announcer, meter }),
     onFull: () => housekeeping.pressure.full(),
     isOut: () => housekeeping.pressure.isOut,
     onStoreFault: parts.onFault,
@@ -166,15 +164,24 @@ function assemble(settings: WorkerSettings, parts: WorkerParts) {
   });
   const inbound: Inbound = new Inbound({
     ops: (body) => maintenance.control.handle(body),
-    hubId, bus, local, outbound, overview, pressure: housekeeping.pressure, surgery, clock, log, isOneWayOn: settings.isOneWayOn, onDrain: parts.onDrain,
+    hubId, bus, local, outbound, overview, pressure: housekeeping.pressure, surgery, clock, log, meter, isOneWayOn: settings.isOneWayOn, onDrain: parts.onDrain,
     onAccepted: (lane) => {
       outbound.wake(lane);
       changed();
     },
     onFault: parts.onFault,
   });
-  const metrics: Metrics = new Metrics(overview, { version, journalBytes: () => store.bytes(), waiting: () => inbound.intake.waiting });
+  const metrics = new Metrics(meter, {
+    overview, local, clock, version, capacity: () => housekeeping.pressure.capacity(), process: () => ({ waiting: inbound.intake.waiting, isBusConnected: bus.isConnected }),
+  });
   return { announcer, changes, outbound, overview, mirrors, maintenance, inbound, metrics, housekeeping };
+}
+
+/** What an operator must hear of. */
+function told(message: string, { log, announcer, meter }: { log: Log; announcer: Announcer; meter: Meter }): void {
+  log.error({}, message);
+  announcer.fault(message);
+  meter.fault();
 }
 
 type Parts = {

@@ -5,6 +5,7 @@ import { isJsonObject } from '../contracts/json-value.ts';
 import { limits } from '../contracts/limits.ts';
 import { subjects } from '../contracts/subjects.ts';
 import type { Bus, Packed } from '../runtime/bus.ts';
+import { traceHeaders } from '../runtime/trace.ts';
 
 /** Those of databeacons by their role, the legacy ones by their lane. */
 const names = { ...capabilities, ...legacyCapabilities };
@@ -35,7 +36,7 @@ export class Dispatcher {
   async sendPacked<Outputs>(beacon: string, capability: Capability, action: string, packed: Packed, timeoutMs: number = limits.capabilityMs): Promise<Outputs> {
     const subject = subjects.capability(beacon, names[capability], action);
     const chunkSubject = subjects.capability(beacon, names[capability], 'chunk');
-    const reply = await this.#bus.send<CapabilityReply<Outputs>>(subject, packed, { timeoutMs, chunkSubject });
+    const reply = await this.#bus.send<CapabilityReply<Outputs>>(subject, packed, { timeoutMs, chunkSubject, headers: traceHeaders() });
     if (!isJsonObject(reply) || !isJsonObject(reply.Outputs)) throw new TidemarkError('UNAVAILABLE', `${subject}: answered without Outputs`);
     return reply.Outputs;
   }

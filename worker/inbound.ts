@@ -13,6 +13,7 @@ import { Control } from './control.ts';
 import { Intake, type IntakeEvents } from './intake.ts';
 import type { Local } from './local.ts';
 import type { MarkSurgery } from './marks-surgery.ts';
+import type { Meter } from './metrics/meter.ts';
 import { OneWay } from './one-way.ts';
 import type { Outbound } from './outbound.ts';
 import type { Overview } from './overview.ts';
@@ -20,7 +21,7 @@ import type { Pressure } from './pressure.ts';
 import { Reader } from './reader.ts';
 
 export type InboundParts = {
-  hubId: string; bus: Bus; local: Local; outbound: Outbound; overview: Overview; pressure: Pressure; surgery: MarkSurgery; clock: Clock; log: Log; isOneWayOn: boolean; onDrain: () => void;
+  hubId: string; bus: Bus; local: Local; outbound: Outbound; overview: Overview; pressure: Pressure; surgery: MarkSurgery; clock: Clock; log: Log; meter?: Meter; isOneWayOn: boolean; onDrain: () => void;
   /** The control verb `ops`. */
   ops: (body: JsonObject) => unknown;
 } & IntakeEvents;
@@ -36,16 +37,16 @@ export class Inbound {
   #stopCatchingUp: () => void = () => undefined;
 
   constructor(parts: InboundParts) {
-    const { hubId, bus, local, outbound, overview, clock, log } = parts;
+    const { hubId, bus, local, outbound, overview, clock, log, meter } = parts;
     this.#parts = parts;
     this.intake = new Intake({
-      store: local.store, journal: local.journal, clock, log, pressure: parts.pressure,
+      store: local.store, journal: local.journal, clock, log, ...(meter ? { meter } : {}), pressure: parts.pressure,
       events: { onAccepted: parts.onAccepted, onFault: parts.onFault },
     });
     this.applied = new AppliedWaiters(clock, (lane, seq) => whyNotApplied(local, outbound, lane, seq));
     const reader = new Reader({ hubId, view: (lane) => outbound.view(lane), now: () => isoOf(clock.nowMs()) });
     this.#lanes = new LaneEndpoints({
-      hubId, intake: this.intake, reader, applied: this.applied, nowMs: () => clock.monotonicMs(),
+      hubId, intake: this.intake, reader, applied: this.applied, nowMs: () => clock.monotonicMs(), rejected: (code) => meter?.rejected(code),
       data: (lane) => {
         const { State, Pending, OldestPendingMs, DeadLetters } = overview.lane(lane);
         return { State, Pending, OldestPendingMs, DeadLetters };
@@ -56,7 +57,7 @@ export class Inbound {
       deliveries: outbound.deliveries, setPaused: (isPaused) => outbound.setPaused(isPaused), drain: parts.onDrain, wake: () => outbound.wakeAll(),
       journalBytes: () => local.store.bytes(), surgery: parts.surgery, ops: parts.ops, db: local.store.db, log,
     });
-    this.#oneWay = parts.isOneWayOn ? new OneWay({ hubId, bus, intake: this.intake, refused: local.refused, clock, log }) : null;
+    this.#oneWay = parts.isOneWayOn ? new OneWay({ hubId, bus, intake: this.intake, refused: local.refused, clock, log, rejected: (code) => meter?.rejected(code) }) : null;
   }
 
   endpoints(): EndpointSpec[] {

@@ -12,6 +12,7 @@ import { type Clock, onNextTurn } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
 import { bytesOf } from './body-size.ts';
 import type { Appended, Journal } from './journal.ts';
+import type { Meter } from './metrics/meter.ts';
 import type { Pressure } from './pressure.ts';
 import { classOf, endsTheProcess, toStoreFault } from './state/storage-error.ts';
 import type { Store } from './state/store.ts';
@@ -32,6 +33,7 @@ export class Intake {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #events: IntakeEvents;
+  readonly #meter: Meter | undefined;
   readonly #pressure: Pick<Pressure, 'refusal' | 'took' | 'full'>;
   #waiting: Waiting[] = [];
   #waitingBytes = 0;
@@ -42,12 +44,13 @@ export class Intake {
   #lastCommitMs: number | null = null;
   #strikes = 0;
 
-  constructor(parts: { store: Store; journal: Journal; clock: Clock; log: Log; events: IntakeEvents; pressure: Pick<Pressure, 'refusal' | 'took' | 'full'> }) {
+  constructor(parts: { store: Store; journal: Journal; clock: Clock; log: Log; events: IntakeEvents; meter?: Meter; pressure: Pick<Pressure, 'refusal' | 'took' | 'full'> }) {
     this.#store = parts.store;
     this.#journal = parts.journal;
     this.#clock = parts.clock;
     this.#log = parts.log;
     this.#events = parts.events;
+    this.#meter = parts.meter;
     this.#pressure = parts.pressure;
   }
 
@@ -111,6 +114,7 @@ export class Intake {
       onNextTurn(this.#commit);
     }
     let results: Appended[];
+    const startedMs = this.#clock.monotonicMs();
     try {
       if (this.#fault) throw this.#fault;
       results = this.#journal.append(batch.map((one) => one.envelope), this.#clock.nowMs());
@@ -121,12 +125,18 @@ export class Intake {
     } catch (thrown) {
       return this.#fail(batch, thrown);
     }
+    this.#count(batch, results, startedMs);
     batch.forEach((one, index) => answer(one, results[index] as Appended));
     this.#afterCommit(batch.length, sizeOf(batch));
     for (const lane of lanes) {
       if (batch.some((one) => one.envelope.lane === lane)) this.#events.onAccepted(lane);
     }
   };
+
+  #count(batch: readonly Waiting[], results: readonly Appended[], startedMs: number): void {
+    const isNew = (result: Appended | undefined) => result !== undefined && !(result instanceof TidemarkError) && result.isNew;
+    this.#meter?.committed((this.#clock.monotonicMs() - startedMs) / 1000, batch.filter((_, index) => isNew(results[index])).map((one) => one.envelope.action));
+  }
 
   /** The writes of one commit: as many as its bounds allow, and at least one. */
   #take(): Waiting[] {

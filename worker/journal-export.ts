@@ -3,7 +3,7 @@ import { closeSync, copyFileSync, existsSync, mkdtempSync, openSync, rmSync, sta
 import { join } from 'node:path';
 import { TidemarkError } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
-import { lineOfEntry, type StoredEntry, wrongWith } from './state/entry-lines.ts';
+import { entryColumns, lineOfEntry, type StoredEntry, wrongWith } from './state/entry-lines.ts';
 import { openForReading } from './state/read-store.ts';
 import { openDatabase, openFolder, type OpenedSource } from './state/salvage.ts';
 
@@ -15,7 +15,7 @@ const sayEvery = 100_000;
 export function* exportLines(dataDir: string, afterSeq: number, say: Say): Generator<string> {
   const db = openForReading(dataDir);
   try {
-    const sql = 'select seq, lane, action, guid, key, at, user, accepted_ms, body, digest from entry where seq > ? order by seq limit ?';
+    const sql = `select ${entryColumns(db.version)} from entry where seq > ? order by seq limit ?`;
     let count = 0;
     for (let last = afterSeq; ;) {
       const rows = db.all<StoredEntry>(sql, last, limits.deliverStepEntries);

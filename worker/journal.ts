@@ -21,7 +21,7 @@ export type Appended = { seq: number; isNew: boolean } | TidemarkError;
 
 type EntryRow = {
   seq: number; lane: number; action: WriteAction; guid: Buffer; key: string; at: string | null; user: string | null;
-  accepted_ms: number; body: string | null; digest: Buffer | null;
+  accepted_ms: number; body: string | null; digest: Buffer | null; trace: string | null;
 };
 
 /** Entries in a row; `isCut` when a limit of bytes ended it before the limit of entries. */
@@ -52,11 +52,11 @@ export function digestOf(action: string, settings: JsonObject): Buffer {
 }
 
 function statementsOf(db: Connection) {
-  const columns = 'seq, lane, action, guid, key, at, user, accepted_ms, body, digest';
+  const columns = 'seq, lane, action, guid, key, at, user, accepted_ms, body, digest, trace';
   return {
-    insert: db.prepare<[number, string, Buffer, string, string | null, string | null, number, string, Buffer]>(
+    insert: db.prepare<[number, string, Buffer, string, string | null, string | null, number, string, string | null, Buffer]>(
       // "On conflict do nothing" would use up a Seq for each repeat, and a hole would no longer say that an entry was lost.
-      `insert into entry (lane, action, guid, key, at, user, accepted_ms, body) select ?, ?, ?, ?, ?, ?, ?, ?
+      `insert into entry (lane, action, guid, key, at, user, accepted_ms, body, trace) select ?, ?, ?, ?, ?, ?, ?, ?, ?
         where not exists (select 1 from entry where guid = ?)`),
     count: db.prepare<[number, number, number]>('update lane set accepted = accepted + ?, head = max(head, ?) where lane = ?'),
     byGuid: db.prepare<[Buffer], EntryRow>(`select ${columns} from entry where guid = ?`),
@@ -66,7 +66,7 @@ function statementsOf(db: Connection) {
     lane: db.prepare<[number], LaneCounts>('select accepted, head, bare, bare_through as bareThrough from lane where lane = ?'),
     countAfter: db.prepare<[number, number]>('select count(*) from entry where lane = ? and seq > ? and body is not null').pluck(),
     oldest: db.prepare<[number, number]>('select accepted_ms from entry where lane = ? and seq > ? and body is not null order by seq limit 1').pluck(),
-    keep: db.prepare<[Buffer, number]>('update entry set body = null, digest = ? where seq = ?'),
+    keep: db.prepare<[Buffer, number]>('update entry set body = null, trace = null, digest = ? where seq = ?'),
     bare: db.prepare<[number, number, number]>('update lane set bare = bare + ?, bare_through = max(bare_through, ?) where lane = ?'),
   };
 }
@@ -97,7 +97,7 @@ export class Journal {
       const lane = laneIndex(envelope.lane);
       const guid = guidBytes(envelope.eventGuid);
       const user = envelope.remoteUser === defaultRemoteUser ? null : envelope.remoteUser;
-      const done = this.#sql.insert.run(lane, envelope.action, guid, envelope.key, envelope.at, user, nowMs, JSON.stringify(envelope.settings), guid);
+      const done = this.#sql.insert.run(lane, envelope.action, guid, envelope.key, envelope.at, user, nowMs, JSON.stringify(envelope.settings), envelope.trace ?? null, guid);
       if (done.changes === 0) return this.#repeat(envelope, guid);
       const seq = Number(done.lastInsertRowid);
       accepted[lane] = (accepted[lane] ?? 0) + 1;
@@ -197,6 +197,7 @@ export class Journal {
       acceptedAt: isoOf(row.accepted_ms),
       remoteUser: row.user ?? defaultRemoteUser,
       settings: JSON.parse(row.body ?? '{}') as JsonObject,
+      ...(row.trace === null ? {} : { trace: row.trace }),
     };
   }
 }

@@ -15,6 +15,7 @@ import type { Carrier, Delivered, Delivery } from './carrier.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { Journal } from './journal.ts';
 import { inTurns } from './key-turns.ts';
+import { delivering } from './trace.ts';
 
 /** Refusals that no repeat of the same request mends. */
 const permanent: readonly string[] = ['INVALID_MESSAGE', 'CONFLICT', 'NOT_FOUND', 'TOO_LARGE'];
@@ -53,7 +54,10 @@ export class LegacyCarrier implements Carrier {
     const { beacon, lane } = this.#route;
     const entry = this.#journal.read(mutation.Seq);
     if (!entry) throw new TidemarkError('UNAVAILABLE', `the journal no longer has the body of Seq ${mutation.Seq}`);
-    const ask = (action: string, settings: JsonObject) => this.#dispatcher.send<Outputs>(beacon, lane, action, settings);
+    const request = (action: string, settings: JsonObject) => this.#dispatcher.send<Outputs>(beacon, lane, action, settings);
+    const { trace } = entry;
+    // Each request is one write here, so that it goes on in that write's trace and not in the one of the delivery.
+    const ask = trace === undefined ? request : (action: string, settings: JsonObject) => delivering({ beacon, lane, carrier: this.name, entries: 1 }, [trace], () => request(action, settings));
     try {
       const outputs = await ask(entry.action, settingsOf(entry, mutation));
       const creation = isAbsent(outputs) ? creationOf(entry) : null;

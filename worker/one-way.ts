@@ -6,7 +6,7 @@
  */
 import { decodeBody } from '../contracts/codec.ts';
 import { decodeEnvelope, type WriteEnvelope } from '../contracts/envelope.ts';
-import { messageOf, TidemarkError } from '../contracts/errors.ts';
+import { messageOf, type RefusalCode, TidemarkError, toRefusal } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
 import { oneWayTarget } from '../contracts/subjects.ts';
 import { Backoff } from '../runtime/backoff.ts';
@@ -14,10 +14,12 @@ import type { Bus } from '../runtime/bus.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
 import { OneWayStream, type StreamMessage } from '../runtime/stream.ts';
+import { traceIn } from '../runtime/trace.ts';
 import type { Intake } from './intake.ts';
+import { accepting } from './trace.ts';
 import type { Refused } from './refused.ts';
 
-export type OneWayParts = { hubId: string; bus: Bus; intake: Intake; refused: Refused; clock: Clock; log: Log };
+export type OneWayParts = { hubId: string; bus: Bus; intake: Intake; refused: Refused; clock: Clock; log: Log; rejected?: (code: RefusalCode) => void };
 
 const fetchMs = 1_000;
 const permanent: readonly string[] = ['INVALID_MESSAGE', 'CONFLICT', 'TOO_LARGE'];
@@ -72,22 +74,36 @@ export class OneWay {
 
   async #take(group: readonly StreamMessage[]): Promise<void> {
     const { intake } = this.#parts;
-    const taken = await Promise.allSettled(group.map(async (message) => intake.accept(decodeMessage(message))));
+    const taken = await Promise.allSettled(group.map((message) => take(intake, message)));
     const failed = taken.find((result): result is PromiseRejectedResult => result.status === 'rejected' && !isPermanent(result.reason));
     taken.forEach((result, index) => {
       const message = group[index] as StreamMessage;
       if (result.status === 'fulfilled') message.ack();
-      else if (isPermanent(result.reason)) this.#keep(message, messageOf(result.reason));
+      else if (isPermanent(result.reason)) this.#keep(message, result.reason);
     });
     if (failed) throw failed.reason;
   }
 
   /** Kept before it is terminated: a message that can never be accepted is never dropped silently. */
-  #keep(message: StreamMessage, reason: string): void {
-    const { refused, clock, log } = this.#parts;
+  #keep(message: StreamMessage, error: unknown): void {
+    const { refused, clock, log, rejected } = this.#parts;
+    const reason = messageOf(error);
+    rejected?.(toRefusal(error).Code);
     refused.keep(message.subject, message.body, reason, clock.nowMs());
     log.error({ subject: message.subject, reason }, 'dead letter: a one-way message can never be accepted');
     message.terminate(reason.slice(0, 200));
+  }
+}
+
+async function take(intake: Intake, message: StreamMessage): Promise<void> {
+  const reception = accepting(message.subject, traceIn(message.headers));
+  try {
+    const envelope = decodeMessage(message);
+    await intake.accept(reception.keep === null ? envelope : { ...envelope, trace: reception.keep });
+    reception.end();
+  } catch (error) {
+    reception.end(error);
+    throw error;
   }
 }
 

@@ -11,11 +11,12 @@ import { BeaconDirectory } from './directory.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { LaneView } from './lane-view.ts';
 import type { Local } from './local.ts';
+import type { Meter } from './metrics/meter.ts';
 import { Replay } from './replay.ts';
 import { classOf, endsTheProcess, isOfStore, toStoreFault } from './state/storage-error.ts';
 
 export type OutboundParts = {
-  hubId: string; bus: Bus; local: Local; clock: Clock; log: Log;
+  hubId: string; bus: Bus; local: Local; clock: Clock; log: Log; meter?: Meter;
   /** A lane's mark moved, or what is held behind it. */
   onSettled: (lane: Lane) => void;
   /** A state that people look at may have changed. */
@@ -74,8 +75,8 @@ export class Outbound {
   }
 
   #replay(lane: Lane): Replay {
-    const { local, clock, log, onSettled, onFull, onStoreFault } = this.#parts;
-    return new Replay({ lane, journal: local.journal, marks: local.marks, held: local.held, clock, log }, {
+    const { local, clock, log, meter, onSettled, onFull, onStoreFault } = this.#parts;
+    return new Replay({ lane, journal: local.journal, marks: local.marks, held: local.held, clock, log, ...(meter ? { meter } : {}) }, {
       destination: () => this.deliveries[lane].destination(),
       onSettled: () => {
         this.#strikes = 0;

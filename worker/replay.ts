@@ -6,8 +6,7 @@
  * Failure: no answer means nothing is known; the same entries are sent again, and the beacon's mark row and BridgeSeq make that harmless.
  */
 import type { Entry } from '../bridges/entry.ts';
-import { type Folded, foldBatch, type Keyed } from '../bridges/fold.ts';
-import { toMutation } from '../bridges/lanes.ts';
+import type { Folded, Keyed } from '../bridges/fold.ts';
 import { messageOf, TidemarkError } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
 import { isSettledOutcome } from '../contracts/mutation.ts';
@@ -21,8 +20,11 @@ import type { Log } from '../runtime/log.ts';
 import type { Carrier, Delivered, Delivery } from './carrier.ts';
 import { guidBytes, type Journal } from './journal.ts';
 import { BatchSize } from './batch-size.ts';
+import { alone, keyed, writesFor } from './entry-writes.ts';
+import type { Meter } from './metrics/meter.ts';
+import { delivering } from './trace.ts';
 
-export type ReplayParts = { lane: Lane; journal: Journal; marks: MarkStore; held: HeldStore; clock: Clock; log: Log };
+export type ReplayParts = { lane: Lane; journal: Journal; marks: MarkStore; held: HeldStore; clock: Clock; log: Log; meter?: Meter };
 
 /** Where a lane delivers to at this moment. */
 export type Destination = { database: number; beacon: string; carrier: Carrier };
@@ -150,13 +152,17 @@ export class Replay {
     const entries: Entry[] = [];
     const going: Keyed[] = [];
     const parked: Place[] = [];
+    const traces: string[] = [];
     const dropped = this.#parts.held.droppedAbove(database, this.lane, afterSeq);
     for (let bytes = 0; entries.length < size && bytes < limits.deliverBytesMax;) {
       const from = entries.at(-1)?.seq ?? afterSeq;
       const step = this.#parts.journal.readStretch(this.lane, from, Math.min(limits.deliverStepEntries, size - entries.length), limits.deliverBytesMax - bytes);
       for (const entry of step.entries) {
         if (waiting.has(entry.key)) parked.push({ seq: entry.seq, key: entry.key });
-        else if (!dropped.has(entry.seq)) going.push(keyed(entry));
+        else if (!dropped.has(entry.seq)) {
+          going.push(keyed(entry));
+          if (entry.trace !== undefined) traces.push(entry.trace);
+        }
         entries.push(entry);
       }
       bytes += step.bytes;
@@ -165,7 +171,7 @@ export class Replay {
     }
     const last = entries.at(-1);
     if (!last) return null;
-    const delivery = { writes: carrier.isVerbatim ? going.map(alone) : foldBatch(going, carrier.isAtomic), throughSeq: last.seq, isBelowMark: false, afterSeq };
+    const delivery: Delivery = { writes: writesFor(carrier, going), throughSeq: last.seq, isBelowMark: false, afterSeq, traces };
     return {
       afterSeq, carrier, last, entries: entries.length, isFull: entries.length >= size, isFree: waiting.size === 0 && dropped.size === 0,
       going: going.map(({ mutation, key }) => ({ seq: mutation.Seq, key })), parked, delivery: carrier.prepare?.(delivery) ?? delivery,
@@ -204,8 +210,11 @@ export class Replay {
 
   /** A batch that no message can carry is cut down to one entry; one entry that none can carry is refused for good. */
   async #apply(destination: Destination, delivery: Delivery): Promise<Delivered | null> {
+    const startedMs = this.#parts.clock.monotonicMs();
     try {
-      return await destination.carrier.apply(delivery);
+      const { beacon, carrier } = destination;
+      const to = { beacon, lane: this.lane, carrier: carrier.name, entries: delivery.writes.reduce((sum, write) => sum + write.seqs.length, 0) };
+      return await delivering(to, delivery.traces ?? [], () => carrier.apply(delivery));
     } catch (thrown) {
       if (!(thrown instanceof TidemarkError) || thrown.code !== 'TOO_LARGE') throw thrown;
       if (delivery.writes.length > 1) {
@@ -213,6 +222,8 @@ export class Replay {
         return null;
       }
       return { results: [{ Outcome: 'rejected', Reason: thrown.message }], isCommitted: true };
+    } finally {
+      this.#parts.meter?.flushed(this.lane, (this.#parts.clock.monotonicMs() - startedMs) / 1000);
     }
   }
 
@@ -230,7 +241,7 @@ export class Replay {
       else held.bury(destination.database, seq, 'its body is gone from the journal', clock.nowMs());
     }
     const writes = entries.map((entry) => alone(keyed(entry)));
-    const delivered = await this.#applyBelow(destination, mark, writes);
+    const delivered = await this.#applyBelow(destination, mark, writes, entries.flatMap(({ trace = [] }) => trace));
     if (!delivered) return true;
     entries.forEach((entry, index) => {
       const result = delivered.results[index];
@@ -249,9 +260,9 @@ export class Replay {
    * Each lot below the mark begins an epoch, in our own record before it is sent, in the database with the lot itself. Nothing else would
    * tell a copy of the database from before the lot from one behind it. Null when no message can carry the lot: then it goes one by one.
    */
-  async #applyBelow(destination: Destination, { database, seq }: Mark, writes: readonly Folded[]): Promise<Delivered | null> {
+  async #applyBelow(destination: Destination, { database, seq }: Mark, writes: readonly Folded[], traces: readonly string[]): Promise<Delivered | null> {
     const { marks } = this.#parts;
-    const delivery = { writes, throughSeq: writes.at(-1)?.mutation.Seq ?? 0, isBelowMark: true, afterSeq: seq };
+    const delivery = { writes, throughSeq: writes.at(-1)?.mutation.Seq ?? 0, isBelowMark: true, afterSeq: seq, traces };
     if (!destination.carrier.isAtomic) return this.#apply(destination, delivery);
     const epoch = newUuid();
     marks.renewEpoch(database, this.lane, epoch);
@@ -262,14 +273,7 @@ export class Replay {
   }
 
   #tellDead(seq: number, key: string, reason: string | null): void {
+    this.#parts.meter?.deadLettered(reason ?? '');
     this.#parts.log.error({ lane: this.lane, seq, key, reason }, 'dead letter: the backend refused a write; its key waits');
   }
-}
-
-function keyed(entry: Entry): Keyed {
-  return { mutation: toMutation(entry), key: entry.key };
-}
-
-function alone(write: Keyed): Folded {
-  return { ...write, seqs: [write.mutation.Seq] };
 }

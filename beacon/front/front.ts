@@ -43,7 +43,7 @@ export async function startFront(config: FrontConfig, bus: Bus, log: Log, clock:
     name: 'databeacon', version, description: 'puts a retold-databeacon on the bus', metadata: { BeaconID: beaconId },
     endpoints: gateway.capabilities.map((capability) => ({
       name: capability, subject: subjects.capabilityAll(beaconId, capability),
-      handle: (request) => gateway.answer(capability, request.subject, request.decode()),
+      handle: (request) => gateway.answer(capability, request.subject, request.decode(), request.headers),
     })),
   });
   // Who hears of it can ask it.

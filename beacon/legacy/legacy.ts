@@ -31,7 +31,7 @@ export async function startLegacy(config: LegacyConfig, bus: Bus, log: Log, cloc
     name: 'databeacon', version, description: 'keeps rows for the persistence bridge by the legacy capabilities', metadata: { BeaconID: beaconId },
     endpoints: gateway.capabilities.map((capability) => ({
       name: capability, subject: subjects.capabilityAll(beaconId, capability),
-      handle: (request) => gateway.answer(capability, request.subject, request.decode()),
+      handle: (request) => gateway.answer(capability, request.subject, request.decode(), request.headers),
     })),
   });
   await bus.flush();

@@ -3,7 +3,7 @@ import { TidemarkError } from '../errors.ts';
 import { isJsonObject, type JsonObject } from '../json-value.ts';
 import { limits } from '../limits.ts';
 import type { Lane } from '../subjects.ts';
-import { throwRefusal } from './sender.ts';
+import { type SendOptions, throwRefusal } from './sender.ts';
 
 export type BatchOptions = {
   /** Items of one request at most; 1 to `limits.batchItemsMax`. */
@@ -12,8 +12,8 @@ export type BatchOptions = {
   delayMs: number;
 };
 
-type Send = (lane: Lane, action: string, value: unknown) => Promise<JsonObject>;
-type Waiting = { item: JsonObject; resolve: (reply: JsonObject) => void; reject: (error: unknown) => void };
+type Send = (lane: Lane, action: string, value: unknown, options: SendOptions) => Promise<JsonObject>;
+type Waiting = { item: JsonObject; traceparent: string | undefined; resolve: (reply: JsonObject) => void; reject: (error: unknown) => void };
 
 export class Batcher {
   readonly #lane: Lane;
@@ -35,10 +35,10 @@ export class Batcher {
    * @param bytes about how large it is
    * @throws TidemarkError what the item, or the whole request, was refused with.
    */
-  add(item: JsonObject, bytes: number): Promise<JsonObject> {
+  add(item: JsonObject, bytes: number, traceparent?: string): Promise<JsonObject> {
     if (this.#bytes + bytes > limits.deliverBytesMax) this.#flush();
     return new Promise((resolve, reject) => {
-      this.#collecting.push({ item, resolve, reject });
+      this.#collecting.push({ item, traceparent, resolve, reject });
       this.#bytes += bytes;
       if (this.#collecting.length >= this.#options.itemsMax) this.#flush();
       else if (this.#collecting.length === 1) void this.#flushLater(this.#collecting);
@@ -59,7 +59,7 @@ export class Batcher {
 
   async #deliver(batch: Waiting[]): Promise<void> {
     try {
-      const { Results } = await this.#send(this.#lane, 'batch', { Items: batch.map((waiting) => waiting.item) });
+      const { Results } = await this.#send(this.#lane, 'batch', { Items: batch.map((waiting) => waiting.item) }, { traceparent: traceparentOf(batch) });
       if (!Array.isArray(Results) || Results.length !== batch.length) {
         throw new TidemarkError('INTERNAL', `the worker answered a batch of ${batch.length} with another number of results`);
       }
@@ -68,6 +68,12 @@ export class Batcher {
       for (const waiting of batch) waiting.reject(error);
     }
   }
+}
+
+/** A request has one trace: without it is better than with that of another write. */
+function traceparentOf(batch: readonly Waiting[]): string | undefined {
+  const [first] = batch;
+  return batch.every((one) => one.traceparent === first?.traceparent) ? first?.traceparent : undefined;
 }
 
 function settle(waiting: Waiting, reply: unknown): void {

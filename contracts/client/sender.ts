@@ -29,6 +29,9 @@ export type SenderOptions<Headers extends HubHeaders> = {
   newGuid: () => string;
 };
 
+/** `waitMs`: how much longer than usual the worker was asked to wait before it answers. */
+export type SendOptions = { waitMs?: number; traceparent?: string | undefined };
+
 type Packed = { body: Uint8Array; headers: Record<string, string> };
 
 /** What a server without `max_payload` in its greeting takes: the default of nats-server. */
@@ -44,10 +47,9 @@ export class Sender<Headers extends HubHeaders> {
   /**
    * Sends one body and returns the reply of a success.
    * @param action last token of the subject: an action's name, or `batch`
-   * @param waitMs how much longer than usual the worker was asked to wait before it answers
    * @throws TidemarkError with the code of a refusal; UNAVAILABLE when no answer came; TOO_LARGE before sending; CLOSED.
    */
-  async send(lane: Lane, action: string, value: unknown, waitMs = 0): Promise<JsonObject> {
+  async send(lane: Lane, action: string, value: unknown, options: SendOptions = {}): Promise<JsonObject> {
     const { hub, encoding } = this.#options;
     const whole = packBody(value, encoding);
     if (whole.body.length > limits.bodyBytesMax || isTooLarge(value, whole.headers, encoding)) {
@@ -55,15 +57,15 @@ export class Sender<Headers extends HubHeaders> {
     }
     const payloadBytesMax = this.#options.connection.info?.max_payload ?? payloadBytesDefault;
     if (whole.body.length <= payloadBytesMax - limits.chunkOverheadBytes || whole.body.length <= payloadBytesMax / 2) {
-      return this.#request(subjects.action(hub, lane, action), whole, waitMs);
+      return this.#request(subjects.action(hub, lane, action), whole, options);
     }
-    return this.#sendChunks(lane, action, whole, { payloadBytesMax, waitMs });
+    return this.#sendChunks(lane, action, whole, { payloadBytesMax, ...options });
   }
 
-  async #sendChunks(lane: Lane, action: string, whole: Packed, bounds: { payloadBytesMax: number; waitMs: number }): Promise<JsonObject> {
+  async #sendChunks(lane: Lane, action: string, whole: Packed, { payloadBytesMax, ...options }: SendOptions & { payloadBytesMax: number }): Promise<JsonObject> {
     const subject = subjects.chunk(this.#options.hub, lane);
     const transfer = this.#options.newGuid();
-    const pieces = splitIntoChunks(whole.body, bounds.payloadBytesMax);
+    const pieces = splitIntoChunks(whole.body, payloadBytesMax);
     let reply: JsonObject = {};
     for (const [index, data] of pieces.entries()) {
       const chunk: ChunkBody = {
@@ -72,23 +74,24 @@ export class Sender<Headers extends HubHeaders> {
       };
       // MessagePack whatever the encoding of the whole: it is the one of the two that has bytes.
       const packed = { body: encodeBody(chunk, 'msgpack'), headers: { 'Content-Type': contentType.msgpack } };
-      reply = await this.#request(subject, packed, bounds.waitMs);
+      reply = await this.#request(subject, packed, options);
     }
     return reply;
   }
 
-  async #request(subject: string, packed: Packed, waitMs: number): Promise<JsonObject> {
+  async #request(subject: string, packed: Packed, options: SendOptions): Promise<JsonObject> {
     const { connection } = this.#options;
     if (connection.isClosed?.()) throw new TidemarkError('CLOSED', 'the connection to the bus is closed; connect again and make a new client');
-    const first = await this.#ask(subject, packed, waitMs);
-    const { data, headers } = await wholeAnswer(first, (name, value) => this.#ask(subject, { body: new Uint8Array(), headers: { [name]: value } }, waitMs));
+    const first = await this.#ask(subject, packed, options);
+    const { data, headers } = await wholeAnswer(first, (name, value) => this.#ask(subject, { body: new Uint8Array(), headers: { [name]: value } }, options));
     return readReply(data, headers);
   }
 
-  async #ask(subject: string, { body, headers }: Packed, waitMs: number): Promise<Answer> {
+  async #ask(subject: string, { body, headers }: Packed, { waitMs = 0, traceparent }: SendOptions): Promise<Answer> {
     const { connection, timeoutMs } = this.#options;
     const head = this.#options.headers();
     for (const [name, value] of Object.entries({ ...headers, 'Accept-Encoding': 'gzip', [acceptHeader.name]: acceptHeader.value })) head.set(name, value);
+    if (traceparent) head.set('traceparent', traceparent);
     try {
       return await connection.request(subject, body, { timeout: timeoutMs + waitMs, headers: head });
     } catch (cause) {

@@ -20,14 +20,15 @@ function folder(): string {
 function filled(data: string, count = 20): Local {
   const local = openLocal(openStore(data), 'hub1');
   onTestFinished(() => local.store.close());
-  local.journal.append(Array.from({ length: count }, (_, n) => (n % 5 === 4 ? manifest(`m${n}`, `w${n}`) : upsert(`h${n}`, `w${n}`, { Result: 'ä"\n' }))), 1_000);
+  const writes = Array.from({ length: count }, (_, n) => (n % 5 === 4 ? manifest(`m${n}`, `w${n}`) : upsert(`h${n}`, `w${n}`, { Result: 'ä"\n' })));
+  local.journal.append(writes.map((one, n) => (n % 2 ? one : { ...one, trace: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01${n % 4 ? '' : '\nv=1'}` })), 1_000);
   local.journal.strip('queue', local.journal.readAfter('queue', 0, 1, 1e9));
   return local;
 }
 
 const rowsOf = (data: string) => {
   const db = new Database(pathsOf(data).db, { readonly: true });
-  const rows = db.prepare('select seq, lane, action, guid, key, at, user, accepted_ms, body, digest from entry order by seq').all();
+  const rows = db.prepare('select seq, lane, action, guid, key, at, user, accepted_ms, body, digest, trace from entry order by seq').all();
   db.close();
   return rows;
 };

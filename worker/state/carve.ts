@@ -3,13 +3,16 @@
  * Works on files that nobody has open. What it finds may be an older state of a row, or rubbish that looks like one; the merge looks at each.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { validTrace } from '../../runtime/trace.ts';
 import type { StoredEntry } from './entry-lines.ts';
 
 const defaultPageBytes = 4096;
 const walHeaderBytes = 32;
 const frameHeaderBytes = 24;
 const tableLeaf = 0x0d;
-const columns = 10;
+/** Of an entry, and of one written before it had a trace. */
+const columns = 11;
+const columnsBefore = 10;
 
 /** A page's place: in the log if it is there, else in the database. */
 type Place = { fd: number; offset: number };
@@ -112,7 +115,7 @@ type Value = number | string | Buffer | null;
 
 const integerBytes = [0, 1, 2, 3, 4, 6, 8];
 
-/** A record's values; null when it is not one of as many columns as an entry has. */
+/** A record's values; null when it is not one of as many columns as an entry has or had. */
 function valuesOf(record: Buffer): Value[] | null {
   const [headerBytes, first] = varint(record, 0);
   const types: number[] = [];
@@ -121,7 +124,7 @@ function valuesOf(record: Buffer): Value[] | null {
     types.push(type);
     at = next;
   }
-  if (types.length !== columns) return null;
+  if (types.length !== columns && types.length !== columnsBefore) return null;
   let at = headerBytes;
   return types.map((type): Value => {
     const bytes = type < 12 ? (integerBytes[type] ?? 8) : Math.floor((type - 12) / 2);
@@ -142,12 +145,12 @@ function entryAt(pages: Pages, page: Buffer, at: number): StoredEntry | null {
   const record = payloadOf(pages, page, start, bytes);
   const values = record && valuesOf(record);
   if (!values) return null;
-  const [own, lane, action, guid, key, sentAt, user, accepted, body, digest] = values;
+  const [own, lane, action, guid, key, sentAt, user, accepted, body, digest, trace] = values;
   const isEntry = own === null && typeof lane === 'number' && typeof action === 'string' && Buffer.isBuffer(guid) && typeof key === 'string' && typeof accepted === 'number';
   if (!isEntry) return null;
   return {
     seq, lane, action, guid, key, at: typeof sentAt === 'string' ? sentAt : null, user: typeof user === 'string' ? user : null, accepted_ms: accepted,
-    body: typeof body === 'string' ? body : null, digest: Buffer.isBuffer(digest) ? digest : null,
+    body: typeof body === 'string' ? body : null, digest: Buffer.isBuffer(digest) ? digest : null, trace: validTrace(trace),
   };
 }
 

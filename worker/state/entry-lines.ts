@@ -6,17 +6,30 @@ import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import { type Lane, laneIndex, lanes } from '../../contracts/subjects.ts';
 import { isoOf } from '../../runtime/clock.ts';
+import { validTrace } from '../../runtime/trace.ts';
+import type { Connection } from './connection.ts';
+import { versionOf } from './migrate.ts';
 
 /** A row of table entry, as it lies in the file. */
 export type StoredEntry = {
   seq: number; lane: number; action: string; guid: Buffer; key: string; at: string | null; user: string | null;
-  accepted_ms: number; body: string | null; digest: Buffer | null;
+  accepted_ms: number; body: string | null; digest: Buffer | null; trace: string | null;
 };
+
+/** Its columns in a file of any schema. */
+export function entryColumns(schema: number): string {
+  return `seq, lane, action, guid, key, at, user, accepted_ms, body, digest, ${schema < 3 ? 'null as trace' : 'trace'}`;
+}
+
+/** Every entry of a sound file of any schema. */
+export function* allEntries(db: Connection): Generator<StoredEntry> {
+  yield* db.prepare<[], StoredEntry>(`select ${entryColumns(versionOf(db))} from entry order by seq`).iterate();
+}
 
 /** One line. `Settings` is null when the body was given up by retention; then `Digest` is there, in hex. */
 export type EntryLine = {
   Seq: number; Lane: Lane; Action: string; EventGUID: string; Key: string; At: string | null; RemoteUser: string;
-  AcceptedAt: string; Settings: JsonObject | null; Digest?: string;
+  AcceptedAt: string; Settings: JsonObject | null; Digest?: string; Trace?: string;
 };
 
 const digestBytes = 16;
@@ -30,6 +43,7 @@ export function lineOfEntry(row: StoredEntry): EntryLine {
     Key: row.key, At: row.at, RemoteUser: row.user ?? defaultRemoteUser, AcceptedAt: isoOf(row.accepted_ms),
     Settings: row.body === null ? null : (JSON.parse(row.body) as JsonObject),
     ...(row.digest ? { Digest: row.digest.toString('hex') } : {}),
+    ...(row.trace ? { Trace: row.trace } : {}),
   };
 }
 
@@ -52,6 +66,7 @@ export function entryOfLine(line: unknown): StoredEntry {
     seq: Seq, lane: laneIndex(lane), action: Action, guid: Buffer.from(EventGUID.replaceAll('-', ''), 'hex'), key: Key, at: typeof At === 'string' ? At : null,
     user: typeof RemoteUser === 'string' && RemoteUser !== defaultRemoteUser ? RemoteUser : null, accepted_ms: acceptedMs,
     body: isJsonObject(Settings) ? JSON.stringify(Settings) : null, digest: typeof Digest === 'string' ? Buffer.from(Digest, 'hex') : null,
+    trace: validTrace(line['Trace']),
   };
   const wrong = wrongWith(row);
   if (wrong !== null) throw invalid(wrong);

@@ -10,6 +10,7 @@ import { limits } from '../../contracts/limits.ts';
 import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
 import { digestOf, guidText } from '../journal.ts';
 import type { Connection } from './connection.ts';
+import { validTrace } from '../../runtime/trace.ts';
 import { type StoredEntry, wrongWith } from './entry-lines.ts';
 import { MergeMarks } from './merge-marks.ts';
 import { mergeTables, type SourceTables } from './merge-tables.ts';
@@ -49,8 +50,8 @@ function statementsOf(db: Connection) {
   return {
     known: db.prepare<[Buffer], Known>('select seq, action, body, digest from entry where guid = ?'),
     isTaken: db.prepare<[number]>('select 1 from entry where seq = ?').pluck(),
-    insert: db.prepare(`insert into entry (seq, lane, action, guid, key, at, user, accepted_ms, body, digest)
-      values (@seq, @lane, @action, @guid, @key, @at, @user, @accepted_ms, @body, @digest)`),
+    insert: db.prepare(`insert into entry (seq, lane, action, guid, key, at, user, accepted_ms, body, digest, trace)
+      values (@seq, @lane, @action, @guid, @key, @at, @user, @accepted_ms, @body, @digest, @trace)`),
     count: db.prepare('update lane set accepted = accepted + 1, head = max(head, @seq), bare = bare + @bare, bare_through = max(bare_through, @bareSeq) where lane = @lane'),
     position: db.prepare<[number], number>('select seq from projection where lane = ?').pluck(),
     restart: db.prepare('update projection set seq = 0 where lane = ?'),
@@ -113,7 +114,7 @@ class Merge {
     if (known) return this.#meet(known, row);
     const isTaken = this.#sql.isTaken.get(row.seq) !== undefined;
     // A null Seq is the next one.
-    const seq = Number(this.#sql.insert.run({ ...row, seq: isTaken ? null : row.seq }).lastInsertRowid);
+    const seq = Number(this.#sql.insert.run({ ...row, trace: validTrace(row.trace), seq: isTaken ? null : row.seq }).lastInsertRowid);
     if (isTaken) this.merged.Renumbered += 1;
     this.merged.Imported += 1;
     const isBare = row.body === null;

@@ -1,15 +1,18 @@
 /** Reads entries through a handle whose file may be damaged, or no longer what it was: around every page that cannot be read. */
 import { limits } from '../../contracts/limits.ts';
 import type { Connection } from './connection.ts';
-import type { StoredEntry } from './entry-lines.ts';
+import { entryColumns, type StoredEntry } from './entry-lines.ts';
 import type { SeqRange } from './finding.ts';
+import { versionOf } from './migrate.ts';
+import { schemaVersion } from './migrations.ts';
 
-const columns = 'seq, lane, action, guid, key, at, user, accepted_ms, body, digest';
 const stepEntries = 500;
 
 /** Yields what can be read, ascending; returns the ranges of Seq in which something could not be. */
 export function* readEntries(db: Connection): Generator<StoredEntry, SeqRange[]> {
-  const after = db.prepare<[number, number], StoredEntry>(`select ${columns} from entry where seq > ? order by seq limit ?`);
+  // A start may be caught before it has brought the file to our schema.
+  const schema = attempt(() => versionOf(db)) ?? schemaVersion;
+  const after = db.prepare<[number, number], StoredEntry>(`select ${entryColumns(schema)} from entry where seq > ? order by seq limit ?`);
   const lost: SeqRange[] = [];
   let last = 0;
   for (;;) {

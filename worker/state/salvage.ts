@@ -6,7 +6,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../../contracts/j
 import { limits } from '../../contracts/limits.ts';
 import { carve } from './carve.ts';
 import { type Connection, openReadOnly } from './connection.ts';
-import { entryOfLine, type StoredEntry } from './entry-lines.ts';
+import { allEntries, entryOfLine, type StoredEntry } from './entry-lines.ts';
 import { readLines } from './line-reader.ts';
 import type { MergeSource } from './merge.ts';
 import { type Row, rowsOf, type SourceTables, textOf } from './merge-tables.ts';
@@ -63,10 +63,6 @@ export function isSound(db: Connection, path: string): boolean {
   } catch {
     return false;
   }
-}
-
-function* allEntries(db: Connection): Generator<StoredEntry> {
-  yield* db.prepare<[], StoredEntry>('select seq, lane, action, guid, key, at, user, accepted_ms, body, digest from entry order by seq').iterate();
 }
 
 /** Old states of pages hold the same row again and again; one of the same content is enough. */
