@@ -8,6 +8,7 @@ import type { Log } from '../runtime/log.ts';
 import type { MicroService } from '../runtime/micro-service.ts';
 import { Announcer } from './announcer.ts';
 import { ChangePublisher } from './change-publisher.ts';
+import { Drill } from './drill.ts';
 import { Housekeeping } from './housekeeping.ts';
 import { HttpServer } from './http/server.ts';
 import { Inbound } from './inbound.ts';
@@ -62,7 +63,7 @@ export async function startWorker(settings: WorkerSettings, parts: WorkerParts):
   // Assignments are read when the parts are made, so the incumbent's come first.
   const imported = importLegacyFiles(store, clock.nowMs());
   if (imported.length > 0) log.info({ imported }, 'files of the incumbent were looked at');
-  const { announcer, changes, outbound, overview, mirrors, maintenance, inbound, metrics, housekeeping } = assemble(settings, parts);
+  const { announcer, changes, outbound, overview, drill, mirrors, maintenance, inbound, metrics, housekeeping } = assemble(settings, parts);
   let fault: TidemarkError | null = null;
 
   await maintenance.beforeIntake();
@@ -96,10 +97,11 @@ export async function startWorker(settings: WorkerSettings, parts: WorkerParts):
     housekeeping.stop();
     void changes.stop();
     void maintenance.stop();
+    drill.cancel();
     outbound.freeze();
     announcer.fault(error.message, classOf(error));
   };
-  return { httpUrl: http.url, freeze, drain: () => (draining ??= withDeadline(takeDown({ maintenance, housekeeping, changes, service, inbound, outbound, mirrors, bus, http, store, log }), clock, limits.drainMs)) };
+  return { httpUrl: http.url, freeze, drain: () => (draining ??= withDeadline(takeDown({ drill, maintenance, housekeeping, changes, service, inbound, outbound, mirrors, bus, http, store, log }), clock, limits.drainMs)) };
 }
 
 /** Makes everything and connects it; nothing runs yet. */
@@ -133,8 +135,9 @@ function assemble(settings: WorkerSettings, parts: WorkerParts) {
     isOut: () => housekeeping.pressure.isOut,
     onStoreFault: parts.onFault,
   });
+  const { drill, surgery } = byHand(outbound, parts, version, changed);
   const overview: Overview = new Overview({
-    hubId, version, ...local, assignments: outbound.assignments, deliveries: outbound.deliveries, clock, isPaused: () => outbound.isPaused,
+    hubId, version, ...local, assignments: outbound.assignments, deliveries: outbound.deliveries, clock, isPaused: () => outbound.isPaused, drill: () => drill.view(),
     capacity: () => housekeeping.pressure.capacity(),
     bus: () => ({ Connected: bus.isConnected, Server: bus.server, Reconnects: bus.reconnects }),
   });
@@ -154,16 +157,9 @@ function assemble(settings: WorkerSettings, parts: WorkerParts) {
   const maintenance = new Maintenance(settings.ops, {
     store, hubId, version, clock, log, backend: (lane, query) => outbound.view(lane).fromBackend(query), wake: () => outbound.wakeAll(),
   });
-  const surgery = new MarkSurgery({
-    local, deliveries: outbound.deliveries, clock, version, isPaused: () => outbound.isPaused, isBusy: (lane) => outbound.isBusy(lane),
-    onMoved: (moved) => {
-      log.warn({ moved }, 'marks were moved by hand');
-      changed();
-    },
-  });
   const inbound: Inbound = new Inbound({
     ops: (body) => maintenance.control.handle(body),
-    hubId, bus, local, outbound, overview, pressure: housekeeping.pressure, surgery, clock, log, isOneWayOn: settings.isOneWayOn, onDrain: parts.onDrain,
+    hubId, bus, local, outbound, overview, pressure: housekeeping.pressure, surgery, drill, clock, log, isOneWayOn: settings.isOneWayOn, onDrain: parts.onDrain,
     onAccepted: (lane) => {
       outbound.wake(lane);
       changed();
@@ -171,19 +167,35 @@ function assemble(settings: WorkerSettings, parts: WorkerParts) {
     onFault: parts.onFault,
   });
   const metrics: Metrics = new Metrics(overview, { version, journalBytes: () => store.bytes(), waiting: () => inbound.intake.waiting });
-  return { announcer, changes, outbound, overview, mirrors, maintenance, inbound, metrics, housekeeping };
+  return { announcer, changes, outbound, overview, drill, mirrors, maintenance, inbound, metrics, housekeeping };
+}
+
+/** What operators do to delivery by hand. */
+function byHand(outbound: Outbound, { local, clock, log }: WorkerParts, version: string, changed: () => void) {
+  const { directory, assignments, deliveries } = outbound;
+  const isPaused = () => outbound.isPaused;
+  const drill = new Drill({ directory, assignments, deliveries, journal: local.journal, clock, log, isPaused });
+  const surgery = new MarkSurgery({
+    local, deliveries, clock, version, isPaused, isBusy: (lane) => outbound.isBusy(lane),
+    onMoved: (moved) => {
+      log.warn({ moved }, 'marks were moved by hand');
+      changed();
+    },
+  });
+  return { drill, surgery };
 }
 
 type Parts = {
-  maintenance: Maintenance; housekeeping: Housekeeping; changes: ChangePublisher; service: MicroService; inbound: Inbound; outbound: Outbound; mirrors: Mirrors; bus: Bus; http: HttpServer; store: Store; log: Log;
+  drill: Drill; maintenance: Maintenance; housekeeping: Housekeeping; changes: ChangePublisher; service: MicroService; inbound: Inbound; outbound: Outbound; mirrors: Mirrors; bus: Bus; http: HttpServer; store: Store; log: Log;
 };
 
 /** In reverse: take nothing new, finish what was taken, settle what is in flight, close. */
-async function takeDown({ maintenance, housekeeping, changes, service, inbound, outbound, mirrors, bus, http, store, log }: Parts): Promise<void> {
+async function takeDown({ drill, maintenance, housekeeping, changes, service, inbound, outbound, mirrors, bus, http, store, log }: Parts): Promise<void> {
   housekeeping.stop();
   await maintenance.stop();
   await service.stop();
   await inbound.drain();
+  drill.cancel();
   await outbound.stop();
   await mirrors.close();
   await changes.stop();

@@ -11,6 +11,7 @@ import type { EndpointSpec } from '../runtime/micro-service.ts';
 import type { Assignments } from './assignments.ts';
 import type { Overview } from './overview.ts';
 import { hwmVerb } from './control-hwm.ts';
+import { type Drill, drillVerb } from './drill.ts';
 import type { MarkSurgery } from './marks-surgery.ts';
 import type { Refused } from './refused.ts';
 import type { Journal } from './journal.ts';
@@ -20,6 +21,7 @@ export type ControlParts = {
   hubId: string; overview: Overview; assignments: Assignments; held: HeldStore; refused: Refused; journal: Journal; clock: Clock;
   deliveries: Record<Lane, LaneDelivery>; setPaused: (isPaused: boolean) => void; drain: () => void; wake: () => void; journalBytes: () => number; surgery: MarkSurgery;
   ops: (body: JsonObject) => unknown;
+  drill: Drill;
 };
 
 export type DeadLetterView = {
@@ -30,7 +32,7 @@ export type DeadLetterView = {
 
 export type AssignReply = { Success: true; Queue: LaneStatus; Manifest: LaneStatus };
 
-const verbs = ['status', 'assign', 'clear', 'hwm', 'locate', 'dead-letters', 'journal', 'pause', 'resume', 'drain', 'ops'] as const;
+const verbs = ['status', 'assign', 'clear', 'hwm', 'locate', 'dead-letters', 'journal', 'pause', 'resume', 'drain', 'ops', 'drill'] as const;
 
 export class Control {
   readonly #parts: ControlParts;
@@ -73,6 +75,8 @@ export class Control {
         return { Success: true };
       case 'ops':
         return this.#parts.ops(given);
+      case 'drill':
+        return drillVerb(given, this.#parts.drill, () => this.#parts.overview.status().Capacity);
       case 'drain':
         this.#parts.drain();
         return { Success: true };
