@@ -2,7 +2,8 @@
 import { join } from 'node:path';
 import { Option } from 'commander';
 import { TidemarkError } from '../../contracts/errors.ts';
-import type { CliConfig, Flags } from './config.ts';
+import type { CliConfig } from './config.ts';
+import type { Flags } from './settings.ts';
 import { print, printJson, table } from './output.ts';
 import { beaconAudit, beaconPlan } from './start-beacon.ts';
 import { countFrom, type VerbCall, type VerbSpec } from './verb.ts';
@@ -22,6 +23,7 @@ export function beaconFolder(config: CliConfig, flags: Flags): string {
 
 export const beaconAuditVerb: VerbSpec = {
   name: 'audit', summary: 'who asked a databeacon for what, and what became of it; the newest first', run: showAudit,
+  examples: ['beacon audit --id db-1', 'beacon audit --id db-1 --user ann --limit 20 --json'],
   options: [
     new Option('--id <id>', 'BeaconID, whose data directory is ./tidemark-data/<id>'),
     new Option('--user <name>', 'only the requests of this user'),
@@ -32,6 +34,7 @@ export const beaconAuditVerb: VerbSpec = {
 
 export const beaconPlanVerb: VerbSpec = {
   name: 'plan', summary: 'what the first assignment would do to a database, statement by statement; nothing is done', run: showPlan,
+  examples: ['beacon plan postgres://ann:secret@db.local/hub'],
   args: [['<url>', 'sqlite:<path>, postgres://, mysql:// or mssql://user:password@host:port/database']],
 };
 

@@ -13,17 +13,22 @@ const attentionExit = 6;
 const notFoundExit = 3;
 
 export const controlVerbs: readonly VerbSpec[] = [
-  { name: 'status', summary: 'state of both lanes, lag and balance', run: showStatus, options: [offlineOption] },
-  { name: 'locate', summary: 'where a write is', args: [['<guid>', 'EventGUID of the write']], run: locate },
+  { name: 'status', summary: 'state of both lanes, lag and balance', topic: 'look', run: showStatus, options: [offlineOption],
+    examples: ['status', 'status --hub hub2 --json', 'status --offline --data /var/lib/tidemark   # without worker and bus'] },
   {
-    name: 'assign', summary: 'deliver to a connection of a beacon from now on', run: assign,
+    name: 'locate', summary: 'where a write is', topic: 'look', args: [['<guid>', 'EventGUID of the write']], run: locate,
+    examples: ['locate 0b8f6c1e-2d4a-4c3b-9f57-6a1d2e3f4a5b'], notes: 'Exit 3 when the worker never accepted it.',
+  },
+  {
+    name: 'assign', summary: 'deliver to a connection of a beacon from now on', topic: 'act', run: assign, examples: ['assign db-1 1'],
     args: [['<beacon>', 'BeaconID'], ['<connection>', 'IDBeaconConnection, an integer']],
   },
-  { name: 'clear', summary: 'drop the assignment; writes are kept until the next one', run: (call) => tell(call, 'clear', 'assignment cleared') },
-  { name: 'pause', summary: 'stop delivering; writes are still accepted', run: (call) => tell(call, 'pause', 'delivery paused') },
-  { name: 'resume', summary: 'deliver again', run: (call) => tell(call, 'resume', 'delivery resumed') },
+  { name: 'clear', summary: 'drop the assignment; writes are kept until the next one', topic: 'act', examples: ['clear'], run: (call) => tell(call, 'clear', 'assignment cleared') },
+  { name: 'pause', summary: 'stop delivering; writes are still accepted', topic: 'act', examples: ['pause'], run: (call) => tell(call, 'pause', 'delivery paused') },
+  { name: 'resume', summary: 'deliver again', topic: 'act', examples: ['resume'], run: (call) => tell(call, 'resume', 'delivery resumed') },
   {
-    name: 'drain', summary: 'let the worker finish what it took, and leave (an `up` starts it again)', run: drain,
+    name: 'drain', summary: 'let the worker finish what it took, and leave (an `up` starts it again)', topic: 'act', run: drain,
+    examples: ['drain', 'drain --until-empty   # before a database is changed'],
     options: [new Option('--until-empty', 'only once nothing is undelivered; exit 6 if dead letters are left')],
   },
 ];

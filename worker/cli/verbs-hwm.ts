@@ -21,14 +21,15 @@ const target = [
 ];
 
 export const hwmVerbs: readonly VerbSpec[] = [
-  { name: 'show', summary: 'the mark of each lane at each database', run: showMarks, options: [offlineOption] },
-  { name: 'plan', summary: 'what moving marks would mean; changes nothing', run: plan, options: target },
+  { name: 'show', summary: 'the mark of each lane at each database', run: showMarks, options: [offlineOption], alias: 'ls', examples: ['hwm show', 'hwm show --offline --json'] },
+  { name: 'plan', summary: 'what moving marks would mean; changes nothing', run: plan, options: target, examples: ['hwm plan --to 2026-01-31T12:00:00Z', 'hwm plan --to 1763712000000042 --lane queue'] },
   {
     name: 'set', summary: 'move marks, while delivery is paused: back to send again, forwards to skip', run: set,
     options: [
       ...target, new Option('--reason <text>', 'why; kept on record').makeOptionMandatory(),
       new Option('--force', 'go forwards: what is passed over is never sent'), new Option('--plan <id>', 'only if that plan still holds'),
     ],
+    examples: ['hwm set --to 2026-01-31T12:00:00Z --reason "restored last night\'s backup"'],
     notes: 'Going back is harmless: the database keeps what is newer. Going forwards drops what lies between; a set back takes it up again.',
   },
 ];

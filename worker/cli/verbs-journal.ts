@@ -12,26 +12,28 @@ import { cellOf, facts, print, printJson, say, table } from './output.ts';
 import { anyFileSystem, countFrom, type VerbCall, type VerbSpec } from './verb.ts';
 
 export const journalVerbs: readonly VerbSpec[] = [
-  { name: 'stats', summary: 'entries, undelivered ones, size, heads; from the file when no worker runs', run: showJournal },
+  { name: 'stats', summary: 'entries, undelivered ones, size, heads; from the file when no worker runs', run: showJournal, examples: ['journal stats', 'journal stats --data /var/lib/tidemark --json'] },
   {
-    name: 'ls', summary: 'entries in the order of their Seq, from the file', run: listJournal,
+    name: 'ls', summary: 'entries in the order of their Seq, from the file', run: listJournal, alias: 'list', examples: ['journal ls --limit 20', 'journal ls --after 1763712000000042 --json'],
     options: [
       new Option('--after <seq>', 'only entries behind this Seq').default(0).argParser(countFrom(0)),
       new Option('--limit <n>', 'entries at most').default(100).argParser(countFrom(1)),
     ],
   },
-  { name: 'verify', summary: 'check the file; exit 6 when something is wrong', run: verify },
+  { name: 'verify', summary: 'check the file; exit 6 when something is wrong', run: verify, examples: ['journal verify', 'journal verify --data /var/lib/tidemark --json'] },
   {
     name: 'export', summary: 'entries as JSON lines; a worker may run', run: exportEntries,
+    examples: ['journal export --out entries.jsonl', 'journal export | gzip > entries.jsonl.gz'],
     options: [new Option('--out <file>', 'where to; - is stdout').default('-'), new Option('--after <seq>', 'only entries behind this Seq').default(0).argParser(countFrom(0))],
   },
   {
-    name: 'import', summary: 'take in entries from JSON lines; the worker must be stopped', run: importEntries, args: [['<file>', 'made by export or salvage']],
+    name: 'import', summary: 'take in entries from JSON lines; the worker must be stopped', run: importEntries,
+    examples: ['journal import entries.jsonl --dry-run', 'journal import entries.jsonl'], args: [['<file>', 'made by export or salvage']],
     options: [new Option('--dry-run', 'say what would be taken, and change nothing'), anyFileSystem],
     notes: 'Entries keep their Seq and are taken once by EventGUID. Exit 6 when a line was rejected or contradicts an entry that is there.',
   },
   {
-    name: 'salvage', summary: 'every entry that can still be read from a damaged state.db, as JSON lines', run: salvage,
+    name: 'salvage', summary: 'every entry that can still be read from a damaged state.db, as JSON lines', run: salvage, examples: ['journal salvage ./tidemark-data/state/state.db --out saved.jsonl'],
     args: [['<path>', 'a state.db, or the folder it lies in']], options: [new Option('--out <file>', 'where to').makeOptionMandatory()],
   },
 ];

@@ -4,34 +4,33 @@ import { runWorker } from '../command.ts';
 import { runUp } from '../up/up.ts';
 import { exitWithParent as exitWithParentProcess } from './exit-with-parent.ts';
 import { print, say } from './output.ts';
+import { settingOptions } from './setting-options.ts';
 import { onStopSignals } from './signals.ts';
 import { startBeacon } from './start-beacon.ts';
 import { beaconAuditVerb, beaconFolder, beaconIdOf, beaconPlanVerb } from './verbs-beacon.ts';
 import { packageVersion } from './version.ts';
-import { anyFileSystem, collect, type VerbCall, type VerbSpec } from './verb.ts';
+import { collect, type VerbCall, type VerbSpec } from './verb.ts';
 
-const http = new Option('--http <address>', 'address of the console and the operators\' API (default: 127.0.0.1:8390)');
-const intake = new Option('--intake <kind>', 'jetstream: take one-way messages from a stream as well').choices(['none', 'jetstream']);
-const bounds = [
-  new Option('--journal-bytes-max <size>', 'refuse writes when the journal has this many bytes in use (default: 16G)'),
-  new Option('--pending-max <n>', 'refuse writes when this many are undelivered (default: 5000000)'),
-  new Option('--disk-free-min <size>', 'refuse writes when the disk has less free (default: 256M, or 5% of a small disk)'),
-];
 const databases = new Option('--db <url>', 'database; may be repeated, the n-th is connection n').argParser(collect);
-const opsDir = new Option('--ops-dir <folder>', 'folder of the operator\'s operations (default: <data>/ops)');
 const exitWithParent = new Option('--exit-with-parent').hideHelp();
 const beaconId = new Option('--id <id>', 'BeaconID, the same over restarts');
 const tags = new Option('--tag <name=value>', 'tag of the databeacon; may be repeated').argParser(collect);
 
 export const runVerbs: readonly VerbSpec[] = [
   {
-    name: 'up', summary: 'everything on one machine: bus, databeacon, worker and console', run: up,
-    options: [http, intake, ...bounds, opsDir, anyFileSystem, databases, tags, new Option('--nats-server <path>', 'nats-server binary to start')],
+    name: 'up', summary: 'everything on one machine: bus, databeacon, worker and console', topic: 'run', run: up,
+    options: [...settingOptions, databases, tags, new Option('--nats-server <path>', 'nats-server binary to start')],
+    examples: ['up', 'up --data /var/lib/tidemark --db postgres://ann:secret@db.local/hub', 'up --nats nats://bus.local:4222   # a bus that is there already'],
     notes: 'Without --db the database is a SQLite file in the data directory. Stops in order at SIGTERM or Ctrl-C, at once at a second one.',
   },
-  { name: 'worker', summary: 'the worker of a hub alone', run: worker, options: [http, intake, ...bounds, opsDir, anyFileSystem, exitWithParent] },
   {
-    name: 'beacon', summary: 'a databeacon alone', run: beacon,
+    name: 'worker', summary: 'the worker of a hub alone', topic: 'run', run: worker, options: [...settingOptions, exitWithParent],
+    examples: ['worker --hub hub1 --data /var/lib/tidemark --nats nats://bus.local:4222'],
+    notes: 'Then tidemark assign <beacon> <connection> says where it delivers to.',
+  },
+  {
+    name: 'beacon', summary: 'a databeacon alone', topic: 'run', run: beacon,
+    examples: ['beacon --id db-1 --db sqlite:./backend.sqlite', 'beacon --id db-1 --db postgres://ann:secret@db.local/hub --http 127.0.0.1:8391'],
     options: [
       beaconId, databases, tags, exitWithParent,
       new Option('--http <address>', 'answer the table endpoints over HTTP too, as on 127.0.0.1:8391 (default: not at all)'),
