@@ -113,18 +113,19 @@ function unknownOption(program: Command, command: Command, args: readonly string
   }
   const bare = typed.replace(/^-+/, '').split('=')[0] ?? '';
   const flag = command.options.find((one) => one.long === `--${bare}`);
-  if (flag && typed.includes('=')) return `${flag.long} takes no value; give it alone`;
-  const meant = meantOption(command.options, bare);
-  if (meant) return `${said} of ${command.name()}; did you mean ${meant.flags}?`;
+  if (flag) return typed.includes('=') ? `${flag.long} takes no value; give it alone` : `${said} of ${command.name()}; did you mean ${flag.flags}?`;
   const having = allCommands(program).filter((one) => one.options.some(({ long }) => long === `--${bare}`)).map((one) => pathOf(one));
+  const meant = meantOption(command.options, bare, having.length === 0);
+  if (meant) return `${said} of ${command.name()}; did you mean ${meant.flags}?`;
   if (having.length > 0) return `${said} of ${command.name()}; it belongs to ${orOf(having.slice(0, 4))}`;
   return `${said} of ${command.name()}; ${pathOf(command)} --help lists them`;
 }
 
-function meantOption(options: readonly Option[], bare: string): Option | undefined {
+/** By another tool's word for it, or, where no verb at all has it, by its letters. */
+function meantOption(options: readonly Option[], bare: string, isGuessed: boolean): Option | undefined {
   const shown = options.filter((one) => !one.hidden);
   const longs = (own(otherOptions, bare.toLowerCase()) ?? []).filter((long) => shown.some((one) => one.long === long));
-  const long = longs[0] ?? `--${nearestOf(bare, shown.map((one) => one.long?.slice(2) ?? '')) ?? ''}`;
+  const long = longs[0] ?? (isGuessed ? `--${nearestOf(bare, shown.map((one) => one.long?.slice(2) ?? '')) ?? ''}` : '');
   return shown.find((one) => one.long === long);
 }
 

@@ -1,12 +1,8 @@
 /** Verbs about the settings: which they are and who set them, and whether a worker could start with them. */
-import { accessSync, constants, existsSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { messageOf, TidemarkError } from '../../contracts/errors.ts';
-import { decodeAddress } from '../../runtime/http-access.ts';
-import { assertDurable } from '../state/file-system.ts';
-import { type CliConfig, loadSettings } from './config.ts';
+import { loadSettings } from './config.ts';
 import { print, printJson, table } from './output.ts';
 import { settingOptions } from './setting-options.ts';
+import { assertUsable } from './usable.ts';
 import type { VerbCall, VerbSpec } from './verb.ts';
 
 export const configVerbs: readonly VerbSpec[] = [
@@ -30,22 +26,9 @@ function show({ flags, isJson }: VerbCall): void {
 
 /** Loading them has checked each by itself; this is what only shows when they are used. */
 function check({ config, isJson }: VerbCall): number {
-  const { data, http, token, isAnyFileSystem } = config;
-  decodeAddress(http, token !== null);
-  assertDurable(data, isAnyFileSystem);
-  assertWritable(config);
+  const { data, http } = config;
+  assertUsable(config);
   if (isJson) printJson({ Success: true, Hub: config.hub, Data: data, Http: http, Nats: config.bus.servers });
   else print(`sound: hub ${config.hub}, data ${data}, bus ${config.bus.servers}, http ${http}`);
   return 0;
-}
-
-/** @throws TidemarkError CONFIG_INVALID for a data directory that cannot be made or written */
-function assertWritable({ data }: CliConfig): void {
-  let nearest = data;
-  while (!existsSync(nearest) && dirname(nearest) !== nearest) nearest = dirname(nearest);
-  try {
-    accessSync(nearest, constants.R_OK | constants.W_OK | constants.X_OK);
-  } catch (cause) {
-    throw new TidemarkError('CONFIG_INVALID', `the data directory ${data} cannot be written: ${messageOf(cause)}; run this as the user of the worker`, { cause });
-  }
 }

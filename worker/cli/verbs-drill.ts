@@ -3,10 +3,10 @@ import { Option } from 'commander';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
 import type { DrillReply, DrillReport, WorkerStatus } from '../../contracts/status.ts';
-import { type Lane, lanes } from '../../contracts/subjects.ts';
+import type { Lane } from '../../contracts/subjects.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { type Ask, withControl } from './control.ts';
-import { coloured } from './colour.ts';
+import { laneOf, lanesOf, resultOf, tellResult } from './drill-result.ts';
 import { duration, print, printJson, say } from './output.ts';
 import { Progress } from './progress.ts';
 import { onStopSignals } from './signals.ts';
@@ -18,11 +18,6 @@ const awayMs = 30_000;
 /** It watches what comes in before it begins. */
 const startMs = 5_000 + limits.drillWatchMs;
 const noDrill = 'no drill runs';
-
-type Proof = { Proof: string; IsOk: boolean; What: string };
-type Result = {
-  BeaconID: string; Seconds: number; EndedBy: DrillReport['EndedBy'] | 'restart'; Accepted: number; PeakPending: number; RecoverySeconds: number | null; Proofs: Proof[];
-};
 
 export const drillVerbs: readonly VerbSpec[] = [{
   name: 'drill', summary: 'rehearse an outage: a beacon counts as away for a while', topic: 'act', run: drill,
@@ -99,7 +94,7 @@ async function untilRecovered(ask: Ask, report: DrillReport | null, { beacon, wa
   let heads: Partial<Record<Lane, number>> | null = report && Object.fromEntries(Object.entries(report.Lanes).map(([lane, { Head }]) => [lane, Head]));
   for (;;) {
     const status = await patiently(() => ask<WorkerStatus>('status'));
-    const served = lanes.filter((lane) => laneOf(status, lane).AssignedBeaconID === beacon);
+    const served = lanesOf(status, beacon);
     heads ??= Object.fromEntries(served.map((lane) => [lane, laneOf(status, lane).Seq.Head]));
     const ms = systemClock.monotonicMs() - beganMs;
     const isDone = served.every((lane) => laneOf(status, lane).State === 'bootstrapped' && laneOf(status, lane).Seq.Mark >= (heads?.[lane] ?? 0));
@@ -121,42 +116,4 @@ async function patiently<T>(ask: () => Promise<T>): Promise<T> {
       await systemClock.sleep(pollMs);
     }
   }
-}
-
-function resultOf({ beacon, report, before, after, recoveredMs }: {
-  beacon: string; report: DrillReport | null; before: WorkerStatus; after: WorkerStatus; recoveredMs: number | null;
-}): Result {
-  const over = report ? Object.values(report.Lanes) : [];
-  const sum = (of: readonly number[]) => of.reduce((total, one) => total + one, 0);
-  const dead = (status: WorkerStatus) => sum(lanes.map((lane) => laneOf(status, lane).DeadLetters));
-  const [wasDead, isDead] = [dead(before), dead(after)];
-  return {
-    BeaconID: beacon, Seconds: report ? (Date.parse(report.EndedAt) - Date.parse(report.StartedAt)) / 1000 : 0, EndedBy: report?.EndedBy ?? 'restart',
-    Accepted: sum(over.map((one) => one.Accepted)), PeakPending: sum(over.map((one) => one.PeakPending)),
-    RecoverySeconds: recoveredMs === null ? null : Math.round(recoveredMs) / 1000,
-    Proofs: [
-      balanced('the balance was even before', before), balanced('the balance is even after', after),
-      {
-        Proof: 'all that was accepted by the end of the drill is delivered', IsOk: recoveredMs !== null,
-        What: lanes.map((lane) => `${lane} at ${laneOf(after, lane).Seq.Mark} of ${report?.Lanes[lane]?.Head ?? laneOf(after, lane).Seq.Head}`).join(', '),
-      },
-      { Proof: 'no new dead letters', IsOk: isDead <= wasDead, What: `${wasDead} before, ${isDead} after` },
-    ],
-  };
-}
-
-function balanced(name: string, { Balance }: WorkerStatus): Proof {
-  const what = lanes.map((lane) => `${lane} ${Balance[lane].Accepted} accepted, difference ${Balance[lane].Difference}`).join('; ');
-  return { Proof: `${name} (I10)`, IsOk: lanes.every((lane) => Balance[lane].Difference === 0), What: what };
-}
-
-function laneOf(status: WorkerStatus, lane: Lane) {
-  return lane === 'queue' ? status.Queue : status.Manifest;
-}
-
-function tellResult({ BeaconID, Seconds, EndedBy, Accepted, PeakPending, RecoverySeconds, Proofs }: Result): void {
-  const end = { deadline: '', stop: ', ended early', restart: ', ended with its worker' }[EndedBy];
-  print(`${BeaconID} was away for ${duration(Seconds * 1000)}${end}: ${Accepted} accepted meanwhile, ${PeakPending} undelivered at the most, ${
-    RecoverySeconds === null ? 'not recovered yet' : `recovered in ${duration(RecoverySeconds * 1000)}`}`);
-  for (const { Proof: proof, IsOk, What } of Proofs) print(`${coloured(IsOk ? 'ok  ' : 'fail')}  ${proof}: ${What}`);
 }

@@ -45,7 +45,8 @@ async function showMarks(call: VerbCall): Promise<void> {
 }
 
 async function plan({ config, flags, isJson }: VerbCall): Promise<void> {
-  const found = await withControl(config, (ask) => ask<MarkPlan>('hwm', { plan: targetOf(flags) }, surgeryMs));
+  const wanted = targetOf(flags);
+  const found = await withControl(config, (ask) => ask<MarkPlan>('hwm', { plan: wanted }, surgeryMs));
   if (isJson) return printJson(found);
   for (const one of found.Lanes) print(linesOf(one).join('\n'));
   print(`plan ${found.Plan}`);
@@ -67,6 +68,7 @@ async function set({ config, flags, isJson }: VerbCall): Promise<void> {
 function targetOf(flags: VerbCall['flags']): MarkTarget {
   const [to, lane, beacon, connection] = [String(flags['to']), flags['lane'], flags['beacon'], flags['connection']];
   if ((beacon === undefined) !== (connection === undefined)) throw new TidemarkError('CONFIG_INVALID', '--beacon and --connection go together');
+  if (!/^\d+$/.test(to) && !/^\d{4}-\d\d-\d\d/.test(to)) throw new TidemarkError('CONFIG_INVALID', `--to ${JSON.stringify(to)} is neither a Seq nor a time like 2026-01-31T12:00:00Z`);
   return {
     To: /^\d+$/.test(to) ? Number(to) : to,
     ...(lane === undefined ? {} : { Lane: lane as MarkTarget['Lane'] & string }),

@@ -121,6 +121,7 @@ function printReport({ Results, NotAttempted }: RunReport): void {
 async function skip(call: VerbCall): Promise<void> {
   const [id = ''] = call.args;
   const [reason, until] = [String(call.flags['reason']), String(call.flags['until'])];
+  if (!/^\d{4}-\d\d-\d\d/.test(until) || !Number.isFinite(Date.parse(until))) throw new TidemarkError('CONFIG_INVALID', `--until ${JSON.stringify(until)} is no time like 2026-02-28T00:00:00Z`);
   await workerOr<unknown>(call, (ask) => ask('ops', { Verb: 'skip', ID: id, Reason: reason, Until: until }),
     () => withOperations(call.config, (operations) => operations.skip(id, { reason, untilMs: Date.parse(until), by: 'cli' })));
   if (call.isJson) printJson({ Success: true });
