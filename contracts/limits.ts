@@ -56,6 +56,10 @@ export const limits = {
   capacitySampleMs: 5_000,
   capacityWindowMs: 300_000,
   capacityWindowMsMin: 15_000,
+  /** A drill hides a beacon so long at most; it watches what comes in for `drillWatchMs` before, and counts `drillEntryBytes` of rows and indexes beside each body. */
+  drillSecondsMax: 600,
+  drillWatchMs: 1_000,
+  drillEntryBytes: 512,
   /** A time-to-full beyond a year says nothing. */
   timeToFullSecondsMax: 31_536_000,
   /** Bytes of writes waiting for a commit before intake answers OVERLOADED, and of one commit: a few of the largest bodies. */

@@ -48,9 +48,20 @@ export type WorkerStatus = {
   Epoch: string;
   Bus: { Connected: boolean; Server: string | null; Reconnects: number };
   Capacity: Capacity;
+  /** The outage that is being rehearsed; the beacon is there, and counts as away. */
+  Drill: DrillView | null;
   Version: string;
   StartedAt: string;
 };
+
+export type DrillView = { BeaconID: string; Until: string };
+
+/** One lane over a drill: what it took meanwhile, how much was undelivered at the most, and its head at the end. */
+export type DrillLane = { Accepted: number; PeakPending: number; Head: number };
+export type DrillReport = { BeaconID: string; StartedAt: string; EndedAt: string; EndedBy: 'deadline' | 'stop'; Lanes: Partial<Record<Lane, DrillLane>> };
+
+/** Answer of control `drill`: what runs, and the last one that ended since the worker's start. */
+export type DrillReply = { Success: true; Drill: DrillView | null; Last: DrillReport | null };
 
 /** The state of all lanes in one word. */
 export function aggregateState(states: readonly LaneState[]): LaneState {

@@ -9,6 +9,7 @@ import type { Log } from '../runtime/log.ts';
 import type { MicroService } from '../runtime/micro-service.ts';
 import { Announcer } from './announcer.ts';
 import { ChangePublisher } from './change-publisher.ts';
+import { Drill } from './drill.ts';
 import { Housekeeping } from './housekeeping.ts';
 import type { HttpServer } from './http/listener.ts';
 import { listen } from './http/server.ts';
@@ -66,7 +67,7 @@ export async function startWorker(settings: WorkerSettings, parts: WorkerParts):
   // Assignments are read when the parts are made, so the incumbent's come first.
   const imported = importLegacyFiles(store, clock.nowMs());
   if (imported.length > 0) log.info({ imported }, 'files of the incumbent were looked at');
-  const { announcer, changes, outbound, overview, mirrors, maintenance, inbound, metrics, housekeeping } = assemble(settings, parts);
+  const { announcer, changes, outbound, overview, drill, mirrors, maintenance, inbound, metrics, housekeeping } = assemble(settings, parts);
   let fault: TidemarkError | null = null;
 
   await maintenance.beforeIntake();
@@ -100,10 +101,11 @@ export async function startWorker(settings: WorkerSettings, parts: WorkerParts):
     housekeeping.stop();
     void changes.stop();
     void maintenance.stop();
+    drill.cancel();
     outbound.freeze();
     announcer.fault(error.message, classOf(error));
   };
-  return { httpUrl: http.url, freeze, drain: () => (draining ??= withDeadline(takeDown({ maintenance, housekeeping, changes, service, inbound, outbound, mirrors, bus, http, store, log }), clock, limits.drainMs)) };
+  return { httpUrl: http.url, freeze, drain: () => (draining ??= withDeadline(takeDown({ drill, maintenance, housekeeping, changes, service, inbound, outbound, mirrors, bus, http, store, log }), clock, limits.drainMs)) };
 }
 
 /** Makes everything and connects it; nothing runs yet. */
@@ -134,8 +136,9 @@ function assemble(settings: WorkerSettings, parts: WorkerParts) {
     isOut: () => housekeeping.pressure.isOut,
     onStoreFault: parts.onFault,
   });
+  const { drill, surgery } = byHand(outbound, parts, version, changed);
   const overview: Overview = new Overview({
-    hubId, version, ...local, assignments: outbound.assignments, deliveries: outbound.deliveries, clock, isPaused: () => outbound.isPaused,
+    hubId, version, ...local, assignments: outbound.assignments, deliveries: outbound.deliveries, clock, isPaused: () => outbound.isPaused, drill: () => drill.view(),
     capacity: () => housekeeping.pressure.capacity(),
     bus: () => ({ Connected: bus.isConnected, Server: bus.server, Reconnects: bus.reconnects }),
   });
@@ -155,16 +158,9 @@ function assemble(settings: WorkerSettings, parts: WorkerParts) {
   const maintenance = new Maintenance(settings.ops, {
     store, hubId, version, clock, log, backend: (lane, query) => outbound.view(lane).fromBackend(query), wake: () => outbound.wakeAll(),
   });
-  const surgery = new MarkSurgery({
-    local, deliveries: outbound.deliveries, clock, version, isPaused: () => outbound.isPaused, isBusy: (lane) => outbound.isBusy(lane),
-    onMoved: (moved) => {
-      log.warn({ moved }, 'marks were moved by hand');
-      changed();
-    },
-  });
   const inbound: Inbound = new Inbound({
     ops: (body) => maintenance.control.handle(body),
-    hubId, bus, local, outbound, overview, pressure: housekeeping.pressure, surgery, clock, log, meter, isOneWayOn: settings.isOneWayOn, onDrain: parts.onDrain,
+    hubId, bus, local, outbound, overview, pressure: housekeeping.pressure, surgery, drill, clock, log, meter, isOneWayOn: settings.isOneWayOn, onDrain: parts.onDrain,
     onAccepted: (lane) => {
       outbound.wake(lane);
       changed();
@@ -174,7 +170,22 @@ function assemble(settings: WorkerSettings, parts: WorkerParts) {
   const metrics = new Metrics(meter, {
     overview, local, clock, version, capacity: () => housekeeping.pressure.capacity(), process: () => ({ waiting: inbound.intake.waiting, isBusConnected: bus.isConnected }),
   });
-  return { announcer, changes, outbound, overview, mirrors, maintenance, inbound, metrics, housekeeping };
+  return { announcer, changes, outbound, overview, drill, mirrors, maintenance, inbound, metrics, housekeeping };
+}
+
+/** What operators do to delivery by hand. */
+function byHand(outbound: Outbound, { local, clock, log }: WorkerParts, version: string, changed: () => void) {
+  const { directory, assignments, deliveries } = outbound;
+  const isPaused = () => outbound.isPaused;
+  const drill = new Drill({ directory, assignments, deliveries, journal: local.journal, clock, log, isPaused });
+  const surgery = new MarkSurgery({
+    local, deliveries, clock, version, isPaused, isBusy: (lane) => outbound.isBusy(lane),
+    onMoved: (moved) => {
+      log.warn({ moved }, 'marks were moved by hand');
+      changed();
+    },
+  });
+  return { drill, surgery };
 }
 
 /** What an operator must hear of. */
@@ -185,15 +196,16 @@ function told(message: string, { log, announcer, meter }: { log: Log; announcer:
 }
 
 type Parts = {
-  maintenance: Maintenance; housekeeping: Housekeeping; changes: ChangePublisher; service: MicroService; inbound: Inbound; outbound: Outbound; mirrors: Mirrors; bus: Bus; http: HttpServer; store: Store; log: Log;
+  drill: Drill; maintenance: Maintenance; housekeeping: Housekeeping; changes: ChangePublisher; service: MicroService; inbound: Inbound; outbound: Outbound; mirrors: Mirrors; bus: Bus; http: HttpServer; store: Store; log: Log;
 };
 
 /** In reverse: take nothing new, finish what was taken, settle what is in flight, close. */
-async function takeDown({ maintenance, housekeeping, changes, service, inbound, outbound, mirrors, bus, http, store, log }: Parts): Promise<void> {
+async function takeDown({ drill, maintenance, housekeeping, changes, service, inbound, outbound, mirrors, bus, http, store, log }: Parts): Promise<void> {
   housekeeping.stop();
   await maintenance.stop();
   await service.stop();
   await inbound.drain();
+  drill.cancel();
   await outbound.stop();
   await mirrors.close();
   await changes.stop();

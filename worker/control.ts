@@ -12,6 +12,7 @@ import type { EndpointSpec } from '../runtime/micro-service.ts';
 import type { Assignments } from './assignments.ts';
 import type { Overview } from './overview.ts';
 import { hwmVerb } from './control-hwm.ts';
+import { type Drill, drillVerb } from './drill.ts';
 import type { MarkSurgery } from './marks-surgery.ts';
 import { busCallOf, OperatorLog } from './operator-log.ts';
 import type { Refused } from './refused.ts';
@@ -22,7 +23,7 @@ import type { Connection } from './state/connection.ts';
 export type ControlParts = {
   hubId: string; overview: Overview; assignments: Assignments; held: HeldStore; refused: Refused; journal: Journal; clock: Clock;
   deliveries: Record<Lane, LaneDelivery>; setPaused: (isPaused: boolean) => void; drain: () => void; wake: () => void; journalBytes: () => number; surgery: MarkSurgery;
-  ops: (body: JsonObject) => unknown; db: Connection; log: Log;
+  ops: (body: JsonObject) => unknown; db: Connection; log: Log; drill: Drill;
 };
 
 export type DeadLetterView = {
@@ -33,7 +34,7 @@ export type DeadLetterView = {
 
 export type AssignReply = { Success: true; Queue: LaneStatus; Manifest: LaneStatus };
 
-const verbs = ['status', 'assign', 'clear', 'hwm', 'locate', 'dead-letters', 'journal', 'pause', 'resume', 'drain', 'ops', 'operator-log'] as const;
+const verbs = ['status', 'assign', 'clear', 'hwm', 'locate', 'dead-letters', 'journal', 'pause', 'resume', 'drain', 'ops', 'operator-log', 'drill'] as const;
 
 export class Control {
   /** Who did what, through whichever door. */
@@ -86,6 +87,8 @@ export class Control {
         return this.#parts.ops(given);
       case 'operator-log':
         return this.operators.list(given);
+      case 'drill':
+        return drillVerb(given, this.#parts.drill, () => this.#parts.overview.status().Capacity);
       case 'drain':
         this.#parts.drain();
         return { Success: true };

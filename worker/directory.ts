@@ -15,6 +15,7 @@ export class BeaconDirectory {
   readonly #beacons = new Map<string, Seen>();
   readonly #listeners: (() => void)[] = [];
   readonly #stops: (() => void)[] = [];
+  #hidden: string | null = null;
 
   constructor(bus: Bus, clock: Clock) {
     this.#bus = bus;
@@ -38,12 +39,23 @@ export class BeaconDirectory {
   /** What a beacon says of itself, or null when it is away. */
   find(beacon: string): Presence | null {
     const seen = this.#beacons.get(beacon);
-    return seen && !seen.isAway ? seen.presence : null;
+    return seen && this.#isThere(seen) ? seen.presence : null;
+  }
+
+  /** One beacon counts as away from now on, whatever it says; null: none does. */
+  hide(beacon: string | null): void {
+    if (this.#hidden === beacon) return;
+    this.#hidden = beacon;
+    this.#tell();
+  }
+
+  #isThere({ presence, isAway }: Seen): boolean {
+    return !isAway && presence.BeaconID !== this.#hidden;
   }
 
   /** All beacons that are there, by BeaconID. */
   list(): Presence[] {
-    return [...this.#beacons.values()].filter((seen) => !seen.isAway).map((seen) => seen.presence)
+    return [...this.#beacons.values()].filter((seen) => this.#isThere(seen)).map((seen) => seen.presence)
       .sort((a, b) => (a.BeaconID < b.BeaconID ? -1 : 1));
   }
 

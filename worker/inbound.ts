@@ -10,6 +10,7 @@ import type { EndpointSpec } from '../runtime/micro-service.ts';
 import { AppliedWaiters } from './applied-waiters.ts';
 import { LaneEndpoints } from './bus-endpoints.ts';
 import { Control } from './control.ts';
+import type { Drill } from './drill.ts';
 import { Intake, type IntakeEvents } from './intake.ts';
 import type { Local } from './local.ts';
 import type { MarkSurgery } from './marks-surgery.ts';
@@ -21,7 +22,7 @@ import type { Pressure } from './pressure.ts';
 import { Reader } from './reader.ts';
 
 export type InboundParts = {
-  hubId: string; bus: Bus; local: Local; outbound: Outbound; overview: Overview; pressure: Pressure; surgery: MarkSurgery; clock: Clock; log: Log; meter?: Meter; isOneWayOn: boolean; onDrain: () => void;
+  hubId: string; bus: Bus; local: Local; outbound: Outbound; overview: Overview; pressure: Pressure; surgery: MarkSurgery; drill: Drill; clock: Clock; log: Log; meter?: Meter; isOneWayOn: boolean; onDrain: () => void;
   /** The control verb `ops`. */
   ops: (body: JsonObject) => unknown;
 } & IntakeEvents;
@@ -55,7 +56,7 @@ export class Inbound {
     this.control = new Control({
       hubId, overview, assignments: outbound.assignments, held: local.held, refused: local.refused, journal: local.journal, clock,
       deliveries: outbound.deliveries, setPaused: (isPaused) => outbound.setPaused(isPaused), drain: parts.onDrain, wake: () => outbound.wakeAll(),
-      journalBytes: () => local.store.bytes(), surgery: parts.surgery, ops: parts.ops, db: local.store.db, log,
+      journalBytes: () => local.store.bytes(), surgery: parts.surgery, ops: parts.ops, drill: parts.drill, db: local.store.db, log,
     });
     this.#oneWay = parts.isOneWayOn ? new OneWay({ hubId, bus, intake: this.intake, refused: local.refused, clock, log, rejected: (code) => meter?.rejected(code) }) : null;
   }

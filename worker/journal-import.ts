@@ -1,5 +1,5 @@
 /** Entries from JSON lines into a stopped store, as a merge; or only what that would do. */
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { messageOf, TidemarkError } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
 import { systemClock } from '../runtime/clock.ts';
@@ -53,8 +53,16 @@ function runsOf(file: string): { id: string; pid: number; started_ms: number; fi
   return firsts.slice(-limits.importRunsMax).map((seq) => ({ id: `import-${seq}`, pid: process.pid, started_ms: systemClock.nowMs(), first_seq: seq }));
 }
 
+/** @throws TidemarkError NOT_THERE for what is no file */
+export function assertFile(file: string): void {
+  const found = statSync(file, { throwIfNoEntry: false });
+  const made = 'a file made by journal export or journal salvage';
+  if (!found) throw new TidemarkError('NOT_THERE', `there is no ${file}; give it ${made}`);
+  if (!found.isFile()) throw new TidemarkError('NOT_THERE', `${file} is a folder; name ${made}`);
+}
+
 /** Takes a file in, as a merge does. @throws TidemarkError LOCK_HELD while a worker has the store, CONFIG_INVALID for another hub's */
-export function importLines(dataDir: string, hubId: string, file: string, { say, ...options }: { say: Say; isAnyFileSystem?: boolean }): Imported {
+export function importLines(dataDir: string, hubId: string, file: string, { say, tell = say, ...options }: { say: Say; tell?: Say; isAnyFileSystem?: boolean }): Imported {
   const boot = runsOf(file);
   const store = openStore(dataDir, ({ What }) => say(What), options);
   try {
@@ -65,7 +73,7 @@ export function importLines(dataDir: string, hubId: string, file: string, { say,
     const steps = mergeSteps(store.db, { tables: { boot }, entries: accepted(file, result), isDoubtful: false }, { nowMs: systemClock.nowMs(), isReplayRunning: false });
     let step = steps.next();
     for (let n = 1; !step.done; n++) {
-      if ((n * limits.mergeStepEntries) % sayEvery === 0) say(`${n * limits.mergeStepEntries} lines read`);
+      if ((n * limits.mergeStepEntries) % sayEvery === 0) tell(`${n * limits.mergeStepEntries} lines read`);
       step = steps.next();
     }
     const { Read } = step.value;

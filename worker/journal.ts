@@ -65,6 +65,7 @@ function statementsOf(db: Connection) {
       `select ${columns} from entry where lane = ? and seq > ? and body is not null order by seq limit ?`),
     lane: db.prepare<[number], LaneCounts>('select accepted, head, bare, bare_through as bareThrough from lane where lane = ?'),
     countAfter: db.prepare<[number, number]>('select count(*) from entry where lane = ? and seq > ? and body is not null').pluck(),
+    bodyBytes: db.prepare('select avg(length(body)) from (select body from entry where body is not null order by seq desc limit 1000)').pluck(),
     oldest: db.prepare<[number, number]>('select accepted_ms from entry where lane = ? and seq > ? and body is not null order by seq limit 1').pluck(),
     keep: db.prepare<[Buffer, number]>('update entry set body = null, trace = null, digest = ? where seq = ?'),
     bare: db.prepare<[number, number, number]>('update lane set bare = bare + ?, bare_through = max(bare_through, ?) where lane = ?'),
@@ -165,6 +166,11 @@ export class Journal {
   /** Entries of a lane above `seq` that have their bodies, counted one by one: the independent side of the balance (I10). */
   countAfter(lane: Lane, seq: number): number {
     return Number(this.#sql.countAfter.get(laneIndex(lane), seq));
+  }
+
+  /** Bytes of a body, the average of the last thousand; 0 without any. */
+  bodyBytes(): number {
+    return Number(this.#sql.bodyBytes.get() ?? 0);
   }
 
   /** When the oldest entry above `seq` that has its body was accepted, or null when there is none. */

@@ -1,5 +1,5 @@
 /** What the worker says of itself: status, marks, balance, where a write is. Reads the stores, changes nothing. */
-import type { Balance, Capacity, LaneState, LaneStatus, Location, MarksFile, MarkView, WorkerStatus } from '../contracts/status.ts';
+import type { Balance, Capacity, DrillView, LaneState, LaneStatus, Location, MarksFile, MarkView, WorkerStatus } from '../contracts/status.ts';
 import { aggregateState } from '../contracts/status.ts';
 import { type Lane, lanes } from '../contracts/subjects.ts';
 import type { HeldStore } from '../hwm/held-store.ts';
@@ -15,6 +15,8 @@ export type OverviewParts = {
   deliveries: Record<Lane, LaneDelivery>; clock: Clock; isPaused: () => boolean;
   bus: () => { Connected: boolean; Server: string | null; Reconnects: number };
   capacity: () => Capacity;
+  /** Without it there never is one. */
+  drill?: () => DrillView | null;
 };
 
 const isoOrNull = (ms: number | null) => (ms === null ? null : isoOf(ms));
@@ -34,7 +36,7 @@ export class Overview {
     return {
       HubID: hubId, State: this.state(), Queue: queue, Manifest: manifest,
       Balance: { queue: this.balance('queue'), manifest: this.balance('manifest') },
-      Store: store.storeId, Epoch: store.epoch, Bus: bus(), Capacity: capacity(), Version: version, StartedAt: this.#startedAt,
+      Store: store.storeId, Epoch: store.epoch, Bus: bus(), Capacity: capacity(), Drill: this.#parts.drill?.() ?? null, Version: version, StartedAt: this.#startedAt,
     };
   }
 

@@ -125,5 +125,5 @@ test('with a certificate it speaks HTTPS, and a wrong pair is said in one line',
   await expect(kit.ask({ path: '/livez' })).rejects.toThrow();
   await using wrong = new TidemarkProcess(['worker', '--data', kit.at('w2'), '--nats', kit.nats.url], { TIDEMARK_HTTP_CERT: kit.at('own.crt'), TIDEMARK_HTTP_KEY: kit.at('other.key') });
   expect(await wrong.exited).toBe('exit 2');
-  expect(wrong.stderr.trim()).toMatch(/^tidemark: httpCert .* are no pair: [^\n]*$/);
+  expect(wrong.stderr.trim()).toMatch(/^tidemark: TIDEMARK_HTTP_CERT .* are no pair: [^\n]*$/);
 }, 60_000);

@@ -4,6 +4,7 @@ import { limits } from '../../contracts/limits.ts';
 import type { BatchReply } from '../../contracts/reply.ts';
 import { type Lane, lanes } from '../../contracts/subjects.ts';
 import type { EndpointSpec } from '../../runtime/micro-service.ts';
+import { Drill } from '../../worker/drill.ts';
 import { Inbound } from '../../worker/inbound.ts';
 import { type Local, openLocal } from '../../worker/local.ts';
 import { MarkSurgery } from '../../worker/marks-surgery.ts';
@@ -67,8 +68,10 @@ export class SimWorker {
       local, deliveries: this.outbound.deliveries, clock, version: 'sim', isPaused: () => this.outbound.isPaused, isBusy: (lane) => this.outbound.isBusy(lane),
       onMoved: () => undefined,
     });
+    const { directory, assignments, deliveries } = this.outbound;
+    const drill = new Drill({ directory, assignments, deliveries, journal: local.journal, clock, log: silent, isPaused: () => this.outbound.isPaused });
     this.inbound = new Inbound({
-      surgery, ops: () => null,
+      surgery, drill, ops: () => null,
       hubId, bus, local, outbound: this.outbound, overview: this.overview, pressure: this.#pressure, clock, log: silent, isOneWayOn: false,
       onDrain: () => undefined, onAccepted: (lane) => this.outbound.wake(lane), onFault: (error) => parts.onFault(error),
     });

@@ -1,39 +1,19 @@
 /** What the command line is told: flags, then the environment, then `tidemark.json`, then defaults. The only reader of process.env in the worker. */
-import { existsSync, readFileSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { messageOf, TidemarkError } from '../../contracts/errors.ts';
-import { isJsonObject } from '../../contracts/json-value.ts';
+import { TidemarkError } from '../../contracts/errors.ts';
 import { isSubjectToken } from '../../contracts/subjects.ts';
 import type { BusOptions } from '../../runtime/bus.ts';
 import type { MaintenanceSettings } from '../maintenance.ts';
 import type { CapacityBounds } from '../pressure.ts';
-import { readBusFile } from '../up/bus-file.ts';
 import type { HttpSettings } from '../../runtime/http-access.ts';
 import { boundsOf } from './bounds.ts';
+import { busOf, loginVariables } from './bus-settings.ts';
 import { httpSettings, operatorToken } from './http-settings.ts';
-import { nearestOf } from './nearest.ts';
 import { opsSettings } from './ops-settings.ts';
+import { busOfUp, defaults, type Flags, saidOf, type Setting, type SettingName, settingsOf, sources, type Value, variables } from './settings.ts';
 
-/** Settings of one text value, by their name in `tidemark.json` and as a flag, with the variable that sets each. */
-const variables = {
-  nats: 'NATS_URL', creds: 'NATS_CREDS', nkey: 'NATS_NKEY', user: 'NATS_USER', password: 'NATS_PASSWORD', natsToken: 'NATS_TOKEN',
-  cert: 'NATS_CERT', key: 'NATS_KEY', ca: 'NATS_CA', natsServer: 'NATS_SERVER_BIN',
-  hub: 'TIDEMARK_HUB', data: 'TIDEMARK_DATA', http: 'TIDEMARK_HTTP', beaconHttp: 'TIDEMARK_BEACON_HTTP', token: 'TIDEMARK_TOKEN', tokenFile: 'TIDEMARK_TOKEN_FILE',
-  viewToken: 'TIDEMARK_VIEW_TOKEN', viewTokenFile: 'TIDEMARK_VIEW_TOKEN_FILE', tokensFile: 'TIDEMARK_TOKENS_FILE',
-  allowedHosts: 'TIDEMARK_ALLOWED_HOSTS', httpCert: 'TIDEMARK_HTTP_CERT', httpKey: 'TIDEMARK_HTTP_KEY',
-  intake: 'TIDEMARK_INTAKE', logLevel: 'TIDEMARK_LOG',
-  journalBytesMax: 'TIDEMARK_JOURNAL_BYTES_MAX', pendingMax: 'TIDEMARK_PENDING_MAX', diskFreeMin: 'TIDEMARK_DISK_FREE_MIN',
-  opsDir: 'TIDEMARK_OPS_DIR', skipOpsUntil: 'TIDEMARK_SKIP_OPS_UNTIL', anyFileSystem: 'TIDEMARK_ANY_FILE_SYSTEM',
-} as const;
-
-type SettingName = keyof typeof variables;
-const settingNames = Object.keys(variables) as SettingName[];
 const logLevels = ['debug', 'info', 'warn', 'error', 'silent'];
-
-const defaults = { hub: 'hub1', data: './tidemark-data', http: '127.0.0.1:8390', nats: 'nats://127.0.0.1:4222' };
-
-/** Flags as the verbs parsed them; other members are the verb's own. */
-export type Flags = Partial<Record<SettingName | 'config', string>> & Record<string, unknown>;
 
 export type CliConfig = {
   bus: Omit<BusOptions, 'name'>;
@@ -69,22 +49,35 @@ export function loadConfig(flags: Flags): CliConfig {
 }
 
 export function resolveConfig(flags: Flags, environment: NodeJS.ProcessEnv): CliConfig {
-  const file = readConfigFile(flags.config);
-  const value = (name: SettingName): string | undefined => flags[name] ?? (environment[variables[name]] || undefined) ?? file[name];
+  const found = sources(flags, environment);
+  try {
+    return resolved((name) => found(name)?.value, environment);
+  } catch (error) {
+    throw error instanceof TidemarkError ? saidOf(error, found) : error;
+  }
+}
+
+/** Every setting, with who set it; secrets are masked. @throws TidemarkError as `loadConfig` */
+export function loadSettings(flags: Flags): Setting[] {
+  return settingsOf(flags, process.env, resolveConfig(flags, process.env).data);
+}
+
+function resolved(value: Value, environment: NodeJS.ProcessEnv): CliConfig {
   const hub = value('hub') ?? defaults.hub;
   if (!isSubjectToken(hub)) throw invalid(`hub ${JSON.stringify(hub)} is not 1 to 64 of A-Z, a-z, 0-9, _ and -`);
   const data = resolve(value('data') ?? defaults.data);
+  if (isOther(data)) throw invalid(`data ${JSON.stringify(data)} is a file: name a folder`);
   const named = value('nats');
   const isAnyFileSystem = choice('anyFileSystem', value('anyFileSystem') ?? '0', ['0', '1']) === '1';
-  const bus = busOf(named ?? readBusFile(data)?.Url ?? defaults.nats, value);
+  const bus = busOf(named ?? busOfUp(data) ?? defaults.nats, value);
   return {
     bus,
     isBusNamed: named !== undefined,
     hub,
     data,
     isDataNamed: value('data') !== undefined,
-    http: value('http') ?? defaults.http,
-    beaconHttp: value('beaconHttp'),
+    http: address('http', value('http') ?? defaults.http),
+    beaconHttp: optional(value('beaconHttp'), (given) => address('beaconHttp', given)),
     token: operatorToken(value),
     access: httpSettings(value),
     intake: choice('intake', value('intake') ?? 'none', ['none', 'jetstream']) as 'none' | 'jetstream',
@@ -98,76 +91,24 @@ export function resolveConfig(flags: Flags, environment: NodeJS.ProcessEnv): Cli
   };
 }
 
-/** What the URL or the file said, as variables: a child process gets the URL without its user. */
-function loginVariables({ user, password, token, creds, nkey, tls }: Omit<BusOptions, 'name'>): Record<string, string | undefined> {
-  return defined({
-    NATS_USER: user, NATS_PASSWORD: password, NATS_TOKEN: token, NATS_CREDS: creds, NATS_NKEY: nkey,
-    NATS_CERT: tls?.cert, NATS_KEY: tls?.key, NATS_CA: tls?.ca,
-  });
+/** @throws TidemarkError CONFIG_INVALID for what is no host:port */
+function address(name: SettingName, given: string): string {
+  const port = /^(?:\[[0-9a-f:.]+\]|[^:/\s]*):(\d{1,5})$/i.exec(given)?.[1];
+  if (port !== undefined && Number(port) <= 65_535) return given;
+  throw invalid(`${name} ${JSON.stringify(given)} is no address: expected host:port, as ${/^\d{1,5}$/.test(given) && Number(given) <= 65_535 ? `127.0.0.1:${given}` : defaults.http}`);
 }
 
-type Value = (name: SettingName) => string | undefined;
-
-function busOf(url: string, value: Value): Omit<BusOptions, 'name'> {
-  const { servers, user, password, token } = withoutUser(url);
-  const login = { user: value('user') ?? user, password: value('password') ?? password, token: value('natsToken') ?? token };
-  const files = { creds: value('creds'), nkey: value('nkey') };
-  const tls = defined({ cert: value('cert'), key: value('key'), ca: value('ca') });
-  for (const [name, path] of Object.entries({ ...files, ...tls })) {
-    if (path !== undefined && !existsSync(path)) throw invalid(`${name}: there is no file ${path}`);
-  }
-  return { servers, ...defined(login), ...defined(files), ...(Object.keys(tls).length > 0 ? { tls } : {}) };
+function optional<T>(value: T | undefined, check: (value: T) => T): T | undefined {
+  return value === undefined ? undefined : check(value);
 }
 
-/** The client takes names and passwords apart from the URL; `nats://token@host` is a token. */
-function withoutUser(url: string): { servers: string; user?: string; password?: string; token?: string } {
-  let login: { user?: string; password?: string; token?: string } = {};
-  const servers = url.split(',').map((one) => {
-    const [, scheme = '', userInfo, host = ''] = /^([a-z]+:\/\/)?(?:([^@/]*)@)?(.*)$/i.exec(one.trim()) ?? [];
-    if (host === '') throw invalid(`bus URL ${JSON.stringify(url)} names no host`);
-    if (userInfo !== undefined) {
-      const [user = '', password] = userInfo.split(':').map(decodeURIComponent);
-      login = password === undefined ? { token: user } : { user, password };
-    }
-    return scheme + host;
-  }).join(',');
-  return { servers, ...login };
-}
-
-/** `tidemark.json` of the working folder, or the file named with `--config`. */
-function readConfigFile(named: string | undefined): Partial<Record<SettingName, string>> {
-  const path = resolve(named ?? 'tidemark.json');
-  if (!existsSync(path)) {
-    if (named === undefined) return {};
-    throw invalid(`there is no configuration file ${path}`);
-  }
-  let content: unknown;
-  try {
-    content = JSON.parse(readFileSync(path, 'utf8'));
-  } catch (cause) {
-    throw new TidemarkError('CONFIG_INVALID', `${path}: ${messageOf(cause)}`, { cause });
-  }
-  if (!isJsonObject(content)) throw invalid(`${path}: expected an object`);
-  const problems = Object.entries(content).flatMap(([name, is]) => problemOf(name, is) ?? []);
-  if (problems.length > 0) throw invalid(`${path}: ${problems.join('; ')}`);
-  return content;
-}
-
-function problemOf(name: string, value: unknown): string | null {
-  if (!settingNames.includes(name as SettingName)) {
-    const nearest = nearestOf(name, settingNames);
-    return `unknown key ${JSON.stringify(name)}${nearest ? `, did you mean ${nearest}?` : `; known are ${settingNames.join(', ')}`}`;
-  }
-  return typeof value === 'string' && value !== '' ? null : `${name}: expected text`;
+function isOther(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === false;
 }
 
 function choice(name: string, value: string, allowed: readonly string[]): string {
   if (allowed.includes(value)) return value;
   throw invalid(`${name} ${JSON.stringify(value)} is none of ${allowed.join(', ')}`);
-}
-
-function defined<T extends Record<string, string | undefined>>(values: T): { [K in keyof T]?: string } {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as { [K in keyof T]?: string };
 }
 
 function invalid(message: string): TidemarkError {

@@ -8,7 +8,7 @@ import type { CliConfig } from './config.ts';
 /** A worker answers control within milliseconds; longer is as good as not there. */
 const answerMs = 5_000;
 
-export type ControlVerb = 'status' | 'assign' | 'clear' | 'hwm' | 'locate' | 'dead-letters' | 'pause' | 'resume' | 'drain' | 'journal' | 'ops' | 'operator-log';
+export type ControlVerb = 'status' | 'assign' | 'clear' | 'hwm' | 'locate' | 'dead-letters' | 'pause' | 'resume' | 'drain' | 'journal' | 'ops' | 'operator-log' | 'drill';
 
 /** Asks one thing; some take longer. */
 export type Ask = <T>(verb: ControlVerb, body?: object, timeoutMs?: number) => Promise<T>;

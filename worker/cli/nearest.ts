@@ -1,12 +1,13 @@
 /** What somebody probably meant: the known word a few keystrokes away. */
 
-/** The nearest of the words, or null when none is within a third of its length. */
+/** The nearest of the words, of equals the one that begins so; null when none is within a third of its length. */
 export function nearestOf(typed: string, words: readonly string[]): string | null {
   let nearest: string | null = null;
   let least = Number.POSITIVE_INFINITY;
   for (const word of words) {
-    const distance = editsBetween(typed.toLowerCase(), word.toLowerCase());
-    if (distance < least && distance <= Math.max(1, Math.ceil(word.length / 3))) {
+    const edits = editsBetween(typed.toLowerCase(), word.toLowerCase());
+    const distance = word.startsWith(typed) ? edits - 0.5 : edits;
+    if (distance < least && edits <= Math.max(1, Math.ceil(word.length / 3))) {
       nearest = word;
       least = distance;
     }

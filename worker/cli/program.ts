@@ -1,26 +1,28 @@
 /** All verbs in one program, and the run of one command line. */
-import { Command } from 'commander';
+import { Command, CommanderError } from 'commander';
 import { exitCodeOf, lineOf } from './exit-code.ts';
+import { hint, typedWrong } from './mistakes.ts';
 import { say } from './output.ts';
+import { topVerbs } from './top-verbs.ts';
 import { packageVersion } from './version.ts';
-import { addVerb, type Ended } from './verb.ts';
+import { addGroup, addVerb, type Ended, topics } from './verb.ts';
 import { verbGroups } from './verb-groups.ts';
-import { controlVerbs } from './verbs-control.ts';
-import { inspectVerbs } from './verbs-inspect.ts';
-import { runVerbs } from './verbs-run.ts';
-import { traceVerbs } from './verbs-trace.ts';
 
-function buildProgram(ended: Ended): Command {
+const summary = 'Keeps every write of a hub in a local journal before answering, and delivers it to a database in order, once in effect.';
+
+export function buildProgram(ended: Ended): Command {
   const program = new Command('tidemark')
-    .description('Keeps every write of a hub in a local journal before answering, and delivers it to a database in order, once in effect.')
-    .version(packageVersion(), '--version')
-    .helpCommand('help [verb]', 'help on one verb')
-    .showHelpAfterError('(tidemark --help lists the verbs)')
-    .configureOutput({ writeErr: (text) => process.stderr.write(text) });
-  for (const spec of [...runVerbs, ...traceVerbs, ...controlVerbs, ...inspectVerbs]) addVerb(program, spec, ended);
-  for (const [name, summary, verbs] of verbGroups) {
-    const group = program.command(name).description(summary);
-    for (const spec of verbs) addVerb(group, spec, ended);
+    .description(summary)
+    .usage('<verb> [options]')
+    .version(packageVersion(), '-V, --version', 'the version')
+    .helpOption('-h, --help', 'this help; tidemark help <verb> tells more of one')
+    .helpCommand(false)
+    .configureHelp({ subcommandTerm: (verb) => [verb.name(), ...verb.registeredArguments.map((one) => (one.required ? `<${one.name()}>` : `[${one.name()}]`))].join(' ') })
+    // Commander's own words for mistakes; ours are said when it throws.
+    .configureOutput({ outputError: () => undefined });
+  for (const topic of Object.keys(topics) as (keyof typeof topics)[]) {
+    for (const spec of topVerbs.filter((one) => (one.topic ?? 'look') === topic)) addVerb(program, spec, ended);
+    for (const group of verbGroups.filter((one) => one.topic === topic)) addGroup(program, group, ended);
   }
   throwInsteadOfExit(program);
   return program;
@@ -31,14 +33,27 @@ function throwInsteadOfExit(command: Command): void {
   for (const child of command.commands) throwInsteadOfExit(child);
 }
 
+/** `help hwm set` is `hwm set --help`. */
+function spelledOut([first, ...rest]: readonly string[]): string[] {
+  if (first === undefined) return [];
+  return first === 'help' ? [...rest.filter((word) => !word.startsWith('-')), '--help'] : [first, ...rest];
+}
+
 /** Runs one command line to its end. Never throws; what went wrong is on stderr. @returns the exit code */
-export async function runCommandLine(args: readonly string[]): Promise<number> {
+export async function runCommandLine(typed: readonly string[]): Promise<number> {
   let code = 0;
+  const args = spelledOut(typed);
+  const program = buildProgram((ended) => { code = ended; });
+  const wrong = typedWrong(program, args);
+  if (wrong !== null) {
+    say(`tidemark: ${wrong}`);
+    return 2;
+  }
   try {
-    await buildProgram((ended) => { code = ended; }).parseAsync([...args], { from: 'user' });
+    await program.parseAsync(args, { from: 'user' });
     return code;
   } catch (thrown) {
-    const line = lineOf(thrown);
+    const line = thrown instanceof CommanderError ? hint(program, args, thrown) : lineOf(thrown);
     if (line !== null) say(line);
     return exitCodeOf(thrown);
   }

@@ -1,13 +1,15 @@
 /** Verbs that come in groups, under one word each. */
-import type { VerbSpec } from './verb.ts';
+import type { VerbGroup } from './verb.ts';
+import { configVerbs } from './verbs-config.ts';
 import { deadLetterVerbs } from './verbs-entries.ts';
 import { hwmVerbs } from './verbs-hwm.ts';
 import { journalVerbs } from './verbs-journal.ts';
 import { opsVerbs } from './verbs-ops.ts';
 
-export const verbGroups: readonly (readonly [name: string, summary: string, verbs: readonly VerbSpec[]])[] = [
-  ['hwm', 'high-water marks: how far each database is', hwmVerbs],
-  ['journal', 'the local record of accepted writes', journalVerbs],
-  ['dead-letters', 'entries a database refused for good', deadLetterVerbs],
-  ['ops', 'maintenance of the store, recorded: what was run, by whom, with what result', opsVerbs],
+export const verbGroups: readonly VerbGroup[] = [
+  { name: 'config', topic: 'look', summary: 'what the command line was told, and by whom', verbs: configVerbs },
+  { name: 'dead-letters', topic: 'act', summary: 'entries a database refused for good', verbs: deadLetterVerbs },
+  { name: 'hwm', topic: 'repair', summary: 'high-water marks: how far each database is, and moving them', verbs: hwmVerbs },
+  { name: 'journal', topic: 'repair', summary: 'the local record of accepted writes: numbers, soundness, ways out of it and into it', verbs: journalVerbs },
+  { name: 'ops', topic: 'repair', summary: 'maintenance of the store, recorded: what was run, by whom, with what result', verbs: opsVerbs },
 ];

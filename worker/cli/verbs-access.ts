@@ -15,23 +15,24 @@ const defaultBeacon = 'db-1';
 
 export const accessVerbs: readonly VerbSpec[] = [
   {
-    name: 'log', summary: 'what operators changed or tried to: when, who, what, how it ended', run: showLog,
+    name: 'log', summary: 'what operators changed or tried to: when, who, what, how it ended', topic: 'look', run: showLog,
+    examples: ['log --limit 20', 'log --json --offline --data ./tidemark-data'],
     options: [
       new Option('--limit <n>', `lines, the newest first (default: ${limits.operatorActionsShown})`).argParser(countFrom(1)),
       new Option('--before <id>', 'only lines before this one').argParser(countFrom(1)),
       offlineOption,
     ],
-    notes: 'Over HTTP it is the name of the token; on the bus `bus:` and who the caller says it is. docs/SECURITY.md has more.\nExamples:\n  tidemark log --limit 20\n  tidemark log --json --offline --data ./tidemark-data',
+    notes: 'Over HTTP it is the name of the token; on the bus `bus:` and who the caller says it is. docs/SECURITY.md has more.',
   },
   {
-    name: 'permissions', summary: 'what each process must be allowed on the bus, as configuration of nats-server', run: showPermissions,
+    name: 'permissions', summary: 'what each process must be allowed on the bus, as configuration of nats-server', topic: 'look', run: showPermissions,
+    examples: ['permissions worker --hub hub1 --beacon db-1', 'permissions --json --intake jetstream'],
     args: [['[process]', `one of ${processes.join(', ')}; all of them when left out`]],
     options: [
       new Option('--beacon <id>', `databeacon the worker delivers to, or the beacon itself; * for any (default: ${defaultBeacon})`),
       new Option('--intake <kind>', 'jetstream: with one-way messages from a stream').choices(['none', 'jetstream']),
       new Option('--lab', 'the worker assigns for other hubs too (/api/lab)'),
     ],
-    notes: 'Examples:\n  tidemark permissions worker --hub hub1 --beacon db-1\n  tidemark permissions --json --intake jetstream',
   },
 ];
 

@@ -1,27 +1,31 @@
-/** Verbs about a databeacon's own state. */
+/** The verb that runs a databeacon, and those about its own state. */
 import { join } from 'node:path';
 import { Option } from 'commander';
 import { TidemarkError } from '../../contracts/errors.ts';
-import type { CliConfig, Flags } from './config.ts';
+import type { CliConfig } from './config.ts';
+import { exitWithParent as exitWithParentProcess } from './exit-with-parent.ts';
+import type { Flags } from './settings.ts';
 import { print, printJson, table } from './output.ts';
-import { beaconAudit, beaconPlan } from './start-beacon.ts';
+import { databases, exitWithParent, listOf, tags } from './setting-options.ts';
+import { beaconAudit, beaconPlan, startBeacon } from './start-beacon.ts';
 import { countFrom, type VerbCall, type VerbSpec } from './verb.ts';
 
 /** @throws TidemarkError CONFIG_INVALID without one */
-export function beaconIdOf(flags: Flags): string {
+function beaconIdOf(flags: Flags): string {
   if (typeof flags['id'] === 'string') return flags['id'];
   throw new TidemarkError('CONFIG_INVALID', 'a beacon needs an id that stays the same over restarts: give --id <id>');
 }
 
 /** A data directory from elsewhere is the worker's; a beacon's own is inside it, under its id. */
-export function beaconFolder(config: CliConfig, flags: Flags): string {
+function beaconFolder(config: CliConfig, flags: Flags): string {
   if (flags.data !== undefined) return config.data;
   if (typeof flags['id'] === 'string') return join(config.data, flags['id']);
   throw new TidemarkError('CONFIG_INVALID', 'which beacon? give --id <id>, or its data directory with --data');
 }
 
-export const beaconAuditVerb: VerbSpec = {
+const beaconAuditVerb: VerbSpec = {
   name: 'audit', summary: 'who asked a databeacon for what, and what became of it; the newest first', run: showAudit,
+  examples: ['beacon audit --id db-1', 'beacon audit --id db-1 --user ann --limit 20 --json'],
   options: [
     new Option('--id <id>', 'BeaconID, whose data directory is ./tidemark-data/<id>'),
     new Option('--user <name>', 'only the requests of this user'),
@@ -30,9 +34,26 @@ export const beaconAuditVerb: VerbSpec = {
   notes: 'Read from the file of the beacon, which may run; it writes its lines within a second.',
 };
 
-export const beaconPlanVerb: VerbSpec = {
+const beaconPlanVerb: VerbSpec = {
   name: 'plan', summary: 'what the first assignment would do to a database, statement by statement; nothing is done', run: showPlan,
+  examples: ['beacon plan postgres://ann:secret@db.local/hub'],
   args: [['<url>', 'sqlite:<path>, postgres://, mysql:// or mssql://user:password@host:port/database']],
+};
+
+const beaconId = new Option('--id <id>', 'BeaconID, the same over restarts');
+
+export const beaconVerb: VerbSpec = {
+  name: 'beacon', summary: 'a databeacon alone', topic: 'run', run: beacon,
+  examples: ['beacon --id db-1 --db sqlite:./backend.sqlite', 'beacon --id db-1 --db postgres://ann:secret@db.local/hub --http 127.0.0.1:8391'],
+  options: [
+    beaconId, databases, tags, exitWithParent,
+    new Option('--http <address>', 'answer the table endpoints over HTTP too, as on 127.0.0.1:8391 (default: not at all)'),
+    new Option('--front <url>', 'put a running retold-databeacon on the bus, in place of databases (docs/BEACONS.md)'),
+    new Option('--provider <kind>', 'offer the legacy capabilities over rows kept in memory, or in a SQLite file of the data directory, in place of databases').choices(['memory', 'sqlite']),
+    new Option('--no-batch', 'do not offer DataBeaconBatch'), new Option('--read-only', 'refuse writes through MeadowProxy'),
+  ],
+  notes: 'Database URLs: sqlite:<path>, postgres://, mysql://, mssql://. The data directory is ./tidemark-data/<id> unless --data names it.',
+  verbs: [beaconAuditVerb, beaconPlanVerb],
 };
 
 async function showPlan({ args, isJson }: VerbCall): Promise<void> {
@@ -49,4 +70,24 @@ async function showAudit({ config, flags, isJson }: VerbCall): Promise<void> {
   if (isJson) return printJson({ Lines: lines });
   const rows = lines.map((line) => [line['At'], line['RemoteUser'], `${line['Capability']}.${line['Action']}`, line['IDBeaconConnection'], line['Table'], line['Outcome'], line['Count'], line['Detail']]);
   print(table(['at', 'user', 'request', 'connection', 'table', 'outcome', 'count', 'detail'], rows, 'no lines'));
+}
+
+async function beacon({ config, flags }: VerbCall): Promise<never> {
+  if (flags['exitWithParent'] === true) exitWithParentProcess();
+  const id = beaconIdOf(flags);
+  const address = typeof flags['http'] === 'string' ? flags['http'] : config.beaconHttp;
+  const code = await startBeacon({
+    beaconId: id,
+    databases: listOf(flags['db']),
+    dataDir: beaconFolder(config, flags),
+    isBatchOn: flags['batch'] !== false,
+    allowWrites: flags['readOnly'] !== true,
+    tags: listOf(flags['tag']),
+    token: config.token,
+    access: config.access,
+    ...(address === undefined ? {} : { http: address }),
+    ...(typeof flags['front'] === 'string' ? { front: flags['front'] } : {}),
+    ...(flags['provider'] === 'memory' || flags['provider'] === 'sqlite' ? { provider: flags['provider'] } : {}),
+  }, { ...config.bus, name: `databeacon ${id}` });
+  return process.exit(code);
 }

@@ -1,11 +1,15 @@
 /** Verbs that ask or tell a running worker: status, marks, assignment, pause and drain. */
 import { Option } from 'commander';
+import { isGuid } from '../../contracts/envelope.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
 import type { Capacity, LaneStatus, Location, WorkerStatus } from '../../contracts/status.ts';
+import { isSubjectToken } from '../../contracts/subjects.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { type Ask, type ControlVerb, withControl } from './control.ts';
 import { offlineOption, showOfflineStatus } from './offline.ts';
-import { duration, facts, print, printJson, say, size, table } from './output.ts';
+import { coloured } from './colour.ts';
+import { duration, facts, print, printJson, size, table } from './output.ts';
+import { withProgress } from './progress.ts';
 import type { VerbCall, VerbSpec } from './verb.ts';
 
 const drainPollMs = 250;
@@ -13,17 +17,22 @@ const attentionExit = 6;
 const notFoundExit = 3;
 
 export const controlVerbs: readonly VerbSpec[] = [
-  { name: 'status', summary: 'state of both lanes, lag and balance', run: showStatus, options: [offlineOption] },
-  { name: 'locate', summary: 'where a write is', args: [['<guid>', 'EventGUID of the write']], run: locate },
+  { name: 'status', summary: 'state of both lanes, lag and balance', topic: 'look', run: showStatus, options: [offlineOption],
+    examples: ['status', 'status --hub hub2 --json', 'status --offline --data /var/lib/tidemark   # without worker and bus'] },
   {
-    name: 'assign', summary: 'deliver to a connection of a beacon from now on', run: assign,
+    name: 'locate', summary: 'where a write is', topic: 'look', args: [['<guid>', 'EventGUID of the write']], run: locate,
+    examples: ['locate 0b8f6c1e-2d4a-4c3b-9f57-6a1d2e3f4a5b'], notes: 'Exit 3 when the worker never accepted it.',
+  },
+  {
+    name: 'assign', summary: 'deliver to a connection of a beacon from now on', topic: 'act', run: assign, examples: ['assign db-1 1'],
     args: [['<beacon>', 'BeaconID'], ['<connection>', 'IDBeaconConnection, an integer']],
   },
-  { name: 'clear', summary: 'drop the assignment; writes are kept until the next one', run: (call) => tell(call, 'clear', 'assignment cleared') },
-  { name: 'pause', summary: 'stop delivering; writes are still accepted', run: (call) => tell(call, 'pause', 'delivery paused') },
-  { name: 'resume', summary: 'deliver again', run: (call) => tell(call, 'resume', 'delivery resumed') },
+  { name: 'clear', summary: 'drop the assignment; writes are kept until the next one', topic: 'act', examples: ['clear'], run: (call) => tell(call, 'clear', 'assignment cleared') },
+  { name: 'pause', summary: 'stop delivering; writes are still accepted', topic: 'act', examples: ['pause'], run: (call) => tell(call, 'pause', 'delivery paused') },
+  { name: 'resume', summary: 'deliver again', topic: 'act', examples: ['resume'], run: (call) => tell(call, 'resume', 'delivery resumed') },
   {
-    name: 'drain', summary: 'let the worker finish what it took, and leave (an `up` starts it again)', run: drain,
+    name: 'drain', summary: 'let the worker finish what it took, and leave (an `up` starts it again)', topic: 'act', run: drain,
+    examples: ['drain', 'drain --until-empty   # before a database is changed'],
     options: [new Option('--until-empty', 'only once nothing is undelivered; exit 6 if dead letters are left')],
   },
 ];
@@ -34,7 +43,7 @@ async function showStatus(call: VerbCall): Promise<void> {
   const status = await withControl(config, (ask) => ask<WorkerStatus>('status'));
   if (isJson) return printJson(status);
   const bus = status.Bus.Connected ? status.Bus.Server : 'away';
-  print(`hub ${status.HubID}: ${status.State}  (tidemark ${status.Version}, bus ${bus}, since ${status.StartedAt})`);
+  print(`hub ${status.HubID}: ${coloured(status.State)}  (tidemark ${status.Version}, bus ${bus}, since ${status.StartedAt})`);
   print(table(
     ['lane', 'state', 'beacon', 'connection', 'by', 'carrier', 'head', 'mark', 'pending', 'oldest', 'dead letters'],
     [laneRow('queue', status.Queue), laneRow('manifest', status.Manifest)],
@@ -42,6 +51,7 @@ async function showStatus(call: VerbCall): Promise<void> {
   for (const [lane, { LastError }] of [['queue', status.Queue], ['manifest', status.Manifest]] as const) {
     if (LastError) print(`${lane}: ${LastError}`);
   }
+  if (status.Drill) print(`drill: ${status.Drill.BeaconID} counts as away until ${status.Drill.Until}; tidemark drill --stop ends it`);
   print(capacityLine(status.Capacity));
 }
 
@@ -60,22 +70,27 @@ function laneRow(name: string, lane: LaneStatus) {
 }
 
 async function locate({ config, args, isJson }: VerbCall): Promise<number> {
-  const location = await withControl(config, (ask) => ask<Location>('locate', { EventGUID: args[0] }));
+  const [guid = ''] = args;
+  if (!isGuid(guid)) throw new TidemarkError('CONFIG_INVALID', `${JSON.stringify(guid)} is no EventGUID: expected a UUID, as the write had it; tidemark journal ls shows those of the last writes`);
+  const location = await withControl(config, (ask) => ask<Location>('locate', { EventGUID: guid }));
   if (isJson) printJson(location);
   else print(facts(Object.entries(location).map(([name, value]) => [name, value] as const)));
   return location.State === 'unknown' ? notFoundExit : 0;
 }
 
 async function assign({ config, args, isJson }: VerbCall): Promise<void> {
-  const connection = Number(args[1]);
+  const [beacon = '', number = ''] = args;
+  const connection = Number(number);
   // 0 is for legacy beacons; the worker knows which are.
-  if (!/^\d+$/.test(args[1] ?? '') || !Number.isSafeInteger(connection)) {
-    throw new TidemarkError('CONFIG_INVALID', `connection ${JSON.stringify(args[1])} is not an integer of at least 1`);
+  if (!/^\d+$/.test(number) || !Number.isSafeInteger(connection)) {
+    const swapped = /^\d+$/.test(beacon) && isSubjectToken(number) ? `; did you mean tidemark assign ${number} ${beacon}?` : '';
+    throw new TidemarkError('CONFIG_INVALID', `connection ${JSON.stringify(number)} is not an integer of at least 1${swapped}`);
   }
-  const body = { BeaconID: args[0], IDBeaconConnection: connection };
+  if (!isSubjectToken(beacon)) throw new TidemarkError('CONFIG_INVALID', `beacon ${JSON.stringify(beacon)} is no BeaconID: expected 1 to 64 of A-Z, a-z, 0-9, _ and -`);
+  const body = { BeaconID: beacon, IDBeaconConnection: connection };
   const reply = await withControl(config, (ask) => ask<object>('assign', body));
   if (isJson) printJson(reply);
-  else print(`assigned to ${args[0]}, connection ${connection}`);
+  else print(`assigned to ${beacon}, connection ${connection}`);
 }
 
 async function tell({ config, isJson }: VerbCall, verb: ControlVerb, done: string): Promise<void> {
@@ -87,7 +102,7 @@ async function tell({ config, isJson }: VerbCall, verb: ControlVerb, done: strin
 async function drain({ config, flags, isJson }: VerbCall): Promise<number> {
   return withControl(config, async (ask) => {
     // First empty, then drained: a draining worker answers nothing any more, and leaves.
-    const status = flags['untilEmpty'] === true ? await untilEmpty(ask) : null;
+    const status = flags['untilEmpty'] === true ? await withProgress((tell) => untilEmpty(ask, tell)) : null;
     const reply = await ask<object>('drain');
     if (status === null) {
       if (isJson) printJson(reply);
@@ -102,15 +117,12 @@ async function drain({ config, flags, isJson }: VerbCall): Promise<number> {
 }
 
 /** Entries parked behind a dead letter stay pending; the mark has passed them. */
-async function untilEmpty(ask: Ask): Promise<WorkerStatus> {
-  let saidPending = -1;
+async function untilEmpty(ask: Ask, tell: (line: string) => void): Promise<WorkerStatus> {
   for (;;) {
     const status = await ask<WorkerStatus>('status');
     const lanes = [status.Queue, status.Manifest];
     if (lanes.every((lane) => lane.Pending === 0 || lane.Seq.Mark >= lane.Seq.Head)) return status;
-    const pending = lanes.reduce((sum, lane) => sum + lane.Pending, 0);
-    if (pending !== saidPending) say(`${pending} undelivered, ${status.State}`);
-    saidPending = pending;
+    tell(`${lanes.reduce((sum, lane) => sum + lane.Pending, 0)} undelivered, ${status.State}`);
     await systemClock.sleep(drainPollMs);
   }
 }

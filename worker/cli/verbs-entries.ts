@@ -15,10 +15,10 @@ type DeadLetter = {
 const seqArgument = [['<seq>', 'Seq of the entry, or id:<n> for a one-way message that was never accepted']] as const;
 
 export const deadLetterVerbs: readonly VerbSpec[] = [
-  { name: 'ls', summary: 'list them', run: listDeadLetters },
-  { name: 'show', summary: 'one of them in full', args: seqArgument, run: showDeadLetter },
-  { name: 'retry', summary: 'deliver it again, then what is parked behind it', args: seqArgument, run: (call) => act(call, 'retry', 'goes out again') },
-  { name: 'drop', summary: 'give it up, and deliver what is parked behind it', args: seqArgument, run: (call) => act(call, 'drop', 'is dropped') },
+  { name: 'ls', alias: 'list', summary: 'all of them, with the reasons', run: listDeadLetters, examples: ['dead-letters ls', 'dead-letters ls --json'] },
+  { name: 'show', summary: 'one of them in full', args: seqArgument, run: showDeadLetter, examples: ['dead-letters show 1763712000000042', 'dead-letters show id:7'] },
+  { name: 'retry', summary: 'deliver it again, then what is parked behind it', args: seqArgument, examples: ['dead-letters retry 1763712000000042'], run: (call) => act(call, 'retry', 'goes out again') },
+  { name: 'drop', summary: 'give it up, and deliver what is parked behind it', args: seqArgument, examples: ['dead-letters drop 1763712000000042', 'dead-letters drop id:7'], run: (call) => act(call, 'drop', 'is dropped') },
 ];
 
 async function listDeadLetters({ config, isJson }: VerbCall): Promise<void> {

@@ -21,14 +21,15 @@ const target = [
 ];
 
 export const hwmVerbs: readonly VerbSpec[] = [
-  { name: 'show', summary: 'the mark of each lane at each database', run: showMarks, options: [offlineOption] },
-  { name: 'plan', summary: 'what moving marks would mean; changes nothing', run: plan, options: target },
+  { name: 'show', summary: 'the mark of each lane at each database', run: showMarks, options: [offlineOption], alias: 'ls', examples: ['hwm show', 'hwm show --offline --json'] },
+  { name: 'plan', summary: 'what moving marks would mean; changes nothing', run: plan, options: target, examples: ['hwm plan --to 2026-01-31T12:00:00Z', 'hwm plan --to 1763712000000042 --lane queue'] },
   {
     name: 'set', summary: 'move marks, while delivery is paused: back to send again, forwards to skip', run: set,
     options: [
       ...target, new Option('--reason <text>', 'why; kept on record').makeOptionMandatory(),
       new Option('--force', 'go forwards: what is passed over is never sent'), new Option('--plan <id>', 'only if that plan still holds'),
     ],
+    examples: ['hwm set --to 2026-01-31T12:00:00Z --reason "restored last night\'s backup"'],
     notes: 'Going back is harmless: the database keeps what is newer. Going forwards drops what lies between; a set back takes it up again.',
   },
 ];
@@ -44,7 +45,8 @@ async function showMarks(call: VerbCall): Promise<void> {
 }
 
 async function plan({ config, flags, isJson }: VerbCall): Promise<void> {
-  const found = await withControl(config, (ask) => ask<MarkPlan>('hwm', { plan: targetOf(flags) }, surgeryMs));
+  const wanted = targetOf(flags);
+  const found = await withControl(config, (ask) => ask<MarkPlan>('hwm', { plan: wanted }, surgeryMs));
   if (isJson) return printJson(found);
   for (const one of found.Lanes) print(linesOf(one).join('\n'));
   print(`plan ${found.Plan}`);
@@ -66,6 +68,7 @@ async function set({ config, flags, isJson }: VerbCall): Promise<void> {
 function targetOf(flags: VerbCall['flags']): MarkTarget {
   const [to, lane, beacon, connection] = [String(flags['to']), flags['lane'], flags['beacon'], flags['connection']];
   if ((beacon === undefined) !== (connection === undefined)) throw new TidemarkError('CONFIG_INVALID', '--beacon and --connection go together');
+  if (!/^\d+$/.test(to) && !/^\d{4}-\d\d-\d\d/.test(to)) throw new TidemarkError('CONFIG_INVALID', `--to ${JSON.stringify(to)} is neither a Seq nor a time like 2026-01-31T12:00:00Z`);
   return {
     To: /^\d+$/.test(to) ? Number(to) : to,
     ...(lane === undefined ? {} : { Lane: lane as MarkTarget['Lane'] & string }),

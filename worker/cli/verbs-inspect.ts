@@ -10,7 +10,7 @@ import { accessVerbs } from './verbs-access.ts';
 import type { VerbCall, VerbSpec } from './verb.ts';
 
 export const inspectVerbs: readonly VerbSpec[] = [
-  { name: 'doctor', summary: 'look over data directory, bus and worker; changes nothing, exit 6 when something wants attention', run: doctor },
+  { name: 'doctor', summary: 'look over data directory, bus and worker; changes nothing, exit 6 when something wants attention', topic: 'look', run: doctor, examples: ['doctor', 'doctor --data /var/lib/tidemark --json'] },
   ...accessVerbs,
 ];
 

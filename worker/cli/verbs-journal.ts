@@ -1,37 +1,39 @@
 /** Verbs about the journal: its numbers, its entries, whether it is sound, and ways out of it and into it. */
-import { existsSync } from 'node:fs';
 import { Option } from 'commander';
 import { messageOf, processExit, TidemarkError } from '../../contracts/errors.ts';
 import { inspectJournal, type JournalView, listEntries, verifyJournal } from '../inspect.ts';
 import { exportLines, salvageTo, writeLines } from '../journal-export.ts';
-import { importLines, previewImport } from '../journal-import.ts';
+import { assertFile, importLines, previewImport } from '../journal-import.ts';
 import { pathsOf } from '../state/paths.ts';
 import type { Verdict } from '../state/verify.ts';
 import { withControl } from './control.ts';
 import { cellOf, facts, print, printJson, say, table } from './output.ts';
+import { withProgress } from './progress.ts';
 import { anyFileSystem, countFrom, type VerbCall, type VerbSpec } from './verb.ts';
 
 export const journalVerbs: readonly VerbSpec[] = [
-  { name: 'stats', summary: 'entries, undelivered ones, size, heads; from the file when no worker runs', run: showJournal },
+  { name: 'stats', summary: 'entries, undelivered ones, size, heads; from the file when no worker runs', run: showJournal, examples: ['journal stats', 'journal stats --data /var/lib/tidemark --json'] },
   {
-    name: 'ls', summary: 'entries in the order of their Seq, from the file', run: listJournal,
+    name: 'ls', summary: 'entries in the order of their Seq, from the file', run: listJournal, alias: 'list', examples: ['journal ls --limit 20', 'journal ls --after 1763712000000042 --json'],
     options: [
       new Option('--after <seq>', 'only entries behind this Seq').default(0).argParser(countFrom(0)),
       new Option('--limit <n>', 'entries at most').default(100).argParser(countFrom(1)),
     ],
   },
-  { name: 'verify', summary: 'check the file; exit 6 when something is wrong', run: verify },
+  { name: 'verify', summary: 'check the file; exit 6 when something is wrong', run: verify, examples: ['journal verify', 'journal verify --data /var/lib/tidemark --json'] },
   {
     name: 'export', summary: 'entries as JSON lines; a worker may run', run: exportEntries,
+    examples: ['journal export --out entries.jsonl', 'journal export | gzip > entries.jsonl.gz'],
     options: [new Option('--out <file>', 'where to; - is stdout').default('-'), new Option('--after <seq>', 'only entries behind this Seq').default(0).argParser(countFrom(0))],
   },
   {
-    name: 'import', summary: 'take in entries from JSON lines; the worker must be stopped', run: importEntries, args: [['<file>', 'made by export or salvage']],
+    name: 'import', summary: 'take in entries from JSON lines; the worker must be stopped', run: importEntries,
+    examples: ['journal import entries.jsonl --dry-run', 'journal import entries.jsonl'], args: [['<file>', 'made by export or salvage']],
     options: [new Option('--dry-run', 'say what would be taken, and change nothing'), anyFileSystem],
     notes: 'Entries keep their Seq and are taken once by EventGUID. Exit 6 when a line was rejected or contradicts an entry that is there.',
   },
   {
-    name: 'salvage', summary: 'every entry that can still be read from a damaged state.db, as JSON lines', run: salvage,
+    name: 'salvage', summary: 'every entry that can still be read from a damaged state.db, as JSON lines', run: salvage, examples: ['journal salvage ./tidemark-data/state/state.db --out saved.jsonl'],
     args: [['<path>', 'a state.db, or the folder it lies in']], options: [new Option('--out <file>', 'where to').makeOptionMandatory()],
   },
 ];
@@ -45,9 +47,10 @@ async function showJournal({ config, isJson }: VerbCall): Promise<void> {
 /** Nobody to ask: the file says the same. */
 function statsOfFile(data: string, error: unknown): JournalView {
   const isAway = error instanceof TidemarkError && (error.code === 'UNREACHABLE' || error.code === 'UNAVAILABLE');
-  if (!isAway || !existsSync(pathsOf(data).db)) throw error;
+  if (!isAway) throw error;
+  const view = inspectJournal(data);
   say(`no worker answers; read from ${data}`);
-  return inspectJournal(data);
+  return view;
 }
 
 function listJournal({ config, flags, isJson }: VerbCall): void {
@@ -57,8 +60,8 @@ function listJournal({ config, flags, isJson }: VerbCall): void {
   print(table(['seq', 'lane', 'action', 'key', 'event', 'accepted', 'body'], rows, 'no entries'));
 }
 
-function verify({ config, isJson }: VerbCall): number {
-  const verdict = verdictOf(config.data);
+async function verify({ config, isJson }: VerbCall): Promise<number> {
+  const verdict = await withProgress((tell) => verdictOf(config.data, tell));
   if (isJson) printJson(verdict);
   else {
     print(verdict.Problems.length === 0 ? 'the journal is sound' : verdict.Problems.join('\n'));
@@ -68,9 +71,9 @@ function verify({ config, isJson }: VerbCall): number {
 }
 
 /** A file that SQLite cannot even open is a finding, not a failure. */
-function verdictOf(data: string): Verdict {
+function verdictOf(data: string, tell: (line: string) => void): Verdict {
   try {
-    return verifyJournal(data, (check) => say(`checking ${check}`));
+    return verifyJournal(data, (check) => tell(`checking ${check}`));
   } catch (error) {
     if (!(error instanceof TidemarkError)) return { Problems: [`${pathsOf(data).db} cannot be read: ${messageOf(error)}; try journal salvage`], Losses: [] };
     if (error.code !== 'STORAGE_FAILED') throw error;
@@ -80,17 +83,17 @@ function verdictOf(data: string): Verdict {
 
 async function exportEntries({ config, flags, isJson }: VerbCall): Promise<void> {
   const out = String(flags['out']);
-  const summary = await writeLines(out, exportLines(config.data, Number(flags['after']), say));
+  const summary = await withProgress((tell) => writeLines(out, exportLines(config.data, Number(flags['after']), tell)));
   if (out === '-') return say(`${summary} entries`);
   if (isJson) printJson({ Exported: summary, Out: out });
   else print(`${summary} entries are in ${out}`);
 }
 
-function importEntries({ config, args, flags, isJson }: VerbCall): number {
+async function importEntries({ config, args, flags, isJson }: VerbCall): Promise<number> {
   const file = args[0] ?? '';
-  if (!existsSync(file)) throw new TidemarkError('NOT_THERE', `there is no ${file}; give it a file made by journal export or journal salvage`);
+  assertFile(file);
   const isDry = flags['dryRun'] === true;
-  const result = isDry ? previewImport(config.data, file) : importLines(config.data, config.hub, file, { say, isAnyFileSystem: config.isAnyFileSystem });
+  const result = isDry ? previewImport(config.data, file) : await withProgress((tell) => importLines(config.data, config.hub, file, { say, tell, isAnyFileSystem: config.isAnyFileSystem }));
   if (isJson) printJson(result);
   else {
     const { Read, Imported, Known, Rejected, Conflicts } = result;
@@ -100,8 +103,8 @@ function importEntries({ config, args, flags, isJson }: VerbCall): number {
   return result.Rejected + result.Conflicts > 0 ? processExit.ATTENTION : 0;
 }
 
-function salvage({ args, flags, isJson }: VerbCall): number {
-  const result = salvageTo(args[0] ?? '', String(flags['out']), say);
+async function salvage({ args, flags, isJson }: VerbCall): Promise<number> {
+  const result = await withProgress((tell) => salvageTo(args[0] ?? '', String(flags['out']), tell));
   if (isJson) printJson(result);
   else print(`${result.Written} entries are in ${result.Out}, read from ${result.Source === 'sound' ? 'a sound file' : result.Source}${result.Rejected ? `; ${result.Rejected} rows could not be read whole` : ''}`);
   return result.Rejected > 0 ? processExit.ATTENTION : 0;

@@ -17,10 +17,10 @@ const pollMs = 200;
 const opsDir = new Option('--ops-dir <folder>', 'folder of the operator\'s operations (default: <data>/ops); a running worker has its own');
 
 export const opsVerbs: readonly VerbSpec[] = [
-  { name: 'status', summary: 'what is pending, applied, failed; exit 6 when something wants attention, 3 when nothing is known', options: [opsDir], run: showStatus },
-  { name: 'new', summary: 'make the file of a new operation', args: [['<purpose...>', 'a few words; become its name']], options: [opsDir], run: makeNew },
+  { name: 'status', summary: 'what is pending, applied, failed; exit 6 when something wants attention, 3 when nothing is known', options: [opsDir], run: showStatus, alias: 'ls', examples: ['ops status'] },
+  { name: 'new', summary: 'make the file of a new operation', args: [['<purpose...>', 'a few words; become its name']], options: [opsDir], run: makeNew, examples: ['ops new forget refused messages'] },
   {
-    name: 'run', summary: 'run what is pending, or one by its id', args: [['[id]', 'a shipped operation, or one of the operator\'s']], run,
+    name: 'run', summary: 'run what is pending, or one by its id', args: [['[id]', 'a shipped operation, or one of the operator\'s']], run, examples: ['ops run --dry-run', 'ops run compact', 'ops run verify-applied --set repair=yes'],
     options: [
       opsDir, new Option('--dry-run', 'execute, tell the rows that would change, and roll back'),
       new Option('--set <name=value>', 'argument of the operation; may be repeated').argParser(collect),
@@ -29,10 +29,10 @@ export const opsVerbs: readonly VerbSpec[] = [
     notes: 'A running worker does it, else this command does, with the writer\'s lock. Exit 1 when one failed, 6 when one was left out.',
   },
   {
-    name: 'skip', summary: 'leave one out until a time', args: [['<id>', 'operation']], run: skip,
+    name: 'skip', summary: 'leave one out until a time', args: [['<id>', 'operation']], run: skip, examples: ['ops skip 20260131-forget-refused --reason "asked the owner" --until 2026-02-28T00:00:00Z'],
     options: [opsDir, new Option('--reason <text>', 'why').makeOptionMandatory(), new Option('--until <time>', 'when it comes back, ISO').makeOptionMandatory()],
   },
-  { name: 'history', summary: 'attempts, newest first', args: [['[id]', 'of one operation only']], run: showHistory },
+  { name: 'history', summary: 'attempts, newest first', args: [['[id]', 'of one operation only']], run: showHistory, alias: 'log', examples: ['ops history', 'ops history compact --json'] },
 ];
 
 /** Asks the worker; without one, does it here. */
@@ -121,6 +121,7 @@ function printReport({ Results, NotAttempted }: RunReport): void {
 async function skip(call: VerbCall): Promise<void> {
   const [id = ''] = call.args;
   const [reason, until] = [String(call.flags['reason']), String(call.flags['until'])];
+  if (!/^\d{4}-\d\d-\d\d/.test(until) || !Number.isFinite(Date.parse(until))) throw new TidemarkError('CONFIG_INVALID', `--until ${JSON.stringify(until)} is no time like 2026-02-28T00:00:00Z`);
   await workerOr<unknown>(call, (ask) => ask('ops', { Verb: 'skip', ID: id, Reason: reason, Until: until }),
     () => withOperations(call.config, (operations) => operations.skip(id, { reason, untilMs: Date.parse(until), by: 'cli' })));
   if (call.isJson) printJson({ Success: true });

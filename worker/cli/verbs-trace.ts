@@ -8,7 +8,8 @@ import { countFrom, type VerbCall, type VerbSpec } from './verb.ts';
 
 export const traceVerbs: readonly VerbSpec[] = [
   {
-    name: 'publish', summary: 'send recorded bridge calls as domain actions', args: [['<trace...>', 'trace files, .jsonl or .jsonl.gz']],
+    name: 'publish', summary: 'send recorded bridge calls as domain actions', topic: 'run',
+    examples: ['publish examples/demo-queue.jsonl', 'publish queue.jsonl.gz manifests.jsonl.gz --batch 100 --rate 500'], args: [['<trace...>', 'trace files, .jsonl or .jsonl.gz']],
     options: [
       new Option('--concurrency <n>', 'unanswered writes at once').default(256).argParser(countFrom(1)),
       new Option('--batch <n>', 'writes of one request').default(1).argParser(countFrom(1)),
@@ -20,7 +21,7 @@ export const traceVerbs: readonly VerbSpec[] = [
     run: runPublish,
   },
   {
-    name: 'demo', summary: 'start it all, kill the databeacon on the way, and prove that nothing is lost', run: demo,
+    name: 'demo', summary: 'start it all, kill the databeacon on the way, and prove that nothing is lost', topic: 'run', run: demo, examples: ['demo', 'demo --json'],
     notes: 'Runs in a temporary folder on free ports, asks nothing, and cleans up behind itself. Exit 1 when a proof fails.',
   },
 ];

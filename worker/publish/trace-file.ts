@@ -31,9 +31,11 @@ export async function* readTrace(path: string): AsyncGenerator<TraceLine> {
   }
 }
 
-/** @throws TidemarkError NOT_THERE when there is no such file */
+/** @throws TidemarkError NOT_THERE when there is no such file, or a folder of that name */
 export function checkTrace(path: string): void {
-  if (statSync(path, { throwIfNoEntry: false })?.isFile()) return;
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found?.isDirectory()) throw new TidemarkError('NOT_THERE', `${path} is a folder; name the trace files in it`);
+  if (found?.isFile()) return;
   throw new TidemarkError('NOT_THERE', `${path}: there is no such trace file`);
 }
 

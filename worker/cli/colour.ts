@@ -1,0 +1,29 @@
+/** Colour on a terminal: states in the colours of their meaning, always beside the word that says the same. */
+import type { WriteStream } from 'node:tty';
+import { styleText } from 'node:util';
+
+type Style = 'green' | 'yellow' | 'red' | 'cyan' | 'dim' | 'bold';
+
+const styles: Readonly<Record<string, Style>> = {
+  bootstrapped: 'green', ok: 'green', applied: 'green', sound: 'green', yes: 'green',
+  'waiting-for-beacon': 'yellow', warn: 'yellow', pending: 'yellow', skipped: 'yellow', interrupted: 'yellow', buffered: 'yellow', paused: 'yellow',
+  bootstrapping: 'cyan', running: 'cyan', assigned: 'cyan',
+  error: 'red', fail: 'red', failed: 'red', 'dead-lettered': 'red', conflict: 'red', no: 'red',
+  unassigned: 'dim', unknown: 'dim',
+};
+
+/** As Node decides it for the stream: not where it goes to a file or a pipe, not with NO_COLOR or TERM=dumb; FORCE_COLOR wins. */
+export function styled(style: Style, text: string, stream: NodeJS.WritableStream = process.stdout): string {
+  return styleText(style, text, { stream });
+}
+
+/** A state in its colour. `word` may be padded, and may go on behind a comma. */
+export function coloured(word: string, stream: NodeJS.WritableStream = process.stdout): string {
+  const style = styles[/^[^,\s]*/.exec(word.trim())?.[0] ?? ''];
+  return style === undefined ? word : styled(style, word, stream);
+}
+
+/** Columns of the terminal that stdout is; no bound where it is none. */
+export function widthOf(stream: Pick<WriteStream, 'columns' | 'isTTY'> = process.stdout): number {
+  return stream.isTTY && stream.columns > 0 ? stream.columns : Number.POSITIVE_INFINITY;
+}

@@ -1,0 +1,17 @@
+/** Verbs of one word, and the list of all there are. */
+import type { VerbSpec } from './verb.ts';
+import { verbGroups } from './verb-groups.ts';
+import { controlVerbs } from './verbs-control.ts';
+import { drillVerbs } from './verbs-drill.ts';
+import { inspectVerbs } from './verbs-inspect.ts';
+import { runVerbs } from './verbs-run.ts';
+import { traceVerbs } from './verbs-trace.ts';
+
+export const topVerbs: readonly VerbSpec[] = [...runVerbs, ...traceVerbs, ...controlVerbs, ...drillVerbs, ...inspectVerbs];
+
+/** Every verb by the words that name it, those under another one too. */
+export function allVerbs(): { path: string; spec: VerbSpec }[] {
+  const under = (before: string, specs: readonly VerbSpec[]): { path: string; spec: VerbSpec }[] =>
+    specs.flatMap((spec) => [{ path: `${before}${spec.name}`, spec }, ...under(`${before}${spec.name} `, spec.verbs ?? [])]);
+  return [...under('', topVerbs), ...verbGroups.flatMap(({ name, verbs }) => under(`${name} `, verbs))];
+}
