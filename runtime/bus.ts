@@ -184,6 +184,25 @@ export class Bus {
     }
   }
 
+  /** What all who listen answer to one question, until `maxMs` are over or no more come; unreadable answers are left out. @throws TidemarkError UNAVAILABLE when nobody does */
+  async gather(subject: string, maxMs: number, answersMax: number): Promise<unknown[]> {
+    if (!this.#isConnected) throw new TidemarkError('UNAVAILABLE', `the bus is away; ${subject} was not asked`);
+    const answers: unknown[] = [];
+    try {
+      for await (const message of await this.#connection.requestMany(subject, '', { strategy: 'stall', maxWait: maxMs, maxMessages: answersMax })) {
+        try {
+          answers.push(decodeBody(message.data, message.headers));
+        } catch (thrown) {
+          this.#log.debug({ subject, reason: messageOf(thrown) }, 'unreadable answer dropped');
+        }
+        if (answers.length >= answersMax) break;
+      }
+    } catch (cause) {
+      throw toUnavailable(subject, cause);
+    }
+    return answers;
+  }
+
   /** Fire and forget, as JSON; dropped while disconnected, for nobody should act on an old announcement. */
   publish(subject: string, value: unknown): void {
     if (!this.#isConnected || this.#connection.isClosed()) return;

@@ -29,7 +29,6 @@ export function addApi(app: Hono, { control, beacons, metrics }: ApiParts): void
   });
   app.get('/api/ops', async (context) => context.json(await control.run('ops', {}) as object));
   app.get('/api/journal', (context) => context.json(control.journal()));
-  app.get('/api/dead-letters', (context) => context.json(control.deadLetters({ Verb: 'list' }) as object));
   app.get('/api/dead-letters/:seq', (context) => context.json(control.deadLetters({ Verb: 'show', Seq: Number(context.req.param('seq')) }) as object));
   app.post('/api/dead-letters/:seq/:verb{retry|drop}', (context) =>
     context.json(control.deadLetters({ Verb: context.req.param('verb'), Seq: Number(context.req.param('seq')) }) as object));

@@ -8,9 +8,10 @@ import { limits } from '../../contracts/limits.ts';
 import { bearsToken, type HttpAddress, isLoopback, unauthorized, urlOf } from '../../runtime/http-access.ts';
 import { addErrors } from './answers.ts';
 import { addApi, addPersistence, type ApiParts } from './api.ts';
+import { addConsole, addPage, type ConsoleParts } from './console.ts';
 import { addProbes, type ProbeParts } from './probes.ts';
 
-export type HttpParts = ApiParts & ProbeParts & {
+export type HttpParts = ApiParts & ProbeParts & ConsoleParts & {
   /** Needed for every changing call, and for every call from beyond loopback. */
   token: string;
 };
@@ -18,6 +19,7 @@ export type HttpParts = ApiParts & ProbeParts & {
 function appOf(parts: HttpParts, isOpen: boolean): Hono {
   const app = new Hono();
   app.use(bodyLimit({ maxSize: limits.httpBodyBytesMax, onError: (context) => context.json(toRefusal(new TidemarkError('TOO_LARGE', 'body: too large')), 413) }));
+  addPage(app);
   app.use(async (context, next) => {
     const isReading = context.req.method === 'GET' || context.req.method === 'HEAD';
     if (!(isReading && isOpen) && !bearsToken(context.req.header('Authorization'), parts.token)) return context.json(unauthorized, 401);
@@ -26,6 +28,7 @@ function appOf(parts: HttpParts, isOpen: boolean): Hono {
   addProbes(app, parts);
   addPersistence(app, parts);
   addApi(app, parts);
+  addConsole(app, parts);
   addErrors(app);
   return app;
 }
