@@ -1,4 +1,5 @@
 /** The operators' verbs, the same over the bus (`tidemark.<hub>.control.<verb>`) and over HTTP. */
+import type { DeadLetterView } from '../contracts/console-answers.ts';
 import { TidemarkError } from '../contracts/errors.ts';
 import { isGuid } from '../contracts/envelope.ts';
 import { isJsonObject, type JsonObject } from '../contracts/json-value.ts';
@@ -9,7 +10,7 @@ import type { HeldStore } from '../hwm/held-store.ts';
 import { type Clock, isoOf } from '../runtime/clock.ts';
 import type { EndpointSpec } from '../runtime/micro-service.ts';
 import type { Assignments } from './assignments.ts';
-import { deadLetterPage, deadLetters, type DeadLetterView, neverAccepted } from './dead-letters.ts';
+import { deadLetterPage, deadLetters, neverAccepted } from './dead-letters.ts';
 import type { Overview } from './overview.ts';
 import { hwmVerb } from './control-hwm.ts';
 import type { MarkSurgery } from './marks-surgery.ts';

@@ -1,4 +1,5 @@
 /** Dead letters as operators see them: what a database refused, then one-way messages that were never accepted; whole or in pages. */
+import type { DeadLetterPage, DeadLetterView } from '../contracts/console-answers.ts';
 import { TidemarkError } from '../contracts/errors.ts';
 import type { JsonObject } from '../contracts/json-value.ts';
 import { limits } from '../contracts/limits.ts';
@@ -8,15 +9,6 @@ import { isoOf } from '../runtime/clock.ts';
 import type { LaneDelivery } from './delivery.ts';
 import type { Journal } from './journal.ts';
 import type { Refused } from './refused.ts';
-
-export type DeadLetterView = {
-  Seq: number | null; Lane: string; Action: string; Key: string; EventGUID: string | null; Reason: string; At: string; Parked: number;
-  /** For one-way messages that were never accepted: their number, for show and drop. */
-  ID?: number;
-};
-
-/** `Next` is the `After` of the next page, null at the end. */
-export type DeadLetterPage = { DeadLetters: DeadLetterView[]; Next: string | null; Total: number };
 
 export type DeadLetterParts = { held: HeldStore; journal: Journal; refused: Refused; deliveries: Record<Lane, Pick<LaneDelivery, 'mark'>> };
 

@@ -4,6 +4,7 @@
  * Failure: a hub that was seen and is silent stays listed as away. With the bus away our own row is still there, for it does not come over the bus.
  */
 import PQueue from 'p-queue';
+import type { FleetRow } from '../contracts/console-answers.ts';
 import { messageOf } from '../contracts/errors.ts';
 import { isJsonObject } from '../contracts/json-value.ts';
 import { limits } from '../contracts/limits.ts';
@@ -11,14 +12,6 @@ import type { WorkerStatus } from '../contracts/status.ts';
 import { isSubjectToken, subjects } from '../contracts/subjects.ts';
 import type { Bus } from '../runtime/bus.ts';
 import { type Clock, isoOf } from '../runtime/clock.ts';
-
-/** One worker. `Status` is the last it gave; `Reason` says why there is none newer. */
-export type FleetRow = {
-  HubID: string; IsSelf: boolean; IsAway: boolean; SeenAt: string;
-  /** Processes that answer for this hub: more than one is an accident. */
-  Instances: number;
-  Version: string; Console: string | null; Status: WorkerStatus | null; Reason: string | null;
-};
 
 export type FleetParts = {
   hubId: string; bus: Pick<Bus, 'gather' | 'request' | 'subscribe'>; clock: Clock;

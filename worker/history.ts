@@ -1,16 +1,8 @@
 /** The last half hour of both lanes in numbers, for the console's charts: one sample every two seconds in a ring. In memory; a start begins anew. */
+import type { HistorySample, HistoryView, LaneColumns, LaneLevel } from '../contracts/console-answers.ts';
 import { limits } from '../contracts/limits.ts';
-import type { Lane } from '../contracts/subjects.ts';
-import { lanes } from '../contracts/subjects.ts';
+import { type Lane, lanes } from '../contracts/subjects.ts';
 import type { Clock } from '../runtime/clock.ts';
-
-/** Writes accepted since the store began, of those the ones a database has or that were given up, and the rest. */
-export type LaneLevel = { Accepted: number; Settled: number; Pending: number };
-/** `At` in milliseconds since 1970. */
-export type HistorySample = { At: number; Queue: LaneLevel; Manifest: LaneLevel };
-type LaneColumns = { Accepted: number[]; Settled: number[]; Pending: number[] };
-/** By column, for half the bytes of rows. */
-export type HistoryView = { SampleMs: number; At: number[]; Queue: LaneColumns; Manifest: LaneColumns };
 
 export type HistoryParts = { clock: Pick<Clock, 'nowMs' | 'every'>; accepted: (lane: Lane) => number; pending: (lane: Lane) => number };
 

@@ -3,6 +3,7 @@
  *
  * Constraint: nothing is counted while nobody listens, and once for all who do; while nothing changes only a beat goes out.
  */
+import type { HistorySample } from '../contracts/console-answers.ts';
 import { messageOf } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
 import type { Presence } from '../contracts/presence.ts';
@@ -11,7 +12,7 @@ import type { Lane } from '../contracts/subjects.ts';
 import { type Clock, isoOf } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
 import { type Fleet, isInTransit } from './fleet.ts';
-import type { History, HistorySample } from './history.ts';
+import type { History } from './history.ts';
 
 export type LiveEvent = 'status' | 'beacons' | 'history' | 'sample' | 'fleet' | 'beat';
 /** Takes an event; a later one of the same name says all that matters, but for samples. */

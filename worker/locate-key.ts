@@ -2,9 +2,9 @@
  * Where are the writes of a key? No index of the journal knows keys, and one would cost every write, so the newest entries are looked
  * through in steps; beyond them are found those that are held, and the last that wrote each row reads still need.
  */
+import type { KeyLocations } from '../contracts/console-answers.ts';
 import { TidemarkError } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
-import type { Location } from '../contracts/status.ts';
 import { type Lane, lanes } from '../contracts/subjects.ts';
 import { nextTurn } from '../runtime/clock.ts';
 import type { LaneDelivery } from './delivery.ts';
@@ -12,9 +12,6 @@ import type { Local } from './local.ts';
 import type { Overview } from './overview.ts';
 
 export type LocateKeyParts = { local: Pick<Local, 'journal' | 'held' | 'projection'>; overview: Pick<Overview, 'where'>; deliveries: Record<Lane, Pick<LaneDelivery, 'mark'>> };
-
-/** Newest first. `Scanned` entries of the journal were looked at one by one; `IsComplete` when that is all of them and no write was left out of the list. */
-export type KeyLocations = { Key: string; Entries: Location[]; Scanned: number; IsComplete: boolean };
 
 /** Writes of a WorkItemHash or RunHash. @throws TidemarkError INVALID_MESSAGE for an unknown lane or an empty key */
 export async function locateKey(parts: LocateKeyParts, key: string, lane: string | undefined): Promise<KeyLocations> {

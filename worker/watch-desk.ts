@@ -1,5 +1,6 @@
 /** What the console watches a worker with: fleet, history and live events, put together. */
 import { hostname } from 'node:os';
+import type { KeyLocations } from '../contracts/console-answers.ts';
 import type { Bus } from '../runtime/bus.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
@@ -7,7 +8,7 @@ import { Fleet } from './fleet.ts';
 import { History } from './history.ts';
 import { Live } from './live.ts';
 import type { Local } from './local.ts';
-import { type KeyLocations, locateKey } from './locate-key.ts';
+import { locateKey } from './locate-key.ts';
 import type { Outbound } from './outbound.ts';
 import type { Overview } from './overview.ts';
 

@@ -3,11 +3,11 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import type { Hono } from 'hono';
+import type { KeyLocations } from '../../contracts/console-answers.ts';
 import type { JsonObject } from '../../contracts/json-value.ts';
 import type { Control } from '../control.ts';
 import type { Fleet } from '../fleet.ts';
 import type { History } from '../history.ts';
-import type { KeyLocations } from '../locate-key.ts';
 import { addEvents, type EventParts } from './events.ts';
 
 export type ConsoleParts = { control: Control; fleet: Fleet; history: History; locateKey: (key: string, lane: string | undefined) => Promise<KeyLocations> } & EventParts;
