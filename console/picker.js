@@ -32,8 +32,6 @@ class Picker {
     this.beacons = beacons;
     this.current = current;
     this.close = close;
-    /** @type {readonly FleetRow[]} */
-    this.fleet = [];
     const there = beacons.map((one) => one.BeaconID);
     const assigned = current.AssignedBeaconID;
     const names = assigned !== null && !there.includes(assigned) ? [...there, assigned] : there;
@@ -48,7 +46,6 @@ class Picker {
     this.form = el('form', { submit: (event) => { event.preventDefault(); this.commit(); } },
       el('label', { for: 'pick-beacon' }, 'Databeacon'), this.beacon, el('label', { for: 'pick-connection' }, 'Connection'), this.connection, this.warning, this.problem,
       el('p', { class: 'actions' }, button('Cancel', () => close(null)), this.clear, this.save));
-    void call('api/fleet').then(({ Workers }) => { this.fleet = Workers; this.warn(); }, () => undefined);
     void this.choose();
   }
 
@@ -58,7 +55,7 @@ class Picker {
     this.connection.replaceChildren();
     setText(this.problem, '');
     this.allow();
-    this.warn();
+    void this.warn();
     if (beacon === '') return;
     if (isLegacy(this.beacons.find((one) => one.BeaconID === beacon))) this.connection.append(el('option', { value: '0' }, '0: keeps rows without databases to choose from'));
     else await this.load(beacon);
@@ -83,9 +80,15 @@ class Picker {
     this.save.disabled = this.beacon.value === '' || this.connection.value === '';
   }
 
-  warn() {
-    const others = this.beacon.value === '' ? [] : servedBy(this.fleet, this.beacon.value);
-    setText(this.warning, others.length === 0 ? '' : `${this.beacon.value} already serves ${others.length === 1 ? `hub ${others[0]}` : `${others.length} hubs, ${others.slice(0, 3).join(', ')} among them`}. `
+  /** Whom it serves is asked when it is chosen: what the fleet was before may be another by now. */
+  async warn() {
+    const beacon = this.beacon.value;
+    setText(this.warning, '');
+    /** @type {{ Workers: FleetRow[] }} */
+    const { Workers } = beacon === '' ? { Workers: [] } : await call('api/fleet').catch(() => ({ Workers: [] }));
+    if (beacon !== this.beacon.value) return;
+    const others = servedBy(Workers, beacon);
+    setText(this.warning, others.length === 0 ? '' : `${beacon} already serves ${others.length === 1 ? `hub ${others[0]}` : `${others.length} hubs, ${others.slice(0, 3).join(', ')} among them`}. `
       + 'Rows are kept apart by HubID; both share its database and its time.');
   }
 
