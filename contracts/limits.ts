@@ -218,6 +218,33 @@ export const limits = {
   operatorActionsShownMax: 1_000,
   operatorActionsShown: 100,
   operatorTextCharsMax: 1_000,
+  /** Half an hour of the console's charts, about 100 KiB as JSON. */
+  historySampleMs: 2_000,
+  historySamplesMax: 900,
+  /** Consoles that follow one worker at once; a person needs one, a wall of screens some more. */
+  liveClientsMax: 32,
+  /** A console is told of what changed at most this often, of a state in transit at least that often, and that the worker is there when nothing changes. */
+  liveGapMs: 400,
+  liveTransitMs: 1_500,
+  liveBeatMs: 5_000,
+  /** A console that takes nothing for this long is let go; it comes back by itself. */
+  liveStuckMs: 15_000,
+  /** What takes long to count is counted less often, so that it costs at most a twentieth of the time. */
+  liveCostFactor: 20,
+  /** Other workers: answers to the ping are awaited this long; remembered are so many hubs. */
+  fleetPingMs: 1_500,
+  fleetHubsMax: 1_000,
+  /** One status is awaited this long, and so many are asked for at once. */
+  fleetStatusMs: 2_000,
+  fleetAsksMax: 25,
+  /** While somebody looks: who is there is asked this often, and a worker in transit for its status that often. An answer younger than `fleetFreshMs` is given again. */
+  fleetEveryMs: 6_000,
+  fleetTransitMs: 2_000,
+  fleetFreshMs: 1_000,
+  /** Looking for the writes of a key: entries looked at from the newest back, in steps of a few milliseconds, and entries listed. */
+  locateScanEntries: 200_000,
+  locateStepEntries: 5_000,
+  locateEntriesMax: 50,
   /** Attempts of maintenance operations kept: years of them, at a few a day. */
   operationAttemptsMax: 10_000,
   /** Attempts shown in one history. */

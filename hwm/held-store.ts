@@ -25,9 +25,10 @@ function statementsOf(db: Database) {
       and (seq <= (select seq from mark m where m.database = @database and m.lane = @lane) or not ${hasBody})`).pluck(),
     between: db.prepare<[number, number, number, number]>(`select count(*) from held where database = ? and lane = ? and seq > ? and seq <= ? and ${hasBody}`).pluck(),
     dropped: db.prepare<[number, number, number]>("select seq from held where database = ? and lane = ? and seq > ? and state = 'dropped'").pluck(),
-    list: db.prepare<[number, number], Held>(`select h.seq, h.lane, h.key, h.state, h.reason, h.since_ms as sinceMs,
+    list: db.prepare<[number, number, number], Held>(`select h.seq, h.lane, h.key, h.state, h.reason, h.since_ms as sinceMs,
       (select count(*) from held p where p.database = h.database and p.lane = h.lane and p.key = h.key and p.state = 'parked' and p.seq > h.seq) as parked
-      from held h where h.database = ? and h.state = 'dead' order by h.seq limit ?`),
+      from held h where h.database = ? and h.state = 'dead' and h.seq > ? order by h.seq limit ?`),
+    ofKey: db.prepare<[number, number, string, number]>('select seq from held where database = ? and lane = ? and key = ? order by seq desc limit ?').pluck(),
     get: db.prepare<[number, number], Held>('select seq, lane, key, state, reason, since_ms as sinceMs, 0 as parked from held where database = ? and seq = ?'),
     oldest: db.prepare<[number, number]>("select min(seq) from held where database = ? and lane = ? and state <> 'dropped'").pluck(),
     oldestParked: db.prepare<[number, number]>("select min(seq) from held where database = ? and lane = ? and state = 'parked'").pluck(),
@@ -139,9 +140,14 @@ export class HeldStore {
     return new Set(this.#sql.dropped.all(database, laneIndex(lane), seq) as number[]);
   }
 
-  /** Dead letters, oldest first, each with how many writes wait behind it. */
-  list(database: number, limit: number): Held[] {
-    return this.#sql.list.all(database, limit);
+  /** Dead letters above `after`, oldest first, each with how many writes wait behind it. */
+  list(database: number, limit: number, after = 0): Held[] {
+    return this.#sql.list.all(database, after, limit);
+  }
+
+  /** Seqs held of one key, newest first. */
+  ofKey(database: number, lane: Lane, key: string, limit: number): number[] {
+    return this.#sql.ofKey.all(database, laneIndex(lane), key, limit) as number[];
   }
 
   get(database: number, seq: number): Held | null {

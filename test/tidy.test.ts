@@ -138,8 +138,8 @@ test('tidy — no cycles of imports', () => {
 });
 
 test('tidy — file names are kebab-case and say what is inside', () => {
-  const named = /^[a-z0-9]+(?:-[a-z0-9]+)*(?:\.test|\.config)?\.ts$/;
-  const empty = /^(?:utils?|helpers?|types?|common|misc|shared|index)\.ts$/;
+  const named = /^[a-z0-9]+(?:-[a-z0-9]+)*(?:\.test|\.config)?\.(?:ts|js)$/;
+  const empty = /^(?:utils?|helpers?|types?|common|misc|shared|index)\.(?:ts|js)$/;
   expect(complaints(sources, ({ path }) => [
     !named.test(basename(path)) && 'the name is not kebab-case', empty.test(basename(path)) && 'the name says nothing',
   ])).toEqual([]);

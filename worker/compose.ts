@@ -29,6 +29,7 @@ import type { CapacityBounds } from './pressure.ts';
 import { classOf } from './state/storage-error.ts';
 import type { Finding } from './state/finding.ts';
 import type { Store } from './state/store.ts';
+import { WatchDesk } from './watch-desk.ts';
 
 export type WorkerSettings = {
   hubId: string;
@@ -67,13 +68,13 @@ export async function startWorker(settings: WorkerSettings, parts: WorkerParts):
   // Assignments are read when the parts are made, so the incumbent's come first.
   const imported = importLegacyFiles(store, clock.nowMs());
   if (imported.length > 0) log.info({ imported }, 'files of the incumbent were looked at');
-  const { announcer, changes, outbound, overview, drill, mirrors, maintenance, inbound, metrics, housekeeping } = assemble(settings, parts);
+  const { announcer, changes, outbound, overview, drill, mirrors, maintenance, inbound, metrics, housekeeping, desk } = assemble(settings, parts);
   let fault: TidemarkError | null = null;
 
   await maintenance.beforeIntake();
   const nonce = newUuid();
   const http = await listen(settings.http, {
-    control: inbound.control, metrics, settings: settings.access, operators: inbound.control.operators, beacons: () => outbound.directory.list(),
+    ...desk.routes(), control: inbound.control, metrics, settings: settings.access, operators: inbound.control.operators, beacons: () => outbound.directory.list(),
     unready: () => inbound.unready(),
     health: () => ({
       Nonce: nonce, Pid: process.pid, At: isoOf(clock.nowMs()), ...facts(() => ({ Ready: inbound.unready() === null, Reason: inbound.unready() })), ...facts(() => overview.status()),
@@ -84,12 +85,13 @@ export async function startWorker(settings: WorkerSettings, parts: WorkerParts):
   await mirrors.write();
   outbound.start();
   const service = bus.serve({
-    name: 'tidemark-worker', version, description: 'store-and-forward persistence bridge', metadata: { hub: hubId }, endpoints: inbound.endpoints(),
+    name: 'tidemark-worker', version, description: 'store-and-forward persistence bridge', metadata: { hub: hubId, Console: desk.consoleUrl(http.url) }, endpoints: inbound.endpoints(),
   });
   inbound.start();
   maintenance.start();
   housekeeping.start();
   changes.start();
+  desk.start();
   announcer.legacy(imported);
   announcer.findings(parts.findings ?? []);
   log.info({ data: store.dataDir, http: http.url, store: store.storeId }, 'worker is up');
@@ -99,13 +101,14 @@ export async function startWorker(settings: WorkerSettings, parts: WorkerParts):
     fault = error;
     inbound.intake.freeze(error);
     housekeeping.stop();
+    desk.stop();
     void changes.stop();
     void maintenance.stop();
     drill.cancel();
     outbound.freeze();
     announcer.fault(error.message, classOf(error));
   };
-  return { httpUrl: http.url, freeze, drain: () => (draining ??= withDeadline(takeDown({ drill, maintenance, housekeeping, changes, service, inbound, outbound, mirrors, bus, http, store, log }), clock, limits.drainMs)) };
+  return { httpUrl: http.url, freeze, drain: () => (draining ??= withDeadline(takeDown({ drill, maintenance, housekeeping, desk, changes, service, inbound, outbound, mirrors, bus, http, store, log }), clock, limits.drainMs)) };
 }
 
 /** Makes everything and connects it; nothing runs yet. */
@@ -119,6 +122,7 @@ function assemble(settings: WorkerSettings, parts: WorkerParts) {
   const changed = () => {
     changes.touch();
     mirrors.touch();
+    desk.live.touch();
   };
 
   const outbound: Outbound = new Outbound({
@@ -144,7 +148,7 @@ function assemble(settings: WorkerSettings, parts: WorkerParts) {
   });
   const housekeeping = new Housekeeping({
     local, assignments: outbound.assignments, clock, log, bounds: settings.bounds, pending: () => overview.pending('queue') + overview.pending('manifest'),
-    onPressure: (reason, capacity) => announcer.pressure(reason, capacity), onFault: parts.onFault,
+    onPressure: (...told) => { announcer.pressure(...told); desk.live.touch(); }, onFault: parts.onFault,
     onRescued: (findings) => {
       for (const { Class, Detail, What } of findings) log.warn({ class: Class, detail: Detail }, What);
       announcer.findings(findings);
@@ -161,16 +165,13 @@ function assemble(settings: WorkerSettings, parts: WorkerParts) {
   const inbound: Inbound = new Inbound({
     ops: (body) => maintenance.control.handle(body),
     hubId, bus, local, outbound, overview, pressure: housekeeping.pressure, surgery, drill, clock, log, meter, isOneWayOn: settings.isOneWayOn, onDrain: parts.onDrain,
-    onAccepted: (lane) => {
-      outbound.wake(lane);
-      changed();
-    },
-    onFault: parts.onFault,
+    onAccepted: (lane) => { outbound.wake(lane); changed(); }, onFault: parts.onFault,
   });
+  const desk: WatchDesk = new WatchDesk({ hubId, bus, local, outbound, overview, clock, log });
   const metrics = new Metrics(meter, {
     overview, local, clock, version, capacity: () => housekeeping.pressure.capacity(), process: () => ({ waiting: inbound.intake.waiting, isBusConnected: bus.isConnected }),
   });
-  return { announcer, changes, outbound, overview, drill, mirrors, maintenance, inbound, metrics, housekeeping };
+  return { announcer, changes, outbound, overview, drill, mirrors, maintenance, inbound, metrics, housekeeping, desk };
 }
 
 /** What operators do to delivery by hand. */
@@ -196,12 +197,13 @@ function told(message: string, { log, announcer, meter }: { log: Log; announcer:
 }
 
 type Parts = {
-  drill: Drill; maintenance: Maintenance; housekeeping: Housekeeping; changes: ChangePublisher; service: MicroService; inbound: Inbound; outbound: Outbound; mirrors: Mirrors; bus: Bus; http: HttpServer; store: Store; log: Log;
+  drill: Drill; maintenance: Maintenance; housekeeping: Housekeeping; desk: WatchDesk; changes: ChangePublisher; service: MicroService; inbound: Inbound; outbound: Outbound; mirrors: Mirrors; bus: Bus; http: HttpServer; store: Store; log: Log;
 };
 
 /** In reverse: take nothing new, finish what was taken, settle what is in flight, close. */
-async function takeDown({ drill, maintenance, housekeeping, changes, service, inbound, outbound, mirrors, bus, http, store, log }: Parts): Promise<void> {
+async function takeDown({ drill, maintenance, housekeeping, desk, changes, service, inbound, outbound, mirrors, bus, http, store, log }: Parts): Promise<void> {
   housekeeping.stop();
+  desk.stop();
   await maintenance.stop();
   await service.stop();
   await inbound.drain();

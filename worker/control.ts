@@ -1,4 +1,5 @@
 /** The operators' verbs, the same over the bus (`tidemark.<hub>.control.<verb>`) and over HTTP. */
+import type { DeadLetterView } from '../contracts/console-answers.ts';
 import { TidemarkError } from '../contracts/errors.ts';
 import { isGuid } from '../contracts/envelope.ts';
 import { isJsonObject, type JsonObject } from '../contracts/json-value.ts';
@@ -10,6 +11,7 @@ import { type Clock, isoOf } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
 import type { EndpointSpec } from '../runtime/micro-service.ts';
 import type { Assignments } from './assignments.ts';
+import { deadLetterPage, deadLetters, neverAccepted } from './dead-letters.ts';
 import type { Overview } from './overview.ts';
 import { hwmVerb } from './control-hwm.ts';
 import { type Drill, drillVerb } from './drill.ts';
@@ -24,12 +26,6 @@ export type ControlParts = {
   hubId: string; overview: Overview; assignments: Assignments; held: HeldStore; refused: Refused; journal: Journal; clock: Clock;
   deliveries: Record<Lane, LaneDelivery>; setPaused: (isPaused: boolean) => void; drain: () => void; wake: () => void; journalBytes: () => number; surgery: MarkSurgery;
   ops: (body: JsonObject) => unknown; db: Connection; log: Log; drill: Drill;
-};
-
-export type DeadLetterView = {
-  Seq: number | null; Lane: string; Action: string; Key: string; EventGUID: string | null; Reason: string; At: string; Parked: number;
-  /** For one-way messages that were never accepted: their number, for show and drop. */
-  ID?: number;
 };
 
 export type AssignReply = { Success: true; Queue: LaneStatus; Manifest: LaneStatus };
@@ -138,11 +134,12 @@ export class Control {
     };
   }
 
-  /** `{Verb: 'list'|'show'|'retry'|'drop', Seq? | ID?}`, or in short `{retry: Seq}`, `{drop: Seq}`. */
+  /** `{Verb: 'list'|'show'|'retry'|'drop', Seq? | ID?}`, a list with `{After?, Limit?}` in pages; or in short `{retry: Seq}`, `{drop: Seq}`. */
   deadLetters(given: JsonObject): unknown {
     const short = (['show', 'retry', 'drop'] as const).find((one) => typeof given[one] === 'number');
     const body = short ? { Verb: short, Seq: given[short] as number } : given;
     const verb = body['Verb'] ?? 'list';
+    if (verb === 'list' && (body['After'] !== undefined || body['Limit'] !== undefined)) return deadLetterPage(this.#parts, body);
     if (verb === 'list') return { DeadLetters: this.#listDead() };
     if (verb === 'show' || verb === 'retry' || verb === 'drop') return this.#oneDead(verb, body);
     throw new TidemarkError('INVALID_MESSAGE', 'Verb: expected list, show, retry or drop');
@@ -179,18 +176,6 @@ export class Control {
   }
 
   #listDead(): DeadLetterView[] {
-    const { deliveries, held, journal, refused } = this.#parts;
-    const databases = new Set(lanes.flatMap((lane) => deliveries[lane].mark()?.database ?? []));
-    const dead = [...databases].flatMap((database) => held.list(database, limits.listRowsDefault)).map((one) => {
-      const entry = journal.read(one.seq);
-      return {
-        Seq: one.seq, Lane: lanes[one.lane] ?? '', Action: entry?.action ?? '', Key: one.key, EventGUID: entry?.eventGuid ?? null,
-        Reason: one.reason ?? '', At: isoOf(one.sinceMs), Parked: one.parked,
-      };
-    });
-    const never = refused.list(limits.listRowsDefault).map((one) => ({
-      ID: one.id, Seq: null, Lane: '', Action: one.subject, Key: '', EventGUID: null, Reason: one.reason, At: isoOf(one.atMs), Parked: 0,
-    }));
-    return [...dead, ...never];
+    return [...deadLetters(this.#parts, 0, limits.listRowsDefault), ...neverAccepted(this.#parts.refused, 0, limits.listRowsDefault)];
   }
 }

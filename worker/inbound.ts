@@ -55,7 +55,9 @@ export class Inbound {
     });
     this.control = new Control({
       hubId, overview, assignments: outbound.assignments, held: local.held, refused: local.refused, journal: local.journal, clock,
-      deliveries: outbound.deliveries, setPaused: (isPaused) => outbound.setPaused(isPaused), drain: parts.onDrain, wake: () => outbound.wakeAll(),
+      deliveries: outbound.deliveries, setPaused: (isPaused) => outbound.setPaused(isPaused), drain: parts.onDrain,
+      // As after a write: delivery looks again, and who watches is told.
+      wake: () => lanes.forEach((lane) => parts.onAccepted(lane)),
       journalBytes: () => local.store.bytes(), surgery: parts.surgery, ops: parts.ops, drill: parts.drill, db: local.store.db, log,
     });
     this.#oneWay = parts.isOneWayOn ? new OneWay({ hubId, bus, intake: this.intake, refused: local.refused, clock, log, rejected: (code) => meter?.rejected(code) }) : null;

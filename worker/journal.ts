@@ -51,6 +51,13 @@ export function digestOf(action: string, settings: JsonObject): Buffer {
   return createHash('sha256').update(action).update('\n').update(JSON.stringify(sorted(settings))).digest().subarray(0, 16);
 }
 
+/** What stays of an entry when its body is given up. */
+export type EntryFacts = { seq: number; guid: string; lane: Lane; action: string; key: string; acceptedMs: number };
+
+function factsOf(row: EntryRow): EntryFacts {
+  return { seq: row.seq, guid: guidText(row.guid), lane: lanes[row.lane] ?? 'queue', action: row.action, key: row.key, acceptedMs: row.accepted_ms };
+}
+
 function statementsOf(db: Connection) {
   const columns = 'seq, lane, action, guid, key, at, user, accepted_ms, body, digest, trace';
   return {
@@ -67,6 +74,8 @@ function statementsOf(db: Connection) {
     countAfter: db.prepare<[number, number]>('select count(*) from entry where lane = ? and seq > ? and body is not null').pluck(),
     bodyBytes: db.prepare('select avg(length(body)) from (select body from entry where body is not null order by seq desc limit 1000)').pluck(),
     oldest: db.prepare<[number, number]>('select accepted_ms from entry where lane = ? and seq > ? and body is not null order by seq limit 1').pluck(),
+    below: db.prepare<[number, number]>('select min(seq) as through, count(*) as looked from (select seq from entry where seq < ? order by seq desc limit ?)'),
+    ofKey: db.prepare<[number, number, string]>('select seq from entry where seq >= ? and seq < ? and key = ? order by seq desc').pluck(),
     keep: db.prepare<[Buffer, number]>('update entry set body = null, trace = null, digest = ? where seq = ?'),
     bare: db.prepare<[number, number, number]>('update lane set bare = bare + ?, bare_through = max(bare_through, ?) where lane = ?'),
   };
@@ -149,9 +158,21 @@ export class Journal {
   }
 
   /** Facts of an entry by its EventGUID, body or not. */
-  find(guid: string): { seq: number; lane: Lane; action: string; key: string; acceptedMs: number } | null {
+  find(guid: string): EntryFacts | null {
     const row = this.#sql.byGuid.get(guidBytes(guid));
-    return row ? { seq: row.seq, lane: lanes[row.lane] ?? 'queue', action: row.action, key: row.key, acceptedMs: row.accepted_ms } : null;
+    return row ? factsOf(row) : null;
+  }
+
+  /** The same by its Seq. */
+  facts(seq: number): EntryFacts | null {
+    const row = this.#sql.bySeq.get(seq);
+    return row ? factsOf(row) : null;
+  }
+
+  /** Looks for a key in the `count` entries next below `seq`: no index knows keys. `through` is how far it looked; null when there are none below. */
+  findKey(key: string, seq: number, count: number): { seqs: number[]; looked: number; through: number | null } {
+    const { through, looked } = this.#sql.below.get(seq, count) as { through: number | null; looked: number };
+    return { seqs: through === null ? [] : this.#sql.ofKey.all(through, seq, key) as number[], looked, through };
   }
 
   /** Whether an entry of this lane has this Seq, body or not. */

@@ -7,7 +7,7 @@ import type { Mark, MarkStore } from '../hwm/mark-store.ts';
 import { type Clock, isoOf } from '../runtime/clock.ts';
 import type { Assignments } from './assignments.ts';
 import type { LaneDelivery } from './delivery.ts';
-import { guidText, type Journal } from './journal.ts';
+import { type EntryFacts, guidText, type Journal } from './journal.ts';
 import type { Store } from './state/store.ts';
 
 export type OverviewParts = {
@@ -30,12 +30,13 @@ export class Overview {
     this.#startedAt = isoOf(parts.clock.nowMs());
   }
 
-  status(): WorkerStatus {
+  /** `balance` may be of a moment ago: it is what takes time to count. */
+  status(balance: WorkerStatus['Balance'] = this.balances()): WorkerStatus {
     const { hubId, version, store, bus, capacity } = this.#parts;
     const [queue, manifest] = [this.lane('queue'), this.lane('manifest')];
     return {
       HubID: hubId, State: this.state(), Queue: queue, Manifest: manifest,
-      Balance: { queue: this.balance('queue'), manifest: this.balance('manifest') },
+      Balance: balance,
       Store: store.storeId, Epoch: store.epoch, Bus: bus(), Capacity: capacity(), Drill: this.#parts.drill?.() ?? null, Version: version, StartedAt: this.#startedAt,
     };
   }
@@ -104,6 +105,10 @@ export class Overview {
     };
   }
 
+  balances(): Record<Lane, Balance> {
+    return { queue: this.balance('queue'), manifest: this.balance('manifest') };
+  }
+
   marksFile(): MarksFile {
     return { Version: 2, Store: this.#parts.store.storeId, WrittenAt: isoOf(this.#parts.clock.nowMs()), Queue: this.#marks('queue'), Manifest: this.#marks('manifest') };
   }
@@ -124,11 +129,15 @@ export class Overview {
 
   /** Where one write is; `applied` once the mark of the assigned database has passed it. */
   locate(guid: string): Location {
-    const { journal, deliveries, held, marks } = this.#parts;
-    const found = journal.find(guid);
-    if (!found) return { EventGUID: guid, State: 'unknown' };
+    const found = this.#parts.journal.find(guid);
+    return found ? this.where({ ...found, guid }) : { EventGUID: guid, State: 'unknown' };
+  }
+
+  /** Where an entry is. */
+  where(found: EntryFacts): Location {
+    const { deliveries, held, marks } = this.#parts;
     const { seq, lane, action, key } = found;
-    const about = { EventGUID: guid, Seq: seq, Lane: lane, Action: action, Key: key, AcceptedAt: isoOf(found.acceptedMs) };
+    const about = { EventGUID: found.guid, Seq: seq, Lane: lane, Action: action, Key: key, AcceptedAt: isoOf(found.acceptedMs) };
     const mark = deliveries[lane].mark();
     if (!mark) return { ...about, State: 'accepted' };
     const holding = held.get(mark.database, seq);

@@ -26,6 +26,7 @@ function statementsOf(db: Connection) {
     position: db.prepare<[number], number>('select seq from projection where lane = ?').pluck(),
     move: db.prepare<[number, number]>('update projection set seq = ? where lane = ?'),
     get: db.prepare<[string, string, string], ProjectedRow>('select key, seq, doc from projected where tbl = ? and key = ? and sub = ?'),
+    seqsOfKey: db.prepare<[string, string, number], number>('select seq from projected where tbl = ? and key = ? order by seq desc limit ?').pluck(),
     ofKey: db.prepare<[string, string], ProjectedRow>('select key, seq, doc from projected where tbl = ? and key = ?'),
     put: db.prepare<[string, string, string, number, string]>(`insert into projected values (?, ?, ?, ?, ?)
       on conflict (tbl, key, sub) do update set seq = excluded.seq, doc = excluded.doc`),
@@ -101,6 +102,11 @@ export class Projection {
   /** All rows of a key: the events of a work item. */
   rowsOf(table: TableName, key: string): Projected[] {
     return this.#sql.ofKey.all(table, key).map(projectedOf);
+  }
+
+  /** The entries that wrote the rows of a key last, newest first in each table. */
+  seqsOf(lane: Lane, key: string, limit: number): number[] {
+    return laneTables[lane].flatMap((table) => this.#sql.seqsOfKey.all(table, key, limit));
   }
 
   /** Rows written above `seq` that are in the answer of a query, in its order, at most its limit. */

@@ -14,8 +14,9 @@ export class Refused {
     this.#db.prepare('insert into refused (subject, body, reason, at_ms) values (?, ?, ?, ?)').run(subject, Buffer.from(body), reason, atMs);
   }
 
-  list(limit: number): RefusedMessage[] {
-    return this.#db.prepare<[number], RefusedMessage>('select id, subject, body, reason, at_ms as atMs from refused order by id limit ?').all(limit);
+  /** Those above `after`, oldest first. */
+  list(limit: number, after = 0): RefusedMessage[] {
+    return this.#db.prepare<[number, number], RefusedMessage>('select id, subject, body, reason, at_ms as atMs from refused where id > ? order by id limit ?').all(after, limit);
   }
 
   get(id: number): RefusedMessage | null {

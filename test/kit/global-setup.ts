@@ -1,8 +1,9 @@
-/** What every test run needs before it starts: a Node that runs TypeScript, and a nats-server. */
+/** What every test run needs before it starts: a Node that runs TypeScript, a nats-server, and a browser. */
 import { mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileSystemAt } from '../../worker/state/file-system.ts';
+import { chromiumBinary } from './browser.ts';
 import { openTemplates } from './database-server.ts';
 import { natsBinary } from './nats.ts';
 
@@ -17,5 +18,6 @@ export function setup(): () => void {
     process.env['TMPDIR'] = onDisk;
   }
   natsBinary();
+  chromiumBinary();
   return openTemplates();
 }

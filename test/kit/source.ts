@@ -22,7 +22,7 @@ export function readSources(folders: readonly string[], files: readonly string[]
     const path = join(root, folder);
     if (!existsSync(path)) return [];
     return readdirSync(path, { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile() && entry.name.endsWith('.ts')).map((entry) => relative(root, join(entry.parentPath, entry.name)));
+      .filter((entry) => entry.isFile() && (entry.name.endsWith('.ts') || (folder === 'console' && entry.name.endsWith('.js')))).map((entry) => relative(root, join(entry.parentPath, entry.name)));
   });
   return [...paths, ...files.filter((file) => existsSync(join(root, file)))].toSorted().map(readSource);
 }

@@ -29,10 +29,9 @@ export function addApi(app: Hono, { control, beacons, metrics }: ApiParts): void
   });
   app.get('/api/ops', async (context) => context.json(await control.run('ops', {}) as object));
   app.get('/api/journal', (context) => context.json(control.journal()));
-  app.get('/api/dead-letters', (context) => context.json(control.deadLetters({ Verb: 'list' }) as object));
-  app.get('/api/dead-letters/:seq', (context) => context.json(control.deadLetters({ Verb: 'show', Seq: Number(context.req.param('seq')) }) as object));
+  app.get('/api/dead-letters/:seq', (context) => context.json(control.deadLetters({ Verb: 'show', ...deadOne(context.req.param('seq')) }) as object));
   app.post('/api/dead-letters/:seq/:verb{retry|drop}', (context) =>
-    context.json(control.deadLetters({ Verb: context.req.param('verb'), Seq: Number(context.req.param('seq')) }) as object));
+    context.json(control.deadLetters({ Verb: context.req.param('verb'), ...deadOne(context.req.param('seq')) }) as object));
   app.get('/api/operator-log', (context) => {
     const { limit, before } = context.req.query();
     return context.json(control.run('operator-log', { ...(limit === undefined ? {} : { Limit: Number(limit) }), ...(before === undefined ? {} : { Before: Number(before) }) }) as object);
@@ -42,4 +41,9 @@ export function addApi(app: Hono, { control, beacons, metrics }: ApiParts): void
     return context.json(location, location.State === 'unknown' ? 404 : 200);
   });
   app.post('/api/:verb{pause|resume|drain|clear}', (context) => context.json(control.run(context.req.param('verb'), {}) as object));
+}
+
+/** A Seq, or `id-<ID>` of a one-way message that was never accepted. */
+function deadOne(text: string): { Seq: number } | { ID: number } {
+  return text.startsWith('id-') ? { ID: Number(text.slice(3)) } : { Seq: Number(text) };
 }

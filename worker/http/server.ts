@@ -5,10 +5,11 @@ import type { OperatorLog } from '../operator-log.ts';
 import { addAccess } from './access.ts';
 import { addErrors } from './answers.ts';
 import { addApi, addPersistence, type ApiParts } from './api.ts';
+import { addConsole, addPage, type ConsoleParts } from './console.ts';
 import { HttpServer } from './listener.ts';
 import { addProbes, type ProbeParts } from './probes.ts';
 
-export type HttpParts = ApiParts & ProbeParts & {
+export type HttpParts = ApiParts & ProbeParts & ConsoleParts & {
   /** Tokens, names and certificate. */
   settings: HttpSettings;
   operators: OperatorLog;
@@ -17,9 +18,11 @@ export type HttpParts = ApiParts & ProbeParts & {
 function appOf(address: HttpAddress, parts: HttpParts): Hono {
   const app = new Hono();
   addAccess(app, address, parts);
+  addPage(app);
   addProbes(app, parts);
   addPersistence(app, parts);
   addApi(app, parts);
+  addConsole(app, parts);
   addErrors(app);
   return app;
 }

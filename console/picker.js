@@ -1,0 +1,108 @@
+/** The picker of persistence: a databeacon, then one of its connections, then Save; nothing is committed before. */
+/** @import { Presence } from '../contracts/presence.ts' */
+/** @import { FleetRow } from '../contracts/console-answers.ts' */
+/** @import { LaneStatus } from '../contracts/status.ts' */
+import { call } from './api.js';
+import { ask } from './dialogs.js';
+import { button, el, setText } from './dom.js';
+
+/** @typedef {{ IDBeaconConnection: number, Name: string, Engine: string, Connected: boolean }} Connection */
+/** @typedef {{ BeaconID: string | null, IDBeaconConnection: number }} Choice */
+
+const legacy = ['QueuePersistence', 'ManifestStore'];
+
+/** Which other hubs a databeacon serves. @param {readonly FleetRow[]} fleet @param {string} beacon */
+export function servedBy(fleet, beacon) {
+  return fleet.filter((row) => !row.IsSelf && row.Status && [row.Status.Queue, row.Status.Manifest].some((lane) => lane.AssignedBeaconID === beacon)).map((row) => row.HubID);
+}
+
+/** Those without databases to choose from. @param {Presence | undefined} beacon */
+function isLegacy(beacon) {
+  return beacon !== undefined && beacon.Connections.length === 0 && beacon.Capabilities.some((name) => legacy.includes(name));
+}
+
+/** @param {Connection} one */
+function labelOf(one) {
+  return `${one.IDBeaconConnection}: ${one.Name || 'unnamed'} (${one.Engine || 'unknown'}${one.Connected ? '' : ', not connected'})`;
+}
+
+class Picker {
+  /** @param {readonly Presence[]} beacons @param {LaneStatus} current @param {(choice: Choice | null) => void} close */
+  constructor(beacons, current, close) {
+    this.beacons = beacons;
+    this.current = current;
+    this.close = close;
+    const there = beacons.map((one) => one.BeaconID);
+    const assigned = current.AssignedBeaconID;
+    const names = assigned !== null && !there.includes(assigned) ? [...there, assigned] : there;
+    this.beacon = el('select', { id: 'pick-beacon', change: () => this.choose() },
+      el('option', { value: '' }, names.length === 0 ? 'no databeacon is on the bus' : 'choose a databeacon'), ...names.map((name) => el('option', { value: name }, there.includes(name) ? name : `${name} (away)`)));
+    this.beacon.value = assigned ?? '';
+    this.connection = el('select', { id: 'pick-connection', change: () => this.allow() });
+    this.warning = el('p', { class: 'warning', role: 'status' });
+    this.problem = el('p', { class: 'wrong', role: 'alert' });
+    this.save = el('button', { type: 'submit', class: 'main' }, 'Save');
+    this.clear = button('Clear assignment', () => close({ BeaconID: null, IDBeaconConnection: 0 }), { class: 'danger', disabled: assigned === null });
+    this.form = el('form', { submit: (event) => { event.preventDefault(); this.commit(); } },
+      el('label', { for: 'pick-beacon' }, 'Databeacon'), this.beacon, el('label', { for: 'pick-connection' }, 'Connection'), this.connection, this.warning, this.problem,
+      el('p', { class: 'actions' }, button('Cancel', () => close(null)), this.clear, this.save));
+    void this.choose();
+  }
+
+  /** Its connections are asked for when a databeacon is chosen, for only then do they matter. */
+  async choose() {
+    const beacon = this.beacon.value;
+    this.connection.replaceChildren();
+    setText(this.problem, '');
+    this.allow();
+    void this.warn();
+    if (beacon === '') return;
+    if (isLegacy(this.beacons.find((one) => one.BeaconID === beacon))) this.connection.append(el('option', { value: '0' }, '0: keeps rows without databases to choose from'));
+    else await this.load(beacon);
+    if (beacon === this.current.AssignedBeaconID) this.connection.value = String(this.current.IDBeaconConnection);
+    this.allow();
+  }
+
+  /** @param {string} beacon */
+  async load(beacon) {
+    try {
+      /** @type {{ Connections: Connection[] }} */
+      const { Connections } = await call(`api/beacons/${encodeURIComponent(beacon)}/connections`);
+      if (beacon !== this.beacon.value) return;
+      this.connection.replaceChildren(...Connections.map((one) => el('option', { value: one.IDBeaconConnection }, labelOf(one))));
+      if (Connections.length === 0) setText(this.problem, `${beacon} offers no connection.`);
+    } catch (error) {
+      if (beacon === this.beacon.value) setText(this.problem, /** @type {Error} */ (error).message);
+    }
+  }
+
+  allow() {
+    this.save.disabled = this.beacon.value === '' || this.connection.value === '';
+  }
+
+  /** Whom it serves is asked when it is chosen: what the fleet was before may be another by now. */
+  async warn() {
+    const beacon = this.beacon.value;
+    setText(this.warning, '');
+    /** @type {{ Workers: FleetRow[] }} */
+    const { Workers } = beacon === '' ? { Workers: [] } : await call('api/fleet').catch(() => ({ Workers: [] }));
+    if (beacon !== this.beacon.value) return;
+    const others = servedBy(Workers, beacon);
+    setText(this.warning, others.length === 0 ? '' : `${beacon} already serves ${others.length === 1 ? `hub ${others[0]}` : `${others.length} hubs, ${others.slice(0, 3).join(', ')} among them`}. `
+      + 'Rows are kept apart by HubID; both share its database and its time.');
+  }
+
+  commit() {
+    if (!this.save.disabled) this.close({ BeaconID: this.beacon.value, IDBeaconConnection: Number(this.connection.value) });
+  }
+}
+
+/** Asks, and assigns what was chosen. @param {readonly Presence[]} beacons @param {LaneStatus} current @returns {Promise<string>} what was done, empty for nothing */
+export async function pickPersistence(beacons, current) {
+  const choice = await ask(current.AssignedBeaconID === null ? 'Assign persistence' : 'Change persistence', (/** @type {(choice: Choice | null) => void} */ close) => [
+    el('p', {}, 'Both lanes are delivered there. What is pending stays in the journal until it is.'), new Picker(beacons, current, close).form,
+  ]);
+  if (choice === null) return '';
+  await call('Ultravisor/Persistence/Assign', { method: 'POST', body: choice });
+  return choice.BeaconID === null ? 'The assignment was cleared.' : `Assigned to ${choice.BeaconID}, connection ${choice.IDBeaconConnection}.`;
+}

@@ -1,0 +1,97 @@
+/** One worker: persistence, both lanes, the balance; and for our own also what can be looked for and done. */
+/** @import { WorkerStatus } from '../contracts/status.ts' */
+/** @import { State } from './main.js' */
+import { call } from './api.js';
+import { BalancePanel } from './balance.js';
+import { DeadLetters } from './dead-letters.js';
+import { button, el, pill, setPill, setProps, setText } from './dom.js';
+import { bytes, count, time, timeToFull } from './format.js';
+import { LaneCard } from './lane-card.js';
+import { Locate } from './locate.js';
+import { pickPersistence } from './picker.js';
+
+/** @param {WorkerStatus['Queue']} lane */
+function assignmentOf(lane) {
+  if (lane.AssignedBeaconID === null) return 'Assigned to no databeacon: writes are kept in the journal.';
+  return `Assigned to ${lane.AssignedBeaconID}, connection ${lane.IDBeaconConnection}, by ${lane.AssignedBy === 'tag' ? "the beacon's tag" : 'an operator'} ${time(lane.AssignedAt)}.`;
+}
+
+export class WorkerView {
+  /** @param {() => State} state @param {boolean} isOwn */
+  constructor(state, isOwn) {
+    this.state = state;
+    this.pill = pill();
+    this.title = el('h1', { id: 'persistence' }, 'Persistence: ');
+    this.word = el('span', {}, '');
+    this.title.append(this.word);
+    this.assignment = el('p');
+    this.room = el('p');
+    this.facts = el('p', { class: 'quiet' });
+    this.said = el('p', { role: 'status', class: 'done' });
+    this.pick = button('Assign', () => this.choose(), { class: 'main', disabled: true });
+    this.pause = button('Pause delivery', () => this.setPaused(), { disabled: true });
+    this.lanes = { Queue: new LaneCard('Queue', isOwn), Manifest: new LaneCard('Manifest', isOwn) };
+    this.balance = new BalancePanel();
+    this.locate = isOwn ? new Locate() : null;
+    this.dead = isOwn ? new DeadLetters() : null;
+    const persistence = el('section', { class: 'card wide', 'aria-labelledby': 'persistence' }, el('div', { class: 'title' }, this.title, this.pill), this.assignment, this.room, this.facts,
+      ...isOwn ? [el('p', { class: 'actions' }, this.pick, this.pause), this.said] : []);
+    this.node = el('div', { class: 'grid-view' }, persistence, this.lanes.Queue.node, this.lanes.Manifest.node, ...this.locate ? [this.locate.node] : [], this.balance.node, ...this.dead ? [this.dead.node] : []);
+    if (!isOwn) this.balance.node.classList.add('wide');
+  }
+
+  /** @param {WorkerStatus | null} status */
+  update(status) {
+    if (!status) return;
+    setPill(this.pill, status.State);
+    setText(this.word, status.State);
+    setText(this.assignment, assignmentOf(status.Queue) + (status.Queue.IsPaused ? ' Delivery is paused: nothing goes out until it is resumed.' : ''));
+    const { Capacity: room } = status;
+    setProps(this.room, { class: room.Refusing ? 'wrong' : '' });
+    setText(this.room, room.Refusing ? `Writes are refused: ${room.Refusing}.` : `Time to full: ${timeToFull(room.TimeToFullSeconds)}. Journal ${bytes(room.UsedBytes)} of ${bytes(room.BytesMax)}, `
+      + `pending ${count(room.Pending)} of ${count(room.PendingMax)}${room.FreeBytes === null ? '' : `, disk free ${bytes(room.FreeBytes)}`}.`);
+    setText(this.facts, `Tidemark ${status.Version}, started ${time(status.StartedAt)}; bus ${status.Bus.Connected ? `connected to ${status.Bus.Server}` : 'away'}; store ${status.Store}.`);
+    setText(this.pick, status.Queue.AssignedBeaconID === null ? 'Assign' : 'Change persistence');
+    setText(this.pause, status.Queue.IsPaused ? 'Resume delivery' : 'Pause delivery');
+    this.lanes.Queue.update(status.Queue);
+    this.lanes.Manifest.update(status.Manifest);
+    this.balance.update(status.Balance);
+    this.dead?.update(status.Queue.DeadLetters + status.Manifest.DeadLetters);
+    this.locate?.update();
+  }
+
+  /** Samples and beats come apart from the status. */
+  updateHistory() {
+    const { history, nowMs } = this.state();
+    if (!history) return;
+    for (const lane of Object.values(this.lanes)) lane.updateHistory(history, nowMs);
+  }
+
+  /** Nothing can be done with a worker that is not there. @param {boolean} isThere */
+  allow(isThere) {
+    this.pick.disabled = !isThere;
+    this.pause.disabled = !isThere;
+  }
+
+  async choose() {
+    const { beacons, status } = this.state();
+    if (status) await this.doing(() => pickPersistence(beacons, status.Queue));
+  }
+
+  async setPaused() {
+    const verb = this.state().status?.Queue.IsPaused ? 'resume' : 'pause';
+    await this.doing(async () => {
+      await call(`api/${verb}`, { method: 'POST' });
+      return verb === 'pause' ? 'Delivery is paused; writes are accepted as before.' : 'Delivery goes on.';
+    });
+  }
+
+  /** @param {() => Promise<string>} work */
+  async doing(work) {
+    try {
+      setText(this.said, await work());
+    } catch (error) {
+      setText(this.said, `Not done: ${/** @type {Error} */ (error).message}.`);
+    }
+  }
+}

@@ -1,0 +1,53 @@
+/** `GET /api/events`: what happens in the worker, as server-sent events. A slow reader gets the newest of each, never a queue. */
+import type { Hono } from 'hono';
+import { type SSEStreamingApi, streamSSE } from 'hono/streaming';
+import { TidemarkError } from '../../contracts/errors.ts';
+import { limits } from '../../contracts/limits.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { History } from '../history.ts';
+import type { Live, LiveEvent } from '../live.ts';
+
+export type EventParts = { live: Live; history: History; clock: Clock };
+
+/** `?watch=fleet` adds the other workers. */
+export function addEvents(app: Hono, parts: EventParts): void {
+  app.get('/api/events', (context) => {
+    if (parts.live.listeners >= limits.liveClientsMax) {
+      throw new TidemarkError('UNAVAILABLE', `${limits.liveClientsMax} consoles follow this worker already, no more are taken`, { retryAfterMs: limits.liveBeatMs });
+    }
+    const isWatchingFleet = context.req.query('watch') === 'fleet';
+    context.header('Cache-Control', 'no-store');
+    context.header('X-Accel-Buffering', 'no');
+    return streamSSE(context, (stream) => follow(stream, parts, isWatchingFleet));
+  });
+}
+
+/** Until the reader goes, or takes nothing any more. */
+async function follow(stream: SSEStreamingApi, { live, history, clock }: EventParts, isWatchingFleet: boolean): Promise<void> {
+  const waiting = new Map<LiveEvent, object>();
+  let news = Promise.withResolvers<void>();
+  const leave = live.join((name, data) => {
+    // A sample that would replace another is told with all of them.
+    if (name === 'sample' && waiting.has('sample')) waiting.set('history', history.view());
+    waiting.set(name, data);
+    news.resolve();
+  }, isWatchingFleet);
+  stream.onAbort(() => news.resolve());
+  try {
+    while (!stream.aborted && !stream.closed) {
+      await news.promise;
+      news = Promise.withResolvers();
+      const events = [...waiting];
+      waiting.clear();
+      for (const [event, data] of events) {
+        const stuck = new AbortController();
+        const taken = stream.writeSSE({ event, data: JSON.stringify(data) }).then(() => true);
+        const isTaken = await Promise.race([taken, clock.sleep(limits.liveStuckMs, stuck.signal).then(() => false)]);
+        stuck.abort();
+        if (!isTaken) return stream.abort();
+      }
+    }
+  } finally {
+    leave();
+  }
+}
