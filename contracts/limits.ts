@@ -191,6 +191,9 @@ export const limits = {
   /** Hub client in batch mode: a request leaves at this many items or after this delay, whichever is first. */
   clientBatchItems: 100,
   clientBatchDelayMs: 2,
+  /** One word to the service manager, and how often it hears a status when it wants no watchdog. */
+  notifyMs: 10_000,
+  notifyStatusMs: 30_000,
   /** Drop-in bridges: writes on their way at once, how often the worker is asked how it is (and while it is away), and how long a write is kept by default. */
   dropinInFlightMax: 256,
   dropinStatusMs: 2_000,

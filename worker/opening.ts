@@ -2,6 +2,7 @@
 import { systemClock } from '../runtime/clock.ts';
 import { decodeAddress, type HttpAddress } from '../runtime/http-access.ts';
 import type { Log } from '../runtime/log.ts';
+import { tokenIn } from '../runtime/token.ts';
 import type { WorkerConfig } from './command.ts';
 import { openWhenPossible } from './frozen.ts';
 import { type Local, openLocal } from './local.ts';
@@ -10,7 +11,7 @@ import type { Finding } from './state/finding.ts';
 import { openStore } from './state/open-store.ts';
 import { pathsOf } from './state/paths.ts';
 
-export type Opened = { local: Local; findings: Finding[]; http: HttpAddress };
+export type Opened = { local: Local; findings: Finding[]; http: HttpAddress; token: string };
 
 /** Null when told to stop before. @throws TidemarkError for what waiting cannot mend */
 export async function openAsSoonAsPossible(config: WorkerConfig, log: Log, signal: AbortSignal): Promise<Opened | null> {
@@ -23,5 +24,5 @@ export async function openAsSoonAsPossible(config: WorkerConfig, log: Log, signa
   const { data, isAnyFileSystem } = config;
   const open = () => openLocal(withReserve(pathsOf(data), () => openStore(data, tell, { isAnyFileSystem })), config.hub);
   const local = await openWhenPossible(open, { http, clock: systemClock, log, signal });
-  return local && { local, findings, http };
+  return local && { local, findings, http, token: config.token ?? tokenIn(data) };
 }

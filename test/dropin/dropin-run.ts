@@ -27,15 +27,16 @@ export async function dropinRun({ calls, workerKills, busKills, drainMs = 120_00
   const manifests = new ManifestStoreBridge({ NatsURL: stack.nats.url, HubID: stack.hubId });
   const kills = { worker: 0, nats: 0 };
   const unansweredAtKills: number[] = [];
-  const victims = [...Array<'worker'>(workerKills).fill('worker'), ...Array<'nats'>(busKills).fill('nats')];
+  const victims = victimsOf(workerKills, busKills);
   const killEvery = Math.ceil(calls.length / (victims.length + 1));
   const made: Made[] = [];
   let killing = Promise.resolve();
   for (let at = 0; at < calls.length; at += burst) {
+    const count = kills.worker + kills.nats;
+    const victim = Math.floor((at + burst) / killEvery) > count ? victims[count] : undefined;
+    if (victim) await killing;
     for (const call of calls.slice(at, at + burst)) made.push({ call, answer: callBridge(call.method.includes('Manifest') ? manifests : queue, call) });
-    const victim = Math.floor(made.length / killEvery) > kills.worker + kills.nats ? victims[kills.worker + kills.nats] : undefined;
     if (victim) {
-      await killing;
       unansweredAtKills.push(queue.unanswered + manifests.unanswered);
       kills[victim] += 1;
       killing = strike(stack, victim);
@@ -53,6 +54,13 @@ export async function dropinRun({ calls, workerKills, busKills, drainMs = 120_00
     comparison: compareWithFold(stack.backendPath, foldCalls(foldable(answers), stack.hubId), stack.hubId),
     overtaken: overtakenKeys(answers), seconds: Math.round((performance.now() - startedMs) / 100) / 10,
   };
+}
+
+/** The bus's turns spread among the worker's. */
+function victimsOf(workerKills: number, busKills: number): ('worker' | 'nats')[] {
+  const worker = Array.from({ length: workerKills }, (_, n) => ({ victim: 'worker' as const, at: (n + 1) / workerKills }));
+  const nats = Array.from({ length: busKills }, (_, n) => ({ victim: 'nats' as const, at: (n + 0.5) / busKills }));
+  return [...worker, ...nats].toSorted((one, other) => one.at - other.at).map(({ victim }) => victim);
 }
 
 /** A bridge's method by the trace's name, as a hub calls it. */

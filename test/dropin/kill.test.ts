@@ -11,7 +11,7 @@ describe('the recorded calls through the drop-in, the worker killed five times a
 
   test('the kills hit while calls were unanswered, and every call resolved with Success', () => {
     expect(report.kills).toEqual({ worker: 5, nats: 2 });
-    expect(report.unansweredAtKills.some((count) => count > 0)).toBe(true);
+    expect(report.unansweredAtKills.every((count) => count > 0)).toBe(true);
     expect(report.failed).toEqual([]);
     expect(report.answered).toBe(calls.length);
   });

@@ -5,6 +5,7 @@ import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { isJsonObject } from '../../contracts/json-value.ts';
 import { isSubjectToken } from '../../contracts/subjects.ts';
 import type { BusOptions } from '../../runtime/bus.ts';
+import { serviceManagerPlace, type ServiceManagerPlace } from '../../runtime/service-manager.ts';
 import type { MaintenanceSettings } from '../maintenance.ts';
 import type { CapacityBounds } from '../pressure.ts';
 import { readBusFile } from '../up/bus-file.ts';
@@ -53,6 +54,8 @@ export type CliConfig = {
   /** A named nats-server binary, and the folders to look for one. */
   natsServer: string | undefined;
   path: string;
+  /** Who started the process and wants to hear of it; null when nobody does. */
+  serviceManager: ServiceManagerPlace | null;
   /** For child processes: what we were given, and how to log in to the bus. */
   environment: NodeJS.ProcessEnv;
 };
@@ -87,6 +90,7 @@ export function resolveConfig(flags: Flags, environment: NodeJS.ProcessEnv): Cli
     isAnyFileSystem,
     natsServer: value('natsServer'),
     path: environment['PATH'] ?? '',
+    serviceManager: serviceManagerPlace(environment),
     environment: { ...environment, ...loginVariables(bus), ...(isAnyFileSystem ? { [variables.anyFileSystem]: '1' } : {}) },
   };
 }

@@ -1,7 +1,8 @@
 /** Verbs about a databeacon's own state. */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Option } from 'commander';
-import { TidemarkError } from '../../contracts/errors.ts';
+import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import type { CliConfig, Flags } from './config.ts';
 import { print, printJson, table } from './output.ts';
 import { beaconAudit, beaconPlan } from './start-beacon.ts';
@@ -49,4 +50,15 @@ async function showAudit({ config, flags, isJson }: VerbCall): Promise<void> {
   if (isJson) return printJson({ Lines: lines });
   const rows = lines.map((line) => [line['At'], line['RemoteUser'], `${line['Capability']}.${line['Action']}`, line['IDBeaconConnection'], line['Table'], line['Outcome'], line['Count'], line['Detail']]);
   print(table(['at', 'user', 'request', 'connection', 'table', 'outcome', 'count', 'detail'], rows, 'no lines'));
+}
+
+/** URLs of the file named with `--db-file`, one a line. @throws TidemarkError CONFIG_INVALID when it cannot be read */
+export function databasesIn(flags: Flags): string[] {
+  const path = flags['dbFile'];
+  if (typeof path !== 'string') return [];
+  try {
+    return readFileSync(path, 'utf8').split('\n').map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'));
+  } catch (cause) {
+    throw new TidemarkError('CONFIG_INVALID', `--db-file: ${messageOf(cause)}`, { cause });
+  }
 }

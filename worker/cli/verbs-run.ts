@@ -6,7 +6,7 @@ import { exitWithParent as exitWithParentProcess } from './exit-with-parent.ts';
 import { print, say } from './output.ts';
 import { onStopSignals } from './signals.ts';
 import { startBeacon } from './start-beacon.ts';
-import { beaconAuditVerb, beaconFolder, beaconIdOf, beaconPlanVerb } from './verbs-beacon.ts';
+import { beaconAuditVerb, beaconFolder, beaconIdOf, beaconPlanVerb, databasesIn } from './verbs-beacon.ts';
 import { packageVersion } from './version.ts';
 import { anyFileSystem, collect, type VerbCall, type VerbSpec } from './verb.ts';
 
@@ -18,6 +18,7 @@ const bounds = [
   new Option('--disk-free-min <size>', 'refuse writes when the disk has less free (default: 256M, or 5% of a small disk)'),
 ];
 const databases = new Option('--db <url>', 'database; may be repeated, the n-th is connection n').argParser(collect);
+const databaseFile = new Option('--db-file <path>', 'file with a database URL a line, so that no password stands in a list of processes; behind those of --db');
 const opsDir = new Option('--ops-dir <folder>', 'folder of the operator\'s operations (default: <data>/ops)');
 const exitWithParent = new Option('--exit-with-parent').hideHelp();
 const beaconId = new Option('--id <id>', 'BeaconID, the same over restarts');
@@ -33,7 +34,7 @@ export const runVerbs: readonly VerbSpec[] = [
   {
     name: 'beacon', summary: 'a databeacon alone', run: beacon,
     options: [
-      beaconId, databases, tags, exitWithParent,
+      beaconId, databases, databaseFile, tags, exitWithParent,
       new Option('--http <address>', 'answer the table endpoints over HTTP too, as on 127.0.0.1:8391 (default: not at all)'),
       new Option('--front <url>', 'put a running retold-databeacon on the bus, in place of databases (docs/BEACONS.md)'),
       new Option('--provider <kind>', 'offer the legacy capabilities over rows kept in memory, or in a SQLite file of the data directory, in place of databases').choices(['memory', 'sqlite']),
@@ -54,8 +55,8 @@ async function up({ config, flags }: VerbCall): Promise<never> {
 
 async function worker({ config, flags }: VerbCall): Promise<never> {
   if (flags['exitWithParent'] === true) exitWithParentProcess();
-  const { hub, data, http: address, token, intake: kind, bus, logLevel, bounds: capacity, ops, isAnyFileSystem } = config;
-  return process.exit(await runWorker({ hub, data, http: address, token, intake: kind, bus, logLevel, bounds: capacity, ops, isAnyFileSystem, version: packageVersion() }));
+  const { hub, data, http: address, token, intake: kind, bus, logLevel, bounds: capacity, ops, isAnyFileSystem, serviceManager } = config;
+  return process.exit(await runWorker({ hub, data, http: address, token, intake: kind, bus, logLevel, bounds: capacity, ops, isAnyFileSystem, serviceManager, version: packageVersion() }));
 }
 
 async function beacon({ config, flags }: VerbCall): Promise<never> {
@@ -64,7 +65,7 @@ async function beacon({ config, flags }: VerbCall): Promise<never> {
   const address = typeof flags['http'] === 'string' ? flags['http'] : config.beaconHttp;
   const code = await startBeacon({
     beaconId: id,
-    databases: listOf(flags['db']),
+    databases: [...listOf(flags['db']), ...databasesIn(flags)],
     dataDir: beaconFolder(config, flags),
     isBatchOn: flags['batch'] !== false,
     allowWrites: flags['readOnly'] !== true,
@@ -73,7 +74,7 @@ async function beacon({ config, flags }: VerbCall): Promise<never> {
     ...(address === undefined ? {} : { http: address }),
     ...(typeof flags['front'] === 'string' ? { front: flags['front'] } : {}),
     ...(flags['provider'] === 'memory' || flags['provider'] === 'sqlite' ? { provider: flags['provider'] } : {}),
-  }, { ...config.bus, name: `databeacon ${id}` });
+  }, { ...config.bus, name: `databeacon ${id}` }, config.serviceManager);
   return process.exit(code);
 }
 
