@@ -3,13 +3,17 @@ import { messageOf, processExit, TidemarkError } from '../contracts/errors.ts';
 import { Bus, type BusOptions } from '../runtime/bus.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { createLog } from '../runtime/log.ts';
+import { ServiceManager, type ServiceManagerPlace } from '../runtime/service-manager.ts';
 import { startBeacon } from './compose.ts';
 import { type BeaconConfig, checkBeaconConfig } from './config.ts';
 
 /** Runs until SIGTERM or SIGINT (a second one leaves at once); resolves with the exit code. `onReady` is called when the beacon is online. */
-export async function runBeacon(config: BeaconConfig, busOptions: BusOptions, onReady: () => void = () => undefined): Promise<number> {
+export async function runBeacon(config: BeaconConfig, busOptions: BusOptions, onReady: () => void = () => undefined, place: ServiceManagerPlace | null = null): Promise<number> {
   const log = createLog('databeacon');
+  const manager = new ServiceManager(place, systemClock, log);
   const signalled = firstSignal();
+  void signalled.then(() => manager.stopping());
+  manager.status(`waiting for the bus at ${busOptions.servers}`);
   let bus: Bus | null = null;
   try {
     checkBeaconConfig(config);
@@ -17,6 +21,8 @@ export async function runBeacon(config: BeaconConfig, busOptions: BusOptions, on
     if (bus === null) return 0;
     const beacon = await startBeacon(config, bus, log, systemClock);
     onReady();
+    // A databeacon whose database is away waits for it: alive is that the process gets round to saying so.
+    manager.ready(() => `online as ${config.beaconId}`);
     await signalled;
     await beacon.drain();
     await bus.drain();

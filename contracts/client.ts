@@ -53,6 +53,10 @@ export type HubClientOptions<Headers extends HubHeaders> = {
   retry?: Partial<RetryOptions>;
   /** Collects writes of different keys into batch requests. */
   batch?: Partial<BatchOptions> | boolean;
+  /** Writes called and not answered that this client keeps, by number and by characters of their JSON; more are refused as OVERLOADED. */
+  waiting?: { writesMax?: number; charsMax?: number };
+  /** Asked before each try of a write, before it is encoded: runs the try when it is worth it. The default runs it at once. */
+  admit?: (send: () => Promise<JsonObject>) => Promise<JsonObject>;
   stamps?: Stamps;
   /**
    * W3C `traceparent` of what is going on when a write or read is called, asked once for each: it goes with the write through the worker's journal to the database.
@@ -78,7 +82,8 @@ export class HubClient<Headers extends HubHeaders> {
   readonly #sender: Sender<Headers>;
   readonly #stamps: Stamps;
   readonly #retry: RetryOptions;
-  readonly #turns = new KeyTurns(limits.clientWritesMax);
+  readonly #turns: KeyTurns;
+  readonly #admit: (send: () => Promise<JsonObject>) => Promise<JsonObject>;
   readonly #batchers: Record<Lane, Batcher> | null;
   readonly #newGuid: () => string;
   readonly #traceparent: () => string | undefined;
@@ -89,6 +94,8 @@ export class HubClient<Headers extends HubHeaders> {
     this.#stamps = options.stamps ?? systemStamps;
     this.#newGuid = guidMaker(this.#stamps);
     this.#traceparent = options.traceparent ?? (() => undefined);
+    this.#turns = new KeyTurns(options.waiting?.writesMax ?? limits.clientWritesMax, options.waiting?.charsMax ?? limits.clientCharsMax);
+    this.#admit = options.admit ?? ((send) => send());
     this.#retry = { firstMs: limits.backoffFirstMs, longestMs: limits.backoffLongestMs, giveUpMs: limits.clientGiveUpMs, ...options.retry };
     const { connection, headers, hub, encoding = 'msgpack', timeoutMs = limits.clientTimeoutMs } = options;
     this.#sender = new Sender({ connection, headers, hub, encoding, timeoutMs, newGuid: this.#newGuid });
@@ -174,7 +181,8 @@ export class HubClient<Headers extends HubHeaders> {
     const send = batcher
       ? () => batcher.add({ Action: action, ...envelope }, bytes, traceparent)
       : () => this.#sender.send(lane, action, envelope, { waitMs: stamp.Wait === 'applied' ? (stamp.WaitMs ?? limits.waitAppliedMsDefault) : 0, traceparent });
-    const reply = await this.#turns.take(`${lane} ${keyOf(action, settings)}`, () => retrying(send, this.#retry, this.#stamps));
+    const trying = () => retrying(() => this.#admit(send), this.#retry, this.#stamps);
+    const reply = await this.#turns.take(`${lane} ${keyOf(action, settings)}`, bytes, trying);
     return reply as WriteReply;
   }
 

@@ -190,9 +190,22 @@ export const limits = {
   clientTimeoutMs: 5_000,
   clientGiveUpMs: 120_000,
   clientWritesMax: 100_000,
+  /** Characters of what waits in its memory, as JSON: a few of the largest manifests, or all of the usual writes. */
+  clientCharsMax: 256 * MiB,
   /** Hub client in batch mode: a request leaves at this many items or after this delay, whichever is first. */
   clientBatchItems: 100,
   clientBatchDelayMs: 2,
+  /** One word to the service manager, and how often it hears a status when it wants no watchdog. */
+  notifyMs: 10_000,
+  notifyStatusMs: 30_000,
+  /** Drop-in bridges: writes on their way at once, how often the worker is asked how it is (and while it is away), and how long a write is kept by default. */
+  dropinInFlightMax: 256,
+  dropinStatusMs: 2_000,
+  dropinProbeMs: 250,
+  dropinGiveUpMs: 24 * 3_600_000,
+  /** Reads of a drop-in bridge wait as long as the incumbent's did; a stop waits so long for the last answers. */
+  dropinReadMs: 5_000,
+  dropinCloseMs: 10_000,
   /** HTTP request body of the operators' API. */
   httpBodyBytesMax: 1 * MiB,
   /** Connections to it at once: many consoles and scrapers, and no more than a fraction of a process's files. */

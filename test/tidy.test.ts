@@ -9,8 +9,8 @@ const functionLinesMax = 70;
 const methodsMax = 6;
 const importsMax = 10;
 
-const sources = readSources(['contracts', 'runtime', 'hwm', 'bridges', 'worker', 'beacon', 'console', 'test', 'bench', 'scripts', 'examples'], ['vitest.config.ts']);
-const product = new Set(['contracts', 'runtime', 'hwm', 'bridges', 'worker', 'beacon', 'console']);
+const sources = readSources(['contracts', 'runtime', 'hwm', 'bridges', 'worker', 'beacon', 'dropin', 'console', 'test', 'bench', 'scripts', 'examples'], ['vitest.config.ts']);
+const product = new Set(['contracts', 'runtime', 'hwm', 'bridges', 'worker', 'beacon', 'dropin', 'console']);
 const productSources = sources.filter((source) => product.has(source.folder));
 
 /** Complaints of a rule over many sources; an empty list is what every rule wants. */
@@ -57,7 +57,7 @@ test('tidy — every file opens with a comment that says what it is for', () => 
 /** Folder -> folders it may import from; those that are not here may import from all. */
 const mayImport: Record<string, readonly string[]> = {
   contracts: [], runtime: ['contracts'], hwm: ['contracts'], bridges: ['contracts'], worker: ['contracts', 'runtime', 'hwm', 'bridges'],
-  beacon: ['contracts', 'runtime'], console: ['contracts'],
+  beacon: ['contracts', 'runtime'], console: ['contracts'], dropin: ['contracts'],
 };
 /** The one command line starts both processes, and reads what a beacon keeps. */
 const crossings = new Set(['worker/cli/start-beacon.ts -> beacon/command.ts', 'worker/cli/start-beacon.ts -> beacon/inspect.ts']);
@@ -85,7 +85,7 @@ test('tidy — nobody imports a main or a compose file, but what starts it', () 
 
 /** Outside thing -> its homes; `values` are packages whose types may be imported anywhere. */
 const packageHomes: { packages: RegExp; homes: RegExp }[] = [
-  { packages: /^(?:nats|nats-v2|@nats-io\/nats-core|@nats-io\/transport-node)$/, homes: /^runtime\/(?:bus|bus-answer|bus-connect|bus-request|stream)\.ts$/ },
+  { packages: /^(?:nats|nats-v2|@nats-io\/nats-core|@nats-io\/transport-node)$/, homes: /^(?:runtime\/(?:bus|bus-answer|bus-connect|bus-request|stream)|dropin\/link)\.ts$/ },
   { packages: /^@nats-io\/jetstream$/, homes: /^runtime\/stream\.ts$/ },
   { packages: /^(?:kysely|pg|mysql2|tedious|tarn)(?:\/|$)/, homes: /^beacon\// },
   { packages: /^(?:hono|@hono\/)/, homes: /^(?:worker\/http\/[^/]+|beacon\/http)\.ts$/ },

@@ -5,7 +5,7 @@ import { Bus, type BusOptions } from '../runtime/bus.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { HttpSettings } from '../runtime/http-access.ts';
 import { createLog, type Log } from '../runtime/log.ts';
-import { withToken } from '../runtime/token.ts';
+import { ServiceManager, type ServiceManagerPlace } from '../runtime/service-manager.ts';
 import { startWorker } from './compose.ts';
 import { saveIfLost } from './ghost.ts';
 import type { MaintenanceSettings } from './maintenance.ts';
@@ -29,6 +29,7 @@ export type WorkerConfig = {
   ops: MaintenanceSettings;
   isAnyFileSystem: boolean;
   version: string;
+  serviceManager: ServiceManagerPlace | null;
 };
 
 /**
@@ -47,11 +48,14 @@ export async function runWorker(config: WorkerConfig): Promise<number> {
 
 async function serve(config: WorkerConfig, log: Log): Promise<number> {
   const stop = new AbortController();
+  const manager = new ServiceManager(config.serviceManager, systemClock, log);
+  stop.signal.addEventListener('abort', () => manager.stopping());
+  manager.status('opening the journal');
   const release = onSignals(() => stop.abort());
   const opened = await openAsSoonAsPossible(config, log, stop.signal);
   if (!opened) return 0;
   try {
-    await serveOver(opened, config, stop, log);
+    await serveOver(opened, config, { stop, manager, log });
   } catch (error) {
     if (!saveIfLost(opened.local.store, error, log)) throw error;
     return 1;
@@ -61,11 +65,12 @@ async function serve(config: WorkerConfig, log: Log): Promise<number> {
 }
 
 /** Until told to stop. @throws the fault that ends it; the store is open then */
-async function serveOver({ local, findings, http }: Opened, config: WorkerConfig, stop: AbortController, log: Log): Promise<void> {
+async function serveOver({ local, findings, http, access }: Opened, config: WorkerConfig, { stop, manager, log }: { stop: AbortController; manager: ServiceManager; log: Log }): Promise<void> {
   const fault = Promise.withResolvers<TidemarkError>();
   // From here on: a store may be lost while the bus is still waited for.
   const stopWatching = watchFiles({ store: local.store, clock: systemClock, log, onFault: fault.resolve });
   const stopped = untilAborted(stop.signal);
+  manager.status(`waiting for the bus at ${config.bus.servers}`);
   const connecting = Bus.connect({ ...config.bus, name: `tidemark-worker ${config.hub}` }, log);
   const bus = await Promise.race([connecting, stopped, fault.promise]);
   if (bus instanceof TidemarkError) throw bus;
@@ -75,9 +80,10 @@ async function serveOver({ local, findings, http }: Opened, config: WorkerConfig
     return local.store.close();
   }
   const worker = await startWorker({
-    hubId: config.hub, version: config.version, http, access: withToken(config.access, config.token, config.data), isOneWayOn: config.intake === 'jetstream', bounds: config.bounds,
+    hubId: config.hub, version: config.version, http, access, isOneWayOn: config.intake === 'jetstream', bounds: config.bounds,
     ops: config.ops,
   }, { local, findings, bus, clock: systemClock, log, onDrain: () => stop.abort(), onFault: fault.resolve });
+  manager.ready(worker.pulse);
   const ended = await Promise.race([stopped, fault.promise]);
   stopWatching();
   if (ended === 'stop') return worker.drain();

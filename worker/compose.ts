@@ -26,6 +26,7 @@ import { Mirrors } from './mirrors.ts';
 import { Outbound } from './outbound.ts';
 import { Overview } from './overview.ts';
 import type { CapacityBounds } from './pressure.ts';
+import { pulseOf } from './pulse.ts';
 import { classOf } from './state/storage-error.ts';
 import type { Finding } from './state/finding.ts';
 import type { Store } from './state/store.ts';
@@ -48,6 +49,8 @@ export type RunningWorker = {
   drain(): Promise<void>;
   /** Nothing is answered, delivered or written any more, but health, which names the fault; for a process that is about to end. */
   freeze(fault: TidemarkError): void;
+  /** One line on how things are, while a write can be committed; null when it cannot. */
+  pulse: () => string | null;
 };
 
 export type WorkerParts = {
@@ -108,7 +111,8 @@ export async function startWorker(settings: WorkerSettings, parts: WorkerParts):
     outbound.freeze();
     announcer.fault(error.message, classOf(error));
   };
-  return { httpUrl: http.url, freeze, drain: () => (draining ??= withDeadline(takeDown({ drill, maintenance, housekeeping, desk, changes, service, inbound, outbound, mirrors, bus, http, store, log }), clock, limits.drainMs)) };
+  const pulse = pulseOf({ store, clock, intake: inbound.intake, summary: () => (fault ? fault.message : `${overview.status().State}, ${overview.pending('queue') + overview.pending('manifest')} pending`) });
+  return { httpUrl: http.url, freeze, pulse, drain: () => (draining ??= withDeadline(takeDown({ drill, maintenance, housekeeping, desk, changes, service, inbound, outbound, mirrors, bus, http, store, log }), clock, limits.drainMs)) };
 }
 
 /** Makes everything and connects it; nothing runs yet. */

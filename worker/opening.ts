@@ -1,6 +1,6 @@
 /** The first thing a worker does: it opens its local state, now or as soon as that is possible, and keeps what was found to be wrong with it. */
 import { systemClock } from '../runtime/clock.ts';
-import { decodeAddress, type HttpAddress } from '../runtime/http-access.ts';
+import { decodeAddress, type HttpAddress, type HttpSettings } from '../runtime/http-access.ts';
 import type { Log } from '../runtime/log.ts';
 import { withToken } from '../runtime/token.ts';
 import type { WorkerConfig } from './command.ts';
@@ -11,7 +11,7 @@ import type { Finding } from './state/finding.ts';
 import { openStore } from './state/open-store.ts';
 import { pathsOf } from './state/paths.ts';
 
-export type Opened = { local: Local; findings: Finding[]; http: HttpAddress };
+export type Opened = { local: Local; findings: Finding[]; http: HttpAddress; access: HttpSettings };
 
 /** Null when told to stop before. @throws TidemarkError for what waiting cannot mend */
 export async function openAsSoonAsPossible(config: WorkerConfig, log: Log, signal: AbortSignal): Promise<Opened | null> {
@@ -25,5 +25,5 @@ export async function openAsSoonAsPossible(config: WorkerConfig, log: Log, signa
   const { data, isAnyFileSystem } = config;
   const open = () => openLocal(withReserve(pathsOf(data), () => openStore(data, tell, { isAnyFileSystem })), config.hub);
   const local = await openWhenPossible(open, { http, access: token === null ? access : withToken(access, token, data), clock: systemClock, log, signal });
-  return local && { local, findings, http };
+  return local && { local, findings, http, access: withToken(access, token, data) };
 }

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { isSubjectToken } from '../../contracts/subjects.ts';
 import type { BusOptions } from '../../runtime/bus.ts';
+import { serviceManagerPlace, type ServiceManagerPlace } from '../../runtime/service-manager.ts';
 import type { MaintenanceSettings } from '../maintenance.ts';
 import type { CapacityBounds } from '../pressure.ts';
 import type { HttpSettings } from '../../runtime/http-access.ts';
@@ -39,6 +40,8 @@ export type CliConfig = {
   /** A named nats-server binary, and the folders to look for one. */
   natsServer: string | undefined;
   path: string;
+  /** Who started the process and wants to hear of it; null when nobody does. */
+  serviceManager: ServiceManagerPlace | null;
   /** For child processes: what we were given, and how to log in to the bus. */
   environment: NodeJS.ProcessEnv;
 };
@@ -87,6 +90,7 @@ function resolved(value: Value, environment: NodeJS.ProcessEnv): CliConfig {
     isAnyFileSystem,
     natsServer: value('natsServer'),
     path: environment['PATH'] ?? '',
+    serviceManager: serviceManagerPlace(environment),
     environment: { ...environment, ...loginVariables(bus), ...(isAnyFileSystem ? { [variables.anyFileSystem]: '1' } : {}) },
   };
 }

@@ -3,6 +3,7 @@ import type { EnsureSchemaOutputs } from '../../contracts/capability.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
 import type { BusOptions } from '../../runtime/bus.ts';
 import type { HttpSettings } from '../../runtime/http-access.ts';
+import type { ServiceManagerPlace } from '../../runtime/service-manager.ts';
 
 export type BeaconSettings = {
   beaconId: string; databases: string[]; dataDir: string; isBatchOn: boolean; allowWrites: boolean; http?: string; front?: string; provider?: 'memory' | 'sqlite'; token: string | null;
@@ -28,7 +29,7 @@ export async function beaconPlan(url: string): Promise<EnsureSchemaOutputs> {
 }
 
 /** Runs until it is told to stop. @returns the exit code @throws TidemarkError CONFIG_INVALID for a tag without a name */
-export async function startBeacon(settings: BeaconSettings, bus: BusOptions): Promise<number> {
+export async function startBeacon(settings: BeaconSettings, bus: BusOptions, serviceManager: ServiceManagerPlace | null): Promise<number> {
   const tags: Record<string, string> = {};
   for (const tag of settings.tags) {
     const at = tag.indexOf('=');
@@ -37,5 +38,5 @@ export async function startBeacon(settings: BeaconSettings, bus: BusOptions): Pr
   }
   // oxlint-disable-next-line no-restricted-imports -- the one command line starts both processes; it is not built into either.
   const { runBeacon } = await import('../../beacon/command.ts');
-  return runBeacon({ ...settings, tags }, bus);
+  return runBeacon({ ...settings, tags }, bus, undefined, serviceManager);
 }

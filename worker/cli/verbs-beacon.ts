@@ -1,7 +1,8 @@
 /** The verb that runs a databeacon, and those about its own state. */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Option } from 'commander';
-import { TidemarkError } from '../../contracts/errors.ts';
+import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import type { CliConfig } from './config.ts';
 import { exitWithParent as exitWithParentProcess } from './exit-with-parent.ts';
 import type { Flags } from './settings.ts';
@@ -40,13 +41,14 @@ const beaconPlanVerb: VerbSpec = {
   args: [['<url>', 'sqlite:<path>, postgres://, mysql:// or mssql://user:password@host:port/database']],
 };
 
+const databaseFile = new Option('--db-file <path>', 'file with a database URL a line, so that no password stands in a list of processes; behind those of --db');
 const beaconId = new Option('--id <id>', 'BeaconID, the same over restarts');
 
 export const beaconVerb: VerbSpec = {
   name: 'beacon', summary: 'a databeacon alone', topic: 'run', run: beacon,
   examples: ['beacon --id db-1 --db sqlite:./backend.sqlite', 'beacon --id db-1 --db postgres://ann:secret@db.local/hub --http 127.0.0.1:8391'],
   options: [
-    beaconId, databases, tags, exitWithParent,
+    beaconId, databases, databaseFile, tags, exitWithParent,
     new Option('--http <address>', 'answer the table endpoints over HTTP too, as on 127.0.0.1:8391 (default: not at all)'),
     new Option('--front <url>', 'put a running retold-databeacon on the bus, in place of databases (docs/BEACONS.md)'),
     new Option('--provider <kind>', 'offer the legacy capabilities over rows kept in memory, or in a SQLite file of the data directory, in place of databases').choices(['memory', 'sqlite']),
@@ -78,7 +80,7 @@ async function beacon({ config, flags }: VerbCall): Promise<never> {
   const address = typeof flags['http'] === 'string' ? flags['http'] : config.beaconHttp;
   const code = await startBeacon({
     beaconId: id,
-    databases: listOf(flags['db']),
+    databases: [...listOf(flags['db']), ...databasesIn(flags)],
     dataDir: beaconFolder(config, flags),
     isBatchOn: flags['batch'] !== false,
     allowWrites: flags['readOnly'] !== true,
@@ -88,6 +90,17 @@ async function beacon({ config, flags }: VerbCall): Promise<never> {
     ...(address === undefined ? {} : { http: address }),
     ...(typeof flags['front'] === 'string' ? { front: flags['front'] } : {}),
     ...(flags['provider'] === 'memory' || flags['provider'] === 'sqlite' ? { provider: flags['provider'] } : {}),
-  }, { ...config.bus, name: `databeacon ${id}` });
+  }, { ...config.bus, name: `databeacon ${id}` }, config.serviceManager);
   return process.exit(code);
+}
+
+/** URLs of the file named with `--db-file`, one a line. @throws TidemarkError CONFIG_INVALID when it cannot be read */
+export function databasesIn(flags: Flags): string[] {
+  const path = flags['dbFile'];
+  if (typeof path !== 'string') return [];
+  try {
+    return readFileSync(path, 'utf8').split('\n').map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'));
+  } catch (cause) {
+    throw new TidemarkError('CONFIG_INVALID', `--db-file: ${messageOf(cause)}`, { cause });
+  }
 }

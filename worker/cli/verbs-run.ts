@@ -37,6 +37,6 @@ async function worker({ config, flags }: VerbCall): Promise<never> {
   if (flags['exitWithParent'] === true) exitWithParentProcess();
   // Said in one line here; as a process it would only be in the log.
   assertUsable(config);
-  const { hub, data, http: address, token, access, intake: kind, bus, logLevel, bounds: capacity, ops, isAnyFileSystem } = config;
-  return process.exit(await runWorker({ hub, data, http: address, token, access, intake: kind, bus, logLevel, bounds: capacity, ops, isAnyFileSystem, version: packageVersion() }));
+  const { hub, data, http: address, token, access, intake: kind, bus, logLevel, bounds: capacity, ops, isAnyFileSystem, serviceManager } = config;
+  return process.exit(await runWorker({ hub, data, http: address, token, access, intake: kind, bus, logLevel, bounds: capacity, ops, isAnyFileSystem, serviceManager, version: packageVersion() }));
 }

@@ -1,0 +1,175 @@
+/** The way to the worker: a connection to the bus that is kept for ever, and the question whether the worker is there, asked every other second. */
+import { readFileSync } from 'node:fs';
+import * as nats from 'nats';
+import type { HubConnection, HubHeaders } from '../contracts/client.ts';
+import { systemStamps } from '../contracts/client/stamps.ts';
+import { decodeBody } from '../contracts/codec.ts';
+import { messageOf } from '../contracts/errors.ts';
+import { isJsonObject, type JsonObject } from '../contracts/json-value.ts';
+import { limits } from '../contracts/limits.ts';
+import { subjects } from '../contracts/subjects.ts';
+import type { BridgeSettings, Login, NatsConnection, NatsLibrary } from './config.ts';
+import { Gate } from './gate.ts';
+
+export type LinkEvents = {
+  /** The worker said how it is. */
+  onStatus: (status: JsonObject) => void;
+  /** Nobody answers; told again with every question that was not answered. */
+  onAway: (reason: string) => void;
+};
+
+/** What the hub client takes for its connection: requests fail at once while there is none, so that nothing piles up in it. */
+export class Link implements HubConnection<HubHeaders> {
+  readonly gate: Gate;
+  readonly headers: () => HubHeaders;
+  readonly #settings: BridgeSettings;
+  readonly #library: NatsLibrary;
+  readonly #events: LinkEvents;
+  readonly #inFlight = new Set<(error: Error) => void>();
+  #connection: NatsConnection | null = null;
+  #isConnected = false;
+  #isAway = true;
+  #isEnded = false;
+  #wake: () => void = () => undefined;
+
+  constructor(settings: BridgeSettings, events: LinkEvents) {
+    this.#settings = settings;
+    this.#events = events;
+    this.#library = settings.Nats ?? nats;
+    this.headers = settings.Headers ?? (() => this.#library.headers() as HubHeaders);
+    this.gate = new Gate(limits.dropinInFlightMax, settings.GiveUpMs, () => systemStamps.nowMs());
+    void this.#connect();
+    void this.#ask();
+  }
+
+  get info(): { max_payload: number } | undefined {
+    return this.#connection?.info;
+  }
+
+  isClosed(): boolean {
+    return this.#isEnded;
+  }
+
+  /** As the NATS client's. Without an answer the worker is asked for before anything else is sent. */
+  async request(subject: string, payload: Uint8Array, options: { timeout: number; headers: HubHeaders }): ReturnType<HubConnection<HubHeaders>['request']> {
+    const connection = this.#connection;
+    if (!connection || !this.#isConnected) throw new Error(`the bus at ${this.#settings.servers.join(', ')} is away`);
+    let fail: (error: Error) => void = () => undefined;
+    const lost = new Promise<never>((_resolve, reject) => { fail = reject; });
+    this.#inFlight.add(fail);
+    try {
+      return await Promise.race([connection.request(subject, payload, options), lost]);
+    } catch (error) {
+      this.#doubt();
+      throw error;
+    } finally {
+      this.#inFlight.delete(fail);
+    }
+  }
+
+  /** A control request. @throws Error without an answer */
+  async control(verb: string, body: JsonObject): Promise<JsonObject> {
+    const head = this.headers();
+    head.set('Content-Type', 'application/json');
+    const answer = await this.request(subjects.control(this.#settings.HubID, verb), Buffer.from(JSON.stringify(body)), { timeout: limits.dropinStatusMs, headers: head });
+    const value = decodeBody(answer.data, answer.headers);
+    if (!isJsonObject(value)) throw new Error(`the worker answered ${verb} with something that is not an object`);
+    return value;
+  }
+
+  /** Asks the worker how it is now, rather than in a while. */
+  refresh(): void {
+    this.#wake();
+  }
+
+  /** Lets go of the bus; what waits is given up. */
+  async close(): Promise<void> {
+    this.#isEnded = true;
+    this.gate.shut();
+    this.gate.expire('the bridge was closed before this write was accepted', true);
+    this.#wake();
+    if (!this.#settings.Connection) await this.#connection?.close();
+  }
+
+  #doubt(): void {
+    if (this.#isAway) return;
+    this.#isAway = true;
+    this.gate.shut();
+    this.#wake();
+  }
+
+  async #connect(): Promise<void> {
+    while (!this.#isEnded) {
+      try {
+        const connection = this.#settings.Connection ?? await this.#library.connect(connectOptions(this.#settings, this.#library)) as NatsConnection;
+        if (this.#isEnded) {
+          if (!this.#settings.Connection) await connection.close();
+          return;
+        }
+        await this.#use(connection);
+        if (this.#settings.Connection) return;
+      } catch (error) {
+        this.#events.onAway(`no bus at ${this.#settings.servers.join(', ')}: ${messageOf(error)}`);
+      }
+      await systemStamps.sleep(limits.dropinStatusMs);
+    }
+  }
+
+  /** Resolves when the connection is closed for good. */
+  async #use(connection: NatsConnection): Promise<void> {
+    this.#connection = connection;
+    this.#isConnected = true;
+    connection.subscribe(subjects.event(this.#settings.HubID, 'state'), { callback: () => this.refresh() });
+    this.refresh();
+    void connection.closed().then(() => this.#lost());
+    for await (const { type } of connection.status()) {
+      if (type === 'disconnect') this.#lost();
+      if (type === 'reconnect') {
+        this.#isConnected = true;
+        this.refresh();
+      }
+    }
+    this.#lost();
+  }
+
+  #lost(): void {
+    this.#isConnected = false;
+    this.#doubt();
+    for (const fail of this.#inFlight) fail(new Error('the bus was lost while waiting for an answer'));
+  }
+
+  async #ask(): Promise<void> {
+    while (!this.#isEnded) {
+      const woken = new Promise<void>((resolve) => { this.#wake = resolve; });
+      try {
+        const status = await this.control('status', {});
+        this.#isAway = false;
+        this.#events.onStatus(status);
+        this.gate.open();
+      } catch (error) {
+        this.#isAway = true;
+        this.gate.shut();
+        this.#events.onAway(messageOf(error));
+      }
+      this.gate.expire('the worker did not answer for too long');
+      await Promise.race([systemStamps.sleep(this.#isAway ? limits.dropinProbeMs : limits.dropinStatusMs), woken]);
+    }
+  }
+}
+
+function connectOptions({ servers, login, HubID }: BridgeSettings, library: NatsLibrary): object {
+  return {
+    servers, name: `tidemark-bridge ${HubID}`,
+    // The client gives up after ten tries by default; a hub outlives any outage of the bus.
+    maxReconnectAttempts: -1, reconnectTimeWait: 250, reconnectJitter: 100, ignoreAuthErrorAbort: true, waitOnFirstConnect: true, pingInterval: 5_000, maxPingOut: 2, timeout: 5_000,
+    ...loginOptions(login, library),
+  };
+}
+
+function loginOptions({ creds, nkey, cert, key, ca, ...named }: Login, library: NatsLibrary): object {
+  const authenticator = creds ? library.credsAuthenticator(readFileSync(creds)) : nkey ? library.nkeyAuthenticator(readFileSync(nkey)) : undefined;
+  return {
+    ...named, ...(authenticator ? { authenticator } : {}),
+    ...(cert || key || ca ? { tls: { ...(cert ? { certFile: cert } : {}), ...(key ? { keyFile: key } : {}), ...(ca ? { caFile: ca } : {}) } } : {}),
+  };
+}

@@ -1,0 +1,58 @@
+/** What a bridge knows of its lane without asking: the incumbent answers these questions at once, so the worker's last word is kept. */
+import { isJsonObject, type JsonObject } from '../contracts/json-value.ts';
+import type { LaneState } from '../contracts/status.ts';
+
+/** The incumbent's status, member for member. */
+export type PersistenceStatus = {
+  State: LaneState; AssignedBeaconID: string | null; IDBeaconConnection: number; LastError: string | null; BootstrappedAt: string | null; AssignedAt: string | null;
+};
+
+export class StatusCache {
+  readonly #lane: 'Queue' | 'Manifest';
+  #status: PersistenceStatus = { State: 'waiting-for-beacon', AssignedBeaconID: null, IDBeaconConnection: 0, LastError: 'the worker was not reached yet', BootstrappedAt: null, AssignedAt: null };
+  #carrier: string | null = null;
+  #isHeard = false;
+
+  constructor(lane: 'Queue' | 'Manifest') {
+    this.#lane = lane;
+  }
+
+  /** The worker's status, or its answer to an assignment. Ignores what is neither. */
+  take(reply: JsonObject): void {
+    const lane = reply[this.#lane];
+    if (!isJsonObject(lane)) return;
+    const { State, AssignedBeaconID, IDBeaconConnection, LastError, BootstrappedAt, AssignedAt, Carrier } = lane;
+    this.#status = {
+      State: State as LaneState, AssignedBeaconID: textOf(AssignedBeaconID), IDBeaconConnection: typeof IDBeaconConnection === 'number' ? IDBeaconConnection : 0,
+      LastError: textOf(LastError), BootstrappedAt: textOf(BootstrappedAt), AssignedAt: textOf(AssignedAt),
+    };
+    this.#carrier = textOf(Carrier);
+    this.#isHeard = true;
+  }
+
+  /** Nobody answers: the last known database stays, and the error says what is wrong. */
+  away(reason: string): void {
+    this.#status = { ...this.#status, State: this.#isHeard ? 'error' : 'waiting-for-beacon', LastError: reason };
+  }
+
+  /** Asked for, and not answered yet. */
+  assigning(beaconId: string | null, connection: number, at: string): void {
+    this.#status = {
+      State: beaconId === null ? 'unassigned' : 'waiting-for-beacon', AssignedBeaconID: beaconId, IDBeaconConnection: beaconId === null ? 0 : connection,
+      LastError: null, BootstrappedAt: null, AssignedAt: beaconId === null ? null : at,
+    };
+  }
+
+  status(): PersistenceStatus {
+    return { ...this.#status };
+  }
+
+  /** True while the database takes writes through tables, which is what the incumbent's MeadowProxy mode says. */
+  isTableMode(): boolean {
+    return this.#status.State === 'bootstrapped' && this.#carrier !== 'legacy';
+  }
+}
+
+function textOf(value: unknown): string | null {
+  return typeof value === 'string' && value !== '' ? value : null;
+}
