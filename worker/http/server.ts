@@ -5,10 +5,11 @@ import type { OperatorLog } from '../operator-log.ts';
 import { addAccess } from './access.ts';
 import { addErrors } from './answers.ts';
 import { addApi, addPersistence, type ApiParts } from './api.ts';
+import { addLab, type LabRouteParts } from './lab.ts';
 import { HttpServer } from './listener.ts';
 import { addProbes, type ProbeParts } from './probes.ts';
 
-export type HttpParts = ApiParts & ProbeParts & {
+export type HttpParts = ApiParts & ProbeParts & LabRouteParts & {
   /** Tokens, names and certificate. */
   settings: HttpSettings;
   operators: OperatorLog;
@@ -20,6 +21,7 @@ function appOf(address: HttpAddress, parts: HttpParts): Hono {
   addProbes(app, parts);
   addPersistence(app, parts);
   addApi(app, parts);
+  addLab(app, parts);
   addErrors(app);
   return app;
 }
