@@ -14,6 +14,7 @@ import { Housekeeping } from './housekeeping.ts';
 import type { HttpServer } from './http/listener.ts';
 import { listen } from './http/server.ts';
 import { Inbound } from './inbound.ts';
+import { Lab } from './lab.ts';
 import { importLegacyFiles } from './legacy/legacy-import.ts';
 import { legacySummaries } from './legacy/legacy-table.ts';
 import type { Local } from './local.ts';
@@ -76,8 +77,9 @@ export async function startWorker(settings: WorkerSettings, parts: WorkerParts):
 
   await maintenance.beforeIntake();
   const nonce = newUuid();
+  const lab = new Lab({ bus, clock, beacons: () => outbound.directory.list() });
   const http = await listen(settings.http, {
-    ...desk.routes(), control: inbound.control, metrics, settings: settings.access, operators: inbound.control.operators, beacons: () => outbound.directory.list(),
+    ...desk.routes(), control: inbound.control, metrics, lab, settings: settings.access, operators: inbound.control.operators, beacons: () => outbound.directory.list(),
     unready: () => inbound.unready(),
     health: () => ({
       Nonce: nonce, Pid: process.pid, At: isoOf(clock.nowMs()), ...facts(() => ({ Ready: inbound.unready() === null, Reason: inbound.unready() })), ...facts(() => overview.status()),
@@ -87,6 +89,7 @@ export async function startWorker(settings: WorkerSettings, parts: WorkerParts):
   });
   await mirrors.write();
   outbound.start();
+  lab.start();
   const service = bus.serve({
     name: 'tidemark-worker', version, description: 'store-and-forward persistence bridge', metadata: { hub: hubId, Console: desk.consoleUrl(http.url) }, endpoints: inbound.endpoints(),
   });

@@ -93,9 +93,11 @@ export class Control {
     }
   }
 
-  /** `{BeaconID|null, IDBeaconConnection}`; null takes the assignment back. */
+  /** `{BeaconID|null, IDBeaconConnection, NotAfter?}`; null takes the assignment back. */
   assign(body: JsonObject): AssignReply {
-    const { BeaconID, IDBeaconConnection } = body;
+    const { BeaconID, IDBeaconConnection, NotAfter } = body;
+    // Whoever asked has long been told that it failed: a process that stood still must not do it now.
+    if (typeof NotAfter === 'string' && Date.parse(NotAfter) < this.#parts.clock.nowMs()) throw new TidemarkError('UNAVAILABLE', `NotAfter: it is later than ${NotAfter} here; nothing was changed`);
     if (BeaconID === null || BeaconID === '') return this.clear();
     if (typeof BeaconID !== 'string' || !isSubjectToken(BeaconID)) throw new TidemarkError('INVALID_MESSAGE', 'BeaconID: expected 1-64 of A-Z a-z 0-9 _ -');
     const least = this.#parts.assignments.isLegacy(BeaconID) ? 0 : 1;

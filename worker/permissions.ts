@@ -59,14 +59,14 @@ function workerPermissions({ hub, beacon, isOneWayOn, isLab }: PermissionSetting
   };
 }
 
-/** What a worker asks JetStream for: its stream, its one consumer, and the messages. */
+/** What a worker asks JetStream for: its stream, its one consumer, and the messages. An acknowledgement may come later than an answer may. */
 function streamPermissions(hub: string): string[] {
   const stream = subjects.oneWayStream(hub);
   const durable = 'tidemark-worker';
   return [
     '$JS.API.INFO', `$JS.API.STREAM.INFO.${stream}`, `$JS.API.STREAM.CREATE.${stream}`,
     `$JS.API.CONSUMER.INFO.${stream}.${durable}`, `$JS.API.CONSUMER.DELETE.${stream}.${durable}`, `$JS.API.CONSUMER.CREATE.${stream}.${durable}`,
-    `$JS.API.CONSUMER.DURABLE.CREATE.${stream}.${durable}`, `$JS.API.CONSUMER.MSG.NEXT.${stream}.${durable}`, `$JS.ACK.${stream}.${durable}.>`,
+    `$JS.API.CONSUMER.MSG.NEXT.${stream}.${durable}`, `$JS.ACK.${stream}.${durable}.>`,
   ];
 }
 

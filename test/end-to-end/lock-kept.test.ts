@@ -57,17 +57,19 @@ test('the probe can tell: a holder that opens and closes the file by plain calls
 
 test('every HTTP route leaves the lock held (A1)', async () => {
   const headers = { 'Authorization': `Bearer ${readFileSync(stack.workerFile('token'), 'utf8').trim()}`, 'Content-Type': 'application/json' };
-  const assign = JSON.stringify({ BeaconID: 'db-1', IDBeaconConnection: 1 });
+  const assign = JSON.stringify({ BeaconID: 'db-1', IDBeacon: 'db-1', IDBeaconConnection: 1 });
   const routes = [
     ...['/livez', '/readyz', '/healthz', '/metrics', '/Ultravisor/Persistence/Status', '/api/status', '/api/hwm', '/api/beacons', '/api/beacons/db-1/connections', '/api/ops',
-      '/api/journal', '/api/operator-log', '/api/dead-letters', '/api/dead-letters/1', `/api/locate/${guid}`].map((path) => ['GET', path] as const),
-    ...['/api/pause', '/api/resume', '/api/dead-letters/1/retry', '/api/dead-letters/1/drop', '/api/clear', '/Ultravisor/Persistence/Assign'].map((path) => ['POST', path] as const),
+      '/api/journal', '/api/operator-log', '/api/dead-letters', '/api/dead-letters/1', `/api/locate/${guid}`,
+      ...['', `/${stack.hubId}`, `/${stack.hubId}/persistence-status`].map((path) => `/api/lab/ultravisor-instances${path}`), '/api/lab/beacons/db-1/connections'].map((path) => ['GET', path] as const),
+    ...['/api/pause', '/api/resume', '/api/dead-letters/1/retry', '/api/dead-letters/1/drop', '/api/clear', '/Ultravisor/Persistence/Assign',
+      `/api/lab/ultravisor-instances/${stack.hubId}/persistence-beacon`].map((path) => ['POST', path] as const),
   ];
   // One route is called with two verbs, one with three; drain, its fourth, is the last test's.
   const written = readdirSync(join(root, 'worker', 'http')).flatMap((name) => readFileSync(join(root, 'worker', 'http', name), 'utf8').match(/app\.(?:get|post)\(/g) ?? []);
   expect(routes.length - 3, 'routes called').toBe(written.length);
   for (const [method, path] of routes) {
-    const answer = await fetch(stack.httpUrl + path, { method, headers, ...(path.endsWith('Assign') ? { body: assign } : {}) });
+    const answer = await fetch(stack.httpUrl + path, { method, headers, ...(path.endsWith('Assign') || path.endsWith('persistence-beacon') ? { body: assign } : {}) });
     await answer.text();
     expect([path, answer.status, probe()]).toEqual([path, path.includes('dead-letters/1') ? 404 : 200, held]);
   }

@@ -6,10 +6,11 @@ import { addAccess } from './access.ts';
 import { addErrors } from './answers.ts';
 import { addApi, addPersistence, type ApiParts } from './api.ts';
 import { addConsole, addPage, type ConsoleParts } from './console.ts';
+import { addLab, type LabRouteParts } from './lab.ts';
 import { HttpServer } from './listener.ts';
 import { addProbes, type ProbeParts } from './probes.ts';
 
-export type HttpParts = ApiParts & ProbeParts & ConsoleParts & {
+export type HttpParts = ApiParts & ProbeParts & ConsoleParts & LabRouteParts & {
   /** Tokens, names and certificate. */
   settings: HttpSettings;
   operators: OperatorLog;
@@ -23,6 +24,7 @@ function appOf(address: HttpAddress, parts: HttpParts): Hono {
   addPersistence(app, parts);
   addApi(app, parts);
   addConsole(app, parts);
+  addLab(app, parts);
   addErrors(app);
   return app;
 }
