@@ -9,7 +9,8 @@ import type { Check } from '../doctor-check.ts';
 import { syncCheck } from '../doctor-disk.ts';
 import { offlineStatus } from '../offline.ts';
 import type { CliConfig } from './config.ts';
-import { print, printJson, table } from './output.ts';
+import { coloured } from './colour.ts';
+import { print, printJson } from './output.ts';
 import type { VerbCall, VerbSpec } from './verb.ts';
 
 export const inspectVerbs: readonly VerbSpec[] = [
@@ -23,9 +24,14 @@ export const inspectVerbs: readonly VerbSpec[] = [
 async function doctor({ config, isJson }: VerbCall): Promise<number> {
   const Checks = [...examine(config.data, systemClock.nowMs()), syncCheck(config.data, systemClock), ...(await onTheBus(config))];
   if (isJson) printJson({ Data: config.data, Checks });
-  else print(table(['', 'check', 'found', 'to do'], Checks.map(({ Level, Name, What, Do }) => [Level, Name, What, Do])));
+  else for (const check of Checks) print(linesOf(check));
   if (Checks.some(({ Level }) => Level === 'fail')) return 1;
   return Checks.every(({ Level }) => Level === 'ok') ? 0 : processExit.ATTENTION;
+}
+
+/** What to do is never cut: it goes on a line of its own. */
+function linesOf({ Level, Name, What, Do }: Check): string {
+  return `${coloured(Level.padEnd(4))}  ${Name.padEnd(14)}  ${What}${Do === '' ? '' : `\n      ${' '.repeat(14)}  -> ${Do}`}`;
 }
 
 async function onTheBus({ bus: options, hub, intake, data }: CliConfig): Promise<Check[]> {
