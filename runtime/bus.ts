@@ -80,6 +80,17 @@ export class Bus {
     return this.#connection.info?.max_payload ?? limits.busPayloadBytesMax;
   }
 
+  /** What the server says of itself; null while there is none. */
+  get serverFacts(): { version: string; hasStreams: boolean } | null {
+    const { info } = this.#connection;
+    return this.#isConnected && info ? { version: info.version, hasStreams: info.jetstream === true } : null;
+  }
+
+  /** Milliseconds to the server and back. */
+  roundTripMs(): Promise<number> {
+    return this.#connection.rtt();
+  }
+
   /** The client's connection, for `stream.ts` only. */
   get connection(): NatsConnection {
     return this.#connection;

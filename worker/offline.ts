@@ -1,10 +1,10 @@
 /** What a data directory says of itself without its worker: status and marks as its files have them, read-only, beside a writer or without one. */
-import { readFileSync, statSync } from 'node:fs';
 import type { Balance, LaneStatus, MarksFile, MarkView } from '../contracts/status.ts';
 import { type Lane, lanes } from '../contracts/subjects.ts';
 import { isoOf } from '../runtime/clock.ts';
 import { guidText } from './journal.ts';
 import type { FaultView } from './state/fault-log.ts';
+import { lockHolder } from './state/lock-holder.ts';
 import { pathsOf } from './state/paths.ts';
 import { openForReading, type ReadStore } from './state/read-store.ts';
 
@@ -133,19 +133,4 @@ function lastStart(store: ReadStore): LastStart | null {
   if (store.version < 2) return null;
   const row = store.all<{ pid: number; startedMs: number; stoppedMs: number | null }>('select pid, started_ms as startedMs, stopped_ms as stoppedMs from boot order by rowid desc limit 1')[0];
   return row ? { Pid: row.pid, StartedAt: isoOf(row.startedMs), StoppedAt: isoOrNull(row.stoppedMs) } : null;
-}
-
-/** First byte that SQLite locks of any file. */
-const lockByte = 0x40000000;
-
-/** From the system's list of locks: trying the lock would take it away from a worker that starts just then. */
-function lockHolder(path: string): number | null {
-  try {
-    const { ino } = statSync(path);
-    const line = new RegExp(`WRITE (\\d+) [0-9a-f]+:[0-9a-f]+:${ino} ${lockByte} `);
-    return Number(line.exec(readFileSync('/proc/locks', 'utf8'))?.[1] ?? 0) || null;
-  } catch {
-    // No such list on this system, or no lock file yet: nobody is seen.
-    return null;
-  }
 }

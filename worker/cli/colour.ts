@@ -4,13 +4,13 @@ import { styleText } from 'node:util';
 
 type Style = 'green' | 'yellow' | 'red' | 'cyan' | 'dim' | 'bold';
 
-const styles: Readonly<Record<string, Style>> = {
+const styles = new Map<string, Style>(Object.entries({
   bootstrapped: 'green', ok: 'green', applied: 'green', sound: 'green', yes: 'green',
   'waiting-for-beacon': 'yellow', warn: 'yellow', pending: 'yellow', skipped: 'yellow', interrupted: 'yellow', buffered: 'yellow', paused: 'yellow',
   bootstrapping: 'cyan', running: 'cyan', assigned: 'cyan',
   error: 'red', fail: 'red', failed: 'red', 'dead-lettered': 'red', conflict: 'red', no: 'red',
   unassigned: 'dim', unknown: 'dim',
-};
+} satisfies Record<string, Style>));
 
 /** As Node decides it for the stream: not where it goes to a file or a pipe, not with NO_COLOR or TERM=dumb; FORCE_COLOR wins. */
 export function styled(style: Style, text: string, stream: NodeJS.WritableStream = process.stdout): string {
@@ -19,7 +19,7 @@ export function styled(style: Style, text: string, stream: NodeJS.WritableStream
 
 /** A state in its colour. `word` may be padded, and may go on behind a comma. */
 export function coloured(word: string, stream: NodeJS.WritableStream = process.stdout): string {
-  const style = styles[/^[^,\s]*/.exec(word.trim())?.[0] ?? ''];
+  const style = styles.get(/^[^,\s]*/.exec(word.trim())?.[0] ?? '');
   return style === undefined ? word : styled(style, word, stream);
 }
 

@@ -40,14 +40,14 @@ export function cellOf(value: unknown): Cell {
 
 /**
  * Rows under their headings, in columns as wide as their widest cell; numbers to the right. An empty table says so.
- * What is wider than the terminal is cut at its longest texts, never in a number; where even that is not enough, rows go below each other.
+ * What is wider than the terminal is cut at its longest texts, never in a number or a state; where even that is not enough, rows go below each other.
  */
 export function table(headings: readonly string[], rows: readonly (readonly Cell[])[], empty = '(none)', width = widthOf()): string {
   if (rows.length === 0) return empty;
   const cells = rows.map((row) => headings.map((_, at) => shown(row[at])));
   const isNumeric = headings.map((_, at) => rows.some((row) => typeof row[at] === 'number') && rows.every((row) => typeof (row[at] ?? 0) === 'number'));
   const natural = headings.map((heading, at) => Math.max(heading.length, ...cells.map((row) => row[at]?.length ?? 0)));
-  const widths = fitted(natural, headings.map((heading, at) => (isNumeric[at] ? natural[at] ?? 0 : Math.min(natural[at] ?? 0, Math.max(heading.length, narrowest)))), width);
+  const widths = fitted(natural, headings.map((heading, at) => (isNumeric[at] || stateHeadings.has(heading) ? natural[at] ?? 0 : Math.min(natural[at] ?? 0, Math.max(heading.length, narrowest)))), width);
   if (widths === null) return cells.map((row) => facts(headings.map((heading, at) => [heading, row[at]]))).join('\n\n');
   const line = (row: readonly string[], paint: (at: number, text: string) => string) => row.map((cell, at) => {
     const room = widths[at] ?? 0;

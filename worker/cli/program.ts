@@ -17,7 +17,7 @@ export function buildProgram(ended: Ended): Command {
     .version(packageVersion(), '-V, --version', 'the version')
     .helpOption('-h, --help', 'this help; tidemark help <verb> tells more of one')
     .helpCommand(false)
-    .configureHelp({ subcommandTerm: (verb) => [verb.name(), ...verb.registeredArguments.map((one) => (one.required ? `<${one.name()}>` : `[${one.name()}]`))].join(' ') })
+    .configureHelp({ minWidthToWrap: 20, subcommandTerm: (verb) => [verb.name(), ...verb.registeredArguments.map((one) => (one.required ? `<${one.name()}>` : `[${one.name()}]`))].join(' ') })
     // Commander's own words for mistakes; ours are said when it throws.
     .configureOutput({ outputError: () => undefined });
   for (const topic of Object.keys(topics) as (keyof typeof topics)[]) {

@@ -1,35 +1,59 @@
 /** The verb that looks everything over and says what wants attention. */
 import { messageOf, processExit, TidemarkError } from '../../contracts/errors.ts';
-import type { WorkerStatus } from '../../contracts/status.ts';
+import { Bus } from '../../runtime/bus.ts';
 import { systemClock } from '../../runtime/clock.ts';
-import { type Check, examine } from '../doctor.ts';
+import { createLog } from '../../runtime/log.ts';
+import { examine } from '../doctor.ts';
+import { type Database, examineBus } from '../doctor-bus.ts';
+import type { Check } from '../doctor-check.ts';
+import { syncCheck } from '../doctor-disk.ts';
+import { offlineStatus } from '../offline.ts';
 import type { CliConfig } from './config.ts';
-import { withControl } from './control.ts';
-import { print, printJson, table } from './output.ts';
-import { accessVerbs } from './verbs-access.ts';
+import { coloured } from './colour.ts';
+import { print, printJson } from './output.ts';
 import type { VerbCall, VerbSpec } from './verb.ts';
 
 export const inspectVerbs: readonly VerbSpec[] = [
-  { name: 'doctor', summary: 'look over data directory, bus and worker; changes nothing, exit 6 when something wants attention', topic: 'look', run: doctor, examples: ['doctor', 'doctor --data /var/lib/tidemark --json'] },
-  ...accessVerbs,
+  {
+    name: 'doctor', summary: 'look over data directory, disk, bus, worker and databeacon; changes nothing', topic: 'look', run: doctor,
+    examples: ['doctor', 'doctor --data /var/lib/tidemark --json'],
+    notes: 'Each line is ok, warn or fail with what to do. Exit 6 when something wants attention, 1 when something is broken.',
+  },
 ];
 
 async function doctor({ config, isJson }: VerbCall): Promise<number> {
-  const Checks = [...examine(config.data, systemClock.nowMs()), ...(await reachable(config))];
+  const Checks = [...examine(config.data, systemClock.nowMs()), syncCheck(config.data, systemClock), ...(await onTheBus(config))];
   if (isJson) printJson({ Data: config.data, Checks });
-  else print(table(['', 'check', 'found', 'to do'], Checks.map(({ Level, Name, What, Do }) => [Level, Name, What, Do])));
+  else for (const check of Checks) print(linesOf(check));
+  if (Checks.some(({ Level }) => Level === 'fail')) return 1;
   return Checks.every(({ Level }) => Level === 'ok') ? 0 : processExit.ATTENTION;
 }
 
-async function reachable(config: CliConfig): Promise<Check[]> {
-  const bus = { Name: 'bus', Level: 'ok', What: `answers at ${config.bus.servers}`, Do: '' } as const;
+/** What to do is never cut: it goes on a line of its own. */
+function linesOf({ Level, Name, What, Do }: Check): string {
+  return `${coloured(Level.padEnd(4))}  ${Name.padEnd(14)}  ${What}${Do === '' ? '' : `\n      ${' '.repeat(14)}  -> ${Do}`}`;
+}
+
+async function onTheBus({ bus: options, hub, intake, data }: CliConfig): Promise<Check[]> {
+  let bus: Bus | null = null;
   try {
-    const { State } = await withControl(config, (ask) => ask<WorkerStatus>('status'));
-    const isWell = State !== 'error';
-    return [bus, { Name: 'answers', Level: isWell ? 'ok' : 'warn', What: `worker of hub ${config.hub}: ${State}`, Do: isWell ? '' : 'tidemark status names the error' }];
+    bus = await Bus.connect({ ...options, name: 'tidemark-doctor', waitForServer: false }, createLog('tidemark', 'error'));
+    return await examineBus({ bus, hub, servers: options.servers, isOneWay: intake === 'jetstream', clock: systemClock, assigned: assignedIn(data) });
   } catch (error) {
-    const isBusAway = error instanceof TidemarkError && error.code === 'UNREACHABLE';
-    if (isBusAway) return [{ Name: 'bus', Level: 'warn', What: messageOf(error), Do: 'start it, or name it with --nats' }];
-    return [bus, { Name: 'answers', Level: 'warn', What: messageOf(error), Do: `start the worker of hub ${config.hub}` }];
+    if (!(error instanceof TidemarkError) || error.code !== 'UNREACHABLE') throw error;
+    return [{ Name: 'bus', Level: 'warn', What: messageOf(error), Do: 'start it, or name it with --nats' }];
+  } finally {
+    await bus?.close();
+  }
+}
+
+/** What the store says of assignments; a store that cannot be read is told of by its own check. */
+function assignedIn(data: string): Database[] {
+  try {
+    const { Queue, Manifest } = offlineStatus(data, systemClock.nowMs());
+    return [Queue, Manifest].flatMap(({ AssignedBeaconID, IDBeaconConnection }) => (AssignedBeaconID === null ? [] : [{ beacon: AssignedBeaconID, connection: IDBeaconConnection }]))
+      .filter((one, at, all) => all.findIndex(({ beacon }) => beacon === one.beacon) === at);
+  } catch {
+    return [];
   }
 }
