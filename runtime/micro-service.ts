@@ -24,6 +24,8 @@ export type EndpointSpec = {
   metadata?: Record<string, string>;
   /** The value, or the promise of one, becomes the reply; what it throws becomes a refusal. */
   handle: (request: BusRequest) => unknown;
+  /** Told of each refusal. */
+  refused?: (error: unknown) => void;
   /** Shown in STATS beside the counts. */
   data?: () => unknown;
 };
@@ -70,6 +72,7 @@ class Endpoint {
   #fail(request: BusRequest, error: unknown, started: number): void {
     this.#busyNs += (systemClock.monotonicMs() - started) * 1e6;
     this.countError(error);
+    this.spec.refused?.(error);
     request.refuse(error);
   }
 

@@ -4,7 +4,7 @@
  * Constraint: the context goes through either way. What others send is a hint: one that is not as the standard says is as good as none.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { type Attributes, createTraceState, isSpanContextValid, ROOT_CONTEXT, type Span, type SpanContext, type SpanKind, SpanStatusCode, trace, TraceFlags } from '@opentelemetry/api';
+import { type Attributes, createTraceState, isSpanContextValid, ProxyTracerProvider, ROOT_CONTEXT, type Span, type SpanContext, type SpanKind, SpanStatusCode, trace, TraceFlags } from '@opentelemetry/api';
 import type { HeaderReader } from '../contracts/codec.ts';
 import { limits } from '../contracts/limits.ts';
 import { toRefusal } from '../contracts/errors.ts';
@@ -18,6 +18,7 @@ const parentShape = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(
 const knownFlags = TraceFlags.SAMPLED;
 
 const tracer = trace.getTracer('tidemark');
+const nothing: Reception = { keep: null, isRecorded: false, end: () => undefined };
 const carried = new AsyncLocalStorage<Record<string, string>>();
 
 /** What a traceparent says; null for one that is not as the standard says. */
@@ -85,6 +86,12 @@ export function linksIn(headers: HeaderReader | undefined): string[] {
 
 export type SpanSpec = { name: string; kind: SpanKind; attributes: Attributes };
 
+/** Whether an SDK is there. It may come at any time, or be another copy of the API's. */
+function isRecorded(): boolean {
+  const provider = trace.getTracerProvider();
+  return !(provider instanceof ProxyTracerProvider) || provider.getDelegateTracer('tidemark') !== undefined;
+}
+
 /** A span below the one context there is, or of its own with links to several. */
 function startSpan({ name, kind, attributes }: SpanSpec, parent: SpanContext | null, links: readonly SpanContext[]): Span {
   const options = { kind, attributes, ...(links.length > 0 ? { links: links.map((context) => ({ context })) } : {}) };
@@ -102,16 +109,18 @@ function ended(span: Span, error?: unknown): void {
 }
 
 /** What came with a message. `keep` is the context to be kept with what it brought: that of the span about it, or else its own. */
-export type Reception = { readonly keep: string | null; end(error?: unknown): void };
+export type Reception = { readonly keep: string | null; readonly isRecorded: boolean; end(error?: unknown): void };
 
 /** A span about taking a message in, below the context it came with. `links` are of those in it. */
-export function receive(spec: SpanSpec, came: string | null, links: readonly string[] = []): Reception {
+export function receive(spec: () => SpanSpec, came: string | null, links: readonly string[] = []): Reception {
+  // Asked for every write: where nothing is recorded it costs nothing.
+  if (!isRecorded()) return came === null ? nothing : { ...nothing, keep: came };
   const parent = came === null ? null : contextIn(came);
-  const span = startSpan(spec, parent, links.flatMap((text) => contextIn(text) ?? []));
+  const span = startSpan(spec(), parent, links.flatMap((text) => contextIn(text) ?? []));
   const own = span.spanContext();
   // Without a request's own context only what is recorded is worth keeping.
   const isKept = isSpanContextValid(own) && (parent !== null || (own.traceFlags & TraceFlags.SAMPLED) !== 0);
-  return { keep: isKept ? textOf(own) : null, end: (error) => ended(span, error) };
+  return { keep: isKept ? textOf(own) : null, isRecorded: true, end: (error) => ended(span, error) };
 }
 
 /**

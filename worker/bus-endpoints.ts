@@ -7,7 +7,7 @@ import { isJsonObject } from '../contracts/json-value.ts';
 import type { BatchReply, ReadReply, WriteReply } from '../contracts/reply.ts';
 import { type Lane, lanes, lastToken, subjects } from '../contracts/subjects.ts';
 import type { BusRequest, EndpointSpec } from '../runtime/micro-service.ts';
-import { traceIn } from '../runtime/trace.ts';
+import { type Reception, traceIn } from '../runtime/trace.ts';
 import type { AppliedWaiters } from './applied-waiters.ts';
 import type { Intake } from './intake.ts';
 import type { Reader } from './reader.ts';
@@ -29,25 +29,30 @@ export class LaneEndpoints {
 
   /** One endpoint a lane; the last token of the subject says which action. */
   specs(): EndpointSpec[] {
-    const { hubId, data } = this.#parts;
+    const { hubId, data, rejected } = this.#parts;
     return lanes.map((lane) => ({
       name: lane,
       subject: subjects.laneAll(hubId, lane),
       metadata: { hub: hubId, lane },
       handle: (request) => this.handle(lane, lastToken(request.subject), request),
+      refused: (error) => rejected?.(toRefusal(error).Code),
       data: () => data(lane),
     }));
   }
 
   /** @throws TidemarkError with a wire code; what it throws becomes the refusal */
-  async handle(lane: Lane, action: string, request: Pick<BusRequest, 'decode' | 'headers' | 'subject'>): Promise<unknown> {
+  handle(lane: Lane, action: string, request: Pick<BusRequest, 'decode' | 'headers' | 'subject'>): Promise<unknown> | unknown {
     const reception = accepting(request.subject, traceIn(request.headers));
+    if (!reception.isRecorded) return this.#answer(lane, action, request.decode(), reception.keep);
+    return this.#recorded(reception, () => this.#answer(lane, action, request.decode(), reception.keep));
+  }
+
+  async #recorded(reception: Reception, answer: () => unknown): Promise<unknown> {
     try {
-      const answer = await this.#answer(lane, action, request.decode(), reception.keep);
+      const value = await answer();
       reception.end();
-      return answer;
+      return value;
     } catch (error) {
-      this.#parts.rejected?.(toRefusal(error).Code);
       reception.end(error);
       throw error;
     }

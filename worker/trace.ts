@@ -7,10 +7,10 @@ const system = { 'messaging.system': 'nats' };
 
 /** A request of a hub, or a one-way message. @param came its trace context */
 export function accepting(subject: string, came: string | null): Reception {
-  return receive({
+  return receive(() => ({
     name: `accept ${subject}`, kind: SpanKind.CONSUMER,
     attributes: { ...system, 'messaging.destination.name': subject, 'messaging.operation.name': 'accept', 'messaging.operation.type': 'process' },
-  }, came);
+  }), came);
 }
 
 /** Entries on their way to a beacon. @param traces their contexts, of those that have one */

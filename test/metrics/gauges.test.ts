@@ -55,7 +55,7 @@ test('a lane that is assigned elsewhere takes its beacon off the metrics, and it
   expect(valueIn(after, 'tidemark_buffer_time_to_full_seconds')).toBe(Infinity);
 });
 
-test('the balance is counted anew only when a hundred times its cost has gone by', () => {
+test('the balance is counted anew only when a thousand times its cost has gone by', () => {
   let nowMs = 0;
   let counts = 0;
   const check = new BalanceCheck(() => {
@@ -63,9 +63,9 @@ test('the balance is counted anew only when a hundred times its cost has gone by
     return counts++;
   }, { monotonicMs: () => nowMs });
   expect(check.difference('queue')).toBe(0);
-  nowMs = 2_524;
+  nowMs = 25_024;
   expect(check.difference('queue')).toBe(0);
-  nowMs = 2_525;
+  nowMs = 25_025;
   expect(check.difference('queue')).toBe(1);
   expect(check.difference('manifest')).toBe(2);
 });

@@ -7,6 +7,7 @@ import { guidBytes } from '../../worker/journal.ts';
 import type { Local } from '../../worker/local.ts';
 import { type Ghost, rescue } from '../../worker/state/rescue.ts';
 import { verify } from '../../worker/state/verify.ts';
+import { parentOf } from '../kit/traces.ts';
 import { folderOfTest, manifest } from './fixture.ts';
 import { append, balance, noteNow, open } from './recovery-fixture.ts';
 
@@ -25,7 +26,7 @@ function rescueLines(store: Ghost): string {
 /** Some of everything a store keeps: delivered, dead, parked, dropped and pending entries, a refused message, an assignment, a stripped body. */
 function fill(local: Local): number[] {
   const seqs = append(local, 0, 12);
-  local.journal.append([manifest('m1', 'm1')], nowMs);
+  local.journal.append([{ ...manifest('m1', 'm1'), trace: parentOf('a') }], nowMs);
   const { database } = local.marks.open(beacon, connection, 'queue', 0, 0);
   const at = (n: number) => seqs[n] ?? 0;
   const held = [{ n: 2, state: 'dead' as const, reason: 'rejected: test' }, { n: 3, state: 'parked' as const, reason: null }, { n: 4, state: 'dead' as const, reason: 'rejected: other' }]

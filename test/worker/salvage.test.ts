@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { carve } from '../../worker/state/carve.ts';
 import { type StoredEntry, entryOfLine, lineOfEntry, wrongWith } from '../../worker/state/entry-lines.ts';
 import { pathsOf } from '../../worker/state/paths.ts';
+import { parentOf } from '../kit/traces.ts';
 import { folderOfTest, manifest, openState, upsert } from './fixture.ts';
 
 const allOf = (rows: Iterable<StoredEntry>) => [...rows].sort((a, b) => a.seq - b.seq);
@@ -13,9 +14,11 @@ test('rows of all sizes come out of the pages as they went in, from the database
   const dir = folderOfTest();
   const { store, journal } = openState(dir.at('data'));
   const sizes = [0, 1, 100, 127, 128, 489, 1_000, 3_900, 4_000, 4_061, 4_096, 9_000, 70_000, 300_000];
-  journal.append(sizes.map((size, n) => (n % 2 ? upsert(`h${n}`, `w${n}`, { Result: 'é'.repeat(size / 2) }) : manifest(`m${n}`, `w${n}`, { Text: 'x'.repeat(size) }))), 1_700_000_000_000);
+  const writes = sizes.map((size, n) => (n % 2 ? upsert(`h${n}`, `w${n}`, { Result: 'é'.repeat(size / 2) }) : manifest(`m${n}`, `w${n}`, { Text: 'x'.repeat(size) })));
+  journal.append(writes.map((write, n) => (n % 3 ? write : { ...write, trace: `${parentOf('a')}\nv=${n}` })), 1_700_000_000_000);
   journal.strip('queue', journal.readAfter('queue', 0, 1, 1e9));
   const rows = store.db.prepare<[], StoredEntry>('select seq, lane, action, guid, key, at, user, accepted_ms, body, digest, trace from entry order by seq').all();
+  expect(rows.filter((row) => row.trace !== null)).toHaveLength(5);
   copyFileSync(store.paths.wal, dir.at('log'));
   const fromLog = allOf(carve(null, dir.at('log')));
   expect(fromLog).toEqual(rows);
