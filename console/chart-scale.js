@@ -9,8 +9,8 @@ export function roundUp(value) {
 
 /** Three lines of an axis from zero that hold `highest`; whole numbers. @param {number} highest */
 export function axis(highest) {
-  const top = Math.max(2, roundUp(highest));
-  return [0, top / 2, top];
+  const half = Math.max(1, roundUp(highest / 2));
+  return [0, half, 2 * half];
 }
 
 /** @param {[number, number]} from @param {[number, number]} to */
@@ -20,15 +20,19 @@ export function scale([a, b], [c, d]) {
   return (value) => c + ((value - a) / width) * (d - c);
 }
 
-/** A line in steps through points; those that share a pixel become one, the last, so that a path is never longer than the chart is wide. @param {number[]} xs @param {number[]} ys */
+/** A line in steps through points; of those that share a pixel only the last counts, so that a path is never longer than the chart is wide. @param {number[]} xs @param {number[]} ys */
 export function stepPath(xs, ys) {
-  let [path, lastX, lastY] = ['', NaN, NaN];
-  for (const [n, raw] of xs.entries()) {
-    const [x, y] = [Math.round(raw), Math.round((ys[n] ?? 0) * 10) / 10];
-    if (path === '') path = `M${x} ${y}`;
-    else if (y !== lastY || n === xs.length - 1) path += x === lastX ? `V${y}` : `L${x} ${lastY}L${x} ${y}`;
-    else continue;
-    [lastX, lastY] = [x, y];
+  /** @type {Map<number, number>} */
+  const columns = new Map();
+  for (const [n, x] of xs.entries()) columns.set(Math.round(x), Math.round((ys[n] ?? 0) * 10) / 10);
+  const points = [...columns];
+  let [path, before] = ['', NaN];
+  for (const [n, [x, y]] of points.entries()) {
+    if (n === 0) path = `M${x} ${y}`;
+    // Along a level only its end is drawn.
+    else if (y !== before) path += `L${x} ${before}L${x} ${y}`;
+    else if (n === points.length - 1) path += `L${x} ${y}`;
+    before = y;
   }
   return path;
 }

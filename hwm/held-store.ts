@@ -16,7 +16,7 @@ function statementsOf(db: Database) {
   return {
     keys: db.prepare<[number, number]>("select distinct key from held where database = ? and lane = ? and state <> 'dropped'").pluck(),
     deliverable: db.prepare<[{ database: number; lane: number; limit: number }]>(`select min(seq) from held h where database = @database and lane = @lane
-      and state = 'parked' and not exists (select 1 from held d where d.database = h.database and d.lane = h.lane and d.key = h.key
+      and state = 'parked' and not exists (select 1 from held d indexed by held_key where d.database = h.database and d.lane = h.lane and d.key = h.key
       and d.state = 'dead' and d.seq < h.seq) and seq <= (select seq from mark m where m.database = h.database and m.lane = h.lane) group by key order by 1 limit @limit`).pluck(),
     park: db.prepare("insert into held values (?, ?, ?, ?, 'parked', null, ?) on conflict (database, seq) do nothing"),
     remove: db.prepare('delete from held where database = ? and seq = ?'),
@@ -25,8 +25,9 @@ function statementsOf(db: Database) {
       and (seq <= (select seq from mark m where m.database = @database and m.lane = @lane) or not ${hasBody})`).pluck(),
     between: db.prepare<[number, number, number, number]>(`select count(*) from held where database = ? and lane = ? and seq > ? and seq <= ? and ${hasBody}`).pluck(),
     dropped: db.prepare<[number, number, number]>("select seq from held where database = ? and lane = ? and seq > ? and state = 'dropped'").pluck(),
+    // By itself SQLite goes through all that is held above, for each row anew.
     list: db.prepare<[number, number, number], Held>(`select h.seq, h.lane, h.key, h.state, h.reason, h.since_ms as sinceMs,
-      (select count(*) from held p where p.database = h.database and p.lane = h.lane and p.key = h.key and p.state = 'parked' and p.seq > h.seq) as parked
+      (select count(*) from held p indexed by held_key where p.database = h.database and p.lane = h.lane and p.key = h.key and p.state = 'parked' and p.seq > h.seq) as parked
       from held h where h.database = ? and h.state = 'dead' and h.seq > ? order by h.seq limit ?`),
     ofKey: db.prepare<[number, number, string, number]>('select seq from held where database = ? and lane = ? and key = ? order by seq desc limit ?').pluck(),
     get: db.prepare<[number, number], Held>('select seq, lane, key, state, reason, since_ms as sinceMs, 0 as parked from held where database = ? and seq = ?'),

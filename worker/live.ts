@@ -56,11 +56,12 @@ export class Live {
   /** Tells everything at once, then what changes; the returned function ends it. */
   join(listener: Listener, isWatchingFleet: boolean): () => void {
     const { clock, fleet, history, beacons } = this.#parts;
-    this.#listeners.add(listener);
-    this.#stop ??= clock.every(limits.liveGapMs, () => this.#lookAgain());
+    // Before anything is kept of it: a store that cannot be asked throws here.
     listener('status', this.#countStatus());
     listener('beacons', { Beacons: beacons() });
     listener('history', history.view());
+    this.#listeners.add(listener);
+    this.#stop ??= clock.every(limits.liveGapMs, () => this.#lookAgain());
     const tellFleet = () => listener('fleet', { Workers: fleet.rows() });
     const unwatch = isWatchingFleet ? fleet.watch(tellFleet) : () => undefined;
     if (isWatchingFleet) tellFleet();

@@ -1,5 +1,6 @@
 /** What the console watches a worker with: fleet, history and live events, put together. */
 import { hostname } from 'node:os';
+import PQueue from 'p-queue';
 import type { KeyLocations } from '../contracts/console-answers.ts';
 import type { Bus } from '../runtime/bus.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -20,6 +21,8 @@ export class WatchDesk {
   readonly live: Live;
   readonly clock: Clock;
   readonly #parts: WatchDeskParts;
+  /** One search through the journal at a time: each takes turns from those who write. */
+  readonly #searches = new PQueue({ concurrency: 1 });
   #url = '';
 
   constructor(parts: WatchDeskParts) {
@@ -37,7 +40,7 @@ export class WatchDesk {
   routes(): Pick<WatchDesk, 'fleet' | 'history' | 'live' | 'clock'> & { locateKey: (key: string, lane: string | undefined) => Promise<KeyLocations> } {
     const { local, overview, outbound } = this.#parts;
     const { fleet, history, live, clock } = this;
-    return { fleet, history, live, clock, locateKey: (key, lane) => locateKey({ local, overview, deliveries: outbound.deliveries }, key, lane) };
+    return { fleet, history, live, clock, locateKey: (key, lane) => this.#searches.add(() => locateKey({ local, overview, deliveries: outbound.deliveries }, key, lane)) };
   }
 
   /** Where the console of this worker is, as told to other workers' consoles. An address that means every one is told by the machine's name. */

@@ -23,6 +23,7 @@ test('packed and installed, it runs from the build: help, demo trace, exit codes
   const installed = join(folder.path, 'node_modules', 'tidemark');
   expect(readdirSync(installed)).toEqual(expect.arrayContaining(['bin', 'dist', 'examples']));
   expect(readdirSync(installed)).not.toContain('worker');
+  expect(readdirSync(join(installed, 'dist', 'console'))).toEqual(readdirSync(join(root, 'console')).filter((name) => name !== 'tsconfig.json'));
 
   const tidemark = (...args: string[]): Promise<Ran> => run(process.execPath, [join(folder.path, 'node_modules', '.bin', 'tidemark'), ...args], { cwd: folder.path, env })
     .then(({ stdout, stderr }) => ({ code: 0, stdout, stderr }), (error: Ran) => error);

@@ -39,6 +39,17 @@ describe('an outage, watched', () => {
     await page.context().close();
   }, 180_000);
 
+  test('while nothing changes the page asks for nothing', async () => {
+    const page = await rig.open();
+    await shows(page, '#link', 'live');
+    await shows(page, 'section[aria-labelledby="dead-letters"] .done', 'There are none.');
+    const asked: string[] = [];
+    page.on('request', (request) => asked.push(request.url()));
+    await page.waitForTimeout(7_000);
+    expect(asked).toEqual([]);
+    await page.context().close();
+  });
+
   test('the worker is killed: a banner says since when, values are greyed and nothing can be pressed; it is back: all by itself', async () => {
     const { stack } = rig;
     const page = await rig.open();
