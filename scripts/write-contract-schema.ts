@@ -72,6 +72,7 @@ function replies(): Schema {
     }, ['Available', 'Success', 'Durability', 'Seq', 'EventGUID', 'Duplicate']),
     ReadReply: object({
       Available: yes, Success: yes, Source: { enum: ['beacon', 'merged', 'journal'] }, AsOf: isoTime, Next: text,
+      Partial: { type: 'boolean', description: 'the journal alone answered, and has given up older writes that the database still has' },
       WorkItem: { type: ['object', 'null'] }, WorkItems: { type: 'array' }, Events: { type: 'array' },
       Manifest: { type: ['object', 'null'] }, Row: { type: ['object', 'null'] }, Manifests: { type: 'array' },
     }, ['Available', 'Success', 'Source', 'AsOf']),

@@ -89,6 +89,8 @@ const packageHomes: { packages: RegExp; homes: RegExp }[] = [
   { packages: /^@nats-io\/jetstream$/, homes: /^runtime\/stream\.ts$/ },
   { packages: /^(?:kysely|pg|mysql2|tedious|tarn)(?:\/|$)/, homes: /^beacon\// },
   { packages: /^(?:hono|@hono\/)/, homes: /^(?:worker\/http\/[^/]+|beacon\/http)\.ts$/ },
+  { packages: /^@opentelemetry\//, homes: /^(?:runtime|worker|beacon)\/trace\.ts$/ },
+  { packages: /^@prometheus-io\//, homes: /^(?:worker\/metrics(?:\/[^/]+)?|beacon\/meter)\.ts$/ },
   { packages: /^better-sqlite3$/, homes: /^(?:worker\/state\/connection|beacon\/sqlite\/engine|beacon\/sqlite\/query-thread|beacon\/state)\.ts$/ },
 ];
 

@@ -30,7 +30,7 @@ export type ControlParts = {
 
 export type AssignReply = { Success: true; Queue: LaneStatus; Manifest: LaneStatus };
 
-const verbs = ['status', 'assign', 'clear', 'hwm', 'locate', 'dead-letters', 'journal', 'pause', 'resume', 'drain', 'ops', 'operator-log', 'drill'] as const;
+export const verbs = ['status', 'assign', 'clear', 'hwm', 'locate', 'dead-letters', 'journal', 'pause', 'resume', 'drain', 'ops', 'operator-log', 'drill'] as const;
 
 export class Control {
   /** Who did what, through whichever door. */

@@ -1,0 +1,149 @@
+/** Writes docs/CONTRACT.md, the reference of what crosses the bus, from the code that checks and answers it. Run it with `npm run contract:reference`. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Action, isWriteAction, readActions, writeActions } from '../contracts/actions.ts';
+import { actionsOf, type Parts } from '../beacon/actions.ts';
+import { type RefusalCode, refusalStatus } from '../contracts/errors.ts';
+import { limits } from '../contracts/limits.ts';
+import { type Lane, lanes, subjects } from '../contracts/subjects.ts';
+import { actionTexts, capabilityTexts, eventTexts, refusalTexts, verbTexts } from './contract-reference-texts.ts';
+import { columnTables, type Defs, fieldTable, limitTable, table, typeBlock } from './contract-reference-tables.ts';
+import { contractSchemaText } from './write-contract-schema.ts';
+
+/** Where the reference lies. */
+export const contractReferencePath = join(import.meta.dirname, '..', 'docs', 'CONTRACT.md');
+
+const hub = '<HubID>';
+const def = (defs: Defs, name: string) => {
+  const found = defs[name];
+  if (!found) throw new Error(`the contract schema has no ${name}`);
+  return found;
+};
+
+function opening(): string {
+  return `# The contract on the bus
+
+Subjects, bodies, answers, refusals and bounds. Written from the code by \`npm run contract:reference\`; do not edit. The bodies as JSON Schema are in
+[contracts/contract.schema.json](../contracts/contract.schema.json); what the worker answers over HTTP is in the README.
+
+**Encoding.** MessagePack (plain maps) or JSON. The header \`Content-Type\` (\`application/msgpack\`, \`application/json\`) says which; without it a body that begins with
+\`{\` or \`[\` is JSON. The answer has the encoding of the request. \`Content-Encoding: gzip\` is taken on every request. Times are ISO-8601, UTC, with milliseconds.
+
+**Headers of a request.**
+
+${table(['header', 'meaning'], [
+    ['`Content-Type`, `Content-Encoding`', 'of the body'],
+    ['`Accept-Encoding: gzip`', 'the answer may be zipped'],
+    ['`Tidemark-Accept: chunks`', 'an answer above the server\'s max_payload may come in pieces ([ADR 0015](adr/0015-answers-in-pieces.md))'],
+    ['`traceparent`, `tracestate`', `W3C trace context: kept with the write, and continued at the databeacon ([METRICS.md](METRICS.md#traces)); one that is not as the standard says is ignored. At most ${limits.traceParentCharsMax} and ${limits.traceStateCharsMax} characters`],
+  ])}
+
+**Names.** HubID and BeaconID are 1 to 64 of \`A-Z a-z 0-9 _ -\`. EventGUID is any UUID, stamped once by the sender and kept on every retry.`;
+}
+
+function actionSection(defs: Defs, action: Action, lane: Lane, shown: Set<unknown>): string {
+  return `### ${action}\n\n\`${subjects.action(hub, lane, action)}\`: ${actionTexts[action]}.\n\n${fieldTable(def(defs, `${action}.Settings`), shown)}`;
+}
+
+function laneSections(defs: Defs): string {
+  const of = (lane: Lane) => [...writeActions, ...readActions].filter((action) => action.startsWith(lane === 'queue' ? 'QP_' : 'MS_'));
+  const shown = new Set<unknown>();
+  const overview = lanes.flatMap((lane) => of(lane).map((action) => [`\`${subjects.action(hub, lane, action)}\``, isWriteAction(action) ? 'write' : 'read', actionTexts[action]]));
+  return `## Hub to worker
+
+The body of a request is an envelope; EventGUID is required on writes and ignored on reads. Further fields of Settings are ignored, further fields of a row are
+kept in its column \`Extra\`.
+
+${fieldTable(def(defs, 'Envelope'))}
+
+${table(['subject', '', 'what it does'], overview)}
+
+The tables below are of \`Settings\`. In every field of a row null stands for the column's default.
+
+${lanes.flatMap((lane) => of(lane).map((action) => actionSection(defs, action, lane, shown))).join('\n\n')}`;
+}
+
+function replySections(defs: Defs): string {
+  const section = (title: string, text: string, name: string) => `### ${title}\n\n${text}\n\n${fieldTable(def(defs, name))}`;
+  return `## Answers
+
+${section('To a write', 'Sent only after the commit of the journal is synced to disk. A repeat of an accepted EventGUID gets the Seq of the first, with `Duplicate: true`. With `Wait: "applied"` it comes once the backend has the write.', 'WriteReply')}
+
+${section('To a read', 'What is accepted and not yet delivered lies over what the backend answers. `Source` says where the answer is from; `Partial` that the journal alone answered and has given up older writes. A miss is a success with null.', 'ReadReply')}
+
+${section('A refusal', 'The headers `Nats-Service-Error` and `Nats-Service-Error-Code` say the same.', 'Refusal')}
+
+${table(['code', 'header', 'when', 'what the sender does'], Object.entries(refusalStatus).map(([code, status]) => [`\`${code}\``, String(status), refusalTexts[code as RefusalCode].when, refusalTexts[code as RefusalCode].what]))}`;
+}
+
+function otherWays(defs: Defs): string {
+  return `## Other ways in
+
+### Batches
+
+\`${subjects.batch(hub, 'queue')}\` and \`${subjects.batch(hub, 'manifest')}\`: up to ${limits.batchItemsMax} writes in one commit. An item is an envelope with its \`Action\`; one that is refused does not refuse
+the others. \`Results\` are in the order of \`Items\`, a write's answer or a refusal each.
+
+${fieldTable(def(defs, 'BatchReply'))}
+
+### Chunks
+
+\`${subjects.chunk(hub, 'queue')}\` and \`${subjects.chunk(hub, 'manifest')}\`: a body above the server's max_payload, in pieces; the answer to the last is that to the whole.
+
+${fieldTable(def(defs, 'Chunk'))}
+
+### One way
+
+Publish the envelope to \`${subjects.oneWay(hub, 'queue', '<Action>')}\` (stream \`${subjects.oneWayStream(hub)}\`, made by a worker with \`--intake jetstream\`) with \`Nats-Msg-Id\` = EventGUID. It is
+acknowledged after the worker's own synced commit; what can never be accepted is kept with the dead letters.`;
+}
+
+function controlSection(types: Set<string>): string {
+  return `## Control
+
+\`${subjects.control(hub, '<verb>')}\`, for whoever the bus permits.
+
+${table(['verb', 'body', 'answer', ''], Object.entries(verbTexts).map(([verb, { body, answer, what }]) => [`\`${verb}\``, body, answer, what]))}
+
+${typeBlock(['WorkerStatus', 'Location', 'MarksFile', 'SetMarks', 'MarkPlan', 'MarksSet', 'DrillReply'], types)}
+
+### Events
+
+${table(['subject', 'body', 'when'], Object.entries(eventTexts).map(([name, { body, when }]) => [`\`${subjects.event(hub, name as keyof typeof eventTexts)}\``, body, when]))}`;
+}
+
+function beaconSections(defs: Defs, types: Set<string>): string {
+  // Only their names are asked for; nothing of it runs.
+  const actions = actionsOf({ isBatchOn: true } as Parts);
+  const sections = Object.entries(actions).map(([capability, of]) => {
+    const text = capabilityTexts[capability];
+    if (!text) throw new Error(`nothing says what ${capability} is for`);
+    const names = Object.keys(of).map((action) => `\`${action}\``).join(', ');
+    return `### ${capability}\n\n${text.what} Actions: ${names}.${text.types.length > 0 ? `\n\n${typeBlock(text.types, types)}` : ''}`;
+  });
+  return `## Worker to beacon
+
+\`${subjects.capability('<BeaconID>', '<Capability>', '<Action>')}\` with \`{Settings, RemoteUser?, TimeoutMs?}\` (${limits.capabilityMs} ms where it says nothing), answered by \`{Outputs, Log?}\` or by a refusal as above. A worker uses
+\`DataBeaconBatch\` where it is offered, else \`MeadowProxy\`, else the legacy capabilities \`QueuePersistence\` and \`ManifestStore\`, whose actions are those of the lanes.
+
+${sections.join('\n\n')}
+
+### Presence
+
+\`${subjects.presence}\`, every ${limits.presenceEveryMs} ms and on change; silent for ${limits.presenceAwayMs} ms is away.
+
+${fieldTable(def(defs, 'Presence'))}`;
+}
+
+/** The whole page, with its final line end. */
+export function contractReferenceText(): string {
+  const types = new Set<string>();
+  const { $defs } = JSON.parse(contractSchemaText()) as { $defs: Defs };
+  return `${[
+    opening(), laneSections($defs), replySections($defs), otherWays($defs), controlSection(types), beaconSections($defs, types),
+    `## Backend tables\n\n[contracts/persistence-schema.json](../contracts/persistence-schema.json), which the worker has each database ensure; columns are added, never dropped or changed.\n\n${columnTables()}`,
+    `## Bounds\n\nOf [contracts/limits.ts](../contracts/limits.ts). Those an operator can set are in \`tidemark worker --help\`.\n\n${limitTable()}`,
+  ].join('\n\n')}\n`;
+}
+
+if (import.meta.main) writeFileSync(contractReferencePath, contractReferenceText());
