@@ -3,7 +3,6 @@ import type { IntrospectSchemaOutputs } from '../contracts/capability.ts';
 import { capabilities } from '../contracts/capability.ts';
 import { messageOf } from '../contracts/errors.ts';
 import { isJsonObject } from '../contracts/json-value.ts';
-import { limits } from '../contracts/limits.ts';
 import { decodePresence, type Presence } from '../contracts/presence.ts';
 import { persistenceSchema } from '../contracts/schema.ts';
 import type { WorkerStatus } from '../contracts/status.ts';
@@ -16,6 +15,8 @@ import { type Check, fail, ok, warn } from './doctor-check.ts';
 const oldestServer = [2, 9] as const;
 const payloadBytesMin = 1024 * 1024;
 const answerMs = 3_000;
+/** A catalogue of a busy server takes a while; a look must not take longer. */
+const schemaMs = 15_000;
 /** Presence comes every two seconds. */
 const presenceMs = 2_600;
 /** Leases and marks compare times of several machines; beyond this people are misled by them. */
@@ -121,7 +122,7 @@ async function databaseChecks(bus: Bus, { beacon, connection }: Database, presen
 async function schemaCheck(bus: Bus, beacon: string, connection: number): Promise<Check> {
   try {
     const { Outputs } = await bus.request<{ Outputs: IntrospectSchemaOutputs }>(subjects.capability(beacon, capabilities.schema, 'IntrospectSchema'),
-      { Settings: { IDBeaconConnection: connection, SchemaName: 'ultravisor', SchemaJSON: persistenceSchema } }, { timeoutMs: limits.bootstrapStepMs });
+      { Settings: { IDBeaconConnection: connection, SchemaName: 'ultravisor', SchemaJSON: persistenceSchema } }, { timeoutMs: schemaMs });
     const missing = Outputs.Tables.flatMap(({ Scope, Exists, MissingColumns }) => (Exists ? MissingColumns.map((column) => `${Scope}.${column}`) : [Scope]));
     if (missing.length === 0) return ok('backend schema', `all ${Outputs.Tables.length} tables of ${beacon}/${connection} are as described`);
     return warn('backend schema', `${beacon}/${connection} lacks ${missing.slice(0, 8).join(', ')}${missing.length > 8 ? ` and ${missing.length - 8} more` : ''}`, 'assign it again, or start the beacon again: the bootstrap adds what is missing');

@@ -1,6 +1,6 @@
 /** Looks over the store itself, without its worker: schema, pages, who has it, and the clock. */
 import { statSync } from 'node:fs';
-import { messageOf } from '../contracts/errors.ts';
+import { messageOf, TidemarkError } from '../contracts/errors.ts';
 import { isoOf } from '../runtime/clock.ts';
 import { type Check, fail, lookAt, ok, warn } from './doctor-check.ts';
 import { marksFile } from './doctor-marks.ts';
@@ -17,7 +17,8 @@ export function storeChecks(dataDir: string, nowMs: number): Check[] {
     store = openForReading(dataDir);
     return [identity(store), schema(store), soundness(store), ...ownerChecks(store, paths), clock(store, nowMs), marksFile(dataDir, nowMs)];
   } catch (error) {
-    return [fail('store', messageOf(error), 'the line says what to do')];
+    const isMissing = error instanceof TidemarkError && error.code === 'NOT_THERE';
+    return [isMissing ? warn('store', messageOf(error), 'name the folder of the worker with --data, or start the worker') : fail('store', messageOf(error), 'the line says what to do')];
   } finally {
     store?.close();
   }

@@ -125,6 +125,7 @@ const looking: Readonly<Record<string, (body: JsonObject) => boolean>> = {
   'operator-log': () => true,
   'hwm': (body) => !isJsonObject(body['set']),
   'dead-letters': (body) => typeof body['retry'] !== 'number' && typeof body['drop'] !== 'number' && ['list', 'show'].includes(String(body['Verb'] ?? 'list')),
+  'drill': (body) => body['BeaconID'] === undefined && body['Stop'] !== true,
   'ops': (body) => ['status', 'history', 'progress'].includes(String(body['Verb'] ?? 'status')),
 };
 

@@ -88,9 +88,11 @@ function hubPermissions({ hub, isOneWayOn }: PermissionSettings): Permissions {
   };
 }
 
-function operatorPermissions({ hub }: PermissionSettings): Permissions {
+/** `doctor` also looks at the schema of the database, and asks the server for its time. */
+function operatorPermissions({ hub, beacon }: PermissionSettings): Permissions {
+  const looks = [subjects.capability(beacon, capabilities.schema, 'IntrospectSchema'), `$JS.API.STREAM.INFO.${subjects.oneWayStream(hub)}`];
   return {
-    publish: { allow: [subjects.controlAll(hub), '$JS.API.INFO', ...(['PING', 'INFO', 'STATS'] as const).flatMap((verb) => [services.subject(verb), `${services.subject(verb)}.>`])] },
+    publish: { allow: [subjects.controlAll(hub), ...looks, '$JS.API.INFO', ...(['PING', 'INFO', 'STATS'] as const).flatMap((verb) => [services.subject(verb), `${services.subject(verb)}.>`])] },
     subscribe: { allow: [subjects.presence, subjects.eventAll(hub), ...['tidemark-cli', 'tidemark-up'].map(ownInbox)] },
   };
 }

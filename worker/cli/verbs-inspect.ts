@@ -37,7 +37,7 @@ function linesOf({ Level, Name, What, Do }: Check): string {
 async function onTheBus({ bus: options, hub, intake, data }: CliConfig): Promise<Check[]> {
   let bus: Bus | null = null;
   try {
-    bus = await Bus.connect({ ...options, name: 'tidemark-doctor', waitForServer: false }, createLog('tidemark', 'error'));
+    bus = await Bus.connect({ ...options, name: 'tidemark-cli', waitForServer: false }, createLog('tidemark', 'error'));
     return await examineBus({ bus, hub, servers: options.servers, isOneWay: intake === 'jetstream', clock: systemClock, assigned: assignedIn(data) });
   } catch (error) {
     if (!(error instanceof TidemarkError) || error.code !== 'UNREACHABLE') throw error;
