@@ -1,17 +1,13 @@
 /** The bus: a NATS connection with our manners. The only importer of the NATS client beside `stream.ts`. */
-import { readFileSync } from 'node:fs';
-import {
-  type Authenticator, connect, credsAuthenticator, type Msg, type NatsConnection,
-  type NodeConnectionOptions, nkeyAuthenticator,
-} from 'nats';
+import { connect, type Msg, type NatsConnection } from 'nats';
 import { contentType, decodeBody, type Encoding, encodeBody, packBody } from '../contracts/codec.ts';
 import { messageOf, TidemarkError } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
-import { inboxOf } from '../contracts/subjects.ts';
 import { systemClock } from './clock.ts';
 import type { Log } from './log.ts';
-import { decodeAnswer, toUnavailable, whyNoBus } from './bus-answer.ts';
+import { decodeAnswer, toUnavailable } from './bus-answer.ts';
 import { chunksOf } from './bus-chunks.ts';
+import { connectionOptions, oneLine, reconnectMs, whyNoBus } from './bus-login.ts';
 import { NatsRequest, toHeaders } from './bus-request.ts';
 import { MicroService, type ServiceSpec } from './micro-service.ts';
 
@@ -26,6 +22,8 @@ export type BusOptions = {
   creds?: string;
   nkey?: string;
   tls?: { cert?: string; key?: string; ca?: string };
+  /** Prefix of the subjects its answers come to; made from the name when left out. */
+  inbox?: string;
   /** Retry the first connect for ever (default), or fail at once. */
   waitForServer?: boolean;
 };
@@ -43,43 +41,13 @@ export type RequestOptions = {
 /** A request's bytes, and the headers that say how to read them. */
 export type Packed = { body: Uint8Array; headers: Record<string, string> };
 
-const reconnectMs = 250;
-
-function authenticatorOf(options: BusOptions): Authenticator | undefined {
-  if (options.creds) return credsAuthenticator(readFileSync(options.creds));
-  if (options.nkey) return nkeyAuthenticator(readFileSync(options.nkey));
-  return undefined;
-}
-
-function connectionOptions(options: BusOptions): NodeConnectionOptions {
-  const authenticator = authenticatorOf(options);
-  const { cert, key, ca } = options.tls ?? {};
-  return {
-    servers: options.servers.split(','),
-    name: options.name,
-    // Its own, so that one process may be kept from reading the answers to another.
-    inboxPrefix: inboxOf(options.name),
-    // The client gives up after ten tries by default; a sidecar outlives any outage of the bus.
-    maxReconnectAttempts: -1,
-    reconnectTimeWait: reconnectMs,
-    reconnectJitter: 100,
-    ignoreAuthErrorAbort: true,
-    pingInterval: 5_000,
-    maxPingOut: 2,
-    timeout: 5_000,
-    ...(authenticator ? { authenticator } : {}),
-    ...(options.token ? { token: options.token } : {}),
-    ...(options.user ? { user: options.user } : {}),
-    ...(options.password ? { pass: options.password } : {}),
-    ...(cert || key || ca ? { tls: { ...(cert ? { certFile: cert } : {}), ...(key ? { keyFile: key } : {}), ...(ca ? { caFile: ca } : {}) } } : {}),
-  };
-}
-
 export class Bus {
   readonly #connection: NatsConnection;
   readonly #log: Log;
   #isConnected = true;
   #reconnects = 0;
+  /** What was told last of a lost connection. */
+  #said = '';
   /** Requests in flight: an answer cannot come any more once the connection was lost. */
   readonly #waiting = new Set<(error: TidemarkError) => void>();
 
@@ -103,7 +71,7 @@ export class Bus {
       } catch (cause) {
         const error = whyNoBus(options.servers, cause);
         if (options.waitForServer === false) throw error;
-        if (error.message !== said) log.warn({ server: options.servers, reason: error.message }, 'no bus yet, trying again until there is one');
+        if (error.message !== said) log.warn({ reason: error.message }, 'no bus yet, trying again until there is one');
         said = error.message;
         await systemClock.sleep(reconnectMs);
       }
@@ -140,13 +108,22 @@ export class Bus {
         for (const fail of this.#waiting) fail(new TidemarkError('UNAVAILABLE', 'the bus was lost while waiting for an answer'));
       } else if (status.type === 'reconnect') {
         this.#isConnected = true;
+        this.#said = '';
         this.#reconnects += 1;
         this.#log.info({ server: status.server }, 'bus is back');
       } else if (status.type === 'error' || status.type === 'staleConnection' || status.type === 'slowConsumer') {
-        this.#log.warn({ status: status.type, ...('error' in status ? { reason: messageOf(status.error) } : {}) }, 'bus status');
+        this.#tell(status.type, 'error' in status ? oneLine(status.error) : '');
       }
     }
     this.#isConnected = false;
+  }
+
+  /** While the connection is away each try may fail for the same cause: said once. */
+  #tell(status: string, reason: string): void {
+    const said = `${status}: ${reason}`;
+    if (!this.#isConnected && said === this.#said) return;
+    this.#said = said;
+    this.#log.warn({ status, ...(reason === '' ? {} : { reason }) }, 'bus status');
   }
 
   /**

@@ -1,8 +1,7 @@
 /** What the command line is told: flags, then the environment, then `tidemark.json`, then defaults. The only reader of process.env in the worker. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { messageOf, TidemarkError } from '../../contracts/errors.ts';
-import { isJsonObject } from '../../contracts/json-value.ts';
+import { TidemarkError } from '../../contracts/errors.ts';
 import { isSubjectToken } from '../../contracts/subjects.ts';
 import type { BusOptions } from '../../runtime/bus.ts';
 import type { MaintenanceSettings } from '../maintenance.ts';
@@ -10,6 +9,7 @@ import type { CapacityBounds } from '../pressure.ts';
 import { readBusFile } from '../up/bus-file.ts';
 import type { HttpSettings } from '../../runtime/http-access.ts';
 import { boundsOf } from './bounds.ts';
+import { contextsOf, readSettingsFile } from './contexts.ts';
 import { httpSettings, operatorToken } from './http-settings.ts';
 import { nearestOf } from './nearest.ts';
 import { opsSettings } from './ops-settings.ts';
@@ -17,7 +17,7 @@ import { opsSettings } from './ops-settings.ts';
 /** Settings of one text value, by their name in `tidemark.json` and as a flag, with the variable that sets each. */
 const variables = {
   nats: 'NATS_URL', creds: 'NATS_CREDS', nkey: 'NATS_NKEY', user: 'NATS_USER', password: 'NATS_PASSWORD', natsToken: 'NATS_TOKEN',
-  cert: 'NATS_CERT', key: 'NATS_KEY', ca: 'NATS_CA', natsServer: 'NATS_SERVER_BIN',
+  cert: 'NATS_CERT', key: 'NATS_KEY', ca: 'NATS_CA', context: 'NATS_CONTEXT', natsServer: 'NATS_SERVER_BIN',
   hub: 'TIDEMARK_HUB', data: 'TIDEMARK_DATA', http: 'TIDEMARK_HTTP', beaconHttp: 'TIDEMARK_BEACON_HTTP', token: 'TIDEMARK_TOKEN', tokenFile: 'TIDEMARK_TOKEN_FILE',
   viewToken: 'TIDEMARK_VIEW_TOKEN', viewTokenFile: 'TIDEMARK_VIEW_TOKEN_FILE', tokensFile: 'TIDEMARK_TOKENS_FILE',
   allowedHosts: 'TIDEMARK_ALLOWED_HOSTS', httpCert: 'TIDEMARK_HTTP_CERT', httpKey: 'TIDEMARK_HTTP_KEY',
@@ -70,16 +70,18 @@ export function loadConfig(flags: Flags): CliConfig {
 
 export function resolveConfig(flags: Flags, environment: NodeJS.ProcessEnv): CliConfig {
   const file = readConfigFile(flags.config);
-  const value = (name: SettingName): string | undefined => flags[name] ?? (environment[variables[name]] || undefined) ?? file[name];
+  const contexts = contextsOf(flags.context, environment, file.context);
+  const [named, standing]: Partial<Record<SettingName, string>>[] = [contexts.named, contexts.standing];
+  const value = (name: SettingName): string | undefined => flags[name] ?? named?.[name] ?? (environment[variables[name]] || undefined) ?? standing?.[name] ?? file[name];
   const hub = value('hub') ?? defaults.hub;
   if (!isSubjectToken(hub)) throw invalid(`hub ${JSON.stringify(hub)} is not 1 to 64 of A-Z, a-z, 0-9, _ and -`);
   const data = resolve(value('data') ?? defaults.data);
-  const named = value('nats');
+  const url = value('nats');
   const isAnyFileSystem = choice('anyFileSystem', value('anyFileSystem') ?? '0', ['0', '1']) === '1';
-  const bus = busOf(named ?? readBusFile(data)?.Url ?? defaults.nats, value);
+  const bus = busOf(url ?? readBusFile(data)?.Url ?? defaults.nats, value);
   return {
     bus,
-    isBusNamed: named !== undefined,
+    isBusNamed: url !== undefined,
     hub,
     data,
     isDataNamed: value('data') !== undefined,
@@ -124,7 +126,7 @@ function withoutUser(url: string): { servers: string; user?: string; password?: 
   let login: { user?: string; password?: string; token?: string } = {};
   const servers = url.split(',').map((one) => {
     const [, scheme = '', userInfo, host = ''] = /^([a-z]+:\/\/)?(?:([^@/]*)@)?(.*)$/i.exec(one.trim()) ?? [];
-    if (host === '') throw invalid(`bus URL ${JSON.stringify(url)} names no host`);
+    if (host === '') throw invalid('nats: the bus URL names no host; give nats://host:port');
     if (userInfo !== undefined) {
       const [user = '', password] = userInfo.split(':').map(decodeURIComponent);
       login = password === undefined ? { token: user } : { user, password };
@@ -141,13 +143,7 @@ function readConfigFile(named: string | undefined): Partial<Record<SettingName, 
     if (named === undefined) return {};
     throw invalid(`there is no configuration file ${path}`);
   }
-  let content: unknown;
-  try {
-    content = JSON.parse(readFileSync(path, 'utf8'));
-  } catch (cause) {
-    throw new TidemarkError('CONFIG_INVALID', `${path}: ${messageOf(cause)}`, { cause });
-  }
-  if (!isJsonObject(content)) throw invalid(`${path}: expected an object`);
+  const content = readSettingsFile(path);
   const problems = Object.entries(content).flatMap(([name, is]) => problemOf(name, is) ?? []);
   if (problems.length > 0) throw invalid(`${path}: ${problems.join('; ')}`);
   return content;

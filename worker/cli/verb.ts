@@ -41,6 +41,7 @@ export function addVerb(parent: Command, spec: VerbSpec, ended: Ended): void {
 function addCommonOptions(command: Command): void {
   command
     .option('--nats <url>', 'bus (default: $NATS_URL, then the bus of an `up` on --data, then nats://127.0.0.1:4222)')
+    .option('--context <name>', 'bus and login of a context of the nats command line (default: $NATS_CONTEXT)')
     .option('--hub <id>', 'hub (default: hub1)')
     .option('--data <folder>', 'data directory (default: ./tidemark-data)')
     .option('--config <file>', 'configuration file (default: ./tidemark.json, if there)')
