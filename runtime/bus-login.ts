@@ -65,8 +65,8 @@ export function connectionOptions(options: BusOptions): NodeConnectionOptions {
 const certificateCode = /^(?:CERT_|DEPTH_|SELF_SIGNED|UNABLE_TO_|ERR_TLS_CERT|ERR_SSL_|ERR_OSSL_|HOSTNAME_MISMATCH)/;
 
 /** Why there is no connection, in one line for an operator. */
-export function whyNoBus(given: string, cause: unknown): TidemarkError {
-  const servers = masked(given);
+export function whyNoBus(options: BusOptions, cause: unknown): TidemarkError {
+  const servers = masked(options.servers);
   if (cause instanceof TidemarkError) return cause;
   const reason = oneLine(cause);
   if (has(cause, (one) => one instanceof AuthorizationError)) {
@@ -74,6 +74,10 @@ export function whyNoBus(given: string, cause: unknown): TidemarkError {
   }
   if (has(cause, (one) => certificateCode.test((one as NodeJS.ErrnoException).code ?? '')) || /server does not support 'tls'/.test(reason)) {
     return new TidemarkError('CONFIG_INVALID', `the bus at ${servers} and we do not agree on TLS: ${reason}; check ca, cert and key`, { cause });
+  }
+  // A server that does not take our certificate says so only when we believe to be in, and hangs up.
+  if (tlsOf(options) && !/ECONNREFUSED|ENOTFOUND|EAI_AGAIN/.test(reason)) {
+    return new TidemarkError('UNREACHABLE', `no bus at ${servers}: ${reason}; it may not take our certificate: check cert and key, and its log`, { cause });
   }
   return new TidemarkError('UNREACHABLE', `no bus at ${servers}: ${reason}; is nats-server running there?`, { cause });
 }

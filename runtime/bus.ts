@@ -69,7 +69,7 @@ export class Bus {
       try {
         return new Bus(await connect(settings), log);
       } catch (cause) {
-        const error = whyNoBus(options.servers, cause);
+        const error = whyNoBus(options, cause);
         if (options.waitForServer === false) throw error;
         if (error.message !== said) log.warn({ reason: error.message }, 'no bus yet, trying again until there is one');
         said = error.message;
