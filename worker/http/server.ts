@@ -7,21 +7,25 @@ import { addErrors } from './answers.ts';
 import { addApi, addPersistence, type ApiParts } from './api.ts';
 import { addLab, type LabRouteParts } from './lab.ts';
 import { HttpServer } from './listener.ts';
+import { addOpenApi } from './openapi.ts';
 import { addProbes, type ProbeParts } from './probes.ts';
 
 export type HttpParts = ApiParts & ProbeParts & LabRouteParts & {
   /** Tokens, names and certificate. */
   settings: HttpSettings;
   operators: OperatorLog;
+  version: string;
 };
 
-function appOf(address: HttpAddress, parts: HttpParts): Hono {
+/** All routes, behind the gate. */
+export function appOf(address: HttpAddress, parts: HttpParts): Hono {
   const app = new Hono();
   addAccess(app, address, parts);
   addProbes(app, parts);
   addPersistence(app, parts);
   addApi(app, parts);
   addLab(app, parts);
+  addOpenApi(app, parts);
   addErrors(app);
   return app;
 }
