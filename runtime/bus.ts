@@ -7,7 +7,7 @@ import { limits } from '../contracts/limits.ts';
 import type { Log } from './log.ts';
 import { decodeAnswer, toUnavailable } from './bus-answer.ts';
 import { chunksOf } from './bus-chunks.ts';
-import { connectWith } from './bus-connect.ts';
+import { connectWith, oneLine } from './bus-login.ts';
 import { heldAnswers, NatsRequest, toHeaders } from './bus-request.ts';
 import { MicroService, type ServiceSpec } from './micro-service.ts';
 
@@ -22,6 +22,8 @@ export type BusOptions = {
   creds?: string;
   nkey?: string;
   tls?: { cert?: string; key?: string; ca?: string };
+  /** Prefix of the subjects its answers come to; made from the name when left out. */
+  inbox?: string;
   /** Retry the first connect for ever (default), or fail at once. */
   waitForServer?: boolean;
 };
@@ -45,6 +47,8 @@ export class Bus {
   #isConnected = true;
   #reconnects = 0;
   readonly #answers = heldAnswers();
+  /** What was told last of a lost connection. */
+  #said = '';
   /** Requests in flight: an answer cannot come any more once the connection was lost. */
   readonly #waiting = new Set<(error: TidemarkError) => void>();
 
@@ -104,13 +108,22 @@ export class Bus {
         for (const fail of this.#waiting) fail(new TidemarkError('UNAVAILABLE', 'the bus was lost while waiting for an answer'));
       } else if (status.type === 'reconnect') {
         this.#isConnected = true;
+        this.#said = '';
         this.#reconnects += 1;
         this.#log.info({ server: status.server }, 'bus is back');
       } else if (status.type === 'error' || status.type === 'staleConnection' || status.type === 'slowConsumer') {
-        this.#log.warn({ status: status.type, ...('error' in status ? { reason: messageOf(status.error) } : {}) }, 'bus status');
+        this.#tell(status.type, 'error' in status ? oneLine(status.error) : '');
       }
     }
     this.#isConnected = false;
+  }
+
+  /** While the connection is away each try may fail for the same cause: said once. */
+  #tell(status: string, reason: string): void {
+    const said = `${status}: ${reason}`;
+    if (!this.#isConnected && said === this.#said) return;
+    this.#said = said;
+    this.#log.warn({ status, ...(reason === '' ? {} : { reason }) }, 'bus status');
   }
 
   /**

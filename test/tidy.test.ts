@@ -85,7 +85,7 @@ test('tidy — nobody imports a main or a compose file, but what starts it', () 
 
 /** Outside thing -> its homes; `values` are packages whose types may be imported anywhere. */
 const packageHomes: { packages: RegExp; homes: RegExp }[] = [
-  { packages: /^(?:nats|nats-v2|@nats-io\/nats-core|@nats-io\/transport-node)$/, homes: /^(?:runtime\/(?:bus|bus-answer|bus-connect|bus-request|stream)|dropin\/link)\.ts$/ },
+  { packages: /^(?:nats|nats-v2|@nats-io\/nats-core|@nats-io\/transport-node)$/, homes: /^(?:runtime\/(?:bus|bus-answer|bus-login|bus-request|stream)|dropin\/link)\.ts$/ },
   { packages: /^@nats-io\/jetstream$/, homes: /^runtime\/stream\.ts$/ },
   { packages: /^(?:kysely|pg|mysql2|tedious|tarn)(?:\/|$)/, homes: /^beacon\// },
   { packages: /^(?:hono|@hono\/)/, homes: /^(?:worker\/http\/[^/]+|beacon\/http)\.ts$/ },

@@ -79,7 +79,7 @@ export async function startWorker(settings: WorkerSettings, parts: WorkerParts):
   const nonce = newUuid();
   const lab = new Lab({ bus, clock, beacons: () => outbound.directory.list() });
   const http = await listen(settings.http, {
-    ...desk.routes(), control: inbound.control, metrics, lab, settings: settings.access, operators: inbound.control.operators, beacons: () => outbound.directory.list(),
+    ...desk.routes(), control: inbound.control, metrics, lab, version, settings: settings.access, operators: inbound.control.operators, beacons: () => outbound.directory.list(),
     unready: () => inbound.unready(),
     health: () => ({
       Nonce: nonce, Pid: process.pid, At: isoOf(clock.nowMs()), ...facts(() => ({ Ready: inbound.unready() === null, Reason: inbound.unready() })), ...facts(() => overview.status()),

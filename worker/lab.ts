@@ -81,7 +81,7 @@ export class Lab {
     await this.#running(hub);
     const { IDBeacon, IDBeaconConnection } = body;
     const NotAfter = isoOf(this.#parts.clock.nowMs() + limits.labAnswerMs);
-    const order = { BeaconID: IDBeacon === 0 ? null : IDBeacon ?? null, IDBeaconConnection: IDBeaconConnection ?? 0, RemoteUser: by, NotAfter };
+    const order = { BeaconID: IDBeacon || null, IDBeaconConnection: IDBeaconConnection ?? 0, RemoteUser: by, NotAfter };
     const reply = await this.#request<{ Queue: LaneStatus; Manifest: LaneStatus }>(hub, 'assign', order);
     return persistenceOf(reply, this.#parts.beacons());
   }

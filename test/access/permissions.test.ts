@@ -24,7 +24,7 @@ describe('with just those permissions', () => {
   const connections: NatsConnection[] = [];
   beforeAll(async () => {
     const { stdout } = await tidemark(['permissions'], { env: { TIDEMARK_INTAKE: 'jetstream' } });
-    nats = await SecuredNats.start(() => stdout.replaceAll('password: "..."', 'password: "pw"'));
+    nats = await SecuredNats.start((dir) => `jetstream { store_dir: ${JSON.stringify(dir.at('js'))} }\n${stdout.replaceAll('password: "..."', 'password: "pw"')}`);
     beacon = new TidemarkProcess(['beacon', '--id', 'db-1', '--db', `sqlite:${nats.dir.at('backend.sqlite')}`, '--data', nats.dir.at('beacon'), '--nats', nats.url], login('beacon'));
     worker = new TidemarkProcess(['worker', '--data', nats.dir.at('worker'), '--http', '127.0.0.1:0', '--intake', 'jetstream', '--nats', nats.url], login('worker'));
     await until('the worker is up', () => worker.stderr.includes('worker is up'), { deadlineMs: 45_000 });

@@ -70,12 +70,12 @@ function resolved(value: Value, environment: NodeJS.ProcessEnv): CliConfig {
   if (!isSubjectToken(hub)) throw invalid(`hub ${JSON.stringify(hub)} is not 1 to 64 of A-Z, a-z, 0-9, _ and -`);
   const data = resolve(value('data') ?? defaults.data);
   if (isOther(data)) throw invalid(`data ${JSON.stringify(data)} is a file: name a folder`);
-  const named = value('nats');
+  const url = value('nats');
   const isAnyFileSystem = choice('anyFileSystem', value('anyFileSystem') ?? '0', ['0', '1']) === '1';
-  const bus = busOf(named ?? busOfUp(data) ?? defaults.nats, value);
+  const bus = busOf(url ?? busOfUp(data) ?? defaults.nats, value);
   return {
     bus,
-    isBusNamed: named !== undefined,
+    isBusNamed: url !== undefined,
     hub,
     data,
     isDataNamed: value('data') !== undefined,

@@ -1,17 +1,17 @@
 /** Where each setting comes from: a flag, a variable, `tidemark.json`, or its default; and how a wrong one is named. */
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { messageOf, TidemarkError } from '../../contracts/errors.ts';
-import { isJsonObject } from '../../contracts/json-value.ts';
+import { TidemarkError } from '../../contracts/errors.ts';
 import { usualBounds } from '../pressure.ts';
 import { readBusFile } from '../up/bus-file.ts';
+import { contextsOf, readSettingsFile } from './contexts.ts';
 import { maskedSetting } from './masked.ts';
 import { nearestOf } from './nearest.ts';
 
 /** Settings of one text value, by their name in `tidemark.json` and as a flag, with the variable that sets each. */
 export const variables = {
   nats: 'NATS_URL', creds: 'NATS_CREDS', nkey: 'NATS_NKEY', user: 'NATS_USER', password: 'NATS_PASSWORD', natsToken: 'NATS_TOKEN',
-  cert: 'NATS_CERT', key: 'NATS_KEY', ca: 'NATS_CA', natsServer: 'NATS_SERVER_BIN',
+  cert: 'NATS_CERT', key: 'NATS_KEY', ca: 'NATS_CA', context: 'NATS_CONTEXT', natsServer: 'NATS_SERVER_BIN',
   hub: 'TIDEMARK_HUB', data: 'TIDEMARK_DATA', http: 'TIDEMARK_HTTP', beaconHttp: 'TIDEMARK_BEACON_HTTP', token: 'TIDEMARK_TOKEN', tokenFile: 'TIDEMARK_TOKEN_FILE',
   viewToken: 'TIDEMARK_VIEW_TOKEN', viewTokenFile: 'TIDEMARK_VIEW_TOKEN_FILE', tokensFile: 'TIDEMARK_TOKENS_FILE',
   allowedHosts: 'TIDEMARK_ALLOWED_HOSTS', httpCert: 'TIDEMARK_HTTP_CERT', httpKey: 'TIDEMARK_HTTP_KEY',
@@ -60,10 +60,15 @@ export function sources(flags: Flags, environment: NodeJS.ProcessEnv): Sources {
     const flag = flags[name];
     if (flag === '' || flag?.startsWith('--')) throw invalid(`${flagOf(name)} needs a value${flag === '' ? '' : `, and ${flag} is an option`}`);
   }
+  const contexts = contextsOf(flags.context, environment, file.context);
   return (name) => {
     const [flag, variable, key] = [flags[name], environment[variables[name]], file[name]];
+    const named = (contexts.named as Partial<Record<SettingName, string>>)[name];
+    const standing = (contexts.standing as Partial<Record<SettingName, string>>)[name];
     if (flag !== undefined) return { value: flag, origin: `flag ${flagOf(name)}` };
+    if (named !== undefined) return { value: named, origin: `context ${flags.context}` };
     if (variable) return { value: variable, origin: `environment ${variables[name]}` };
+    if (standing !== undefined) return { value: standing, origin: `context ${environment['NATS_CONTEXT'] || file.context}` };
     return key === undefined ? null : { value: key, origin: path };
   };
 }
@@ -89,13 +94,7 @@ function readConfigFile(named: string | undefined): Partial<Record<SettingName, 
     throw invalid(`there is no configuration file ${path}`);
   }
   if (!statSync(path).isFile()) throw invalid(`${path} is no file: --config names a file like tidemark.json`);
-  let content: unknown;
-  try {
-    content = JSON.parse(readFileSync(path, 'utf8'));
-  } catch (cause) {
-    throw new TidemarkError('CONFIG_INVALID', `${path}: ${messageOf(cause)}`, { cause });
-  }
-  if (!isJsonObject(content)) throw invalid(`${path}: expected an object`);
+  const content = readSettingsFile(path);
   const problems = Object.entries(content).flatMap(([name, is]) => problemOf(name, is) ?? []);
   if (problems.length > 0) throw invalid(`${path}: ${problems.join('; ')}`);
   return content;

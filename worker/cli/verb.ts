@@ -64,6 +64,7 @@ const commonHeading = 'Options of every verb:';
 function addCommonOptions(command: Command): void {
   const common = [
     new Option('--nats <url>', 'bus (default: $NATS_URL, then the bus of an `up` on --data, then nats://127.0.0.1:4222)'),
+    new Option('--context <name>', 'bus and login of a context of the nats command line (default: $NATS_CONTEXT)'),
     new Option('--hub <id>', 'hub (default: hub1)'),
     new Option('--data <folder>', 'data directory (default: ./tidemark-data)'),
     new Option('--config <file>', 'configuration file (default: ./tidemark.json, if there)'),

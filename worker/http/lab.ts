@@ -3,8 +3,9 @@ import type { Context, Hono } from 'hono';
 import { TidemarkError, toRefusal } from '../../contracts/errors.ts';
 import type { Presence } from '../../contracts/presence.ts';
 import type { Lab } from '../lab.ts';
-import { bodyOf } from './answers.ts';
+import { bodyOf, paramsOf } from './answers.ts';
 import { callerOf, notedOf } from './noted.ts';
+import { given } from './schemas.ts';
 
 export type LabRouteParts = { lab: Lab; beacons: () => Presence[] };
 
@@ -12,14 +13,14 @@ const at = '/api/lab/ultravisor-instances';
 
 export function addLab(app: Hono, { lab, beacons }: LabRouteParts): void {
   app.get(at, (context) => answer(context, async () => ({ Instances: await lab.list() })));
-  app.get(`${at}/:id`, (context) => answer(context, () => lab.get(context.req.param('id'))));
+  app.get(`${at}/:id`, (context) => answer(context, () => lab.get(paramsOf(context, given.id).id)));
   app.post(`${at}/:id/persistence-beacon`, (context) => answer(context, async () => {
-    const body = await bodyOf(context);
-    return { Persistence: await lab.assign(context.req.param('id'), body, `lab:${callerOf(context)?.name ?? ''}`) };
+    const body = await bodyOf(context, given.labAssign);
+    return { Persistence: await lab.assign(paramsOf(context, given.id).id, body, `lab:${callerOf(context)?.name ?? ''}`) };
   }));
-  app.get(`${at}/:id/persistence-status`, (context) => answer(context, async () => ({ Persistence: await lab.status(context.req.param('id')) })));
+  app.get(`${at}/:id/persistence-status`, (context) => answer(context, async () => ({ Persistence: await lab.status(paramsOf(context, given.id).id) })));
   app.get('/api/lab/beacons/:id/connections', (context) => {
-    const id = context.req.param('id');
+    const { id } = paramsOf(context, given.id);
     const beacon = beacons().find((one) => one.BeaconID === id);
     if (!beacon) throw new TidemarkError('NOT_FOUND', `beacon ${id} is not there`);
     return context.json({ Connections: beacon.Connections });

@@ -8,15 +8,18 @@ import { addApi, addPersistence, type ApiParts } from './api.ts';
 import { addConsole, addPage, type ConsoleParts } from './console.ts';
 import { addLab, type LabRouteParts } from './lab.ts';
 import { HttpServer } from './listener.ts';
+import { addOpenApi } from './openapi.ts';
 import { addProbes, type ProbeParts } from './probes.ts';
 
 export type HttpParts = ApiParts & ProbeParts & ConsoleParts & LabRouteParts & {
   /** Tokens, names and certificate. */
   settings: HttpSettings;
   operators: OperatorLog;
+  version: string;
 };
 
-function appOf(address: HttpAddress, parts: HttpParts): Hono {
+/** All routes, behind the gate. */
+export function appOf(address: HttpAddress, parts: HttpParts): Hono {
   const app = new Hono();
   addAccess(app, address, parts);
   addPage(app);
@@ -25,6 +28,7 @@ function appOf(address: HttpAddress, parts: HttpParts): Hono {
   addApi(app, parts);
   addConsole(app, parts);
   addLab(app, parts);
+  addOpenApi(app, parts);
   addErrors(app);
   return app;
 }

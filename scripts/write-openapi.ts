@@ -1,0 +1,17 @@
+/** Writes docs/openapi.json from the schemas that check the calls, for those who have no worker to ask. Run it with `npm run openapi`. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { openApiDocument } from '../worker/http/openapi.ts';
+
+const root = join(import.meta.dirname, '..');
+
+/** Where the document lies. */
+export const openApiPath = join(root, 'docs', 'openapi.json');
+
+/** With its final line end. */
+export function openApiText(): string {
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+  return `${JSON.stringify(openApiDocument(version), null, 2)}\n`;
+}
+
+if (import.meta.main) writeFileSync(openApiPath, openApiText());
