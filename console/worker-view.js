@@ -13,17 +13,14 @@ import { pickPersistence } from './picker.js';
 /** @param {WorkerStatus['Queue']} lane */
 function assignmentOf(lane) {
   if (lane.AssignedBeaconID === null) return 'Assigned to no databeacon: writes are kept in the journal.';
-  return `Assigned to ${lane.AssignedBeaconID}, connection ${lane.IDBeaconConnection}, by ${lane.AssignedBy === 'tag' ? "the beacon's tag" : 'an operator'} ${time(lane.AssignedAt)}.`;
+  return `Assigned to ${lane.AssignedBeaconID}, connection ${lane.IDBeaconConnection}, by ${lane.AssignedBy === 'tag' ? "the beacon's tag" : 'an operator'} at ${time(lane.AssignedAt)}.`;
 }
 
 export class WorkerView {
   /** @param {() => State} state @param {boolean} isOwn */
   constructor(state, isOwn) {
     this.state = state;
-    this.pill = pill();
-    this.title = el('h1', { id: 'persistence' }, 'Persistence: ');
-    this.word = el('span', {}, '');
-    this.title.append(this.word);
+    this.pill = pill('');
     this.assignment = el('p');
     this.room = el('p');
     this.facts = el('p', { class: 'quiet' });
@@ -34,7 +31,7 @@ export class WorkerView {
     this.balance = new BalancePanel();
     this.locate = isOwn ? new Locate() : null;
     this.dead = isOwn ? new DeadLetters() : null;
-    const persistence = el('section', { class: 'card wide', 'aria-labelledby': 'persistence' }, el('div', { class: 'title' }, this.title, this.pill), this.assignment, this.room, this.facts,
+    const persistence = el('section', { class: 'card wide', 'aria-labelledby': 'persistence' }, el('h1', { id: 'persistence' }, 'Persistence: ', this.pill), this.assignment, this.room, this.facts,
       ...isOwn ? [el('p', { class: 'actions' }, this.pick, this.pause), this.said] : []);
     this.node = el('div', { class: 'grid-view' }, persistence, this.lanes.Queue.node, this.lanes.Manifest.node, ...this.locate ? [this.locate.node] : [], this.balance.node, ...this.dead ? [this.dead.node] : []);
     if (!isOwn) this.balance.node.classList.add('wide');
@@ -44,7 +41,6 @@ export class WorkerView {
   update(status) {
     if (!status) return;
     setPill(this.pill, status.State);
-    setText(this.word, status.State);
     setText(this.assignment, assignmentOf(status.Queue) + (status.Queue.IsPaused ? ' Delivery is paused: nothing goes out until it is resumed.' : ''));
     const { Capacity: room } = status;
     setProps(this.room, { class: room.Refusing ? 'wrong' : '' });
