@@ -27,6 +27,8 @@ export class WorkerView {
     this.said = el('p', { role: 'status', class: 'done' });
     this.pick = button('Assign', () => this.choose(), { class: 'main', disabled: true });
     this.pause = button('Pause delivery', () => this.setPaused(), { disabled: true });
+    /** While it is open. @type {import('./picker.js').Picker | null} */
+    this.picker = null;
     this.lanes = { Queue: new LaneCard('Queue', isOwn), Manifest: new LaneCard('Manifest', isOwn) };
     this.balance = new BalancePanel();
     this.locate = isOwn ? new Locate() : null;
@@ -39,6 +41,7 @@ export class WorkerView {
 
   /** @param {WorkerStatus | null} status */
   update(status) {
+    this.picker?.offer(this.state().beacons);
     if (!status) return;
     setPill(this.pill, status.State);
     setText(this.assignment, assignmentOf(status.Queue) + (status.Queue.IsPaused ? ' Delivery is paused: nothing goes out until it is resumed.' : ''));
@@ -71,7 +74,8 @@ export class WorkerView {
 
   async choose() {
     const { beacons, status } = this.state();
-    if (status) await this.doing(() => pickPersistence(beacons, status.Queue));
+    if (status) await this.doing(() => pickPersistence(beacons, status.Queue, (picker) => { this.picker = picker; }));
+    this.picker = null;
   }
 
   async setPaused() {

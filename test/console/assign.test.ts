@@ -67,6 +67,20 @@ describe('the picker', () => {
     await page.context().close();
   });
 
+  test('a databeacon that leaves or comes while the picker is open is told there, and what was chosen stays', async () => {
+    const page = await rig.open();
+    await page.getByRole('button', { name: 'Change persistence' }).click();
+    await rig.stack.beacon.kill();
+    await shows(page, '#pick-beacon', 'no databeacon is on the busdb-1 (away)');
+    expect(await page.getByLabel('Databeacon').inputValue()).toBe('db-1');
+    rig.stack.beacon.restart();
+    await shows(page, '#pick-beacon', 'choose a databeacondb-1');
+    expect(await page.getByLabel('Databeacon').inputValue()).toBe('db-1');
+    await page.keyboard.press('Escape');
+    await shows(page, '#persistence', 'Persistence: bootstrapped');
+    await page.context().close();
+  });
+
   test('by keyboard alone: clear the assignment, and assign again', async () => {
     const page = await rig.open();
     await shows(page, '#persistence', 'Persistence: bootstrapped');
