@@ -20,27 +20,28 @@ export function scale([a, b], [c, d]) {
   return (value) => c + ((value - a) / width) * (d - c);
 }
 
-/** A line in steps through points; of those that share a pixel only the last counts, so that a path is never longer than the chart is wide. @param {number[]} xs @param {number[]} ys */
-export function stepPath(xs, ys) {
+/** @typedef {readonly [x: number, y: number]} Point */
+
+/** Points on the chart's pixels; of those that share one only the last counts, so that a path is never longer than the chart is wide. @param {number[]} xs @param {number[]} ys @returns {Point[]} */
+function pointsOf(xs, ys) {
   /** @type {Map<number, number>} */
   const columns = new Map();
   for (const [n, x] of xs.entries()) columns.set(Math.round(x), Math.round((ys[n] ?? 0) * 10) / 10);
   const points = [...columns];
-  let [path, before] = ['', NaN];
-  for (const [n, [x, y]] of points.entries()) {
-    if (n === 0) path = `M${x} ${y}`;
-    // Along a level only its end is drawn.
-    else if (y !== before) path += `L${x} ${before}L${x} ${y}`;
-    else if (n === points.length - 1) path += `L${x} ${y}`;
-    before = y;
-  }
-  return path;
+  // Along a level only its ends are drawn.
+  return points.filter(([, y], n) => points[n - 1]?.[1] !== y || points[n + 1]?.[1] !== y);
+}
+
+/** @param {readonly Point[]} points */
+const through = (points) => points.map(([x, y], n) => `${n === 0 ? 'M' : 'L'}${x} ${y}`).join('');
+
+/** A line through points. @param {number[]} xs @param {number[]} ys */
+export function linePath(xs, ys) {
+  return through(pointsOf(xs, ys));
 }
 
 /** The area between two lines of the same points. @param {number[]} xs @param {number[]} upper @param {number[]} lower */
 export function areaPath(xs, upper, lower) {
   if (xs.length < 2) return '';
-  const there = stepPath(xs, upper);
-  const back = stepPath(xs.toReversed(), lower.toReversed());
-  return `${there}L${back.slice(1)}Z`;
+  return `${through([...pointsOf(xs, upper), ...pointsOf(xs, lower).toReversed()])}Z`;
 }

@@ -1,6 +1,6 @@
 /** One lane over the last half hour: the head above, the mark below, and what is pending as the area between them. */
 import { count, time } from './format.js';
-import { areaPath, axis, scale, stepPath } from './chart-scale.js';
+import { areaPath, axis, scale, linePath } from './chart-scale.js';
 import { el, setProps, setText, svg } from './dom.js';
 
 const height = 150;
@@ -46,13 +46,14 @@ export class Chart {
     const xs = at.map(x);
     const [heads, marks] = [head.map(y), mark.map(y)];
     setProps(this.area, { d: areaPath(xs, heads, marks) });
-    setProps(this.head, { d: stepPath(xs, heads) });
-    setProps(this.mark, { d: stepPath(xs, marks) });
+    setProps(this.head, { d: linePath(xs, heads) });
+    setProps(this.mark, { d: linePath(xs, marks) });
     this.grid.replaceChildren(...steps.flatMap((value) => [
       svg('line', { x1: edge.left, x2: width - edge.right, y1: y(value), y2: y(value) }), svg('text', { x: edge.left - 6, y: y(value) + 4, 'text-anchor': 'end' }, count(value)),
     ]), svg('text', { x: edge.left, y: height - 4 }, time(start)), svg('text', { x: width - edge.right, y: height - 4, 'text-anchor': 'end' }, time(end)));
-    const pending = (head.at(-1) ?? 0) - (mark.at(-1) ?? 0);
-    setText(this.note, `Since ${time(start)}: ${count(head.at(-1))} accepted and settled ${count(mark.at(-1))}, counted from what was settled then; between them ${count(pending)} pending.`);
+    /** @param {number[]} line */
+    const grown = (line) => count((line.at(-1) ?? 0) - (line[0] ?? 0));
+    setText(this.note, `Since ${time(start)}: ${grown(head)} accepted, ${grown(mark)} settled. Pending now: ${count((head.at(-1) ?? 0) - (mark.at(-1) ?? 0))}.`);
     setProps(this.svg, { 'aria-label': `${this.title}: ${this.note.textContent}` });
   }
 }

@@ -70,7 +70,7 @@ export class DeadLetters {
   /** @param {DeadLetterView} one */
   row(one) {
     const name = nameOf(one);
-    const facts = [one.Action, one.Key && `key ${one.Key}`, one.Lane && `${one.Lane} lane`, `since ${time(one.At)}`, one.Parked > 0 && `${count(one.Parked)} writes of its key wait behind it`].filter(Boolean).join(', ');
+    const facts = [one.Action, one.Key && `key ${one.Key}`, one.Lane && `${one.Lane} lane`, `since ${time(one.At)}`, one.Parked > 0 && `waiting behind it: ${count(one.Parked)}`].filter(Boolean).join(', ');
     return el('li', {}, el('div', {}, el('strong', {}, name), ` ${facts}`, el('p', { class: 'reason' }, one.Reason), ...one.EventGUID ? [el('code', {}, one.EventGUID)] : []),
       el('p', { class: 'actions' }, ...one.Seq === null ? [] : [button('Retry', () => this.act(one, 'retry'), { 'aria-label': `Retry ${name}` })],
         button('Drop', () => this.drop(one), { 'aria-label': `Drop ${name}`, class: 'danger' })));
@@ -78,7 +78,7 @@ export class DeadLetters {
 
   /** @param {DeadLetterView} one */
   async drop(one) {
-    const behind = one.Parked > 0 ? ` The ${count(one.Parked)} later writes of its key are then delivered.` : '';
+    const behind = one.Parked > 0 ? ` What waits behind it (${count(one.Parked)}) is then delivered.` : '';
     if (await confirm(`Drop ${nameOf(one)}?`, `The database will never get this write.${behind}`, 'Drop it')) await this.act(one, 'drop');
   }
 

@@ -17,7 +17,7 @@ export class LaneCard {
     /** @type {Map<string, HTMLElement>} */
     this.values = new Map();
     this.chart = hasHistory ? new Chart(`${name} lane, head and mark over time`) : null;
-    const rows = ['Pending', 'Oldest pending', ...hasHistory ? ['Accepting', 'Draining'] : [], 'Dead letters', 'Mark', 'Head', 'Carrier', 'Bootstrapped'];
+    const rows = ['Pending', 'Oldest pending', ...hasHistory ? ['Accepting', 'Draining'] : [], 'Dead letters', 'Mark (Seq)', 'Head (Seq)', 'Carrier', 'Bootstrapped'];
     const list = el('dl', {}, ...rows.map((row) => {
       const value = el('dd', { 'data-value': row }, '-');
       this.values.set(row, value);
@@ -35,8 +35,8 @@ export class LaneCard {
     this.#set('Pending', count(lane.Pending));
     this.#set('Oldest pending', age(lane.OldestPendingMs));
     this.#set('Dead letters', count(lane.DeadLetters));
-    this.#set('Mark', `Seq ${lane.Seq.Mark}`);
-    this.#set('Head', `Seq ${lane.Seq.Head}`);
+    this.#set('Mark (Seq)', String(lane.Seq.Mark));
+    this.#set('Head (Seq)', String(lane.Seq.Head));
     this.#set('Carrier', lane.Carrier ?? 'none');
     this.#set('Bootstrapped', lane.BootstrappedAt ? time(lane.BootstrappedAt) : 'not yet');
   }

@@ -36,7 +36,7 @@ export class Locate {
     this.list = el('ul', { class: 'rows' });
     const form = el('form', { class: 'line', submit: (event) => { event.preventDefault(); void this.find(this.input.value.trim()); } },
       el('label', { for: 'locate' }, 'EventGUID, WorkItemHash or RunHash'), this.input, el('button', { type: 'submit', class: 'main' }, 'Find'));
-    this.node = el('section', { class: 'card wide', 'aria-labelledby': 'locate-title' }, el('h2', { id: 'locate-title' }, 'Where is my write?'), form, this.said, this.list);
+    this.node = el('section', { class: 'card', 'aria-labelledby': 'locate-title' }, el('h2', { id: 'locate-title' }, 'Where is my write?'), form, this.said, this.list);
   }
 
   /** Something happened in the worker: what is on its way is asked for again. */

@@ -26,27 +26,39 @@ function labelOf(one) {
   return `${one.IDBeaconConnection}: ${one.Name || 'unnamed'} (${one.Engine || 'unknown'}${one.Connected ? '' : ', not connected'})`;
 }
 
-class Picker {
+export class Picker {
   /** @param {readonly Presence[]} beacons @param {LaneStatus} current @param {(choice: Choice | null) => void} close */
   constructor(beacons, current, close) {
     this.beacons = beacons;
     this.current = current;
     this.close = close;
-    const there = beacons.map((one) => one.BeaconID);
-    const assigned = current.AssignedBeaconID;
-    const names = assigned !== null && !there.includes(assigned) ? [...there, assigned] : there;
-    this.beacon = el('select', { id: 'pick-beacon', change: () => this.choose() },
-      el('option', { value: '' }, names.length === 0 ? 'no databeacon is on the bus' : 'choose a databeacon'), ...names.map((name) => el('option', { value: name }, there.includes(name) ? name : `${name} (away)`)));
-    this.beacon.value = assigned ?? '';
+    this.beacon = el('select', { id: 'pick-beacon', change: () => this.choose() });
     this.connection = el('select', { id: 'pick-connection', change: () => this.allow() });
     this.warning = el('p', { class: 'warning', role: 'status' });
     this.problem = el('p', { class: 'wrong', role: 'alert' });
     this.save = el('button', { type: 'submit', class: 'main' }, 'Save');
-    this.clear = button('Clear assignment', () => close({ BeaconID: null, IDBeaconConnection: 0 }), { class: 'danger', disabled: assigned === null });
+    this.clear = button('Clear assignment', () => close({ BeaconID: null, IDBeaconConnection: 0 }), { class: 'danger', disabled: current.AssignedBeaconID === null });
     this.form = el('form', { submit: (event) => { event.preventDefault(); this.commit(); } },
       el('label', { for: 'pick-beacon' }, 'Databeacon'), this.beacon, el('label', { for: 'pick-connection' }, 'Connection'), this.connection, this.warning, this.problem,
       el('p', { class: 'actions' }, button('Cancel', () => close(null)), this.clear, this.save));
+    /** What the list was made of. */
+    this.listed = '';
+    this.offer(beacons);
+    this.beacon.value = current.AssignedBeaconID ?? '';
     void this.choose();
+  }
+
+  /** Those that are there now: they come and go while the reader looks; the choice stays. @param {readonly Presence[]} beacons */
+  offer(beacons) {
+    this.beacons = beacons;
+    const there = beacons.map((one) => one.BeaconID);
+    const chosen = this.beacon.value;
+    const away = [...new Set([this.current.AssignedBeaconID ?? '', chosen])].filter((name) => name !== '' && !there.includes(name));
+    const labels = [['', there.length === 0 ? 'no databeacon is on the bus' : 'choose a databeacon'], ...there.map((name) => [name, name]), ...away.map((name) => [name, `${name} (away)`])];
+    if (JSON.stringify(labels) === this.listed) return;
+    this.listed = JSON.stringify(labels);
+    this.beacon.replaceChildren(...labels.map(([value = '', label = '']) => el('option', { value }, label)));
+    this.beacon.value = chosen;
   }
 
   /** Its connections are asked for when a databeacon is chosen, for only then do they matter. */
@@ -97,11 +109,17 @@ class Picker {
   }
 }
 
-/** Asks, and assigns what was chosen. @param {readonly Presence[]} beacons @param {LaneStatus} current @returns {Promise<string>} what was done, empty for nothing */
-export async function pickPersistence(beacons, current) {
-  const choice = await ask(current.AssignedBeaconID === null ? 'Assign persistence' : 'Change persistence', (/** @type {(choice: Choice | null) => void} */ close) => [
-    el('p', {}, 'Both lanes are delivered there. What is pending stays in the journal until it is.'), new Picker(beacons, current, close).form,
-  ]);
+/**
+ * Asks, and assigns what was chosen. `onOpen` gets the picker, to be told who comes and goes.
+ * @param {readonly Presence[]} beacons @param {LaneStatus} current @param {(picker: Picker) => void} onOpen
+ * @returns {Promise<string>} what was done, empty for nothing
+ */
+export async function pickPersistence(beacons, current, onOpen) {
+  const choice = await ask(current.AssignedBeaconID === null ? 'Assign persistence' : 'Change persistence', (/** @type {(choice: Choice | null) => void} */ close) => {
+    const picker = new Picker(beacons, current, close);
+    onOpen(picker);
+    return [el('p', {}, 'Both lanes are delivered there. What is pending stays in the journal until it is.'), picker.form];
+  });
   if (choice === null) return '';
   await call('Ultravisor/Persistence/Assign', { method: 'POST', body: choice });
   return choice.BeaconID === null ? 'The assignment was cleared.' : `Assigned to ${choice.BeaconID}, connection ${choice.IDBeaconConnection}.`;

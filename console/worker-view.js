@@ -13,28 +13,27 @@ import { pickPersistence } from './picker.js';
 /** @param {WorkerStatus['Queue']} lane */
 function assignmentOf(lane) {
   if (lane.AssignedBeaconID === null) return 'Assigned to no databeacon: writes are kept in the journal.';
-  return `Assigned to ${lane.AssignedBeaconID}, connection ${lane.IDBeaconConnection}, by ${lane.AssignedBy === 'tag' ? "the beacon's tag" : 'an operator'} ${time(lane.AssignedAt)}.`;
+  return `Assigned to ${lane.AssignedBeaconID}, connection ${lane.IDBeaconConnection}, by ${lane.AssignedBy === 'tag' ? "the beacon's tag" : 'an operator'} at ${time(lane.AssignedAt)}.`;
 }
 
 export class WorkerView {
   /** @param {() => State} state @param {boolean} isOwn */
   constructor(state, isOwn) {
     this.state = state;
-    this.pill = pill();
-    this.title = el('h1', { id: 'persistence' }, 'Persistence: ');
-    this.word = el('span', {}, '');
-    this.title.append(this.word);
+    this.pill = pill('');
     this.assignment = el('p');
     this.room = el('p');
     this.facts = el('p', { class: 'quiet' });
     this.said = el('p', { role: 'status', class: 'done' });
     this.pick = button('Assign', () => this.choose(), { class: 'main', disabled: true });
     this.pause = button('Pause delivery', () => this.setPaused(), { disabled: true });
+    /** While it is open. @type {import('./picker.js').Picker | null} */
+    this.picker = null;
     this.lanes = { Queue: new LaneCard('Queue', isOwn), Manifest: new LaneCard('Manifest', isOwn) };
     this.balance = new BalancePanel();
     this.locate = isOwn ? new Locate() : null;
     this.dead = isOwn ? new DeadLetters() : null;
-    const persistence = el('section', { class: 'card wide', 'aria-labelledby': 'persistence' }, el('div', { class: 'title' }, this.title, this.pill), this.assignment, this.room, this.facts,
+    const persistence = el('section', { class: 'card wide', 'aria-labelledby': 'persistence' }, el('h1', { id: 'persistence' }, 'Persistence: ', this.pill), this.assignment, this.room, this.facts,
       ...isOwn ? [el('p', { class: 'actions' }, this.pick, this.pause), this.said] : []);
     this.node = el('div', { class: 'grid-view' }, persistence, this.lanes.Queue.node, this.lanes.Manifest.node, ...this.locate ? [this.locate.node] : [], this.balance.node, ...this.dead ? [this.dead.node] : []);
     if (!isOwn) this.balance.node.classList.add('wide');
@@ -42,9 +41,9 @@ export class WorkerView {
 
   /** @param {WorkerStatus | null} status */
   update(status) {
+    this.picker?.offer(this.state().beacons);
     if (!status) return;
     setPill(this.pill, status.State);
-    setText(this.word, status.State);
     setText(this.assignment, assignmentOf(status.Queue) + (status.Queue.IsPaused ? ' Delivery is paused: nothing goes out until it is resumed.' : ''));
     const { Capacity: room } = status;
     setProps(this.room, { class: room.Refusing ? 'wrong' : '' });
@@ -75,7 +74,8 @@ export class WorkerView {
 
   async choose() {
     const { beacons, status } = this.state();
-    if (status) await this.doing(() => pickPersistence(beacons, status.Queue));
+    if (status) await this.doing(() => pickPersistence(beacons, status.Queue, (picker) => { this.picker = picker; }));
+    this.picker = null;
   }
 
   async setPaused() {

@@ -9,7 +9,7 @@ import { messageOf } from '../contracts/errors.ts';
 import { isJsonObject } from '../contracts/json-value.ts';
 import { limits } from '../contracts/limits.ts';
 import type { WorkerStatus } from '../contracts/status.ts';
-import { isSubjectToken, subjects } from '../contracts/subjects.ts';
+import { isSubjectToken, services, subjects } from '../contracts/subjects.ts';
 import type { Bus } from '../runtime/bus.ts';
 import { type Clock, isoOf } from '../runtime/clock.ts';
 
@@ -18,7 +18,7 @@ export type FleetParts = {
   self: () => { status: WorkerStatus; console: string };
 };
 
-type Seen = { row: FleetRow; askedMs: number };
+type Seen = { row: FleetRow; askedMs: number; isDue: boolean };
 type Found = { hub: string; version: string; console: string | null };
 
 export class Fleet {
@@ -69,10 +69,25 @@ export class Fleet {
       clock.every(limits.fleetEveryMs, look),
       clock.every(limits.fleetTransitMs, () => this.#askThose((row) => row.Status !== null && !row.IsAway && isInTransit(row.Status))),
       // A worker says so when its state changes; numbers are asked for.
-      bus.subscribe(subjects.event('*', 'state'), (_, subject) => this.#askThose((row) => row.HubID === subject.split('.')[1])),
+      bus.subscribe(subjects.event('*', 'state'), (_, subject) => this.#onState(subject.split('.')[1] ?? '')),
     ];
     this.#stopWatching = () => { for (const stop of stops) stop(); };
     look();
+  }
+
+  /** One of a hub nobody has heard of is a worker that just came. */
+  #onState(hub: string): void {
+    const { clock, hubId } = this.#parts;
+    const seen = this.#seen.get(hub);
+    if (hub === hubId) return;
+    if (!seen) return void this.list().then(() => this.#tell());
+    if (seen.isDue) return;
+    // What was asked for a moment ago may be of before the change.
+    seen.isDue = true;
+    clock.timer(Math.max(0, seen.askedMs + limits.fleetFreshMs - clock.monotonicMs()), () => {
+      seen.isDue = false;
+      void this.#ask(seen).then(() => this.#tell());
+    });
   }
 
   #askThose(which: (row: FleetRow) => boolean): void {
@@ -93,7 +108,7 @@ export class Fleet {
   }
 
   async #ping(): Promise<Found[]> {
-    return (await this.#parts.bus.gather('$SRV.PING.tidemark-worker', limits.fleetPingMs, limits.fleetHubsMax)).flatMap((answer) => foundIn(answer) ?? []);
+    return (await this.#parts.bus.gather(services.subject('PING', services.worker), limits.fleetPingMs, limits.fleetHubsMax)).flatMap((answer) => foundIn(answer) ?? []);
   }
 
   /** The longest silent one makes room for a new hub. */
@@ -111,7 +126,7 @@ export class Fleet {
       this.#seen.delete(away.row.HubID);
     }
     const row = { HubID: hub, IsSelf: false, IsAway: false, SeenAt: isoOf(this.#parts.clock.nowMs()), ...facts, Status: null, Reason: 'not asked yet' };
-    this.#seen.set(hub, { row, askedMs: Number.NEGATIVE_INFINITY });
+    this.#seen.set(hub, { row, askedMs: Number.NEGATIVE_INFINITY, isDue: false });
   }
 
   async #ask(seen: Seen, whyNot: string | null = null): Promise<void> {

@@ -19,6 +19,8 @@ describe('the picker', () => {
     new MutationObserver(() => globalThis.pillSeen.push(pill.textContent)).observe(pill, { childList: true, characterData: true, subtree: true });
   }`);
 
+  const assigned = () => rig.stack.control('assign', { BeaconID: 'db-1', IDBeaconConnection: 1 });
+
   test('nothing is assigned until Save; then the pill goes through its states to bootstrapped', async () => {
     const page = await rig.open();
     await shows(page, '#persistence', 'Persistence: unassigned');
@@ -46,13 +48,14 @@ describe('the picker', () => {
   });
 
   test('a databeacon that serves another hub is warned of before Save', async () => {
+    await assigned();
     using dir = tempDir('other');
     await using other = new TidemarkProcess(['worker', '--hub', 'hub2', '--data', dir.at('data'), '--http', `127.0.0.1:${await freePort()}`, '--nats', rig.stack.nats.url]);
     const page = await rig.open('#/fleet');
     await page.getByRole('link', { name: 'hub2' }).waitFor();
     expect(other.isRunning).toBe(true);
-    const assigned = await rig.stack.hub.request('tidemark.hub2.control.assign', JSON.stringify({ BeaconID: 'db-1', IDBeaconConnection: 1 }));
-    expect(Buffer.from(assigned.data).toString()).toContain('"Success":true');
+    const reply = await rig.stack.hub.request('tidemark.hub2.control.assign', JSON.stringify({ BeaconID: 'db-1', IDBeaconConnection: 1 }));
+    expect(Buffer.from(reply.data).toString()).toContain('"Success":true');
     await page.locator('tr', { hasText: 'hub2' }).getByText('bootstrapped').first().waitFor();
     await page.getByRole('link', { name: 'Worker', exact: true }).click();
     await page.getByRole('button', { name: 'Change persistence' }).click();
@@ -67,7 +70,23 @@ describe('the picker', () => {
     await page.context().close();
   });
 
+  test('a databeacon that leaves or comes while the picker is open is told there, and what was chosen stays', async () => {
+    await assigned();
+    const page = await rig.open();
+    await page.getByRole('button', { name: 'Change persistence' }).click();
+    await rig.stack.beacon.kill();
+    await shows(page, '#pick-beacon', 'no databeacon is on the busdb-1 (away)');
+    expect(await page.getByLabel('Databeacon').inputValue()).toBe('db-1');
+    rig.stack.beacon.restart();
+    await shows(page, '#pick-beacon', 'choose a databeacondb-1');
+    expect(await page.getByLabel('Databeacon').inputValue()).toBe('db-1');
+    await page.keyboard.press('Escape');
+    await shows(page, '#persistence', 'Persistence: bootstrapped');
+    await page.context().close();
+  });
+
   test('by keyboard alone: clear the assignment, and assign again', async () => {
+    await assigned();
     const page = await rig.open();
     await shows(page, '#persistence', 'Persistence: bootstrapped');
     const focused = () => page.evaluate<string>('document.activeElement?.textContent ?? ""');

@@ -94,7 +94,8 @@ describe('the looks', () => {
     await eachView(page, async (name) => {
       const width = await page.evaluate<number>('document.documentElement.scrollWidth');
       const cut = await page.evaluate<string[]>(`[...document.querySelectorAll('main *, dialog, dialog *, header *')].filter((node) => node.getClientRects().length > 0 && node.getBoundingClientRect().right > 360.5).map((node) => node.outerHTML.slice(0, 80))`);
-      wide[name] = [width, cut, await violations(page)];
+      const broken = await page.evaluate<string[]>(`[...document.querySelectorAll('nav a, button, .pill, [data-value]')].filter((node) => node.getBoundingClientRect().height > 48).map((node) => node.textContent)`);
+      wide[name] = [width, [...cut, ...broken], await violations(page)];
     });
     expect(wide).toEqual(Object.fromEntries(Object.keys(wide).map((name) => [name, [360, [], []]])));
     expect(rig.browser.complaints).toEqual([]);
