@@ -19,9 +19,9 @@ function note(answer) {
 const writing = setInterval(() => {
   const WorkItemHash = `try-${run}-${++count}`;
   const now = new Date().toISOString();
-  queue.upsertWorkItem({ WorkItemHash, Status: 'Pending', Capability: 'Shell', Settings: { n: count }, EnqueuedAt: now }).then(note);
-  queue.appendEvent({ WorkItemHash, EventType: 'enqueued', ToStatus: 'Pending', Payload: { n: count } }).then(note);
-  queue.updateWorkItem(WorkItemHash, { Status: 'Complete', CompletedAt: now }).then(note);
+  void queue.upsertWorkItem({ WorkItemHash, Status: 'Pending', Capability: 'Shell', Settings: { n: count }, EnqueuedAt: now }).then(note);
+  void queue.appendEvent({ WorkItemHash, EventType: 'enqueued', ToStatus: 'Pending', Payload: { n: count } }).then(note);
+  void queue.updateWorkItem(WorkItemHash, { Status: 'Complete', CompletedAt: now }).then(note);
 }, 100);
 
 const telling = setInterval(() => {

@@ -10,7 +10,8 @@ import { inspectVerbs } from './verbs-inspect.ts';
 import { runVerbs } from './verbs-run.ts';
 import { traceVerbs } from './verbs-trace.ts';
 
-function buildProgram(ended: Ended): Command {
+/** The command line without running it. */
+export function buildProgram(ended: Ended): Command {
   const program = new Command('tidemark')
     .description('Keeps every write of a hub in a local journal before answering, and delivers it to a database in order, once in effect.')
     .version(packageVersion(), '--version')
