@@ -11,6 +11,7 @@ export class Gate {
   readonly #waiting = new Set<Waiting>();
   #running = 0;
   #isOpen = false;
+  #ended: string | null = null;
 
   /** @param atOnceMax tries on their way at once @param patienceMs longest wait of one try */
   constructor(atOnceMax: number, patienceMs: number, nowMs: () => number) {
@@ -29,17 +30,26 @@ export class Gate {
     this.#letThrough();
   }
 
-  /** Ends the wait of those who waited long enough, or of all; to be called now and then. */
-  expire(reason: string, isForAll = false): void {
+  /** Ends the wait of those who waited long enough; to be called now and then. */
+  expire(reason: string): void {
     for (const waiting of this.#waiting) {
-      if (!isForAll && this.#nowMs() - waiting.sinceMs < this.#patienceMs) return;
+      if (this.#nowMs() - waiting.sinceMs < this.#patienceMs) return;
       this.#waiting.delete(waiting);
-      waiting.giveUp(new TidemarkError(isForAll ? 'CLOSED' : 'UNAVAILABLE', reason));
+      waiting.giveUp(new TidemarkError('UNAVAILABLE', reason));
     }
+  }
+
+  /** Ends every wait, for good: what comes from now on is refused. */
+  end(reason: string): void {
+    this.shut();
+    this.#ended ??= reason;
+    for (const waiting of this.#waiting) waiting.giveUp(new TidemarkError('CLOSED', reason));
+    this.#waiting.clear();
   }
 
   /** Runs a try when it is its turn. @throws TidemarkError when it waited too long; else what the try throws */
   async pass<T>(send: () => Promise<T>): Promise<T> {
+    if (this.#ended !== null) throw new TidemarkError('CLOSED', this.#ended);
     await new Promise<void>((go, giveUp) => {
       this.#waiting.add({ sinceMs: this.#nowMs(), go, giveUp });
       this.#letThrough();

@@ -84,11 +84,14 @@ export class Link implements HubConnection<HubHeaders> {
 
   /** Lets go of the bus; what waits is given up. */
   async close(): Promise<void> {
-    this.#isEnded = true;
-    this.gate.shut();
-    this.gate.expire('the bridge was closed before this write was accepted', true);
-    this.#wake();
+    this.#end('the bridge was closed before this write was accepted');
     if (!this.#settings.Connection) await this.#connection?.close();
+  }
+
+  #end(reason: string): void {
+    this.#isEnded = true;
+    this.gate.end(reason);
+    this.#wake();
   }
 
   #doubt(): void {
@@ -107,7 +110,7 @@ export class Link implements HubConnection<HubHeaders> {
           return;
         }
         await this.#use(connection);
-        if (this.#settings.Connection) return;
+        if (this.#settings.Connection) return this.#end('the hub closed its connection to the bus before this write was accepted');
       } catch (error) {
         this.#events.onAway(`no bus at ${this.#settings.servers.join(', ')}: ${messageOf(error)}`);
       }
@@ -121,7 +124,13 @@ export class Link implements HubConnection<HubHeaders> {
     this.#isConnected = true;
     connection.subscribe(subjects.event(this.#settings.HubID, 'state'), { callback: () => this.refresh() });
     this.refresh();
-    void connection.closed().then(() => this.#lost());
+    void this.#watch(connection);
+    await connection.closed();
+    this.#lost();
+  }
+
+  /** The 2.x client does not end this when it is closed. */
+  async #watch(connection: NatsConnection): Promise<void> {
     for await (const { type } of connection.status()) {
       if (type === 'disconnect') this.#lost();
       if (type === 'reconnect') {
@@ -129,7 +138,6 @@ export class Link implements HubConnection<HubHeaders> {
         this.refresh();
       }
     }
-    this.#lost();
   }
 
   #lost(): void {

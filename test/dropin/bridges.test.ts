@@ -181,7 +181,11 @@ describe('made as the hub makes its services', () => {
     expect(await own.getWorkItemByHash('v2')).toMatchObject(ok);
     await own.close();
     expect(connection.isClosed()).toBe(false);
+    expect(await own.upsertWorkItem({ WorkItemHash: 'late' })).toMatchObject({ Available: false, Success: false, Reason: expect.stringContaining('closed') as string });
+    const other = queueOf({ Connection: connection as unknown as NatsConnection, Headers: headersV2 });
+    expect(await other.upsertWorkItem({ WorkItemHash: 'v2b' })).toMatchObject(ok);
     await connection.close();
+    expect(await other.upsertWorkItem({ WorkItemHash: 'late' })).toMatchObject({ Available: false, Success: false, Reason: expect.stringContaining('closed its connection') as string });
     const copy = manifestsOf({ Nats: natsV2 });
     expect(await copy.upsertManifest({ Hash: 'v2' })).toMatchObject(ok);
   });

@@ -10,6 +10,7 @@ import { verbGroups } from './verb-groups.ts';
 
 const summary = 'Keeps every write of a hub in a local journal before answering, and delivers it to a database in order, once in effect.';
 
+/** The command line without running it. */
 export function buildProgram(ended: Ended): Command {
   const program = new Command('tidemark')
     .description(summary)
