@@ -17,7 +17,7 @@ const parentShape = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(
 /** Flags that the first version of the standard knows. */
 const knownFlags = TraceFlags.SAMPLED;
 
-const tracer = trace.getTracer('tidemark');
+const tracerName = 'tidemark';
 const nothing: Reception = { keep: null, isRecorded: false, end: () => undefined };
 const carried = new AsyncLocalStorage<Record<string, string>>();
 
@@ -89,13 +89,14 @@ export type SpanSpec = { name: string; kind: SpanKind; attributes: Attributes };
 /** Whether an SDK is there. It may come at any time, or be another copy of the API's. */
 function isRecorded(): boolean {
   const provider = trace.getTracerProvider();
-  return !(provider instanceof ProxyTracerProvider) || provider.getDelegateTracer('tidemark') !== undefined;
+  return !(provider instanceof ProxyTracerProvider) || provider.getDelegateTracer(tracerName) !== undefined;
 }
 
 /** A span below the one context there is, or of its own with links to several. */
 function startSpan({ name, kind, attributes }: SpanSpec, parent: SpanContext | null, links: readonly SpanContext[]): Span {
   const options = { kind, attributes, ...(links.length > 0 ? { links: links.map((context) => ({ context })) } : {}) };
-  return tracer.startSpan(name, options, parent ? trace.setSpanContext(ROOT_CONTEXT, parent) : ROOT_CONTEXT);
+  // Asked for each time: an SDK that brings its own copy of the API may come after us.
+  return trace.getTracer(tracerName).startSpan(name, options, parent ? trace.setSpanContext(ROOT_CONTEXT, parent) : ROOT_CONTEXT);
 }
 
 /** Ends a span with what became of the work. */
