@@ -59,7 +59,7 @@ test('every HTTP route leaves the lock held (A1)', async () => {
   const headers = { 'Authorization': `Bearer ${readFileSync(stack.workerFile('token'), 'utf8').trim()}`, 'Content-Type': 'application/json' };
   const assign = JSON.stringify({ BeaconID: 'db-1', IDBeacon: 'db-1', IDBeaconConnection: 1 });
   const routes = [
-    ...['/livez', '/readyz', '/healthz', '/metrics', '/Ultravisor/Persistence/Status', '/api/status', '/api/hwm', '/api/beacons', '/api/beacons/db-1/connections', '/api/ops',
+    ...['/livez', '/readyz', '/healthz', '/metrics', '/api/openapi.json', '/Ultravisor/Persistence/Status', '/api/status', '/api/hwm', '/api/beacons', '/api/beacons/db-1/connections', '/api/ops',
       '/api/journal', '/api/operator-log', '/api/dead-letters', '/api/dead-letters/1', `/api/locate/${guid}`,
       ...['', `/${stack.hubId}`, `/${stack.hubId}/persistence-status`].map((path) => `/api/lab/ultravisor-instances${path}`), '/api/lab/beacons/db-1/connections'].map((path) => ['GET', path] as const),
     ...['/api/pause', '/api/resume', '/api/dead-letters/1/retry', '/api/dead-letters/1/drop', '/api/clear', '/Ultravisor/Persistence/Assign',
