@@ -16,7 +16,7 @@ export function serviceManagerPlace(environment: NodeJS.ProcessEnv): ServiceMana
   return { socket, watchdogMs: watchdogMs > 0 ? watchdogMs : null, path: environment['PATH'] ?? '' };
 }
 
-/** The socket takes datagrams, which Node cannot send to a path: systemd's own tool sends them, one short child a message (docs/adr/0015-systemd-notify.md). */
+/** The socket takes datagrams, which Node cannot send to a path: systemd's own tool sends them, one short child a message (docs/adr/0016-systemd-notify.md). */
 export class ServiceManager {
   readonly #place: ServiceManagerPlace | null;
   readonly #clock: Clock;
