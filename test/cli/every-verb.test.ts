@@ -179,6 +179,15 @@ const cases: Record<string, () => Promise<void>> = {
     copyFileSync(stack.backendPath, dir.at('copy.sqlite'));
     expect(await json(tidemark(['beacon', 'plan', `sqlite:${stack.backendPath}`, '--json']))).toMatchObject({ MigrationStatements: [] });
   },
+  log: async () => {
+    const { Actions } = await json<{ Actions: { Action: string }[] }>(run('log --json'));
+    expect(Actions.map(({ Action }) => Action)).toEqual(expect.arrayContaining(['assign', 'pause', 'drill', 'dead-letters retry']));
+  },
+  permissions: async () => expect(Object.keys(await json(run('permissions --json')))).toEqual(['worker', 'beacon', 'hub', 'operator']),
+  completion: async () => {
+    expect(await json(run('completion bash --json'))).toMatchObject({ Shell: 'bash' });
+    expect((await run('completion powershell')).code).toBe(2);
+  },
   drain: async () => {
     expect(await json(run('drain --until-empty --json'))).toMatchObject({ Queue: { Pending: 0 } });
     expect(await stack.worker.exited).toBe('exit 0');

@@ -3,7 +3,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
-import { tempFolder, tidemark } from './fixture.ts';
+import { root } from '../kit/source.ts';
+import { startTidemark, tempFolder, tidemark, until } from './fixture.ts';
 import { runHere } from './in-process.ts';
 
 const folder = tempFolder();
@@ -232,6 +233,13 @@ test('a server that says nothing is given up on, and named', async () => {
   const ran = await runHere(['status', '--nats', `nats://127.0.0.1:${port}`]);
   expect(ran).toMatchObject({ code: 4, stderr: expect.stringContaining(`no bus at nats://127.0.0.1:${port}`) });
 }, 30_000);
+
+test('a publish that waits for a bus that never comes is ended by Ctrl-C, and says meanwhile what it waits for', async () => {
+  const waiting = startTidemark(['publish', join(root, 'examples', 'demo-queue.jsonl'), '--nats', nowhere]);
+  await until('it says so', () => waiting.out.stderr.includes(`no bus at ${nowhere}: connection refused; is nats-server running there? (trying for 30 s)`));
+  waiting.child.kill('SIGINT');
+  expect(await waiting.ended).toMatchObject({ code: 1, stdout: expect.stringContaining('"Sent":0') });
+}, 60_000);
 
 test.each<Row>([
   ['stauts', 2, 'did you mean status?'], ['status \u2013json', 2, 'did you mean --json?'], [`status --nats ${nowhere}`, 4, 'is nats-server running there?'],

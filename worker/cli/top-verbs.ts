@@ -2,13 +2,14 @@
 import type { VerbSpec } from './verb.ts';
 import { verbGroups } from './verb-groups.ts';
 import { accessVerbs } from './verbs-access.ts';
+import { completionVerbs } from './verbs-completion.ts';
 import { controlVerbs } from './verbs-control.ts';
 import { drillVerbs } from './verbs-drill.ts';
 import { inspectVerbs } from './verbs-inspect.ts';
 import { runVerbs } from './verbs-run.ts';
 import { traceVerbs } from './verbs-trace.ts';
 
-export const topVerbs: readonly VerbSpec[] = [...runVerbs, ...traceVerbs, ...controlVerbs, ...drillVerbs, ...inspectVerbs, ...accessVerbs];
+export const topVerbs: readonly VerbSpec[] = [...runVerbs, ...traceVerbs, ...controlVerbs, ...drillVerbs, ...inspectVerbs, ...accessVerbs, ...completionVerbs];
 
 /** Every verb by the words that name it, those under another one too. */
 export function allVerbs(): { path: string; spec: VerbSpec }[] {

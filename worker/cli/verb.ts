@@ -3,8 +3,8 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type CliConfig, loadConfig } from './config.ts';
 import type { Flags } from './settings.ts';
 
-/** What a verb gets: the resolved configuration, its own options, and its arguments in order. */
-export type VerbCall = { config: CliConfig; flags: Flags; args: string[]; isJson: boolean };
+/** What a verb gets: the resolved configuration, its own options, its arguments in order, and all verbs there are. */
+export type VerbCall = { config: CliConfig; flags: Flags; args: string[]; isJson: boolean; program: Command };
 
 /** What verbs are for, in the order of the help; `look` changes nothing. */
 export const topics = { run: 'Run:', look: 'Look:', act: 'Act:', repair: 'Repair and maintain:' } as const;
@@ -50,8 +50,12 @@ export function addVerb(parent: Command, spec: VerbSpec, ended: Ended): void {
   command.action(async () => {
     const flags = command.opts<Flags>();
     const args = command.processedArgs.flat().filter((arg) => arg !== undefined) as string[];
-    ended((await spec.run({ config: loadConfig(flags), flags, args, isJson: flags['json'] === true })) ?? 0);
+    ended((await spec.run({ config: loadConfig(flags), flags, args, isJson: flags['json'] === true, program: rootOf(command) })) ?? 0);
   });
+}
+
+function rootOf(command: Command): Command {
+  return command.parent ? rootOf(command.parent) : command;
 }
 
 export function addGroup(program: Command, { name, summary, topic, verbs }: VerbGroup, ended: Ended): void {

@@ -17,7 +17,7 @@ export const traceVerbs: readonly VerbSpec[] = [
       new Option('--jetstream', 'writes go one-way into the hub\'s stream; its confirmation counts as accepted'),
       new Option('--give-up <seconds>', 'give up on a call unanswered for so long; 0 for never').default(0).argParser(countFrom(0)),
     ],
-    notes: 'Calls of one work item or run go one at a time, in the order of the file. Publishing a file again is all duplicates.',
+    notes: 'Calls of one work item or run go one at a time, in the order of the file. Publishing a file again is all duplicates.\nA bus that is not there is waited for half a minute (--give-up where it is set), one that goes away later for ever.',
     run: runPublish,
   },
   {

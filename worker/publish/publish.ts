@@ -1,4 +1,5 @@
 /** `publish`: recorded bridge calls, sent as domain actions to a hub's worker until every write is answered. */
+import { TidemarkError } from '../../contracts/errors.ts';
 import { createLog } from '../../runtime/log.ts';
 import { Bus, type BusOptions } from '../../runtime/bus.ts';
 import { type Clock, systemClock } from '../../runtime/clock.ts';
@@ -11,6 +12,9 @@ import { Turns } from './turns.ts';
 /** Progress where it is read by a person at a terminal, and where it goes to a file. */
 const terminalEveryMs = 200;
 const fileEveryMs = 2_000;
+/** A bus that is started beside us is there within this time. */
+const firstConnectMs = 30_000;
+const connectAgainMs = 250;
 
 export type PublishOptions = {
   files: readonly string[];
@@ -38,7 +42,8 @@ export async function publish(options: PublishOptions): Promise<Summary> {
   for (const path of options.files) checkTrace(path);
   const { out, signal } = options;
   const counts = new Counts(systemClock, (line) => out.write(`${out.isTerminal ? '\r\x1b[K' : ''}${line}\n`));
-  const bus = await Bus.connect({ ...options.bus, waitForServer: options.giveUpMs === 0 }, createLog('publish', 'warn'));
+  const bus = await firstConnect(options);
+  if (!bus) return counts.summary;
   const stopProgress = showProgress(counts, out);
   const delivery = new Delivery({ bus, hub: options.hub, clock: systemClock, counts, signal, giveUpMs: options.giveUpMs, isOneWay: options.isOneWay });
   const concurrency = Math.max(options.concurrency, options.batch > 1 ? 2 * options.batch : 1);
@@ -52,6 +57,24 @@ export async function publish(options: PublishOptions): Promise<Summary> {
     await bus.close();
   }
   return counts.summary;
+}
+
+/**
+ * Waits a while for a bus that is only being started; one that was named wrong never comes. Null when told to stop.
+ * @throws TidemarkError UNREACHABLE
+ */
+async function firstConnect({ bus, giveUpMs, signal, out }: PublishOptions): Promise<Bus | null> {
+  const untilMs = systemClock.monotonicMs() + (giveUpMs > 0 ? giveUpMs : firstConnectMs);
+  for (let tries = 0; !signal.aborted; tries++) {
+    try {
+      return await Bus.connect({ ...bus, waitForServer: false }, createLog('publish', 'warn'));
+    } catch (error) {
+      if (!(error instanceof TidemarkError) || error.code !== 'UNREACHABLE' || systemClock.monotonicMs() >= untilMs) throw error;
+      if (tries === 0) out.write(`${error.message} (trying for ${Math.round((untilMs - systemClock.monotonicMs()) / 1000)} s)\n`);
+      await systemClock.sleep(connectAgainMs, signal);
+    }
+  }
+  return null;
 }
 
 type Pump = { turns: Turns; counts: Counts; pace: () => Promise<void>; options: PublishOptions };
