@@ -1,6 +1,10 @@
 /** Persistence is assigned in the console: by mouse and by keyboard alone, with the states it goes through, and with a warning where a databeacon serves another hub. */
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { subjects } from '../../contracts/subjects.ts';
+import { Bus } from '../../runtime/bus.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { createLog } from '../../runtime/log.ts';
 import { freePort } from '../../runtime/nats-server.ts';
 import { TidemarkProcess } from '../kit/processes.ts';
 import { tempDir } from '../kit/temp-dir.ts';
@@ -83,6 +87,29 @@ describe('the picker', () => {
     await page.keyboard.press('Escape');
     await shows(page, '#persistence', 'Persistence: bootstrapped');
     await page.context().close();
+  });
+
+  test('a databeacon without connections cannot be saved, one of the legacy kind has none to choose from', async () => {
+    const bus = await Bus.connect({ servers: rig.stack.nats.url, name: 'odd' }, createLog('test', 'silent'));
+    const presence = (BeaconID: string, Capabilities: string[]) => ({ BeaconID, Status: 'Online', Nonce: 'n', Capabilities, Tags: {}, Connections: [] });
+    const stop = systemClock.every(200, () => {
+      bus.publish(subjects.presence, presence('bare', ['DataBeaconBatch']));
+      bus.publish(subjects.presence, presence('old', ['QueuePersistence']));
+    });
+    try {
+      const page = await rig.open();
+      await page.getByRole('button', { name: /Assign|Change persistence/ }).click();
+      await page.getByLabel('Databeacon').selectOption('bare');
+      await shows(page, 'dialog .wrong', 'bare offers no connection.');
+      expect(await page.getByRole('button', { name: 'Save' }).isDisabled()).toBe(true);
+      await page.getByLabel('Databeacon').selectOption('old');
+      expect(await page.getByLabel('Connection').inputValue()).toBe('0');
+      expect(await page.getByRole('button', { name: 'Save' }).isEnabled()).toBe(true);
+      await page.context().close();
+    } finally {
+      stop();
+      await bus.close();
+    }
   });
 
   test('by keyboard alone: clear the assignment, and assign again', async () => {
