@@ -1,6 +1,7 @@
 /** One worker: persistence, both lanes, the balance; and for our own also what can be looked for and done. */
 /** @import { WorkerStatus } from '../contracts/status.ts' */
 /** @import { State } from './main.js' */
+import { adviceOf } from './advice.js';
 import { call } from './api.js';
 import { BalancePanel } from './balance.js';
 import { DeadLetters } from './dead-letters.js';
@@ -21,6 +22,7 @@ export class WorkerView {
   constructor(state, isOwn) {
     this.state = state;
     this.pill = pill('');
+    this.advice = el('p', { class: 'advice' });
     this.assignment = el('p');
     this.room = el('p');
     this.facts = el('p', { class: 'quiet' });
@@ -33,7 +35,7 @@ export class WorkerView {
     this.balance = new BalancePanel();
     this.locate = isOwn ? new Locate() : null;
     this.dead = isOwn ? new DeadLetters() : null;
-    const persistence = el('section', { class: 'card wide', 'aria-labelledby': 'persistence' }, el('h1', { id: 'persistence' }, 'Persistence: ', this.pill), this.assignment, this.room, this.facts,
+    const persistence = el('section', { class: 'card wide', 'aria-labelledby': 'persistence' }, el('h1', { id: 'persistence' }, 'Persistence: ', this.pill), this.advice, this.assignment, this.room, this.facts,
       ...isOwn ? [el('p', { class: 'actions' }, this.pick, this.pause), this.said] : []);
     this.node = el('div', { class: 'grid-view' }, persistence, this.lanes.Queue.node, this.lanes.Manifest.node, ...this.locate ? [this.locate.node] : [], this.balance.node, ...this.dead ? [this.dead.node] : []);
     if (!isOwn) this.balance.node.classList.add('wide');
@@ -44,6 +46,7 @@ export class WorkerView {
     this.picker?.offer(this.state().beacons);
     if (!status) return;
     setPill(this.pill, status.State);
+    setText(this.advice, adviceOf(status));
     setText(this.assignment, assignmentOf(status.Queue) + (status.Queue.IsPaused ? ' Delivery is paused: nothing goes out until it is resumed.' : ''));
     const { Capacity: room } = status;
     setProps(this.room, { class: room.Refusing ? 'wrong' : '' });

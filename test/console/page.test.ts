@@ -19,6 +19,7 @@ const sse = await load<Sse>('sse.js');
 const format = await load<Format>('format.js');
 const history = await load<History>('history.js');
 const chart = await load<Scale>('chart-scale.js');
+const advice = await load<{ adviceOf(status: object): string }>('advice.js');
 
 test('the page weighs less than 150 kB in all, needs nothing from elsewhere, and no inline script or style', () => {
   const files = readdirSync(folder).filter((name) => /\.(?:html|js|css|svg)$/.test(name));
@@ -99,4 +100,14 @@ describe('the history on the page', () => {
     expect(chart.linePath([0, 10, 20, 30, 40], [5, 5, 5, 5, 1])).toBe('M0 5L30 5L40 1');
     expect(chart.areaPath([0, 10], [1, 1], [2, 2])).toBe('M0 1L10 1L10 2L0 2Z');
   });
+});
+
+test('each state says whether something is lost and what to do; where there is nothing to do, nothing', () => {
+  const said = (State: string, Queue: object) => advice.adviceOf({ State, Queue: { AssignedBeaconID: 'db-1', IsPaused: false, ...Queue } });
+  expect(said('bootstrapped', {})).toBe('');
+  expect(said('bootstrapped', { IsPaused: true })).toMatch(/until delivery is resumed/);
+  expect(said('waiting-for-beacon', {})).toMatch(/^Nothing is lost.*when db-1 is back. Start it/);
+  expect(said('unassigned', { AssignedBeaconID: null })).toMatch(/^Nothing is lost.*Assign/);
+  expect(said('error', {})).toMatch(/^Nothing is lost.*Mend/);
+  expect(said('bootstrapping', {})).toMatch(/by itself/);
 });
