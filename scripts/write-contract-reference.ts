@@ -24,7 +24,7 @@ function opening(): string {
   return `# The contract on the bus
 
 Subjects, bodies, answers, refusals and bounds. Written from the code by \`npm run contract:reference\`; do not edit. The bodies as JSON Schema are in
-[contracts/contract.schema.json](../contracts/contract.schema.json); what the worker answers over HTTP is in the README.
+[contracts/contract.schema.json](../contracts/contract.schema.json); HTTP is described in [openapi.json](openapi.json).
 
 **Encoding.** MessagePack (plain maps) or JSON. The header \`Content-Type\` (\`application/msgpack\`, \`application/json\`) says which; without it a body that begins with
 \`{\` or \`[\` is JSON. The answer has the encoding of the request. \`Content-Encoding: gzip\` is taken on every request. Times are ISO-8601, UTC, with milliseconds.
