@@ -1,9 +1,11 @@
 /** Nothing that a running worker is asked for makes it drop the writer's lock: closing any descriptor of that file in its process would (A1). */
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openPath } from '../../worker/http/openapi.ts';
+import { type HttpOperation, operations } from '../../worker/http/operations.ts';
 import { pathsOf } from '../../worker/state/paths.ts';
 import { tidemark } from '../cli/fixture.ts';
 import { Stack } from '../kit/stack.ts';
@@ -60,18 +62,19 @@ test('every HTTP route leaves the lock held (A1)', async () => {
   const assign = JSON.stringify({ BeaconID: 'db-1', IDBeacon: 'db-1', IDBeaconConnection: 1 });
   const routes = [
     ...['/livez', '/readyz', '/healthz', '/metrics', '/api/openapi.json', '/Ultravisor/Persistence/Status', '/api/status', '/api/hwm', '/api/beacons', '/api/beacons/db-1/connections', '/api/ops',
-      '/api/journal', '/api/operator-log', '/api/dead-letters', '/api/dead-letters/1', `/api/locate/${guid}`,
+      '/api/journal', '/api/operator-log', '/api/dead-letters', '/api/dead-letters/1', `/api/locate/${guid}`, '/api/locate?key=a', '/api/fleet', '/api/history', '/api/events', '/', '/console/main.js',
       ...['', `/${stack.hubId}`, `/${stack.hubId}/persistence-status`].map((path) => `/api/lab/ultravisor-instances${path}`), '/api/lab/beacons/db-1/connections'].map((path) => ['GET', path] as const),
     ...['/api/pause', '/api/resume', '/api/dead-letters/1/retry', '/api/dead-letters/1/drop', '/api/clear', '/Ultravisor/Persistence/Assign',
       `/api/lab/ultravisor-instances/${stack.hubId}/persistence-beacon`].map((path) => ['POST', path] as const),
   ];
-  // One route is called with two verbs, one with three; drain, its fourth, is the last test's.
-  const written = readdirSync(join(root, 'worker', 'http')).flatMap((name) => readFileSync(join(root, 'worker', 'http', name), 'utf8').match(/app\.(?:get|post)\(/g) ?? []);
-  expect(routes.length - 3, 'routes called').toBe(written.length);
+  // Which there are is what the OpenAPI document says; it is held against the router. Drain is the last test's.
+  const isCalled = ({ method, path }: HttpOperation) => routes.some(([verb, called]) => verb.toLowerCase() === method && new RegExp(`^${openPath(path).replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(called.split('?')[0] ?? ''));
+  expect(operations.filter((one) => !isCalled(one)).map(({ method, path }) => `${method} ${path}`)).toEqual([]);
   for (const [method, path] of routes) {
     const answer = await fetch(stack.httpUrl + path, { method, headers, ...(path.endsWith('Assign') || path.endsWith('persistence-beacon') ? { body: assign } : {}) });
-    await answer.text();
-    expect([path, answer.status, probe()]).toEqual([path, path.includes('dead-letters/1') ? 404 : 200, held]);
+    // Events have no end.
+    await (path === '/api/events' ? answer.body?.cancel() : answer.text());
+    expect([path, answer.status, probe()]).toEqual([path, path.includes('dead-letters/1') || path === '/api/locate?key=a' ? 404 : 200, held]);
   }
 }, 60_000);
 
@@ -79,7 +82,7 @@ test('every verb of control leaves the lock held (A1)', async () => {
   const target = { To: 0, Lane: 'queue', BeaconID: 'db-1', IDBeaconConnection: 1 };
   const calls: [verb: string, body: object][] = [
     ['status', {}], ['hwm', {}], ['hwm', { plan: target }], ['locate', { EventGUID: guid }], ['dead-letters', {}], ['journal', {}],
-    ['pause', {}], ['hwm', { set: { ...target, Reason: 'a test', Force: true } }], ['resume', {}], ['ops', {}], ['ops', { Verb: 'history' }], ['operator-log', {}], ['clear', {}], ['assign', { BeaconID: 'db-1', IDBeaconConnection: 1 }],
+    ['pause', {}], ['hwm', { set: { ...target, Reason: 'a test', Force: true } }], ['resume', {}], ['ops', {}], ['ops', { Verb: 'history' }], ['operator-log', {}], ['drill', {}], ['clear', {}], ['assign', { BeaconID: 'db-1', IDBeaconConnection: 1 }],
   ];
   const known = await stack.control('nothing').catch((error: Error) => error.message.replace(/.*there are /, '').split(', '));
   expect([...new Set([...calls.map(([verb]) => verb), 'drain'])].toSorted()).toEqual((known as string[]).toSorted());

@@ -2,13 +2,16 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
+import type { Static } from '@sinclair/typebox';
 import type { Hono } from 'hono';
 import type { KeyLocations } from '../../contracts/console-answers.ts';
 import type { JsonObject } from '../../contracts/json-value.ts';
 import type { Control } from '../control.ts';
 import type { Fleet } from '../fleet.ts';
 import type { History } from '../history.ts';
+import { queryOf } from './answers.ts';
 import { addEvents, type EventParts } from './events.ts';
+import { given } from './schemas.ts';
 
 export type ConsoleParts = { control: Control; fleet: Fleet; history: History; locateKey: (key: string, lane: string | undefined) => Promise<KeyLocations> } & EventParts;
 
@@ -46,14 +49,15 @@ export function addConsole(app: Hono, parts: ConsoleParts): void {
   app.get('/api/fleet', async (context) => context.json({ Workers: await fleet.list() }));
   app.get('/api/history', (context) => context.json(history.view()));
   app.get('/api/locate', async (context) => {
-    const found = await locateKey(context.req.query('key') ?? '', context.req.query('lane'));
+    const { key, lane } = queryOf(context, given.key);
+    const found = await locateKey(key, lane);
     return context.json(found, found.Entries.length === 0 ? 404 : 200);
   });
-  app.get('/api/dead-letters', (context) => context.json(control.deadLetters(pageAsked(context.req.query())) as object));
+  app.get('/api/dead-letters', (context) => context.json(control.deadLetters(pageAsked(queryOf(context, given.deadLetterPage))) as object));
   addEvents(app, parts);
 }
 
 /** Without a page asked for, the list is whole. */
-function pageAsked({ after, limit }: Record<string, string>): JsonObject {
+function pageAsked({ after, limit }: Static<typeof given.deadLetterPage>): JsonObject {
   return { Verb: 'list', ...(after === undefined ? {} : { After: after }), ...(limit === undefined ? {} : { Limit: Number(limit) }) };
 }

@@ -6,6 +6,8 @@ import { limits } from '../../contracts/limits.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { History } from '../history.ts';
 import type { Live, LiveEvent } from '../live.ts';
+import { queryOf } from './answers.ts';
+import { given } from './schemas.ts';
 
 export type EventParts = { live: Live; history: History; clock: Clock };
 
@@ -15,7 +17,7 @@ export function addEvents(app: Hono, parts: EventParts): void {
     if (parts.live.listeners >= limits.liveClientsMax) {
       throw new TidemarkError('UNAVAILABLE', `${limits.liveClientsMax} consoles follow this worker already, no more are taken`, { retryAfterMs: limits.liveBeatMs });
     }
-    const isWatchingFleet = context.req.query('watch') === 'fleet';
+    const isWatchingFleet = queryOf(context, given.watch).watch === 'fleet';
     context.header('Cache-Control', 'no-store');
     context.header('X-Accel-Buffering', 'no');
     return streamSSE(context, (stream) => follow(stream, parts, isWatchingFleet));

@@ -27,7 +27,7 @@ export function openApiDocument(version: string): Json {
       description: 'Of one worker. Reading on loopback needs no token; a changing call needs one that may operate, and beyond loopback every call needs one. Each changing call is noted with its name.',
     },
     servers: [{ url: '/' }],
-    tags: ['probes', 'persistence', 'look', 'act', 'lab'].map((name) => ({ name })),
+    tags: ['page', 'probes', 'persistence', 'look', 'act', 'lab'].map((name) => ({ name })),
     paths,
     components: { schemas, securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
   };

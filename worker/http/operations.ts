@@ -6,7 +6,7 @@ export type HttpOperation = {
   method: 'get' | 'post';
   /** As the router has it. */
   path: string;
-  tag: 'probes' | 'persistence' | 'look' | 'act' | 'lab';
+  tag: 'page' | 'probes' | 'persistence' | 'look' | 'act' | 'lab';
   summary: string;
   params?: TObject;
   query?: TObject;
@@ -23,6 +23,8 @@ const lab = '/api/lab/ultravisor-instances';
 const hubGone = { ...wrong, ...gone, 409: refusal, 502: refusal };
 
 export const operations: readonly HttpOperation[] = [
+  { method: 'get', path: '/', tag: 'page', summary: 'The console; it holds no data, and needs no token.', answers: { 200: 'text/html' } },
+  { method: 'get', path: '/console/:file', tag: 'page', summary: 'Its files.', params: given.file, answers: { 200: 'text/javascript', 404: refusal } },
   { method: 'get', path: '/livez', tag: 'probes', summary: 'The process is alive.', answers: { 200: plain } },
   { method: 'get', path: '/readyz', tag: 'probes', summary: 'A write sent now would be accepted; a backend that is away does not matter.', answers: { 200: plain, 503: plain } },
   { method: 'get', path: '/healthz', tag: 'probes', summary: 'Health in detail.', answers: { 200: answered.health } },
@@ -37,10 +39,14 @@ export const operations: readonly HttpOperation[] = [
   { method: 'get', path: '/api/ops', tag: 'look', summary: 'Maintenance operations and how they stand.', answers: { 200: answered.ops } },
   { method: 'get', path: '/api/journal', tag: 'look', summary: 'Counts of the journal.', answers: { 200: answered.journal } },
   { method: 'get', path: '/api/operator-log', tag: 'look', summary: 'What operators changed or tried to, the newest first.', query: given.page, answers: { 200: answered.operatorLog, ...wrong } },
-  { method: 'get', path: '/api/dead-letters', tag: 'look', summary: 'Writes a database refused for good.', answers: { 200: answered.deadLetters } },
+  { method: 'get', path: '/api/dead-letters', tag: 'look', summary: 'Writes a database refused for good; in pages, where one is asked for.', query: given.deadLetterPage, answers: { 200: answered.deadLetters, ...wrong } },
   { method: 'get', path: '/api/dead-letters/:seq', tag: 'look', summary: 'One of them, with its content.', params: given.seq, answers: { 200: answered.deadLetter, ...wrong, ...gone } },
   { method: 'post', path: '/api/dead-letters/:seq/:verb{retry|drop}', tag: 'act', summary: 'Try one again, or give it up.', params: given.seqVerb, answers: { 200: answered.success, ...wrong, ...gone } },
   { method: 'get', path: '/api/locate/:guid', tag: 'look', summary: 'Where a write is.', params: given.guid, answers: { 200: answered.location, ...wrong, 404: answered.location } },
+  { method: 'get', path: '/api/locate', tag: 'look', summary: 'The writes of a key, the newest first; IsComplete says whether all of the journal was looked at.', query: given.key, answers: { 200: answered.keyLocations, ...wrong, 404: answered.keyLocations } },
+  { method: 'get', path: '/api/fleet', tag: 'look', summary: 'All workers of the bus, as the console shows them.', answers: { 200: answered.fleet } },
+  { method: 'get', path: '/api/history', tag: 'look', summary: 'Levels of the last half hour.', answers: { 200: answered.history } },
+  { method: 'get', path: '/api/events', tag: 'look', summary: 'What happens, as server-sent events, until the reader goes.', query: given.watch, answers: { 200: 'text/event-stream', ...wrong, 503: refusal } },
   { method: 'post', path: '/api/:verb{pause|resume|drain|clear}', tag: 'act', summary: 'Hold delivery, go on, leave after finishing what was taken, or take the assignment back.', params: given.verb, answers: { 200: answered.success, ...gone } },
   { method: 'get', path: lab, tag: 'lab', summary: 'All workers of the bus.', answers: { 200: answered.instances, 502: refusal } },
   { method: 'get', path: `${lab}/:id`, tag: 'lab', summary: 'One of them, by its HubID, also when it does not run.', params: given.id, answers: { 200: answered.instance, ...wrong, ...gone, 502: refusal } },

@@ -11,10 +11,10 @@ const connectionNumber = Type.Union([Type.Integer({ minimum: 0 }), Type.Null()],
 /** A number in a path or a query is text. */
 const digits = (description: string) => Type.String({ pattern: '^[0-9]{1,16}$', description });
 
-/** What a call carries. */
 /** A dead letter: of a write its Seq, of a one-way message that was never accepted its number. */
 const deadLetterName = Type.String({ pattern: '^(?:id-)?[0-9]{1,16}$', description: 'the Seq of a dead letter, an integer; or id- and the number of a refused one-way message' });
 
+/** What a call carries. */
 export const given = {
   assign: Type.Object({
     BeaconID: beaconOrNone, IDBeaconConnection: Type.Optional(connectionNumber),
@@ -26,6 +26,14 @@ export const given = {
   seq: Type.Object({ seq: deadLetterName }),
   seqVerb: Type.Object({ seq: deadLetterName, verb: Type.Union([Type.Literal('retry'), Type.Literal('drop')], { description: 'retry or drop' }) }),
   verb: Type.Object({ verb: Type.Union(['pause', 'resume', 'drain', 'clear'].map((one) => Type.Literal(one)), { description: 'pause, resume, drain or clear' }) }),
+  deadLetterPage: Type.Object({
+    after: Type.Optional(Type.String({ pattern: '^(?:id-)?[0-9]{1,16}$', description: 'the Next of the page before' })), limit: Type.Optional(digits(`an integer from 1 to ${limits.listRowsMax}`)),
+  }),
+  key: Type.Object({
+    key: Type.String({ minLength: 1, description: 'a WorkItemHash or RunHash' }), lane: Type.Optional(Type.Union([Type.Literal('queue'), Type.Literal('manifest')], { description: 'queue or manifest' })),
+  }),
+  watch: Type.Object({ watch: Type.Optional(Type.Literal('fleet', { description: 'fleet, or nothing' })) }),
+  file: Type.Object({ file: Type.String({ description: 'a file of the page' }) }),
   guid: Type.Object({ guid: Type.String({ pattern: guidPattern, description: 'the EventGUID of a write, a UUID' }) }),
   page: Type.Object({
     limit: Type.Optional(digits(`lines, from 1 to ${limits.operatorActionsShownMax}`)), before: Type.Optional(digits('only lines before the one of this ID')),
@@ -73,16 +81,24 @@ const operatorAction = named('OperatorAction', {
   Outcome: Type.Union(['done', 'refused', 'denied', 'failed'].map((one) => Type.Literal(one))), Reason: orNull(text),
 });
 
+const workerStatus = named('WorkerStatus', {
+  HubID: text, State: stateOf, ...lanes, Balance: perLane(balance), Store: text, Epoch: text,
+  Bus: Type.Object({ Connected: Type.Boolean(), Server: orNull(text), Reconnects: count }), Capacity: Type.Object({}), Version: text, StartedAt: time,
+});
+const location = named('Location', {
+  EventGUID: text, State: Type.Union(['accepted', 'buffered', 'applied', 'duplicate', 'conflict', 'dead-lettered', 'unknown'].map((one) => Type.Literal(one))),
+  Seq: Type.Optional(count), Lane: Type.Optional(text), Action: Type.Optional(text), Key: Type.Optional(text), AcceptedAt: Type.Optional(time), AppliedAt: Type.Optional(time), Reason: Type.Optional(text),
+});
+const columns = Type.Array(count);
+const laneColumns = named('LaneColumns', { Accepted: columns, Settled: columns, Pending: columns });
+
 /** What is answered. Objects may have more members than are named here. */
 export const answered = {
   refusal: named('Refusal', {
     Success: Type.Literal(false), Code: Type.Union([...Object.keys(refusalStatus), 'UNAUTHORIZED', 'FORBIDDEN'].map((code) => Type.Literal(code))), Reason: text,
     Available: Type.Optional(Type.Boolean()), RetryAfterMs: Type.Optional(Type.Number()),
   }),
-  status: named('WorkerStatus', {
-    HubID: text, State: stateOf, ...lanes, Balance: perLane(balance), Store: text, Epoch: text,
-    Bus: Type.Object({ Connected: Type.Boolean(), Server: orNull(text), Reconnects: count }), Capacity: Type.Object({}), Version: text, StartedAt: time,
-  }),
+  status: workerStatus,
   lanes: Type.Object(lanes),
   assigned: named('Assigned', { Success: yes, ...lanes }),
   health: Type.Object({ Pid: count, At: time, Ready: Type.Boolean(), Reason: orNull(text), Db: Type.Object({ Status: Type.Union(['ok', 'degraded', 'fault'].map((one) => Type.Literal(one))) }) }),
@@ -91,13 +107,17 @@ export const answered = {
   connections: Type.Object({ Connections: Type.Array(connection) }),
   ops: Type.Object({ Pending: count, Operations: Type.Array(Type.Object({ ID: text, State: text })) }),
   journal: Type.Object({ Entries: count, Pending: count, Bytes: count, Head: perLane(count), Accepted: perLane(count), Balance: perLane(balance) }),
-  deadLetters: Type.Object({ DeadLetters: Type.Array(deadLetter) }),
+  deadLetters: Type.Object({
+    DeadLetters: Type.Array(deadLetter), Next: Type.Optional(orNull(text)), Total: Type.Optional(count),
+  }, { description: 'Next and Total where a page was asked for' }),
   deadLetter: Type.Object({ DeadLetter: Type.Object({ Settings: Type.Unknown() }) }),
   success: Type.Object({ Success: Type.Boolean() }),
-  location: named('Location', {
-    EventGUID: text, State: Type.Union(['accepted', 'buffered', 'applied', 'duplicate', 'conflict', 'dead-lettered', 'unknown'].map((one) => Type.Literal(one))),
-    Seq: Type.Optional(count), Lane: Type.Optional(text), Action: Type.Optional(text), Key: Type.Optional(text), AcceptedAt: Type.Optional(time), AppliedAt: Type.Optional(time), Reason: Type.Optional(text),
-  }),
+  location,
+  keyLocations: Type.Object({ Key: text, Entries: Type.Array(location), Scanned: count, IsComplete: Type.Boolean() }),
+  fleet: Type.Object({ Workers: Type.Array(named('FleetRow', {
+    HubID: text, IsSelf: Type.Boolean(), IsAway: Type.Boolean(), SeenAt: time, Instances: count, Version: text, Console: orNull(text), Status: orNull(workerStatus), Reason: orNull(text),
+  })) }),
+  history: Type.Object({ SampleMs: count, At: Type.Array(count), Queue: laneColumns, Manifest: laneColumns }),
   operatorLog: Type.Object({ Actions: Type.Array(operatorAction), Next: orNull(count) }),
   instances: Type.Object({ Instances: Type.Array(instance) }),
   instance: Type.Object({ Instance: instance, Persistence: persistence }),
