@@ -111,7 +111,7 @@ describe('over HTTP', () => {
   });
 
   test.each([
-    ['a flag', ['--http', '127.0.0.1:0'], {}], ['the environment', [], { TIDEMARK_BEACON_HTTP: '127.0.0.1:0', TIDEMARK_HTTP: 'not for beacons' }],
+    ['a flag', ['--http', '127.0.0.1:0'], {}], ['the environment', [], { TIDEMARK_BEACON_HTTP: '127.0.0.1:0', TIDEMARK_HTTP: '192.0.2.1:80' }],
   ])('is switched on by %s of the command line, with the operator’s token', async (_, flags, env) => {
     const folder = tempFolder();
     const { child, out, ended } = startTidemark(['beacon', '--id', 'db-http', '--db', `sqlite:${join(folder, 'a.db')}`, '--data', join(folder, 'own'), '--nats', nats.url, ...flags], { env: { TIDEMARK_TOKEN: 'secret', ...env } });
