@@ -53,7 +53,8 @@ describe('an outage, watched', () => {
   test('the worker is killed: a banner says since when, values are greyed and nothing can be pressed; it is back: all by itself', async () => {
     const { stack } = rig;
     const page = await rig.open();
-    await shows(page, '#link', 'live');
+    // Live comes before the first status: there must be values to be greyed.
+    await shows(page, '#persistence', 'Persistence: bootstrapped');
     await stack.worker.kill();
     await shows(page, '#banner', /^Worker unreachable since \d\d:\d\d:\d\d: .*Values below are from then\./);
     expect(await page.evaluate('getComputedStyle(document.querySelector("main")).filter')).toBe('grayscale(1)');
