@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { parseDocument } from 'yaml';
 import { limits } from '../../contracts/limits.ts';
+import { variables } from '../../worker/cli/settings.ts';
 import { runVerbs } from '../../worker/cli/verbs-run.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -25,8 +26,7 @@ function expectOurs(words: readonly string[]): void {
   expect(words.filter((word) => word.startsWith('--') && !known.includes(word))).toEqual([]);
 }
 
-const config = readFileSync(join(root, 'worker', 'cli', 'config.ts'), 'utf8');
-const isOurVariable = (name: string) => config.includes(`'${name}'`);
+const isOurVariable = (name: string) => Object.values<string>(variables).includes(name);
 const secretish = /token|passw|secret|nkey|creds|databases?$/i;
 
 describe('compose.yaml', () => {

@@ -1,4 +1,5 @@
 /** What a real worker and a real databeacon tell the service manager: ready when they serve, alive while they can work, stopping when told to. */
+import { writeFileSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
 import { freePort } from '../../runtime/nats-server.ts';
@@ -72,10 +73,16 @@ test('a databeacon is ready when it is online, alive while its process is, and t
   await using socket = await NotifySocket.open();
   await using nats = await TestNats.start();
   using folder = tempDir('notify-data');
-  await using beacon = new TidemarkProcess(['beacon', '--id', 'db-1', '--db', `sqlite:${folder.at('b.sqlite')}`, '--data', folder.at('beacon'), '--nats', nats.url], environment(socket));
+  writeFileSync(folder.at('databases'), `# connection 1\nsqlite:${folder.at('b.sqlite')}\n`);
+  const start = (file: string) => new TidemarkProcess(['beacon', '--id', 'db-1', '--db-file', folder.at(file), '--data', folder.at('beacon'), '--nats', nats.url], environment(socket));
+  await using beacon = start('databases');
   await until('it is ready and alive', () => socket.lines.includes('READY=1') && socket.lines.includes('STATUS=online as db-1') && socket.count(alive) >= 2);
+  expect(beacon.stderr).toContain('"Engine":"sqlite"');
   expect(await beacon.stop()).toBe('exit 0');
   await until('it said that it stops', () => socket.lines.includes('STOPPING=1'));
+  await using wrong = start('no-such-file');
+  expect(await wrong.exited).toBe('exit 2');
+  expect(wrong.stderr).toContain('--db-file');
 });
 
 test('without the tool the worker says so once and serves all the same', async () => {
