@@ -1,5 +1,5 @@
 /**
- * Loads the drop-in bridges with `require`: the build for any Node from 18 on, or, in a checkout on a Node that
+ * Loads the drop-in bridges with `require`: the build for any Node from 20 on, or, in a checkout on a Node that
  * reads TypeScript, the sources.
  */
 'use strict';
