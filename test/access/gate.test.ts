@@ -18,7 +18,7 @@ describe('a worker on loopback', () => {
       writeFileSync(at('tokens'), 'operate ann ann-secret\nview vic vic-secret\n');
       return { TIDEMARK_TOKENS_FILE: at('tokens'), TIDEMARK_VIEW_TOKEN: 'viewer-secret', TIDEMARK_ALLOWED_HOSTS: 'tide.example' };
     } });
-  }, 60_000);
+  }, 120_000);
   afterAll(async () => { await kit?.[Symbol.asyncDispose](); });
 
   test('who may view reads, who may operate changes, and an operator with tokens gets no further one in the data directory', async () => {
@@ -63,7 +63,7 @@ describe('a worker on loopback', () => {
     const isCut = sockets.map((socket) => new Promise<boolean>((resolve) => { socket.on('close', () => resolve(true)).resume(); }));
     expect(await Promise.all(isCut)).toEqual([true, true, true]);
     expect((await kit.ask({ path: '/livez' })).status).toBe(200);
-  }, 60_000);
+  }, 120_000);
 
   test('more connections than allowed are closed at once, and those there are go on', async () => {
     const open: Socket[] = [];
@@ -82,7 +82,7 @@ describe('a worker on loopback', () => {
       for (const socket of open) socket.destroy();
     }
     await until('it answers again', async () => (await kit.ask({ path: '/livez' })).status === 200);
-  }, 60_000);
+  }, 120_000);
 
   test('headers beyond the bound are refused', async () => {
     expect((await kit.ask({ headers: { X: 'x'.repeat(limits.httpHeaderBytesMax) } })).status).toBe(431);
@@ -105,7 +105,7 @@ test('beyond loopback every call needs a token, one that may view is enough to r
   await using bare = new TidemarkProcess(['worker', '--data', kit.at('other'), '--http', '0.0.0.0:0', '--nats', kit.nats.url]);
   expect(await bare.exited).toBe('exit 2');
   expect(bare.stderr).toContain('set TIDEMARK_TOKEN');
-}, 60_000);
+}, 120_000);
 
 test('with a certificate it speaks HTTPS, and a wrong pair is said in one line', async () => {
   const pair = (at: (...parts: string[]) => string) => {
@@ -126,4 +126,4 @@ test('with a certificate it speaks HTTPS, and a wrong pair is said in one line',
   await using wrong = new TidemarkProcess(['worker', '--data', kit.at('w2'), '--nats', kit.nats.url], { TIDEMARK_HTTP_CERT: kit.at('own.crt'), TIDEMARK_HTTP_KEY: kit.at('other.key') });
   expect(await wrong.exited).toBe('exit 2');
   expect(wrong.stderr.trim()).toMatch(/^tidemark: TIDEMARK_HTTP_CERT .* are no pair: [^\n]*$/);
-}, 60_000);
+}, 120_000);
