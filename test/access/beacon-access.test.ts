@@ -20,7 +20,7 @@ beforeAll(async () => {
   beacon = new TidemarkProcess(['beacon', '--id', 'db-1', '--db', `sqlite:${dir.at('b.sqlite')}`, '--data', dir.at('beacon'), '--http', `0.0.0.0:${port}`, '--nats', nats.url],
     { TIDEMARK_TOKENS_FILE: dir.at('tokens'), TIDEMARK_ALLOWED_HOSTS: 'tide.example' });
   await until('the databeacon is up', () => beacon.stderr.includes('is online'), { deadlineMs: 45_000 });
-}, 60_000);
+}, 120_000);
 afterAll(async () => {
   await beacon?.kill();
   await nats?.[Symbol.asyncDispose]();
@@ -49,4 +49,4 @@ test('what was denied is in the audit, by name where there is one', async () => 
     return text.includes('"vic"') && text.includes('"nobody"') && text.includes('FORBIDDEN') && text.includes('UNAUTHORIZED');
   });
   expect(await lines()).not.toContain('secret');
-}, 30_000);
+}, 120_000);

@@ -97,7 +97,7 @@ describe.each(cases)('$name', ({ server, scheme, right, wrong, says, code = 2 })
     expect(bad.stderr.split('\n').filter((line) => says.test(line))).toHaveLength(1);
     expect(bad.isRunning).toBe(true);
     expect(ran.stderr + good.stderr + bad.stderr).not.toMatch(secrets);
-  }, 60_000);
+  }, 120_000);
 });
 
 test('a file of credentials that holds none is told without what it holds, and so is a URL of TLS at a server without', async () => {
@@ -111,7 +111,7 @@ test('a file of credentials that holds none is told without what it holds, and s
     expect(ran.stderr).not.toMatch(secrets);
   }
   expect(await ask({}, nats.url.replace('nats:', 'tls:'))).toMatchObject({ code: 2, stderr: expect.stringMatching(noTrust) as string });
-}, 30_000);
+}, 120_000);
 
 describe('contexts of the nats command line', () => {
   test('name bus and login: by a flag above the environment, by NATS_CONTEXT below it', async () => {
@@ -141,5 +141,5 @@ describe('contexts of the nats command line', () => {
     }
     const home = await tidemark(['status'], { env: { HOME: nats.dir.at('home'), XDG_CONFIG_HOME: '', NATS_CONTEXT: 'prod' } });
     expect(home.stderr).toContain(nats.dir.at('home', '.config', 'nats', 'context', 'prod.json'));
-  }, 60_000);
+  }, 120_000);
 });

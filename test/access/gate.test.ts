@@ -5,9 +5,10 @@ import { request as tlsRequest } from 'node:https';
 import type { Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { limits } from '../../contracts/limits.ts';
+import { listenFrozen } from '../../worker/http/server.ts';
 import { TidemarkProcess } from '../kit/processes.ts';
 import { until } from '../kit/until.ts';
-import { socketTo, startWorkerKit, type WorkerKit } from './worker-kit.ts';
+import { ask, socketTo, startWorkerKit, type WorkerKit } from './worker-kit.ts';
 
 const bearer = (token: string) => ({ Authorization: `Bearer ${token}` });
 
@@ -18,7 +19,7 @@ describe('a worker on loopback', () => {
       writeFileSync(at('tokens'), 'operate ann ann-secret\nview vic vic-secret\n');
       return { TIDEMARK_TOKENS_FILE: at('tokens'), TIDEMARK_VIEW_TOKEN: 'viewer-secret', TIDEMARK_ALLOWED_HOSTS: 'tide.example' };
     } });
-  }, 60_000);
+  }, 120_000);
   afterAll(async () => { await kit?.[Symbol.asyncDispose](); });
 
   test('who may view reads, who may operate changes, and an operator with tokens gets no further one in the data directory', async () => {
@@ -63,7 +64,7 @@ describe('a worker on loopback', () => {
     const isCut = sockets.map((socket) => new Promise<boolean>((resolve) => { socket.on('close', () => resolve(true)).resume(); }));
     expect(await Promise.all(isCut)).toEqual([true, true, true]);
     expect((await kit.ask({ path: '/livez' })).status).toBe(200);
-  }, 60_000);
+  }, 120_000);
 
   test('more connections than allowed are closed at once, and those there are go on', async () => {
     const open: Socket[] = [];
@@ -82,7 +83,7 @@ describe('a worker on loopback', () => {
       for (const socket of open) socket.destroy();
     }
     await until('it answers again', async () => (await kit.ask({ path: '/livez' })).status === 200);
-  }, 60_000);
+  }, 120_000);
 
   test('headers beyond the bound are refused', async () => {
     expect((await kit.ask({ headers: { X: 'x'.repeat(limits.httpHeaderBytesMax) } })).status).toBe(431);
@@ -105,7 +106,7 @@ test('beyond loopback every call needs a token, one that may view is enough to r
   await using bare = new TidemarkProcess(['worker', '--data', kit.at('other'), '--http', '0.0.0.0:0', '--nats', kit.nats.url]);
   expect(await bare.exited).toBe('exit 2');
   expect(bare.stderr).toContain('set TIDEMARK_TOKEN');
-}, 60_000);
+}, 120_000);
 
 test('with a certificate it speaks HTTPS, and a wrong pair is said in one line', async () => {
   const pair = (at: (...parts: string[]) => string) => {
@@ -126,4 +127,16 @@ test('with a certificate it speaks HTTPS, and a wrong pair is said in one line',
   await using wrong = new TidemarkProcess(['worker', '--data', kit.at('w2'), '--nats', kit.nats.url], { TIDEMARK_HTTP_CERT: kit.at('own.crt'), TIDEMARK_HTTP_KEY: kit.at('other.key') });
   expect(await wrong.exited).toBe('exit 2');
   expect(wrong.stderr.trim()).toMatch(/^tidemark: TIDEMARK_HTTP_CERT .* are no pair: [^\n]*$/);
-}, 60_000);
+}, 120_000);
+
+test('a worker that waits for its store tells nobody but those who may view, beyond loopback', async () => {
+  const settings = { allowedHosts: [], tokens: [{ name: 'vic', role: 'view', token: 'vic-secret' }] } as const;
+  const server = await listenFrozen({ host: '0.0.0.0', port: 0 }, settings, { unready: () => 'frozen', health: () => ({ Ready: false }) });
+  const port = Number(new URL(server.url).port);
+  const status = async (path: string, headers = {}) => (await ask(port, { path, headers })).status;
+  try {
+    expect([await status('/healthz'), await status('/healthz', bearer('vic-secret')), await status('/readyz', bearer('vic-secret')), await status('/healthz', { ...bearer('vic-secret'), Host: 'evil.example' })]).toEqual([401, 200, 503, 403]);
+  } finally {
+    await server.close();
+  }
+});

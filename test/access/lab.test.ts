@@ -92,7 +92,7 @@ describe('three workers on one bus', () => {
     process.kill(pid, 'SIGCONT');
     expect(await until('it answers again', async () => (await persistence('hub3')).Persistence)).toMatchObject({ IDPersistenceBeacon: 0, State: 'unassigned' });
     expect((await kit.ask({ path: '/api/operator-log?limit=1' })).json).toMatchObject({ Actions: [{ Action: 'assign, hub hub3', Outcome: 'failed', Reason: expect.stringContaining('no answer in time') as string }] });
-  }, 60_000);
+  }, 120_000);
 
   test('an order that comes too late is not carried out', async () => {
     const control = (NotAfter: string) => kit.ask({ method: 'POST', path: '/Ultravisor/Persistence/Assign', headers: { Authorization: `Bearer ${kit.token}` }, body: { BeaconID: 'db-1', IDBeaconConnection: 1, NotAfter } });

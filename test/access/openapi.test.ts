@@ -109,7 +109,7 @@ describe('of a running worker', () => {
     await call('POST', '/Ultravisor/Persistence/Assign', 200, '/Ultravisor/Persistence/Assign', { body: { BeaconID: 'db-1', IDBeaconConnection: 1 } });
     for (const verb of ['pause', 'resume']) await call('POST', '/api/{verb}', 200, `/api/${verb}`);
     for (const [headers, status] of [[{}, 401], [{ Authorization: `Bearer ${token}`, Origin: 'http://evil.example' }, 403]] as const) await call('POST', '/api/{verb}', status, '/api/pause', { headers });
-  }, 60_000);
+  }, 120_000);
 
   test('a dead letter too, shown, tried again and given up', async () => {
     // As a constraint somebody added to the table: the database refuses the row for good.
@@ -148,7 +148,7 @@ describe('of a running worker', () => {
     // Every operation that takes something was among them.
     const takes = Object.entries(document.paths).flatMap(([path, methods]) => Object.entries(methods).filter(([, one]) => one.responses['400']).map(([method]) => `${method.toUpperCase()} ${path}`));
     expect(takes.filter((one) => !wrong.some(([method, path]) => one === `${method} ${path}`))).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 
   test('nothing of the document was left out above', () => {
     expect([...seen].toSorted()).toEqual(told);

@@ -18,7 +18,7 @@ describe('a running worker', () => {
   beforeAll(async () => {
     kit = await startWorkerKit({ env: () => ({ TIDEMARK_TOKEN: 'op-secret', TIDEMARK_VIEW_TOKEN: 'view-secret' }) });
     hub = await connectHub(kit.nats.url, { hub: 'hub1' });
-  }, 60_000);
+  }, 120_000);
   afterAll(async () => {
     await hub?.[Symbol.asyncDispose]();
     await kit?.[Symbol.asyncDispose]();
@@ -76,7 +76,7 @@ describe('a running worker', () => {
     expect(JSON.parse(offline.stdout)).toEqual({ Offline: true, Actions: all, Next: null });
     expect((await kit.ask({ path: '/api/operator-log?limit=0' })).json).toMatchObject({ Code: 'INVALID_MESSAGE', Reason: expect.stringContaining('Limit') as string });
     expect((await tidemark(['log', '--offline', '--data', kit.at('none')])).code).toBe(3);
-  }, 60_000);
+  }, 120_000);
 });
 
 describe('the log itself', () => {

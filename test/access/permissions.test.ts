@@ -28,7 +28,7 @@ describe('with just those permissions', () => {
     beacon = new TidemarkProcess(['beacon', '--id', 'db-1', '--db', `sqlite:${nats.dir.at('backend.sqlite')}`, '--data', nats.dir.at('beacon'), '--nats', nats.url], login('beacon'));
     worker = new TidemarkProcess(['worker', '--data', nats.dir.at('worker'), '--http', '127.0.0.1:0', '--intake', 'jetstream', '--nats', nats.url], login('worker'));
     await until('the worker is up', () => worker.stderr.includes('worker is up'), { deadlineMs: 45_000 });
-  }, 60_000);
+  }, 120_000);
   afterAll(async () => {
     await Promise.all(connections.map((one) => one.close()));
     await Promise.all([worker?.kill(), beacon?.kill()]);
@@ -99,4 +99,4 @@ test('the verb prints one process or all of them, and says what it does not know
   expect(Object.keys(JSON.parse((await tidemark(['permissions', 'beacon', '--json', '--beacon', 'db-7'])).stdout) as object)).toEqual(['beacon']);
   expect(await tidemark(['permissions', 'everybody'])).toMatchObject({ code: 2, stderr: expect.stringContaining('none of worker, beacon, hub, operator') as string });
   expect(await tidemark(['permissions', '--beacon', 'a.b'])).toMatchObject({ code: 2, stderr: expect.stringContaining('a.b') as string });
-}, 30_000);
+}, 120_000);

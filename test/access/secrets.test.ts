@@ -28,7 +28,7 @@ describe('while databases are away', () => {
     beacon = new TidemarkProcess(['beacon', '--id', 'db-1', ...databases.flatMap((one) => ['--db', one]), '--data', nats.dir.at('beacon'), '--nats', url]);
     worker = new TidemarkProcess(['worker', '--data', nats.dir.at('worker'), '--http', `127.0.0.1:${port}`, '--nats', url, '--log-level', 'debug'], { TIDEMARK_TOKEN: 'http-secret' });
     await until('the worker knows the beacon', async () => (await ask(port, { path: '/api/beacons' })).text.includes('db-1'), { deadlineMs: 45_000 });
-  }, 60_000);
+  }, 120_000);
   afterAll(async () => {
     await Promise.all([worker?.kill(), beacon?.kill()]);
     await nats?.[Symbol.asyncDispose]();
