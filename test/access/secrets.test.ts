@@ -77,5 +77,6 @@ describe('while databases are away', () => {
 
 test('what is masked, and what is left', () => {
   expect(masked('a nats://ann:pw@h:1,nats://tok@g and postgres://h/x?sslmode=on&password=p%20w;token=t is')).toBe('a nats://***@h:1,nats://***@g and postgres://h/x?sslmode=on&password=***;token=*** is');
+  expect(masked('no postgres://ann:p@ss@h/x')).toBe('no postgres://***@h/x');
   for (const plain of ['nats://127.0.0.1:4222', 'mail ann@example.org', 'https://h/a?b=c']) expect(masked(plain)).toBe(plain);
 });

@@ -60,6 +60,7 @@ test('no secret is shown, wherever it stands', async () => {
 });
 
 test('a URL is shown without what logs in with it, and read back by the parts that were written', () => {
+  expect(maskedUrl('postgres://ann:p@ss@db/x')).toBe('postgres://ann:***@db/x');
   expect(maskedUrl('postgres://ann:pa:ss@db/x?password=pw&a=b')).toBe('postgres://ann:***@db/x?password=***&a=b');
   const word = fc.stringMatching(/^[A-Za-z0-9!$:/?#@%,\s-]{1,12}$/);
   fc.assert(fc.property(fc.stringMatching(/^[a-z]{1,8}$/), word, fc.integer({ min: 1, max: 65_535 }), (user, password, port) => {
