@@ -36,6 +36,8 @@ describe('a running worker', () => {
     expect(await newest()).toMatchObject({ Action: 'assign', Outcome: 'refused', Reason: expect.stringContaining('BeaconID') as string });
     await post('/api/dead-letters/77/drop');
     expect(await newest()).toMatchObject({ Action: 'dead-letters drop', Detail: '{"Seq":77}', Outcome: 'refused', Reason: expect.stringContaining('77') as string });
+    await post('/api/dead-letters/id-5/drop');
+    expect(await newest()).toMatchObject({ Action: 'dead-letters drop', Detail: '{"ID":5}', Outcome: 'refused' });
     await post('/api/clear', undefined, bearer('view-secret'));
     expect(await newest()).toMatchObject({ Who: 'viewer', Action: 'clear', Outcome: 'denied' });
     await post('/api/clear', undefined, bearer('wrong-secret'));

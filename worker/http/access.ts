@@ -73,8 +73,8 @@ function remoteOf(context: Context): string {
 function callOf(context: Context, who: string): OperatorCall {
   const { method, path } = context.req;
   const call = { who, via: 'http' } as const;
-  const dead = /^\/api\/dead-letters\/(\d+)\/(retry|drop)$/.exec(path);
-  if (dead) return { ...call, action: `dead-letters ${dead[2]}`, detail: { Seq: Number(dead[1]) } };
+  const dead = /^\/api\/dead-letters\/(id-)?(\d+)\/(retry|drop)$/.exec(path);
+  if (dead) return { ...call, action: `dead-letters ${dead[3]}`, detail: { [dead[1] ? 'ID' : 'Seq']: Number(dead[2]) } };
   const lab = /^\/api\/lab\/ultravisor-instances\/([^/]+)\/persistence-beacon$/.exec(path);
   if (lab) return { ...call, action: `assign, hub ${lab[1]}` };
   if (path === '/Ultravisor/Persistence/Assign') return { ...call, action: 'assign' };
