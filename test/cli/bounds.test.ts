@@ -19,11 +19,11 @@ test('bounds have defaults, and a flag goes before a variable, a variable before
 });
 
 test.each([
-  ['journalBytesMax', 'much'], ['journalBytesMax', '-1'], ['journalBytesMax', '1M'], ['journalBytesMax', '5 light years'],
-  ['pendingMax', '0'], ['pendingMax', '1.5'], ['pendingMax', 'G'], ['diskFreeMin', ''.padEnd(3)], ['diskFreeMin', '1e9Z'],
-])('%s %j is refused by its name', (name, text) => {
+  ['journalBytesMax', '--journal-bytes-max', 'much'], ['journalBytesMax', '--journal-bytes-max', '-1'], ['journalBytesMax', '--journal-bytes-max', '1M'], ['journalBytesMax', '--journal-bytes-max', '5 light years'],
+  ['pendingMax', '--pending-max', '0'], ['pendingMax', '--pending-max', '1.5'], ['pendingMax', '--pending-max', 'G'], ['diskFreeMin', '--disk-free-min', ''.padEnd(3)], ['diskFreeMin', '--disk-free-min', '1e9Z'],
+])('%s: %s %j is refused by the name it was given under', (name, flag, text) => {
   using folder = tempFolder();
-  expect(() => resolveConfig({ data: folder.path, [name]: text }, {})).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining(name) }));
+  expect(() => resolveConfig({ data: folder.path, [name]: text }, {})).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringMatching(`^${flag} `) as string }));
 });
 
 test('what was resolved is what a child is given', () => {
@@ -34,5 +34,5 @@ test('what was resolved is what a child is given', () => {
 });
 
 test('a worker with a bound that is none ends with exit 2 and the name of the setting', async () => {
-  expect(await tidemark(['worker', '--journal-bytes-max', 'much'])).toMatchObject({ code: 2, stderr: expect.stringContaining('journalBytesMax "much" is no size') });
+  expect(await tidemark(['worker', '--journal-bytes-max', 'much'])).toMatchObject({ code: 2, stderr: expect.stringContaining('--journal-bytes-max "much" is no size') });
 });
