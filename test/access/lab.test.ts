@@ -73,6 +73,8 @@ describe('three workers on one bus', () => {
     await assign('hub2', { IDBeacon: 'db-1', IDBeaconConnection: 1 });
     await kit.ask({ path: `${lab}/hub2` });
     await others.get('hub2')?.kill();
+    // The bus may take a moment to see that the connection is gone; what it delivered until then is as good as unanswered.
+    await until('the bus knows', async () => (await instances()).Instances.find(({ ID }) => ID === 'hub2')?.Status === 'stopped', { deadlineMs: 20_000 });
     expect(await assign('hub2', { IDBeacon: null })).toMatchObject({ status: 409, json: { Success: false, Code: 'CONFLICT', Reason: expect.stringContaining('hub2 is not running') as string } });
     expect((await kit.ask({ path: `${lab}/hub2/persistence-status` })).status).toBe(409);
     expect((await kit.ask({ path: `${lab}/hub2` }))).toMatchObject({ status: 200, json: {
