@@ -76,3 +76,8 @@ export class OpsBench {
 export function kinds(report: RunReport): string[] {
   return report.Results.map((one: OperationResult) => `${one.ID} ${one.Result}`);
 }
+
+/** As an operator says it at the command line: this one is left out until then. */
+export function leaveOutOf(operations: Operations, id: string, why: { reason: string; untilMs: number }): Promise<void> {
+  return operations.skip(id, { ...why, by: 'cli' });
+}

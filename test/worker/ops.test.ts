@@ -5,7 +5,7 @@ import { OperationTable } from '../../worker/ops/table.ts';
 import { openWritable } from '../../worker/state/connection.ts';
 import { ManualClock } from '../kit/manual-clock.ts';
 import { until } from '../kit/until.ts';
-import { kinds, OpsBench } from './ops-fixture.ts';
+import { kinds, leaveOutOf, OpsBench } from './ops-fixture.ts';
 
 const skippable = 'export const isSkippable = true;';
 
@@ -105,18 +105,18 @@ test('B10 — ops skip needs a skippable operation, a reason and a time to come;
   const clock = new ManualClock();
   bench.op('a');
   const operations = bench.operations({ clock });
-  const skipUntil = (reason: string, untilMs: number) => operations.skip('a', { reason, untilMs, by: 'cli' });
-  await expect(skipUntil('night', clock.nowMs() + 1)).rejects.toThrow(/not skippable/);
+  const leaveOut = (reason: string, untilMs: number) => leaveOutOf(operations, 'a', { reason, untilMs });
+  await expect(leaveOut('night', clock.nowMs() + 1)).rejects.toThrow(/not skippable/);
   bench.op('a', '', skippable);
-  await expect(skipUntil(' ', clock.nowMs() + 1)).rejects.toThrow(/needs a reason/);
-  await expect(skipUntil('night', clock.nowMs())).rejects.toThrow(/time in the future/);
-  await expect(skipUntil('night', Number.NaN)).rejects.toThrow(/time in the future/);
-  await skipUntil('broken at night', clock.nowMs() + 60_000);
+  await expect(leaveOut(' ', clock.nowMs() + 1)).rejects.toThrow(/needs a reason/);
+  await expect(leaveOut('night', clock.nowMs())).rejects.toThrow(/time in the future/);
+  await expect(leaveOut('night', Number.NaN)).rejects.toThrow(/time in the future/);
+  await leaveOut('broken at night', clock.nowMs() + 60_000);
   expect(operations.status()).toMatchObject({ Skipped: 1, Operations: [{ State: 'skipped', By: 'cli', Host: 'host-1', Note: 'broken at night', Until: '2026-01-01T00:01:00.000Z' }] });
   expect(kinds(await operations.runPending(bench.request()))).toEqual(['a skipped']);
   await clock.advance(60_000);
   expect(kinds(await operations.runPending(bench.request()))).toEqual(['a applied']);
-  await expect(skipUntil('night', clock.nowMs() + 1)).rejects.toThrow(/is applied/);
+  await expect(leaveOut('night', clock.nowMs() + 1)).rejects.toThrow(/is applied/);
 });
 
 test('B11 — all are skipped until a time, also those that are not skippable; then they run', async () => {
