@@ -56,7 +56,8 @@ test('a write of before an outage and a restart of the worker reaches the databe
   stack.beacon.restart();
   await stack.drained();
   const carried = applies().filter((one) => one.traceparent !== '');
-  expect(carried.map(({ traceparent, tracestate }) => [traceIdOf(traceparent), tracestate])).toEqual([['a'.repeat(32), 'vendor=1']]);
+  // A delivery that met the databeacon in its start is sent again, in the same trace.
+  expect([...new Set(carried.map(({ traceparent, tracestate }) => `${traceIdOf(traceparent)} ${tracestate}`))]).toEqual([`${'a'.repeat(32)} vendor=1`]);
   expect(kept('one')).toBe(`${parentOf('a')}\nvendor=1`);
 });
 
