@@ -8,13 +8,13 @@ import { Progress } from '../../worker/cli/progress.ts';
 import { openLocal } from '../../worker/local.ts';
 import { openStore } from '../../worker/state/open-store.ts';
 import { ManualClock } from '../kit/manual-clock.ts';
-import { environment, launcher, tempFolder, tidemark } from './fixture.ts';
+import { launcher, tempFolder, tidemark } from './fixture.ts';
 
 const escape = '\u001b[';
 
-/** Nothing is forced or forbidden but by the test. */
+/** Nothing of the machine's own: Node decides about colour by a dozen names (CI, TMUX, COLORTERM, NO_COLOR and more). */
 function plainly(env: Record<string, string>): NodeJS.ProcessEnv {
-  return environment({ TERM: 'xterm-256color', NO_COLOR: undefined, FORCE_COLOR: undefined, NODE_DISABLE_COLORS: undefined, ...env });
+  return { PATH: process.env.PATH, HOME: process.env.HOME, TMPDIR: process.env.TMPDIR, TERM: 'xterm-256color', ...env };
 }
 
 /** The command line on a pseudo-terminal of that many columns; both streams come as one. */
