@@ -6,6 +6,7 @@ import { subjects } from '../contracts/subjects.ts';
 import type { Bus } from '../runtime/bus.ts';
 import { type Clock, newUuid } from '../runtime/clock.ts';
 import { decodeAddress, plainHttp } from '../runtime/http-access.ts';
+import type { HttpListener } from '../runtime/http-listener.ts';
 import type { Log } from '../runtime/log.ts';
 import { withToken } from '../runtime/token.ts';
 import { actionsOf } from './actions.ts';
@@ -15,7 +16,7 @@ import { Connections } from './connections.ts';
 import { startFront } from './front/front.ts';
 import { startLegacy } from './legacy/legacy.ts';
 import { Gateway } from './gateway.ts';
-import { BeaconHttp, type BeaconHttpParts } from './http.ts';
+import { type BeaconHttpParts, listen } from './http.ts';
 import { BeaconMeter } from './meter.ts';
 import { PresencePublisher } from './presence-publisher.ts';
 import { Proxy } from './proxy.ts';
@@ -59,7 +60,7 @@ export async function startBeacon(config: BeaconConfig, bus: Bus, log: Log, cloc
       handle: (request) => gateway.answer(capability, request.subject, request.decode(), request.headers),
     })),
   });
-  const http = await listen(config, {
+  const http = await listenIfTold(config, {
     proxy, metrics: meter,
     tell: (user, method, note) => trail.add({ remoteUser: user, capability: 'HTTP', action: method, connection: 0, table: '', outcome: 'ok', count: 0, detail: '', ...note }),
     unready: async () => unreadyOf(await connections.presence(), gateway.isDraining),
@@ -72,7 +73,7 @@ export async function startBeacon(config: BeaconConfig, bus: Bus, log: Log, cloc
   const stop = async (): Promise<void> => {
     await presence.become('Draining');
     await inTime(Promise.all([service.stop(), gateway.drain(), http?.drain()]), clock);
-    http?.close();
+    await http?.close();
     await presence.stop();
     trail.stop();
     await connections.close();
@@ -83,10 +84,10 @@ export async function startBeacon(config: BeaconConfig, bus: Bus, log: Log, cloc
   return { nonce, httpUrl: http?.url ?? null, drain: () => (stopped ??= stop()) };
 }
 
-async function listen(config: BeaconConfig, parts: Omit<BeaconHttpParts, 'settings'>): Promise<BeaconHttp | null> {
+async function listenIfTold(config: BeaconConfig, parts: Omit<BeaconHttpParts, 'settings'>): Promise<HttpListener | null> {
   const { http, token = null, access = plainHttp, dataDir } = config;
   if (http === undefined) return null;
-  return BeaconHttp.listen(decodeAddress(http, hasToken(config)), { ...parts, settings: withToken(access, token, dataDir) });
+  return listen(decodeAddress(http, hasToken(config)), { ...parts, settings: withToken(access, token, dataDir) });
 }
 
 function unreadyOf(presences: readonly ConnectionPresence[], isDraining: boolean): string | null {

@@ -1,14 +1,13 @@
-/** The table endpoints over HTTP, where an operator switches it on: behind the same allowlist and switches as MeadowProxy. Home of the HTTP library here. */
+/** The table endpoints over HTTP, where an operator switches it on: behind the same allowlist and switches as MeadowProxy. */
 import type { IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { type HttpBindings, serve, type ServerType } from '@hono/node-server';
+import type { HttpBindings } from '@hono/node-server';
 import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
-import { messageOf, TidemarkError, toRefusal } from '../contracts/errors.ts';
+import { TidemarkError, toRefusal } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
 import { systemClock } from '../runtime/clock.ts';
-import { HttpAccess, type HttpAddress, type HttpSettings, urlOf } from '../runtime/http-access.ts';
-import { listening } from '../runtime/http-listening.ts';
+import { HttpAccess, type HttpAddress, type HttpSettings } from '../runtime/http-access.ts';
+import { HttpListener } from '../runtime/http-listener.ts';
 import type { AuditNote } from './audit.ts';
 import { bounds } from './bounds.ts';
 import type { BeaconMeter } from './meter.ts';
@@ -92,37 +91,9 @@ function appOf(parts: BeaconHttpParts, access: HttpAccess): App {
   return app;
 }
 
-export class BeaconHttp {
-  readonly #server: ServerType;
-  readonly url: string;
-
-  private constructor(server: ServerType, url: string) {
-    this.#server = server;
-    this.url = url;
-  }
-
-  /** Listens. @throws TidemarkError CONFIG_INVALID when the address cannot be bound */
-  static listen(address: HttpAddress, parts: BeaconHttpParts): Promise<BeaconHttp> {
-    const { settings } = parts;
-    const app = appOf(parts, new HttpAccess(address, settings, () => systemClock.monotonicMs()));
-    const { host: hostname, port } = address;
-    return new Promise((resolve, reject) => {
-      const options = listening(settings, { requestTimeout: limits.bootstrapStepMs, maxHeaderSize: bounds.pathCharsMax + bounds.httpHeaderBytes });
-      const server = serve({ fetch: app.fetch, hostname, port, ...options }, (info: AddressInfo) => resolve(new BeaconHttp(server, urlOf(address, info.port, settings.tls !== undefined))));
-      server.maxConnections = limits.httpConnectionsMax;
-      server.once('error', (cause) => reject(new TidemarkError('CONFIG_INVALID', `--http ${hostname}:${port}: ${messageOf(cause)}`, { cause })));
-    });
-  }
-
-  /** Takes no more connections; resolves when the requests in flight are answered. */
-  drain(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#server.close(() => resolve());
-    });
-  }
-
-  /** Cuts what is still open. */
-  close(): void {
-    if ('closeAllConnections' in this.#server) this.#server.closeAllConnections();
-  }
+/** @throws TidemarkError CONFIG_INVALID when the address cannot be bound */
+export function listen(address: HttpAddress, parts: BeaconHttpParts): Promise<HttpListener> {
+  const { settings } = parts;
+  const app = appOf(parts, new HttpAccess(address, settings, () => systemClock.monotonicMs()));
+  return HttpListener.start(address, settings, app, { requestTimeout: limits.bootstrapStepMs, maxHeaderSize: bounds.pathCharsMax + bounds.httpHeaderBytes });
 }

@@ -88,7 +88,7 @@ const packageHomes: { packages: RegExp; homes: RegExp }[] = [
   { packages: /^(?:nats|nats-v2|@nats-io\/nats-core|@nats-io\/transport-node)$/, homes: /^(?:runtime\/(?:bus|bus-answer|bus-login|bus-request|stream)|dropin\/link)\.ts$/ },
   { packages: /^@nats-io\/jetstream$/, homes: /^runtime\/stream\.ts$/ },
   { packages: /^(?:kysely|pg|mysql2|tedious|tarn)(?:\/|$)/, homes: /^beacon\// },
-  { packages: /^(?:hono|@hono\/)/, homes: /^(?:worker\/http\/[^/]+|beacon\/http)\.ts$/ },
+  { packages: /^(?:hono|@hono\/)/, homes: /^(?:worker\/http\/[^/]+|beacon\/http|runtime\/http-listener)\.ts$/ },
   { packages: /^@opentelemetry\//, homes: /^(?:runtime|worker|beacon)\/trace\.ts$/ },
   { packages: /^@prometheus-io\//, homes: /^(?:worker\/metrics(?:\/[^/]+)?|beacon\/meter)\.ts$/ },
   { packages: /^better-sqlite3$/, homes: /^(?:worker\/state\/connection|beacon\/sqlite\/engine|beacon\/sqlite\/query-thread|beacon\/state)\.ts$/ },

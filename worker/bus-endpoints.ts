@@ -66,7 +66,7 @@ export class LaneEndpoints {
 
   #one(envelope: Envelope, trace: string | null): Promise<WriteReply | ReadReply> {
     const { intake, reader, applied } = this.#parts;
-    if (envelope.kind === 'read') return reader.read(envelope);
+    if (envelope.kind === 'read') return reader.read(envelope, trace);
     const accepted = intake.accept(traced(envelope, trace));
     if (envelope.waitMs === 0) return accepted;
     return accepted.then((reply) => applied.wait(envelope.lane, reply, envelope.waitMs));

@@ -5,13 +5,13 @@ import { lanes } from '../contracts/subjects.ts';
 import type { Bus } from '../runtime/bus.ts';
 import { type Clock, isoOf, newUuid } from '../runtime/clock.ts';
 import type { HttpSettings } from '../runtime/http-access.ts';
+import type { HttpListener } from '../runtime/http-listener.ts';
 import type { Log } from '../runtime/log.ts';
 import type { MicroService } from '../runtime/micro-service.ts';
 import { Announcer } from './announcer.ts';
 import { ChangePublisher } from './change-publisher.ts';
 import { Drill } from './drill.ts';
 import { Housekeeping } from './housekeeping.ts';
-import type { HttpServer } from './http/listener.ts';
 import { listen } from './http/server.ts';
 import { Inbound } from './inbound.ts';
 import { Lab } from './lab.ts';
@@ -204,7 +204,7 @@ function told(message: string, { log, announcer, meter }: { log: Log; announcer:
 }
 
 type Parts = {
-  drill: Drill; maintenance: Maintenance; housekeeping: Housekeeping; desk: WatchDesk; changes: ChangePublisher; service: MicroService; inbound: Inbound; outbound: Outbound; mirrors: Mirrors; bus: Bus; http: HttpServer; store: Store; log: Log;
+  drill: Drill; maintenance: Maintenance; housekeeping: Housekeeping; desk: WatchDesk; changes: ChangePublisher; service: MicroService; inbound: Inbound; outbound: Outbound; mirrors: Mirrors; bus: Bus; http: HttpListener; store: Store; log: Log;
 };
 
 /** In reverse: take nothing new, finish what was taken, settle what is in flight, close. */

@@ -4,8 +4,8 @@ import { limits } from '../contracts/limits.ts';
 import { Backoff } from '../runtime/backoff.ts';
 import { type Clock, isoOf } from '../runtime/clock.ts';
 import { type HttpAddress, type HttpSettings, plainHttp } from '../runtime/http-access.ts';
+import type { HttpListener } from '../runtime/http-listener.ts';
 import type { Log } from '../runtime/log.ts';
-import type { HttpServer } from './http/listener.ts';
 import { listenFrozen } from './http/server.ts';
 import { classOf } from './state/storage-error.ts';
 
@@ -17,7 +17,7 @@ export type FrozenParts = { http: HttpAddress; access?: HttpSettings; clock: Clo
  */
 export async function openWhenPossible<T>(open: () => T, { http, access = plainHttp, clock, log, signal }: FrozenParts): Promise<T | null> {
   const backoff = new Backoff(clock, { firstMs: limits.frozenFirstMs, longestMs: limits.frozenLongestMs });
-  let probes: HttpServer | null = null;
+  let probes: HttpListener | null = null;
   let last: TidemarkError | null = null;
   const since = isoOf(clock.nowMs());
   const health = () => {

@@ -14,6 +14,7 @@ import type { RowQuery } from '../contracts/mutation.ts';
 import type { ReadReply, ReadSource } from '../contracts/reply.ts';
 import { type TableName, tableOf } from '../contracts/schema.ts';
 import type { LaneView } from './lane-view.ts';
+import { reading } from './trace.ts';
 
 /** Rows of an answer, in order, and where they came from. */
 type Answer = { rows: KnownRow[]; source: ReadSource; isPartial?: boolean };
@@ -30,12 +31,12 @@ export class Reader {
     this.#now = parts.now;
   }
 
-  /** @throws TidemarkError INVALID_MESSAGE for a filter that is none, UNAVAILABLE when neither backend nor journal can tell */
-  read(envelope: ReadEnvelope): Promise<ReadReply> {
+  /** @param trace context of the request. @throws TidemarkError INVALID_MESSAGE for a filter that is none, UNAVAILABLE when neither backend nor journal can tell */
+  read(envelope: ReadEnvelope, trace: string | null = null): Promise<ReadReply> {
     if (this.#queue.size >= limits.readsWaitingMax) {
       throw new TidemarkError('UNAVAILABLE', `${this.#queue.size} reads are waiting, at most ${limits.readsWaitingMax}`, { retryAfterMs: limits.unavailableRetryMs });
     }
-    return this.#queue.add(() => this.#answer(envelope));
+    return this.#queue.add(() => reading(envelope.action, trace, () => this.#answer(envelope)));
   }
 
   #answer(envelope: ReadEnvelope): Promise<ReadReply> {

@@ -1,4 +1,4 @@
-/** Spans of the worker, named as OpenTelemetry names those of messaging: taking writes in, and delivering them. */
+/** Spans of the worker, named as OpenTelemetry names those of messaging: taking writes and reads in, delivering the ones and answering the others. */
 import { SpanKind } from '@opentelemetry/api';
 import type { Lane } from '../contracts/subjects.ts';
 import { type Reception, receive, send } from '../runtime/trace.ts';
@@ -23,4 +23,10 @@ export function delivering<T>(to: { beacon: string; lane: Lane; carrier: string;
       'messaging.batch.message_count': entries, 'tidemark.lane': lane, 'tidemark.carrier': carrier,
     },
   }, traces, work);
+}
+
+/** A read that asks the backend, in the context it came in. @param trace null where it came in none */
+export function reading<T>(action: string, trace: string | null, work: () => Promise<T>): Promise<T> {
+  if (trace === null) return work();
+  return send({ name: `read ${action}`, kind: SpanKind.CLIENT, attributes: { ...system, 'messaging.operation.name': 'read', 'messaging.operation.type': 'send' } }, [trace], work);
 }

@@ -10,8 +10,15 @@ export const traceIdOf = (traceparent: string | undefined): string => (tracepare
 
 export type HeardHeaders = { subject: string; traceparent: string; tracestate: string; links: string[]; message: Msg };
 
-/** Listens to what is said on subjects, as an onlooker; `at` gives what went to a subject with this ending. */
-export async function listenTo(url: string, subject: string): Promise<AsyncDisposable & { heard: HeardHeaders[]; at: (ending: string) => HeardHeaders[] }> {
+export type Onlooker = AsyncDisposable & {
+  /** What went to a subject with this ending since the last `forget`. */
+  at(ending: string): Promise<HeardHeaders[]>;
+  /** Begins anew: nothing said before is told afterwards. */
+  forget(): Promise<void>;
+};
+
+/** Listens to what is said on subjects, as an onlooker: it hears by a connection of its own, so it asks the bus for what is still on its way before it tells. */
+export async function listenTo(url: string, subject: string): Promise<Onlooker> {
   const connection = await connect({ servers: url });
   const heard: HeardHeaders[] = [];
   connection.subscribe(subject, {
@@ -21,5 +28,15 @@ export async function listenTo(url: string, subject: string): Promise<AsyncDispo
     },
   });
   await connection.flush();
-  return { heard, at: (ending) => heard.filter((one) => one.subject.endsWith(ending)), [Symbol.asyncDispose]: () => connection.close() };
+  return {
+    at: async (ending) => {
+      await connection.flush();
+      return heard.filter((one) => one.subject.endsWith(ending));
+    },
+    forget: async () => {
+      await connection.flush();
+      heard.length = 0;
+    },
+    [Symbol.asyncDispose]: () => connection.close(),
+  };
 }

@@ -18,17 +18,18 @@ async function start(options: StackOptions) {
   const write = (action: string, name: string, settings: object, traceparent: string) =>
     running.hub.request(`tidemark.hub1.queue.${action}`, JSON.stringify({ EventGUID: guidOf(name), Settings: settings }), { 'Content-Type': 'application/json', traceparent });
   const upsert = (name: string, traceparent: string) => write('QP_UpsertWorkItem', name, { WorkItem: { WorkItemHash: name } }, traceparent);
-  return { stack: running, bus, write, upsert, heard: (ending: string) => bus.at(ending).map((one) => one.traceparent) };
+  return { stack: running, bus, write, upsert, heard: async (ending: string) => (await bus.at(ending)).map((one) => one.traceparent) };
 }
 
 test('every request of a delivery by MeadowProxy is in its trace', async () => {
   const run = await start({ beaconArgs: ['--no-batch'] });
   expect((await run.stack.status()).Queue.Carrier).toBe('meadow-proxy');
-  run.bus.heard.length = 0;
+  await run.bus.forget();
   await run.upsert('one', parentOf('a'));
   await run.stack.drained();
-  expect(run.heard('.MeadowProxy.Request').length).toBeGreaterThan(1);
-  expect(new Set(run.heard('.MeadowProxy.Request'))).toEqual(new Set([parentOf('a')]));
+  const heard = await run.heard('.MeadowProxy.Request');
+  expect(heard.length).toBeGreaterThan(1);
+  expect(new Set(heard)).toEqual(new Set([parentOf('a')]));
   await run.bus[Symbol.asyncDispose]();
 });
 
@@ -39,7 +40,20 @@ test('each write to a legacy beacon is in its own, however many go together', as
   await run.upsert('two', parentOf('b'));
   await run.stack.control('resume');
   await run.stack.drained();
-  expect(run.heard('.QP_UpsertWorkItem').toSorted()).toEqual([parentOf('a'), parentOf('b')]);
+  expect((await run.heard('.QP_UpsertWorkItem')).toSorted()).toEqual([parentOf('a'), parentOf('b')]);
+  await run.bus[Symbol.asyncDispose]();
+});
+
+test('reads at once go out each in its own trace, and one without a trace in none', async () => {
+  const run = await start({});
+  await run.upsert('one', parentOf('a'));
+  await run.stack.drained();
+  await run.bus.forget();
+  // More than are asked of the backend at once, so that some wait behind others.
+  const parents = ['a', 'b', 'c', 'd'].flatMap((digit) => [...'123456789abc'].map((span) => parentOf(digit, span)));
+  const read = (headers: Record<string, string>) => run.stack.hub.request('tidemark.hub1.queue.QP_GetWorkItemByHash', JSON.stringify({ Settings: { WorkItemHash: 'one' } }), { 'Content-Type': 'application/json', ...headers });
+  await Promise.all([...parents.map((traceparent) => read({ traceparent })), read({})]);
+  expect((await run.heard('.MeadowProxy.Request')).toSorted()).toEqual(['', ...parents]);
   await run.bus[Symbol.asyncDispose]();
 });
 
@@ -54,9 +68,9 @@ test('a dead letter that is retried goes out in its trace again', async () => {
     const { DeadLetters } = await run.stack.control<{ DeadLetters: { Seq: number }[] }>('dead-letters', { Verb: 'list' });
     return DeadLetters.length > 0 ? DeadLetters : null;
   });
-  run.bus.heard.length = 0;
+  await run.bus.forget();
   await run.stack.control('dead-letters', { Verb: 'retry', Seq: dead?.Seq });
-  await until('it was sent again', () => run.heard('.DataBeaconBatch.Apply').includes(parentOf('b')));
+  await until('it was sent again', async () => (await run.heard('.DataBeaconBatch.Apply')).includes(parentOf('b')));
   const text = await until('it is refused again', async () => {
     const answer = await (await fetch(`${run.stack.httpUrl}/metrics`)).text();
     return /^tidemark_dead_lettered_total\{reason="conflict"\} 2$/m.test(answer) ? answer : null;

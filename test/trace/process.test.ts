@@ -21,5 +21,5 @@ test('NODE_OPTIONS="--import ..." is all it takes', async () => {
   });
   expect(spans.map((span) => span.Span)).toEqual(['accept tidemark.hub1.queue.QP_UpsertWorkItem', 'deliver mesh.db-1']);
   expect(spans.map((span) => span.Parent)).toEqual(['1'.repeat(16), spans[0]?.SpanId]);
-  expect(bus.at('.DataBeaconBatch.Apply').map((one) => one.traceparent)).toEqual([`00-${'a'.repeat(32)}-${spans[1]?.SpanId}-01`]);
+  expect((await bus.at('.DataBeaconBatch.Apply')).map((one) => one.traceparent)).toEqual([`00-${'a'.repeat(32)}-${spans[1]?.SpanId}-01`]);
 });

@@ -86,6 +86,19 @@ test('a delivery of several traces is a trace of its own, linked to each write, 
   expect(apply?.links.map((link) => link.context.traceId)).toEqual(['b'.repeat(32), 'c'.repeat(32)]);
 });
 
+test('a read is one trace from the hub to the database', async () => {
+  await upsert('read');
+  await applied();
+  exporter.reset();
+  await ask('tidemark.hub1.queue.QP_GetWorkItemByHash', { Settings: { WorkItemHash: 'read' } }, { traceparent: parentOf('c', '1') });
+  const [query] = await until('the databeacon has answered', () => (spans('MeadowProxy.Request').length > 0 ? spans('MeadowProxy.Request') : null));
+  const [accept] = spans('accept');
+  const [read] = spans('read QP_GetWorkItemByHash');
+  expect([accept, read, query].map((span) => span?.spanContext().traceId)).toEqual(Array(3).fill('c'.repeat(32)));
+  expect([accept, read, query].map(parentIdOf)).toEqual(['1'.repeat(16), idOf(accept), idOf(read)]);
+  expect(read?.kind).toBe(SpanKind.CLIENT);
+});
+
 test('a hub without traces gets one where the worker records, and all items of a batch are of the batch\'s', async () => {
   const items = ['four', 'five'].map((name) => ({ Action: 'QP_UpsertWorkItem', ...envelope(name) }));
   await ask('tidemark.hub1.queue.batch', { Items: items });

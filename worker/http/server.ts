@@ -1,13 +1,13 @@
 /** The operators' HTTP server: which routes there are, behind the gate. */
 import { Hono } from 'hono';
 import type { HttpAddress, HttpSettings } from '../../runtime/http-access.ts';
+import { HttpListener } from '../../runtime/http-listener.ts';
 import type { OperatorLog } from '../operator-log.ts';
 import { addAccess } from './access.ts';
 import { addErrors } from './answers.ts';
 import { addApi, addPersistence, type ApiParts } from './api.ts';
 import { addConsole, addPage, type ConsoleParts } from './console.ts';
 import { addLab, type LabRouteParts } from './lab.ts';
-import { HttpServer } from './listener.ts';
 import { addOpenApi } from './openapi.ts';
 import { addProbes, type ProbeParts } from './probes.ts';
 
@@ -34,15 +34,15 @@ export function appOf(address: HttpAddress, parts: HttpParts): Hono {
 }
 
 /** Listens. @throws TidemarkError CONFIG_INVALID when the address cannot be bound */
-export function listen(address: HttpAddress, parts: HttpParts): Promise<HttpServer> {
-  return HttpServer.start(address, parts.settings, appOf(address, parts));
+export function listen(address: HttpAddress, parts: HttpParts): Promise<HttpListener> {
+  return HttpListener.start(address, parts.settings, appOf(address, parts));
 }
 
 /** The probes alone, for a worker that has no store to tell of yet. @throws TidemarkError CONFIG_INVALID when the address cannot be bound */
-export function listenFrozen(address: HttpAddress, settings: HttpSettings, parts: ProbeParts): Promise<HttpServer> {
+export function listenFrozen(address: HttpAddress, settings: HttpSettings, parts: ProbeParts): Promise<HttpListener> {
   const app = new Hono();
   addAccess(app, address, { settings, operators: null });
   addProbes(app, parts);
   addErrors(app);
-  return HttpServer.start(address, settings, app);
+  return HttpListener.start(address, settings, app);
 }
