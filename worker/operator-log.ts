@@ -3,16 +3,15 @@ import { messageOf, TidemarkError, toRefusal, refusalStatus } from '../contracts
 import { isJsonObject, type JsonObject } from '../contracts/json-value.ts';
 import { limits } from '../contracts/limits.ts';
 import { type Clock, isoOf } from '../runtime/clock.ts';
-import type { Log } from '../runtime/log.ts';
 import type { Connection } from './state/connection.ts';
 
 /** Denied: for want of a right. Refused: the call was wrong, or it is not the time. Failed: it could not be done. */
 export type Outcome = 'done' | 'refused' | 'denied' | 'failed';
 
 export type OperatorCall = {
-  /** Name of the token; on the bus `bus`, and behind a colon who the caller says it is. */
+  /** Name of the token; on the bus `bus`, and behind a colon who the caller says it is; of a command line without a worker the system's user. */
   who: string;
-  via: 'http' | 'bus';
+  via: 'http' | 'bus' | 'cli';
   /** The verb, as the command line has it. */
   action: string;
   detail?: unknown;
@@ -30,12 +29,15 @@ export type OperatorRow = { id: number; atMs: number; who: string; via: string; 
 export const operatorActionsSql = `select id, at_ms as atMs, who, via, action, detail, outcome, reason from operator_action
   where id < ? order by id desc limit ?`;
 
+/** A process log, or whatever else shows a person a warning. */
+type Warns = { warn(facts: object, what: string): void };
+
 export class OperatorLog {
   readonly #db: Connection;
   readonly #clock: Clock;
-  readonly #log: Log;
+  readonly #log: Warns;
 
-  constructor(db: Connection, clock: Clock, log: Log) {
+  constructor(db: Connection, clock: Clock, log: Warns) {
     this.#db = db;
     this.#clock = clock;
     this.#log = log;

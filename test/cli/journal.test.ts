@@ -1,6 +1,7 @@
 /** journal verify, export, import and salvage, as an operator calls them: on a live store, a stopped one, and what is left of one. */
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, onTestFinished, test } from 'vitest';
@@ -52,6 +53,8 @@ test('export beside a running writer, import elsewhere: the same entries, twice 
   expect(await journal(two, 'import', join(one, 'out.jsonl'), '--dry-run', '--json').then((ran) => JSON.parse(ran.stdout) as object)).toMatchObject({ Read: 20, Imported: 20, Known: 0 });
   expect(await journal(two, 'import', join(one, 'out.jsonl'))).toMatchObject({ code: 0, stdout: '20 lines: 20 imported, 0 known, 0 rejected\n' });
   expect(rowsOf(two)).toEqual(rowsOf(one));
+  const log = JSON.parse((await tidemark(['log', '--offline', '--json', '--data', two])).stdout) as { Actions: object[] };
+  expect(log.Actions).toEqual([expect.objectContaining({ Who: userInfo().username, Via: 'cli', Action: 'journal import', Detail: JSON.stringify({ File: join(one, 'out.jsonl') }), Outcome: 'done' })]);
   expect(await journal(two, 'import', join(one, 'out.jsonl'))).toMatchObject({ code: 0, stdout: '20 lines: 0 imported, 20 known, 0 rejected\n' });
   for (const data of [one, two]) expect(await journal(data, 'verify')).toMatchObject({ code: 0, stdout: 'the journal is sound\n' });
   local.store.close();

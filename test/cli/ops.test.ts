@@ -1,5 +1,6 @@
 /** `ops` on the command line without a worker: what it says, what it does, and its exit codes. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { openLocal } from '../../worker/local.ts';
@@ -116,7 +117,7 @@ test('B10 B11 — the environment leaves one out with 1 only, and all until a ti
 });
 
 test('B10 — ops skip is kept with its reason, holds the operation back, and status says so', async () => {
-  const { ops, op, calls } = bench();
+  const { ops, op, calls, data } = bench();
   op('1-a', '', 'export const isSkippable = true;');
   const until = new Date(Date.now() + 3_600_000).toISOString();
   expect(await ops(['skip', '1-a', '--reason', 'broken', '--until', until])).toMatchObject({ code: 0 });
@@ -125,6 +126,12 @@ test('B10 — ops skip is kept with its reason, holds the operation back, and st
   expect(JSON.parse((await ops(['status', '--json'])).stdout)).toMatchObject({ Skipped: 1, Operations: [{ State: 'skipped', Note: 'broken', Until: until }] });
   expect((await ops(['skip', '1-a', '--reason', 'x', '--until', 'soon'])).code).toBe(2);
   expect((await ops(['skip', 'nobody', '--reason', 'x', '--until', until])).code).toBe(3);
+  const log = JSON.parse((await tidemark(['log', '--offline', '--json', '--data', data])).stdout) as { Actions: object[] };
+  expect(log.Actions).toEqual([
+    expect.objectContaining({ Action: 'ops skip', Outcome: 'refused', Reason: expect.stringContaining('nobody') as string }),
+    expect.objectContaining({ Action: 'ops run', Outcome: 'done', Detail: '{"Args":{},"IsDryRun":false,"IsAnyOrder":false}' }),
+    expect.objectContaining({ Who: userInfo().username, Via: 'cli', Action: 'ops skip', Outcome: 'done', Detail: JSON.stringify({ ID: '1-a', Reason: 'broken', Until: until }) }),
+  ]);
 });
 
 test('B14 — new makes a file that is pending at once and runs; a bad purpose makes none', async () => {

@@ -2,10 +2,12 @@
 import { TidemarkError } from '../../contracts/errors.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { openLocal } from '../local.ts';
+import { notedHere } from '../noted-here.ts';
 import { assertStore } from '../ops/look.ts';
 import { Operations } from '../ops/operations.ts';
 import { openStore } from '../state/open-store.ts';
 import type { CliConfig } from './config.ts';
+import { say } from './output.ts';
 import { packageVersion } from './version.ts';
 
 /** Whether there was nobody to ask. */
@@ -13,13 +15,14 @@ export function isAway(error: unknown): boolean {
   return error instanceof TidemarkError && (error.code === 'UNREACHABLE' || error.code === 'UNAVAILABLE');
 }
 
-/** @throws TidemarkError NOT_THERE without a store, LOCK_HELD while somebody has it */
-export async function withOperations<T>(config: CliConfig, use: (operations: Operations) => Promise<T>): Promise<T> {
+/** What is done is noted in the store, as a worker does it. @throws TidemarkError NOT_THERE without a store, LOCK_HELD while somebody has it */
+export async function withOperations<T>(config: CliConfig, what: { action: string; detail: object }, use: (operations: Operations) => Promise<T>): Promise<T> {
   assertStore(config.data);
   const store = openStore(config.data, undefined, config);
   try {
     openLocal(store, config.hub);
-    return await use(new Operations({ ...config.ops, store, hubId: config.hub, version: packageVersion(), clock: systemClock, backend: null }));
+    const operations = new Operations({ ...config.ops, store, hubId: config.hub, version: packageVersion(), clock: systemClock, backend: null });
+    return await notedHere(store.db, what, say, () => use(operations));
   } finally {
     store.close();
   }

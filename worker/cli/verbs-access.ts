@@ -22,7 +22,7 @@ export const accessVerbs: readonly VerbSpec[] = [
       new Option('--before <id>', 'only lines before this one').argParser(countFrom(1)),
       offlineOption,
     ],
-    notes: 'Over HTTP it is the name of the token; on the bus `bus:` and who the caller says it is. docs/SECURITY.md has more.',
+    notes: 'Over HTTP it is the name of the token; on the bus `bus:` and who the caller says it is; of work without a worker the system\'s user. docs/SECURITY.md has more.',
   },
   {
     name: 'permissions', summary: 'what each process must be allowed on the bus, as configuration of nats-server', topic: 'look', run: showPermissions,

@@ -3,7 +3,7 @@ import { Option } from 'commander';
 import { messageOf, processExit, TidemarkError } from '../../contracts/errors.ts';
 import { inspectJournal, type JournalView, listEntries, verifyJournal } from '../inspect.ts';
 import { exportLines, salvageTo, writeLines } from '../journal-export.ts';
-import { assertFile, importLines, previewImport } from '../journal-import.ts';
+import { importLines, previewImport } from '../journal-import.ts';
 import { pathsOf } from '../state/paths.ts';
 import type { Verdict } from '../state/verify.ts';
 import { withControl } from './control.ts';
@@ -91,7 +91,6 @@ async function exportEntries({ config, flags, isJson }: VerbCall): Promise<void>
 
 async function importEntries({ config, args, flags, isJson }: VerbCall): Promise<number> {
   const file = args[0] ?? '';
-  assertFile(file);
   const isDry = flags['dryRun'] === true;
   const result = isDry ? previewImport(config.data, file) : await withProgress((tell) => importLines(config.data, config.hub, file, { say, tell, isAnyFileSystem: config.isAnyFileSystem }));
   if (isJson) printJson(result);

@@ -85,7 +85,7 @@ async function run(call: VerbCall): Promise<number> {
   const request = { isDryRun: flags['dryRun'] === true, isAnyOrder: flags['allowOutOfOrder'] === true };
   const report = await workerOr<RunReport>(call,
     (ask) => follow(ask, { Verb: 'run', ...(id === undefined ? {} : { ID: id }), Args: set, IsDryRun: request.isDryRun, IsAnyOrder: request.isAnyOrder }),
-    () => withOperations(call.config, (operations) => {
+    () => withOperations(call.config, { action: 'ops run', detail: { ...(id === undefined ? {} : { ID: id }), Args: set, IsDryRun: request.isDryRun, IsAnyOrder: request.isAnyOrder } }, (operations) => {
       const here = { ...request, by: 'cli' as const, say, args: set };
       return id === undefined ? operations.runPending(here) : operations.runOne(id, here);
     }));
@@ -123,7 +123,7 @@ async function skip(call: VerbCall): Promise<void> {
   const [reason, until] = [String(call.flags['reason']), String(call.flags['until'])];
   if (!/^\d{4}-\d\d-\d\d/.test(until) || !Number.isFinite(Date.parse(until))) throw new TidemarkError('CONFIG_INVALID', `--until ${JSON.stringify(until)} is no time like 2026-02-28T00:00:00Z`);
   await workerOr<unknown>(call, (ask) => ask('ops', { Verb: 'skip', ID: id, Reason: reason, Until: until }),
-    () => withOperations(call.config, (operations) => operations.skip(id, { reason, untilMs: Date.parse(until), by: 'cli' })));
+    () => withOperations(call.config, { action: 'ops skip', detail: { ID: id, Reason: reason, Until: until } }, (operations) => operations.skip(id, { reason, untilMs: Date.parse(until), by: 'cli' })));
   if (call.isJson) printJson({ Success: true });
   else print(`${id} is skipped until ${until}`);
 }

@@ -77,7 +77,7 @@ const persistence = named('Persistence', {
   State: stateOf, LastError: orNull(text), BootstrappedAt: orNull(time),
 });
 const operatorAction = named('OperatorAction', {
-  ID: count, At: time, Who: text, Via: Type.Union([Type.Literal('http'), Type.Literal('bus')]), Action: text, Detail: orNull(text),
+  ID: count, At: time, Who: text, Via: Type.Union(['http', 'bus', 'cli'].map((one) => Type.Literal(one))), Action: text, Detail: orNull(text),
   Outcome: Type.Union(['done', 'refused', 'denied', 'failed'].map((one) => Type.Literal(one))), Reason: orNull(text),
 });
 
