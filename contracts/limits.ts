@@ -153,6 +153,8 @@ export const limits = {
   faultsKept: 1_000,
   /** Failures of the store that fit no class before the process ends: one may be a single bad write, three are not. */
   storeStrikesMax: 3,
+  /** A bus that stays away is mentioned again in the log after this long. */
+  busReminderMs: 60_000,
   /** Delay between two tries to open a store that cannot be opened: first and longest. */
   frozenFirstMs: 500,
   frozenLongestMs: 10_000,

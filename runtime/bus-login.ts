@@ -2,11 +2,13 @@
 import { readFileSync } from 'node:fs';
 import { type Authenticator, AuthorizationError, connect, credsAuthenticator, type NatsConnection, type NodeConnectionOptions, nkeyAuthenticator } from 'nats';
 import { messageOf, TidemarkError } from '../contracts/errors.ts';
+import { limits } from '../contracts/limits.ts';
 import { inboxOf } from '../contracts/subjects.ts';
 import type { BusOptions } from './bus.ts';
 import { systemClock } from './clock.ts';
 import type { Log } from './log.ts';
 import { masked } from './masked.ts';
+import { Reminder } from './reminder.ts';
 
 const reconnectMs = 250;
 
@@ -63,18 +65,18 @@ function connectionOptions(options: BusOptions): NodeConnectionOptions {
   };
 }
 
-/** A connection; throws as `Bus.connect` does. */
-export async function connectWith(options: BusOptions, log: Log): Promise<NatsConnection> {
+/** A connection; takes and throws as `Bus.connect` does. */
+export async function connectWith(options: BusOptions, log: Log, told?: (reason: string) => Promise<void>): Promise<NatsConnection> {
   const settings = connectionOptions(options);
-  let said = '';
+  const reminder = new Reminder(limits.busReminderMs);
   for (;;) {
     try {
       return await connect(settings);
     } catch (cause) {
       const error = whyNoBus(options, cause);
       if (options.waitForServer === false) throw error;
-      if (error.message !== said) log.warn({ reason: error.message }, 'no bus yet, trying again until there is one');
-      said = error.message;
+      if (reminder.isDue(error.message)) log.warn({ reason: error.message }, 'no bus yet, trying again until there is one');
+      await told?.(error.message);
       await systemClock.sleep(reconnectMs);
     }
   }

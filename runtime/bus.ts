@@ -10,6 +10,7 @@ import { chunksOf } from './bus-chunks.ts';
 import { connectWith, oneLine } from './bus-login.ts';
 import { heldAnswers, NatsRequest, toHeaders } from './bus-request.ts';
 import { MicroService, type ServiceSpec } from './micro-service.ts';
+import { Reminder } from './reminder.ts';
 
 export type BusOptions = {
   servers: string;
@@ -47,8 +48,8 @@ export class Bus {
   #isConnected = true;
   #reconnects = 0;
   readonly #answers = heldAnswers();
-  /** What was told last of a lost connection. */
-  #said = '';
+  /** Of a lost connection. */
+  readonly #reminder = new Reminder(limits.busReminderMs);
   /** Requests in flight: an answer cannot come any more once the connection was lost. */
   readonly #waiting = new Set<(error: TidemarkError) => void>();
 
@@ -59,12 +60,13 @@ export class Bus {
   }
 
   /**
-   * Connects; tries until a server takes us, and says once for each cause why none does. With `waitForServer: false` one try is all.
+   * Connects; tries until a server takes us, and says why none does, once for each cause and as a reminder. With `waitForServer: false` one try is all.
+   * @param told hears why there is none, after each try
    * @throws TidemarkError CONFIG_INVALID for files of ours that cannot be read; with `waitForServer: false` also for a server that does not
    * want us, and UNREACHABLE where there is none
    */
-  static async connect(options: BusOptions, log: Log): Promise<Bus> {
-    return new Bus(await connectWith(options, log), log);
+  static async connect(options: BusOptions, log: Log, told?: (reason: string) => Promise<void>): Promise<Bus> {
+    return new Bus(await connectWith(options, log, told), log);
   }
 
   get isConnected(): boolean {
@@ -108,7 +110,7 @@ export class Bus {
         for (const fail of this.#waiting) fail(new TidemarkError('UNAVAILABLE', 'the bus was lost while waiting for an answer'));
       } else if (status.type === 'reconnect') {
         this.#isConnected = true;
-        this.#said = '';
+        this.#reminder.forget();
         this.#reconnects += 1;
         this.#log.info({ server: status.server }, 'bus is back');
       } else if (status.type === 'error' || status.type === 'staleConnection' || status.type === 'slowConsumer') {
@@ -118,11 +120,10 @@ export class Bus {
     this.#isConnected = false;
   }
 
-  /** While the connection is away each try may fail for the same cause: said once. */
+  /** While the connection is away each try may fail for the same cause: said once, and as a reminder. */
   #tell(status: string, reason: string): void {
     const said = `${status}: ${reason}`;
-    if (!this.#isConnected && said === this.#said) return;
-    this.#said = said;
+    if (!this.#reminder.isDue(said) && !this.#isConnected) return;
     this.#log.warn({ status, ...(reason === '' ? {} : { reason }) }, 'bus status');
   }
 

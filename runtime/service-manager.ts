@@ -4,6 +4,7 @@ import { messageOf } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
 import type { Clock } from './clock.ts';
 import type { Log } from './log.ts';
+import { masked } from './masked.ts';
 
 /** Where the service manager listens, how often it wants to hear that we are alive, and the folders its tool is looked for in. */
 export type ServiceManagerPlace = { socket: string; watchdogMs: number | null; path: string };
@@ -32,9 +33,9 @@ export class ServiceManager {
     this.#log = log;
   }
 
-  /** One line for `systemctl status`, before the process is ready. */
+  /** One line for `systemctl status`, before the process is ready; a URL in it without its login. */
   status(text: string): void {
-    this.#send([`STATUS=${text}`]);
+    this.#send([`STATUS=${masked(text)}`]);
   }
 
   /**

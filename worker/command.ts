@@ -1,13 +1,14 @@
 /** Runs a worker as a process: opens its store, joins the bus, serves until told to stop, and says how it ended. */
 import { messageOf, processExit, TidemarkError } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
-import { Bus, type BusOptions } from '../runtime/bus.ts';
+import type { BusOptions } from '../runtime/bus.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { HttpSettings } from '../runtime/http-access.ts';
 import { createLog, type Log } from '../runtime/log.ts';
 import { ServiceManager, type ServiceManagerPlace } from '../runtime/service-manager.ts';
 import { startWorker } from './compose.ts';
 import { saveIfLost } from './ghost.ts';
+import { joinBus } from './joining.ts';
 import type { MaintenanceSettings } from './maintenance.ts';
 import { openAsSoonAsPossible, type Opened } from './opening.ts';
 import type { CapacityBounds } from './pressure.ts';
@@ -71,8 +72,7 @@ async function serveOver({ local, findings, http, access }: Opened, config: Work
   const stopWatching = watchFiles({ store: local.store, clock: systemClock, log, onFault: fault.resolve });
   const stopped = untilAborted(stop.signal);
   manager.status(`waiting for the bus at ${config.bus.servers}`);
-  const connecting = Bus.connect({ ...config.bus, name: `tidemark-worker ${config.hub}` }, log);
-  const bus = await Promise.race([connecting, stopped, fault.promise]);
+  const bus = await joinBus({ local, http, access, bus: config.bus, hub: config.hub, log }, Promise.race([stopped, fault.promise]));
   if (bus instanceof TidemarkError) throw bus;
   if (bus === 'stop') {
     stopWatching();

@@ -19,7 +19,7 @@ export type LocalHealth = {
 };
 
 /** @param fault what ends the process, once it is known */
-export function localHealth(parts: { store: Store; fault: TidemarkError | null; lastCommitMs: number | null; capacity: Capacity; nowMs: number }): LocalHealth {
+export function localHealth(parts: { store: Store; fault: TidemarkError | null; lastCommitMs: number | null; capacity: Pick<Capacity, 'FreeBytes' | 'Refusing'>; nowMs: number }): LocalHealth {
   const { store, fault, lastCommitMs, capacity, nowMs } = parts;
   const finding = attempt(() => store.lookAtFiles(), null);
   const identity = store.identity();

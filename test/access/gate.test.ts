@@ -5,7 +5,7 @@ import { request as tlsRequest } from 'node:https';
 import type { Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { limits } from '../../contracts/limits.ts';
-import { listenFrozen } from '../../worker/http/server.ts';
+import { listenProbes } from '../../worker/http/waiting-room.ts';
 import { TidemarkProcess } from '../kit/processes.ts';
 import { until } from '../kit/until.ts';
 import { ask, socketTo, startWorkerKit, type WorkerKit } from './worker-kit.ts';
@@ -131,7 +131,7 @@ test('with a certificate it speaks HTTPS, and a wrong pair is said in one line',
 
 test('a worker that waits for its store tells nobody but those who may view, beyond loopback', async () => {
   const settings = { allowedHosts: [], tokens: [{ name: 'vic', role: 'view', token: 'vic-secret' }] } as const;
-  const server = await listenFrozen({ host: '0.0.0.0', port: 0 }, settings, { unready: () => 'frozen', health: () => ({ Ready: false }) });
+  const server = await listenProbes({ host: '0.0.0.0', port: 0 }, settings, { unready: () => 'frozen', health: () => ({ Ready: false }) });
   const port = Number(new URL(server.url).port);
   const status = async (path: string, headers = {}) => (await ask(port, { path, headers })).status;
   try {

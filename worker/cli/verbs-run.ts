@@ -1,6 +1,4 @@
 /** Verbs that run until they are told to stop: everything at once, and its parts alone. */
-import { runWorker } from '../command.ts';
-import { runUp } from '../up/up.ts';
 import { assertUsable } from './usable.ts';
 import { exitWithParent as exitWithParentProcess } from './exit-with-parent.ts';
 import { print, say } from './output.ts';
@@ -25,7 +23,9 @@ export const runVerbs: readonly VerbSpec[] = [
   beaconVerb,
 ];
 
+// What runs is loaded by who runs it: every other verb would wait for it as long as it takes itself.
 async function up({ config, flags }: VerbCall): Promise<never> {
+  const { runUp } = await import('../up/up.ts');
   const code = await runUp({
     config, databases: listOf(flags['db']), tags: listOf(flags['tag']), say: (line) => say(`up: ${line}`), onReady: print, ...onStopSignals(),
   });
@@ -38,5 +38,6 @@ async function worker({ config, flags }: VerbCall): Promise<never> {
   // Said in one line here; as a process it would only be in the log.
   assertUsable(config);
   const { hub, data, http: address, token, access, intake: kind, bus, logLevel, bounds: capacity, ops, isAnyFileSystem, serviceManager } = config;
+  const { runWorker } = await import('../command.ts');
   return process.exit(await runWorker({ hub, data, http: address, token, access, intake: kind, bus, logLevel, bounds: capacity, ops, isAnyFileSystem, serviceManager, version: packageVersion() }));
 }

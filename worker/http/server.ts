@@ -37,12 +37,3 @@ export function appOf(address: HttpAddress, parts: HttpParts): Hono {
 export function listen(address: HttpAddress, parts: HttpParts): Promise<HttpListener> {
   return HttpListener.start(address, parts.settings, appOf(address, parts));
 }
-
-/** The probes alone, for a worker that has no store to tell of yet. @throws TidemarkError CONFIG_INVALID when the address cannot be bound */
-export function listenFrozen(address: HttpAddress, settings: HttpSettings, parts: ProbeParts): Promise<HttpListener> {
-  const app = new Hono();
-  addAccess(app, address, { settings, operators: null });
-  addProbes(app, parts);
-  addErrors(app);
-  return HttpListener.start(address, settings, app);
-}
