@@ -62,7 +62,7 @@ export function foldBatch(writes: readonly Keyed[], isAtomic: boolean): Folded[]
   for (const { mutation, key } of writes) {
     const slot = isAtomic ? rowKeyOf(mutation) : key;
     const before = open.get(slot);
-    if (before && canFold(before.mutation, mutation)) {
+    if (before && canFold(before.mutation, mutation, isAtomic)) {
       before.mutation = composeWrites(before.mutation, mutation);
       before.seqs.push(mutation.Seq);
       continue;
@@ -74,6 +74,7 @@ export function foldBatch(writes: readonly Keyed[], isAtomic: boolean): Folded[]
   return folded;
 }
 
-function canFold(first: RowMutation, second: RowMutation): boolean {
-  return first.Op === 'write' && second.Op === 'write' && rowKeyOf(first) === rowKeyOf(second);
+/** @param isOneRow when that is known */
+function canFold(first: RowMutation, second: RowMutation, isOneRow: boolean): boolean {
+  return first.Op === 'write' && second.Op === 'write' && (isOneRow || rowKeyOf(first) === rowKeyOf(second));
 }

@@ -180,6 +180,9 @@ export const limits = {
   rescueLookMs: 5_000,
   /** Entries stripped of their body in one step of retention: a step stays below 50 ms. */
   retentionStepEntries: 2_000,
+  /** A backlog longer than this is counted whole only once in this time for the balance; what changed since, each time. */
+  countWholeEntries: 20_000,
+  countWholeMs: 60_000,
   /** Without a commit for this long the worker counts as idle, and makes ready what reads need. */
   projectionIdleMs: 500,
   /** Entries the read projection folds between two turns of the event loop. */

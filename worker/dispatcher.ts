@@ -29,7 +29,8 @@ export class Dispatcher {
 
   /** The bytes of a request, made ahead of sending it. */
   pack(settings: object, timeoutMs: number = limits.capabilityMs): Packed {
-    return this.#bus.pack({ Settings: settings, TimeoutMs: timeoutMs }, { zipAboveBytes: limits.gzipToBeaconAboveBytes });
+    // What comes from the journal is JSON already, and V8 writes it faster than a library writes MessagePack.
+    return this.#bus.pack({ Settings: settings, TimeoutMs: timeoutMs }, { encoding: 'json', zipAboveBytes: limits.gzipToBeaconAboveBytes });
   }
 
   /** Sends what was packed; throws as `send` does. */

@@ -82,14 +82,18 @@ export class Inbound {
    * need not wait for all of it.
    */
   #catchUpWhenIdle(): void {
-    const isIdle = this.intake.commits === this.#commitsSeen;
-    this.#commitsSeen = this.intake.commits;
+    const { commits } = this.intake;
+    const wasIdle = commits === this.#commitsSeen;
+    this.#commitsSeen = commits;
+    if (!wasIdle) return;
+    const { outbound, local } = this.#parts;
+    // What is parked behind a dead letter waits for a person, not for us.
+    const isDelivering = (lane: Lane) => outbound.assignments.targetOf(lane)?.isReady === true && !outbound.isPaused
+      && local.journal.counts(lane).head > (outbound.deliveries[lane].mark()?.seq ?? 0);
     // What reads need may be as large as the backlog; without room it would take what delivering needs.
-    if (!isIdle || this.intake.refusal()) return;
-    const { outbound, overview } = this.#parts;
+    const isIdle = () => this.intake.commits === commits && !this.intake.refusal() && !lanes.some(isDelivering);
     for (const lane of lanes) {
-      if (outbound.assignments.targetOf(lane)?.isReady && !outbound.isPaused && overview.pending(lane) > 0) continue;
-      void this.#parts.local.projection.catchUp(lane).catch((error: unknown) => this.#parts.log.warn({ lane, reason: messageOf(error) }, 'the view for reads lags behind'));
+      void local.projection.catchUp(lane, isIdle).catch((error: unknown) => this.#parts.log.warn({ lane, reason: messageOf(error) }, 'the view for reads lags behind'));
     }
   }
 

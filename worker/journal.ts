@@ -24,6 +24,9 @@ type EntryRow = {
   accepted_ms: number; body: string | null; digest: Buffer | null; trace: string | null;
 };
 
+/** What is asked of an entry that is read for its body. */
+type BodyRow = Omit<EntryRow, 'lane' | 'digest'>;
+
 /** Entries in a row; `isCut` when a limit of bytes ended it before the limit of entries. */
 export type Stretch = { entries: Entry[]; bytes: number; isCut: boolean };
 
@@ -36,7 +39,7 @@ export function guidBytes(guid: string): Buffer {
 }
 
 export function guidText(bytes: Uint8Array): string {
-  const hex = Buffer.from(bytes).toString('hex');
+  const hex = (Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes)).toString('hex');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }
 
@@ -68,10 +71,12 @@ function statementsOf(db: Connection) {
     count: db.prepare<[number, number, number]>('update lane set accepted = accepted + ?, head = max(head, ?) where lane = ?'),
     byGuid: db.prepare<[Buffer], EntryRow>(`select ${columns} from entry where guid = ?`),
     bySeq: db.prepare<[number], EntryRow>(`select ${columns} from entry where seq = ?`),
-    after: db.prepare<[number, number, number], EntryRow>(
-      `select ${columns} from entry where lane = ? and seq > ? and body is not null order by seq limit ?`),
+    // Columns nobody needs here cost a tenth of the reading.
+    after: db.prepare<[number, number, number], BodyRow>(
+      `select seq, action, guid, key, at, user, accepted_ms, body, trace from entry where lane = ? and seq > ? and body is not null order by seq limit ?`),
     lane: db.prepare<[number], LaneCounts>('select accepted, head, bare, bare_through as bareThrough from lane where lane = ?'),
     countAfter: db.prepare<[number, number]>('select count(*) from entry where lane = ? and seq > ? and body is not null').pluck(),
+    countBetween: db.prepare<[number, number, number]>('select count(*) from entry where lane = ? and seq > ? and seq <= ? and body is not null').pluck(),
     bodyBytes: db.prepare('select avg(length(body)) from (select body from entry where body is not null order by seq desc limit 1000)').pluck(),
     oldest: db.prepare<[number, number]>('select accepted_ms from entry where lane = ? and seq > ? and body is not null order by seq limit 1').pluck(),
     below: db.prepare<[number, number]>('select min(seq) as through, count(*) as looked from (select seq from entry where seq < ? order by seq desc limit ?)'),
@@ -85,6 +90,8 @@ export class Journal {
   readonly #db: Connection;
   readonly #hubId: string;
   readonly #sql: ReturnType<typeof statementsOf>;
+  #lastMs = Number.NaN;
+  #lastIso = '';
   readonly #append: (envelopes: readonly WriteEnvelope[], nowMs: number) => Appended[];
 
   constructor(db: Connection, hubId: string) {
@@ -184,9 +191,14 @@ export class Journal {
     return this.#sql.lane.get(laneIndex(lane)) as LaneCounts;
   }
 
-  /** Entries of a lane above `seq` that have their bodies, counted one by one: the independent side of the balance (I10). */
+  /** Entries of a lane above `seq` that have their bodies, counted one by one. */
   countAfter(lane: Lane, seq: number): number {
     return Number(this.#sql.countAfter.get(laneIndex(lane), seq));
+  }
+
+  /** The same in a stretch, `to` included. */
+  countBetween(lane: Lane, from: number, to: number): number {
+    return from >= to ? 0 : Number(this.#sql.countBetween.get(laneIndex(lane), from, to));
   }
 
   /** Bytes of a body, the average of the last thousand; 0 without any. */
@@ -213,7 +225,13 @@ export class Journal {
     }).immediate();
   }
 
-  #toEntry(row: EntryRow): Entry {
+  /** As text; entries of one commit have the same time, and are read one behind the other. */
+  #acceptedAt(ms: number): string {
+    if (ms !== this.#lastMs) [this.#lastMs, this.#lastIso] = [ms, isoOf(ms)];
+    return this.#lastIso;
+  }
+
+  #toEntry(row: BodyRow): Entry {
     return {
       seq: row.seq,
       hubId: this.#hubId,
@@ -221,7 +239,7 @@ export class Journal {
       eventGuid: guidText(row.guid),
       key: row.key,
       at: row.at,
-      acceptedAt: isoOf(row.accepted_ms),
+      acceptedAt: this.#acceptedAt(row.accepted_ms),
       remoteUser: row.user ?? defaultRemoteUser,
       settings: JSON.parse(row.body ?? '{}') as JsonObject,
       ...(row.trace === null ? {} : { trace: row.trace }),

@@ -9,6 +9,7 @@ import type { Assignments } from './assignments.ts';
 import type { LaneDelivery } from './delivery.ts';
 import { type EntryFacts, guidText, type Journal } from './journal.ts';
 import type { Store } from './state/store.ts';
+import { UndeliveredCount } from './undelivered-count.ts';
 
 export type OverviewParts = {
   hubId: string; version: string; store: Store; journal: Journal; marks: MarkStore; held: HeldStore; assignments: Assignments;
@@ -24,10 +25,12 @@ const isoOrNull = (ms: number | null) => (ms === null ? null : isoOf(ms));
 export class Overview {
   readonly #parts: OverviewParts;
   readonly #startedAt: string;
+  readonly #undelivered: UndeliveredCount;
 
   constructor(parts: OverviewParts) {
     this.#parts = parts;
     this.#startedAt = isoOf(parts.clock.nowMs());
+    this.#undelivered = new UndeliveredCount(parts.journal, parts.clock);
   }
 
   /** `balance` may be of a moment ago: it is what takes time to count. */
@@ -97,7 +100,7 @@ export class Overview {
     const { accepted, bare } = journal.counts(lane);
     const parked = mark ? held.count(mark.database, lane, 'parked') : 0;
     const dead = mark ? held.count(mark.database, lane, 'dead') + held.count(mark.database, lane, 'dropped') : 0;
-    const pending = journal.countAfter(lane, mark?.seq ?? 0) + parked;
+    const pending = this.#undelivered.above(lane, mark?.seq ?? 0) + parked;
     const [applied, present, skipped] = mark ? [mark.applied, mark.present, mark.skipped] : [0, 0, bare];
     return {
       Accepted: accepted, Applied: applied, AlreadyPresent: present, Pending: pending, DeadLettered: dead, Skipped: skipped,

@@ -50,11 +50,12 @@ export class Projection {
     return this.#sql.position.get(laneIndex(lane)) ?? 0;
   }
 
-  /** Resolves when every entry accepted before the call is in. */
-  async catchUp(lane: Lane): Promise<void> {
+  /** Resolves when every entry accepted before the call is in, or when `goesOn` says between two steps that it need not be. */
+  async catchUp(lane: Lane, goesOn: () => boolean = () => true): Promise<void> {
     const head = this.#journal.counts(lane).head;
-    while (this.position(lane) < head) {
-      const running = this.#running.get(lane) ?? this.#run(lane, head);
+    while (this.position(lane) < head && goesOn()) {
+      // One that another began may end before we want it to: then the next is ours.
+      const running = this.#running.get(lane) ?? this.#run(lane, head, goesOn);
       this.#running.set(lane, running);
       try {
         await running;
@@ -64,8 +65,8 @@ export class Projection {
     }
   }
 
-  async #run(lane: Lane, head: number): Promise<void> {
-    for (;;) {
+  async #run(lane: Lane, head: number, goesOn: () => boolean): Promise<void> {
+    while (goesOn()) {
       const entries = this.#journal.readAfter(lane, this.position(lane), limits.projectionStepEntries, limits.deliverBytesMax);
       const last = entries.at(-1);
       this.#db.transaction(() => {
