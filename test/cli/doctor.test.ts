@@ -6,22 +6,15 @@ import { expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../runtime/clock.ts';
 import { examine } from '../../worker/doctor.ts';
 import { syncCheck } from '../../worker/doctor-disk.ts';
-import { openLocal } from '../../worker/local.ts';
 import { offlineMarks } from '../../worker/offline.ts';
-import { openStore } from '../../worker/state/open-store.ts';
 import { pathsOf } from '../../worker/state/paths.ts';
 import { takeWriterLock } from '../../worker/state/writer-lock.ts';
 import { placeGolden } from '../kit/golden.ts';
 import { tempDir } from '../kit/temp-dir.ts';
-import { tempFolder, tidemark } from './fixture.ts';
+import { storeAtRest, tidemark } from './fixture.ts';
 
 function atRest() {
-  const folder = tempFolder();
-  onTestFinished(() => folder[Symbol.dispose]());
-  const data = join(folder.path, 'data');
-  const store = openStore(data);
-  openLocal(store, 'hub1');
-  store.close();
+  const { data } = storeAtRest();
   return { data, paths: pathsOf(data) };
 }
 

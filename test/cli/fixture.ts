@@ -4,11 +4,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
 import { subjects } from '../../contracts/subjects.ts';
 import { Bus } from '../../runtime/bus.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { createLog } from '../../runtime/log.ts';
 import { findNatsServer, freePort, NatsServer } from '../../runtime/nats-server.ts';
+import { openLocal } from '../../worker/local.ts';
+import { openStore } from '../../worker/state/open-store.ts';
 
 export const launcher = fileURLToPath(new URL('../../bin/tidemark.js', import.meta.url));
 export const quiet = createLog('test', 'silent');
@@ -131,4 +134,15 @@ export class SmallHub {
   stop(): Promise<void> {
     return this.#bus.close();
   }
+}
+
+/** A data directory with a store at rest, in a folder that goes with the test. */
+export function storeAtRest(): { path: string; data: string } {
+  const folder = tempFolder();
+  onTestFinished(() => folder[Symbol.dispose]());
+  const data = join(folder.path, 'data');
+  const store = openStore(data);
+  openLocal(store, 'hub1');
+  store.close();
+  return { path: folder.path, data };
 }

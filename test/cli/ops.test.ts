@@ -2,30 +2,23 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
-import { openLocal } from '../../worker/local.ts';
-import { openStore } from '../../worker/state/open-store.ts';
-import { type Ran, tempFolder, tidemark } from './fixture.ts';
+import { expect, test } from 'vitest';
+import { type Ran, storeAtRest, tempFolder, tidemark } from './fixture.ts';
 
 /** A data directory with a store at rest, and the command line on it with no bus in reach. */
 function bench() {
-  const folder = tempFolder();
-  onTestFinished(() => folder[Symbol.dispose]());
-  const data = join(folder.path, 'data');
-  const store = openStore(data);
-  openLocal(store, 'hub1');
-  store.close();
+  const { path, data } = storeAtRest();
   mkdirSync(join(data, 'ops'));
   const ops = (args: string[], more: { env?: NodeJS.ProcessEnv; cwd?: string } = {}): Promise<Ran> =>
-    tidemark(['ops', ...args, '--data', data, '--nats', 'nats://127.0.0.1:1'], { cwd: folder.path, ...more });
+    tidemark(['ops', ...args, '--data', data, '--nats', 'nats://127.0.0.1:1'], { cwd: path, ...more });
   /** Leaves a line in a file outside for each time it is called, rolled back or not. */
   const op = (id: string, more = '', exports = '') => writeFileSync(join(data, 'ops', `${id}.ts`), `import { appendFileSync } from 'node:fs';
     export const description: string = 'does ${id}';\n${exports}
     export function run(context: { db: { prepare(sql: string): { run(...values: unknown[]): void } } }) {
-      appendFileSync(${JSON.stringify(join(folder.path, 'calls'))}, '${id}\\n');
+      appendFileSync(${JSON.stringify(join(path, 'calls'))}, '${id}\\n');
       context.db.prepare("insert into meta values (?, 'x')").run('${id}'); ${more} }`);
-  const calls = () => (existsSync(join(folder.path, 'calls')) ? readFileSync(join(folder.path, 'calls'), 'utf8').trim().split('\n') : []);
-  return { path: folder.path, data, ops, op, calls };
+  const calls = () => (existsSync(join(path, 'calls')) ? readFileSync(join(path, 'calls'), 'utf8').trim().split('\n') : []);
+  return { path, data, ops, op, calls };
 }
 
 test('B15 — status without a store is exit 3 and unknown, never pending, and makes none', async () => {

@@ -1,8 +1,8 @@
 /** Reads over a legacy beacon: the same answers as from a database or the journal, with what is pending put over them; and a beacon that lost its rows. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { JsonObject } from '../../contracts/json-value.ts';
 import { until } from '../kit/until.ts';
 import { event, manifest, patch, upsert, write } from './fixture.ts';
+import { seesEventsInOrder, seesPendingOverDelivered } from './read-cases.ts';
 import { World } from './with-beacon.ts';
 
 describe.each(['memory', 'sqlite'] as const)('provider %s', (provider) => {
@@ -14,36 +14,12 @@ describe.each(['memory', 'sqlite'] as const)('provider %s', (provider) => {
   });
   afterAll(async () => { await world?.[Symbol.asyncDispose](); });
 
-  const item = async (hash: string) => world.read('QP_GetWorkItemByHash', { WorkItemHash: hash });
-
   test('a hub sees what it wrote, delivered or pending, over what the journal has forgotten (defect 34)', async () => {
-    await world.accept(upsert('over', 'over1', { Status: 'Pending', Priority: 4, Odd: { a: 1 }, Settings: { deep: [1] } }));
-    await world.drained();
-    expect(await item('over')).toMatchObject({ Source: 'beacon', WorkItem: { Status: 'Pending', Settings: { deep: [1] }, Extra: { Odd: { a: 1 } }, MaxAttempts: 1, CancelRequested: false } });
-    await world.forget();
-    world.outbound.setPaused(true);
-    await world.accept(patch('over', 'over2', { Status: 'Running', More: 2 }));
-    expect(await item('over')).toMatchObject({ Source: 'merged', WorkItem: { Status: 'Running', Priority: 4, Extra: { Odd: { a: 1 }, More: 2 } } });
-    world.outbound.setPaused(false);
-    await world.drained();
-    expect(await item('over')).toMatchObject({ Source: 'beacon', WorkItem: { Status: 'Running', Priority: 4, Extra: { Odd: { a: 1 }, More: 2 } } });
-    expect(await item('nobody')).toMatchObject({ Success: true, WorkItem: null, Source: 'beacon' });
+    await seesPendingOverDelivered(world);
+    expect(await world.read('QP_GetWorkItemByHash', { WorkItemHash: 'nobody' })).toMatchObject({ Success: true, WorkItem: null, Source: 'beacon' });
   });
 
-  test('events come once, oldest first, pending ones among the others', async () => {
-    await world.accept(event('ev', 'ev2', { EmittedAt: '2', EventType: 'second' }), event('ev', 'ev4', { EmittedAt: '4', EventType: 'fourth', Seq: 1 }));
-    await world.drained();
-    world.outbound.setPaused(true);
-    await world.accept(event('ev', 'ev1', { EmittedAt: '1', EventType: 'first' }), event('ev', 'ev3', { EmittedAt: '4', EventType: 'third', Payload: { p: 1 } }));
-    const read = (more: object = {}) => world.read('QP_GetEvents', { WorkItemHash: 'ev', ...more });
-    const types = async (more: object = {}) => ((await read(more))['Events'] as JsonObject[]).map((one) => one['EventType']);
-    expect(await types()).toEqual(['first', 'second', 'third', 'fourth']);
-    expect(await types({ Limit: 2 })).toEqual(['first', 'second']);
-    world.outbound.setPaused(false);
-    await world.drained();
-    expect(await types()).toEqual(['first', 'second', 'third', 'fourth']);
-    expect(await read()).toMatchObject({ Source: 'beacon', Events: [{}, {}, { Payload: { p: 1 } }, {}] });
-  });
+  test('events come once, oldest first, pending ones among the others', () => seesEventsInOrder(world));
 
   test('a manifest as it was sent with its row beside it, in short in lists, whole where that is wanted, gone when removed (defect 36)', async () => {
     const sent = { Hash: 'm', Status: 'Complete', Live: true, StartTime: 's', Output: { deep: [1, null] } };

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { guidOf } from '../kit/trace.ts';
 import { until } from '../kit/until.ts';
 import { event, manifest, patch, upsert, write } from './fixture.ts';
+import { seesEventsInOrder, seesPendingOverDelivered } from './read-cases.ts';
 import { World } from './with-beacon.ts';
 
 let world: World;
@@ -29,31 +30,9 @@ describe('defect 34: reading one\'s own writes', () => {
     expect((await item('own')).Source).toBe('beacon');
   });
 
-  test('a pending patch lies over the row of the database, and says so', async () => {
-    await world.accept(upsert('over', 'over1', { Status: 'Pending', Priority: 4, Odd: { a: 1 } }));
-    await world.drained();
-    await world.forget();
-    world.outbound.setPaused(true);
-    await world.accept(patch('over', 'over2', { Status: 'Running', More: 2 }));
-    expect(await item('over')).toMatchObject({ Source: 'merged', WorkItem: { Status: 'Running', Priority: 4, Extra: { Odd: { a: 1 }, More: 2 } } });
-    world.outbound.setPaused(false);
-    await world.drained();
-    expect(await item('over')).toMatchObject({ Source: 'beacon', WorkItem: { Status: 'Running', Priority: 4, Extra: { Odd: { a: 1 }, More: 2 } } });
-  });
+  test('a pending patch lies over the row of the database, and says so', () => seesPendingOverDelivered(world));
 
-  test('events come once, oldest first, pending ones among those of the database', async () => {
-    await world.accept(event('ev', 'ev2', { EmittedAt: '2', EventType: 'second' }), event('ev', 'ev4', { EmittedAt: '4', EventType: 'fourth', Seq: 1 }));
-    await world.drained();
-    world.outbound.setPaused(true);
-    await world.accept(event('ev', 'ev1', { EmittedAt: '1', EventType: 'first' }), event('ev', 'ev3', { EmittedAt: '4', EventType: 'third', Payload: { p: 1 } }));
-    const types = async (more: object = {}) => ((await world.read('QP_GetEvents', { WorkItemHash: 'ev', ...more }))['Events'] as { EventType: string }[]).map((one) => one.EventType);
-    expect(await types()).toEqual(['first', 'second', 'third', 'fourth']);
-    expect(await types({ Limit: 2 })).toEqual(['first', 'second']);
-    world.outbound.setPaused(false);
-    await world.drained();
-    expect(await types()).toEqual(['first', 'second', 'third', 'fourth']);
-    expect(await types({ Limit: 0 })).toHaveLength(4);
-  });
+  test('events come once, oldest first, pending ones among those of the database', () => seesEventsInOrder(world));
 });
 
 describe('defect 35: a miss is success with nothing, only a failure fails', () => {
