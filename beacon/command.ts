@@ -9,7 +9,7 @@ import { type BeaconConfig, checkBeaconConfig } from './config.ts';
 
 /** Runs until SIGTERM or SIGINT (a second one leaves at once); resolves with the exit code. `onReady` is called when the beacon is online. */
 export async function runBeacon(config: BeaconConfig, busOptions: BusOptions, onReady: () => void = () => undefined, place: ServiceManagerPlace | null = null): Promise<number> {
-  const log = createLog('databeacon');
+  const log = createLog('databeacon', undefined, place?.journal);
   const manager = new ServiceManager(place, systemClock, log);
   const signalled = firstSignal();
   void signalled.then(() => manager.stopping());

@@ -36,8 +36,10 @@ describe('compose.yaml', () => {
   test('bus, database, databeacon and worker, each watched and started again', () => {
     expect(Object.keys(compose.services)).toEqual(['nats', 'postgres', 'beacon', 'worker']);
     expect(services.filter(([, service]) => service['restart'] !== 'always').map(([name]) => name)).toEqual([]);
-    // The worker's check is in the image.
-    expect(services.filter(([name, service]) => name !== 'worker' && service['healthcheck'] === undefined).map(([name]) => name)).toEqual([]);
+    // Ours have the check of the image, which asks on the worker's own port.
+    expect(services.filter(([, service]) => service['build'] === undefined && service['healthcheck'] === undefined).map(([name]) => name)).toEqual([]);
+    expect(compose.services['beacon']?.['command']).toContain('127.0.0.1:8390');
+    expect(readFileSync(join(root, 'deploy', 'docker', 'Dockerfile'), 'utf8')).toContain("fetch('http://127.0.0.1:8390/livez')");
   });
 
   test('ours start with verbs and options there are, on a read-only root without rights, with time to stop', () => {
