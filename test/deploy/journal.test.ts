@@ -22,10 +22,10 @@ async function logged(isJournal: boolean): Promise<string> {
   return readFileSync(path, 'utf8').split('\n').find((line) => line.includes('databeacon stopped')) ?? '';
 }
 
-test('an error has priority 3 in the journal', async () => {
+test.concurrent('an error has priority 3 in the journal', async () => {
   expect(await logged(true)).toMatch(/^<3>\{"level":50,/);
 });
 
-test('where the output goes elsewhere the line is JSON from its first character', async () => {
+test.concurrent('where the output goes elsewhere the line is JSON from its first character', async () => {
   expect(JSON.parse(await logged(false))).toMatchObject({ level: 50, name: 'databeacon' });
 });
