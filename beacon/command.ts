@@ -7,10 +7,13 @@ import { ServiceManager, type ServiceManagerPlace } from '../runtime/service-man
 import { startBeacon } from './compose.ts';
 import { type BeaconConfig, checkBeaconConfig } from './config.ts';
 
-/** Runs until SIGTERM or SIGINT (a second one leaves at once); resolves with the exit code. `onReady` is called when the beacon is online. */
-export async function runBeacon(config: BeaconConfig, busOptions: BusOptions, onReady: () => void = () => undefined, place: ServiceManagerPlace | null = null): Promise<number> {
-  const log = createLog('databeacon');
-  const manager = new ServiceManager(place, systemClock, log);
+/** What is around the process: who is called when the beacon is online, how much is logged, and the service manager. */
+export type BeaconSurroundings = { onReady?: () => void; logLevel?: string; serviceManager?: ServiceManagerPlace | null };
+
+/** Runs until SIGTERM or SIGINT (a second one leaves at once); resolves with the exit code. */
+export async function runBeacon(config: BeaconConfig, busOptions: BusOptions, { onReady, logLevel, serviceManager = null }: BeaconSurroundings = {}): Promise<number> {
+  const log = createLog('databeacon', logLevel, serviceManager?.journal);
+  const manager = new ServiceManager(serviceManager, systemClock, log);
   const signalled = firstSignal();
   void signalled.then(() => manager.stopping());
   manager.status(`waiting for the bus at ${busOptions.servers}`);
@@ -20,7 +23,7 @@ export async function runBeacon(config: BeaconConfig, busOptions: BusOptions, on
     bus = await Promise.race([Bus.connect(busOptions, log), signalled.then(() => null)]);
     if (bus === null) return 0;
     const beacon = await startBeacon(config, bus, log, systemClock);
-    onReady();
+    onReady?.();
     // A databeacon whose database is away waits for it: alive is that the process gets round to saying so.
     manager.ready(() => `online as ${config.beaconId}`);
     await signalled;

@@ -6,15 +6,15 @@ import type { Clock } from './clock.ts';
 import type { Log } from './log.ts';
 import { masked } from './masked.ts';
 
-/** Where the service manager listens, how often it wants to hear that we are alive, and the folders its tool is looked for in. */
-export type ServiceManagerPlace = { socket: string; watchdogMs: number | null; path: string };
+/** Where the service manager listens, how often it wants to hear that we are alive, the folders its tool is looked for in, and the stream its journal is fed from. */
+export type ServiceManagerPlace = { socket: string; watchdogMs: number | null; path: string; journal: string | null };
 
 /** What the service manager put into the environment; null when nobody did. */
 export function serviceManagerPlace(environment: NodeJS.ProcessEnv): ServiceManagerPlace | null {
   const socket = environment['NOTIFY_SOCKET'];
   if (!socket) return null;
   const watchdogMs = Number(environment['WATCHDOG_USEC'] ?? 0) / 1_000;
-  return { socket, watchdogMs: watchdogMs > 0 ? watchdogMs : null, path: environment['PATH'] ?? '' };
+  return { socket, watchdogMs: watchdogMs > 0 ? watchdogMs : null, path: environment['PATH'] ?? '', journal: environment['JOURNAL_STREAM'] ?? null };
 }
 
 /** The socket takes datagrams, which Node cannot send to a path: systemd's own tool sends them, one short child a message (docs/adr/0016-systemd-notify.md). */

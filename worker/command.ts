@@ -38,7 +38,7 @@ export type WorkerConfig = {
  * data directory, 5 when a newer program made it. SIGTERM and SIGINT drain; a second one leaves at once.
  */
 export async function runWorker(config: WorkerConfig): Promise<number> {
-  const log = createLog('tidemark-worker', config.logLevel).child({ hub: config.hub });
+  const log = createLog('tidemark-worker', config.logLevel, config.serviceManager?.journal).child({ hub: config.hub });
   try {
     return await serve(config, log);
   } catch (error) {

@@ -5,5 +5,5 @@ const [servers = '', beaconId = '', dataDir = '', ...databases] = process.argv.s
 process.exitCode = await runBeacon(
   { beaconId, dataDir, databases, isBatchOn: true, tags: {} },
   { servers, name: beaconId },
-  () => process.stdout.write('ready\n'),
+  { onReady: () => process.stdout.write('ready\n') },
 );

@@ -5,8 +5,9 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { parseDocument } from 'yaml';
 import { limits } from '../../contracts/limits.ts';
-import { variables } from '../../worker/cli/settings.ts';
+import { defaults, variables } from '../../worker/cli/settings.ts';
 import { runVerbs } from '../../worker/cli/verbs-run.ts';
+import { operations } from '../../worker/http/operations.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 type Json = Record<string, unknown>;
@@ -36,8 +37,10 @@ describe('compose.yaml', () => {
   test('bus, database, databeacon and worker, each watched and started again', () => {
     expect(Object.keys(compose.services)).toEqual(['nats', 'postgres', 'beacon', 'worker']);
     expect(services.filter(([, service]) => service['restart'] !== 'always').map(([name]) => name)).toEqual([]);
-    // The worker's check is in the image.
-    expect(services.filter(([name, service]) => name !== 'worker' && service['healthcheck'] === undefined).map(([name]) => name)).toEqual([]);
+    // Ours have the check of the image, which asks on the worker's own port.
+    expect(services.filter(([, service]) => service['build'] === undefined && service['healthcheck'] === undefined).map(([name]) => name)).toEqual([]);
+    expect(compose.services['beacon']?.['command']).toContain(defaults.http);
+    expect(readFileSync(join(root, 'deploy', 'docker', 'Dockerfile'), 'utf8')).toContain(`fetch('http://${defaults.http}/livez')`);
   });
 
   test('ours start with verbs and options there are, on a read-only root without rights, with time to stop', () => {
@@ -87,7 +90,8 @@ describe('the Kubernetes sidecar', () => {
     expectOurs(worker['args'] as string[]);
     expect(worker).toMatchObject({ restartPolicy: 'Always' });
     expect(worker).not.toHaveProperty('startupProbe');
-    expect([JSON.stringify(worker['livenessProbe']), JSON.stringify(worker['readinessProbe'])]).toEqual([expect.stringContaining('/livez'), expect.stringContaining('/readyz')]);
+    expect([JSON.stringify(worker['livenessProbe']), JSON.stringify(worker['readinessProbe'])]).toEqual([expect.stringContaining(`http://${defaults.http}/livez`), expect.stringContaining(`http://${defaults.http}/readyz`)]);
+    expect(operations.filter(({ tag }) => tag === 'probes').map(({ path }) => path)).toEqual(expect.arrayContaining(['/livez', '/readyz']));
     expect(Number(pod['terminationGracePeriodSeconds']) * 1_000).toBeGreaterThan(2 * limits.drainMs);
     expect(worker.env.map(({ name }) => name).filter((name) => !isOurVariable(name))).toEqual([]);
     expect(worker.env.filter(({ name, value }) => secretish.test(name) && !value.startsWith('/'))).toEqual([]);

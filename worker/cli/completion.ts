@@ -1,43 +1,61 @@
 /** Completion for shells: verbs, those under them and options, from the verbs themselves. */
-import type { Command } from 'commander';
+import type { Command, Option } from 'commander';
 
 export const shells = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof shells)[number];
 
-/** Words before the cursor, as one line -> what may follow. */
-type Choices = Map<string, string[]>;
+type Choice = { word: string; about: string };
+/** What may follow a verb. */
+type Place = { verbs: Choice[]; options: (Choice & { takesValue: boolean })[]; takesWords: boolean };
+/** Verbs before the cursor, as one line -> what may follow. */
+type Places = Map<string, Place>;
 
 export function completionFor(shell: Shell, program: Command): string {
-  const choices = choicesOf(program);
-  return shell === 'fish' ? fish(choices) : shell === 'zsh' ? `#compdef tidemark\nautoload -U +X bashcompinit && bashcompinit\n${bash(choices)}` : bash(choices);
+  const places = placesOf(program);
+  return { bash, zsh, fish }[shell](places);
 }
 
-function choicesOf(program: Command): Choices {
-  const choices: Choices = new Map();
+function placesOf(program: Command): Places {
+  const places: Places = new Map();
   const visit = (path: string, command: Command): void => {
-    const words = [...command.commands.map((one) => one.name()), ...command.options.filter((one) => !one.hidden).flatMap((one) => one.long ?? []), '--help'];
-    choices.set(path, words);
+    places.set(path, {
+      verbs: command.commands.map((one) => ({ word: one.name(), about: one.summary() || one.description() })),
+      options: [...command.options.filter((one) => !one.hidden).flatMap(optionOf), { word: '--help', about: 'this help', takesValue: false }],
+      takesWords: command.registeredArguments.length > 0,
+    });
     for (const child of command.commands) visit(path === '' ? child.name() : `${path} ${child.name()}`, child);
   };
   visit('', program);
-  choices.get('')?.push('help');
-  return choices;
+  places.get('')?.verbs.push({ word: 'help', about: 'tells more of a verb' });
+  return places;
 }
 
-/** The verb is the longest path that the words begin with; behind an option that names a file the shell's own completion goes on. */
-function bash(choices: Choices): string {
-  const cases = [...choices].map(([path, words]) => `    ${path === '' ? "''" : `'${path}'`}) words='${words.join(' ')}' ;;`);
+function optionOf({ long, description, required }: Option): Place['options'] {
+  return long ? [{ word: long, about: description, takesValue: required }] : [];
+}
+
+/** Every path that leads to a verb, each as one word. */
+const pathsOf = (places: Places) => [...places.keys()].filter((path) => path !== '').map((path) => path.replaceAll(' ', '/'));
+/** Options that take a value; no verb has one of the same name that takes none. */
+const valuedOf = (places: Places) => [...new Set([...places.values()].flatMap(({ options }) => options.filter((one) => one.takesValue).map(({ word }) => word)))];
+
+/** The verb is the longest path that the words begin with; where a value or a word of the user's own stands, files are offered. */
+function bash(places: Places): string {
+  const cases = [...places].map(([path, { verbs, options }]) => `    '${path}') words='${[...verbs, ...options].map(({ word }) => word).join(' ')}' ;;`);
   return `# bash completion for tidemark: source it, or put it into the folder of bash-completion
 _tidemark() {
   local current="\${COMP_WORDS[COMP_CWORD]}" path='' words='' at word
   for ((at = 1; at < COMP_CWORD; at++)); do
     word="\${COMP_WORDS[at]}"
-    case " ${[...choices.keys()].filter((path) => path !== '').map((path) => path.replaceAll(' ', '/')).join(' ')} " in
+    case " ${pathsOf(places).join(' ')} " in
       *" \${path:+\${path// //}/}$word "*) path="\${path:+$path }$word" ;;
     esac
   done
   case "$path" in
 ${cases.join('\n')}
+  esac
+  case "\${COMP_WORDS[COMP_CWORD-1]}" in
+    ${valuedOf(places).join('|')}) words='' ;;
   esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
   [[ \${#COMPREPLY[@]} -eq 0 && "$current" != -* ]] && COMPREPLY=($(compgen -f -- "$current"))
@@ -46,15 +64,57 @@ complete -F _tidemark tidemark
 `;
 }
 
-function fish(choices: Choices): string {
-  const lines = [...choices].flatMap(([path, words]) => {
-    const under = path === '' ? '__fish_use_subcommand' : path.split(' ').map((word) => `__fish_seen_subcommand_from ${word}`).join('; and ');
-    const verbs = words.filter((word) => !word.startsWith('-'));
-    const options = words.filter((word) => word.startsWith('--'));
+/** Its own completion system: bash's, taken over its bridge, knows no files there, and is silent at the first key. */
+function zsh(places: Places): string {
+  const told = (choices: readonly Choice[]) => choices.map(({ word, about }) => quoted(`${word}:${about.replaceAll(':', '\\:')}`)).join(' ');
+  const cases = [...places].map(([path, { verbs, options }]) => `    '${path}') verbs=(${told(verbs)}); options=(${told(options)}) ;;`);
+  return `#compdef tidemark
+# zsh completion for tidemark: put it into a folder of $fpath as _tidemark, or source it behind compinit
+_tidemark() {
+  local verb='' word
+  local -a verbs options
+  for word in "\${(@)words[2,CURRENT-1]}"; do
+    case " ${pathsOf(places).join(' ')} " in
+      *" \${verb:+\${verb// //}/}$word "*) verb="\${verb:+$verb }$word" ;;
+    esac
+  done
+  case "$verb" in
+${cases.join('\n')}
+  esac
+  case "\${words[CURRENT-1]}" in
+    ${valuedOf(places).join('|')}) _files; return ;;
+  esac
+  if [[ $PREFIX == -* ]]; then _describe -o option options
+  elif (( \${#verbs} )); then _describe verb verbs
+  else _files
+  fi
+}
+if [[ \${funcstack[1]} == _tidemark ]]; then _tidemark "$@"; else compdef _tidemark tidemark; fi
+`;
+}
+
+function fish(places: Places): string {
+  const lines = [...places].flatMap(([path, { verbs, options, takesWords }]) => {
+    const here = `complete -c tidemark -n '${`__tidemark_at ${path}`.trim()}'`;
     return [
-      ...(verbs.length > 0 ? [`complete -c tidemark -n '${under}' -f -a '${verbs.join(' ')}'`] : []),
-      ...options.map((word) => `complete -c tidemark -n '${under}' -l ${word.slice(2)}`),
+      ...(takesWords ? [] : [`${here} -f`]),
+      ...verbs.map(({ word, about }) => `${here} -a ${word} -d ${quotedInFish(about)}`),
+      ...options.map(({ word, about, takesValue }) => `${here} -l ${word.slice(2)}${takesValue ? ' -r -F' : ''} -d ${quotedInFish(about)}`),
     ];
   });
-  return `# fish completion for tidemark: put it into ~/.config/fish/completions/tidemark.fish\n${lines.join('\n')}\n`;
+  return `# fish completion for tidemark: put it into ~/.config/fish/completions/tidemark.fish
+function __tidemark_at --description 'these are the verbs before the cursor'
+    set -l path
+    for word in (commandline -opc)[2..]
+        if contains -- (string join -- / $path $word) ${pathsOf(places).join(' ')}
+            set -a path $word
+        end
+    end
+    test "$path" = "$argv"
+end
+${lines.join('\n')}
+`;
 }
+
+const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
+const quotedInFish = (text: string) => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;

@@ -29,7 +29,7 @@ export async function beaconPlan(url: string): Promise<EnsureSchemaOutputs> {
 }
 
 /** Runs until it is told to stop. @returns the exit code @throws TidemarkError CONFIG_INVALID for a tag without a name */
-export async function startBeacon(settings: BeaconSettings, bus: BusOptions, serviceManager: ServiceManagerPlace | null): Promise<number> {
+export async function startBeacon(settings: BeaconSettings, bus: BusOptions, surroundings: { logLevel: string; serviceManager: ServiceManagerPlace | null }): Promise<number> {
   const tags: Record<string, string> = {};
   for (const tag of settings.tags) {
     const at = tag.indexOf('=');
@@ -38,5 +38,5 @@ export async function startBeacon(settings: BeaconSettings, bus: BusOptions, ser
   }
   // oxlint-disable-next-line no-restricted-imports -- the one command line starts both processes; it is not built into either.
   const { runBeacon } = await import('../../beacon/command.ts');
-  return runBeacon({ ...settings, tags }, bus, undefined, serviceManager);
+  return runBeacon({ ...settings, tags }, bus, surroundings);
 }

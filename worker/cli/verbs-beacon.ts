@@ -90,7 +90,7 @@ async function beacon({ config, flags }: VerbCall): Promise<never> {
     ...(address === undefined ? {} : { http: address }),
     ...(typeof flags['front'] === 'string' ? { front: flags['front'] } : {}),
     ...(flags['provider'] === 'memory' || flags['provider'] === 'sqlite' ? { provider: flags['provider'] } : {}),
-  }, { ...config.bus, name: `databeacon ${id}` }, config.serviceManager);
+  }, { ...config.bus, name: `databeacon ${id}` }, config);
   return process.exit(code);
 }
 
