@@ -66,16 +66,18 @@ export class Projection {
   }
 
   async #run(lane: Lane, head: number, goesOn: () => boolean): Promise<void> {
-    while (goesOn()) {
-      const entries = this.#journal.readAfter(lane, this.position(lane), limits.projectionStepEntries, limits.deliverBytesMax);
-      const last = entries.at(-1);
-      this.#db.transaction(() => {
-        for (const entry of entries) this.#take(entry);
-        this.#sql.move.run(last ? last.seq : head, laneIndex(lane));
-      }).immediate();
-      if (!last || last.seq >= head) return;
-      await nextTurn();
-    }
+    while (goesOn() && this.#step(lane) < head) await nextTurn();
+  }
+
+  /** To where it came; without anything above, to the head. What it reads is let go before the loop waits: held over that, all of it would grow old in the heap. */
+  #step(lane: Lane): number {
+    const entries = this.#journal.readAfter(lane, this.position(lane), limits.projectionStepEntries, limits.deliverBytesMax);
+    const through = entries.at(-1)?.seq ?? this.#journal.counts(lane).head;
+    this.#db.transaction(() => {
+      for (const entry of entries) this.#take(entry);
+      this.#sql.move.run(through, laneIndex(lane));
+    }).immediate();
+    return through;
   }
 
   #take(entry: Entry): void {
