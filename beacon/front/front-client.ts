@@ -48,7 +48,9 @@ export class FrontClient {
     const { status, text } = await this.call(method, path, { timeoutMs, ...(body ? { body: JSON.stringify(body) } : {}) });
     const answer = parsed(text);
     if (status >= 500 && answer === null) throw new TidemarkError('UNAVAILABLE', `${this.label}: ${method} ${path} answered ${status}`);
-    if (status >= 300 || answer === null || answer['Success'] === false) {
+    // Several of its routes say 200 and `{ Error }` for what went wrong.
+    const isRefused = answer?.['Success'] === false || (answer?.['Success'] !== true && typeof answer?.['Error'] === 'string');
+    if (status >= 300 || answer === null || isRefused) {
       throw new TidemarkError('INVALID_MESSAGE', `${this.label}: ${method} ${path} answered ${status}: ${String(answer?.['Error'] ?? answer?.['message'] ?? text).slice(0, bounds.reasonCharsMax)}`);
     }
     return answer;
