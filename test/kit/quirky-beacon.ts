@@ -13,6 +13,7 @@ export type Quirk = 'put-ignores-deleted' | 'no-nonce' | 'shut' | 'no-autoconnec
 type Settings = Readonly<Record<string, unknown>>;
 
 const noRoute: QuirkyAnswer = { status: 404, body: { code: 'ResourceNotFound', message: 'no such route' } };
+const headCharsMax = 16_000;
 export const quirkyRoute = 'uv-external';
 export const quirkyName = 'UV External';
 
@@ -110,6 +111,8 @@ export class QuirkyBeacon {
     if (typeof method !== 'string') throw new Error('MeadowProxy: Method is required.');
     if (!this.#allowsWrites && method !== 'GET') throw new Error('MeadowProxy: writes are disabled on this beacon.');
     if (!this.#allowlist.some((pattern) => pattern.test(String(path)))) throw new Error('MeadowProxy: path is not in the allowlist.');
+    // Its own HTTP server is asked by itself, and takes no longer head.
+    if (String(path).length > headCharsMax) return { Status: 431, Headers: {}, Body: '' };
     const { status, body: answered } = this.request(method, String(path), typeof body === 'string' ? body : '');
     return { Status: status, Headers: { 'content-type': 'application/json' }, Body: JSON.stringify(answered) };
   }
