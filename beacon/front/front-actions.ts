@@ -2,6 +2,7 @@
 import { capabilities } from '../../contracts/capability.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
+import type { Clock } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
 import { bounds } from '../bounds.ts';
 import type { Actions } from '../gateway.ts';
@@ -12,7 +13,7 @@ import type { FrontProxy } from './front-proxy.ts';
 import { frontEnsureSchema, frontIntrospectSchema } from './front-schema.ts';
 import { FrontTables, listAt } from './front-tables.ts';
 
-type Parts = { client: FrontClient; proxy: FrontProxy; log: Log };
+type Parts = { client: FrontClient; proxy: FrontProxy; log: Log; clock: Clock };
 
 const tableAt = (settings: Settings) => textAt(settings, 'TableName', tableNameCharsMax);
 
@@ -22,8 +23,8 @@ function insideOf(answer: JsonObject, name: string): JsonObject {
   return isJsonObject(inside) ? inside : answer;
 }
 
-export function frontActions({ client, proxy, log }: Parts): Actions {
-  const tables = new FrontTables(client, log);
+export function frontActions({ client, proxy, log, clock }: Parts): Actions {
+  const tables = new FrontTables(client, log, clock);
   return {
     [capabilities.proxy]: { Request: (settings, context) => proxy.request(settings, context) },
     [capabilities.schema]: {
@@ -47,7 +48,7 @@ export function frontActions({ client, proxy, log }: Parts): Actions {
 /** The route tells no columns; those come table by table where one is asked for. */
 async function introspect(tables: FrontTables, settings: Settings): Promise<object> {
   const connection = connectionAt(settings);
-  const answer = await tables.introspect(connection);
+  const answer = await tables.introspect(connection, true);
   if (settings['TableName'] === undefined) return { TableCount: answer['TableCount'] ?? 0, Tables: listAt(answer, 'Tables') };
   return { TableCount: 1, Tables: [await tables.table(connection, tableAt(settings))] };
 }

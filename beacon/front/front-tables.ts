@@ -1,9 +1,12 @@
 /** Tables of a fronted server's connections: brought up where its start left them down, listed as they are now, and where their endpoints lie. */
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
+import type { Clock } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
+import { bounds } from '../bounds.ts';
 import { defaultPattern, toPathPattern } from '../path-pattern.ts';
 import type { FrontClient } from './front-client.ts';
+import { FrontLooks } from './front-looks.ts';
 
 /** Tables of connections lie under a lower-case part; the server's own, passwords among them, do not. No pattern opens those. */
 export const connectionPath = toPathPattern(defaultPattern);
@@ -18,36 +21,34 @@ export function listAt(answer: JsonObject, name: string): JsonObject[] {
 export class FrontTables {
   readonly #client: FrontClient;
   readonly #log: Log;
-  /** One at a time for each connection: a second one would take away what the first has just brought up. */
-  readonly #connecting = new Map<number, Promise<unknown>>();
+  readonly #looks: FrontLooks;
 
-  constructor(client: FrontClient, log: Log) {
+  constructor(client: FrontClient, log: Log, clock: Clock) {
     this.#client = client;
     this.#log = log;
+    this.#looks = new FrontLooks((connection) => this.#introspect(connection), clock);
   }
 
   /**
    * The server looks at its database and answers with the tables there are.
-   * At its start it connects only what says AutoConnect; who asks for a table of another means it to be connected.
-   * @throws TidemarkError as `FrontClient.manage`
+   * @param mayRepeat as `FrontLooks.look`
+   * @throws TidemarkError as `FrontClient.manage`, UNAVAILABLE while it takes long
    */
-  async introspect(connection: number): Promise<JsonObject> {
+  introspect(connection: number, mayRepeat = false): Promise<JsonObject> {
+    return this.#looks.look(connection, mayRepeat);
+  }
+
+  /** At its start it connects only what says AutoConnect; who asks for tables of another means it to be connected. */
+  async #introspect(connection: number): Promise<JsonObject> {
+    const path = `/beacon/connection/${connection}/introspect`;
     try {
-      return await this.#client.manage('POST', `/beacon/connection/${connection}/introspect`);
+      return await this.#client.manage('POST', path, bounds.lookMs);
     } catch (error) {
       if (!(error instanceof TidemarkError) || !/connection is not live/i.test(error.message)) throw error;
     }
-    await this.#connect(connection);
-    return this.#client.manage('POST', `/beacon/connection/${connection}/introspect`);
-  }
-
-  #connect(connection: number): Promise<unknown> {
-    const known = this.#connecting.get(connection);
-    if (known) return known;
     this.#log.warn({ server: this.#client.label, connection }, 'the server has this connection down and is asked to connect it; with AutoConnect it does so at its start');
-    const under = this.#client.manage('POST', `/beacon/connection/${connection}/connect`).finally(() => this.#connecting.delete(connection));
-    this.#connecting.set(connection, under);
-    return under;
+    await this.#client.manage('POST', `/beacon/connection/${connection}/connect`);
+    return this.#client.manage('POST', path, bounds.lookMs);
   }
 
   /** Columns of a table as the last look saw them. A table that was dropped keeps the ones it had: only `introspect` tells that it is gone. */
