@@ -35,7 +35,7 @@ export class FrontClient {
     try {
       const response = await fetch(url, { method, headers, redirect: 'manual', signal: AbortSignal.timeout(timeoutMs), ...(body === undefined ? {} : { body }) });
       const text = await textOf(response);
-      return { status: response.status, headers: { 'content-type': response.headers.get('content-type') ?? 'application/json' }, text };
+      return { status: response.status, headers: headersOf(response.headers), text };
     } catch (cause) {
       if (cause instanceof TidemarkError) throw cause;
       this.onSilence();
@@ -86,6 +86,12 @@ async function textOf(response: Response): Promise<string> {
     parts.push(part);
   }
   return Buffer.concat(parts).toString('utf8');
+}
+
+/** Of the answer's headers those that say something of it: upserts of many rows are counted there, and there alone. */
+function headersOf(given: Headers): Record<string, string> {
+  const told = [...given].filter(([name]) => name.startsWith('x-'));
+  return { 'content-type': given.get('content-type') ?? 'application/json', ...Object.fromEntries(told) };
 }
 
 function headerText(text: string): string {

@@ -125,6 +125,12 @@ test('nothing beside tables of connections is let through, whatever is added to 
   expect(seen.slice(before).filter(({ path }) => path !== '/beacon/connections')).toEqual([]);
 });
 
+test('counts of an upsert of many rows come with the answer: its body says nothing of rows that failed', async () => {
+  const { ask } = await startFront();
+  const answer = await ask<ProxyOutputs>('MeadowProxy', 'Request', { Method: 'PUT', Path: `${B}/Upserts`, Body: '[{},{}]' });
+  expect(answer).toEqual({ Status: 200, Body: '[]', Headers: { 'content-type': 'application/json', 'x-meadow-upsert-total': '2', 'x-meadow-upsert-succeeded': '0', 'x-meadow-upsert-errored': '2' } });
+});
+
 test('a redirect is an answer, not a way', async () => {
   const { ask } = await startFront();
   expect(await ask('MeadowProxy', 'Request', { Method: 'GET', Path: '/1.0/uv-external/moved' })).toMatchObject({ Status: 302 });

@@ -65,6 +65,12 @@ export function listenQuirky(beacon: QuirkyBeacon, port: number, onRequest: (see
       const body = Buffer.concat(chunks).toString();
       onRequest({ method, path, headers, body });
       if (path.startsWith('/1.0/uv-external/moved')) return response.writeHead(302, { location: 'http://127.0.0.1:1/elsewhere' }).end();
+      // Upserts in which every row failed: the counts are in the headers, and there alone.
+      if (method === 'PUT' && path.endsWith('/Upserts')) {
+        const total = String((JSON.parse(body) as unknown[]).length);
+        const counts = { 'X-Meadow-Upsert-Total': total, 'X-Meadow-Upsert-Succeeded': '0', 'X-Meadow-Upsert-Errored': total };
+        return response.writeHead(200, { 'content-type': 'application/json', ...counts }).end('[]');
+      }
       const reply = path.startsWith('/1.0/') ? beacon.request(method, path, body) : manage(beacon, method, path);
       response.writeHead(reply.status, { 'content-type': 'application/json' }).end(JSON.stringify(reply.body));
     });
