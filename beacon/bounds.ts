@@ -75,6 +75,9 @@ export const bounds = {
   statementMs: 12_000,
   /** The same for a migration, within `limits.bootstrapStepMs`. */
   migrationMs: 55_000,
+  /** How long a fronted server may look at its tables (HTTP waits for no head beyond five minutes), and how long an answer that nobody waited for is kept. */
+  lookMs: 290_000,
+  lookKeptMs: 60_000,
   /** How long presence waits to hear whether a server database is there; it is told every two seconds. */
   checkMs: 1_500,
   /** The server ends what takes too long; a server that does not even do that is given up this much later. */

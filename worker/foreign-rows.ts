@@ -1,5 +1,6 @@
 /** Rows and filters of databeacons that are not ours: values their filter text cannot hold, pages they cap, forms their engines leave values in. */
 import { matches } from '../bridges/read-merge.ts';
+import { TidemarkError } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
 import type { Row, RowQuery } from '../contracts/mutation.ts';
 import { type Scalar, type TableName, tableOf } from '../contracts/schema.ts';
@@ -25,14 +26,25 @@ export function boundOf(value: Scalar, isDescending: boolean): Scalar {
   return value.slice(0, at) + (isDescending ? '\u007F' : '');
 }
 
+/** A page whose rows are too large together is asked for again in so many parts. */
+const smallerBy = 8;
+
 /** Pages until the limit is reached or nothing more comes, without rows that only a pattern or another collation let through. */
 export async function pagesOf(query: RowQuery, ask: (query: RowQuery, begin: number, cap: number) => Promise<Row[]>): Promise<Row[]> {
   const exact = { ...query, Terms: query.Terms.filter((term) => term.Column !== 'Deleted') };
   const isAsked = (row: Row) => matches(exact, exact.Terms.length < query.Terms.length ? { ...row, Deleted: 0 } : row);
-  const cap = Math.min(limits.foreignPageRows, Math.max(query.Limit, 1));
+  let cap = Math.min(limits.foreignPageRows, Math.max(query.Limit, 1));
   const kept: Row[] = [];
   for (let from = query, begin = 0; ;) {
-    const page = (await ask(from, begin, cap)).map((row) => normalized(query.Table, row));
+    const answer = await ask(from, begin, cap).catch((error: unknown) => {
+      if (error instanceof TidemarkError && error.code === 'TOO_LARGE' && cap > 1) return null;
+      throw error;
+    });
+    if (answer === null) {
+      cap = Math.ceil(cap / smallerBy);
+      continue;
+    }
+    const page = answer.map((row) => normalized(query.Table, row));
     kept.push(...page.filter(isAsked));
     const last = page.at(-1);
     if (!last || page.length < cap || kept.length >= query.Limit) return kept.slice(0, query.Limit);

@@ -6,15 +6,12 @@ import type { Row, RowQuery } from '../contracts/mutation.ts';
 import { tableOf, type TableName } from '../contracts/schema.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { pagesOf, storable } from './foreign-rows.ts';
-import { type Grammar, keyQuery, queryPath } from './meadow-path.ts';
+import { type Grammar, keyQuery, queryPath, valueParts } from './meadow-path.ts';
 
 /** How a write ended: `unique` when another row has the key, `gone` when its row is not there (any more), `refused` when no retry mends it. */
 export type Written = { end: 'done' } | { end: 'unique' | 'gone' | 'refused'; reason: string };
 
 const done: Written = { end: 'done' };
-
-/** Longest list of keys in one path; a path is a line, and servers bound it. */
-const keysPerRequest = 50;
 
 /** Words of unique violations in the bodies of databeacons that answer 500 for every driver error. */
 const uniqueWords = /unique constraint|unique key|duplicate|er_dup_entry/i;
@@ -69,12 +66,12 @@ export class MeadowClient {
 
   /** Rows of a query. A term with many values is asked in several requests; the answer is then in no order. */
   async rows(query: RowQuery): Promise<Row[]> {
-    const wide = query.Terms.find((term) => term.Values.length > keysPerRequest);
+    const wide = query.Terms.find((term) => valueParts(term.Values).length > 1);
     if (!wide) return this.#ask(query);
     const rows: Row[] = [];
-    for (let from = 0; from < wide.Values.length; from += keysPerRequest) {
-      const part = { ...wide, Values: wide.Values.slice(from, from + keysPerRequest) };
-      rows.push(...await this.#ask({ ...query, Terms: query.Terms.map((term) => (term === wide ? part : term)) }));
+    for (const values of valueParts(wide.Values)) {
+      const part = { ...wide, Values: values };
+      rows.push(...await this.rows({ ...query, Terms: query.Terms.map((term) => (term === wide ? part : term)) }));
     }
     return rows;
   }

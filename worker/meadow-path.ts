@@ -48,6 +48,28 @@ export function queryPath(endpoint: string, query: RowQuery, grammar: Grammar = 
   return `${endpoint}s/FilteredTo/${stanzas.join('~')}/${begin}/${cap}`;
 }
 
+/** Values of one path at most, and their characters: a path is a line, and the incumbent's server refuses a head of more than 16 KiB. */
+const valuesMax = 50;
+const valueCharsMax = 8_000;
+
+/** The values of a term in as many parts as there must be paths. */
+export function valueParts(values: readonly Scalar[]): Scalar[][] {
+  const parts: Scalar[][] = [[]];
+  let chars = 0;
+  for (const value of values) {
+    const own = encoded(value).length;
+    const last = parts.at(-1) ?? [];
+    if (last.length > 0 && (last.length >= valuesMax || chars + own > valueCharsMax)) {
+      parts.push([value]);
+      chars = own;
+    } else {
+      last.push(value);
+      chars += own;
+    }
+  }
+  return parts;
+}
+
 /** The row of a natural key, soft-deleted or not: a filter that names Deleted shows both. */
 export function keyQuery(table: string, key: Record<string, Scalar>, isDeleted: boolean): RowQuery {
   const terms = Object.entries(key).map(([Column, value]) => ({ Column, Values: [value] }));

@@ -2,6 +2,7 @@
 import { capabilities } from '../../contracts/capability.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
+import type { Clock } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
 import { bounds } from '../bounds.ts';
 import type { Actions } from '../gateway.ts';
@@ -10,15 +11,11 @@ import { connectionAt, type Settings, textAt } from '../settings.ts';
 import type { FrontClient } from './front-client.ts';
 import type { FrontProxy } from './front-proxy.ts';
 import { frontEnsureSchema, frontIntrospectSchema } from './front-schema.ts';
+import { FrontTables, listAt } from './front-tables.ts';
 
-type Parts = { client: FrontClient; proxy: FrontProxy; log: Log };
+type Parts = { client: FrontClient; proxy: FrontProxy; log: Log; clock: Clock };
 
-const tablePath = (settings: Settings) => `${connectionAt(settings)}/${encodeURIComponent(textAt(settings, 'TableName', tableNameCharsMax))}`;
-
-function listAt(answer: JsonObject, name: string): JsonObject[] {
-  const { [name]: list } = answer;
-  return Array.isArray(list) ? list.filter(isJsonObject) : [];
-}
+const tableAt = (settings: Settings) => textAt(settings, 'TableName', tableNameCharsMax);
 
 /** What a route puts its answer into. */
 function insideOf(answer: JsonObject, name: string): JsonObject {
@@ -26,17 +23,18 @@ function insideOf(answer: JsonObject, name: string): JsonObject {
   return isJsonObject(inside) ? inside : answer;
 }
 
-export function frontActions({ client, proxy, log }: Parts): Actions {
+export function frontActions({ client, proxy, log, clock }: Parts): Actions {
+  const tables = new FrontTables(client, log, clock);
   return {
     [capabilities.proxy]: { Request: (settings, context) => proxy.request(settings, context) },
     [capabilities.schema]: {
-      EnsureSchema: (settings) => frontEnsureSchema(client, settings, log),
-      IntrospectSchema: (settings) => frontIntrospectSchema(client, settings),
+      EnsureSchema: (settings) => frontEnsureSchema({ client, tables, log }, settings),
+      IntrospectSchema: (settings) => frontIntrospectSchema({ client, tables, log }, settings),
     },
     [capabilities.management]: {
-      Introspect: (settings) => introspect(client, settings),
-      EnableEndpoint: async (settings) => insideOf(await client.manage('POST', `/beacon/endpoint/${tablePath(settings)}/enable`), 'Endpoint'),
-      DisableEndpoint: async (settings) => insideOf(await client.manage('POST', `/beacon/endpoint/${tablePath(settings)}/disable`), 'Result'),
+      Introspect: (settings) => introspect(tables, settings),
+      EnableEndpoint: (settings) => tables.enable(connectionAt(settings), tableAt(settings)),
+      DisableEndpoint: async (settings) => insideOf(await client.manage('POST', `/beacon/endpoint/${connectionAt(settings)}/${encodeURIComponent(tableAt(settings))}/disable`), 'Result'),
       UpdateProxyConfig: (settings) => proxy.updateConfig(settings),
     },
     [capabilities.access]: {
@@ -48,11 +46,11 @@ export function frontActions({ client, proxy, log }: Parts): Actions {
 }
 
 /** The route tells no columns; those come table by table where one is asked for. */
-async function introspect(client: FrontClient, settings: Settings): Promise<object> {
-  const answer = await client.manage('POST', `/beacon/connection/${connectionAt(settings)}/introspect`);
+async function introspect(tables: FrontTables, settings: Settings): Promise<object> {
+  const connection = connectionAt(settings);
+  const answer = await tables.introspect(connection, true);
   if (settings['TableName'] === undefined) return { TableCount: answer['TableCount'] ?? 0, Tables: listAt(answer, 'Tables') };
-  const [id, name = ''] = tablePath(settings).split('/');
-  return { TableCount: 1, Tables: [await client.manage('GET', `/beacon/connection/${id}/table/${name}`)] };
+  return { TableCount: 1, Tables: [await tables.table(connection, tableAt(settings))] };
 }
 
 /** The server looks for a SELECT at the start and at nothing else: whoever may ask this may read all, and more. It is told so. */

@@ -35,7 +35,7 @@ export class FrontClient {
     try {
       const response = await fetch(url, { method, headers, redirect: 'manual', signal: AbortSignal.timeout(timeoutMs), ...(body === undefined ? {} : { body }) });
       const text = await textOf(response);
-      return { status: response.status, headers: { 'content-type': response.headers.get('content-type') ?? 'application/json' }, text };
+      return { status: response.status, headers: headersOf(response.headers), text };
     } catch (cause) {
       if (cause instanceof TidemarkError) throw cause;
       this.onSilence();
@@ -48,7 +48,9 @@ export class FrontClient {
     const { status, text } = await this.call(method, path, { timeoutMs, ...(body ? { body: JSON.stringify(body) } : {}) });
     const answer = parsed(text);
     if (status >= 500 && answer === null) throw new TidemarkError('UNAVAILABLE', `${this.label}: ${method} ${path} answered ${status}`);
-    if (status >= 300 || answer === null || answer['Success'] === false) {
+    // Several of its routes say 200 and `{ Error }` for what went wrong.
+    const isRefused = answer?.['Success'] === false || (answer?.['Success'] !== true && typeof answer?.['Error'] === 'string');
+    if (status >= 300 || answer === null || isRefused) {
       throw new TidemarkError('INVALID_MESSAGE', `${this.label}: ${method} ${path} answered ${status}: ${String(answer?.['Error'] ?? answer?.['message'] ?? text).slice(0, bounds.reasonCharsMax)}`);
     }
     return answer;
@@ -84,6 +86,12 @@ async function textOf(response: Response): Promise<string> {
     parts.push(part);
   }
   return Buffer.concat(parts).toString('utf8');
+}
+
+/** Of the answer's headers those that say something of it: upserts of many rows are counted there, and there alone. */
+function headersOf(given: Headers): Record<string, string> {
+  const told = [...given].filter(([name]) => name.startsWith('x-'));
+  return { 'content-type': given.get('content-type') ?? 'application/json', ...Object.fromEntries(told) };
 }
 
 function headerText(text: string): string {

@@ -8,9 +8,7 @@ import { defaultPattern, patternAt, toPathPattern } from '../path-pattern.ts';
 import { booleanAt, integerAt, listAt, refuse, type Settings } from '../settings.ts';
 import { isReading } from '../table-routes.ts';
 import type { FrontClient } from './front-client.ts';
-
-/** Tables of connections lie under a lower-case part; the server's own, passwords among them, do not. No pattern opens those. */
-const connectionPath = toPathPattern(defaultPattern);
+import { connectionPath } from './front-tables.ts';
 
 export class FrontProxy {
   readonly #client: FrontClient;

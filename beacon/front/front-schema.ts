@@ -3,11 +3,14 @@ import type { EnsureSchemaOutputs, IntrospectSchemaOutputs } from '../../contrac
 import { TidemarkError } from '../../contracts/errors.ts';
 import { isJsonObject } from '../../contracts/json-value.ts';
 import type { Log } from '../../runtime/log.ts';
-import { addColumnStatement, createIndexStatement, createTableStatement } from '../ddl.ts';
 import type { EngineKind } from '../engine.ts';
 import { decodeDescriptor } from '../schema-settings.ts';
 import { connectionAt, type Settings } from '../settings.ts';
 import type { FrontClient } from './front-client.ts';
+import { type Misfit, misfitsOf, statementsFor } from './front-ddl.ts';
+import { type FrontTables, listAt } from './front-tables.ts';
+
+export type FrontParts = { client: FrontClient; tables: FrontTables; log: Log };
 
 const kinds: Record<string, EngineKind> = { sqlite: 'sqlite', postgresql: 'postgresql', postgres: 'postgresql', mysql: 'mysql', mariadb: 'mysql', mssql: 'mssql' };
 
@@ -16,62 +19,49 @@ export function engineOf(type: unknown): EngineKind {
   return kinds[String(type).toLowerCase()] ?? 'sqlite';
 }
 
-type Found = { outputs: IntrospectSchemaOutputs; missing: string[]; descriptor: ReturnType<typeof decodeDescriptor>; kind: EngineKind };
+type Found = { outputs: IntrospectSchemaOutputs; missing: string[]; misfits: Misfit[]; descriptor: ReturnType<typeof decodeDescriptor>; kind: EngineKind };
 
-async function look(client: FrontClient, settings: Settings): Promise<Found> {
+async function look({ client, tables }: FrontParts, settings: Settings): Promise<Found> {
   const id = connectionAt(settings);
   const descriptor = decodeDescriptor(settings);
-  await client.manage('POST', `/beacon/connection/${id}/introspect`);
+  // It remembers tables that were dropped since; those that are there are in this answer.
+  const there = new Set(listAt(await tables.introspect(id), 'Tables').map((table) => table['TableName']));
   const { Connection } = await client.manage('GET', `/beacon/connection/${id}`).catch((): Record<string, unknown> => ({}));
   const kind = engineOf(isJsonObject(Connection) ? Connection['Type'] : '');
   const missing: string[] = [];
-  const tables: IntrospectSchemaOutputs['Tables'] = [];
+  const misfits: Misfit[] = [];
+  const seen: IntrospectSchemaOutputs['Tables'] = [];
   for (const table of descriptor.Tables) {
-    const columns = await columnsOf(client, id, table.Scope);
-    const absent = columns === null ? [] : table.Schema.map(({ Column }) => Column).filter((name) => !columns.includes(name));
+    const columns = there.has(table.Scope) ? await tables.columns(id, table.Scope) : null;
+    const names = columns?.map(({ name }) => name) ?? [];
+    const absent = columns === null ? [] : table.Schema.map(({ Column }) => Column).filter((name) => !names.includes(name));
     if (columns === null) missing.push(table.Scope);
     missing.push(...absent.map((name) => `${table.Scope}.${name}`));
-    tables.push({ Scope: table.Scope, Exists: columns !== null, Columns: columns ?? [], MissingColumns: absent });
+    misfits.push(...misfitsOf(kind, table, columns ?? []));
+    seen.push({ Scope: table.Scope, Exists: columns !== null, Columns: names, MissingColumns: absent });
   }
   const name = typeof settings['SchemaName'] === 'string' ? settings['SchemaName'] : 'unnamed';
-  return { outputs: { Success: true, SchemaName: name, Engine: kind, Tables: tables }, missing, descriptor, kind };
+  return { outputs: { Success: true, SchemaName: name, Engine: kind, Tables: seen }, missing, misfits, descriptor, kind };
 }
 
-/** Names of a table's columns; null when there is no such table. */
-async function columnsOf(client: FrontClient, connection: number, table: string): Promise<string[] | null> {
-  try {
-    const { Columns: columns } = await client.manage('GET', `/beacon/connection/${connection}/table/${encodeURIComponent(table)}`);
-    return Array.isArray(columns) ? columns.flatMap((column) => (isJsonObject(column) ? [String(column['Name'])] : [])) : null;
-  } catch (error) {
-    if (error instanceof TidemarkError && error.code === 'INVALID_MESSAGE') return null;
-    throw error;
-  }
-}
-
-export async function frontIntrospectSchema(client: FrontClient, settings: Settings): Promise<IntrospectSchemaOutputs> {
-  return (await look(client, settings)).outputs;
+export async function frontIntrospectSchema(parts: FrontParts, settings: Settings): Promise<IntrospectSchemaOutputs> {
+  return (await look(parts, settings)).outputs;
 }
 
 /** Succeeds when every table and column is there. @throws TidemarkError CONFLICT naming what is not; the statements that would make it are logged */
-export async function frontEnsureSchema(client: FrontClient, settings: Settings, log: Log): Promise<Omit<EnsureSchemaOutputs, 'StoreID'>> {
-  const { outputs, missing, descriptor, kind } = await look(client, settings);
+export async function frontEnsureSchema(parts: FrontParts, settings: Settings): Promise<Omit<EnsureSchemaOutputs, 'StoreID'>> {
+  const { client, log } = parts;
+  const { outputs, missing, misfits, descriptor, kind } = await look(parts, settings);
   if (missing.length > 0) {
-    log.warn({ statements: statementsFor(outputs.Tables, descriptor, kind) }, 'tables or columns are missing, and a retold-databeacon makes none over HTTP; these statements do');
+    log.warn({ statements: await statementsFor(client, connectionAt(settings), { tables: outputs.Tables, descriptor, kind }) }, 'tables or columns are missing, and a retold-databeacon makes none over HTTP; these statements do');
     const few = missing.slice(0, 5).join(', ');
     throw new TidemarkError('CONFLICT', `EnsureSchema: ${client.label} has no HTTP route that makes tables, and ${missing.length} tables or columns are missing (${few}${missing.length > 5 ? ', ...' : ''}): `
-      + 'make them with the statements in the log, or let `tidemark beacon --db` migrate that database once');
+      + 'make them with the statements in the log of this beacon');
   }
+  if (misfits.length > 0) log.warn({ misfits }, 'columns of a type that a retold-databeacon cannot write everything to; these statements mend it');
   const { SchemaName, Engine } = outputs;
   return {
     Success: true, SchemaName, Engine: Engine as EngineKind, TablesCreated: [], ColumnsAdded: [], IndicesCreated: [], MigrationStatements: [], SkippedDestructive: [],
-    Notes: ['every table and column is there already; indexes cannot be seen over HTTP'],
+    Notes: ['every table and column is there already; indexes cannot be seen over HTTP', ...misfits.map(({ column, why }) => `${column}: ${why}`)],
   };
-}
-
-function statementsFor(tables: IntrospectSchemaOutputs['Tables'], descriptor: Found['descriptor'], kind: EngineKind): string[] {
-  return descriptor.Tables.flatMap((table) => {
-    const found = tables.find((one) => one.Scope === table.Scope);
-    if (!found?.Exists) return [createTableStatement(kind, table, ''), ...(table.Indexes ?? []).map((index) => createIndexStatement(kind, table, index))];
-    return table.Schema.filter(({ Column }) => found.MissingColumns.includes(Column)).map((column) => addColumnStatement(kind, table, column, ''));
-  });
 }

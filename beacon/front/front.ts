@@ -25,7 +25,7 @@ export async function startFront(config: FrontConfig, bus: Bus, log: Log, clock:
   const trail = new AuditTrail(state, clock, log);
   const health = new FrontHealth(client, log);
   const proxy = new FrontProxy(client, config.allowWrites ?? true);
-  const gateway = new Gateway(frontActions({ client, proxy, log }), trail, () => clock.monotonicMs());
+  const gateway = new Gateway(frontActions({ client, proxy, log, clock }), trail, () => clock.monotonicMs());
   const presence = new PresencePublisher(bus, clock, async (status): Promise<Presence> => {
     const isThere = await health.look();
     // A server that does not answer takes nothing new, which is what Draining says.

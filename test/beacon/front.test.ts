@@ -2,6 +2,7 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { expect, onTestFinished, test } from 'vitest';
 import type { ProxyOutputs } from '../../contracts/capability.ts';
 import { decodePresence, type Presence } from '../../contracts/presence.ts';
@@ -13,7 +14,7 @@ import { startBeacon } from '../../beacon/compose.ts';
 import { checkBeaconConfig } from '../../beacon/config.ts';
 import { frontUrl } from '../../beacon/front/front-client.ts';
 import type { TestNats } from '../kit/nats.ts';
-import { QuirkyBeacon } from '../kit/quirky-beacon.ts';
+import { type Quirk, QuirkyBeacon } from '../kit/quirky-beacon.ts';
 import { listenQuirky, type SeenRequest } from '../kit/quirky-beacon-http.ts';
 import { until } from '../kit/until.ts';
 import { tempFolder } from './fixture.ts';
@@ -27,12 +28,13 @@ let bus: Bus;
 let count = 0;
 withBus((...on) => { [nats, bus] = on; });
 
-type Kit = { ask: Ask; seen: SeenRequest[]; heard: Presence[]; beacon: QuirkyBeacon; server: Server; listen: (port: number) => Promise<Server>; port: number };
+type Kit = { path: string; ask: Ask; seen: SeenRequest[]; heard: Presence[]; beacon: QuirkyBeacon; server: Server; listen: (port: number) => Promise<Server>; port: number };
 
 /** @param isMade whether the tables were made by other means */
-async function startFront({ isMade = true, allowWrites = true } = {}): Promise<Kit> {
+async function startFront({ isMade = true, allowWrites = true, quirks = [] as Quirk[] } = {}): Promise<Kit> {
   const folder = tempFolder();
-  const beacon = new QuirkyBeacon(join(folder, 'backend.sqlite'));
+  const path = join(folder, 'backend.sqlite');
+  const beacon = new QuirkyBeacon(path, quirks);
   onTestFinished(() => beacon.close());
   if (isMade) beacon.ensureSchema({ ...here, SchemaJSON: persistenceSchema });
   const seen: SeenRequest[] = [];
@@ -53,7 +55,7 @@ async function startFront({ isMade = true, allowWrites = true } = {}): Promise<K
     await running.drain();
     await own.close();
   });
-  return { ask: askOf(bus, beaconId), seen, heard, beacon, server, listen, port };
+  return { path, ask: askOf(bus, beaconId), seen, heard, beacon, server, listen, port };
 }
 
 test('presence tells the connections of the server and offers no batch', async () => {
@@ -70,7 +72,7 @@ test('a bootstrap goes through, and rows are written and read with the headers o
   expect(await ask('DataBeaconSchema', 'EnsureSchema', { ...here, SchemaName: 'ultravisor', SchemaJSON: persistenceSchema })).toMatchObject({ Success: true, Engine: 'sqlite', TablesCreated: [], ColumnsAdded: [] });
   expect(await ask('DataBeaconManagement', 'Introspect', here)).toMatchObject({ TableCount: 5 });
   expect(await ask('DataBeaconManagement', 'EnableEndpoint', { ...here, TableName: 'UVQueueWorkItem' })).toMatchObject({ EndpointBase: B });
-  expect(await ask('DataBeaconManagement', 'EnableEndpoint', { ...here, TableName: 'UVQueueWorkItem' })).toEqual({ Message: 'Endpoint already enabled', TableName: 'UVQueueWorkItem' });
+  expect(await ask('DataBeaconManagement', 'EnableEndpoint', { ...here, TableName: 'UVQueueWorkItem' })).toEqual({ Message: 'Endpoint already enabled', TableName: 'UVQueueWorkItem', EndpointBase: B });
   const made = await ask<ProxyOutputs>('MeadowProxy', 'Request', { Method: 'post', Path: B, Body: JSON.stringify({ WorkItemHash: 'ä', HubID: 'h' }), RemoteUser: 'someone' });
   expect([made.Status, (JSON.parse(made.Body) as object)]).toMatchObject([200, { WorkItemHash: 'ä', Status: '' }]);
   expect(seen.at(-1)).toMatchObject({ method: 'POST', path: B, headers: { 'x-databeacon-meadowproxy': '1', 'x-beacon-user': 'someone', 'content-type': 'application/json' } });
@@ -85,6 +87,34 @@ test('EnsureSchema that would have to make something says what is missing, and m
   expect(await ask('DataBeaconSchema', 'IntrospectSchema', { ...here, SchemaJSON: persistenceSchema })).toMatchObject({ Tables: [{ Exists: false }, {}, {}, {}, {}] });
 });
 
+test('a table that was dropped is missing, although the server remembers its columns', async () => {
+  const { ask, path } = await startFront();
+  await ask('DataBeaconSchema', 'EnsureSchema', { ...here, SchemaJSON: persistenceSchema });
+  const database = new Database(path);
+  database.exec('DROP TABLE "UVManifest"');
+  database.close();
+  await expect(ask('DataBeaconSchema', 'EnsureSchema', { ...here, SchemaJSON: persistenceSchema })).rejects.toThrow('1 tables or columns are missing (UVManifest)');
+});
+
+test('a connection that the server left down at its start is connected, once for workers that come together', async () => {
+  const { ask, seen } = await startFront({ quirks: ['no-autoconnect'] });
+  const ensure = () => ask('DataBeaconSchema', 'EnsureSchema', { ...here, SchemaJSON: persistenceSchema });
+  expect(await Promise.all([ensure(), ensure()])).toMatchObject([{ Success: true }, { Success: true }]);
+  expect(seen.filter(({ path }) => path === '/beacon/connection/1/connect')).toHaveLength(1);
+  await expect(ask('DataBeaconManagement', 'Introspect', { IDBeaconConnection: 2 })).rejects.toThrow('Connection not found');
+});
+
+test('a refusal that comes as 200 with an Error is a refusal', async () => {
+  const { ask } = await startFront();
+  await expect(ask('DataBeaconManagement', 'Introspect', { ...here, TableName: 'nowhere' })).rejects.toThrow('Table not found');
+});
+
+test('an endpoint among the tables of the server itself is refused before anything is written there', async () => {
+  const { ask } = await startFront({ quirks: ['no-name'] });
+  await ask('DataBeaconManagement', 'Introspect', here);
+  await expect(ask('DataBeaconManagement', 'EnableEndpoint', { ...here, TableName: 'UVManifest' })).rejects.toThrow('/1.0/UVManifest, among its own tables');
+});
+
 test('nothing beside tables of connections is let through, whatever is added to the allowlist', async () => {
   const { ask, seen } = await startFront();
   await ask('DataBeaconManagement', 'UpdateProxyConfig', { PathAllowlist: ['^/?.*'] });
@@ -93,6 +123,12 @@ test('nothing beside tables of connections is let through, whatever is added to 
     await expect(ask('MeadowProxy', 'Request', { Method: 'GET', Path })).rejects.toThrow(/allowlist|cannot be sent/);
   }
   expect(seen.slice(before).filter(({ path }) => path !== '/beacon/connections')).toEqual([]);
+});
+
+test('counts of an upsert of many rows come with the answer: its body says nothing of rows that failed', async () => {
+  const { ask } = await startFront();
+  const answer = await ask<ProxyOutputs>('MeadowProxy', 'Request', { Method: 'PUT', Path: `${B}/Upserts`, Body: '[{},{}]' });
+  expect(answer).toEqual({ Status: 200, Body: '[]', Headers: { 'content-type': 'application/json', 'x-meadow-upsert-total': '2', 'x-meadow-upsert-succeeded': '0', 'x-meadow-upsert-errored': '2' } });
 });
 
 test('a redirect is an answer, not a way', async () => {

@@ -4,7 +4,10 @@ import Database from 'better-sqlite3';
 import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
 import type { WriteEnvelope } from '../../contracts/envelope.ts';
+import { TidemarkError } from '../../contracts/errors.ts';
+import type { Row, RowQuery } from '../../contracts/mutation.ts';
 import { Bus } from '../../runtime/bus.ts';
+import { pagesOf } from '../../worker/foreign-rows.ts';
 import type { Place } from '../conformance/backends.ts';
 import { makeIncumbent } from '../conformance/incumbent.ts';
 import { type Quirk, QuirkyBeacon } from '../kit/quirky-beacon.ts';
@@ -76,6 +79,24 @@ test('defect 32: a list of more rows than a page has them all once, in order', a
   const events = (await world.read('QP_GetEvents', { WorkItemHash: 'busy' }))['Events'] as { EventType: string }[];
   expect(events.map((one) => one.EventType)).toEqual(Array.from({ length: 300 }, (_, n) => `type${n}`));
 }, 60_000);
+
+test('a list of many long values is asked in as many paths as the server takes', async () => {
+  const { world, settle } = await start();
+  const runs = Array.from({ length: 48 }, (_, n) => `${n}`.padStart(3, '0') + '☃'.repeat(120));
+  await settle(...runs.map((run, n) => upsert(`item${n}`, `run${n}`, { RunID: run, Status: n % 2 === 0 ? 'Pending' : 'Running' })));
+  const { rows } = await world.list('QP_ListWorkItems', { RunID: runs, Status: ['Pending', 'Running'], Limit: 100 });
+  expect(rows.map((row) => row['RunID']).toSorted()).toEqual(runs);
+});
+
+test('a page whose rows are too large together is asked for in smaller ones, and a row that is too large alone is told', async () => {
+  const all: Row[] = Array.from({ length: 20 }, (_, n) => ({ IDUVManifest: n + 1, Hash: `m${n}`, HubID: 'h', Deleted: 0 }));
+  const query = { Table: 'UVManifest', Terms: [{ Column: 'HubID', Values: ['h'] }], Order: [], Limit: 100 };
+  const ask = (rowsMax: number) => (_query: RowQuery, begin: number, cap: number) => (cap > rowsMax
+    ? Promise.reject(new TidemarkError('TOO_LARGE', 'ask for fewer rows'))
+    : Promise.resolve(all.slice(begin, begin + cap)));
+  expect((await pagesOf(query, ask(3))).map((row) => row['Hash'])).toEqual(all.map((row) => row['Hash']));
+  await expect(pagesOf(query, ask(0))).rejects.toThrow('fewer rows');
+});
 
 test.for([{ quirks: [] as Quirk[] }, { quirks: ['put-ignores-deleted'] as Quirk[] }])('defect 13: removed, brought back, removed again, whatever a PUT makes of Deleted: $quirks', async ({ quirks }) => {
   const { world, settle, rows } = await start({ quirks });

@@ -1,0 +1,89 @@
+/** Tables of a fronted server's connections: brought up where its start left them down, listed as they are now, and where their endpoints lie. */
+import { messageOf, TidemarkError } from '../../contracts/errors.ts';
+import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Log } from '../../runtime/log.ts';
+import { bounds } from '../bounds.ts';
+import { defaultPattern, toPathPattern } from '../path-pattern.ts';
+import type { FrontClient } from './front-client.ts';
+import { FrontLooks } from './front-looks.ts';
+
+/** Tables of connections lie under a lower-case part; the server's own, passwords among them, do not. No pattern opens those. */
+export const connectionPath = toPathPattern(defaultPattern);
+
+export type FrontColumn = { name: string; nativeType: string; charsMax: number | null };
+
+export function listAt(answer: JsonObject, name: string): JsonObject[] {
+  const { [name]: list } = answer;
+  return Array.isArray(list) ? list.filter(isJsonObject) : [];
+}
+
+export class FrontTables {
+  readonly #client: FrontClient;
+  readonly #log: Log;
+  readonly #looks: FrontLooks;
+
+  constructor(client: FrontClient, log: Log, clock: Clock) {
+    this.#client = client;
+    this.#log = log;
+    this.#looks = new FrontLooks((connection) => this.#introspect(connection), clock);
+  }
+
+  /**
+   * The server looks at its database and answers with the tables there are.
+   * @param mayRepeat as `FrontLooks.look`
+   * @throws TidemarkError as `FrontClient.manage`, UNAVAILABLE while it takes long
+   */
+  introspect(connection: number, mayRepeat = false): Promise<JsonObject> {
+    return this.#looks.look(connection, mayRepeat);
+  }
+
+  /** At its start it connects only what says AutoConnect; who asks for tables of another means it to be connected. */
+  async #introspect(connection: number): Promise<JsonObject> {
+    const path = `/beacon/connection/${connection}/introspect`;
+    try {
+      return await this.#client.manage('POST', path, bounds.lookMs);
+    } catch (error) {
+      if (!(error instanceof TidemarkError) || !/connection is not live/i.test(error.message)) throw error;
+    }
+    this.#log.warn({ server: this.#client.label, connection }, 'the server has this connection down and is asked to connect it; with AutoConnect it does so at its start');
+    await this.#client.manage('POST', `/beacon/connection/${connection}/connect`);
+    return this.#client.manage('POST', path, bounds.lookMs);
+  }
+
+  /** Columns of a table as the last look saw them. A table that was dropped keeps the ones it had: only `introspect` tells that it is gone. */
+  async columns(connection: number, table: string): Promise<FrontColumn[]> {
+    const answer = await this.table(connection, table);
+    return listAt(answer, 'Columns').map(({ Name: name, NativeType: type, MaxLength: max }) => ({
+      name: String(name), nativeType: String(type).toLowerCase(), charsMax: typeof max === 'number' ? max : null,
+    }));
+  }
+
+  table(connection: number, table: string): Promise<JsonObject> {
+    return this.#client.manage('GET', `/beacon/connection/${connection}/table/${encodeURIComponent(table)}`);
+  }
+
+  /**
+   * Enables an endpoint and says where it is, which the server says only the first time: later its list of endpoints does.
+   * @throws TidemarkError as `FrontClient.manage`, INVALID_MESSAGE for an endpoint among the server's own tables
+   */
+  async enable(connection: number, table: string): Promise<object> {
+    const { Endpoint: given } = await this.#client.manage('POST', `/beacon/endpoint/${connection}/${encodeURIComponent(table)}/enable`);
+    const endpoint = isJsonObject(given) ? given : {};
+    const base = endpoint['EndpointBase'] ?? await this.#baseOf(connection, table);
+    if (typeof base !== 'string') return endpoint;
+    if (!connectionPath(`${base}/`)) throw new TidemarkError('INVALID_MESSAGE', `${this.#client.label} has ${table} at ${base}, among its own tables; the connection needs a name that makes a part of the path`);
+    return { ...endpoint, EndpointBase: base };
+  }
+
+  async #baseOf(connection: number, table: string): Promise<unknown> {
+    try {
+      const endpoints = listAt(await this.#client.manage('GET', '/beacon/endpoints'), 'Endpoints');
+      return endpoints.find((one) => Number(one['ConnectionID']) === connection && one['TableName'] === table)?.['EndpointBase'];
+    } catch (error) {
+      // The worker can still work it out from the connection's name.
+      this.#log.warn({ server: this.#client.label, table, reason: messageOf(error) }, 'the server does not list its endpoints');
+      return undefined;
+    }
+  }
+}
