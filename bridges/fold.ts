@@ -13,7 +13,9 @@ export function isEmptyValue(value: Scalar | undefined): boolean {
 
 /** The row a mutation is about, as one string. */
 export function rowKeyOf(mutation: RowMutation): string {
-  return `${mutation.Table}\u0000${Object.values(mutation.Key).join('\u0000')}`;
+  let name: string = mutation.Table;
+  for (const column of Object.keys(mutation.Key)) name += `\u0000${mutation.Key[column]}`;
+  return name;
 }
 
 function foldFill(first: RowMutation, second: RowMutation, set: Row): Row {
