@@ -1,18 +1,25 @@
-/** The drop-in as a hub gets it: packed, installed into a folder with the 2.x client, required from plain JavaScript by this Node and by the system's, against a real worker that is killed meanwhile. */
+/**
+ * The package as others get it: built, packed, installed into an empty folder, and run from there. The command line works from the build;
+ * the drop-in is required from plain JavaScript by this Node and by the system's, with our client or the 2.x one, and its worker killed meanwhile.
+ */
 import { execFile, spawn } from 'node:child_process';
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { readRows } from '../kit/compare.ts';
-import { Stack } from '../kit/stack.ts';
-import { tempDir } from '../kit/temp-dir.ts';
-import { until } from '../kit/until.ts';
+import { openStore } from '../worker/state/open-store.ts';
+import { environment } from './cli/fixture.ts';
+import { readRows } from './kit/compare.ts';
+import { Stack } from './kit/stack.ts';
+import { tempDir } from './kit/temp-dir.ts';
+import { until } from './kit/until.ts';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
+const root = fileURLToPath(new URL('..', import.meta.url));
 const run = promisify(execFile);
-const folder = tempDir('dropin-hub');
+const folder = tempDir('packed');
+const installed = folder.at('node_modules', 'tidemark');
+const env = environment({ PATH: `${dirname(process.execPath)}${delimiter}${process.env['PATH'] ?? ''}`, npm_config_update_notifier: 'false' });
 let stack: Stack;
 
 /** Node as this suite runs it, and an older one where the machine has it. */
@@ -50,7 +57,6 @@ main();
 
 beforeAll(async () => {
   stack = await Stack.start();
-  const env = { ...process.env, PATH: `${dirname(process.execPath)}${delimiter}${process.env['PATH'] ?? ''}`, npm_config_update_notifier: 'false' };
   await run('npm', ['pack', '--silent', '--pack-destination', folder.path], { cwd: root, env, maxBuffer: 16 * 1024 * 1024 });
   const tarball = readdirSync(folder.path).find((name) => name.endsWith('.tgz')) as string;
   await run('npm', ['init', '-y'], { cwd: folder.path, env });
@@ -88,7 +94,30 @@ test.for(hubs)('$node, NATS client: $own', { timeout: 120_000 }, async ({ node, 
 });
 
 test('its types are there, for a hub in TypeScript', () => {
-  const installed = join(folder.path, 'node_modules', 'tidemark');
   expect(existsSync(join(installed, 'dist', 'dropin', 'bridges.d.ts'))).toBe(true);
   expect(existsSync(join(installed, 'dropin', 'bridges.cjs'))).toBe(true);
 });
+
+type Ran = { code: number; stdout: string; stderr: string };
+
+test('the command line runs from the build: help, operations, demo trace, exit codes', async () => {
+  expect(readdirSync(installed)).toEqual(expect.arrayContaining(['bin', 'dist', 'examples']));
+  expect(readdirSync(installed)).not.toContain('worker');
+  expect(readdirSync(join(installed, 'dist', 'console'))).toEqual(readdirSync(join(root, 'console')).filter((name) => name !== 'tsconfig.json'));
+
+  const tidemark = (...args: string[]): Promise<Ran> => run(process.execPath, [join(folder.path, 'node_modules', '.bin', 'tidemark'), ...args], { cwd: folder.path, env })
+    .then(({ stdout, stderr }) => ({ code: 0, stdout, stderr }), (error: Ran) => error);
+  expect((await tidemark('--help')).stdout).toContain('Usage: tidemark');
+  expect((await tidemark('--version')).stdout).toMatch(/^\d+\.\d+\.\d+/);
+  expect((await tidemark('status', '--nats', 'nats://127.0.0.1:1')).code).toBe(4);
+  // Shipped operations, and one of an operator's in TypeScript, on a store at rest.
+  const data = join(folder.path, 'tidemark-data');
+  openStore(data).close();
+  mkdirSync(join(data, 'ops'));
+  writeFileSync(join(data, 'ops', '1-a.mts'), "export const description: string = 'a'; export function run(): string { return 'done'; }");
+  expect(await tidemark('ops', 'run', '--nats', 'nats://127.0.0.1:1')).toMatchObject({ code: 0, stdout: expect.stringMatching(/1-a +applied .*done/) as string });
+  expect(await tidemark('ops', 'run', 'compact', '--nats', 'nats://127.0.0.1:1')).toMatchObject({ code: 0, stdout: expect.stringMatching(/compact +applied/) as string });
+  const demo = await tidemark('demo', '--json');
+  expect({ code: demo.code, stderr: demo.stderr.slice(-2_000) }).toMatchObject({ code: 0 });
+  expect((JSON.parse(demo.stdout) as { isOk: boolean }[]).every((proof) => proof.isOk)).toBe(true);
+}, 240_000);
