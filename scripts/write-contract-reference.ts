@@ -27,7 +27,7 @@ Subjects, bodies, answers, refusals and bounds. Written from the code by \`npm r
 [contracts/contract.schema.json](../contracts/contract.schema.json); HTTP is described in [openapi.json](openapi.json).
 
 **Encoding.** MessagePack (plain maps) or JSON. The header \`Content-Type\` (\`application/msgpack\`, \`application/json\`) says which; without it a body that begins with
-\`{\` or \`[\` is JSON. The answer has the encoding of the request. \`Content-Encoding: gzip\` is taken on every request. Times are ISO-8601, UTC, with milliseconds.
+\`{\` or \`[\` is JSON. The answer has the encoding of the request; a worker asks databeacons in JSON. \`Content-Encoding: gzip\` is taken on every request. Times are ISO-8601, UTC, with milliseconds.
 
 **Headers of a request.**
 
