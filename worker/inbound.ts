@@ -34,7 +34,7 @@ export class Inbound {
   readonly #lanes: LaneEndpoints;
   readonly #oneWay: OneWay | null;
   readonly #parts: InboundParts;
-  #commitsSeen = -1;
+  #acceptedSeen = -1;
   #stopCatchingUp: () => void = () => undefined;
 
   constructor(parts: InboundParts) {
@@ -74,27 +74,32 @@ export class Inbound {
 
   start(): void {
     this.#oneWay?.start();
-    this.#stopCatchingUp = this.#parts.clock.every(limits.projectionIdleMs, () => this.#catchUpWhenIdle());
+    this.#stopCatchingUp = this.#parts.clock.every(limits.projectionIdleMs, () => this.#readyReads());
   }
 
   /**
-   * What reads need is made ready while nothing is accepted or delivered, so that the first read after a long stretch of writes
-   * need not wait for all of it.
+   * Makes ready what reads need, so that the first read after a long time need not wait for all of it: whole while nothing is accepted or
+   * delivered, a step at a time while little is. Under load, and while a backlog is delivered, it waits; reads catch up for themselves then.
    */
-  #catchUpWhenIdle(): void {
-    const { commits } = this.intake;
-    const wasIdle = commits === this.#commitsSeen;
-    this.#commitsSeen = commits;
-    if (!wasIdle) return;
-    const { outbound, local } = this.#parts;
+  #readyReads(): void {
+    const { outbound, overview, local, log } = this.#parts;
+    const accepted = this.#accepted();
+    const came = accepted - this.#acceptedSeen;
+    this.#acceptedSeen = accepted;
+    const isReady = (lane: Lane) => outbound.assignments.targetOf(lane)?.isReady === true && !outbound.isPaused;
     // What is parked behind a dead letter waits for a person, not for us.
-    const isDelivering = (lane: Lane) => outbound.assignments.targetOf(lane)?.isReady === true && !outbound.isPaused
-      && local.journal.counts(lane).head > (outbound.deliveries[lane].mark()?.seq ?? 0);
+    const isDelivering = (lane: Lane) => isReady(lane) && local.journal.counts(lane).head > (outbound.deliveries[lane].mark()?.seq ?? 0);
     // What reads need may be as large as the backlog; without room it would take what delivering needs.
-    const isIdle = () => this.intake.commits === commits && !this.intake.refusal() && !lanes.some(isDelivering);
+    const isQuiet = () => this.#accepted() === accepted && !this.intake.refusal() && !lanes.some(isDelivering);
+    const isMuch = came > limits.projectionStepEntries || this.intake.refusal() !== null || lanes.some((lane) => isReady(lane) && overview.pending(lane) > limits.deliverEntriesMax);
     for (const lane of lanes) {
-      void local.projection.catchUp(lane, isIdle).catch((error: unknown) => this.#parts.log.warn({ lane, reason: messageOf(error) }, 'the view for reads lags behind'));
+      const working = came === 0 && isQuiet() ? local.projection.catchUp(lane, isQuiet) : isMuch ? null : local.projection.advance(lane);
+      working?.catch((error: unknown) => log.warn({ lane, reason: messageOf(error) }, 'the view for reads lags behind'));
     }
+  }
+
+  #accepted(): number {
+    return lanes.reduce((sum, lane) => sum + this.#parts.local.journal.counts(lane).accepted, 0);
   }
 
   async drain(): Promise<void> {

@@ -65,6 +65,11 @@ export class Projection {
     }
   }
 
+  /** One step, unless somebody is at it. */
+  async advance(lane: Lane): Promise<void> {
+    if (!this.#running.has(lane) && this.position(lane) < this.#journal.counts(lane).head) this.#step(lane);
+  }
+
   async #run(lane: Lane, head: number, goesOn: () => boolean): Promise<void> {
     while (goesOn() && this.#step(lane) < head) await nextTurn();
   }
