@@ -77,10 +77,12 @@ describe('trail', () => {
     const state = BeaconState.open(folder);
     onTestFinished(() => state.close());
     const clock = new ManualClock();
-    const trail = new AuditTrail(state, clock, log);
-    trail.add(line({ remoteUser: 'old' }));
-    trail.flush();
+    const before = new AuditTrail(state, clock, log);
+    before.add(line({ remoteUser: 'old' }));
+    before.flush();
+    before.stop();
     await clock.advance(bounds.auditKeptMs + 1_000);
+    const trail = new AuditTrail(state, clock, log);
     trail.add(line({ remoteUser: 'new' }));
     trail.flush();
     expect(readAudit(folder, { limit: 10 }).map((one) => one.remoteUser)).toEqual(['new']);

@@ -154,7 +154,7 @@ function check(life: Life, lives: readonly Life[], backend: Backend, marksBefore
   }
 }
 
-const settings = { numRuns: 80 };
+const settings = { numRuns: 40 };
 
 test('merge of ghosts into their store, in any order, repeated, with a crash in between: union once, Seqs kept, marks and counts right (I3, I4, I5, I10)', () => {
   fc.assert(fc.property(lifeArb, lifeArb, lifeArb, lifeArb, fc.boolean(), fc.boolean(), fc.nat(20), (before, first, second, own, isReplayRunning, isLater, crashAt) => {
