@@ -5,11 +5,13 @@ import { createConnection, createServer } from 'node:net';
 import { delimiter, join, resolve } from 'node:path';
 import { TidemarkError } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
-import { systemClock } from './clock.ts';
+import { newUuid, systemClock } from './clock.ts';
 
 const loopback = '127.0.0.1';
 /** A server that has not opened its port by then has a problem its log names. */
 const startMs = 15_000;
+/** Who listens and says nothing for so long is no nats-server. */
+const greetingMs = 2_000;
 /** nats-server stops within a second; longer means it hangs. */
 const stopMs = 5_000;
 /** Bound of the server's own log file; it keeps one older beside it. */
@@ -125,10 +127,12 @@ export class NatsServer {
     mkdirSync(folder, { recursive: true });
     await endLeftOver(folder);
     const files = filesOf(folder);
-    writeFileSync(files.config, configText(folder, options.port));
+    // By its name in the greeting we know that it is ours who answers, and not another server on the port.
+    const name = `tidemark-${newUuid()}`;
+    writeFileSync(files.config, configText(folder, options.port, name));
     const child = spawnTied(options.binary, ['-c', files.config]);
     const server = new NatsServer(child, options.port, files.pid);
-    if (await server.#opens(options.port)) return server;
+    if (await server.#opens(options.port, name)) return server;
     child.kill('SIGKILL');
     throw new TidemarkError('UNREACHABLE', `nats-server did not open port ${options.port}: ${lastLines(files.log)}`);
   }
@@ -141,11 +145,10 @@ export class NatsServer {
     return this.#isRunning;
   }
 
-  async #opens(port: number): Promise<boolean> {
+  async #opens(port: number, name: string): Promise<boolean> {
     const giveUpMs = systemClock.monotonicMs() + startMs;
     while (this.#isRunning && systemClock.monotonicMs() < giveUpMs) {
-      // Greeted by another server on the port would look the same, were ours not running.
-      if ((await accepts(port)) && this.#isRunning && isOurs(this.#pidFile, this.pid)) return true;
+      if ((await greeting(port)).includes(JSON.stringify(name))) return true;
       await systemClock.sleep(20);
     }
     return false;
@@ -172,11 +175,12 @@ function filesOf(folder: string): { config: string; pid: string; log: string } {
   return { config: join(folder, 'nats-server.conf'), pid: join(folder, 'nats-server.pid'), log: join(folder, 'nats-server.log') };
 }
 
-function configText(folder: string, port: number): string {
+function configText(folder: string, port: number, name: string): string {
   const files = filesOf(folder);
   return [
     `host: ${loopback}`,
     `port: ${port}`,
+    `server_name: ${name}`,
     `max_payload: ${limits.busPayloadBytesMax}`,
     `pid_file: ${JSON.stringify(files.pid)}`,
     `log_file: ${JSON.stringify(files.log)}`,
@@ -196,20 +200,18 @@ function spawnTied(binary: string, args: string[]): ChildProcess {
   return setpriv ? spawn(setpriv, ['--pdeathsig', 'KILL', '--', binary, ...args], options) : spawn(binary, args, options);
 }
 
-function accepts(port: number): Promise<boolean> {
+/** What a server on the port says first, as it does to everyone; nothing while there is none. */
+function greeting(port: number): Promise<string> {
   return new Promise((done) => {
     const socket = createConnection(port, loopback);
-    socket.once('error', () => done(false));
-    // The server speaks first; a port that only listens is not one yet.
-    socket.once('data', (greeting) => {
+    socket.once('error', () => done(''));
+    socket.once('close', () => done(''));
+    socket.setTimeout(greetingMs, () => socket.destroy());
+    socket.once('data', (said) => {
       socket.destroy();
-      done(greeting.toString('latin1').startsWith('INFO '));
+      done(said.toString('latin1'));
     });
   });
-}
-
-function isOurs(pidFile: string, pid: number): boolean {
-  return readPid(pidFile) === pid;
 }
 
 function readPid(pidFile: string): number | null {
