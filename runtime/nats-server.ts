@@ -203,10 +203,10 @@ function spawnTied(binary: string, args: string[]): ChildProcess {
 /** What a server on the port says first, as it does to everyone; nothing while there is none. */
 function greeting(port: number): Promise<string> {
   return new Promise((done) => {
-    const socket = createConnection(port, loopback);
+    const socket = createConnection({ port, host: loopback, timeout: greetingMs });
     socket.once('error', () => done(''));
     socket.once('close', () => done(''));
-    socket.setTimeout(greetingMs, () => socket.destroy());
+    socket.once('timeout', () => socket.destroy());
     socket.once('data', (said) => {
       socket.destroy();
       done(said.toString('latin1'));
