@@ -4,7 +4,6 @@ import { messageOf } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
 import type { Clock } from './clock.ts';
 import type { Log } from './log.ts';
-import { masked } from './masked.ts';
 
 /** Where the service manager listens, how often it wants to hear that we are alive, the folders its tool is looked for in, and the stream its journal is fed from. */
 export type ServiceManagerPlace = { socket: string; watchdogMs: number | null; path: string; journal: string | null };
@@ -33,9 +32,9 @@ export class ServiceManager {
     this.#log = log;
   }
 
-  /** One line for `systemctl status`, before the process is ready; a URL in it without its login. */
+  /** One line for `systemctl status`, before the process is ready. */
   status(text: string): void {
-    this.#send([`STATUS=${masked(text)}`]);
+    this.#send([`STATUS=${text}`]);
   }
 
   /**

@@ -24,7 +24,7 @@ async function isSilent(socket: NotifySocket): Promise<boolean> {
 }
 
 async function workerOn(socket: NotifySocket, nats: TestNats, data: string): Promise<TidemarkProcess> {
-  return new TidemarkProcess(['worker', '--data', data, '--nats', nats.url, '--http', `127.0.0.1:${await freePort()}`], environment(socket));
+  return new TidemarkProcess(['worker', '--data', data, '--nats', nats.url.replace('://', '://ann:bus-secret@'), '--http', `127.0.0.1:${await freePort()}`], environment(socket));
 }
 
 test('the worker is ready only when the bus is there, says so once, is alive while idle, and tells that it stops', async () => {
@@ -34,6 +34,7 @@ test('the worker is ready only when the bus is there, says so once, is alive whi
   await nats.kill();
   await using worker = await workerOn(socket, nats, folder.at('data'));
   await until('it says what it waits for', () => socket.lines.some((line) => line.startsWith('STATUS=waiting for the bus')));
+  expect(socket.lines.join()).not.toContain('bus-secret');
   expect(socket.lines).not.toContain('READY=1');
   await nats.start();
   await until('it is ready', () => socket.lines.includes('READY=1'));
