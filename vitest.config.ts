@@ -8,7 +8,9 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/kit/global-setup.ts'],
     // Hundreds of processes are started; without it each spends half of its start on compiling the same files.
-    env: { NODE_COMPILE_CACHE: join(import.meta.dirname, 'node_modules', '.cache', 'tidemark-compile') },
+    env: {
+      NODE_COMPILE_CACHE: join(import.meta.dirname, 'node_modules', '.cache', 'tidemark-compile'),
+    },
     pool: 'forks',
     // One more than the smallest machine has cores: most tests wait for processes most of the time.
     maxWorkers: 3,

@@ -10,6 +10,9 @@ export type QueryOutputs = { Rows: Rows; RowCount: number };
 /** @throws TidemarkError INVALID_MESSAGE with the database's own words when it refuses the statement */
 export async function rowsOf(connection: Connection, statement: Statement): Promise<Rows> {
   const [result] = await connection.engine.execute([statement]);
-  if (result instanceof StatementFault) throw new TidemarkError('INVALID_MESSAGE', result.message.slice(0, bounds.reasonCharsMax), { cause: result });
+  if (result instanceof StatementFault)
+    throw new TidemarkError('INVALID_MESSAGE', result.message.slice(0, bounds.reasonCharsMax), {
+      cause: result,
+    });
   return result?.rows ?? [];
 }

@@ -9,19 +9,33 @@ import { apply, decodeApply, readMark, usersOf } from './batch.ts';
 import type { Connections } from './connections.ts';
 import type { DefaultObject } from './engine.ts';
 import type { Actions, RequestContext } from './gateway.ts';
-import { createConnection, disableEndpoint, enableEndpoint, introspect, introspectPackage } from './management.ts';
+import {
+  createConnection,
+  disableEndpoint,
+  enableEndpoint,
+  introspect,
+  introspectPackage,
+} from './management.ts';
 import type { Proxy } from './proxy.ts';
 import { ensureSchema, introspectSchema, planSchema } from './schema-manager.ts';
 import { decodeDescriptor } from './schema-settings.ts';
 import { connectionAt, type Settings } from './settings.ts';
 
 /** What the actions work on. `onChange` is called when presence has something new to say. */
-export type Parts = { connections: Connections; proxy: Proxy; clock: Clock; isBatchOn: boolean; onChange: () => void };
+export type Parts = {
+  connections: Connections;
+  proxy: Proxy;
+  clock: Clock;
+  isBatchOn: boolean;
+  onChange: () => void;
+};
 
 export function actionsOf(parts: Parts): Actions {
   return {
     ...(parts.isBatchOn ? { [capabilities.batch]: batchActions(parts) } : {}),
-    [capabilities.proxy]: { Request: (settings, context) => proxyRequest(parts, settings, context) },
+    [capabilities.proxy]: {
+      Request: (settings, context) => proxyRequest(parts, settings, context),
+    },
     [capabilities.schema]: schemaActions(parts),
     [capabilities.management]: managementActions(parts),
     [capabilities.access]: accessActions(parts),
@@ -35,7 +49,12 @@ function batchActions({ connections, clock }: Parts): Actions[string] {
       const batch = decodeApply(settings, connection, clock);
       const outputs = await apply(batch, connection);
       for (const [user, count] of usersOf(batch, context.remoteUser)) {
-        context.audit({ user, count, outcome: outputs.IsCommitted ? 'ok' : 'refused', detail: `${batch.hubId}.${batch.lane} through ${batch.throughSeq}` });
+        context.audit({
+          user,
+          count,
+          outcome: outputs.IsCommitted ? 'ok' : 'refused',
+          detail: `${batch.hubId}.${batch.lane} through ${batch.throughSeq}`,
+        });
       }
       return outputs;
     },
@@ -43,26 +62,52 @@ function batchActions({ connections, clock }: Parts): Actions[string] {
   };
 }
 
-function proxyRequest({ proxy }: Parts, settings: Settings, context: RequestContext): Promise<unknown> {
+function proxyRequest(
+  { proxy }: Parts,
+  settings: Settings,
+  context: RequestContext,
+): Promise<unknown> {
   const { RemoteUser: user } = settings;
   const who = typeof user === 'string' && user !== '' ? { user } : {};
   return proxy.request(settings, context.timeoutMs, (note) => context.audit({ ...who, ...note }));
 }
 
 function schemaActions({ connections, onChange }: Parts): Actions[string] {
-  const nameOf = (settings: Settings) => (typeof settings['SchemaName'] === 'string' ? settings['SchemaName'].slice(0, limits.remoteUserCharsMax) : 'unnamed');
+  const nameOf = (settings: Settings) =>
+    typeof settings['SchemaName'] === 'string'
+      ? settings['SchemaName'].slice(0, limits.remoteUserCharsMax)
+      : 'unnamed';
   return {
     EnsureSchema: async (settings, context) => {
       const connection = connections.get(connectionAt(settings));
       const descriptor = decodeDescriptor(settings);
       const outputs = await ensureSchema(connection.engine, nameOf(settings), descriptor);
-      connections.rememberDefaults(connection, new Map<string, DefaultObject>(descriptor.Tables.map((table) => [table.Scope, table.DefaultObject ?? {}])));
-      context.audit({ table: nameOf(settings), count: outputs.MigrationStatements.length, detail: outputs.MigrationStatements.join('; ') });
+      connections.rememberDefaults(
+        connection,
+        new Map<string, DefaultObject>(
+          descriptor.Tables.map((table) => [table.Scope, table.DefaultObject ?? {}]),
+        ),
+      );
+      context.audit({
+        table: nameOf(settings),
+        count: outputs.MigrationStatements.length,
+        detail: outputs.MigrationStatements.join('; '),
+      });
       if (outputs.MigrationStatements.length > 0) onChange();
       return outputs;
     },
-    PlanSchema: (settings) => planSchema(connections.get(connectionAt(settings)).engine, nameOf(settings), decodeDescriptor(settings)),
-    IntrospectSchema: (settings) => introspectSchema(connections.get(connectionAt(settings)).engine, nameOf(settings), decodeDescriptor(settings)),
+    PlanSchema: (settings) =>
+      planSchema(
+        connections.get(connectionAt(settings)).engine,
+        nameOf(settings),
+        decodeDescriptor(settings),
+      ),
+    IntrospectSchema: (settings) =>
+      introspectSchema(
+        connections.get(connectionAt(settings)).engine,
+        nameOf(settings),
+        decodeDescriptor(settings),
+      ),
   };
 }
 
@@ -75,13 +120,23 @@ function managementActions({ connections, proxy, onChange }: Parts): Actions[str
     DisableEndpoint: (settings) => disableEndpoint(connections, at(settings), settings),
     UpdateProxyConfig: (settings, context) => {
       const outputs = proxy.updateConfig(settings);
-      context.audit({ count: outputs.PatternsAdded, detail: `writes ${outputs.ActiveConfig.AllowWrites ? 'on' : 'off'}, ${outputs.PatternsAdded} patterns added` });
+      context.audit({
+        count: outputs.PatternsAdded,
+        detail: `writes ${outputs.ActiveConfig.AllowWrites ? 'on' : 'off'}, ${outputs.PatternsAdded} patterns added`,
+      });
       return outputs;
     },
     CreateConnection: async (settings, context) => {
-      if (!proxy.allowWrites) throw new TidemarkError('INVALID_MESSAGE', 'CreateConnection: writes are disabled on this beacon.');
+      if (!proxy.allowWrites)
+        throw new TidemarkError(
+          'INVALID_MESSAGE',
+          'CreateConnection: writes are disabled on this beacon.',
+        );
       const outputs = await createConnection(connections, settings);
-      context.audit({ connection: Number(outputs['IDBeaconConnection']), detail: `${String(outputs['Name'])}: ${outputs['Created'] === true ? 'created' : 'known'}` });
+      context.audit({
+        connection: Number(outputs['IDBeaconConnection']),
+        detail: `${String(outputs['Name'])}: ${outputs['Created'] === true ? 'created' : 'known'}`,
+      });
       onChange();
       return outputs;
     },

@@ -7,14 +7,23 @@ import { Misfit } from './table.ts';
 export type Answer = { status: number; body: unknown; headers?: Record<string, string> };
 export type ErrorBody = { Error: string; StatusCode: number; Code: string };
 
-export const notFound: ErrorBody = { Error: 'Record not Found', StatusCode: 404, Code: 'NOT_FOUND' };
+export const notFound: ErrorBody = {
+  Error: 'Record not Found',
+  StatusCode: 404,
+  Code: 'NOT_FOUND',
+};
 
 /** An error as the body meadow's clients look into; its StatusCode is the answer's. */
 export function errorBody(error: unknown): ErrorBody {
-  const of = (status: number, code: string): ErrorBody => ({ Error: messageOf(error), StatusCode: status, Code: code });
+  const of = (status: number, code: string): ErrorBody => ({
+    Error: messageOf(error),
+    StatusCode: status,
+    Code: code,
+  });
   if (error instanceof BadRequest) return of(400, 'BAD_REQUEST');
   if (error instanceof Misfit) return of(422, 'MISFIT');
-  if (error instanceof StatementFault) return of({ unique: 409, misfit: 422, other: 500 }[error.kind], error.code);
+  if (error instanceof StatementFault)
+    return of({ unique: 409, misfit: 422, other: 500 }[error.kind], error.code);
   if (!(error instanceof TidemarkError)) return of(500, 'INTERNAL');
   switch (error.code) {
     case 'UNAVAILABLE':

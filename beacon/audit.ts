@@ -8,7 +8,14 @@ import { bounds } from './bounds.ts';
 import type { AuditLine, BeaconState } from './state.ts';
 
 /** What an action knows of its request beyond what everybody can see. Several notes of one request are a line each. */
-export type AuditNote = { user?: string; connection?: number; table?: string; outcome?: string; count?: number; detail?: string };
+export type AuditNote = {
+  user?: string;
+  connection?: number;
+  table?: string;
+  outcome?: string;
+  count?: number;
+  detail?: string;
+};
 
 /** Where lines are kept. */
 export type AuditStore = Pick<BeaconState, 'addAudit' | 'trimAudit'>;
@@ -35,7 +42,8 @@ export class AuditTrail {
   add(line: Omit<AuditLine, 'at'>): void {
     if (this.#isStopped) return;
     this.#lines.push({ ...line, ...cutTexts(line), at: isoOf(this.#clock.nowMs()) });
-    if (this.#lines.length < bounds.auditLinesMax) this.#cancel ??= this.#clock.timer(bounds.auditFlushMs, () => this.flush());
+    if (this.#lines.length < bounds.auditLinesMax)
+      this.#cancel ??= this.#clock.timer(bounds.auditFlushMs, () => this.flush());
     else if (!this.#isRefused) this.flush();
     if (this.#lines.length > bounds.auditLinesMax) {
       this.#lines.shift();
@@ -54,16 +62,30 @@ export class AuditTrail {
       this.#lost = 0;
       this.#isRefused = false;
     } catch (error) {
-      this.#log.warn({ reason: messageOf(error), waiting: this.#lines.length, lost: this.#lost }, 'audit not written');
+      this.#log.warn(
+        { reason: messageOf(error), waiting: this.#lines.length, lost: this.#lost },
+        'audit not written',
+      );
       this.#isRefused = true;
-      if (!this.#isStopped) this.#cancel = this.#clock.timer(bounds.auditFlushMs, () => this.flush());
+      if (!this.#isStopped)
+        this.#cancel = this.#clock.timer(bounds.auditFlushMs, () => this.flush());
     }
     this.#trim();
   }
 
   #lostLine(): AuditLine {
     const at = isoOf(this.#clock.nowMs());
-    return { at, remoteUser: '', capability: 'Audit', action: 'Lost', connection: 0, table: '', outcome: 'lost', count: this.#lost, detail: 'the disk refused them' };
+    return {
+      at,
+      remoteUser: '',
+      capability: 'Audit',
+      action: 'Lost',
+      connection: 0,
+      table: '',
+      outcome: 'lost',
+      count: this.#lost,
+      detail: 'the disk refused them',
+    };
   }
 
   /** A step at a time: at most as many go as may have come. */
@@ -84,9 +106,16 @@ export class AuditTrail {
 }
 
 /** What a sender may have made long. */
-function cutTexts({ remoteUser, action, table, detail }: Omit<AuditLine, 'at'>): Pick<AuditLine, 'remoteUser' | 'action' | 'table' | 'detail'> {
+function cutTexts({
+  remoteUser,
+  action,
+  table,
+  detail,
+}: Omit<AuditLine, 'at'>): Pick<AuditLine, 'remoteUser' | 'action' | 'table' | 'detail'> {
   return {
-    remoteUser: remoteUser.slice(0, limits.remoteUserCharsMax), action: action.slice(0, limits.remoteUserCharsMax), table: table.slice(0, limits.remoteUserCharsMax),
+    remoteUser: remoteUser.slice(0, limits.remoteUserCharsMax),
+    action: action.slice(0, limits.remoteUserCharsMax),
+    table: table.slice(0, limits.remoteUserCharsMax),
     detail: detail.slice(0, bounds.auditDetailCharsMax),
   };
 }
@@ -94,9 +123,19 @@ function cutTexts({ remoteUser, action, table, detail }: Omit<AuditLine, 'at'>):
 /** The connection and the table a request names, whatever else is wrong with it. */
 export function subjectOf(settings: unknown): { connection: number; table: string } {
   if (!isJsonObject(settings)) return { connection: 0, table: '' };
-  const { IDBeaconConnection: id, TableName: name, AggregateSpec: aggregate, JoinSpec: join } = settings;
-  const table = name ?? (isJsonObject(aggregate) ? aggregate['Table'] : isJsonObject(join) ? join['Table'] : '');
-  return { connection: typeof id === 'number' && Number.isSafeInteger(id) ? id : 0, table: typeof table === 'string' ? table : '' };
+  const {
+    IDBeaconConnection: id,
+    TableName: name,
+    AggregateSpec: aggregate,
+    JoinSpec: join,
+  } = settings;
+  const table =
+    name ??
+    (isJsonObject(aggregate) ? aggregate['Table'] : isJsonObject(join) ? join['Table'] : '');
+  return {
+    connection: typeof id === 'number' && Number.isSafeInteger(id) ? id : 0,
+    table: typeof table === 'string' ? table : '',
+  };
 }
 
 /** Rows an answer has, as far as it says. */

@@ -28,10 +28,14 @@ function mutationAt(value: unknown, at: number): RowMutation {
   const path = (name: string) => `Settings.Mutations[${at}]${name}`;
   if (!isJsonObject(value)) throw refuse(path(''), 'an object', value);
   const { Op, Table, Key, Seq, Set: set, Fill, Merge, RemoteUser } = value;
-  if (Op !== 'insert' && Op !== 'write' && Op !== 'delete') throw refuse(path('.Op'), 'insert, write or delete', Op);
-  if (typeof Table !== 'string' || Table === '' || Table.length > 128) throw refuse(path('.Table'), 'a table name', Table);
-  if (typeof Seq !== 'number' || !Number.isSafeInteger(Seq) || Seq < 0) throw refuse(path('.Seq'), 'an integer of at least 0', Seq);
-  if (!isJsonObject(Key) || Object.keys(Key).length === 0) throw refuse(path('.Key'), 'an object with at least one column', Key);
+  if (Op !== 'insert' && Op !== 'write' && Op !== 'delete')
+    throw refuse(path('.Op'), 'insert, write or delete', Op);
+  if (typeof Table !== 'string' || Table === '' || Table.length > 128)
+    throw refuse(path('.Table'), 'a table name', Table);
+  if (typeof Seq !== 'number' || !Number.isSafeInteger(Seq) || Seq < 0)
+    throw refuse(path('.Seq'), 'an integer of at least 0', Seq);
+  if (!isJsonObject(Key) || Object.keys(Key).length === 0)
+    throw refuse(path('.Key'), 'an object with at least one column', Key);
   if (set !== undefined && !isJsonObject(set)) throw refuse(path('.Set'), 'an object', set);
   if (Fill !== undefined && !isJsonObject(Fill)) throw refuse(path('.Fill'), 'an object', Fill);
   if (Merge !== undefined && !isJsonObject(Merge)) throw refuse(path('.Merge'), 'an object', Merge);
@@ -39,7 +43,11 @@ function mutationAt(value: unknown, at: number): RowMutation {
     if (!isJsonObject(members)) throw refuse(path(`.Merge.${name}`), 'an object', members);
   }
   return {
-    Op, Table, Seq, Key: Key as Row, Set: (set ?? {}) as Row,
+    Op,
+    Table,
+    Seq,
+    Key: Key as Row,
+    Set: (set ?? {}) as Row,
     ...(Fill ? { Fill: Fill as Row } : {}),
     ...(Merge ? { Merge: Merge as Record<string, JsonObject> } : {}),
     ...(typeof RemoteUser === 'string' ? { RemoteUser } : {}),
@@ -55,8 +63,11 @@ export function decodeApply(settings: Settings, connection: Connection, clock: C
     throughSeq: integerAt(settings, 'ThroughSeq', 0, Number.MAX_SAFE_INTEGER),
     isBelowMark: booleanAt(settings, 'IsBelowMark') ?? false,
     afterSeq: integerAt(settings, 'AfterSeq', 0, Number.MAX_SAFE_INTEGER, 0),
-    afterEpoch: given === undefined || given === '' ? given : textAt(settings, 'AfterEpoch', epochCharsMax),
-    mutations: listAt(settings['Mutations'], 'Settings.Mutations', bounds.mutationsMax).map(mutationAt),
+    afterEpoch:
+      given === undefined || given === '' ? given : textAt(settings, 'AfterEpoch', epochCharsMax),
+    mutations: listAt(settings['Mutations'], 'Settings.Mutations', bounds.mutationsMax).map(
+      mutationAt,
+    ),
     defaults: connection.defaults,
     now: isoOf(clock.nowMs()),
   };
@@ -64,13 +75,16 @@ export function decodeApply(settings: Settings, connection: Connection, clock: C
 
 /** One Apply after the other on each connection. @throws TidemarkError UNAVAILABLE when the database itself fails; nothing was changed then */
 export function apply(batch: ApplyBatch, connection: Connection): Promise<ApplyOutputs> {
-  return connection.applies.run(() => connection.engine.apply({ ...batch, defaults: connection.defaults }));
+  return connection.applies.run(() =>
+    connection.engine.apply({ ...batch, defaults: connection.defaults }),
+  );
 }
 
 /** Mutations by the user who is told to the audit. */
 export function usersOf(batch: ApplyBatch, remoteUser: string): Map<string, number> {
   const counts = new Map<string, number>();
-  for (const { RemoteUser: user = remoteUser } of batch.mutations) counts.set(user, (counts.get(user) ?? 0) + 1);
+  for (const { RemoteUser: user = remoteUser } of batch.mutations)
+    counts.set(user, (counts.get(user) ?? 0) + 1);
   return counts;
 }
 
@@ -83,9 +97,13 @@ export async function readMark(settings: Settings, connection: Connection): Prom
   if (!info) return { Mark: null, StoreID: storeId };
   const filter = equals('HubID', hubId);
   filter.where.any[0]?.push({ kind: 'term', column: 'Lane', operator: 'EQ', values: [lane] });
-  const [result] = await engine.execute([selectRows(engine.kind, toTable(info), filter, { begin: 0, cap: 1 })]);
+  const [result] = await engine.execute([
+    selectRows(engine.kind, toTable(info), filter, { begin: 0, cap: 1 }),
+  ]);
   if (result instanceof StatementFault) throw result;
   const row = result?.rows[0];
-  const mark = row ? { Epoch: String(row['Epoch']), Seq: Number(row['Seq']), UpdatedAt: String(row['UpdatedAt']) } : null;
+  const mark = row
+    ? { Epoch: String(row['Epoch']), Seq: Number(row['Seq']), UpdatedAt: String(row['UpdatedAt']) }
+    : null;
   return { Mark: mark, StoreID: storeId };
 }

@@ -8,10 +8,18 @@ import { startBeacon } from './compose.ts';
 import { type BeaconConfig, checkBeaconConfig } from './config.ts';
 
 /** What is around the process: who is called when the beacon is online, how much is logged, and the service manager. */
-export type BeaconSurroundings = { onReady?: () => void; logLevel?: string; serviceManager?: ServiceManagerPlace | null };
+export type BeaconSurroundings = {
+  onReady?: () => void;
+  logLevel?: string;
+  serviceManager?: ServiceManagerPlace | null;
+};
 
 /** Runs until SIGTERM or SIGINT (a second one leaves at once); resolves with the exit code. */
-export async function runBeacon(config: BeaconConfig, busOptions: BusOptions, { onReady, logLevel, serviceManager = null }: BeaconSurroundings = {}): Promise<number> {
+export async function runBeacon(
+  config: BeaconConfig,
+  busOptions: BusOptions,
+  { onReady, logLevel, serviceManager = null }: BeaconSurroundings = {},
+): Promise<number> {
   const log = createLog('databeacon', logLevel, serviceManager?.journal);
   const manager = new ServiceManager(serviceManager, systemClock, log);
   const signalled = firstSignal();

@@ -23,16 +23,27 @@ import { Proxy } from './proxy.ts';
 import { BeaconState } from './state.ts';
 
 /** `drain` says Draining, finishes what was taken, and closes the databases; the bus stays the caller's. Twice is the same promise. */
-export type RunningBeacon = { readonly nonce: string; /** Null when HTTP is off. */ readonly httpUrl: string | null; drain(): Promise<void> };
+export type RunningBeacon = {
+  readonly nonce: string;
+  /** Null when HTTP is off. */ readonly httpUrl: string | null;
+  drain(): Promise<void>;
+};
 
 /** Version of the databeacon as its micro service tells it. */
 const version = '0.1.0';
 
 /** Starts a databeacon on a connected bus. @throws TidemarkError CONFIG_INVALID or NEWER_SCHEMA */
-export async function startBeacon(config: BeaconConfig, bus: Bus, log: Log, clock: Clock): Promise<RunningBeacon> {
+export async function startBeacon(
+  config: BeaconConfig,
+  bus: Bus,
+  log: Log,
+  clock: Clock,
+): Promise<RunningBeacon> {
   checkBeaconConfig(config);
-  if (config.provider !== undefined) return startLegacy({ ...config, provider: config.provider }, bus, log, clock, version);
-  if (config.front !== undefined) return startFront({ ...config, front: config.front }, bus, log, clock, version);
+  if (config.provider !== undefined)
+    return startLegacy({ ...config, provider: config.provider }, bus, log, clock, version);
+  if (config.front !== undefined)
+    return startFront({ ...config, front: config.front }, bus, log, clock, version);
   const state = BeaconState.open(config.dataDir);
   const nonce = newUuid();
   let presence: PresencePublisher | null = null;
@@ -45,9 +56,19 @@ export async function startBeacon(config: BeaconConfig, bus: Bus, log: Log, cloc
   const trail = new AuditTrail(state, clock, log);
   const actions = actionsOf({ connections, proxy, clock, isBatchOn: config.isBatchOn, onChange });
   const meter = new BeaconMeter(version, actions, () => connections.presence());
-  const gateway = new Gateway(actions, trail, () => clock.monotonicMs(), (done) => meter.done(done));
+  const gateway = new Gateway(
+    actions,
+    trail,
+    () => clock.monotonicMs(),
+    (done) => meter.done(done),
+  );
   presence = new PresencePublisher(bus, clock, async (status) => ({
-    BeaconID: config.beaconId, Status: status, Nonce: nonce, Capabilities: gateway.capabilities, Tags: config.tags, Connections: await connections.presence(),
+    BeaconID: config.beaconId,
+    Status: status,
+    Nonce: nonce,
+    Capabilities: gateway.capabilities,
+    Tags: config.tags,
+    Connections: await connections.presence(),
   }));
   const service = bus.serve({
     name: 'databeacon',
@@ -57,18 +78,40 @@ export async function startBeacon(config: BeaconConfig, bus: Bus, log: Log, cloc
     endpoints: Object.values(capabilities).map((capability) => ({
       name: capability,
       subject: subjects.capabilityAll(config.beaconId, capability),
-      handle: (request) => gateway.answer(capability, request.subject, request.decode(), request.headers),
+      handle: (request) =>
+        gateway.answer(capability, request.subject, request.decode(), request.headers),
     })),
   });
   const http = await listenIfTold(config, {
-    proxy, metrics: meter,
-    tell: (user, method, note) => trail.add({ remoteUser: user, capability: 'HTTP', action: method, connection: 0, table: '', outcome: 'ok', count: 0, detail: '', ...note }),
+    proxy,
+    metrics: meter,
+    tell: (user, method, note) =>
+      trail.add({
+        remoteUser: user,
+        capability: 'HTTP',
+        action: method,
+        connection: 0,
+        table: '',
+        outcome: 'ok',
+        count: 0,
+        detail: '',
+        ...note,
+      }),
     unready: async () => unreadyOf(await connections.presence(), gateway.isDraining),
   });
   // Who hears of the beacon, or of its start, can ask it.
   await inTime(bus.flush(), clock);
   await presence.start();
-  log.info({ beacon: config.beaconId, nonce, capabilities: gateway.capabilities, connections: await connections.presence(), http: http?.url }, 'databeacon is online');
+  log.info(
+    {
+      beacon: config.beaconId,
+      nonce,
+      capabilities: gateway.capabilities,
+      connections: await connections.presence(),
+      http: http?.url,
+    },
+    'databeacon is online',
+  );
 
   const stop = async (): Promise<void> => {
     await presence.become('Draining');
@@ -84,10 +127,16 @@ export async function startBeacon(config: BeaconConfig, bus: Bus, log: Log, cloc
   return { nonce, httpUrl: http?.url ?? null, drain: () => (stopped ??= stop()) };
 }
 
-async function listenIfTold(config: BeaconConfig, parts: Omit<BeaconHttpParts, 'settings'>): Promise<HttpListener | null> {
+async function listenIfTold(
+  config: BeaconConfig,
+  parts: Omit<BeaconHttpParts, 'settings'>,
+): Promise<HttpListener | null> {
   const { http, token = null, access = plainHttp, dataDir } = config;
   if (http === undefined) return null;
-  return listen(decodeAddress(http, hasToken(config)), { ...parts, settings: withToken(access, token, dataDir) });
+  return listen(decodeAddress(http, hasToken(config)), {
+    ...parts,
+    settings: withToken(access, token, dataDir),
+  });
 }
 
 function unreadyOf(presences: readonly ConnectionPresence[], isDraining: boolean): string | null {
@@ -103,4 +152,3 @@ async function inTime(work: Promise<unknown>, clock: Clock): Promise<void> {
   await Promise.race([work, late]);
   cancel();
 }
-

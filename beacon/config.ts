@@ -36,7 +36,14 @@ export type DatabaseUrl =
   | { kind: 'sqlite'; path: string; name: string; label: string }
   | { kind: ServerKind; url: string; name: string; label: string };
 
-const schemes: Record<string, ServerKind> = { postgres: 'postgresql', postgresql: 'postgresql', mysql: 'mysql', mariadb: 'mysql', mssql: 'mssql', sqlserver: 'mssql' };
+const schemes: Record<string, ServerKind> = {
+  postgres: 'postgresql',
+  postgresql: 'postgresql',
+  mysql: 'mysql',
+  mariadb: 'mysql',
+  mssql: 'mssql',
+  sqlserver: 'mssql',
+};
 const spoken = 'sqlite:<path>, postgres://, mysql:// or mssql://user:password@host:port/database';
 
 /**
@@ -46,7 +53,8 @@ const spoken = 'sqlite:<path>, postgres://, mysql:// or mssql://user:password@ho
 export function parseDatabaseUrl(url: string, from = '.'): DatabaseUrl {
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase();
   if (scheme === 'sqlite') return sqliteUrl(url, from);
-  const kind = scheme === undefined || !Object.hasOwn(schemes, scheme) ? undefined : schemes[scheme];
+  const kind =
+    scheme === undefined || !Object.hasOwn(schemes, scheme) ? undefined : schemes[scheme];
   if (kind === undefined) {
     const what = scheme === undefined ? 'a database without a scheme' : `${scheme}:`;
     throw new TidemarkError('CONFIG_INVALID', `${what} is not spoken here; give ${spoken}`);
@@ -57,17 +65,30 @@ export function parseDatabaseUrl(url: string, from = '.'): DatabaseUrl {
 function sqliteUrl(url: string, from: string): DatabaseUrl {
   const path = url.slice('sqlite:'.length).replace(/^\/\/(?=[^/]|\/[^/])/, '');
   if (path === '' || path === ':memory:' || path.startsWith('file:')) {
-    throw new TidemarkError('CONFIG_INVALID', `${url}: a database needs a file; give sqlite:<path>`);
+    throw new TidemarkError(
+      'CONFIG_INVALID',
+      `${url}: a database needs a file; give sqlite:<path>`,
+    );
   }
   const full = resolve(from, path);
-  return { kind: 'sqlite', path: full, name: basename(full, extname(full)), label: `sqlite:${full}` };
+  return {
+    kind: 'sqlite',
+    path: full,
+    name: basename(full, extname(full)),
+    label: `sqlite:${full}`,
+  };
 }
 
 function serverUrl(url: string, kind: ServerKind): DatabaseUrl {
   const parsed = URL.canParse(url) ? new URL(url) : null;
   const database = decodeURIComponent(parsed?.pathname.slice(1) ?? '');
-  if (!parsed?.hostname && !parsed?.searchParams.has('host')) throw new TidemarkError('CONFIG_INVALID', `a ${kind} database needs a host; give ${spoken}`);
-  if (database === '' || database.includes('/')) throw new TidemarkError('CONFIG_INVALID', `a ${kind} database at ${parsed.host} needs a name; give ${spoken}`);
+  if (!parsed?.hostname && !parsed?.searchParams.has('host'))
+    throw new TidemarkError('CONFIG_INVALID', `a ${kind} database needs a host; give ${spoken}`);
+  if (database === '' || database.includes('/'))
+    throw new TidemarkError(
+      'CONFIG_INVALID',
+      `a ${kind} database at ${parsed.host} needs a name; give ${spoken}`,
+    );
   const shown = new URL(url);
   shown.password = '';
   // A secret can stand behind the question mark too.
@@ -78,11 +99,15 @@ function serverUrl(url: string, kind: ServerKind): DatabaseUrl {
 /** @throws TidemarkError CONFIG_INVALID for a configuration that cannot be started */
 export function checkBeaconConfig(config: BeaconConfig): void {
   if (!/^[A-Za-z0-9_-]{1,64}$/.test(config.beaconId)) {
-    throw new TidemarkError('CONFIG_INVALID', `beacon id ${JSON.stringify(config.beaconId)}: 1 to 64 letters, digits, _ or -`);
+    throw new TidemarkError(
+      'CONFIG_INVALID',
+      `beacon id ${JSON.stringify(config.beaconId)}: 1 to 64 letters, digits, _ or -`,
+    );
   }
   if (config.provider !== undefined) return checkProvider(config);
   if (config.front !== undefined) return checkFront(config);
-  if (config.databases.length === 0) throw new TidemarkError('CONFIG_INVALID', `no database: give at least one, as ${spoken}`);
+  if (config.databases.length === 0)
+    throw new TidemarkError('CONFIG_INVALID', `no database: give at least one, as ${spoken}`);
   for (const url of config.databases) parseDatabaseUrl(url);
   if (config.http !== undefined) decodeAddress(config.http, hasToken(config));
 }
@@ -93,12 +118,32 @@ export function hasToken({ token, access }: Pick<BeaconConfig, 'token' | 'access
 }
 
 function checkProvider({ provider, front, databases, http }: BeaconConfig): void {
-  if (provider !== 'memory' && provider !== 'sqlite') throw new TidemarkError('CONFIG_INVALID', `provider ${JSON.stringify(provider)} is not there; give memory or sqlite`);
-  if (databases.length > 0 || front !== undefined) throw new TidemarkError('CONFIG_INVALID', '--provider keeps the rows itself; leave --db and --front out');
-  if (http !== undefined) throw new TidemarkError('CONFIG_INVALID', '--provider has no tables to answer for over HTTP; leave --http out');
+  if (provider !== 'memory' && provider !== 'sqlite')
+    throw new TidemarkError(
+      'CONFIG_INVALID',
+      `provider ${JSON.stringify(provider)} is not there; give memory or sqlite`,
+    );
+  if (databases.length > 0 || front !== undefined)
+    throw new TidemarkError(
+      'CONFIG_INVALID',
+      '--provider keeps the rows itself; leave --db and --front out',
+    );
+  if (http !== undefined)
+    throw new TidemarkError(
+      'CONFIG_INVALID',
+      '--provider has no tables to answer for over HTTP; leave --http out',
+    );
 }
 
 function checkFront({ front, databases, http }: BeaconConfig): void {
-  if (databases.length > 0) throw new TidemarkError('CONFIG_INVALID', '--front has the databases of its server; leave --db out');
-  if (http !== undefined) throw new TidemarkError('CONFIG_INVALID', `--front has the HTTP of its server at ${front}; leave --http out`);
+  if (databases.length > 0)
+    throw new TidemarkError(
+      'CONFIG_INVALID',
+      '--front has the databases of its server; leave --db out',
+    );
+  if (http !== undefined)
+    throw new TidemarkError(
+      'CONFIG_INVALID',
+      `--front has the HTTP of its server at ${front}; leave --http out`,
+    );
 }

@@ -6,12 +6,28 @@ import type { EngineKind } from './engine.ts';
 import { refuse, type Settings, textAt } from './settings.ts';
 
 /** What each engine is called to the outside. */
-export const typeNames: Readonly<Record<EngineKind, string>> = { sqlite: 'SQLite', postgresql: 'PostgreSQL', mysql: 'MySQL', mssql: 'MSSQL' };
+export const typeNames: Readonly<Record<EngineKind, string>> = {
+  sqlite: 'SQLite',
+  postgresql: 'PostgreSQL',
+  mysql: 'MySQL',
+  mssql: 'MSSQL',
+};
 
 const kinds: Readonly<Record<string, EngineKind>> = {
-  sqlite: 'sqlite', postgresql: 'postgresql', postgres: 'postgresql', mysql: 'mysql', mariadb: 'mysql', mssql: 'mssql', sqlserver: 'mssql',
+  sqlite: 'sqlite',
+  postgresql: 'postgresql',
+  postgres: 'postgresql',
+  mysql: 'mysql',
+  mariadb: 'mysql',
+  mssql: 'mssql',
+  sqlserver: 'mssql',
 };
-const schemes: Readonly<Record<EngineKind, string>> = { sqlite: 'sqlite', postgresql: 'postgres', mysql: 'mysql', mssql: 'mssql' };
+const schemes: Readonly<Record<EngineKind, string>> = {
+  sqlite: 'sqlite',
+  postgresql: 'postgres',
+  mysql: 'mysql',
+  mssql: 'mssql',
+};
 
 /** The kind and URL of `Settings.Type` and `Settings.Config`. @throws TidemarkError INVALID_MESSAGE */
 export function databaseAt(settings: Settings): { kind: EngineKind; url: string } {
@@ -20,13 +36,22 @@ export function databaseAt(settings: Settings): { kind: EngineKind; url: string 
   if (!kind) throw refuse('Settings.Type', Object.values(typeNames).join(', '), settings['Type']);
   const config = configAt(settings['Config']);
   const url = typeof config === 'string' ? urlOfText(config, kind) : urlOfObject(config, kind);
-  if (kindOf(url) !== kind) throw new TidemarkError('INVALID_MESSAGE', `Settings.Config: expected a URL of ${typeNames[kind]}, ${schemes[kind]}:...`);
+  if (kindOf(url) !== kind)
+    throw new TidemarkError(
+      'INVALID_MESSAGE',
+      `Settings.Config: expected a URL of ${typeNames[kind]}, ${schemes[kind]}:...`,
+    );
   return { kind, url };
 }
 
 function configAt(config: unknown): string | JsonObject {
   if (isJsonObject(config)) return config;
-  if (typeof config !== 'string' || config === '') throw refuse('Settings.Config', 'an object, its JSON text, or a URL', config === '' ? config : typeof config);
+  if (typeof config !== 'string' || config === '')
+    throw refuse(
+      'Settings.Config',
+      'an object, its JSON text, or a URL',
+      config === '' ? config : typeof config,
+    );
   if (!config.trimStart().startsWith('{')) return config;
   try {
     const parsed: unknown = JSON.parse(config);
@@ -46,22 +71,33 @@ function kindOf(url: string): EngineKind {
   try {
     return parseDatabaseUrl(url).kind;
   } catch {
-    throw new TidemarkError('INVALID_MESSAGE', 'Settings.Config: not readable as a database; give sqlite:<path>, postgres://, mysql:// or mssql://user:password@host:port/database');
+    throw new TidemarkError(
+      'INVALID_MESSAGE',
+      'Settings.Config: not readable as a database; give sqlite:<path>, postgres://, mysql:// or mssql://user:password@host:port/database',
+    );
   }
 }
 
 function urlOfObject(config: JsonObject, kind: EngineKind): string {
   const given = new Map(Object.entries(config).map(([name, value]) => [name.toLowerCase(), value]));
   const text = (...names: string[]) => {
-    const value = names.map((name) => given.get(name)).find((one) => one !== undefined && one !== null && one !== '');
+    const value = names
+      .map((name) => given.get(name))
+      .find((one) => one !== undefined && one !== null && one !== '');
     return typeof value === 'string' || typeof value === 'number' ? String(value) : undefined;
   };
   const needed = (what: string, value: string | undefined) => {
     if (value !== undefined) return value;
-    throw new TidemarkError('INVALID_MESSAGE', `Settings.Config.${what}: expected text, got nothing`);
+    throw new TidemarkError(
+      'INVALID_MESSAGE',
+      `Settings.Config.${what}: expected text, got nothing`,
+    );
   };
-  if (kind === 'sqlite') return urlOfText(needed('SQLiteFilePath', text('sqlitefilepath', 'path', 'file')), kind);
-  const url = new URL(`${schemes[kind]}://${hostOf(needed('Server', text('server', 'host', 'hostname')))}`);
+  if (kind === 'sqlite')
+    return urlOfText(needed('SQLiteFilePath', text('sqlitefilepath', 'path', 'file')), kind);
+  const url = new URL(
+    `${schemes[kind]}://${hostOf(needed('Server', text('server', 'host', 'hostname')))}`,
+  );
   const port = text('port');
   if (port !== undefined) url.port = port;
   url.username = encodeURIComponent(text('user', 'username') ?? '');
@@ -74,14 +110,20 @@ function urlOfObject(config: JsonObject, kind: EngineKind): string {
 function hostOf(host: string): string {
   if (/^[A-Za-z0-9._-]{1,253}$/.test(host)) return host;
   if (/^\[?[0-9A-Fa-f:.]{2,45}\]?$/.test(host)) return `[${host.replace(/^\[|\]$/g, '')}]`;
-  throw new TidemarkError('INVALID_MESSAGE', 'Settings.Config.Server: expected the name or address of a host');
+  throw new TidemarkError(
+    'INVALID_MESSAGE',
+    'Settings.Config.Server: expected the name or address of a host',
+  );
 }
 
 /** A driver's words without the secret of the URL, in whatever form they quote it. */
 export function withoutSecret(words: string, url: string): string {
   const encoded = URL.canParse(url) ? new URL(url).password : '';
   if (encoded === '') return words;
-  return [encoded, decoded(encoded)].reduce((text, secret) => text.replaceAll(secret, '***'), words);
+  return [encoded, decoded(encoded)].reduce(
+    (text, secret) => text.replaceAll(secret, '***'),
+    words,
+  );
 }
 
 function decoded(text: string): string {

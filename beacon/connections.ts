@@ -23,11 +23,21 @@ export type Connection = {
 
 /** A connection's name as a part of a path: lower case, anything but letters and digits a dash. */
 export function routeHashOf(name: string): string {
-  return name.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 64).replace(/-+$/, '') || 'connection';
+  return (
+    name
+      .toLowerCase()
+      .replace(/[^a-z0-9]+/g, '-')
+      .replace(/^-+|-+$/g, '')
+      .slice(0, 64)
+      .replace(/-+$/, '') || 'connection'
+  );
 }
 
 /** The n-th URL is connection n, named after its database; a name that is taken gets the number behind it. What is kept has no secret. */
-function startRecords(urls: readonly string[], requested: readonly ConnectionRecord[]): ConnectionRecord[] {
+function startRecords(
+  urls: readonly string[],
+  requested: readonly ConnectionRecord[],
+): ConnectionRecord[] {
   const taken = new Set(requested.map((record) => routeHashOf(record.Name)));
   return urls.map((url, at) => {
     const { name: given, label } = parseDatabaseUrl(url);
@@ -70,7 +80,10 @@ export class Connections {
   }
 
   #urlOf(record: ConnectionRecord): string {
-    return (record.Origin === 'start' ? this.#urls[record.IDBeaconConnection - 1] : undefined) ?? record.Url;
+    return (
+      (record.Origin === 'start' ? this.#urls[record.IDBeaconConnection - 1] : undefined) ??
+      record.Url
+    );
   }
 
   all(): Connection[] {
@@ -81,7 +94,10 @@ export class Connections {
   get(id: number): Connection {
     const connection = this.#byId.get(id);
     if (connection) return connection;
-    throw new TidemarkError('NOT_FOUND', `there is no connection ${id}; this beacon has ${[...this.#byId.keys()].join(', ') || 'none'}`);
+    throw new TidemarkError(
+      'NOT_FOUND',
+      `there is no connection ${id}; this beacon has ${[...this.#byId.keys()].join(', ') || 'none'}`,
+    );
   }
 
   byRoute(routeHash: string): Connection | null {
@@ -92,16 +108,38 @@ export class Connections {
    * Adds a connection, or gives the one of that name.
    * @throws TidemarkError CONFLICT when its path is another's, INVALID_MESSAGE for the beacon's own file, which holds secrets, OVERLOADED at the bound
    */
-  create(name: string, url: string, description: string): { connection: Connection; isNew: boolean } {
+  create(
+    name: string,
+    url: string,
+    description: string,
+  ): { connection: Connection; isNew: boolean } {
     const known = this.all().find((connection) => connection.name === name);
     if (known) return { connection: known, isNew: false };
     const other = this.byRoute(routeHashOf(name));
-    if (other) throw new TidemarkError('CONFLICT', `the name ${name} would have the path of connection ${other.id} (${other.name})`);
-    if (this.#byId.size >= bounds.connectionsMax) throw new TidemarkError('OVERLOADED', `there are ${this.#byId.size} connections, at most ${bounds.connectionsMax}`);
+    if (other)
+      throw new TidemarkError(
+        'CONFLICT',
+        `the name ${name} would have the path of connection ${other.id} (${other.name})`,
+      );
+    if (this.#byId.size >= bounds.connectionsMax)
+      throw new TidemarkError(
+        'OVERLOADED',
+        `there are ${this.#byId.size} connections, at most ${bounds.connectionsMax}`,
+      );
     const database = parseDatabaseUrl(url);
-    if (database.kind === 'sqlite' && this.#state.owns(database.path)) throw new TidemarkError('INVALID_MESSAGE', `${database.path} is the beacon's own file, and no database to be had`);
+    if (database.kind === 'sqlite' && this.#state.owns(database.path))
+      throw new TidemarkError(
+        'INVALID_MESSAGE',
+        `${database.path} is the beacon's own file, and no database to be had`,
+      );
     const id = Math.max(bounds.createdConnectionsFrom - 1, ...this.#byId.keys()) + 1;
-    const record: ConnectionRecord = { IDBeaconConnection: id, Name: name, Url: url, Origin: 'request', Description: description };
+    const record: ConnectionRecord = {
+      IDBeaconConnection: id,
+      Name: name,
+      Url: url,
+      Origin: 'request',
+      Description: description,
+    };
     this.#state.addConnection(record);
     return { connection: this.#add(record), isNew: true };
   }
@@ -122,10 +160,18 @@ export class Connections {
 
   /** What presence says of each; opens again what was lost. */
   presence(): Promise<ConnectionPresence[]> {
-    return Promise.all(this.all().map(async ({ id, name, engine }) => {
-      const { isConnected, storeId } = await engine.check();
-      return { IDBeaconConnection: id, Name: name, Engine: engine.kind, Connected: isConnected, StoreID: storeId };
-    }));
+    return Promise.all(
+      this.all().map(async ({ id, name, engine }) => {
+        const { isConnected, storeId } = await engine.check();
+        return {
+          IDBeaconConnection: id,
+          Name: name,
+          Engine: engine.kind,
+          Connected: isConnected,
+          StoreID: storeId,
+        };
+      }),
+    );
   }
 
   async close(): Promise<void> {

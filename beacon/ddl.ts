@@ -1,5 +1,11 @@
 /** Statements that make tables, columns and indexes: the type map and the quoting of each engine live here and nowhere else. */
-import { type ColumnDescriptor, type IndexDescriptor, isNullableColumn, type Scalar, type TableDescriptor } from '../contracts/schema.ts';
+import {
+  type ColumnDescriptor,
+  type IndexDescriptor,
+  isNullableColumn,
+  type Scalar,
+  type TableDescriptor,
+} from '../contracts/schema.ts';
 import { type EngineKind, storeTable } from './engine.ts';
 
 type DdlDialect = {
@@ -44,7 +50,8 @@ const sqlite: DdlDialect = {
   },
 };
 
-const isDate = (column: ColumnDescriptor): boolean => /^(Create|Update|Delete)Date$/.test(column.Type);
+const isDate = (column: ColumnDescriptor): boolean =>
+  /^(Create|Update|Delete)Date$/.test(column.Type);
 
 const postgresql: DdlDialect = {
   quote: (name) => `"${name.replaceAll('"', '""')}"`,
@@ -68,7 +75,12 @@ const postgresql: DdlDialect = {
         return `${chars === null ? 'text' : `character varying(${chars})`} COLLATE "C"`;
     }
   },
-  literal: (value, column) => (column.Type === 'Boolean' || column.Type === 'Deleted' ? (value === true || value === 1 ? 'true' : 'false') : literal(value)),
+  literal: (value, column) =>
+    column.Type === 'Boolean' || column.Type === 'Deleted'
+      ? value === true || value === 1
+        ? 'true'
+        : 'false'
+      : literal(value),
 };
 
 /** A row's sized columns share 64 KiB; what would take much of that lies beside the row. */
@@ -100,8 +112,12 @@ const mysql: DdlDialect = {
     }
   },
   // Text without a bound takes a default only as an expression, and backslashes mean something.
-  literal: (value, column) => (column.Type === 'String' && isLongText(column) ? `(${mysqlText(value)})` : mysqlText(value)),
-  check: (column) => (column.Type === 'String' && isLongText(column) && charsMaxOf(column) !== null ? ` CHECK (char_length(${mysql.quote(column.Column)}) <= ${charsMaxOf(column)})` : ''),
+  literal: (value, column) =>
+    column.Type === 'String' && isLongText(column) ? `(${mysqlText(value)})` : mysqlText(value),
+  check: (column) =>
+    column.Type === 'String' && isLongText(column) && charsMaxOf(column) !== null
+      ? ` CHECK (char_length(${mysql.quote(column.Column)}) <= ${charsMaxOf(column)})`
+      : '',
 };
 
 function mysqlText(value: Scalar): string {
@@ -150,7 +166,12 @@ function declaredDefault(column: ColumnDescriptor, table: TableDescriptor): Scal
   return column.Type === 'String' ? '' : 0;
 }
 
-function columnClause(column: ColumnDescriptor, table: TableDescriptor, dialect: DdlDialect, collation: string): string {
+function columnClause(
+  column: ColumnDescriptor,
+  table: TableDescriptor,
+  dialect: DdlDialect,
+  collation: string,
+): string {
   const name = dialect.quote(column.Column);
   if (column.Type === 'AutoIdentity') return `${name} ${dialect.identity}`;
   const value = declaredDefault(column, table);
@@ -159,18 +180,31 @@ function columnClause(column: ColumnDescriptor, table: TableDescriptor, dialect:
   return `${name} ${dialect.typeOf(column, collation)}${nullability}${text}${dialect.check?.(column) ?? ''}`;
 }
 
-export function createTableStatement(kind: EngineKind, table: TableDescriptor, collation = ''): string {
+export function createTableStatement(
+  kind: EngineKind,
+  table: TableDescriptor,
+  collation = '',
+): string {
   const dialect = dialects[kind];
   const columns = table.Schema.map((column) => columnClause(column, table, dialect, collation));
   return `CREATE TABLE ${dialect.quote(table.Scope)} (${columns.join(', ')})`;
 }
 
-export function addColumnStatement(kind: EngineKind, table: TableDescriptor, column: ColumnDescriptor, collation = ''): string {
+export function addColumnStatement(
+  kind: EngineKind,
+  table: TableDescriptor,
+  column: ColumnDescriptor,
+  collation = '',
+): string {
   const dialect = dialects[kind];
   return `ALTER TABLE ${dialect.quote(table.Scope)} ${dialect.addColumn} ${columnClause(column, table, dialect, collation)}`;
 }
 
-export function createIndexStatement(kind: EngineKind, table: TableDescriptor, index: IndexDescriptor): string {
+export function createIndexStatement(
+  kind: EngineKind,
+  table: TableDescriptor,
+  index: IndexDescriptor,
+): string {
   const { quote } = dialects[kind];
   const columns = index.Columns.map(quote).join(', ');
   return `CREATE ${index.Unique ? 'UNIQUE ' : ''}INDEX ${quote(index.Name)} ON ${quote(table.Scope)} (${columns})`;
@@ -182,7 +216,9 @@ export function createStoreStatements(kind: EngineKind, storeId: string): string
   const table = quote(storeTable);
   const columns = `(${quote('StoreID')} VARCHAR(36) NOT NULL)`;
   return [
-    kind === 'mssql' ? `IF OBJECT_ID(N'${storeTable}') IS NULL CREATE TABLE ${table} ${columns}` : `CREATE TABLE IF NOT EXISTS ${table} ${columns}`,
+    kind === 'mssql'
+      ? `IF OBJECT_ID(N'${storeTable}') IS NULL CREATE TABLE ${table} ${columns}`
+      : `CREATE TABLE IF NOT EXISTS ${table} ${columns}`,
     `INSERT INTO ${table} (${quote('StoreID')}) VALUES (${literal(storeId)})`,
   ];
 }

@@ -8,27 +8,47 @@ import { type Form, routeOf } from './table-routes.ts';
 
 export type Target = { connection: Connection; name: string; form: Form; rest: string[] };
 
-const notThere: Answer = { status: 404, body: { Error: 'there is no such route', StatusCode: 404, Code: 'NOT_FOUND' } };
+const notThere: Answer = {
+  status: 404,
+  body: { Error: 'there is no such route', StatusCode: 404, Code: 'NOT_FOUND' },
+};
 
 /** Null when it means nothing. The parts of the path stay percent-encoded. */
 export function targetOf(connections: Connections, path: string): Target | null {
-  const [, version, routeHash = '', segment = '', ...rest] = (path.startsWith('/') ? path : `/${path}`).replace(/\?.*$/s, '').replace(/\/$/, '').split('/');
+  const [, version, routeHash = '', segment = '', ...rest] = (
+    path.startsWith('/') ? path : `/${path}`
+  )
+    .replace(/\?.*$/s, '')
+    .replace(/\/$/, '')
+    .split('/');
   const connection = version === '1.0' ? connections.byRoute(routeHash) : null;
   const found = connection && tableIn(segment, connection.endpoints);
   return found ? { connection, rest, ...found } : null;
 }
 
 /** The enabled table a part of the path names, and how; the beacon's own have no endpoint, whoever enabled one. */
-function tableIn(segment: string, endpoints: ReadonlySet<string>): { name: string; form: Form } | null {
+function tableIn(
+  segment: string,
+  endpoints: ReadonlySet<string>,
+): { name: string; form: Form } | null {
   const forms: { name: string; form: Form; suffix: string }[] = [
-    { name: segment, form: 'one', suffix: '' }, { name: segment.slice(0, -1), form: 'many', suffix: 's' }, { name: segment.slice(0, -6), form: 'select', suffix: 'Select' },
+    { name: segment, form: 'one', suffix: '' },
+    { name: segment.slice(0, -1), form: 'many', suffix: 's' },
+    { name: segment.slice(0, -6), form: 'select', suffix: 'Select' },
   ];
-  const found = forms.find(({ name, suffix }) => segment.endsWith(suffix) && endpoints.has(name) && mayHaveEndpoint(name));
+  const found = forms.find(
+    ({ name, suffix }) => segment.endsWith(suffix) && endpoints.has(name) && mayHaveEndpoint(name),
+  );
   return found ? { name: found.name, form: found.form } : null;
 }
 
 /** `now` goes into the dates of rows; `body` is parsed when first asked for. Never throws. */
-export async function answerTarget(target: Target | null, verb: string, body: () => unknown, now: string): Promise<Answer> {
+export async function answerTarget(
+  target: Target | null,
+  verb: string,
+  body: () => unknown,
+  now: string,
+): Promise<Answer> {
   if (!target) return notThere;
   try {
     const { connection, name, form, rest } = target;

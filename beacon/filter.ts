@@ -4,7 +4,20 @@ import { bounds } from './bounds.ts';
 /** A request that cannot be answered as it stands: status 400. */
 export class BadRequest extends Error {}
 
-export const operators = ['EQ', 'NE', 'GT', 'GE', 'LT', 'LE', 'LK', 'NLK', 'IN', 'NN', 'INN', 'NIN'] as const;
+export const operators = [
+  'EQ',
+  'NE',
+  'GT',
+  'GE',
+  'LT',
+  'LE',
+  'LK',
+  'NLK',
+  'IN',
+  'NN',
+  'INN',
+  'NIN',
+] as const;
 /** IN is "is null", NN "is not null", INN and NIN "in list" and "not in list", LK and NLK "like". */
 export type Operator = (typeof operators)[number];
 
@@ -38,14 +51,18 @@ export function equals(column: string, value: string): Filter {
 
 function operatorOf(raw: string): Operator {
   const operator = operators.find((one) => one === raw.toUpperCase());
-  if (!operator) throw new BadRequest(`filter: unknown operator ${raw.slice(0, 20)}; there are ${operators.join(' ')}`);
+  if (!operator)
+    throw new BadRequest(
+      `filter: unknown operator ${raw.slice(0, 20)}; there are ${operators.join(' ')}`,
+    );
   return operator;
 }
 
 function termOf(instruction: string, field: string, op: string, value: string): Term {
   const operator = operatorOf(op);
   const isList = operator === 'INN' || operator === 'NIN';
-  if (instruction.startsWith('FBL') && !isList) throw new BadRequest(`filter: ${instruction} takes INN or NIN, not ${operator}`);
+  if (instruction.startsWith('FBL') && !isList)
+    throw new BadRequest(`filter: ${instruction} takes INN or NIN, not ${operator}`);
   // A comma within a value is sent as %2C, so the list is split before its values are decoded.
   const values = isList ? value.split(',').map(decodePart) : [decodePart(value)];
   return { kind: 'term', column: decodePart(field), operator, values };
@@ -58,17 +75,25 @@ function dayOf(raw: string): { from: string; to: string } {
   const from = decodePart(raw).slice(0, 10);
   const ms = /^\d{4}-\d{2}-\d{2}$/.test(from) ? Date.parse(from) : Number.NaN;
   // The parser takes the 31st of February for a day of March.
-  if (Number.isNaN(ms) || new Date(ms).toISOString().slice(0, 10) !== from) throw new BadRequest(`filter: ${from} is no day; give it as 2026-11-21`);
+  if (Number.isNaN(ms) || new Date(ms).toISOString().slice(0, 10) !== from)
+    throw new BadRequest(`filter: ${from} is no day; give it as 2026-11-21`);
   return { from, to: new Date(ms + dayMs).toISOString().slice(0, 10) };
 }
 
 /** A condition on the day of a date, whatever its time: as bounds, which need no function of an engine and can use an index. */
 function dayCondition(column: string, operator: Operator, raw: string): Term | Group {
-  const term = (compare: Operator, value: string): Term => ({ kind: 'term', column, operator: compare, values: [value] });
+  const term = (compare: Operator, value: string): Term => ({
+    kind: 'term',
+    column,
+    operator: compare,
+    values: [value],
+  });
   if (operator === 'IN' || operator === 'NN') return { kind: 'term', column, operator, values: [] };
-  if (operator === 'LK' || operator === 'NLK') throw new BadRequest(`filter: FBD takes days, not ${operator}`);
+  if (operator === 'LK' || operator === 'NLK')
+    throw new BadRequest(`filter: FBD takes days, not ${operator}`);
   const days = raw.split(',').map(dayOf);
-  if (days.length > bounds.filterDaysMax) throw new BadRequest(`filter: at most ${bounds.filterDaysMax} days in a list`);
+  if (days.length > bounds.filterDaysMax)
+    throw new BadRequest(`filter: at most ${bounds.filterDaysMax} days in a list`);
   const [first = dayOf(raw)] = days;
   switch (operator) {
     case 'GT':
@@ -83,15 +108,27 @@ function dayCondition(column: string, operator: Operator, raw: string): Term | G
     case 'INN':
       return { kind: 'group', any: days.map(({ from, to }) => [term('GE', from), term('LT', to)]) };
     default:
-      return { kind: 'group', any: [days.map(({ from, to }): Group => ({ kind: 'group', any: [[term('LT', from)], [term('GE', to)]] }))] };
+      return {
+        kind: 'group',
+        any: [
+          days.map(({ from, to }): Group => ({
+            kind: 'group',
+            any: [[term('LT', from)], [term('GE', to)]],
+          })),
+        ],
+      };
   }
 }
 
 /** Reads a filter as it stands in the path, still percent-encoded. @throws BadRequest */
 export function parseFilter(raw: string): Filter {
   const parts = raw === '' ? [] : raw.split('~');
-  if (parts.length % 4 !== 0) throw new BadRequest('filter: not made of stanzas INSTR~FIELD~OP~VALUE (a ~ within a value is sent as %7E)');
-  if (parts.length / 4 > bounds.filterStanzasMax) throw new BadRequest(`filter: at most ${bounds.filterStanzasMax} stanzas`);
+  if (parts.length % 4 !== 0)
+    throw new BadRequest(
+      'filter: not made of stanzas INSTR~FIELD~OP~VALUE (a ~ within a value is sent as %7E)',
+    );
+  if (parts.length / 4 > bounds.filterStanzasMax)
+    throw new BadRequest(`filter: at most ${bounds.filterStanzasMax} stanzas`);
   const filter = emptyFilter();
   const open: Group[] = [filter.where];
   for (let at = 0; at < parts.length; at += 4) {
@@ -99,15 +136,23 @@ export function parseFilter(raw: string): Filter {
     readStanza(instruction.toUpperCase(), [field, op, value], open, filter);
   }
   if (open.length !== 1) throw new BadRequest('filter: a bracket is not closed');
-  if (valuesIn(filter.where) > bounds.filterValuesMax) throw new BadRequest(`filter: at most ${bounds.filterValuesMax} values in all`);
+  if (valuesIn(filter.where) > bounds.filterValuesMax)
+    throw new BadRequest(`filter: at most ${bounds.filterValuesMax} values in all`);
   return filter;
 }
 
 function valuesIn(node: Term | Group): number {
-  return node.kind === 'term' ? node.values.length : node.any.flat().reduce((sum, inner) => sum + valuesIn(inner), 0);
+  return node.kind === 'term'
+    ? node.values.length
+    : node.any.flat().reduce((sum, inner) => sum + valuesIn(inner), 0);
 }
 
-function readStanza(instruction: string, [field, op, value]: [string, string, string], open: Group[], filter: Filter): void {
+function readStanza(
+  instruction: string,
+  [field, op, value]: [string, string, string],
+  open: Group[],
+  filter: Filter,
+): void {
   switch (instruction) {
     case 'FBD':
     case 'FBDOR': {
@@ -127,12 +172,14 @@ function readStanza(instruction: string, [field, op, value]: [string, string, st
     case 'FOPOR': {
       const group: Group = { kind: 'group', any: [[]] };
       add(open, group, instruction === 'FOPOR');
-      if (open.length >= bounds.filterDepthMax) throw new BadRequest(`filter: at most ${bounds.filterDepthMax} brackets in each other`);
+      if (open.length >= bounds.filterDepthMax)
+        throw new BadRequest(`filter: at most ${bounds.filterDepthMax} brackets in each other`);
       open.push(group);
       return;
     }
     case 'FCP':
-      if (open.length === 1) throw new BadRequest('filter: a bracket is closed that was not opened');
+      if (open.length === 1)
+        throw new BadRequest('filter: a bracket is closed that was not opened');
       open.pop();
       return;
     case 'FSF':
@@ -142,7 +189,9 @@ function readStanza(instruction: string, [field, op, value]: [string, string, st
       filter.isDistinct = true;
       return;
     default:
-      throw new BadRequest(`filter: unknown instruction ${instruction.slice(0, 20)}; there are FBV FBVOR FBL FBLOR FBD FBDOR FOP FOPOR FCP FSF FDST`);
+      throw new BadRequest(
+        `filter: unknown instruction ${instruction.slice(0, 20)}; there are FBV FBVOR FBL FBLOR FBD FBDOR FOP FOPOR FCP FSF FDST`,
+      );
   }
 }
 

@@ -13,7 +13,11 @@ import type { Settings } from './settings.ts';
 import { serving } from './trace.ts';
 
 /** What an action is told beside its Settings. `audit` says more than everybody can see; each time it is a line of its own. */
-export type RequestContext = { remoteUser: string; timeoutMs: number; audit(note: AuditNote): void };
+export type RequestContext = {
+  remoteUser: string;
+  timeoutMs: number;
+  audit(note: AuditNote): void;
+};
 export type ActionHandler = (settings: Settings, context: RequestContext) => unknown;
 /** Capability -> action -> handler. */
 export type Actions = Record<string, Record<string, ActionHandler>>;
@@ -29,7 +33,12 @@ export class Gateway {
   #isDraining = false;
   #idle: (() => void) | null = null;
 
-  constructor(actions: Actions, trail: Pick<AuditTrail, 'add'>, nowMs: () => number, onDone: (done: Done) => void = () => undefined) {
+  constructor(
+    actions: Actions,
+    trail: Pick<AuditTrail, 'add'>,
+    nowMs: () => number,
+    onDone: (done: Done) => void = () => undefined,
+  ) {
     this.#nowMs = nowMs;
     this.#onDone = onDone;
     this.#chunks = new ChunkAssembler(nowMs);
@@ -47,19 +56,40 @@ export class Gateway {
   }
 
   /** Answers one request whose subject is `mesh.<BeaconID>.<capability>.<Action>`. @throws TidemarkError, which becomes the refusal */
-  async answer(capability: string, subject: string, body: unknown, headers?: HeaderReader): Promise<CapabilityReply<unknown> | ChunkReply> {
-    if (lastToken(subject) !== 'chunk') return this.#watched({ capability, action: lastToken(subject), subject }, body, headers);
+  async answer(
+    capability: string,
+    subject: string,
+    body: unknown,
+    headers?: HeaderReader,
+  ): Promise<CapabilityReply<unknown> | ChunkReply> {
+    if (lastToken(subject) !== 'chunk')
+      return this.#watched({ capability, action: lastToken(subject), subject }, body, headers);
     const taken = this.#chunks.add(body);
     if (!taken.done) return { Success: true, Received: taken.received };
-    return this.#watched({ capability, action: taken.action, subject }, decodeBody(taken.body, taken.headers), headers);
+    return this.#watched(
+      { capability, action: taken.action, subject },
+      decodeBody(taken.body, taken.headers),
+      headers,
+    );
   }
 
   /** Runs a request with a span about it, and counts it. */
-  async #watched({ capability, action: asked, subject }: { capability: string; action: string; subject: string }, body: unknown, headers: HeaderReader | undefined): Promise<CapabilityReply<unknown>> {
+  async #watched(
+    { capability, action: asked, subject }: { capability: string; action: string; subject: string },
+    body: unknown,
+    headers: HeaderReader | undefined,
+  ): Promise<CapabilityReply<unknown>> {
     const action = Object.hasOwn(this.#actions[capability] ?? {}, asked) ? asked : 'unknown';
     const reception = serving({ capability, action, subject, writes: writesOf(body) }, headers);
     const startedMs = this.#nowMs();
-    const done = (outcome: string, outputs: unknown) => this.#onDone({ capability, action, outcome, seconds: (this.#nowMs() - startedMs) / 1000, outputs });
+    const done = (outcome: string, outputs: unknown) =>
+      this.#onDone({
+        capability,
+        action,
+        outcome,
+        seconds: (this.#nowMs() - startedMs) / 1000,
+        outputs,
+      });
     try {
       const reply = await this.#run(capability, asked, body);
       done('ok', reply.Outputs);
@@ -73,13 +103,17 @@ export class Gateway {
   }
 
   async #run(capability: string, action: string, body: unknown): Promise<CapabilityReply<unknown>> {
-    if (this.#isDraining) throw new TidemarkError('UNAVAILABLE', 'the beacon is draining', { retryAfterMs: limits.unavailableRetryMs });
+    if (this.#isDraining)
+      throw new TidemarkError('UNAVAILABLE', 'the beacon is draining', {
+        retryAfterMs: limits.unavailableRetryMs,
+      });
     this.#inFlight += 1;
     const notes: AuditNote[] = [];
     let ending: AuditNote = {};
     try {
       const handler = Object.hasOwn(this.#actions, capability) && this.#handler(capability, action);
-      if (!handler) throw new TidemarkError('INVALID_MESSAGE', `${capability}: ${whyNot(capability)}`);
+      if (!handler)
+        throw new TidemarkError('INVALID_MESSAGE', `${capability}: ${whyNot(capability)}`);
       const { settings, context } = decodeRequest(body, notes);
       const outputs = await handler(settings, context);
       ending = { outcome: 'ok', count: countOf(outputs) };
@@ -95,16 +129,33 @@ export class Gateway {
   }
 
   /** A line for each note of the request, or one for the request. What a note says goes before what everybody can see. */
-  #note(capability: string, action: string, body: unknown, ending: AuditNote, notes: readonly AuditNote[]): void {
+  #note(
+    capability: string,
+    action: string,
+    body: unknown,
+    ending: AuditNote,
+    notes: readonly AuditNote[],
+  ): void {
     const given = isJsonObject(body) ? body : {};
-    const seen = { ...subjectOf(given['Settings']), outcome: 'ok', count: 0, detail: '', ...ending };
-    for (const { user, ...note } of notes.length > 0 ? notes : [{}]) this.#trail.add({ capability, action, remoteUser: user ?? userOf(given), ...seen, ...note });
+    const seen = {
+      ...subjectOf(given['Settings']),
+      outcome: 'ok',
+      count: 0,
+      detail: '',
+      ...ending,
+    };
+    for (const { user, ...note } of notes.length > 0 ? notes : [{}])
+      this.#trail.add({ capability, action, remoteUser: user ?? userOf(given), ...seen, ...note });
   }
 
   #handler(capability: string, action: string): ActionHandler {
     const actions = this.#actions[capability] ?? {};
     const handler = Object.hasOwn(actions, action) ? actions[action] : undefined;
-    if (!handler) throw new TidemarkError('INVALID_MESSAGE', `${capability}: unknown action ${action}; there are ${Object.keys(actions).join(', ')}`);
+    if (!handler)
+      throw new TidemarkError(
+        'INVALID_MESSAGE',
+        `${capability}: unknown action ${action}; there are ${Object.keys(actions).join(', ')}`,
+      );
     return handler;
   }
 
@@ -121,9 +172,13 @@ export class Gateway {
 /** How many mutations an apply has; null for another request. */
 function writesOf(body: unknown): number | null {
   const settings = isJsonObject(body) ? body['Settings'] : null;
-  return isJsonObject(settings) && Array.isArray(settings['Mutations']) ? settings['Mutations'].length : null;
+  return isJsonObject(settings) && Array.isArray(settings['Mutations'])
+    ? settings['Mutations'].length
+    : null;
 }
 
 function whyNot(capability: string): string {
-  return capability === capabilities.batch ? 'switched off on this beacon; use MeadowProxy.Request' : 'not offered by this beacon';
+  return capability === capabilities.batch
+    ? 'switched off on this beacon; use MeadowProxy.Request'
+    : 'not offered by this beacon';
 }

@@ -32,7 +32,12 @@ function rawPathOf({ url = '/' }: IncomingMessage): string {
   return url;
 }
 
-const statusOf: Partial<Record<string, 403 | 413 | 503>> = { INVALID_MESSAGE: 403, TOO_LARGE: 413, UNAVAILABLE: 503, OVERLOADED: 503 };
+const statusOf: Partial<Record<string, 403 | 413 | 503>> = {
+  INVALID_MESSAGE: 403,
+  TOO_LARGE: 413,
+  UNAVAILABLE: 503,
+  OVERLOADED: 503,
+};
 
 /** What was not let through has the body of every other error. */
 function refused(context: Context, error: unknown): Response {
@@ -41,15 +46,28 @@ function refused(context: Context, error: unknown): Response {
   return context.json({ Error: Reason, StatusCode: status, Code }, status);
 }
 
-async function table(context: Context<{ Bindings: HttpBindings }>, { proxy, tell }: BeaconHttpParts): Promise<Response> {
+async function table(
+  context: Context<{ Bindings: HttpBindings }>,
+  { proxy, tell }: BeaconHttpParts,
+): Promise<Response> {
   const { method } = context.req;
   const isBodied = method !== 'GET' && method !== 'HEAD';
   const body = isBodied ? await context.req.text() : '';
   const user = context.req.header('X-Beacon-User') || 'http';
-  const settings = { Method: method, Path: rawPathOf(context.env.incoming), ...(body === '' ? {} : { Body: body }) };
+  const settings = {
+    Method: method,
+    Path: rawPathOf(context.env.incoming),
+    ...(body === '' ? {} : { Body: body }),
+  };
   let note: AuditNote = {};
   try {
-    const { Status, Headers, Body } = await proxy.request(settings, limits.bootstrapStepMs, (told) => { note = told; });
+    const { Status, Headers, Body } = await proxy.request(
+      settings,
+      limits.bootstrapStepMs,
+      (told) => {
+        note = told;
+      },
+    );
     return new Response(method === 'HEAD' ? null : Body, { status: Status, headers: Headers });
   } catch (error) {
     note = { outcome: toRefusal(error).Code, ...note };
@@ -63,10 +81,18 @@ function addGate(app: App, access: HttpAccess, tell: BeaconHttpParts['tell']): v
   app.use(async (context, next) => {
     const { incoming } = context.env;
     const isChanging = !isReading(context.req.method, rawPathOf(incoming));
-    const verdict = access.check({ isChanging, isPublic: false, remote: incoming.socket.remoteAddress ?? '', header: (name) => context.req.header(name) });
+    const verdict = access.check({
+      isChanging,
+      isPublic: false,
+      remote: incoming.socket.remoteAddress ?? '',
+      header: (name) => context.req.header(name),
+    });
     if (verdict.isAdmitted) await next();
-    else if (verdict.isNoted) tell(verdict.caller?.name ?? 'nobody', context.req.method, { outcome: verdict.body.Code });
-    const response = verdict.isAdmitted ? context.res : context.json(verdict.body, verdict.status, verdict.headers);
+    else if (verdict.isNoted)
+      tell(verdict.caller?.name ?? 'nobody', context.req.method, { outcome: verdict.body.Code });
+    const response = verdict.isAdmitted
+      ? context.res
+      : context.json(verdict.body, verdict.status, verdict.headers);
     response.headers.set('X-Content-Type-Options', 'nosniff');
     response.headers.set('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'");
     response.headers.set('Referrer-Policy', 'no-referrer');
@@ -78,16 +104,29 @@ function addGate(app: App, access: HttpAccess, tell: BeaconHttpParts['tell']): v
 function appOf(parts: BeaconHttpParts, access: HttpAccess): App {
   const app: App = new Hono();
   addGate(app, access, parts.tell);
-  app.use(bodyLimit({ maxSize: limits.bodyBytesMax, onError: (context) => refused(context, new TidemarkError('TOO_LARGE', `the body has more than ${limits.bodyBytesMax} bytes`)) }));
+  app.use(
+    bodyLimit({
+      maxSize: limits.bodyBytesMax,
+      onError: (context) =>
+        refused(
+          context,
+          new TidemarkError('TOO_LARGE', `the body has more than ${limits.bodyBytesMax} bytes`),
+        ),
+    }),
+  );
   app.get('/livez', (context) => context.text('ok'));
   app.get('/readyz', async (context) => {
     const reason = await parts.unready();
     return reason === null ? context.text('ok') : context.text(reason, 503);
   });
-  app.get('/metrics', async (context) => context.body(await parts.metrics.text(), 200, { 'Content-Type': parts.metrics.contentType }));
+  app.get('/metrics', async (context) =>
+    context.body(await parts.metrics.text(), 200, { 'Content-Type': parts.metrics.contentType }),
+  );
   app.all('/1.0/*', (context) => table(context, parts));
   app.onError((error, context) => refused(context, error));
-  app.notFound((context) => context.json({ Error: 'there is no such route', StatusCode: 404, Code: 'NOT_FOUND' }, 404));
+  app.notFound((context) =>
+    context.json({ Error: 'there is no such route', StatusCode: 404, Code: 'NOT_FOUND' }, 404),
+  );
   return app;
 }
 
@@ -95,5 +134,8 @@ function appOf(parts: BeaconHttpParts, access: HttpAccess): App {
 export function listen(address: HttpAddress, parts: BeaconHttpParts): Promise<HttpListener> {
   const { settings } = parts;
   const app = appOf(parts, new HttpAccess(address, settings, () => systemClock.monotonicMs()));
-  return HttpListener.start(address, settings, app, { requestTimeout: limits.bootstrapStepMs, maxHeaderSize: bounds.pathCharsMax + bounds.httpHeaderBytes });
+  return HttpListener.start(address, settings, app, {
+    requestTimeout: limits.bootstrapStepMs,
+    maxHeaderSize: bounds.pathCharsMax + bounds.httpHeaderBytes,
+  });
 }

@@ -15,7 +15,10 @@ export async function knownTable(connection: Connection, name: string): Promise<
   const [table] = isBeaconTable(name) ? [] : await connection.engine.introspect([name]);
   // An engine may know a table by more names than one.
   if (table && !isBeaconTable(table.name)) return table;
-  throw new TidemarkError('NOT_FOUND', `Introspected table not found: ${name}. Connection ${connection.id} has no such table; run EnsureSchema first.`);
+  throw new TidemarkError(
+    'NOT_FOUND',
+    `Introspected table not found: ${name}. Connection ${connection.id} has no such table; run EnsureSchema first.`,
+  );
 }
 
 /** The table of `Settings.TableName`. @throws TidemarkError NOT_FOUND, INVALID_MESSAGE */

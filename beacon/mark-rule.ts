@@ -13,14 +13,24 @@ export function skipThrough(batch: ApplyBatch, stored: StoredMark | null): numbe
  * @throws TidemarkError UNAVAILABLE when the mark row is not what the batch builds on: the database went back in time behind the sender's
  * back, or the batch is late and another epoch has begun since
  */
-export function insistOnMark(batch: Pick<ApplyBatch, 'afterSeq' | 'afterEpoch' | 'epoch'>, stored: StoredMark | null): void {
+export function insistOnMark(
+  batch: Pick<ApplyBatch, 'afterSeq' | 'afterEpoch' | 'epoch'>,
+  stored: StoredMark | null,
+): void {
   if (isBuiltOn(batch, stored)) return;
-  throw new TidemarkError('UNAVAILABLE', `the batch builds on Seq ${batch.afterSeq ?? 0} of epoch ${batch.afterEpoch ?? batch.epoch}, and the database is at `
-    + `${stored ? `${stored.Seq} of ${stored.Epoch}` : 'none'}: it went back in time, or the batch is late; ask for its mark`);
+  throw new TidemarkError(
+    'UNAVAILABLE',
+    `the batch builds on Seq ${batch.afterSeq ?? 0} of epoch ${batch.afterEpoch ?? batch.epoch}, and the database is at ` +
+      `${stored ? `${stored.Seq} of ${stored.Epoch}` : 'none'}: it went back in time, or the batch is late; ask for its mark`,
+  );
 }
 
-function isBuiltOn({ afterSeq = 0, afterEpoch, epoch }: Pick<ApplyBatch, 'afterSeq' | 'afterEpoch' | 'epoch'>, stored: StoredMark | null): boolean {
-  if (afterEpoch === undefined) return afterSeq === 0 || (stored?.Epoch === epoch && stored.Seq >= afterSeq);
+function isBuiltOn(
+  { afterSeq = 0, afterEpoch, epoch }: Pick<ApplyBatch, 'afterSeq' | 'afterEpoch' | 'epoch'>,
+  stored: StoredMark | null,
+): boolean {
+  if (afterEpoch === undefined)
+    return afterSeq === 0 || (stored?.Epoch === epoch && stored.Seq >= afterSeq);
   if (stored === null) return afterEpoch === '';
   // Made ready before the first batch of its epoch was answered.
   if (stored.Epoch === epoch && afterEpoch !== epoch) return true;
@@ -38,9 +48,11 @@ export function takesEffect(batch: ApplyBatch, results: readonly MutationResult[
  */
 export function markAfter(batch: ApplyBatch, stored: StoredMark | null): StoredMark | null {
   if (batch.isBelowMark) {
-    const isBegun = stored !== null && batch.epoch !== stored.Epoch && batch.afterEpoch === stored.Epoch;
+    const isBegun =
+      stored !== null && batch.epoch !== stored.Epoch && batch.afterEpoch === stored.Epoch;
     return isBegun ? { Epoch: batch.epoch, Seq: stored.Seq, UpdatedAt: batch.now } : stored;
   }
-  if (stored !== null && stored.Epoch === batch.epoch && stored.Seq >= batch.throughSeq) return stored;
+  if (stored !== null && stored.Epoch === batch.epoch && stored.Seq >= batch.throughSeq)
+    return stored;
   return { Epoch: batch.epoch, Seq: batch.throughSeq, UpdatedAt: batch.now };
 }

@@ -36,22 +36,42 @@ export function signatureOf(mutation: RowMutation): string {
 }
 
 export function shapeOf(mutation: RowMutation, table: Table | null): Shape | ShapeProblem {
-  if (isBeaconTable(mutation.Table) || mutation.Table === markTable) return problem(`table ${mutation.Table} is the beacon's to write`);
+  if (isBeaconTable(mutation.Table) || mutation.Table === markTable)
+    return problem(`table ${mutation.Table} is the beacon's to write`);
   if (table === null) return { reason: `there is no table ${mutation.Table}`, isSchemaGap: true };
   const gap = gapOf(mutation, table);
   if (gap !== null) return { reason: `table ${table.name}: ${gap}`, isSchemaGap: true };
-  const names = { key: Object.keys(mutation.Key), set: Object.keys(mutation.Set), fill: Object.keys(mutation.Fill ?? {}), merge: Object.keys(mutation.Merge ?? {}) };
+  const names = {
+    key: Object.keys(mutation.Key),
+    set: Object.keys(mutation.Set),
+    fill: Object.keys(mutation.Fill ?? {}),
+    merge: Object.keys(mutation.Merge ?? {}),
+  };
   const all = [...names.key, ...names.set, ...names.fill, ...names.merge];
   const unknown = all.filter((name) => !table.columns.has(name));
   if (unknown.length > 0) return problem(`table ${table.name} has no column ${unknown.join(', ')}`);
   const own = all.filter((name) => managed.has(name) || name === table.identity?.name);
-  if (own.length > 0) return problem(`column ${own.join(', ')} of ${table.name} is the beacon's to write`);
+  if (own.length > 0)
+    return problem(`column ${own.join(', ')} of ${table.name} is the beacon's to write`);
   const given = new Set<string>();
-  const resolve = (list: string[]) => list.filter((name) => !given.has(name) && given.add(name)).map((name) => table.columns.get(name) as Column);
-  const parts = { key: resolve(names.key), merge: resolve(names.merge), set: resolve(names.set), fill: resolve(names.fill) };
-  const rest = [...table.columns.values()].filter((column) => !column.isFallbackGiven && !given.has(column.name) && !managed.has(column.name));
+  const resolve = (list: string[]) =>
+    list
+      .filter((name) => !given.has(name) && given.add(name))
+      .map((name) => table.columns.get(name) as Column);
+  const parts = {
+    key: resolve(names.key),
+    merge: resolve(names.merge),
+    set: resolve(names.set),
+    fill: resolve(names.fill),
+  };
+  const rest = [...table.columns.values()].filter(
+    (column) => !column.isFallbackGiven && !given.has(column.name) && !managed.has(column.name),
+  );
   return {
-    op: mutation.Op, table, ...parts, rest,
+    op: mutation.Op,
+    table,
+    ...parts,
+    rest,
     createDate: table.columns.get('CreateDate') ?? null,
     updateDate: table.columns.get('UpdateDate') ?? null,
   };
@@ -62,10 +82,13 @@ function problem(reason: string): ShapeProblem {
 }
 
 function gapOf(mutation: RowMutation, table: Table): string | null {
-  for (const name of ['BridgeSeq', 'Deleted']) if (!table.columns.has(name)) return `there is no column ${name}`;
+  for (const name of ['BridgeSeq', 'Deleted'])
+    if (!table.columns.has(name)) return `there is no column ${name}`;
   const key = Object.keys(mutation.Key);
   if (key.some((name) => !table.columns.has(name))) return null;
-  const isUnique = table.uniqueKeys.some((columns) => columns.length === key.length && columns.every((name) => key.includes(name)));
+  const isUnique = table.uniqueKeys.some(
+    (columns) => columns.length === key.length && columns.every((name) => key.includes(name)),
+  );
   return isUnique ? null : `there is no unique index on (${key.join(', ')})`;
 }
 
@@ -88,8 +111,13 @@ export function mergeText(old: unknown, members: JsonObject): string {
 }
 
 /** Names of the given columns whose stored value differs from the mutation's; empty when the row says the same. */
-export function differingColumns(mutation: RowMutation, shape: Shape, stored: Readonly<Record<string, unknown>>): string[] {
-  const differs = (column: Column, value: Scalar | undefined) => toStored(value, column) !== stored[column.name];
+export function differingColumns(
+  mutation: RowMutation,
+  shape: Shape,
+  stored: Readonly<Record<string, unknown>>,
+): string[] {
+  const differs = (column: Column, value: Scalar | undefined) =>
+    toStored(value, column) !== stored[column.name];
   return [
     ...shape.key.filter((column) => differs(column, mutation.Key[column.name])),
     ...shape.set.filter((column) => differs(column, mutation.Set[column.name])),

@@ -13,7 +13,9 @@ export type PathPattern = (path: string) => boolean;
  * `/x/1.0/a/Item` nor `/1.0/a/ItemSecret`. Only the head of a path is looked at, which holds connection and table.
  */
 export function toPathPattern(source: string): PathPattern {
-  const pattern = new RegExp(String.raw`^(?:${source})(?:(?<=/)|(?=s?(?:[/?]|$))|(?=Select(?:[/?]|$)))`);
+  const pattern = new RegExp(
+    String.raw`^(?:${source})(?:(?<=/)|(?=s?(?:[/?]|$))|(?=Select(?:[/?]|$)))`,
+  );
   return (path) => pattern.test(path.slice(0, bounds.patternHeadChars));
 }
 
@@ -24,7 +26,11 @@ export function patternAt(value: unknown, path: string): string {
   }
   if (!isRegular(value)) throw refuse(path, 'a regular expression', value);
   const problem = slowPartOf(value);
-  if (problem !== null) throw new TidemarkError('INVALID_MESSAGE', `${path}: ${problem}, which could take very long on some paths; write it simpler`);
+  if (problem !== null)
+    throw new TidemarkError(
+      'INVALID_MESSAGE',
+      `${path}: ${problem}, which could take very long on some paths; write it simpler`,
+    );
   return value;
 }
 
@@ -44,7 +50,10 @@ function slowPartOf(source: string): string | null {
   if (/\\[1-9k]/.test(bare)) return 'it refers to a group';
   if (/\(\?<?[=!]/.test(bare)) return 'it looks ahead or behind';
   const repeats = bare.match(/[*+{]/g)?.length ?? 0;
-  if (repeats > bounds.patternRepeatsMax) return `it has ${repeats} repetitions, more than ${bounds.patternRepeatsMax}`;
+  if (repeats > bounds.patternRepeatsMax)
+    return `it has ${repeats} repetitions, more than ${bounds.patternRepeatsMax}`;
   const choices = bare.match(/\||(?<!\()\?/g)?.length ?? 0;
-  return choices > bounds.patternChoicesMax ? `it has ${choices} choices, more than ${bounds.patternChoicesMax}` : null;
+  return choices > bounds.patternChoicesMax
+    ? `it has ${choices} choices, more than ${bounds.patternChoicesMax}`
+    : null;
 }

@@ -14,7 +14,11 @@ export class PresencePublisher {
   #isAskedAgain = false;
   #cancel: (() => void) | null = null;
 
-  constructor(bus: Pick<Bus, 'publish'>, clock: Clock, describe: (status: BeaconStatus) => Promise<Presence>) {
+  constructor(
+    bus: Pick<Bus, 'publish'>,
+    clock: Clock,
+    describe: (status: BeaconStatus) => Promise<Presence>,
+  ) {
     this.#bus = bus;
     this.#clock = clock;
     this.#describe = describe;

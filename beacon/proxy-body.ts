@@ -9,7 +9,8 @@ import { BadRequest } from './filter.ts';
 export function parseBody(body: unknown, bytesMax: number): unknown {
   const text = typeof body === 'string' ? body : JSON.stringify(body ?? null);
   const bytes = text.length * 3 <= bytesMax ? 0 : Buffer.byteLength(text);
-  if (bytes > bytesMax) throw new TidemarkError('TOO_LARGE', `the body has ${bytes} bytes, at most ${bytesMax}`);
+  if (bytes > bytesMax)
+    throw new TidemarkError('TOO_LARGE', `the body has ${bytes} bytes, at most ${bytesMax}`);
   if (typeof body !== 'string') return body;
   try {
     return JSON.parse(body);
@@ -21,9 +22,20 @@ export function parseBody(body: unknown, bytesMax: number): unknown {
 export function toOutputs(answer: Answer): ProxyOutputs {
   const body = answer.body === undefined ? '' : JSON.stringify(answer.body);
   if (body.length > bounds.answerBytesMax) {
-    return toOutputs(failure(new TidemarkError('TOO_LARGE', `the answer has ${body.length} characters; ask for fewer rows`)));
+    return toOutputs(
+      failure(
+        new TidemarkError(
+          'TOO_LARGE',
+          `the answer has ${body.length} characters; ask for fewer rows`,
+        ),
+      ),
+    );
   }
-  return { Status: answer.status, Headers: { 'content-type': 'application/json', ...answer.headers }, Body: body };
+  return {
+    Status: answer.status,
+    Headers: { 'content-type': 'application/json', ...answer.headers },
+    Body: body,
+  };
 }
 
 /** Rows an answer has, for the audit. */

@@ -30,7 +30,12 @@ export class Proxy {
     this.#connections = connections;
     this.#clock = clock;
     this.#mayWrite = mayWrite;
-    this.#config = state.proxyConfig() ?? { patterns: [defaultPattern], allowWrites: true, bodyBytesMax: limits.bodyBytesMax, requestMs: limits.bootstrapStepMs };
+    this.#config = state.proxyConfig() ?? {
+      patterns: [defaultPattern],
+      allowWrites: true,
+      bodyBytesMax: limits.bodyBytesMax,
+      requestMs: limits.bootstrapStepMs,
+    };
     this.#patterns = this.#config.patterns.map(toPathPattern);
   }
 
@@ -39,18 +44,45 @@ export class Proxy {
   }
 
   /** Any status is a successful request. @throws TidemarkError INVALID_MESSAGE when it is not let through, TOO_LARGE, UNAVAILABLE when it takes too long */
-  async request(settings: Settings, timeoutMs: number, tell: Tell = () => undefined): Promise<ProxyOutputs> {
+  async request(
+    settings: Settings,
+    timeoutMs: number,
+    tell: Tell = () => undefined,
+  ): Promise<ProxyOutputs> {
     const { Method: method, Path: path } = settings;
-    if (typeof method !== 'string' || method === '') throw new TidemarkError('INVALID_MESSAGE', 'MeadowProxy: Method is required.');
-    if (typeof path !== 'string' || path === '') throw new TidemarkError('INVALID_MESSAGE', 'MeadowProxy: Path is required.');
+    if (typeof method !== 'string' || method === '')
+      throw new TidemarkError('INVALID_MESSAGE', 'MeadowProxy: Method is required.');
+    if (typeof path !== 'string' || path === '')
+      throw new TidemarkError('INVALID_MESSAGE', 'MeadowProxy: Path is required.');
     const verb = method.toUpperCase();
     const target = path.length <= bounds.pathCharsMax ? targetOf(this.#connections, path) : null;
-    const note: AuditNote = { connection: target?.connection.id ?? 0, table: target?.name ?? '', detail: `${verb.slice(0, 20)} ${path.slice(0, bounds.auditDetailCharsMax)}` };
+    const note: AuditNote = {
+      connection: target?.connection.id ?? 0,
+      table: target?.name ?? '',
+      detail: `${verb.slice(0, 20)} ${path.slice(0, bounds.auditDetailCharsMax)}`,
+    };
     try {
-      if (path.length > bounds.pathCharsMax) throw new TidemarkError('TOO_LARGE', `MeadowProxy: the path has ${path.length} characters, at most ${bounds.pathCharsMax}`);
-      if (!isReading(verb, path) && !this.allowWrites) throw new TidemarkError('INVALID_MESSAGE', 'MeadowProxy: writes are disabled on this beacon.');
-      if (!this.#patterns.some((matches) => matches(path))) throw new TidemarkError('INVALID_MESSAGE', 'MeadowProxy: path is not in the allowlist.');
-      const answer = await this.#inTime(answerTarget(target, verb, () => parseBody(settings['Body'], this.#config.bodyBytesMax), isoOf(this.#clock.nowMs())), Math.min(timeoutMs, this.#config.requestMs));
+      if (path.length > bounds.pathCharsMax)
+        throw new TidemarkError(
+          'TOO_LARGE',
+          `MeadowProxy: the path has ${path.length} characters, at most ${bounds.pathCharsMax}`,
+        );
+      if (!isReading(verb, path) && !this.allowWrites)
+        throw new TidemarkError(
+          'INVALID_MESSAGE',
+          'MeadowProxy: writes are disabled on this beacon.',
+        );
+      if (!this.#patterns.some((matches) => matches(path)))
+        throw new TidemarkError('INVALID_MESSAGE', 'MeadowProxy: path is not in the allowlist.');
+      const answer = await this.#inTime(
+        answerTarget(
+          target,
+          verb,
+          () => parseBody(settings['Body'], this.#config.bodyBytesMax),
+          isoOf(this.#clock.nowMs()),
+        ),
+        Math.min(timeoutMs, this.#config.requestMs),
+      );
       Object.assign(note, { outcome: String(answer.status), count: rowsIn(answer) });
       return toOutputs(verb === 'HEAD' ? { ...answer, body: undefined } : answer);
     } finally {
@@ -60,7 +92,9 @@ export class Proxy {
 
   async #inTime<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
     const { promise: late, reject } = Promise.withResolvers<never>();
-    const cancel = this.#clock.timer(timeoutMs, () => reject(new TidemarkError('UNAVAILABLE', `MeadowProxy: no answer within ${timeoutMs} ms`)));
+    const cancel = this.#clock.timer(timeoutMs, () =>
+      reject(new TidemarkError('UNAVAILABLE', `MeadowProxy: no answer within ${timeoutMs} ms`)),
+    );
     try {
       return await Promise.race([work, late]);
     } finally {
@@ -70,15 +104,38 @@ export class Proxy {
 
   /** Extends the allowlist and sets the rest; kept over restarts. @throws TidemarkError INVALID_MESSAGE for what is no pattern */
   updateConfig(settings: Settings): UpdateProxyConfigOutputs {
-    const patterns = listAt(settings['PathAllowlist'] ?? [], 'Settings.PathAllowlist', bounds.patternsMax).map((pattern, at) => patternAt(pattern, `Settings.PathAllowlist[${at}]`));
-    const fresh = [...new Set(patterns)].filter((pattern) => !this.#config.patterns.includes(pattern));
+    const patterns = listAt(
+      settings['PathAllowlist'] ?? [],
+      'Settings.PathAllowlist',
+      bounds.patternsMax,
+    ).map((pattern, at) => patternAt(pattern, `Settings.PathAllowlist[${at}]`));
+    const fresh = [...new Set(patterns)].filter(
+      (pattern) => !this.#config.patterns.includes(pattern),
+    );
     const all = [...this.#config.patterns, ...fresh];
-    if (all.length > bounds.patternsMax) throw refuse('Settings.PathAllowlist', `at most ${bounds.patternsMax} patterns in all`, `${all.length}`);
+    if (all.length > bounds.patternsMax)
+      throw refuse(
+        'Settings.PathAllowlist',
+        `at most ${bounds.patternsMax} patterns in all`,
+        `${all.length}`,
+      );
     const config: ProxyConfig = {
       patterns: all,
       allowWrites: booleanAt(settings, 'AllowWrites') ?? this.#config.allowWrites,
-      bodyBytesMax: integerAt(settings, 'BodyBytesMax', 1, limits.bodyBytesMax, this.#config.bodyBytesMax),
-      requestMs: integerAt(settings, 'RequestTimeoutMs', 1, limits.bootstrapStepMs, this.#config.requestMs),
+      bodyBytesMax: integerAt(
+        settings,
+        'BodyBytesMax',
+        1,
+        limits.bodyBytesMax,
+        this.#config.bodyBytesMax,
+      ),
+      requestMs: integerAt(
+        settings,
+        'RequestTimeoutMs',
+        1,
+        limits.bootstrapStepMs,
+        this.#config.requestMs,
+      ),
     };
     if (JSON.stringify(config) !== JSON.stringify(this.#config)) {
       this.#state.putProxyConfig(config);
@@ -86,8 +143,14 @@ export class Proxy {
       this.#patterns = all.map(toPathPattern);
     }
     return {
-      Success: true, PatternsAdded: fresh.length,
-      ActiveConfig: { AllowWrites: this.allowWrites, PathAllowlist: all, BodyBytesMax: config.bodyBytesMax, RequestTimeoutMs: config.requestMs },
+      Success: true,
+      PatternsAdded: fresh.length,
+      ActiveConfig: {
+        AllowWrites: this.allowWrites,
+        PathAllowlist: all,
+        BodyBytesMax: config.bodyBytesMax,
+        RequestTimeoutMs: config.requestMs,
+      },
     };
   }
 }

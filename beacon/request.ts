@@ -13,12 +13,20 @@ export function userOf(body: Readonly<Record<string, unknown>>): string {
 }
 
 /** @param notes takes what the action tells the audit @throws TidemarkError INVALID_MESSAGE */
-export function decodeRequest(body: unknown, notes: AuditNote[]): { settings: Settings; context: RequestContext } {
+export function decodeRequest(
+  body: unknown,
+  notes: AuditNote[],
+): { settings: Settings; context: RequestContext } {
   if (!isJsonObject(body)) throw refuse('body', 'an object with Settings', body);
   const settings = body['Settings'] ?? {};
   if (!isJsonObject(settings)) throw refuse('Settings', 'an object', settings);
   const { TimeoutMs: timeoutMs = limits.capabilityMs } = body;
-  if (typeof timeoutMs !== 'number' || !(timeoutMs >= 1)) throw refuse('TimeoutMs', 'milliseconds of at least 1', timeoutMs);
-  const context: RequestContext = { remoteUser: userOf(body), timeoutMs: Math.min(timeoutMs, limits.bootstrapStepMs), audit: (note) => void notes.push(note) };
+  if (typeof timeoutMs !== 'number' || !(timeoutMs >= 1))
+    throw refuse('TimeoutMs', 'milliseconds of at least 1', timeoutMs);
+  const context: RequestContext = {
+    remoteUser: userOf(body),
+    timeoutMs: Math.min(timeoutMs, limits.bootstrapStepMs),
+    audit: (note) => void notes.push(note),
+  };
   return { settings, context };
 }

@@ -19,7 +19,10 @@ export async function execute(endpoint: Endpoint, statement: Statement): Promise
   return result;
 }
 
-export async function rowsOf(endpoint: Endpoint, statement: Statement): Promise<Record<string, unknown>[]> {
+export async function rowsOf(
+  endpoint: Endpoint,
+  statement: Statement,
+): Promise<Record<string, unknown>[]> {
   return (await execute(endpoint, statement)).rows;
 }
 
@@ -30,14 +33,19 @@ export function objectBody(body: unknown): JsonObject {
 
 export function listBody(body: unknown): JsonObject[] {
   if (!Array.isArray(body)) throw new BadRequest('the body is not a JSON array');
-  if (body.length > bounds.arrayRowsMax) throw new TidemarkError('TOO_LARGE', `the body has ${body.length} rows, at most ${bounds.arrayRowsMax}`);
+  if (body.length > bounds.arrayRowsMax)
+    throw new TidemarkError(
+      'TOO_LARGE',
+      `the body has ${body.length} rows, at most ${bounds.arrayRowsMax}`,
+    );
   return body.map(objectBody);
 }
 
 /** @throws BadRequest for what can be no number of a row */
 export function toId(table: Table, id: unknown): Scalar {
   const column = identityOf(table);
-  if (id === undefined || id === null || id === '') throw new BadRequest(`no ${column.name} was given`);
+  if (id === undefined || id === null || id === '')
+    throw new BadRequest(`no ${column.name} was given`);
   try {
     return toStored(id, column);
   } catch (error) {
@@ -48,11 +56,15 @@ export function toId(table: Table, id: unknown): Scalar {
 /** The columns a body gives, as they are stored. The numbering column and the dates are not the sender's. */
 function valuesOf(table: Table, body: JsonObject): Record<string, Scalar> {
   const unknown = Object.keys(body).filter((name) => !table.columns.has(name));
-  if (unknown.length > 0) throw new BadRequest(`table ${table.name} has no column ${unknown.join(', ').slice(0, bounds.reasonCharsMax)}`);
+  if (unknown.length > 0)
+    throw new BadRequest(
+      `table ${table.name} has no column ${unknown.join(', ').slice(0, bounds.reasonCharsMax)}`,
+    );
   const values: Record<string, Scalar> = {};
   for (const [name, value] of Object.entries(body)) {
     const column = table.columns.get(name) as Column;
-    if (!column.isIdentity && name !== 'CreateDate' && name !== 'UpdateDate') values[name] = toStored(value, column);
+    if (!column.isIdentity && name !== 'CreateDate' && name !== 'UpdateDate')
+      values[name] = toStored(value, column);
   }
   return values;
 }
@@ -67,7 +79,8 @@ export function insertOf(endpoint: Endpoint, body: JsonObject): Statement {
   const values = { ...valuesOf(table, body), ...touched(endpoint) };
   if (table.columns.has('CreateDate')) values['CreateDate'] = now;
   for (const column of table.columns.values()) {
-    if (!column.isFallbackGiven && !Object.hasOwn(values, column.name)) values[column.name] = column.fallback;
+    if (!column.isFallbackGiven && !Object.hasOwn(values, column.name))
+      values[column.name] = column.fallback;
   }
   return insertRow(engine.kind, table, values);
 }
@@ -80,11 +93,19 @@ export function updateOf(endpoint: Endpoint, body: JsonObject, id: unknown): Sta
   const values = { ...valuesOf(table, body), ...touched(endpoint) };
   const scope: RowScope = Object.hasOwn(body, 'Deleted') ? 'any' : 'live';
   // A body that gives nothing changes nothing, and is answered with the row.
-  return updateRow(engine.kind, table, row, Object.keys(values).length === 0 ? { [identity]: row } : values, scope);
+  return updateRow(
+    engine.kind,
+    table,
+    row,
+    Object.keys(values).length === 0 ? { [identity]: row } : values,
+    scope,
+  );
 }
 
 export function deleteOf(endpoint: Endpoint, id: unknown): Statement {
   const { engine, table } = endpoint;
   const row = toId(table, id);
-  return table.columns.has('Deleted') ? updateRow(engine.kind, table, row, { Deleted: 1, ...touched(endpoint) }, 'live') : removeRow(engine.kind, table, row);
+  return table.columns.has('Deleted')
+    ? updateRow(engine.kind, table, row, { Deleted: 1, ...touched(endpoint) }, 'live')
+    : removeRow(engine.kind, table, row);
 }

@@ -1,5 +1,10 @@
 /** What a database lacks of a descriptor: only additions; what would need a change or a drop is named and left alone. */
-import { type ColumnDescriptor, type IndexDescriptor, isNullableColumn, type TableDescriptor } from '../contracts/schema.ts';
+import {
+  type ColumnDescriptor,
+  type IndexDescriptor,
+  isNullableColumn,
+  type TableDescriptor,
+} from '../contracts/schema.ts';
 import { charsMaxOf } from './ddl.ts';
 import type { ColumnFamily, ColumnInfo, IndexInfo, TableInfo } from './engine.ts';
 
@@ -36,13 +41,16 @@ export function diffTable(table: TableDescriptor, existing: readonly TableInfo[]
   for (const column of table.Schema) {
     const there = found.columns.find((one) => same(one.name, column.Column));
     if (there) {
-      if (needsAlter(column, there)) diff.skipped.push(`alter-column:${table.Scope}.${column.Column}`);
-    } else if (column.Type === 'AutoIdentity') diff.skipped.push(`add-identity:${table.Scope}.${column.Column}`);
+      if (needsAlter(column, there))
+        diff.skipped.push(`alter-column:${table.Scope}.${column.Column}`);
+    } else if (column.Type === 'AutoIdentity')
+      diff.skipped.push(`add-identity:${table.Scope}.${column.Column}`);
     else diff.columns.push(column);
   }
   for (const index of indexes) {
     if (hasIndex(index, found)) continue;
-    if (found.indexes.some((one) => same(one.name, index.Name))) diff.skipped.push(`alter-index:${index.Name}`);
+    if (found.indexes.some((one) => same(one.name, index.Name)))
+      diff.skipped.push(`alter-index:${index.Name}`);
     else diff.indexes.push(index);
   }
   diff.skipped.push(...surplus(table, found));
@@ -52,12 +60,22 @@ export function diffTable(table: TableDescriptor, existing: readonly TableInfo[]
 /** What the table has and the descriptor does not name. The index of the primary key is no business of a descriptor. */
 function surplus(table: TableDescriptor, found: TableInfo): string[] {
   const indexes = table.Indexes ?? [];
-  const primary = found.columns.filter((column) => column.isPrimaryKey).map((column) => column.name);
-  const isKnown = (index: IndexInfo) => indexes.some((one) => same(one.Name, index.name) || isSameIndex(one, index));
-  const isPrimary = (index: IndexInfo) => index.isUnique && index.columns.length === primary.length && index.columns.every((name) => primary.includes(name));
+  const primary = found.columns
+    .filter((column) => column.isPrimaryKey)
+    .map((column) => column.name);
+  const isKnown = (index: IndexInfo) =>
+    indexes.some((one) => same(one.Name, index.name) || isSameIndex(one, index));
+  const isPrimary = (index: IndexInfo) =>
+    index.isUnique &&
+    index.columns.length === primary.length &&
+    index.columns.every((name) => primary.includes(name));
   return [
-    ...found.columns.filter((there) => !table.Schema.some((column) => same(column.Column, there.name))).map((there) => `drop-column:${table.Scope}.${there.name}`),
-    ...found.indexes.filter((index) => !isKnown(index) && !isPrimary(index)).map((index) => `drop-index:${index.name}`),
+    ...found.columns
+      .filter((there) => !table.Schema.some((column) => same(column.Column, there.name)))
+      .map((there) => `drop-column:${table.Scope}.${there.name}`),
+    ...found.indexes
+      .filter((index) => !isKnown(index) && !isPrimary(index))
+      .map((index) => `drop-index:${index.name}`),
   ];
 }
 
@@ -68,7 +86,12 @@ function needsAlter(column: ColumnDescriptor, there: ColumnInfo): boolean {
   // A decimal with so many places rounds.
   if (column.Type === 'Float' && /^(?:numeric|decimal)/i.test(there.nativeType)) return true;
   const chars = charsMaxOf(column);
-  if (column.Type === 'String' && there.charsMax !== null && (chars === null || there.charsMax < chars)) return true;
+  if (
+    column.Type === 'String' &&
+    there.charsMax !== null &&
+    (chars === null || there.charsMax < chars)
+  )
+    return true;
   return column.Type !== 'AutoIdentity' && isNullableColumn(column) && !there.isNullable;
 }
 
@@ -78,6 +101,7 @@ function hasIndex(index: IndexDescriptor, found: TableInfo): boolean {
 
 /** An index on the same columns in the same order will do, whatever it is called; unique where uniqueness is wanted. */
 function isSameIndex(index: IndexDescriptor, one: IndexInfo): boolean {
-  if (one.columns.length !== index.Columns.length || (index.Unique === true) !== one.isUnique) return false;
+  if (one.columns.length !== index.Columns.length || (index.Unique === true) !== one.isUnique)
+    return false;
   return one.columns.every((name, at) => same(name, index.Columns[at] ?? ''));
 }

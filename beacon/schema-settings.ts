@@ -1,6 +1,12 @@
 /** The schema descriptor of a request, checked: anybody may send one, and its names end up in statements. */
 import { isJsonObject } from '../contracts/json-value.ts';
-import type { ColumnDescriptor, IndexDescriptor, Scalar, SchemaDescriptor, TableDescriptor } from '../contracts/schema.ts';
+import type {
+  ColumnDescriptor,
+  IndexDescriptor,
+  Scalar,
+  SchemaDescriptor,
+  TableDescriptor,
+} from '../contracts/schema.ts';
 import { bounds } from './bounds.ts';
 import { isBeaconTable } from './engine.ts';
 import { listAt, objectAt, refuse, type Settings } from './settings.ts';
@@ -31,12 +37,18 @@ function parsed(text: string): unknown {
 function tableAt(value: unknown, path: string): TableDescriptor {
   const table = objectAt(value, path);
   const scope = nameAt(table['Scope'], `${path}.Scope`);
-  if (isBeaconTable(scope)) throw refuse(`${path}.Scope`, "a name that is not the beacon's own", scope);
-  const schema = listAt(table['Schema'], `${path}.Schema`, bounds.columnsMax).map((column, at) => columnAt(column, `${path}.Schema[${at}]`));
+  if (isBeaconTable(scope))
+    throw refuse(`${path}.Scope`, "a name that is not the beacon's own", scope);
+  const schema = listAt(table['Schema'], `${path}.Schema`, bounds.columnsMax).map((column, at) =>
+    columnAt(column, `${path}.Schema[${at}]`),
+  );
   if (schema.length === 0) throw refuse(`${path}.Schema`, 'at least one column', 'an empty list');
   const names = new Set(schema.map((column) => column.Column));
   if (names.size < schema.length) throw refuse(`${path}.Schema`, 'each column once', 'one twice');
-  const indexes = table['Indexes'] === undefined ? [] : listAt(table['Indexes'], `${path}.Indexes`, bounds.columnsMax);
+  const indexes =
+    table['Indexes'] === undefined
+      ? []
+      : listAt(table['Indexes'], `${path}.Indexes`, bounds.columnsMax);
   return {
     Scope: scope,
     Schema: schema,
@@ -61,7 +73,13 @@ function defaultsAt(value: unknown, path: string): Record<string, Scalar> {
   const defaults: Record<string, Scalar> = {};
   for (const [name, given] of Object.entries(objectAt(value, path))) {
     if (isJsonObject(given) || Array.isArray(given)) defaults[name] = JSON.stringify(given);
-    else if (given === null || typeof given === 'string' || typeof given === 'number' || typeof given === 'boolean') defaults[name] = given;
+    else if (
+      given === null ||
+      typeof given === 'string' ||
+      typeof given === 'number' ||
+      typeof given === 'boolean'
+    )
+      defaults[name] = given;
     else throw refuse(`${path}.${name}`, 'a string, number, true, false or null', given);
   }
   return defaults;
@@ -75,5 +93,9 @@ function indexAt(value: unknown, names: ReadonlySet<string>, path: string): Inde
     return name;
   });
   if (columns.length === 0) throw refuse(`${path}.Columns`, 'at least one column', 'an empty list');
-  return { Name: nameAt(index['Name'], `${path}.Name`), Columns: columns, ...(index['Unique'] === true ? { Unique: true } : {}) };
+  return {
+    Name: nameAt(index['Name'], `${path}.Name`),
+    Columns: columns,
+    ...(index['Unique'] === true ? { Unique: true } : {}),
+  };
 }

@@ -15,14 +15,22 @@ export class Serial {
   /** Runs `work` after everything given before it. @throws TidemarkError OVERLOADED when too much waits, else what `work` throws */
   run<T>(work: () => Promise<T>): Promise<T> {
     if (this.#waiting >= this.#waitingMax) {
-      return Promise.reject(new TidemarkError('OVERLOADED', `${this.#waiting} requests of this connection are waiting`, { retryAfterMs: this.#retryAfterMs }));
+      return Promise.reject(
+        new TidemarkError(
+          'OVERLOADED',
+          `${this.#waiting} requests of this connection are waiting`,
+          { retryAfterMs: this.#retryAfterMs },
+        ),
+      );
     }
     this.#waiting += 1;
     const turn = this.#tail.then(work);
     // The next one runs whatever became of this one; its caller hears of it.
-    this.#tail = turn.catch(() => undefined).finally(() => {
-      this.#waiting -= 1;
-    });
+    this.#tail = turn
+      .catch(() => undefined)
+      .finally(() => {
+        this.#waiting -= 1;
+      });
     return turn;
   }
 }

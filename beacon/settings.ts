@@ -10,22 +10,35 @@ export function refuse(path: string, wanted: string, got: unknown): TidemarkErro
 
 function shown(value: unknown): string {
   if (value === undefined) return 'nothing';
-  if (typeof value === 'string') return value.length <= 40 ? JSON.stringify(value) : `a string of ${value.length} characters`;
+  if (typeof value === 'string')
+    return value.length <= 40 ? JSON.stringify(value) : `a string of ${value.length} characters`;
   if (Array.isArray(value)) return 'a list';
   return value !== null && typeof value === 'object' ? 'an object' : String(value);
 }
 
 /** A string of 1 to `charsMax` characters. */
-export function textAt(settings: Settings, name: string, charsMax: number, path = `Settings.${name}`): string {
+export function textAt(
+  settings: Settings,
+  name: string,
+  charsMax: number,
+  path = `Settings.${name}`,
+): string {
   const value = settings[name];
   if (typeof value === 'string' && value !== '' && value.length <= charsMax) return value;
   throw refuse(path, `a string of 1 to ${charsMax} characters`, value);
 }
 
 /** An integer within the bounds; `instead` where it is left out. */
-export function integerAt(settings: Settings, name: string, min: number, max: number, instead?: number): number {
+export function integerAt(
+  settings: Settings,
+  name: string,
+  min: number,
+  max: number,
+  instead?: number,
+): number {
   const value = settings[name] ?? instead;
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max) return value;
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max)
+    return value;
   throw refuse(`Settings.${name}`, `an integer from ${min} to ${max}`, value);
 }
 
@@ -44,7 +57,11 @@ export function objectAt(value: unknown, path: string): Record<string, unknown> 
 
 export function listAt(value: unknown, path: string, itemsMax: number): unknown[] {
   if (Array.isArray(value) && value.length <= itemsMax) return value;
-  throw refuse(path, `a list of at most ${itemsMax}`, Array.isArray(value) ? `${value.length} items` : value);
+  throw refuse(
+    path,
+    `a list of at most ${itemsMax}`,
+    Array.isArray(value) ? `${value.length} items` : value,
+  );
 }
 
 /** Number of the connection a request is about. */

@@ -23,9 +23,16 @@ export type ReadRoute =
 
 export type Route = WriteRoute | ReadRoute;
 
-const writing: ReadonlySet<string> = new Set(
-  ['create', 'create-many', 'update', 'update-many', 'upsert', 'upsert-many', 'delete', 'undelete'] satisfies WriteRoute['op'][],
-);
+const writing: ReadonlySet<string> = new Set([
+  'create',
+  'create-many',
+  'update',
+  'update-many',
+  'upsert',
+  'upsert-many',
+  'delete',
+  'undelete',
+] satisfies WriteRoute['op'][]);
 
 export function isWriteRoute(route: Route): route is WriteRoute {
   return writing.has(route.op);
@@ -55,7 +62,8 @@ export function routeOf(method: string, rest: readonly string[], form: Form): Ro
   const plain = plainMethod(method);
   if (!knownMethods.has(plain)) return wrongMethod;
   if (form === 'one') return singularRoute(plain, rest);
-  if (form === 'select') return plain === 'GET' ? withPage(rest, (page) => ({ op: 'select', ...page })) : wrongMethod;
+  if (form === 'select')
+    return plain === 'GET' ? withPage(rest, (page) => ({ op: 'select', ...page })) : wrongMethod;
   return plain === 'GET' ? listRoute(rest) : bulkRoute(plain, rest);
 }
 
@@ -76,7 +84,9 @@ function singularRoute(method: string, rest: readonly string[]): Route {
   const [first, second] = rest;
   if (rest.length === 2 && second && (first === 'Undelete' || first === 'Max')) {
     if (method !== 'GET') return wrongMethod;
-    return first === 'Max' ? { op: 'max', column: decodePart(second) } : { op: 'undelete', id: decodePart(second) };
+    return first === 'Max'
+      ? { op: 'max', column: decodePart(second) }
+      : { op: 'undelete', id: decodePart(second) };
   }
   if (rest.length > 1) return none;
   const id = first === undefined || first === '' ? null : decodePart(first);
@@ -108,9 +118,17 @@ function listRoute(rest: readonly string[]): Route {
     case 'Lite':
       return withPage(rest.slice(1), (page) => ({ op: 'lite', columns: [], ...page }));
     case 'LiteExtended':
-      return second ? withPage(rest.slice(2), (page) => ({ op: 'lite', columns: columnsPart(second), ...page })) : none;
+      return second
+        ? withPage(rest.slice(2), (page) => ({ op: 'lite', columns: columnsPart(second), ...page }))
+        : none;
     case 'Distinct':
-      return second ? withPage(rest.slice(2), (page) => ({ op: 'distinct', columns: columnsPart(second), ...page })) : none;
+      return second
+        ? withPage(rest.slice(2), (page) => ({
+            op: 'distinct',
+            columns: columnsPart(second),
+            ...page,
+          }))
+        : none;
     default:
       return withPage(rest, (page) => ({ op: 'list', ...page }));
   }
@@ -120,13 +138,21 @@ function withPage(rest: readonly string[], toRoute: (page: Page) => Route): Rout
   const found = filterPart(rest);
   if (found === null || (found.tail.length !== 0 && found.tail.length !== 2)) return none;
   const [begin = '0', cap = String(bounds.pageRowsDefault)] = found.tail;
-  return toRoute({ filter: found.filter, begin: numberPart(begin), cap: Math.min(numberPart(cap), bounds.pageRowsMax) });
+  return toRoute({
+    filter: found.filter,
+    begin: numberPart(begin),
+    cap: Math.min(numberPart(cap), bounds.pageRowsMax),
+  });
 }
 
 function filterPart(rest: readonly string[]): { filter: Filter; tail: readonly string[] } | null {
   const [first, second, third] = rest;
-  if (first === 'FilteredTo') return second === undefined ? null : { filter: parseFilter(second), tail: rest.slice(2) };
-  if (first === 'By') return second === undefined || third === undefined ? null : { filter: equals(decodePart(second), decodePart(third)), tail: rest.slice(3) };
+  if (first === 'FilteredTo')
+    return second === undefined ? null : { filter: parseFilter(second), tail: rest.slice(2) };
+  if (first === 'By')
+    return second === undefined || third === undefined
+      ? null
+      : { filter: equals(decodePart(second), decodePart(third)), tail: rest.slice(3) };
   return { filter: emptyFilter(), tail: rest };
 }
 
@@ -136,6 +162,7 @@ function columnsPart(part: string): string[] {
 }
 
 function numberPart(part: string): number {
-  if (!/^\d{1,15}$/.test(part)) throw new BadRequest(`begin and cap are numbers, not ${part.slice(0, 40)}`);
+  if (!/^\d{1,15}$/.test(part))
+    throw new BadRequest(`begin and cap are numbers, not ${part.slice(0, 40)}`);
   return Number(part);
 }

@@ -4,26 +4,46 @@ import type { JsonObject } from '../contracts/json-value.ts';
 import { identityOf } from './sql-builder.ts';
 import { type Column, type Table, toStored } from './table.ts';
 
-const jsonTypes = { text: 'string', integer: 'integer', float: 'number', boolean: 'boolean', date: 'string', binary: 'string' } as const;
+const jsonTypes = {
+  text: 'string',
+  integer: 'integer',
+  float: 'number',
+  boolean: 'boolean',
+  date: 'string',
+  binary: 'string',
+} as const;
 
 function propertyOf(column: Column): object {
   return {
     type: column.isNullable ? [jsonTypes[column.family], 'null'] : jsonTypes[column.family],
     ...(column.charsMax === null ? {} : { maxLength: column.charsMax }),
     // SQLite keeps dates as text.
-    ...(column.family === 'date' || /^(?:Create|Update|Delete)Date$/.test(column.name) ? { format: 'date-time' } : {}),
+    ...(column.family === 'date' || /^(?:Create|Update|Delete)Date$/.test(column.name)
+      ? { format: 'date-time' }
+      : {}),
     ...(column.isIdentity ? { readOnly: true } : { default: column.fallback }),
   };
 }
 
 export function schemaOf(table: Table): object {
   const columns = [...table.columns.values()];
-  return { title: table.name, type: 'object', properties: Object.fromEntries(columns.map((column) => [column.name, propertyOf(column)])), required: [], additionalProperties: false };
+  return {
+    title: table.name,
+    type: 'object',
+    properties: Object.fromEntries(columns.map((column) => [column.name, propertyOf(column)])),
+    required: [],
+    additionalProperties: false,
+  };
 }
 
 /** A row as it would be with nothing given. */
 export function emptyRowOf(table: Table): object {
-  return Object.fromEntries([...table.columns.values()].map((column) => [column.name, column.isIdentity ? 0 : column.fallback]));
+  return Object.fromEntries(
+    [...table.columns.values()].map((column) => [
+      column.name,
+      column.isIdentity ? 0 : column.fallback,
+    ]),
+  );
 }
 
 /** Every column of the body that is not there or cannot hold its value. */
@@ -43,7 +63,9 @@ export function validate(table: Table, body: JsonObject): { Valid: boolean; Erro
 
 /** Columns of a row in short: numbers, GUIDs and when it changed, and those asked for. */
 export function liteColumnsOf(table: Table, extra: readonly string[]): string[] {
-  const own = [...table.columns.keys()].filter((name) => name.startsWith('ID') || name.startsWith('GUID') || name === 'UpdateDate');
+  const own = [...table.columns.keys()].filter(
+    (name) => name.startsWith('ID') || name.startsWith('GUID') || name === 'UpdateDate',
+  );
   return [...new Set([identityOf(table).name, ...own, ...extra])];
 }
 
@@ -52,6 +74,13 @@ export function titleOf(table: Table, row: Readonly<Record<string, unknown>>): s
   return `${table.name} #${String(row[identityOf(table).name])}`;
 }
 
-export function liteRowOf(table: Table, row: Readonly<Record<string, unknown>>, columns: readonly string[]): object {
-  return { Value: titleOf(table, row), ...Object.fromEntries(columns.map((name) => [name, row[name]])) };
+export function liteRowOf(
+  table: Table,
+  row: Readonly<Record<string, unknown>>,
+  columns: readonly string[],
+): object {
+  return {
+    Value: titleOf(table, row),
+    ...Object.fromEntries(columns.map((name) => [name, row[name]])),
+  };
 }

@@ -28,18 +28,29 @@ export function toTable(info: TableInfo, defaults: DefaultObject = {}): Table {
   return {
     name: info.name,
     columns,
-    identity: [...columns.values()].find((column) => column.isIdentity) ?? [...columns.values()].find((column) => column.isPrimaryKey) ?? null,
+    identity:
+      [...columns.values()].find((column) => column.isIdentity) ??
+      [...columns.values()].find((column) => column.isPrimaryKey) ??
+      null,
     uniqueKeys: info.indexes.filter((index) => index.isUnique).map((index) => index.columns),
   };
 }
 
 function withFallback(info: ColumnInfo, defaults: DefaultObject): Column {
   const own: Scalar = info.defaultValue ?? (info.isNullable ? null : emptyOf[info.family]);
-  const column: Column = { ...info, fallback: own, isFallbackGiven: info.isIdentity || info.isNullable || info.defaultText !== null };
+  const column: Column = {
+    ...info,
+    fallback: own,
+    isFallbackGiven: info.isIdentity || info.isNullable || info.defaultText !== null,
+  };
   const remembered = Object.hasOwn(defaults, info.name) ? defaults[info.name] : undefined;
   if (remembered === undefined || remembered === null || info.isIdentity) return column;
   const stored = toStored(remembered, column);
-  return { ...column, fallback: stored, isFallbackGiven: column.isFallbackGiven && info.defaultValue === stored };
+  return {
+    ...column,
+    fallback: stored,
+    isFallbackGiven: column.isFallbackGiven && info.defaultValue === stored,
+  };
 }
 
 /**
@@ -62,22 +73,43 @@ export function toStored(value: unknown, column: Column): Scalar {
 }
 
 function misfit(column: Column, wanted: string, value: unknown): Misfit {
-  const shown = typeof value === 'string' ? JSON.stringify(value.slice(0, 40)) : typeof value === 'object' ? 'an object' : String(value);
+  const shown =
+    typeof value === 'string'
+      ? JSON.stringify(value.slice(0, 40))
+      : typeof value === 'object'
+        ? 'an object'
+        : String(value);
   return new Misfit(`column ${column.name} takes ${wanted}, not ${shown}`);
 }
 
 function toText(value: unknown, column: Column): string {
-  const given = typeof value === 'string' ? value : typeof value === 'object' ? JSON.stringify(value) : String(value);
+  const given =
+    typeof value === 'string'
+      ? value
+      : typeof value === 'object'
+        ? JSON.stringify(value)
+        : String(value);
   // Half a character cannot be stored: drivers replace it, and the row read back must compare equal.
   const text = given.toWellFormed();
-  if (column.charsMax !== null && text.length > column.charsMax && [...text].length > column.charsMax) {
-    throw new Misfit(`column ${column.name} holds at most ${column.charsMax} characters, not ${text.length}`);
+  if (
+    column.charsMax !== null &&
+    text.length > column.charsMax &&
+    [...text].length > column.charsMax
+  ) {
+    throw new Misfit(
+      `column ${column.name} holds at most ${column.charsMax} characters, not ${text.length}`,
+    );
   }
   return text;
 }
 
 function toFloat(value: unknown, column: Column): number {
-  const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : typeof value === 'boolean' ? Number(value) : value;
+  const number =
+    typeof value === 'string' && value.trim() !== ''
+      ? Number(value)
+      : typeof value === 'boolean'
+        ? Number(value)
+        : value;
   if (typeof number === 'number' && Number.isFinite(number)) return number;
   throw misfit(column, 'numbers', value);
 }
@@ -90,6 +122,7 @@ function toInteger(value: unknown, column: Column): number {
 
 function toBoolean(value: unknown, column: Column): number {
   if (value === true || value === 1 || value === '1' || value === 'true') return 1;
-  if (value === false || value === 0 || value === '0' || value === 'false' || value === '') return 0;
+  if (value === false || value === 0 || value === '0' || value === 'false' || value === '')
+    return 0;
   throw misfit(column, 'true or false', value);
 }

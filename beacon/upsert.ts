@@ -8,21 +8,32 @@ import { type Endpoint, insertOf, toId, updateOf } from './row-statements.ts';
 import { identityOf, selectRows } from './sql-builder.ts';
 import { type Table, toStored } from './table.ts';
 
-export type Upserted = { operation: 'Create' | 'Update'; row: Record<string, unknown> } | { operation: 'Create' | 'Update'; error: ErrorBody };
+export type Upserted =
+  | { operation: 'Create' | 'Update'; row: Record<string, unknown> }
+  | { operation: 'Create' | 'Update'; error: ErrorBody };
 
 /** A row may come or go between our look and our write; another look finds it. More often than this is no race. */
 const looksMax = 3;
 
 /** Outcomes in the order of the bodies; of several for one row the last one counts. @throws TidemarkError UNAVAILABLE */
-export async function upsertRows(endpoint: Endpoint, bodies: readonly JsonObject[]): Promise<Upserted[]> {
+export async function upsertRows(
+  endpoint: Endpoint,
+  bodies: readonly JsonObject[],
+): Promise<Upserted[]> {
   const outcomes: Upserted[] = bodies.map(() => ({ operation: 'Create', error: notFound }));
   let open = [...bodies.keys()];
-  for (let look = 0; look < looksMax && open.length > 0; look++) open = await round(endpoint, bodies, open, outcomes);
+  for (let look = 0; look < looksMax && open.length > 0; look++)
+    open = await round(endpoint, bodies, open, outcomes);
   return outcomes;
 }
 
 /** Looks for all rows, then writes all. @returns those to look for again */
-async function round(endpoint: Endpoint, bodies: readonly JsonObject[], open: readonly number[], outcomes: Upserted[]): Promise<number[]> {
+async function round(
+  endpoint: Endpoint,
+  bodies: readonly JsonObject[],
+  open: readonly number[],
+  outcomes: Upserted[],
+): Promise<number[]> {
   const found = await findAll(endpoint, bodies, open);
   const writes: { index: number; operation: 'Create' | 'Update'; statement: Statement }[] = [];
   for (const index of open) {
@@ -31,8 +42,17 @@ async function round(endpoint: Endpoint, bodies: readonly JsonObject[], open: re
     const operation = known instanceof Set && known.size > 0 ? 'Update' : 'Create';
     try {
       if (known instanceof Error) throw known;
-      if (known && known.size > 1) throw new StatementFault('unique', 'TWO_ROWS', 'one unique key of this row is that of one row, another that of another');
-      writes.push({ index, operation, statement: statementOf(endpoint, body, known ? [...known][0] : undefined) });
+      if (known && known.size > 1)
+        throw new StatementFault(
+          'unique',
+          'TWO_ROWS',
+          'one unique key of this row is that of one row, another that of another',
+        );
+      writes.push({
+        index,
+        operation,
+        statement: statementOf(endpoint, body, known ? [...known][0] : undefined),
+      });
     } catch (error) {
       outcomes[index] = { operation, error: errorBody(error) };
     }
@@ -47,8 +67,12 @@ async function round(endpoint: Endpoint, bodies: readonly JsonObject[], open: re
       outcomes[index] = { operation, row };
       continue;
     }
-    outcomes[index] = { operation, error: result instanceof StatementFault ? errorBody(result) : notFound };
-    const isRace = result instanceof StatementFault ? result.kind === 'unique' && operation === 'Create' : true;
+    outcomes[index] = {
+      operation,
+      error: result instanceof StatementFault ? errorBody(result) : notFound,
+    };
+    const isRace =
+      result instanceof StatementFault ? result.kind === 'unique' && operation === 'Create' : true;
     if (isRace) again.push(index);
   }
   return again;
@@ -57,11 +81,19 @@ async function round(endpoint: Endpoint, bodies: readonly JsonObject[], open: re
 /** What was removed softly comes back, unless the body says otherwise. */
 function statementOf(endpoint: Endpoint, body: JsonObject, id: Scalar | undefined): Statement {
   if (id === undefined) return insertOf(endpoint, body);
-  return updateOf(endpoint, { ...(endpoint.table.columns.has('Deleted') ? { Deleted: 0 } : {}), ...body }, id);
+  return updateOf(
+    endpoint,
+    { ...(endpoint.table.columns.has('Deleted') ? { Deleted: 0 } : {}), ...body },
+    id,
+  );
 }
 
 /** Numbers of the rows each body is about, or why that cannot be said. */
-async function findAll(endpoint: Endpoint, bodies: readonly JsonObject[], open: readonly number[]): Promise<Map<number, Set<Scalar> | Error>> {
+async function findAll(
+  endpoint: Endpoint,
+  bodies: readonly JsonObject[],
+  open: readonly number[],
+): Promise<Map<number, Set<Scalar> | Error>> {
   const { engine, table } = endpoint;
   const identity = identityOf(table).name;
   const found = new Map<number, Set<Scalar> | Error>();
@@ -69,13 +101,24 @@ async function findAll(endpoint: Endpoint, bodies: readonly JsonObject[], open: 
   for (const index of open) {
     try {
       for (const { filter, isById } of filtersOf(table, bodies[index] ?? {})) {
-        looks.push({ index, isById, statement: selectRows(engine.kind, table, filter, { begin: 0, cap: 1 }, { columns: [identity] }) });
+        looks.push({
+          index,
+          isById,
+          statement: selectRows(
+            engine.kind,
+            table,
+            filter,
+            { begin: 0, cap: 1 },
+            { columns: [identity] },
+          ),
+        });
       }
     } catch (error) {
       found.set(index, error as Error);
     }
   }
-  const results = looks.length === 0 ? [] : await engine.execute(looks.map(({ statement }) => statement));
+  const results =
+    looks.length === 0 ? [] : await engine.execute(looks.map(({ statement }) => statement));
   const isDecided = new Set<number>();
   for (const [at, { index, isById }] of looks.entries()) {
     const result = results[at];
@@ -97,7 +140,10 @@ function filtersOf(table: Table, body: JsonObject): { filter: Filter; isById: bo
   const given = body[identity];
   const filters: { filter: Filter; isById: boolean }[] = [];
   if (given !== undefined && given !== null && given !== '' && given !== 0 && given !== '0') {
-    filters.push({ filter: withDeleted(equals(identity, String(toId(table, given)))), isById: true });
+    filters.push({
+      filter: withDeleted(equals(identity, String(toId(table, given)))),
+      isById: true,
+    });
   }
   for (const key of table.uniqueKeys) {
     if (key.includes(identity) || !key.some((name) => Object.hasOwn(body, name))) continue;
@@ -131,22 +177,37 @@ function keyFilter(table: Table, key: readonly string[], body: JsonObject): Filt
 export async function upsertOne(endpoint: Endpoint, body: JsonObject): Promise<Answer> {
   const [outcome] = await upsertRows(endpoint, [body]);
   if (!outcome) throw new BadRequest('nothing was given');
-  return 'row' in outcome ? { status: 200, body: outcome.row } : { status: outcome.error.StatusCode, body: outcome.error };
+  return 'row' in outcome
+    ? { status: 200, body: outcome.row }
+    : { status: outcome.error.StatusCode, body: outcome.error };
 }
 
 /** Short rows of those that went well; with the others and why, if `isDetailed`. Counts are in the headers. */
-export async function upsertMany(endpoint: Endpoint, bodies: readonly JsonObject[], isDetailed: boolean, toLite: (row: Record<string, unknown>) => object): Promise<Answer> {
+export async function upsertMany(
+  endpoint: Endpoint,
+  bodies: readonly JsonObject[],
+  isDetailed: boolean,
+  toLite: (row: Record<string, unknown>) => object,
+): Promise<Answer> {
   try {
     const outcomes = await upsertRows(endpoint, bodies);
     const done = outcomes.flatMap((outcome) => ('row' in outcome ? [toLite(outcome.row)] : []));
     const refused = outcomes.flatMap((outcome, at) => {
       if ('row' in outcome) return [];
       const { Error: reason, StatusCode, Code } = outcome.error;
-      return [{ Record: bodies[at], Operation: outcome.operation, Error: reason, StatusCode, Code }];
+      return [
+        { Record: bodies[at], Operation: outcome.operation, Error: reason, StatusCode, Code },
+      ];
     });
     const counts = { Total: bodies.length, Succeeded: done.length, Errored: refused.length };
-    const headers = Object.fromEntries(Object.entries(counts).map(([name, count]) => [`X-Meadow-Upsert-${name}`, String(count)]));
-    return { status: 200, headers, body: isDetailed ? { Counts: counts, UpsertedRecords: done, ErrorRecords: refused } : done };
+    const headers = Object.fromEntries(
+      Object.entries(counts).map(([name, count]) => [`X-Meadow-Upsert-${name}`, String(count)]),
+    );
+    return {
+      status: 200,
+      headers,
+      body: isDetailed ? { Counts: counts, UpsertedRecords: done, ErrorRecords: refused } : done,
+    };
   } catch (error) {
     return failure(error);
   }

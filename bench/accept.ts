@@ -14,7 +14,10 @@ type Prepared = { subject: string; body: Uint8Array };
 function prepare(hub: string, count: number): Prepared[] {
   return recordedWrites(count).map(({ lane, action, settings }) => ({
     subject: `tidemark.${hub}.${lane}.${action}`,
-    body: encodeBody({ EventGUID: newEventGuid(), At: new Date().toISOString(), Settings: settings }, 'msgpack'),
+    body: encodeBody(
+      { EventGUID: newEventGuid(), At: new Date().toISOString(), Settings: settings },
+      'msgpack',
+    ),
   }));
 }
 
@@ -22,7 +25,8 @@ function sender(connection: NatsConnection, prepared: Prepared[], subject?: stri
   return async (index: number) => {
     const { subject: own, body } = prepared[index] as Prepared;
     const answer = await connection.request(subject ?? own, body, { timeout: 30_000 });
-    if (answer.headers?.get('Nats-Service-Error')) throw new Error(answer.headers.get('Nats-Service-Error'));
+    if (answer.headers?.get('Nats-Service-Error'))
+      throw new Error(answer.headers.get('Nats-Service-Error'));
   };
 }
 
@@ -47,7 +51,21 @@ export async function benchAccept(rig: Rig) {
   const echoHalf = await atRate(half * 5, half, sender(connection, bodies, 'bench.echo'));
   const acceptHalf = await atRate(half * 5, half, sender(connection, bodies));
   return {
-    accept: { ratio: round(median(ratios)), target: 0.8, ratios: ratios.map(round), accepted, echoed, inFlight },
-    latency: { ratio: round(acceptHalf.p99Ms / echoHalf.p99Ms), target: 3, isAtMost: true, ratePerSecond: half, accepted: acceptHalf, echoed: echoHalf },
+    accept: {
+      ratio: round(median(ratios)),
+      target: 0.8,
+      ratios: ratios.map(round),
+      accepted,
+      echoed,
+      inFlight,
+    },
+    latency: {
+      ratio: round(acceptHalf.p99Ms / echoHalf.p99Ms),
+      target: 3,
+      isAtMost: true,
+      ratePerSecond: half,
+      accepted: acceptHalf,
+      echoed: echoHalf,
+    },
   };
 }

@@ -15,7 +15,9 @@ const perBatch = 500;
 
 /** Resident bytes of a process, from the system's own account. */
 function residentBytes(pid: number): number {
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
+  return (
+    Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024
+  );
 }
 
 async function fill(connection: NatsConnection, hub: string, count: number): Promise<number> {
@@ -24,17 +26,29 @@ async function fill(connection: NatsConnection, hub: string, count: number): Pro
   const batches = Math.ceil(count / perBatch);
   const load = await atFullSpeed(batches, 4, async () => {
     const items = Array.from({ length: perBatch }, () => {
-      const { action, settings } = template[sent++ % template.length] as { action: string; settings: object };
+      const { action, settings } = template[sent++ % template.length] as {
+        action: string;
+        settings: object;
+      };
       return { Action: action, EventGUID: newEventGuid(), Settings: settings };
     });
-    const answer = await connection.request(`tidemark.${hub}.queue.batch`, encodeBody({ Items: items }, 'msgpack'), { timeout: 60_000 });
-    if (answer.headers?.get('Nats-Service-Error')) throw new Error(answer.headers.get('Nats-Service-Error'));
+    const answer = await connection.request(
+      `tidemark.${hub}.queue.batch`,
+      encodeBody({ Items: items }, 'msgpack'),
+      { timeout: 60_000 },
+    );
+    if (answer.headers?.get('Nats-Service-Error'))
+      throw new Error(answer.headers.get('Nats-Service-Error'));
   });
   return load.perSecond * perBatch;
 }
 
 /** Ends the worker in order, starts it again over the same journal, and lets it settle: what it holds then is what the backlog costs. */
-async function afterRestart(rig: Rig, hub: string, worker: ChildProcess): Promise<{ worker: ChildProcess; bytes: number }> {
+async function afterRestart(
+  rig: Rig,
+  hub: string,
+  worker: ChildProcess,
+): Promise<{ worker: ChildProcess; bytes: number }> {
   worker.kill('SIGTERM');
   await once(worker, 'exit');
   const again = await rig.startWorker(hub);
@@ -54,7 +68,22 @@ export async function benchBacklog(rig: Rig) {
   const bytesUnderLoad = residentBytes(small.worker.pid as number);
   const large = await afterRestart(rig, hub, small.worker);
   return {
-    memory: { ratio: round(large.bytes / small.bytes), target: 1.2, isAtMost: true, entries: many, bytesFew: small.bytes, bytesMany: large.bytes, bytesUnderLoad, bytesTarget: 200_000_000 },
-    acceptRate: { ratio: round(rateFull / rateEmpty), target: 0.8, entries: many, emptyPerSecond: rateEmpty, fullPerSecond: rateFull },
+    memory: {
+      ratio: round(large.bytes / small.bytes),
+      target: 1.2,
+      isAtMost: true,
+      entries: many,
+      bytesFew: small.bytes,
+      bytesMany: large.bytes,
+      bytesUnderLoad,
+      bytesTarget: 200_000_000,
+    },
+    acceptRate: {
+      ratio: round(rateFull / rateEmpty),
+      target: 0.8,
+      entries: many,
+      emptyPerSecond: rateEmpty,
+      fullPerSecond: rateFull,
+    },
   };
 }

@@ -19,17 +19,38 @@ export async function benchBatch(rig: Rig) {
   let accepted = 0;
   let published = 0;
   for (let run = 0; run <= rounds; run++) {
-    const items = recordedWrites(writes).map(({ action, settings }) => ({ Action: action, EventGUID: newEventGuid(), Settings: settings }));
+    const items = recordedWrites(writes).map(({ action, settings }) => ({
+      Action: action,
+      EventGUID: newEventGuid(),
+      Settings: settings,
+    }));
     const single = items.map((item) => ({ id: item.EventGUID, body: encodeBody(item, 'msgpack') }));
-    const peer = await atFullSpeed(writes, 512, (index) => stream.publish('bench.js', single[index]?.body, { msgID: single[index]?.id ?? '', timeout: 30_000 }));
-    const batches = Array.from({ length: writes / perBatch }, (_, index) => encodeBody({ Items: items.slice(index * perBatch, (index + 1) * perBatch) }, 'msgpack'));
+    const peer = await atFullSpeed(writes, 512, (index) =>
+      stream.publish('bench.js', single[index]?.body, {
+        msgID: single[index]?.id ?? '',
+        timeout: 30_000,
+      }),
+    );
+    const batches = Array.from({ length: writes / perBatch }, (_, index) =>
+      encodeBody({ Items: items.slice(index * perBatch, (index + 1) * perBatch) }, 'msgpack'),
+    );
     const ours = await atFullSpeed(batches.length, 8, async (index) => {
-      const answer = await connection.request(`tidemark.${hub}.queue.batch`, batches[index], { timeout: 30_000 });
-      if (answer.headers?.get('Nats-Service-Error')) throw new Error(answer.headers.get('Nats-Service-Error'));
+      const answer = await connection.request(`tidemark.${hub}.queue.batch`, batches[index], {
+        timeout: 30_000,
+      });
+      if (answer.headers?.get('Nats-Service-Error'))
+        throw new Error(answer.headers.get('Nats-Service-Error'));
     });
     accepted = ours.perSecond * perBatch;
     published = peer.perSecond;
     if (run > 0) ratios.push(accepted / published);
   }
-  return { ratio: round(median(ratios)), target: 2, ratios: ratios.map(round), acceptedPerSecond: accepted, publishedPerSecond: published, perBatch };
+  return {
+    ratio: round(median(ratios)),
+    target: 2,
+    ratios: ratios.map(round),
+    acceptedPerSecond: accepted,
+    publishedPerSecond: published,
+    perBatch,
+  };
 }

@@ -14,7 +14,12 @@ const rounds = 3;
 const rowsPerStatement = 500;
 
 type Row = Record<string, unknown>;
-type Hand = { begin(): Promise<unknown>; upsert(table: string, key: string[], rows: Row[]): Promise<unknown>; commit(): Promise<unknown>; close(): Promise<void> };
+type Hand = {
+  begin(): Promise<unknown>;
+  upsert(table: string, key: string[], rows: Row[]): Promise<unknown>;
+  commit(): Promise<unknown>;
+  close(): Promise<void>;
+};
 
 async function postgresHand(url: string): Promise<Hand> {
   const client = new pg.Client(url);
@@ -22,18 +27,37 @@ async function postgresHand(url: string): Promise<Hand> {
   client.on('error', () => undefined);
   await client.connect();
   // Where all rows of a column are null, its values tell nothing.
-  const typeOf = (value: unknown, column: string) => (column === 'Health' ? 'double precision' : typeof value === 'number' ? (Number.isInteger(value) ? 'bigint' : 'double precision') : typeof value === 'boolean' ? 'boolean' : 'text');
+  const typeOf = (value: unknown, column: string) =>
+    column === 'Health'
+      ? 'double precision'
+      : typeof value === 'number'
+        ? Number.isInteger(value)
+          ? 'bigint'
+          : 'double precision'
+        : typeof value === 'boolean'
+          ? 'boolean'
+          : 'text';
   return {
     begin: () => client.query('begin'),
     commit: () => client.query('commit'),
     close: () => client.end(),
     upsert(table, key, rows) {
       const columns = Object.keys(rows[0] as Row);
-      const arrays = columns.map((column, at) => `$${at + 1}::${typeOf(rows.map((row) => row[column]).find((value) => value !== null), column)}[]`);
-      const set = columns.filter((column) => !key.includes(column)).map((column) => `"${column}" = excluded."${column}"`);
+      const arrays = columns.map(
+        (column, at) =>
+          `$${at + 1}::${typeOf(
+            rows.map((row) => row[column]).find((value) => value !== null),
+            column,
+          )}[]`,
+      );
+      const set = columns
+        .filter((column) => !key.includes(column))
+        .map((column) => `"${column}" = excluded."${column}"`);
       const names = columns.map((column) => `"${column}"`).join();
-      return client.query(`insert into "${table}" (${names}) select * from unnest(${arrays.join()}) on conflict (${key.map((column) => `"${column}"`).join()}) do update set ${set.join()}`,
-        columns.map((column) => rows.map((row) => row[column])));
+      return client.query(
+        `insert into "${table}" (${names}) select * from unnest(${arrays.join()}) on conflict (${key.map((column) => `"${column}"`).join()}) do update set ${set.join()}`,
+        columns.map((column) => rows.map((row) => row[column])),
+      );
     },
   };
 }
@@ -47,8 +71,10 @@ async function mariadbHand(url: string): Promise<Hand> {
     upsert(table, _key, rows) {
       const columns = Object.keys(rows[0] as Row);
       const set = columns.map((column) => `\`${column}\` = values(\`${column}\`)`);
-      return client.query(`insert into \`${table}\` (${columns.map((column) => `\`${column}\``).join()}) values ? on duplicate key update ${set.join()}`,
-        [rows.map((row) => columns.map((column) => row[column]))]);
+      return client.query(
+        `insert into \`${table}\` (${columns.map((column) => `\`${column}\``).join()}) values ? on duplicate key update ${set.join()}`,
+        [rows.map((row) => columns.map((column) => row[column]))],
+      );
     },
   };
 }
@@ -58,11 +84,25 @@ async function byHand(hand: Hand, groups: RowMutation[][]): Promise<number> {
   const started = performance.now();
   for (const group of groups) {
     await hand.begin();
-    const shapes = Map.groupBy(group, (one) => `${one.Table}:${Object.keys({ ...one.Key, ...one.Fill, ...one.Set }).join()}`);
+    const shapes = Map.groupBy(
+      group,
+      (one) => `${one.Table}:${Object.keys({ ...one.Key, ...one.Fill, ...one.Set }).join()}`,
+    );
     for (const all of shapes.values()) {
       const [first] = all as [RowMutation];
-      const rows = all.map((one) => ({ ...one.Key, ...one.Fill, ...one.Set, BridgeSeq: one.Seq, Deleted: false }));
-      for (let from = 0; from < rows.length; from += rowsPerStatement) await hand.upsert(first.Table, Object.keys(first.Key), rows.slice(from, from + rowsPerStatement));
+      const rows = all.map((one) => ({
+        ...one.Key,
+        ...one.Fill,
+        ...one.Set,
+        BridgeSeq: one.Seq,
+        Deleted: false,
+      }));
+      for (let from = 0; from < rows.length; from += rowsPerStatement)
+        await hand.upsert(
+          first.Table,
+          Object.keys(first.Key),
+          rows.slice(from, from + rowsPerStatement),
+        );
     }
     await hand.commit();
   }
@@ -71,7 +111,12 @@ async function byHand(hand: Hand, groups: RowMutation[][]): Promise<number> {
   return seconds;
 }
 
-async function one(rig: Rig, name: string, server: TestDatabase, handOf: (url: string) => Promise<Hand>) {
+async function one(
+  rig: Rig,
+  name: string,
+  server: TestDatabase,
+  handOf: (url: string) => Promise<Hand>,
+) {
   const writes = recordedWrites(backlog);
   const groups = foldedBatches(writes);
   const rows = groups.reduce((sum, group) => sum + group.length, 0);
@@ -80,13 +125,18 @@ async function one(rig: Rig, name: string, server: TestDatabase, handOf: (url: s
     const database = await server.createDatabase();
     const seconds = await drain(rig, `${name}${run}`, writes, () => server.url(database));
     // The same tables, emptied: the worker has made them.
-    for (const table of ['UVQueueWorkItem', 'UVQueueWorkItemEvent', 'UVQueueWorkItemAttempt']) await server.query(`truncate table "${table}"`, database);
+    for (const table of ['UVQueueWorkItem', 'UVQueueWorkItemEvent', 'UVQueueWorkItemAttempt'])
+      await server.query(`truncate table "${table}"`, database);
     seen.push({ seconds, handSeconds: await byHand(await handOf(server.url(database)), groups) });
   }
   const ratios = seen.map(({ seconds, handSeconds }) => handSeconds / seconds);
   const { seconds, handSeconds } = seen[seen.length - 1] as (typeof seen)[number];
   return {
-    ratio: round(median(ratios)), target: 0.6, ratios: ratios.map(round), rowsPerSecond: Math.round(rows / seconds), handRowsPerSecond: Math.round(rows / handSeconds),
+    ratio: round(median(ratios)),
+    target: 0.6,
+    ratios: ratios.map(round),
+    rowsPerSecond: Math.round(rows / seconds),
+    handRowsPerSecond: Math.round(rows / handSeconds),
     entriesPerSecond: Math.round(backlog / seconds),
   };
 }

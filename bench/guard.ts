@@ -12,14 +12,21 @@ import { newEventGuid, recordedWrites, type Rig } from './rig.ts';
 
 const hub = 'guard';
 /** One at a time is the worst case: every write pays for a look of its own. The disk's moods are longer than its short rounds. */
-const loads = [{ inFlight: 256, perRun: 20_000, rounds: 9 }, { inFlight: 1, perRun: 250, rounds: 61 }];
+const loads = [
+  { inFlight: 256, perRun: 20_000, rounds: 9 },
+  { inFlight: 1, perRun: 250, rounds: 61 },
+];
 
 function openIntake(folder: string, isGuarded: boolean): { intake: Intake; close: () => void } {
   const log = createLog('bench', 'silent');
   const store = openStore(folder);
   const { journal } = openLocal(store, hub);
-  const fail = (error: Error) => { throw error; };
-  const stop = isGuarded ? watchFiles({ store, clock: systemClock, log, onFault: fail }) : () => undefined;
+  const fail = (error: Error) => {
+    throw error;
+  };
+  const stop = isGuarded
+    ? watchFiles({ store, clock: systemClock, log, onFault: fail })
+    : () => undefined;
   if (!isGuarded) {
     // As it was before there was a guard: SQLite itself folds the log in, nobody looks.
     store.db.pragma('wal_autocheckpoint = 2000');
@@ -27,14 +34,31 @@ function openIntake(folder: string, isGuarded: boolean): { intake: Intake; close
     store.wrote = () => undefined;
   }
   const intake = new Intake({
-    store, journal, clock: systemClock, log, pressure: { refusal: () => null, took: () => undefined, full: () => undefined },
+    store,
+    journal,
+    clock: systemClock,
+    log,
+    pressure: { refusal: () => null, took: () => undefined, full: () => undefined },
     events: { onAccepted: () => undefined, onFault: fail },
   });
-  return { intake, close: () => { stop(); store.close(); } };
+  return {
+    intake,
+    close: () => {
+      stop();
+      store.close();
+    },
+  };
 }
 
 function prepare(count: number): WriteEnvelope[] {
-  return recordedWrites(count).map(({ lane, action, settings }) => decodeEnvelope({ EventGUID: newEventGuid(), Settings: settings }, lane, action) as WriteEnvelope);
+  return recordedWrites(count).map(
+    ({ lane, action, settings }) =>
+      decodeEnvelope(
+        { EventGUID: newEventGuid(), Settings: settings },
+        lane,
+        action,
+      ) as WriteEnvelope,
+  );
 }
 
 /** Time of a write with the guard against without; at most 15 % more is the target. */
@@ -48,10 +72,14 @@ export async function benchGuard(rig: Rig) {
     for (let run = 0; run <= rounds; run++) {
       const measured = { on: 0, off: 0 };
       // Whoever comes second finds the disk as the first left it, so they take turns.
-      for (const which of run % 2 ? ['on', 'off'] as const : ['off', 'on'] as const) {
+      for (const which of run % 2 ? (['on', 'off'] as const) : (['off', 'on'] as const)) {
         const { intake } = which === 'on' ? on : off;
         const bodies = prepare(perRun);
-        measured[which] = (await atFullSpeed(perRun, inFlight, (index) => intake.accept(bodies[index] as WriteEnvelope))).perSecond;
+        measured[which] = (
+          await atFullSpeed(perRun, inFlight, (index) =>
+            intake.accept(bodies[index] as WriteEnvelope),
+          )
+        ).perSecond;
       }
       // The first run warms both sides up.
       if (run === 0) continue;
@@ -60,7 +88,12 @@ export async function benchGuard(rig: Rig) {
       speeds.off.push(measured.off);
     }
     results[`inFlight${inFlight}`] = {
-      ratio: round(median(ratios)), target: 1.15, isAtMost: true, ratios: ratios.map(round), onPerSecond: median(speeds.on), offPerSecond: median(speeds.off),
+      ratio: round(median(ratios)),
+      target: 1.15,
+      isAtMost: true,
+      ratios: ratios.map(round),
+      onPerSecond: median(speeds.on),
+      offPerSecond: median(speeds.off),
     };
   }
   on.close();

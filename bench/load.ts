@@ -3,23 +3,33 @@
 export type Load = { perSecond: number; seconds: number; p50Ms: number; p99Ms: number };
 
 /** Runs `count` sends, `inFlight` at a time; each resolves with its answer. A send that throws ends the run. */
-export async function atFullSpeed(count: number, inFlight: number, send: (index: number) => Promise<unknown>): Promise<Load> {
+export async function atFullSpeed(
+  count: number,
+  inFlight: number,
+  send: (index: number) => Promise<unknown>,
+): Promise<Load> {
   const times = new Float64Array(count);
   let next = 0;
   const started = performance.now();
-  await Promise.all(Array.from({ length: inFlight }, async () => {
-    while (next < count) {
-      const index = next++;
-      const sent = performance.now();
-      await send(index);
-      times[index] = performance.now() - sent;
-    }
-  }));
+  await Promise.all(
+    Array.from({ length: inFlight }, async () => {
+      while (next < count) {
+        const index = next++;
+        const sent = performance.now();
+        await send(index);
+        times[index] = performance.now() - sent;
+      }
+    }),
+  );
   return loadOf(times, started);
 }
 
 /** Sends at an even rate, however long the answers take; latency counts from when a send was due, so that a stall is not hidden. */
-export async function atRate(count: number, perSecond: number, send: (index: number) => Promise<unknown>): Promise<Load> {
+export async function atRate(
+  count: number,
+  perSecond: number,
+  send: (index: number) => Promise<unknown>,
+): Promise<Load> {
   const times = new Float64Array(count);
   const started = performance.now();
   const waiting: Promise<void>[] = [];
@@ -28,9 +38,11 @@ export async function atRate(count: number, perSecond: number, send: (index: num
     for (; index < due; index++) {
       const at = index;
       const dueMs = started + (at / perSecond) * 1000;
-      waiting.push(send(at).then(() => {
-        times[at] = performance.now() - dueMs;
-      }));
+      waiting.push(
+        send(at).then(() => {
+          times[at] = performance.now() - dueMs;
+        }),
+      );
     }
     await new Promise((resolve) => setImmediate(resolve));
   }
@@ -41,8 +53,14 @@ export async function atRate(count: number, perSecond: number, send: (index: num
 function loadOf(times: Float64Array, started: number): Load {
   const seconds = (performance.now() - started) / 1000;
   const sorted = times.toSorted();
-  const at = (share: number) => round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0);
-  return { perSecond: Math.round(times.length / seconds), seconds: round(seconds), p50Ms: at(0.5), p99Ms: at(0.99) };
+  const at = (share: number) =>
+    round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0);
+  return {
+    perSecond: Math.round(times.length / seconds),
+    seconds: round(seconds),
+    p50Ms: at(0.5),
+    p99Ms: at(0.99),
+  };
 }
 
 export function round(value: number): number {

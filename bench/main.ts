@@ -8,13 +8,22 @@ import { benchDrainServers } from './drain-servers.ts';
 import { benchGuard } from './guard.ts';
 import { Rig } from './rig.ts';
 
-const benches = { accept: benchAccept, batch: benchBatch, drain: benchDrain, servers: benchDrainServers, backlog: benchBacklog, guard: benchGuard };
+const benches = {
+  accept: benchAccept,
+  batch: benchBatch,
+  drain: benchDrain,
+  servers: benchDrainServers,
+  backlog: benchBacklog,
+  guard: benchGuard,
+};
 type Name = keyof typeof benches;
 
 const asked = process.argv.slice(2);
 const unknown = asked.filter((name) => !(name in benches));
 if (unknown.length > 0) {
-  console.error(`there is no bench ${unknown.join(', ')}; there are ${Object.keys(benches).join(', ')}`);
+  console.error(
+    `there is no bench ${unknown.join(', ')}; there are ${Object.keys(benches).join(', ')}`,
+  );
   process.exit(2);
 }
 const names = (asked.length > 0 ? asked : Object.keys(benches)) as Name[];
@@ -29,5 +38,17 @@ for (const name of names) {
     await rig.stop();
   }
 }
-console.log(JSON.stringify({ at: new Date().toISOString(), node: process.version, cpus: cpus().length, cpu: cpus()[0]?.model, results }, null, 2));
+console.log(
+  JSON.stringify(
+    {
+      at: new Date().toISOString(),
+      node: process.version,
+      cpus: cpus().length,
+      cpu: cpus()[0]?.model,
+      results,
+    },
+    null,
+    2,
+  ),
+);
 process.exit(0);

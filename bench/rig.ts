@@ -35,19 +35,31 @@ export class Rig {
   async startBus(): Promise<void> {
     const port = await freePort();
     this.url = `nats://127.0.0.1:${port}`;
-    this.#children.push(spawn('nats-server', ['-a', '127.0.0.1', '-p', String(port), '-js', '-sd', join(this.dir, 'js')], { stdio: 'ignore' }));
+    this.#children.push(
+      spawn(
+        'nats-server',
+        ['-a', '127.0.0.1', '-p', String(port), '-js', '-sd', join(this.dir, 'js')],
+        { stdio: 'ignore' },
+      ),
+    );
     await this.connect();
   }
 
   async connect(): Promise<NatsConnection> {
-    const connection = await connect({ servers: this.url, waitOnFirstConnect: true, reconnectTimeWait: 50 });
+    const connection = await connect({
+      servers: this.url,
+      waitOnFirstConnect: true,
+      reconnectTimeWait: 50,
+    });
     this.#connections.push(connection);
     return connection;
   }
 
   /** Runs a file of this folder with an IPC channel and waits for its "ready". */
   async fork(file: string, ...args: string[]): Promise<ChildProcess> {
-    const child = fork(join(root, 'bench', file), args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    const child = fork(join(root, 'bench', file), args, {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
     this.#children.push(child);
     await once(child, 'message');
     return child;
@@ -55,13 +67,25 @@ export class Rig {
 
   /** Starts `tidemark <args>`; its log is dropped. */
   tidemark(...args: string[]): ChildProcess {
-    const child = spawn(process.execPath, [join(root, 'bin/tidemark.js'), ...args, '--nats', this.url], { stdio: 'ignore' });
+    const child = spawn(
+      process.execPath,
+      [join(root, 'bin/tidemark.js'), ...args, '--nats', this.url],
+      { stdio: 'ignore' },
+    );
     this.#children.push(child);
     return child;
   }
 
   async startWorker(name: string): Promise<ChildProcess> {
-    const worker = this.tidemark('worker', '--hub', name, '--data', join(this.dir, name), '--http', '127.0.0.1:0');
+    const worker = this.tidemark(
+      'worker',
+      '--hub',
+      name,
+      '--data',
+      join(this.dir, name),
+      '--http',
+      '127.0.0.1:0',
+    );
     await this.until(`worker ${name} answers`, () => this.ask(`tidemark.${name}.control.status`));
     return worker;
   }
@@ -70,13 +94,19 @@ export class Rig {
   async ask<T = Record<string, unknown>>(subject: string, body: unknown = {}): Promise<T | null> {
     const connection = this.#connections[0] as NatsConnection;
     try {
-      return (await connection.request(subject, JSON.stringify(body), { timeout: 5_000 })).json<T>();
+      return (
+        await connection.request(subject, JSON.stringify(body), { timeout: 5_000 })
+      ).json<T>();
     } catch {
       return null;
     }
   }
 
-  async until<T>(what: string, look: () => Promise<T | null | false>, deadlineMs = 120_000): Promise<T> {
+  async until<T>(
+    what: string,
+    look: () => Promise<T | null | false>,
+    deadlineMs = 120_000,
+  ): Promise<T> {
     const end = performance.now() + deadlineMs;
     while (performance.now() < end) {
       const seen = await look();
@@ -98,25 +128,36 @@ export class Rig {
 }
 
 export type Call = { method: string; args: unknown[] };
-export type Write = { lane: 'queue' | 'manifest'; action: string; settings: Record<string, unknown> };
+export type Write = {
+  lane: 'queue' | 'manifest';
+  action: string;
+  settings: Record<string, unknown>;
+};
 
 const settingsOf: Record<string, (args: unknown[]) => [string, Record<string, unknown>]> = {
   upsertWorkItem: ([item]) => ['QP_UpsertWorkItem', { WorkItem: item }],
   updateWorkItem: ([hash, patch]) => ['QP_UpdateWorkItem', { WorkItemHash: hash, Patch: patch }],
   appendEvent: ([event]) => ['QP_AppendEvent', { Event: event }],
   insertAttempt: ([attempt]) => ['QP_InsertAttempt', { Attempt: attempt }],
-  updateAttemptOutcome: ([hash, number, patch]) => ['QP_UpdateAttemptOutcome', { WorkItemHash: hash, AttemptNumber: number, Patch: patch }],
+  updateAttemptOutcome: ([hash, number, patch]) => [
+    'QP_UpdateAttemptOutcome',
+    { WorkItemHash: hash, AttemptNumber: number, Patch: patch },
+  ],
 };
 
 /** The recorded queue writes of `examples/`, over and over under new hashes, until there are `count`. */
 export function recordedWrites(count: number): Write[] {
   const lines = readFileSync(join(root, 'examples/demo-queue.jsonl'), 'utf8').trim().split('\n');
-  const calls = lines.map((line) => JSON.parse(line) as Call).filter((call) => call.method in settingsOf);
+  const calls = lines
+    .map((line) => JSON.parse(line) as Call)
+    .filter((call) => call.method in settingsOf);
   const writes: Write[] = [];
   for (let round = 0; writes.length < count; round++) {
     for (const call of calls) {
       if (writes.length === count) break;
-      const [action, settings] = (settingsOf[call.method] as (args: unknown[]) => [string, Record<string, unknown>])(renamed(call.args, round));
+      const [action, settings] = (
+        settingsOf[call.method] as (args: unknown[]) => [string, Record<string, unknown>]
+      )(renamed(call.args, round));
       writes.push({ lane: 'queue', action, settings });
     }
   }

@@ -29,20 +29,24 @@ if (Number(process.versions.node.split('.')[0]) >= oldestMajor) {
 function commandLine() {
   const root = join(dirname(self), '..');
   const source = join(root, 'worker', 'cli.ts');
-  return new URL(existsSync(source) ? '../worker/cli.ts' : '../dist/worker/cli.js', import.meta.url).href;
+  return new URL(existsSync(source) ? '../worker/cli.ts' : '../dist/worker/cli.js', import.meta.url)
+    .href;
 }
 
 function relaunch() {
   const binary = newerNode();
   if (!binary) {
-    process.stderr.write(`tidemark: needs Node ${oldestMajor} or newer, this is ${process.versions.node}; get it with: npm install node@${oldestMajor}\n`);
+    process.stderr.write(
+      `tidemark: needs Node ${oldestMajor} or newer, this is ${process.versions.node}; get it with: npm install node@${oldestMajor}\n`,
+    );
     process.exit(2);
   }
   const child = spawn(binary, [self, ...process.argv.slice(2)], {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     env: { ...process.env, TIDEMARK_LAUNCHED: '1' },
   });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+    process.on(signal, () => child.kill(signal));
   child.on('error', (error) => {
     process.stderr.write(`tidemark: cannot start ${binary}: ${error.message}\n`);
     process.exit(2);
@@ -58,7 +62,11 @@ function relaunch() {
 function newerNode() {
   try {
     const manifest = createRequire(import.meta.url).resolve('node/package.json');
-    const binary = join(dirname(manifest), 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
+    const binary = join(
+      dirname(manifest),
+      'bin',
+      process.platform === 'win32' ? 'node.exe' : 'node',
+    );
     return existsSync(binary) ? binary : null;
   } catch {
     return null;

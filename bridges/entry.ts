@@ -27,7 +27,9 @@ export function rowOf(entry: Entry, name: string): JsonObject {
 
 /** Adds the sender to a mutation when it is not the usual one. */
 export function signed(entry: Entry, mutation: RowMutation): RowMutation {
-  return entry.remoteUser === defaultRemoteUser ? mutation : { ...mutation, RemoteUser: entry.remoteUser };
+  return entry.remoteUser === defaultRemoteUser
+    ? mutation
+    : { ...mutation, RemoteUser: entry.remoteUser };
 }
 
 /** `Merge` of a mutation for fields without a column. */

@@ -32,7 +32,8 @@ function foldFill(first: RowMutation, second: RowMutation, set: Row): Row {
 
 function foldMerge(first: RowMutation, second: RowMutation): Record<string, JsonObject> {
   const merge: Record<string, JsonObject> = { ...first.Merge };
-  for (const [name, members] of Object.entries(second.Merge ?? {})) merge[name] = { ...merge[name], ...members };
+  for (const [name, members] of Object.entries(second.Merge ?? {}))
+    merge[name] = { ...merge[name], ...members };
   return merge;
 }
 
@@ -43,7 +44,11 @@ export function composeWrites(first: RowMutation, second: RowMutation): RowMutat
   const merge = foldMerge(first, second);
   const user = second.RemoteUser ?? first.RemoteUser;
   return {
-    Op: 'write', Table: first.Table, Key: first.Key, Seq: second.Seq, Set: set,
+    Op: 'write',
+    Table: first.Table,
+    Key: first.Key,
+    Seq: second.Seq,
+    Set: set,
     ...(Object.keys(fill).length > 0 ? { Fill: fill } : {}),
     ...(Object.keys(merge).length > 0 ? { Merge: merge } : {}),
     ...(user === undefined ? {} : { RemoteUser: user }),
@@ -78,5 +83,9 @@ export function foldBatch(writes: readonly Keyed[], isAtomic: boolean): Folded[]
 
 /** @param isOneRow when that is known */
 function canFold(first: RowMutation, second: RowMutation, isOneRow: boolean): boolean {
-  return first.Op === 'write' && second.Op === 'write' && (isOneRow || rowKeyOf(first) === rowKeyOf(second));
+  return (
+    first.Op === 'write' &&
+    second.Op === 'write' &&
+    (isOneRow || rowKeyOf(first) === rowKeyOf(second))
+  );
 }

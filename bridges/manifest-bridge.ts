@@ -8,7 +8,17 @@ import { toStored } from './project.ts';
 const manifests = tableOf('UVManifest');
 
 /** Columns taken from the manifest itself; ManifestJSON keeps the whole. */
-const projected = ['OperationHash', 'OperationName', 'Status', 'RunMode', 'Live', 'StartTime', 'StopTime', 'ElapsedMs', 'StagingPath'] as const;
+const projected = [
+  'OperationHash',
+  'OperationName',
+  'Status',
+  'RunMode',
+  'Live',
+  'StartTime',
+  'StopTime',
+  'ElapsedMs',
+  'StagingPath',
+] as const;
 
 /** A manifest replaces the one before it whole: a field it no longer has is back at its default. */
 export function manifestColumns(manifest: JsonObject): Row {
@@ -23,7 +33,11 @@ export function manifestColumns(manifest: JsonObject): Row {
 
 /** The mutation of a manifest write. Every MS_* write is exactly one. */
 export function manifestMutation(entry: Entry): RowMutation {
-  const row = { Table: manifests.name, Key: { HubID: entry.hubId, Hash: entry.key }, Seq: entry.seq };
+  const row = {
+    Table: manifests.name,
+    Key: { HubID: entry.hubId, Hash: entry.key },
+    Seq: entry.seq,
+  };
   switch (entry.action) {
     case 'MS_UpsertManifest':
       return signed(entry, { Op: 'write', ...row, Set: manifestColumns(rowOf(entry, 'Manifest')) });

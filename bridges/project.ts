@@ -28,7 +28,11 @@ export function toStored(column: Column, value: JsonValue): Scalar {
     case 'float':
       return typeof value === 'number' ? value : Number(value);
     default:
-      return typeof value === 'string' ? value : typeof value === 'object' ? JSON.stringify(value) : String(value);
+      return typeof value === 'string'
+        ? value
+        : typeof value === 'object'
+          ? JSON.stringify(value)
+          : String(value);
   }
 }
 
@@ -41,7 +45,13 @@ export function project(table: Table, fields: JsonObject): Projection {
   let extra: JsonObject = {};
   for (const name of Object.keys(fields)) {
     const value = fields[name];
-    if (value === undefined || ownColumns.has(name) || name === table.idColumn || table.key.includes(name)) continue;
+    if (
+      value === undefined ||
+      ownColumns.has(name) ||
+      name === table.idColumn ||
+      table.key.includes(name)
+    )
+      continue;
     const column = table.columns.get(name);
     if (name === 'Extra' && isJsonObject(value)) extra = { ...extra, ...value };
     else if (column && name !== 'Extra') columns[name] = toStored(column, value);
@@ -76,7 +86,11 @@ function presentValue(column: Column | undefined, value: unknown): JsonValue {
     case 'float':
       return Number(value);
     case 'own':
-      return column.name === 'BridgeSeq' || column.name.startsWith('ID') || column.name === 'Deleted' ? Number(value) : (value as JsonValue);
+      return column.name === 'BridgeSeq' ||
+        column.name.startsWith('ID') ||
+        column.name === 'Deleted'
+        ? Number(value)
+        : (value as JsonValue);
     default:
       return value as JsonValue;
   }

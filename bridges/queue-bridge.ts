@@ -11,7 +11,12 @@ const attempts = tableOf('UVQueueWorkItemAttempt');
 function workItem(entry: Entry, rowName: 'WorkItem' | 'Patch'): RowMutation {
   const { columns, extra } = project(workItems, rowOf(entry, rowName));
   return {
-    Op: 'write', Table: workItems.name, Key: { HubID: entry.hubId, WorkItemHash: entry.key }, Seq: entry.seq, Set: columns, ...extraOf(extra),
+    Op: 'write',
+    Table: workItems.name,
+    Key: { HubID: entry.hubId, WorkItemHash: entry.key },
+    Seq: entry.seq,
+    Set: columns,
+    ...extraOf(extra),
   };
 }
 
@@ -34,7 +39,10 @@ function event(entry: Entry): RowMutation {
   if (Object.keys(extra).length > 0) columns['Extra'] = JSON.stringify(extra);
   const guid = sent['EventGUID'] ? String(sent['EventGUID']) : entry.eventGuid;
   return {
-    Op: 'insert', Table: events.name, Key: { EventGUID: guid }, Seq: entry.seq,
+    Op: 'insert',
+    Table: events.name,
+    Key: { EventGUID: guid },
+    Seq: entry.seq,
     Set: { HubID: entry.hubId, ...columns },
     ...(Object.keys(filled).length > 0 ? { Fill: filled } : {}),
   };
@@ -43,7 +51,9 @@ function event(entry: Entry): RowMutation {
 /** An attempt: its columns as set by an outcome, or filling only what is empty when it is inserted. */
 function attempt(entry: Entry, rowName: 'Attempt' | 'Patch'): RowMutation {
   const row = rowOf(entry, rowName);
-  const number = Number(rowName === 'Attempt' ? row['AttemptNumber'] : entry.settings['AttemptNumber']);
+  const number = Number(
+    rowName === 'Attempt' ? row['AttemptNumber'] : entry.settings['AttemptNumber'],
+  );
   const { columns, extra } = project(attempts, row);
   follow(columns, 'StartedAt', 'DispatchedAt');
   follow(columns, 'EndedAt', 'CompletedAt');
@@ -51,7 +61,10 @@ function attempt(entry: Entry, rowName: 'Attempt' | 'Patch'): RowMutation {
   const key = { HubID: entry.hubId, WorkItemHash: entry.key, AttemptNumber: number };
   const isInsert = rowName === 'Attempt';
   return {
-    Op: 'write', Table: attempts.name, Key: key, Seq: entry.seq,
+    Op: 'write',
+    Table: attempts.name,
+    Key: key,
+    Seq: entry.seq,
     Set: isInsert ? {} : columns,
     ...(isInsert ? { Fill: columns } : {}),
     ...extraOf(extra),

@@ -34,7 +34,8 @@ function objectOf(text: Scalar | undefined): object {
 export function overlay(base: Row | null, known: KnownRow): KnownRow {
   if (!base) return known;
   const merged = { ...base, ...known };
-  if (base['Extra'] && known['Extra']) merged['Extra'] = JSON.stringify({ ...objectOf(base['Extra']), ...objectOf(known['Extra']) });
+  if (base['Extra'] && known['Extra'])
+    merged['Extra'] = JSON.stringify({ ...objectOf(base['Extra']), ...objectOf(known['Extra']) });
   return merged;
 }
 
@@ -45,7 +46,8 @@ export function compareScalars(a: Scalar | undefined, b: Scalar | undefined): nu
   if (left === right) return 0;
   if (left === null) return -1;
   if (right === null) return 1;
-  if (typeof left === 'string' && typeof right === 'string') return Buffer.compare(Buffer.from(left), Buffer.from(right)) < 0 ? -1 : 1;
+  if (typeof left === 'string' && typeof right === 'string')
+    return Buffer.compare(Buffer.from(left), Buffer.from(right)) < 0 ? -1 : 1;
   return Number(left) < Number(right) ? -1 : Number(left) > Number(right) ? 1 : 0;
 }
 

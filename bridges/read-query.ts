@@ -10,8 +10,18 @@ import { type Scalar, type Table, type TableName, tableOf } from '../contracts/s
 type Listing = { table: Table; filters: readonly string[]; orderBy: string; tieBreaker: string };
 
 const listings = {
-  QP_ListWorkItems: { table: tableOf('UVQueueWorkItem'), filters: workItemFilters, orderBy: 'EnqueuedAt', tieBreaker: 'WorkItemHash' },
-  MS_ListManifests: { table: tableOf('UVManifest'), filters: manifestFilters, orderBy: 'StartTime', tieBreaker: 'Hash' },
+  QP_ListWorkItems: {
+    table: tableOf('UVQueueWorkItem'),
+    filters: workItemFilters,
+    orderBy: 'EnqueuedAt',
+    tieBreaker: 'WorkItemHash',
+  },
+  MS_ListManifests: {
+    table: tableOf('UVManifest'),
+    filters: manifestFilters,
+    orderBy: 'StartTime',
+    tieBreaker: 'Hash',
+  },
 } satisfies Record<string, Listing>;
 
 export type ListAction = keyof typeof listings;
@@ -24,22 +34,38 @@ function decodeOrder(listing: Listing, orderBy: JsonValue | undefined): RowQuery
   const [, minus, name = '', direction] = orderShape.exec(given) ?? [];
   const column = listing.table.columns.get(name);
   if (!column || column.kind === 'own' || column.isNullable) {
-    throw new TidemarkError('INVALID_MESSAGE', `Settings.Filter.OrderBy: ${JSON.stringify(given)} is not a column of ${listing.table.name} that rows can be ordered by`);
+    throw new TidemarkError(
+      'INVALID_MESSAGE',
+      `Settings.Filter.OrderBy: ${JSON.stringify(given)} is not a column of ${listing.table.name} that rows can be ordered by`,
+    );
   }
   const isDescending = (minus === '-') !== (direction?.toLowerCase() === 'desc');
   const order = [{ Column: name, IsDescending: isDescending }];
-  return name === listing.tieBreaker ? order : [...order, { Column: listing.tieBreaker, IsDescending: isDescending }];
+  return name === listing.tieBreaker
+    ? order
+    : [...order, { Column: listing.tieBreaker, IsDescending: isDescending }];
 }
 
 /** The position a page ended at, as the opaque `Next`. */
 export function encodeNext(order: RowQuery['Order'], row: Record<string, unknown>): string {
   const position = order.map((term) => row[term.Column] ?? null);
-  return Buffer.from(JSON.stringify([order.map((term) => (term.IsDescending ? '-' : '') + term.Column).join(), ...position])).toString('base64url');
+  return Buffer.from(
+    JSON.stringify([
+      order.map((term) => (term.IsDescending ? '-' : '') + term.Column).join(),
+      ...position,
+    ]),
+  ).toString('base64url');
 }
 
-function decodeAfter(order: RowQuery['Order'], after: JsonValue | undefined): Pick<RowQuery, 'After'> {
+function decodeAfter(
+  order: RowQuery['Order'],
+  after: JsonValue | undefined,
+): Pick<RowQuery, 'After'> {
   if (typeof after !== 'string') return {};
-  const wrong = new TidemarkError('INVALID_MESSAGE', 'Settings.Filter.After: not the Next of a page in this order');
+  const wrong = new TidemarkError(
+    'INVALID_MESSAGE',
+    'Settings.Filter.After: not the Next of a page in this order',
+  );
   let parsed: unknown;
   try {
     parsed = JSON.parse(Buffer.from(after, 'base64url').toString());
@@ -48,8 +74,15 @@ function decodeAfter(order: RowQuery['Order'], after: JsonValue | undefined): Pi
   }
   if (!Array.isArray(parsed) || parsed.length !== order.length + 1) throw wrong;
   const [signature, ...position] = parsed as unknown[];
-  if (signature !== order.map((term) => (term.IsDescending ? '-' : '') + term.Column).join()) throw wrong;
-  if (!position.every((value) => typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')) throw wrong;
+  if (signature !== order.map((term) => (term.IsDescending ? '-' : '') + term.Column).join())
+    throw wrong;
+  if (
+    !position.every(
+      (value) =>
+        typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean',
+    )
+  )
+    throw wrong;
   return { After: position };
 }
 
@@ -64,31 +97,55 @@ export function listQuery(action: ListAction, hubId: string, settings: JsonObjec
   const terms: RowQuery['Terms'] = [{ Column: 'HubID', Values: [hubId] }];
   for (const name of listing.filters) {
     const value = filter[name];
-    if (value !== undefined) terms.push({ Column: name, Values: (Array.isArray(value) ? value : [value]) as Scalar[] });
+    if (value !== undefined)
+      terms.push({ Column: name, Values: (Array.isArray(value) ? value : [value]) as Scalar[] });
   }
   return {
-    Table: listing.table.name, Terms: terms, Order: order, ...decodeAfter(order, filter['After']),
+    Table: listing.table.name,
+    Terms: terms,
+    Order: order,
+    ...decodeAfter(order, filter['After']),
     Limit: typeof filter['Limit'] === 'number' ? filter['Limit'] : limits.listRowsDefault,
     ...(filter['Full'] === true ? { IsFull: true } : {}),
   };
 }
 
 /** The column by which hubs name a row of the table. */
-export const hashColumns: Partial<Record<TableName, string>> = { UVQueueWorkItem: 'WorkItemHash', UVQueueWorkItemEvent: 'WorkItemHash', UVManifest: 'Hash' };
+export const hashColumns: Partial<Record<TableName, string>> = {
+  UVQueueWorkItem: 'WorkItemHash',
+  UVQueueWorkItemEvent: 'WorkItemHash',
+  UVManifest: 'Hash',
+};
 
 /** The query for rows of some keys. */
 export function keysQuery(table: TableName, hubId: string, keys: readonly string[]): RowQuery {
   const column = hashColumns[table] ?? 'Hash';
-  return { Table: table, Terms: [{ Column: 'HubID', Values: [hubId] }, { Column: column, Values: keys }], Order: [{ Column: column, IsDescending: false }], Limit: keys.length };
+  return {
+    Table: table,
+    Terms: [
+      { Column: 'HubID', Values: [hubId] },
+      { Column: column, Values: keys },
+    ],
+    Order: [{ Column: column, IsDescending: false }],
+    Limit: keys.length,
+  };
 }
 
 /** The order events are read in: when they were emitted, the sender's count, then arrival. */
-export const eventOrder: RowQuery['Order'] = ['EmittedAt', 'Seq', 'BridgeSeq'].map((name) => ({ Column: name, IsDescending: false }));
+export const eventOrder: RowQuery['Order'] = ['EmittedAt', 'Seq', 'BridgeSeq'].map((name) => ({
+  Column: name,
+  IsDescending: false,
+}));
 
 /** The query for the events of one work item. */
 export function eventsQuery(hubId: string, hash: string, limit: number): RowQuery {
   return {
-    Table: 'UVQueueWorkItemEvent', Terms: [{ Column: 'HubID', Values: [hubId] }, { Column: 'WorkItemHash', Values: [hash] }],
-    Order: eventOrder, Limit: limit,
+    Table: 'UVQueueWorkItemEvent',
+    Terms: [
+      { Column: 'HubID', Values: [hubId] },
+      { Column: 'WorkItemHash', Values: [hash] },
+    ],
+    Order: eventOrder,
+    Limit: limit,
   };
 }

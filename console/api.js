@@ -22,11 +22,15 @@ export function authorization() {
 
 /** Asks for a token; several calls that need one ask once. False when the reader would rather not. @param {string | undefined} tried the header that was refused */
 export function needToken(tried) {
-  asking ??= askToken(tried !== undefined).then((token) => {
-    if (token !== null) sessionStorage.setItem(tokenName, token);
-    else sessionStorage.removeItem(tokenName);
-    return token !== null;
-  }).finally(() => { asking = null; });
+  asking ??= askToken(tried !== undefined)
+    .then((token) => {
+      if (token !== null) sessionStorage.setItem(tokenName, token);
+      else sessionStorage.removeItem(tokenName);
+      return token !== null;
+    })
+    .finally(() => {
+      asking = null;
+    });
   return asking;
 }
 
@@ -39,13 +43,21 @@ export async function call(path, { method = 'GET', body, isMissOk = false } = {}
   for (;;) {
     /** @type {Record<string, string>} */
     const headers = { ...authorization(), ...(body ? { 'Content-Type': 'application/json' } : {}) };
-    const response = await fetch(path, { method, headers, cache: 'no-store', ...(body ? { body: JSON.stringify(body) } : {}) })
-      .catch(() => { throw new CallError(0, 'the worker cannot be reached'); });
+    const response = await fetch(path, {
+      method,
+      headers,
+      cache: 'no-store',
+      ...(body ? { body: JSON.stringify(body) } : {}),
+    }).catch(() => {
+      throw new CallError(0, 'the worker cannot be reached');
+    });
     const answer = await response.json().catch(() => ({}));
     if (response.ok || (isMissOk && response.status === 404)) return answer;
-    if (response.status !== 401) throw new CallError(response.status, String(answer.Reason ?? `answer ${response.status}`));
+    if (response.status !== 401)
+      throw new CallError(response.status, String(answer.Reason ?? `answer ${response.status}`));
     // Another call may have got one meanwhile.
     if (authorization()['Authorization'] !== headers['Authorization']) continue;
-    if (!await needToken(headers['Authorization'])) throw new CallError(401, 'this needs a token');
+    if (!(await needToken(headers['Authorization'])))
+      throw new CallError(401, 'this needs a token');
   }
 }

@@ -4,16 +4,64 @@ import { el, setProps, setText } from './dom.js';
 import { count } from './format.js';
 
 /** @type {readonly ['Accepted', 'Applied', 'AlreadyPresent', 'Pending', 'DeadLettered', 'Skipped', 'Difference']} */
-const columns = ['Accepted', 'Applied', 'AlreadyPresent', 'Pending', 'DeadLettered', 'Skipped', 'Difference'];
-const names = { Accepted: 'accepted', Applied: 'applied', AlreadyPresent: 'already there', Pending: 'pending', DeadLettered: 'dead-lettered', Skipped: 'skipped', Difference: 'difference' };
+const columns = [
+  'Accepted',
+  'Applied',
+  'AlreadyPresent',
+  'Pending',
+  'DeadLettered',
+  'Skipped',
+  'Difference',
+];
+const names = {
+  Accepted: 'accepted',
+  Applied: 'applied',
+  AlreadyPresent: 'already there',
+  Pending: 'pending',
+  DeadLettered: 'dead-lettered',
+  Skipped: 'skipped',
+  Difference: 'difference',
+};
 
 export class BalancePanel {
   constructor() {
     this.verdict = el('p', { class: 'verdict', role: 'status' });
     this.cells = columns.map((column) => ({ column, queue: el('td'), manifest: el('td') }));
-    const table = el('table', { class: 'balance' }, el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, 'Writes'), el('th', { scope: 'col' }, 'Queue'), el('th', { scope: 'col' }, 'Manifest'))),
-      el('tbody', {}, ...this.cells.map(({ column, queue, manifest }) => el('tr', { class: column === 'Difference' ? 'sum' : '' }, el('th', { scope: 'row' }, names[column]), queue, manifest))));
-    this.node = el('section', { class: 'card', 'aria-labelledby': 'balance' }, el('h2', { id: 'balance' }, 'Nothing lost'), this.verdict, table);
+    const table = el(
+      'table',
+      { class: 'balance' },
+      el(
+        'thead',
+        {},
+        el(
+          'tr',
+          {},
+          el('th', { scope: 'col' }, 'Writes'),
+          el('th', { scope: 'col' }, 'Queue'),
+          el('th', { scope: 'col' }, 'Manifest'),
+        ),
+      ),
+      el(
+        'tbody',
+        {},
+        ...this.cells.map(({ column, queue, manifest }) =>
+          el(
+            'tr',
+            { class: column === 'Difference' ? 'sum' : '' },
+            el('th', { scope: 'row' }, names[column]),
+            queue,
+            manifest,
+          ),
+        ),
+      ),
+    );
+    this.node = el(
+      'section',
+      { class: 'card', 'aria-labelledby': 'balance' },
+      el('h2', { id: 'balance' }, 'Nothing lost'),
+      this.verdict,
+      table,
+    );
   }
 
   /** @param {WorkerStatus['Balance']} balance */
@@ -24,6 +72,11 @@ export class BalancePanel {
     }
     const off = Math.abs(balance.queue.Difference) + Math.abs(balance.manifest.Difference);
     setProps(this.verdict, { 'data-ok': off === 0 ? 'yes' : 'no' });
-    setText(this.verdict, off === 0 ? 'Every accepted write is accounted for.' : `${count(off)} writes are not accounted for: run tidemark journal verify, and report it.`);
+    setText(
+      this.verdict,
+      off === 0
+        ? 'Every accepted write is accounted for.'
+        : `${count(off)} writes are not accounted for: run tidemark journal verify, and report it.`,
+    );
   }
 }

@@ -18,7 +18,19 @@ export class Chart {
     this.grid = svg('g', { class: 'grid' });
     this.svg = svg('svg', { role: 'img', height }, this.grid, this.area, this.head, this.mark);
     this.note = el('figcaption', {}, '');
-    this.node = el('figure', {}, this.svg, el('p', { class: 'legend' }, el('span', { class: 'key head' }, 'head: accepted'), el('span', { class: 'key mark' }, 'mark: settled'), el('span', { class: 'key area' }, 'between: pending')), this.note);
+    this.node = el(
+      'figure',
+      {},
+      this.svg,
+      el(
+        'p',
+        { class: 'legend' },
+        el('span', { class: 'key head' }, 'head: accepted'),
+        el('span', { class: 'key mark' }, 'mark: settled'),
+        el('span', { class: 'key area' }, 'between: pending'),
+      ),
+      this.note,
+    );
     /** @type {ChartLines | null} */
     this.lines = null;
     new ResizeObserver(() => this.draw()).observe(this.node);
@@ -48,12 +60,20 @@ export class Chart {
     setProps(this.area, { d: areaPath(xs, heads, marks) });
     setProps(this.head, { d: linePath(xs, heads) });
     setProps(this.mark, { d: linePath(xs, marks) });
-    this.grid.replaceChildren(...steps.flatMap((value) => [
-      svg('line', { x1: edge.left, x2: width - edge.right, y1: y(value), y2: y(value) }), svg('text', { x: edge.left - 6, y: y(value) + 4, 'text-anchor': 'end' }, count(value)),
-    ]), svg('text', { x: edge.left, y: height - 4 }, time(start)), svg('text', { x: width - edge.right, y: height - 4, 'text-anchor': 'end' }, time(end)));
+    this.grid.replaceChildren(
+      ...steps.flatMap((value) => [
+        svg('line', { x1: edge.left, x2: width - edge.right, y1: y(value), y2: y(value) }),
+        svg('text', { x: edge.left - 6, y: y(value) + 4, 'text-anchor': 'end' }, count(value)),
+      ]),
+      svg('text', { x: edge.left, y: height - 4 }, time(start)),
+      svg('text', { x: width - edge.right, y: height - 4, 'text-anchor': 'end' }, time(end)),
+    );
     /** @param {number[]} line */
     const grown = (line) => count((line.at(-1) ?? 0) - (line[0] ?? 0));
-    setText(this.note, `Since ${time(start)}: ${grown(head)} accepted, ${grown(mark)} settled. Pending now: ${count((head.at(-1) ?? 0) - (mark.at(-1) ?? 0))}.`);
+    setText(
+      this.note,
+      `Since ${time(start)}: ${grown(head)} accepted, ${grown(mark)} settled. Pending now: ${count((head.at(-1) ?? 0) - (mark.at(-1) ?? 0))}.`,
+    );
     setProps(this.svg, { 'aria-label': `${this.title}: ${this.note.textContent}` });
   }
 }

@@ -24,7 +24,15 @@ export class DeadLetters {
     this.list = el('ul', { class: 'rows' });
     this.newer = button('Previous page', () => this.back());
     this.older = button('Next page', () => this.forth());
-    this.node = el('section', { class: 'card wide', 'aria-labelledby': 'dead-letters' }, el('h2', { id: 'dead-letters', tabindex: '-1' }, 'Dead letters'), this.summary, this.said, this.list, el('p', { class: 'actions' }, this.newer, this.older));
+    this.node = el(
+      'section',
+      { class: 'card wide', 'aria-labelledby': 'dead-letters' },
+      el('h2', { id: 'dead-letters', tabindex: '-1' }, 'Dead letters'),
+      this.summary,
+      this.said,
+      this.list,
+      el('p', { class: 'actions' }, this.newer, this.older),
+    );
   }
 
   /** Loads again when the number of them changed. @param {number} dead */
@@ -38,13 +46,20 @@ export class DeadLetters {
     this.loading = true;
     try {
       /** @type {DeadLetterPage} */
-      const page = await call(`api/dead-letters?limit=${pageRows}&after=${encodeURIComponent(this.after)}`);
+      const page = await call(
+        `api/dead-letters?limit=${pageRows}&after=${encodeURIComponent(this.after)}`,
+      );
       // The last row of the last page may have gone.
       if (page.DeadLetters.length === 0 && this.before.length > 0) return this.back();
       this.next = page.Next;
       this.list.replaceChildren(...page.DeadLetters.map((one) => this.row(one)));
       const first = this.before.length * pageRows + 1;
-      setText(this.summary, page.Total === 0 ? 'There are none.' : `${count(first)} to ${count(first + page.DeadLetters.length - 1)} of ${count(page.Total)}, oldest first.`);
+      setText(
+        this.summary,
+        page.Total === 0
+          ? 'There are none.'
+          : `${count(first)} to ${count(first + page.DeadLetters.length - 1)} of ${count(page.Total)}, oldest first.`,
+      );
       this.newer.disabled = this.before.length === 0;
       this.older.disabled = page.Next === null;
     } catch (error) {
@@ -70,23 +85,59 @@ export class DeadLetters {
   /** @param {DeadLetterView} one */
   row(one) {
     const name = nameOf(one);
-    const facts = [one.Action, one.Key && `key ${one.Key}`, one.Lane && `${one.Lane} lane`, `since ${time(one.At)}`, one.Parked > 0 && `waiting behind it: ${count(one.Parked)}`].filter(Boolean).join(', ');
-    return el('li', {}, el('div', {}, el('strong', {}, name), ` ${facts}`, el('p', { class: 'reason' }, one.Reason), ...one.EventGUID ? [el('code', {}, one.EventGUID)] : []),
-      el('p', { class: 'actions' }, ...one.Seq === null ? [] : [button('Retry', () => this.act(one, 'retry'), { 'aria-label': `Retry ${name}` })],
-        button('Drop', () => this.drop(one), { 'aria-label': `Drop ${name}`, class: 'danger' })));
+    const facts = [
+      one.Action,
+      one.Key && `key ${one.Key}`,
+      one.Lane && `${one.Lane} lane`,
+      `since ${time(one.At)}`,
+      one.Parked > 0 && `waiting behind it: ${count(one.Parked)}`,
+    ]
+      .filter(Boolean)
+      .join(', ');
+    return el(
+      'li',
+      {},
+      el(
+        'div',
+        {},
+        el('strong', {}, name),
+        ` ${facts}`,
+        el('p', { class: 'reason' }, one.Reason),
+        ...(one.EventGUID ? [el('code', {}, one.EventGUID)] : []),
+      ),
+      el(
+        'p',
+        { class: 'actions' },
+        ...(one.Seq === null
+          ? []
+          : [button('Retry', () => this.act(one, 'retry'), { 'aria-label': `Retry ${name}` })]),
+        button('Drop', () => this.drop(one), { 'aria-label': `Drop ${name}`, class: 'danger' }),
+      ),
+    );
   }
 
   /** @param {DeadLetterView} one */
   async drop(one) {
-    const behind = one.Parked > 0 ? ` What waits behind it (${count(one.Parked)}) is then delivered.` : '';
-    if (await confirm(`Drop ${nameOf(one)}?`, `The database will never get this write.${behind}`, 'Drop it')) await this.act(one, 'drop');
+    const behind =
+      one.Parked > 0 ? ` What waits behind it (${count(one.Parked)}) is then delivered.` : '';
+    if (
+      await confirm(
+        `Drop ${nameOf(one)}?`,
+        `The database will never get this write.${behind}`,
+        'Drop it',
+      )
+    )
+      await this.act(one, 'drop');
   }
 
   /** @param {DeadLetterView} one @param {'retry' | 'drop'} verb */
   async act(one, verb) {
     try {
       await call(`api/dead-letters/${one.Seq ?? `id-${one.ID}`}/${verb}`, { method: 'POST' });
-      setText(this.said, verb === 'retry' ? `${nameOf(one)} is sent again.` : `${nameOf(one)} was dropped.`);
+      setText(
+        this.said,
+        verb === 'retry' ? `${nameOf(one)} is sent again.` : `${nameOf(one)} was dropped.`,
+      );
     } catch (error) {
       setText(this.said, `${nameOf(one)}: ${/** @type {Error} */ (error).message}.`);
     }

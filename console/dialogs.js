@@ -12,10 +12,13 @@ export function ask(title, fill) {
     /** @type {T | null} */
     let answer = null;
     const dialog = el('dialog', { 'aria-labelledby': 'dialog-title' });
-    dialog.append(el('h2', { id: 'dialog-title' }, title), ...fill((given) => {
-      answer = given;
-      dialog.close();
-    }));
+    dialog.append(
+      el('h2', { id: 'dialog-title' }, title),
+      ...fill((given) => {
+        answer = given;
+        dialog.close();
+      }),
+    );
     dialog.addEventListener('close', () => {
       dialog.remove();
       resolve(answer);
@@ -29,7 +32,12 @@ export function ask(title, fill) {
 export async function confirm(title, text, action) {
   const answer = await ask(title, (/** @type {(yes: boolean | null) => void} */ close) => [
     el('p', {}, text),
-    el('p', { class: 'actions' }, button('Cancel', () => close(false)), button(action, () => close(true), { class: 'danger' })),
+    el(
+      'p',
+      { class: 'actions' },
+      button('Cancel', () => close(false)),
+      button(action, () => close(true), { class: 'danger' }),
+    ),
   ]);
   return answer === true;
 }
@@ -37,15 +45,40 @@ export async function confirm(title, text, action) {
 /** @param {boolean} wasWrong @returns {Promise<string | null>} */
 export function askToken(wasWrong) {
   return ask('A token is needed', (/** @type {(token: string | null) => void} */ close) => {
-    const input = el('input', { id: 'token', type: 'password', autocomplete: 'off', spellcheck: 'false', ...(wasWrong ? { 'aria-describedby': 'token-wrong' } : {}) });
+    const input = el('input', {
+      id: 'token',
+      type: 'password',
+      autocomplete: 'off',
+      spellcheck: 'false',
+      ...(wasWrong ? { 'aria-describedby': 'token-wrong' } : {}),
+    });
     const wrong = el('p', { id: 'token-wrong', class: 'wrong', role: 'alert' });
     setText(wrong, wasWrong ? 'That token is wrong: the worker refused it.' : '');
-    const form = el('form', {
-      submit: (event) => {
-        event.preventDefault();
-        if (input.value.trim() !== '') close(input.value.trim());
+    const form = el(
+      'form',
+      {
+        submit: (event) => {
+          event.preventDefault();
+          if (input.value.trim() !== '') close(input.value.trim());
+        },
       },
-    }, el('label', { for: 'token' }, 'Token'), input, wrong, el('p', { class: 'actions' }, button('Cancel', () => close(null)), el('button', { type: 'submit', class: 'main' }, 'Use token')));
-    return [el('p', {}, 'It stands in TIDEMARK_TOKEN, or in the file token of the data directory. This tab keeps it until it is closed.'), form];
+      el('label', { for: 'token' }, 'Token'),
+      input,
+      wrong,
+      el(
+        'p',
+        { class: 'actions' },
+        button('Cancel', () => close(null)),
+        el('button', { type: 'submit', class: 'main' }, 'Use token'),
+      ),
+    );
+    return [
+      el(
+        'p',
+        {},
+        'It stands in TIDEMARK_TOKEN, or in the file token of the data directory. This tab keeps it until it is closed.',
+      ),
+      form,
+    ];
   });
 }

@@ -15,13 +15,38 @@ export class FleetView {
     this.fleet = [];
     /** @type {Map<string, Row>} */
     this.rows = new Map();
-    this.filter = el('input', { id: 'fleet-filter', type: 'search', autocomplete: 'off', spellcheck: 'false', input: () => this.draw() });
+    this.filter = el('input', {
+      id: 'fleet-filter',
+      type: 'search',
+      autocomplete: 'off',
+      spellcheck: 'false',
+      input: () => this.draw(),
+    });
     this.summary = el('p', { role: 'status', class: 'done' }, 'Asking who is there.');
     this.body = el('tbody', { role: 'rowgroup' });
     // Roles said aloud, for on a narrow screen rows are no longer laid out as a table.
-    const head = el('thead', { role: 'rowgroup' }, el('tr', { role: 'row' }, ...columns.map((name) => el('th', { scope: 'col', role: 'columnheader' }, name))));
-    this.node = el('section', { class: 'card', 'aria-labelledby': 'fleet' }, el('h1', { id: 'fleet' }, 'Fleet'), el('div', { class: 'line' }, el('label', { for: 'fleet-filter' }, 'Show hubs named'), this.filter), this.summary,
-      el('table', { class: 'fleet', role: 'table', 'aria-labelledby': 'fleet' }, head, this.body));
+    const head = el(
+      'thead',
+      { role: 'rowgroup' },
+      el(
+        'tr',
+        { role: 'row' },
+        ...columns.map((name) => el('th', { scope: 'col', role: 'columnheader' }, name)),
+      ),
+    );
+    this.node = el(
+      'section',
+      { class: 'card', 'aria-labelledby': 'fleet' },
+      el('h1', { id: 'fleet' }, 'Fleet'),
+      el(
+        'div',
+        { class: 'line' },
+        el('label', { for: 'fleet-filter' }, 'Show hubs named'),
+        this.filter,
+      ),
+      this.summary,
+      el('table', { class: 'fleet', role: 'table', 'aria-labelledby': 'fleet' }, head, this.body),
+    );
   }
 
   /** @param {readonly FleetRow[]} fleet */
@@ -36,8 +61,13 @@ export class FleetView {
     const shown = matching.slice(0, rowsMax);
     const away = this.fleet.filter((row) => row.IsAway).length;
     const twice = this.fleet.filter((row) => row.Instances > 1).map((row) => row.HubID);
-    setText(this.summary, `${count(this.fleet.length)} workers${away > 0 ? `, ${count(away)} away` : ''}${matching.length > shown.length ? `; the first ${rowsMax} of ${count(matching.length)} are shown` : ''}.`
-      + (twice.length > 0 ? ` More than one process answers for ${twice.slice(0, 5).join(', ')}: stop the other.` : ''));
+    setText(
+      this.summary,
+      `${count(this.fleet.length)} workers${away > 0 ? `, ${count(away)} away` : ''}${matching.length > shown.length ? `; the first ${rowsMax} of ${count(matching.length)} are shown` : ''}.` +
+        (twice.length > 0
+          ? ` More than one process answers for ${twice.slice(0, 5).join(', ')}: stop the other.`
+          : ''),
+    );
     const names = new Set(shown.map((row) => row.HubID));
     for (const [name, row] of this.rows) {
       if (names.has(name)) continue;
@@ -62,8 +92,14 @@ export class FleetView {
     const link = el('a', { href: IsSelf ? '#/' : `#/fleet/${HubID}` }, HubID);
     const [queue, manifest] = [pill(), pill()];
     const cells = columns.slice(3).map((name) => el('td', { role: 'cell', 'data-label': name }));
-    const node = el('tr', { role: 'row' }, el('th', { scope: 'row', role: 'rowheader' }, link, IsSelf ? ' (this one)' : ''),
-      el('td', { role: 'cell', 'data-label': 'Queue' }, queue), el('td', { role: 'cell', 'data-label': 'Manifest' }, manifest), ...cells);
+    const node = el(
+      'tr',
+      { role: 'row' },
+      el('th', { scope: 'row', role: 'rowheader' }, link, IsSelf ? ' (this one)' : ''),
+      el('td', { role: 'cell', 'data-label': 'Queue' }, queue),
+      el('td', { role: 'cell', 'data-label': 'Manifest' }, manifest),
+      ...cells,
+    );
     const row = { node, link, queue, manifest, cells };
     this.rows.set(HubID, row);
     return row;
@@ -72,11 +108,19 @@ export class FleetView {
   /** @param {Row} row @param {FleetRow} facts */
   fill(row, { Status: status, IsAway, SeenAt, Reason }) {
     setProps(row.node, { class: IsAway ? 'away' : '' });
-    setPill(row.queue, IsAway ? 'away' : status?.Queue.State ?? 'unknown');
-    setPill(row.manifest, IsAway ? 'away' : status?.Manifest.State ?? 'unknown');
+    setPill(row.queue, IsAway ? 'away' : (status?.Queue.State ?? 'unknown'));
+    setPill(row.manifest, IsAway ? 'away' : (status?.Manifest.State ?? 'unknown'));
     const lanes = status ? [status.Queue, status.Manifest] : [];
-    const texts = status ? [count(lanes.reduce((sum, lane) => sum + lane.Pending, 0)), age(Math.max(...lanes.map((lane) => lane.OldestPendingMs))), count(lanes.reduce((sum, lane) => sum + lane.DeadLetters, 0))] : ['-', '-', '-'];
-    const seen = IsAway ? `away, last seen ${time(SeenAt)}` : Reason ?? time(SeenAt);
-    [...texts, seen].forEach((text, n) => { if (row.cells[n]) setText(row.cells[n], text); });
+    const texts = status
+      ? [
+          count(lanes.reduce((sum, lane) => sum + lane.Pending, 0)),
+          age(Math.max(...lanes.map((lane) => lane.OldestPendingMs))),
+          count(lanes.reduce((sum, lane) => sum + lane.DeadLetters, 0)),
+        ]
+      : ['-', '-', '-'];
+    const seen = IsAway ? `away, last seen ${time(SeenAt)}` : (Reason ?? time(SeenAt));
+    [...texts, seen].forEach((text, n) => {
+      if (row.cells[n]) setText(row.cells[n], text);
+    });
   }
 }

@@ -14,7 +14,19 @@ export class ForeignView {
     this.link = el('a', { rel: 'noreferrer' }, 'its own console');
     this.where = el('p', {}, 'To change something, use ', this.link, '.');
     this.where.hidden = true;
-    this.node = el('div', {}, el('div', { class: 'card' }, el('p', {}, el('a', { href: '#/fleet' }, 'All workers')), el('h1', {}, `Hub ${hub}`), this.about, this.where), this.view.node);
+    this.node = el(
+      'div',
+      {},
+      el(
+        'div',
+        { class: 'card' },
+        el('p', {}, el('a', { href: '#/fleet' }, 'All workers')),
+        el('h1', {}, `Hub ${hub}`),
+        this.about,
+        this.where,
+      ),
+      this.view.node,
+    );
     // One first heading a page: the hub's.
     this.view.node.hidden = true;
   }
@@ -22,7 +34,12 @@ export class ForeignView {
   update() {
     const row = this.state().fleet.find((one) => one.HubID === this.hub);
     if (!row) return setText(this.about, `No worker of hub ${this.hub} is known.`);
-    setText(this.about, row.IsAway ? `Away: ${row.Reason ?? 'silent'}. Below is what it said ${time(row.SeenAt)}.` : `As it said ${time(row.SeenAt)}.${row.Reason ? ` ${row.Reason}.` : ''}`);
+    setText(
+      this.about,
+      row.IsAway
+        ? `Away: ${row.Reason ?? 'silent'}. Below is what it said ${time(row.SeenAt)}.`
+        : `As it said ${time(row.SeenAt)}.${row.Reason ? ` ${row.Reason}.` : ''}`,
+    );
     this.where.hidden = row.Console === null;
     if (row.Console !== null && this.link.href !== row.Console) this.link.href = row.Console;
     this.view.node.hidden = row.Status === null;

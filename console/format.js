@@ -2,8 +2,16 @@
 
 const counts = new Intl.NumberFormat('en');
 const short = new Intl.NumberFormat('en', { maximumFractionDigits: 1 });
-const clockOf = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
-const dayOf = new Intl.DateTimeFormat('en-CA', { year: 'numeric', month: '2-digit', day: '2-digit' });
+const clockOf = new Intl.DateTimeFormat('en-GB', {
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+});
+const dayOf = new Intl.DateTimeFormat('en-CA', {
+  year: 'numeric',
+  month: '2-digit',
+  day: '2-digit',
+});
 
 /** @param {unknown} value */
 export function count(value) {
@@ -12,7 +20,13 @@ export function count(value) {
 }
 
 /** @type {readonly [unit: string, seconds: number][]} */
-const spans = [['y', 31_536_000], ['d', 86_400], ['h', 3_600], ['min', 60], ['s', 1]];
+const spans = [
+  ['y', 31_536_000],
+  ['d', 86_400],
+  ['h', 3_600],
+  ['min', 60],
+  ['s', 1],
+];
 
 /** A span of time in its two largest units: `4 min 10 s`. @param {number} seconds */
 export function span(seconds) {
@@ -32,7 +46,9 @@ export function age(ms) {
 
 /** @param {number | null} perSecond */
 export function rate(perSecond) {
-  return perSecond === null ? 'not known yet' : `${short.format(Math.round(perSecond * 10) / 10)} a second`;
+  return perSecond === null
+    ? 'not known yet'
+    : `${short.format(Math.round(perSecond * 10) / 10)} a second`;
 }
 
 const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'];

@@ -21,11 +21,20 @@ export function withSample(view, sample) {
     /** @param {keyof LaneColumns} column */
     const grown = (column) => {
       const before = view[name][column];
-      return (isGap ? [...before, before.at(-1) ?? 0, sample[name][column]] : [...before, sample[name][column]]).slice(-samplesMax);
+      return (
+        isGap
+          ? [...before, before.at(-1) ?? 0, sample[name][column]]
+          : [...before, sample[name][column]]
+      ).slice(-samplesMax);
     };
     return { Accepted: grown('Accepted'), Settled: grown('Settled'), Pending: grown('Pending') };
   };
-  return { SampleMs: view.SampleMs, At: At.slice(-samplesMax), Queue: lane('Queue'), Manifest: lane('Manifest') };
+  return {
+    SampleMs: view.SampleMs,
+    At: At.slice(-samplesMax),
+    Queue: lane('Queue'),
+    Manifest: lane('Manifest'),
+  };
 }
 
 /**

@@ -17,14 +17,35 @@ export class LaneCard {
     /** @type {Map<string, HTMLElement>} */
     this.values = new Map();
     this.chart = hasHistory ? new Chart(`${name} lane, head and mark over time`) : null;
-    const rows = ['Pending', 'Oldest pending', ...hasHistory ? ['Accepting', 'Draining'] : [], 'Dead letters', 'Mark (Seq)', 'Head (Seq)', 'Carrier', 'Bootstrapped'];
-    const list = el('dl', {}, ...rows.map((row) => {
-      const value = el('dd', { 'data-value': row }, '-');
-      this.values.set(row, value);
-      return el('div', {}, el('dt', {}, row), value);
-    }));
+    const rows = [
+      'Pending',
+      'Oldest pending',
+      ...(hasHistory ? ['Accepting', 'Draining'] : []),
+      'Dead letters',
+      'Mark (Seq)',
+      'Head (Seq)',
+      'Carrier',
+      'Bootstrapped',
+    ];
+    const list = el(
+      'dl',
+      {},
+      ...rows.map((row) => {
+        const value = el('dd', { 'data-value': row }, '-');
+        this.values.set(row, value);
+        return el('div', {}, el('dt', {}, row), value);
+      }),
+    );
     const heading = `lane-${name.toLowerCase()}`;
-    this.node = el('section', { class: 'card lane', 'aria-labelledby': heading }, el('h2', { id: heading }, `${name} lane `), this.pill, this.error, list, ...this.chart ? [this.chart.node] : []);
+    this.node = el(
+      'section',
+      { class: 'card lane', 'aria-labelledby': heading },
+      el('h2', { id: heading }, `${name} lane `),
+      this.pill,
+      this.error,
+      list,
+      ...(this.chart ? [this.chart.node] : []),
+    );
   }
 
   /** @param {LaneStatus} lane */

@@ -9,7 +9,10 @@ import { count, isGuid, time } from './format.js';
 export function stepAfter(one) {
   switch (one.State) {
     case 'applied':
-      return ['Applied by the database', one.AppliedAt ? time(one.AppliedAt) : 'when is no longer kept'];
+      return [
+        'Applied by the database',
+        one.AppliedAt ? time(one.AppliedAt) : 'when is no longer kept',
+      ];
     case 'accepted':
       return ['Waits: no database is assigned', 'now'];
     case 'buffered':
@@ -22,8 +25,31 @@ export function stepAfter(one) {
 /** @param {Location} one */
 function entry(one) {
   const [title, at] = stepAfter(one);
-  return el('li', {}, el('div', {}, el('strong', {}, `Seq ${one.Seq}`), ' ', pill(one.State), ` ${one.Action ?? ''}, key ${one.Key ?? ''}, ${one.Lane ?? ''} lane`, el('br'), el('code', {}, one.EventGUID)),
-    el('ol', { class: 'timeline' }, el('li', {}, el('span', {}, 'Accepted, on disk'), el('time', { datetime: one.AcceptedAt ?? '' }, time(one.AcceptedAt))), el('li', {}, el('span', {}, title), el('span', {}, at))));
+  return el(
+    'li',
+    {},
+    el(
+      'div',
+      {},
+      el('strong', {}, `Seq ${one.Seq}`),
+      ' ',
+      pill(one.State),
+      ` ${one.Action ?? ''}, key ${one.Key ?? ''}, ${one.Lane ?? ''} lane`,
+      el('br'),
+      el('code', {}, one.EventGUID),
+    ),
+    el(
+      'ol',
+      { class: 'timeline' },
+      el(
+        'li',
+        {},
+        el('span', {}, 'Accepted, on disk'),
+        el('time', { datetime: one.AcceptedAt ?? '' }, time(one.AcceptedAt)),
+      ),
+      el('li', {}, el('span', {}, title), el('span', {}, at)),
+    ),
+  );
 }
 
 export class Locate {
@@ -31,12 +57,35 @@ export class Locate {
     /** What was asked for and is not at its end. */
     this.open = '';
     this.asking = false;
-    this.input = el('input', { id: 'locate', type: 'search', autocomplete: 'off', spellcheck: 'false' });
+    this.input = el('input', {
+      id: 'locate',
+      type: 'search',
+      autocomplete: 'off',
+      spellcheck: 'false',
+    });
     this.said = el('p', { role: 'status', class: 'done' });
     this.list = el('ul', { class: 'rows' });
-    const form = el('form', { class: 'line', submit: (event) => { event.preventDefault(); void this.find(this.input.value.trim()); } },
-      el('label', { for: 'locate' }, 'EventGUID, WorkItemHash or RunHash'), this.input, el('button', { type: 'submit', class: 'main' }, 'Find'));
-    this.node = el('section', { class: 'card', 'aria-labelledby': 'locate-title' }, el('h2', { id: 'locate-title' }, 'Where is my write?'), form, this.said, this.list);
+    const form = el(
+      'form',
+      {
+        class: 'line',
+        submit: (event) => {
+          event.preventDefault();
+          void this.find(this.input.value.trim());
+        },
+      },
+      el('label', { for: 'locate' }, 'EventGUID, WorkItemHash or RunHash'),
+      this.input,
+      el('button', { type: 'submit', class: 'main' }, 'Find'),
+    );
+    this.node = el(
+      'section',
+      { class: 'card', 'aria-labelledby': 'locate-title' },
+      el('h2', { id: 'locate-title' }, 'Where is my write?'),
+      form,
+      this.said,
+      this.list,
+    );
   }
 
   /** Something happened in the worker: what is on its way is asked for again. */
@@ -51,7 +100,9 @@ export class Locate {
     try {
       const entries = isGuid(text) ? await this.ofGuid(text) : await this.ofKey(text);
       this.list.replaceChildren(...entries.map(entry));
-      this.open = entries.some((one) => one.State === 'accepted' || one.State === 'buffered') ? text : '';
+      this.open = entries.some((one) => one.State === 'accepted' || one.State === 'buffered')
+        ? text
+        : '';
     } catch (error) {
       setText(this.said, `${/** @type {Error} */ (error).message}.`);
     } finally {
@@ -64,16 +115,30 @@ export class Locate {
     /** @type {Location} */
     const found = await call(`api/locate/${guid}`, { isMissOk: true });
     const isKnown = found.State !== undefined && found.State !== 'unknown';
-    setText(this.said, isKnown ? 'Found.' : 'This worker has never accepted a write with this EventGUID.');
+    setText(
+      this.said,
+      isKnown ? 'Found.' : 'This worker has never accepted a write with this EventGUID.',
+    );
     return isKnown ? [found] : [];
   }
 
   /** @param {string} key @returns {Promise<Location[]>} */
   async ofKey(key) {
     /** @type {KeyLocations} */
-    const { Entries = [], Scanned = 0, IsComplete = false } = await call(`api/locate?key=${encodeURIComponent(key)}`, { isMissOk: true });
-    const where = IsComplete ? 'All of the journal was looked at.' : `The newest ${count(Scanned)} entries of the journal were looked at; older writes of this key may be missing here.`;
-    setText(this.said, Entries.length === 0 ? `No write of this key was found. ${where}` : `${count(Entries.length)} writes of this key, newest first. ${where}`);
+    const {
+      Entries = [],
+      Scanned = 0,
+      IsComplete = false,
+    } = await call(`api/locate?key=${encodeURIComponent(key)}`, { isMissOk: true });
+    const where = IsComplete
+      ? 'All of the journal was looked at.'
+      : `The newest ${count(Scanned)} entries of the journal were looked at; older writes of this key may be missing here.`;
+    setText(
+      this.said,
+      Entries.length === 0
+        ? `No write of this key was found. ${where}`
+        : `${count(Entries.length)} writes of this key, newest first. ${where}`,
+    );
     return Entries;
   }
 }

@@ -17,7 +17,15 @@ import { WorkerView } from './worker-view.js';
  */
 
 /** @type {State} */
-const state = { status: null, beacons: [], history: null, fleet: [], nowMs: 0, downMs: null, heardMs: Date.now() };
+const state = {
+  status: null,
+  beacons: [],
+  history: null,
+  fleet: [],
+  nowMs: 0,
+  downMs: null,
+  heardMs: Date.now(),
+};
 const current = () => state;
 /** @param {string} id */
 const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
@@ -40,7 +48,9 @@ function drawNow() {
   if (isAll) view?.update();
   view?.updateHistory?.();
   setText(byId('hub'), state.status ? state.status.HubID : '');
-  document.title = state.status ? `${state.status.HubID}: ${state.status.State} - Tidemark` : 'Tidemark';
+  document.title = state.status
+    ? `${state.status.HubID}: ${state.status.State} - Tidemark`
+    : 'Tidemark';
 }
 
 function openView() {
@@ -49,10 +59,20 @@ function openView() {
   if (isFleet && hub !== '') view = new ForeignView(current, decodeURIComponent(hub));
   else if (isFleet) {
     const fleet = new FleetView();
-    view = { node: fleet.node, update: () => { if (state.fleet.length > 0) fleet.update(state.fleet); } };
+    view = {
+      node: fleet.node,
+      update: () => {
+        if (state.fleet.length > 0) fleet.update(state.fleet);
+      },
+    };
   } else {
     const worker = new WorkerView(current, true);
-    view = { node: worker.node, update: () => worker.update(state.status), updateHistory: () => worker.updateHistory(), allow: (isThere) => worker.allow(isThere) };
+    view = {
+      node: worker.node,
+      update: () => worker.update(state.status),
+      updateHistory: () => worker.updateHistory(),
+      allow: (isThere) => worker.allow(isThere),
+    };
   }
   setProps(byId('nav-worker'), { 'aria-current': isFleet ? null : 'page' });
   setProps(byId('nav-fleet'), { 'aria-current': isFleet ? 'page' : null });
@@ -100,7 +120,16 @@ function onDown(reason) {
 function onDeclined() {
   return new Promise((resolve) => {
     setText(byId('link'), 'not connected');
-    byId('banner').replaceChildren(el('p', {}, 'This worker shows itself to those who have a token. ', button('Enter a token', async () => { if (await needToken(undefined)) resolve(); })));
+    byId('banner').replaceChildren(
+      el(
+        'p',
+        {},
+        'This worker shows itself to those who have a token. ',
+        button('Enter a token', async () => {
+          if (await needToken(undefined)) resolve();
+        }),
+      ),
+    );
   });
 }
 

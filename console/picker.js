@@ -13,12 +13,23 @@ const legacy = ['QueuePersistence', 'ManifestStore'];
 
 /** Which other hubs a databeacon serves. @param {readonly FleetRow[]} fleet @param {string} beacon */
 export function servedBy(fleet, beacon) {
-  return fleet.filter((row) => !row.IsSelf && row.Status && [row.Status.Queue, row.Status.Manifest].some((lane) => lane.AssignedBeaconID === beacon)).map((row) => row.HubID);
+  return fleet
+    .filter(
+      (row) =>
+        !row.IsSelf &&
+        row.Status &&
+        [row.Status.Queue, row.Status.Manifest].some((lane) => lane.AssignedBeaconID === beacon),
+    )
+    .map((row) => row.HubID);
 }
 
 /** Those without databases to choose from. @param {Presence | undefined} beacon */
 function isLegacy(beacon) {
-  return beacon !== undefined && beacon.Connections.length === 0 && beacon.Capabilities.some((name) => legacy.includes(name));
+  return (
+    beacon !== undefined &&
+    beacon.Connections.length === 0 &&
+    beacon.Capabilities.some((name) => legacy.includes(name))
+  );
 }
 
 /** @param {Connection} one */
@@ -37,10 +48,33 @@ export class Picker {
     this.warning = el('p', { class: 'warning', role: 'status' });
     this.problem = el('p', { class: 'wrong', role: 'alert' });
     this.save = el('button', { type: 'submit', class: 'main' }, 'Save');
-    this.clear = button('Clear assignment', () => close({ BeaconID: null, IDBeaconConnection: 0 }), { class: 'danger', disabled: current.AssignedBeaconID === null });
-    this.form = el('form', { submit: (event) => { event.preventDefault(); this.commit(); } },
-      el('label', { for: 'pick-beacon' }, 'Databeacon'), this.beacon, el('label', { for: 'pick-connection' }, 'Connection'), this.connection, this.warning, this.problem,
-      el('p', { class: 'actions' }, button('Cancel', () => close(null)), this.clear, this.save));
+    this.clear = button(
+      'Clear assignment',
+      () => close({ BeaconID: null, IDBeaconConnection: 0 }),
+      { class: 'danger', disabled: current.AssignedBeaconID === null },
+    );
+    this.form = el(
+      'form',
+      {
+        submit: (event) => {
+          event.preventDefault();
+          this.commit();
+        },
+      },
+      el('label', { for: 'pick-beacon' }, 'Databeacon'),
+      this.beacon,
+      el('label', { for: 'pick-connection' }, 'Connection'),
+      this.connection,
+      this.warning,
+      this.problem,
+      el(
+        'p',
+        { class: 'actions' },
+        button('Cancel', () => close(null)),
+        this.clear,
+        this.save,
+      ),
+    );
     /** What the list was made of. */
     this.listed = '';
     this.offer(beacons);
@@ -53,11 +87,19 @@ export class Picker {
     this.beacons = beacons;
     const there = beacons.map((one) => one.BeaconID);
     const chosen = this.beacon.value;
-    const away = [...new Set([this.current.AssignedBeaconID ?? '', chosen])].filter((name) => name !== '' && !there.includes(name));
-    const labels = [['', there.length === 0 ? 'no databeacon is on the bus' : 'choose a databeacon'], ...there.map((name) => [name, name]), ...away.map((name) => [name, `${name} (away)`])];
+    const away = [...new Set([this.current.AssignedBeaconID ?? '', chosen])].filter(
+      (name) => name !== '' && !there.includes(name),
+    );
+    const labels = [
+      ['', there.length === 0 ? 'no databeacon is on the bus' : 'choose a databeacon'],
+      ...there.map((name) => [name, name]),
+      ...away.map((name) => [name, `${name} (away)`]),
+    ];
     if (JSON.stringify(labels) === this.listed) return;
     this.listed = JSON.stringify(labels);
-    this.beacon.replaceChildren(...labels.map(([value = '', label = '']) => el('option', { value }, label)));
+    this.beacon.replaceChildren(
+      ...labels.map(([value = '', label = '']) => el('option', { value }, label)),
+    );
     this.beacon.value = chosen;
   }
 
@@ -69,9 +111,13 @@ export class Picker {
     this.allow();
     void this.warn();
     if (beacon === '') return;
-    if (isLegacy(this.beacons.find((one) => one.BeaconID === beacon))) this.connection.append(el('option', { value: '0' }, '0: keeps rows without databases to choose from'));
+    if (isLegacy(this.beacons.find((one) => one.BeaconID === beacon)))
+      this.connection.append(
+        el('option', { value: '0' }, '0: keeps rows without databases to choose from'),
+      );
     else await this.load(beacon);
-    if (beacon === this.current.AssignedBeaconID) this.connection.value = String(this.current.IDBeaconConnection);
+    if (beacon === this.current.AssignedBeaconID)
+      this.connection.value = String(this.current.IDBeaconConnection);
     this.allow();
   }
 
@@ -81,7 +127,9 @@ export class Picker {
       /** @type {{ Connections: Connection[] }} */
       const { Connections } = await call(`api/beacons/${encodeURIComponent(beacon)}/connections`);
       if (beacon !== this.beacon.value) return;
-      this.connection.replaceChildren(...Connections.map((one) => el('option', { value: one.IDBeaconConnection }, labelOf(one))));
+      this.connection.replaceChildren(
+        ...Connections.map((one) => el('option', { value: one.IDBeaconConnection }, labelOf(one))),
+      );
       if (Connections.length === 0) setText(this.problem, `${beacon} offers no connection.`);
     } catch (error) {
       if (beacon === this.beacon.value) setText(this.problem, /** @type {Error} */ (error).message);
@@ -97,15 +145,25 @@ export class Picker {
     const beacon = this.beacon.value;
     setText(this.warning, '');
     /** @type {{ Workers: FleetRow[] }} */
-    const { Workers } = beacon === '' ? { Workers: [] } : await call('api/fleet').catch(() => ({ Workers: [] }));
+    const { Workers } =
+      beacon === '' ? { Workers: [] } : await call('api/fleet').catch(() => ({ Workers: [] }));
     if (beacon !== this.beacon.value) return;
     const others = servedBy(Workers, beacon);
-    setText(this.warning, others.length === 0 ? '' : `${beacon} already serves ${others.length === 1 ? `hub ${others[0]}` : `${others.length} hubs, ${others.slice(0, 3).join(', ')} among them`}. `
-      + 'Rows are kept apart by HubID; both share its database and its time.');
+    setText(
+      this.warning,
+      others.length === 0
+        ? ''
+        : `${beacon} already serves ${others.length === 1 ? `hub ${others[0]}` : `${others.length} hubs, ${others.slice(0, 3).join(', ')} among them`}. ` +
+            'Rows are kept apart by HubID; both share its database and its time.',
+    );
   }
 
   commit() {
-    if (!this.save.disabled) this.close({ BeaconID: this.beacon.value, IDBeaconConnection: Number(this.connection.value) });
+    if (!this.save.disabled)
+      this.close({
+        BeaconID: this.beacon.value,
+        IDBeaconConnection: Number(this.connection.value),
+      });
   }
 }
 
@@ -115,12 +173,24 @@ export class Picker {
  * @returns {Promise<string>} what was done, empty for nothing
  */
 export async function pickPersistence(beacons, current, onOpen) {
-  const choice = await ask(current.AssignedBeaconID === null ? 'Assign persistence' : 'Change persistence', (/** @type {(choice: Choice | null) => void} */ close) => {
-    const picker = new Picker(beacons, current, close);
-    onOpen(picker);
-    return [el('p', {}, 'Both lanes are delivered there. What is pending stays in the journal until it is.'), picker.form];
-  });
+  const choice = await ask(
+    current.AssignedBeaconID === null ? 'Assign persistence' : 'Change persistence',
+    (/** @type {(choice: Choice | null) => void} */ close) => {
+      const picker = new Picker(beacons, current, close);
+      onOpen(picker);
+      return [
+        el(
+          'p',
+          {},
+          'Both lanes are delivered there. What is pending stays in the journal until it is.',
+        ),
+        picker.form,
+      ];
+    },
+  );
   if (choice === null) return '';
   await call('Ultravisor/Persistence/Assign', { method: 'POST', body: choice });
-  return choice.BeaconID === null ? 'The assignment was cleared.' : `Assigned to ${choice.BeaconID}, connection ${choice.IDBeaconConnection}.`;
+  return choice.BeaconID === null
+    ? 'The assignment was cleared.'
+    : `Assigned to ${choice.BeaconID}, connection ${choice.IDBeaconConnection}.`;
 }

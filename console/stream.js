@@ -31,12 +31,16 @@ export class Stream {
   async run(path, ended) {
     let delayMs = firstDelayMs;
     while (!ended.aborted) {
-      const why = await this.once(path, ended, () => { delayMs = firstDelayMs; });
+      const why = await this.once(path, ended, () => {
+        delayMs = firstDelayMs;
+      });
       if (ended.aborted) return;
       // A token was asked for: now with it.
       if (why === '') continue;
       this.parts.onDown(why);
-      await new Promise((resolve) => { setTimeout(resolve, delayMs); });
+      await new Promise((resolve) => {
+        setTimeout(resolve, delayMs);
+      });
       delayMs = Math.min(longestDelayMs, delayMs * 1.5);
     }
   }
@@ -47,14 +51,21 @@ export class Stream {
     let timer = setTimeout(() => silence.abort(), silenceMs);
     try {
       const headers = authorization();
-      const response = await fetch(path, { headers, cache: 'no-store', signal: AbortSignal.any([ended, silence.signal]) });
+      const response = await fetch(path, {
+        headers,
+        cache: 'no-store',
+        signal: AbortSignal.any([ended, silence.signal]),
+      });
       if (response.status === 401) {
         clearTimeout(timer);
         const isNewer = authorization()['Authorization'] !== headers['Authorization'];
-        if (!isNewer && !await needToken(headers['Authorization'])) await this.parts.onDeclined();
+        if (!isNewer && !(await needToken(headers['Authorization']))) await this.parts.onDeclined();
         return '';
       }
-      if (!response.ok || !response.body) return String((await response.json().catch(() => ({}))).Reason ?? `answer ${response.status}`);
+      if (!response.ok || !response.body)
+        return String(
+          (await response.json().catch(() => ({}))).Reason ?? `answer ${response.status}`,
+        );
       const read = eventReader((name, data) => this.parts.onEvent(name, JSON.parse(data)));
       this.parts.onUp();
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();

@@ -13,7 +13,8 @@ import { pickPersistence } from './picker.js';
 
 /** @param {WorkerStatus['Queue']} lane */
 function assignmentOf(lane) {
-  if (lane.AssignedBeaconID === null) return 'Assigned to no databeacon: writes are kept in the journal.';
+  if (lane.AssignedBeaconID === null)
+    return 'Assigned to no databeacon: writes are kept in the journal.';
   return `Assigned to ${lane.AssignedBeaconID}, connection ${lane.IDBeaconConnection}, by ${lane.AssignedBy === 'tag' ? "the beacon's tag" : 'an operator'} at ${time(lane.AssignedAt)}.`;
 }
 
@@ -35,9 +36,26 @@ export class WorkerView {
     this.balance = new BalancePanel();
     this.locate = isOwn ? new Locate() : null;
     this.dead = isOwn ? new DeadLetters() : null;
-    const persistence = el('section', { class: 'card wide', 'aria-labelledby': 'persistence' }, el('h1', { id: 'persistence' }, 'Persistence: ', this.pill), this.advice, this.assignment, this.room, this.facts,
-      ...isOwn ? [el('p', { class: 'actions' }, this.pick, this.pause), this.said] : []);
-    this.node = el('div', { class: 'grid-view' }, persistence, this.lanes.Queue.node, this.lanes.Manifest.node, ...this.locate ? [this.locate.node] : [], this.balance.node, ...this.dead ? [this.dead.node] : []);
+    const persistence = el(
+      'section',
+      { class: 'card wide', 'aria-labelledby': 'persistence' },
+      el('h1', { id: 'persistence' }, 'Persistence: ', this.pill),
+      this.advice,
+      this.assignment,
+      this.room,
+      this.facts,
+      ...(isOwn ? [el('p', { class: 'actions' }, this.pick, this.pause), this.said] : []),
+    );
+    this.node = el(
+      'div',
+      { class: 'grid-view' },
+      persistence,
+      this.lanes.Queue.node,
+      this.lanes.Manifest.node,
+      ...(this.locate ? [this.locate.node] : []),
+      this.balance.node,
+      ...(this.dead ? [this.dead.node] : []),
+    );
     if (!isOwn) this.balance.node.classList.add('wide');
   }
 
@@ -47,12 +65,24 @@ export class WorkerView {
     if (!status) return;
     setPill(this.pill, status.State);
     setText(this.advice, adviceOf(status));
-    setText(this.assignment, assignmentOf(status.Queue) + (status.Queue.IsPaused ? ' Delivery is paused: nothing goes out until it is resumed.' : ''));
+    setText(
+      this.assignment,
+      assignmentOf(status.Queue) +
+        (status.Queue.IsPaused ? ' Delivery is paused: nothing goes out until it is resumed.' : ''),
+    );
     const { Capacity: room } = status;
     setProps(this.room, { class: room.Refusing ? 'wrong' : '' });
-    setText(this.room, room.Refusing ? `Writes are refused: ${room.Refusing}.` : `Time to full: ${timeToFull(room.TimeToFullSeconds)}. Journal ${bytes(room.UsedBytes)} of ${bytes(room.BytesMax)}, `
-      + `pending ${count(room.Pending)} of ${count(room.PendingMax)}${room.FreeBytes === null ? '' : `, disk free ${bytes(room.FreeBytes)}`}.`);
-    setText(this.facts, `Tidemark ${status.Version}, started ${time(status.StartedAt)}; bus ${status.Bus.Connected ? `connected to ${status.Bus.Server}` : 'away'}; store ${status.Store}.`);
+    setText(
+      this.room,
+      room.Refusing
+        ? `Writes are refused: ${room.Refusing}.`
+        : `Time to full: ${timeToFull(room.TimeToFullSeconds)}. Journal ${bytes(room.UsedBytes)} of ${bytes(room.BytesMax)}, ` +
+            `pending ${count(room.Pending)} of ${count(room.PendingMax)}${room.FreeBytes === null ? '' : `, disk free ${bytes(room.FreeBytes)}`}.`,
+    );
+    setText(
+      this.facts,
+      `Tidemark ${status.Version}, started ${time(status.StartedAt)}; bus ${status.Bus.Connected ? `connected to ${status.Bus.Server}` : 'away'}; store ${status.Store}.`,
+    );
     setText(this.pick, status.Queue.AssignedBeaconID === null ? 'Assign' : 'Change persistence');
     setText(this.pause, status.Queue.IsPaused ? 'Resume delivery' : 'Pause delivery');
     this.lanes.Queue.update(status.Queue);
@@ -77,7 +107,12 @@ export class WorkerView {
 
   async choose() {
     const { beacons, status } = this.state();
-    if (status) await this.doing(() => pickPersistence(beacons, status.Queue, (picker) => { this.picker = picker; }));
+    if (status)
+      await this.doing(() =>
+        pickPersistence(beacons, status.Queue, (picker) => {
+          this.picker = picker;
+        }),
+      );
     this.picker = null;
   }
 
@@ -85,7 +120,9 @@ export class WorkerView {
     const verb = this.state().status?.Queue.IsPaused ? 'resume' : 'pause';
     await this.doing(async () => {
       await call(`api/${verb}`, { method: 'POST' });
-      return verb === 'pause' ? 'Delivery is paused; writes are accepted as before.' : 'Delivery goes on.';
+      return verb === 'pause'
+        ? 'Delivery is paused; writes are accepted as before.'
+        : 'Delivery goes on.';
     });
   }
 

@@ -9,31 +9,55 @@ import { type Column, type TableName, tableOf } from './schema.ts';
 import type { Lane } from './subjects.ts';
 
 export const writeActions = [
-  'QP_UpsertWorkItem', 'QP_UpdateWorkItem', 'QP_AppendEvent', 'QP_InsertAttempt', 'QP_UpdateAttemptOutcome',
-  'MS_UpsertManifest', 'MS_RemoveManifest',
+  'QP_UpsertWorkItem',
+  'QP_UpdateWorkItem',
+  'QP_AppendEvent',
+  'QP_InsertAttempt',
+  'QP_UpdateAttemptOutcome',
+  'MS_UpsertManifest',
+  'MS_RemoveManifest',
 ] as const;
-export const readActions = ['QP_GetWorkItemByHash', 'QP_ListWorkItems', 'QP_GetEvents', 'MS_GetManifest', 'MS_ListManifests'] as const;
+export const readActions = [
+  'QP_GetWorkItemByHash',
+  'QP_ListWorkItems',
+  'QP_GetEvents',
+  'MS_GetManifest',
+  'MS_ListManifests',
+] as const;
 
 export type WriteAction = (typeof writeActions)[number];
 export type ReadAction = (typeof readActions)[number];
 export type Action = WriteAction | ReadAction;
 
 const hash = (what: string) =>
-  Type.String({ minLength: 1, maxLength: 128, description: `${what}, a string of 1 to 128 characters` });
+  Type.String({
+    minLength: 1,
+    maxLength: 128,
+    description: `${what}, a string of 1 to 128 characters`,
+  });
 
 /** What one column takes on the wire; null always means "the column's empty value". */
 function columnSchema(column: Column): TSchema {
   switch (column.kind) {
     case 'integer':
-      return Type.Union([Type.Integer({ minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER }), Type.Null()],
-        { description: 'an integer within ±2^53, or null' });
+      return Type.Union(
+        [
+          Type.Integer({ minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER }),
+          Type.Null(),
+        ],
+        { description: 'an integer within ±2^53, or null' },
+      );
     case 'float':
       return Type.Union([Type.Number(), Type.Null()], { description: 'a number or null' });
     case 'boolean':
-      return Type.Union([Type.Boolean(), Type.Literal(0), Type.Literal(1), Type.Null()], { description: 'true, false or null' });
+      return Type.Union([Type.Boolean(), Type.Literal(0), Type.Literal(1), Type.Null()], {
+        description: 'true, false or null',
+      });
     case 'sized':
-      return Type.Union([Type.String({ maxLength: column.charsMax }), Type.Number(), Type.Boolean(), Type.Null()],
-        { description: `a string of at most ${column.charsMax} characters, a number, or null` });
+      return Type.Union(
+        [Type.String({ maxLength: column.charsMax }), Type.Number(), Type.Boolean(), Type.Null()],
+        { description: `a string of at most ${column.charsMax} characters, a number, or null` },
+      );
     default:
       return Type.Unknown();
   }
@@ -46,31 +70,63 @@ function rowSchema(table: TableName, required: TProperties): TSchema {
       properties[column.name] = Type.Optional(columnSchema(column));
     }
   }
-  return Type.Object({ ...properties, ...required }, { additionalProperties: true, description: `fields of ${table}` });
+  return Type.Object(
+    { ...properties, ...required },
+    { additionalProperties: true, description: `fields of ${table}` },
+  );
 }
 
-const attemptNumber = Type.Integer({ minimum: 0, maximum: 2_147_483_647, description: 'an integer from 0 to 2147483647' });
+const attemptNumber = Type.Integer({
+  minimum: 0,
+  maximum: 2_147_483_647,
+  description: 'an integer from 0 to 2147483647',
+});
 const workItemHash = { WorkItemHash: hash('the work item') };
 const runHash = { RunHash: hash('the run') };
 
 const stringOrList = Type.Union(
-  [Type.String({ maxLength: 128 }), Type.Array(Type.String({ maxLength: 128 }), { minItems: 1, maxItems: 100 })],
-  { description: 'a string, or a list of 1 to 100 strings' });
+  [
+    Type.String({ maxLength: 128 }),
+    Type.Array(Type.String({ maxLength: 128 }), { minItems: 1, maxItems: 100 }),
+  ],
+  { description: 'a string, or a list of 1 to 100 strings' },
+);
 
 function filterSchema(matching: readonly string[], more: TProperties): TSchema {
   const properties: TProperties = {};
   for (const name of matching) properties[name] = Type.Optional(stringOrList);
   const limit = `an integer from 1 to ${limits.listRowsMax}`;
-  return Type.Optional(Type.Object({
-    ...properties,
-    Limit: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.listRowsMax, description: limit })),
-    OrderBy: Type.Optional(Type.String({ minLength: 1, maxLength: 80, description: '"Col", "-Col" or "Col DESC"' })),
-    After: Type.Optional(Type.String({ minLength: 1, maxLength: 2_000, description: 'the Next of the page before' })),
-    ...more,
-  }, { additionalProperties: false, description: 'a filter' }));
+  return Type.Optional(
+    Type.Object(
+      {
+        ...properties,
+        Limit: Type.Optional(
+          Type.Integer({ minimum: 1, maximum: limits.listRowsMax, description: limit }),
+        ),
+        OrderBy: Type.Optional(
+          Type.String({ minLength: 1, maxLength: 80, description: '"Col", "-Col" or "Col DESC"' }),
+        ),
+        After: Type.Optional(
+          Type.String({
+            minLength: 1,
+            maxLength: 2_000,
+            description: 'the Next of the page before',
+          }),
+        ),
+        ...more,
+      },
+      { additionalProperties: false, description: 'a filter' },
+    ),
+  );
 }
 
-export const workItemFilters = ['Status', 'AssignedBeaconID', 'RunID', 'Capability', 'OperationHash'] as const;
+export const workItemFilters = [
+  'Status',
+  'AssignedBeaconID',
+  'RunID',
+  'Capability',
+  'OperationHash',
+] as const;
 export const manifestFilters = ['Status', 'OperationHash'] as const;
 
 /** Settings of each action as JSON Schema. Further keys are ignored, as coordinators add their own (QueueMetadata). */
@@ -78,26 +134,39 @@ export const settingsSchemas: Record<Action, TSchema> = {
   QP_UpsertWorkItem: Type.Object({ WorkItem: rowSchema('UVQueueWorkItem', workItemHash) }),
   QP_UpdateWorkItem: Type.Object({ ...workItemHash, Patch: rowSchema('UVQueueWorkItem', {}) }),
   QP_AppendEvent: Type.Object({ Event: rowSchema('UVQueueWorkItemEvent', workItemHash) }),
-  QP_InsertAttempt: Type.Object({ Attempt: rowSchema('UVQueueWorkItemAttempt', { ...workItemHash, AttemptNumber: attemptNumber }) }),
-  QP_UpdateAttemptOutcome: Type.Object({ ...workItemHash, AttemptNumber: attemptNumber, Patch: rowSchema('UVQueueWorkItemAttempt', {}) }),
+  QP_InsertAttempt: Type.Object({
+    Attempt: rowSchema('UVQueueWorkItemAttempt', { ...workItemHash, AttemptNumber: attemptNumber }),
+  }),
+  QP_UpdateAttemptOutcome: Type.Object({
+    ...workItemHash,
+    AttemptNumber: attemptNumber,
+    Patch: rowSchema('UVQueueWorkItemAttempt', {}),
+  }),
   QP_GetWorkItemByHash: Type.Object(workItemHash),
   QP_ListWorkItems: Type.Object({ Filter: filterSchema(workItemFilters, {}) }),
   QP_GetEvents: Type.Object({
     ...workItemHash,
-    Limit: Type.Optional(Type.Union([Type.Integer({ minimum: 0, maximum: limits.listRowsMax }), Type.Null()],
-      { description: `an integer from 0 (all the answer holds) to ${limits.listRowsMax}` })),
+    Limit: Type.Optional(
+      Type.Union([Type.Integer({ minimum: 0, maximum: limits.listRowsMax }), Type.Null()], {
+        description: `an integer from 0 (all the answer holds) to ${limits.listRowsMax}`,
+      }),
+    ),
   }),
   MS_UpsertManifest: Type.Object({ Manifest: rowSchema('UVManifest', { Hash: hash('the run') }) }),
   MS_RemoveManifest: Type.Object(runHash),
   MS_GetManifest: Type.Object(runHash),
   MS_ListManifests: Type.Object({
-    Filter: filterSchema(manifestFilters, { Full: Type.Optional(Type.Boolean({ description: 'true or false' })) }),
+    Filter: filterSchema(manifestFilters, {
+      Full: Type.Optional(Type.Boolean({ description: 'true or false' })),
+    }),
   }),
 };
 
 const known = new Map<string, { lane: Lane; isWrite: boolean }>();
-for (const action of writeActions) known.set(action, { lane: action.startsWith('QP_') ? 'queue' : 'manifest', isWrite: true });
-for (const action of readActions) known.set(action, { lane: action.startsWith('QP_') ? 'queue' : 'manifest', isWrite: false });
+for (const action of writeActions)
+  known.set(action, { lane: action.startsWith('QP_') ? 'queue' : 'manifest', isWrite: true });
+for (const action of readActions)
+  known.set(action, { lane: action.startsWith('QP_') ? 'queue' : 'manifest', isWrite: false });
 
 /** Lane of an action name, or null when there is no such action. */
 export function laneOf(action: string): Lane | null {

@@ -37,16 +37,30 @@ export class HeldAnswers {
   }
 
   /** Keeps an answer; returns its first piece and the headers that tell of the others. @throws TidemarkError TOO_LARGE, OVERLOADED */
-  hold(body: Uint8Array, pieceBytes: number): { piece: Uint8Array; headers: Record<string, string> } {
+  hold(
+    body: Uint8Array,
+    pieceBytes: number,
+  ): { piece: Uint8Array; headers: Record<string, string> } {
     this.#forgetOld();
-    if (body.length > limits.bodyBytesMax) throw new TidemarkError('TOO_LARGE', `the answer has ${body.length} bytes, at most ${limits.bodyBytesMax}; ask for fewer rows`);
+    if (body.length > limits.bodyBytesMax)
+      throw new TidemarkError(
+        'TOO_LARGE',
+        `the answer has ${body.length} bytes, at most ${limits.bodyBytesMax}; ask for fewer rows`,
+      );
     if (this.#bytes + body.length > limits.heldAnswersBytesMax) {
-      throw new TidemarkError('OVERLOADED', `${this.#bytes} bytes of large answers are being fetched; ask again later`, { retryAfterMs: limits.overloadedRetryMs });
+      throw new TidemarkError(
+        'OVERLOADED',
+        `${this.#bytes} bytes of large answers are being fetched; ask again later`,
+        { retryAfterMs: limits.overloadedRetryMs },
+      );
     }
     const transfer = this.#newGuid();
     this.#held.set(transfer, { body, pieceBytes, sinceMs: this.#nowMs() });
     this.#bytes += body.length;
-    const headers = { [transferHeader]: transfer, [countHeader]: String(Math.ceil(body.length / pieceBytes)) };
+    const headers = {
+      [transferHeader]: transfer,
+      [countHeader]: String(Math.ceil(body.length / pieceBytes)),
+    };
     return { piece: body.subarray(0, pieceBytes), headers };
   }
 
@@ -55,16 +69,23 @@ export class HeldAnswers {
     this.#forgetOld();
     const [transfer = '', text = ''] = fetch.split(' ');
     const held = this.#held.get(transfer);
-    if (!held) throw new TidemarkError('UNAVAILABLE', `${fetchHeader}: answer ${transfer} is not kept here any more; ask for the whole again`, { retryAfterMs: 0 });
+    if (!held)
+      throw new TidemarkError(
+        'UNAVAILABLE',
+        `${fetchHeader}: answer ${transfer} is not kept here any more; ask for the whole again`,
+        { retryAfterMs: 0 },
+      );
     const at = Number(text) * held.pieceBytes;
-    if (!/^\d{1,6}$/.test(text) || at >= held.body.length) throw new TidemarkError('INVALID_MESSAGE', `${fetchHeader}: the answer has no piece ${text}`);
+    if (!/^\d{1,6}$/.test(text) || at >= held.body.length)
+      throw new TidemarkError('INVALID_MESSAGE', `${fetchHeader}: the answer has no piece ${text}`);
     if (at + held.pieceBytes >= held.body.length) this.#forget(transfer, held);
     return held.body.subarray(at, at + held.pieceBytes);
   }
 
   #forgetOld(): void {
     const oldest = this.#nowMs() - limits.chunkTransferMs;
-    for (const [transfer, held] of this.#held) if (held.sinceMs < oldest) this.#forget(transfer, held);
+    for (const [transfer, held] of this.#held)
+      if (held.sinceMs < oldest) this.#forget(transfer, held);
   }
 
   #forget(transfer: string, held: Held): void {
@@ -78,18 +99,30 @@ export class HeldAnswers {
  * @param fetch asks the same subject with one header more
  * @throws TidemarkError TOO_LARGE, UNAVAILABLE when a piece is lost, and what `fetch` throws
  */
-export async function wholeAnswer(first: Answer, fetch: (name: string, value: string) => Promise<Answer>): Promise<Answer> {
+export async function wholeAnswer(
+  first: Answer,
+  fetch: (name: string, value: string) => Promise<Answer>,
+): Promise<Answer> {
   const transfer = first.headers?.get(transferHeader);
   if (!transfer) return first;
   const count = Number(first.headers?.get(countHeader));
-  if (!isGuid(transfer) || !Number.isInteger(count) || count < 2 || count > limits.chunksMax) throw new TidemarkError('INVALID_MESSAGE', `${countHeader}: expected an integer from 2 to ${limits.chunksMax}`);
+  if (!isGuid(transfer) || !Number.isInteger(count) || count < 2 || count > limits.chunksMax)
+    throw new TidemarkError(
+      'INVALID_MESSAGE',
+      `${countHeader}: expected an integer from 2 to ${limits.chunksMax}`,
+    );
   const pieces = [first.data];
   let bytes = first.data.length;
   for (let index = 1; index < count; index++) {
     const { data, headers } = await fetch(fetchHeader, `${transfer} ${index}`);
-    if (headers?.get('Nats-Service-Error')) throw new TidemarkError('UNAVAILABLE', headers.get('Nats-Service-Error'));
+    if (headers?.get('Nats-Service-Error'))
+      throw new TidemarkError('UNAVAILABLE', headers.get('Nats-Service-Error'));
     bytes += data.length;
-    if (bytes > limits.bodyBytesMax) throw new TidemarkError('TOO_LARGE', `the answer has ${bytes} bytes or more, at most ${limits.bodyBytesMax}`);
+    if (bytes > limits.bodyBytesMax)
+      throw new TidemarkError(
+        'TOO_LARGE',
+        `the answer has ${bytes} bytes or more, at most ${limits.bodyBytesMax}`,
+      );
     pieces.push(data);
   }
   return { data: Buffer.concat(pieces, bytes), headers: first.headers };

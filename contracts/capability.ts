@@ -12,10 +12,17 @@ export const capabilities = {
 } as const;
 
 /** What a beacon without databases offers for a lane: the domain actions themselves, rows and all. */
-export const legacyCapabilities = { queue: 'QueuePersistence', manifest: 'ManifestStore' } as const satisfies Record<Lane, string>;
+export const legacyCapabilities = {
+  queue: 'QueuePersistence',
+  manifest: 'ManifestStore',
+} as const satisfies Record<Lane, string>;
 
 /** Body of `mesh.<BeaconID>.<Capability>.<Action>`. */
-export type CapabilityRequest = { Settings: Record<string, unknown>; RemoteUser?: string; TimeoutMs?: number };
+export type CapabilityRequest = {
+  Settings: Record<string, unknown>;
+  RemoteUser?: string;
+  TimeoutMs?: number;
+};
 export type CapabilityReply<Outputs> = { Outputs: Outputs; Log?: string[] };
 
 /** The database a request is about. */
@@ -49,7 +56,11 @@ export type ApplySettings = ConnectionSettings & {
    */
   AfterEpoch?: string;
 };
-export type ApplyOutputs = { Results: MutationResult[]; IsCommitted: boolean; Mark: StoredMark | null };
+export type ApplyOutputs = {
+  Results: MutationResult[];
+  IsCommitted: boolean;
+  Mark: StoredMark | null;
+};
 
 export type MarkSettings = ConnectionSettings & { HubID: string; Lane: Lane };
 /** The mark row of the backend. `StoreID` is the identity of the database. */
@@ -57,10 +68,19 @@ export type StoredMark = { Epoch: string; Seq: number; UpdatedAt: string };
 export type MarkOutputs = { Mark: StoredMark | null; StoreID: string };
 
 /** `MeadowProxy.Request`: any HTTP status is a successful request; the caller looks at Status. */
-export type ProxySettings = { Method: string; Path: string; Body?: string; RemoteUser?: string; Session?: unknown };
+export type ProxySettings = {
+  Method: string;
+  Path: string;
+  Body?: string;
+  RemoteUser?: string;
+  Session?: unknown;
+};
 export type ProxyOutputs = { Status: number; Headers: Record<string, string>; Body: string };
 
-export type EnsureSchemaSettings = ConnectionSettings & { SchemaName?: string; SchemaJSON: SchemaDescriptor };
+export type EnsureSchemaSettings = ConnectionSettings & {
+  SchemaName?: string;
+  SchemaJSON: SchemaDescriptor;
+};
 export type EnsureSchemaOutputs = {
   Success: true;
   SchemaName: string;
@@ -82,17 +102,43 @@ export type IntrospectSchemaOutputs = {
   Tables: { Scope: string; Exists: boolean; Columns: string[]; MissingColumns: string[] }[];
 };
 
-export type IntrospectOutputs = { TableCount: number; Tables: { TableName: string; ColumnCount: number; Columns: ColumnFacts[] }[] };
+export type IntrospectOutputs = {
+  TableCount: number;
+  Tables: { TableName: string; ColumnCount: number; Columns: ColumnFacts[] }[];
+};
 export type ColumnFacts = {
-  Name: string; NativeType: string; MaxLength: number | null; Nullable: boolean; IsPrimaryKey: boolean; IsAutoIncrement: boolean;
-  DefaultValue: string | null; MeadowType: string;
+  Name: string;
+  NativeType: string;
+  MaxLength: number | null;
+  Nullable: boolean;
+  IsPrimaryKey: boolean;
+  IsAutoIncrement: boolean;
+  DefaultValue: string | null;
+  MeadowType: string;
 };
 
 export type EnableEndpointSettings = ConnectionSettings & { TableName: string };
 /** EndpointBase is there on every call, also when the endpoint was enabled before. */
-export type EnableEndpointOutputs = { TableName: string; EndpointBase: string; ColumnCount: number; Message?: string };
+export type EnableEndpointOutputs = {
+  TableName: string;
+  EndpointBase: string;
+  ColumnCount: number;
+  Message?: string;
+};
 
-export type UpdateProxyConfigSettings = { PathAllowlist?: string[]; AllowWrites?: boolean; BodyBytesMax?: number; RequestTimeoutMs?: number };
+export type UpdateProxyConfigSettings = {
+  PathAllowlist?: string[];
+  AllowWrites?: boolean;
+  BodyBytesMax?: number;
+  RequestTimeoutMs?: number;
+};
 export type UpdateProxyConfigOutputs = {
-  Success: true; PatternsAdded: number; ActiveConfig: { AllowWrites: boolean; PathAllowlist: string[]; BodyBytesMax: number; RequestTimeoutMs: number };
+  Success: true;
+  PatternsAdded: number;
+  ActiveConfig: {
+    AllowWrites: boolean;
+    PathAllowlist: string[];
+    BodyBytesMax: number;
+    RequestTimeoutMs: number;
+  };
 };

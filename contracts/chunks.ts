@@ -30,14 +30,31 @@ export type ChunkResult =
  * Cuts bytes into pieces that fit into messages of `payloadBytesMax`, headers and framing included. The pieces share the memory of `bytes`.
  */
 export function splitIntoChunks(bytes: Uint8Array, payloadBytesMax: number): Uint8Array[] {
-  const room = Math.max(payloadBytesMax - limits.chunkOverheadBytes, Math.floor(payloadBytesMax / 2), 1);
+  const room = Math.max(
+    payloadBytesMax - limits.chunkOverheadBytes,
+    Math.floor(payloadBytesMax / 2),
+    1,
+  );
   const pieces: Uint8Array[] = [];
   for (let at = 0; at < bytes.length; at += room) pieces.push(bytes.subarray(at, at + room));
   return pieces;
 }
 
-type Chunk = { transfer: string; index: number; count: number; data: Uint8Array; action: string; contentType: string; contentEncoding: string };
-type Transfer = { first: Chunk; pieces: Map<number, Uint8Array>; bytes: number; startedAtMs: number };
+type Chunk = {
+  transfer: string;
+  index: number;
+  count: number;
+  data: Uint8Array;
+  action: string;
+  contentType: string;
+  contentEncoding: string;
+};
+type Transfer = {
+  first: Chunk;
+  pieces: Map<number, Uint8Array>;
+  bytes: number;
+  startedAtMs: number;
+};
 
 /** Half-sent transfers in memory: at most `limits.chunkTransfersMax` of `limits.bodyBytesMax`, each forgotten after `limits.chunkTransferMs`. */
 export class ChunkAssembler {
@@ -75,30 +92,46 @@ export class ChunkAssembler {
 
   #open(chunk: Chunk): Transfer {
     if (this.#transfers.size >= limits.chunkTransfersMax) {
-      throw new TidemarkError('OVERLOADED', `Transfer: ${limits.chunkTransfersMax} transfers are open already; send the whole again later`,
-        { retryAfterMs: limits.overloadedRetryMs });
+      throw new TidemarkError(
+        'OVERLOADED',
+        `Transfer: ${limits.chunkTransfersMax} transfers are open already; send the whole again later`,
+        { retryAfterMs: limits.overloadedRetryMs },
+      );
     }
-    const transfer = { first: chunk, pieces: new Map<number, Uint8Array>(), bytes: 0, startedAtMs: this.#nowMs() };
+    const transfer = {
+      first: chunk,
+      pieces: new Map<number, Uint8Array>(),
+      bytes: 0,
+      startedAtMs: this.#nowMs(),
+    };
     this.#transfers.set(chunk.transfer, transfer);
     return transfer;
   }
 
   #forgetOld(): void {
     const oldest = this.#nowMs() - limits.chunkTransferMs;
-    for (const [id, transfer] of this.#transfers) if (transfer.startedAtMs < oldest) this.#transfers.delete(id);
+    for (const [id, transfer] of this.#transfers)
+      if (transfer.startedAtMs < oldest) this.#transfers.delete(id);
   }
 }
 
 function put(transfer: Transfer, chunk: Chunk): void {
   const { first } = transfer;
-  if (chunk.count !== first.count) throw invalid('Count', `${chunk.count} differs from the ${first.count} of the first chunk`);
-  if (chunk.action !== first.action) throw invalid('Action', `${chunk.action} differs from the ${first.action} of the first chunk`);
-  if (chunk.contentType !== first.contentType) throw invalid('ContentType', 'differs from that of the first chunk');
-  if (chunk.contentEncoding !== first.contentEncoding) throw invalid('ContentEncoding', 'differs from that of the first chunk');
+  if (chunk.count !== first.count)
+    throw invalid('Count', `${chunk.count} differs from the ${first.count} of the first chunk`);
+  if (chunk.action !== first.action)
+    throw invalid('Action', `${chunk.action} differs from the ${first.action} of the first chunk`);
+  if (chunk.contentType !== first.contentType)
+    throw invalid('ContentType', 'differs from that of the first chunk');
+  if (chunk.contentEncoding !== first.contentEncoding)
+    throw invalid('ContentEncoding', 'differs from that of the first chunk');
   if (transfer.pieces.has(chunk.index)) return;
   transfer.bytes += chunk.data.length;
   if (transfer.bytes > limits.bodyBytesMax) {
-    throw new TidemarkError('TOO_LARGE', `Data: ${transfer.bytes} bytes or more in all, at most ${limits.bodyBytesMax}`);
+    throw new TidemarkError(
+      'TOO_LARGE',
+      `Data: ${transfer.bytes} bytes or more in all, at most ${limits.bodyBytesMax}`,
+    );
   }
   transfer.pieces.set(chunk.index, chunk.data);
 }
@@ -115,7 +148,10 @@ function joined(transfer: Transfer): Uint8Array {
 }
 
 function headersOf(chunk: Chunk, body: Uint8Array): HeaderReader {
-  const values = new Map([['content-type', chunk.contentType], ['content-encoding', chunk.contentEncoding || encodingSeen(body)]]);
+  const values = new Map([
+    ['content-type', chunk.contentType],
+    ['content-encoding', chunk.contentEncoding || encodingSeen(body)],
+  ]);
   return { get: (name) => values.get(name.toLowerCase()) ?? '' };
 }
 
@@ -125,26 +161,40 @@ function encodingSeen(body: Uint8Array): string {
 }
 
 function decodeChunk(body: unknown): Chunk {
-  if (!isJsonObject(body)) throw invalid('body', 'expected an object with Transfer, Index, Count, Action and Data');
+  if (!isJsonObject(body))
+    throw invalid('body', 'expected an object with Transfer, Index, Count, Action and Data');
   const { Transfer, Index, Count, Action = '' } = body;
-  if (!isGuid(Transfer)) throw invalid('Transfer', 'expected a UUID, the same in every chunk of the whole');
-  if (!isCount(Count, 1, limits.chunksMax)) throw invalid('Count', `expected an integer from 1 to ${limits.chunksMax}`);
-  if (!isCount(Index, 0, Count - 1)) throw invalid('Index', `expected an integer from 0 to ${Count - 1}`);
-  if (typeof Action !== 'string' || Action === 'chunk') throw invalid('Action', 'expected the name of an action, or batch');
+  if (!isGuid(Transfer))
+    throw invalid('Transfer', 'expected a UUID, the same in every chunk of the whole');
+  if (!isCount(Count, 1, limits.chunksMax))
+    throw invalid('Count', `expected an integer from 1 to ${limits.chunksMax}`);
+  if (!isCount(Index, 0, Count - 1))
+    throw invalid('Index', `expected an integer from 0 to ${Count - 1}`);
+  if (typeof Action !== 'string' || Action === 'chunk')
+    throw invalid('Action', 'expected the name of an action, or batch');
   return {
-    transfer: Transfer.toLowerCase(), index: Index, count: Count, action: Action, data: decodeData(body['Data']),
-    contentType: decodeText(body, 'ContentType'), contentEncoding: decodeText(body, 'ContentEncoding'),
+    transfer: Transfer.toLowerCase(),
+    index: Index,
+    count: Count,
+    action: Action,
+    data: decodeData(body['Data']),
+    contentType: decodeText(body, 'ContentType'),
+    contentEncoding: decodeText(body, 'ContentEncoding'),
   };
 }
 
 function decodeData(data: unknown): Uint8Array {
   const bytes = typeof data === 'string' ? Buffer.from(data, 'base64') : data;
-  if (!(bytes instanceof Uint8Array) || bytes.length === 0) throw invalid('Data', 'expected one byte or more, as binary or base64 text');
+  if (!(bytes instanceof Uint8Array) || bytes.length === 0)
+    throw invalid('Data', 'expected one byte or more, as binary or base64 text');
   // A copy, for the message's buffer is the bus client's and larger than the piece.
   return Uint8Array.from(bytes);
 }
 
-function decodeText(body: Record<string, unknown>, field: 'ContentType' | 'ContentEncoding'): string {
+function decodeText(
+  body: Record<string, unknown>,
+  field: 'ContentType' | 'ContentEncoding',
+): string {
   const value = body[field] ?? '';
   if (typeof value === 'string' && value.length <= 100) return value;
   throw invalid(field, 'expected a header value of at most 100 characters');

@@ -23,10 +23,17 @@ export type ManifestFields = Fields & { readonly Hash: string };
 
 type PageFilter = { Limit?: number; OrderBy?: string; After?: string };
 export type WorkItemFilter = PageFilter & {
-  Status?: string | string[]; AssignedBeaconID?: string | string[]; RunID?: string | string[]; Capability?: string | string[];
+  Status?: string | string[];
+  AssignedBeaconID?: string | string[];
+  RunID?: string | string[];
+  Capability?: string | string[];
   OperationHash?: string | string[];
 };
-export type ManifestFilter = PageFilter & { Status?: string | string[]; OperationHash?: string | string[]; Full?: boolean };
+export type ManifestFilter = PageFilter & {
+  Status?: string | string[];
+  OperationHash?: string | string[];
+  Full?: boolean;
+};
 
 /** What a write may carry besides its content. */
 export type WriteStamp = {
@@ -69,7 +76,9 @@ export type HubClientOptions<Headers extends HubHeaders> = {
  * A client for one hub.
  * @throws RangeError for a HubID that is not 1-64 of `[A-Za-z0-9_-]`.
  */
-export function createHubClient<Headers extends HubHeaders>(options: HubClientOptions<Headers>): HubClient<Headers> {
+export function createHubClient<Headers extends HubHeaders>(
+  options: HubClientOptions<Headers>,
+): HubClient<Headers> {
   return new HubClient(options);
 }
 
@@ -90,21 +99,57 @@ export class HubClient<Headers extends HubHeaders> {
   #eventSeq = 0;
 
   constructor(options: HubClientOptions<Headers>) {
-    if (!isSubjectToken(options.hub)) throw new RangeError(`hub ${JSON.stringify(options.hub)} is not 1 to 64 of A-Z, a-z, 0-9, _ and -`);
+    if (!isSubjectToken(options.hub))
+      throw new RangeError(
+        `hub ${JSON.stringify(options.hub)} is not 1 to 64 of A-Z, a-z, 0-9, _ and -`,
+      );
     this.#stamps = options.stamps ?? systemStamps;
     this.#newGuid = guidMaker(this.#stamps);
     this.#traceparent = options.traceparent ?? (() => undefined);
-    this.#turns = new KeyTurns(options.waiting?.writesMax ?? limits.clientWritesMax, options.waiting?.charsMax ?? limits.clientCharsMax);
+    this.#turns = new KeyTurns(
+      options.waiting?.writesMax ?? limits.clientWritesMax,
+      options.waiting?.charsMax ?? limits.clientCharsMax,
+    );
     this.#admit = options.admit ?? ((send) => send());
-    this.#retry = { firstMs: limits.backoffFirstMs, longestMs: limits.backoffLongestMs, giveUpMs: limits.clientGiveUpMs, ...options.retry };
-    const { connection, headers, hub, encoding = 'msgpack', timeoutMs = limits.clientTimeoutMs } = options;
-    this.#sender = new Sender({ connection, headers, hub, encoding, timeoutMs, newGuid: this.#newGuid });
-    this.#batchers = options.batch ? this.#newBatchers(options.batch === true ? {} : options.batch) : null;
+    this.#retry = {
+      firstMs: limits.backoffFirstMs,
+      longestMs: limits.backoffLongestMs,
+      giveUpMs: limits.clientGiveUpMs,
+      ...options.retry,
+    };
+    const {
+      connection,
+      headers,
+      hub,
+      encoding = 'msgpack',
+      timeoutMs = limits.clientTimeoutMs,
+    } = options;
+    this.#sender = new Sender({
+      connection,
+      headers,
+      hub,
+      encoding,
+      timeoutMs,
+      newGuid: this.#newGuid,
+    });
+    this.#batchers = options.batch
+      ? this.#newBatchers(options.batch === true ? {} : options.batch)
+      : null;
   }
 
   #newBatchers(options: Partial<BatchOptions>): Record<Lane, Batcher> {
-    const bounds = { itemsMax: limits.clientBatchItems, delayMs: limits.clientBatchDelayMs, ...options };
-    const make = (lane: Lane) => new Batcher(lane, bounds, (...request) => this.#sender.send(...request), (ms) => this.#stamps.sleep(ms));
+    const bounds = {
+      itemsMax: limits.clientBatchItems,
+      delayMs: limits.clientBatchDelayMs,
+      ...options,
+    };
+    const make = (lane: Lane) =>
+      new Batcher(
+        lane,
+        bounds,
+        (...request) => this.#sender.send(...request),
+        (ms) => this.#stamps.sleep(ms),
+      );
     return { queue: make('queue'), manifest: make('manifest') };
   }
 
@@ -126,20 +171,44 @@ export class HubClient<Headers extends HubHeaders> {
    * repeat must not change between two calls, and the worker fills both in from the first.
    */
   appendEvent(event: WorkItemFields, stamp: WriteStamp = {}): Promise<WriteReply> {
-    const own = typeof event['EventGUID'] === 'string' && event['EventGUID'] !== '' ? event['EventGUID'] : stamp.EventGUID;
+    const own =
+      typeof event['EventGUID'] === 'string' && event['EventGUID'] !== ''
+        ? event['EventGUID']
+        : stamp.EventGUID;
     const EventGUID = own ?? this.#newGuid();
-    const stamped = own === undefined
-      ? { ...event, EventGUID, Seq: event['Seq'] ?? ++this.#eventSeq, EmittedAt: event['EmittedAt'] ?? new Date(this.#stamps.nowMs()).toISOString() }
-      : { ...event, EventGUID };
-    return this.#write('queue', 'QP_AppendEvent', { Event: stamped }, { ...(isGuid(EventGUID) ? { EventGUID } : {}), ...stamp });
+    const stamped =
+      own === undefined
+        ? {
+            ...event,
+            EventGUID,
+            Seq: event['Seq'] ?? ++this.#eventSeq,
+            EmittedAt: event['EmittedAt'] ?? new Date(this.#stamps.nowMs()).toISOString(),
+          }
+        : { ...event, EventGUID };
+    return this.#write(
+      'queue',
+      'QP_AppendEvent',
+      { Event: stamped },
+      { ...(isGuid(EventGUID) ? { EventGUID } : {}), ...stamp },
+    );
   }
 
   insertAttempt(attempt: AttemptFields, stamp?: WriteStamp): Promise<WriteReply> {
     return this.#write('queue', 'QP_InsertAttempt', { Attempt: attempt }, stamp);
   }
 
-  updateAttemptOutcome(hash: string, attemptNumber: number, patch: Fields, stamp?: WriteStamp): Promise<WriteReply> {
-    return this.#write('queue', 'QP_UpdateAttemptOutcome', { WorkItemHash: hash, AttemptNumber: attemptNumber, Patch: patch }, stamp);
+  updateAttemptOutcome(
+    hash: string,
+    attemptNumber: number,
+    patch: Fields,
+    stamp?: WriteStamp,
+  ): Promise<WriteReply> {
+    return this.#write(
+      'queue',
+      'QP_UpdateAttemptOutcome',
+      { WorkItemHash: hash, AttemptNumber: attemptNumber, Patch: patch },
+      stamp,
+    );
   }
 
   /** `WorkItem` of the reply is null where there is none. */
@@ -153,7 +222,10 @@ export class HubClient<Headers extends HubHeaders> {
 
   /** `Events` of the reply, oldest first. */
   getEvents(hash: string, limit?: number): Promise<ReadReply> {
-    return this.#read('queue', 'QP_GetEvents', { WorkItemHash: hash, ...(limit === undefined ? {} : { Limit: limit }) });
+    return this.#read('queue', 'QP_GetEvents', {
+      WorkItemHash: hash,
+      ...(limit === undefined ? {} : { Limit: limit }),
+    });
   }
 
   upsertManifest(manifest: ManifestFields, stamp?: WriteStamp): Promise<WriteReply> {
@@ -173,14 +245,23 @@ export class HubClient<Headers extends HubHeaders> {
     return this.#read('manifest', 'MS_ListManifests', { Filter: filter });
   }
 
-  async #write(lane: Lane, action: WriteAction, given: Fields, stamp: WriteStamp = {}): Promise<WriteReply> {
+  async #write(
+    lane: Lane,
+    action: WriteAction,
+    given: Fields,
+    stamp: WriteStamp = {},
+  ): Promise<WriteReply> {
     const { settings, bytes } = copyOf(given);
     const traceparent = this.#traceparent();
     const envelope = { EventGUID: this.#newGuid(), ...stamp, Settings: settings };
     const batcher = stamp.Wait === 'applied' ? null : this.#batchers?.[lane];
     const send = batcher
       ? () => batcher.add({ Action: action, ...envelope }, bytes, traceparent)
-      : () => this.#sender.send(lane, action, envelope, { waitMs: stamp.Wait === 'applied' ? (stamp.WaitMs ?? limits.waitAppliedMsDefault) : 0, traceparent });
+      : () =>
+          this.#sender.send(lane, action, envelope, {
+            waitMs: stamp.Wait === 'applied' ? (stamp.WaitMs ?? limits.waitAppliedMsDefault) : 0,
+            traceparent,
+          });
     const trying = () => retrying(() => this.#admit(send), this.#retry, this.#stamps);
     const reply = await this.#turns.take(`${lane} ${keyOf(action, settings)}`, bytes, trying);
     return reply as WriteReply;
@@ -189,7 +270,7 @@ export class HubClient<Headers extends HubHeaders> {
   async #read(lane: Lane, action: Action, settings: Fields): Promise<ReadReply> {
     const traceparent = this.#traceparent();
     const send = () => this.#sender.send(lane, action, { Settings: settings }, { traceparent });
-    return await retrying(send, this.#retry, this.#stamps) as ReadReply;
+    return (await retrying(send, this.#retry, this.#stamps)) as ReadReply;
   }
 }
 
@@ -199,6 +280,10 @@ function copyOf(given: Fields): { settings: JsonObject; bytes: number } {
     const text = JSON.stringify(given);
     return { settings: JSON.parse(text) as JsonObject, bytes: text.length };
   } catch (cause) {
-    throw new TidemarkError('INVALID_MESSAGE', `the arguments cannot be said in JSON: ${messageOf(cause)}`, { cause });
+    throw new TidemarkError(
+      'INVALID_MESSAGE',
+      `the arguments cannot be said in JSON: ${messageOf(cause)}`,
+      { cause },
+    );
   }
 }

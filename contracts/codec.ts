@@ -22,7 +22,11 @@ export function encodingOf(body: Uint8Array, headers?: HeaderReader): Encoding {
   const declared = headers?.get('Content-Type').split(';')[0]?.trim().toLowerCase();
   if (declared === contentType.json) return 'json';
   if (declared === contentType.msgpack || declared === 'application/x-msgpack') return 'msgpack';
-  if (declared) throw new TidemarkError('INVALID_MESSAGE', `header Content-Type: ${declared} is neither application/json nor application/msgpack`);
+  if (declared)
+    throw new TidemarkError(
+      'INVALID_MESSAGE',
+      `header Content-Type: ${declared} is neither application/json nor application/msgpack`,
+    );
   return body.length === 0 || body[0] === 0x7b || body[0] === 0x5b ? 'json' : 'msgpack';
 }
 
@@ -45,28 +49,42 @@ export function decodeBody(body: Uint8Array, headers?: HeaderReader): unknown {
 function inflate(body: Uint8Array, headers?: HeaderReader): Uint8Array {
   const encoding = headers?.get('Content-Encoding').trim().toLowerCase();
   if (!encoding || encoding === 'identity') return body;
-  if (encoding !== 'gzip') throw new TidemarkError('INVALID_MESSAGE', `header Content-Encoding: ${encoding} is not gzip`);
+  if (encoding !== 'gzip')
+    throw new TidemarkError('INVALID_MESSAGE', `header Content-Encoding: ${encoding} is not gzip`);
   try {
     return gunzipSync(body, { maxOutputLength: limits.bodyBytesMax });
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(limits.bodyBytesMax + 1);
+    if ((cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
+      throw tooLarge(limits.bodyBytesMax + 1);
     throw new TidemarkError('INVALID_MESSAGE', 'body: not readable as gzip', { cause });
   }
 }
 
 function tooLarge(bytes: number): TidemarkError {
-  return new TidemarkError('TOO_LARGE', `body: ${bytes} bytes or more, at most ${limits.bodyBytesMax}`);
+  return new TidemarkError(
+    'TOO_LARGE',
+    `body: ${bytes} bytes or more, at most ${limits.bodyBytesMax}`,
+  );
 }
 
 /** A value to bytes in the given encoding. The bytes are the caller's to keep. */
 export function encodeBody(value: unknown, encoding: Encoding): Uint8Array {
-  return encoding === 'json' ? Buffer.from(JSON.stringify(value)) : Uint8Array.prototype.slice.call(packr.pack(value));
+  return encoding === 'json'
+    ? Buffer.from(JSON.stringify(value))
+    : Uint8Array.prototype.slice.call(packr.pack(value));
 }
 
 /** Bytes ready to send: gzipped above `zipAboveBytes`, with the headers that say so. */
-export function packBody(value: unknown, encoding: Encoding, zipAboveBytes: number = limits.gzipAboveBytes): { body: Uint8Array; headers: Record<string, string> } {
+export function packBody(
+  value: unknown,
+  encoding: Encoding,
+  zipAboveBytes: number = limits.gzipAboveBytes,
+): { body: Uint8Array; headers: Record<string, string> } {
   const plain = encodeBody(value, encoding);
   const headers: Record<string, string> = { 'Content-Type': contentType[encoding] };
   if (plain.length <= zipAboveBytes) return { body: plain, headers };
-  return { body: gzipSync(plain, { level: 1 }), headers: { ...headers, 'Content-Encoding': 'gzip' } };
+  return {
+    body: gzipSync(plain, { level: 1 }),
+    headers: { ...headers, 'Content-Encoding': 'gzip' },
+  };
 }

@@ -3,10 +3,16 @@ import type { Location, WorkerStatus } from './status.ts';
 
 /** One worker. `Status` is the last it gave; `Reason` says why there is none newer. */
 export type FleetRow = {
-  HubID: string; IsSelf: boolean; IsAway: boolean; SeenAt: string;
+  HubID: string;
+  IsSelf: boolean;
+  IsAway: boolean;
+  SeenAt: string;
   /** Processes that answer for this hub: more than one is an accident. */
   Instances: number;
-  Version: string; Console: string | null; Status: WorkerStatus | null; Reason: string | null;
+  Version: string;
+  Console: string | null;
+  Status: WorkerStatus | null;
+  Reason: string | null;
 };
 
 /** Writes accepted since the store began, of those the ones a database has or that were given up, and the rest. */
@@ -15,10 +21,22 @@ export type LaneLevel = { Accepted: number; Settled: number; Pending: number };
 export type HistorySample = { At: number; Queue: LaneLevel; Manifest: LaneLevel };
 export type LaneColumns = { Accepted: number[]; Settled: number[]; Pending: number[] };
 /** By column, for half the bytes of rows. */
-export type HistoryView = { SampleMs: number; At: number[]; Queue: LaneColumns; Manifest: LaneColumns };
+export type HistoryView = {
+  SampleMs: number;
+  At: number[];
+  Queue: LaneColumns;
+  Manifest: LaneColumns;
+};
 
 export type DeadLetterView = {
-  Seq: number | null; Lane: string; Action: string; Key: string; EventGUID: string | null; Reason: string; At: string; Parked: number;
+  Seq: number | null;
+  Lane: string;
+  Action: string;
+  Key: string;
+  EventGUID: string | null;
+  Reason: string;
+  At: string;
+  Parked: number;
   /** For one-way messages that were never accepted: their number, for show and drop. */
   ID?: number;
 };
@@ -27,4 +45,9 @@ export type DeadLetterView = {
 export type DeadLetterPage = { DeadLetters: DeadLetterView[]; Next: string | null; Total: number };
 
 /** Newest first. `Scanned` entries of the journal were looked at one by one; `IsComplete` when that is all of them and no write was left out of the list. */
-export type KeyLocations = { Key: string; Entries: Location[]; Scanned: number; IsComplete: boolean };
+export type KeyLocations = {
+  Key: string;
+  Entries: Location[];
+  Scanned: number;
+  IsComplete: boolean;
+};

@@ -1,7 +1,17 @@
 /** The envelope a hub sends, decoded: every refusal names the path of the field. Nothing below this file sees unchecked input. */
 import type { TSchema } from '@sinclair/typebox';
 import { type TypeCheck, TypeCompiler } from '@sinclair/typebox/compiler';
-import { type Action, actionsOf, isReadAction, isWriteAction, keyOf, laneOf, type ReadAction, settingsSchemas, type WriteAction } from './actions.ts';
+import {
+  type Action,
+  actionsOf,
+  isReadAction,
+  isWriteAction,
+  keyOf,
+  laneOf,
+  type ReadAction,
+  settingsSchemas,
+  type WriteAction,
+} from './actions.ts';
 import { TidemarkError } from './errors.ts';
 import { isJsonObject, type JsonObject, toJsonValue } from './json-value.ts';
 import { limits } from './limits.ts';
@@ -24,7 +34,13 @@ export type WriteEnvelope = {
   trace?: string;
 };
 
-export type ReadEnvelope = { kind: 'read'; lane: Lane; action: ReadAction; settings: JsonObject; remoteUser: string };
+export type ReadEnvelope = {
+  kind: 'read';
+  lane: Lane;
+  action: ReadAction;
+  settings: JsonObject;
+  remoteUser: string;
+};
 export type Envelope = WriteEnvelope | ReadEnvelope;
 
 export const defaultRemoteUser = 'ultravisor-system';
@@ -39,29 +55,43 @@ export function isGuid(text: unknown): text is string {
 }
 
 const checks = new Map<string, TypeCheck<TSchema>>();
-for (const [action, schema] of Object.entries(settingsSchemas)) checks.set(action, TypeCompiler.Compile(schema));
+for (const [action, schema] of Object.entries(settingsSchemas))
+  checks.set(action, TypeCompiler.Compile(schema));
 
 function invalid(path: string, why: string): TidemarkError {
   return new TidemarkError('INVALID_MESSAGE', `${path}: ${why}`);
 }
 
 function shown(value: unknown): string {
-  if (typeof value === 'string') return value.length <= 40 ? JSON.stringify(value) : `a string of ${value.length} characters`;
+  if (typeof value === 'string')
+    return value.length <= 40 ? JSON.stringify(value) : `a string of ${value.length} characters`;
   if (value === undefined) return 'nothing';
-  if (value === null || typeof value === 'number' || typeof value === 'boolean') return String(value);
+  if (value === null || typeof value === 'number' || typeof value === 'boolean')
+    return String(value);
   return Array.isArray(value) ? 'a list' : 'an object';
 }
 
 /** `/WorkItem/Status` as `Settings.WorkItem.Status`. */
 function dotted(pointer: string): string {
-  return ['Settings', ...pointer.split('/').slice(1).map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))].join('.');
+  return [
+    'Settings',
+    ...pointer
+      .split('/')
+      .slice(1)
+      .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~')),
+  ].join('.');
 }
 
 function settingsError(action: Action, settings: JsonObject): TidemarkError {
   const first = checks.get(action)?.Errors(settings).First();
   if (!first) return invalid('Settings', 'not as the action wants it');
-  if (first.message === 'Unexpected property') return invalid(dotted(first.path), 'unknown here; see docs/CONTRACT for what can be filtered by');
-  const wanted = first.schema.description ?? (first.schema['type'] as string | undefined) ?? 'another type';
+  if (first.message === 'Unexpected property')
+    return invalid(
+      dotted(first.path),
+      'unknown here; see docs/CONTRACT for what can be filtered by',
+    );
+  const wanted =
+    first.schema.description ?? (first.schema['type'] as string | undefined) ?? 'another type';
   return invalid(dotted(first.path), `expected ${wanted}, got ${shown(first.value)}`);
 }
 
@@ -73,21 +103,32 @@ function settingsError(action: Action, settings: JsonObject): TidemarkError {
  * @throws TidemarkError INVALID_MESSAGE naming the field's path
  */
 export function decodeEnvelope(body: unknown, lane: Lane, action: string, path = ''): Envelope {
-  if (!isJsonObject(body)) throw invalid(path || 'body', `expected an object with Settings, got ${shown(body)}`);
+  if (!isJsonObject(body))
+    throw invalid(path || 'body', `expected an object with Settings, got ${shown(body)}`);
   const prefix = path ? `${path}.` : '';
   if (laneOf(action) !== lane) throw unknownAction(prefix, lane, action);
   const remoteUser = decodeUser(body, prefix);
   const settings = toJsonValue(body['Settings'] ?? {}, `${prefix}Settings`);
-  if (!isJsonObject(settings)) throw invalid(`${prefix}Settings`, `expected an object, got ${shown(settings)}`);
-  if (!checks.get(action)?.Check(settings)) throw atPrefix(settingsError(action as Action, settings), prefix);
+  if (!isJsonObject(settings))
+    throw invalid(`${prefix}Settings`, `expected an object, got ${shown(settings)}`);
+  if (!checks.get(action)?.Check(settings))
+    throw atPrefix(settingsError(action as Action, settings), prefix);
   if (isReadAction(action)) return { kind: 'read', lane, action, settings, remoteUser };
   if (!isWriteAction(action)) throw unknownAction(prefix, lane, action);
   const eventGuid = body['EventGUID'];
-  if (!isGuid(eventGuid)) throw invalid(`${prefix}EventGUID`, `expected a UUID, got ${shown(eventGuid)}`);
+  if (!isGuid(eventGuid))
+    throw invalid(`${prefix}EventGUID`, `expected a UUID, got ${shown(eventGuid)}`);
   checkRow(action, settings, prefix);
   return {
-    kind: 'write', lane, action, eventGuid, key: keyOf(action, settings), settings, remoteUser,
-    at: decodeAt(body, prefix), waitMs: decodeWait(body, prefix),
+    kind: 'write',
+    lane,
+    action,
+    eventGuid,
+    key: keyOf(action, settings),
+    settings,
+    remoteUser,
+    at: decodeAt(body, prefix),
+    waitMs: decodeWait(body, prefix),
   };
 }
 
@@ -95,24 +136,32 @@ export function decodeEnvelope(body: unknown, lane: Lane, action: string, path =
 export function decodeBatchItem(item: unknown, lane: Lane, path: string): WriteEnvelope {
   if (!isJsonObject(item)) throw invalid(path, `expected an object, got ${shown(item)}`);
   const action = item['Action'];
-  if (typeof action !== 'string') throw invalid(`${path}.Action`, `expected the name of an action, got ${shown(action)}`);
+  if (typeof action !== 'string')
+    throw invalid(`${path}.Action`, `expected the name of an action, got ${shown(action)}`);
   const envelope = decodeEnvelope(item, lane, action, path);
-  if (envelope.kind === 'read') throw invalid(`${path}.Action`, `${action} reads; a batch takes writes only`);
+  if (envelope.kind === 'read')
+    throw invalid(`${path}.Action`, `${action} reads; a batch takes writes only`);
   return envelope;
 }
 
 /** The items of a batch body. @throws TidemarkError INVALID_MESSAGE */
 export function decodeBatch(body: unknown): unknown[] {
   const items = isJsonObject(body) ? body['Items'] : undefined;
-  if (!Array.isArray(items)) throw invalid('Items', `expected a list of writes, got ${shown(items)}`);
-  if (items.length > limits.batchItemsMax) throw invalid('Items', `${items.length} items, at most ${limits.batchItemsMax}`);
+  if (!Array.isArray(items))
+    throw invalid('Items', `expected a list of writes, got ${shown(items)}`);
+  if (items.length > limits.batchItemsMax)
+    throw invalid('Items', `${items.length} items, at most ${limits.batchItemsMax}`);
   return items;
 }
 
 function unknownAction(prefix: string, lane: Lane, action: string): TidemarkError {
   const other = laneOf(action);
-  if (other && other !== lane) return invalid(`${prefix}Action`, `${action} belongs to lane ${other}, not ${lane}`);
-  return invalid(`${prefix}Action`, `unknown action ${shown(action)}; lane ${lane} knows ${actionsOf(lane).join(', ')}`);
+  if (other && other !== lane)
+    return invalid(`${prefix}Action`, `${action} belongs to lane ${other}, not ${lane}`);
+  return invalid(
+    `${prefix}Action`,
+    `unknown action ${shown(action)}; lane ${lane} knows ${actionsOf(lane).join(', ')}`,
+  );
 }
 
 function atPrefix(error: TidemarkError, prefix: string): TidemarkError {
@@ -123,7 +172,10 @@ function decodeUser(body: JsonObject, prefix: string): string {
   const user = body['RemoteUser'];
   if (user === undefined || user === null || user === '') return defaultRemoteUser;
   if (typeof user === 'string' && user.length <= limits.remoteUserCharsMax) return user;
-  throw invalid(`${prefix}RemoteUser`, `expected a string of at most ${limits.remoteUserCharsMax} characters, got ${shown(user)}`);
+  throw invalid(
+    `${prefix}RemoteUser`,
+    `expected a string of at most ${limits.remoteUserCharsMax} characters, got ${shown(user)}`,
+  );
 }
 
 function decodeAt(body: JsonObject, prefix: string): string | null {
@@ -131,15 +183,22 @@ function decodeAt(body: JsonObject, prefix: string): string | null {
   if (at === undefined || at === null) return null;
   // The form every sender of ours uses needs no rewriting.
   if (typeof at === 'string' && isoShape.test(at) && !Number.isNaN(Date.parse(at))) return at;
-  const time = at instanceof Date ? at.getTime() : typeof at === 'string' && at.length <= 50 ? Date.parse(at) : Number.NaN;
-  if (Number.isNaN(time)) throw invalid(`${prefix}At`, `expected an ISO-8601 time, got ${shown(at)}`);
+  const time =
+    at instanceof Date
+      ? at.getTime()
+      : typeof at === 'string' && at.length <= 50
+        ? Date.parse(at)
+        : Number.NaN;
+  if (Number.isNaN(time))
+    throw invalid(`${prefix}At`, `expected an ISO-8601 time, got ${shown(at)}`);
   return new Date(time).toISOString();
 }
 
 function decodeWait(body: JsonObject, prefix: string): number {
   const wait = body['Wait'];
   if (wait === undefined || wait === null || wait === 'synced') return 0;
-  if (wait !== 'applied') throw invalid(`${prefix}Wait`, `expected "synced" or "applied", got ${shown(wait)}`);
+  if (wait !== 'applied')
+    throw invalid(`${prefix}Wait`, `expected "synced" or "applied", got ${shown(wait)}`);
   const waitMs = body['WaitMs'] ?? limits.waitAppliedMsDefault;
   if (typeof waitMs === 'number' && waitMs > 0) return Math.min(waitMs, limits.waitAppliedMsMax);
   throw invalid(`${prefix}WaitMs`, `expected milliseconds above 0, got ${shown(waitMs)}`);
@@ -147,8 +206,13 @@ function decodeWait(body: JsonObject, prefix: string): number {
 
 /** Names of the row inside Settings, by action. */
 const rowNames = {
-  QP_UpsertWorkItem: 'WorkItem', QP_UpdateWorkItem: 'Patch', QP_AppendEvent: 'Event', QP_InsertAttempt: 'Attempt',
-  QP_UpdateAttemptOutcome: 'Patch', MS_UpsertManifest: 'Manifest', MS_RemoveManifest: null,
+  QP_UpsertWorkItem: 'WorkItem',
+  QP_UpdateWorkItem: 'Patch',
+  QP_AppendEvent: 'Event',
+  QP_InsertAttempt: 'Attempt',
+  QP_UpdateAttemptOutcome: 'Patch',
+  MS_UpsertManifest: 'Manifest',
+  MS_RemoveManifest: null,
 } as const satisfies Record<WriteAction, string | null>;
 
 /** Checks that no schema can say: text that survives UTF-8, and a patch that does not name another row than its key. */
@@ -167,13 +231,23 @@ function checkRow(action: WriteAction, settings: JsonObject, prefix: string): vo
   }
   if (name !== 'Patch') return;
   for (const field of ['WorkItemHash', 'AttemptNumber']) {
-    if (settings[field] !== undefined && row[field] !== undefined && row[field] !== settings[field] && row[field] !== null) {
-      throw invalid(`${path}.${field}`, `${shown(row[field])} is another row than Settings.${field}`);
+    if (
+      settings[field] !== undefined &&
+      row[field] !== undefined &&
+      row[field] !== settings[field] &&
+      row[field] !== null
+    ) {
+      throw invalid(
+        `${path}.${field}`,
+        `${shown(row[field])} is another row than Settings.${field}`,
+      );
     }
   }
 }
 
 function checkText(value: string, path: string): void {
-  if (!value.isWellFormed()) throw invalid(path, 'holds half a surrogate pair, which is not text in UTF-8');
-  if (value.includes('\u0000')) throw invalid(path, 'holds a NUL character, which no database text can');
+  if (!value.isWellFormed())
+    throw invalid(path, 'holds half a surrogate pair, which is not text in UTF-8');
+  if (value.includes('\u0000'))
+    throw invalid(path, 'holds a NUL character, which no database text can');
 }

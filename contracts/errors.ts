@@ -59,7 +59,8 @@ function isRefusalCode(code: string): code is RefusalCode {
 
 /** Any thrown value as a refusal: codes that are not for the wire become INTERNAL, without a stack trace. */
 export function toRefusal(thrown: unknown): Refusal {
-  const error = thrown instanceof TidemarkError ? thrown : new TidemarkError('INTERNAL', messageOf(thrown));
+  const error =
+    thrown instanceof TidemarkError ? thrown : new TidemarkError('INTERNAL', messageOf(thrown));
   const code = isRefusalCode(error.code) ? error.code : 'INTERNAL';
   return {
     Available: code !== 'UNAVAILABLE' && code !== 'STORAGE_FAILED',

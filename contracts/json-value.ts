@@ -35,13 +35,19 @@ export function toJsonValue(value: unknown, path: string, depth = 0): JsonValue 
 }
 
 function fromObject(value: object, path: string, depth: number): JsonValue {
-  if (depth >= limits.jsonDepthMax) throw refuse(path, `nested deeper than ${limits.jsonDepthMax} levels`);
+  if (depth >= limits.jsonDepthMax)
+    throw refuse(path, `nested deeper than ${limits.jsonDepthMax} levels`);
   if (Array.isArray(value)) return fromArray(value, path, depth);
   const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype === Object.prototype || prototype === null) return fromRecord(value as Record<string, unknown>, path, depth);
+  if (prototype === Object.prototype || prototype === null)
+    return fromRecord(value as Record<string, unknown>, path, depth);
   if (value instanceof Date && !Number.isNaN(value.getTime())) return value.toISOString();
-  if (value instanceof Uint8Array) throw refuse(path, 'binary is not a JSON value; send text, or base64');
-  throw refuse(path, `a ${value.constructor?.name ?? 'value of an unknown class'} is not a JSON value`);
+  if (value instanceof Uint8Array)
+    throw refuse(path, 'binary is not a JSON value; send text, or base64');
+  throw refuse(
+    path,
+    `a ${value.constructor?.name ?? 'value of an unknown class'} is not a JSON value`,
+  );
 }
 
 function fromArray(value: unknown[], path: string, depth: number): JsonValue[] {

@@ -31,7 +31,13 @@ export type RowMutation = {
   RemoteUser?: string;
 };
 
-export const outcomes = ['applied', 'already-present', 'conflict', 'not-found', 'rejected'] as const;
+export const outcomes = [
+  'applied',
+  'already-present',
+  'conflict',
+  'not-found',
+  'rejected',
+] as const;
 export type Outcome = (typeof outcomes)[number];
 
 /** Answer for one mutation; `Reason` says why it is a conflict or was rejected. */

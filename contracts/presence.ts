@@ -5,7 +5,13 @@ import { isSubjectToken } from './subjects.ts';
 export type BeaconStatus = 'Online' | 'Busy' | 'Draining';
 
 /** `StoreID` is '' until EnsureSchema has given the database an identity. */
-export type ConnectionPresence = { IDBeaconConnection: number; Name: string; Engine: string; Connected: boolean; StoreID: string };
+export type ConnectionPresence = {
+  IDBeaconConnection: number;
+  Name: string;
+  Engine: string;
+  Connected: boolean;
+  StoreID: string;
+};
 
 export type Presence = {
   BeaconID: string;
@@ -24,14 +30,19 @@ export function decodePresence(body: unknown): Presence | null {
   if (typeof BeaconID !== 'string' || !isSubjectToken(BeaconID)) return null;
   if (Status !== 'Online' && Status !== 'Busy' && Status !== 'Draining') return null;
   const tags: Record<string, string> = {};
-  if (isJsonObject(Tags)) for (const [name, value] of Object.entries(Tags)) tags[name] = String(value);
+  if (isJsonObject(Tags))
+    for (const [name, value] of Object.entries(Tags)) tags[name] = String(value);
   return {
     BeaconID,
     Status,
     Nonce: typeof Nonce === 'string' ? Nonce : '',
-    Capabilities: Array.isArray(Capabilities) ? Capabilities.filter((name) => typeof name === 'string') : [],
+    Capabilities: Array.isArray(Capabilities)
+      ? Capabilities.filter((name) => typeof name === 'string')
+      : [],
     Tags: tags,
-    Connections: Array.isArray(Connections) ? Connections.flatMap((one) => decodeConnection(one) ?? []) : [],
+    Connections: Array.isArray(Connections)
+      ? Connections.flatMap((one) => decodeConnection(one) ?? [])
+      : [],
   };
 }
 

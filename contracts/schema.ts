@@ -21,10 +21,22 @@ export type SchemaDescriptor = { SchemaName?: string; Version?: number; Tables: 
 export const persistenceSchema: SchemaDescriptor = descriptor;
 
 /** Columns whose text is JSON: they go in as any value and come back parsed. */
-export const jsonColumns: ReadonlySet<string> = new Set(['Settings', 'Payload', 'Result', 'ManifestJSON', 'Extra']);
+export const jsonColumns: ReadonlySet<string> = new Set([
+  'Settings',
+  'Payload',
+  'Result',
+  'ManifestJSON',
+  'Extra',
+]);
 
 /** Columns the bridge and the database fill themselves; a hub that sends them back is not believed. */
-export const ownColumns: ReadonlySet<string> = new Set(['HubID', 'BridgeSeq', 'CreateDate', 'UpdateDate', 'Deleted']);
+export const ownColumns: ReadonlySet<string> = new Set([
+  'HubID',
+  'BridgeSeq',
+  'CreateDate',
+  'UpdateDate',
+  'Deleted',
+]);
 
 /** Text without a bound, sized text, JSON text, and the rest by their own names. */
 export type ColumnKind = 'text' | 'sized' | 'json' | 'integer' | 'float' | 'boolean' | 'own';
@@ -101,7 +113,12 @@ function toTable(table: TableDescriptor): Table {
 
 const tables = new Map(persistenceSchema.Tables.map((table) => [table.Scope, toTable(table)]));
 
-export type TableName = 'UVQueueWorkItem' | 'UVQueueWorkItemEvent' | 'UVQueueWorkItemAttempt' | 'UVManifest' | 'UVBridgeMark';
+export type TableName =
+  | 'UVQueueWorkItem'
+  | 'UVQueueWorkItemEvent'
+  | 'UVQueueWorkItemAttempt'
+  | 'UVManifest'
+  | 'UVBridgeMark';
 
 /** A table of the persistence schema by its name. */
 export function tableOf(name: TableName): Table {

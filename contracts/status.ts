@@ -1,7 +1,12 @@
 /** Status of a lane and of the whole worker, as control, HTTP, CLI and console show it. */
 import type { Lane } from './subjects.ts';
 
-export type LaneState = 'unassigned' | 'waiting-for-beacon' | 'bootstrapping' | 'bootstrapped' | 'error';
+export type LaneState =
+  | 'unassigned'
+  | 'waiting-for-beacon'
+  | 'bootstrapping'
+  | 'bootstrapped'
+  | 'error';
 export type CarrierName = 'batch' | 'meadow-proxy' | 'legacy';
 
 export type LaneStatus = {
@@ -22,7 +27,15 @@ export type LaneStatus = {
 };
 
 /** The counts of I10; `Difference` must be zero. */
-export type Balance = { Accepted: number; Applied: number; AlreadyPresent: number; Pending: number; DeadLettered: number; Skipped: number; Difference: number };
+export type Balance = {
+  Accepted: number;
+  Applied: number;
+  AlreadyPresent: number;
+  Pending: number;
+  DeadLettered: number;
+  Skipped: number;
+  Difference: number;
+};
 
 /** How full the worker is. Free bytes are null where the file system does not say; `Refusing` is the reason while writes are refused for room. */
 export type Capacity = {
@@ -58,7 +71,13 @@ export type DrillView = { BeaconID: string; Until: string };
 
 /** One lane over a drill: what it took meanwhile, how much was undelivered at the most, and its head at the end. */
 export type DrillLane = { Accepted: number; PeakPending: number; Head: number };
-export type DrillReport = { BeaconID: string; StartedAt: string; EndedAt: string; EndedBy: 'deadline' | 'stop'; Lanes: Partial<Record<Lane, DrillLane>> };
+export type DrillReport = {
+  BeaconID: string;
+  StartedAt: string;
+  EndedAt: string;
+  EndedBy: 'deadline' | 'stop';
+  Lanes: Partial<Record<Lane, DrillLane>>;
+};
 
 /** Answer of control `drill`: what runs, and the last one that ended since the worker's start. */
 export type DrillReply = { Success: true; Drill: DrillView | null; Last: DrillReport | null };
@@ -68,24 +87,49 @@ export function aggregateState(states: readonly LaneState[]): LaneState {
   if (states.includes('error')) return 'error';
   if (states.includes('waiting-for-beacon')) return 'waiting-for-beacon';
   if (states.includes('bootstrapping')) return 'bootstrapping';
-  return states.length > 0 && states.every((state) => state === 'bootstrapped') ? 'bootstrapped' : 'unassigned';
+  return states.length > 0 && states.every((state) => state === 'bootstrapped')
+    ? 'bootstrapped'
+    : 'unassigned';
 }
 
 /** One database and lane in `persistence-bridge-hwm.json`. */
-export type MarkView = { Seq: number; EventGUID: string | null; RecordedAt: string | null; AppliedAt: string | null; Pending: number };
+export type MarkView = {
+  Seq: number;
+  EventGUID: string | null;
+  RecordedAt: string | null;
+  AppliedAt: string | null;
+  Pending: number;
+};
 type LaneMarks = Record<string, Record<string, MarkView>>;
 
 /** `persistence-bridge-hwm.json`: for people; the truth is in the journal. */
-export type MarksFile = { Version: 2; Store: string; WrittenAt: string; Queue: LaneMarks; Manifest: LaneMarks };
+export type MarksFile = {
+  Version: 2;
+  Store: string;
+  WrittenAt: string;
+  Queue: LaneMarks;
+  Manifest: LaneMarks;
+};
 
-export type AssignmentView = { BeaconID: string; IDBeaconConnection: number; AssignedAt: string } | null;
+export type AssignmentView = {
+  BeaconID: string;
+  IDBeaconConnection: number;
+  AssignedAt: string;
+} | null;
 /** `persistence-assignment.json`. */
 export type AssignmentFile = { Queue: AssignmentView; Manifest: AssignmentView };
 
 /** Where one write is. */
 export type Location = {
   EventGUID: string;
-  State: 'accepted' | 'buffered' | 'applied' | 'duplicate' | 'conflict' | 'dead-lettered' | 'unknown';
+  State:
+    | 'accepted'
+    | 'buffered'
+    | 'applied'
+    | 'duplicate'
+    | 'conflict'
+    | 'dead-lettered'
+    | 'unknown';
   Seq?: number;
   Lane?: Lane;
   Action?: string;

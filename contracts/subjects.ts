@@ -23,12 +23,14 @@ export const subjects = {
   laneAll: (hub: string, lane: Lane) => `tidemark.${hub}.${lane}.*`,
   control: (hub: string, verb: string) => `tidemark.${hub}.control.${verb}`,
   controlAll: (hub: string) => `tidemark.${hub}.control.*`,
-  event: (hub: string, name: 'state' | 'store-changed' | 'fault' | 'pressure' | 'legacy') => `tidemark.${hub}.event.${name}`,
+  event: (hub: string, name: 'state' | 'store-changed' | 'fault' | 'pressure' | 'legacy') =>
+    `tidemark.${hub}.event.${name}`,
   eventAll: (hub: string) => `tidemark.${hub}.event.*`,
   oneWay: (hub: string, lane: Lane, action: string) => `tidemark-in.${hub}.${lane}.${action}`,
   oneWayAll: (hub: string) => `tidemark-in.${hub}.>`,
   oneWayStream: (hub: string) => `TIDEMARK_IN_${hub}`,
-  capability: (beacon: string, capability: string, action: string) => `mesh.${beacon}.${capability}.${action}`,
+  capability: (beacon: string, capability: string, action: string) =>
+    `mesh.${beacon}.${capability}.${action}`,
   capabilityAll: (beacon: string, capability: string) => `mesh.${beacon}.${capability}.*`,
   presence: 'mesh.presence',
 } as const;
@@ -40,7 +42,8 @@ export function inboxOf(name: string): string {
 
 /** Questions to all micro services of a name, or to all there are. */
 export const services = {
-  subject: (verb: 'PING' | 'INFO' | 'STATS', name?: string) => (name === undefined ? `$SRV.${verb}` : `$SRV.${verb}.${name}`),
+  subject: (verb: 'PING' | 'INFO' | 'STATS', name?: string) =>
+    name === undefined ? `$SRV.${verb}` : `$SRV.${verb}.${name}`,
   worker: 'tidemark-worker',
   beacon: 'databeacon',
 } as const;

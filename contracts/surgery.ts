@@ -2,7 +2,12 @@
 import type { Lane } from './subjects.ts';
 
 /** `To` is a Seq, or a time: then everything accepted at or after it goes again. Without `Lane` both lanes, without a beacon the assigned one. */
-export type MarkTarget = { To: number | string; Lane?: Lane; BeaconID?: string; IDBeaconConnection?: number };
+export type MarkTarget = {
+  To: number | string;
+  Lane?: Lane;
+  BeaconID?: string;
+  IDBeaconConnection?: number;
+};
 
 /** `Force` is needed to go forwards; with `Plan` only what that plan showed is done. */
 export type SetMarks = MarkTarget & { Reason: string; Force?: boolean; Plan?: string; By?: string };
@@ -11,12 +16,24 @@ export type SetMarks = MarkTarget & { Reason: string; Force?: boolean; Plan?: st
 export type SeqRange = { Entries: number; First: number; Last: number };
 
 /** One entry of a plan that goes forwards. */
-export type PlannedEntry = { Seq: number; Action: string; Key: string; EventGUID: string; AcceptedAt: string };
+export type PlannedEntry = {
+  Seq: number;
+  Action: string;
+  Key: string;
+  EventGUID: string;
+  AcceptedAt: string;
+};
 
 /** What the database itself says: its own mark, and for some of the entries whether it has them. */
 export type BackendFinding =
   | { IsThere: false; Reason: string }
-  | { IsThere: true; Mark: { Epoch: string; Seq: number } | null; Checked: number; Has: number; Lacks: number[] };
+  | {
+      IsThere: true;
+      Mark: { Epoch: string; Seq: number } | null;
+      Checked: number;
+      Has: number;
+      Lacks: number[];
+    };
 
 export type LanePlan = {
   Lane: Lane;
@@ -44,5 +61,13 @@ export type LanePlan = {
 
 export type MarkPlan = { Plan: string; Lanes: LanePlan[] };
 
-export type LaneMoved = { Lane: Lane; BeaconID: string; IDBeaconConnection: number; From: number; To: number; Again: number; Skipped: number };
+export type LaneMoved = {
+  Lane: Lane;
+  BeaconID: string;
+  IDBeaconConnection: number;
+  From: number;
+  To: number;
+  Again: number;
+  Skipped: number;
+};
 export type MarksSet = { Success: true; Operation: string; Lanes: LaneMoved[] };

@@ -1,5 +1,10 @@
 /** What both drop-in bridges are: a service of the hub that forwards to the worker, and answers questions about its state at once. */
-import { createHubClient, type HubClient, type HubHeaders, type WriteStamp } from '../contracts/client.ts';
+import {
+  createHubClient,
+  type HubClient,
+  type HubHeaders,
+  type WriteStamp,
+} from '../contracts/client.ts';
 import { guidMaker, systemStamps } from '../contracts/client/stamps.ts';
 import { messageOf } from '../contracts/errors.ts';
 import type { JsonObject } from '../contracts/json-value.ts';
@@ -12,7 +17,15 @@ import { type PersistenceStatus, StatusCache } from './status.ts';
 
 /** What a hub's container gives its services; without one a bridge is made with its options alone. */
 export type HubLog = { info(message: string): void; warn(message: string): void };
-export type Hub = { isFable?: boolean; log?: HubLog; Logging?: HubLog; settings?: unknown; services?: unknown; servicesMap?: unknown; getUUID?: () => string };
+export type Hub = {
+  isFable?: boolean;
+  log?: HubLog;
+  Logging?: HubLog;
+  settings?: unknown;
+  services?: unknown;
+  servicesMap?: unknown;
+  getUUID?: () => string;
+};
 
 type Client = HubClient<HubHeaders>;
 
@@ -39,7 +52,13 @@ export abstract class Bridge {
   #wasAway: boolean | null = null;
 
   /** `(hub, options, hash)` as services of the hub are made, or `(options)`. @throws RangeError or TypeError for a wrong option */
-  constructor(lane: 'queue' | 'manifest', serviceType: string, hub?: Hub | BridgeOptions, options?: BridgeOptions | string, hash?: string) {
+  constructor(
+    lane: 'queue' | 'manifest',
+    serviceType: string,
+    hub?: Hub | BridgeOptions,
+    options?: BridgeOptions | string,
+    hash?: string,
+  ) {
     const isHub = isHubContainer(hub);
     this.#lane = lane;
     this.fable = isHub ? hub : false;
@@ -54,12 +73,22 @@ export abstract class Bridge {
     this.#settings = settings;
     this.#stamp = settings.RemoteUser === undefined ? {} : { RemoteUser: settings.RemoteUser };
     this.#status = new StatusCache(lane === 'queue' ? 'Queue' : 'Manifest');
-    this.#link = new Link(settings, { onStatus: (status) => this.#heard(status), onAway: (reason) => this.#away(reason) });
+    this.#link = new Link(settings, {
+      onStatus: (status) => this.#heard(status),
+      onAway: (reason) => this.#away(reason),
+    });
     const about = { connection: this.#link, headers: this.#link.headers, hub: settings.HubID };
     this.#writer = createHubClient({
-      ...about, admit: (send) => this.#link.gate.pass(send), retry: { giveUpMs: settings.GiveUpMs }, waiting: { writesMax: settings.WritesMax, charsMax: settings.WriteCharsMax },
+      ...about,
+      admit: (send) => this.#link.gate.pass(send),
+      retry: { giveUpMs: settings.GiveUpMs },
+      waiting: { writesMax: settings.WritesMax, charsMax: settings.WriteCharsMax },
     });
-    this.#reader = createHubClient({ ...about, timeoutMs: settings.TimeoutMs, retry: { giveUpMs: settings.TimeoutMs, longestMs: limits.dropinProbeMs } });
+    this.#reader = createHubClient({
+      ...about,
+      timeoutMs: settings.TimeoutMs,
+      retry: { giveUpMs: settings.TimeoutMs, longestMs: limits.dropinProbeMs },
+    });
   }
 
   /** The incumbent starts its bootstrap here; the worker sees beacons by itself. */
@@ -68,11 +97,20 @@ export abstract class Bridge {
   }
 
   /** Assigns both lanes, as the worker has one database for a hub. The state is at once that of an assignment on its way. */
-  setPersistenceAssignment(beaconId: string | null, idBeaconConnection?: number): Promise<Envelope> {
+  setPersistenceAssignment(
+    beaconId: string | null,
+    idBeaconConnection?: number,
+  ): Promise<Envelope> {
     const BeaconID = beaconId || null;
     const IDBeaconConnection = idBeaconConnection ?? 0;
-    this.#status.assigning(BeaconID, IDBeaconConnection, new Date(systemStamps.nowMs()).toISOString());
-    return this.#assign(BeaconID === null ? ['clear', {}] : ['assign', { BeaconID, IDBeaconConnection }]);
+    this.#status.assigning(
+      BeaconID,
+      IDBeaconConnection,
+      new Date(systemStamps.nowMs()).toISOString(),
+    );
+    return this.#assign(
+      BeaconID === null ? ['clear', {}] : ['assign', { BeaconID, IDBeaconConnection }],
+    );
   }
 
   clearPersistenceAssignment(): Promise<Envelope> {
@@ -117,17 +155,26 @@ export abstract class Bridge {
   }
 
   /** Sends a write; `send` copies the arguments before it returns. */
-  protected write(key: unknown, send: (client: Client, stamp: WriteStamp) => Promise<WriteReply>): Promise<Envelope> {
+  protected write(
+    key: unknown,
+    send: (client: Client, stamp: WriteStamp) => Promise<WriteReply>,
+  ): Promise<Envelope> {
     const name = String(key);
-    const answered: Promise<Envelope> = send(this.#writer, this.#stamp).then(written, refused).finally(() => {
-      if (this.#unanswered.get(name) === answered) this.#unanswered.delete(name);
-    });
+    const answered: Promise<Envelope> = send(this.#writer, this.#stamp)
+      .then(written, refused)
+      .finally(() => {
+        if (this.#unanswered.get(name) === answered) this.#unanswered.delete(name);
+      });
     this.#unanswered.set(name, answered);
     return answered;
   }
 
   /** Reads, behind what this process wrote to that key. */
-  protected async read(key: unknown, send: (client: Client) => Promise<ReadReply>, toEnvelope: (reply: ReadReply) => Envelope): Promise<Envelope> {
+  protected async read(
+    key: unknown,
+    send: (client: Client) => Promise<ReadReply>,
+    toEnvelope: (reply: ReadReply) => Envelope,
+  ): Promise<Envelope> {
     try {
       const before = this.#unanswered.get(String(key));
       if (before) await Promise.race([before, systemStamps.sleep(this.#settings.TimeoutMs)]);
@@ -148,7 +195,11 @@ export abstract class Bridge {
       } catch (error) {
         if (systemStamps.nowMs() > endMs) {
           this.#link.refresh();
-          return { Available: false, Success: false, Reason: `the assignment was not made: ${messageOf(error)}` };
+          return {
+            Available: false,
+            Success: false,
+            Reason: `the assignment was not made: ${messageOf(error)}`,
+          };
         }
       }
       await systemStamps.sleep(limits.dropinProbeMs);
@@ -157,13 +208,19 @@ export abstract class Bridge {
 
   #heard(status: JsonObject): void {
     this.#status.take(status);
-    if (this.#wasAway !== false) this.log?.info(`Tidemark: the worker of hub ${this.#settings.HubID} answers; ${this.unanswered} writes wait`);
+    if (this.#wasAway !== false)
+      this.log?.info(
+        `Tidemark: the worker of hub ${this.#settings.HubID} answers; ${this.unanswered} writes wait`,
+      );
     this.#wasAway = false;
   }
 
   #away(reason: string): void {
     this.#status.away(`the worker of hub ${this.#settings.HubID} does not answer: ${reason}`);
-    if (this.#wasAway !== true) this.log?.warn(`Tidemark: the worker of hub ${this.#settings.HubID} does not answer (${reason}); writes are kept in memory until it does`);
+    if (this.#wasAway !== true)
+      this.log?.warn(
+        `Tidemark: the worker of hub ${this.#settings.HubID} does not answer (${reason}); writes are kept in memory until it does`,
+      );
     this.#wasAway = true;
   }
 }

@@ -11,4 +11,7 @@ const build = join(__dirname, '..', 'dist', 'cjs', 'dropin', 'bridges.js');
 
 if (existsSync(source) && process.features.typescript) module.exports = require('./bridges.ts');
 else if (existsSync(build)) module.exports = require(build);
-else throw new Error(`tidemark/bridges is not built, and Node ${process.versions.node} does not run it from its sources: run "npm run build" in ${join(__dirname, '..')}`);
+else
+  throw new Error(
+    `tidemark/bridges is not built, and Node ${process.versions.node} does not run it from its sources: run "npm run build" in ${join(__dirname, '..')}`,
+  );

@@ -1,5 +1,12 @@
 /** The incumbent's two bridges by name and method, published as `tidemark/bridges`: a hub changes the line that loads them. */
-import type { AttemptFields, Fields, ManifestFields, ManifestFilter, WorkItemFields, WorkItemFilter } from '../contracts/client.ts';
+import type {
+  AttemptFields,
+  Fields,
+  ManifestFields,
+  ManifestFilter,
+  WorkItemFields,
+  WorkItemFilter,
+} from '../contracts/client.ts';
 import { limits } from '../contracts/limits.ts';
 import { Bridge, type Hub } from './bridge.ts';
 import type { BridgeOptions } from './config.ts';
@@ -11,7 +18,9 @@ export class QueuePersistenceBridge extends Bridge {
   }
 
   upsertWorkItem(item: WorkItemFields): Promise<Envelope> {
-    return this.write(fieldOf(item, 'WorkItemHash'), (client, stamp) => client.upsertWorkItem(item, stamp));
+    return this.write(fieldOf(item, 'WorkItemHash'), (client, stamp) =>
+      client.upsertWorkItem(item, stamp),
+    );
   }
 
   updateWorkItem(hash: string, patch: Fields): Promise<Envelope> {
@@ -19,27 +28,45 @@ export class QueuePersistenceBridge extends Bridge {
   }
 
   appendEvent(event: WorkItemFields): Promise<Envelope> {
-    return this.write(fieldOf(event, 'WorkItemHash'), (client, stamp) => client.appendEvent(event, stamp));
+    return this.write(fieldOf(event, 'WorkItemHash'), (client, stamp) =>
+      client.appendEvent(event, stamp),
+    );
   }
 
   insertAttempt(attempt: AttemptFields): Promise<Envelope> {
-    return this.write(fieldOf(attempt, 'WorkItemHash'), (client, stamp) => client.insertAttempt(attempt, stamp));
+    return this.write(fieldOf(attempt, 'WorkItemHash'), (client, stamp) =>
+      client.insertAttempt(attempt, stamp),
+    );
   }
 
   updateAttemptOutcome(hash: string, attemptNumber: number, patch: Fields): Promise<Envelope> {
-    return this.write(hash, (client, stamp) => client.updateAttemptOutcome(hash, attemptNumber, patch, stamp));
+    return this.write(hash, (client, stamp) =>
+      client.updateAttemptOutcome(hash, attemptNumber, patch, stamp),
+    );
   }
 
   getWorkItemByHash(hash: string): Promise<Envelope> {
-    return this.read(hash, (client) => client.getWorkItemByHash(hash), (reply) => found(reply, 'WorkItem', hash));
+    return this.read(
+      hash,
+      (client) => client.getWorkItemByHash(hash),
+      (reply) => found(reply, 'WorkItem', hash),
+    );
   }
 
   listWorkItems(filter?: WorkItemFilter): Promise<Envelope> {
-    return this.read('', (client) => client.listWorkItems(filterOf(filter, limits.listRowsMax)), (reply) => found(reply));
+    return this.read(
+      '',
+      (client) => client.listWorkItems(filterOf(filter, limits.listRowsMax)),
+      (reply) => found(reply),
+    );
   }
 
   getEvents(hash: string, limit?: number): Promise<Envelope> {
-    return this.read(hash, (client) => client.getEvents(hash, limitOf(limit, limits.listRowsMax)), (reply) => found(reply));
+    return this.read(
+      hash,
+      (client) => client.getEvents(hash, limitOf(limit, limits.listRowsMax)),
+      (reply) => found(reply),
+    );
   }
 }
 
@@ -49,7 +76,9 @@ export class ManifestStoreBridge extends Bridge {
   }
 
   upsertManifest(manifest: ManifestFields): Promise<Envelope> {
-    return this.write(fieldOf(manifest, 'Hash'), (client, stamp) => client.upsertManifest(manifest, stamp));
+    return this.write(fieldOf(manifest, 'Hash'), (client, stamp) =>
+      client.upsertManifest(manifest, stamp),
+    );
   }
 
   removeManifest(runHash: string): Promise<Envelope> {
@@ -57,15 +86,25 @@ export class ManifestStoreBridge extends Bridge {
   }
 
   getManifest(runHash: string): Promise<Envelope> {
-    return this.read(runHash, (client) => client.getManifest(runHash), (reply) => found(reply, 'Manifest', runHash));
+    return this.read(
+      runHash,
+      (client) => client.getManifest(runHash),
+      (reply) => found(reply, 'Manifest', runHash),
+    );
   }
 
   listManifests(filter?: ManifestFilter): Promise<Envelope> {
-    return this.read('', (client) => client.listManifests(filterOf(filter, limits.listRowsMax)), (reply) => found(reply));
+    return this.read(
+      '',
+      (client) => client.listManifests(filterOf(filter, limits.listRowsMax)),
+      (reply) => found(reply),
+    );
   }
 }
 
 /** Hubs in JavaScript hand over what they have; a wrong argument is the worker's to refuse, not ours to fall over. */
 function fieldOf(given: unknown, name: string): unknown {
-  return typeof given === 'object' && given !== null ? (given as Record<string, unknown>)[name] : undefined;
+  return typeof given === 'object' && given !== null
+    ? (given as Record<string, unknown>)[name]
+    : undefined;
 }

@@ -42,10 +42,24 @@ export type BridgeOptions = {
 };
 
 /** Login of the bus, under the names of the `nats` command's variables. */
-export type Login = { user?: string; pass?: string; token?: string; creds?: string; nkey?: string; cert?: string; key?: string; ca?: string };
+export type Login = {
+  user?: string;
+  pass?: string;
+  token?: string;
+  creds?: string;
+  nkey?: string;
+  cert?: string;
+  key?: string;
+  ca?: string;
+};
 
-export type BridgeSettings = Required<Pick<BridgeOptions, 'HubID' | 'TimeoutMs' | 'GiveUpMs' | 'WritesMax' | 'WriteCharsMax'>>
-  & Pick<BridgeOptions, 'RemoteUser' | 'Nats' | 'Connection' | 'Headers'> & { servers: string[]; login: Login };
+export type BridgeSettings = Required<
+  Pick<BridgeOptions, 'HubID' | 'TimeoutMs' | 'GiveUpMs' | 'WritesMax' | 'WriteCharsMax'>
+> &
+  Pick<BridgeOptions, 'RemoteUser' | 'Nats' | 'Connection' | 'Headers'> & {
+    servers: string[];
+    login: Login;
+  };
 
 /**
  * Settings of one bridge, checked.
@@ -55,35 +69,61 @@ export function settingsOf(options: BridgeOptions, hubSettings: unknown): Bridge
   return resolveSettings({ ...within(hubSettings), ...options }, process.env);
 }
 
-export function resolveSettings(given: BridgeOptions, environment: NodeJS.ProcessEnv): BridgeSettings {
+export function resolveSettings(
+  given: BridgeOptions,
+  environment: NodeJS.ProcessEnv,
+): BridgeSettings {
   const HubID = given.HubID ?? (environment['TIDEMARK_HUB'] || 'hub1');
-  if (!isSubjectToken(HubID)) throw new RangeError(`HubID ${JSON.stringify(HubID)} is not 1 to 64 of A-Z, a-z, 0-9, _ and -`);
-  if (given.Connection && !given.Headers) throw new TypeError('Connection without Headers: give the headers function of the package the connection was made with');
-  const { servers, login } = withoutUser(given.NatsURL ?? (environment['NATS_URL'] || 'nats://127.0.0.1:4222'));
+  if (!isSubjectToken(HubID))
+    throw new RangeError(`HubID ${JSON.stringify(HubID)} is not 1 to 64 of A-Z, a-z, 0-9, _ and -`);
+  if (given.Connection && !given.Headers)
+    throw new TypeError(
+      'Connection without Headers: give the headers function of the package the connection was made with',
+    );
+  const { servers, login } = withoutUser(
+    given.NatsURL ?? (environment['NATS_URL'] || 'nats://127.0.0.1:4222'),
+  );
   const { RemoteUser, Nats, Connection, Headers } = given;
   return {
-    HubID, servers, login: { ...loginOf(environment), ...login },
-    TimeoutMs: positive('TimeoutMs', given.TimeoutMs, limits.dropinReadMs), GiveUpMs: positive('GiveUpMs', given.GiveUpMs, limits.dropinGiveUpMs),
-    WritesMax: positive('WritesMax', given.WritesMax, limits.clientWritesMax), WriteCharsMax: positive('WriteCharsMax', given.WriteCharsMax, limits.clientCharsMax),
-    ...(RemoteUser === undefined ? {} : { RemoteUser }), ...(Nats ? { Nats } : {}), ...(Connection ? { Connection } : {}), ...(Headers ? { Headers } : {}),
+    HubID,
+    servers,
+    login: { ...loginOf(environment), ...login },
+    TimeoutMs: positive('TimeoutMs', given.TimeoutMs, limits.dropinReadMs),
+    GiveUpMs: positive('GiveUpMs', given.GiveUpMs, limits.dropinGiveUpMs),
+    WritesMax: positive('WritesMax', given.WritesMax, limits.clientWritesMax),
+    WriteCharsMax: positive('WriteCharsMax', given.WriteCharsMax, limits.clientCharsMax),
+    ...(RemoteUser === undefined ? {} : { RemoteUser }),
+    ...(Nats ? { Nats } : {}),
+    ...(Connection ? { Connection } : {}),
+    ...(Headers ? { Headers } : {}),
   };
 }
 
 function within(hubSettings: unknown): BridgeOptions {
-  const ours = typeof hubSettings === 'object' && hubSettings !== null ? (hubSettings as Record<string, unknown>)['Tidemark'] : undefined;
+  const ours =
+    typeof hubSettings === 'object' && hubSettings !== null
+      ? (hubSettings as Record<string, unknown>)['Tidemark']
+      : undefined;
   return typeof ours === 'object' && ours !== null ? ours : {};
 }
 
 function positive(name: string, value: number | undefined, otherwise: number): number {
   if (value === undefined) return otherwise;
-  if (!Number.isFinite(value) || value <= 0) throw new RangeError(`${name} ${value} is not a number above 0`);
+  if (!Number.isFinite(value) || value <= 0)
+    throw new RangeError(`${name} ${value} is not a number above 0`);
   return value;
 }
 
 function loginOf(environment: NodeJS.ProcessEnv): Login {
   const named = {
-    user: environment['NATS_USER'], pass: environment['NATS_PASSWORD'], token: environment['NATS_TOKEN'], creds: environment['NATS_CREDS'], nkey: environment['NATS_NKEY'],
-    cert: environment['NATS_CERT'], key: environment['NATS_KEY'], ca: environment['NATS_CA'],
+    user: environment['NATS_USER'],
+    pass: environment['NATS_PASSWORD'],
+    token: environment['NATS_TOKEN'],
+    creds: environment['NATS_CREDS'],
+    nkey: environment['NATS_NKEY'],
+    cert: environment['NATS_CERT'],
+    key: environment['NATS_KEY'],
+    ca: environment['NATS_CA'],
   };
   return Object.fromEntries(Object.entries(named).filter(([, value]) => value)) as Login;
 }
@@ -92,7 +132,8 @@ function loginOf(environment: NodeJS.ProcessEnv): Login {
 function withoutUser(url: string): { servers: string[]; login: Login } {
   let login: Login = {};
   const servers = url.split(',').map((one) => {
-    const [, scheme = '', userInfo, host = ''] = /^([a-z]+:\/\/)?(?:([^@/]*)@)?(.*)$/i.exec(one.trim()) ?? [];
+    const [, scheme = '', userInfo, host = ''] =
+      /^([a-z]+:\/\/)?(?:([^@/]*)@)?(.*)$/i.exec(one.trim()) ?? [];
     if (host === '') throw new RangeError(`NatsURL ${JSON.stringify(url)} names no host`);
     if (userInfo !== undefined) {
       const [user = '', pass] = userInfo.split(':').map(decodeURIComponent);

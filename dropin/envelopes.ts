@@ -4,10 +4,18 @@ import { isJsonObject, type JsonValue } from '../contracts/json-value.ts';
 import type { ReadReply, WriteReply } from '../contracts/reply.ts';
 
 /** What every call of a bridge resolves with; further members are the worker's (`Seq`, `EventGUID`, `Source`) or the payload of a read. */
-export type Envelope = { Available: boolean; Success: boolean; Reason?: string; Code?: string } & Record<string, unknown>;
+export type Envelope = {
+  Available: boolean;
+  Success: boolean;
+  Reason?: string;
+  Code?: string;
+} & Record<string, unknown>;
 
 /** Payload members of each bridge's reads, as the incumbent gives them with nothing in. */
-const nothing = { queue: { WorkItem: null, WorkItems: [], Events: [] }, manifest: { Manifest: null, Manifests: [] } } as const;
+const nothing = {
+  queue: { WorkItem: null, WorkItems: [], Events: [] },
+  manifest: { Manifest: null, Manifests: [] },
+} as const;
 
 export function written(reply: WriteReply): Envelope {
   return { ...reply };
@@ -16,12 +24,20 @@ export function written(reply: WriteReply): Envelope {
 /** A list, or a row that is there. A row that is not is `Success: false` with null, as callers of the incumbent expect; `Code` tells a miss from a failure. */
 export function found(reply: ReadReply, row?: 'WorkItem' | 'Manifest', key = ''): Envelope {
   if (row === undefined || reply[row] !== null) return { ...reply };
-  return { ...reply, Success: false, Code: 'NOT_FOUND', Reason: `there is no ${row === 'WorkItem' ? 'work item' : 'manifest'} ${key}` };
+  return {
+    ...reply,
+    Success: false,
+    Code: 'NOT_FOUND',
+    Reason: `there is no ${row === 'WorkItem' ? 'work item' : 'manifest'} ${key}`,
+  };
 }
 
 /** Whatever was thrown. Nobody to ask is `Available: false`; a refusal, or too much waiting already, is `Available: true`. */
 export function refused(thrown: unknown): Envelope {
-  const error = thrown instanceof TidemarkError && thrown.code === 'CLOSED' ? new TidemarkError('UNAVAILABLE', thrown.message) : thrown;
+  const error =
+    thrown instanceof TidemarkError && thrown.code === 'CLOSED'
+      ? new TidemarkError('UNAVAILABLE', thrown.message)
+      : thrown;
   return { ...toRefusal(error) };
 }
 
@@ -35,7 +51,11 @@ export function unread(thrown: unknown, lane: keyof typeof nothing): Envelope {
  */
 export function filterOf(given: unknown, limitMax: number): Record<string, JsonValue> {
   if (!isJsonObject(given)) return {};
-  const named = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null && value !== undefined && value !== ''));
+  const named = Object.fromEntries(
+    Object.entries(given).filter(
+      ([, value]) => value !== null && value !== undefined && value !== '',
+    ),
+  );
   if (!('Limit' in named)) return named;
   const limit = limitOf(named['Limit'], limitMax);
   const { Limit: _given, ...rest } = named;

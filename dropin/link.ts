@@ -51,11 +51,18 @@ export class Link implements HubConnection<HubHeaders> {
   }
 
   /** As the NATS client's. Without an answer the worker is asked for before anything else is sent. */
-  async request(subject: string, payload: Uint8Array, options: { timeout: number; headers: HubHeaders }): ReturnType<HubConnection<HubHeaders>['request']> {
+  async request(
+    subject: string,
+    payload: Uint8Array,
+    options: { timeout: number; headers: HubHeaders },
+  ): ReturnType<HubConnection<HubHeaders>['request']> {
     const connection = this.#connection;
-    if (!connection || !this.#isConnected) throw new Error(`the bus at ${this.#settings.servers.join(', ')} is away`);
+    if (!connection || !this.#isConnected)
+      throw new Error(`the bus at ${this.#settings.servers.join(', ')} is away`);
     let fail: (error: Error) => void = () => undefined;
-    const lost = new Promise<never>((_resolve, reject) => { fail = reject; });
+    const lost = new Promise<never>((_resolve, reject) => {
+      fail = reject;
+    });
     this.#inFlight.add(fail);
     try {
       return await Promise.race([connection.request(subject, payload, options), lost]);
@@ -71,9 +78,14 @@ export class Link implements HubConnection<HubHeaders> {
   async control(verb: string, body: JsonObject): Promise<JsonObject> {
     const head = this.headers();
     head.set('Content-Type', 'application/json');
-    const answer = await this.request(subjects.control(this.#settings.HubID, verb), Buffer.from(JSON.stringify(body)), { timeout: limits.dropinStatusMs, headers: head });
+    const answer = await this.request(
+      subjects.control(this.#settings.HubID, verb),
+      Buffer.from(JSON.stringify(body)),
+      { timeout: limits.dropinStatusMs, headers: head },
+    );
     const value = decodeBody(answer.data, answer.headers);
-    if (!isJsonObject(value)) throw new Error(`the worker answered ${verb} with something that is not an object`);
+    if (!isJsonObject(value))
+      throw new Error(`the worker answered ${verb} with something that is not an object`);
     return value;
   }
 
@@ -104,13 +116,20 @@ export class Link implements HubConnection<HubHeaders> {
   async #connect(): Promise<void> {
     while (!this.#isEnded) {
       try {
-        const connection = this.#settings.Connection ?? await this.#library.connect(connectOptions(this.#settings, this.#library)) as NatsConnection;
+        const connection =
+          this.#settings.Connection ??
+          ((await this.#library.connect(
+            connectOptions(this.#settings, this.#library),
+          )) as NatsConnection);
         if (this.#isEnded) {
           if (!this.#settings.Connection) await connection.close();
           return;
         }
         await this.#use(connection);
-        if (this.#settings.Connection) return this.#end('the hub closed its connection to the bus before this write was accepted');
+        if (this.#settings.Connection)
+          return this.#end(
+            'the hub closed its connection to the bus before this write was accepted',
+          );
       } catch (error) {
         this.#events.onAway(`no bus at ${this.#settings.servers.join(', ')}: ${messageOf(error)}`);
       }
@@ -122,7 +141,9 @@ export class Link implements HubConnection<HubHeaders> {
   async #use(connection: NatsConnection): Promise<void> {
     this.#connection = connection;
     this.#isConnected = true;
-    connection.subscribe(subjects.event(this.#settings.HubID, 'state'), { callback: () => this.refresh() });
+    connection.subscribe(subjects.event(this.#settings.HubID, 'state'), {
+      callback: () => this.refresh(),
+    });
     this.refresh();
     void this.#watch(connection);
     await connection.closed();
@@ -143,12 +164,15 @@ export class Link implements HubConnection<HubHeaders> {
   #lost(): void {
     this.#isConnected = false;
     this.#doubt();
-    for (const fail of this.#inFlight) fail(new Error('the bus was lost while waiting for an answer'));
+    for (const fail of this.#inFlight)
+      fail(new Error('the bus was lost while waiting for an answer'));
   }
 
   async #ask(): Promise<void> {
     while (!this.#isEnded) {
-      const woken = new Promise<void>((resolve) => { this.#wake = resolve; });
+      const woken = new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
       try {
         const status = await this.control('status', {});
         this.#isAway = false;
@@ -160,24 +184,51 @@ export class Link implements HubConnection<HubHeaders> {
         this.#events.onAway(messageOf(error));
       }
       this.gate.expire('the worker did not answer for too long');
-      await Promise.race([systemStamps.sleep(this.#isAway ? limits.dropinProbeMs : limits.dropinStatusMs), woken]);
+      await Promise.race([
+        systemStamps.sleep(this.#isAway ? limits.dropinProbeMs : limits.dropinStatusMs),
+        woken,
+      ]);
     }
   }
 }
 
 function connectOptions({ servers, login, HubID }: BridgeSettings, library: NatsLibrary): object {
   return {
-    servers, name: `tidemark-bridge ${HubID}`,
+    servers,
+    name: `tidemark-bridge ${HubID}`,
     // The client gives up after ten tries by default; a hub outlives any outage of the bus.
-    maxReconnectAttempts: -1, reconnectTimeWait: 250, reconnectJitter: 100, ignoreAuthErrorAbort: true, waitOnFirstConnect: true, pingInterval: 5_000, maxPingOut: 2, timeout: 5_000,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 250,
+    reconnectJitter: 100,
+    ignoreAuthErrorAbort: true,
+    waitOnFirstConnect: true,
+    pingInterval: 5_000,
+    maxPingOut: 2,
+    timeout: 5_000,
     ...loginOptions(login, library),
   };
 }
 
-function loginOptions({ creds, nkey, cert, key, ca, ...named }: Login, library: NatsLibrary): object {
-  const authenticator = creds ? library.credsAuthenticator(readFileSync(creds)) : nkey ? library.nkeyAuthenticator(readFileSync(nkey)) : undefined;
+function loginOptions(
+  { creds, nkey, cert, key, ca, ...named }: Login,
+  library: NatsLibrary,
+): object {
+  const authenticator = creds
+    ? library.credsAuthenticator(readFileSync(creds))
+    : nkey
+      ? library.nkeyAuthenticator(readFileSync(nkey))
+      : undefined;
   return {
-    ...named, ...(authenticator ? { authenticator } : {}),
-    ...(cert || key || ca ? { tls: { ...(cert ? { certFile: cert } : {}), ...(key ? { keyFile: key } : {}), ...(ca ? { caFile: ca } : {}) } } : {}),
+    ...named,
+    ...(authenticator ? { authenticator } : {}),
+    ...(cert || key || ca
+      ? {
+          tls: {
+            ...(cert ? { certFile: cert } : {}),
+            ...(key ? { keyFile: key } : {}),
+            ...(ca ? { caFile: ca } : {}),
+          },
+        }
+      : {}),
   };
 }

@@ -4,12 +4,24 @@ import type { LaneState } from '../contracts/status.ts';
 
 /** The incumbent's status, member for member. */
 export type PersistenceStatus = {
-  State: LaneState; AssignedBeaconID: string | null; IDBeaconConnection: number; LastError: string | null; BootstrappedAt: string | null; AssignedAt: string | null;
+  State: LaneState;
+  AssignedBeaconID: string | null;
+  IDBeaconConnection: number;
+  LastError: string | null;
+  BootstrappedAt: string | null;
+  AssignedAt: string | null;
 };
 
 export class StatusCache {
   readonly #lane: 'Queue' | 'Manifest';
-  #status: PersistenceStatus = { State: 'waiting-for-beacon', AssignedBeaconID: null, IDBeaconConnection: 0, LastError: 'the worker was not reached yet', BootstrappedAt: null, AssignedAt: null };
+  #status: PersistenceStatus = {
+    State: 'waiting-for-beacon',
+    AssignedBeaconID: null,
+    IDBeaconConnection: 0,
+    LastError: 'the worker was not reached yet',
+    BootstrappedAt: null,
+    AssignedAt: null,
+  };
   #carrier: string | null = null;
   #isHeard = false;
 
@@ -21,10 +33,22 @@ export class StatusCache {
   take(reply: JsonObject): void {
     const lane = reply[this.#lane];
     if (!isJsonObject(lane)) return;
-    const { State, AssignedBeaconID, IDBeaconConnection, LastError, BootstrappedAt, AssignedAt, Carrier } = lane;
+    const {
+      State,
+      AssignedBeaconID,
+      IDBeaconConnection,
+      LastError,
+      BootstrappedAt,
+      AssignedAt,
+      Carrier,
+    } = lane;
     this.#status = {
-      State: State as LaneState, AssignedBeaconID: textOf(AssignedBeaconID), IDBeaconConnection: typeof IDBeaconConnection === 'number' ? IDBeaconConnection : 0,
-      LastError: textOf(LastError), BootstrappedAt: textOf(BootstrappedAt), AssignedAt: textOf(AssignedAt),
+      State: State as LaneState,
+      AssignedBeaconID: textOf(AssignedBeaconID),
+      IDBeaconConnection: typeof IDBeaconConnection === 'number' ? IDBeaconConnection : 0,
+      LastError: textOf(LastError),
+      BootstrappedAt: textOf(BootstrappedAt),
+      AssignedAt: textOf(AssignedAt),
     };
     this.#carrier = textOf(Carrier);
     this.#isHeard = true;
@@ -32,14 +56,22 @@ export class StatusCache {
 
   /** Nobody answers: the last known database stays, and the error says what is wrong. */
   away(reason: string): void {
-    this.#status = { ...this.#status, State: this.#isHeard ? 'error' : 'waiting-for-beacon', LastError: reason };
+    this.#status = {
+      ...this.#status,
+      State: this.#isHeard ? 'error' : 'waiting-for-beacon',
+      LastError: reason,
+    };
   }
 
   /** Asked for, and not answered yet. */
   assigning(beaconId: string | null, connection: number, at: string): void {
     this.#status = {
-      State: beaconId === null ? 'unassigned' : 'waiting-for-beacon', AssignedBeaconID: beaconId, IDBeaconConnection: beaconId === null ? 0 : connection,
-      LastError: null, BootstrappedAt: null, AssignedAt: beaconId === null ? null : at,
+      State: beaconId === null ? 'unassigned' : 'waiting-for-beacon',
+      AssignedBeaconID: beaconId,
+      IDBeaconConnection: beaconId === null ? 0 : connection,
+      LastError: null,
+      BootstrappedAt: null,
+      AssignedAt: beaconId === null ? null : at,
     };
   }
 

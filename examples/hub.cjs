@@ -19,14 +19,31 @@ function note(answer) {
 const writing = setInterval(() => {
   const WorkItemHash = `try-${run}-${++count}`;
   const now = new Date().toISOString();
-  void queue.upsertWorkItem({ WorkItemHash, Status: 'Pending', Capability: 'Shell', Settings: { n: count }, EnqueuedAt: now }).then(note);
-  void queue.appendEvent({ WorkItemHash, EventType: 'enqueued', ToStatus: 'Pending', Payload: { n: count } }).then(note);
+  void queue
+    .upsertWorkItem({
+      WorkItemHash,
+      Status: 'Pending',
+      Capability: 'Shell',
+      Settings: { n: count },
+      EnqueuedAt: now,
+    })
+    .then(note);
+  void queue
+    .appendEvent({
+      WorkItemHash,
+      EventType: 'enqueued',
+      ToStatus: 'Pending',
+      Payload: { n: count },
+    })
+    .then(note);
   void queue.updateWorkItem(WorkItemHash, { Status: 'Complete', CompletedAt: now }).then(note);
 }, 100);
 
 const telling = setInterval(() => {
   const { State, AssignedBeaconID } = queue.getPersistenceStatus();
-  console.log(`items ${count}  answered ${answered}  refused ${refused}  waiting here ${queue.unanswered}  database ${AssignedBeaconID}: ${State}`);
+  console.log(
+    `items ${count}  answered ${answered}  refused ${refused}  waiting here ${queue.unanswered}  database ${AssignedBeaconID}: ${State}`,
+  );
 }, 1_000);
 
 process.once('SIGINT', async () => {

@@ -6,7 +6,15 @@ import type { Database } from 'better-sqlite3';
 import { type Lane, laneIndex } from '../contracts/subjects.ts';
 
 export type HeldState = 'dead' | 'parked' | 'dropped';
-export type Held = { seq: number; lane: number; key: string; state: HeldState; reason: string | null; sinceMs: number; parked: number };
+export type Held = {
+  seq: number;
+  lane: number;
+  key: string;
+  state: HeldState;
+  reason: string | null;
+  sinceMs: number;
+  parked: number;
+};
 
 const hasBody = 'exists (select 1 from entry e where e.seq = held.seq and e.body is not null)';
 /** Tells what an operator skipped by moving a mark forward from what was given up as a dead letter. */
@@ -14,35 +22,85 @@ const skipped = 'skipped by hwm set: ';
 
 function statementsOf(db: Database) {
   return {
-    keys: db.prepare<[number, number]>("select distinct key from held where database = ? and lane = ? and state <> 'dropped'").pluck(),
-    deliverable: db.prepare<[{ database: number; lane: number; limit: number }]>(`select min(seq) from held h where database = @database and lane = @lane
+    keys: db
+      .prepare<[number, number]>(
+        "select distinct key from held where database = ? and lane = ? and state <> 'dropped'",
+      )
+      .pluck(),
+    deliverable: db
+      .prepare<
+        [{ database: number; lane: number; limit: number }]
+      >(`select min(seq) from held h where database = @database and lane = @lane
       and state = 'parked' and not exists (select 1 from held d indexed by held_key where d.database = h.database and d.lane = h.lane and d.key = h.key
-      and d.state = 'dead' and d.seq < h.seq) and seq <= (select seq from mark m where m.database = h.database and m.lane = h.lane) group by key order by 1 limit @limit`).pluck(),
-    park: db.prepare("insert into held values (?, ?, ?, ?, 'parked', null, ?) on conflict (database, seq) do nothing"),
+      and d.state = 'dead' and d.seq < h.seq) and seq <= (select seq from mark m where m.database = h.database and m.lane = h.lane) group by key order by 1 limit @limit`)
+      .pluck(),
+    park: db.prepare(
+      "insert into held values (?, ?, ?, ?, 'parked', null, ?) on conflict (database, seq) do nothing",
+    ),
     remove: db.prepare('delete from held where database = ? and seq = ?'),
-    setState: db.prepare('update held set state = @state, reason = @reason, since_ms = @nowMs where database = @database and seq = @seq'),
-    count: db.prepare<[{ database: number; lane: number; state: HeldState }]>(`select count(*) from held where database = @database and lane = @lane and state = @state
-      and (seq <= (select seq from mark m where m.database = @database and m.lane = @lane) or not ${hasBody})`).pluck(),
-    between: db.prepare<[number, number, number, number]>(`select count(*) from held where database = ? and lane = ? and seq > ? and seq <= ? and ${hasBody}`).pluck(),
-    dropped: db.prepare<[number, number, number]>("select seq from held where database = ? and lane = ? and seq > ? and state = 'dropped'").pluck(),
+    setState: db.prepare(
+      'update held set state = @state, reason = @reason, since_ms = @nowMs where database = @database and seq = @seq',
+    ),
+    count: db
+      .prepare<
+        [{ database: number; lane: number; state: HeldState }]
+      >(`select count(*) from held where database = @database and lane = @lane and state = @state
+      and (seq <= (select seq from mark m where m.database = @database and m.lane = @lane) or not ${hasBody})`)
+      .pluck(),
+    between: db
+      .prepare<[number, number, number, number]>(
+        `select count(*) from held where database = ? and lane = ? and seq > ? and seq <= ? and ${hasBody}`,
+      )
+      .pluck(),
+    dropped: db
+      .prepare<[number, number, number]>(
+        "select seq from held where database = ? and lane = ? and seq > ? and state = 'dropped'",
+      )
+      .pluck(),
     // By itself SQLite goes through all that is held above, for each row anew.
-    list: db.prepare<[number, number, number], Held>(`select h.seq, h.lane, h.key, h.state, h.reason, h.since_ms as sinceMs,
+    list: db.prepare<
+      [number, number, number],
+      Held
+    >(`select h.seq, h.lane, h.key, h.state, h.reason, h.since_ms as sinceMs,
       (select count(*) from held p indexed by held_key where p.database = h.database and p.lane = h.lane and p.key = h.key and p.state = 'parked' and p.seq > h.seq) as parked
       from held h where h.database = ? and h.state = 'dead' and h.seq > ? order by h.seq limit ?`),
-    ofKey: db.prepare<[number, number, string, number]>('select seq from held where database = ? and lane = ? and key = ? order by seq desc limit ?').pluck(),
-    get: db.prepare<[number, number], Held>('select seq, lane, key, state, reason, since_ms as sinceMs, 0 as parked from held where database = ? and seq = ?'),
-    oldest: db.prepare<[number, number]>("select min(seq) from held where database = ? and lane = ? and state <> 'dropped'").pluck(),
-    oldestParked: db.prepare<[number, number]>("select min(seq) from held where database = ? and lane = ? and state = 'parked'").pluck(),
+    ofKey: db
+      .prepare<[number, number, string, number]>(
+        'select seq from held where database = ? and lane = ? and key = ? order by seq desc limit ?',
+      )
+      .pluck(),
+    get: db.prepare<[number, number], Held>(
+      'select seq, lane, key, state, reason, since_ms as sinceMs, 0 as parked from held where database = ? and seq = ?',
+    ),
+    oldest: db
+      .prepare<[number, number]>(
+        "select min(seq) from held where database = ? and lane = ? and state <> 'dropped'",
+      )
+      .pluck(),
+    oldestParked: db
+      .prepare<[number, number]>(
+        "select min(seq) from held where database = ? and lane = ? and state = 'parked'",
+      )
+      .pluck(),
     // The counts of a mark lose what is sent again, however it was settled; sending it adds it to them anew.
-    uncount: db.prepare(`update mark set applied = max(0, applied - @again), present = present - max(0, @again - applied)
+    uncount:
+      db.prepare(`update mark set applied = max(0, applied - @again), present = present - max(0, @again - applied)
       where database = @database and lane = @lane`),
     skip: db.prepare(`insert into held select @database, seq, lane, key, 'dropped', @reason, @nowMs from entry
       where lane = @lane and seq > @from and seq <= @through and body is not null
       on conflict (database, seq) do update set state = 'dropped', reason = excluded.reason, since_ms = excluded.since_ms where state <> 'dropped'`),
-    unskip: db.prepare(`delete from held where database = ? and lane = ? and seq > ? and state = 'dropped' and substr(reason, 1, ${skipped.length}) = '${skipped}' and ${hasBody}`),
-    skipped: db.prepare<[number, number, number, number]>(`select count(*) from held where database = ? and lane = ? and seq > ? and seq <= ?
-      and state = 'dropped' and substr(reason, 1, ${skipped.length}) = '${skipped}' and ${hasBody}`).pluck(),
-    countSettled: db.prepare('update mark set applied = applied + ?, present = present + ? where database = ? and lane = ?'),
+    unskip: db.prepare(
+      `delete from held where database = ? and lane = ? and seq > ? and state = 'dropped' and substr(reason, 1, ${skipped.length}) = '${skipped}' and ${hasBody}`,
+    ),
+    skipped: db
+      .prepare<
+        [number, number, number, number]
+      >(`select count(*) from held where database = ? and lane = ? and seq > ? and seq <= ?
+      and state = 'dropped' and substr(reason, 1, ${skipped.length}) = '${skipped}' and ${hasBody}`)
+      .pluck(),
+    countSettled: db.prepare(
+      'update mark set applied = applied + ?, present = present + ? where database = ? and lane = ?',
+    ),
   };
 }
 
@@ -66,31 +124,55 @@ export class HeldStore {
   }
 
   /** Takes entries out of a batch before it is sent again without them; they wait for the mark to pass, then go one by one. */
-  park(database: number, lane: Lane, entries: readonly { seq: number; key: string }[], nowMs: number): void {
-    this.#db.transaction(() => {
-      for (const entry of entries) this.#sql.park.run(database, entry.seq, laneIndex(lane), entry.key, nowMs);
-    }).immediate();
+  park(
+    database: number,
+    lane: Lane,
+    entries: readonly { seq: number; key: string }[],
+    nowMs: number,
+  ): void {
+    this.#db
+      .transaction(() => {
+        for (const entry of entries)
+          this.#sql.park.run(database, entry.seq, laneIndex(lane), entry.key, nowMs);
+      })
+      .immediate();
   }
 
   /**
    * Sends entries below the mark once more, each key's in Seq order; returns how many. Those held already stay as they are.
    * The counts follow, so that the balance (I10) holds at every moment.
    */
-  sendAgain(database: number, lane: Lane, entries: readonly { seq: number; key: string }[], nowMs: number): number {
-    return this.#db.transaction(() => {
-      let again = 0;
-      for (const entry of entries) again += this.#sql.park.run(database, entry.seq, laneIndex(lane), entry.key, nowMs).changes;
-      this.#sql.uncount.run({ again, database, lane: laneIndex(lane) });
-      return again;
-    }).immediate();
+  sendAgain(
+    database: number,
+    lane: Lane,
+    entries: readonly { seq: number; key: string }[],
+    nowMs: number,
+  ): number {
+    return this.#db
+      .transaction(() => {
+        let again = 0;
+        for (const entry of entries)
+          again += this.#sql.park.run(
+            database,
+            entry.seq,
+            laneIndex(lane),
+            entry.key,
+            nowMs,
+          ).changes;
+        this.#sql.uncount.run({ again, database, lane: laneIndex(lane) });
+        return again;
+      })
+      .immediate();
   }
 
   /** A held entry reached the database after all. */
   settle(database: number, lane: Lane, seq: number, isApplied: boolean): void {
-    this.#db.transaction(() => {
-      if (this.#sql.remove.run(database, seq).changes === 0) return;
-      this.#sql.countSettled.run(isApplied ? 1 : 0, isApplied ? 0 : 1, database, laneIndex(lane));
-    }).immediate();
+    this.#db
+      .transaction(() => {
+        if (this.#sql.remove.run(database, seq).changes === 0) return;
+        this.#sql.countSettled.run(isApplied ? 1 : 0, isApplied ? 0 : 1, database, laneIndex(lane));
+      })
+      .immediate();
   }
 
   /** The backend refused a held entry: it becomes (again) a dead letter. */
@@ -101,19 +183,33 @@ export class HeldStore {
   /** Sends a dead letter again, and in order what is parked behind it. False when there is no such dead letter. */
   retry(database: number, seq: number, nowMs: number): boolean {
     if (this.#sql.get.get(database, seq)?.state !== 'dead') return false;
-    return this.#sql.setState.run({ database, seq, state: 'parked', reason: null, nowMs }).changes === 1;
+    return (
+      this.#sql.setState.run({ database, seq, state: 'parked', reason: null, nowMs }).changes === 1
+    );
   }
 
   /** Gives a dead letter up; what is parked behind it is released. It stays counted. */
   drop(database: number, seq: number, nowMs: number): boolean {
     const held = this.#sql.get.get(database, seq);
     if (held?.state !== 'dead') return false;
-    return this.#sql.setState.run({ database, seq, state: 'dropped', reason: held.reason, nowMs }).changes === 1;
+    return (
+      this.#sql.setState.run({ database, seq, state: 'dropped', reason: held.reason, nowMs })
+        .changes === 1
+    );
   }
 
   /** Gives up all entries with `from` < Seq <= `through`, held before or not, so that a mark may pass them. Returns how many. */
-  skip(database: number, lane: Lane, stretch: { from: number; through: number; reason: string; nowMs: number }): number {
-    return this.#sql.skip.run({ ...stretch, reason: skipped + stretch.reason, database, lane: laneIndex(lane) }).changes;
+  skip(
+    database: number,
+    lane: Lane,
+    stretch: { from: number; through: number; reason: string; nowMs: number },
+  ): number {
+    return this.#sql.skip.run({
+      ...stretch,
+      reason: skipped + stretch.reason,
+      database,
+      lane: laneIndex(lane),
+    }).changes;
   }
 
   /** Takes back what was skipped above `seq`: it goes out again. Dead letters that were dropped stay so. */

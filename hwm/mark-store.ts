@@ -30,7 +30,13 @@ export type Mark = {
 };
 
 /** A mark moved by an operator's word. `again` of the settled entries are not settled any more. */
-export type Move = { to: number; guid: Buffer | null; recordedMs: number | null; again: number; epoch: string };
+export type Move = {
+  to: number;
+  guid: Buffer | null;
+  recordedMs: number | null;
+  again: number;
+  epoch: string;
+};
 
 /** How a batch ended. `held` are entries the database does not have: dead letters, and later writes of their keys. */
 export type Settlement = {
@@ -50,29 +56,49 @@ const select = `select m.database, d.beacon, d.connection, m.store_id as storeId
 
 function statementsOf(db: Database) {
   return {
-    addDatabase: db.prepare('insert into database (beacon, connection) values (?, ?) on conflict (beacon, connection) do nothing'),
-    databaseId: db.prepare<[string, number], { id: number }>('select id from database where beacon = ? and connection = ?'),
+    addDatabase: db.prepare(
+      'insert into database (beacon, connection) values (?, ?) on conflict (beacon, connection) do nothing',
+    ),
+    databaseId: db.prepare<[string, number], { id: number }>(
+      'select id from database where beacon = ? and connection = ?',
+    ),
     setStore: db.prepare('update mark set store_id = ? where database = ? and lane = ?'),
-    addMark: db.prepare(`insert into mark (database, lane, seq, applied, present, skipped, store_id, epoch)
+    addMark:
+      db.prepare(`insert into mark (database, lane, seq, applied, present, skipped, store_id, epoch)
       values (?, ?, ?, 0, 0, ?, '', coalesce((select value from meta where name = 'epoch'), '')) on conflict (database, lane) do nothing`),
     get: db.prepare<[number, number], Mark>(`${select} where m.database = ? and m.lane = ?`),
     list: db.prepare<[number], Mark>(`${select} where m.lane = ? order by d.beacon, d.connection`),
-    advance: db.prepare(`update mark set seq = @throughSeq, guid = @throughGuid, recorded_ms = @recordedMs, applied_ms = @nowMs,
+    advance:
+      db.prepare(`update mark set seq = @throughSeq, guid = @throughGuid, recorded_ms = @recordedMs, applied_ms = @nowMs,
       applied = applied + @applied, present = present + @present, carrier = @carrier,
       epoch_before = null, seq_before = null where database = @database and lane = @lane and seq < @throughSeq`),
-    rewind: db.prepare(`update mark set seq = @to, guid = null, applied = max(0, applied - @again), present = present - max(0, @again - applied)
+    rewind:
+      db.prepare(`update mark set seq = @to, guid = null, applied = max(0, applied - @again), present = present - max(0, @again - applied)
       where database = @database and lane = @lane`),
     move: db.prepare(`update mark set seq = @to, guid = @guid, recorded_ms = @recordedMs, applied = max(0, applied - @again), present = present - max(0, @again - applied),
       epoch_before = trim(coalesce(epoch_before, '') || ' ' || epoch), seq_before = min(coalesce(seq_before, seq), seq, @to), epoch = @epoch
       where database = @database and lane = @lane`),
-    renew: db.prepare(`update mark set epoch_before = trim(coalesce(epoch_before, '') || ' ' || epoch), seq_before = min(coalesce(seq_before, seq), seq), epoch = ?
+    renew:
+      db.prepare(`update mark set epoch_before = trim(coalesce(epoch_before, '') || ' ' || epoch), seq_before = min(coalesce(seq_before, seq), seq), epoch = ?
       where database = ? and lane = ?`),
-    confirm: db.prepare('update mark set epoch_before = null, seq_before = null where database = ? and lane = ? and epoch = ?'),
-    passOver: db.prepare<[{ lane: number; seq: number }]>(`update mark set skipped = skipped + 1 where lane = @lane and seq < @seq
+    confirm: db.prepare(
+      'update mark set epoch_before = null, seq_before = null where database = ? and lane = ? and epoch = ?',
+    ),
+    passOver: db.prepare<
+      [{ lane: number; seq: number }]
+    >(`update mark set skipped = skipped + 1 where lane = @lane and seq < @seq
       and not exists (select 1 from held h where h.database = mark.database and h.seq = @seq)`),
-    hold: db.prepare('insert into held values (@database, @seq, @lane, @key, @state, @reason, @nowMs) on conflict (database, seq) do nothing'),
-    delivery: db.prepare('insert into delivery values (@database, @lane, @throughSeq, @nowMs) on conflict do nothing'),
-    deliveredAt: db.prepare<[number, number, number]>('select at_ms from delivery where database = ? and lane = ? and through_seq >= ? order by through_seq limit 1').pluck(),
+    hold: db.prepare(
+      'insert into held values (@database, @seq, @lane, @key, @state, @reason, @nowMs) on conflict (database, seq) do nothing',
+    ),
+    delivery: db.prepare(
+      'insert into delivery values (@database, @lane, @throughSeq, @nowMs) on conflict do nothing',
+    ),
+    deliveredAt: db
+      .prepare<[number, number, number]>(
+        'select at_ms from delivery where database = ? and lane = ? and through_seq >= ? order by through_seq limit 1',
+      )
+      .pluck(),
     forgetDeliveries: db.prepare('delete from delivery where at_ms < ?'),
   };
 }
@@ -91,11 +117,13 @@ export class MarkStore {
    * `skipped` counts entries accepted before whose bodies are gone, so this database cannot get them.
    */
   open(beacon: string, connection: number, lane: Lane, seq: number, skipped: number): Mark {
-    this.#db.transaction(() => {
-      this.#sql.addDatabase.run(beacon, connection);
-      const { id } = this.#sql.databaseId.get(beacon, connection) as { id: number };
-      this.#sql.addMark.run(id, laneIndex(lane), seq, skipped);
-    }).immediate();
+    this.#db
+      .transaction(() => {
+        this.#sql.addDatabase.run(beacon, connection);
+        const { id } = this.#sql.databaseId.get(beacon, connection) as { id: number };
+        this.#sql.addMark.run(id, laneIndex(lane), seq, skipped);
+      })
+      .immediate();
     const { id } = this.#sql.databaseId.get(beacon, connection) as { id: number };
     return this.get(id, lane) as Mark;
   }
@@ -116,13 +144,15 @@ export class MarkStore {
 
   /** Settles a batch: holds, counts and the mark, in one transaction. A mark already at or past it stays (I4). */
   settle(database: number, lane: Lane, settlement: Settlement): void {
-    this.#db.transaction(() => {
-      const where = { database, lane: laneIndex(lane), nowMs: settlement.nowMs };
-      const { held, ...counts } = settlement;
-      if (this.#sql.advance.run({ ...counts, ...where }).changes === 0) return;
-      for (const one of held) this.#sql.hold.run({ ...one, ...where });
-      this.#sql.delivery.run({ ...where, throughSeq: settlement.throughSeq });
-    }).immediate();
+    this.#db
+      .transaction(() => {
+        const where = { database, lane: laneIndex(lane), nowMs: settlement.nowMs };
+        const { held, ...counts } = settlement;
+        if (this.#sql.advance.run({ ...counts, ...where }).changes === 0) return;
+        for (const one of held) this.#sql.hold.run({ ...one, ...where });
+        this.#sql.delivery.run({ ...where, throughSeq: settlement.throughSeq });
+      })
+      .immediate();
   }
 
   /**
@@ -160,7 +190,9 @@ export class MarkStore {
 
   /** When the batch that settled `seq` was settled, ms; null when it was not, or too long ago to be known. */
   settledAt(database: number, lane: Lane, seq: number): number | null {
-    return (this.#sql.deliveredAt.get(database, laneIndex(lane), seq) as number | undefined) ?? null;
+    return (
+      (this.#sql.deliveredAt.get(database, laneIndex(lane), seq) as number | undefined) ?? null
+    );
   }
 
   forgetDeliveriesBefore(ms: number): void {

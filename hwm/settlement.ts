@@ -17,13 +17,22 @@ export type Verdict = {
  * @param sent the writes in the order of `results`
  * @param parked entries that were left out because their key is waiting
  */
-export function settle(sent: readonly Sent[], results: readonly (MutationResult | null)[], parked: readonly { seq: number; key: string }[]): Verdict {
-  const verdict: Verdict = { applied: 0, present: 0, held: parked.map((one) => ({ ...one, state: 'parked', reason: null })) };
+export function settle(
+  sent: readonly Sent[],
+  results: readonly (MutationResult | null)[],
+  parked: readonly { seq: number; key: string }[],
+): Verdict {
+  const verdict: Verdict = {
+    applied: 0,
+    present: 0,
+    held: parked.map((one) => ({ ...one, state: 'parked', reason: null })),
+  };
   sent.forEach(({ key, seqs }, index) => {
     const result = results[index];
     if (result?.Outcome === 'applied') verdict.applied += seqs.length;
     else if (result && isSettledOutcome(result.Outcome)) verdict.present += seqs.length;
-    else if (result && seqs.length === 1) verdict.held.push({ seq: seqs[0] as number, key, state: 'dead', reason: reasonOf(result) });
+    else if (result && seqs.length === 1)
+      verdict.held.push({ seq: seqs[0] as number, key, state: 'dead', reason: reasonOf(result) });
     else for (const seq of seqs) verdict.held.push({ seq, key, state: 'parked', reason: null });
   });
   verdict.held.sort((a, b) => a.seq - b.seq);
@@ -31,7 +40,10 @@ export function settle(sent: readonly Sent[], results: readonly (MutationResult 
 }
 
 /** Keys with a refused write in a batch that did not take effect because of it. */
-export function refusedKeys(sent: readonly Sent[], results: readonly (MutationResult | null)[]): Set<string> {
+export function refusedKeys(
+  sent: readonly Sent[],
+  results: readonly (MutationResult | null)[],
+): Set<string> {
   const keys = sent.filter((_, index) => {
     const result = results[index];
     return result && !isSettledOutcome(result.Outcome);

@@ -1,6 +1,14 @@
 /** How a process shows itself to the bus: its credentials, its trust, and why a server would not have it. Shares the home of the NATS client with `bus.ts`. */
 import { readFileSync } from 'node:fs';
-import { type Authenticator, AuthorizationError, connect, credsAuthenticator, type NatsConnection, type NodeConnectionOptions, nkeyAuthenticator } from 'nats';
+import {
+  type Authenticator,
+  AuthorizationError,
+  connect,
+  credsAuthenticator,
+  type NatsConnection,
+  type NodeConnectionOptions,
+  nkeyAuthenticator,
+} from 'nats';
 import { messageOf, TidemarkError } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
 import { inboxOf } from '../contracts/subjects.ts';
@@ -16,19 +24,29 @@ const reconnectMs = 250;
 function authenticatorOf({ creds, nkey }: BusOptions): Authenticator | undefined {
   const path = creds ?? nkey;
   if (path === undefined) return undefined;
-  const authenticator: Authenticator = (nonce) => (creds === undefined ? nkeyAuthenticator(seedIn(path)) : credsAuthenticator(readFileSync(path)))(nonce);
+  const authenticator: Authenticator = (nonce) =>
+    (creds === undefined
+      ? nkeyAuthenticator(seedIn(path))
+      : credsAuthenticator(readFileSync(path)))(nonce);
   try {
     // Signs something, once: a wrong file is better known now than at the server.
     authenticator('nonce');
   } catch (cause) {
-    throw new TidemarkError('CONFIG_INVALID', `${creds === undefined ? 'nkey' : 'creds'} ${path}: ${oneLine(cause)}`, { cause });
+    throw new TidemarkError(
+      'CONFIG_INVALID',
+      `${creds === undefined ? 'nkey' : 'creds'} ${path}: ${oneLine(cause)}`,
+      { cause },
+    );
   }
   return authenticator;
 }
 
 /** The line of the seed; tools write others around it. */
 function seedIn(path: string): Uint8Array {
-  const line = readFileSync(path, 'utf8').split('\n').map((one) => one.trim()).find((one) => /^S[A-Z2-7]{57}$/.test(one));
+  const line = readFileSync(path, 'utf8')
+    .split('\n')
+    .map((one) => one.trim())
+    .find((one) => /^S[A-Z2-7]{57}$/.test(one));
   if (line === undefined) throw new TypeError('holds no seed of an nkey');
   return Buffer.from(line);
 }
@@ -37,7 +55,11 @@ function seedIn(path: string): Uint8Array {
 function tlsOf({ tls, servers }: BusOptions): NodeConnectionOptions['tls'] {
   const { cert, key, ca } = tls ?? {};
   if (!cert && !key && !ca && !/(?:^|,)(?:tls|wss):\/\//i.test(servers)) return undefined;
-  return { ...(cert ? { certFile: cert } : {}), ...(key ? { keyFile: key } : {}), ...(ca ? { caFile: ca } : {}) };
+  return {
+    ...(cert ? { certFile: cert } : {}),
+    ...(key ? { keyFile: key } : {}),
+    ...(ca ? { caFile: ca } : {}),
+  };
 }
 
 /** @throws TidemarkError CONFIG_INVALID for files that do not hold what they should */
@@ -66,7 +88,11 @@ function connectionOptions(options: BusOptions): NodeConnectionOptions {
 }
 
 /** A connection; takes and throws as `Bus.connect` does. */
-export async function connectWith(options: BusOptions, log: Log, told?: (reason: string) => Promise<void>): Promise<NatsConnection> {
+export async function connectWith(
+  options: BusOptions,
+  log: Log,
+  told?: (reason: string) => Promise<void>,
+): Promise<NatsConnection> {
   const settings = connectionOptions(options);
   const reminder = new Reminder(limits.busReminderMs);
   for (;;) {
@@ -75,7 +101,8 @@ export async function connectWith(options: BusOptions, log: Log, told?: (reason:
     } catch (cause) {
       const error = whyNoBus(options, cause);
       if (options.waitForServer === false) throw error;
-      if (reminder.isDue(error.message)) log.warn({ reason: error.message }, 'no bus yet, trying again until there is one');
+      if (reminder.isDue(error.message))
+        log.warn({ reason: error.message }, 'no bus yet, trying again until there is one');
       await told?.(error.message);
       await systemClock.sleep(reconnectMs);
     }
@@ -83,7 +110,8 @@ export async function connectWith(options: BusOptions, log: Log, told?: (reason:
 }
 
 /** Codes of TLS that no waiting mends: the certificate of one side is not what the other trusts. */
-const certificateCode = /^(?:CERT_|DEPTH_|SELF_SIGNED|UNABLE_TO_|ERR_TLS_CERT|ERR_SSL_|ERR_OSSL_|HOSTNAME_MISMATCH)/;
+const certificateCode =
+  /^(?:CERT_|DEPTH_|SELF_SIGNED|UNABLE_TO_|ERR_TLS_CERT|ERR_SSL_|ERR_OSSL_|HOSTNAME_MISMATCH)/;
 
 /** Why there is no connection, in one line for an operator. */
 function whyNoBus(options: BusOptions, cause: unknown): TidemarkError {
@@ -91,16 +119,35 @@ function whyNoBus(options: BusOptions, cause: unknown): TidemarkError {
   if (cause instanceof TidemarkError) return cause;
   const reason = oneLine(cause);
   if (has(cause, (one) => one instanceof AuthorizationError)) {
-    return new TidemarkError('CONFIG_INVALID', `the bus at ${servers} does not let us in: ${reason}; check user and password, token, creds or nkey`, { cause });
+    return new TidemarkError(
+      'CONFIG_INVALID',
+      `the bus at ${servers} does not let us in: ${reason}; check user and password, token, creds or nkey`,
+      { cause },
+    );
   }
-  if (has(cause, (one) => certificateCode.test((one as NodeJS.ErrnoException).code ?? '')) || /server does not support 'tls'/.test(reason)) {
-    return new TidemarkError('CONFIG_INVALID', `the bus at ${servers} and we do not agree on TLS: ${reason}; check ca, cert and key`, { cause });
+  if (
+    has(cause, (one) => certificateCode.test((one as NodeJS.ErrnoException).code ?? '')) ||
+    /server does not support 'tls'/.test(reason)
+  ) {
+    return new TidemarkError(
+      'CONFIG_INVALID',
+      `the bus at ${servers} and we do not agree on TLS: ${reason}; check ca, cert and key`,
+      { cause },
+    );
   }
   // A server that does not take our certificate says so only when we believe to be in, and hangs up.
   if (tlsOf(options) && !/ECONNREFUSED|ENOTFOUND|EAI_AGAIN/.test(reason)) {
-    return new TidemarkError('UNREACHABLE', `no bus at ${servers}: ${reason}; it may not take our certificate: check cert and key, and its log`, { cause });
+    return new TidemarkError(
+      'UNREACHABLE',
+      `no bus at ${servers}: ${reason}; it may not take our certificate: check cert and key, and its log`,
+      { cause },
+    );
   }
-  return new TidemarkError('UNREACHABLE', `no bus at ${servers}: ${reason}; is nats-server running there?`, { cause });
+  return new TidemarkError(
+    'UNREACHABLE',
+    `no bus at ${servers}: ${reason}; is nats-server running there?`,
+    { cause },
+  );
 }
 
 /** Without a secret. */

@@ -1,7 +1,14 @@
 /** A request as the bus delivers it: decoded when asked for, answered in its own encoding. Shares the home of the NATS client with `bus.ts`. */
 import { headers as newHeaders, type Msg, type MsgHdrs } from 'nats';
 import { acceptHeader, fetchHeader, HeldAnswers } from '../contracts/answer-chunks.ts';
-import { contentType, decodeBody, type Encoding, encodeBody, encodingOf, packBody } from '../contracts/codec.ts';
+import {
+  contentType,
+  decodeBody,
+  type Encoding,
+  encodeBody,
+  encodingOf,
+  packBody,
+} from '../contracts/codec.ts';
 import { refusalStatus, TidemarkError, toRefusal } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
 import { newUuid, systemClock } from './clock.ts';
@@ -51,14 +58,33 @@ export class NatsRequest implements BusRequest {
     const asked = this.#message.headers;
     if (!asked) return void this.#message.respond(encodeBody(value, this.#encoding()));
     const zips = asked.get('Accept-Encoding').includes('gzip');
-    const answer = zips ? packBody(value, this.#encoding(), Math.min(limits.gzipAnswerAboveBytes, this.#payloadBytesMax / 2)) : { body: encodeBody(value, this.#encoding()), headers: {} };
-    const room = Math.max(this.#payloadBytesMax - limits.chunkOverheadBytes, Math.floor(this.#payloadBytesMax / 2));
-    if (answer.body.length <= room) return void this.#message.respond(answer.body, { headers: toHeaders(answer.headers) });
+    const answer = zips
+      ? packBody(
+          value,
+          this.#encoding(),
+          Math.min(limits.gzipAnswerAboveBytes, this.#payloadBytesMax / 2),
+        )
+      : { body: encodeBody(value, this.#encoding()), headers: {} };
+    const room = Math.max(
+      this.#payloadBytesMax - limits.chunkOverheadBytes,
+      Math.floor(this.#payloadBytesMax / 2),
+    );
+    if (answer.body.length <= room)
+      return void this.#message.respond(answer.body, { headers: toHeaders(answer.headers) });
     if (!asked.get(acceptHeader.name).includes(acceptHeader.value)) {
-      throw new TidemarkError('TOO_LARGE', `the answer has ${answer.body.length} bytes; ask for fewer rows, or take it in pieces (header ${acceptHeader.name}: ${acceptHeader.value})`);
+      throw new TidemarkError(
+        'TOO_LARGE',
+        `the answer has ${answer.body.length} bytes; ask for fewer rows, or take it in pieces (header ${acceptHeader.name}: ${acceptHeader.value})`,
+      );
     }
     const { piece, headers } = this.#answers.hold(answer.body, room);
-    this.#message.respond(piece, { headers: toHeaders({ 'Content-Type': contentType[this.#encoding()], ...answer.headers, ...headers }) });
+    this.#message.respond(piece, {
+      headers: toHeaders({
+        'Content-Type': contentType[this.#encoding()],
+        ...answer.headers,
+        ...headers,
+      }),
+    });
   }
 
   refuse(error: unknown): void {

@@ -1,7 +1,13 @@
 /** The bus: a NATS connection with our manners. The NATS client is imported here, in its `bus-` neighbours and in `stream.ts` only. */
 import type { Msg, NatsConnection } from 'nats';
 import { acceptHeader, type Answer, wholeAnswer } from '../contracts/answer-chunks.ts';
-import { contentType, decodeBody, type Encoding, encodeBody, packBody } from '../contracts/codec.ts';
+import {
+  contentType,
+  decodeBody,
+  type Encoding,
+  encodeBody,
+  packBody,
+} from '../contracts/codec.ts';
 import { messageOf, TidemarkError } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
 import type { Log } from './log.ts';
@@ -65,7 +71,11 @@ export class Bus {
    * @throws TidemarkError CONFIG_INVALID for files of ours that cannot be read; with `waitForServer: false` also for a server that does not
    * want us, and UNREACHABLE where there is none
    */
-  static async connect(options: BusOptions, log: Log, told?: (reason: string) => Promise<void>): Promise<Bus> {
+  static async connect(
+    options: BusOptions,
+    log: Log,
+    told?: (reason: string) => Promise<void>,
+  ): Promise<Bus> {
     return new Bus(await connectWith(options, log, told), log);
   }
 
@@ -89,7 +99,9 @@ export class Bus {
   /** What the server says of itself; null while there is none. */
   get serverFacts(): { version: string; hasStreams: boolean } | null {
     const { info } = this.#connection;
-    return this.#isConnected && info ? { version: info.version, hasStreams: info.jetstream === true } : null;
+    return this.#isConnected && info
+      ? { version: info.version, hasStreams: info.jetstream === true }
+      : null;
   }
 
   /** Milliseconds to the server and back. */
@@ -107,13 +119,18 @@ export class Bus {
       if (status.type === 'disconnect') {
         this.#isConnected = false;
         this.#log.warn({ server: status.server }, 'bus lost, trying again until it is back');
-        for (const fail of this.#waiting) fail(new TidemarkError('UNAVAILABLE', 'the bus was lost while waiting for an answer'));
+        for (const fail of this.#waiting)
+          fail(new TidemarkError('UNAVAILABLE', 'the bus was lost while waiting for an answer'));
       } else if (status.type === 'reconnect') {
         this.#isConnected = true;
         this.#reminder.forget();
         this.#reconnects += 1;
         this.#log.info({ server: status.server }, 'bus is back');
-      } else if (status.type === 'error' || status.type === 'staleConnection' || status.type === 'slowConsumer') {
+      } else if (
+        status.type === 'error' ||
+        status.type === 'staleConnection' ||
+        status.type === 'slowConsumer'
+      ) {
         this.#tell(status.type, 'error' in status ? oneLine(status.error) : '');
       }
     }
@@ -137,34 +154,70 @@ export class Bus {
 
   /** The bytes of a request, made ahead of sending it. */
   pack(value: unknown, options: RequestOptions = {}): Packed {
-    return packBody(value, options.encoding ?? 'msgpack', Math.min(options.zipAboveBytes ?? limits.gzipAboveBytes, this.payloadBytesMax / 2));
+    return packBody(
+      value,
+      options.encoding ?? 'msgpack',
+      Math.min(options.zipAboveBytes ?? limits.gzipAboveBytes, this.payloadBytesMax / 2),
+    );
   }
 
   /** Sends what was packed; throws as `request` does. */
-  async send<T>(subject: string, { body, headers }: Packed, options: RequestOptions = {}): Promise<T> {
-    if (!this.#isConnected) throw new TidemarkError('UNAVAILABLE', `the bus is away; ${subject} was not asked`);
-    if (body.length > this.payloadBytesMax - limits.chunkOverheadBytes) return this.#requestInChunks<T>(subject, body, headers, options);
-    return await this.#ask(subject, { body, headers }, options) as T;
+  async send<T>(
+    subject: string,
+    { body, headers }: Packed,
+    options: RequestOptions = {},
+  ): Promise<T> {
+    if (!this.#isConnected)
+      throw new TidemarkError('UNAVAILABLE', `the bus is away; ${subject} was not asked`);
+    if (body.length > this.payloadBytesMax - limits.chunkOverheadBytes)
+      return this.#requestInChunks<T>(subject, body, headers, options);
+    return (await this.#ask(subject, { body, headers }, options)) as T;
   }
 
   async #ask(subject: string, packed: Packed, options: RequestOptions): Promise<unknown> {
     const askOnce = (body: Uint8Array, own: Record<string, string>): Promise<Answer> => {
-      const headers = toHeaders({ ...own, 'Accept-Encoding': 'gzip', [acceptHeader.name]: acceptHeader.value, ...options.headers });
-      return this.#untilLost(subject, this.#connection.request(subject, body, { timeout: options.timeoutMs ?? limits.capabilityMs, headers }));
+      const headers = toHeaders({
+        ...own,
+        'Accept-Encoding': 'gzip',
+        [acceptHeader.name]: acceptHeader.value,
+        ...options.headers,
+      });
+      return this.#untilLost(
+        subject,
+        this.#connection.request(subject, body, {
+          timeout: options.timeoutMs ?? limits.capabilityMs,
+          headers,
+        }),
+      );
     };
     const first = await askOnce(packed.body, packed.headers);
-    return decodeAnswer(await wholeAnswer(first, (name, value) => askOnce(new Uint8Array(), { [name]: value })), subject);
+    return decodeAnswer(
+      await wholeAnswer(first, (name, value) => askOnce(new Uint8Array(), { [name]: value })),
+      subject,
+    );
   }
 
-  async #requestInChunks<T>(subject: string, body: Uint8Array, headers: Record<string, string>, options: RequestOptions): Promise<T> {
+  async #requestInChunks<T>(
+    subject: string,
+    body: Uint8Array,
+    headers: Record<string, string>,
+    options: RequestOptions,
+  ): Promise<T> {
     const { chunkSubject, ...rest } = options;
     if (!chunkSubject || body.length > limits.bodyBytesMax) {
-      throw new TidemarkError('TOO_LARGE', `${subject}: ${body.length} bytes, and the bus takes ${this.payloadBytesMax} in one message`);
+      throw new TidemarkError(
+        'TOO_LARGE',
+        `${subject}: ${body.length} bytes, and the bus takes ${this.payloadBytesMax} in one message`,
+      );
     }
     let answer: unknown;
     // One after the other; the answer to the last is the answer to the whole.
     for (const chunk of chunksOf(subject, body, headers, this.payloadBytesMax)) {
-      answer = await this.#ask(chunkSubject, { body: encodeBody(chunk, 'msgpack'), headers: { 'Content-Type': contentType.msgpack } }, rest);
+      answer = await this.#ask(
+        chunkSubject,
+        { body: encodeBody(chunk, 'msgpack'), headers: { 'Content-Type': contentType.msgpack } },
+        rest,
+      );
     }
     return answer as T;
   }
@@ -184,10 +237,15 @@ export class Bus {
 
   /** What all who listen answer to one question, until `maxMs` are over or no more come; unreadable answers are left out. @throws TidemarkError UNAVAILABLE when nobody does */
   async gather(subject: string, maxMs: number, answersMax: number): Promise<unknown[]> {
-    if (!this.#isConnected) throw new TidemarkError('UNAVAILABLE', `the bus is away; ${subject} was not asked`);
+    if (!this.#isConnected)
+      throw new TidemarkError('UNAVAILABLE', `the bus is away; ${subject} was not asked`);
     const answers: unknown[] = [];
     try {
-      for await (const message of await this.#connection.requestMany(subject, '', { strategy: 'stall', maxWait: maxMs, maxMessages: answersMax })) {
+      for await (const message of await this.#connection.requestMany(subject, '', {
+        strategy: 'stall',
+        maxWait: maxMs,
+        maxMessages: answersMax,
+      })) {
         try {
           answers.push(decodeBody(message.data, message.headers));
         } catch (thrown) {
@@ -216,7 +274,10 @@ export class Bus {
         try {
           value = decodeBody(message.data, message.headers);
         } catch (thrown) {
-          return this.#log.debug({ subject: message.subject, reason: messageOf(thrown) }, 'unreadable message dropped');
+          return this.#log.debug(
+            { subject: message.subject, reason: messageOf(thrown) },
+            'unreadable message dropped',
+          );
         }
         onMessage(value, message.subject);
       },
@@ -230,12 +291,15 @@ export class Bus {
       const subscription = this.#connection.subscribe(subject, {
         ...(queueGroup ? { queue: queueGroup } : {}),
         callback: (error, message) => {
-          if (error) return this.#log.warn({ subject, reason: error.message }, 'subscription failed');
+          if (error)
+            return this.#log.warn({ subject, reason: error.message }, 'subscription failed');
           const request = new NatsRequest(message, this.payloadBytesMax, this.#answers);
           if (!request.respondPiece()) onRequest(request);
         },
       });
-      return { drain: () => (this.#connection.isClosed() ? Promise.resolve() : subscription.drain()) };
+      return {
+        drain: () => (this.#connection.isClosed() ? Promise.resolve() : subscription.drain()),
+      };
     });
   }
 

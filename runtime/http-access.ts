@@ -24,8 +24,13 @@ export function decodeAddress(address: string, hasOwnToken: boolean): HttpAddres
   const at = address.lastIndexOf(':');
   const host = address.slice(0, at).replace(/^\[|\]$/g, '') || '127.0.0.1';
   const port = Number(address.slice(at + 1));
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new TidemarkError('CONFIG_INVALID', `--http ${address}: expected host:port`);
-  if (!isLoopback(host) && !hasOwnToken) throw new TidemarkError('CONFIG_INVALID', `--http ${address} is reachable from outside: set TIDEMARK_TOKEN, or bind 127.0.0.1`);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new TidemarkError('CONFIG_INVALID', `--http ${address}: expected host:port`);
+  if (!isLoopback(host) && !hasOwnToken)
+    throw new TidemarkError(
+      'CONFIG_INVALID',
+      `--http ${address} is reachable from outside: set TIDEMARK_TOKEN, or bind 127.0.0.1`,
+    );
   return { host, port };
 }
 
@@ -51,9 +56,17 @@ export type Call = {
 /** A call that goes on, and who makes it: null where nobody has to say. */
 export type Admitted = { isAdmitted: true; caller: Caller | null };
 /** A call that does not. `isNoted` is whether it is worth a line of the log: what was slowed down is not. */
-export type Denied = { isAdmitted: false; status: 401 | 403 | 429; headers: Record<string, string>; body: { Success: false; Code: string; Reason: string; RetryAfterMs?: number }; caller: Caller | null; isNoted: boolean };
+export type Denied = {
+  isAdmitted: false;
+  status: 401 | 403 | 429;
+  headers: Record<string, string>;
+  body: { Success: false; Code: string; Reason: string; RetryAfterMs?: number };
+  caller: Caller | null;
+  isNoted: boolean;
+};
 
-const unauthorized = 'this call needs the header Authorization: Bearer <token>, with TIDEMARK_TOKEN or what stands in the file token of the data directory';
+const unauthorized =
+  'this call needs the header Authorization: Bearer <token>, with TIDEMARK_TOKEN or what stands in the file token of the data directory';
 
 export class HttpAccess {
   /** Whether reading needs a token: not for those who are on the machine anyway. */
@@ -71,40 +84,76 @@ export class HttpAccess {
     this.#tokens = new Tokens(tokens);
     this.#allowedHosts = new Set(allowedHosts.map((host) => host.toLowerCase()));
     const whoMax = limits.httpCallersMax;
-    this.#failures = new Rate({ burst: limits.httpFailuresMax, refillMs: limits.httpFailureMs, whoMax }, nowMs);
-    this.#changes = new Rate({ burst: limits.httpChangesMax, refillMs: limits.httpChangeMs, whoMax }, nowMs);
+    this.#failures = new Rate(
+      { burst: limits.httpFailuresMax, refillMs: limits.httpFailureMs, whoMax },
+      nowMs,
+    );
+    this.#changes = new Rate(
+      { burst: limits.httpChangesMax, refillMs: limits.httpChangeMs, whoMax },
+      nowMs,
+    );
   }
 
   check(call: Call): Admitted | Denied {
     const host = call.header('Host')?.toLowerCase() ?? '';
     // A page of another site that had its own name answered with our address would else be taken for ours.
-    if (!this.#isOurs(host)) return forbidden(`the header Host names ${hostText(host)}, which this server is not; add it to allowedHosts if it is`, null, false);
-    if (!call.isChanging && (call.isPublic || this.isOpen)) return { isAdmitted: true, caller: null };
+    if (!this.#isOurs(host))
+      return forbidden(
+        `the header Host names ${hostText(host)}, which this server is not; add it to allowedHosts if it is`,
+        null,
+        false,
+      );
+    if (!call.isChanging && (call.isPublic || this.isOpen))
+      return { isAdmitted: true, caller: null };
     const who = groupOf(call.remote);
     const waitMs = this.#failures.waitMs(who);
     // Before the token is looked at: who guesses must not learn that this one was right.
     if (waitMs > 0) return tooOften('too many calls were refused', waitMs);
     const refusal = this.#deny(call, host);
-    if (refusal && (call.isChanging || call.header('Authorization') !== undefined)) this.#failures.take(who);
+    if (refusal && (call.isChanging || call.header('Authorization') !== undefined))
+      this.#failures.take(who);
     if (refusal) return refusal;
-    if (call.isChanging && !this.#changes.take(who)) return tooOften('too many changing calls', this.#changes.waitMs(who));
+    if (call.isChanging && !this.#changes.take(who))
+      return tooOften('too many changing calls', this.#changes.waitMs(who));
     return { isAdmitted: true, caller: this.#tokens.callerOf(call.header('Authorization')) };
   }
 
   #deny(call: Call, host: string): Denied | null {
     const caller = this.#tokens.callerOf(call.header('Authorization'));
-    if (call.isChanging && this.#isCrossSite(call, host)) return forbidden('a page of another site may not change anything here; its address is in the header Origin', caller, true);
-    if (!caller) return denied(401, 'UNAUTHORIZED', unauthorized, { caller: null, isNoted: call.isChanging, headers: { 'WWW-Authenticate': 'Bearer' } });
-    if (call.isChanging && caller.role !== 'operate') return forbidden(`the token of ${caller.name} may view; this call needs one that may operate`, caller, true);
+    if (call.isChanging && this.#isCrossSite(call, host))
+      return forbidden(
+        'a page of another site may not change anything here; its address is in the header Origin',
+        caller,
+        true,
+      );
+    if (!caller)
+      return denied(401, 'UNAUTHORIZED', unauthorized, {
+        caller: null,
+        isNoted: call.isChanging,
+        headers: { 'WWW-Authenticate': 'Bearer' },
+      });
+    if (call.isChanging && caller.role !== 'operate')
+      return forbidden(
+        `the token of ${caller.name} may view; this call needs one that may operate`,
+        caller,
+        true,
+      );
     return null;
   }
 
   #isOurs(host: string): boolean {
     const name = nameOf(host);
     if (name === null) return false;
-    if (isLoopback(name) || name === this.#address.host.toLowerCase() || this.#isAllowed(host, name)) return true;
+    if (
+      isLoopback(name) ||
+      name === this.#address.host.toLowerCase() ||
+      this.#isAllowed(host, name)
+    )
+      return true;
     // Bound to all addresses: which are ours is not known, but an address is nothing that a name server can lie about.
-    return isAnyAddress(this.#address.host) && (isIP(name) !== 0 || name === hostname().toLowerCase());
+    return (
+      isAnyAddress(this.#address.host) && (isIP(name) !== 0 || name === hostname().toLowerCase())
+    );
   }
 
   #isAllowed(host: string, name: string): boolean {
@@ -124,7 +173,12 @@ export class HttpAccess {
 
 /** The name or address in `name:port`, without brackets; null when it is none. */
 function nameOf(host: string): string | null {
-  return /^(?:\[([0-9a-f:.]+)\]|([^:[\]/@\s]+))(?::\d{1,5})?$/.exec(host)?.slice(1).find((one) => one !== undefined) ?? null;
+  return (
+    /^(?:\[([0-9a-f:.]+)\]|([^:[\]/@\s]+))(?::\d{1,5})?$/
+      .exec(host)
+      ?.slice(1)
+      .find((one) => one !== undefined) ?? null
+  );
 }
 
 function isAnyAddress(host: string): boolean {
@@ -145,7 +199,12 @@ function groupOf(remote: string): string {
 
 type DeniedFacts = Pick<Denied, 'caller' | 'isNoted' | 'headers'>;
 
-function denied(status: Denied['status'], Code: string, Reason: string, facts: DeniedFacts): Denied {
+function denied(
+  status: Denied['status'],
+  Code: string,
+  Reason: string,
+  facts: DeniedFacts,
+): Denied {
   return { isAdmitted: false, status, body: { Success: false, Code, Reason }, ...facts };
 }
 
@@ -154,6 +213,10 @@ function forbidden(reason: string, caller: Caller | null, isNoted: boolean): Den
 }
 
 function tooOften(what: string, waitMs: number): Denied {
-  const refused = denied(429, 'OVERLOADED', `${what}; try again in ${Math.ceil(waitMs / 1000)} s`, { caller: null, isNoted: false, headers: { 'Retry-After': String(Math.ceil(waitMs / 1000)) } });
+  const refused = denied(429, 'OVERLOADED', `${what}; try again in ${Math.ceil(waitMs / 1000)} s`, {
+    caller: null,
+    isNoted: false,
+    headers: { 'Retry-After': String(Math.ceil(waitMs / 1000)) },
+  });
   return { ...refused, body: { ...refused.body, RetryAfterMs: waitMs } };
 }

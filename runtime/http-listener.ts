@@ -9,7 +9,10 @@ import { type HttpAddress, type HttpSettings, urlOf } from './http-access.ts';
 
 /** Whoever sends its headers or body slowly is cut off, so that it holds a connection no longer than a few seconds. */
 const bounded: ServerOptions = {
-  headersTimeout: limits.httpHeadersMs, requestTimeout: limits.httpRequestMs, connectionsCheckingInterval: limits.httpLookMs, maxHeaderSize: limits.httpHeaderBytesMax,
+  headersTimeout: limits.httpHeadersMs,
+  requestTimeout: limits.httpRequestMs,
+  connectionsCheckingInterval: limits.httpLookMs,
+  maxHeaderSize: limits.httpHeaderBytesMax,
 };
 
 /** Only what a server of Node's asks of an app, so that an app with bindings of its own is one too. */
@@ -25,15 +28,32 @@ export class HttpListener {
   }
 
   /** `more` are bounds of one process beside those of both. @throws TidemarkError CONFIG_INVALID when the address cannot be bound */
-  static start(address: HttpAddress, { tls }: Pick<HttpSettings, 'tls'>, app: App, more: ServerOptions = {}): Promise<HttpListener> {
+  static start(
+    address: HttpAddress,
+    { tls }: Pick<HttpSettings, 'tls'>,
+    app: App,
+    more: ServerOptions = {},
+  ): Promise<HttpListener> {
     const { host, port } = address;
     return new Promise((resolve, reject) => {
-      const options = { createServer: tls ? createTlsServer : createServer, serverOptions: { ...bounded, ...more, ...tls } };
-      const server = serve({ fetch: app.fetch, hostname: host, port, ...options }, (info: AddressInfo) => {
-        resolve(new HttpListener(server, urlOf(address, info.port, tls !== undefined)));
-      });
+      const options = {
+        createServer: tls ? createTlsServer : createServer,
+        serverOptions: { ...bounded, ...more, ...tls },
+      };
+      const server = serve(
+        { fetch: app.fetch, hostname: host, port, ...options },
+        (info: AddressInfo) => {
+          resolve(new HttpListener(server, urlOf(address, info.port, tls !== undefined)));
+        },
+      );
       server.maxConnections = limits.httpConnectionsMax;
-      server.once('error', (cause) => reject(new TidemarkError('CONFIG_INVALID', `--http ${host}:${port}: ${messageOf(cause)}`, { cause })));
+      server.once('error', (cause) =>
+        reject(
+          new TidemarkError('CONFIG_INVALID', `--http ${host}:${port}: ${messageOf(cause)}`, {
+            cause,
+          }),
+        ),
+      );
     });
   }
 

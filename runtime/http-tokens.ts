@@ -21,10 +21,17 @@ export class Tokens {
 
   /** @throws TidemarkError CONFIG_INVALID when one token has two names: nobody could say who it was */
   constructor(tokens: readonly NamedToken[]) {
-    this.#known = tokens.map(({ name, role, token }) => ({ caller: { name, role }, digest: digestOf(token) }));
+    this.#known = tokens.map(({ name, role, token }) => ({
+      caller: { name, role },
+      digest: digestOf(token),
+    }));
     for (const [at, { token, name }] of tokens.entries()) {
       const before = tokens.slice(0, at).find((one) => one.token === token);
-      if (before) throw new TidemarkError('CONFIG_INVALID', `the tokens of ${before.name} (${before.role}) and ${name} are the same; give each their own`);
+      if (before)
+        throw new TidemarkError(
+          'CONFIG_INVALID',
+          `the tokens of ${before.name} (${before.role}) and ${name} are the same; give each their own`,
+        );
     }
   }
 
@@ -44,17 +51,34 @@ export class Tokens {
  * @throws TidemarkError CONFIG_INVALID naming the line, never what stands in it
  */
 export function readTokensFile(path: string): NamedToken[] {
-  const lines = textOf(path, 'tokensFile').split('\n').map((line) => line.trim());
-  const tokens = lines.flatMap((line, at) => (line === '' || line.startsWith('#') ? [] : [decodeLine(line, `${path}:${at + 1}`)]));
-  if (tokens.length > limits.httpTokensMax) throw new TidemarkError('CONFIG_INVALID', `${path}: ${tokens.length} tokens, at most ${limits.httpTokensMax}`);
+  const lines = textOf(path, 'tokensFile')
+    .split('\n')
+    .map((line) => line.trim());
+  const tokens = lines.flatMap((line, at) =>
+    line === '' || line.startsWith('#') ? [] : [decodeLine(line, `${path}:${at + 1}`)],
+  );
+  if (tokens.length > limits.httpTokensMax)
+    throw new TidemarkError(
+      'CONFIG_INVALID',
+      `${path}: ${tokens.length} tokens, at most ${limits.httpTokensMax}`,
+    );
   return tokens;
 }
 
 function decodeLine(line: string, where: string): NamedToken {
   const [role = '', name = '', token = '', ...more] = line.split(/\s+/);
-  if (!roles.includes(role as Role)) throw new TidemarkError('CONFIG_INVALID', `${where}: expected <role> <name> <token>, with role ${roles.join(' or ')}`);
-  if (!nameShape.test(name)) throw new TidemarkError('CONFIG_INVALID', `${where}: expected a name of 1 to 64 of A-Z a-z 0-9 . _ @ -`);
-  if (token === '' || more.length > 0) throw new TidemarkError('CONFIG_INVALID', `${where}: expected one token behind the name`);
+  if (!roles.includes(role as Role))
+    throw new TidemarkError(
+      'CONFIG_INVALID',
+      `${where}: expected <role> <name> <token>, with role ${roles.join(' or ')}`,
+    );
+  if (!nameShape.test(name))
+    throw new TidemarkError(
+      'CONFIG_INVALID',
+      `${where}: expected a name of 1 to 64 of A-Z a-z 0-9 . _ @ -`,
+    );
+  if (token === '' || more.length > 0)
+    throw new TidemarkError('CONFIG_INVALID', `${where}: expected one token behind the name`);
   return { role: role as Role, name, token };
 }
 

@@ -16,7 +16,10 @@ export interface Log {
  * @param journal the stream systemd keeps our output from, as `$JOURNAL_STREAM` names it
  */
 export function createLog(name: string, level = 'info', journal: string | null = null): Log {
-  return pino({ name, level, timestamp: pino.stdTimeFunctions.isoTime, base: { name } }, linesTo(journal)) as Log;
+  return pino(
+    { name, level, timestamp: pino.stdTimeFunctions.isoTime, base: { name } },
+    linesTo(journal),
+  ) as Log;
 }
 
 /** Each line for the journal has its priority in front, which the journal takes off again: `journalctl -p warning` finds what is one. */

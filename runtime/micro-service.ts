@@ -30,10 +30,20 @@ export type EndpointSpec = {
   data?: () => unknown;
 };
 
-export type ServiceSpec = { name: string; version: string; description: string; metadata: Record<string, string>; endpoints: EndpointSpec[] };
+export type ServiceSpec = {
+  name: string;
+  version: string;
+  description: string;
+  metadata: Record<string, string>;
+  endpoints: EndpointSpec[];
+};
 
 /** How the service listens; the returned handle stops taking new requests and resolves when the taken ones went to the handler. */
-export type Listen = (subject: string, queueGroup: string | null, onRequest: (request: BusRequest) => void) => { drain(): Promise<void> };
+export type Listen = (
+  subject: string,
+  queueGroup: string | null,
+  onRequest: (request: BusRequest) => void,
+) => { drain(): Promise<void> };
 
 class Endpoint {
   readonly spec: EndpointSpec;
@@ -52,7 +62,10 @@ class Endpoint {
     try {
       const answer = this.spec.handle(request);
       if (answer instanceof Promise) {
-        answer.then((value) => this.#finish(request, value, started), (error: unknown) => this.#fail(request, error, started));
+        answer.then(
+          (value) => this.#finish(request, value, started),
+          (error: unknown) => this.#fail(request, error, started),
+        );
       } else this.#finish(request, answer, started);
     } catch (error) {
       this.#fail(request, error, started);
@@ -91,8 +104,14 @@ class Endpoint {
     const { name, subject, queueGroup = 'q' } = this.spec;
     const busy = Math.round(this.#busyNs);
     return {
-      name, subject, queue_group: queueGroup ?? '', num_requests: this.#requests, num_errors: this.#errors, last_error: this.#lastError,
-      processing_time: busy, average_processing_time: this.#requests === 0 ? 0 : Math.round(busy / this.#requests),
+      name,
+      subject,
+      queue_group: queueGroup ?? '',
+      num_requests: this.#requests,
+      num_errors: this.#errors,
+      last_error: this.#lastError,
+      processing_time: busy,
+      average_processing_time: this.#requests === 0 ? 0 : Math.round(busy / this.#requests),
       ...(this.spec.data ? { data: this.spec.data() } : {}),
     };
   }
@@ -114,7 +133,11 @@ export class MicroService {
       this.#handles.push(listen(subject, queueGroup, endpoint.onRequest));
     }
     for (const verb of ['PING', 'INFO', 'STATS'] as const) {
-      for (const subject of [`$SRV.${verb}`, `$SRV.${verb}.${spec.name}`, `$SRV.${verb}.${spec.name}.${this.#id}`]) {
+      for (const subject of [
+        `$SRV.${verb}`,
+        `$SRV.${verb}.${spec.name}`,
+        `$SRV.${verb}.${spec.name}.${this.#id}`,
+      ]) {
         this.#handles.push(listen(subject, null, (request) => request.respond(this.#answer(verb))));
       }
     }
@@ -131,15 +154,27 @@ export class MicroService {
       case 'PING':
         return { type: 'io.nats.micro.v1.ping_response', ...about };
       case 'INFO':
-        return { type: 'io.nats.micro.v1.info_response', ...about, description, endpoints: this.#endpoints.map((one) => one.info()) };
+        return {
+          type: 'io.nats.micro.v1.info_response',
+          ...about,
+          description,
+          endpoints: this.#endpoints.map((one) => one.info()),
+        };
       case 'STATS':
-        return { type: 'io.nats.micro.v1.stats_response', ...about, started: this.#started, endpoints: this.#endpoints.map((one) => one.stats()) };
+        return {
+          type: 'io.nats.micro.v1.stats_response',
+          ...about,
+          started: this.#started,
+          endpoints: this.#endpoints.map((one) => one.stats()),
+        };
     }
   }
 
   /** Stops taking requests; those taken go on to their answer. Twice is the same promise. */
   stop(): Promise<void> {
-    this.#stopped ??= Promise.all(this.#handles.map((handle) => handle.drain())).then(() => undefined);
+    this.#stopped ??= Promise.all(this.#handles.map((handle) => handle.drain())).then(
+      () => undefined,
+    );
     return this.#stopped;
   }
 }

@@ -17,7 +17,8 @@ const stopMs = 5_000;
 /** Bound of the server's own log file; it keeps one older beside it. */
 const logBytesMax = 16 * 1024 * 1024;
 const usualFolders = ['/usr/sbin', '/usr/local/bin'];
-const howToGet = 'get it with your package manager or from https://nats.io/download, and name it in NATS_SERVER_BIN, or give the URL of a running one with --nats';
+const howToGet =
+  'get it with your package manager or from https://nats.io/download, and name it in NATS_SERVER_BIN, or give the URL of a running one with --nats';
 
 export type NatsServerOptions = {
   /** Folder for configuration, pid, log and streams; made when missing. */
@@ -63,7 +64,10 @@ function installOnDebian(say: Say): void {
   const isOurs = !existsSync(policy);
   if (isOurs) writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
   try {
-    for (const args of [['update', '-q'], ['install', '-q', '-y', '--no-install-recommends', 'nats-server']]) {
+    for (const args of [
+      ['update', '-q'],
+      ['install', '-q', '-y', '--no-install-recommends', 'nats-server'],
+    ]) {
       const { status } = spawnSync('apt-get', args, { stdio: ['ignore', 2, 2] });
       if (status !== 0) say(`apt-get ${args[0]} ended with ${status}`);
     }
@@ -134,7 +138,10 @@ export class NatsServer {
     const server = new NatsServer(child, options.port, files.pid);
     if (await server.#opens(options.port, name)) return server;
     child.kill('SIGKILL');
-    throw new TidemarkError('UNREACHABLE', `nats-server did not open port ${options.port}: ${lastLines(files.log)}`);
+    throw new TidemarkError(
+      'UNREACHABLE',
+      `nats-server did not open port ${options.port}: ${lastLines(files.log)}`,
+    );
   }
 
   get pid(): number {
@@ -172,7 +179,11 @@ export class NatsServer {
 }
 
 function filesOf(folder: string): { config: string; pid: string; log: string } {
-  return { config: join(folder, 'nats-server.conf'), pid: join(folder, 'nats-server.pid'), log: join(folder, 'nats-server.log') };
+  return {
+    config: join(folder, 'nats-server.conf'),
+    pid: join(folder, 'nats-server.pid'),
+    log: join(folder, 'nats-server.log'),
+  };
 }
 
 function configText(folder: string, port: number, name: string): string {
@@ -197,7 +208,9 @@ function configText(folder: string, port: number, name: string): string {
 function spawnTied(binary: string, args: string[]): ChildProcess {
   const setpriv = ['/usr/bin/setpriv', '/bin/setpriv'].find(isFile);
   const options = { stdio: 'ignore', detached: true } as const;
-  return setpriv ? spawn(setpriv, ['--pdeathsig', 'KILL', '--', binary, ...args], options) : spawn(binary, args, options);
+  return setpriv
+    ? spawn(setpriv, ['--pdeathsig', 'KILL', '--', binary, ...args], options)
+    : spawn(binary, args, options);
 }
 
 /** What a server on the port says first, as it does to everyone; nothing while there is none. */
@@ -224,7 +237,8 @@ function readPid(pidFile: string): number | null {
 export async function endLeftOver(folder: string): Promise<void> {
   const { pid: pidFile, config } = filesOf(resolve(folder));
   const pid = readPid(pidFile);
-  if (pid !== null && commandOf(pid).includes(config)) await endProcess(pid, () => commandOf(pid).includes(config));
+  if (pid !== null && commandOf(pid).includes(config))
+    await endProcess(pid, () => commandOf(pid).includes(config));
   rmSync(pidFile, { force: true });
 }
 

@@ -44,13 +44,17 @@ export class Rate {
     const { burst, refillMs } = this.#bounds;
     const nowMs = this.#nowMs();
     const before = this.#buckets.get(who);
-    return { atMs: nowMs, left: before ? Math.min(burst, before.left + (nowMs - before.atMs) / refillMs) : burst };
+    return {
+      atMs: nowMs,
+      left: before ? Math.min(burst, before.left + (nowMs - before.atMs) / refillMs) : burst,
+    };
   }
 
   #remember(who: string, bucket: Bucket): void {
     this.#buckets.delete(who);
     this.#buckets.set(who, bucket);
     const [oldest] = this.#buckets.keys();
-    if (this.#buckets.size > this.#bounds.whoMax && oldest !== undefined) this.#buckets.delete(oldest);
+    if (this.#buckets.size > this.#bounds.whoMax && oldest !== undefined)
+      this.#buckets.delete(oldest);
   }
 }

@@ -1,5 +1,17 @@
 /** One-way intake over JetStream: the stream, its one durable pull consumer, and publishing into it. Home of the JetStream client. */
-import { AckPolicy, type Consumer, DeliverPolicy, DiscardPolicy, type JsMsg, JetStreamApiError, type JetStreamManager, jetstream, jetstreamManager, RetentionPolicy, StorageType } from '@nats-io/jetstream';
+import {
+  AckPolicy,
+  type Consumer,
+  DeliverPolicy,
+  DiscardPolicy,
+  type JsMsg,
+  JetStreamApiError,
+  type JetStreamManager,
+  jetstream,
+  jetstreamManager,
+  RetentionPolicy,
+  StorageType,
+} from '@nats-io/jetstream';
 import { headers as newHeaders } from 'nats';
 import { packBody } from '../contracts/codec.ts';
 import { messageOf, TidemarkError } from '../contracts/errors.ts';
@@ -50,12 +62,20 @@ export class OneWayStream {
       } catch (error) {
         if (!isMissing(error)) throw error;
         await manager.streams.add({
-          name, subjects: [subjects.oneWayAll(hub)], retention: RetentionPolicy.Workqueue, storage: StorageType.File, discard: DiscardPolicy.New,
+          name,
+          subjects: [subjects.oneWayAll(hub)],
+          retention: RetentionPolicy.Workqueue,
+          storage: StorageType.File,
+          discard: DiscardPolicy.New,
         });
       }
       return new OneWayStream(bus, manager, name);
     } catch (cause) {
-      throw new TidemarkError('UNAVAILABLE', `one-way intake cannot open its stream: ${messageOf(cause)}; is JetStream on at the bus?`, { cause });
+      throw new TidemarkError(
+        'UNAVAILABLE',
+        `one-way intake cannot open its stream: ${messageOf(cause)}; is JetStream on at the bus?`,
+        { cause },
+      );
     }
   }
 
@@ -68,7 +88,11 @@ export class OneWayStream {
       if (!isMissing(error)) throw error;
     });
     await this.#manager.consumers.add(this.#stream, {
-      durable_name: durableName, ack_policy: AckPolicy.Explicit, deliver_policy: DeliverPolicy.All, ack_wait: ackWaitNs, max_deliver: -1,
+      durable_name: durableName,
+      ack_policy: AckPolicy.Explicit,
+      deliver_policy: DeliverPolicy.All,
+      ack_wait: ackWaitNs,
+      max_deliver: -1,
       max_ack_pending: limits.streamFetchMax * 2,
     });
     this.#consumer = await jetstream(this.#bus.connection).consumers.get(this.#stream, durableName);
@@ -77,7 +101,10 @@ export class OneWayStream {
   /** Messages as they come, in groups of what is there at once, for at most `forMs`. */
   async *groups(forMs: number): AsyncGenerator<StreamMessage[]> {
     if (!this.#consumer) await this.renew();
-    const fetched = await (this.#consumer as Consumer).fetch({ max_messages: limits.streamFetchMax, expires: forMs });
+    const fetched = await (this.#consumer as Consumer).fetch({
+      max_messages: limits.streamFetchMax,
+      expires: forMs,
+    });
     let group: StreamMessage[] = [];
     for await (const message of fetched) {
       group.push(toStreamMessage(message));
@@ -104,13 +131,24 @@ function toStreamMessage(message: JsMsg): StreamMessage {
  * Publishes one envelope one-way; resolves when the stream has it, which says nothing about the worker.
  * @throws TidemarkError UNAVAILABLE when the stream did not confirm
  */
-export async function publishOneWay(bus: Bus, subject: string, envelope: { EventGUID: string } & Record<string, unknown>): Promise<void> {
+export async function publishOneWay(
+  bus: Bus,
+  subject: string,
+  envelope: { EventGUID: string } & Record<string, unknown>,
+): Promise<void> {
   const { body, headers } = packBody(envelope, 'msgpack');
   const messageHeaders = newHeaders();
   for (const [name, value] of Object.entries(headers)) messageHeaders.set(name, value);
   try {
-    await jetstream(bus.connection, { timeout: limits.capabilityMs }).publish(subject, body, { msgID: envelope.EventGUID, headers: messageHeaders });
+    await jetstream(bus.connection, { timeout: limits.capabilityMs }).publish(subject, body, {
+      msgID: envelope.EventGUID,
+      headers: messageHeaders,
+    });
   } catch (cause) {
-    throw new TidemarkError('UNAVAILABLE', `${subject}: not taken by the stream: ${messageOf(cause)}`, { cause });
+    throw new TidemarkError(
+      'UNAVAILABLE',
+      `${subject}: not taken by the stream: ${messageOf(cause)}`,
+      { cause },
+    );
   }
 }

@@ -11,14 +11,28 @@ export function tokenIn(dataDir: string): string {
   if (!existsSync(path)) make(path);
   chmodSync(path, 0o600);
   const token = readFileSync(path, 'utf8').trim();
-  if (token === '') throw new TidemarkError('CONFIG_INVALID', `${path} is empty; remove it to get a new token, or set TIDEMARK_TOKEN`);
+  if (token === '')
+    throw new TidemarkError(
+      'CONFIG_INVALID',
+      `${path} is empty; remove it to get a new token, or set TIDEMARK_TOKEN`,
+    );
   return token;
 }
 
 /** The settings with a token that may operate, whatever the operator gave. @throws TidemarkError CONFIG_INVALID as `tokenIn` */
-export function withToken(settings: HttpSettings, own: string | null, dataDir: string): HttpSettings {
+export function withToken(
+  settings: HttpSettings,
+  own: string | null,
+  dataDir: string,
+): HttpSettings {
   if (own === null && settings.tokens.some(({ role }) => role === 'operate')) return settings;
-  return { ...settings, tokens: [{ name: 'operator', role: 'operate', token: own ?? tokenIn(dataDir) }, ...settings.tokens] };
+  return {
+    ...settings,
+    tokens: [
+      { name: 'operator', role: 'operate', token: own ?? tokenIn(dataDir) },
+      ...settings.tokens,
+    ],
+  };
 }
 
 /** Under its name only once it is whole: a full disk would leave an empty file, and no process would start over it. Whoever else is first has made it. */
@@ -28,7 +42,10 @@ function make(path: string): void {
     writeFileSync(beside, `${newUuid()}\n`, { mode: 0o600, flush: true });
     linkSync(beside, path);
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw new TidemarkError('CONFIG_INVALID', `cannot write ${path}: ${messageOf(cause)}`, { cause });
+    if ((cause as NodeJS.ErrnoException).code !== 'EEXIST')
+      throw new TidemarkError('CONFIG_INVALID', `cannot write ${path}: ${messageOf(cause)}`, {
+        cause,
+      });
   } finally {
     rmSync(beside, { force: true });
   }

@@ -4,7 +4,19 @@
  * Constraint: the context goes through either way. What others send is a hint: one that is not as the standard says is as good as none.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { type Attributes, createTraceState, isSpanContextValid, ProxyTracerProvider, ROOT_CONTEXT, type Span, type SpanContext, type SpanKind, SpanStatusCode, trace, TraceFlags } from '@opentelemetry/api';
+import {
+  type Attributes,
+  createTraceState,
+  isSpanContextValid,
+  ProxyTracerProvider,
+  ROOT_CONTEXT,
+  type Span,
+  type SpanContext,
+  type SpanKind,
+  SpanStatusCode,
+  trace,
+  TraceFlags,
+} from '@opentelemetry/api';
 import type { HeaderReader } from '../contracts/codec.ts';
 import { limits } from '../contracts/limits.ts';
 import { toRefusal } from '../contracts/errors.ts';
@@ -24,10 +36,17 @@ const carried = new AsyncLocalStorage<Record<string, string>>();
 /** What a traceparent says; null for one that is not as the standard says. */
 function parse(traceparent: string): SpanContext | null {
   if (traceparent.length > limits.traceParentCharsMax) return null;
-  const [, version, traceId = '', spanId = '', flags = '', more] = parentShape.exec(traceparent) ?? [];
+  const [, version, traceId = '', spanId = '', flags = '', more] =
+    parentShape.exec(traceparent) ?? [];
   // Later versions may say more at the end; this one may not.
-  if (version === undefined || version === 'ff' || (version === '00' && more !== undefined)) return null;
-  const found = { traceId, spanId, traceFlags: Number.parseInt(flags, 16) & knownFlags, isRemote: true };
+  if (version === undefined || version === 'ff' || (version === '00' && more !== undefined))
+    return null;
+  const found = {
+    traceId,
+    spanId,
+    traceFlags: Number.parseInt(flags, 16) & knownFlags,
+    isRemote: true,
+  };
   return isSpanContextValid(found) ? found : null;
 }
 
@@ -81,7 +100,10 @@ export function traceHeaders(): Record<string, string> {
 export function linksIn(headers: HeaderReader | undefined): string[] {
   const text = headers?.get(linksHeader) ?? '';
   if (text === '' || text.length > limits.traceLinksSentMax * limits.traceParentCharsMax) return [];
-  return text.split(' ').slice(0, limits.traceLinksSentMax).flatMap((one) => validTrace(one) ?? []);
+  return text
+    .split(' ')
+    .slice(0, limits.traceLinksSentMax)
+    .flatMap((one) => validTrace(one) ?? []);
 }
 
 export type SpanSpec = { name: string; kind: SpanKind; attributes: Attributes };
@@ -89,14 +111,27 @@ export type SpanSpec = { name: string; kind: SpanKind; attributes: Attributes };
 /** Whether an SDK is there. It may come at any time, or be another copy of the API's. */
 function isRecorded(): boolean {
   const provider = trace.getTracerProvider();
-  return !(provider instanceof ProxyTracerProvider) || provider.getDelegateTracer(tracerName) !== undefined;
+  return (
+    !(provider instanceof ProxyTracerProvider) ||
+    provider.getDelegateTracer(tracerName) !== undefined
+  );
 }
 
 /** A span below the one context there is, or of its own with links to several. */
-function startSpan({ name, kind, attributes }: SpanSpec, parent: SpanContext | null, links: readonly SpanContext[]): Span {
-  const options = { kind, attributes, ...(links.length > 0 ? { links: links.map((context) => ({ context })) } : {}) };
+function startSpan(
+  { name, kind, attributes }: SpanSpec,
+  parent: SpanContext | null,
+  links: readonly SpanContext[],
+): Span {
+  const options = {
+    kind,
+    attributes,
+    ...(links.length > 0 ? { links: links.map((context) => ({ context })) } : {}),
+  };
   // Asked for each time: an SDK that brings its own copy of the API may come after us.
-  return trace.getTracer(tracerName).startSpan(name, options, parent ? trace.setSpanContext(ROOT_CONTEXT, parent) : ROOT_CONTEXT);
+  return trace
+    .getTracer(tracerName)
+    .startSpan(name, options, parent ? trace.setSpanContext(ROOT_CONTEXT, parent) : ROOT_CONTEXT);
 }
 
 /** Ends a span with what became of the work. */
@@ -110,32 +145,60 @@ function ended(span: Span, error?: unknown): void {
 }
 
 /** What came with a message. `keep` is the context to be kept with what it brought: that of the span about it, or else its own. */
-export type Reception = { readonly keep: string | null; readonly isRecorded: boolean; end(error?: unknown): void };
+export type Reception = {
+  readonly keep: string | null;
+  readonly isRecorded: boolean;
+  end(error?: unknown): void;
+};
 
 /** A span about taking a message in, below the context it came with. `links` are of those in it. */
-export function receive(spec: () => SpanSpec, came: string | null, links: readonly string[] = []): Reception {
+export function receive(
+  spec: () => SpanSpec,
+  came: string | null,
+  links: readonly string[] = [],
+): Reception {
   // Asked for every write: where nothing is recorded it costs nothing.
   if (!isRecorded()) return came === null ? nothing : { ...nothing, keep: came };
   const parent = came === null ? null : contextIn(came);
-  const span = startSpan(spec(), parent, links.flatMap((text) => contextIn(text) ?? []));
+  const span = startSpan(
+    spec(),
+    parent,
+    links.flatMap((text) => contextIn(text) ?? []),
+  );
   const own = span.spanContext();
   // Without a request's own context only what is recorded is worth keeping.
-  const isKept = isSpanContextValid(own) && (parent !== null || (own.traceFlags & TraceFlags.SAMPLED) !== 0);
-  return { keep: isKept ? textOf(own) : null, isRecorded: true, end: (error) => ended(span, error) };
+  const isKept =
+    isSpanContextValid(own) && (parent !== null || (own.traceFlags & TraceFlags.SAMPLED) !== 0);
+  return {
+    keep: isKept ? textOf(own) : null,
+    isRecorded: true,
+    end: (error) => ended(span, error),
+  };
 }
 
 /**
  * Runs what sends, with a span about it and its context in `traceHeaders`. One context of those that are sent is continued; several are
  * linked by a span of its own, and told in a header beside it.
  */
-export async function send<T>(spec: SpanSpec, traces: Iterable<string>, work: () => Promise<T>): Promise<T> {
-  const contexts = [...new Set(traces)].slice(0, limits.traceLinksMax).flatMap((text) => contextIn(text) ?? []);
+export async function send<T>(
+  spec: SpanSpec,
+  traces: Iterable<string>,
+  work: () => Promise<T>,
+): Promise<T> {
+  const contexts = [...new Set(traces)]
+    .slice(0, limits.traceLinksMax)
+    .flatMap((text) => contextIn(text) ?? []);
   const [only = null] = contexts;
   const isOne = contexts.length === 1;
   const span = startSpan(spec, isOne ? only : null, isOne ? [] : contexts);
   const own = span.spanContext();
-  const headers = isSpanContextValid(own) ? headersOf(own) : isOne || !only ? {} : headersOf(unrecorded(contexts));
-  if (contexts.length > 1) headers[linksHeader] = contexts.slice(0, limits.traceLinksSentMax).map(parentOf).join(' ');
+  const headers = isSpanContextValid(own)
+    ? headersOf(own)
+    : isOne || !only
+      ? {}
+      : headersOf(unrecorded(contexts));
+  if (contexts.length > 1)
+    headers[linksHeader] = contexts.slice(0, limits.traceLinksSentMax).map(parentOf).join(' ');
   try {
     const result = await carried.run(headers, work);
     ended(span);
@@ -149,5 +212,9 @@ export async function send<T>(spec: SpanSpec, traces: Iterable<string>, work: ()
 /** A context for a delivery of several where nothing records spans here: whoever takes it may, if the sender of one of them does. */
 function unrecorded(contexts: readonly SpanContext[]): SpanContext {
   const hex = () => newUuid().replaceAll('-', '');
-  return { traceId: hex(), spanId: hex().slice(0, 16), traceFlags: contexts.reduce((flags, one) => flags | one.traceFlags, 0) };
+  return {
+    traceId: hex(),
+    spanId: hex().slice(0, 16),
+    traceFlags: contexts.reduce((flags, one) => flags | one.traceFlags, 0),
+  };
 }

@@ -34,14 +34,26 @@ function typeOf(schema: Schema): string {
 /** Bounds a schema says itself. */
 function boundsOf(schema: Schema): string {
   const words: [name: string, word: (value: string) => string][] = [
-    ['minLength', (value) => `at least ${value} characters`], ['maxLength', (value) => `at most ${value} characters`], ['minimum', (value) => `from ${value}`],
-    ['exclusiveMinimum', (value) => `above ${value}`], ['maximum', (value) => `to ${value}`], ['maxItems', (value) => `at most ${value}`], ['pattern', (value) => `\`${value}\``],
+    ['minLength', (value) => `at least ${value} characters`],
+    ['maxLength', (value) => `at most ${value} characters`],
+    ['minimum', (value) => `from ${value}`],
+    ['exclusiveMinimum', (value) => `above ${value}`],
+    ['maximum', (value) => `to ${value}`],
+    ['maxItems', (value) => `at most ${value}`],
+    ['pattern', (value) => `\`${value}\``],
   ];
-  return words.flatMap(([name, word]) => (schema[name] === undefined ? [] : [word(String(schema[name] as string | number))])).join(', ');
+  return words
+    .flatMap(([name, word]) =>
+      schema[name] === undefined ? [] : [word(String(schema[name] as string | number))],
+    )
+    .join(', ');
 }
 
 function meaningOf(schema: Schema): string {
-  return [schema['description'], schema['description'] ? '' : boundsOf(schema)].filter(Boolean).join('; ').replaceAll('|', '\\|');
+  return [schema['description'], schema['description'] ? '' : boundsOf(schema)]
+    .filter(Boolean)
+    .join('; ')
+    .replaceAll('|', '\\|');
 }
 
 /** The fields of an object, those within its objects too, by their paths; a row's only where its table was not shown before. */
@@ -49,13 +61,24 @@ function fieldRows(schema: Schema, shown: Set<unknown>, prefix = ''): string[][]
   const properties = (schema['properties'] ?? {}) as Record<string, Schema>;
   const required = new Set((schema['required'] ?? []) as string[]);
   return Object.entries(properties).flatMap(([name, field]) => {
-    const isRow = typeof field['description'] === 'string' && field['description'].startsWith('fields of ');
+    const isRow =
+      typeof field['description'] === 'string' && field['description'].startsWith('fields of ');
     const isKnown = isRow && shown.has(field['description']);
     if (isRow) shown.add(field['description']);
     // A column's description says all that its alternatives would.
-    const words = field['anyOf'] && field['description'] ? [meaningOf(field), ''] : [typeOf(field), meaningOf(field) + (isKnown ? ', as above' : '')];
-    const row = [`\`${prefix}${name}\``, words[0] ?? '', required.has(name) ? 'yes' : '', words[1] ?? ''];
-    return field['type'] === 'object' && field['properties'] && !isKnown ? [row, ...fieldRows(field, shown, `${prefix}${name}.`)] : [row];
+    const words =
+      field['anyOf'] && field['description']
+        ? [meaningOf(field), '']
+        : [typeOf(field), meaningOf(field) + (isKnown ? ', as above' : '')];
+    const row = [
+      `\`${prefix}${name}\``,
+      words[0] ?? '',
+      required.has(name) ? 'yes' : '',
+      words[1] ?? '',
+    ];
+    return field['type'] === 'object' && field['properties'] && !isKnown
+      ? [row, ...fieldRows(field, shown, `${prefix}${name}.`)]
+      : [row];
   });
 }
 
@@ -67,18 +90,26 @@ export function fieldTable(schema: Schema, shown = new Set<unknown>()): string {
 /** Columns of a backend table. */
 export function columnTable({ Schema, Indexes = [] }: TableDescriptor): string {
   const rows = Schema.map(({ Column, Type, Size }) => {
-    const within = Indexes.filter((index) => index.Columns.includes(Column)).map((index) => `${index.Unique ? 'unique ' : ''}(${index.Columns.join(', ')})`);
+    const within = Indexes.filter((index) => index.Columns.includes(Column)).map(
+      (index) => `${index.Unique ? 'unique ' : ''}(${index.Columns.join(', ')})`,
+    );
     return [`\`${Column}\``, Type, Size && /^\d+$/.test(Size) ? Size : '', within.join('; ')];
   });
   return table(['column', 'type', 'characters', 'index'], rows);
 }
 
 export function columnTables(): string {
-  return persistenceSchema.Tables.map((one) => `### ${one.Scope}\n\n${columnTable(one)}`).join('\n\n');
+  return persistenceSchema.Tables.map((one) => `### ${one.Scope}\n\n${columnTable(one)}`).join(
+    '\n\n',
+  );
 }
 
 const units: readonly [ending: RegExp, unit: string][] = [
-  [/Ms(?:Max|Min|Default|First|Longest)?$/, 'ms'], [/Seconds(?:Max|Min)?$/, 's'], [/Bytes(?:Max|Min|Idle)?$/, 'bytes'], [/(?:Factor|Share)$/, 'ratio'], [/Chars(?:Max)?$/, 'characters'],
+  [/Ms(?:Max|Min|Default|First|Longest)?$/, 'ms'],
+  [/Seconds(?:Max|Min)?$/, 's'],
+  [/Bytes(?:Max|Min|Idle)?$/, 'bytes'],
+  [/(?:Factor|Share)$/, 'ratio'],
+  [/Chars(?:Max)?$/, 'characters'],
 ];
 
 function unitOf(name: string): string {
@@ -90,19 +121,31 @@ export function limitTable(): string {
   const source = readFileSync(join(contracts, 'limits.ts'), 'utf8');
   const rows: string[][] = [];
   let reason = '';
-  for (const [, comment, name] of source.slice(source.indexOf('export const limits')).matchAll(/\/\*\*([\s\S]*?)\*\/|^ {2}(\w+):/gm)) {
+  for (const [, comment, name] of source
+    .slice(source.indexOf('export const limits'))
+    .matchAll(/\/\*\*([\s\S]*?)\*\/|^ {2}(\w+):/gm)) {
     if (comment !== undefined) {
-      reason = comment.replaceAll(/\s*\n\s*\*?\s*/g, ' ').trim().replaceAll('|', '\\|');
+      reason = comment
+        .replaceAll(/\s*\n\s*\*?\s*/g, ' ')
+        .trim()
+        .replaceAll('|', '\\|');
       continue;
     }
     const value = limits[name as keyof typeof limits];
-    rows.push([`\`${name}\``, value.toLocaleString('en-US').replaceAll(',', ' '), unitOf(name ?? ''), reason]);
+    rows.push([
+      `\`${name}\``,
+      value.toLocaleString('en-US').replaceAll(',', ' '),
+      unitOf(name ?? ''),
+      reason,
+    ]);
     reason = 'as above';
   }
   return table(['bound', 'value', 'unit', 'reason'], rows);
 }
 
-const lines = readdirSync(contracts).filter((file) => file.endsWith('.ts')).flatMap((file) => readFileSync(join(contracts, file), 'utf8').split('\n'));
+const lines = readdirSync(contracts)
+  .filter((file) => file.endsWith('.ts'))
+  .flatMap((file) => readFileSync(join(contracts, file), 'utf8').split('\n'));
 
 /** Types that the code makes of a list. */
 const listed: Record<string, readonly string[]> = { Lane: lanes, Outcome: outcomes };
@@ -111,15 +154,25 @@ const listed: Record<string, readonly string[]> = { Lane: lanes, Outcome: outcom
 function typeText(name: string): string | null {
   const values = listed[name];
   if (values) return `type ${name} = ${values.map((value) => `'${value}'`).join(' | ')};`;
-  const start = ['export type', 'type'].map((word) => lines.findIndex((line) => line.startsWith(`${word} ${name} `) || line.startsWith(`${word} ${name}<`))).find((at) => at !== -1);
+  const start = ['export type', 'type']
+    .map((word) =>
+      lines.findIndex(
+        (line) => line.startsWith(`${word} ${name} `) || line.startsWith(`${word} ${name}<`),
+      ),
+    )
+    .find((at) => at !== -1);
   if (start === undefined) return null;
   let end = start;
   while (!(lines[end] ?? ';').endsWith(';') || /^[ }]/.test(lines[end + 1] ?? '')) end += 1;
   let first = start;
   if ((lines[first - 1] ?? '').endsWith('*/')) {
-    do first -= 1; while (!(lines[first] ?? '/**').startsWith('/**'));
+    do first -= 1;
+    while (!(lines[first] ?? '/**').startsWith('/**'));
   }
-  return lines.slice(first, end + 1).join('\n').replaceAll(/^export /gm, '');
+  return lines
+    .slice(first, end + 1)
+    .join('\n')
+    .replaceAll(/^export /gm, '');
 }
 
 /** Types as code, and those they are made of, each once a page. @throws Error when no contract has one of these names */
@@ -134,7 +187,11 @@ export function typeBlock(names: readonly string[], shown: Set<string>): string 
     shown.add(name);
     texts.push(text);
     // What stands before a colon is a field's name.
-    queue.push(...[...text.replaceAll(/\/\*\*[\s\S]*?\*\//g, '').matchAll(/\b([A-Z]\w+)\b(?!\??:)/g)].map((match) => match[1] ?? ''));
+    queue.push(
+      ...[...text.replaceAll(/\/\*\*[\s\S]*?\*\//g, '').matchAll(/\b([A-Z]\w+)\b(?!\??:)/g)].map(
+        (match) => match[1] ?? '',
+      ),
+    );
   }
   return ['```ts', texts.join('\n\n'), '```'].join('\n');
 }

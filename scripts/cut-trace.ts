@@ -30,14 +30,22 @@ function keyOf({ method, args }: Call): string | null {
 
 /** What happened in a life, with what it was: the event's type, the status, the outcome. */
 function shapeOf(calls: readonly Call[]): string {
-  return calls.map(({ method, args }) => {
-    const fields = Object.assign({}, ...args.filter((arg) => typeof arg === 'object')) as Record<string, unknown>;
-    return `${method}:${String(fields['EventType'] ?? fields['Outcome'] ?? fields['Status'] ?? '')}`;
-  }).join(' ');
+  return calls
+    .map(({ method, args }) => {
+      const fields = Object.assign({}, ...args.filter((arg) => typeof arg === 'object')) as Record<
+        string,
+        unknown
+      >;
+      return `${method}:${String(fields['EventType'] ?? fields['Outcome'] ?? fields['Status'] ?? '')}`;
+    })
+    .join(' ');
 }
 
 function choose(calls: readonly Call[], keysMax: number): Call[] {
-  const lives = Map.groupBy(calls.filter((call) => keyOf(call) !== null), (call) => keyOf(call) as string);
+  const lives = Map.groupBy(
+    calls.filter((call) => keyOf(call) !== null),
+    (call) => keyOf(call) as string,
+  );
   const shapes = new Map<string, number>();
   const chosen = new Set<string>();
   for (const [key, life] of lives) {
@@ -56,10 +64,15 @@ function choose(calls: readonly Call[], keysMax: number): Call[] {
 
 const [queue, manifest, folder] = process.argv.slice(2);
 if (!queue || !manifest || !folder) {
-  process.stderr.write('usage: node scripts/cut-trace.ts <queue.jsonl[.gz]> <manifest.jsonl[.gz]> <folder>\n');
+  process.stderr.write(
+    'usage: node scripts/cut-trace.ts <queue.jsonl[.gz]> <manifest.jsonl[.gz]> <folder>\n',
+  );
   process.exit(2);
 }
-for (const [name, path, keysMax] of [['demo-queue.jsonl', queue, workItemsMax], ['demo-manifest.jsonl', manifest, runsMax]] as const) {
+for (const [name, path, keysMax] of [
+  ['demo-queue.jsonl', queue, workItemsMax],
+  ['demo-manifest.jsonl', manifest, runsMax],
+] as const) {
   const calls = choose(await load(path), keysMax);
   writeFileSync(join(folder, name), calls.map((call) => `${call.text}\n`).join(''));
   process.stdout.write(`${name}: ${calls.length} calls\n`);

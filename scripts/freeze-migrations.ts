@@ -9,7 +9,9 @@ const frozen = JSON.parse(readFileSync(path, 'utf8')) as Record<string, string>;
 for (const step of migrations) {
   const before = frozen[String(step.version)];
   if (before !== undefined && before !== checksumOf(step)) {
-    console.error(`step ${step.version} was released with another text; undo that, and add a new step`);
+    console.error(
+      `step ${step.version} was released with another text; undo that, and add a new step`,
+    );
     process.exit(1);
   }
   frozen[String(step.version)] = checksumOf(step);

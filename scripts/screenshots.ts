@@ -68,7 +68,10 @@ async function shootOutage(rig: ConsoleRig): Promise<void> {
   await page.evaluate('scrollTo(0, 0)');
   await shoot(dark, 'worker-dark');
   await page.getByRole('button', { name: 'Change persistence' }).click();
-  await until('a connection', async () => (await page.locator('#pick-connection').inputValue()) === '1');
+  await until(
+    'a connection',
+    async () => (await page.locator('#pick-connection').inputValue()) === '1',
+  );
   await shows(page, 'dialog .warning', /already serves/);
   await shoot(page, 'picker');
   await page.keyboard.press('Escape');
@@ -82,19 +85,40 @@ async function shootOutage(rig: ConsoleRig): Promise<void> {
 async function shootFleet(rig: ConsoleRig): Promise<void> {
   const page = await rig.open('#/fleet');
   await until('all are there', async () => (await page.locator('.fleet tbody tr').count()) === 3);
-  await until('one is assigned', async () => (await page.locator('.fleet .pill', { hasText: 'bootstrapped' }).count()) === 4);
+  await until(
+    'one is assigned',
+    async () => (await page.locator('.fleet .pill', { hasText: 'bootstrapped' }).count()) === 4,
+  );
   await shoot(page, 'fleet');
 }
 
 mkdirSync(folder, { recursive: true });
 await using rig = await ConsoleRig.start();
 using dir = tempDir('screenshots');
-const worker = async (hub: string) => new TidemarkProcess(['worker', '--hub', hub, '--data', dir.at(hub), '--http', `127.0.0.1:${await freePort()}`, '--nats', rig.stack.nats.url]);
+const worker = async (hub: string) =>
+  new TidemarkProcess([
+    'worker',
+    '--hub',
+    hub,
+    '--data',
+    dir.at(hub),
+    '--http',
+    `127.0.0.1:${await freePort()}`,
+    '--nats',
+    rig.stack.nats.url,
+  ]);
 await using berlin = await worker('berlin');
 await using lisbon = await worker('lisbon');
 await until('the others are up', async () => {
-  const answer = await rig.stack.hub.request('tidemark.berlin.control.assign', JSON.stringify({ BeaconID: 'db-1', IDBeaconConnection: 1 }));
-  return berlin.isRunning && lisbon.isRunning && Buffer.from(answer.data).toString().includes('"Success":true');
+  const answer = await rig.stack.hub.request(
+    'tidemark.berlin.control.assign',
+    JSON.stringify({ BeaconID: 'db-1', IDBeaconConnection: 1 }),
+  );
+  return (
+    berlin.isRunning &&
+    lisbon.isRunning &&
+    Buffer.from(answer.data).toString().includes('"Success":true')
+  );
 });
 await shootFleet(rig);
 await shootOutage(rig);

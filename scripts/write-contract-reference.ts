@@ -6,8 +6,21 @@ import { actionsOf, type Parts } from '../beacon/actions.ts';
 import { type RefusalCode, refusalStatus } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
 import { type Lane, lanes, subjects } from '../contracts/subjects.ts';
-import { actionTexts, capabilityTexts, eventTexts, refusalTexts, verbTexts } from './contract-reference-texts.ts';
-import { columnTables, type Defs, fieldTable, limitTable, table, typeBlock } from './contract-reference-tables.ts';
+import {
+  actionTexts,
+  capabilityTexts,
+  eventTexts,
+  refusalTexts,
+  verbTexts,
+} from './contract-reference-texts.ts';
+import {
+  columnTables,
+  type Defs,
+  fieldTable,
+  limitTable,
+  table,
+  typeBlock,
+} from './contract-reference-tables.ts';
 import { contractSchemaText } from './write-contract-schema.ts';
 
 /** Where the reference lies. */
@@ -31,12 +44,21 @@ Subjects, bodies, answers, refusals and bounds. Written from the code by \`npm r
 
 **Headers of a request.**
 
-${table(['header', 'meaning'], [
+${table(
+  ['header', 'meaning'],
+  [
     ['`Content-Type`, `Content-Encoding`', 'of the body'],
     ['`Accept-Encoding: gzip`', 'the answer may be zipped'],
-    ['`Tidemark-Accept: chunks`', 'an answer above the server\'s max_payload may come in pieces ([ADR 0015](adr/0015-answers-in-pieces.md))'],
-    ['`traceparent`, `tracestate`', `W3C trace context: kept with the write, and continued at the databeacon ([METRICS.md](METRICS.md#traces)); one that is not as the standard says is ignored. At most ${limits.traceParentCharsMax} and ${limits.traceStateCharsMax} characters`],
-  ])}
+    [
+      '`Tidemark-Accept: chunks`',
+      "an answer above the server's max_payload may come in pieces ([ADR 0015](adr/0015-answers-in-pieces.md))",
+    ],
+    [
+      '`traceparent`, `tracestate`',
+      `W3C trace context: kept with the write, and continued at the databeacon ([METRICS.md](METRICS.md#traces)); one that is not as the standard says is ignored. At most ${limits.traceParentCharsMax} and ${limits.traceStateCharsMax} characters`,
+    ],
+  ],
+)}
 
 **Names.** HubID and BeaconID are 1 to 64 of \`A-Z a-z 0-9 _ -\`. EventGUID is any UUID, stamped once by the sender and kept on every retry.`;
 }
@@ -46,9 +68,18 @@ function actionSection(defs: Defs, action: Action, lane: Lane, shown: Set<unknow
 }
 
 function laneSections(defs: Defs): string {
-  const of = (lane: Lane) => [...writeActions, ...readActions].filter((action) => action.startsWith(lane === 'queue' ? 'QP_' : 'MS_'));
+  const of = (lane: Lane) =>
+    [...writeActions, ...readActions].filter((action) =>
+      action.startsWith(lane === 'queue' ? 'QP_' : 'MS_'),
+    );
   const shown = new Set<unknown>();
-  const overview = lanes.flatMap((lane) => of(lane).map((action) => [`\`${subjects.action(hub, lane, action)}\``, isWriteAction(action) ? 'write' : 'read', actionTexts[action]]));
+  const overview = lanes.flatMap((lane) =>
+    of(lane).map((action) => [
+      `\`${subjects.action(hub, lane, action)}\``,
+      isWriteAction(action) ? 'write' : 'read',
+      actionTexts[action],
+    ]),
+  );
   return `## Hub to worker
 
 The body of a request is an envelope; EventGUID is required on writes and ignored on reads. Further fields of Settings are ignored, further fields of a row are
@@ -64,7 +95,8 @@ ${lanes.flatMap((lane) => of(lane).map((action) => actionSection(defs, action, l
 }
 
 function replySections(defs: Defs): string {
-  const section = (title: string, text: string, name: string) => `### ${title}\n\n${text}\n\n${fieldTable(def(defs, name))}`;
+  const section = (title: string, text: string, name: string) =>
+    `### ${title}\n\n${text}\n\n${fieldTable(def(defs, name))}`;
   return `## Answers
 
 ${section('To a write', 'Sent only after the commit of the journal is synced to disk. A repeat of an accepted EventGUID gets the Seq of the first, with `Duplicate: true`. With `Wait: "applied"` it comes once the backend has the write.', 'WriteReply')}
@@ -73,7 +105,15 @@ ${section('To a read', 'What is accepted and not yet delivered lies over what th
 
 ${section('A refusal', 'The headers `Nats-Service-Error` and `Nats-Service-Error-Code` say the same.', 'Refusal')}
 
-${table(['code', 'header', 'when', 'what the sender does'], Object.entries(refusalStatus).map(([code, status]) => [`\`${code}\``, String(status), refusalTexts[code as RefusalCode].when, refusalTexts[code as RefusalCode].what]))}`;
+${table(
+  ['code', 'header', 'when', 'what the sender does'],
+  Object.entries(refusalStatus).map(([code, status]) => [
+    `\`${code}\``,
+    String(status),
+    refusalTexts[code as RefusalCode].when,
+    refusalTexts[code as RefusalCode].what,
+  ]),
+)}`;
 }
 
 function otherWays(defs: Defs): string {
@@ -103,13 +143,28 @@ function controlSection(types: Set<string>): string {
 
 \`${subjects.control(hub, '<verb>')}\`, for whoever the bus permits.
 
-${table(['verb', 'body', 'answer', ''], Object.entries(verbTexts).map(([verb, { body, answer, what }]) => [`\`${verb}\``, body, answer, what]))}
+${table(
+  ['verb', 'body', 'answer', ''],
+  Object.entries(verbTexts).map(([verb, { body, answer, what }]) => [
+    `\`${verb}\``,
+    body,
+    answer,
+    what,
+  ]),
+)}
 
 ${typeBlock(['WorkerStatus', 'Location', 'MarksFile', 'SetMarks', 'MarkPlan', 'MarksSet', 'DrillReply'], types)}
 
 ### Events
 
-${table(['subject', 'body', 'when'], Object.entries(eventTexts).map(([name, { body, when }]) => [`\`${subjects.event(hub, name as keyof typeof eventTexts)}\``, body, when]))}`;
+${table(
+  ['subject', 'body', 'when'],
+  Object.entries(eventTexts).map(([name, { body, when }]) => [
+    `\`${subjects.event(hub, name as keyof typeof eventTexts)}\``,
+    body,
+    when,
+  ]),
+)}`;
 }
 
 function beaconSections(defs: Defs, types: Set<string>): string {
@@ -118,7 +173,9 @@ function beaconSections(defs: Defs, types: Set<string>): string {
   const sections = Object.entries(actions).map(([capability, of]) => {
     const text = capabilityTexts[capability];
     if (!text) throw new Error(`nothing says what ${capability} is for`);
-    const names = Object.keys(of).map((action) => `\`${action}\``).join(', ');
+    const names = Object.keys(of)
+      .map((action) => `\`${action}\``)
+      .join(', ');
     return `### ${capability}\n\n${text.what} Actions: ${names}.${text.types.length > 0 ? `\n\n${typeBlock(text.types, types)}` : ''}`;
   });
   return `## Worker to beacon
@@ -140,7 +197,12 @@ export function contractReferenceText(): string {
   const types = new Set<string>();
   const { $defs } = JSON.parse(contractSchemaText()) as { $defs: Defs };
   return `${[
-    opening(), laneSections($defs), replySections($defs), otherWays($defs), controlSection(types), beaconSections($defs, types),
+    opening(),
+    laneSections($defs),
+    replySections($defs),
+    otherWays($defs),
+    controlSection(types),
+    beaconSections($defs, types),
     `## Backend tables\n\n[contracts/persistence-schema.json](../contracts/persistence-schema.json), which the worker has each database ensure; columns are added, never dropped or changed.\n\n${columnTables()}`,
     `## Bounds\n\nOf [contracts/limits.ts](../contracts/limits.ts). Those an operator can set are in \`tidemark worker --help\`.\n\n${limitTable()}`,
   ].join('\n\n')}\n`;

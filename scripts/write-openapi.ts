@@ -10,7 +10,9 @@ export const openApiPath = join(root, 'docs', 'openapi.json');
 
 /** With its final line end. */
 export function openApiText(): string {
-  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    version: string;
+  };
   return `${JSON.stringify(openApiDocument(version), null, 2)}\n`;
 }
 

@@ -8,29 +8,53 @@ import { buildProgram } from '../worker/cli/program.ts';
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 const folders = ['docs', 'examples', 'deploy'].filter((folder) => existsSync(join(root, folder)));
-const documents = [...readdirSync(root).filter((name) => name.endsWith('.md')), ...folders.flatMap((folder) =>
-  readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.md')).map((name) => join(folder, name)))]
-  .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }));
+const documents = [
+  ...readdirSync(root).filter((name) => name.endsWith('.md')),
+  ...folders.flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => join(folder, name)),
+  ),
+].map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }));
 
 /** Anchors as GitHub makes them of headings. */
 function anchorsOf(text: string): Set<string> {
-  return new Set([...text.matchAll(/^#{1,6} (.+)$/gm)].map(([, heading = '']) =>
-    heading.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1').toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, '').replaceAll(' ', '-')));
+  return new Set(
+    [...text.matchAll(/^#{1,6} (.+)$/gm)].map(([, heading = '']) =>
+      heading
+        .replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')
+        .toLowerCase()
+        .replace(/[^\p{L}\p{N} _-]/gu, '')
+        .replaceAll(' ', '-'),
+    ),
+  );
 }
 
 test('documents were found', () => {
-  expect(documents.map(({ path }) => path)).toEqual(expect.arrayContaining(['README.md', join('docs', 'QUICKSTART.md'), join('docs', 'NIGHT-CALL.md'), join('docs', 'UPGRADE-BACKUP.md'), join('docs', 'MIGRATING.md')]));
+  expect(documents.map(({ path }) => path)).toEqual(
+    expect.arrayContaining([
+      'README.md',
+      join('docs', 'QUICKSTART.md'),
+      join('docs', 'NIGHT-CALL.md'),
+      join('docs', 'UPGRADE-BACKUP.md'),
+      join('docs', 'MIGRATING.md'),
+    ]),
+  );
 });
 
 test('every relative link leads to a file, and every anchor to a heading', () => {
-  const broken = documents.flatMap(({ path, text }) => [...text.matchAll(/\]\(([^)\s]+)\)/g)].flatMap(([, link = '']) => {
-    if (/^[a-z]+:/.test(link)) return [];
-    const [file = '', anchor] = link.split('#');
-    const target = file === '' ? join(root, path) : join(root, dirname(path), file);
-    if (!existsSync(target)) return [`${path}: ${link}`];
-    if (anchor === undefined || !target.endsWith('.md')) return [];
-    return anchorsOf(readFileSync(target, 'utf8')).has(anchor) ? [] : [`${path}: ${link}, in ${relative(root, target)}`];
-  }));
+  const broken = documents.flatMap(({ path, text }) =>
+    [...text.matchAll(/\]\(([^)\s]+)\)/g)].flatMap(([, link = '']) => {
+      if (/^[a-z]+:/.test(link)) return [];
+      const [file = '', anchor] = link.split('#');
+      const target = file === '' ? join(root, path) : join(root, dirname(path), file);
+      if (!existsSync(target)) return [`${path}: ${link}`];
+      if (anchor === undefined || !target.endsWith('.md')) return [];
+      return anchorsOf(readFileSync(target, 'utf8')).has(anchor)
+        ? []
+        : [`${path}: ${link}, in ${relative(root, target)}`];
+    }),
+  );
   expect(broken).toEqual([]);
 });
 
@@ -38,14 +62,30 @@ test('every relative link leads to a file, and every anchor to a heading', () =>
 function commandsOf(text: string): string[][] {
   const spans = [...text.matchAll(/`([^`\n]+)`/g)].map(([, span = '']) => span);
   // What stands behind three blanks is about the command.
-  const lines = text.split('\n').filter((line) => /^ {4}/.test(line)).map((line) => line.trim().replace(/ {3,}.*$/, '').replace(/\s#\s.*$/, ''));
-  return [...spans, ...lines].flatMap((line) => line.split(/&&|;|\|/)).flatMap((command) => {
-    const words = command.trim().split(/\s+/);
-    const at = words.findIndex((word) => word === 'tidemark' || word.endsWith('/tidemark'));
-    const before = words.slice(0, at);
-    const isOurs = at >= 0 && before.every((word) => ['npx', 'docker', 'compose', 'exec', 'worker'].includes(word) || word.endsWith('/.bin/tidemark'));
-    return isOurs && /^(?:[a-z]|--[a-z])/.test(words[at + 1] ?? '') ? [words.slice(at + 1)] : [];
-  });
+  const lines = text
+    .split('\n')
+    .filter((line) => /^ {4}/.test(line))
+    .map((line) =>
+      line
+        .trim()
+        .replace(/ {3,}.*$/, '')
+        .replace(/\s#\s.*$/, ''),
+    );
+  return [...spans, ...lines]
+    .flatMap((line) => line.split(/&&|;|\|/))
+    .flatMap((command) => {
+      const words = command.trim().split(/\s+/);
+      const at = words.findIndex((word) => word === 'tidemark' || word.endsWith('/tidemark'));
+      const before = words.slice(0, at);
+      const isOurs =
+        at >= 0 &&
+        before.every(
+          (word) =>
+            ['npx', 'docker', 'compose', 'exec', 'worker'].includes(word) ||
+            word.endsWith('/.bin/tidemark'),
+        );
+      return isOurs && /^(?:[a-z]|--[a-z])/.test(words[at + 1] ?? '') ? [words.slice(at + 1)] : [];
+    });
 }
 
 const program = buildProgram(() => undefined);
@@ -61,14 +101,25 @@ function complaintOf(words: readonly string[]): string | null {
     depth += 1;
   }
   const rest = words[depth] ?? '';
-  if (verb.commands.length > 0 && verb.registeredArguments.length === 0 && /^[a-z][a-z-]+$/.test(rest)) return `${verb.name()} has no verb ${rest}`;
+  if (
+    verb.commands.length > 0 &&
+    verb.registeredArguments.length === 0 &&
+    /^[a-z][a-z-]+$/.test(rest)
+  )
+    return `${verb.name()} has no verb ${rest}`;
   const known = [...verb.options.map((option) => option.long), '--help', '--version'];
-  const unknown = words.flatMap((word) => /^\[?(--[a-z-]+)/.exec(word)?.[1] ?? []).filter((option) => !known.includes(option));
-  return unknown.length > 0 ? `${words.slice(0, depth).join(' ')} has no ${unknown.join(', ')}` : null;
+  const unknown = words
+    .flatMap((word) => /^\[?(--[a-z-]+)/.exec(word)?.[1] ?? [])
+    .filter((option) => !known.includes(option));
+  return unknown.length > 0
+    ? `${words.slice(0, depth).join(' ')} has no ${unknown.join(', ')}`
+    : null;
 }
 
 test('every command line names a verb there is, with options it has', () => {
-  const commands = documents.filter(({ path }) => path !== 'CHANGELOG.md').flatMap(({ path, text }) => commandsOf(text).map((words) => ({ path, words })));
+  const commands = documents
+    .filter(({ path }) => path !== 'CHANGELOG.md')
+    .flatMap(({ path, text }) => commandsOf(text).map((words) => ({ path, words })));
   expect(commands.length).toBeGreaterThan(80);
   const wrong: string[] = [];
   for (const { path, words } of commands) {
@@ -87,15 +138,28 @@ test('a wrong verb and a wrong option would be found', () => {
 
 test('every alert has a row in NIGHT-CALL.md', () => {
   const alerts = join(root, 'deploy', 'prometheus', 'alerts.yml');
-  const names = existsSync(alerts) ? [...readFileSync(alerts, 'utf8').matchAll(/alert: (\w+)/g)].map(([, name = '']) => name) : [];
+  const names = existsSync(alerts)
+    ? [...readFileSync(alerts, 'utf8').matchAll(/alert: (\w+)/g)].map(([, name = '']) => name)
+    : [];
   const text = readFileSync(join(root, 'docs', 'NIGHT-CALL.md'), 'utf8');
   expect(names.filter((name) => !text.includes(name))).toEqual([]);
 });
 
 test('every class of fault that the sources name has a row in NIGHT-CALL.md', () => {
-  const sources = readdirSync(join(root, 'worker'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts')).map((name) => readFileSync(join(root, 'worker', name), 'utf8'));
-  const classes = new Set(sources.flatMap((text) => [...text.matchAll(/\bClass: (?:'([a-z-]+)'|\w+(?:\.\w+)* \? '([a-z-]+)' : '([a-z-]+)')/g)].flatMap(([, ...found]) => found.filter((one) => one !== undefined))));
-  const kinds = /export type FaultClass = ([^;]+);/.exec(readFileSync(join(root, 'worker', 'state', 'storage-error.ts'), 'utf8'))?.[1] ?? '';
+  const sources = readdirSync(join(root, 'worker'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => readFileSync(join(root, 'worker', name), 'utf8'));
+  const classes = new Set(
+    sources.flatMap((text) =>
+      [
+        ...text.matchAll(/\bClass: (?:'([a-z-]+)'|\w+(?:\.\w+)* \? '([a-z-]+)' : '([a-z-]+)')/g),
+      ].flatMap(([, ...found]) => found.filter((one) => one !== undefined)),
+    ),
+  );
+  const kinds =
+    /export type FaultClass = ([^;]+);/.exec(
+      readFileSync(join(root, 'worker', 'state', 'storage-error.ts'), 'utf8'),
+    )?.[1] ?? '';
   for (const [, name = ''] of kinds.matchAll(/'([a-z]+)'/g)) classes.add(name);
   expect(classes.size).toBeGreaterThan(15);
   const text = readFileSync(join(root, 'docs', 'NIGHT-CALL.md'), 'utf8');

@@ -19,7 +19,10 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const run = promisify(execFile);
 const folder = tempDir('packed');
 const installed = folder.at('node_modules', 'tidemark');
-const env = environment({ PATH: `${dirname(process.execPath)}${delimiter}${process.env['PATH'] ?? ''}`, npm_config_update_notifier: 'false' });
+const env = environment({
+  PATH: `${dirname(process.execPath)}${delimiter}${process.env['PATH'] ?? ''}`,
+  npm_config_update_notifier: 'false',
+});
 let stack: Stack;
 
 /** Node as this suite runs it, and an older one where the machine has it. */
@@ -57,10 +60,26 @@ main();
 
 beforeAll(async () => {
   stack = await Stack.start();
-  await run('npm', ['pack', '--silent', '--pack-destination', folder.path], { cwd: root, env, maxBuffer: 16 * 1024 * 1024 });
+  await run('npm', ['pack', '--silent', '--pack-destination', folder.path], {
+    cwd: root,
+    env,
+    maxBuffer: 16 * 1024 * 1024,
+  });
   const tarball = readdirSync(folder.path).find((name) => name.endsWith('.tgz')) as string;
   await run('npm', ['init', '-y'], { cwd: folder.path, env });
-  await run('npm', ['install', tarball, 'nats@2', '--omit=optional', '--prefer-offline', '--no-audit', '--no-fund'], { cwd: folder.path, env });
+  await run(
+    'npm',
+    [
+      'install',
+      tarball,
+      'nats@2',
+      '--omit=optional',
+      '--prefer-offline',
+      '--no-audit',
+      '--no-fund',
+    ],
+    { cwd: folder.path, env },
+  );
   writeFileSync(folder.at('hub.cjs'), hub);
 }, 240_000);
 afterAll(async () => {
@@ -68,17 +87,30 @@ afterAll(async () => {
   folder[Symbol.dispose]();
 });
 
-const hubs = nodes.flatMap((node, at) => ['ours', 'own'].map((own) => ({ node, own, prefix: `${own}${at}-` })));
+const hubs = nodes.flatMap((node, at) =>
+  ['ours', 'own'].map((own) => ({ node, own, prefix: `${own}${at}-` })),
+);
 
 test.for(hubs)('$node, NATS client: $own', { timeout: 120_000 }, async ({ node, prefix, own }) => {
-  const child = spawn(node, [folder.at('hub.cjs'), stack.nats.url, prefix, own], { cwd: folder.path, stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(node, [folder.at('hub.cjs'), stack.nats.url, prefix, own], {
+    cwd: folder.path,
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
   let said = '';
   let complained = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => { said += text; });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => { complained += text; });
-  const ended = new Promise<number | null>((resolve) => { child.once('close', resolve); });
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    complained += text;
+  });
+  const ended = new Promise<number | null>((resolve) => {
+    child.once('close', resolve);
+  });
   try {
-    await until('the hub wrote half', () => said.includes('half') || child.exitCode !== null, { deadlineMs: 60_000 });
+    await until('the hub wrote half', () => said.includes('half') || child.exitCode !== null, {
+      deadlineMs: 60_000,
+    });
     await stack.worker.kill();
     child.stdin.write('go\n');
     stack.worker.restart();
@@ -86,11 +118,24 @@ test.for(hubs)('$node, NATS client: $own', { timeout: 120_000 }, async ({ node, 
   } finally {
     child.kill('SIGKILL');
   }
-  expect(JSON.parse(said.slice(said.indexOf('{')))).toEqual({ good: 800, status: 'Complete', manifest: { Hash: `${prefix}7`, Output: { n: 7 } }, left: 0 });
+  expect(JSON.parse(said.slice(said.indexOf('{')))).toEqual({
+    good: 800,
+    status: 'Complete',
+    manifest: { Hash: `${prefix}7`, Output: { n: 7 } },
+    left: 0,
+  });
   await stack.drained();
-  const items = readRows(stack.backendPath, 'UVQueueWorkItem').filter((row) => String(row['WorkItemHash']).startsWith(prefix));
-  expect([items.length, items.filter((row) => row['Status'] === 'Complete').length]).toEqual([200, 200]);
-  expect(readRows(stack.backendPath, 'UVQueueWorkItemEvent').filter((row) => String(row['WorkItemHash']).startsWith(prefix)).length).toBe(200);
+  const items = readRows(stack.backendPath, 'UVQueueWorkItem').filter((row) =>
+    String(row['WorkItemHash']).startsWith(prefix),
+  );
+  expect([items.length, items.filter((row) => row['Status'] === 'Complete').length]).toEqual([
+    200, 200,
+  ]);
+  expect(
+    readRows(stack.backendPath, 'UVQueueWorkItemEvent').filter((row) =>
+      String(row['WorkItemHash']).startsWith(prefix),
+    ).length,
+  ).toBe(200);
 });
 
 test('its types are there, for a hub in TypeScript', () => {
@@ -103,10 +148,18 @@ type Ran = { code: number; stdout: string; stderr: string };
 test('the command line runs from the build: help, operations, demo trace, exit codes', async () => {
   expect(readdirSync(installed)).toEqual(expect.arrayContaining(['bin', 'dist', 'examples']));
   expect(readdirSync(installed)).not.toContain('worker');
-  expect(readdirSync(join(installed, 'dist', 'console'))).toEqual(readdirSync(join(root, 'console')).filter((name) => name !== 'tsconfig.json'));
+  expect(readdirSync(join(installed, 'dist', 'console'))).toEqual(
+    readdirSync(join(root, 'console')).filter((name) => name !== 'tsconfig.json'),
+  );
 
-  const tidemark = (...args: string[]): Promise<Ran> => run(process.execPath, [join(folder.path, 'node_modules', '.bin', 'tidemark'), ...args], { cwd: folder.path, env })
-    .then(({ stdout, stderr }) => ({ code: 0, stdout, stderr }), (error: Ran) => error);
+  const tidemark = (...args: string[]): Promise<Ran> =>
+    run(process.execPath, [join(folder.path, 'node_modules', '.bin', 'tidemark'), ...args], {
+      cwd: folder.path,
+      env,
+    }).then(
+      ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+      (error: Ran) => error,
+    );
   expect((await tidemark('--help')).stdout).toContain('Usage: tidemark');
   expect((await tidemark('--version')).stdout).toMatch(/^\d+\.\d+\.\d+/);
   expect((await tidemark('status', '--nats', 'nats://127.0.0.1:1')).code).toBe(4);
@@ -114,9 +167,18 @@ test('the command line runs from the build: help, operations, demo trace, exit c
   const data = join(folder.path, 'tidemark-data');
   openStore(data).close();
   mkdirSync(join(data, 'ops'));
-  writeFileSync(join(data, 'ops', '1-a.mts'), "export const description: string = 'a'; export function run(): string { return 'done'; }");
-  expect(await tidemark('ops', 'run', '--nats', 'nats://127.0.0.1:1')).toMatchObject({ code: 0, stdout: expect.stringMatching(/1-a +applied .*done/) as string });
-  expect(await tidemark('ops', 'run', 'compact', '--nats', 'nats://127.0.0.1:1')).toMatchObject({ code: 0, stdout: expect.stringMatching(/compact +applied/) as string });
+  writeFileSync(
+    join(data, 'ops', '1-a.mts'),
+    "export const description: string = 'a'; export function run(): string { return 'done'; }",
+  );
+  expect(await tidemark('ops', 'run', '--nats', 'nats://127.0.0.1:1')).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/1-a +applied .*done/) as string,
+  });
+  expect(await tidemark('ops', 'run', 'compact', '--nats', 'nats://127.0.0.1:1')).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/compact +applied/) as string,
+  });
   const demo = await tidemark('demo', '--json');
   expect({ code: demo.code, stderr: demo.stderr.slice(-2_000) }).toMatchObject({ code: 0 });
   expect((JSON.parse(demo.stdout) as { isOk: boolean }[]).every((proof) => proof.isOk)).toBe(true);

@@ -20,25 +20,43 @@ export class Announcer {
 
   /** Told once for each change of a lane's state, database or error. */
   state(status: WorkerStatus): void {
-    const facts = [status.Queue, status.Manifest].map(({ State, AssignedBeaconID, IDBeaconConnection, LastError, Carrier, IsPaused }) =>
-      ({ State, AssignedBeaconID, IDBeaconConnection, LastError, Carrier, IsPaused }));
+    const facts = [status.Queue, status.Manifest].map(
+      ({ State, AssignedBeaconID, IDBeaconConnection, LastError, Carrier, IsPaused }) => ({
+        State,
+        AssignedBeaconID,
+        IDBeaconConnection,
+        LastError,
+        Carrier,
+        IsPaused,
+      }),
+    );
     const state = JSON.stringify(facts);
     if (state === this.#lastState) return;
     this.#lastState = state;
-    this.#bus.publish(subjects.event(this.#hubId, 'state'), { At: isoOf(this.#clock.nowMs()), State: status.State, Queue: facts[0], Manifest: facts[1] });
+    this.#bus.publish(subjects.event(this.#hubId, 'state'), {
+      At: isoOf(this.#clock.nowMs()),
+      State: status.State,
+      Queue: facts[0],
+      Manifest: facts[1],
+    });
   }
 
   /** A file of the incumbent was taken in, or could not be. */
   legacy(summaries: readonly LegacySummary[]): void {
     for (const summary of summaries) {
       this.#bus.publish(subjects.event(this.#hubId, 'legacy'), summary);
-      if (summary.Status === 'failed') this.fault(`${summary.Source}: ${summary.Reason ?? ''}`, 'legacy');
+      if (summary.Status === 'failed')
+        this.fault(`${summary.Source}: ${summary.Reason ?? ''}`, 'legacy');
     }
   }
 
   /** Writes are refused for room from now on, or, with null, taken again. */
   pressure(reason: string | null, capacity: Capacity): void {
-    this.#bus.publish(subjects.event(this.#hubId, 'pressure'), { At: isoOf(this.#clock.nowMs()), Reason: reason, Capacity: capacity });
+    this.#bus.publish(subjects.event(this.#hubId, 'pressure'), {
+      At: isoOf(this.#clock.nowMs()),
+      Reason: reason,
+      Capacity: capacity,
+    });
   }
 
   findings(findings: readonly Finding[]): void {
@@ -47,6 +65,10 @@ export class Announcer {
 
   /** What went wrong, and of which class it is: of the local state, or `unknown`. */
   fault(what: string, found = 'unknown'): void {
-    this.#bus.publish(subjects.event(this.#hubId, 'fault'), { At: isoOf(this.#clock.nowMs()), Class: found, What: what });
+    this.#bus.publish(subjects.event(this.#hubId, 'fault'), {
+      At: isoOf(this.#clock.nowMs()),
+      Class: found,
+      What: what,
+    });
   }
 }

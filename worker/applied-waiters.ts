@@ -3,7 +3,13 @@ import type { WriteReply } from '../contracts/reply.ts';
 import type { Lane } from '../contracts/subjects.ts';
 import type { Clock } from '../runtime/clock.ts';
 
-type Waiter = { lane: Lane; seq: number; resolve: (reply: WriteReply) => void; reply: WriteReply; cancel: () => void };
+type Waiter = {
+  lane: Lane;
+  seq: number;
+  resolve: (reply: WriteReply) => void;
+  reply: WriteReply;
+  cancel: () => void;
+};
 
 export class AppliedWaiters {
   readonly #clock: Clock;
@@ -18,12 +24,17 @@ export class AppliedWaiters {
 
   /** The synced reply, made into "applied" once it is; after `waitMs` as it is, with the reason. Never rejects. */
   wait(lane: Lane, reply: WriteReply, waitMs: number): Promise<WriteReply> {
-    if (this.#whyNot(lane, reply.Seq) === null) return Promise.resolve({ ...reply, Durability: 'applied' });
+    if (this.#whyNot(lane, reply.Seq) === null)
+      return Promise.resolve({ ...reply, Durability: 'applied' });
     return new Promise((resolve) => {
       const cancel = this.#clock.timer(waitMs, () => {
         this.#waiters.delete(waiter);
         const reason = this.#whyNot(lane, reply.Seq);
-        resolve(reason === null ? { ...reply, Durability: 'applied' } : { ...reply, Reason: `not applied within ${waitMs} ms: ${reason}` });
+        resolve(
+          reason === null
+            ? { ...reply, Durability: 'applied' }
+            : { ...reply, Reason: `not applied within ${waitMs} ms: ${reason}` },
+        );
       });
       const waiter: Waiter = { lane, seq: reply.Seq, resolve, reply, cancel };
       this.#waiters.add(waiter);

@@ -5,7 +5,12 @@ import { isoOf } from '../runtime/clock.ts';
 import type { Connection } from './state/connection.ts';
 import { isLegacy, Target, type TargetParts } from './target.ts';
 
-export type Assignment = { beacon: string; connection: number; assignedMs: number; by: 'operator' | 'tag' };
+export type Assignment = {
+  beacon: string;
+  connection: number;
+  assignedMs: number;
+  by: 'operator' | 'tag';
+};
 
 const tagName = 'PersistenceConnectionID';
 
@@ -21,7 +26,11 @@ export class Assignments {
     this.#db = db;
     this.#parts = parts;
     for (const lane of lanes) {
-      const row = db.prepare('select beacon, connection, assigned_ms as assignedMs from assignment where lane = ?').get(laneIndex(lane));
+      const row = db
+        .prepare(
+          'select beacon, connection, assigned_ms as assignedMs from assignment where lane = ?',
+        )
+        .get(laneIndex(lane));
       if (row) this.#current.set(lane, { ...(row as Omit<Assignment, 'by'>), by: 'operator' });
     }
   }
@@ -46,19 +55,24 @@ export class Assignments {
 
   targetOf(lane: Lane): Target | null {
     const assignment = this.of(lane);
-    return assignment ? this.#targets.get(nameOf(assignment)) ?? null : null;
+    return assignment ? (this.#targets.get(nameOf(assignment)) ?? null) : null;
   }
 
   /** Sends both lanes, or those named, to a database from now on; kept over restarts. */
   assign(beacon: string, connection: number, which: readonly Lane[] = lanes): void {
     const assignedMs = this.#parts.clock.nowMs();
-    this.#db.transaction(() => {
-      for (const lane of which) {
-        this.#db.prepare(`insert into assignment values (?, ?, ?, ?) on conflict (lane) do update set
-          beacon = excluded.beacon, connection = excluded.connection, assigned_ms = excluded.assigned_ms`).run(laneIndex(lane), beacon, connection, assignedMs);
-      }
-    }).immediate();
-    for (const lane of which) this.#current.set(lane, { beacon, connection, assignedMs, by: 'operator' });
+    this.#db
+      .transaction(() => {
+        for (const lane of which) {
+          this.#db
+            .prepare(`insert into assignment values (?, ?, ?, ?) on conflict (lane) do update set
+          beacon = excluded.beacon, connection = excluded.connection, assigned_ms = excluded.assigned_ms`)
+            .run(laneIndex(lane), beacon, connection, assignedMs);
+        }
+      })
+      .immediate();
+    for (const lane of which)
+      this.#current.set(lane, { beacon, connection, assignedMs, by: 'operator' });
     this.#retarget();
   }
 
@@ -84,18 +98,29 @@ export class Assignments {
   #view(lane: Lane): AssignmentView {
     const assignment = this.of(lane);
     if (assignment?.by !== 'operator') return null;
-    return { BeaconID: assignment.beacon, IDBeaconConnection: assignment.connection, AssignedAt: isoOf(assignment.assignedMs) };
+    return {
+      BeaconID: assignment.beacon,
+      IDBeaconConnection: assignment.connection,
+      AssignedAt: isoOf(assignment.assignedMs),
+    };
   }
 
   #followTags(): void {
-    const tagged = this.#parts.directory.list().find((presence) => Number.isSafeInteger(Number(presence.Tags[tagName] || 'none')));
+    const tagged = this.#parts.directory
+      .list()
+      .find((presence) => Number.isSafeInteger(Number(presence.Tags[tagName] || 'none')));
     if (!tagged) return;
     let isChanged = false;
     for (const lane of lanes) {
       const now = this.of(lane);
       // A tagged beacon that is only away for a while keeps its lane.
       if (now && (now.by === 'operator' || this.#stillTagged(now))) continue;
-      this.#current.set(lane, { beacon: tagged.BeaconID, connection: Number(tagged.Tags[tagName]), assignedMs: this.#parts.clock.nowMs(), by: 'tag' });
+      this.#current.set(lane, {
+        beacon: tagged.BeaconID,
+        connection: Number(tagged.Tags[tagName]),
+        assignedMs: this.#parts.clock.nowMs(),
+        by: 'tag',
+      });
       isChanged = true;
     }
     if (isChanged) this.#retarget();
@@ -107,7 +132,9 @@ export class Assignments {
   }
 
   #retarget(): void {
-    const wanted = new Map([...this.#current.values()].map((assignment) => [nameOf(assignment), assignment]));
+    const wanted = new Map(
+      [...this.#current.values()].map((assignment) => [nameOf(assignment), assignment]),
+    );
     for (const [name, target] of this.#targets) {
       if (wanted.has(name)) continue;
       target.stop();

@@ -11,7 +11,8 @@ export class BatchSize {
   /** Learns from a delivery; one that was not full says nothing about a larger one. */
   adapt(sent: number, tookMs: number): void {
     if (tookMs > limits.deliverSlowMs) this.shrink();
-    else if (tookMs < limits.deliverFastMs && sent >= this.#entries) this.#entries = Math.min(limits.deliverEntriesMax, this.#entries * 2);
+    else if (tookMs < limits.deliverFastMs && sent >= this.#entries)
+      this.#entries = Math.min(limits.deliverEntriesMax, this.#entries * 2);
   }
 
   /** The next delivery takes one entry; it grows again from there. */
@@ -20,6 +21,9 @@ export class BatchSize {
   }
 
   shrink(): void {
-    this.#entries = Math.max(Math.min(this.#entries, limits.deliverEntriesMin), Math.floor(this.#entries / 2));
+    this.#entries = Math.max(
+      Math.min(this.#entries, limits.deliverEntriesMin),
+      Math.floor(this.#entries / 2),
+    );
   }
 }

@@ -1,7 +1,13 @@
 /** The worker's lanes on the bus: single requests, batches, chunks, and reads, each answered in its own encoding. */
 import { ChunkAssembler } from '../contracts/chunks.ts';
 import { decodeBody } from '../contracts/codec.ts';
-import { decodeBatch, decodeBatchItem, decodeEnvelope, type Envelope, type WriteEnvelope } from '../contracts/envelope.ts';
+import {
+  decodeBatch,
+  decodeBatchItem,
+  decodeEnvelope,
+  type Envelope,
+  type WriteEnvelope,
+} from '../contracts/envelope.ts';
 import { type Refusal, type RefusalCode, toRefusal } from '../contracts/errors.ts';
 import { isJsonObject } from '../contracts/json-value.ts';
 import type { BatchReply, ReadReply, WriteReply } from '../contracts/reply.ts';
@@ -13,7 +19,13 @@ import type { Intake } from './intake.ts';
 import type { Reader } from './reader.ts';
 import { accepting } from './trace.ts';
 
-export type LaneEndpointParts = { hubId: string; intake: Intake; reader: Reader; applied: AppliedWaiters; data: (lane: Lane) => unknown; nowMs: () => number;
+export type LaneEndpointParts = {
+  hubId: string;
+  intake: Intake;
+  reader: Reader;
+  applied: AppliedWaiters;
+  data: (lane: Lane) => unknown;
+  nowMs: () => number;
   /** A request, or an item of one, is refused with this code. */
   rejected?: (code: RefusalCode) => void;
 };
@@ -41,10 +53,16 @@ export class LaneEndpoints {
   }
 
   /** @throws TidemarkError with a wire code; what it throws becomes the refusal */
-  handle(lane: Lane, action: string, request: Pick<BusRequest, 'decode' | 'headers' | 'subject'>): Promise<unknown> | unknown {
+  handle(
+    lane: Lane,
+    action: string,
+    request: Pick<BusRequest, 'decode' | 'headers' | 'subject'>,
+  ): Promise<unknown> | unknown {
     const reception = accepting(request.subject, traceIn(request.headers));
     if (!reception.isRecorded) return this.#answer(lane, action, request.decode(), reception.keep);
-    return this.#recorded(reception, () => this.#answer(lane, action, request.decode(), reception.keep));
+    return this.#recorded(reception, () =>
+      this.#answer(lane, action, request.decode(), reception.keep),
+    );
   }
 
   async #recorded(reception: Reception, answer: () => unknown): Promise<unknown> {
@@ -58,7 +76,12 @@ export class LaneEndpoints {
     }
   }
 
-  #answer(lane: Lane, action: string, body: unknown, trace: string | null): Promise<unknown> | unknown {
+  #answer(
+    lane: Lane,
+    action: string,
+    body: unknown,
+    trace: string | null,
+  ): Promise<unknown> | unknown {
     if (action === 'batch') return this.#batch(lane, body, trace);
     if (action === 'chunk') return this.#chunk(lane, body, trace);
     return this.#one(decodeEnvelope(body, lane, action), trace);
@@ -79,13 +102,17 @@ export class LaneEndpoints {
       this.#parts.rejected?.(refusal.Code);
       return refusal;
     };
-    const results = await Promise.all(decodeBatch(body).map((item, index): Promise<WriteReply | Refusal> | Refusal => {
-      try {
-        return this.#parts.intake.accept(traced(decodeBatchItem(item, lane, `Items[${index}]`), trace)).catch(refuse);
-      } catch (error) {
-        return refuse(error);
-      }
-    }));
+    const results = await Promise.all(
+      decodeBatch(body).map((item, index): Promise<WriteReply | Refusal> | Refusal => {
+        try {
+          return this.#parts.intake
+            .accept(traced(decodeBatchItem(item, lane, `Items[${index}]`), trace))
+            .catch(refuse);
+        } catch (error) {
+          return refuse(error);
+        }
+      }),
+    );
     return { Success: results.every((result) => result.Success), Results: results };
   }
 

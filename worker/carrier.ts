@@ -1,5 +1,10 @@
 /** The seam between replay and a beacon: a carrier takes mutations there and brings one result for each back. */
-import type { ApplyOutputs, ApplySettings, MarkOutputs, StoredMark } from '../contracts/capability.ts';
+import type {
+  ApplyOutputs,
+  ApplySettings,
+  MarkOutputs,
+  StoredMark,
+} from '../contracts/capability.ts';
 import type { Folded } from '../bridges/fold.ts';
 import { TidemarkError } from '../contracts/errors.ts';
 import type { MutationResult } from '../contracts/mutation.ts';
@@ -25,7 +30,11 @@ export type Delivery = {
 };
 
 /** One result per write, same order; null for one that was not sent because one before it in its key was refused. `epoch` is that of the mark row then. */
-export type Delivered = { results: (MutationResult | null)[]; isCommitted: boolean; epoch?: string };
+export type Delivered = {
+  results: (MutationResult | null)[];
+  isCommitted: boolean;
+  epoch?: string;
+};
 
 export interface Carrier {
   readonly name: CarrierName;
@@ -42,7 +51,13 @@ export interface Carrier {
 }
 
 /** Who delivers what where; the same for every carrier. */
-export type Route = { beacon: string; connection: number; hubId: string; lane: Lane; epoch: string };
+export type Route = {
+  beacon: string;
+  connection: number;
+  hubId: string;
+  lane: Lane;
+  epoch: string;
+};
 
 /** The fast path: `DataBeaconBatch.Apply`, one database transaction together with the mark row. */
 export class BatchCarrier implements Carrier {
@@ -62,32 +77,65 @@ export class BatchCarrier implements Carrier {
     const { connection, hubId, lane } = this.#route;
     const { epoch = this.#route.epoch } = delivery;
     const settings: ApplySettings = {
-      IDBeaconConnection: connection, HubID: hubId, Lane: lane, Epoch: epoch, ThroughSeq: delivery.throughSeq,
-      Mutations: delivery.writes.map((write) => write.mutation), ...(delivery.isBelowMark ? { IsBelowMark: true } : {}),
-      ...(this.#seen ? { AfterEpoch: this.#seen.epoch, AfterSeq: this.#seen.epoch === epoch ? delivery.afterSeq : this.#seen.seq } : {}),
+      IDBeaconConnection: connection,
+      HubID: hubId,
+      Lane: lane,
+      Epoch: epoch,
+      ThroughSeq: delivery.throughSeq,
+      Mutations: delivery.writes.map((write) => write.mutation),
+      ...(delivery.isBelowMark ? { IsBelowMark: true } : {}),
+      ...(this.#seen
+        ? {
+            AfterEpoch: this.#seen.epoch,
+            AfterSeq: this.#seen.epoch === epoch ? delivery.afterSeq : this.#seen.seq,
+          }
+        : {}),
     };
     return { ...delivery, packed: this.#dispatcher.pack(settings) };
   }
 
   async apply(delivery: Delivery): Promise<Delivered> {
     const packed = delivery.packed ?? this.prepare(delivery).packed;
-    const outputs = await this.#dispatcher.sendPacked<ApplyOutputs>(this.#route.beacon, 'batch', 'Apply', packed as Packed);
+    const outputs = await this.#dispatcher.sendPacked<ApplyOutputs>(
+      this.#route.beacon,
+      'batch',
+      'Apply',
+      packed as Packed,
+    );
     this.#insistOnOwnAnswer(delivery, outputs);
     if (outputs.Mark) this.#seen = { epoch: outputs.Mark.Epoch, seq: outputs.Mark.Seq };
-    return { results: outputs.Results, isCommitted: outputs.IsCommitted, ...(outputs.Mark ? { epoch: outputs.Mark.Epoch } : {}) };
+    return {
+      results: outputs.Results,
+      isCommitted: outputs.IsCommitted,
+      ...(outputs.Mark ? { epoch: outputs.Mark.Epoch } : {}),
+    };
   }
 
   /** An answer to another batch would settle what the database never saw. @throws TidemarkError UNAVAILABLE */
-  #insistOnOwnAnswer({ writes, throughSeq, isBelowMark }: Delivery, { Results, IsCommitted, Mark }: ApplyOutputs): void {
+  #insistOnOwnAnswer(
+    { writes, throughSeq, isBelowMark }: Delivery,
+    { Results, IsCommitted, Mark }: ApplyOutputs,
+  ): void {
     const { beacon, epoch } = this.#route;
-    if (Results.length !== writes.length) throw new TidemarkError('UNAVAILABLE', `${beacon} answered ${Results.length} results for ${writes.length} mutations`);
+    if (Results.length !== writes.length)
+      throw new TidemarkError(
+        'UNAVAILABLE',
+        `${beacon} answered ${Results.length} results for ${writes.length} mutations`,
+      );
     if (!IsCommitted || isBelowMark || (Mark?.Epoch === epoch && Mark.Seq >= throughSeq)) return;
-    throw new TidemarkError('UNAVAILABLE', `${beacon} says it committed through Seq ${throughSeq}, and its mark is ${Mark?.Seq ?? 'missing'}`);
+    throw new TidemarkError(
+      'UNAVAILABLE',
+      `${beacon} says it committed through Seq ${throughSeq}, and its mark is ${Mark?.Seq ?? 'missing'}`,
+    );
   }
 
   async mark(): Promise<{ mark: StoredMark | null; storeId: string }> {
     const { beacon, connection, hubId, lane } = this.#route;
-    const outputs = await this.#dispatcher.send<MarkOutputs>(beacon, 'batch', 'Mark', { IDBeaconConnection: connection, HubID: hubId, Lane: lane });
+    const outputs = await this.#dispatcher.send<MarkOutputs>(beacon, 'batch', 'Mark', {
+      IDBeaconConnection: connection,
+      HubID: hubId,
+      Lane: lane,
+    });
     this.#seen = { epoch: outputs.Mark?.Epoch ?? '', seq: outputs.Mark?.Seq ?? 0 };
     return { mark: outputs.Mark, storeId: outputs.StoreID };
   }

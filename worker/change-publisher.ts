@@ -18,7 +18,13 @@ const lookEveryMs = 1_000;
 const flushMs = 5_000;
 const complainEveryMs = 60_000;
 
-export type ChangePublisherParts = { store: Pick<Store, 'db' | 'storeId'>; bus: Pick<Bus, 'isConnected' | 'publish' | 'flush'>; hubId: string; clock: Clock; log: Log };
+export type ChangePublisherParts = {
+  store: Pick<Store, 'db' | 'storeId'>;
+  bus: Pick<Bus, 'isConnected' | 'publish' | 'flush'>;
+  hubId: string;
+  clock: Clock;
+  log: Log;
+};
 
 export class ChangePublisher {
   readonly #parts: ChangePublisherParts;
@@ -46,7 +52,9 @@ export class ChangePublisher {
     this.#parts.clock.timer(limits.changeCollectMs, () => {
       this.#isDue = false;
       if (this.#isStopped) return;
-      this.#running ??= this.#publish().finally(() => { this.#running = null; });
+      this.#running ??= this.#publish().finally(() => {
+        this.#running = null;
+      });
     });
   }
 
@@ -61,7 +69,11 @@ export class ChangePublisher {
     const { bus, hubId, store } = this.#parts;
     try {
       this.#log.bound();
-      for (let told = this.#log.next(); told && bus.isConnected && !this.#isStopped; told = this.#log.next()) {
+      for (
+        let told = this.#log.next();
+        told && bus.isConnected && !this.#isStopped;
+        told = this.#log.next()
+      ) {
         bus.publish(subjects.event(hubId, 'store-changed'), { ...told, Store: store.storeId });
         await this.#flush();
         this.#log.forgetThrough(told.cursor);
@@ -91,6 +103,9 @@ export class ChangePublisher {
     const nowMs = this.#parts.clock.monotonicMs();
     if (nowMs - this.#complainedMs < complainEveryMs) return;
     this.#complainedMs = nowMs;
-    this.#parts.log.warn({ reason: messageOf(error) }, 'listeners were not told of changes; they wait in the store');
+    this.#parts.log.warn(
+      { reason: messageOf(error) },
+      'listeners were not told of changes; they wait in the store',
+    );
   }
 }

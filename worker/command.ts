@@ -38,7 +38,9 @@ export type WorkerConfig = {
  * data directory, 5 when a newer program made it. SIGTERM and SIGINT drain; a second one leaves at once.
  */
 export async function runWorker(config: WorkerConfig): Promise<number> {
-  const log = createLog('tidemark-worker', config.logLevel, config.serviceManager?.journal).child({ hub: config.hub });
+  const log = createLog('tidemark-worker', config.logLevel, config.serviceManager?.journal).child({
+    hub: config.hub,
+  });
   try {
     return await serve(config, log);
   } catch (error) {
@@ -66,30 +68,61 @@ async function serve(config: WorkerConfig, log: Log): Promise<number> {
 }
 
 /** Until told to stop. @throws the fault that ends it; the store is open then */
-async function serveOver({ local, findings, http, access }: Opened, config: WorkerConfig, { stop, manager, log }: { stop: AbortController; manager: ServiceManager; log: Log }): Promise<void> {
+async function serveOver(
+  { local, findings, http, access }: Opened,
+  config: WorkerConfig,
+  { stop, manager, log }: { stop: AbortController; manager: ServiceManager; log: Log },
+): Promise<void> {
   const fault = Promise.withResolvers<TidemarkError>();
   // From here on: a store may be lost while the bus is still waited for.
-  const stopWatching = watchFiles({ store: local.store, clock: systemClock, log, onFault: fault.resolve });
+  const stopWatching = watchFiles({
+    store: local.store,
+    clock: systemClock,
+    log,
+    onFault: fault.resolve,
+  });
   const stopped = untilAborted(stop.signal);
   manager.status(`waiting for the bus at ${config.bus.servers}`);
-  const bus = await joinBus({ local, http, access, bus: config.bus, hub: config.hub, log }, Promise.race([stopped, fault.promise]));
+  const bus = await joinBus(
+    { local, http, access, bus: config.bus, hub: config.hub, log },
+    Promise.race([stopped, fault.promise]),
+  );
   if (bus instanceof TidemarkError) throw bus;
   if (bus === 'stop') {
     stopWatching();
     local.store.assertSameFiles();
     return local.store.close();
   }
-  const worker = await startWorker({
-    hubId: config.hub, version: config.version, http, access, isOneWayOn: config.intake === 'jetstream', bounds: config.bounds,
-    ops: config.ops,
-  }, { local, findings, bus, clock: systemClock, log, onDrain: () => stop.abort(), onFault: fault.resolve });
+  const worker = await startWorker(
+    {
+      hubId: config.hub,
+      version: config.version,
+      http,
+      access,
+      isOneWayOn: config.intake === 'jetstream',
+      bounds: config.bounds,
+      ops: config.ops,
+    },
+    {
+      local,
+      findings,
+      bus,
+      clock: systemClock,
+      log,
+      onDrain: () => stop.abort(),
+      onFault: fault.resolve,
+    },
+  );
   manager.ready(worker.pulse);
   const ended = await Promise.race([stopped, fault.promise]);
   stopWatching();
   if (ended === 'stop') return worker.drain();
   worker.freeze(ended);
   // The refusals of the last batch are on their way, and somebody may ask for health: they get a moment.
-  await Promise.all([Promise.race([bus.flush(), systemClock.sleep(limits.frozenFirstMs)]), systemClock.sleep(limits.frozenFirstMs)]);
+  await Promise.all([
+    Promise.race([bus.flush(), systemClock.sleep(limits.frozenFirstMs)]),
+    systemClock.sleep(limits.frozenFirstMs),
+  ]);
   throw ended;
 }
 
@@ -102,7 +135,9 @@ function untilAborted(signal: AbortSignal): Promise<'stop'> {
 
 function exitCodeOf(error: unknown): number {
   if (!(error instanceof TidemarkError)) return 1;
-  return Object.hasOwn(processExit, error.code) ? processExit[error.code as keyof typeof processExit] : 1;
+  return Object.hasOwn(processExit, error.code)
+    ? processExit[error.code as keyof typeof processExit]
+    : 1;
 }
 
 /** First signal: `onFirst`. Second: out, at once; safe, for accepted means journalled. */

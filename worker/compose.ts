@@ -55,7 +55,10 @@ export type RunningWorker = {
 };
 
 export type WorkerParts = {
-  local: Local; bus: Bus; clock: Clock; log: Log;
+  local: Local;
+  bus: Bus;
+  clock: Clock;
+  log: Log;
   /** What the start found wrong with the files, to be told once the bus is there. */
   findings?: readonly Finding[];
   /** An operator's wish that the process end. */
@@ -65,33 +68,69 @@ export type WorkerParts = {
 };
 
 /** Starts a worker over its open local state and a bus. */
-export async function startWorker(settings: WorkerSettings, parts: WorkerParts): Promise<RunningWorker> {
+export async function startWorker(
+  settings: WorkerSettings,
+  parts: WorkerParts,
+): Promise<RunningWorker> {
   const { bus, clock, log } = parts;
   const { store } = parts.local;
   const { hubId, version } = settings;
   // Assignments are read when the parts are made, so the incumbent's come first.
   const imported = importLegacyFiles(store, clock.nowMs());
   if (imported.length > 0) log.info({ imported }, 'files of the incumbent were looked at');
-  const { announcer, changes, outbound, overview, drill, mirrors, maintenance, inbound, metrics, housekeeping, desk } = assemble(settings, parts);
+  const {
+    announcer,
+    changes,
+    outbound,
+    overview,
+    drill,
+    mirrors,
+    maintenance,
+    inbound,
+    metrics,
+    housekeeping,
+    desk,
+  } = assemble(settings, parts);
   let fault: TidemarkError | null = null;
 
   await maintenance.beforeIntake();
   const nonce = newUuid();
   const lab = new Lab({ bus, clock, beacons: () => outbound.directory.list() });
   const http = await listen(settings.http, {
-    ...desk.routes(), control: inbound.control, metrics, lab, version, settings: settings.access, operators: inbound.control.operators, beacons: () => outbound.directory.list(),
+    ...desk.routes(),
+    control: inbound.control,
+    metrics,
+    lab,
+    version,
+    settings: settings.access,
+    operators: inbound.control.operators,
+    beacons: () => outbound.directory.list(),
     unready: () => inbound.unready(),
     health: () => ({
-      Nonce: nonce, Pid: process.pid, At: isoOf(clock.nowMs()), ...facts(() => ({ Ready: inbound.unready() === null, Reason: inbound.unready() })), ...facts(() => overview.status()),
+      Nonce: nonce,
+      Pid: process.pid,
+      At: isoOf(clock.nowMs()),
+      ...facts(() => ({ Ready: inbound.unready() === null, Reason: inbound.unready() })),
+      ...facts(() => overview.status()),
       ...facts(() => ({ Ops: maintenance.summary(), Legacy: legacySummaries(store.db) })),
-      ...localHealth({ store, fault, lastCommitMs: inbound.intake.lastCommitMs, capacity: housekeeping.pressure.capacity(), nowMs: clock.nowMs() }),
+      ...localHealth({
+        store,
+        fault,
+        lastCommitMs: inbound.intake.lastCommitMs,
+        capacity: housekeeping.pressure.capacity(),
+        nowMs: clock.nowMs(),
+      }),
     }),
   });
   await mirrors.write();
   outbound.start();
   lab.start();
   const service = bus.serve({
-    name: 'tidemark-worker', version, description: 'store-and-forward persistence bridge', metadata: { hub: hubId, Console: desk.consoleUrl(http.url) }, endpoints: inbound.endpoints(),
+    name: 'tidemark-worker',
+    version,
+    description: 'store-and-forward persistence bridge',
+    metadata: { hub: hubId, Console: desk.consoleUrl(http.url) },
+    endpoints: inbound.endpoints(),
   });
   inbound.start();
   maintenance.start();
@@ -114,8 +153,40 @@ export async function startWorker(settings: WorkerSettings, parts: WorkerParts):
     outbound.freeze();
     announcer.fault(error.message, classOf(error));
   };
-  const pulse = pulseOf({ store, clock, intake: inbound.intake, summary: () => (fault ? fault.message : `${overview.status().State}, ${overview.pending('queue') + overview.pending('manifest')} pending`) });
-  return { httpUrl: http.url, freeze, pulse, drain: () => (draining ??= withDeadline(takeDown({ drill, maintenance, housekeeping, desk, changes, service, inbound, outbound, mirrors, bus, http, store, log }), clock, limits.drainMs)) };
+  const pulse = pulseOf({
+    store,
+    clock,
+    intake: inbound.intake,
+    summary: () =>
+      fault
+        ? fault.message
+        : `${overview.status().State}, ${overview.pending('queue') + overview.pending('manifest')} pending`,
+  });
+  return {
+    httpUrl: http.url,
+    freeze,
+    pulse,
+    drain: () =>
+      (draining ??= withDeadline(
+        takeDown({
+          drill,
+          maintenance,
+          housekeeping,
+          desk,
+          changes,
+          service,
+          inbound,
+          outbound,
+          mirrors,
+          bus,
+          http,
+          store,
+          log,
+        }),
+        clock,
+        limits.drainMs,
+      )),
+  };
 }
 
 /** Makes everything and connects it; nothing runs yet. */
@@ -133,7 +204,12 @@ function assemble(settings: WorkerSettings, parts: WorkerParts) {
   };
 
   const outbound: Outbound = new Outbound({
-    hubId, bus, local, clock, log, meter,
+    hubId,
+    bus,
+    local,
+    clock,
+    log,
+    meter,
     onSettled: (lane) => {
       inbound.applied.check(lane);
       changed();
@@ -149,45 +225,126 @@ function assemble(settings: WorkerSettings, parts: WorkerParts) {
   });
   const { drill, surgery } = byHand(outbound, parts, version, changed);
   const overview: Overview = new Overview({
-    hubId, version, ...local, assignments: outbound.assignments, deliveries: outbound.deliveries, clock, isPaused: () => outbound.isPaused, drill: () => drill.view(),
+    hubId,
+    version,
+    ...local,
+    assignments: outbound.assignments,
+    deliveries: outbound.deliveries,
+    clock,
+    isPaused: () => outbound.isPaused,
+    drill: () => drill.view(),
     capacity: () => housekeeping.pressure.capacity(),
     bus: () => ({ Connected: bus.isConnected, Server: bus.server, Reconnects: bus.reconnects }),
   });
   const housekeeping = new Housekeeping({
-    local, assignments: outbound.assignments, clock, log, bounds: settings.bounds, pending: () => overview.pending('queue') + overview.pending('manifest'),
-    onPressure: (...told) => { announcer.pressure(...told); desk.live.touch(); }, onFault: parts.onFault,
+    local,
+    assignments: outbound.assignments,
+    clock,
+    log,
+    bounds: settings.bounds,
+    pending: () => overview.pending('queue') + overview.pending('manifest'),
+    onPressure: (...told) => {
+      announcer.pressure(...told);
+      desk.live.touch();
+    },
+    onFault: parts.onFault,
     onRescued: (findings) => {
-      for (const { Class, Detail, What } of findings) log.warn({ class: Class, detail: Detail }, What);
+      for (const { Class, Detail, What } of findings)
+        log.warn({ class: Class, detail: Detail }, What);
       announcer.findings(findings);
       lanes.forEach(changed);
       outbound.wakeAll();
     },
   });
-  const mirrors: Mirrors = new Mirrors(store.dataDir, {
-    marks: () => overview.marksFile(), assignment: () => outbound.assignments.file(), identity: () => store.note(),
-  }, clock, log);
+  const mirrors: Mirrors = new Mirrors(
+    store.dataDir,
+    {
+      marks: () => overview.marksFile(),
+      assignment: () => outbound.assignments.file(),
+      identity: () => store.note(),
+    },
+    clock,
+    log,
+  );
   const maintenance = new Maintenance(settings.ops, {
-    store, hubId, version, clock, log, backend: (lane, query) => outbound.view(lane).fromBackend(query), wake: () => outbound.wakeAll(),
+    store,
+    hubId,
+    version,
+    clock,
+    log,
+    backend: (lane, query) => outbound.view(lane).fromBackend(query),
+    wake: () => outbound.wakeAll(),
   });
   const inbound: Inbound = new Inbound({
     ops: (body) => maintenance.control.handle(body),
-    hubId, bus, local, outbound, overview, pressure: housekeeping.pressure, surgery, drill, clock, log, meter, isOneWayOn: settings.isOneWayOn, onDrain: parts.onDrain,
-    onAccepted: (lane) => { outbound.wake(lane); changed(); }, onFault: parts.onFault,
+    hubId,
+    bus,
+    local,
+    outbound,
+    overview,
+    pressure: housekeeping.pressure,
+    surgery,
+    drill,
+    clock,
+    log,
+    meter,
+    isOneWayOn: settings.isOneWayOn,
+    onDrain: parts.onDrain,
+    onAccepted: (lane) => {
+      outbound.wake(lane);
+      changed();
+    },
+    onFault: parts.onFault,
   });
   const desk: WatchDesk = new WatchDesk({ hubId, bus, local, outbound, overview, clock, log });
   const metrics = new Metrics(meter, {
-    overview, local, clock, version, capacity: () => housekeeping.pressure.capacity(), process: () => ({ waiting: inbound.intake.waiting, isBusConnected: bus.isConnected }),
+    overview,
+    local,
+    clock,
+    version,
+    capacity: () => housekeeping.pressure.capacity(),
+    process: () => ({ waiting: inbound.intake.waiting, isBusConnected: bus.isConnected }),
   });
-  return { announcer, changes, outbound, overview, drill, mirrors, maintenance, inbound, metrics, housekeeping, desk };
+  return {
+    announcer,
+    changes,
+    outbound,
+    overview,
+    drill,
+    mirrors,
+    maintenance,
+    inbound,
+    metrics,
+    housekeeping,
+    desk,
+  };
 }
 
 /** What operators do to delivery by hand. */
-function byHand(outbound: Outbound, { local, clock, log }: WorkerParts, version: string, changed: () => void) {
+function byHand(
+  outbound: Outbound,
+  { local, clock, log }: WorkerParts,
+  version: string,
+  changed: () => void,
+) {
   const { directory, assignments, deliveries } = outbound;
   const isPaused = () => outbound.isPaused;
-  const drill = new Drill({ directory, assignments, deliveries, journal: local.journal, clock, log, isPaused });
+  const drill = new Drill({
+    directory,
+    assignments,
+    deliveries,
+    journal: local.journal,
+    clock,
+    log,
+    isPaused,
+  });
   const surgery = new MarkSurgery({
-    local, deliveries, clock, version, isPaused, isBusy: (lane) => outbound.isBusy(lane),
+    local,
+    deliveries,
+    clock,
+    version,
+    isPaused,
+    isBusy: (lane) => outbound.isBusy(lane),
     onMoved: (moved) => {
       log.warn({ moved }, 'marks were moved by hand');
       changed();
@@ -197,18 +354,47 @@ function byHand(outbound: Outbound, { local, clock, log }: WorkerParts, version:
 }
 
 /** What an operator must hear of. */
-function told(message: string, { log, announcer, meter }: { log: Log; announcer: Announcer; meter: Meter }): void {
+function told(
+  message: string,
+  { log, announcer, meter }: { log: Log; announcer: Announcer; meter: Meter },
+): void {
   log.error({}, message);
   announcer.fault(message);
   meter.fault();
 }
 
 type Parts = {
-  drill: Drill; maintenance: Maintenance; housekeeping: Housekeeping; desk: WatchDesk; changes: ChangePublisher; service: MicroService; inbound: Inbound; outbound: Outbound; mirrors: Mirrors; bus: Bus; http: HttpListener; store: Store; log: Log;
+  drill: Drill;
+  maintenance: Maintenance;
+  housekeeping: Housekeeping;
+  desk: WatchDesk;
+  changes: ChangePublisher;
+  service: MicroService;
+  inbound: Inbound;
+  outbound: Outbound;
+  mirrors: Mirrors;
+  bus: Bus;
+  http: HttpListener;
+  store: Store;
+  log: Log;
 };
 
 /** In reverse: take nothing new, finish what was taken, settle what is in flight, close. */
-async function takeDown({ drill, maintenance, housekeeping, desk, changes, service, inbound, outbound, mirrors, bus, http, store, log }: Parts): Promise<void> {
+async function takeDown({
+  drill,
+  maintenance,
+  housekeeping,
+  desk,
+  changes,
+  service,
+  inbound,
+  outbound,
+  mirrors,
+  bus,
+  http,
+  store,
+  log,
+}: Parts): Promise<void> {
   housekeeping.stop();
   desk.stop();
   await maintenance.stop();
@@ -239,7 +425,11 @@ function facts<T extends object>(read: () => T): Partial<T> {
 async function withDeadline(work: Promise<void>, clock: Clock, ms: number): Promise<void> {
   const done = new AbortController();
   const late = clock.sleep(ms, done.signal).then(() => {
-    if (!done.signal.aborted) throw new TidemarkError('UNAVAILABLE', `draining took longer than ${ms} ms; leaving, what was accepted is on disk`);
+    if (!done.signal.aborted)
+      throw new TidemarkError(
+        'UNAVAILABLE',
+        `draining took longer than ${ms} ms; leaving, what was accepted is on disk`,
+      );
   });
   try {
     await Promise.race([work, late]);

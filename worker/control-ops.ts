@@ -8,9 +8,22 @@ import type { RunReport } from './ops/operation.ts';
 import type { Operations, RunRequest } from './ops/operations.ts';
 
 /** How far a run is: lines from a number on, and its report or refusal once it is over. */
-export type OpsProgress = { Run: string; Lines: string[]; Next: number; IsDone: boolean; Report: RunReport | null; Refusal: Refusal | null };
+export type OpsProgress = {
+  Run: string;
+  Lines: string[];
+  Next: number;
+  IsDone: boolean;
+  Report: RunReport | null;
+  Refusal: Refusal | null;
+};
 
-type Run = { id: string; lines: string[]; report: RunReport | null; refusal: Refusal | null; done: Promise<void> };
+type Run = {
+  id: string;
+  lines: string[];
+  report: RunReport | null;
+  refusal: Refusal | null;
+  done: Promise<void>;
+};
 
 export class ControlOps {
   readonly #operations: Operations;
@@ -35,10 +48,17 @@ export class ControlOps {
       case 'progress':
         return this.#progress(textOf(body, 'Run') ?? '', Number(body['From'] ?? 0));
       case 'skip':
-        await this.#operations.skip(textOf(body, 'ID') ?? '', { reason: textOf(body, 'Reason') ?? '', untilMs: Date.parse(textOf(body, 'Until') ?? ''), by: 'control' });
+        await this.#operations.skip(textOf(body, 'ID') ?? '', {
+          reason: textOf(body, 'Reason') ?? '',
+          untilMs: Date.parse(textOf(body, 'Until') ?? ''),
+          by: 'control',
+        });
         return { Success: true };
       default:
-        throw new TidemarkError('INVALID_MESSAGE', 'Verb: expected status, history, run, progress or skip');
+        throw new TidemarkError(
+          'INVALID_MESSAGE',
+          'Verb: expected status, history, run, progress or skip',
+        );
     }
   }
 
@@ -50,41 +70,74 @@ export class ControlOps {
   /** Answers at once: a run may take longer than any request waits. */
   #start(body: JsonObject): { Success: true; Run: string } {
     const before = this.#run;
-    if (before && before.report === null && before.refusal === null) throw new TidemarkError('CONFLICT', 'an operation is running; try again when it is done');
-    const run: Run = { id: newUuid(), lines: [], report: null, refusal: null, done: Promise.resolve() };
+    if (before && before.report === null && before.refusal === null)
+      throw new TidemarkError('CONFLICT', 'an operation is running; try again when it is done');
+    const run: Run = {
+      id: newUuid(),
+      lines: [],
+      report: null,
+      refusal: null,
+      done: Promise.resolve(),
+    };
     const id = textOf(body, 'ID');
     const request: RunRequest = {
-      by: 'control', say: (line) => void (run.lines.length < limits.operationLinesMax && run.lines.push(line)), args: argsOf(body['Args']),
-      isDryRun: body['IsDryRun'] === true, isAnyOrder: body['IsAnyOrder'] === true, stop: this.#parts.stop,
+      by: 'control',
+      say: (line) => void (run.lines.length < limits.operationLinesMax && run.lines.push(line)),
+      args: argsOf(body['Args']),
+      isDryRun: body['IsDryRun'] === true,
+      isAnyOrder: body['IsAnyOrder'] === true,
+      stop: this.#parts.stop,
     };
-    run.done = (id === null ? this.#operations.runPending(request) : this.#operations.runOne(id, request)).then((report) => {
-      run.report = report;
-      for (const { ID, Result, Error: error } of report.Results) this.#parts.log.info({ operation: ID, result: Result, error }, 'operation, by an operator');
-      this.#parts.wake();
-    }, (error: unknown) => {
-      run.refusal = toRefusal(error);
-      this.#parts.log.warn({ reason: messageOf(error) }, 'operation refused');
-    });
+    run.done = (
+      id === null ? this.#operations.runPending(request) : this.#operations.runOne(id, request)
+    ).then(
+      (report) => {
+        run.report = report;
+        for (const { ID, Result, Error: error } of report.Results)
+          this.#parts.log.info(
+            { operation: ID, result: Result, error },
+            'operation, by an operator',
+          );
+        this.#parts.wake();
+      },
+      (error: unknown) => {
+        run.refusal = toRefusal(error);
+        this.#parts.log.warn({ reason: messageOf(error) }, 'operation refused');
+      },
+    );
     this.#run = run;
     return { Success: true, Run: run.id };
   }
 
   #progress(id: string, from: number): OpsProgress {
     const run = this.#run;
-    if (run?.id !== id) throw new TidemarkError('NOT_FOUND', `Run: ${id} is not known here; the worker may have been started anew, see: tidemark ops history`);
-    return { Run: id, Lines: run.lines.slice(from), Next: run.lines.length, IsDone: run.report !== null || run.refusal !== null, Report: run.report, Refusal: run.refusal };
+    if (run?.id !== id)
+      throw new TidemarkError(
+        'NOT_FOUND',
+        `Run: ${id} is not known here; the worker may have been started anew, see: tidemark ops history`,
+      );
+    return {
+      Run: id,
+      Lines: run.lines.slice(from),
+      Next: run.lines.length,
+      IsDone: run.report !== null || run.refusal !== null,
+      Report: run.report,
+      Refusal: run.refusal,
+    };
   }
 }
 
 function textOf(body: JsonObject, name: string): string | null {
   const value = body[name];
   if (value === undefined || value === null) return null;
-  if (typeof value !== 'string') throw new TidemarkError('INVALID_MESSAGE', `${name}: expected text`);
+  if (typeof value !== 'string')
+    throw new TidemarkError('INVALID_MESSAGE', `${name}: expected text`);
   return value;
 }
 
 function argsOf(value: unknown): Record<string, string> {
   if (value === undefined || value === null) return {};
-  if (!isJsonObject(value) || !Object.values(value).every((one) => typeof one === 'string')) throw new TidemarkError('INVALID_MESSAGE', 'Args: expected an object of texts');
+  if (!isJsonObject(value) || !Object.values(value).every((one) => typeof one === 'string'))
+    throw new TidemarkError('INVALID_MESSAGE', 'Args: expected an object of texts');
   return value as Record<string, string>;
 }

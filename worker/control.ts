@@ -23,14 +23,42 @@ import type { LaneDelivery } from './delivery.ts';
 import type { Connection } from './state/connection.ts';
 
 export type ControlParts = {
-  hubId: string; overview: Overview; assignments: Assignments; held: HeldStore; refused: Refused; journal: Journal; clock: Clock;
-  deliveries: Record<Lane, LaneDelivery>; setPaused: (isPaused: boolean) => void; drain: () => void; wake: () => void; journalBytes: () => number; surgery: MarkSurgery;
-  ops: (body: JsonObject) => unknown; db: Connection; log: Log; drill: Drill;
+  hubId: string;
+  overview: Overview;
+  assignments: Assignments;
+  held: HeldStore;
+  refused: Refused;
+  journal: Journal;
+  clock: Clock;
+  deliveries: Record<Lane, LaneDelivery>;
+  setPaused: (isPaused: boolean) => void;
+  drain: () => void;
+  wake: () => void;
+  journalBytes: () => number;
+  surgery: MarkSurgery;
+  ops: (body: JsonObject) => unknown;
+  db: Connection;
+  log: Log;
+  drill: Drill;
 };
 
 export type AssignReply = { Success: true; Queue: LaneStatus; Manifest: LaneStatus };
 
-export const verbs = ['status', 'assign', 'clear', 'hwm', 'locate', 'dead-letters', 'journal', 'pause', 'resume', 'drain', 'ops', 'operator-log', 'drill'] as const;
+export const verbs = [
+  'status',
+  'assign',
+  'clear',
+  'hwm',
+  'locate',
+  'dead-letters',
+  'journal',
+  'pause',
+  'resume',
+  'drain',
+  'ops',
+  'operator-log',
+  'drill',
+] as const;
 
 export class Control {
   /** Who did what, through whichever door. */
@@ -68,7 +96,10 @@ export class Control {
       case 'clear':
         return this.clear();
       case 'hwm':
-        return hwmVerb(given, { surgery: this.#parts.surgery, marksFile: () => this.#parts.overview.marksFile() });
+        return hwmVerb(given, {
+          surgery: this.#parts.surgery,
+          marksFile: () => this.#parts.overview.marksFile(),
+        });
       case 'locate':
         return this.locate(given['EventGUID']);
       case 'dead-letters':
@@ -89,7 +120,10 @@ export class Control {
         this.#parts.drain();
         return { Success: true };
       default:
-        throw new TidemarkError('INVALID_MESSAGE', `control.${verb}: unknown verb; there are ${verbs.join(', ')}`);
+        throw new TidemarkError(
+          'INVALID_MESSAGE',
+          `control.${verb}: unknown verb; there are ${verbs.join(', ')}`,
+        );
     }
   }
 
@@ -97,12 +131,24 @@ export class Control {
   assign(body: JsonObject): AssignReply {
     const { BeaconID, IDBeaconConnection, NotAfter } = body;
     // Whoever asked has long been told that it failed: a process that stood still must not do it now.
-    if (typeof NotAfter === 'string' && Date.parse(NotAfter) < this.#parts.clock.nowMs()) throw new TidemarkError('UNAVAILABLE', `NotAfter: it is later than ${NotAfter} here; nothing was changed`);
+    if (typeof NotAfter === 'string' && Date.parse(NotAfter) < this.#parts.clock.nowMs())
+      throw new TidemarkError(
+        'UNAVAILABLE',
+        `NotAfter: it is later than ${NotAfter} here; nothing was changed`,
+      );
     if (BeaconID === null || BeaconID === '') return this.clear();
-    if (typeof BeaconID !== 'string' || !isSubjectToken(BeaconID)) throw new TidemarkError('INVALID_MESSAGE', 'BeaconID: expected 1-64 of A-Z a-z 0-9 _ -');
+    if (typeof BeaconID !== 'string' || !isSubjectToken(BeaconID))
+      throw new TidemarkError('INVALID_MESSAGE', 'BeaconID: expected 1-64 of A-Z a-z 0-9 _ -');
     const least = this.#parts.assignments.isLegacy(BeaconID) ? 0 : 1;
-    if (typeof IDBeaconConnection !== 'number' || !Number.isSafeInteger(IDBeaconConnection) || IDBeaconConnection < least) {
-      throw new TidemarkError('INVALID_MESSAGE', 'IDBeaconConnection: expected an integer from 1, or 0 for a legacy beacon that is there');
+    if (
+      typeof IDBeaconConnection !== 'number' ||
+      !Number.isSafeInteger(IDBeaconConnection) ||
+      IDBeaconConnection < least
+    ) {
+      throw new TidemarkError(
+        'INVALID_MESSAGE',
+        'IDBeaconConnection: expected an integer from 1, or 0 for a legacy beacon that is there',
+      );
     }
     this.#parts.assignments.assign(BeaconID, IDBeaconConnection);
     return this.#assigned();
@@ -138,10 +184,13 @@ export class Control {
 
   /** `{Verb: 'list'|'show'|'retry'|'drop', Seq? | ID?}`, a list with `{After?, Limit?}` in pages; or in short `{retry: Seq}`, `{drop: Seq}`. */
   deadLetters(given: JsonObject): unknown {
-    const short = (['show', 'retry', 'drop'] as const).find((one) => typeof given[one] === 'number');
+    const short = (['show', 'retry', 'drop'] as const).find(
+      (one) => typeof given[one] === 'number',
+    );
     const body = short ? { Verb: short, Seq: given[short] as number } : given;
     const verb = body['Verb'] ?? 'list';
-    if (verb === 'list' && (body['After'] !== undefined || body['Limit'] !== undefined)) return deadLetterPage(this.#parts, body);
+    if (verb === 'list' && (body['After'] !== undefined || body['Limit'] !== undefined))
+      return deadLetterPage(this.#parts, body);
     if (verb === 'list') return { DeadLetters: this.#listDead() };
     if (verb === 'show' || verb === 'retry' || verb === 'drop') return this.#oneDead(verb, body);
     throw new TidemarkError('INVALID_MESSAGE', 'Verb: expected list, show, retry or drop');
@@ -150,16 +199,21 @@ export class Control {
   #oneDead(verb: 'show' | 'retry' | 'drop', body: JsonObject): unknown {
     const { Seq, ID } = body;
     if (typeof ID === 'number' && verb !== 'retry') return this.#refusedMessage(verb, ID);
-    if (typeof Seq !== 'number') throw new TidemarkError('INVALID_MESSAGE', 'Seq: expected the Seq of a dead letter');
+    if (typeof Seq !== 'number')
+      throw new TidemarkError('INVALID_MESSAGE', 'Seq: expected the Seq of a dead letter');
     const lane = lanes.find((one) => this.#find(one, Seq) !== null);
     const database = lane ? this.#parts.deliveries[lane].mark()?.database : undefined;
-    if (!lane || database === undefined) throw new TidemarkError('NOT_FOUND', `Seq: there is no dead letter ${Seq}`);
+    if (!lane || database === undefined)
+      throw new TidemarkError('NOT_FOUND', `Seq: there is no dead letter ${Seq}`);
     if (verb === 'show') {
       const view = this.#listDead().find((one) => one.Seq === Seq);
       return { DeadLetter: { ...view, Settings: this.#parts.journal.read(Seq)?.settings ?? null } };
     }
     const nowMs = this.#parts.clock.nowMs();
-    const isDone = verb === 'retry' ? this.#parts.held.retry(database, Seq, nowMs) : this.#parts.held.drop(database, Seq, nowMs);
+    const isDone =
+      verb === 'retry'
+        ? this.#parts.held.retry(database, Seq, nowMs)
+        : this.#parts.held.drop(database, Seq, nowMs);
     this.#parts.wake();
     return { Success: isDone };
   }
@@ -167,7 +221,16 @@ export class Control {
   #refusedMessage(verb: 'show' | 'drop', id: number): unknown {
     const message = this.#parts.refused.get(id);
     if (!message) throw new TidemarkError('NOT_FOUND', `ID: there is no refused message ${id}`);
-    if (verb === 'show') return { DeadLetter: { ID: id, Subject: message.subject, Reason: message.reason, At: isoOf(message.atMs), Body: message.body.toString('utf8') } };
+    if (verb === 'show')
+      return {
+        DeadLetter: {
+          ID: id,
+          Subject: message.subject,
+          Reason: message.reason,
+          At: isoOf(message.atMs),
+          Body: message.body.toString('utf8'),
+        },
+      };
     return { Success: this.#parts.refused.drop(id) };
   }
 
@@ -178,6 +241,9 @@ export class Control {
   }
 
   #listDead(): DeadLetterView[] {
-    return [...deadLetters(this.#parts, 0, limits.listRowsDefault), ...neverAccepted(this.#parts.refused, 0, limits.listRowsDefault)];
+    return [
+      ...deadLetters(this.#parts, 0, limits.listRowsDefault),
+      ...neverAccepted(this.#parts.refused, 0, limits.listRowsDefault),
+    ];
   }
 }

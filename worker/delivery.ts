@@ -19,17 +19,33 @@ import { classOf } from './state/storage-error.ts';
 import type { Target } from './target.ts';
 
 export type DeliveryParts = {
-  lane: Lane; hubId: string; assignments: Assignments; dispatcher: Dispatcher; journal: Journal; marks: MarkStore; held: HeldStore; log: Log;
+  lane: Lane;
+  hubId: string;
+  assignments: Assignments;
+  dispatcher: Dispatcher;
+  journal: Journal;
+  marks: MarkStore;
+  held: HeldStore;
+  log: Log;
   isPaused: () => boolean;
   /** Something an operator must hear of. */
   onFault: (message: string) => void;
 };
 
 /** What was worked out for one generation of a target; another generation means doing it again. */
-type Prepared = { target: Target; generation: number; carrierName: string; epoch: string; destination: Destination };
+type Prepared = {
+  target: Target;
+  generation: number;
+  carrierName: string;
+  epoch: string;
+  destination: Destination;
+};
 
 /** What a plan asks of the database itself. */
-export type Backend = { mark: () => Promise<StoredMark | null>; row: (table: string, key: Row) => Promise<Row | null> };
+export type Backend = {
+  mark: () => Promise<StoredMark | null>;
+  row: (table: string, key: Row) => Promise<Row | null>;
+};
 
 export class LaneDelivery {
   readonly #parts: DeliveryParts;
@@ -62,7 +78,14 @@ export class LaneDelivery {
     const known = this.#prepared;
     const mark = this.#openMark(target.beacon, target.connection);
     const { epoch } = mark;
-    if (known && known.target === target && known.generation === generation && known.carrierName === carrierName && known.epoch === epoch) return known.destination;
+    if (
+      known &&
+      known.target === target &&
+      known.generation === generation &&
+      known.carrierName === carrierName &&
+      known.epoch === epoch
+    )
+      return known.destination;
     const carrier = this.#carrier(target, carrierName, epoch);
     await this.#reconcile(mark, carrier, target);
     if (this.#openMark(target.beacon, target.connection).epoch !== epoch) return this.destination();
@@ -75,18 +98,42 @@ export class LaneDelivery {
   backend(beacon: string, connection: number): Backend | null {
     const target = this.#parts.assignments.targetOf(this.#parts.lane);
     const carrierName = target?.carrierOf(this.#parts.lane);
-    if (!target?.isReady || !carrierName || target.beacon !== beacon || target.connection !== connection) return null;
+    if (
+      !target?.isReady ||
+      !carrierName ||
+      target.beacon !== beacon ||
+      target.connection !== connection
+    )
+      return null;
     if (carrierName === 'legacy') return unaskable(beacon);
     const carrier = this.#carrier(target, carrierName, '');
-    const client = new MeadowClient(this.#parts.dispatcher, beacon, target.endpoints, target.grammar);
-    return { mark: async () => (await carrier.mark())?.mark ?? null, row: (table, key) => client.find(table, key) };
+    const client = new MeadowClient(
+      this.#parts.dispatcher,
+      beacon,
+      target.endpoints,
+      target.grammar,
+    );
+    return {
+      mark: async () => (await carrier.mark())?.mark ?? null,
+      row: (table, key) => client.find(table, key),
+    };
   }
 
   #carrier(target: Target, name: string, epoch: string): Carrier {
     const { dispatcher, hubId, lane, journal } = this.#parts;
-    if (name === 'legacy') return new LegacyCarrier(dispatcher, { beacon: target.beacon, lane }, journal);
-    if (name === 'batch') return new BatchCarrier(dispatcher, { beacon: target.beacon, connection: target.connection, hubId, lane, epoch });
-    return new MeadowCarrier(new MeadowClient(dispatcher, target.beacon, target.endpoints, target.grammar));
+    if (name === 'legacy')
+      return new LegacyCarrier(dispatcher, { beacon: target.beacon, lane }, journal);
+    if (name === 'batch')
+      return new BatchCarrier(dispatcher, {
+        beacon: target.beacon,
+        connection: target.connection,
+        hubId,
+        lane,
+        epoch,
+      });
+    return new MeadowCarrier(
+      new MeadowClient(dispatcher, target.beacon, target.endpoints, target.grammar),
+    );
   }
 
   /** A database new to this journal gets everything that still has its body; the rest is counted as skipped. */
@@ -112,22 +159,40 @@ export class LaneDelivery {
     if (isComparable && keptSeq < mark.seq) this.#rewind(mark, keptSeq, isOther);
     else if (keptSeq > mark.seq) {
       // What was held back below the database's mark may be forgotten with our own, so that mark must not answer for what is sent again.
-      marks.move(mark.database, lane, { to: mark.seq, guid: mark.guid, recordedMs: mark.recordedMs, again: 0, epoch: newUuid() });
-      if (!journal.has(lane, keptSeq)) onFault(`${mark.beacon}/${mark.connection} has writes of lane ${lane} up to Seq ${keptSeq}, which this journal does not know: it is an older copy of itself. `
-        + 'Nothing was moved; bring the newer journal back, or merge its entries');
+      marks.move(mark.database, lane, {
+        to: mark.seq,
+        guid: mark.guid,
+        recordedMs: mark.recordedMs,
+        again: 0,
+        epoch: newUuid(),
+      });
+      if (!journal.has(lane, keptSeq))
+        onFault(
+          `${mark.beacon}/${mark.connection} has writes of lane ${lane} up to Seq ${keptSeq}, which this journal does not know: it is an older copy of itself. ` +
+            'Nothing was moved; bring the newer journal back, or merge its entries',
+        );
     }
     marks.setStoreId(mark.database, lane, storeId);
   }
 
   #rewind(mark: Mark, to: number, isOther: boolean): void {
     const { journal, lane, marks, held, log, onFault } = this.#parts;
-    const again = journal.countAfter(lane, to) - journal.countAfter(lane, mark.seq) - held.countBetween(mark.database, lane, to, mark.seq);
+    const again =
+      journal.countAfter(lane, to) -
+      journal.countAfter(lane, mark.seq) -
+      held.countBetween(mark.database, lane, to, mark.seq);
     marks.rewind(mark.database, lane, to, again);
     const where = `${mark.beacon}/${mark.connection}`;
     const why = isOther ? `${where} is another database than before` : `${where} went back in time`;
-    log.warn({ lane, beacon: mark.beacon, from: mark.seq, to, again }, `${why}; sending again what the journal still has`);
+    log.warn(
+      { lane, beacon: mark.beacon, from: mark.seq, to, again },
+      `${why}; sending again what the journal still has`,
+    );
     const { bareThrough } = journal.counts(lane);
-    if (bareThrough > to) onFault(`${why}: writes of lane ${lane} from Seq ${to + 1} to ${bareThrough} are no longer in the journal and cannot be sent again`);
+    if (bareThrough > to)
+      onFault(
+        `${why}: writes of lane ${lane} from Seq ${to + 1} to ${bareThrough} are no longer in the journal and cannot be sent again`,
+      );
   }
 }
 
@@ -141,6 +206,12 @@ function keptSeqOf(mark: Mark, kept: StoredMark | null): number {
 
 /** Its rows do not tell which write they come from. */
 function unaskable(beacon: string): Backend {
-  const refuse = () => Promise.reject(new TidemarkError('REJECTED', `${beacon} is a legacy beacon: it keeps no mark, and its rows no Seq`));
+  const refuse = () =>
+    Promise.reject(
+      new TidemarkError(
+        'REJECTED',
+        `${beacon} is a legacy beacon: it keeps no mark, and its rows no Seq`,
+      ),
+    );
   return { mark: refuse, row: refuse };
 }

@@ -55,7 +55,9 @@ export class BeaconDirectory {
 
   /** All beacons that are there, by BeaconID. */
   list(): Presence[] {
-    return [...this.#beacons.values()].filter((seen) => this.#isThere(seen)).map((seen) => seen.presence)
+    return [...this.#beacons.values()]
+      .filter((seen) => this.#isThere(seen))
+      .map((seen) => seen.presence)
       .sort((a, b) => (a.BeaconID < b.BeaconID ? -1 : 1));
   }
 
@@ -73,8 +75,18 @@ export class BeaconDirectory {
     const before = this.#beacons.get(presence.BeaconID);
     // A draining beacon finishes what it has and takes nothing new: for us it has left.
     const isAway = presence.Status === 'Draining';
-    this.#beacons.set(presence.BeaconID, { presence, atMs: this.#clock.monotonicMs(), isAway, isAsked: false });
-    if (!before || before.isAway !== isAway || JSON.stringify(before.presence) !== JSON.stringify(presence)) this.#tell();
+    this.#beacons.set(presence.BeaconID, {
+      presence,
+      atMs: this.#clock.monotonicMs(),
+      isAway,
+      isAsked: false,
+    });
+    if (
+      !before ||
+      before.isAway !== isAway ||
+      JSON.stringify(before.presence) !== JSON.stringify(presence)
+    )
+      this.#tell();
   }
 
   #sweep(): void {
@@ -96,9 +108,15 @@ export class BeaconDirectory {
   async #ask({ BeaconID, Capabilities }: Presence): Promise<void> {
     // A legacy beacon answers for its lanes only; that it has no such action is an answer.
     const legacy = Object.values(legacyCapabilities).find((one) => Capabilities.includes(one));
-    const capability = Capabilities.includes(capabilities.access) ? capabilities.access : legacy ?? capabilities.access;
+    const capability = Capabilities.includes(capabilities.access)
+      ? capabilities.access
+      : (legacy ?? capabilities.access);
     try {
-      await this.#bus.request(subjects.capability(BeaconID, capability, 'ListConnections'), { Settings: {} }, { timeoutMs: 1_000 });
+      await this.#bus.request(
+        subjects.capability(BeaconID, capability, 'ListConnections'),
+        { Settings: {} },
+        { timeoutMs: 1_000 },
+      );
     } catch (error) {
       this.suspect(BeaconID, error);
     }

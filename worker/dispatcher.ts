@@ -23,22 +23,48 @@ export class Dispatcher {
    * Asks a beacon and returns its Outputs.
    * @throws TidemarkError UNAVAILABLE when it does not answer in time, else the code the beacon refused with
    */
-  send<Outputs>(beacon: string, capability: Capability, action: string, settings: object, timeoutMs: number = limits.capabilityMs): Promise<Outputs> {
-    return this.sendPacked<Outputs>(beacon, capability, action, this.pack(settings, timeoutMs), timeoutMs);
+  send<Outputs>(
+    beacon: string,
+    capability: Capability,
+    action: string,
+    settings: object,
+    timeoutMs: number = limits.capabilityMs,
+  ): Promise<Outputs> {
+    return this.sendPacked<Outputs>(
+      beacon,
+      capability,
+      action,
+      this.pack(settings, timeoutMs),
+      timeoutMs,
+    );
   }
 
   /** The bytes of a request, made ahead of sending it. */
   pack(settings: object, timeoutMs: number = limits.capabilityMs): Packed {
     // What comes from the journal is JSON already, and V8 writes it faster than a library writes MessagePack.
-    return this.#bus.pack({ Settings: settings, TimeoutMs: timeoutMs }, { encoding: 'json', zipAboveBytes: limits.gzipToBeaconAboveBytes });
+    return this.#bus.pack(
+      { Settings: settings, TimeoutMs: timeoutMs },
+      { encoding: 'json', zipAboveBytes: limits.gzipToBeaconAboveBytes },
+    );
   }
 
   /** Sends what was packed; throws as `send` does. */
-  async sendPacked<Outputs>(beacon: string, capability: Capability, action: string, packed: Packed, timeoutMs: number = limits.capabilityMs): Promise<Outputs> {
+  async sendPacked<Outputs>(
+    beacon: string,
+    capability: Capability,
+    action: string,
+    packed: Packed,
+    timeoutMs: number = limits.capabilityMs,
+  ): Promise<Outputs> {
     const subject = subjects.capability(beacon, names[capability], action);
     const chunkSubject = subjects.capability(beacon, names[capability], 'chunk');
-    const reply = await this.#bus.send<CapabilityReply<Outputs>>(subject, packed, { timeoutMs, chunkSubject, headers: traceHeaders() });
-    if (!isJsonObject(reply) || !isJsonObject(reply.Outputs)) throw new TidemarkError('UNAVAILABLE', `${subject}: answered without Outputs`);
+    const reply = await this.#bus.send<CapabilityReply<Outputs>>(subject, packed, {
+      timeoutMs,
+      chunkSubject,
+      headers: traceHeaders(),
+    });
+    if (!isJsonObject(reply) || !isJsonObject(reply.Outputs))
+      throw new TidemarkError('UNAVAILABLE', `${subject}: answered without Outputs`);
     return reply.Outputs;
   }
 }

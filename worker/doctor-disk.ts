@@ -30,14 +30,29 @@ export function syncCheck(dataDir: string, clock: Clock): Check {
       rmSync(path, { force: true });
     }
   } catch (error) {
-    return warn('sync', `cannot be measured: ${messageOf(error)}`, 'run this as the user of the worker, on its data directory');
+    return warn(
+      'sync',
+      `cannot be measured: ${messageOf(error)}`,
+      'run this as the user of the worker, on its data directory',
+    );
   }
 }
 
 function judged(medianMs: number, slowestMs: number): Check {
   const what = `a synced write takes ${said(medianMs)}, the slowest of ${tries} ${said(slowestMs)}`;
-  if (medianMs < suspectMs) return warn('sync', `${what}: faster than any disk`, 'syncs are ignored here (memory, a volatile cache, or a library that swallows them): what is accepted would be lost with the power');
-  return medianMs > slowMs ? warn('sync', what, 'every answer waits for one: use a faster disk, or look for who else writes to it') : ok('sync', what);
+  if (medianMs < suspectMs)
+    return warn(
+      'sync',
+      `${what}: faster than any disk`,
+      'syncs are ignored here (memory, a volatile cache, or a library that swallows them): what is accepted would be lost with the power',
+    );
+  return medianMs > slowMs
+    ? warn(
+        'sync',
+        what,
+        'every answer waits for one: use a faster disk, or look for who else writes to it',
+      )
+    : ok('sync', what);
 }
 
 function said(ms: number): string {

@@ -11,26 +11,57 @@ import { pathsOf, type StatePaths } from './state/paths.ts';
 /** Never throws: what cannot be looked at is a check that failed. */
 export function examine(dataDir: string, nowMs: number): Check[] {
   const paths = pathsOf(dataDir);
-  return [fileSystem(dataDir), room(dataDir), modes(paths), logSize(paths), ...folders(paths), ...storeChecks(dataDir, nowMs)];
+  return [
+    fileSystem(dataDir),
+    room(dataDir),
+    modes(paths),
+    logSize(paths),
+    ...folders(paths),
+    ...storeChecks(dataDir, nowMs),
+  ];
 }
 
 function fileSystem(dataDir: string): Check {
   const { name, is } = fileSystemAt(dataDir);
   if (is === 'local') return ok('file system', 'a local disk');
-  if (is === 'unsure') return warn('file system', name, 'make sure that syncs and locks hold on what is behind it');
-  return fail('file system', `${name}, a ${is} file system`, 'move the data directory to a local disk');
+  if (is === 'unsure')
+    return warn('file system', name, 'make sure that syncs and locks hold on what is behind it');
+  return fail(
+    'file system',
+    `${name}, a ${is} file system`,
+    'move the data directory to a local disk',
+  );
 }
 
 function room(dataDir: string): Check {
   const found = roomAt(dataDir);
   if (!found) return warn('free space', 'the file system does not say', '');
   const least = Math.min(limits.diskFreeBytesMin, found.totalBytes * limits.diskFreeShare);
-  return found.freeBytes < least ? fail('free space', `${found.freeBytes} bytes, writes are refused below ${Math.ceil(least)}`, 'make room, or deliver and prune') : ok('free space', `${found.freeBytes} bytes`);
+  return found.freeBytes < least
+    ? fail(
+        'free space',
+        `${found.freeBytes} bytes, writes are refused below ${Math.ceil(least)}`,
+        'make room, or deliver and prune',
+      )
+    : ok('free space', `${found.freeBytes} bytes`);
 }
 
 function modes(paths: StatePaths): Check {
-  const wide = [paths.stateDir, paths.db, paths.wal, paths.shm, paths.lock, join(paths.dataDir, 'token')].filter((path) => (modeOf(path) & 0o077) !== 0);
-  return wide.length === 0 ? ok('modes', 'only the owner has access') : warn('modes', `others have access to ${wide.join(', ')}`, 'start the worker once: it takes that away');
+  const wide = [
+    paths.stateDir,
+    paths.db,
+    paths.wal,
+    paths.shm,
+    paths.lock,
+    join(paths.dataDir, 'token'),
+  ].filter((path) => (modeOf(path) & 0o077) !== 0);
+  return wide.length === 0
+    ? ok('modes', 'only the owner has access')
+    : warn(
+        'modes',
+        `others have access to ${wide.join(', ')}`,
+        'start the worker once: it takes that away',
+      );
 }
 
 function modeOf(path: string): number {
@@ -39,7 +70,13 @@ function modeOf(path: string): number {
 
 function logSize(paths: StatePaths): Check {
   const bytes = sizeOf(paths.wal);
-  return bytes > 2 * limits.checkpointBytes ? warn('log', `${bytes} bytes`, 'look for a reader that stays open; it keeps the log from being folded in') : ok('log', `${bytes} bytes`);
+  return bytes > 2 * limits.checkpointBytes
+    ? warn(
+        'log',
+        `${bytes} bytes`,
+        'look for a reader that stays open; it keeps the log from being folded in',
+      )
+    : ok('log', `${bytes} bytes`);
 }
 
 function sizeOf(path: string): number {
@@ -50,8 +87,20 @@ function folders({ rescueDir, asideDir }: StatePaths): Check[] {
   const rescues = namesIn(rescueDir).filter((name) => name !== 'merged');
   const aside = namesIn(asideDir);
   return [
-    rescues.length === 0 ? ok('rescue', 'nothing waits') : warn('rescue', `${rescues.length} wait to be merged: ${rescues.join(', ')}`, 'start the worker; it merges them'),
-    aside.length === 0 ? ok('aside', 'nothing was set aside') : warn('aside', `${aside.length} set aside: ${aside.join(', ')}`, 'see the faults in /healthz; remove what is not needed any more'),
+    rescues.length === 0
+      ? ok('rescue', 'nothing waits')
+      : warn(
+          'rescue',
+          `${rescues.length} wait to be merged: ${rescues.join(', ')}`,
+          'start the worker; it merges them',
+        ),
+    aside.length === 0
+      ? ok('aside', 'nothing was set aside')
+      : warn(
+          'aside',
+          `${aside.length} set aside: ${aside.join(', ')}`,
+          'see the faults in /healthz; remove what is not needed any more',
+        ),
   ];
 }
 

@@ -7,7 +7,13 @@
 import { TidemarkError } from '../contracts/errors.ts';
 import type { JsonObject } from '../contracts/json-value.ts';
 import { limits } from '../contracts/limits.ts';
-import type { Capacity, DrillLane, DrillReply, DrillReport, DrillView } from '../contracts/status.ts';
+import type {
+  Capacity,
+  DrillLane,
+  DrillReply,
+  DrillReport,
+  DrillView,
+} from '../contracts/status.ts';
 import { type Lane, lanes } from '../contracts/subjects.ts';
 import { type Clock, isoOf } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
@@ -17,13 +23,25 @@ import type { LaneDelivery } from './delivery.ts';
 import type { Journal } from './journal.ts';
 
 export type DrillParts = {
-  directory: BeaconDirectory; assignments: Assignments; deliveries: Record<Lane, LaneDelivery>; journal: Journal; clock: Clock; log: Log;
+  directory: BeaconDirectory;
+  assignments: Assignments;
+  deliveries: Record<Lane, LaneDelivery>;
+  journal: Journal;
+  clock: Clock;
+  log: Log;
   isPaused: () => boolean;
 };
 
 export type DrillRequest = { beacon: string; seconds: number; isForced: boolean };
 
-type Running = { beacon: string; startedMs: number; untilMs: number; lanes: Lane[]; before: Record<Lane, { accepted: number; depth: number }>; cancel: () => void };
+type Running = {
+  beacon: string;
+  startedMs: number;
+  untilMs: number;
+  lanes: Lane[];
+  before: Record<Lane, { accepted: number; depth: number }>;
+  cancel: () => void;
+};
 
 export class Drill {
   readonly #parts: DrillParts;
@@ -56,11 +74,17 @@ export class Drill {
     const { clock, directory, log } = this.#parts;
     const startedMs = clock.nowMs();
     this.#running = {
-      beacon: request.beacon, startedMs, untilMs: startedMs + request.seconds * 1000, lanes: served,
+      beacon: request.beacon,
+      startedMs,
+      untilMs: startedMs + request.seconds * 1000,
+      lanes: served,
       before: { queue: this.#counts('queue'), manifest: this.#counts('manifest') },
       cancel: clock.timer(request.seconds * 1000, () => this.#end('deadline')),
     };
-    log.warn({ beacon: request.beacon, seconds: request.seconds }, 'drill: this beacon counts as away');
+    log.warn(
+      { beacon: request.beacon, seconds: request.seconds },
+      'drill: this beacon counts as away',
+    );
     directory.hide(request.beacon);
     return this.reply();
   }
@@ -86,10 +110,17 @@ export class Drill {
       const { accepted, depth } = running.before[lane];
       const now = this.#counts(lane);
       // What was under way when it began was still settled; nothing else was delivered.
-      return { Accepted: now.accepted - accepted, PeakPending: Math.max(depth, now.depth), Head: this.#parts.journal.counts(lane).head };
+      return {
+        Accepted: now.accepted - accepted,
+        PeakPending: Math.max(depth, now.depth),
+        Head: this.#parts.journal.counts(lane).head,
+      };
     };
     this.#last = {
-      BeaconID: running.beacon, StartedAt: isoOf(running.startedMs), EndedAt: isoOf(clock.nowMs()), EndedBy: by,
+      BeaconID: running.beacon,
+      StartedAt: isoOf(running.startedMs),
+      EndedAt: isoOf(clock.nowMs()),
+      EndedBy: by,
       Lanes: Object.fromEntries(running.lanes.map((lane) => [lane, after(lane)])),
     };
     this.#running = null;
@@ -99,20 +130,38 @@ export class Drill {
 
   #counts(lane: Lane): { accepted: number; depth: number } {
     const { journal, deliveries } = this.#parts;
-    return { accepted: journal.counts(lane).accepted, depth: journal.countAfter(lane, deliveries[lane].mark()?.seq ?? 0) };
+    return {
+      accepted: journal.counts(lane).accepted,
+      depth: journal.countAfter(lane, deliveries[lane].mark()?.seq ?? 0),
+    };
   }
 
   /** @returns the lanes that go to the beacon */
   #assertSensible(beacon: string): Lane[] {
     const { assignments, directory, isPaused } = this.#parts;
-    if (this.#running) throw new TidemarkError('CONFLICT', `a drill of ${this.#running.beacon} runs until ${isoOf(this.#running.untilMs)}; tidemark drill --stop ends it`);
+    if (this.#running)
+      throw new TidemarkError(
+        'CONFLICT',
+        `a drill of ${this.#running.beacon} runs until ${isoOf(this.#running.untilMs)}; tidemark drill --stop ends it`,
+      );
     const served = lanes.filter((lane) => assignments.of(lane)?.beacon === beacon);
     if (served.length === 0) {
       const others = [...new Set(lanes.flatMap((lane) => assignments.of(lane)?.beacon ?? []))];
-      throw new TidemarkError('NOT_FOUND', `BeaconID: no lane goes to ${beacon}; ${others.length > 0 ? `assigned is ${others.join(' and ')}` : 'nothing is assigned'}`);
+      throw new TidemarkError(
+        'NOT_FOUND',
+        `BeaconID: no lane goes to ${beacon}; ${others.length > 0 ? `assigned is ${others.join(' and ')}` : 'nothing is assigned'}`,
+      );
     }
-    if (!directory.find(beacon)) throw new TidemarkError('CONFLICT', `${beacon} is away already: there is no outage to rehearse`);
-    if (isPaused()) throw new TidemarkError('CONFLICT', 'delivery is paused, so nothing would recover; tidemark resume first');
+    if (!directory.find(beacon))
+      throw new TidemarkError(
+        'CONFLICT',
+        `${beacon} is away already: there is no outage to rehearse`,
+      );
+    if (isPaused())
+      throw new TidemarkError(
+        'CONFLICT',
+        'delivery is paused, so nothing would recover; tidemark resume first',
+      );
     return served;
   }
 
@@ -121,12 +170,21 @@ export class Drill {
     const { clock } = this.#parts;
     const [before, beganMs] = [this.#accepted(), clock.monotonicMs()];
     await clock.sleep(limits.drillWatchMs);
-    const perSecond = (this.#accepted() - before) / Math.max(1, clock.monotonicMs() - beganMs) * 1000;
+    const perSecond =
+      ((this.#accepted() - before) / Math.max(1, clock.monotonicMs() - beganMs)) * 1000;
     const now = capacity();
-    if (now.Refusing !== null) throw new TidemarkError('OVERLOADED', `writes are refused already: ${now.Refusing}`);
-    const full = secondsToFull(now, perSecond, this.#parts.journal.bodyBytes() + limits.drillEntryBytes);
+    if (now.Refusing !== null)
+      throw new TidemarkError('OVERLOADED', `writes are refused already: ${now.Refusing}`);
+    const full = secondsToFull(
+      now,
+      perSecond,
+      this.#parts.journal.bodyBytes() + limits.drillEntryBytes,
+    );
     if (full === null || full > seconds) return;
-    throw new TidemarkError('OVERLOADED', `at ${Math.round(perSecond)} writes a second there is room for about ${Math.floor(full)} s, not for ${seconds}: fewer seconds, more room, or --force`);
+    throw new TidemarkError(
+      'OVERLOADED',
+      `at ${Math.round(perSecond)} writes a second there is room for about ${Math.floor(full)} s, not for ${seconds}: fewer seconds, more room, or --force`,
+    );
   }
 
   #accepted(): number {
@@ -135,22 +193,49 @@ export class Drill {
 }
 
 /** When the first bound is met if nothing is delivered any more; null when nothing comes in. */
-export function secondsToFull(capacity: Capacity, perSecond: number, bytesEach: number): number | null {
-  const { Pending, PendingMax, UsedBytes, BytesMax, FreeBytes, FreeBytesMin, TimeToFullSeconds } = capacity;
-  const bytesLeft = Math.min(BytesMax - UsedBytes, FreeBytes === null || FreeBytesMin === null ? Infinity : FreeBytes - FreeBytesMin);
-  const byWrites = perSecond > 0 ? Math.min((PendingMax - Pending) / perSecond, bytesLeft / (perSecond * bytesEach)) : Infinity;
+export function secondsToFull(
+  capacity: Capacity,
+  perSecond: number,
+  bytesEach: number,
+): number | null {
+  const { Pending, PendingMax, UsedBytes, BytesMax, FreeBytes, FreeBytesMin, TimeToFullSeconds } =
+    capacity;
+  const bytesLeft = Math.min(
+    BytesMax - UsedBytes,
+    FreeBytes === null || FreeBytesMin === null ? Infinity : FreeBytes - FreeBytesMin,
+  );
+  const byWrites =
+    perSecond > 0
+      ? Math.min((PendingMax - Pending) / perSecond, bytesLeft / (perSecond * bytesEach))
+      : Infinity;
   const seconds = Math.max(0, Math.min(byWrites, TimeToFullSeconds ?? Infinity));
   return Number.isFinite(seconds) ? seconds : null;
 }
 
 /** The control verb: `{BeaconID, Seconds, Force?}` begins one, `{Stop: true}` ends it, `{}` only tells. @throws TidemarkError INVALID_MESSAGE naming the field */
-export function drillVerb(body: JsonObject, drill: Drill, capacity: () => Capacity): DrillReply | Promise<DrillReply> {
+export function drillVerb(
+  body: JsonObject,
+  drill: Drill,
+  capacity: () => Capacity,
+): DrillReply | Promise<DrillReply> {
   const { BeaconID, Seconds, Stop, Force } = body;
   if (Stop === true) return drill.stop();
   if (BeaconID === undefined && Seconds === undefined) return drill.reply();
-  if (typeof BeaconID !== 'string') throw new TidemarkError('INVALID_MESSAGE', 'BeaconID: expected the beacon that is to count as away');
-  if (typeof Seconds !== 'number' || !Number.isSafeInteger(Seconds) || Seconds < 1 || Seconds > limits.drillSecondsMax) {
-    throw new TidemarkError('INVALID_MESSAGE', `Seconds: expected an integer from 1 to ${limits.drillSecondsMax}`);
+  if (typeof BeaconID !== 'string')
+    throw new TidemarkError(
+      'INVALID_MESSAGE',
+      'BeaconID: expected the beacon that is to count as away',
+    );
+  if (
+    typeof Seconds !== 'number' ||
+    !Number.isSafeInteger(Seconds) ||
+    Seconds < 1 ||
+    Seconds > limits.drillSecondsMax
+  ) {
+    throw new TidemarkError(
+      'INVALID_MESSAGE',
+      `Seconds: expected an integer from 1 to ${limits.drillSecondsMax}`,
+    );
   }
   return drill.start({ beacon: BeaconID, seconds: Seconds, isForced: Force === true }, capacity);
 }

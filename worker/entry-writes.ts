@@ -12,6 +12,9 @@ export function alone(write: Keyed): Folded {
   return { ...write, seqs: [write.mutation.Seq] };
 }
 
-export function writesFor(carrier: Pick<Carrier, 'isAtomic' | 'isVerbatim'>, writes: readonly Keyed[]): Folded[] {
+export function writesFor(
+  carrier: Pick<Carrier, 'isAtomic' | 'isVerbatim'>,
+  writes: readonly Keyed[],
+): Folded[] {
   return carrier.isVerbatim ? writes.map(alone) : foldBatch(writes, carrier.isAtomic);
 }

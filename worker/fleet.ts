@@ -14,7 +14,9 @@ import type { Bus } from '../runtime/bus.ts';
 import { type Clock, isoOf } from '../runtime/clock.ts';
 
 export type FleetParts = {
-  hubId: string; bus: Pick<Bus, 'gather' | 'request' | 'subscribe'>; clock: Clock;
+  hubId: string;
+  bus: Pick<Bus, 'gather' | 'request' | 'subscribe'>;
+  clock: Clock;
   self: () => { status: WorkerStatus; console: string };
 };
 
@@ -36,7 +38,10 @@ export class Fleet {
 
   /** Who is there now, our own hub first; at most `limits.fleetFreshMs` old. */
   async list(): Promise<FleetRow[]> {
-    if (this.#parts.clock.monotonicMs() - this.#lookedMs > limits.fleetFreshMs) await (this.#looking ??= this.#look().finally(() => { this.#looking = null; }));
+    if (this.#parts.clock.monotonicMs() - this.#lookedMs > limits.fleetFreshMs)
+      await (this.#looking ??= this.#look().finally(() => {
+        this.#looking = null;
+      }));
     return this.rows();
   }
 
@@ -46,9 +51,19 @@ export class Fleet {
     const { status, console } = self();
     const known = this.#seen.get(hubId)?.row.Instances ?? 1;
     const own: FleetRow = {
-      HubID: hubId, IsSelf: true, IsAway: false, SeenAt: isoOf(clock.nowMs()), Instances: known, Version: status.Version, Console: console, Status: status, Reason: null,
+      HubID: hubId,
+      IsSelf: true,
+      IsAway: false,
+      SeenAt: isoOf(clock.nowMs()),
+      Instances: known,
+      Version: status.Version,
+      Console: console,
+      Status: status,
+      Reason: null,
     };
-    const others = [...this.#seen.values()].map((seen) => seen.row).filter((row) => row.HubID !== hubId);
+    const others = [...this.#seen.values()]
+      .map((seen) => seen.row)
+      .filter((row) => row.HubID !== hubId);
     return [own, ...others.toSorted((a, b) => (a.HubID < b.HubID ? -1 : 1))];
   }
 
@@ -67,11 +82,17 @@ export class Fleet {
     const look = () => void this.list().then(() => this.#tell());
     const stops = [
       clock.every(limits.fleetEveryMs, look),
-      clock.every(limits.fleetTransitMs, () => this.#askThose((row) => row.Status !== null && !row.IsAway && isInTransit(row.Status))),
+      clock.every(limits.fleetTransitMs, () =>
+        this.#askThose((row) => row.Status !== null && !row.IsAway && isInTransit(row.Status)),
+      ),
       // A worker says so when its state changes; numbers are asked for.
-      bus.subscribe(subjects.event('*', 'state'), (_, subject) => this.#onState(subject.split('.')[1] ?? '')),
+      bus.subscribe(subjects.event('*', 'state'), (_, subject) =>
+        this.#onState(subject.split('.')[1] ?? ''),
+      ),
     ];
-    this.#stopWatching = () => { for (const stop of stops) stop(); };
+    this.#stopWatching = () => {
+      for (const stop of stops) stop();
+    };
     look();
   }
 
@@ -92,23 +113,36 @@ export class Fleet {
 
   #askThose(which: (row: FleetRow) => boolean): void {
     const nowMs = this.#parts.clock.monotonicMs();
-    const due = [...this.#seen.values()].filter(({ row, askedMs }) => which(row) && row.HubID !== this.#parts.hubId && nowMs - askedMs > limits.fleetFreshMs);
+    const due = [...this.#seen.values()].filter(
+      ({ row, askedMs }) =>
+        which(row) && row.HubID !== this.#parts.hubId && nowMs - askedMs > limits.fleetFreshMs,
+    );
     for (const seen of due) void this.#ask(seen).then(() => this.#tell());
   }
 
   async #look(): Promise<void> {
     const found = new Map<string, Found[]>();
     const reason = await this.#ping().then((answers) => {
-      for (const one of answers) found.set(one.hub, [...found.get(one.hub) ?? [], one]);
+      for (const one of answers) found.set(one.hub, [...(found.get(one.hub) ?? []), one]);
       return null;
     }, messageOf);
     for (const [hub, instances] of found) this.#note(hub, instances);
-    await Promise.all([...this.#seen.values()].filter(({ row }) => row.HubID !== this.#parts.hubId).map((seen) => this.#ask(seen, reason)));
+    await Promise.all(
+      [...this.#seen.values()]
+        .filter(({ row }) => row.HubID !== this.#parts.hubId)
+        .map((seen) => this.#ask(seen, reason)),
+    );
     this.#lookedMs = this.#parts.clock.monotonicMs();
   }
 
   async #ping(): Promise<Found[]> {
-    return (await this.#parts.bus.gather(services.subject('PING', services.worker), limits.fleetPingMs, limits.fleetHubsMax)).flatMap((answer) => foundIn(answer) ?? []);
+    return (
+      await this.#parts.bus.gather(
+        services.subject('PING', services.worker),
+        limits.fleetPingMs,
+        limits.fleetHubsMax,
+      )
+    ).flatMap((answer) => foundIn(answer) ?? []);
   }
 
   /** The longest silent one makes room for a new hub. */
@@ -121,11 +155,21 @@ export class Fleet {
       return;
     }
     if (this.#seen.size >= limits.fleetHubsMax) {
-      const away = [...this.#seen.values()].filter(({ row }) => row.IsAway).toSorted((a, b) => (a.row.SeenAt < b.row.SeenAt ? -1 : 1))[0];
+      const away = [...this.#seen.values()]
+        .filter(({ row }) => row.IsAway)
+        .toSorted((a, b) => (a.row.SeenAt < b.row.SeenAt ? -1 : 1))[0];
       if (!away) return;
       this.#seen.delete(away.row.HubID);
     }
-    const row = { HubID: hub, IsSelf: false, IsAway: false, SeenAt: isoOf(this.#parts.clock.nowMs()), ...facts, Status: null, Reason: 'not asked yet' };
+    const row = {
+      HubID: hub,
+      IsSelf: false,
+      IsAway: false,
+      SeenAt: isoOf(this.#parts.clock.nowMs()),
+      ...facts,
+      Status: null,
+      Reason: 'not asked yet',
+    };
     this.#seen.set(hub, { row, askedMs: Number.NEGATIVE_INFINITY, isDue: false });
   }
 
@@ -133,8 +177,21 @@ export class Fleet {
     const { bus, clock } = this.#parts;
     seen.askedMs = clock.monotonicMs();
     try {
-      const status: unknown = await this.#asks.add(() => bus.request(subjects.control(seen.row.HubID, 'status'), {}, { timeoutMs: limits.fleetStatusMs }));
-      seen.row = { ...seen.row, IsAway: false, SeenAt: isoOf(clock.nowMs()), ...(isStatus(status) ? { Status: status, Reason: null } : { Reason: 'its answer is not a status' }) };
+      const status: unknown = await this.#asks.add(() =>
+        bus.request(
+          subjects.control(seen.row.HubID, 'status'),
+          {},
+          { timeoutMs: limits.fleetStatusMs },
+        ),
+      );
+      seen.row = {
+        ...seen.row,
+        IsAway: false,
+        SeenAt: isoOf(clock.nowMs()),
+        ...(isStatus(status)
+          ? { Status: status, Reason: null }
+          : { Reason: 'its answer is not a status' }),
+      };
     } catch (error) {
       seen.row = { ...seen.row, IsAway: true, Instances: 0, Reason: whyNot ?? messageOf(error) };
     }
@@ -146,8 +203,17 @@ export class Fleet {
 }
 
 /** Whether its numbers move: then they are asked for again soon. */
-export function isInTransit({ Queue, Manifest }: Pick<WorkerStatus, 'Queue' | 'Manifest'>): boolean {
-  return [Queue, Manifest].some(({ State, Pending }) => Pending > 0 || State === 'bootstrapping' || State === 'waiting-for-beacon' || State === 'error');
+export function isInTransit({
+  Queue,
+  Manifest,
+}: Pick<WorkerStatus, 'Queue' | 'Manifest'>): boolean {
+  return [Queue, Manifest].some(
+    ({ State, Pending }) =>
+      Pending > 0 ||
+      State === 'bootstrapping' ||
+      State === 'waiting-for-beacon' ||
+      State === 'error',
+  );
 }
 
 function foundIn(answer: unknown): Found | null {
@@ -155,7 +221,11 @@ function foundIn(answer: unknown): Found | null {
   if (!isJsonObject(answer) || !isJsonObject(metadata)) return null;
   const { hub, Console } = metadata;
   if (typeof hub !== 'string' || !isSubjectToken(hub)) return null;
-  return { hub, version: String(answer['version'] ?? ''), console: typeof Console === 'string' && /^https?:\/\//.test(Console) ? Console : null };
+  return {
+    hub,
+    version: String(answer['version'] ?? ''),
+    console: typeof Console === 'string' && /^https?:\/\//.test(Console) ? Console : null,
+  };
 }
 
 /** Anybody may answer on the bus: what is not a status is not shown as one. */
@@ -163,6 +233,11 @@ function isStatus(value: unknown): value is WorkerStatus {
   if (!isJsonObject(value) || typeof value['HubID'] !== 'string') return false;
   return ['Queue', 'Manifest'].every((lane) => {
     const one = value[lane];
-    return isJsonObject(one) && typeof one['State'] === 'string' && typeof one['Pending'] === 'number' && typeof one['DeadLetters'] === 'number';
+    return (
+      isJsonObject(one) &&
+      typeof one['State'] === 'string' &&
+      typeof one['Pending'] === 'number' &&
+      typeof one['DeadLetters'] === 'number'
+    );
   });
 }

@@ -30,9 +30,13 @@ export function boundOf(value: Scalar, isDescending: boolean): Scalar {
 const smallerBy = 8;
 
 /** Pages until the limit is reached or nothing more comes, without rows that only a pattern or another collation let through. */
-export async function pagesOf(query: RowQuery, ask: (query: RowQuery, begin: number, cap: number) => Promise<Row[]>): Promise<Row[]> {
+export async function pagesOf(
+  query: RowQuery,
+  ask: (query: RowQuery, begin: number, cap: number) => Promise<Row[]>,
+): Promise<Row[]> {
   const exact = { ...query, Terms: query.Terms.filter((term) => term.Column !== 'Deleted') };
-  const isAsked = (row: Row) => matches(exact, exact.Terms.length < query.Terms.length ? { ...row, Deleted: 0 } : row);
+  const isAsked = (row: Row) =>
+    matches(exact, exact.Terms.length < query.Terms.length ? { ...row, Deleted: 0 } : row);
   let cap = Math.min(limits.foreignPageRows, Math.max(query.Limit, 1));
   const kept: Row[] = [];
   for (let from = query, begin = 0; ;) {
@@ -49,7 +53,8 @@ export async function pagesOf(query: RowQuery, ask: (query: RowQuery, begin: num
     const last = page.at(-1);
     if (!last || page.length < cap || kept.length >= query.Limit) return kept.slice(0, query.Limit);
     const position = query.Order.map((term) => last[term.Column] ?? null);
-    if (position.length === 0 || position.some((value) => value === null || isUnsayable(value))) begin += page.length;
+    if (position.length === 0 || position.some((value) => value === null || isUnsayable(value)))
+      begin += page.length;
     else {
       from = { ...query, After: position };
       begin = 0;
@@ -61,7 +66,8 @@ export async function pagesOf(query: RowQuery, ask: (query: RowQuery, begin: num
 function normalized(name: string, row: Row): Row {
   const table = tableOf(name as TableName);
   const clean: Row = {};
-  for (const [column, value] of Object.entries(row)) clean[column] = valueOf(table.columns.get(column)?.kind ?? 'text', column, value);
+  for (const [column, value] of Object.entries(row))
+    clean[column] = valueOf(table.columns.get(column)?.kind ?? 'text', column, value);
   return clean;
 }
 
@@ -69,10 +75,16 @@ const dates = new Set(['CreateDate', 'UpdateDate']);
 
 function valueOf(kind: string, column: string, value: Scalar): Scalar {
   if (value === null) return null;
-  if (kind === 'boolean' || column === 'Deleted') return value === true || value === 'true' || Number(value) === 1 ? 1 : 0;
-  if (dates.has(column)) return typeof value === 'string' && /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/.test(value) ? isoDate(value) : value;
+  if (kind === 'boolean' || column === 'Deleted')
+    return value === true || value === 'true' || Number(value) === 1 ? 1 : 0;
+  if (dates.has(column))
+    return typeof value === 'string' && /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/.test(value)
+      ? isoDate(value)
+      : value;
   const isNumber = kind === 'integer' || kind === 'float' || (kind === 'own' && column !== 'HubID');
-  return isNumber && typeof value === 'string' && value !== '' && !Number.isNaN(Number(value)) ? Number(value) : value;
+  return isNumber && typeof value === 'string' && value !== '' && !Number.isNaN(Number(value))
+    ? Number(value)
+    : value;
 }
 
 function isoDate(text: string): string {
@@ -82,8 +94,10 @@ function isoDate(text: string): string {
 
 /** A row as they can store it: their drivers know no booleans, and round a Seq where it becomes text, for to them it is a float. */
 export function storable(row: Row): Row {
-  return Object.fromEntries(Object.entries(row).map(([name, value]) => {
-    if (name === 'BridgeSeq') return [name, String(value)];
-    return [name, typeof value === 'boolean' ? Number(value) : value];
-  }));
+  return Object.fromEntries(
+    Object.entries(row).map(([name, value]) => {
+      if (name === 'BridgeSeq') return [name, String(value)];
+      return [name, typeof value === 'boolean' ? Number(value) : value];
+    }),
+  );
 }

@@ -12,8 +12,14 @@ export type FrozenParts = WaitingRoomParts & { log: Log; signal: AbortSignal };
  * What `open` gives, once it does; null when told to stop before. Anything but STORAGE_FAILED is thrown on at once: waiting cannot mend it.
  * Meanwhile /livez is ok, /readyz is 503, /healthz names the cause.
  */
-export async function openWhenPossible<T>(open: () => T, { log, signal, ...parts }: FrozenParts): Promise<T | null> {
-  const backoff = new Backoff(parts.clock, { firstMs: limits.frozenFirstMs, longestMs: limits.frozenLongestMs });
+export async function openWhenPossible<T>(
+  open: () => T,
+  { log, signal, ...parts }: FrozenParts,
+): Promise<T | null> {
+  const backoff = new Backoff(parts.clock, {
+    firstMs: limits.frozenFirstMs,
+    longestMs: limits.frozenLongestMs,
+  });
   const room = new WaitingRoom(parts);
   let said = '';
   try {
@@ -22,7 +28,11 @@ export async function openWhenPossible<T>(open: () => T, { log, signal, ...parts
         return open();
       } catch (error) {
         if (!(error instanceof TidemarkError) || error.code !== 'STORAGE_FAILED') throw error;
-        if (error.message !== said) log.error({ reason: messageOf(error) }, 'the store cannot be opened; the worker is frozen and tries again');
+        if (error.message !== said)
+          log.error(
+            { reason: messageOf(error) },
+            'the store cannot be opened; the worker is frozen and tries again',
+          );
         said = error.message;
         await room.say(said, (since) => healthOf(error, since));
       }
@@ -36,5 +46,9 @@ export async function openWhenPossible<T>(open: () => T, { log, signal, ...parts
 
 function healthOf(error: TidemarkError, since: string): object {
   const found = classOf(error);
-  return { Frozen: { Since: since }, Db: { Status: 'fault', Class: found }, Faults: [{ At: since, Class: found, What: error.message, Detail: null }] };
+  return {
+    Frozen: { Since: since },
+    Db: { Status: 'fault', Class: found },
+    Faults: [{ At: since, Class: found, What: error.message, Detail: null }],
+  };
 }

@@ -16,7 +16,14 @@ export function saveIfLost(store: Store, error: unknown, log: Log): boolean {
   const { message } = toStoreFault(error);
   log.error({ reason: message }, 'the local store failed; saving what it holds');
   const found = classOf(error);
-  const { folder, note } = rescue(store, { class: finding && !endsTheProcess(found) ? finding.verdict : found, what: message }, systemClock.nowMs());
-  log.error({ folder, kind: note.Kind, entries: note.Entries, lost: note.Lost }, 'saved; ending, so that a fresh process puts it together');
+  const { folder, note } = rescue(
+    store,
+    { class: finding && !endsTheProcess(found) ? finding.verdict : found, what: message },
+    systemClock.nowMs(),
+  );
+  log.error(
+    { folder, kind: note.Kind, entries: note.Entries, lost: note.Lost },
+    'saved; ending, so that a fresh process puts it together',
+  );
   return true;
 }

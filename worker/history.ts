@@ -1,10 +1,19 @@
 /** The last half hour of both lanes in numbers, for the console's charts: one sample every two seconds in a ring. In memory; a start begins anew. */
-import type { HistorySample, HistoryView, LaneColumns, LaneLevel } from '../contracts/console-answers.ts';
+import type {
+  HistorySample,
+  HistoryView,
+  LaneColumns,
+  LaneLevel,
+} from '../contracts/console-answers.ts';
 import { limits } from '../contracts/limits.ts';
 import { type Lane, lanes } from '../contracts/subjects.ts';
 import type { Clock } from '../runtime/clock.ts';
 
-export type HistoryParts = { clock: Pick<Clock, 'nowMs' | 'every'>; accepted: (lane: Lane) => number; pending: (lane: Lane) => number };
+export type HistoryParts = {
+  clock: Pick<Clock, 'nowMs' | 'every'>;
+  accepted: (lane: Lane) => number;
+  pending: (lane: Lane) => number;
+};
 
 export class History {
   readonly #parts: HistoryParts;
@@ -34,7 +43,12 @@ export class History {
   }
 
   view(): HistoryView {
-    const view: HistoryView = { SampleMs: limits.historySampleMs, At: [], Queue: columns(), Manifest: columns() };
+    const view: HistoryView = {
+      SampleMs: limits.historySampleMs,
+      At: [],
+      Queue: columns(),
+      Manifest: columns(),
+    };
     for (let n = 0; n < this.#samples.length; n += 1) {
       const sample = this.#samples[(this.#next + n) % this.#samples.length] as HistorySample;
       view.At.push(sample.At);
@@ -48,7 +62,11 @@ export class History {
   }
 
   #take(): HistorySample {
-    const sample = { At: this.#parts.clock.nowMs(), Queue: this.#level('queue'), Manifest: this.#level('manifest') };
+    const sample = {
+      At: this.#parts.clock.nowMs(),
+      Queue: this.#level('queue'),
+      Manifest: this.#level('manifest'),
+    };
     if (this.#samples.length < limits.historySamplesMax) this.#samples.push(sample);
     else {
       // The oldest one's place.

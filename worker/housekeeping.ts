@@ -17,7 +17,11 @@ import { classOf, toStoreFault } from './state/storage-error.ts';
 const sweepEveryMs = 60_000;
 
 export type HousekeepingParts = {
-  local: Local; assignments: Assignments; clock: Clock; log: Log; bounds: CapacityBounds | undefined;
+  local: Local;
+  assignments: Assignments;
+  clock: Clock;
+  log: Log;
+  bounds: CapacityBounds | undefined;
   /** Undelivered entries of all lanes. */
   pending: () => number;
   onPressure: (reason: string | null, capacity: Capacity) => void;
@@ -40,7 +44,13 @@ export class Housekeeping {
     const { store } = local;
     this.#parts = parts;
     this.pressure = new Pressure({
-      bytesInUse: () => store.bytesInUse(), pending, room: () => roomAt(store.dataDir), reserve: new Reserve(store.paths), clock, log, bounds,
+      bytesInUse: () => store.bytesInUse(),
+      pending,
+      room: () => roomAt(store.dataDir),
+      reserve: new Reserve(store.paths),
+      clock,
+      log,
+      bounds,
       onChange: (reason) => onPressure(reason, this.pressure.capacity()),
     });
     this.#space = new Space({ store, clock, onFault: (error) => this.#failed(error) });
@@ -51,8 +61,14 @@ export class Housekeeping {
   start(): void {
     this.pressure.start();
     this.#space.start();
-    this.#stopSweeping = this.#parts.clock.every(sweepEveryMs, () => void this.#retention.sweep().catch((error: unknown) => this.#failed(error)));
-    this.#stopLooking = this.#parts.clock.every(limits.rescueLookMs, () => void this.#mergeRescues().catch((error: unknown) => this.#failed(error)));
+    this.#stopSweeping = this.#parts.clock.every(
+      sweepEveryMs,
+      () => void this.#retention.sweep().catch((error: unknown) => this.#failed(error)),
+    );
+    this.#stopLooking = this.#parts.clock.every(
+      limits.rescueLookMs,
+      () => void this.#mergeRescues().catch((error: unknown) => this.#failed(error)),
+    );
   }
 
   async #mergeRescues(): Promise<void> {
@@ -72,7 +88,11 @@ export class Housekeeping {
   #failed(error: unknown): void {
     const found = classOf(error);
     if (found === 'capacity') return this.pressure.full();
-    if (found === 'transient') return this.#parts.log.warn({ reason: messageOf(error) }, 'the journal is locked; housekeeping goes on later');
+    if (found === 'transient')
+      return this.#parts.log.warn(
+        { reason: messageOf(error) },
+        'the journal is locked; housekeeping goes on later',
+      );
     this.#parts.onFault(toStoreFault(error));
   }
 }

@@ -30,12 +30,15 @@ export function* accepted(file: string, result: Imported): Generator<StoredEntry
       continue;
     }
     result.Rejected += 1;
-    if (result.Rejections.length < limits.findingItemsMax) result.Rejections.push({ Line, Reason: reason });
+    if (result.Rejections.length < limits.findingItemsMax)
+      result.Rejections.push({ Line, Reason: reason });
   }
 }
 
 /** A file says nothing of the Seqs between its runs, so that each run begins like a start does. */
-export function runsOf(file: string): { id: string; pid: number; started_ms: number; first_seq: number }[] {
+export function runsOf(
+  file: string,
+): { id: string; pid: number; started_ms: number; first_seq: number }[] {
   const firsts: number[] = [];
   let last = 0;
   for (const { entry } of parse(file)) {
@@ -43,7 +46,12 @@ export function runsOf(file: string): { id: string; pid: number; started_ms: num
     if (entry.seq !== last + 1) firsts.push(entry.seq);
     last = entry.seq;
   }
-  return firsts.slice(-limits.importRunsMax).map((seq) => ({ id: `import-${seq}`, pid: process.pid, started_ms: systemClock.nowMs(), first_seq: seq }));
+  return firsts.slice(-limits.importRunsMax).map((seq) => ({
+    id: `import-${seq}`,
+    pid: process.pid,
+    started_ms: systemClock.nowMs(),
+    first_seq: seq,
+  }));
 }
 
 /** @throws TidemarkError NOT_THERE for what is no file */

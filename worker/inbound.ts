@@ -22,7 +22,19 @@ import type { Pressure } from './pressure.ts';
 import { Reader } from './reader.ts';
 
 export type InboundParts = {
-  hubId: string; bus: Bus; local: Local; outbound: Outbound; overview: Overview; pressure: Pressure; surgery: MarkSurgery; drill: Drill; clock: Clock; log: Log; meter?: Meter; isOneWayOn: boolean; onDrain: () => void;
+  hubId: string;
+  bus: Bus;
+  local: Local;
+  outbound: Outbound;
+  overview: Overview;
+  pressure: Pressure;
+  surgery: MarkSurgery;
+  drill: Drill;
+  clock: Clock;
+  log: Log;
+  meter?: Meter;
+  isOneWayOn: boolean;
+  onDrain: () => void;
   /** The control verb `ops`. */
   ops: (body: JsonObject) => unknown;
 } & IntakeEvents;
@@ -41,26 +53,65 @@ export class Inbound {
     const { hubId, bus, local, outbound, overview, clock, log, meter } = parts;
     this.#parts = parts;
     this.intake = new Intake({
-      store: local.store, journal: local.journal, clock, log, ...(meter ? { meter } : {}), pressure: parts.pressure,
+      store: local.store,
+      journal: local.journal,
+      clock,
+      log,
+      ...(meter ? { meter } : {}),
+      pressure: parts.pressure,
       events: { onAccepted: parts.onAccepted, onFault: parts.onFault },
     });
-    this.applied = new AppliedWaiters(clock, (lane, seq) => whyNotApplied(local, outbound, lane, seq));
-    const reader = new Reader({ hubId, view: (lane) => outbound.view(lane), now: () => isoOf(clock.nowMs()) });
+    this.applied = new AppliedWaiters(clock, (lane, seq) =>
+      whyNotApplied(local, outbound, lane, seq),
+    );
+    const reader = new Reader({
+      hubId,
+      view: (lane) => outbound.view(lane),
+      now: () => isoOf(clock.nowMs()),
+    });
     this.#lanes = new LaneEndpoints({
-      hubId, intake: this.intake, reader, applied: this.applied, nowMs: () => clock.monotonicMs(), rejected: (code) => meter?.rejected(code),
+      hubId,
+      intake: this.intake,
+      reader,
+      applied: this.applied,
+      nowMs: () => clock.monotonicMs(),
+      rejected: (code) => meter?.rejected(code),
       data: (lane) => {
         const { State, Pending, OldestPendingMs, DeadLetters } = overview.lane(lane);
         return { State, Pending, OldestPendingMs, DeadLetters };
       },
     });
     this.control = new Control({
-      hubId, overview, assignments: outbound.assignments, held: local.held, refused: local.refused, journal: local.journal, clock,
-      deliveries: outbound.deliveries, setPaused: (isPaused) => outbound.setPaused(isPaused), drain: parts.onDrain,
+      hubId,
+      overview,
+      assignments: outbound.assignments,
+      held: local.held,
+      refused: local.refused,
+      journal: local.journal,
+      clock,
+      deliveries: outbound.deliveries,
+      setPaused: (isPaused) => outbound.setPaused(isPaused),
+      drain: parts.onDrain,
       // As after a write: delivery looks again, and who watches is told.
       wake: () => lanes.forEach((lane) => parts.onAccepted(lane)),
-      journalBytes: () => local.store.bytes(), surgery: parts.surgery, ops: parts.ops, drill: parts.drill, db: local.store.db, log,
+      journalBytes: () => local.store.bytes(),
+      surgery: parts.surgery,
+      ops: parts.ops,
+      drill: parts.drill,
+      db: local.store.db,
+      log,
     });
-    this.#oneWay = parts.isOneWayOn ? new OneWay({ hubId, bus, intake: this.intake, refused: local.refused, clock, log, rejected: (code) => meter?.rejected(code) }) : null;
+    this.#oneWay = parts.isOneWayOn
+      ? new OneWay({
+          hubId,
+          bus,
+          intake: this.intake,
+          refused: local.refused,
+          clock,
+          log,
+          rejected: (code) => meter?.rejected(code),
+        })
+      : null;
   }
 
   endpoints(): EndpointSpec[] {
@@ -74,7 +125,9 @@ export class Inbound {
 
   start(): void {
     this.#oneWay?.start();
-    this.#stopCatchingUp = this.#parts.clock.every(limits.projectionIdleMs, () => this.#readyReads());
+    this.#stopCatchingUp = this.#parts.clock.every(limits.projectionIdleMs, () =>
+      this.#readyReads(),
+    );
   }
 
   /**
@@ -86,15 +139,29 @@ export class Inbound {
     const accepted = this.#accepted();
     const came = accepted - this.#acceptedSeen;
     this.#acceptedSeen = accepted;
-    const isReady = (lane: Lane) => outbound.assignments.targetOf(lane)?.isReady === true && !outbound.isPaused;
+    const isReady = (lane: Lane) =>
+      outbound.assignments.targetOf(lane)?.isReady === true && !outbound.isPaused;
     // What is parked behind a dead letter waits for a person, not for us.
-    const isDelivering = (lane: Lane) => isReady(lane) && local.journal.counts(lane).head > (outbound.deliveries[lane].mark()?.seq ?? 0);
+    const isDelivering = (lane: Lane) =>
+      isReady(lane) &&
+      local.journal.counts(lane).head > (outbound.deliveries[lane].mark()?.seq ?? 0);
     // What reads need may be as large as the backlog; without room it would take what delivering needs.
-    const isQuiet = () => this.#accepted() === accepted && !this.intake.refusal() && !lanes.some(isDelivering);
-    const isMuch = came > limits.projectionStepEntries || this.intake.refusal() !== null || lanes.some((lane) => isReady(lane) && overview.pending(lane) > limits.deliverEntriesMax);
+    const isQuiet = () =>
+      this.#accepted() === accepted && !this.intake.refusal() && !lanes.some(isDelivering);
+    const isMuch =
+      came > limits.projectionStepEntries ||
+      this.intake.refusal() !== null ||
+      lanes.some((lane) => isReady(lane) && overview.pending(lane) > limits.deliverEntriesMax);
     for (const lane of lanes) {
-      const working = came === 0 && isQuiet() ? local.projection.catchUp(lane, isQuiet) : isMuch ? null : local.projection.advance(lane);
-      working?.catch((error: unknown) => log.warn({ lane, reason: messageOf(error) }, 'the view for reads lags behind'));
+      const working =
+        came === 0 && isQuiet()
+          ? local.projection.catchUp(lane, isQuiet)
+          : isMuch
+            ? null
+            : local.projection.advance(lane);
+      working?.catch((error: unknown) =>
+        log.warn({ lane, reason: messageOf(error) }, 'the view for reads lags behind'),
+      );
     }
   }
 

@@ -7,7 +7,15 @@ import { pathsOf } from './state/paths.ts';
 import { openForReading, type ReadStore } from './state/read-store.ts';
 import { type Verdict, verify } from './state/verify.ts';
 
-export type EntryView = { Seq: number; Lane: Lane; Action: string; EventGUID: string; Key: string; AcceptedAt: string; HasBody: boolean };
+export type EntryView = {
+  Seq: number;
+  Lane: Lane;
+  Action: string;
+  EventGUID: string;
+  Key: string;
+  AcceptedAt: string;
+  HasBody: boolean;
+};
 
 export type JournalView = {
   Entries: number;
@@ -33,7 +41,12 @@ export function inspectJournal(dataDir: string): JournalView {
   const db = openForReading(dataDir);
   try {
     const perLane = (column: 'head' | 'accepted') =>
-      Object.fromEntries(lanes.map((lane, index) => [lane, count(db, `select ${column} from lane where lane = ${index}`)])) as Record<Lane, number>;
+      Object.fromEntries(
+        lanes.map((lane, index) => [
+          lane,
+          count(db, `select ${column} from lane where lane = ${index}`),
+        ]),
+      ) as Record<Lane, number>;
     const accepted = perLane('accepted');
     return {
       Entries: accepted.queue + accepted.manifest,
@@ -53,10 +66,27 @@ export function inspectJournal(dataDir: string): JournalView {
 export function listEntries(dataDir: string, afterSeq: number, limit: number): EntryView[] {
   const db = openForReading(dataDir);
   try {
-    const rows = db.all<{ seq: number; lane: number; action: string; guid: Buffer; key: string; accepted_ms: number; has: number }>(
-      'select seq, lane, action, guid, key, accepted_ms, body is not null as has from entry where seq > ? order by seq limit ?', afterSeq, limit);
+    const rows = db.all<{
+      seq: number;
+      lane: number;
+      action: string;
+      guid: Buffer;
+      key: string;
+      accepted_ms: number;
+      has: number;
+    }>(
+      'select seq, lane, action, guid, key, accepted_ms, body is not null as has from entry where seq > ? order by seq limit ?',
+      afterSeq,
+      limit,
+    );
     return rows.map((row) => ({
-      Seq: row.seq, Lane: lanes[row.lane] ?? 'queue', Action: row.action, EventGUID: guidText(row.guid), Key: row.key, AcceptedAt: isoOf(row.accepted_ms), HasBody: row.has === 1,
+      Seq: row.seq,
+      Lane: lanes[row.lane] ?? 'queue',
+      Action: row.action,
+      EventGUID: guidText(row.guid),
+      Key: row.key,
+      AcceptedAt: isoOf(row.accepted_ms),
+      HasBody: row.has === 1,
     }));
   } finally {
     db.close();

@@ -17,7 +17,12 @@ import type { Pressure } from './pressure.ts';
 import { classOf, endsTheProcess, toStoreFault } from './state/storage-error.ts';
 import type { Store } from './state/store.ts';
 
-type Waiting = { envelope: WriteEnvelope; bytes: number; resolve: (reply: WriteReply) => void; reject: (error: TidemarkError) => void };
+type Waiting = {
+  envelope: WriteEnvelope;
+  bytes: number;
+  resolve: (reply: WriteReply) => void;
+  reject: (error: TidemarkError) => void;
+};
 
 /** What intake tells the rest of the worker. */
 export type IntakeEvents = {
@@ -44,7 +49,15 @@ export class Intake {
   #lastCommitMs: number | null = null;
   #strikes = 0;
 
-  constructor(parts: { store: Store; journal: Journal; clock: Clock; log: Log; events: IntakeEvents; meter?: Meter; pressure: Pick<Pressure, 'refusal' | 'took' | 'full'> }) {
+  constructor(parts: {
+    store: Store;
+    journal: Journal;
+    clock: Clock;
+    log: Log;
+    events: IntakeEvents;
+    meter?: Meter;
+    pressure: Pick<Pressure, 'refusal' | 'took' | 'full'>;
+  }) {
     this.#store = parts.store;
     this.#journal = parts.journal;
     this.#clock = parts.clock;
@@ -73,12 +86,27 @@ export class Intake {
 
   /** Whether a write sent now would be accepted, and if not why. */
   refusal(): TidemarkError | null {
-    if (this.#fault) return new TidemarkError('STORAGE_FAILED', this.#fault.message, { cause: this.#fault, retryAfterMs: limits.unavailableRetryMs });
-    if (!this.#isOpen) return new TidemarkError('UNAVAILABLE', 'the worker is draining; send again to the one that follows', { retryAfterMs: limits.unavailableRetryMs });
+    if (this.#fault)
+      return new TidemarkError('STORAGE_FAILED', this.#fault.message, {
+        cause: this.#fault,
+        retryAfterMs: limits.unavailableRetryMs,
+      });
+    if (!this.#isOpen)
+      return new TidemarkError(
+        'UNAVAILABLE',
+        'the worker is draining; send again to the one that follows',
+        { retryAfterMs: limits.unavailableRetryMs },
+      );
     const pressure = this.#pressure.refusal();
     if (pressure) return pressure;
-    if (this.#waiting.length >= limits.intakeQueueMax) return overloaded(`${this.#waiting.length} writes wait for a commit, at most ${limits.intakeQueueMax}`);
-    if (this.#waitingBytes >= limits.intakeBytesMax) return overloaded(`${this.#waitingBytes} bytes wait for a commit, at most ${limits.intakeBytesMax}`);
+    if (this.#waiting.length >= limits.intakeQueueMax)
+      return overloaded(
+        `${this.#waiting.length} writes wait for a commit, at most ${limits.intakeQueueMax}`,
+      );
+    if (this.#waitingBytes >= limits.intakeBytesMax)
+      return overloaded(
+        `${this.#waitingBytes} bytes wait for a commit, at most ${limits.intakeBytesMax}`,
+      );
     return null;
   }
 
@@ -117,7 +145,10 @@ export class Intake {
     const startedMs = this.#clock.monotonicMs();
     try {
       if (this.#fault) throw this.#fault;
-      results = this.#journal.append(batch.map((one) => one.envelope), this.#clock.nowMs());
+      results = this.#journal.append(
+        batch.map((one) => one.envelope),
+        this.#clock.nowMs(),
+      );
       this.#store.assertSameFiles('quick');
       this.#commits += 1;
       this.#lastCommitMs = this.#clock.nowMs();
@@ -134,8 +165,12 @@ export class Intake {
   };
 
   #count(batch: readonly Waiting[], results: readonly Appended[], startedMs: number): void {
-    const isNew = (result: Appended | undefined) => result !== undefined && !(result instanceof TidemarkError) && result.isNew;
-    this.#meter?.committed((this.#clock.monotonicMs() - startedMs) / 1000, batch.filter((_, index) => isNew(results[index])).map((one) => one.envelope.action));
+    const isNew = (result: Appended | undefined) =>
+      result !== undefined && !(result instanceof TidemarkError) && result.isNew;
+    this.#meter?.committed(
+      (this.#clock.monotonicMs() - startedMs) / 1000,
+      batch.filter((_, index) => isNew(results[index])).map((one) => one.envelope.action),
+    );
   }
 
   /** The writes of one commit: as many as its bounds allow, and at least one. */
@@ -157,7 +192,10 @@ export class Intake {
       this.#store.wrote(bytes);
     } catch (error) {
       // The writes are safe and answered; what this means for the next ones is seen by the next commit.
-      this.#log.error({ reason: messageOf(error) }, 'the log could not be folded into the database');
+      this.#log.error(
+        { reason: messageOf(error) },
+        'the log could not be folded into the database',
+      );
     }
   }
 
@@ -170,11 +208,25 @@ export class Intake {
       return this.#refuseAll(batch, overloaded('the disk of the journal is full'));
     }
     if (found === 'transient') {
-      return this.#refuseAll(batch, new TidemarkError('UNAVAILABLE', `the journal is locked: ${messageOf(thrown)}`, { cause: thrown, retryAfterMs: limits.unavailableRetryMs }));
+      return this.#refuseAll(
+        batch,
+        new TidemarkError('UNAVAILABLE', `the journal is locked: ${messageOf(thrown)}`, {
+          cause: thrown,
+          retryAfterMs: limits.unavailableRetryMs,
+        }),
+      );
     }
     if (!this.#fault && !endsTheProcess(found) && ++this.#strikes < limits.storeStrikesMax) {
-      this.#log.error({ reason: messageOf(thrown) }, 'a commit failed; its writes were refused and nothing was stored');
-      return this.#refuseAll(batch, new TidemarkError('INTERNAL', `the journal took nothing: ${messageOf(thrown)}`, { cause: thrown }));
+      this.#log.error(
+        { reason: messageOf(thrown) },
+        'a commit failed; its writes were refused and nothing was stored',
+      );
+      return this.#refuseAll(
+        batch,
+        new TidemarkError('INTERNAL', `the journal took nothing: ${messageOf(thrown)}`, {
+          cause: thrown,
+        }),
+      );
     }
     const isFirst = this.#fault === null;
     this.#fault ??= toStoreFault(thrown);
@@ -201,6 +253,11 @@ function overloaded(why: string): TidemarkError {
 function answer(one: Waiting, result: Appended): void {
   if (result instanceof TidemarkError) return one.reject(result);
   one.resolve({
-    Available: true, Success: true, Durability: 'synced', Seq: result.seq, EventGUID: one.envelope.eventGuid, Duplicate: !result.isNew,
+    Available: true,
+    Success: true,
+    Durability: 'synced',
+    Seq: result.seq,
+    EventGUID: one.envelope.eventGuid,
+    Duplicate: !result.isNew,
   });
 }

@@ -8,16 +8,28 @@ import type { Local } from './local.ts';
 import { localHealth } from './local-health.ts';
 import { roomAt } from './state/disk.ts';
 
-export type JoinParts = { local: Local; http: HttpAddress; access: HttpSettings; bus: Omit<BusOptions, 'name'>; hub: string; log: Log };
+export type JoinParts = {
+  local: Local;
+  http: HttpAddress;
+  access: HttpSettings;
+  bus: Omit<BusOptions, 'name'>;
+  hub: string;
+  log: Log;
+};
 
 /**
  * The bus, or what came first of `ended`. Until then /livez is ok, /readyz is 503, and /healthz says why and how the store is.
  * @throws TidemarkError CONFIG_INVALID for settings no waiting mends: files of ours, or the address of HTTP
  */
-export async function joinBus<T>({ local, http, access, bus, hub, log }: JoinParts, ended: Promise<T>): Promise<Bus | T> {
+export async function joinBus<T>(
+  { local, http, access, bus, hub, log }: JoinParts,
+  ended: Promise<T>,
+): Promise<Bus | T> {
   const room = new WaitingRoom({ http, access, clock: systemClock });
   try {
-    const connecting = Bus.connect({ ...bus, name: `tidemark-worker ${hub}` }, log, (reason) => room.say(reason, () => healthOf(local)));
+    const connecting = Bus.connect({ ...bus, name: `tidemark-worker ${hub}` }, log, (reason) =>
+      room.say(reason, () => healthOf(local)),
+    );
     return await Promise.race([connecting, ended]);
   } finally {
     await room.close();
@@ -26,5 +38,14 @@ export async function joinBus<T>({ local, http, access, bus, hub, log }: JoinPar
 
 function healthOf({ store }: Local): object {
   const capacity = { FreeBytes: roomAt(store.paths.stateDir)?.freeBytes ?? null, Refusing: null };
-  return { Bus: { Connected: false, Server: null }, ...localHealth({ store, fault: null, lastCommitMs: null, capacity, nowMs: systemClock.nowMs() }) };
+  return {
+    Bus: { Connected: false, Server: null },
+    ...localHealth({
+      store,
+      fault: null,
+      lastCommitMs: null,
+      capacity,
+      nowMs: systemClock.nowMs(),
+    }),
+  };
 }

@@ -1,5 +1,14 @@
 /** The journal out of its file, as JSON lines: of a live one, and of what is left of a damaged one. */
-import { closeSync, copyFileSync, existsSync, mkdtempSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { TidemarkError } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
@@ -37,7 +46,8 @@ export async function writeLines(out: string, lines: Iterable<string>): Promise<
   let count = 0;
   for (const line of lines) {
     count += 1;
-    if (!process.stdout.write(line)) await new Promise((resolve) => process.stdout.once('drain', resolve));
+    if (!process.stdout.write(line))
+      await new Promise((resolve) => process.stdout.once('drain', resolve));
   }
   return count;
 }
@@ -60,11 +70,26 @@ function writeFile(out: string, lines: Iterable<string>): number {
  * Writes every entry that can be read from a file in whatever state, each EventGUID once, with its body if one was found.
  * Works on a copy beside the output. @throws TidemarkError NOT_THERE
  */
-export function salvageTo(path: string, out: string, say: Say): { Written: number; Rejected: number; Source: string; Out: string } {
-  const db = [join(path, 'state', 'state.db'), join(path, 'state.db'), path].find((one) => statSync(one, { throwIfNoEntry: false })?.isFile());
+export function salvageTo(
+  path: string,
+  out: string,
+  say: Say,
+): { Written: number; Rejected: number; Source: string; Out: string } {
+  const db = [join(path, 'state', 'state.db'), join(path, 'state.db'), path].find((one) =>
+    statSync(one, { throwIfNoEntry: false })?.isFile(),
+  );
   const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
-  if (db === undefined && !(isFolder && (existsSync(join(path, 'entries.jsonl')) || existsSync(join(path, 'state.db-wal'))))) {
-    throw new TidemarkError('NOT_THERE', `there is nothing to read at ${path}; name a state.db or the folder it lies in`);
+  if (
+    db === undefined &&
+    !(
+      isFolder &&
+      (existsSync(join(path, 'entries.jsonl')) || existsSync(join(path, 'state.db-wal')))
+    )
+  ) {
+    throw new TidemarkError(
+      'NOT_THERE',
+      `there is nothing to read at ${path}; name a state.db or the folder it lies in`,
+    );
   }
   const work = mkdtempSync(`${out}.work-`);
   try {
@@ -87,12 +112,20 @@ function openCopy(db: string, work: string): OpenedSource {
   return openDatabase(join(work, 'state.db'), hasLog ? join(work, 'state.db-wal') : null);
 }
 
-function writeBest(source: OpenedSource, out: string, say: Say): { Written: number; Rejected: number } {
+function writeBest(
+  source: OpenedSource,
+  out: string,
+  say: Say,
+): { Written: number; Rejected: number } {
   const hasBody = new Map<string, boolean>();
   let Rejected = 0;
   for (const entry of source.entries) {
     if (wrongWith(entry) !== null) Rejected += 1;
-    else hasBody.set(entry.guid.toString('hex'), entry.body !== null || hasBody.get(entry.guid.toString('hex')) === true);
+    else
+      hasBody.set(
+        entry.guid.toString('hex'),
+        entry.body !== null || hasBody.get(entry.guid.toString('hex')) === true,
+      );
   }
   say(`${hasBody.size} entries found`);
   const Written = writeFile(out, best(source, hasBody));

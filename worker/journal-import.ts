@@ -15,15 +15,26 @@ type Say = (line: string) => void;
 const sayEvery = 100_000;
 
 /** Takes a file in, as a merge does. @throws TidemarkError NOT_THERE for what is no file, LOCK_HELD while a worker has the store, CONFIG_INVALID for another hub's */
-export function importLines(dataDir: string, hubId: string, file: string, { say, tell = say, ...options }: { say: Say; tell?: Say; isAnyFileSystem?: boolean }): Imported {
+export function importLines(
+  dataDir: string,
+  hubId: string,
+  file: string,
+  { say, tell = say, ...options }: { say: Say; tell?: Say; isAnyFileSystem?: boolean },
+): Imported {
   assertFile(file);
   const boot = runsOf(file);
   const store = openStore(dataDir, ({ What }) => say(What), options);
   try {
     const owner = store.meta('hub');
-    if (owner !== undefined && owner !== hubId) throw new TidemarkError('CONFIG_INVALID', `${dataDir} holds the journal of hub ${owner}; name it with --hub ${owner}`);
+    if (owner !== undefined && owner !== hubId)
+      throw new TidemarkError(
+        'CONFIG_INVALID',
+        `${dataDir} holds the journal of hub ${owner}; name it with --hub ${owner}`,
+      );
     if (owner === undefined) store.setMeta('hub', hubId);
-    return notedHere(store.db, { action: 'journal import', detail: { File: file } }, say, () => merge(store.db, boot, file, tell));
+    return notedHere(store.db, { action: 'journal import', detail: { File: file } }, say, () =>
+      merge(store.db, boot, file, tell),
+    );
   } finally {
     store.close();
   }
@@ -31,14 +42,24 @@ export function importLines(dataDir: string, hubId: string, file: string, { say,
 
 function merge(db: Connection, boot: ReturnType<typeof runsOf>, file: string, tell: Say): Imported {
   const result: Imported = { ...emptyMerge(), Rejections: [] };
-  const steps = mergeSteps(db, { tables: { boot }, entries: accepted(file, result), isDoubtful: false }, { nowMs: systemClock.nowMs(), isReplayRunning: false });
+  const steps = mergeSteps(
+    db,
+    { tables: { boot }, entries: accepted(file, result), isDoubtful: false },
+    { nowMs: systemClock.nowMs(), isReplayRunning: false },
+  );
   let step = steps.next();
   for (let n = 1; !step.done; n++) {
-    if ((n * limits.mergeStepEntries) % sayEvery === 0) tell(`${n * limits.mergeStepEntries} lines read`);
+    if ((n * limits.mergeStepEntries) % sayEvery === 0)
+      tell(`${n * limits.mergeStepEntries} lines read`);
     step = steps.next();
   }
   const { Read } = step.value;
-  return { ...step.value, Read: Read + result.Rejected, Rejected: result.Rejected, Rejections: result.Rejections };
+  return {
+    ...step.value,
+    Read: Read + result.Rejected,
+    Rejected: result.Rejected,
+    Rejections: result.Rejections,
+  };
 }
 
 /** The same without changing anything; a worker may run. @throws TidemarkError NOT_THERE for what is no file */

@@ -20,8 +20,17 @@ import type { Connection } from './state/connection.ts';
 export type Appended = { seq: number; isNew: boolean } | TidemarkError;
 
 type EntryRow = {
-  seq: number; lane: number; action: WriteAction; guid: Buffer; key: string; at: string | null; user: string | null;
-  accepted_ms: number; body: string | null; digest: Buffer | null; trace: string | null;
+  seq: number;
+  lane: number;
+  action: WriteAction;
+  guid: Buffer;
+  key: string;
+  at: string | null;
+  user: string | null;
+  accepted_ms: number;
+  body: string | null;
+  digest: Buffer | null;
+  trace: string | null;
 };
 
 /** What is asked of an entry that is read for its body; the GUID as 32 hex digits. */
@@ -49,45 +58,116 @@ function dashed(hex: string): string {
 function sorted(value: JsonValue): JsonValue {
   if (Array.isArray(value)) return value.map(sorted);
   if (!isJsonObject(value)) return value;
-  return Object.fromEntries(Object.keys(value).sort().map((key) => [key, sorted(value[key] as JsonValue)]));
+  return Object.fromEntries(
+    Object.keys(value)
+      .sort()
+      .map((key) => [key, sorted(value[key] as JsonValue)]),
+  );
 }
 
 /** A digest of the content, 16 bytes, the same for the same Action and Settings whatever the order of members. */
 export function digestOf(action: string, settings: JsonObject): Buffer {
-  return createHash('sha256').update(action).update('\n').update(JSON.stringify(sorted(settings))).digest().subarray(0, 16);
+  return createHash('sha256')
+    .update(action)
+    .update('\n')
+    .update(JSON.stringify(sorted(settings)))
+    .digest()
+    .subarray(0, 16);
 }
 
 /** What stays of an entry when its body is given up. */
-export type EntryFacts = { seq: number; guid: string; lane: Lane; action: string; key: string; acceptedMs: number };
+export type EntryFacts = {
+  seq: number;
+  guid: string;
+  lane: Lane;
+  action: string;
+  key: string;
+  acceptedMs: number;
+};
 
 function factsOf(row: EntryRow): EntryFacts {
-  return { seq: row.seq, guid: guidText(row.guid), lane: lanes[row.lane] ?? 'queue', action: row.action, key: row.key, acceptedMs: row.accepted_ms };
+  return {
+    seq: row.seq,
+    guid: guidText(row.guid),
+    lane: lanes[row.lane] ?? 'queue',
+    action: row.action,
+    key: row.key,
+    acceptedMs: row.accepted_ms,
+  };
 }
 
 function statementsOf(db: Connection) {
   const columns = 'seq, lane, action, guid, key, at, user, accepted_ms, body, digest, trace';
   // A Buffer for each row costs more than all its other columns but the body.
-  const bodyColumns = 'seq, action, lower(hex(guid)) as guid, key, at, user, accepted_ms, body, trace';
+  const bodyColumns =
+    'seq, action, lower(hex(guid)) as guid, key, at, user, accepted_ms, body, trace';
   return {
-    insert: db.prepare<[number, string, Buffer, string, string | null, string | null, number, string, string | null, Buffer]>(
+    insert: db.prepare<
+      [
+        number,
+        string,
+        Buffer,
+        string,
+        string | null,
+        string | null,
+        number,
+        string,
+        string | null,
+        Buffer,
+      ]
+    >(
       // "On conflict do nothing" would use up a Seq for each repeat, and a hole would no longer say that an entry was lost.
       `insert into entry (lane, action, guid, key, at, user, accepted_ms, body, trace) select ?, ?, ?, ?, ?, ?, ?, ?, ?
-        where not exists (select 1 from entry where guid = ?)`),
-    count: db.prepare<[number, number, number]>('update lane set accepted = accepted + ?, head = max(head, ?) where lane = ?'),
+        where not exists (select 1 from entry where guid = ?)`,
+    ),
+    count: db.prepare<[number, number, number]>(
+      'update lane set accepted = accepted + ?, head = max(head, ?) where lane = ?',
+    ),
     byGuid: db.prepare<[Buffer], EntryRow>(`select ${columns} from entry where guid = ?`),
     bySeq: db.prepare<[number], EntryRow>(`select ${columns} from entry where seq = ?`),
-    withBody: db.prepare<[number], BodyRow>(`select ${bodyColumns} from entry where seq = ? and body is not null`),
+    withBody: db.prepare<[number], BodyRow>(
+      `select ${bodyColumns} from entry where seq = ? and body is not null`,
+    ),
     after: db.prepare<[number, number, number], BodyRow>(
-      `select ${bodyColumns} from entry where lane = ? and seq > ? and body is not null order by seq limit ?`),
-    lane: db.prepare<[number], LaneCounts>('select accepted, head, bare, bare_through as bareThrough from lane where lane = ?'),
-    countAfter: db.prepare<[number, number]>('select count(*) from entry where lane = ? and seq > ? and body is not null').pluck(),
-    countBetween: db.prepare<[number, number, number]>('select count(*) from entry where lane = ? and seq > ? and seq <= ? and body is not null').pluck(),
-    bodyBytes: db.prepare('select avg(length(body)) from (select body from entry where body is not null order by seq desc limit 1000)').pluck(),
-    oldest: db.prepare<[number, number]>('select accepted_ms from entry where lane = ? and seq > ? and body is not null order by seq limit 1').pluck(),
-    below: db.prepare<[number, number]>('select min(seq) as through, count(*) as looked from (select seq from entry where seq < ? order by seq desc limit ?)'),
-    ofKey: db.prepare<[number, number, string]>('select seq from entry where seq >= ? and seq < ? and key = ? order by seq desc').pluck(),
-    keep: db.prepare<[Buffer, number]>('update entry set body = null, trace = null, digest = ? where seq = ?'),
-    bare: db.prepare<[number, number, number]>('update lane set bare = bare + ?, bare_through = max(bare_through, ?) where lane = ?'),
+      `select ${bodyColumns} from entry where lane = ? and seq > ? and body is not null order by seq limit ?`,
+    ),
+    lane: db.prepare<[number], LaneCounts>(
+      'select accepted, head, bare, bare_through as bareThrough from lane where lane = ?',
+    ),
+    countAfter: db
+      .prepare<[number, number]>(
+        'select count(*) from entry where lane = ? and seq > ? and body is not null',
+      )
+      .pluck(),
+    countBetween: db
+      .prepare<[number, number, number]>(
+        'select count(*) from entry where lane = ? and seq > ? and seq <= ? and body is not null',
+      )
+      .pluck(),
+    bodyBytes: db
+      .prepare(
+        'select avg(length(body)) from (select body from entry where body is not null order by seq desc limit 1000)',
+      )
+      .pluck(),
+    oldest: db
+      .prepare<[number, number]>(
+        'select accepted_ms from entry where lane = ? and seq > ? and body is not null order by seq limit 1',
+      )
+      .pluck(),
+    below: db.prepare<[number, number]>(
+      'select min(seq) as through, count(*) as looked from (select seq from entry where seq < ? order by seq desc limit ?)',
+    ),
+    ofKey: db
+      .prepare<[number, number, string]>(
+        'select seq from entry where seq >= ? and seq < ? and key = ? order by seq desc',
+      )
+      .pluck(),
+    keep: db.prepare<[Buffer, number]>(
+      'update entry set body = null, trace = null, digest = ? where seq = ?',
+    ),
+    bare: db.prepare<[number, number, number]>(
+      'update lane set bare = bare + ?, bare_through = max(bare_through, ?) where lane = ?',
+    ),
   };
 }
 
@@ -103,7 +183,9 @@ export class Journal {
     this.#db = db;
     this.#hubId = hubId;
     this.#sql = statementsOf(db);
-    const transaction = db.transaction((envelopes: readonly WriteEnvelope[], nowMs: number) => this.#appendAll(envelopes, nowMs));
+    const transaction = db.transaction((envelopes: readonly WriteEnvelope[], nowMs: number) =>
+      this.#appendAll(envelopes, nowMs),
+    );
     this.#append = (envelopes, nowMs) => transaction.immediate(envelopes, nowMs);
   }
 
@@ -119,7 +201,18 @@ export class Journal {
       const lane = laneIndex(envelope.lane);
       const guid = guidBytes(envelope.eventGuid);
       const user = envelope.remoteUser === defaultRemoteUser ? null : envelope.remoteUser;
-      const done = this.#sql.insert.run(lane, envelope.action, guid, envelope.key, envelope.at, user, nowMs, JSON.stringify(envelope.settings), envelope.trace ?? null, guid);
+      const done = this.#sql.insert.run(
+        lane,
+        envelope.action,
+        guid,
+        envelope.key,
+        envelope.at,
+        user,
+        nowMs,
+        JSON.stringify(envelope.settings),
+        envelope.trace ?? null,
+        guid,
+      );
       if (done.changes === 0) return this.#repeat(envelope, guid);
       const seq = Number(done.lastInsertRowid);
       accepted[lane] = (accepted[lane] ?? 0) + 1;
@@ -135,12 +228,21 @@ export class Journal {
   /** A known GUID: the first Seq for the same content, a conflict for another (I3). */
   #repeat(envelope: WriteEnvelope, guid: Buffer): Appended {
     const known = this.#sql.byGuid.get(guid);
-    if (!known) throw new TidemarkError('INTERNAL', `entry of ${envelope.eventGuid} neither inserted nor found`);
-    const isSame = known.action === envelope.action && (known.body !== null
-      ? isDeepStrictEqual(JSON.parse(known.body), JSON.parse(JSON.stringify(envelope.settings)))
-      : known.digest?.equals(digestOf(envelope.action, envelope.settings)) === true);
+    if (!known)
+      throw new TidemarkError(
+        'INTERNAL',
+        `entry of ${envelope.eventGuid} neither inserted nor found`,
+      );
+    const isSame =
+      known.action === envelope.action &&
+      (known.body !== null
+        ? isDeepStrictEqual(JSON.parse(known.body), JSON.parse(JSON.stringify(envelope.settings)))
+        : known.digest?.equals(digestOf(envelope.action, envelope.settings)) === true);
     if (isSame) return { seq: known.seq, isNew: false };
-    return new TidemarkError('CONFLICT', `EventGUID: ${envelope.eventGuid} was accepted as Seq ${known.seq} with other content; a new write needs a new EventGUID`);
+    return new TidemarkError(
+      'CONFLICT',
+      `EventGUID: ${envelope.eventGuid} was accepted as Seq ${known.seq} with other content; a new write needs a new EventGUID`,
+    );
   }
 
   /** Undelivered entries of a lane above `seq`, ascending, at most `limit` and about `bytesMax` of bodies, but at least one. */
@@ -182,9 +284,20 @@ export class Journal {
   }
 
   /** Looks for a key in the `count` entries next below `seq`: no index knows keys. `through` is how far it looked; null when there are none below. */
-  findKey(key: string, seq: number, count: number): { seqs: number[]; looked: number; through: number | null } {
-    const { through, looked } = this.#sql.below.get(seq, count) as { through: number | null; looked: number };
-    return { seqs: through === null ? [] : this.#sql.ofKey.all(through, seq, key) as number[], looked, through };
+  findKey(
+    key: string,
+    seq: number,
+    count: number,
+  ): { seqs: number[]; looked: number; through: number | null } {
+    const { through, looked } = this.#sql.below.get(seq, count) as {
+      through: number | null;
+      looked: number;
+    };
+    return {
+      seqs: through === null ? [] : (this.#sql.ofKey.all(through, seq, key) as number[]),
+      looked,
+      through,
+    };
   }
 
   /** Whether an entry of this lane has this Seq, body or not. */
@@ -223,11 +336,14 @@ export class Journal {
 
   /** Gives up the bodies of entries: their GUID, Seq and a digest stay, so that a repeat is still a duplicate. */
   strip(lane: Lane, entries: readonly Entry[]): void {
-    this.#db.transaction(() => {
-      for (const entry of entries) this.#sql.keep.run(digestOf(entry.action, entry.settings), entry.seq);
-      const last = entries.at(-1);
-      if (last) this.#sql.bare.run(entries.length, last.seq, laneIndex(lane));
-    }).immediate();
+    this.#db
+      .transaction(() => {
+        for (const entry of entries)
+          this.#sql.keep.run(digestOf(entry.action, entry.settings), entry.seq);
+        const last = entries.at(-1);
+        if (last) this.#sql.bare.run(entries.length, last.seq, laneIndex(lane));
+      })
+      .immediate();
   }
 
   /** As text; entries of one commit have the same time, and are read one behind the other. */

@@ -8,7 +8,10 @@ import { isSettledOutcome, type MutationResult } from '../contracts/mutation.ts'
  * One result per write, null for one that stands behind a refusal of its key.
  * @throws what `send` throws, once no request is on its way any more: one that is overtaken by its own repeat could take a later write back
  */
-export async function inTurns(writes: readonly Folded[], send: (write: Folded) => Promise<MutationResult>): Promise<(MutationResult | null)[]> {
+export async function inTurns(
+  writes: readonly Folded[],
+  send: (write: Folded) => Promise<MutationResult>,
+): Promise<(MutationResult | null)[]> {
   const queue = new PQueue({ concurrency: limits.proxyRequestsMax });
   const turns = Map.groupBy(writes.keys(), (index) => writes[index]?.key);
   const results: (MutationResult | null)[] = writes.map(() => null);

@@ -19,23 +19,33 @@ export type Persistence = {
 type Lanes = { Queue: LaneStatus | null; Manifest: LaneStatus | null };
 
 /** @param last what was known when it still answered: whom it is assigned to does not change while it is away */
-export function persistenceOf({ Queue, Manifest }: Lanes, beacons: readonly Presence[], last: Lanes | null = null): Persistence {
+export function persistenceOf(
+  { Queue, Manifest }: Lanes,
+  beacons: readonly Presence[],
+  last: Lanes | null = null,
+): Persistence {
   const lane = Queue ?? last?.Queue ?? null;
   const found = beacons.find((one) => one.BeaconID === lane?.AssignedBeaconID);
   const { Connections = [], ...record } = found ?? {};
   const both = [Queue, Manifest].filter((one) => one !== null);
   return {
-    IDPersistenceBeacon: lane?.AssignedBeaconID ?? 0, IDPersistenceConnection: lane?.IDBeaconConnection ?? 0,
-    BeaconRecord: found ? record as Omit<Presence, 'Connections'> : null,
-    ConnectionRecord: Connections.find((one) => one.IDBeaconConnection === lane?.IDBeaconConnection) ?? null,
-    Queue, Manifest, State: stateOf(both.map(({ State }) => State)),
+    IDPersistenceBeacon: lane?.AssignedBeaconID ?? 0,
+    IDPersistenceConnection: lane?.IDBeaconConnection ?? 0,
+    BeaconRecord: found ? (record as Omit<Presence, 'Connections'>) : null,
+    ConnectionRecord:
+      Connections.find((one) => one.IDBeaconConnection === lane?.IDBeaconConnection) ?? null,
+    Queue,
+    Manifest,
+    State: stateOf(both.map(({ State }) => State)),
     LastError: both.find(({ LastError }) => LastError !== null)?.LastError ?? null,
-    BootstrappedAt: both.find(({ BootstrappedAt }) => BootstrappedAt !== null)?.BootstrappedAt ?? null,
+    BootstrappedAt:
+      both.find(({ BootstrappedAt }) => BootstrappedAt !== null)?.BootstrappedAt ?? null,
   };
 }
 
 /** The worst first; lanes that differ otherwise are what the first is. */
 export function stateOf(states: readonly LaneState[]): LaneState {
-  for (const bad of ['error', 'waiting-for-beacon', 'bootstrapping'] as const) if (states.includes(bad)) return bad;
+  for (const bad of ['error', 'waiting-for-beacon', 'bootstrapping'] as const)
+    if (states.includes(bad)) return bad;
   return states[0] ?? 'unassigned';
 }

@@ -16,13 +16,22 @@ import { type Persistence, persistenceOf } from './lab-persistence.ts';
 
 export type Instance = {
   /** The HubID. */
-  ID: string; Name: string;
+  ID: string;
+  Name: string;
   /** Unresponsive: it listens, and does not answer in time. */
   Status: 'running' | 'stopped' | 'unresponsive';
-  Version: string | null; StartedAt: string | null; SeenAt: string; IDPersistenceBeacon: string | 0; IDPersistenceConnection: number;
+  Version: string | null;
+  StartedAt: string | null;
+  SeenAt: string;
+  IDPersistenceBeacon: string | 0;
+  IDPersistenceConnection: number;
 };
 
-export type LabParts = { bus: Pick<Bus, 'gather' | 'request' | 'subscribe'>; clock: Clock; beacons: () => Presence[] };
+export type LabParts = {
+  bus: Pick<Bus, 'gather' | 'request' | 'subscribe'>;
+  clock: Clock;
+  beacons: () => Presence[];
+};
 
 type Seen = { atMs: number; status: WorkerStatus | null };
 type Asked = { status: WorkerStatus } | { is: 'stopped' | 'unresponsive'; error: TidemarkError };
@@ -53,7 +62,9 @@ export class Lab {
   /** All that answer, and those that were seen. */
   async list(): Promise<Instance[]> {
     for (const hub of await this.#ping()) this.#note(hub, this.#seen.get(hub)?.status ?? null);
-    const instances = [...this.#seen.keys()].map(async (hub) => this.#instance(hub, await this.#asks.add(() => this.#ask(hub))));
+    const instances = [...this.#seen.keys()].map(async (hub) =>
+      this.#instance(hub, await this.#asks.add(() => this.#ask(hub))),
+    );
     return (await Promise.all(instances)).toSorted((a, b) => (a.ID < b.ID ? -1 : 1));
   }
 
@@ -64,7 +75,10 @@ export class Lab {
     const last = this.#seen.get(hub)?.status ?? null;
     const lanes = 'status' in asked ? asked.status : { Queue: null, Manifest: null };
     const found = persistenceOf(lanes, this.#parts.beacons(), last);
-    return { Instance: this.#instance(hub, asked), Persistence: 'status' in asked ? found : { ...found, LastError: asked.error.message } };
+    return {
+      Instance: this.#instance(hub, asked),
+      Persistence: 'status' in asked ? found : { ...found, LastError: asked.error.message },
+    };
   }
 
   /** @throws TidemarkError NOT_FOUND, CONFLICT when it does not run, UNAVAILABLE when it did not answer */
@@ -81,8 +95,17 @@ export class Lab {
     await this.#running(hub);
     const { IDBeacon, IDBeaconConnection } = body;
     const NotAfter = isoOf(this.#parts.clock.nowMs() + limits.labAnswerMs);
-    const order = { BeaconID: IDBeacon || null, IDBeaconConnection: IDBeaconConnection ?? 0, RemoteUser: by, NotAfter };
-    const reply = await this.#request<{ Queue: LaneStatus; Manifest: LaneStatus }>(hub, 'assign', order);
+    const order = {
+      BeaconID: IDBeacon || null,
+      IDBeaconConnection: IDBeaconConnection ?? 0,
+      RemoteUser: by,
+      NotAfter,
+    };
+    const reply = await this.#request<{ Queue: LaneStatus; Manifest: LaneStatus }>(
+      hub,
+      'assign',
+      order,
+    );
     return persistenceOf(reply, this.#parts.beacons());
   }
 
@@ -100,32 +123,47 @@ export class Lab {
   async #ask(hub: string): Promise<Asked> {
     try {
       const status = await this.#request<unknown>(hub, 'status', {});
-      if (!isStatus(status)) throw new TidemarkError('UNAVAILABLE', `hub ${hub}: what answers there is no worker`);
+      if (!isStatus(status))
+        throw new TidemarkError('UNAVAILABLE', `hub ${hub}: what answers there is no worker`);
       this.#note(hub, status);
       return { status };
     } catch (thrown) {
-      const error = thrown instanceof TidemarkError ? thrown : new TidemarkError('UNAVAILABLE', messageOf(thrown), { cause: thrown });
-      return { is: error.code === 'CONFLICT' || error.code === 'NOT_FOUND' ? 'stopped' : 'unresponsive', error };
+      const error =
+        thrown instanceof TidemarkError
+          ? thrown
+          : new TidemarkError('UNAVAILABLE', messageOf(thrown), { cause: thrown });
+      return {
+        is: error.code === 'CONFLICT' || error.code === 'NOT_FOUND' ? 'stopped' : 'unresponsive',
+        error,
+      };
     }
   }
 
   async #request<T>(hub: string, verb: string, body: object): Promise<T> {
     try {
-      return await this.#parts.bus.request<T>(subjects.control(hub, verb), body, { timeoutMs: limits.labAnswerMs });
+      return await this.#parts.bus.request<T>(subjects.control(hub, verb), body, {
+        timeoutMs: limits.labAnswerMs,
+      });
     } catch (error) {
       if (!isNoResponders(error)) throw error;
       const seen = this.#seen.get(hub);
       if (!seen) throw notThere(hub);
-      throw new TidemarkError('CONFLICT', `the worker of hub ${hub} is not running; it was there at ${isoOf(seen.atMs)}`, { cause: error });
+      throw new TidemarkError(
+        'CONFLICT',
+        `the worker of hub ${hub} is not running; it was there at ${isoOf(seen.atMs)}`,
+        { cause: error },
+      );
     }
   }
 
   async #ping(): Promise<string[]> {
-    const answers = await this.#parts.bus.gather(services.subject('PING', services.worker), limits.labPingMs, limits.labHubsMax).catch((error: unknown) => {
-      // Then there is not even our own: it has just left the bus.
-      if (isNoResponders(error)) return [];
-      throw error;
-    });
+    const answers = await this.#parts.bus
+      .gather(services.subject('PING', services.worker), limits.labPingMs, limits.labHubsMax)
+      .catch((error: unknown) => {
+        // Then there is not even our own: it has just left the bus.
+        if (isNoResponders(error)) return [];
+        throw error;
+      });
     return [...new Set(answers.flatMap((answer) => hubIn(answer) ?? []))];
   }
 
@@ -140,14 +178,23 @@ export class Lab {
     const seen = this.#seen.get(hub);
     const status = seen?.status;
     return {
-      ID: hub, Name: hub, Status: 'status' in asked ? 'running' : asked.is, Version: status?.Version ?? null, StartedAt: status?.StartedAt ?? null,
-      SeenAt: isoOf(seen?.atMs ?? 0), IDPersistenceBeacon: status?.Queue.AssignedBeaconID ?? 0, IDPersistenceConnection: status?.Queue.IDBeaconConnection ?? 0,
+      ID: hub,
+      Name: hub,
+      Status: 'status' in asked ? 'running' : asked.is,
+      Version: status?.Version ?? null,
+      StartedAt: status?.StartedAt ?? null,
+      SeenAt: isoOf(seen?.atMs ?? 0),
+      IDPersistenceBeacon: status?.Queue.AssignedBeaconID ?? 0,
+      IDPersistenceConnection: status?.Queue.IDBeaconConnection ?? 0,
     };
   }
 }
 
 function notThere(hub: string): TidemarkError {
-  return new TidemarkError('NOT_FOUND', `there is no worker of a hub ${JSON.stringify(hub.slice(0, limits.hubIdCharsMax))} on this bus`);
+  return new TidemarkError(
+    'NOT_FOUND',
+    `there is no worker of a hub ${JSON.stringify(hub.slice(0, limits.hubIdCharsMax))} on this bus`,
+  );
 }
 
 function hubIn(answer: unknown): string | null {
@@ -158,5 +205,10 @@ function hubIn(answer: unknown): string | null {
 
 /** Anybody may answer on the bus. */
 function isStatus(value: unknown): value is WorkerStatus {
-  return isJsonObject(value) && ['Queue', 'Manifest'].every((lane) => isJsonObject(value[lane]) && typeof value[lane]['State'] === 'string');
+  return (
+    isJsonObject(value) &&
+    ['Queue', 'Manifest'].every(
+      (lane) => isJsonObject(value[lane]) && typeof value[lane]['State'] === 'string',
+    )
+  );
 }

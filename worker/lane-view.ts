@@ -15,7 +15,14 @@ import { MeadowClient } from './meadow-client.ts';
 import type { Projected, Projection } from './projection.ts';
 
 export type LaneViewParts = {
-  lane: Lane; assignments: Assignments; delivery: LaneDelivery; dispatcher: Dispatcher; held: HeldStore; journal: Journal; projection: Projection; isOut: () => boolean;
+  lane: Lane;
+  assignments: Assignments;
+  delivery: LaneDelivery;
+  dispatcher: Dispatcher;
+  held: HeldStore;
+  journal: Journal;
+  projection: Projection;
+  isOut: () => boolean;
   onFailure: (beacon: string, error: unknown) => void;
 };
 
@@ -38,7 +45,11 @@ export class LaneView {
   async catchUp(): Promise<void> {
     const { lane, journal, isOut } = this.#parts;
     if (isOut() && this.projection.position(lane) < journal.counts(lane).head) {
-      throw new TidemarkError('OVERLOADED', 'the disk of the journal is full; what is left of it is for delivering, reads of what is new wait', { retryAfterMs: limits.overloadedRetryMs });
+      throw new TidemarkError(
+        'OVERLOADED',
+        'the disk of the journal is full; what is left of it is for delivering, reads of what is new wait',
+        { retryAfterMs: limits.overloadedRetryMs },
+      );
     }
     await this.projection.catchUp(lane);
   }
@@ -69,7 +80,11 @@ export class LaneView {
   /** @throws TidemarkError UNAVAILABLE when the journal has given up bodies, so that it cannot say "there is none" */
   assertComplete(what: string): void {
     if (this.isComplete()) return;
-    throw new TidemarkError('UNAVAILABLE', `the database is away, and the journal no longer holds all it would take to answer for ${what}`, { retryAfterMs: limits.unavailableRetryMs });
+    throw new TidemarkError(
+      'UNAVAILABLE',
+      `the database is away, and the journal no longer holds all it would take to answer for ${what}`,
+      { retryAfterMs: limits.unavailableRetryMs },
+    );
   }
 
   /** Rows of the backend; null while it is away. */
@@ -79,7 +94,10 @@ export class LaneView {
     if (!target?.isReady || !carrier) return null;
     const { dispatcher } = this.#parts;
     try {
-      const source = carrier === 'legacy' ? new LegacyReads(dispatcher, target.beacon) : new MeadowClient(dispatcher, target.beacon, target.endpoints, target.grammar);
+      const source =
+        carrier === 'legacy'
+          ? new LegacyReads(dispatcher, target.beacon)
+          : new MeadowClient(dispatcher, target.beacon, target.endpoints, target.grammar);
       return await source.rows(query);
     } catch (error) {
       if (!(error instanceof TidemarkError) || error.code !== 'UNAVAILABLE') throw error;

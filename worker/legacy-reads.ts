@@ -14,9 +14,19 @@ import type { Dispatcher } from './dispatcher.ts';
 type Asking = { hash: string; get: string; payload: string; list?: string };
 
 const askings: Partial<Record<TableName, Asking>> = {
-  UVQueueWorkItem: { hash: 'WorkItemHash', get: 'QP_GetWorkItemByHash', payload: 'WorkItem', list: 'QP_ListWorkItems' },
+  UVQueueWorkItem: {
+    hash: 'WorkItemHash',
+    get: 'QP_GetWorkItemByHash',
+    payload: 'WorkItem',
+    list: 'QP_ListWorkItems',
+  },
   UVQueueWorkItemEvent: { hash: 'WorkItemHash', get: 'QP_GetEvents', payload: 'Events' },
-  UVManifest: { hash: 'Hash', get: 'MS_GetManifest', payload: 'Manifest', list: 'MS_ListManifests' },
+  UVManifest: {
+    hash: 'Hash',
+    get: 'MS_GetManifest',
+    payload: 'Manifest',
+    list: 'MS_ListManifests',
+  },
 };
 
 /** A list that was cut too short is asked for again with this many times the rows: there are no pages. */
@@ -35,7 +45,11 @@ export class LegacyReads {
   async rows(query: RowQuery): Promise<KnownRow[]> {
     const asking = askings[query.Table as TableName];
     // Who asks for what is deleted, or for the rows of attempts, wants to know more than the legacy actions say.
-    if (!asking || query.Terms.some((term) => term.Column === 'Deleted')) throw new TidemarkError('REJECTED', `${this.#beacon} is a legacy beacon: it cannot be asked for rows of ${query.Table} as they are stored`);
+    if (!asking || query.Terms.some((term) => term.Column === 'Deleted'))
+      throw new TidemarkError(
+        'REJECTED',
+        `${this.#beacon} is a legacy beacon: it cannot be asked for rows of ${query.Table} as they are stored`,
+      );
     const hashes = query.Terms.find((term) => term.Column === asking.hash)?.Values;
     return hashes ? this.#byHash(query, asking, hashes.map(String)) : this.#list(query, asking);
   }
@@ -43,40 +57,67 @@ export class LegacyReads {
   async #byHash(query: RowQuery, asking: Asking, hashes: readonly string[]): Promise<KnownRow[]> {
     const queue = new PQueue({ concurrency: limits.proxyRequestsMax });
     const hashName = query.Table === 'UVManifest' ? 'RunHash' : asking.hash;
-    const found = await queue.addAll(hashes.map((hash) => async () => {
-      const outputs = await this.#ask(query, asking.get, { [hashName]: hash, ...(asking.payload === 'Events' ? { Limit: query.Limit } : {}) });
-      return objectsOf(outputs[asking.payload]);
-    }));
+    const found = await queue.addAll(
+      hashes.map((hash) => async () => {
+        const outputs = await this.#ask(query, asking.get, {
+          [hashName]: hash,
+          ...(asking.payload === 'Events' ? { Limit: query.Limit } : {}),
+        });
+        return objectsOf(outputs[asking.payload]);
+      }),
+    );
     return inQuery(query, found.flat());
   }
 
   async #list(query: RowQuery, asking: Asking): Promise<KnownRow[]> {
     const { terms, order } = filterOf(query);
-    for (let limit = query.After ? limits.listRowsMax : query.Limit; ; limit = Math.min(limit * widening, limits.listRowsMax)) {
-      const Filter = { ...terms, OrderBy: order, Limit: limit, ...(query.IsFull ? { Full: true } : {}) };
+    for (
+      let limit = query.After ? limits.listRowsMax : query.Limit;
+      ;
+      limit = Math.min(limit * widening, limits.listRowsMax)
+    ) {
+      const Filter = {
+        ...terms,
+        OrderBy: order,
+        Limit: limit,
+        ...(query.IsFull ? { Full: true } : {}),
+      };
       const outputs = await this.#ask(query, asking.list ?? '', { Filter });
       const listed = objectsOf(outputs[`${asking.payload}s`]);
       const rows = inQuery(query, listed);
       if (rows.length >= query.Limit || listed.length < limit) return rows;
-      if (limit >= limits.listRowsMax) throw new TidemarkError('TOO_LARGE', `${this.#beacon} is a legacy beacon, whose lists end after ${limits.listRowsMax} rows; narrow the filter`);
+      if (limit >= limits.listRowsMax)
+        throw new TidemarkError(
+          'TOO_LARGE',
+          `${this.#beacon} is a legacy beacon, whose lists end after ${limits.listRowsMax} rows; narrow the filter`,
+        );
     }
   }
 
   /** A miss is no failure, whichever way a beacon says it. */
   async #ask(query: RowQuery, action: string, settings: object): Promise<Record<string, unknown>> {
     const lane = query.Table === 'UVManifest' ? 'manifest' : 'queue';
-    const outputs = await this.#dispatcher.send<Record<string, unknown>>(this.#beacon, lane, action, settings);
+    const outputs = await this.#dispatcher.send<Record<string, unknown>>(
+      this.#beacon,
+      lane,
+      action,
+      settings,
+    );
     const reason = outputs['Reason'];
-    const isMiss = typeof reason !== 'string' || /\bunknown\b|\bnot found\b|\bno such\b/i.test(reason);
+    const isMiss =
+      typeof reason !== 'string' || /\bunknown\b|\bnot found\b|\bno such\b/i.test(reason);
     if (outputs['Success'] === true || (outputs['Success'] === false && isMiss)) return outputs;
-    throw new TidemarkError('UNAVAILABLE', `${this.#beacon}: ${action} answered ${typeof reason === 'string' ? reason : 'without Success'}`);
+    throw new TidemarkError(
+      'UNAVAILABLE',
+      `${this.#beacon}: ${action} answered ${typeof reason === 'string' ? reason : 'without Success'}`,
+    );
   }
 }
 
 function filterOf(query: RowQuery): { terms: JsonObject; order: string } {
   const terms: JsonObject = {};
   for (const { Column, Values } of query.Terms) {
-    if (Column !== 'HubID') terms[Column] = Values.length === 1 ? Values[0] ?? null : [...Values];
+    if (Column !== 'HubID') terms[Column] = Values.length === 1 ? (Values[0] ?? null) : [...Values];
   }
   const [first] = query.Order;
   return { terms, order: `${first?.Column} ${first?.IsDescending ? 'DESC' : 'ASC'}` };
@@ -91,7 +132,10 @@ function inQuery(query: RowQuery, answered: readonly JsonObject[]): KnownRow[] {
   const table = tableOf(query.Table as TableName);
   const hub = query.Terms.find((term) => term.Column === 'HubID')?.Values[0] ?? '';
   const rows = answered.map((fields) => ({ ...toRow(table, fields), HubID: hub }));
-  return rows.filter((row) => matches(query, row)).sort(compareRows(query.Order)).slice(0, query.Limit);
+  return rows
+    .filter((row) => matches(query, row))
+    .sort(compareRows(query.Order))
+    .slice(0, query.Limit);
 }
 
 function toRow(table: Table, fields: JsonObject): KnownRow {
@@ -99,5 +143,10 @@ function toRow(table: Table, fields: JsonObject): KnownRow {
   const key: KnownRow = {};
   for (const name of table.key) if (name !== 'HubID') key[name] = fields[name] as KnownRow[string];
   if (table.name === 'UVManifest') return { ...manifestColumns(fields), ...key };
-  return { ...defaultsOf(table), ...columns, ...(Object.keys(extra).length > 0 ? { Extra: JSON.stringify(extra) } : {}), ...key };
+  return {
+    ...defaultsOf(table),
+    ...columns,
+    ...(Object.keys(extra).length > 0 ? { Extra: JSON.stringify(extra) } : {}),
+    ...key,
+  };
 }

@@ -19,8 +19,13 @@ export type LiveEvent = 'status' | 'beacons' | 'history' | 'sample' | 'fleet' | 
 export type Listener = (name: LiveEvent, data: object) => void;
 
 export type LiveParts = {
-  status: (balance: WorkerStatus['Balance']) => WorkerStatus; balance: () => Record<Lane, Balance>; beacons: () => Presence[]; history: History; fleet: Fleet;
-  clock: Clock; log: Log;
+  status: (balance: WorkerStatus['Balance']) => WorkerStatus;
+  balance: () => Record<Lane, Balance>;
+  beacons: () => Presence[];
+  history: History;
+  fleet: Fleet;
+  clock: Clock;
+  log: Log;
 };
 
 export class Live {
@@ -85,7 +90,8 @@ export class Live {
 
   #look(): void {
     const nowMs = this.#parts.clock.monotonicMs();
-    if (this.#isDirty || (this.#inTransit && nowMs - this.#statusMs >= limits.liveTransitMs)) this.#tellStatus();
+    if (this.#isDirty || (this.#inTransit && nowMs - this.#statusMs >= limits.liveTransitMs))
+      this.#tellStatus();
     const beacons = this.#parts.beacons();
     const text = JSON.stringify(beacons);
     if (text !== this.#beacons) this.#tell('beacons', { Beacons: beacons });

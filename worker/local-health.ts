@@ -10,8 +10,14 @@ import type { Store } from './state/store.ts';
 
 export type LocalHealth = {
   Db: {
-    Status: 'ok' | 'degraded' | 'fault'; Class: FaultClass | null; Identity: IdentityView & { CheckedAt: string };
-    LastCommitAt: string | null; PreviousStopWasClean: boolean | null; SizeBytes: number; WalBytes: number; FreeBytes: number | null;
+    Status: 'ok' | 'degraded' | 'fault';
+    Class: FaultClass | null;
+    Identity: IdentityView & { CheckedAt: string };
+    LastCommitAt: string | null;
+    PreviousStopWasClean: boolean | null;
+    SizeBytes: number;
+    WalBytes: number;
+    FreeBytes: number | null;
   };
   Faults: FaultView[];
   /** What was saved from files that went away, and what was set aside; null when that cannot be told. */
@@ -19,21 +25,39 @@ export type LocalHealth = {
 };
 
 /** @param fault what ends the process, once it is known */
-export function localHealth(parts: { store: Store; fault: TidemarkError | null; lastCommitMs: number | null; capacity: Pick<Capacity, 'FreeBytes' | 'Refusing'>; nowMs: number }): LocalHealth {
+export function localHealth(parts: {
+  store: Store;
+  fault: TidemarkError | null;
+  lastCommitMs: number | null;
+  capacity: Pick<Capacity, 'FreeBytes' | 'Refusing'>;
+  nowMs: number;
+}): LocalHealth {
   const { store, fault, lastCommitMs, capacity, nowMs } = parts;
   const finding = attempt(() => store.lookAtFiles(), null);
   const identity = store.identity();
-  const found = fault ? classOf(fault) : finding?.verdict ?? classOfProbe(store);
+  const found = fault ? classOf(fault) : (finding?.verdict ?? classOfProbe(store));
   const isDegraded = identity.IsDegraded || capacity.Refusing !== null;
   const Faults = attempt(() => lastFaults(store.db), []);
-  if (fault) Faults.unshift({ At: isoOf(nowMs), Class: classOf(fault), What: messageOf(fault), Detail: null });
+  if (fault)
+    Faults.unshift({
+      At: isoOf(nowMs),
+      Class: classOf(fault),
+      What: messageOf(fault),
+      Detail: null,
+    });
   return {
     Db: {
-      Status: found !== null ? 'fault' : isDegraded ? 'degraded' : 'ok', Class: found, Identity: { ...identity, CheckedAt: isoOf(nowMs) },
-      LastCommitAt: lastCommitMs === null ? null : isoOf(lastCommitMs), PreviousStopWasClean: attempt(() => previousStopWasClean(store), null),
-      SizeBytes: attempt(() => store.bytes(), 0), WalBytes: attempt(() => store.logBytes(), 0), FreeBytes: capacity.FreeBytes,
+      Status: found !== null ? 'fault' : isDegraded ? 'degraded' : 'ok',
+      Class: found,
+      Identity: { ...identity, CheckedAt: isoOf(nowMs) },
+      LastCommitAt: lastCommitMs === null ? null : isoOf(lastCommitMs),
+      PreviousStopWasClean: attempt(() => previousStopWasClean(store), null),
+      SizeBytes: attempt(() => store.bytes(), 0),
+      WalBytes: attempt(() => store.logBytes(), 0),
+      FreeBytes: capacity.FreeBytes,
     },
-    Faults, Rescue: attempt(() => rescueView(store.paths, nowMs), null),
+    Faults,
+    Rescue: attempt(() => rescueView(store.paths, nowMs), null),
   };
 }
 
@@ -48,7 +72,11 @@ function classOfProbe(store: Store): FaultClass | null {
 
 /** Null for the first start of a store. */
 function previousStopWasClean(store: Store): boolean | null {
-  const row = store.db.prepare<[], { stopped: number | null }>('select stopped_ms as stopped from boot order by rowid desc limit 1 offset 1').get();
+  const row = store.db
+    .prepare<[], { stopped: number | null }>(
+      'select stopped_ms as stopped from boot order by rowid desc limit 1 offset 1',
+    )
+    .get();
   return row ? row.stopped !== null : null;
 }
 

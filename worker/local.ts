@@ -7,7 +7,14 @@ import { Projection } from './projection.ts';
 import { Refused } from './refused.ts';
 import type { Store } from './state/store.ts';
 
-export type Local = { store: Store; journal: Journal; marks: MarkStore; held: HeldStore; projection: Projection; refused: Refused };
+export type Local = {
+  store: Store;
+  journal: Journal;
+  marks: MarkStore;
+  held: HeldStore;
+  projection: Projection;
+  refused: Refused;
+};
 
 /**
  * A journal belongs to the hub it was made for: its entries would otherwise reach the database under another hub's name.
@@ -16,7 +23,10 @@ export type Local = { store: Store; journal: Journal; marks: MarkStore; held: He
 export function openLocal(store: Store, hubId: string): Local {
   const owner = store.meta('hub');
   if (owner !== undefined && owner !== hubId) {
-    throw new TidemarkError('CONFIG_INVALID', `${store.dataDir} holds the journal of hub ${owner}; start it with --hub ${owner}, or give hub ${hubId} its own --data`);
+    throw new TidemarkError(
+      'CONFIG_INVALID',
+      `${store.dataDir} holds the journal of hub ${owner}; start it with --hub ${owner}, or give hub ${hubId} its own --data`,
+    );
   }
   if (owner === undefined) store.setMeta('hub', hubId);
   const journal = new Journal(store.db, hubId);

@@ -11,7 +11,12 @@ import type { Store } from './state/store.ts';
 export type MaintenanceSettings = { folder: string; host: string; skips: SkipSettings };
 
 export type MaintenanceParts = {
-  store: Store; hubId: string; version: string; clock: Clock; log: Log; backend: BackendRows;
+  store: Store;
+  hubId: string;
+  version: string;
+  clock: Clock;
+  log: Log;
+  backend: BackendRows;
   /** Effects may have released what is to be delivered. */
   wake: () => void;
 };
@@ -26,8 +31,19 @@ export class Maintenance {
 
   constructor(settings: MaintenanceSettings, parts: MaintenanceParts) {
     this.#parts = parts;
-    this.#operations = new Operations({ ...settings, store: parts.store, hubId: parts.hubId, version: parts.version, clock: parts.clock, backend: parts.backend });
-    this.control = new ControlOps(this.#operations, { log: parts.log, wake: parts.wake, stop: this.#stop.signal });
+    this.#operations = new Operations({
+      ...settings,
+      store: parts.store,
+      hubId: parts.hubId,
+      version: parts.version,
+      clock: parts.clock,
+      backend: parts.backend,
+    });
+    this.control = new ControlOps(this.#operations, {
+      log: parts.log,
+      wake: parts.wake,
+      stop: this.#stop.signal,
+    });
   }
 
   /** Before intake opens: the short ones, in order, up to the first long one. One that fails keeps nobody from writing. */
@@ -54,16 +70,28 @@ export class Maintenance {
   async #pending(isQuickOnly: boolean): Promise<RunReport | null> {
     const { log } = this.#parts;
     try {
-      const report = await this.#operations.runPending({ by: 'boot', say: (line) => log.info({}, line), isQuickOnly, stop: this.#stop.signal });
+      const report = await this.#operations.runPending({
+        by: 'boot',
+        say: (line) => log.info({}, line),
+        isQuickOnly,
+        stop: this.#stop.signal,
+      });
       for (const { ID, Result, DurationMs, Note, Error: error } of report.Results) {
         const about = { operation: ID, result: Result, ms: DurationMs, note: Note };
-        if (Result === 'failed') log.error({ ...about, error, notAttempted: report.NotAttempted }, `operation failed; ${report.NotAttempted} not attempted`);
+        if (Result === 'failed')
+          log.error(
+            { ...about, error, notAttempted: report.NotAttempted },
+            `operation failed; ${report.NotAttempted} not attempted`,
+          );
         else if (Result === 'skipped') log.warn(about, 'operation skipped');
         else log.info(about, 'operation');
       }
       return report;
     } catch (error) {
-      log.error({ reason: messageOf(error) }, 'operations cannot be run; the worker goes on without them');
+      log.error(
+        { reason: messageOf(error) },
+        'operations cannot be run; the worker goes on without them',
+      );
       return null;
     }
   }

@@ -11,20 +11,40 @@ import type { Backend } from './delivery.ts';
 import { guidText, type Journal } from './journal.ts';
 import type { Connection } from './state/connection.ts';
 
-type Between = { seq: number; action: string; key: string; guid: Buffer; acceptedMs: number; isGone: number };
+type Between = {
+  seq: number;
+  action: string;
+  key: string;
+  guid: Buffer;
+  acceptedMs: number;
+  isGone: number;
+};
 
 const tables: Readonly<Record<string, string>> = {
-  QP_UpsertWorkItem: 'UVQueueWorkItem', QP_UpdateWorkItem: 'UVQueueWorkItem', QP_AppendEvent: 'UVQueueWorkItemEvent',
-  QP_InsertAttempt: 'UVQueueWorkItemAttempt', QP_UpdateAttemptOutcome: 'UVQueueWorkItemAttempt', MS_UpsertManifest: 'UVManifest', MS_RemoveManifest: 'UVManifest',
+  QP_UpsertWorkItem: 'UVQueueWorkItem',
+  QP_UpdateWorkItem: 'UVQueueWorkItem',
+  QP_AppendEvent: 'UVQueueWorkItemEvent',
+  QP_InsertAttempt: 'UVQueueWorkItemAttempt',
+  QP_UpdateAttemptOutcome: 'UVQueueWorkItemAttempt',
+  MS_UpsertManifest: 'UVManifest',
+  MS_RemoveManifest: 'UVManifest',
 };
 
 function statementsOf(db: Connection) {
   return {
     // By the primary key: entries without bodies are in no index by lane.
-    between: db.prepare<[number, number, number, number], Between>(`select seq, action, key, guid, accepted_ms as acceptedMs, body is null as isGone from entry
+    between: db.prepare<
+      [number, number, number, number],
+      Between
+    >(`select seq, action, key, guid, accepted_ms as acceptedMs, body is null as isGone from entry
       where seq > ? and seq <= ? and lane = ? order by seq limit ?`),
-    atOrBefore: db.prepare<[number, number], { seq: number }>('select seq from entry where seq <= ? and lane = ? order by seq desc limit 1'),
-    since: db.prepare<[number, number, number], { last: number | null; found: number | null }>(`select max(seq) as last, min(case when acceptedMs >= ? then seq end) as found
+    atOrBefore: db.prepare<[number, number], { seq: number }>(
+      'select seq from entry where seq <= ? and lane = ? order by seq desc limit 1',
+    ),
+    since: db.prepare<
+      [number, number, number],
+      { last: number | null; found: number | null }
+    >(`select max(seq) as last, min(case when acceptedMs >= ? then seq end) as found
       from (select seq, accepted_ms as acceptedMs from entry where seq > ? order by seq limit ?)`),
   };
 }
@@ -45,7 +65,13 @@ class Tally {
     }
     this.stretch = grown(this.stretch, entry.seq);
     if (this.rows.length < limits.planRowsMax) {
-      this.rows.push({ Seq: entry.seq, Action: entry.action, Key: entry.key, EventGUID: guidText(entry.guid), AcceptedAt: isoOf(entry.acceptedMs) });
+      this.rows.push({
+        Seq: entry.seq,
+        Action: entry.action,
+        Key: entry.key,
+        EventGUID: guidText(entry.guid),
+        AcceptedAt: isoOf(entry.acceptedMs),
+      });
     }
     this.#keys.set(entry.key, (this.#keys.get(entry.key) ?? 0) + 1);
     const name = tables[entry.action] ?? entry.action;
@@ -56,7 +82,11 @@ class Tally {
   }
 
   get tables(): LanePlan['Tables'] {
-    return [...this.#tables].map(([Table, { entries, keys }]) => ({ Table, Entries: entries, Keys: keys.size }));
+    return [...this.#tables].map(([Table, { entries, keys }]) => ({
+      Table,
+      Entries: entries,
+      Keys: keys.size,
+    }));
   }
 
   get keys(): LanePlan['Keys'] {
@@ -83,7 +113,10 @@ export class MarksPlanner {
   /** The mark just before the first entry of any lane that was accepted at or after a time; null when none was. */
   async beforeTime(ms: number): Promise<number | null> {
     for (let from = 0; ;) {
-      const { last, found } = this.#sql.since.get(ms, from, limits.planStepEntries) ?? { last: null, found: null };
+      const { last, found } = this.#sql.since.get(ms, from, limits.planStepEntries) ?? {
+        last: null,
+        found: null,
+      };
       if (found !== null) return found - 1;
       if (last === null) return null;
       from = last;
@@ -110,21 +143,42 @@ export class MarksPlanner {
     }
     const skipped = this.#held.countSkipped(mark.database, lane, low, high);
     return {
-      Lane: lane, BeaconID: mark.beacon, IDBeaconConnection: mark.connection, From: mark.seq, To: to,
+      Lane: lane,
+      BeaconID: mark.beacon,
+      IDBeaconConnection: mark.connection,
+      From: mark.seq,
+      To: to,
       Direction: to === mark.seq ? 'none' : isForwards ? 'forwards' : 'backwards',
-      Stretch: tally.stretch, Gone: tally.gone, Held: this.#held.countBetween(mark.database, lane, low, high) - skipped, Skipped: skipped,
-      Tables: tally.tables, Keys: tally.keys, Rows: isForwards ? tally.rows : [],
+      Stretch: tally.stretch,
+      Gone: tally.gone,
+      Held: this.#held.countBetween(mark.database, lane, low, high) - skipped,
+      Skipped: skipped,
+      Tables: tally.tables,
+      Keys: tally.keys,
+      Rows: isForwards ? tally.rows : [],
       Backend: await this.#ask(lane, tally.stretch, backend),
     };
   }
 
-  async #ask(lane: Lane, stretch: SeqRange | null, backend: Backend | null): Promise<BackendFinding> {
+  async #ask(
+    lane: Lane,
+    stretch: SeqRange | null,
+    backend: Backend | null,
+  ): Promise<BackendFinding> {
     if (!backend) return { IsThere: false, Reason: 'the database is not assigned, or away' };
     try {
       const mark = await backend.mark();
-      const checked = await Promise.all(this.#samples(lane, stretch).map(async (seq) => ({ seq, has: await this.#has(seq, backend) })));
+      const checked = await Promise.all(
+        this.#samples(lane, stretch).map(async (seq) => ({
+          seq,
+          has: await this.#has(seq, backend),
+        })),
+      );
       return {
-        IsThere: true, Mark: mark && { Epoch: mark.Epoch, Seq: mark.Seq }, Checked: checked.length, Has: checked.filter((one) => one.has).length,
+        IsThere: true,
+        Mark: mark && { Epoch: mark.Epoch, Seq: mark.Seq },
+        Checked: checked.length,
+        Has: checked.filter((one) => one.has).length,
         Lacks: checked.filter((one) => !one.has).map((one) => one.seq),
       };
     } catch (error) {
@@ -136,8 +190,12 @@ export class MarksPlanner {
   #samples(lane: Lane, stretch: SeqRange | null): number[] {
     if (!stretch) return [];
     const parts = limits.planSamples - 1;
-    const near = Array.from({ length: limits.planSamples }, (_, at) => this.lastAt(lane, stretch.First + Math.floor(((stretch.Last - stretch.First) * at) / parts)));
-    return [...new Set(near)].filter((seq) => seq >= stretch.First && this.#journal.read(seq) !== null);
+    const near = Array.from({ length: limits.planSamples }, (_, at) =>
+      this.lastAt(lane, stretch.First + Math.floor(((stretch.Last - stretch.First) * at) / parts)),
+    );
+    return [...new Set(near)].filter(
+      (seq) => seq >= stretch.First && this.#journal.read(seq) !== null,
+    );
   }
 
   /** Whether the row an entry is about was written by it or by a later one. What it would delete may also just not be there. */

@@ -8,7 +8,14 @@ import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import { TidemarkError } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
-import type { LaneMoved, LanePlan, MarkPlan, MarksSet, MarkTarget, SetMarks } from '../contracts/surgery.ts';
+import type {
+  LaneMoved,
+  LanePlan,
+  MarkPlan,
+  MarksSet,
+  MarkTarget,
+  SetMarks,
+} from '../contracts/surgery.ts';
 import { type Lane, lanes } from '../contracts/subjects.ts';
 import type { Mark } from '../hwm/mark-store.ts';
 import { type Clock, isoOf, newUuid } from '../runtime/clock.ts';
@@ -18,8 +25,12 @@ import type { Local } from './local.ts';
 import { MarksPlanner } from './marks-plan.ts';
 
 export type SurgeryParts = {
-  local: Pick<Local, 'store' | 'journal' | 'marks' | 'held'>; deliveries: Record<Lane, LaneDelivery>; clock: Clock; version: string;
-  isPaused: () => boolean; isBusy: (lane: Lane) => boolean;
+  local: Pick<Local, 'store' | 'journal' | 'marks' | 'held'>;
+  deliveries: Record<Lane, LaneDelivery>;
+  clock: Clock;
+  version: string;
+  isPaused: () => boolean;
+  isBusy: (lane: Lane) => boolean;
   /** Marks were moved. */
   onMoved: (moved: readonly LaneMoved[]) => void;
 };
@@ -32,7 +43,11 @@ export class MarkSurgery {
 
   constructor(parts: SurgeryParts) {
     this.#parts = parts;
-    this.#planner = new MarksPlanner({ db: parts.local.store.db, journal: parts.local.journal, held: parts.local.held });
+    this.#planner = new MarksPlanner({
+      db: parts.local.store.db,
+      journal: parts.local.journal,
+      held: parts.local.held,
+    });
   }
 
   /** Changes nothing. @throws TidemarkError INVALID_MESSAGE for a target that makes no sense, NOT_FOUND for an unknown database */
@@ -45,19 +60,31 @@ export class MarkSurgery {
    * UNAVAILABLE while a delivery does not end
    */
   async set(request: SetMarks): Promise<MarksSet> {
-    if (request.Reason.trim() === '') throw new TidemarkError('INVALID_MESSAGE', 'Reason: say why, for those who find it later');
+    if (request.Reason.trim() === '')
+      throw new TidemarkError('INVALID_MESSAGE', 'Reason: say why, for those who find it later');
     this.#insistOnPause();
     await this.#untilQuiet();
     const chosen = await this.#choose(request);
     const plan = await this.#planOf(chosen, false);
     if (request.Plan !== undefined && request.Plan !== plan.Plan) {
-      throw new TidemarkError('CONFLICT', `the plan ${request.Plan} no longer holds, it is ${plan.Plan} now; look at it again: tidemark hwm plan`);
+      throw new TidemarkError(
+        'CONFLICT',
+        `the plan ${request.Plan} no longer holds, it is ${plan.Plan} now; look at it again: tidemark hwm plan`,
+      );
     }
     for (const one of plan.Lanes) insistOnForce(one, request.Force === true);
     // Much may have happened while the stretch was read.
     this.#insistOnPause();
-    if (lanes.some((lane) => this.#parts.isBusy(lane)) || chosen.some(({ lane, mark }) => this.#parts.local.marks.get(mark.database, lane)?.seq !== mark.seq)) {
-      throw new TidemarkError('CONFLICT', 'marks moved while this was prepared; look at the plan again');
+    if (
+      lanes.some((lane) => this.#parts.isBusy(lane)) ||
+      chosen.some(
+        ({ lane, mark }) => this.#parts.local.marks.get(mark.database, lane)?.seq !== mark.seq,
+      )
+    ) {
+      throw new TidemarkError(
+        'CONFLICT',
+        'marks moved while this was prepared; look at the plan again',
+      );
     }
     const done = this.#move(request, plan.Lanes, chosen);
     this.#parts.onMoved(done.Lanes);
@@ -65,7 +92,11 @@ export class MarkSurgery {
   }
 
   #insistOnPause(): void {
-    if (!this.#parts.isPaused()) throw new TidemarkError('CONFLICT', 'delivery is running; marks are moved only while it is paused: tidemark pause, then this, then tidemark resume');
+    if (!this.#parts.isPaused())
+      throw new TidemarkError(
+        'CONFLICT',
+        'delivery is running; marks are moved only while it is paused: tidemark pause, then this, then tidemark resume',
+      );
   }
 
   async #untilQuiet(): Promise<void> {
@@ -73,7 +104,11 @@ export class MarkSurgery {
     const giveUpMs = clock.monotonicMs() + limits.surgeryWaitMs;
     while (lanes.some((lane) => isBusy(lane))) {
       if (clock.monotonicMs() >= giveUpMs) {
-        throw new TidemarkError('UNAVAILABLE', 'a delivery is still under way; try again in a moment', { retryAfterMs: limits.overloadedRetryMs });
+        throw new TidemarkError(
+          'UNAVAILABLE',
+          'a delivery is still under way; try again in a moment',
+          { retryAfterMs: limits.overloadedRetryMs },
+        );
       }
       await clock.sleep(10);
     }
@@ -88,7 +123,10 @@ export class MarkSurgery {
       if (!mark) return [];
       const { head } = this.#parts.local.journal.counts(lane);
       if (typeof target.To === 'number' && target.Lane && asked > head) {
-        throw new TidemarkError('INVALID_MESSAGE', `To: ${asked} is beyond the last entry of lane ${lane}, ${head}; nothing is there to be skipped`);
+        throw new TidemarkError(
+          'INVALID_MESSAGE',
+          `To: ${asked} is beyond the last entry of lane ${lane}, ${head}; nothing is there to be skipped`,
+        );
       }
       return [{ lane, mark, to: this.#planner.lastAt(lane, asked) }];
     });
@@ -97,9 +135,17 @@ export class MarkSurgery {
   async #seqOf(to: number | string): Promise<number> {
     if (typeof to === 'number') return to;
     const ms = Date.parse(to);
-    if (Number.isNaN(ms)) throw new TidemarkError('INVALID_MESSAGE', `To: ${JSON.stringify(to)} is neither a Seq nor a time as 2026-01-31T12:00:00Z`);
+    if (Number.isNaN(ms))
+      throw new TidemarkError(
+        'INVALID_MESSAGE',
+        `To: ${JSON.stringify(to)} is neither a Seq nor a time as 2026-01-31T12:00:00Z`,
+      );
     const before = await this.#planner.beforeTime(ms);
-    if (before === null) throw new TidemarkError('INVALID_MESSAGE', `To: nothing was accepted at or after ${isoOf(ms)}`);
+    if (before === null)
+      throw new TidemarkError(
+        'INVALID_MESSAGE',
+        `To: nothing was accepted at or after ${isoOf(ms)}`,
+      );
     return before;
   }
 
@@ -107,26 +153,48 @@ export class MarkSurgery {
     const { deliveries, local } = this.#parts;
     if (BeaconID === undefined || IDBeaconConnection === undefined) {
       const mark = deliveries[lane].mark();
-      if (!mark) throw new TidemarkError('NOT_FOUND', `lane ${lane} has no database assigned; name one with --beacon and --connection`);
+      if (!mark)
+        throw new TidemarkError(
+          'NOT_FOUND',
+          `lane ${lane} has no database assigned; name one with --beacon and --connection`,
+        );
       return mark;
     }
     const mark = local.marks.find(BeaconID, IDBeaconConnection, lane);
-    if (!mark) throw new TidemarkError('NOT_FOUND', `lane ${lane} has no mark at ${BeaconID}/${IDBeaconConnection}: tidemark hwm show lists them`);
+    if (!mark)
+      throw new TidemarkError(
+        'NOT_FOUND',
+        `lane ${lane} has no mark at ${BeaconID}/${IDBeaconConnection}: tidemark hwm show lists them`,
+      );
     return mark;
   }
 
   async #planOf(chosen: readonly Chosen[], asksBackend: boolean): Promise<MarkPlan> {
     const plans: LanePlan[] = [];
     for (const { lane, mark, to } of chosen) {
-      plans.push(await this.#planner.plan(lane, mark, to, asksBackend ? this.#parts.deliveries[lane].backend(mark.beacon, mark.connection) : null));
+      plans.push(
+        await this.#planner.plan(
+          lane,
+          mark,
+          to,
+          asksBackend ? this.#parts.deliveries[lane].backend(mark.beacon, mark.connection) : null,
+        ),
+      );
     }
     return { Plan: this.#digestOf(plans, chosen), Lanes: plans };
   }
 
   /** Of everything a set depends on; what the database says of itself is not part of it. */
   #digestOf(plans: readonly LanePlan[], chosen: readonly Chosen[]): string {
-    const facts = plans.map((plan, at) => ({ ...plan, Backend: null, Epoch: chosen[at]?.mark.epoch }));
-    return createHash('sha256').update(JSON.stringify([this.#parts.local.store.storeId, facts])).digest('hex').slice(0, 16);
+    const facts = plans.map((plan, at) => ({
+      ...plan,
+      Backend: null,
+      Epoch: chosen[at]?.mark.epoch,
+    }));
+    return createHash('sha256')
+      .update(JSON.stringify([this.#parts.local.store.storeId, facts]))
+      .digest('hex')
+      .slice(0, 16);
   }
 
   #move(request: SetMarks, plans: readonly LanePlan[], chosen: readonly Chosen[]): MarksSet {
@@ -135,7 +203,9 @@ export class MarkSurgery {
     const startedMs = clock.nowMs();
     let moved: LaneMoved[] = [];
     local.journal.together(() => {
-      moved = chosen.flatMap((one) => (one.to === one.mark.seq ? [] : [this.#moveOne(one, request.Reason, startedMs)]));
+      moved = chosen.flatMap((one) =>
+        one.to === one.mark.seq ? [] : [this.#moveOne(one, request.Reason, startedMs)],
+      );
       this.#record(Operation, request, plans, moved, startedMs);
     });
     return { Success: true, Operation, Lanes: moved };
@@ -144,25 +214,61 @@ export class MarkSurgery {
   #moveOne({ lane, mark, to }: Chosen, reason: string, nowMs: number): LaneMoved {
     const { journal, marks, held } = this.#parts.local;
     const isForwards = to > mark.seq;
-    const skipped = isForwards ? held.skip(mark.database, lane, { from: mark.seq, through: to, reason, nowMs }) : 0;
+    const skipped = isForwards
+      ? held.skip(mark.database, lane, { from: mark.seq, through: to, reason, nowMs })
+      : 0;
     // Settled ones only: what is held was never counted as settled.
-    const again = isForwards ? 0 : journal.countAfter(lane, to) - journal.countAfter(lane, mark.seq) - held.countBetween(mark.database, lane, to, mark.seq);
+    const again = isForwards
+      ? 0
+      : journal.countAfter(lane, to) -
+        journal.countAfter(lane, mark.seq) -
+        held.countBetween(mark.database, lane, to, mark.seq);
     const revived = isForwards ? 0 : held.unskip(mark.database, lane, to);
     const entry = journal.read(to);
     marks.move(mark.database, lane, {
-      to, guid: entry ? guidBytes(entry.eventGuid) : null, recordedMs: entry ? Date.parse(entry.acceptedAt) : null, again, epoch: newUuid(),
+      to,
+      guid: entry ? guidBytes(entry.eventGuid) : null,
+      recordedMs: entry ? Date.parse(entry.acceptedAt) : null,
+      again,
+      epoch: newUuid(),
     });
-    return { Lane: lane, BeaconID: mark.beacon, IDBeaconConnection: mark.connection, From: mark.seq, To: to, Again: again + revived, Skipped: skipped };
+    return {
+      Lane: lane,
+      BeaconID: mark.beacon,
+      IDBeaconConnection: mark.connection,
+      From: mark.seq,
+      To: to,
+      Again: again + revived,
+      Skipped: skipped,
+    };
   }
 
-  #record(id: string, request: SetMarks, plans: readonly LanePlan[], moved: readonly LaneMoved[], nowMs: number): void {
+  #record(
+    id: string,
+    request: SetMarks,
+    plans: readonly LanePlan[],
+    moved: readonly LaneMoved[],
+    nowMs: number,
+  ): void {
     const { local, version } = this.#parts;
-    local.store.db.prepare(`insert into operation (type, id, sha256, title, state, applied_by, host, pid, app_version, started_ms, ended_ms, changes, note)
-      values ('hwm-set', ?, ?, ?, 'applied', ?, ?, ?, ?, ?, ?, ?, ?)`).run(
-      id, createHash('sha256').update(JSON.stringify([request, plans.map((plan) => plan.From)])).digest('hex'), `hwm set --to ${request.To}`,
-      request.By ?? 'unknown', hostname(), process.pid, version, nowMs, nowMs,
-      moved.reduce((sum, one) => sum + one.Again + one.Skipped, 0), JSON.stringify({ Reason: request.Reason, Force: request.Force === true, Lanes: moved }),
-    );
+    local.store.db
+      .prepare(`insert into operation (type, id, sha256, title, state, applied_by, host, pid, app_version, started_ms, ended_ms, changes, note)
+      values ('hwm-set', ?, ?, ?, 'applied', ?, ?, ?, ?, ?, ?, ?, ?)`)
+      .run(
+        id,
+        createHash('sha256')
+          .update(JSON.stringify([request, plans.map((plan) => plan.From)]))
+          .digest('hex'),
+        `hwm set --to ${request.To}`,
+        request.By ?? 'unknown',
+        hostname(),
+        process.pid,
+        version,
+        nowMs,
+        nowMs,
+        moved.reduce((sum, one) => sum + one.Again + one.Skipped, 0),
+        JSON.stringify({ Reason: request.Reason, Force: request.Force === true, Lanes: moved }),
+      );
   }
 }
 
@@ -171,8 +277,15 @@ function insistOnForce({ Lane, Direction, From, To, Stretch }: LanePlan, isForce
   if (Direction !== 'forwards') return;
   const count = Stretch?.Entries ?? 0;
   if (!isForced) {
-    throw new TidemarkError('CONFLICT', `lane ${Lane} would go forwards from ${From} to ${To} and skip ${count} entries that were accepted: `
-      + 'look at them with tidemark hwm plan, then add --force, or name the other lane alone');
+    throw new TidemarkError(
+      'CONFLICT',
+      `lane ${Lane} would go forwards from ${From} to ${To} and skip ${count} entries that were accepted: ` +
+        'look at them with tidemark hwm plan, then add --force, or name the other lane alone',
+    );
   }
-  if (count > limits.surgerySkipMax) throw new TidemarkError('CONFLICT', `lane ${Lane} would skip ${count} entries, at most ${limits.surgerySkipMax} at once; go in steps`);
+  if (count > limits.surgerySkipMax)
+    throw new TidemarkError(
+      'CONFLICT',
+      `lane ${Lane} would skip ${count} entries, at most ${limits.surgerySkipMax} at once; go in steps`,
+    );
 }

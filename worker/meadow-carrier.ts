@@ -23,7 +23,10 @@ export class MeadowCarrier implements Carrier {
   }
 
   async apply(delivery: Delivery): Promise<Delivered> {
-    return { results: await inTurns(delivery.writes, (write) => this.#applyOne(write.mutation)), isCommitted: true };
+    return {
+      results: await inTurns(delivery.writes, (write) => this.#applyOne(write.mutation)),
+      isCommitted: true,
+    };
   }
 
   /** Rows carry their BridgeSeq; a mark row is kept only by the batch capability. */
@@ -44,13 +47,26 @@ export class MeadowCarrier implements Carrier {
       if (written.end === 'refused') return { Outcome: 'rejected', Reason: written.reason };
       failed = written;
     }
-    if (failed?.end === 'unique') return { Outcome: 'conflict', Reason: `another row holds a unique value of this one: ${failed.reason}` };
-    throw new TidemarkError('UNAVAILABLE', `a row of ${mutation.Table} comes and goes: ${failed?.reason}`);
+    if (failed?.end === 'unique')
+      return {
+        Outcome: 'conflict',
+        Reason: `another row holds a unique value of this one: ${failed.reason}`,
+      };
+    throw new TidemarkError(
+      'UNAVAILABLE',
+      `a row of ${mutation.Table} comes and goes: ${failed?.reason}`,
+    );
   }
 
-  #write(table: Table, mutation: RowMutation, found: Row | null, decided: { row: Row } | null): Promise<Written> {
+  #write(
+    table: Table,
+    mutation: RowMutation,
+    found: Row | null,
+    decided: { row: Row } | null,
+  ): Promise<Written> {
     if (!decided) return this.#client.insert(mutation.Table, freshRow(table, mutation));
-    if (mutation.Op === 'delete') return this.#client.remove(mutation.Table, mutation.Key, decided.row);
+    if (mutation.Op === 'delete')
+      return this.#client.remove(mutation.Table, mutation.Key, decided.row);
     return this.#client.update(mutation.Table, decided.row, isDeleted(found));
   }
 }
@@ -62,14 +78,26 @@ function isDeleted(row: Row | null): boolean {
 /** The row an insert makes: defaults, the key, all that is given. */
 function freshRow(table: Table, mutation: RowMutation): Row {
   const merged: Row = {};
-  for (const [name, members] of Object.entries(mutation.Merge ?? {})) merged[name] = JSON.stringify(members);
-  return { ...defaultsOf(table), ...mutation.Key, ...mutation.Fill, ...mutation.Set, ...merged, BridgeSeq: mutation.Seq, Deleted: 0 };
+  for (const [name, members] of Object.entries(mutation.Merge ?? {}))
+    merged[name] = JSON.stringify(members);
+  return {
+    ...defaultsOf(table),
+    ...mutation.Key,
+    ...mutation.Fill,
+    ...mutation.Set,
+    ...merged,
+    BridgeSeq: mutation.Seq,
+    Deleted: 0,
+  };
 }
 
 /** What to do about a row that is there: nothing (an outcome), or the update. */
 function decide(table: Table, found: Row, mutation: RowMutation): MutationResult | { row: Row } {
   const foundSeq = Number(found['BridgeSeq'] ?? 0);
-  if (mutation.Op === 'insert') return foundSeq === mutation.Seq ? { Outcome: 'already-present' } : compared(table, found, mutation);
+  if (mutation.Op === 'insert')
+    return foundSeq === mutation.Seq
+      ? { Outcome: 'already-present' }
+      : compared(table, found, mutation);
   // A soft delete may take two requests: a row that has its Seq and is still to be seen is half done.
   const isHalfDone = mutation.Op === 'delete' && foundSeq === mutation.Seq && !isDeleted(found);
   if (foundSeq >= mutation.Seq && !isHalfDone) return { Outcome: 'already-present' };
@@ -79,18 +107,29 @@ function decide(table: Table, found: Row, mutation: RowMutation): MutationResult
   for (const [name, value] of Object.entries(mutation.Fill ?? {})) {
     if (isEmptyValue(found[name]) && !(name in mutation.Set)) row[name] = value;
   }
-  for (const [name, members] of Object.entries(mutation.Merge ?? {})) row[name] = JSON.stringify({ ...jsonOf(found[name]), ...members });
+  for (const [name, members] of Object.entries(mutation.Merge ?? {}))
+    row[name] = JSON.stringify({ ...jsonOf(found[name]), ...members });
   return { row };
 }
 
 function compared(table: Table, found: Row, mutation: RowMutation): MutationResult {
-  const different = Object.entries(mutation.Set).filter(([name, value]) => !isSame(table, name, found[name], value)).map(([name]) => name);
+  const different = Object.entries(mutation.Set)
+    .filter(([name, value]) => !isSame(table, name, found[name], value))
+    .map(([name]) => name);
   if (different.length === 0) return { Outcome: 'already-present' };
-  return { Outcome: 'conflict', Reason: `a row with this key says otherwise in ${different.join(', ')}` };
+  return {
+    Outcome: 'conflict',
+    Reason: `a row with this key says otherwise in ${different.join(', ')}`,
+  };
 }
 
 /** Engines give booleans as 0/1 and parsed JSON as objects; what counts is the meaning. */
-function isSame(table: Table, name: string, found: Scalar | JsonObject | undefined, value: Scalar): boolean {
+function isSame(
+  table: Table,
+  name: string,
+  found: Scalar | JsonObject | undefined,
+  value: Scalar,
+): boolean {
   if (isJsonObject(found)) return JSON.stringify(found) === value;
   if (table.columns.get(name)?.kind === 'boolean') return Boolean(found) === Boolean(value);
   return compareScalars(found, value) === 0;

@@ -20,7 +20,8 @@ const goneWords = /record not found|no record (?:found|updated)/i;
 /** Driver codes that no retry mends: a value that does not fit. A missing table or column is none: the next bootstrap adds it. */
 const permanentCodes = /^(?:22|23|42804)|^ER_(?:DATA_TOO_LONG|TRUNCATED|WARN_DATA|BAD_NULL)/;
 /** The same where the code says nothing. */
-const permanentWords = /(?:NOT NULL|CHECK) constraint failed|cannot be bound|datatype mismatch|too big|would be truncated|Cannot insert the value NULL|Arithmetic overflow|Conversion failed/i;
+const permanentWords =
+  /(?:NOT NULL|CHECK) constraint failed|cannot be bound|datatype mismatch|too big|would be truncated|Cannot insert the value NULL|Arithmetic overflow|Conversion failed/i;
 
 export class MeadowClient {
   readonly #dispatcher: Dispatcher;
@@ -29,7 +30,12 @@ export class MeadowClient {
   readonly #grammar: Grammar;
 
   /** @param endpoints table -> EndpointBase, as EnableEndpoint answered */
-  constructor(dispatcher: Dispatcher, beacon: string, endpoints: ReadonlyMap<string, string>, grammar: Grammar = 'ours') {
+  constructor(
+    dispatcher: Dispatcher,
+    beacon: string,
+    endpoints: ReadonlyMap<string, string>,
+    grammar: Grammar = 'ours',
+  ) {
     this.#dispatcher = dispatcher;
     this.#beacon = beacon;
     this.#endpoints = endpoints;
@@ -42,26 +48,45 @@ export class MeadowClient {
 
   #endpoint(table: string): string {
     const endpoint = this.#endpoints.get(table);
-    if (!endpoint) throw new TidemarkError('UNAVAILABLE', `${this.#beacon} has no endpoint for ${table} yet`);
+    if (!endpoint)
+      throw new TidemarkError('UNAVAILABLE', `${this.#beacon} has no endpoint for ${table} yet`);
     return endpoint;
   }
 
-  async #request(method: string, path: string, body?: object): Promise<{ status: number; body: unknown }> {
-    const settings = { Method: method, Path: path, ...(body ? { Body: JSON.stringify(body) } : {}) };
-    const outputs = await this.#dispatcher.send<ProxyOutputs>(this.#beacon, 'proxy', 'Request', settings);
+  async #request(
+    method: string,
+    path: string,
+    body?: object,
+  ): Promise<{ status: number; body: unknown }> {
+    const settings = {
+      Method: method,
+      Path: path,
+      ...(body ? { Body: JSON.stringify(body) } : {}),
+    };
+    const outputs = await this.#dispatcher.send<ProxyOutputs>(
+      this.#beacon,
+      'proxy',
+      'Request',
+      settings,
+    );
     return { status: outputs.Status, body: parsed(outputs.Body) };
   }
 
   async #rows(path: string): Promise<Row[]> {
     const { status, body } = await this.#request('GET', path);
     if (status === 200 && Array.isArray(body)) return body as Row[];
-    throw new TidemarkError('UNAVAILABLE', `${this.#beacon}: reading answered ${status}: ${reasonOf(body)}`);
+    throw new TidemarkError(
+      'UNAVAILABLE',
+      `${this.#beacon}: reading answered ${status}: ${reasonOf(body)}`,
+    );
   }
 
   #ask(query: RowQuery): Promise<Row[]> {
     const endpoint = this.#endpoint(query.Table);
     if (!this.#isForeign) return this.#rows(queryPath(endpoint, query));
-    return pagesOf(query, (part, begin, cap) => this.#rows(queryPath(endpoint, part, 'theirs', begin, cap)));
+    return pagesOf(query, (part, begin, cap) =>
+      this.#rows(queryPath(endpoint, part, 'theirs', begin, cap)),
+    );
   }
 
   /** Rows of a query. A term with many values is asked in several requests; the answer is then in no order. */
@@ -71,7 +96,12 @@ export class MeadowClient {
     const rows: Row[] = [];
     for (const values of valueParts(wide.Values)) {
       const part = { ...wide, Values: values };
-      rows.push(...await this.rows({ ...query, Terms: query.Terms.map((term) => (term === wide ? part : term)) }));
+      rows.push(
+        ...(await this.rows({
+          ...query,
+          Terms: query.Terms.map((term) => (term === wide ? part : term)),
+        })),
+      );
     }
     return rows;
   }
@@ -91,7 +121,10 @@ export class MeadowClient {
   /** @param row with the table's id column in it @param isDeleted whether the row is soft-deleted: the incumbent hides it from updates too */
   async update(table: string, row: Row, isDeleted: boolean): Promise<Written> {
     if (this.#isForeign && isDeleted) {
-      const undeleted = await this.#write('GET', `${this.#endpoint(table)}/Undelete/${this.#idOf(table, row)}`);
+      const undeleted = await this.#write(
+        'GET',
+        `${this.#endpoint(table)}/Undelete/${this.#idOf(table, row)}`,
+      );
       if (undeleted.end !== 'done') return undeleted;
     }
     return this.#write('PUT', this.#endpoint(table), row);
@@ -105,7 +138,9 @@ export class MeadowClient {
     // The incumbent may have done it and then not found what it did, or may have left Deleted alone: only a look tells.
     const found = await this.find(table, key);
     if (!found) return { end: 'gone', reason: 'the row left' };
-    return found['Deleted'] === 1 ? done : this.#write('DELETE', `${path}/${this.#idOf(table, row)}`);
+    return found['Deleted'] === 1
+      ? done
+      : this.#write('DELETE', `${path}/${this.#idOf(table, row)}`);
   }
 
   #idOf(table: string, row: Row): string {
@@ -113,15 +148,25 @@ export class MeadowClient {
   }
 
   async #write(method: string, path: string, row?: Row): Promise<Written> {
-    const { status, body } = await this.#request(method, path, row && this.#isForeign ? storable(row) : row);
+    const { status, body } = await this.#request(
+      method,
+      path,
+      row && this.#isForeign ? storable(row) : row,
+    );
     if (status >= 200 && status < 300) return done;
     const reason = reasonOf(body);
     const isDriver = status === 400 || status === 500;
-    if (status === 409 || (isDriver && uniqueWords.test(`${reason} ${codeOf(body)}`))) return { end: 'unique', reason };
-    if ((status === 404 || status === 500) && goneWords.test(reason)) return { end: 'gone', reason };
+    if (status === 409 || (isDriver && uniqueWords.test(`${reason} ${codeOf(body)}`)))
+      return { end: 'unique', reason };
+    if ((status === 404 || status === 500) && goneWords.test(reason))
+      return { end: 'gone', reason };
     if (status === 400 || status === 422) return { end: 'refused', reason };
-    if (status === 500 && (permanentCodes.test(codeOf(body)) || permanentWords.test(reason))) return { end: 'refused', reason };
-    throw new TidemarkError('UNAVAILABLE', `${this.#beacon}: ${method} answered ${status}: ${reason}`);
+    if (status === 500 && (permanentCodes.test(codeOf(body)) || permanentWords.test(reason)))
+      return { end: 'refused', reason };
+    throw new TidemarkError(
+      'UNAVAILABLE',
+      `${this.#beacon}: ${method} answered ${status}: ${reason}`,
+    );
   }
 }
 
@@ -139,5 +184,7 @@ function parsed(text: string): unknown {
 
 function reasonOf(body: unknown): string {
   if (!isJsonObject(body)) return String(body).slice(0, 200);
-  return String(body['Error'] ?? body['error'] ?? body['message'] ?? body['Message'] ?? JSON.stringify(body)).slice(0, 500);
+  return String(
+    body['Error'] ?? body['error'] ?? body['message'] ?? body['Message'] ?? JSON.stringify(body),
+  ).slice(0, 500);
 }

@@ -9,8 +9,12 @@ import type { Overview } from './overview.ts';
 import { versionOf } from './state/migrate.ts';
 
 export type MetricsParts = {
-  overview: Pick<Overview, 'lane' | 'balance'>; local: Pick<Local, 'store' | 'journal' | 'marks' | 'refused'>; clock: Clock; version: string;
-  capacity: GaugeSources['capacity']; process: GaugeSources['process'];
+  overview: Pick<Overview, 'lane' | 'balance'>;
+  local: Pick<Local, 'store' | 'journal' | 'marks' | 'refused'>;
+  clock: Clock;
+  version: string;
+  capacity: GaugeSources['capacity'];
+  process: GaugeSources['process'];
 };
 
 export class Metrics {
@@ -21,7 +25,12 @@ export class Metrics {
   constructor(meter: Meter, { overview, local, clock, version, capacity, process }: MetricsParts) {
     const { store, journal, marks, refused } = local;
     this.#meter = meter;
-    new Gauge({ name: 'tidemark_build_info', help: 'Version of the worker; always 1.', labelNames: ['version'], registers: [meter.registry] }).set({ version }, 1);
+    new Gauge({
+      name: 'tidemark_build_info',
+      help: 'Version of the worker; always 1.',
+      labelNames: ['version'],
+      registers: [meter.registry],
+    }).set({ version }, 1);
     this.#gauges = new Gauges(meter.registry);
     const balance = new BalanceCheck((lane) => overview.balance(lane).Difference, clock);
     const faults = store.db.prepare<[], number>('select coalesce(max(id), 0) from fault').pluck();
@@ -30,8 +39,15 @@ export class Metrics {
       accepted: (lane) => journal.counts(lane).accepted,
       marks: (lane) => marks.list(lane),
       difference: (lane) => balance.difference(lane),
-      capacity, process,
-      store: () => ({ fileBytes: store.bytes(), walBytes: store.logBytes(), schemaVersion: versionOf(store.db), faults: Number(faults.get()), refused: refused.count() }),
+      capacity,
+      process,
+      store: () => ({
+        fileBytes: store.bytes(),
+        walBytes: store.logBytes(),
+        schemaVersion: versionOf(store.db),
+        faults: Number(faults.get()),
+        refused: refused.count(),
+      }),
     };
   }
 

@@ -16,9 +16,15 @@ export class Mirrors {
   #cancel: (() => void) | null = null;
 
   /** @param content throws where a file must not be written now */
-  constructor(dataDir: string, content: { marks: () => object; assignment: () => object; identity: () => object }, clock: Clock, log: Log) {
+  constructor(
+    dataDir: string,
+    content: { marks: () => object; assignment: () => object; identity: () => object },
+    clock: Clock,
+    log: Log,
+  ) {
     this.#mirrors = [
-      new Mirror(join(dataDir, marksFileName), content.marks), new Mirror(join(dataDir, assignmentFileName), content.assignment),
+      new Mirror(join(dataDir, marksFileName), content.marks),
+      new Mirror(join(dataDir, assignmentFileName), content.assignment),
       new Mirror(join(dataDir, identityFileName), content.identity),
     ];
     this.#clock = clock;
@@ -47,7 +53,10 @@ export class Mirrors {
       try {
         await mirror.write();
       } catch (error) {
-        this.#log.warn({ reason: messageOf(error) }, 'a file for people could not be written; the store has the truth');
+        this.#log.warn(
+          { reason: messageOf(error) },
+          'a file for people could not be written; the store has the truth',
+        );
       }
     }
   }

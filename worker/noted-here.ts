@@ -5,7 +5,14 @@ import { OperatorLog } from './operator-log.ts';
 import type { Connection } from './state/connection.ts';
 
 /** @param say shows the person what could not be written down */
-export function notedHere<T>(db: Connection, { action, detail }: { action: string; detail: object }, say: (line: string) => void, work: () => T): T {
-  const operators = new OperatorLog(db, systemClock, { warn: (facts, what) => say(`${what}: ${JSON.stringify(facts)}`) });
+export function notedHere<T>(
+  db: Connection,
+  { action, detail }: { action: string; detail: object },
+  say: (line: string) => void,
+  work: () => T,
+): T {
+  const operators = new OperatorLog(db, systemClock, {
+    warn: (facts, what) => say(`${what}: ${JSON.stringify(facts)}`),
+  });
   return operators.run({ who: userInfo().username, via: 'cli', action, detail }, work);
 }

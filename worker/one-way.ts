@@ -19,7 +19,15 @@ import type { Intake } from './intake.ts';
 import { accepting } from './trace.ts';
 import type { Refused } from './refused.ts';
 
-export type OneWayParts = { hubId: string; bus: Bus; intake: Intake; refused: Refused; clock: Clock; log: Log; rejected?: (code: RefusalCode) => void };
+export type OneWayParts = {
+  hubId: string;
+  bus: Bus;
+  intake: Intake;
+  refused: Refused;
+  clock: Clock;
+  log: Log;
+  rejected?: (code: RefusalCode) => void;
+};
 
 const fetchMs = 1_000;
 const permanent: readonly string[] = ['INVALID_MESSAGE', 'CONFLICT', 'TOO_LARGE'];
@@ -45,7 +53,10 @@ export class OneWay {
 
   async #run(): Promise<void> {
     const { bus, hubId, clock, log } = this.#parts;
-    const backoff = new Backoff(clock, { firstMs: limits.backoffFirstMs, longestMs: limits.backoffLongestMs });
+    const backoff = new Backoff(clock, {
+      firstMs: limits.backoffFirstMs,
+      longestMs: limits.backoffLongestMs,
+    });
     while (!this.#stop.signal.aborted) {
       try {
         const stream = await OneWayStream.open(bus, hubId);
@@ -53,7 +64,10 @@ export class OneWay {
         await this.#consume(stream, backoff);
       } catch (error) {
         if (this.#stop.signal.aborted) return;
-        log.warn({ reason: messageOf(error) }, 'one-way intake stopped, starting again from what was not acknowledged');
+        log.warn(
+          { reason: messageOf(error) },
+          'one-way intake stopped, starting again from what was not acknowledged',
+        );
         await backoff.wait(this.#stop.signal);
       }
     }
@@ -64,7 +78,11 @@ export class OneWay {
     while (!this.#stop.signal.aborted) {
       for await (const group of stream.groups(fetchMs)) {
         const first = group.findIndex((message, index) => message.delivery !== expected + index);
-        if (first !== -1) throw new TidemarkError('UNAVAILABLE', `delivery ${expected + first} of the stream was lost on the way`);
+        if (first !== -1)
+          throw new TidemarkError(
+            'UNAVAILABLE',
+            `delivery ${expected + first} of the stream was lost on the way`,
+          );
         await this.#take(group);
         expected += group.length;
         backoff.reset();
@@ -75,7 +93,10 @@ export class OneWay {
   async #take(group: readonly StreamMessage[]): Promise<void> {
     const { intake } = this.#parts;
     const taken = await Promise.allSettled(group.map((message) => take(intake, message)));
-    const failed = taken.find((result): result is PromiseRejectedResult => result.status === 'rejected' && !isPermanent(result.reason));
+    const failed = taken.find(
+      (result): result is PromiseRejectedResult =>
+        result.status === 'rejected' && !isPermanent(result.reason),
+    );
     taken.forEach((result, index) => {
       const message = group[index] as StreamMessage;
       if (result.status === 'fulfilled') message.ack();
@@ -90,7 +111,10 @@ export class OneWay {
     const reason = messageOf(error);
     rejected?.(toRefusal(error).Code);
     refused.keep(message.subject, message.body, reason, clock.nowMs());
-    log.error({ subject: message.subject, reason }, 'dead letter: a one-way message can never be accepted');
+    log.error(
+      { subject: message.subject, reason },
+      'dead letter: a one-way message can never be accepted',
+    );
     message.terminate(reason.slice(0, 200));
   }
 }
@@ -99,7 +123,9 @@ async function take(intake: Intake, message: StreamMessage): Promise<void> {
   const reception = accepting(message.subject, traceIn(message.headers));
   try {
     const envelope = decodeMessage(message);
-    await intake.accept(reception.keep === null ? envelope : { ...envelope, trace: reception.keep });
+    await intake.accept(
+      reception.keep === null ? envelope : { ...envelope, trace: reception.keep },
+    );
     reception.end();
   } catch (error) {
     reception.end(error);
@@ -114,8 +140,20 @@ function isPermanent(error: unknown): boolean {
 /** @throws TidemarkError INVALID_MESSAGE */
 function decodeMessage(message: StreamMessage): WriteEnvelope {
   const target = oneWayTarget(message.subject);
-  if (!target) throw new TidemarkError('INVALID_MESSAGE', `subject: ${message.subject} is not tidemark-in.<hub>.<lane>.<Action>`);
-  const envelope = decodeEnvelope(decodeBody(message.body, message.headers), target.lane, target.action);
-  if (envelope.kind === 'read') throw new TidemarkError('INVALID_MESSAGE', `Action: ${target.action} reads; nobody waits for the answer of a one-way message`);
+  if (!target)
+    throw new TidemarkError(
+      'INVALID_MESSAGE',
+      `subject: ${message.subject} is not tidemark-in.<hub>.<lane>.<Action>`,
+    );
+  const envelope = decodeEnvelope(
+    decodeBody(message.body, message.headers),
+    target.lane,
+    target.action,
+  );
+  if (envelope.kind === 'read')
+    throw new TidemarkError(
+      'INVALID_MESSAGE',
+      `Action: ${target.action} reads; nobody waits for the answer of a one-way message`,
+    );
   return envelope;
 }

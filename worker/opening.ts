@@ -14,7 +14,11 @@ import { pathsOf } from './state/paths.ts';
 export type Opened = { local: Local; findings: Finding[]; http: HttpAddress; access: HttpSettings };
 
 /** Null when told to stop before. @throws TidemarkError for what waiting cannot mend */
-export async function openAsSoonAsPossible(config: WorkerConfig, log: Log, signal: AbortSignal): Promise<Opened | null> {
+export async function openAsSoonAsPossible(
+  config: WorkerConfig,
+  log: Log,
+  signal: AbortSignal,
+): Promise<Opened | null> {
   const { token, access } = config;
   const http = decodeAddress(config.http, token !== null || access.tokens.length > 0);
   const findings: Finding[] = [];
@@ -23,7 +27,17 @@ export async function openAsSoonAsPossible(config: WorkerConfig, log: Log, signa
     findings.push(finding);
   };
   const { data, isAnyFileSystem } = config;
-  const open = () => openLocal(withReserve(pathsOf(data), () => openStore(data, tell, { isAnyFileSystem })), config.hub);
-  const local = await openWhenPossible(open, { http, access: token === null ? access : withToken(access, token, data), clock: systemClock, log, signal });
+  const open = () =>
+    openLocal(
+      withReserve(pathsOf(data), () => openStore(data, tell, { isAnyFileSystem })),
+      config.hub,
+    );
+  const local = await openWhenPossible(open, {
+    http,
+    access: token === null ? access : withToken(access, token, data),
+    clock: systemClock,
+    log,
+    signal,
+  });
   return local && { local, findings, http, access: withToken(access, token, data) };
 }

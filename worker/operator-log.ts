@@ -18,13 +18,29 @@ export type OperatorCall = {
 };
 
 export type OperatorActionView = {
-  ID: number; At: string; Who: string; Via: string; Action: string; Detail: string | null; Outcome: string; Reason: string | null;
+  ID: number;
+  At: string;
+  Who: string;
+  Via: string;
+  Action: string;
+  Detail: string | null;
+  Outcome: string;
+  Reason: string | null;
 };
 
 /** The newest first; `Next` is what to give as `Before` for the ones before, null at the end. */
 export type OperatorActions = { Actions: OperatorActionView[]; Next: number | null };
 
-export type OperatorRow = { id: number; atMs: number; who: string; via: string; action: string; detail: string | null; outcome: string; reason: string | null };
+export type OperatorRow = {
+  id: number;
+  atMs: number;
+  who: string;
+  via: string;
+  action: string;
+  detail: string | null;
+  outcome: string;
+  reason: string | null;
+};
 
 export const operatorActionsSql = `select id, at_ms as atMs, who, via, action, detail, outcome, reason from operator_action
   where id < ? order by id desc limit ?`;
@@ -44,16 +60,37 @@ export class OperatorLog {
   }
 
   /** Never throws: what was done is done, and whoever asked for it is told so. */
-  note({ who, via, action, detail }: OperatorCall, outcome: Outcome, reason: string | null = null): void {
+  note(
+    { who, via, action, detail }: OperatorCall,
+    outcome: Outcome,
+    reason: string | null = null,
+  ): void {
     try {
-      const values = [cut(who), via, cut(action), detail === undefined ? null : cut(JSON.stringify(detail)), outcome, reason === null ? null : cut(reason)];
-      this.#db.transaction(() => {
-        const { lastInsertRowid } = this.#db.prepare('insert into operator_action (at_ms, who, via, action, detail, outcome, reason) values (?, ?, ?, ?, ?, ?, ?)')
-          .run(this.#clock.nowMs(), ...values);
-        this.#db.prepare('delete from operator_action where id <= ?').run(Number(lastInsertRowid) - limits.operatorActionsMax);
-      }).immediate();
+      const values = [
+        cut(who),
+        via,
+        cut(action),
+        detail === undefined ? null : cut(JSON.stringify(detail)),
+        outcome,
+        reason === null ? null : cut(reason),
+      ];
+      this.#db
+        .transaction(() => {
+          const { lastInsertRowid } = this.#db
+            .prepare(
+              'insert into operator_action (at_ms, who, via, action, detail, outcome, reason) values (?, ?, ?, ?, ?, ?, ?)',
+            )
+            .run(this.#clock.nowMs(), ...values);
+          this.#db
+            .prepare('delete from operator_action where id <= ?')
+            .run(Number(lastInsertRowid) - limits.operatorActionsMax);
+        })
+        .immediate();
     } catch (error) {
-      this.#log.warn({ who, via, action, outcome, reason: messageOf(error) }, 'what an operator did could not be written down');
+      this.#log.warn(
+        { who, via, action, outcome, reason: messageOf(error) },
+        'what an operator did could not be written down',
+      );
     }
   }
 
@@ -65,13 +102,16 @@ export class OperatorLog {
         this.note(call, 'done');
         return given;
       }
-      return given.then((value: unknown) => {
-        this.note(call, 'done');
-        return value;
-      }, (error: unknown) => {
-        this.#noteError(call, error);
-        throw error;
-      }) as T;
+      return given.then(
+        (value: unknown) => {
+          this.note(call, 'done');
+          return value;
+        },
+        (error: unknown) => {
+          this.#noteError(call, error);
+          throw error;
+        },
+      ) as T;
     } catch (error) {
       this.#noteError(call, error);
       throw error;
@@ -86,7 +126,10 @@ export class OperatorLog {
   /** `{Limit?, Before?}`. @throws TidemarkError INVALID_MESSAGE naming the field */
   list(given: JsonObject): OperatorActions {
     const { before, limit } = pageOf(given);
-    return pageView(this.#db.prepare<[number, number], OperatorRow>(operatorActionsSql).all(before, limit + 1), limit);
+    return pageView(
+      this.#db.prepare<[number, number], OperatorRow>(operatorActionsSql).all(before, limit + 1),
+      limit,
+    );
   }
 }
 
@@ -107,37 +150,55 @@ export function pageOf({ Limit, Before }: JsonObject): { limit: number; before: 
 
 function integerOf(name: string, value: unknown, otherwise: number, most: number): number {
   if (value === undefined || value === null) return otherwise;
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 1 && value <= most) return value;
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 1 && value <= most)
+    return value;
   throw new TidemarkError('INVALID_MESSAGE', `${name}: expected an integer from 1 to ${most}`);
 }
 
 /** `rows` are one more than asked for, where there are more. */
 export function pageView(rows: readonly OperatorRow[], limit: number): OperatorActions {
-  const Actions = rows.slice(0, limit).map(({ id, atMs, who, via, action, detail, outcome, reason }) => ({
-    ID: id, At: isoOf(atMs), Who: who, Via: via, Action: action, Detail: detail, Outcome: outcome, Reason: reason,
-  }));
-  return { Actions, Next: rows.length > limit ? Actions.at(-1)?.ID ?? null : null };
+  const Actions = rows
+    .slice(0, limit)
+    .map(({ id, atMs, who, via, action, detail, outcome, reason }) => ({
+      ID: id,
+      At: isoOf(atMs),
+      Who: who,
+      Via: via,
+      Action: action,
+      Detail: detail,
+      Outcome: outcome,
+      Reason: reason,
+    }));
+  return { Actions, Next: rows.length > limit ? (Actions.at(-1)?.ID ?? null) : null };
 }
 
 /** Verbs of control that only look; whatever else is asked changes something, or means to. */
 const looking: Readonly<Record<string, (body: JsonObject) => boolean>> = {
-  'status': () => true,
-  'locate': () => true,
-  'journal': () => true,
+  status: () => true,
+  locate: () => true,
+  journal: () => true,
   'operator-log': () => true,
-  'hwm': (body) => !isJsonObject(body['set']),
-  'dead-letters': (body) => typeof body['retry'] !== 'number' && typeof body['drop'] !== 'number' && ['list', 'show'].includes(String(body['Verb'] ?? 'list')),
-  'drill': (body) => body['BeaconID'] === undefined && body['Stop'] !== true,
-  'ops': (body) => ['status', 'history', 'progress'].includes(String(body['Verb'] ?? 'status')),
+  hwm: (body) => !isJsonObject(body['set']),
+  'dead-letters': (body) =>
+    typeof body['retry'] !== 'number' &&
+    typeof body['drop'] !== 'number' &&
+    ['list', 'show'].includes(String(body['Verb'] ?? 'list')),
+  drill: (body) => body['BeaconID'] === undefined && body['Stop'] !== true,
+  ops: (body) => ['status', 'history', 'progress'].includes(String(body['Verb'] ?? 'status')),
 };
 
 /** A control request over the bus as a call to be noted; null when it only looks. */
 export function busCallOf(verb: string, body: JsonObject): OperatorCall | null {
   if (Object.hasOwn(looking, verb) && looking[verb]?.(body) === true) return null;
   const { RemoteUser, ...detail } = body;
-  const sub = ['retry', 'drop', 'set'].find((one) => one in body) ?? (typeof body['Verb'] === 'string' ? body['Verb'] : undefined);
+  const sub =
+    ['retry', 'drop', 'set'].find((one) => one in body) ??
+    (typeof body['Verb'] === 'string' ? body['Verb'] : undefined);
   return {
-    who: typeof RemoteUser === 'string' && RemoteUser !== '' ? `bus:${RemoteUser.slice(0, limits.remoteUserCharsMax)}` : 'bus',
+    who:
+      typeof RemoteUser === 'string' && RemoteUser !== ''
+        ? `bus:${RemoteUser.slice(0, limits.remoteUserCharsMax)}`
+        : 'bus',
     via: 'bus',
     action: sub === undefined ? verb : `${verb} ${sub}`,
     ...(Object.keys(detail).length > 0 ? { detail } : {}),

@@ -16,7 +16,12 @@ import { Replay } from './replay.ts';
 import { classOf, endsTheProcess, isOfStore, toStoreFault } from './state/storage-error.ts';
 
 export type OutboundParts = {
-  hubId: string; bus: Bus; local: Local; clock: Clock; log: Log; meter?: Meter;
+  hubId: string;
+  bus: Bus;
+  local: Local;
+  clock: Clock;
+  log: Log;
+  meter?: Meter;
   /** A lane's mark moved, or what is held behind it. */
   onSettled: (lane: Lane) => void;
   /** A state that people look at may have changed. */
@@ -49,7 +54,12 @@ export class Outbound {
     this.#isPaused = local.store.meta(pausedName) === 'yes';
     this.directory = new BeaconDirectory(bus, clock);
     this.#dispatcher = new Dispatcher(bus);
-    this.assignments = new Assignments(local.store.db, { directory: this.directory, dispatcher: this.#dispatcher, clock, log });
+    this.assignments = new Assignments(local.store.db, {
+      directory: this.directory,
+      dispatcher: this.#dispatcher,
+      clock,
+      log,
+    });
     this.deliveries = { queue: this.#delivery('queue'), manifest: this.#delivery('manifest') };
     this.#replays = { queue: this.#replay('queue'), manifest: this.#replay('manifest') };
   }
@@ -69,30 +79,52 @@ export class Outbound {
   #delivery(lane: Lane): LaneDelivery {
     const { hubId, local, log, onFault } = this.#parts;
     return new LaneDelivery({
-      lane, hubId, assignments: this.assignments, dispatcher: this.#dispatcher, journal: local.journal,
-      marks: local.marks, held: local.held, log, isPaused: () => this.#isPaused, onFault,
+      lane,
+      hubId,
+      assignments: this.assignments,
+      dispatcher: this.#dispatcher,
+      journal: local.journal,
+      marks: local.marks,
+      held: local.held,
+      log,
+      isPaused: () => this.#isPaused,
+      onFault,
     });
   }
 
   #replay(lane: Lane): Replay {
     const { local, clock, log, meter, onSettled, onFull, onStoreFault } = this.#parts;
-    return new Replay({ lane, journal: local.journal, marks: local.marks, held: local.held, clock, log, ...(meter ? { meter } : {}) }, {
-      destination: () => this.deliveries[lane].destination(),
-      onSettled: () => {
-        this.#strikes = 0;
-        onSettled(lane);
+    return new Replay(
+      {
+        lane,
+        journal: local.journal,
+        marks: local.marks,
+        held: local.held,
+        clock,
+        log,
+        ...(meter ? { meter } : {}),
       },
-      onFailure: (beacon, error) => {
-        // Our own disk says nothing about the beacon.
-        const found = classOf(error);
-        if (found === 'capacity') return onFull();
-        if (found === 'transient') return;
-        if (endsTheProcess(found)) return onStoreFault(toStoreFault(error));
-        if (isOfStore(error)) return void (++this.#strikes >= limits.storeStrikesMax && onStoreFault(toStoreFault(error)));
-        this.directory.suspect(beacon, error);
-        this.assignments.targetOf(lane)?.doubt();
+      {
+        destination: () => this.deliveries[lane].destination(),
+        onSettled: () => {
+          this.#strikes = 0;
+          onSettled(lane);
+        },
+        onFailure: (beacon, error) => {
+          // Our own disk says nothing about the beacon.
+          const found = classOf(error);
+          if (found === 'capacity') return onFull();
+          if (found === 'transient') return;
+          if (endsTheProcess(found)) return onStoreFault(toStoreFault(error));
+          if (isOfStore(error))
+            return void (
+              ++this.#strikes >= limits.storeStrikesMax && onStoreFault(toStoreFault(error))
+            );
+          this.directory.suspect(beacon, error);
+          this.assignments.targetOf(lane)?.doubt();
+        },
       },
-    });
+    );
   }
 
   start(): void {
@@ -134,8 +166,14 @@ export class Outbound {
   view(lane: Lane): LaneView {
     const { local, log } = this.#parts;
     return new LaneView({
-      lane, assignments: this.assignments, delivery: this.deliveries[lane], dispatcher: this.#dispatcher, held: local.held, journal: local.journal,
-      projection: local.projection, isOut: this.#parts.isOut ?? (() => false),
+      lane,
+      assignments: this.assignments,
+      delivery: this.deliveries[lane],
+      dispatcher: this.#dispatcher,
+      held: local.held,
+      journal: local.journal,
+      projection: local.projection,
+      isOut: this.#parts.isOut ?? (() => false),
       onFailure: (beacon, error) => {
         log.warn({ lane, beacon, reason: messageOf(error) }, 'read fell back to the journal');
         this.directory.suspect(beacon, error);

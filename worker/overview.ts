@@ -1,5 +1,15 @@
 /** What the worker says of itself: status, marks, balance, where a write is. Reads the stores, changes nothing. */
-import type { Balance, Capacity, DrillView, LaneState, LaneStatus, Location, MarksFile, MarkView, WorkerStatus } from '../contracts/status.ts';
+import type {
+  Balance,
+  Capacity,
+  DrillView,
+  LaneState,
+  LaneStatus,
+  Location,
+  MarksFile,
+  MarkView,
+  WorkerStatus,
+} from '../contracts/status.ts';
 import { aggregateState } from '../contracts/status.ts';
 import { type Lane, lanes } from '../contracts/subjects.ts';
 import type { HeldStore } from '../hwm/held-store.ts';
@@ -12,8 +22,16 @@ import type { Store } from './state/store.ts';
 import { UndeliveredCount } from './undelivered-count.ts';
 
 export type OverviewParts = {
-  hubId: string; version: string; store: Store; journal: Journal; marks: MarkStore; held: HeldStore; assignments: Assignments;
-  deliveries: Record<Lane, LaneDelivery>; clock: Clock; isPaused: () => boolean;
+  hubId: string;
+  version: string;
+  store: Store;
+  journal: Journal;
+  marks: MarkStore;
+  held: HeldStore;
+  assignments: Assignments;
+  deliveries: Record<Lane, LaneDelivery>;
+  clock: Clock;
+  isPaused: () => boolean;
   bus: () => { Connected: boolean; Server: string | null; Reconnects: number };
   capacity: () => Capacity;
   /** Without it there never is one. */
@@ -38,9 +56,18 @@ export class Overview {
     const { hubId, version, store, bus, capacity } = this.#parts;
     const [queue, manifest] = [this.lane('queue'), this.lane('manifest')];
     return {
-      HubID: hubId, State: this.state(), Queue: queue, Manifest: manifest,
+      HubID: hubId,
+      State: this.state(),
+      Queue: queue,
+      Manifest: manifest,
       Balance: balance,
-      Store: store.storeId, Epoch: store.epoch, Bus: bus(), Capacity: capacity(), Drill: this.#parts.drill?.() ?? null, Version: version, StartedAt: this.#startedAt,
+      Store: store.storeId,
+      Epoch: store.epoch,
+      Bus: bus(),
+      Capacity: capacity(),
+      Drill: this.#parts.drill?.() ?? null,
+      Version: version,
+      StartedAt: this.#startedAt,
     };
   }
 
@@ -49,7 +76,9 @@ export class Overview {
   }
 
   #laneState(lane: Lane): LaneState {
-    return this.#parts.assignments.of(lane) ? this.#parts.assignments.targetOf(lane)?.stateOf(lane) ?? 'waiting-for-beacon' : 'unassigned';
+    return this.#parts.assignments.of(lane)
+      ? (this.#parts.assignments.targetOf(lane)?.stateOf(lane) ?? 'waiting-for-beacon')
+      : 'unassigned';
   }
 
   lane(lane: Lane): LaneStatus {
@@ -90,7 +119,14 @@ export class Overview {
     const { journal, held } = this.#parts;
     const { accepted, bare } = journal.counts(lane);
     if (!mark) return accepted - bare;
-    return accepted - mark.skipped - mark.applied - mark.present - held.count(mark.database, lane, 'dead') - held.count(mark.database, lane, 'dropped');
+    return (
+      accepted -
+      mark.skipped -
+      mark.applied -
+      mark.present -
+      held.count(mark.database, lane, 'dead') -
+      held.count(mark.database, lane, 'dropped')
+    );
   }
 
   /** The counts of I10, with what is pending counted entry by entry: the difference must be zero. */
@@ -99,11 +135,20 @@ export class Overview {
     const mark = deliveries[lane].mark();
     const { accepted, bare } = journal.counts(lane);
     const parked = mark ? held.count(mark.database, lane, 'parked') : 0;
-    const dead = mark ? held.count(mark.database, lane, 'dead') + held.count(mark.database, lane, 'dropped') : 0;
+    const dead = mark
+      ? held.count(mark.database, lane, 'dead') + held.count(mark.database, lane, 'dropped')
+      : 0;
     const pending = this.#undelivered.above(lane, mark?.seq ?? 0) + parked;
-    const [applied, present, skipped] = mark ? [mark.applied, mark.present, mark.skipped] : [0, 0, bare];
+    const [applied, present, skipped] = mark
+      ? [mark.applied, mark.present, mark.skipped]
+      : [0, 0, bare];
     return {
-      Accepted: accepted, Applied: applied, AlreadyPresent: present, Pending: pending, DeadLettered: dead, Skipped: skipped,
+      Accepted: accepted,
+      Applied: applied,
+      AlreadyPresent: present,
+      Pending: pending,
+      DeadLettered: dead,
+      Skipped: skipped,
       Difference: accepted - applied - present - pending - dead - skipped,
     };
   }
@@ -113,7 +158,13 @@ export class Overview {
   }
 
   marksFile(): MarksFile {
-    return { Version: 2, Store: this.#parts.store.storeId, WrittenAt: isoOf(this.#parts.clock.nowMs()), Queue: this.#marks('queue'), Manifest: this.#marks('manifest') };
+    return {
+      Version: 2,
+      Store: this.#parts.store.storeId,
+      WrittenAt: isoOf(this.#parts.clock.nowMs()),
+      Queue: this.#marks('queue'),
+      Manifest: this.#marks('manifest'),
+    };
   }
 
   #marks(lane: Lane): Record<string, Record<string, MarkView>> {
@@ -121,9 +172,13 @@ export class Overview {
     const views: Record<string, Record<string, MarkView>> = {};
     for (const mark of marks.list(lane)) {
       const { accepted } = journal.counts(lane);
-      const dead = held.count(mark.database, lane, 'dead') + held.count(mark.database, lane, 'dropped');
+      const dead =
+        held.count(mark.database, lane, 'dead') + held.count(mark.database, lane, 'dropped');
       (views[mark.beacon] ??= {})[String(mark.connection)] = {
-        Seq: mark.seq, EventGUID: mark.guid ? guidText(mark.guid) : null, RecordedAt: isoOrNull(mark.recordedMs), AppliedAt: isoOrNull(mark.appliedMs),
+        Seq: mark.seq,
+        EventGUID: mark.guid ? guidText(mark.guid) : null,
+        RecordedAt: isoOrNull(mark.recordedMs),
+        AppliedAt: isoOrNull(mark.appliedMs),
         Pending: accepted - mark.skipped - mark.applied - mark.present - dead,
       };
     }
@@ -140,16 +195,32 @@ export class Overview {
   where(found: EntryFacts): Location {
     const { deliveries, held, marks } = this.#parts;
     const { seq, lane, action, key } = found;
-    const about = { EventGUID: found.guid, Seq: seq, Lane: lane, Action: action, Key: key, AcceptedAt: isoOf(found.acceptedMs) };
+    const about = {
+      EventGUID: found.guid,
+      Seq: seq,
+      Lane: lane,
+      Action: action,
+      Key: key,
+      AcceptedAt: isoOf(found.acceptedMs),
+    };
     const mark = deliveries[lane].mark();
     if (!mark) return { ...about, State: 'accepted' };
     const holding = held.get(mark.database, seq);
     if (holding?.state === 'dead' || holding?.state === 'dropped') {
-      return { ...about, State: holding.reason?.startsWith('conflict') ? 'conflict' : 'dead-lettered', ...(holding.reason ? { Reason: holding.reason } : {}) };
+      return {
+        ...about,
+        State: holding.reason?.startsWith('conflict') ? 'conflict' : 'dead-lettered',
+        ...(holding.reason ? { Reason: holding.reason } : {}),
+      };
     }
-    if (holding) return { ...about, State: 'buffered', Reason: 'parked behind a dead letter of its key' };
+    if (holding)
+      return { ...about, State: 'buffered', Reason: 'parked behind a dead letter of its key' };
     if (seq > mark.seq) return { ...about, State: 'buffered' };
     const appliedMs = marks.settledAt(mark.database, lane, seq);
-    return { ...about, State: 'applied', ...(appliedMs === null ? {} : { AppliedAt: isoOf(appliedMs) }) };
+    return {
+      ...about,
+      State: 'applied',
+      ...(appliedMs === null ? {} : { AppliedAt: isoOf(appliedMs) }),
+    };
   }
 }

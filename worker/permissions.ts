@@ -6,7 +6,11 @@ export const processes = ['worker', 'beacon', 'hub', 'operator'] as const;
 export type Process = (typeof processes)[number];
 
 /** `allow_responses`: a process that answers requests may do so wherever they ask it to, once each. */
-export type Permissions = { publish: { allow: string[] }; subscribe: { allow: string[] }; allow_responses?: { max: number; expires: string } };
+export type Permissions = {
+  publish: { allow: string[] };
+  subscribe: { allow: string[] };
+  allow_responses?: { max: number; expires: string };
+};
 
 export type PermissionSettings = {
   hub: string;
@@ -37,24 +41,37 @@ export function permissionsOf(process: Process, settings: PermissionSettings): P
 const ownInbox = (name: string) => `${inboxOf(name)}.>`;
 
 function asService(name: string): string[] {
-  return (['PING', 'INFO', 'STATS'] as const).flatMap((verb) => [services.subject(verb), services.subject(verb, name), `${services.subject(verb, name)}.*`]);
+  return (['PING', 'INFO', 'STATS'] as const).flatMap((verb) => [
+    services.subject(verb),
+    services.subject(verb, name),
+    `${services.subject(verb, name)}.*`,
+  ]);
 }
 
 function workerPermissions({ hub, beacon, isOneWayOn, isLab }: PermissionSettings): Permissions {
   const inOthers = isLab ? ['status', 'assign', 'clear'] : ['status'];
   const asked = Object.values({ ...capabilities, ...legacyCapabilities });
   return {
-    publish: { allow: [
-      ...asked.map((capability) => subjects.capabilityAll(beacon, capability)),
-      subjects.eventAll(hub),
-      // The console shows all workers of the bus.
-      services.subject('PING', services.worker), ...inOthers.map((verb) => subjects.control('*', verb)),
-      ...(isOneWayOn ? streamPermissions(hub) : []),
-    ] },
-    subscribe: { allow: [
-      ...lanes.map((lane) => subjects.laneAll(hub, lane)), subjects.controlAll(hub), subjects.presence, subjects.event('*', 'state'),
-      ...asService(services.worker), ownInbox(`tidemark-worker ${hub}`),
-    ] },
+    publish: {
+      allow: [
+        ...asked.map((capability) => subjects.capabilityAll(beacon, capability)),
+        subjects.eventAll(hub),
+        // The console shows all workers of the bus.
+        services.subject('PING', services.worker),
+        ...inOthers.map((verb) => subjects.control('*', verb)),
+        ...(isOneWayOn ? streamPermissions(hub) : []),
+      ],
+    },
+    subscribe: {
+      allow: [
+        ...lanes.map((lane) => subjects.laneAll(hub, lane)),
+        subjects.controlAll(hub),
+        subjects.presence,
+        subjects.event('*', 'state'),
+        ...asService(services.worker),
+        ownInbox(`tidemark-worker ${hub}`),
+      ],
+    },
     ...answering,
   };
 }
@@ -64,18 +81,29 @@ function streamPermissions(hub: string): string[] {
   const stream = subjects.oneWayStream(hub);
   const durable = 'tidemark-worker';
   return [
-    '$JS.API.INFO', `$JS.API.STREAM.INFO.${stream}`, `$JS.API.STREAM.CREATE.${stream}`,
-    `$JS.API.CONSUMER.INFO.${stream}.${durable}`, `$JS.API.CONSUMER.DELETE.${stream}.${durable}`, `$JS.API.CONSUMER.CREATE.${stream}.${durable}`,
-    `$JS.API.CONSUMER.MSG.NEXT.${stream}.${durable}`, `$JS.ACK.${stream}.${durable}.>`,
+    '$JS.API.INFO',
+    `$JS.API.STREAM.INFO.${stream}`,
+    `$JS.API.STREAM.CREATE.${stream}`,
+    `$JS.API.CONSUMER.INFO.${stream}.${durable}`,
+    `$JS.API.CONSUMER.DELETE.${stream}.${durable}`,
+    `$JS.API.CONSUMER.CREATE.${stream}.${durable}`,
+    `$JS.API.CONSUMER.MSG.NEXT.${stream}.${durable}`,
+    `$JS.ACK.${stream}.${durable}.>`,
   ];
 }
 
 function beaconPermissions({ beacon }: PermissionSettings): Permissions {
   return {
     publish: { allow: [subjects.presence] },
-    subscribe: { allow: [
-      ...Object.values({ ...capabilities, ...legacyCapabilities }).map((capability) => subjects.capabilityAll(beacon, capability)), ...asService(services.beacon), ownInbox(`databeacon ${beacon}`),
-    ] },
+    subscribe: {
+      allow: [
+        ...Object.values({ ...capabilities, ...legacyCapabilities }).map((capability) =>
+          subjects.capabilityAll(beacon, capability),
+        ),
+        ...asService(services.beacon),
+        ownInbox(`databeacon ${beacon}`),
+      ],
+    },
     ...answering,
   };
 }
@@ -83,27 +111,73 @@ function beaconPermissions({ beacon }: PermissionSettings): Permissions {
 /** For the hub's own connection, and for `tidemark publish`: both with an inbox of their own. */
 function hubPermissions({ hub, isOneWayOn }: PermissionSettings): Permissions {
   return {
-    publish: { allow: [...lanes.map((lane) => subjects.laneAll(hub, lane)), ...(isOneWayOn ? [subjects.oneWayAll(hub)] : [])] },
-    subscribe: { allow: [subjects.eventAll(hub), ownInbox(`tidemark-hub ${hub}`), ownInbox('tidemark-publish')] },
+    publish: {
+      allow: [
+        ...lanes.map((lane) => subjects.laneAll(hub, lane)),
+        ...(isOneWayOn ? [subjects.oneWayAll(hub)] : []),
+      ],
+    },
+    subscribe: {
+      allow: [
+        subjects.eventAll(hub),
+        ownInbox(`tidemark-hub ${hub}`),
+        ownInbox('tidemark-publish'),
+      ],
+    },
   };
 }
 
 /** `doctor` also looks at the schema of the database, and asks the server for its time. */
 function operatorPermissions({ hub, beacon }: PermissionSettings): Permissions {
-  const looks = [subjects.capability(beacon, capabilities.schema, 'IntrospectSchema'), `$JS.API.STREAM.INFO.${subjects.oneWayStream(hub)}`];
+  const looks = [
+    subjects.capability(beacon, capabilities.schema, 'IntrospectSchema'),
+    `$JS.API.STREAM.INFO.${subjects.oneWayStream(hub)}`,
+  ];
   return {
-    publish: { allow: [subjects.controlAll(hub), ...looks, '$JS.API.INFO', ...(['PING', 'INFO', 'STATS'] as const).flatMap((verb) => [services.subject(verb), `${services.subject(verb)}.>`])] },
-    subscribe: { allow: [subjects.presence, subjects.eventAll(hub), ...['tidemark-cli', 'tidemark-up'].map(ownInbox)] },
+    publish: {
+      allow: [
+        subjects.controlAll(hub),
+        ...looks,
+        '$JS.API.INFO',
+        ...(['PING', 'INFO', 'STATS'] as const).flatMap((verb) => [
+          services.subject(verb),
+          `${services.subject(verb)}.>`,
+        ]),
+      ],
+    },
+    subscribe: {
+      allow: [
+        subjects.presence,
+        subjects.eventAll(hub),
+        ...['tidemark-cli', 'tidemark-up'].map(ownInbox),
+      ],
+    },
   };
 }
 
 /** One user of nats-server's `authorization { users = [ ... ] }`; who it is and how it proves it is the operator's. */
-export function permissionsText(process: Process, { publish, subscribe, allow_responses: answers }: Permissions): string {
-  const list = (name: string, { allow }: { allow: string[] }) => [`      ${name}: { allow: [`, ...allow.map((subject) => `        ${JSON.stringify(subject)}`), '      ] }'];
+export function permissionsText(
+  process: Process,
+  { publish, subscribe, allow_responses: answers }: Permissions,
+): string {
+  const list = (name: string, { allow }: { allow: string[] }) => [
+    `      ${name}: { allow: [`,
+    ...allow.map((subject) => `        ${JSON.stringify(subject)}`),
+    '      ] }',
+  ];
   return [
-    `  # ${process}`, '  {', `    user: ${process}, password: "..."`, '    permissions: {',
-    ...list('publish', publish), ...list('subscribe', subscribe),
-    ...(answers ? [`      allow_responses: { max: ${answers.max}, expires: ${JSON.stringify(answers.expires)} }`] : []),
-    '    }', '  }',
+    `  # ${process}`,
+    '  {',
+    `    user: ${process}, password: "..."`,
+    '    permissions: {',
+    ...list('publish', publish),
+    ...list('subscribe', subscribe),
+    ...(answers
+      ? [
+          `      allow_responses: { max: ${answers.max}, expires: ${JSON.stringify(answers.expires)} }`,
+        ]
+      : []),
+    '    }',
+    '  }',
   ].join('\n');
 }

@@ -13,12 +13,26 @@ import { FillRate } from './fill-rate.ts';
 import type { DiskRoom, Reserve } from './state/disk.ts';
 
 /** Bounds an operator may set. `diskFreeMin` null: the usual one, less on small disks. */
-export type CapacityBounds = { journalBytesMax: number; pendingMax: number; diskFreeMin: number | null };
+export type CapacityBounds = {
+  journalBytesMax: number;
+  pendingMax: number;
+  diskFreeMin: number | null;
+};
 
-export const usualBounds: CapacityBounds = { journalBytesMax: limits.journalBytesMax, pendingMax: limits.pendingEntriesMax, diskFreeMin: null };
+export const usualBounds: CapacityBounds = {
+  journalBytesMax: limits.journalBytesMax,
+  pendingMax: limits.pendingEntriesMax,
+  diskFreeMin: null,
+};
 
 export type PressureParts = {
-  bytesInUse: () => number; pending: () => number; room: () => DiskRoom | null; reserve: Reserve; clock: Clock; log: Log; bounds?: CapacityBounds | undefined;
+  bytesInUse: () => number;
+  pending: () => number;
+  room: () => DiskRoom | null;
+  reserve: Reserve;
+  clock: Clock;
+  log: Log;
+  bounds?: CapacityBounds | undefined;
   /** Told once when writes begin to be refused for room, with the reason, and once with null when they are taken again. */
   onChange?: (reason: string | null) => void;
 };
@@ -66,7 +80,9 @@ export class Pressure {
     // A worker too busy to run its timers looks here.
     if (this.#parts.clock.monotonicMs() - this.#lookedMs >= 2 * limits.capacityLookMs) this.look();
     const reason = this.#isDiskLow ? this.#diskReason() : this.#storeReason();
-    return reason === null ? null : new TidemarkError('OVERLOADED', reason, { retryAfterMs: limits.overloadedRetryMs });
+    return reason === null
+      ? null
+      : new TidemarkError('OVERLOADED', reason, { retryAfterMs: limits.overloadedRetryMs });
   }
 
   /** The reserve was given up: what is left is for delivering alone. */
@@ -80,7 +96,11 @@ export class Pressure {
     this.#isOut = true;
     this.#fullMs = this.#parts.clock.monotonicMs();
     const bytes = this.#parts.reserve.giveUp();
-    if (bytes > 0) this.#parts.log.error({ bytes }, 'the disk is full: the reserve is given up, so that delivering goes on');
+    if (bytes > 0)
+      this.#parts.log.error(
+        { bytes },
+        'the disk is full: the reserve is given up, so that delivering goes on',
+      );
     this.#tell();
   }
 
@@ -97,7 +117,11 @@ export class Pressure {
       log.warn({ reason: messageOf(error) }, 'cannot tell how full the journal is');
     }
     this.#judgeDisk(nowMs);
-    this.#rate.note(nowMs, { used: this.#level.usedBytes, pending: this.#level.pending, gone: -(this.#level.room?.freeBytes ?? 0) });
+    this.#rate.note(nowMs, {
+      used: this.#level.usedBytes,
+      pending: this.#level.pending,
+      gone: -(this.#level.room?.freeBytes ?? 0),
+    });
     this.#tell();
   }
 
@@ -112,25 +136,36 @@ export class Pressure {
     const missing = reserve.bytes === size ? 0 : size;
     // The room that the reserve left behind is not room to make it again.
     if (room && room.freeBytes < least * limits.diskAgainFactor + 2 * missing) return;
-    if (missing > 0) void reserve.make(size).then((isMade) => { if (!isMade) this.full(); });
+    if (missing > 0)
+      void reserve.make(size).then((isMade) => {
+        if (!isMade) this.full();
+      });
     else this.#isDiskLow = this.#isOut = false;
   }
 
   #freeMin(room: DiskRoom): number {
-    return this.#bounds.diskFreeMin ?? Math.floor(Math.min(limits.diskFreeBytesMin, room.totalBytes * limits.diskFreeShare));
+    return (
+      this.#bounds.diskFreeMin ??
+      Math.floor(Math.min(limits.diskFreeBytesMin, room.totalBytes * limits.diskFreeShare))
+    );
   }
 
   #diskReason(): string {
     const { room } = this.#level;
-    return room && !this.#isOut ? `the disk of the journal has ${room.freeBytes} bytes free, at least ${this.#freeMin(room)} are kept; make room there` : 'the disk of the journal is full; make room there';
+    return room && !this.#isOut
+      ? `the disk of the journal has ${room.freeBytes} bytes free, at least ${this.#freeMin(room)} are kept; make room there`
+      : 'the disk of the journal is full; make room there';
   }
 
   #storeReason(): string | null {
     const { journalBytesMax, pendingMax } = this.#bounds;
     const pending = this.#level.pending + this.#takenEntries;
-    if (pending >= pendingMax) return `the journal holds ${pending} undelivered writes, at most ${pendingMax}`;
+    if (pending >= pendingMax)
+      return `the journal holds ${pending} undelivered writes, at most ${pendingMax}`;
     const bytes = this.#level.usedBytes + this.#takenBytes;
-    return bytes >= journalBytesMax ? `the journal has ${bytes} bytes, at most ${journalBytesMax}` : null;
+    return bytes >= journalBytesMax
+      ? `the journal has ${bytes} bytes, at most ${journalBytesMax}`
+      : null;
   }
 
   #tell(): void {
@@ -148,9 +183,19 @@ export class Pressure {
     const { journalBytesMax, pendingMax } = this.#bounds;
     const freeMin = room ? this.#freeMin(room) : null;
     return {
-      UsedBytes: usedBytes, BytesMax: journalBytesMax, FreeBytes: room?.freeBytes ?? null, FreeBytesMin: freeMin, Pending: pending, PendingMax: pendingMax,
-      ReserveBytes: this.#parts.reserve.bytes, Refusing: this.#reason,
-      TimeToFullSeconds: this.#rate.secondsUntil({ used: journalBytesMax, pending: pendingMax, ...(freeMin === null ? {} : { gone: -freeMin }) }),
+      UsedBytes: usedBytes,
+      BytesMax: journalBytesMax,
+      FreeBytes: room?.freeBytes ?? null,
+      FreeBytesMin: freeMin,
+      Pending: pending,
+      PendingMax: pendingMax,
+      ReserveBytes: this.#parts.reserve.bytes,
+      Refusing: this.#reason,
+      TimeToFullSeconds: this.#rate.secondsUntil({
+        used: journalBytesMax,
+        pending: pendingMax,
+        ...(freeMin === null ? {} : { gone: -freeMin }),
+      }),
     };
   }
 }

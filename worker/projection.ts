@@ -25,10 +25,20 @@ function statementsOf(db: Connection) {
   return {
     position: db.prepare<[number], number>('select seq from projection where lane = ?').pluck(),
     move: db.prepare<[number, number]>('update projection set seq = ? where lane = ?'),
-    get: db.prepare<[string, string, string], ProjectedRow>('select key, seq, doc from projected where tbl = ? and key = ? and sub = ?'),
-    seqsOfKey: db.prepare<[string, string, number], number>('select seq from projected where tbl = ? and key = ? order by seq desc limit ?').pluck(),
-    ofKey: db.prepare<[string, string], ProjectedRow>('select key, seq, doc from projected where tbl = ? and key = ?'),
-    put: db.prepare<[string, string, string, number, string]>(`insert into projected values (?, ?, ?, ?, ?)
+    get: db.prepare<[string, string, string], ProjectedRow>(
+      'select key, seq, doc from projected where tbl = ? and key = ? and sub = ?',
+    ),
+    seqsOfKey: db
+      .prepare<[string, string, number], number>(
+        'select seq from projected where tbl = ? and key = ? order by seq desc limit ?',
+      )
+      .pluck(),
+    ofKey: db.prepare<[string, string], ProjectedRow>(
+      'select key, seq, doc from projected where tbl = ? and key = ?',
+    ),
+    put: db.prepare<
+      [string, string, string, number, string]
+    >(`insert into projected values (?, ?, ?, ?, ?)
       on conflict (tbl, key, sub) do update set seq = excluded.seq, doc = excluded.doc`),
     forget: db.prepare<[string, number]>('delete from projected where tbl = ? and seq <= ?'),
   };
@@ -67,7 +77,8 @@ export class Projection {
 
   /** One step, unless somebody is at it. */
   async advance(lane: Lane): Promise<void> {
-    if (!this.#running.has(lane) && this.position(lane) < this.#journal.counts(lane).head) this.#step(lane);
+    if (!this.#running.has(lane) && this.position(lane) < this.#journal.counts(lane).head)
+      this.#step(lane);
   }
 
   async #run(lane: Lane, head: number, goesOn: () => boolean): Promise<void> {
@@ -76,12 +87,19 @@ export class Projection {
 
   /** To where it came; without anything above, to the head. What it reads is let go before the loop waits: held over that, all of it would grow old in the heap. */
   #step(lane: Lane): number {
-    const entries = this.#journal.readAfter(lane, this.position(lane), limits.projectionStepEntries, limits.deliverBytesMax);
+    const entries = this.#journal.readAfter(
+      lane,
+      this.position(lane),
+      limits.projectionStepEntries,
+      limits.deliverBytesMax,
+    );
     const through = entries.at(-1)?.seq ?? this.#journal.counts(lane).head;
-    this.#db.transaction(() => {
-      for (const entry of entries) this.#take(entry);
-      this.#sql.move.run(through, laneIndex(lane));
-    }).immediate();
+    this.#db
+      .transaction(() => {
+        for (const entry of entries) this.#take(entry);
+        this.#sql.move.run(through, laneIndex(lane));
+      })
+      .immediate();
     return through;
   }
 
@@ -120,7 +138,10 @@ export class Projection {
   /** Rows written above `seq` that are in the answer of a query, in its order, at most its limit. */
   matching(query: RowQuery, seq: number): Projected[] {
     const sql = matchingSql(query);
-    return this.#db.prepare<Scalar[], ProjectedRow>(sql.text).all(query.Table, seq, ...sql.values).map(projectedOf);
+    return this.#db
+      .prepare<Scalar[], ProjectedRow>(sql.text)
+      .all(query.Table, seq, ...sql.values)
+      .map(projectedOf);
   }
 
   /** Rows written above `seq` that are known too little of to tell whether they are in the answer. */
@@ -128,7 +149,10 @@ export class Projection {
     const names = [...query.Terms, ...query.Order].map((term) => term.Column);
     const text = `select key, seq, doc from projected where tbl = ? and seq > ? and json_extract(doc, '$.Deleted') = 0
       and (${names.map((name) => `${member(name)} is null`).join(' or ')}) limit ?`;
-    return this.#db.prepare<[string, number, number], ProjectedRow>(text).all(query.Table, seq, limit).map(projectedOf);
+    return this.#db
+      .prepare<[string, number, number], ProjectedRow>(text)
+      .all(query.Table, seq, limit)
+      .map(projectedOf);
   }
 
   /** Lets go of rows whose last write lost its body: the backend has them. */
@@ -158,9 +182,16 @@ function matchingSql(query: RowQuery): { text: string; values: Scalar[] } {
     });
     conditions.push(`(${parts.join(' or ')})`);
   }
-  const order = query.Order.map(({ Column, IsDescending }) => `${member(Column)}${IsDescending ? ' desc' : ''}`);
-  const where = ["tbl = ? and seq > ? and json_extract(doc, '$.Deleted') = 0", ...conditions].join(' and ');
-  return { text: `select key, seq, doc from projected where ${where} order by ${order.join()} limit ${query.Limit}`, values };
+  const order = query.Order.map(
+    ({ Column, IsDescending }) => `${member(Column)}${IsDescending ? ' desc' : ''}`,
+  );
+  const where = ["tbl = ? and seq > ? and json_extract(doc, '$.Deleted') = 0", ...conditions].join(
+    ' and ',
+  );
+  return {
+    text: `select key, seq, doc from projected where ${where} order by ${order.join()} limit ${query.Limit}`,
+    values,
+  };
 }
 
 function projectedOf(row: ProjectedRow): Projected {

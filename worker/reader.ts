@@ -3,7 +3,14 @@
  * Every answer says which it was (`Source`).
  */
 import PQueue from 'p-queue';
-import { type ListAction, encodeNext, eventOrder, eventsQuery, keysQuery, listQuery } from '../bridges/read-query.ts';
+import {
+  type ListAction,
+  encodeNext,
+  eventOrder,
+  eventsQuery,
+  keysQuery,
+  listQuery,
+} from '../bridges/read-query.ts';
 import { compareRows, type KnownRow, matches, overlay } from '../bridges/read-merge.ts';
 import { defaultsOf, present } from '../bridges/project.ts';
 import type { ReadEnvelope } from '../contracts/envelope.ts';
@@ -25,7 +32,11 @@ export class Reader {
   readonly #now: () => string;
   readonly #queue = new PQueue({ concurrency: limits.readsMax });
 
-  constructor(parts: { hubId: string; view: (lane: ReadEnvelope['lane']) => LaneView; now: () => string }) {
+  constructor(parts: {
+    hubId: string;
+    view: (lane: ReadEnvelope['lane']) => LaneView;
+    now: () => string;
+  }) {
     this.#hubId = parts.hubId;
     this.#view = parts.view;
     this.#now = parts.now;
@@ -34,7 +45,11 @@ export class Reader {
   /** @param trace context of the request. @throws TidemarkError INVALID_MESSAGE for a filter that is none, UNAVAILABLE when neither backend nor journal can tell */
   read(envelope: ReadEnvelope, trace: string | null = null): Promise<ReadReply> {
     if (this.#queue.size >= limits.readsWaitingMax) {
-      throw new TidemarkError('UNAVAILABLE', `${this.#queue.size} reads are waiting, at most ${limits.readsWaitingMax}`, { retryAfterMs: limits.unavailableRetryMs });
+      throw new TidemarkError(
+        'UNAVAILABLE',
+        `${this.#queue.size} reads are waiting, at most ${limits.readsWaitingMax}`,
+        { retryAfterMs: limits.unavailableRetryMs },
+      );
     }
     return this.#queue.add(() => reading(envelope.action, trace, () => this.#answer(envelope)));
   }
@@ -45,7 +60,11 @@ export class Reader {
       case 'QP_GetWorkItemByHash':
         return this.#workItem(envelope, String(settings['WorkItemHash']));
       case 'QP_GetEvents':
-        return this.#events(envelope, String(settings['WorkItemHash']), Number(settings['Limit'] || limits.listRowsDefault));
+        return this.#events(
+          envelope,
+          String(settings['WorkItemHash']),
+          Number(settings['Limit'] || limits.listRowsDefault),
+        );
       case 'MS_GetManifest':
         return this.#manifest(envelope, String(settings['RunHash']));
       case 'QP_ListWorkItems':
@@ -61,7 +80,10 @@ export class Reader {
 
   async #workItem(envelope: ReadEnvelope, hash: string): Promise<ReadReply> {
     const { row, source, isPartial } = await this.#one(envelope, 'UVQueueWorkItem', hash);
-    return this.#reply(source, { WorkItem: row && present(tableOf('UVQueueWorkItem'), row), ...(isPartial ? { Partial: true } : {}) });
+    return this.#reply(source, {
+      WorkItem: row && present(tableOf('UVQueueWorkItem'), row),
+      ...(isPartial ? { Partial: true } : {}),
+    });
   }
 
   async #manifest(envelope: ReadEnvelope, hash: string): Promise<ReadReply> {
@@ -72,18 +94,29 @@ export class Reader {
   }
 
   /** One row by its hash, whole; null when there is none, or it is deleted. */
-  async #one(envelope: ReadEnvelope, table: TableName, hash: string): Promise<{ row: KnownRow | null; source: ReadSource; isPartial: boolean }> {
+  async #one(
+    envelope: ReadEnvelope,
+    table: TableName,
+    hash: string,
+  ): Promise<{ row: KnownRow | null; source: ReadSource; isPartial: boolean }> {
     const view = this.#view(envelope.lane);
     await view.catchUp();
     const known = view.projection.row(table, hash);
     const pending = known && view.isPending(known) ? known : null;
     const base = await view.fromBackend(keysQuery(table, this.#hubId, [hash]));
     if (base) {
-      const merged = pending ? overlay(base[0] ?? withDefaults(table, {}), view.whole(table, pending)) : base[0] ?? null;
-      return { row: merged && merged['Deleted'] === 1 ? null : merged, source: pending ? 'merged' : 'beacon', isPartial: false };
+      const merged = pending
+        ? overlay(base[0] ?? withDefaults(table, {}), view.whole(table, pending))
+        : (base[0] ?? null);
+      return {
+        row: merged && merged['Deleted'] === 1 ? null : merged,
+        source: pending ? 'merged' : 'beacon',
+        isPartial: false,
+      };
     }
     if (!known) view.assertComplete(`${table} ${hash}`);
-    const row = known && known.row['Deleted'] !== 1 ? withDefaults(table, view.whole(table, known)) : null;
+    const row =
+      known && known.row['Deleted'] !== 1 ? withDefaults(table, view.whole(table, known)) : null;
     // What it knows may have begun with a patch, after retention took the writes before.
     return { row, source: 'journal', isPartial: !view.isComplete() };
   }
@@ -104,10 +137,17 @@ export class Reader {
     const ordered = [...rows.values()].sort(compareRows(eventOrder)).slice(0, limit);
     const source: ReadSource = !base ? 'journal' : pending.length > 0 ? 'merged' : 'beacon';
     const isPartial = !base && !view.isComplete();
-    return this.#reply(source, { Events: ordered.map((row) => present(tableOf(table), row)), ...(isPartial ? { Partial: true } : {}) });
+    return this.#reply(source, {
+      Events: ordered.map((row) => present(tableOf(table), row)),
+      ...(isPartial ? { Partial: true } : {}),
+    });
   }
 
-  async #list(envelope: ReadEnvelope, action: ListAction, payload: 'WorkItems' | 'Manifests'): Promise<ReadReply> {
+  async #list(
+    envelope: ReadEnvelope,
+    action: ListAction,
+    payload: 'WorkItems' | 'Manifests',
+  ): Promise<ReadReply> {
     const query = listQuery(action, this.#hubId, envelope.settings);
     const { rows, source, isPartial } = await this.#listRows(envelope, query);
     const table = tableOf(query.Table as TableName);
@@ -118,7 +158,11 @@ export class Reader {
     });
     const last = rows.at(-1);
     const next = last && rows.length === query.Limit ? { Next: encodeNext(query.Order, last) } : {};
-    return this.#reply(source, { [payload]: shown, ...next, ...(isPartial ? { Partial: true } : {}) });
+    return this.#reply(source, {
+      [payload]: shown,
+      ...next,
+      ...(isPartial ? { Partial: true } : {}),
+    });
   }
 
   async #listRows(envelope: ReadEnvelope, query: RowQuery): Promise<Answer> {
@@ -131,9 +175,20 @@ export class Reader {
   /** The journal alone: rows known only in part stand with the defaults of what was never said. */
   #journalList(view: LaneView, query: RowQuery): Answer {
     const table = query.Table as TableName;
-    const partly = view.projection.untellable(query, 0, limits.listBaseRowsMax).map((one) => withDefaults(table, view.whole(table, one)));
-    const rows = [...view.projection.matching(query, 0).map((one) => withDefaults(table, view.whole(table, one))), ...partly.filter((row) => matches(query, row))];
-    return { rows: rows.sort(compareRows(query.Order)).slice(0, query.Limit), source: 'journal', isPartial: !view.isComplete() };
+    const partly = view.projection
+      .untellable(query, 0, limits.listBaseRowsMax)
+      .map((one) => withDefaults(table, view.whole(table, one)));
+    const rows = [
+      ...view.projection
+        .matching(query, 0)
+        .map((one) => withDefaults(table, view.whole(table, one))),
+      ...partly.filter((row) => matches(query, row)),
+    ];
+    return {
+      rows: rows.sort(compareRows(query.Order)).slice(0, query.Limit),
+      source: 'journal',
+      isPartial: !view.isComplete(),
+    };
   }
 
   /**
@@ -143,7 +198,10 @@ export class Reader {
   async #mergedList(view: LaneView, query: RowQuery, first: KnownRow[]): Promise<Answer> {
     const table = query.Table as TableName;
     const floor = view.pendingFloor();
-    const candidates = [...view.projection.matching(query, floor), ...view.projection.untellable(query, floor, limits.listBaseRowsMax)].filter((one) => view.isPending(one));
+    const candidates = [
+      ...view.projection.matching(query, floor),
+      ...view.projection.untellable(query, floor, limits.listBaseRowsMax),
+    ].filter((one) => view.isPending(one));
     const rows = new Map<string, KnownRow>();
     const put = (row: KnownRow) => {
       if (matches(query, row)) rows.set(hashOf(row), row);
@@ -163,18 +221,36 @@ export class Reader {
       // Pending rows beyond the page do not fill it: the backend may have rows before them.
       const settled = [...rows.values()].filter((row) => inOrder(row, last) <= 0);
       if (settled.length >= query.Limit) break;
-      page = await view.fromBackend({ ...query, After: query.Order.map(({ Column }) => last[Column] ?? null) });
+      page = await view.fromBackend({
+        ...query,
+        After: query.Order.map(({ Column }) => last[Column] ?? null),
+      });
     }
-    return { rows: [...rows.values()].sort(inOrder).slice(0, query.Limit), source: isMerged ? 'merged' : 'beacon' };
+    return {
+      rows: [...rows.values()].sort(inOrder).slice(0, query.Limit),
+      source: isMerged ? 'merged' : 'beacon',
+    };
   }
 
   /** Pending rows that may be in the answer, each over its base row. */
-  async #putPending(view: LaneView, query: RowQuery, candidates: { key: string; row: KnownRow; seq: number }[], put: (row: KnownRow) => void): Promise<boolean> {
+  async #putPending(
+    view: LaneView,
+    query: RowQuery,
+    candidates: { key: string; row: KnownRow; seq: number }[],
+    put: (row: KnownRow) => void,
+  ): Promise<boolean> {
     if (candidates.length === 0) return false;
     const table = query.Table as TableName;
-    const base = await view.fromBackend(keysQuery(table, this.#hubId, candidates.map((one) => one.key)));
+    const base = await view.fromBackend(
+      keysQuery(
+        table,
+        this.#hubId,
+        candidates.map((one) => one.key),
+      ),
+    );
     const bases = new Map((base ?? []).map((row) => [hashOf(row), row]));
-    for (const one of candidates) put(overlay(bases.get(one.key) ?? withDefaults(table, {}), view.whole(table, one)));
+    for (const one of candidates)
+      put(overlay(bases.get(one.key) ?? withDefaults(table, {}), view.whole(table, one)));
     return true;
   }
 }
@@ -187,4 +263,3 @@ function hashOf(row: KnownRow): string {
 function withDefaults(table: TableName, row: KnownRow): KnownRow {
   return { ...defaultsOf(tableOf(table)), ...row };
 }
-

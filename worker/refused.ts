@@ -1,7 +1,13 @@
 /** One-way messages that can never be accepted: kept with their reason, for nobody was there to be told. */
 import type { Connection } from './state/connection.ts';
 
-export type RefusedMessage = { id: number; subject: string; body: Buffer; reason: string; atMs: number };
+export type RefusedMessage = {
+  id: number;
+  subject: string;
+  body: Buffer;
+  reason: string;
+  atMs: number;
+};
 
 export class Refused {
   readonly #db: Connection;
@@ -11,16 +17,28 @@ export class Refused {
   }
 
   keep(subject: string, body: Uint8Array, reason: string, atMs: number): void {
-    this.#db.prepare('insert into refused (subject, body, reason, at_ms) values (?, ?, ?, ?)').run(subject, Buffer.from(body), reason, atMs);
+    this.#db
+      .prepare('insert into refused (subject, body, reason, at_ms) values (?, ?, ?, ?)')
+      .run(subject, Buffer.from(body), reason, atMs);
   }
 
   /** Those above `after`, oldest first. */
   list(limit: number, after = 0): RefusedMessage[] {
-    return this.#db.prepare<[number, number], RefusedMessage>('select id, subject, body, reason, at_ms as atMs from refused where id > ? order by id limit ?').all(after, limit);
+    return this.#db
+      .prepare<[number, number], RefusedMessage>(
+        'select id, subject, body, reason, at_ms as atMs from refused where id > ? order by id limit ?',
+      )
+      .all(after, limit);
   }
 
   get(id: number): RefusedMessage | null {
-    return this.#db.prepare<[number], RefusedMessage>('select id, subject, body, reason, at_ms as atMs from refused where id = ?').get(id) ?? null;
+    return (
+      this.#db
+        .prepare<[number], RefusedMessage>(
+          'select id, subject, body, reason, at_ms as atMs from refused where id = ?',
+        )
+        .get(id) ?? null
+    );
   }
 
   drop(id: number): boolean {

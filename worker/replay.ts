@@ -24,7 +24,15 @@ import { alone, keyed, writesFor } from './entry-writes.ts';
 import type { Meter } from './metrics/meter.ts';
 import { delivering } from './trace.ts';
 
-export type ReplayParts = { lane: Lane; journal: Journal; marks: MarkStore; held: HeldStore; clock: Clock; log: Log; meter?: Meter };
+export type ReplayParts = {
+  lane: Lane;
+  journal: Journal;
+  marks: MarkStore;
+  held: HeldStore;
+  clock: Clock;
+  log: Log;
+  meter?: Meter;
+};
 
 /** Where a lane delivers to at this moment. */
 export type Destination = { database: number; beacon: string; carrier: Carrier };
@@ -61,9 +69,14 @@ export class Replay {
   #wake = Promise.withResolvers<void>();
   #running: Promise<void> | null = null;
 
-  constructor(parts: ReplayParts, events: {
-    destination: () => Promise<Destination | null>; onSettled: () => void; onFailure: (beacon: string, error: unknown) => void;
-  }) {
+  constructor(
+    parts: ReplayParts,
+    events: {
+      destination: () => Promise<Destination | null>;
+      onSettled: () => void;
+      onFailure: (beacon: string, error: unknown) => void;
+    },
+  ) {
     this.lane = parts.lane;
     this.#parts = parts;
     this.#destination = events.destination;
@@ -94,7 +107,10 @@ export class Replay {
   }
 
   async #run(): Promise<void> {
-    const backoff = new Backoff(this.#parts.clock, { firstMs: limits.backoffFirstMs, longestMs: limits.backoffLongestMs });
+    const backoff = new Backoff(this.#parts.clock, {
+      firstMs: limits.backoffFirstMs,
+      longestMs: limits.backoffLongestMs,
+    });
     while (!this.#stop.signal.aborted) {
       const woken = this.#wake.promise;
       let beacon = '';
@@ -102,13 +118,16 @@ export class Replay {
       try {
         const destination = await this.#destination();
         beacon = destination?.beacon ?? '';
-        const hasDelivered = destination !== null && await this.#deliver(destination);
+        const hasDelivered = destination !== null && (await this.#deliver(destination));
         backoff.reset();
         if (hasDelivered) continue;
       } catch (thrown) {
         this.#size.shrink();
         this.#onFailure(beacon, thrown);
-        this.#parts.log.warn({ lane: this.lane, beacon, reason: messageOf(thrown) }, 'delivery failed, trying again');
+        this.#parts.log.warn(
+          { lane: this.lane, beacon, reason: messageOf(thrown) },
+          'delivery failed, trying again',
+        );
         this.#isBusy = false;
         await backoff.wait(this.#stop.signal);
         continue;
@@ -123,14 +142,17 @@ export class Replay {
   async #deliver(destination: Destination): Promise<boolean> {
     if (await this.#deliverReleased(destination)) return true;
     const mark = this.#parts.marks.get(destination.database, this.lane);
-    const batch = mark && await this.#batchAfter(mark.seq, destination);
+    const batch = mark && (await this.#batchAfter(mark.seq, destination));
     if (!batch) return mark !== null && this.#tellEpoch(destination, mark);
     await this.#deliverBatch(destination, batch);
     return true;
   }
 
   /** A new epoch is told to the database at once, if need be by a batch of nothing: until then a copy from before could not be told from it. */
-  async #tellEpoch({ database, carrier }: Destination, { epoch, epochBefore, seq }: Mark): Promise<boolean> {
+  async #tellEpoch(
+    { database, carrier }: Destination,
+    { epoch, epochBefore, seq }: Mark,
+  ): Promise<boolean> {
     if (epochBefore === null || !carrier.isAtomic) return false;
     await carrier.apply({ writes: [], throughSeq: seq, isBelowMark: false, afterSeq: seq });
     this.#parts.marks.confirmEpoch(database, this.lane, epoch);
@@ -142,12 +164,21 @@ export class Replay {
     const ahead = this.#ahead;
     this.#ahead = null;
     const waiting = this.#parts.held.poisonedKeys(destination.database, this.lane);
-    const isUsable = ahead !== null && ahead.afterSeq === seq && ahead.carrier === destination.carrier && ahead.isFree && waiting.size === 0;
+    const isUsable =
+      ahead !== null &&
+      ahead.afterSeq === seq &&
+      ahead.carrier === destination.carrier &&
+      ahead.isFree &&
+      waiting.size === 0;
     return isUsable ? ahead : this.#makeBatch(seq, destination, waiting);
   }
 
   /** Made in steps, so that answers to writes and the sending of the batch before do not wait for it. */
-  async #makeBatch(afterSeq: number, { database, carrier }: Destination, waiting: ReadonlySet<string>): Promise<Batch | null> {
+  async #makeBatch(
+    afterSeq: number,
+    { database, carrier }: Destination,
+    waiting: ReadonlySet<string>,
+  ): Promise<Batch | null> {
     const size = this.#size.entries;
     const entries: Entry[] = [];
     const going: Keyed[] = [];
@@ -156,7 +187,12 @@ export class Replay {
     const dropped = this.#parts.held.droppedAbove(database, this.lane, afterSeq);
     for (let bytes = 0; entries.length < size && bytes < limits.deliverBytesMax;) {
       const from = entries.at(-1)?.seq ?? afterSeq;
-      const step = this.#parts.journal.readStretch(this.lane, from, Math.min(limits.deliverStepEntries, size - entries.length), limits.deliverBytesMax - bytes);
+      const step = this.#parts.journal.readStretch(
+        this.lane,
+        from,
+        Math.min(limits.deliverStepEntries, size - entries.length),
+        limits.deliverBytesMax - bytes,
+      );
       for (const entry of step.entries) {
         if (waiting.has(entry.key)) parked.push({ seq: entry.seq, key: entry.key });
         else if (!dropped.has(entry.seq)) {
@@ -171,10 +207,23 @@ export class Replay {
     }
     const last = entries.at(-1);
     if (!last) return null;
-    const delivery: Delivery = { writes: writesFor(carrier, going), throughSeq: last.seq, isBelowMark: false, afterSeq, traces };
+    const delivery: Delivery = {
+      writes: writesFor(carrier, going),
+      throughSeq: last.seq,
+      isBelowMark: false,
+      afterSeq,
+      traces,
+    };
     return {
-      afterSeq, carrier, last, entries: entries.length, isFull: entries.length >= size, isFree: waiting.size === 0 && dropped.size === 0,
-      going: going.map(({ mutation, key }) => ({ seq: mutation.Seq, key })), parked, delivery: carrier.prepare?.(delivery) ?? delivery,
+      afterSeq,
+      carrier,
+      last,
+      entries: entries.length,
+      isFull: entries.length >= size,
+      isFree: waiting.size === 0 && dropped.size === 0,
+      going: going.map(({ mutation, key }) => ({ seq: mutation.Seq, key })),
+      parked,
+      delivery: carrier.prepare?.(delivery) ?? delivery,
     };
   }
 
@@ -187,7 +236,9 @@ export class Replay {
     // The next batch is made while the beacon works on this one; it is sent only once this one is settled.
     const [delivered, ahead] = await Promise.all([
       this.#apply(destination, batch.delivery),
-      batch.isFull && batch.isFree ? nextTurn().then(() => this.#makeBatch(batch.last.seq, destination, new Set())) : null,
+      batch.isFull && batch.isFree
+        ? nextTurn().then(() => this.#makeBatch(batch.last.seq, destination, new Set()))
+        : null,
     ]);
     this.#ahead = ahead;
     if (!delivered) return;
@@ -196,14 +247,28 @@ export class Replay {
     this.#size.adapt(batch.entries, clock.monotonicMs() - startedMs);
     if (!isCommitted) {
       const refused = refusedKeys(writes, results);
-      if (refused.size === 0) throw new TidemarkError('UNAVAILABLE', `${destination.beacon} did not commit a batch and refused nothing in it`);
-      return held.park(database, this.lane, batch.going.filter((entry) => refused.has(entry.key)), clock.nowMs());
+      if (refused.size === 0)
+        throw new TidemarkError(
+          'UNAVAILABLE',
+          `${destination.beacon} did not commit a batch and refused nothing in it`,
+        );
+      return held.park(
+        database,
+        this.lane,
+        batch.going.filter((entry) => refused.has(entry.key)),
+        clock.nowMs(),
+      );
     }
     const verdict = settle(writes, results, batch.parked);
-    for (const one of verdict.held) if (one.state === 'dead') this.#tellDead(one.seq, one.key, one.reason);
+    for (const one of verdict.held)
+      if (one.state === 'dead') this.#tellDead(one.seq, one.key, one.reason);
     marks.settle(database, this.lane, {
-      throughSeq: batch.last.seq, throughGuid: guidBytes(batch.last.eventGuid), recordedMs: Date.parse(batch.last.acceptedAt), nowMs: clock.nowMs(),
-      carrier: carrier.name, ...verdict,
+      throughSeq: batch.last.seq,
+      throughGuid: guidBytes(batch.last.eventGuid),
+      recordedMs: Date.parse(batch.last.acceptedAt),
+      nowMs: clock.nowMs(),
+      carrier: carrier.name,
+      ...verdict,
     });
     this.#onSettled();
   }
@@ -213,7 +278,12 @@ export class Replay {
     const startedMs = this.#parts.clock.monotonicMs();
     try {
       const { beacon, carrier } = destination;
-      const to = { beacon, lane: this.lane, carrier: carrier.name, entries: delivery.writes.reduce((sum, write) => sum + write.seqs.length, 0) };
+      const to = {
+        beacon,
+        lane: this.lane,
+        carrier: carrier.name,
+        entries: delivery.writes.reduce((sum, write) => sum + write.seqs.length, 0),
+      };
       return await delivering(to, delivery.traces ?? [], () => carrier.apply(delivery));
     } catch (thrown) {
       if (!(thrown instanceof TidemarkError) || thrown.code !== 'TOO_LARGE') throw thrown;
@@ -230,7 +300,11 @@ export class Replay {
   /** Sends what may go from behind dead letters: the first entry of each key, one by one, in Seq order. */
   async #deliverReleased(destination: Destination): Promise<boolean> {
     const { held, journal, clock, marks } = this.#parts;
-    const seqs = held.deliverable(destination.database, this.lane, Math.min(limits.deliverEntriesMin, this.#size.entries));
+    const seqs = held.deliverable(
+      destination.database,
+      this.lane,
+      Math.min(limits.deliverEntriesMin, this.#size.entries),
+    );
     const mark = marks.get(destination.database, this.lane);
     if (seqs.length === 0 || !mark) return false;
     if (await this.#tellEpoch(destination, mark)) return true;
@@ -241,12 +315,18 @@ export class Replay {
       else held.bury(destination.database, seq, 'its body is gone from the journal', clock.nowMs());
     }
     const writes = entries.map((entry) => alone(keyed(entry)));
-    const delivered = await this.#applyBelow(destination, mark, writes, entries.flatMap(({ trace = [] }) => trace));
+    const delivered = await this.#applyBelow(
+      destination,
+      mark,
+      writes,
+      entries.flatMap(({ trace = [] }) => trace),
+    );
     if (!delivered) return true;
     entries.forEach((entry, index) => {
       const result = delivered.results[index];
       if (!result) return;
-      if (isSettledOutcome(result.Outcome)) held.settle(destination.database, this.lane, entry.seq, result.Outcome === 'applied');
+      if (isSettledOutcome(result.Outcome))
+        held.settle(destination.database, this.lane, entry.seq, result.Outcome === 'applied');
       else {
         held.bury(destination.database, entry.seq, reasonOf(result), clock.nowMs());
         this.#tellDead(entry.seq, entry.key, reasonOf(result));
@@ -260,9 +340,20 @@ export class Replay {
    * Each lot below the mark begins an epoch, in our own record before it is sent, in the database with the lot itself. Nothing else would
    * tell a copy of the database from before the lot from one behind it. Null when no message can carry the lot: then it goes one by one.
    */
-  async #applyBelow(destination: Destination, { database, seq }: Mark, writes: readonly Folded[], traces: readonly string[]): Promise<Delivered | null> {
+  async #applyBelow(
+    destination: Destination,
+    { database, seq }: Mark,
+    writes: readonly Folded[],
+    traces: readonly string[],
+  ): Promise<Delivered | null> {
     const { marks } = this.#parts;
-    const delivery = { writes, throughSeq: writes.at(-1)?.mutation.Seq ?? 0, isBelowMark: true, afterSeq: seq, traces };
+    const delivery = {
+      writes,
+      throughSeq: writes.at(-1)?.mutation.Seq ?? 0,
+      isBelowMark: true,
+      afterSeq: seq,
+      traces,
+    };
     if (!destination.carrier.isAtomic) return this.#apply(destination, delivery);
     const epoch = newUuid();
     marks.renewEpoch(database, this.lane, epoch);
@@ -274,6 +365,9 @@ export class Replay {
 
   #tellDead(seq: number, key: string, reason: string | null): void {
     this.#parts.meter?.deadLettered(reason ?? '');
-    this.#parts.log.error({ lane: this.lane, seq, key, reason }, 'dead letter: the backend refused a write; its key waits');
+    this.#parts.log.error(
+      { lane: this.lane, seq, key, reason },
+      'dead letter: the backend refused a write; its key waits',
+    );
   }
 }

@@ -11,7 +11,14 @@ import type { Assignments } from './assignments.ts';
 import type { Journal } from './journal.ts';
 import type { Projection } from './projection.ts';
 
-export type RetentionParts = { journal: Journal; marks: MarkStore; held: HeldStore; projection: Projection; assignments: Assignments; clock: Clock };
+export type RetentionParts = {
+  journal: Journal;
+  marks: MarkStore;
+  held: HeldStore;
+  projection: Projection;
+  assignments: Assignments;
+  clock: Clock;
+};
 
 /** What is kept after delivery. */
 export type RetentionBounds = { entries: number; ms: number };
@@ -20,7 +27,10 @@ export class Retention {
   readonly #parts: RetentionParts;
   readonly #bounds: RetentionBounds;
 
-  constructor(parts: RetentionParts, bounds: RetentionBounds = { entries: limits.retainedEntriesMax, ms: limits.retainedMs }) {
+  constructor(
+    parts: RetentionParts,
+    bounds: RetentionBounds = { entries: limits.retainedEntriesMax, ms: limits.retainedMs },
+  ) {
     this.#parts = parts;
     this.#bounds = bounds;
   }
@@ -54,7 +64,10 @@ export class Retention {
       const floor = this.floor(lane);
       if (floor === null) return count;
       const step = journal.readAfter(lane, 0, limits.retentionStepEntries, limits.deliverBytesMax);
-      const kept = step.findIndex((entry, index) => entry.seq > floor || (Date.parse(entry.acceptedAt) >= before && index >= excess));
+      const kept = step.findIndex(
+        (entry, index) =>
+          entry.seq > floor || (Date.parse(entry.acceptedAt) >= before && index >= excess),
+      );
       const due = kept === -1 ? step : step.slice(0, kept);
       const last = due.at(-1);
       if (!last) return count;
@@ -63,7 +76,10 @@ export class Retention {
         continue;
       }
       journal.together(() => {
-        marks.passOver(lane, due.map((entry) => entry.seq));
+        marks.passOver(
+          lane,
+          due.map((entry) => entry.seq),
+        );
         journal.strip(lane, due);
         projection.forgetThrough(lane, last.seq);
       });

@@ -10,7 +10,12 @@
  *
  * Both lanes share one target, so nothing is ever bootstrapped twice at once.
  */
-import { capabilities, type EnableEndpointOutputs, type EnsureSchemaOutputs, legacyCapabilities } from '../contracts/capability.ts';
+import {
+  capabilities,
+  type EnableEndpointOutputs,
+  type EnsureSchemaOutputs,
+  legacyCapabilities,
+} from '../contracts/capability.ts';
 import { messageOf, TidemarkError } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
 import type { Presence } from '../contracts/presence.ts';
@@ -25,7 +30,12 @@ import type { Dispatcher } from './dispatcher.ts';
 import { endpointBaseOf } from './endpoint-base.ts';
 import type { Grammar } from './meadow-path.ts';
 
-export type TargetParts = { directory: BeaconDirectory; dispatcher: Dispatcher; clock: Clock; log: Log };
+export type TargetParts = {
+  directory: BeaconDirectory;
+  dispatcher: Dispatcher;
+  clock: Clock;
+  log: Log;
+};
 
 /** Lets the proxy reach the UV tables of any connection, and nothing else. */
 const proxyAllowlist = ['^/?1\\.0/[^/]+/UV[A-Za-z0-9]*'];
@@ -106,7 +116,10 @@ export class Target {
   /** Why the lane is in error, null when it is not. */
   lastErrorOf(lane: Lane): string | null {
     if (this.stateOf(lane) !== 'error') return null;
-    return this.lastError ?? `${this.beacon} does not offer ${legacyCapabilities[lane]}; lane ${lane} needs a beacon that does`;
+    return (
+      this.lastError ??
+      `${this.beacon} does not offer ${legacyCapabilities[lane]}; lane ${lane} needs a beacon that does`
+    );
   }
 
   /** Called after every change of state. */
@@ -151,7 +164,10 @@ export class Target {
   }
 
   async #run(): Promise<void> {
-    const backoff = new Backoff(this.#parts.clock, { firstMs: limits.backoffFirstMs, longestMs: limits.backoffLongestMs });
+    const backoff = new Backoff(this.#parts.clock, {
+      firstMs: limits.backoffFirstMs,
+      longestMs: limits.backoffLongestMs,
+    });
     while (!this.#stop.signal.aborted) {
       const woken = this.#wake.promise;
       const presence = this.#presence();
@@ -189,7 +205,10 @@ export class Target {
     } catch (thrown) {
       this.#lastError = messageOf(thrown);
       this.#parts.directory.suspect(this.beacon, thrown);
-      this.#parts.log.warn({ beacon: this.beacon, connection: this.connection, reason: this.#lastError }, 'bootstrap failed, trying again');
+      this.#parts.log.warn(
+        { beacon: this.beacon, connection: this.connection, reason: this.#lastError },
+        'bootstrap failed, trying again',
+      );
       this.#become('error');
       await backoff.wait(this.#stop.signal);
     } finally {
@@ -202,7 +221,8 @@ export class Target {
     const until = this.#parts.clock.monotonicMs() + limits.presenceAwayMs;
     while (this.#parts.clock.monotonicMs() < until && !this.#stop.signal.aborted) {
       const presence = this.#presence();
-      if (!presence || presence.Nonce !== this.#nonce || this.#storeOf(presence) === this.#storeId) return;
+      if (!presence || presence.Nonce !== this.#nonce || this.#storeOf(presence) === this.#storeId)
+        return;
       await this.#parts.clock.sleep(10, this.#stop.signal);
     }
   }
@@ -211,16 +231,39 @@ export class Target {
   async #steps(presence: Presence): Promise<string> {
     const where = { IDBeaconConnection: this.connection };
     if (isLegacy(presence)) return this.#legacyStore(presence);
-    const schema: Partial<EnsureSchemaOutputs> = await this.#step<EnsureSchemaOutputs>('EnsureSchema', 'schema', { ...where, SchemaName: 'ultravisor', SchemaJSON: persistenceSchema });
-    const { TablesCreated: tables = [], ColumnsAdded: columns = [], IndicesCreated: indices = [] } = schema;
-    if (tables.length + columns.length + indices.length > 0) this.#parts.log.info({ beacon: this.beacon, tables, columns, indices }, 'schema changed');
+    const schema: Partial<EnsureSchemaOutputs> = await this.#step<EnsureSchemaOutputs>(
+      'EnsureSchema',
+      'schema',
+      { ...where, SchemaName: 'ultravisor', SchemaJSON: persistenceSchema },
+    );
+    const {
+      TablesCreated: tables = [],
+      ColumnsAdded: columns = [],
+      IndicesCreated: indices = [],
+    } = schema;
+    if (tables.length + columns.length + indices.length > 0)
+      this.#parts.log.info({ beacon: this.beacon, tables, columns, indices }, 'schema changed');
     await this.#step('Introspect', 'management', where);
     await this.#step('UpdateProxyConfig', 'management', { PathAllowlist: proxyAllowlist });
     const endpoints = new Map<string, string>();
-    const name = this.#presence()?.Connections.find((one) => one.IDBeaconConnection === this.connection)?.Name ?? '';
+    const name =
+      this.#presence()?.Connections.find((one) => one.IDBeaconConnection === this.connection)
+        ?.Name ?? '';
     for (const table of lanes.flatMap((lane) => laneTables[lane])) {
-      const outputs = await this.#step<Partial<EnableEndpointOutputs>>('EnableEndpoint', 'management', { ...where, TableName: table });
-      endpoints.set(table, await endpointBaseOf(this.#parts.dispatcher, { beacon: this.beacon, connection: this.connection, name }, table, outputs));
+      const outputs = await this.#step<Partial<EnableEndpointOutputs>>(
+        'EnableEndpoint',
+        'management',
+        { ...where, TableName: table },
+      );
+      endpoints.set(
+        table,
+        await endpointBaseOf(
+          this.#parts.dispatcher,
+          { beacon: this.beacon, connection: this.connection, name },
+          table,
+          outputs,
+        ),
+      );
     }
     this.#endpoints = endpoints;
     return schema.StoreID ?? '';
@@ -230,15 +273,28 @@ export class Target {
   #legacyStore(presence: Presence): string {
     if (lanes.every((lane) => carrierIn(presence, lane) === null)) {
       const { batch, proxy } = capabilities;
-      throw new TidemarkError('UNAVAILABLE', `${this.beacon} offers none of ${[batch, proxy, ...Object.values(legacyCapabilities)].join(', ')}: there is nothing to deliver with`);
+      throw new TidemarkError(
+        'UNAVAILABLE',
+        `${this.beacon} offers none of ${[batch, proxy, ...Object.values(legacyCapabilities)].join(', ')}: there is nothing to deliver with`,
+      );
     }
     this.#endpoints = new Map();
     return this.#storeOf(presence);
   }
 
-  async #step<Outputs>(action: string, capability: 'schema' | 'management', settings: object): Promise<Outputs> {
+  async #step<Outputs>(
+    action: string,
+    capability: 'schema' | 'management',
+    settings: object,
+  ): Promise<Outputs> {
     try {
-      return await this.#parts.dispatcher.send<Outputs>(this.beacon, capability, action, settings, limits.bootstrapStepMs);
+      return await this.#parts.dispatcher.send<Outputs>(
+        this.beacon,
+        capability,
+        action,
+        settings,
+        limits.bootstrapStepMs,
+      );
     } catch (cause) {
       throw new TidemarkError('UNAVAILABLE', `${action} failed: ${messageOf(cause)}`, { cause });
     }
@@ -247,7 +303,8 @@ export class Target {
   #become(state: Exclude<LaneState, 'unassigned'>): void {
     const isNew = this.#state !== state;
     this.#state = state;
-    if (isNew) this.#parts.log.info({ beacon: this.beacon, connection: this.connection, state }, 'target');
+    if (isNew)
+      this.#parts.log.info({ beacon: this.beacon, connection: this.connection, state }, 'target');
     for (const listener of this.#listeners) listener();
   }
 }

@@ -18,7 +18,11 @@ export class UndeliveredCount {
   readonly #bounds: Bounds;
   readonly #last = new Map<Lane, Counted>();
 
-  constructor(journal: Pick<Journal, 'counts' | 'countAfter' | 'countBetween'>, clock: Pick<Clock, 'monotonicMs'>, bounds: Bounds = { wholeEntries: limits.countWholeEntries, wholeMs: limits.countWholeMs }) {
+  constructor(
+    journal: Pick<Journal, 'counts' | 'countAfter' | 'countBetween'>,
+    clock: Pick<Clock, 'monotonicMs'>,
+    bounds: Bounds = { wholeEntries: limits.countWholeEntries, wholeMs: limits.countWholeMs },
+  ) {
     this.#journal = journal;
     this.#clock = clock;
     this.#bounds = bounds;
@@ -29,14 +33,23 @@ export class UndeliveredCount {
     const last = this.#last.get(lane);
     const count = last ? this.#since(last, lane, seq, now) : null;
     const wholeMs = count === null || !last ? this.#clock.monotonicMs() : last.wholeMs;
-    const counted = { seq, count: count ?? this.#journal.countAfter(lane, seq), wholeMs, lane: now };
+    const counted = {
+      seq,
+      count: count ?? this.#journal.countAfter(lane, seq),
+      wholeMs,
+      lane: now,
+    };
     this.#last.set(lane, counted);
     return counted.count;
   }
 
   /** From the count before; null when it is short, long ago, or more has changed than ends of the stretch. */
   #since(last: Counted, lane: Lane, seq: number, now: LaneCounts): number | null {
-    if (last.count <= this.#bounds.wholeEntries || this.#clock.monotonicMs() - last.wholeMs >= this.#bounds.wholeMs) return null;
+    if (
+      last.count <= this.#bounds.wholeEntries ||
+      this.#clock.monotonicMs() - last.wholeMs >= this.#bounds.wholeMs
+    )
+      return null;
     const { head, accepted } = last.lane;
     const came = this.#journal.countBetween(lane, head, now.head);
     // A merge puts entries among those that were counted, and retention may have taken bodies of them.

@@ -13,7 +13,15 @@ import { locateKey } from './locate-key.ts';
 import type { Outbound } from './outbound.ts';
 import type { Overview } from './overview.ts';
 
-export type WatchDeskParts = { hubId: string; bus: Bus; local: Local; outbound: Outbound; overview: Overview; clock: Clock; log: Log };
+export type WatchDeskParts = {
+  hubId: string;
+  bus: Bus;
+  local: Local;
+  outbound: Outbound;
+  overview: Overview;
+  clock: Clock;
+  log: Log;
+};
 
 export class WatchDesk {
   readonly fleet: Fleet;
@@ -29,18 +37,44 @@ export class WatchDesk {
     const { hubId, bus, local, outbound, overview, clock, log } = parts;
     this.#parts = parts;
     this.clock = clock;
-    this.fleet = new Fleet({ hubId, bus, clock, self: () => ({ status: overview.status(), console: this.#url }) });
-    this.history = new History({ clock, accepted: (lane) => local.journal.counts(lane).accepted, pending: (lane) => overview.pending(lane) });
+    this.fleet = new Fleet({
+      hubId,
+      bus,
+      clock,
+      self: () => ({ status: overview.status(), console: this.#url }),
+    });
+    this.history = new History({
+      clock,
+      accepted: (lane) => local.journal.counts(lane).accepted,
+      pending: (lane) => overview.pending(lane),
+    });
     this.live = new Live({
-      status: (balance) => overview.status(balance), balance: () => overview.balances(), beacons: () => outbound.directory.list(), history: this.history, fleet: this.fleet, clock, log,
+      status: (balance) => overview.status(balance),
+      balance: () => overview.balances(),
+      beacons: () => outbound.directory.list(),
+      history: this.history,
+      fleet: this.fleet,
+      clock,
+      log,
     });
   }
 
   /** What its routes need. */
-  routes(): Pick<WatchDesk, 'fleet' | 'history' | 'live' | 'clock'> & { locateKey: (key: string, lane: string | undefined) => Promise<KeyLocations> } {
+  routes(): Pick<WatchDesk, 'fleet' | 'history' | 'live' | 'clock'> & {
+    locateKey: (key: string, lane: string | undefined) => Promise<KeyLocations>;
+  } {
     const { local, overview, outbound } = this.#parts;
     const { fleet, history, live, clock } = this;
-    return { fleet, history, live, clock, locateKey: (key, lane) => this.#searches.add(() => locateKey({ local, overview, deliveries: outbound.deliveries }, key, lane)) };
+    return {
+      fleet,
+      history,
+      live,
+      clock,
+      locateKey: (key, lane) =>
+        this.#searches.add(() =>
+          locateKey({ local, overview, deliveries: outbound.deliveries }, key, lane),
+        ),
+    };
   }
 
   /** Where the console of this worker is, as told to other workers' consoles. An address that means every one is told by the machine's name. */

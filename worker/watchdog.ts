@@ -10,7 +10,12 @@ import type { Store } from './state/store.ts';
  * Starts looking; the returned function stops it. Nothing that fails in here ends the process by itself, and it does not keep it alive.
  * @param onFault told at most once, with an error after which nothing may be answered
  */
-export function watchFiles(parts: { store: Pick<Store, 'assertSameFiles' | 'checkpointWhenQuiet' | 'logBytes' | 'checkpoint'>; clock: Clock; log: Log; onFault: (error: TidemarkError) => void }): () => void {
+export function watchFiles(parts: {
+  store: Pick<Store, 'assertSameFiles' | 'checkpointWhenQuiet' | 'logBytes' | 'checkpoint'>;
+  clock: Clock;
+  log: Log;
+  onFault: (error: TidemarkError) => void;
+}): () => void {
   const { store, clock, log, onFault } = parts;
   const stop = clock.every(limits.guardLookMs, () => {
     try {
@@ -18,7 +23,11 @@ export function watchFiles(parts: { store: Pick<Store, 'assertSameFiles' | 'chec
       const wasBusy = store.checkpointWhenQuiet();
       if (!wasBusy && store.logBytes() > limits.logBytesIdle) store.checkpoint('truncate');
     } catch (error) {
-      if (!endsTheProcess(classOf(error))) return log.warn({ reason: messageOf(error) }, 'the look at the state files failed; trying again');
+      if (!endsTheProcess(classOf(error)))
+        return log.warn(
+          { reason: messageOf(error) },
+          'the look at the state files failed; trying again',
+        );
       stop();
       onFault(toStoreFault(error));
     }

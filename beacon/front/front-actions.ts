@@ -34,12 +34,28 @@ export function frontActions({ client, proxy, log, clock }: Parts): Actions {
     [capabilities.management]: {
       Introspect: (settings) => introspect(tables, settings),
       EnableEndpoint: (settings) => tables.enable(connectionAt(settings), tableAt(settings)),
-      DisableEndpoint: async (settings) => insideOf(await client.manage('POST', `/beacon/endpoint/${connectionAt(settings)}/${encodeURIComponent(tableAt(settings))}/disable`), 'Result'),
+      DisableEndpoint: async (settings) =>
+        insideOf(
+          await client.manage(
+            'POST',
+            `/beacon/endpoint/${connectionAt(settings)}/${encodeURIComponent(tableAt(settings))}/disable`,
+          ),
+          'Result',
+        ),
       UpdateProxyConfig: (settings) => proxy.updateConfig(settings),
     },
     [capabilities.access]: {
-      ListConnections: async () => ({ Connections: listAt(await client.manage('GET', '/beacon/connections'), 'Connections').map((row) => ({ ...row, Config: '{}' })) }),
-      ListTables: async (settings) => ({ Tables: listAt(await client.manage('GET', `/beacon/connection/${connectionAt(settings)}/tables`), 'Tables') }),
+      ListConnections: async () => ({
+        Connections: listAt(await client.manage('GET', '/beacon/connections'), 'Connections').map(
+          (row) => ({ ...row, Config: '{}' }),
+        ),
+      }),
+      ListTables: async (settings) => ({
+        Tables: listAt(
+          await client.manage('GET', `/beacon/connection/${connectionAt(settings)}/tables`),
+          'Tables',
+        ),
+      }),
       QueryTable: (settings, context) => query(client, settings, context.timeoutMs),
     },
   };
@@ -49,15 +65,22 @@ export function frontActions({ client, proxy, log, clock }: Parts): Actions {
 async function introspect(tables: FrontTables, settings: Settings): Promise<object> {
   const connection = connectionAt(settings);
   const answer = await tables.introspect(connection, true);
-  if (settings['TableName'] === undefined) return { TableCount: answer['TableCount'] ?? 0, Tables: listAt(answer, 'Tables') };
+  if (settings['TableName'] === undefined)
+    return { TableCount: answer['TableCount'] ?? 0, Tables: listAt(answer, 'Tables') };
   return { TableCount: 1, Tables: [await tables.table(connection, tableAt(settings))] };
 }
 
 /** The server looks for a SELECT at the start and at nothing else: whoever may ask this may read all, and more. It is told so. */
 async function query(client: FrontClient, settings: Settings, timeoutMs: number): Promise<object> {
   const sql = textAt(settings, 'SQL', bounds.queryCharsMax);
-  if (!/^\s*select\b/i.test(sql) || sql.trimEnd().replace(/;$/, '').includes(';')) throw new TidemarkError('INVALID_MESSAGE', 'Only SELECT queries are allowed.');
-  const answer = await client.manage('POST', `/beacon/connection/${connectionAt(settings)}/query`, Math.min(timeoutMs, bounds.queryMs), { SQL: sql });
+  if (!/^\s*select\b/i.test(sql) || sql.trimEnd().replace(/;$/, '').includes(';'))
+    throw new TidemarkError('INVALID_MESSAGE', 'Only SELECT queries are allowed.');
+  const answer = await client.manage(
+    'POST',
+    `/beacon/connection/${connectionAt(settings)}/query`,
+    Math.min(timeoutMs, bounds.queryMs),
+    { SQL: sql },
+  );
   const rows = listAt(answer, 'Rows').slice(0, bounds.queryRowsMax);
   return { Rows: rows, RowCount: rows.length };
 }

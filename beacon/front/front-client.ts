@@ -25,33 +25,64 @@ export class FrontClient {
    * One request; any status is an answer.
    * @throws TidemarkError UNAVAILABLE without one, TOO_LARGE beyond the bounds, INVALID_MESSAGE for a path that HTTP would change on its way
    */
-  async call(method: string, path: string, { body, user, session, timeoutMs }: FrontCall): Promise<FrontReply> {
+  async call(
+    method: string,
+    path: string,
+    { body, user, session, timeoutMs }: FrontCall,
+  ): Promise<FrontReply> {
     const url = this.#urlOf(path);
-    if (body !== undefined && Buffer.byteLength(body) > limits.bodyBytesMax) throw new TidemarkError('TOO_LARGE', `the body has more than ${limits.bodyBytesMax} bytes`);
+    if (body !== undefined && Buffer.byteLength(body) > limits.bodyBytesMax)
+      throw new TidemarkError('TOO_LARGE', `the body has more than ${limits.bodyBytesMax} bytes`);
     const headers = {
-      'Content-Type': 'application/json', 'X-DataBeacon-MeadowProxy': '1',
-      ...(user === undefined ? {} : { 'X-Beacon-User': headerText(user) }), ...(session === undefined ? {} : { 'x-trusted-session': headerText(session) }),
+      'Content-Type': 'application/json',
+      'X-DataBeacon-MeadowProxy': '1',
+      ...(user === undefined ? {} : { 'X-Beacon-User': headerText(user) }),
+      ...(session === undefined ? {} : { 'x-trusted-session': headerText(session) }),
     };
     try {
-      const response = await fetch(url, { method, headers, redirect: 'manual', signal: AbortSignal.timeout(timeoutMs), ...(body === undefined ? {} : { body }) });
+      const response = await fetch(url, {
+        method,
+        headers,
+        redirect: 'manual',
+        signal: AbortSignal.timeout(timeoutMs),
+        ...(body === undefined ? {} : { body }),
+      });
       const text = await textOf(response);
       return { status: response.status, headers: headersOf(response.headers), text };
     } catch (cause) {
       if (cause instanceof TidemarkError) throw cause;
       this.onSilence();
-      throw new TidemarkError('UNAVAILABLE', `${this.label} does not answer: ${reasonOf(cause, timeoutMs)}`, { cause, retryAfterMs: limits.unavailableRetryMs });
+      throw new TidemarkError(
+        'UNAVAILABLE',
+        `${this.label} does not answer: ${reasonOf(cause, timeoutMs)}`,
+        { cause, retryAfterMs: limits.unavailableRetryMs },
+      );
     }
   }
 
   /** A route of management. @throws TidemarkError as `call`, and INVALID_MESSAGE with the server's reason when it refuses */
-  async manage(method: string, path: string, timeoutMs: number = limits.bootstrapStepMs, body?: object): Promise<JsonObject> {
-    const { status, text } = await this.call(method, path, { timeoutMs, ...(body ? { body: JSON.stringify(body) } : {}) });
+  async manage(
+    method: string,
+    path: string,
+    timeoutMs: number = limits.bootstrapStepMs,
+    body?: object,
+  ): Promise<JsonObject> {
+    const { status, text } = await this.call(method, path, {
+      timeoutMs,
+      ...(body ? { body: JSON.stringify(body) } : {}),
+    });
     const answer = parsed(text);
-    if (status >= 500 && answer === null) throw new TidemarkError('UNAVAILABLE', `${this.label}: ${method} ${path} answered ${status}`);
+    if (status >= 500 && answer === null)
+      throw new TidemarkError('UNAVAILABLE', `${this.label}: ${method} ${path} answered ${status}`);
     // Several of its routes say 200 and `{ Error }` for what went wrong.
-    const isRefused = answer?.['Success'] === false || (answer?.['Success'] !== true && typeof answer?.['Error'] === 'string');
+    const isRefused =
+      answer?.['Success'] === false ||
+      (answer?.['Success'] !== true && typeof answer?.['Error'] === 'string');
     if (status >= 300 || answer === null || isRefused) {
-      throw new TidemarkError('INVALID_MESSAGE', `${this.label}: ${method} ${path} answered ${status}: ${String(answer?.['Error'] ?? answer?.['message'] ?? text).slice(0, bounds.reasonCharsMax)}`);
+      throw new TidemarkError(
+        'INVALID_MESSAGE',
+        `${this.label}: ${method} ${path} answered ${status}: ${String(answer?.['Error'] ?? answer?.['message'] ?? text).slice(0, bounds.reasonCharsMax)}`,
+      );
     }
     return answer;
   }
@@ -60,8 +91,15 @@ export class FrontClient {
   #urlOf(path: string): URL {
     const full = path.startsWith('/') ? path : `/${path}`;
     const url = URL.canParse(full, this.#base.href) ? new URL(full, this.#base) : null;
-    if (url === null || url.origin !== this.#base.origin || `${url.pathname}${url.search}` !== full) {
-      throw new TidemarkError('INVALID_MESSAGE', 'MeadowProxy: path cannot be sent as it is; encode what is no plain character of a path.');
+    if (
+      url === null ||
+      url.origin !== this.#base.origin ||
+      `${url.pathname}${url.search}` !== full
+    ) {
+      throw new TidemarkError(
+        'INVALID_MESSAGE',
+        'MeadowProxy: path cannot be sent as it is; encode what is no plain character of a path.',
+      );
     }
     return url;
   }
@@ -70,8 +108,17 @@ export class FrontClient {
 /** The address of the server as URL. @throws TidemarkError CONFIG_INVALID */
 export function frontUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : null;
-  if (url === null || !/^https?:$/.test(url.protocol) || url.pathname !== '/' || url.search !== '' || url.username !== '') {
-    throw new TidemarkError('CONFIG_INVALID', `--front: expected http://host:port of a retold-databeacon, got ${JSON.stringify(text.replace(/\/\/[^@/]*@/, '//***@'))}`);
+  if (
+    url === null ||
+    !/^https?:$/.test(url.protocol) ||
+    url.pathname !== '/' ||
+    url.search !== '' ||
+    url.username !== ''
+  ) {
+    throw new TidemarkError(
+      'CONFIG_INVALID',
+      `--front: expected http://host:port of a retold-databeacon, got ${JSON.stringify(text.replace(/\/\/[^@/]*@/, '//***@'))}`,
+    );
   }
   return url.href;
 }
@@ -82,7 +129,11 @@ async function textOf(response: Response): Promise<string> {
   for await (const part of response.body ?? []) {
     bytes += part.length;
     // Leaving the loop gives the connection up.
-    if (bytes > bounds.answerBytesMax) throw new TidemarkError('TOO_LARGE', `the answer has more than ${bounds.answerBytesMax} bytes; ask for fewer rows`);
+    if (bytes > bounds.answerBytesMax)
+      throw new TidemarkError(
+        'TOO_LARGE',
+        `the answer has more than ${bounds.answerBytesMax} bytes; ask for fewer rows`,
+      );
     parts.push(part);
   }
   return Buffer.concat(parts).toString('utf8');
@@ -91,7 +142,10 @@ async function textOf(response: Response): Promise<string> {
 /** Of the answer's headers those that say something of it: upserts of many rows are counted there, and there alone. */
 function headersOf(given: Headers): Record<string, string> {
   const told = [...given].filter(([name]) => name.startsWith('x-'));
-  return { 'content-type': given.get('content-type') ?? 'application/json', ...Object.fromEntries(told) };
+  return {
+    'content-type': given.get('content-type') ?? 'application/json',
+    ...Object.fromEntries(told),
+  };
 }
 
 function headerText(text: string): string {
@@ -99,8 +153,11 @@ function headerText(text: string): string {
 }
 
 function reasonOf(cause: unknown, timeoutMs: number): string {
-  if (cause instanceof Error && cause.name === 'TimeoutError') return `nothing within ${timeoutMs} ms`;
-  return cause instanceof Error && cause.cause !== undefined ? messageOf(cause.cause) : messageOf(cause);
+  if (cause instanceof Error && cause.name === 'TimeoutError')
+    return `nothing within ${timeoutMs} ms`;
+  return cause instanceof Error && cause.cause !== undefined
+    ? messageOf(cause.cause)
+    : messageOf(cause);
 }
 
 function parsed(text: string): JsonObject | null {

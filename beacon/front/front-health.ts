@@ -37,7 +37,11 @@ export class FrontHealth {
   async look(): Promise<boolean> {
     let reason = '';
     try {
-      const { Connections: rows } = await this.#client.manage('GET', '/beacon/connections', bounds.checkMs);
+      const { Connections: rows } = await this.#client.manage(
+        'GET',
+        '/beacon/connections',
+        bounds.checkMs,
+      );
       if (Array.isArray(rows)) this.#connections = rows.flatMap((row) => connectionOf(row) ?? []);
       else reason = 'its connections are no list; is it a retold-databeacon?';
     } catch (error) {
@@ -49,11 +53,16 @@ export class FrontHealth {
 
   #turn(reason: string): void {
     const isThere = reason === '';
-    if (!isThere) this.#connections = this.#connections.map((one) => ({ ...one, Connected: false }));
+    if (!isThere)
+      this.#connections = this.#connections.map((one) => ({ ...one, Connected: false }));
     if (isThere === this.#isThere) return;
     if (isThere && this.#isThere === false) this.#nonce = newUuid();
     this.#isThere = isThere;
-    if (isThere) this.#log.info({ server: this.#client.label, connections: this.#connections }, 'the fronted databeacon is there');
+    if (isThere)
+      this.#log.info(
+        { server: this.#client.label, connections: this.#connections },
+        'the fronted databeacon is there',
+      );
     else this.#log.warn({ server: this.#client.label, reason }, 'the fronted databeacon is away');
   }
 }
@@ -63,5 +72,11 @@ function connectionOf(row: unknown): ConnectionPresence | null {
   const id = Number(row['IDBeaconConnection']);
   if (!Number.isSafeInteger(id) || id < 1) return null;
   const isConnected = row['Connected'] === true || row['Connected'] === 1;
-  return { IDBeaconConnection: id, Name: String(row['Name'] ?? ''), Engine: engineOf(row['Type']), Connected: isConnected, StoreID: '' };
+  return {
+    IDBeaconConnection: id,
+    Name: String(row['Name'] ?? ''),
+    Engine: engineOf(row['Type']),
+    Connected: isConnected,
+    StoreID: '',
+  };
 }

@@ -24,7 +24,8 @@ export class FrontLooks {
    */
   async look(connection: number, mayRepeat: boolean): Promise<JsonObject> {
     const known = this.#looks.get(connection);
-    const look = known && (mayRepeat || !known.isOver || !known.isTold) ? known : this.#start(connection);
+    const look =
+      known && (mayRepeat || !known.isOver || !known.isTold) ? known : this.#start(connection);
     const answer = await this.#inTime(look.answer);
     if (mayRepeat) this.#forget(connection, look);
     look.isTold = true;
@@ -34,10 +35,13 @@ export class FrontLooks {
   #start(connection: number): Look {
     const look: Look = { answer: this.#ask(connection), isOver: false, isTold: false };
     this.#looks.set(connection, look);
-    look.answer.then(() => {
-      look.isOver = true;
-      this.#clock.timer(bounds.lookKeptMs, () => this.#forget(connection, look));
-    }, () => this.#forget(connection, look));
+    look.answer.then(
+      () => {
+        look.isOver = true;
+        this.#clock.timer(bounds.lookKeptMs, () => this.#forget(connection, look));
+      },
+      () => this.#forget(connection, look),
+    );
     return look;
   }
 
@@ -50,7 +54,12 @@ export class FrontLooks {
     const cancel = this.#clock.timer(bounds.migrationMs, () => resolve(null));
     try {
       const first = await Promise.race([answer, late]);
-      if (first === null) throw new TidemarkError('UNAVAILABLE', 'the server is still looking at the tables of its database; ask again', { retryAfterMs: limits.unavailableRetryMs });
+      if (first === null)
+        throw new TidemarkError(
+          'UNAVAILABLE',
+          'the server is still looking at the tables of its database; ask again',
+          { retryAfterMs: limits.unavailableRetryMs },
+        );
       return first;
     } finally {
       cancel();

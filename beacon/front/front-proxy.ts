@@ -31,39 +31,82 @@ export class FrontProxy {
   /** Any status is a successful request. @throws TidemarkError INVALID_MESSAGE when it is not let through, TOO_LARGE, UNAVAILABLE without an answer */
   async request(settings: Settings, context: RequestContext): Promise<ProxyOutputs> {
     const { Method: method, Path: path, Body: body, RemoteUser: user, Session: session } = settings;
-    if (typeof method !== 'string' || !/^[A-Za-z]{1,20}$/.test(method)) throw new TidemarkError('INVALID_MESSAGE', 'MeadowProxy: Method is required.');
-    if (typeof path !== 'string' || path === '') throw new TidemarkError('INVALID_MESSAGE', 'MeadowProxy: Path is required.');
-    if (path.length > bounds.pathCharsMax) throw new TidemarkError('TOO_LARGE', `MeadowProxy: the path has ${path.length} characters, at most ${bounds.pathCharsMax}`);
+    if (typeof method !== 'string' || !/^[A-Za-z]{1,20}$/.test(method))
+      throw new TidemarkError('INVALID_MESSAGE', 'MeadowProxy: Method is required.');
+    if (typeof path !== 'string' || path === '')
+      throw new TidemarkError('INVALID_MESSAGE', 'MeadowProxy: Path is required.');
+    if (path.length > bounds.pathCharsMax)
+      throw new TidemarkError(
+        'TOO_LARGE',
+        `MeadowProxy: the path has ${path.length} characters, at most ${bounds.pathCharsMax}`,
+      );
     const verb = method.toUpperCase();
     const who = typeof user === 'string' && user !== '' ? user : context.remoteUser;
     context.audit({ user: who, detail: `${verb} ${path.slice(0, bounds.auditDetailCharsMax)}` });
     // Undelete is a GET that writes.
-    if (!isReading(verb, path) && !this.allowWrites) throw new TidemarkError('INVALID_MESSAGE', 'MeadowProxy: writes are disabled on this beacon.');
-    if (!connectionPath(path) || !this.#patterns.some((pattern) => toPathPattern(pattern)(path))) throw new TidemarkError('INVALID_MESSAGE', 'MeadowProxy: path is not in the allowlist.');
+    if (!isReading(verb, path) && !this.allowWrites)
+      throw new TidemarkError(
+        'INVALID_MESSAGE',
+        'MeadowProxy: writes are disabled on this beacon.',
+      );
+    if (!connectionPath(path) || !this.#patterns.some((pattern) => toPathPattern(pattern)(path)))
+      throw new TidemarkError('INVALID_MESSAGE', 'MeadowProxy: path is not in the allowlist.');
     const isBodied = verb !== 'GET' && verb !== 'HEAD' && body !== undefined && body !== null;
     const text = typeof body === 'string' ? body : JSON.stringify(body);
-    if (isBodied && Buffer.byteLength(text) > this.#bodyBytesMax) throw new TidemarkError('TOO_LARGE', `the body has more than ${this.#bodyBytesMax} bytes`);
+    if (isBodied && Buffer.byteLength(text) > this.#bodyBytesMax)
+      throw new TidemarkError('TOO_LARGE', `the body has more than ${this.#bodyBytesMax} bytes`);
     const reply = await this.#client.call(verb, path, {
-      user: who, timeoutMs: Math.min(context.timeoutMs, this.#requestMs), ...(isBodied ? { body: text } : {}),
-      ...(session === undefined ? {} : { session: typeof session === 'string' ? session : JSON.stringify(session) }),
+      user: who,
+      timeoutMs: Math.min(context.timeoutMs, this.#requestMs),
+      ...(isBodied ? { body: text } : {}),
+      ...(session === undefined
+        ? {}
+        : { session: typeof session === 'string' ? session : JSON.stringify(session) }),
     });
     return { Status: reply.status, Headers: reply.headers, Body: reply.text };
   }
 
   /** As a databeacon of ours does it. @throws TidemarkError INVALID_MESSAGE for what is no pattern */
   updateConfig(settings: Settings): UpdateProxyConfigOutputs {
-    const given = listAt(settings['PathAllowlist'] ?? [], 'Settings.PathAllowlist', bounds.patternsMax).map((pattern, at) => patternAt(pattern, `Settings.PathAllowlist[${at}]`));
+    const given = listAt(
+      settings['PathAllowlist'] ?? [],
+      'Settings.PathAllowlist',
+      bounds.patternsMax,
+    ).map((pattern, at) => patternAt(pattern, `Settings.PathAllowlist[${at}]`));
     const fresh = [...new Set(given)].filter((pattern) => !this.#patterns.includes(pattern));
-    if (this.#patterns.length + fresh.length > bounds.patternsMax) throw refuse('Settings.PathAllowlist', `at most ${bounds.patternsMax} patterns in all`, fresh.length);
+    if (this.#patterns.length + fresh.length > bounds.patternsMax)
+      throw refuse(
+        'Settings.PathAllowlist',
+        `at most ${bounds.patternsMax} patterns in all`,
+        fresh.length,
+      );
     const allowWrites = booleanAt(settings, 'AllowWrites') ?? this.#allowWrites;
-    const bodyBytesMax = integerAt(settings, 'BodyBytesMax', 1, limits.bodyBytesMax, this.#bodyBytesMax);
-    this.#requestMs = integerAt(settings, 'RequestTimeoutMs', 1, limits.bootstrapStepMs, this.#requestMs);
+    const bodyBytesMax = integerAt(
+      settings,
+      'BodyBytesMax',
+      1,
+      limits.bodyBytesMax,
+      this.#bodyBytesMax,
+    );
+    this.#requestMs = integerAt(
+      settings,
+      'RequestTimeoutMs',
+      1,
+      limits.bootstrapStepMs,
+      this.#requestMs,
+    );
     this.#bodyBytesMax = bodyBytesMax;
     this.#allowWrites = allowWrites;
     this.#patterns = [...this.#patterns, ...fresh];
     return {
-      Success: true, PatternsAdded: fresh.length,
-      ActiveConfig: { AllowWrites: this.allowWrites, PathAllowlist: this.#patterns, BodyBytesMax: bodyBytesMax, RequestTimeoutMs: this.#requestMs },
+      Success: true,
+      PatternsAdded: fresh.length,
+      ActiveConfig: {
+        AllowWrites: this.allowWrites,
+        PathAllowlist: this.#patterns,
+        BodyBytesMax: bodyBytesMax,
+        RequestTimeoutMs: this.#requestMs,
+      },
     };
   }
 }

@@ -12,21 +12,38 @@ import { type FrontTables, listAt } from './front-tables.ts';
 
 export type FrontParts = { client: FrontClient; tables: FrontTables; log: Log };
 
-const kinds: Record<string, EngineKind> = { sqlite: 'sqlite', postgresql: 'postgresql', postgres: 'postgresql', mysql: 'mysql', mariadb: 'mysql', mssql: 'mssql' };
+const kinds: Record<string, EngineKind> = {
+  sqlite: 'sqlite',
+  postgresql: 'postgresql',
+  postgres: 'postgresql',
+  mysql: 'mysql',
+  mariadb: 'mysql',
+  mssql: 'mssql',
+};
 
 /** The engine of a connection by the server's name for it. */
 export function engineOf(type: unknown): EngineKind {
   return kinds[String(type).toLowerCase()] ?? 'sqlite';
 }
 
-type Found = { outputs: IntrospectSchemaOutputs; missing: string[]; misfits: Misfit[]; descriptor: ReturnType<typeof decodeDescriptor>; kind: EngineKind };
+type Found = {
+  outputs: IntrospectSchemaOutputs;
+  missing: string[];
+  misfits: Misfit[];
+  descriptor: ReturnType<typeof decodeDescriptor>;
+  kind: EngineKind;
+};
 
 async function look({ client, tables }: FrontParts, settings: Settings): Promise<Found> {
   const id = connectionAt(settings);
   const descriptor = decodeDescriptor(settings);
   // It remembers tables that were dropped since; those that are there are in this answer.
-  const there = new Set(listAt(await tables.introspect(id), 'Tables').map((table) => table['TableName']));
-  const { Connection } = await client.manage('GET', `/beacon/connection/${id}`).catch((): Record<string, unknown> => ({}));
+  const there = new Set(
+    listAt(await tables.introspect(id), 'Tables').map((table) => table['TableName']),
+  );
+  const { Connection } = await client
+    .manage('GET', `/beacon/connection/${id}`)
+    .catch((): Record<string, unknown> => ({}));
   const kind = engineOf(isJsonObject(Connection) ? Connection['Type'] : '');
   const missing: string[] = [];
   const misfits: Misfit[] = [];
@@ -34,34 +51,80 @@ async function look({ client, tables }: FrontParts, settings: Settings): Promise
   for (const table of descriptor.Tables) {
     const columns = there.has(table.Scope) ? await tables.columns(id, table.Scope) : null;
     const names = columns?.map(({ name }) => name) ?? [];
-    const absent = columns === null ? [] : table.Schema.map(({ Column }) => Column).filter((name) => !names.includes(name));
+    const absent =
+      columns === null
+        ? []
+        : table.Schema.map(({ Column }) => Column).filter((name) => !names.includes(name));
     if (columns === null) missing.push(table.Scope);
     missing.push(...absent.map((name) => `${table.Scope}.${name}`));
     misfits.push(...misfitsOf(kind, table, columns ?? []));
-    seen.push({ Scope: table.Scope, Exists: columns !== null, Columns: names, MissingColumns: absent });
+    seen.push({
+      Scope: table.Scope,
+      Exists: columns !== null,
+      Columns: names,
+      MissingColumns: absent,
+    });
   }
   const name = typeof settings['SchemaName'] === 'string' ? settings['SchemaName'] : 'unnamed';
-  return { outputs: { Success: true, SchemaName: name, Engine: kind, Tables: seen }, missing, misfits, descriptor, kind };
+  return {
+    outputs: { Success: true, SchemaName: name, Engine: kind, Tables: seen },
+    missing,
+    misfits,
+    descriptor,
+    kind,
+  };
 }
 
-export async function frontIntrospectSchema(parts: FrontParts, settings: Settings): Promise<IntrospectSchemaOutputs> {
+export async function frontIntrospectSchema(
+  parts: FrontParts,
+  settings: Settings,
+): Promise<IntrospectSchemaOutputs> {
   return (await look(parts, settings)).outputs;
 }
 
 /** Succeeds when every table and column is there. @throws TidemarkError CONFLICT naming what is not; the statements that would make it are logged */
-export async function frontEnsureSchema(parts: FrontParts, settings: Settings): Promise<Omit<EnsureSchemaOutputs, 'StoreID'>> {
+export async function frontEnsureSchema(
+  parts: FrontParts,
+  settings: Settings,
+): Promise<Omit<EnsureSchemaOutputs, 'StoreID'>> {
   const { client, log } = parts;
   const { outputs, missing, misfits, descriptor, kind } = await look(parts, settings);
   if (missing.length > 0) {
-    log.warn({ statements: await statementsFor(client, connectionAt(settings), { tables: outputs.Tables, descriptor, kind }) }, 'tables or columns are missing, and a retold-databeacon makes none over HTTP; these statements do');
+    log.warn(
+      {
+        statements: await statementsFor(client, connectionAt(settings), {
+          tables: outputs.Tables,
+          descriptor,
+          kind,
+        }),
+      },
+      'tables or columns are missing, and a retold-databeacon makes none over HTTP; these statements do',
+    );
     const few = missing.slice(0, 5).join(', ');
-    throw new TidemarkError('CONFLICT', `EnsureSchema: ${client.label} has no HTTP route that makes tables, and ${missing.length} tables or columns are missing (${few}${missing.length > 5 ? ', ...' : ''}): `
-      + 'make them with the statements in the log of this beacon');
+    throw new TidemarkError(
+      'CONFLICT',
+      `EnsureSchema: ${client.label} has no HTTP route that makes tables, and ${missing.length} tables or columns are missing (${few}${missing.length > 5 ? ', ...' : ''}): ` +
+        'make them with the statements in the log of this beacon',
+    );
   }
-  if (misfits.length > 0) log.warn({ misfits }, 'columns of a type that a retold-databeacon cannot write everything to; these statements mend it');
+  if (misfits.length > 0)
+    log.warn(
+      { misfits },
+      'columns of a type that a retold-databeacon cannot write everything to; these statements mend it',
+    );
   const { SchemaName, Engine } = outputs;
   return {
-    Success: true, SchemaName, Engine: Engine as EngineKind, TablesCreated: [], ColumnsAdded: [], IndicesCreated: [], MigrationStatements: [], SkippedDestructive: [],
-    Notes: ['every table and column is there already; indexes cannot be seen over HTTP', ...misfits.map(({ column, why }) => `${column}: ${why}`)],
+    Success: true,
+    SchemaName,
+    Engine: Engine as EngineKind,
+    TablesCreated: [],
+    ColumnsAdded: [],
+    IndicesCreated: [],
+    MigrationStatements: [],
+    SkippedDestructive: [],
+    Notes: [
+      'every table and column is there already; indexes cannot be seen over HTTP',
+      ...misfits.map(({ column, why }) => `${column}: ${why}`),
+    ],
   };
 }

@@ -44,9 +44,13 @@ export class FrontTables {
     try {
       return await this.#client.manage('POST', path, bounds.lookMs);
     } catch (error) {
-      if (!(error instanceof TidemarkError) || !/connection is not live/i.test(error.message)) throw error;
+      if (!(error instanceof TidemarkError) || !/connection is not live/i.test(error.message))
+        throw error;
     }
-    this.#log.warn({ server: this.#client.label, connection }, 'the server has this connection down and is asked to connect it; with AutoConnect it does so at its start');
+    this.#log.warn(
+      { server: this.#client.label, connection },
+      'the server has this connection down and is asked to connect it; with AutoConnect it does so at its start',
+    );
     await this.#client.manage('POST', `/beacon/connection/${connection}/connect`);
     return this.#client.manage('POST', path, bounds.lookMs);
   }
@@ -55,12 +59,17 @@ export class FrontTables {
   async columns(connection: number, table: string): Promise<FrontColumn[]> {
     const answer = await this.table(connection, table);
     return listAt(answer, 'Columns').map(({ Name: name, NativeType: type, MaxLength: max }) => ({
-      name: String(name), nativeType: String(type).toLowerCase(), charsMax: typeof max === 'number' ? max : null,
+      name: String(name),
+      nativeType: String(type).toLowerCase(),
+      charsMax: typeof max === 'number' ? max : null,
     }));
   }
 
   table(connection: number, table: string): Promise<JsonObject> {
-    return this.#client.manage('GET', `/beacon/connection/${connection}/table/${encodeURIComponent(table)}`);
+    return this.#client.manage(
+      'GET',
+      `/beacon/connection/${connection}/table/${encodeURIComponent(table)}`,
+    );
   }
 
   /**
@@ -68,21 +77,33 @@ export class FrontTables {
    * @throws TidemarkError as `FrontClient.manage`, INVALID_MESSAGE for an endpoint among the server's own tables
    */
   async enable(connection: number, table: string): Promise<object> {
-    const { Endpoint: given } = await this.#client.manage('POST', `/beacon/endpoint/${connection}/${encodeURIComponent(table)}/enable`);
+    const { Endpoint: given } = await this.#client.manage(
+      'POST',
+      `/beacon/endpoint/${connection}/${encodeURIComponent(table)}/enable`,
+    );
     const endpoint = isJsonObject(given) ? given : {};
-    const base = endpoint['EndpointBase'] ?? await this.#baseOf(connection, table);
+    const base = endpoint['EndpointBase'] ?? (await this.#baseOf(connection, table));
     if (typeof base !== 'string') return endpoint;
-    if (!connectionPath(`${base}/`)) throw new TidemarkError('INVALID_MESSAGE', `${this.#client.label} has ${table} at ${base}, among its own tables; the connection needs a name that makes a part of the path`);
+    if (!connectionPath(`${base}/`))
+      throw new TidemarkError(
+        'INVALID_MESSAGE',
+        `${this.#client.label} has ${table} at ${base}, among its own tables; the connection needs a name that makes a part of the path`,
+      );
     return { ...endpoint, EndpointBase: base };
   }
 
   async #baseOf(connection: number, table: string): Promise<unknown> {
     try {
       const endpoints = listAt(await this.#client.manage('GET', '/beacon/endpoints'), 'Endpoints');
-      return endpoints.find((one) => Number(one['ConnectionID']) === connection && one['TableName'] === table)?.['EndpointBase'];
+      return endpoints.find(
+        (one) => Number(one['ConnectionID']) === connection && one['TableName'] === table,
+      )?.['EndpointBase'];
     } catch (error) {
       // The worker can still work it out from the connection's name.
-      this.#log.warn({ server: this.#client.label, table, reason: messageOf(error) }, 'the server does not list its endpoints');
+      this.#log.warn(
+        { server: this.#client.label, table, reason: messageOf(error) },
+        'the server does not list its endpoints',
+      );
       return undefined;
     }
   }

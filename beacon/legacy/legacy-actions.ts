@@ -8,11 +8,25 @@ import { bounds } from '../bounds.ts';
 import type { Actions } from '../gateway.ts';
 import { integerAt, objectAt, type Settings, textAt } from '../settings.ts';
 import { limitOf, wantedOf } from './legacy-list.ts';
-import { attempts, differing, filled, manifests, merged, summaryOf, workItems } from './legacy-row.ts';
+import {
+  attempts,
+  differing,
+  filled,
+  manifests,
+  merged,
+  summaryOf,
+  workItems,
+} from './legacy-row.ts';
 import type { LegacyProvider } from './provider.ts';
 
 /** `Code` NOT_FOUND: there is no row to be patched, and none was made. */
-export type Written = { Success: boolean; Reason?: string; Code?: 'NOT_FOUND'; AlreadyPresent?: true; AlreadyAbsent?: true };
+export type Written = {
+  Success: boolean;
+  Reason?: string;
+  Code?: 'NOT_FOUND';
+  AlreadyPresent?: true;
+  AlreadyAbsent?: true;
+};
 
 const done: Written = { Success: true };
 const hashCharsMax = 128;
@@ -20,7 +34,10 @@ const manifestsDefault = 100;
 
 /** @throws TidemarkError INVALID_MESSAGE */
 function rowAt(settings: Settings, name: string): JsonObject {
-  return toJsonValue(objectAt(settings[name], `Settings.${name}`), `Settings.${name}`) as JsonObject;
+  return toJsonValue(
+    objectAt(settings[name], `Settings.${name}`),
+    `Settings.${name}`,
+  ) as JsonObject;
 }
 
 function attemptKey(hash: string, number: number): string {
@@ -34,32 +51,57 @@ function attemptNumberAt(settings: Settings): number {
 /** Capability -> action -> handler; what is found and what is written about it is one step, for providers answer at once. */
 export function legacyActions(provider: LegacyProvider): Actions {
   return {
-    [legacyCapabilities.queue]: { ...workItemActions(provider), ...eventActions(provider), ...attemptActions(provider) },
+    [legacyCapabilities.queue]: {
+      ...workItemActions(provider),
+      ...eventActions(provider),
+      ...attemptActions(provider),
+    },
     [legacyCapabilities.manifest]: manifestActions(provider),
   };
 }
 
 function workItemActions(provider: LegacyProvider): Actions[string] {
-  const listing = { table: workItems, orderBy: 'EnqueuedAt', key: 'WorkItemHash', limit: limits.listRowsDefault };
+  const listing = {
+    table: workItems,
+    orderBy: 'EnqueuedAt',
+    key: 'WorkItemHash',
+    limit: limits.listRowsDefault,
+  };
   return {
     QP_UpsertWorkItem: (settings): Written => {
       const item = rowAt(settings, 'WorkItem');
       const key = textAt(item, 'WorkItemHash', hashCharsMax, 'Settings.WorkItem.WorkItemHash');
-      provider.write([{ kind: 'workItems', key, row: merged(workItems, provider.find('workItems', key), item) }]);
+      provider.write([
+        { kind: 'workItems', key, row: merged(workItems, provider.find('workItems', key), item) },
+      ]);
       return done;
     },
     QP_UpdateWorkItem: (settings): Written => {
       const key = textAt(settings, 'WorkItemHash', hashCharsMax);
       const found = provider.find('workItems', key);
-      if (!found) return { Success: false, Code: 'NOT_FOUND', Reason: `work item ${key} not found: nothing was patched` };
-      provider.write([{ kind: 'workItems', key, row: merged(workItems, found, { ...rowAt(settings, 'Patch'), WorkItemHash: key }) }]);
+      if (!found)
+        return {
+          Success: false,
+          Code: 'NOT_FOUND',
+          Reason: `work item ${key} not found: nothing was patched`,
+        };
+      provider.write([
+        {
+          kind: 'workItems',
+          key,
+          row: merged(workItems, found, { ...rowAt(settings, 'Patch'), WorkItemHash: key }),
+        },
+      ]);
       return done;
     },
     QP_GetWorkItemByHash: (settings) => {
       const found = provider.find('workItems', textAt(settings, 'WorkItemHash', hashCharsMax));
       return { Success: found !== null, WorkItem: found };
     },
-    QP_ListWorkItems: (settings) => ({ Success: true, WorkItems: provider.list('workItems', wantedOf(listing, settings)) }),
+    QP_ListWorkItems: (settings) => ({
+      Success: true,
+      WorkItems: provider.list('workItems', wantedOf(listing, settings)),
+    }),
   };
 }
 
@@ -70,7 +112,10 @@ function eventActions(provider: LegacyProvider): Actions[string] {
       const event = rowAt(settings, 'Event');
       textAt(event, 'WorkItemHash', hashCharsMax, 'Settings.Event.WorkItemHash');
       // Without a GUID nobody can tell a repeat; it is kept under one of its own.
-      const key = typeof event['EventGUID'] === 'string' && event['EventGUID'] !== '' ? event['EventGUID'] : newUuid();
+      const key =
+        typeof event['EventGUID'] === 'string' && event['EventGUID'] !== ''
+          ? event['EventGUID']
+          : newUuid();
       const found = provider.find('events', key);
       if (!found) {
         provider.write([{ kind: 'events', key, row: { ...event, EventGUID: key } }]);
@@ -80,11 +125,24 @@ function eventActions(provider: LegacyProvider): Actions[string] {
       const { EmittedAt: _at, Seq: _seq, ...said } = event;
       const fields = differing(found, said);
       if (fields.length === 0) return { Success: true, AlreadyPresent: true };
-      return { Success: false, Reason: `event ${key} is there and says otherwise in ${fields.join(', ')}`.slice(0, bounds.reasonCharsMax) };
+      return {
+        Success: false,
+        Reason: `event ${key} is there and says otherwise in ${fields.join(', ')}`.slice(
+          0,
+          bounds.reasonCharsMax,
+        ),
+      };
     },
     QP_GetEvents: (settings) => {
       const hash = textAt(settings, 'WorkItemHash', hashCharsMax);
-      return { Success: true, Events: provider.list('events', { terms: [{ field: 'WorkItemHash', values: [hash] }], order, limit: limitOf(settings, limits.listRowsDefault) }) };
+      return {
+        Success: true,
+        Events: provider.list('events', {
+          terms: [{ field: 'WorkItemHash', values: [hash] }],
+          order,
+          limit: limitOf(settings, limits.listRowsDefault),
+        }),
+      };
     },
   };
 }
@@ -93,10 +151,19 @@ function attemptActions(provider: LegacyProvider): Actions[string] {
   return {
     QP_InsertAttempt: (settings): Written => {
       const attempt = rowAt(settings, 'Attempt');
-      const key = attemptKey(textAt(attempt, 'WorkItemHash', hashCharsMax, 'Settings.Attempt.WorkItemHash'), attemptNumberAt(attempt));
+      const key = attemptKey(
+        textAt(attempt, 'WorkItemHash', hashCharsMax, 'Settings.Attempt.WorkItemHash'),
+        attemptNumberAt(attempt),
+      );
       const found = provider.find('attempts', key);
       // A repeat of an insert must not take an outcome back.
-      provider.write([{ kind: 'attempts', key, row: found ? filled(attempts, found, attempt) : merged(attempts, null, attempt) }]);
+      provider.write([
+        {
+          kind: 'attempts',
+          key,
+          row: found ? filled(attempts, found, attempt) : merged(attempts, null, attempt),
+        },
+      ]);
       return found ? { Success: true, AlreadyPresent: true } : done;
     },
     QP_UpdateAttemptOutcome: (settings): Written => {
@@ -104,8 +171,23 @@ function attemptActions(provider: LegacyProvider): Actions[string] {
       const number = attemptNumberAt(settings);
       const key = attemptKey(hash, number);
       const found = provider.find('attempts', key);
-      if (!found) return { Success: false, Code: 'NOT_FOUND', Reason: `attempt ${number} of work item ${hash} not found: nothing was patched` };
-      provider.write([{ kind: 'attempts', key, row: merged(attempts, found, { ...rowAt(settings, 'Patch'), WorkItemHash: hash, AttemptNumber: number }) }]);
+      if (!found)
+        return {
+          Success: false,
+          Code: 'NOT_FOUND',
+          Reason: `attempt ${number} of work item ${hash} not found: nothing was patched`,
+        };
+      provider.write([
+        {
+          kind: 'attempts',
+          key,
+          row: merged(attempts, found, {
+            ...rowAt(settings, 'Patch'),
+            WorkItemHash: hash,
+            AttemptNumber: number,
+          }),
+        },
+      ]);
       return done;
     },
   };
@@ -117,13 +199,19 @@ function manifestActions(provider: LegacyProvider): Actions[string] {
     MS_UpsertManifest: (settings): Written => {
       const manifest = rowAt(settings, 'Manifest');
       const key = textAt(manifest, 'Hash', hashCharsMax, 'Settings.Manifest.Hash');
-      provider.write([{ kind: 'manifests', key, row: summaryOf(manifest) }, { kind: 'runs', key, row: manifest }]);
+      provider.write([
+        { kind: 'manifests', key, row: summaryOf(manifest) },
+        { kind: 'runs', key, row: manifest },
+      ]);
       return done;
     },
     MS_RemoveManifest: (settings): Written => {
       const key = textAt(settings, 'RunHash', hashCharsMax);
       if (!provider.find('manifests', key)) return { Success: true, AlreadyAbsent: true };
-      provider.write([{ kind: 'manifests', key, row: null }, { kind: 'runs', key, row: null }]);
+      provider.write([
+        { kind: 'manifests', key, row: null },
+        { kind: 'runs', key, row: null },
+      ]);
       return done;
     },
     MS_GetManifest: (settings) => {
@@ -144,7 +232,11 @@ function whole(provider: LegacyProvider): (row: JsonObject) => JsonObject {
   return (row) => {
     const manifest = provider.find('runs', String(row['Hash'])) ?? row;
     chars += JSON.stringify(manifest).length;
-    if (chars > bounds.answerBytesMax) throw new TidemarkError('TOO_LARGE', `the manifests are over ${bounds.answerBytesMax} bytes; ask for fewer`);
+    if (chars > bounds.answerBytesMax)
+      throw new TidemarkError(
+        'TOO_LARGE',
+        `the manifests are over ${bounds.answerBytesMax} bytes; ask for fewer`,
+      );
     return manifest;
   };
 }

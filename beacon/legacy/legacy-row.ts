@@ -17,7 +17,8 @@ function defaultOf(column: Column): JsonValue {
 export function freshRow(table: Table): JsonObject {
   const row: JsonObject = {};
   for (const column of table.columns.values()) {
-    if (column.kind !== 'own' && column.name !== 'Extra' && column.name !== 'ManifestJSON') row[column.name] = defaultOf(column);
+    if (column.kind !== 'own' && column.name !== 'Extra' && column.name !== 'ManifestJSON')
+      row[column.name] = defaultOf(column);
   }
   return row;
 }
@@ -34,14 +35,20 @@ export function merged(table: Table, row: JsonObject | null, fields: JsonObject)
 
 /** A row with fields put only where it has nothing. */
 export function filled(table: Table, row: JsonObject, fields: JsonObject): JsonObject {
-  const missing = Object.entries(fields).filter(([name]) => [undefined, null, '', 0, false].includes(row[name] as null));
+  const missing = Object.entries(fields).filter(([name]) =>
+    [undefined, null, '', 0, false].includes(row[name] as null),
+  );
   return merged(table, row, Object.fromEntries(missing));
 }
 
 /** What a list shows of a manifest. */
 export function summaryOf(manifest: JsonObject): JsonObject {
   const row = freshRow(manifests);
-  return merged(manifests, row, Object.fromEntries(Object.entries(manifest).filter(([name]) => Object.hasOwn(row, name))));
+  return merged(
+    manifests,
+    row,
+    Object.fromEntries(Object.entries(manifest).filter(([name]) => Object.hasOwn(row, name))),
+  );
 }
 
 /** Fields in which a row says something else than what was sent. */

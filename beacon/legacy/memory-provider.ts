@@ -1,7 +1,14 @@
 /** Legacy rows in memory: gone with the process, which its StoreID tells, so that a worker sends what it still has again. */
 import type { JsonObject } from '../../contracts/json-value.ts';
 import { newUuid } from '../../runtime/clock.ts';
-import { type Change, comparable, type Kind, kinds, type LegacyProvider, type Wanted } from './provider.ts';
+import {
+  type Change,
+  comparable,
+  type Kind,
+  kinds,
+  type LegacyProvider,
+  type Wanted,
+} from './provider.ts';
 
 export class MemoryProvider implements LegacyProvider {
   readonly name = 'memory';
@@ -17,9 +24,13 @@ export class MemoryProvider implements LegacyProvider {
   }
 
   list(kind: Kind, { terms, order, limit }: Wanted): JsonObject[] {
-    const rows = [...this.#rows.get(kind)?.values() ?? []];
+    const rows = [...(this.#rows.get(kind)?.values() ?? [])];
     return rows
-      .filter((row) => terms.every(({ field, values }) => values.some((value) => comparable(value) === comparable(row[field]))))
+      .filter((row) =>
+        terms.every(({ field, values }) =>
+          values.some((value) => comparable(value) === comparable(row[field])),
+        ),
+      )
       .sort((a, b) => {
         for (const { field, isDescending } of order) {
           const by = compare(comparable(a[field]), comparable(b[field]));
@@ -45,7 +56,8 @@ export class MemoryProvider implements LegacyProvider {
 /** As SQLite orders: nothing, then numbers, then text by its bytes. */
 function compare(a: string | number | null, b: string | number | null): number {
   if (a === null || b === null) return Number(a !== null) - Number(b !== null);
-  if (typeof a === 'string' && typeof b === 'string') return Buffer.compare(Buffer.from(a), Buffer.from(b));
+  if (typeof a === 'string' && typeof b === 'string')
+    return Buffer.compare(Buffer.from(a), Buffer.from(b));
   if (typeof a === 'string' || typeof b === 'string') return typeof a === 'string' ? 1 : -1;
   return a - b;
 }

@@ -9,7 +9,9 @@ import { SqliteProvider } from './sqlite-provider.ts';
 
 /** The provider of that name; a file lies in the data folder. */
 export function openProvider(name: ProviderName, dataDir: string): LegacyProvider {
-  return name === 'memory' ? new MemoryProvider() : new SqliteProvider(join(dataDir, 'legacy.sqlite'));
+  return name === 'memory'
+    ? new MemoryProvider()
+    : new SqliteProvider(join(dataDir, 'legacy.sqlite'));
 }
 
 /** Its one store, in the place of a database; the number says nothing. */

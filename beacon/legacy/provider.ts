@@ -10,7 +10,11 @@ export type Kind = (typeof kinds)[number];
 export type Change = { kind: Kind; key: string; row: JsonObject | null };
 
 /** Rows that have one of the values in each of the fields, in order; where the order says nothing, as they first came. */
-export type Wanted = { terms: { field: string; values: readonly Scalar[] }[]; order: { field: string; isDescending: boolean }[]; limit: number };
+export type Wanted = {
+  terms: { field: string; values: readonly Scalar[] }[];
+  order: { field: string; isDescending: boolean }[];
+  limit: number;
+};
 
 export type ProviderName = 'memory' | 'sqlite';
 

@@ -6,7 +6,14 @@ import { bounds } from '../bounds.ts';
 import { openSqliteFile } from '../sqlite/engine.ts';
 import { isBroken, toUnavailable } from '../sqlite/faults.ts';
 import { SqliteHandle } from '../sqlite/handle.ts';
-import { type Change, comparable, type Kind, kinds, type LegacyProvider, type Wanted } from './provider.ts';
+import {
+  type Change,
+  comparable,
+  type Kind,
+  kinds,
+  type LegacyProvider,
+  type Wanted,
+} from './provider.ts';
 
 const tables = `
   create table if not exists legacy_store (id text not null) strict;
@@ -16,7 +23,11 @@ const tables = `
 
 /** Names go into the statement as they are: an index is found by the text of its expression. */
 function fieldOf(name: string): string {
-  if (!/^\w+$/.test(name)) throw new TidemarkError('INVALID_MESSAGE', `${JSON.stringify(name)} is not the name of a field`);
+  if (!/^\w+$/.test(name))
+    throw new TidemarkError(
+      'INVALID_MESSAGE',
+      `${JSON.stringify(name)} is not the name of a field`,
+    );
   return `json_extract(row, '$.${name}')`;
 }
 
@@ -42,16 +53,28 @@ export class SqliteProvider implements LegacyProvider {
   }
 
   list(kind: Kind, { terms, order, limit }: Wanted): JsonObject[] {
-    const where = terms.map(({ field, values }) => `${fieldOf(field)} in (${values.map(() => '?').join()})`);
-    const by = [...order.map(({ field, isDescending }) => `${fieldOf(field)}${isDescending ? ' desc' : ''}`), 'arrival'];
+    const where = terms.map(
+      ({ field, values }) => `${fieldOf(field)} in (${values.map(() => '?').join()})`,
+    );
+    const by = [
+      ...order.map(({ field, isDescending }) => `${fieldOf(field)}${isDescending ? ' desc' : ''}`),
+      'arrival',
+    ];
     const sql = `select row from "${kind}"${where.length > 0 ? ` where ${where.join(' and ')}` : ''} order by ${by.join()} limit ?`;
     const parameters = [...terms.flatMap(({ values }) => values.map(comparable)), limit];
     return this.#use(({ handle }) => {
       const rows: JsonObject[] = [];
       let chars = 0;
-      for (const row of handle.prepare(sql).pluck().iterate(...parameters) as Iterable<string>) {
+      for (const row of handle
+        .prepare(sql)
+        .pluck()
+        .iterate(...parameters) as Iterable<string>) {
         chars += row.length;
-        if (chars > bounds.answerBytesMax) throw new TidemarkError('TOO_LARGE', `the rows are over ${bounds.answerBytesMax} bytes; ask for fewer`);
+        if (chars > bounds.answerBytesMax)
+          throw new TidemarkError(
+            'TOO_LARGE',
+            `the rows are over ${bounds.answerBytesMax} bytes; ask for fewer`,
+          );
         rows.push(rowOf(row));
       }
       return rows;
@@ -62,14 +85,24 @@ export class SqliteProvider implements LegacyProvider {
     this.#use(({ handle }) => {
       const work = handle.db.transaction(() => {
         for (const { kind, key, row } of changes) {
-          if (row) handle.prepare(`insert into "${kind}" (key, row) values (?, ?) on conflict (key) do update set row = excluded.row`).run(key, JSON.stringify(row));
+          if (row)
+            handle
+              .prepare(
+                `insert into "${kind}" (key, row) values (?, ?) on conflict (key) do update set row = excluded.row`,
+              )
+              .run(key, JSON.stringify(row));
           else handle.prepare(`delete from "${kind}" where key = ?`).run(key);
         }
       });
       work.immediate();
       handle.checkSync();
       // What went to a file that is no longer at its path is lost.
-      if (!handle.isCurrent()) throw new TidemarkError('UNAVAILABLE', `${this.#path}: the file was deleted or replaced, nothing was kept`, { retryAfterMs: bounds.databaseRetryMs });
+      if (!handle.isCurrent())
+        throw new TidemarkError(
+          'UNAVAILABLE',
+          `${this.#path}: the file was deleted or replaced, nothing was kept`,
+          { retryAfterMs: bounds.databaseRetryMs },
+        );
     });
   }
 
@@ -106,7 +139,9 @@ function begin(handle: SqliteHandle): string {
   const { db } = handle;
   db.transaction(() => {
     db.exec(tables);
-    db.prepare('insert into legacy_store select ? where not exists (select 1 from legacy_store)').run(newUuid());
+    db.prepare(
+      'insert into legacy_store select ? where not exists (select 1 from legacy_store)',
+    ).run(newUuid());
   }).immediate();
   handle.checkSync();
   return String(db.prepare('select id from legacy_store').pluck().get());

@@ -15,11 +15,23 @@ function connectionOf(url: string): tedious.Connection {
   const at = new URL(url);
   return new tedious.Connection({
     server: decodeURIComponent(at.hostname),
-    authentication: { type: 'default', options: { userName: decodeURIComponent(at.username), password: decodeURIComponent(at.password) } },
+    authentication: {
+      type: 'default',
+      options: {
+        userName: decodeURIComponent(at.username),
+        password: decodeURIComponent(at.password),
+      },
+    },
     options: {
-      port: Number(at.port || 1433), database: decodeURIComponent(at.pathname.slice(1)), encrypt: at.searchParams.get('encrypt') !== 'false',
-      trustServerCertificate: at.searchParams.get('trustServerCertificate') === 'true', connectTimeout: bounds.checkMs * 2, requestTimeout: bounds.migrationMs,
-      useUTC: true, appName: 'tidemark-databeacon', abortTransactionOnError: false,
+      port: Number(at.port || 1433),
+      database: decodeURIComponent(at.pathname.slice(1)),
+      encrypt: at.searchParams.get('encrypt') !== 'false',
+      trustServerCertificate: at.searchParams.get('trustServerCertificate') === 'true',
+      connectTimeout: bounds.checkMs * 2,
+      requestTimeout: bounds.migrationMs,
+      useUTC: true,
+      appName: 'tidemark-databeacon',
+      abortTransactionOnError: false,
     },
   });
 }
@@ -29,7 +41,9 @@ const plainValues: KyselyPlugin = {
   transformQuery: ({ node }) => node,
   transformResult: async ({ result }) => ({
     ...result,
-    rows: result.rows.map((row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, plain(value)]))),
+    rows: result.rows.map((row) =>
+      Object.fromEntries(Object.entries(row).map(([name, value]) => [name, plain(value)])),
+    ),
   }),
 };
 
@@ -46,22 +60,37 @@ export function mssqlDialect(url: string): ServerDialect {
     kind: 'mssql',
     sets: mssqlSets,
     savepoint: { set: 'save transaction tidemark', rollback: 'rollback transaction tidemark' },
-    storeId: { sql: `select top 1 ${quoted('StoreID')} from ${quoted(storeTable)}`, parameters: [] },
-    open: () => new Kysely<unknown>({
-      dialect: new MssqlDialect({
-        tarn: { ...tarn, options: { min: 0, max: bounds.poolMax, createTimeoutMillis: bounds.checkMs * 2 } },
-        tedious: { ...tedious, connectionFactory: () => connectionOf(url) },
+    storeId: {
+      sql: `select top 1 ${quoted('StoreID')} from ${quoted(storeTable)}`,
+      parameters: [],
+    },
+    open: () =>
+      new Kysely<unknown>({
+        dialect: new MssqlDialect({
+          tarn: {
+            ...tarn,
+            options: { min: 0, max: bounds.poolMax, createTimeoutMillis: bounds.checkMs * 2 },
+          },
+          tedious: { ...tedious, connectionFactory: () => connectionOf(url) },
+        }),
+        plugins: [plainValues],
       }),
-      plugins: [plainValues],
-    }),
     introspect: introspectMssql,
     faultOf: mssqlFaultOf,
-    migrate: (db, work) => transact(db, async (session: Session) => {
-      await session.run({ sql: `exec sp_getapplock @Resource = 'tidemark-migration', @LockMode = 'Exclusive', @LockTimeout = ${bounds.migrationMs}`, parameters: [] });
-      await work(session, textCollation);
-    }),
+    migrate: (db, work) =>
+      transact(db, async (session: Session) => {
+        await session.run({
+          sql: `exec sp_getapplock @Resource = 'tidemark-migration', @LockMode = 'Exclusive', @LockTimeout = ${bounds.migrationMs}`,
+          parameters: [],
+        });
+        await work(session, textCollation);
+      }),
     foreign() {
-      throw new StatementFault('other', 'NOT_OFFERED', 'SQL Server knows no read-only transaction, so foreign SQL is not run there; use Aggregate, Join or ReadRecords');
+      throw new StatementFault(
+        'other',
+        'NOT_OFFERED',
+        'SQL Server knows no read-only transaction, so foreign SQL is not run there; use Aggregate, Join or ReadRecords',
+      );
     },
   };
 }

@@ -22,13 +22,29 @@ export function indexesSql(count: number | null): string {
 }
 
 function only(count: number | null): string {
-  return count === null ? '' : ` and lower(t.name) in (${Array.from({ length: count }, (_, at) => `@${at + 1}`).join(', ')})`;
+  return count === null
+    ? ''
+    : ` and lower(t.name) in (${Array.from({ length: count }, (_, at) => `@${at + 1}`).join(', ')})`;
 }
 
-type ColumnRow = { table: string; name: string; type: string; bytes: number; precision: number; scale: number; isNullable: number; isIdentity: number; default: string | null; isKey: number };
+type ColumnRow = {
+  table: string;
+  name: string;
+  type: string;
+  bytes: number;
+  precision: number;
+  scale: number;
+  isNullable: number;
+  isIdentity: number;
+  default: string | null;
+  isKey: number;
+};
 type IndexRow = { table: string; name: string; isUnique: number; column: string };
 
-export async function introspectMssql(session: Session, tables?: readonly string[]): Promise<TableInfo[]> {
+export async function introspectMssql(
+  session: Session,
+  tables?: readonly string[],
+): Promise<TableInfo[]> {
   if (tables?.length === 0) return [];
   const count = tables?.length ?? null;
   const parameters = tables?.map((name) => name.toLowerCase()) ?? [];
@@ -63,8 +79,14 @@ function toColumn(row: ColumnRow): ColumnInfo {
   const chars = isText && row.bytes > 0 ? row.bytes / (row.type.startsWith('n') ? 2 : 1) : null;
   const isIdentity = row.isIdentity === 1 && row.isKey === 1;
   return {
-    name: row.name, nativeType: chars === null ? row.type : `${row.type}(${chars})`, family: familyOf(row), charsMax: chars,
-    isNullable: row.isNullable === 1, isPrimaryKey: row.isKey === 1, isIdentity, defaultText: row.default,
+    name: row.name,
+    nativeType: chars === null ? row.type : `${row.type}(${chars})`,
+    family: familyOf(row),
+    charsMax: chars,
+    isNullable: row.isNullable === 1,
+    isPrimaryKey: row.isKey === 1,
+    isIdentity,
+    defaultText: row.default,
     defaultValue: row.default === null || isIdentity ? undefined : valueOf(row.default),
   };
 }

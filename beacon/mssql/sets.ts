@@ -18,7 +18,12 @@ function valuesOf(columns: readonly Column[], rows: Rows): { from: string; param
   let next = 0;
   const list = rows.map(() => `(${columns.map(() => `@${++next}`).join(', ')})`).join(', ');
   const names = columns.map((_, at) => `c${at}`).join(', ');
-  return { from: `(values ${list}) v (${names})`, parameters: rows.flatMap((row) => columns.map((column, at) => encode('mssql', row[at] ?? null, column))) };
+  return {
+    from: `(values ${list}) v (${names})`,
+    parameters: rows.flatMap((row) =>
+      columns.map((column, at) => encode('mssql', row[at] ?? null, column)),
+    ),
+  };
 }
 
 function matches(by: readonly Column[]): string {
@@ -30,21 +35,33 @@ function names(columns: readonly Column[]): string {
 }
 
 export const mssqlSets: SetStatements = {
-  rowsMax: (columns) => Math.max(1, Math.min(bounds.setRowsMax, Math.floor(parametersMax / (columns + 2)))),
+  rowsMax: (columns) =>
+    Math.max(1, Math.min(bounds.setRowsMax, Math.floor(parametersMax / (columns + 2)))),
   read(table, key, columns, keys): Query {
     const { from, parameters } = valuesOf(key, keys);
     const list = columns.map((column) => `t.${quoted(column.name)}`).join(', ');
-    return { sql: `select ${list} from ${quoted(table.name)} t with (updlock, rowlock) join ${from} on ${matches(key)}`, parameters };
+    return {
+      sql: `select ${list} from ${quoted(table.name)} t with (updlock, rowlock) join ${from} on ${matches(key)}`,
+      parameters,
+    };
   },
   insert(table, columns, rows): Query {
     const { from, parameters } = valuesOf(columns, rows);
-    return { sql: `insert into ${quoted(table.name)} (${names(columns)}) select ${columns.map((_, at) => `v.c${at}`).join(', ')} from ${from}`, parameters };
+    return {
+      sql: `insert into ${quoted(table.name)} (${names(columns)}) select ${columns.map((_, at) => `v.c${at}`).join(', ')} from ${from}`,
+      parameters,
+    };
   },
   // `merge` races with itself; what is not there after the locked read goes in plainly.
   insertAbsent: () => null,
   update(table, by, columns, rows): Query {
     const { from, parameters } = valuesOf([...by, ...columns], rows);
-    const sets = columns.map((column, at) => `${quoted(column.name)} = v.c${by.length + at}`).join(', ');
-    return { sql: `update t set ${sets} from ${quoted(table.name)} t join ${from} on ${matches(by)}`, parameters };
+    const sets = columns
+      .map((column, at) => `${quoted(column.name)} = v.c${by.length + at}`)
+      .join(', ');
+    return {
+      sql: `update t set ${sets} from ${quoted(table.name)} t join ${from} on ${matches(by)}`,
+      parameters,
+    };
   },
 };

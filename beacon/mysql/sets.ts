@@ -12,7 +12,9 @@ export function quoted(name: string): string {
 }
 
 function values(columns: readonly Column[], rows: Rows): unknown[] {
-  return rows.flatMap((row) => columns.map((column, at) => encode('mysql', row[at] ?? null, column)));
+  return rows.flatMap((row) =>
+    columns.map((column, at) => encode('mysql', row[at] ?? null, column)),
+  );
 }
 
 function marks(columns: readonly Column[]): string {
@@ -27,10 +29,16 @@ export const mysqlSets: SetStatements = {
   rowsMax: () => bounds.setRowsMax,
   read(table, key, columns, keys): Query {
     const list = keys.map(() => marks(key)).join(', ');
-    return { sql: `select ${names(columns)} from ${quoted(table.name)} where (${names(key)}) in (${list}) for update`, parameters: values(key, keys) };
+    return {
+      sql: `select ${names(columns)} from ${quoted(table.name)} where (${names(key)}) in (${list}) for update`,
+      parameters: values(key, keys),
+    };
   },
   insert(table, columns, rows): Query {
-    return { sql: `insert into ${quoted(table.name)} (${names(columns)}) values ${rows.map(() => marks(columns)).join(', ')}`, parameters: values(columns, rows) };
+    return {
+      sql: `insert into ${quoted(table.name)} (${names(columns)}) values ${rows.map(() => marks(columns)).join(', ')}`,
+      parameters: values(columns, rows),
+    };
   },
   // `insert ignore` would hide what is wrong with a value, and `on duplicate key update` would take any unique key for the natural one.
   insertAbsent: () => null,
@@ -44,9 +52,17 @@ export const mysqlSets: SetStatements = {
     }
     const all = [...by, ...columns];
     const one = all.map((_, at) => `? as c${at}`).join(', ');
-    const others = rows.slice(1).map(() => ` union all select ${all.map(() => '?').join(', ')}`).join('');
+    const others = rows
+      .slice(1)
+      .map(() => ` union all select ${all.map(() => '?').join(', ')}`)
+      .join('');
     const on = by.map((column, at) => `t.${quoted(column.name)} = v.c${at}`).join(' and ');
-    const sets = columns.map((column, at) => `t.${quoted(column.name)} = v.c${by.length + at}`).join(', ');
-    return { sql: `update ${quoted(table.name)} t join (select ${one}${others}) v on ${on} set ${sets}`, parameters: values(all, rows) };
+    const sets = columns
+      .map((column, at) => `t.${quoted(column.name)} = v.c${by.length + at}`)
+      .join(', ');
+    return {
+      sql: `update ${quoted(table.name)} t join (select ${one}${others}) v on ${on} set ${sets}`,
+      parameters: values(all, rows),
+    };
   },
 };

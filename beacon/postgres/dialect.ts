@@ -13,8 +13,15 @@ import { postgresSets, quoted } from './sets.ts';
 /** By the oid of the type: booleans as 0 and 1, numbers as numbers, dates as ISO-8601 text, everything else as its text. */
 const parsers: Record<number, (text: string) => unknown> = {
   16: (text) => (text === 't' ? 1 : 0),
-  20: Number, 21: Number, 23: Number, 26: Number, 700: Number, 701: Number, 1700: Number,
-  1114: isoDate, 1184: isoDate,
+  20: Number,
+  21: Number,
+  23: Number,
+  26: Number,
+  700: Number,
+  701: Number,
+  1700: Number,
+  1114: isoDate,
+  1184: isoDate,
 };
 
 const asText = (text: string): unknown => text;
@@ -25,7 +32,11 @@ const sessionSettings = `set statement_timeout = ${bounds.statementMs}; set lock
 
 function poolOf(url: string, onLost: () => void): pg.Pool {
   const pool = new pg.Pool({
-    connectionString: url, max: bounds.poolMax, connectionTimeoutMillis: bounds.checkMs * 2, keepAlive: true, idleTimeoutMillis: 60_000,
+    connectionString: url,
+    max: bounds.poolMax,
+    connectionTimeoutMillis: bounds.checkMs * 2,
+    keepAlive: true,
+    idleTimeoutMillis: 60_000,
     application_name: 'tidemark-databeacon',
     types: { getTypeParser: (oid: number) => parsers[oid] ?? asText },
   });
@@ -44,22 +55,35 @@ export function postgresDialect(url: string): ServerDialect {
     sets: postgresSets,
     savepoint: { set: 'savepoint tidemark', rollback: 'rollback to savepoint tidemark' },
     storeId: { sql: `select "StoreID" from ${quoted(storeTable)} limit 1`, parameters: [] },
-    open: (onLost) => new Kysely<unknown>({
-      dialect: new PostgresDialect({
-        pool: poolOf(url, onLost),
-        onCreateConnection: async (connection) => { await connection.executeQuery(CompiledQuery.raw(sessionSettings)); },
+    open: (onLost) =>
+      new Kysely<unknown>({
+        dialect: new PostgresDialect({
+          pool: poolOf(url, onLost),
+          onCreateConnection: async (connection) => {
+            await connection.executeQuery(CompiledQuery.raw(sessionSettings));
+          },
+        }),
       }),
-    }),
     introspect: introspectPostgres,
     faultOf: postgresFaultOf,
-    migrate: (db, work) => transact(db, async (session: Session) => {
-      await session.run({ sql: `set local statement_timeout = ${bounds.migrationMs}`, parameters: [] });
-      await session.run({ sql: `set local lock_timeout = ${bounds.migrationMs}`, parameters: [] });
-      await session.run({ sql: 'select pg_advisory_xact_lock($1)', parameters: [migrationLock] });
-      await work(session, '');
-    }),
+    migrate: (db, work) =>
+      transact(db, async (session: Session) => {
+        await session.run({
+          sql: `set local statement_timeout = ${bounds.migrationMs}`,
+          parameters: [],
+        });
+        await session.run({
+          sql: `set local lock_timeout = ${bounds.migrationMs}`,
+          parameters: [],
+        });
+        await session.run({ sql: 'select pg_advisory_xact_lock($1)', parameters: [migrationLock] });
+        await work(session, '');
+      }),
     foreign: (sql, { rowsMax, timeoutMs }) => ({
-      before: ['set transaction read only', `set local statement_timeout = ${Math.round(timeoutMs)}`],
+      before: [
+        'set transaction read only',
+        `set local statement_timeout = ${Math.round(timeoutMs)}`,
+      ],
       // With a parameter it goes by the extended protocol, which takes one statement only.
       query: { sql: `select * from (${sql}\n) as tidemark_rows limit $1`, parameters: [rowsMax] },
       after: [],

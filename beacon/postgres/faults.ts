@@ -7,7 +7,13 @@ import { Misfit } from '../table.ts';
 
 /** SQLSTATE of an error the server sent; null when it comes from elsewhere. */
 function stateOf(error: unknown): string | null {
-  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string' || !('severity' in error)) return null;
+  if (
+    !(error instanceof Error) ||
+    !('code' in error) ||
+    typeof error.code !== 'string' ||
+    !('severity' in error)
+  )
+    return null;
   return error.code;
 }
 

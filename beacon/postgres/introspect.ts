@@ -22,10 +22,21 @@ const indexesSql = `
   where n.nspname = current_schema() and i.indpred is null and i.indisvalid and ($1::text[] is null or lower(c.relname) = any ($1::text[]))
   order by c.relname, x.relname`;
 
-type ColumnRow = { table: string; name: string; type: string; notNull: number; isIdentity: number; default: string | null; isKey: number };
+type ColumnRow = {
+  table: string;
+  name: string;
+  type: string;
+  notNull: number;
+  isIdentity: number;
+  default: string | null;
+  isKey: number;
+};
 type IndexRow = { table: string; name: string; isUnique: number; columns: string };
 
-export async function introspectPostgres(session: Session, tables?: readonly string[]): Promise<TableInfo[]> {
+export async function introspectPostgres(
+  session: Session,
+  tables?: readonly string[],
+): Promise<TableInfo[]> {
   const parameters = [tables?.map((name) => name.toLowerCase()) ?? null];
   const columns = (await session.run({ sql: columnsSql, parameters })).rows as ColumnRow[];
   const indexes = (await session.run({ sql: indexesSql, parameters })).rows as IndexRow[];
@@ -55,7 +66,9 @@ function toColumn(row: ColumnRow): ColumnInfo {
   const chars = /^character(?: varying)?\((\d+)\)/.exec(row.type)?.[1];
   const isNumbered = row.isIdentity === 1 || (row.default?.startsWith('nextval(') ?? false);
   return {
-    name: row.name, nativeType: row.type, family: familyOf(row.type),
+    name: row.name,
+    nativeType: row.type,
+    family: familyOf(row.type),
     charsMax: chars === undefined ? null : Number(chars),
     isNullable: row.notNull === 0,
     isPrimaryKey: row.isKey === 1,
@@ -70,7 +83,10 @@ function valueOf(text: string | null): Scalar | undefined {
   if (text === null) return undefined;
   const bare = text.replace(/::[a-z ]+(\(\d+(,\d+)?\))?$/, '').replace(/^\((.*)\)$/, '$1');
   const quoted = /^'((?:[^']|'')*)'$/.exec(bare)?.[1];
-  if (quoted !== undefined) return /::(smallint|integer|bigint|numeric|double precision)/.test(text) ? Number(quoted) : quoted.replaceAll("''", "'");
+  if (quoted !== undefined)
+    return /::(smallint|integer|bigint|numeric|double precision)/.test(text)
+      ? Number(quoted)
+      : quoted.replaceAll("''", "'");
   if (/^[-+]?\d+(\.\d+)?(e[-+]?\d+)?$/i.test(bare)) return Number(bare);
   if (bare === 'true' || bare === 'false') return bare === 'true' ? 1 : 0;
   return bare === 'NULL' ? null : undefined;

@@ -9,7 +9,18 @@ import { insistOnMark, markAfter, skipThrough, takesEffect } from '../mark-rule.
 import { differingColumns } from '../mutation-shape.ts';
 import { type Column, Misfit, type Table } from '../table.ts';
 import type { Fault, Query, QueryResult, Savepoint, Session, SetStatements } from './dialect.ts';
-import { byShape, changedColumns, changedRow, idOf, type Item, itemOf, lotsOf, NewRows, readColumns, type StoredRow } from './rows.ts';
+import {
+  byShape,
+  changedColumns,
+  changedRow,
+  idOf,
+  type Item,
+  itemOf,
+  lotsOf,
+  NewRows,
+  readColumns,
+  type StoredRow,
+} from './rows.ts';
 import type { Shapes } from './shapes.ts';
 
 /** A statement over many rows was refused: the transaction is to be done again with savepoints, to learn which row it was. */
@@ -23,7 +34,10 @@ function rejected(reason: string): MutationResult {
 }
 
 export type ApplierParts = {
-  session: Session; sets: SetStatements; savepoint: Savepoint; shapes: Shapes;
+  session: Session;
+  sets: SetStatements;
+  savepoint: Savepoint;
+  shapes: Shapes;
   faultOf: (error: unknown) => Fault;
   /** With savepoints, so that what is refused can be told. */
   isCareful: boolean;
@@ -49,36 +63,68 @@ export class SetApplier {
     const skipped = skipThrough(batch, stored);
     const items: Item[] = [];
     batch.mutations.forEach((mutation, at) => {
-      const shape = mutation.Seq <= skipped ? alreadyPresent : this.#parts.shapes.of(mutation, batch.defaults);
+      const shape =
+        mutation.Seq <= skipped ? alreadyPresent : this.#parts.shapes.of(mutation, batch.defaults);
       if ('Outcome' in shape) this.#results[at] = shape;
       else this.#trying(at, () => void items.push(itemOf(at, mutation, shape)));
     });
     for (const lot of lotsOf(items)) for (const part of this.#cut(lot)) await this.#lot(part);
-    const results = batch.mutations.map((_, at) => this.#results[at] ?? rejected('the mutation was forgotten'));
+    const results = batch.mutations.map(
+      (_, at) => this.#results[at] ?? rejected('the mutation was forgotten'),
+    );
     if (!takesEffect(batch, results)) return { Results: results, IsCommitted: false, Mark: stored };
     const mark = markAfter(batch, stored);
-    if (mark !== null && mark !== stored) await this.#writeMark(marks, batch, mark, stored !== null);
+    if (mark !== null && mark !== stored)
+      await this.#writeMark(marks, batch, mark, stored !== null);
     return { Results: results, IsCommitted: true, Mark: mark };
   }
 
   #markTable(): Table {
     const table = this.#parts.shapes.table(markTable);
     if (table) return table;
-    throw new TidemarkError('UNAVAILABLE', `the database has no table ${markTable}; run EnsureSchema first`, { retryAfterMs: bounds.databaseRetryMs });
+    throw new TidemarkError(
+      'UNAVAILABLE',
+      `the database has no table ${markTable}; run EnsureSchema first`,
+      { retryAfterMs: bounds.databaseRetryMs },
+    );
   }
 
   /** Locked until the end, so that a late repeat of the batch waits for this one. */
   async #readMark(table: Table, { hubId, lane }: ApplyBatch): Promise<StoredMark | null> {
-    const { rows: [row] } = await this.#run(this.#parts.sets.read(table, columnsOf(table, 'HubID', 'Lane'), columnsOf(table, 'Epoch', 'Seq', 'UpdatedAt'), [[hubId, lane]]));
-    return row ? { Epoch: String(row['Epoch']), Seq: Number(row['Seq']), UpdatedAt: String(row['UpdatedAt']) } : null;
+    const {
+      rows: [row],
+    } = await this.#run(
+      this.#parts.sets.read(
+        table,
+        columnsOf(table, 'HubID', 'Lane'),
+        columnsOf(table, 'Epoch', 'Seq', 'UpdatedAt'),
+        [[hubId, lane]],
+      ),
+    );
+    return row
+      ? {
+          Epoch: String(row['Epoch']),
+          Seq: Number(row['Seq']),
+          UpdatedAt: String(row['UpdatedAt']),
+        }
+      : null;
   }
 
-  async #writeMark(table: Table, { hubId, lane }: ApplyBatch, mark: StoredMark, isThere: boolean): Promise<void> {
+  async #writeMark(
+    table: Table,
+    { hubId, lane }: ApplyBatch,
+    mark: StoredMark,
+    isThere: boolean,
+  ): Promise<void> {
     const key = columnsOf(table, 'HubID', 'Lane');
     const columns = columnsOf(table, 'Epoch', 'Seq', 'UpdatedAt');
     const row = [[hubId, lane, mark.Epoch, mark.Seq, mark.UpdatedAt]];
     const { sets } = this.#parts;
-    await this.#run(isThere ? sets.update(table, key, columns, row) : sets.insert(table, [...key, ...columns], row));
+    await this.#run(
+      isThere
+        ? sets.update(table, key, columns, row)
+        : sets.insert(table, [...key, ...columns], row),
+    );
   }
 
   #run(query: Query): Promise<QueryResult> {
@@ -133,7 +179,7 @@ export class SetApplier {
 
   /** A row the incumbent wrote has no hub, and stands where ours should: the first hub that writes it has it. */
   async #refused(item: Item, fault: StatementFault): Promise<void> {
-    if (fault.kind === 'unique' && await this.#adopt(item)) return this.#lot([item]);
+    if (fault.kind === 'unique' && (await this.#adopt(item))) return this.#lot([item]);
     this.#results[item.at] = rejected(fault.message);
   }
 
@@ -142,7 +188,9 @@ export class SetApplier {
     const hub = shape.key[at];
     if (!hub || key.length < 2 || key[at] === '') return false;
     const nobody = key.with(at, '');
-    const { changes } = await this.#run(this.#parts.sets.update(shape.table, shape.key, [hub], [[...nobody, key[at] ?? '']]));
+    const { changes } = await this.#run(
+      this.#parts.sets.update(shape.table, shape.key, [hub], [[...nobody, key[at] ?? '']]),
+    );
     return changes > 0;
   }
 
@@ -152,8 +200,17 @@ export class SetApplier {
     const { shape } = first;
     const left = shape.op === 'delete' ? lot : await this.#insertAbsent(lot);
     if (left.length === 0) return;
-    const { rows } = await this.#run(this.#parts.sets.read(shape.table, shape.key, readColumns(left), left.map((item) => item.key)));
-    const stored = new Map(rows.map((row) => [idOf(shape.key.map((column) => row[column.name])), row]));
+    const { rows } = await this.#run(
+      this.#parts.sets.read(
+        shape.table,
+        shape.key,
+        readColumns(left),
+        left.map((item) => item.key),
+      ),
+    );
+    const stored = new Map(
+      rows.map((row) => [idOf(shape.key.map((column) => row[column.name])), row]),
+    );
     const absent: Item[] = [];
     const there: Pair[] = [];
     for (const item of left) {
@@ -196,7 +253,9 @@ export class SetApplier {
     const { shape } = first;
     const query = this.#parts.sets.insertAbsent(shape.table, shape.key, columns, rows);
     if (!query) return items;
-    const inserted = new Set((await this.#run(query)).rows.map((row) => idOf(shape.key.map((column) => row[column.name]))));
+    const inserted = new Set(
+      (await this.#run(query)).rows.map((row) => idOf(shape.key.map((column) => row[column.name]))),
+    );
     return items.filter((item) => {
       const isIn = inserted.has(idOf(item.key));
       if (isIn) this.#results[item.at] = applied;
@@ -217,11 +276,15 @@ export class SetApplier {
     const rows: Scalar[][] = [];
     for (const { item, old } of pairs) {
       if (item.shape.op === 'insert') this.#results[item.at] = compared(item, old);
-      else if (Number(old['BridgeSeq']) >= item.mutation.Seq) this.#results[item.at] = alreadyPresent;
+      else if (Number(old['BridgeSeq']) >= item.mutation.Seq)
+        this.#results[item.at] = alreadyPresent;
       else {
         this.#trying(item.at, () => {
           const { identity } = item.shape.table;
-          rows.push([...(identity ? [old[identity.name] as Scalar] : item.key), ...changedRow(item, old, this.#now)]);
+          rows.push([
+            ...(identity ? [old[identity.name] as Scalar] : item.key),
+            ...changedRow(item, old, this.#now),
+          ]);
           items.push(item);
         });
       }
@@ -231,7 +294,8 @@ export class SetApplier {
     const { shape } = first;
     const by = shape.table.identity ? [shape.table.identity] : shape.key;
     const lots = shape.table.identity ? [rows] : rows.map((row) => [row]);
-    for (const lot of lots) await this.#run(this.#parts.sets.update(shape.table, by, changedColumns(shape), lot));
+    for (const lot of lots)
+      await this.#run(this.#parts.sets.update(shape.table, by, changedColumns(shape), lot));
     for (const { at } of items) this.#results[at] = applied;
   }
 }
@@ -239,7 +303,12 @@ export class SetApplier {
 function columnsOf(table: Table, ...names: string[]): Column[] {
   return names.map((name) => {
     const column = table.columns.get(name);
-    if (!column) throw new TidemarkError('UNAVAILABLE', `table ${table.name} has no column ${name}; run EnsureSchema again`, { retryAfterMs: bounds.databaseRetryMs });
+    if (!column)
+      throw new TidemarkError(
+        'UNAVAILABLE',
+        `table ${table.name} has no column ${name}; run EnsureSchema again`,
+        { retryAfterMs: bounds.databaseRetryMs },
+      );
     return column;
   });
 }
@@ -249,13 +318,26 @@ function compared({ mutation, shape }: Item, stored: StoredRow): MutationResult 
   if (Number(stored['BridgeSeq']) === mutation.Seq) return alreadyPresent;
   const names = differingColumns(mutation, shape, stored);
   if (names.length === 0) return alreadyPresent;
-  return { Outcome: 'conflict', Reason: `the row of ${mutation.Table} already there says otherwise in ${names.join(', ')}`.slice(0, bounds.reasonCharsMax) };
+  return {
+    Outcome: 'conflict',
+    Reason:
+      `the row of ${mutation.Table} already there says otherwise in ${names.join(', ')}`.slice(
+        0,
+        bounds.reasonCharsMax,
+      ),
+  };
 }
 
 function charsOf({ mutation }: Item): number {
   let chars = 0;
-  for (const values of [mutation.Set, mutation.Merge ?? {}]) for (const value of Object.values(values)) {
-    chars += typeof value === 'string' ? value.length : typeof value === 'object' ? JSON.stringify(value).length : 8;
-  }
+  for (const values of [mutation.Set, mutation.Merge ?? {}])
+    for (const value of Object.values(values)) {
+      chars +=
+        typeof value === 'string'
+          ? value.length
+          : typeof value === 'object'
+            ? JSON.stringify(value).length
+            : 8;
+    }
   return chars;
 }

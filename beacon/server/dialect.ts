@@ -23,12 +23,27 @@ export interface SetStatements {
   /** Rows of so many columns that one statement takes. */
   rowsMax(columns: number): number;
   /** Rows with these keys, locked until the end of the transaction. */
-  read(table: Table, key: readonly Column[], columns: readonly Column[], keys: readonly (readonly Scalar[])[]): Query;
+  read(
+    table: Table,
+    key: readonly Column[],
+    columns: readonly Column[],
+    keys: readonly (readonly Scalar[])[],
+  ): Query;
   insert(table: Table, columns: readonly Column[], rows: readonly (readonly Scalar[])[]): Query;
   /** Inserts the rows whose key is not there, and answers their keys; null where the database cannot. */
-  insertAbsent(table: Table, key: readonly Column[], columns: readonly Column[], rows: readonly (readonly Scalar[])[]): Query | null;
+  insertAbsent(
+    table: Table,
+    key: readonly Column[],
+    columns: readonly Column[],
+    rows: readonly (readonly Scalar[])[],
+  ): Query | null;
   /** Each row is the values of `by`, then of `columns`. `by` is the numbering column, or there is one row. */
-  update(table: Table, by: readonly Column[], columns: readonly Column[], rows: readonly (readonly Scalar[])[]): Query;
+  update(
+    table: Table,
+    by: readonly Column[],
+    columns: readonly Column[],
+    rows: readonly (readonly Scalar[])[],
+  ): Query;
 }
 
 /** Texts that set a savepoint and go back to it. */
@@ -46,7 +61,13 @@ export interface ServerDialect {
   introspect(session: Session, tables?: readonly string[]): Promise<TableInfo[]>;
   faultOf(error: unknown): Fault;
   /** Keeps other migrations out, runs the work in a transaction where the database knows that for tables, and lets them in again. */
-  migrate(db: Kysely<unknown>, work: (session: Session, textCollation: string) => Promise<void>): Promise<void>;
+  migrate(
+    db: Kysely<unknown>,
+    work: (session: Session, textCollation: string) => Promise<void>,
+  ): Promise<void>;
   /** Foreign SQL in a transaction of its own: what makes it one that cannot write or take longer, and the one statement itself. */
-  foreign(sql: string, limits: { rowsMax: number; timeoutMs: number }): { before: readonly string[]; query: Query; after: readonly string[] };
+  foreign(
+    sql: string,
+    limits: { rowsMax: number; timeoutMs: number },
+  ): { before: readonly string[]; query: Query; after: readonly string[] };
 }

@@ -6,7 +6,17 @@ import { Backoff } from '../../runtime/backoff.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { bounds } from '../bounds.ts';
 import {
-  type ApplyBatch, type DatabaseState, type Engine, type EngineHealth, type EngineKind, markTable, type Statement, StatementFault, type StatementResult, storeTable, type TableInfo,
+  type ApplyBatch,
+  type DatabaseState,
+  type Engine,
+  type EngineHealth,
+  type EngineKind,
+  markTable,
+  type Statement,
+  StatementFault,
+  type StatementResult,
+  storeTable,
+  type TableInfo,
 } from '../engine.ts';
 import { RefusedLot, SetApplier } from './apply.ts';
 import type { ServerDialect, Session } from './dialect.ts';
@@ -38,11 +48,16 @@ export class ServerEngine implements Engine {
 
   async migrate(plan: (state: DatabaseState) => readonly string[]): Promise<void> {
     try {
-      await this.#use((db) => this.#dialect.migrate(db, async (session, textCollation) => {
-        const tables = await this.#dialect.introspect(session);
-        const storeId = await readStoreId(session, this.#dialect, tables);
-        for (const sql of plan({ tables, storeId, textCollation })) await session.run({ sql, parameters: [] });
-      }), bounds.migrationMs);
+      await this.#use(
+        (db) =>
+          this.#dialect.migrate(db, async (session, textCollation) => {
+            const tables = await this.#dialect.introspect(session);
+            const storeId = await readStoreId(session, this.#dialect, tables);
+            for (const sql of plan({ tables, storeId, textCollation }))
+              await session.run({ sql, parameters: [] });
+          }),
+        bounds.migrationMs,
+      );
     } finally {
       this.#shapes.forget();
     }
@@ -69,11 +84,20 @@ export class ServerEngine implements Engine {
   }
 
   async #applyOnce(batch: ApplyBatch): Promise<ApplyOutputs> {
-    const run = (isCareful: boolean) => this.#use((db) => transact(
-      db,
-      (session) => new SetApplier({ session, isCareful, shapes: this.#shapes, ...this.#applierParts() }).apply(batch),
-      (outputs) => outputs.IsCommitted,
-    ));
+    const run = (isCareful: boolean) =>
+      this.#use((db) =>
+        transact(
+          db,
+          (session) =>
+            new SetApplier({
+              session,
+              isCareful,
+              shapes: this.#shapes,
+              ...this.#applierParts(),
+            }).apply(batch),
+          (outputs) => outputs.IsCommitted,
+        ),
+      );
     try {
       return await run(false);
     } catch (error) {
@@ -90,21 +114,30 @@ export class ServerEngine implements Engine {
   execute(statements: readonly Statement[]): Promise<(StatementResult | StatementFault)[]> {
     const all = async (session: Session) => {
       const results: (StatementResult | StatementFault)[] = [];
-      for (const statement of statements) results.push(await runStatement(session, statement, this.#dialect));
+      for (const statement of statements)
+        results.push(await runStatement(session, statement, this.#dialect));
       return results;
     };
-    const isTransaction = statements.some((statement) => statement.isWrite || statement.query !== undefined);
+    const isTransaction = statements.some(
+      (statement) => statement.isWrite || statement.query !== undefined,
+    );
     // Foreign SQL has nothing to keep.
     const isKept = statements.every((statement) => statement.query === undefined);
-    return this.#use((db) => (isTransaction ? transact(db, all, () => isKept) : connected(db, all)));
+    return this.#use((db) =>
+      isTransaction ? transact(db, all, () => isKept) : connected(db, all),
+    );
   }
 
   async check(): Promise<EngineHealth> {
     try {
-      const storeId = await this.#use((db) => connected(db, async (session) => {
-        const tables = await this.#dialect.introspect(session, [storeTable]);
-        return readStoreId(session, this.#dialect, tables);
-      }), bounds.checkMs);
+      const storeId = await this.#use(
+        (db) =>
+          connected(db, async (session) => {
+            const tables = await this.#dialect.introspect(session, [storeTable]);
+            return readStoreId(session, this.#dialect, tables);
+          }),
+        bounds.checkMs,
+      );
       return { isConnected: true, storeId, reason: '' };
     } catch (error) {
       return { isConnected: false, storeId: '', reason: messageOf(error) };
@@ -131,11 +164,17 @@ export class ServerEngine implements Engine {
     const db = this.#db;
     this.#db = null;
     this.#shapes.forget();
-    await Promise.race([db?.destroy().catch(() => undefined), systemClock.sleep(bounds.poolCloseMs)]);
+    await Promise.race([
+      db?.destroy().catch(() => undefined),
+      systemClock.sleep(bounds.poolCloseMs),
+    ]);
   }
 
   /** Deadlocks are done again; when the database is away, so says the error, and the next use begins with fresh connections. */
-  async #use<T>(work: (db: Kysely<unknown>) => Promise<T>, withinMs: number = bounds.statementMs): Promise<T> {
+  async #use<T>(
+    work: (db: Kysely<unknown>) => Promise<T>,
+    withinMs: number = bounds.statementMs,
+  ): Promise<T> {
     const backoff = new Backoff(systemClock, bounds.deadlockBackoff);
     for (let tries = 1; ; tries++) {
       const db = this.#current();
@@ -150,14 +189,19 @@ export class ServerEngine implements Engine {
           continue;
         }
         if (fault === 'away' && this.#db === db) void this.#drop();
-        throw new TidemarkError('UNAVAILABLE', `database ${this.#label}: ${messageOf(error)}`, { cause: error, retryAfterMs: bounds.databaseRetryMs });
+        throw new TidemarkError('UNAVAILABLE', `database ${this.#label}: ${messageOf(error)}`, {
+          cause: error,
+          retryAfterMs: bounds.databaseRetryMs,
+        });
       }
     }
   }
 
   async #inTime<T>(work: Promise<T>, ms: number): Promise<T> {
     const { promise: late, reject } = Promise.withResolvers<never>();
-    const cancel = systemClock.timer(ms + bounds.answerSlackMs, () => reject(new Error(`no answer within ${ms + bounds.answerSlackMs} ms`)));
+    const cancel = systemClock.timer(ms + bounds.answerSlackMs, () =>
+      reject(new Error(`no answer within ${ms + bounds.answerSlackMs} ms`)),
+    );
     try {
       return await Promise.race([work, late]);
     } finally {
@@ -167,8 +211,14 @@ export class ServerEngine implements Engine {
   }
 }
 
-async function readStoreId(session: Session, dialect: ServerDialect, tables: readonly TableInfo[]): Promise<string> {
+async function readStoreId(
+  session: Session,
+  dialect: ServerDialect,
+  tables: readonly TableInfo[],
+): Promise<string> {
   if (!tables.some((table) => table.name === storeTable)) return '';
-  const { rows: [row] } = await session.run(dialect.storeId);
+  const {
+    rows: [row],
+  } = await session.run(dialect.storeId);
   return typeof row?.['StoreID'] === 'string' ? row['StoreID'] : '';
 }

@@ -11,7 +11,12 @@ export type Item = { at: number; mutation: RowMutation; shape: Shape; key: Scala
 
 /** @throws Misfit when the key cannot be one */
 export function itemOf(at: number, mutation: RowMutation, shape: Shape): Item {
-  return { at, mutation, shape, key: shape.key.map((column) => toStored(mutation.Key[column.name], column)) };
+  return {
+    at,
+    mutation,
+    shape,
+    key: shape.key.map((column) => toStored(mutation.Key[column.name], column)),
+  };
 }
 
 /** A row is known by these values. */
@@ -32,21 +37,38 @@ export class NewRows {
 
   constructor(items: readonly Item[]) {
     const shapes = new Set(items.map((item) => item.shape));
-    const names = new Set([...shapes].flatMap((shape) => givenColumns(shape).map((column) => column.name)));
-    this.columns = [...items[0]?.shape.table.columns.values() ?? []].filter((column) => names.has(column.name));
+    const names = new Set(
+      [...shapes].flatMap((shape) => givenColumns(shape).map((column) => column.name)),
+    );
+    this.columns = [...(items[0]?.shape.table.columns.values() ?? [])].filter((column) =>
+      names.has(column.name),
+    );
   }
 
   /** @throws Misfit when a column cannot hold its value */
   row(item: Item, now: string): Scalar[] {
     let sources = this.#sources.get(item.shape);
-    if (!sources) this.#sources.set(item.shape, sources = this.columns.map((column) => sourceOf(item.shape, column)));
+    if (!sources)
+      this.#sources.set(
+        item.shape,
+        (sources = this.columns.map((column) => sourceOf(item.shape, column))),
+      );
     return sources.map((source) => source(item, now));
   }
 }
 
 function givenColumns(shape: Shape): Column[] {
   const dates = [shape.createDate, shape.updateDate].filter((column) => column !== null);
-  return [...shape.key, ...shape.merge, ...shape.set, ...shape.fill, ...shape.rest, own(shape, 'BridgeSeq'), own(shape, 'Deleted'), ...dates];
+  return [
+    ...shape.key,
+    ...shape.merge,
+    ...shape.set,
+    ...shape.fill,
+    ...shape.rest,
+    own(shape, 'BridgeSeq'),
+    own(shape, 'Deleted'),
+    ...dates,
+  ];
 }
 
 function sourceOf(shape: Shape, column: Column): Source {
@@ -54,28 +76,53 @@ function sourceOf(shape: Shape, column: Column): Source {
   const isIn = (columns: readonly Column[]) => columns.some((one) => one.name === name);
   const at = shape.key.findIndex((one) => one.name === name);
   if (at >= 0) return ({ key }) => key[at] ?? null;
-  if (isIn(shape.merge)) return ({ mutation }) => toStored(mergeText(mutation.Set[name], mutation.Merge?.[name] ?? {}), column);
+  if (isIn(shape.merge))
+    return ({ mutation }) =>
+      toStored(mergeText(mutation.Set[name], mutation.Merge?.[name] ?? {}), column);
   if (isIn(shape.set)) return ({ mutation }) => toStored(mutation.Set[name], column);
   if (isIn(shape.fill)) return ({ mutation }) => toStored(mutation.Fill?.[name], column);
   if (name === 'BridgeSeq') return ({ mutation }) => mutation.Seq;
   if (name === 'Deleted') return () => 0;
-  return name === shape.createDate?.name || name === shape.updateDate?.name ? (_item, now) => now : () => column.fallback;
+  return name === shape.createDate?.name || name === shape.updateDate?.name
+    ? (_item, now) => now
+    : () => column.fallback;
 }
 
 /** Columns a mutation changes in a row that is there, in the order of `changedRow`. */
 export function changedColumns(shape: Shape): Column[] {
   const given = shape.op === 'delete' ? [] : [...shape.merge, ...shape.set, ...shape.fill];
-  return [...given, own(shape, 'BridgeSeq'), own(shape, 'Deleted'), ...(shape.updateDate ? [shape.updateDate] : [])];
+  return [
+    ...given,
+    own(shape, 'BridgeSeq'),
+    own(shape, 'Deleted'),
+    ...(shape.updateDate ? [shape.updateDate] : []),
+  ];
 }
 
 /** @throws Misfit when a column cannot hold its value */
 export function changedRow({ mutation, shape }: Item, old: StoredRow, now: string): Scalar[] {
-  const tail: Scalar[] = [mutation.Seq, shape.op === 'delete' ? 1 : 0, ...(shape.updateDate ? [now] : [])];
+  const tail: Scalar[] = [
+    mutation.Seq,
+    shape.op === 'delete' ? 1 : 0,
+    ...(shape.updateDate ? [now] : []),
+  ];
   if (shape.op === 'delete') return tail;
   return [
-    ...shape.merge.map((column) => toStored(mergeText(mutation.Set[column.name] ?? old[column.name], mutation.Merge?.[column.name] ?? {}), column)),
+    ...shape.merge.map((column) =>
+      toStored(
+        mergeText(
+          mutation.Set[column.name] ?? old[column.name],
+          mutation.Merge?.[column.name] ?? {},
+        ),
+        column,
+      ),
+    ),
     ...shape.set.map((column) => toStored(mutation.Set[column.name], column)),
-    ...shape.fill.map((column) => (isEmpty(old[column.name]) ? toStored(mutation.Fill?.[column.name], column) : old[column.name] as Scalar)),
+    ...shape.fill.map((column) =>
+      isEmpty(old[column.name])
+        ? toStored(mutation.Fill?.[column.name], column)
+        : (old[column.name] as Scalar),
+    ),
     ...tail,
   ];
 }
@@ -90,7 +137,15 @@ export function readColumns(items: readonly Item[]): Column[] {
   for (const shape of new Set(items.map((item) => item.shape))) {
     const { identity } = shape.table;
     const compared = shape.op === 'insert' ? shape.set : [];
-    for (const column of [...(identity ? [identity] : []), ...shape.key, ...shape.merge, ...shape.fill, ...compared, own(shape, 'BridgeSeq')]) columns.set(column.name, column);
+    for (const column of [
+      ...(identity ? [identity] : []),
+      ...shape.key,
+      ...shape.merge,
+      ...shape.fill,
+      ...compared,
+      own(shape, 'BridgeSeq'),
+    ])
+      columns.set(column.name, column);
   }
   return [...columns.values()];
 }
@@ -118,7 +173,7 @@ export function lotsOf(items: readonly Item[]): Item[][] {
     const row = `${table.name} ${idOf(item.key)}`;
     const wave = seen.get(row) ?? 0;
     seen.set(row, wave + 1);
-    const lots = waves[wave] ??= new Map<string, Item[]>();
+    const lots = (waves[wave] ??= new Map<string, Item[]>());
     const name = `${op} ${table.name} ${key.map((column) => column.name).join(' ')}`;
     const lot = lots.get(name);
     if (lot) lot.push(item);

@@ -21,7 +21,8 @@ export class Shapes {
   /** Facts of these names as of now; a name without a table is remembered too. */
   learn(names: readonly string[], infos: readonly TableInfo[]): void {
     if (this.#tables.size + names.length > bounds.tablesMax) this.forget();
-    for (const name of names) this.#tables.set(name, infos.find((info) => info.name === name) ?? null);
+    for (const name of names)
+      this.#tables.set(name, infos.find((info) => info.name === name) ?? null);
   }
 
   forget(): void {
@@ -53,7 +54,10 @@ export class Shapes {
   #make(mutation: RowMutation): Shape | MutationResult {
     const shape = shapeOf(mutation, this.table(mutation.Table));
     if (!isProblem(shape)) return shape;
-    if (!shape.isSchemaGap || !this.#defaults.has(mutation.Table)) return { Outcome: 'rejected', Reason: shape.reason.slice(0, bounds.reasonCharsMax) };
-    throw new TidemarkError('UNAVAILABLE', `${shape.reason}; run EnsureSchema again`, { retryAfterMs: bounds.databaseRetryMs });
+    if (!shape.isSchemaGap || !this.#defaults.has(mutation.Table))
+      return { Outcome: 'rejected', Reason: shape.reason.slice(0, bounds.reasonCharsMax) };
+    throw new TidemarkError('UNAVAILABLE', `${shape.reason}; run EnsureSchema again`, {
+      retryAfterMs: bounds.databaseRetryMs,
+    });
   }
 }

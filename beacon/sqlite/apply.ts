@@ -7,7 +7,14 @@ import type { Scalar } from '../../contracts/schema.ts';
 import { bounds } from '../bounds.ts';
 import type { ApplyBatch, DefaultObject } from '../engine.ts';
 import { insistOnMark, markAfter, skipThrough, takesEffect } from '../mark-rule.ts';
-import { differingColumns, isProblem, mergeText, type Shape, shapeOf, signatureOf } from '../mutation-shape.ts';
+import {
+  differingColumns,
+  isProblem,
+  mergeText,
+  type Shape,
+  shapeOf,
+  signatureOf,
+} from '../mutation-shape.ts';
 import { toStatementFault } from './faults.ts';
 import type { SqliteHandle } from './handle.ts';
 import { readMark, writeMark } from './mark.ts';
@@ -41,7 +48,9 @@ export class SqliteApplier {
     const stored = readMark(this.#handle, batch);
     insistOnMark(batch, stored);
     const skipped = skipThrough(batch, stored);
-    const results = batch.mutations.map((mutation) => (mutation.Seq <= skipped ? alreadyPresent : this.#run(mutation, batch.now)));
+    const results = batch.mutations.map((mutation) =>
+      mutation.Seq <= skipped ? alreadyPresent : this.#run(mutation, batch.now),
+    );
     if (!takesEffect(batch, results)) return { Results: results, IsCommitted: false, Mark: stored };
     const mark = markAfter(batch, stored);
     if (mark !== null && mark !== stored) writeMark(this.#handle, batch, mark);
@@ -82,11 +91,16 @@ export class SqliteApplier {
   #make(mutation: RowMutation): Prepared | MutationResult {
     const info = this.#handle.table(mutation.Table);
     const defaults = this.#defaults.get(mutation.Table);
-    const shape = shapeOf(mutation, info === null || info.name !== mutation.Table ? null : toTable(info, defaults));
+    const shape = shapeOf(
+      mutation,
+      info === null || info.name !== mutation.Table ? null : toTable(info, defaults),
+    );
     if (isProblem(shape)) {
       if (!shape.isSchemaGap || defaults === undefined) return rejected(shape.reason);
       // It was there at the last EnsureSchema: the writes are fine, the database is not.
-      throw new TidemarkError('UNAVAILABLE', `${shape.reason}; run EnsureSchema again`, { retryAfterMs: bounds.databaseRetryMs });
+      throw new TidemarkError('UNAVAILABLE', `${shape.reason}; run EnsureSchema again`, {
+        retryAfterMs: bounds.databaseRetryMs,
+      });
     }
     const { change, read, adopt } = compileShape(shape);
     return {
@@ -98,7 +112,8 @@ export class SqliteApplier {
   }
 
   #runPrepared(prepared: Prepared, mutation: RowMutation, now: string): MutationResult {
-    const run = mutation.Op === 'write' ? runWrite : mutation.Op === 'insert' ? runInsert : runDelete;
+    const run =
+      mutation.Op === 'write' ? runWrite : mutation.Op === 'insert' ? runInsert : runDelete;
     try {
       const result = run(prepared, mutation, now);
       if (result.Outcome !== 'not-found' || !adopts(prepared, mutation)) return result;
@@ -115,11 +130,19 @@ function keyOf({ shape }: Prepared, mutation: RowMutation): Scalar[] {
 
 /** Gives a row without a hub to the hub of the mutation; false when there is none. */
 function adopts(prepared: Prepared, mutation: RowMutation): boolean {
-  return prepared.adopt !== null && prepared.adopt.run(mutation.Key['HubID'], ...keyOf(prepared, mutation)).changes > 0;
+  return (
+    prepared.adopt !== null &&
+    prepared.adopt.run(mutation.Key['HubID'], ...keyOf(prepared, mutation)).changes > 0
+  );
 }
 
 /** Values of a new row in the order of `compileShape`; `old` is the row merged into. */
-function rowValues({ shape }: Prepared, mutation: RowMutation, now: string, old: Record<string, unknown> | undefined): Scalar[] {
+function rowValues(
+  { shape }: Prepared,
+  mutation: RowMutation,
+  now: string,
+  old: Record<string, unknown> | undefined,
+): Scalar[] {
   const values: Scalar[] = [];
   for (const column of shape.key) values.push(toStored(mutation.Key[column.name], column));
   for (const column of shape.merge) {
@@ -136,7 +159,10 @@ function rowValues({ shape }: Prepared, mutation: RowMutation, now: string, old:
 }
 
 function runWrite(prepared: Prepared, mutation: RowMutation, now: string): MutationResult {
-  const old = prepared.shape.merge.length > 0 ? (prepared.read.get(keyOf(prepared, mutation)) as Record<string, unknown> | undefined) : undefined;
+  const old =
+    prepared.shape.merge.length > 0
+      ? (prepared.read.get(keyOf(prepared, mutation)) as Record<string, unknown> | undefined)
+      : undefined;
   // What no row could hold is refused whatever is there, as everywhere else.
   const values = rowValues(prepared, mutation, now, old);
   if (old && Number(old['BridgeSeq']) >= mutation.Seq) return alreadyPresent;
@@ -144,8 +170,11 @@ function runWrite(prepared: Prepared, mutation: RowMutation, now: string): Mutat
 }
 
 function runInsert(prepared: Prepared, mutation: RowMutation, now: string): MutationResult {
-  if (prepared.change.run(rowValues(prepared, mutation, now, undefined)).changes > 0) return applied;
-  const stored = prepared.read.get(keyOf(prepared, mutation)) as Record<string, unknown> | undefined;
+  if (prepared.change.run(rowValues(prepared, mutation, now, undefined)).changes > 0)
+    return applied;
+  const stored = prepared.read.get(keyOf(prepared, mutation)) as
+    | Record<string, unknown>
+    | undefined;
   if (!stored) return rejected(`table ${mutation.Table}: the row was refused and is not there`);
   if (stored['BridgeSeq'] === mutation.Seq) return alreadyPresent;
   const names = differingColumns(mutation, prepared.shape, stored);

@@ -5,7 +5,14 @@ import type { ApplyOutputs } from '../../contracts/capability.ts';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { bounds } from '../bounds.ts';
 import {
-  type ApplyBatch, type DatabaseState, type Engine, type EngineHealth, type Statement, StatementFault, type StatementResult, type TableInfo,
+  type ApplyBatch,
+  type DatabaseState,
+  type Engine,
+  type EngineHealth,
+  type Statement,
+  StatementFault,
+  type StatementResult,
+  type TableInfo,
 } from '../engine.ts';
 import { SqliteApplier } from './apply.ts';
 import { isBroken, toStatementFault, toUnavailable } from './faults.ts';
@@ -22,7 +29,11 @@ export function openSqliteFile(path: string): Database.Database {
   closeSync(openSync(path, 'a', 0o600));
   const db = new Database(path, { timeout: bounds.busyMs });
   try {
-    if (db.pragma('application_id', { simple: true }) === journalId) throw new TidemarkError('INVALID_MESSAGE', `${path} is the journal of a worker, and no database to be had`);
+    if (db.pragma('application_id', { simple: true }) === journalId)
+      throw new TidemarkError(
+        'INVALID_MESSAGE',
+        `${path} is the journal of a worker, and no database to be had`,
+      );
     db.pragma('journal_mode = WAL');
     db.pragma('synchronous = FULL');
     db.pragma(`cache_size = -${Math.round(bounds.cacheBytes / 1024)}`);
@@ -61,27 +72,43 @@ export class SqliteEngine implements Engine {
   }
 
   migrate(plan: (state: DatabaseState) => readonly string[]): Promise<void> {
-    return this.#use((open) => this.#transact(open, ({ handle }) => {
-      const tables = tableNames(handle.db).flatMap((name) => introspectTable(handle.db, name) ?? []);
-      for (const sql of plan({ tables, storeId: handle.storeId() })) handle.db.exec(sql);
-    }));
+    return this.#use((open) =>
+      this.#transact(open, ({ handle }) => {
+        const tables = tableNames(handle.db).flatMap(
+          (name) => introspectTable(handle.db, name) ?? [],
+        );
+        for (const sql of plan({ tables, storeId: handle.storeId() })) handle.db.exec(sql);
+      }),
+    );
   }
 
   apply(batch: ApplyBatch): Promise<ApplyOutputs> {
-    return this.#use((open) => this.#transact(open, () => open.applier.apply(batch), (outputs) => outputs.IsCommitted));
+    return this.#use((open) =>
+      this.#transact(
+        open,
+        () => open.applier.apply(batch),
+        (outputs) => outputs.IsCommitted,
+      ),
+    );
   }
 
   execute(statements: readonly Statement[]): Promise<(StatementResult | StatementFault)[]> {
     const [only] = statements;
     if (only?.query || only?.isLong === true) return this.#query(only, only.query ?? longQuery);
     return this.#use((open) => {
-      if (!statements.some((statement) => statement.isWrite)) return statements.map((statement) => runStatement(open.handle, statement));
-      return this.#transact(open, () => statements.map((statement) => runStatement(open.handle, statement)));
+      if (!statements.some((statement) => statement.isWrite))
+        return statements.map((statement) => runStatement(open.handle, statement));
+      return this.#transact(open, () =>
+        statements.map((statement) => runStatement(open.handle, statement)),
+      );
     });
   }
 
   /** Foreign SQL, and what may take long, goes to a process of its own, and never on our handle. */
-  async #query(statement: Statement, query: NonNullable<Statement['query']>): Promise<(StatementResult | StatementFault)[]> {
+  async #query(
+    statement: Statement,
+    query: NonNullable<Statement['query']>,
+  ): Promise<(StatementResult | StatementFault)[]> {
     if (this.#isClosed) throw new TidemarkError('UNAVAILABLE', `database ${this.#path} is closed`);
     try {
       this.#current();
@@ -97,7 +124,11 @@ export class SqliteEngine implements Engine {
       return { isConnected: true, storeId: this.#current().handle.storeId(), reason: '' };
     } catch (error) {
       if (isBroken(error)) this.#drop();
-      return { isConnected: false, storeId: '', reason: messageOf(toUnavailable(this.#path, error)) };
+      return {
+        isConnected: false,
+        storeId: '',
+        reason: messageOf(toUnavailable(this.#path, error)),
+      };
     }
   }
 
@@ -137,7 +168,11 @@ export class SqliteEngine implements Engine {
   }
 
   /** One transaction, begun as a writer; what went to a file that is no longer at the path does not count. */
-  #transact<T>(open: Open, work: (open: Open) => T, takesEffect: (result: T) => boolean = () => true): T {
+  #transact<T>(
+    open: Open,
+    work: (open: Open) => T,
+    takesEffect: (result: T) => boolean = () => true,
+  ): T {
     const { db } = open.handle;
     db.exec('BEGIN IMMEDIATE');
     try {
@@ -160,11 +195,18 @@ export class SqliteEngine implements Engine {
 
   #replaced(): TidemarkError {
     this.#onReplaced();
-    return new TidemarkError('UNAVAILABLE', `database ${this.#path}: the file was deleted or replaced, nothing was kept`, { retryAfterMs: bounds.databaseRetryMs });
+    return new TidemarkError(
+      'UNAVAILABLE',
+      `database ${this.#path}: the file was deleted or replaced, nothing was kept`,
+      { retryAfterMs: bounds.databaseRetryMs },
+    );
   }
 }
 
-function runStatement(handle: SqliteHandle, statement: Statement): StatementResult | StatementFault {
+function runStatement(
+  handle: SqliteHandle,
+  statement: Statement,
+): StatementResult | StatementFault {
   try {
     const prepared = handle.prepare(statement.sql);
     if (!prepared.reader) return { rows: [], changes: prepared.run(statement.parameters).changes };
@@ -172,7 +214,11 @@ function runStatement(handle: SqliteHandle, statement: Statement): StatementResu
     let chars = 0;
     for (const row of prepared.iterate(statement.parameters) as Iterable<Record<string, unknown>>) {
       for (const name in row) chars += typeof row[name] === 'string' ? row[name].length : 8;
-      if (chars > bounds.answerBytesMax) throw new TidemarkError('TOO_LARGE', `the rows are over ${bounds.answerBytesMax} bytes; ask for fewer`);
+      if (chars > bounds.answerBytesMax)
+        throw new TidemarkError(
+          'TOO_LARGE',
+          `the rows are over ${bounds.answerBytesMax} bytes; ask for fewer`,
+        );
       rows.push(row);
     }
     return { rows, changes: rows.length };

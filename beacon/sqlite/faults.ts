@@ -6,11 +6,26 @@ import { Misfit } from '../table.ts';
 
 /** The result code of an error of SQLite (`SQLITE_FULL`); null for any other error. */
 export function sqliteCodeOf(error: unknown): string | null {
-  return error instanceof Error && error.name === 'SqliteError' && 'code' in error && typeof error.code === 'string' ? error.code : null;
+  return error instanceof Error &&
+    error.name === 'SqliteError' &&
+    'code' in error &&
+    typeof error.code === 'string'
+    ? error.code
+    : null;
 }
 
-const uniqueCodes: ReadonlySet<string> = new Set(['SQLITE_CONSTRAINT_UNIQUE', 'SQLITE_CONSTRAINT_PRIMARYKEY', 'SQLITE_CONSTRAINT_ROWID']);
-const misfitCodes: ReadonlySet<string> = new Set(['SQLITE_TOOBIG', 'SQLITE_MISMATCH', 'SQLITE_CONSTRAINT_NOTNULL', 'SQLITE_CONSTRAINT_CHECK', 'SQLITE_CONSTRAINT_DATATYPE']);
+const uniqueCodes: ReadonlySet<string> = new Set([
+  'SQLITE_CONSTRAINT_UNIQUE',
+  'SQLITE_CONSTRAINT_PRIMARYKEY',
+  'SQLITE_CONSTRAINT_ROWID',
+]);
+const misfitCodes: ReadonlySet<string> = new Set([
+  'SQLITE_TOOBIG',
+  'SQLITE_MISMATCH',
+  'SQLITE_CONSTRAINT_NOTNULL',
+  'SQLITE_CONSTRAINT_CHECK',
+  'SQLITE_CONSTRAINT_DATATYPE',
+]);
 
 /** The fault of one statement, or null when the error is of the database itself or of this program. */
 export function toStatementFault(error: unknown): StatementFault | null {
@@ -25,11 +40,19 @@ export function toStatementFault(error: unknown): StatementFault | null {
   const message = messageOf(error).slice(0, bounds.reasonCharsMax);
   if (uniqueCodes.has(code)) return new StatementFault('unique', code, message);
   if (misfitCodes.has(code)) return new StatementFault('misfit', code, message);
-  return code === 'SQLITE_ERROR' || code.startsWith('SQLITE_CONSTRAINT') || code === 'SQLITE_RANGE' ? new StatementFault('other', code, message) : null;
+  return code === 'SQLITE_ERROR' || code.startsWith('SQLITE_CONSTRAINT') || code === 'SQLITE_RANGE'
+    ? new StatementFault('other', code, message)
+    : null;
 }
 
 /** Codes after which the open file is given up and opened again. */
-const brokenCodes = ['SQLITE_CORRUPT', 'SQLITE_NOTADB', 'SQLITE_IOERR', 'SQLITE_CANTOPEN', 'SQLITE_READONLY'];
+const brokenCodes = [
+  'SQLITE_CORRUPT',
+  'SQLITE_NOTADB',
+  'SQLITE_IOERR',
+  'SQLITE_CANTOPEN',
+  'SQLITE_READONLY',
+];
 
 /** True when the handle may be of no use any more. */
 export function isBroken(error: unknown): boolean {
@@ -40,6 +63,11 @@ export function isBroken(error: unknown): boolean {
 /** The refusal of a whole request: nothing was changed. */
 export function toUnavailable(file: string, error: unknown): TidemarkError {
   if (error instanceof TidemarkError) return error;
-  const code = sqliteCodeOf(error) ?? (error instanceof Error && 'code' in error ? String(error.code) : 'error');
-  return new TidemarkError('UNAVAILABLE', `database ${file}: ${messageOf(error)} (${code})`, { cause: error, retryAfterMs: bounds.databaseRetryMs });
+  const code =
+    sqliteCodeOf(error) ??
+    (error instanceof Error && 'code' in error ? String(error.code) : 'error');
+  return new TidemarkError('UNAVAILABLE', `database ${file}: ${messageOf(error)} (${code})`, {
+    cause: error,
+    retryAfterMs: bounds.databaseRetryMs,
+  });
 }

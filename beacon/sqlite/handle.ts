@@ -43,7 +43,9 @@ export class SqliteHandle {
     this.#schemaVersion = db.prepare('PRAGMA schema_version').pluck();
     // The first read makes the log and its index.
     this.#schemaVersion.get();
-    this.#beside = new Map([`${path}-wal`, `${path}-shm`].map((file) => [file, fileIdentity(file)]));
+    this.#beside = new Map(
+      [`${path}-wal`, `${path}-shm`].map((file) => [file, fileIdentity(file)]),
+    );
   }
 
   /** False once the file was deleted or another one lies at its path: what is written here then is lost. */
@@ -59,7 +61,8 @@ export class SqliteHandle {
     const isCurrent = this.isCurrent();
     this.db.close();
     if (isCurrent) return;
-    for (const [file, identity] of this.#beside) if (identity !== '' && fileIdentity(file) === identity) rmSync(file, { force: true });
+    for (const [file, identity] of this.#beside)
+      if (identity !== '' && fileIdentity(file) === identity) rmSync(file, { force: true });
   }
 
   /** A statement prepared once; the oldest goes when there are too many. */

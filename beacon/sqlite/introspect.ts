@@ -3,7 +3,14 @@ import type { Database } from 'better-sqlite3';
 import type { Scalar } from '../../contracts/schema.ts';
 import type { ColumnFamily, ColumnInfo, IndexInfo, TableInfo } from '../engine.ts';
 
-type XInfo = { name: string; type: string; notnull: number; dflt_value: string | null; pk: number; hidden: number };
+type XInfo = {
+  name: string;
+  type: string;
+  notnull: number;
+  dflt_value: string | null;
+  pk: number;
+  hidden: number;
+};
 
 /** Names of the tables, in order. */
 export function tableNames(db: Database): string[] {
@@ -13,13 +20,17 @@ export function tableNames(db: Database): string[] {
 
 /** Facts of one table under the name it has in the database; null when there is none. */
 export function introspectTable(db: Database, asked: string): TableInfo | null {
-  const found = db.prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE").get(asked) as { name: string; sql: string } | undefined;
+  const found = db
+    .prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE")
+    .get(asked) as { name: string; sql: string } | undefined;
   if (!found || found.name.startsWith('sqlite_')) return null;
   const columns = db.prepare('SELECT * FROM pragma_table_xinfo(?)').all(found.name) as XInfo[];
   const hasOneKey = columns.filter((column) => column.pk > 0).length === 1;
   return {
     name: found.name,
-    columns: columns.filter((column) => column.hidden === 0).map((column) => toColumn(column, hasOneKey)),
+    columns: columns
+      .filter((column) => column.hidden === 0)
+      .map((column) => toColumn(column, hasOneKey)),
     indexes: indexesOf(db, found.name),
   };
 }
@@ -70,12 +81,16 @@ function valueOf(text: string | null): Scalar | undefined {
 }
 
 function indexesOf(db: Database, table: string): IndexInfo[] {
-  const list = db.prepare('SELECT name, "unique" AS isUnique, partial FROM pragma_index_list(?)').all(table) as { name: string; isUnique: number; partial: number }[];
+  const list = db
+    .prepare('SELECT name, "unique" AS isUnique, partial FROM pragma_index_list(?)')
+    .all(table) as { name: string; isUnique: number; partial: number }[];
   const columnsOf = db.prepare('SELECT name FROM pragma_index_info(?) ORDER BY seqno').pluck();
-  return list.filter((index) => index.partial === 0).map((index) => ({
-    name: index.name,
-    // An index on an expression has a column without a name.
-    columns: (columnsOf.all(index.name) as (string | null)[]).map((name) => name ?? ''),
-    isUnique: index.isUnique === 1,
-  }));
+  return list
+    .filter((index) => index.partial === 0)
+    .map((index) => ({
+      name: index.name,
+      // An index on an expression has a column without a name.
+      columns: (columnsOf.all(index.name) as (string | null)[]).map((name) => name ?? ''),
+      isUnique: index.isUnique === 1,
+    }));
 }

@@ -19,7 +19,10 @@ function answer(reply: QueryReply): void {
 
 process.once('disconnect', leave);
 process.once('message', (job: QueryJob) => {
-  const worker = new Worker(new URL(`query-thread${extname(import.meta.url)}`, import.meta.url), { workerData: job, execArgv: [] });
+  const worker = new Worker(new URL(`query-thread${extname(import.meta.url)}`, import.meta.url), {
+    workerData: job,
+    execArgv: [],
+  });
   let isLarge = false;
   systemClock.every(bounds.queryLookMs, () => {
     if (isLarge || process.memoryUsage.rss() < bounds.queryMemoryBytesMax) return;
@@ -27,5 +30,7 @@ process.once('message', (job: QueryJob) => {
     answer({ tooLarge: `the query takes more than ${bounds.queryMemoryBytesMax} bytes of memory` });
   });
   worker.once('message', answer);
-  worker.once('error', (error) => answer({ fault: { code: 'SQLITE_ERROR', message: error.message } }));
+  worker.once('error', (error) =>
+    answer({ fault: { code: 'SQLITE_ERROR', message: error.message } }),
+  );
 });

@@ -10,12 +10,21 @@ function run({ path, sql, parameters, rowsMax }: QueryJob): QueryReply {
   // Views of a schema that is not ours may not call functions with effects.
   db.pragma('trusted_schema = OFF');
   const statement = db.prepare(sql);
-  if (!statement.readonly || !statement.reader) return { fault: { code: 'SQLITE_READONLY', message: 'the statement gives no rows, or changes something' } };
+  if (!statement.readonly || !statement.reader)
+    return {
+      fault: {
+        code: 'SQLITE_READONLY',
+        message: 'the statement gives no rows, or changes something',
+      },
+    };
   const rows: Record<string, unknown>[] = [];
   let chars = 0;
   for (const row of statement.iterate(...parameters) as Iterable<Record<string, unknown>>) {
-    for (const name in row) chars += typeof row[name] === 'string' || row[name] instanceof Uint8Array ? row[name].length : 8;
-    if (chars > bounds.answerBytesMax) return { tooLarge: `the rows are over ${bounds.answerBytesMax} bytes; ask for fewer` };
+    for (const name in row)
+      chars +=
+        typeof row[name] === 'string' || row[name] instanceof Uint8Array ? row[name].length : 8;
+    if (chars > bounds.answerBytesMax)
+      return { tooLarge: `the rows are over ${bounds.answerBytesMax} bytes; ask for fewer` };
     rows.push(row);
     if (rows.length >= rowsMax) break;
   }

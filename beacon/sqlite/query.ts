@@ -7,8 +7,16 @@ import { bounds } from '../bounds.ts';
 import { type Statement, StatementFault, type StatementResult } from '../engine.ts';
 
 type QueryBounds = NonNullable<Statement['query']>;
-export type QueryJob = { path: string; sql: string; parameters: readonly unknown[]; rowsMax: number };
-export type QueryReply = { rows: Record<string, unknown>[] } | { fault: { code: string; message: string } } | { tooLarge: string };
+export type QueryJob = {
+  path: string;
+  sql: string;
+  parameters: readonly unknown[];
+  rowsMax: number;
+};
+export type QueryReply =
+  | { rows: Record<string, unknown>[] }
+  | { fault: { code: string; message: string } }
+  | { tooLarge: string };
 
 /** What is wrong with the database, and not with the query. */
 const databaseCodes = /^SQLITE_(?:BUSY|LOCKED|IOERR|CORRUPT|NOTADB|CANTOPEN|NOMEM|FULL|READONLY_)/;
@@ -28,19 +36,32 @@ export class SqliteQueries {
   /** @throws TidemarkError TOO_LARGE for more time, memory or bytes than it may take, OVERLOADED; StatementFault; errors of the database as the driver throws them */
   async run(statement: Statement, { rowsMax, timeoutMs }: QueryBounds): Promise<StatementResult> {
     if (this.#running.size >= bounds.queriesMax) {
-      throw new TidemarkError('OVERLOADED', `${this.#running.size} queries of this connection are running`, { retryAfterMs: bounds.databaseRetryMs });
+      throw new TidemarkError(
+        'OVERLOADED',
+        `${this.#running.size} queries of this connection are running`,
+        { retryAfterMs: bounds.databaseRetryMs },
+      );
     }
-    const reply = await this.#ask({ path: this.#path, sql: statement.sql, parameters: statement.parameters, rowsMax }, timeoutMs);
+    const reply = await this.#ask(
+      { path: this.#path, sql: statement.sql, parameters: statement.parameters, rowsMax },
+      timeoutMs,
+    );
     if ('rows' in reply) return { rows: reply.rows, changes: 0 };
     if ('tooLarge' in reply) throw new TidemarkError('TOO_LARGE', reply.tooLarge);
     const { code, message } = reply.fault;
-    if (databaseCodes.test(code)) throw Object.assign(new Error(message), { name: 'SqliteError', code });
+    if (databaseCodes.test(code))
+      throw Object.assign(new Error(message), { name: 'SqliteError', code });
     throw new StatementFault('other', code, message.slice(0, bounds.reasonCharsMax));
   }
 
   #ask(job: QueryJob, timeoutMs: number): Promise<QueryReply> {
     // It inherits nothing: no tokens in its environment, no flags of ours.
-    const child = fork(program, { stdio: ['ignore', 'ignore', 'ignore', 'ipc'], serialization: 'advanced', env: {}, execArgv: [] });
+    const child = fork(program, {
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+      serialization: 'advanced',
+      env: {},
+      execArgv: [],
+    });
     this.#running.add(child);
     return new Promise<QueryReply>((resolve, reject) => {
       const cancel = this.#clock.timer(timeoutMs, () => {
@@ -52,13 +73,32 @@ export class SqliteQueries {
         resolve(reply as QueryReply);
         child.kill('SIGKILL');
       });
-      child.once('error', (cause) => reject(new TidemarkError('UNAVAILABLE', `the query could not be started: ${cause.message}`, { cause })));
+      child.once('error', (cause) =>
+        reject(
+          new TidemarkError('UNAVAILABLE', `the query could not be started: ${cause.message}`, {
+            cause,
+          }),
+        ),
+      );
       child.once('exit', () => {
         cancel();
         this.#running.delete(child);
-        reject(new TidemarkError('UNAVAILABLE', 'the query was ended before it answered', { retryAfterMs: bounds.databaseRetryMs }));
+        reject(
+          new TidemarkError('UNAVAILABLE', 'the query was ended before it answered', {
+            retryAfterMs: bounds.databaseRetryMs,
+          }),
+        );
       });
-      child.send(job, (cause) => cause && reject(new TidemarkError('UNAVAILABLE', `the query could not be started: ${cause.message}`, { cause })));
+      child.send(
+        job,
+        (cause) =>
+          cause &&
+          reject(
+            new TidemarkError('UNAVAILABLE', `the query could not be started: ${cause.message}`, {
+              cause,
+            }),
+          ),
+      );
     });
   }
 

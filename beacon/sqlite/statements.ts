@@ -16,7 +16,9 @@ function whereKey(key: readonly Column[]): string {
 export function compileShape(shape: Shape): ShapeSql {
   const table = quoted(shape.table.name);
   const where = whereKey(shape.key);
-  const readColumns = [...shape.key, ...shape.merge, ...shape.set].map((column) => quoted(column.name));
+  const readColumns = [...shape.key, ...shape.merge, ...shape.set].map((column) =>
+    quoted(column.name),
+  );
   return {
     change: shape.op === 'delete' ? deleteSql(shape, table, where) : insertSql(shape, table),
     read: `SELECT ${[...readColumns, '"BridgeSeq"'].join(', ')} FROM ${table} WHERE ${where}`,
@@ -30,22 +32,33 @@ function deleteSql(shape: Shape, table: string, where: string): string {
 }
 
 function insertSql(shape: Shape, table: string): string {
-  const columns = [...shape.key, ...shape.merge, ...shape.set, ...shape.fill, ...shape.rest].map((column) => quoted(column.name));
+  const columns = [...shape.key, ...shape.merge, ...shape.set, ...shape.fill, ...shape.rest].map(
+    (column) => quoted(column.name),
+  );
   columns.push('"BridgeSeq"');
   if (shape.createDate) columns.push('"CreateDate"');
   if (shape.updateDate) columns.push('"UpdateDate"');
   const marks = columns.map(() => '?').join(', ');
   const key = shape.key.map((column) => quoted(column.name)).join(', ');
   const insert = `INSERT INTO ${table} (${columns.join(', ')}, "Deleted") VALUES (${marks}, 0) ON CONFLICT (${key}) DO`;
-  return shape.op === 'insert' ? `${insert} NOTHING` : `${insert} UPDATE SET ${updates(shape, table)} WHERE excluded."BridgeSeq" > ${table}."BridgeSeq"`;
+  return shape.op === 'insert'
+    ? `${insert} NOTHING`
+    : `${insert} UPDATE SET ${updates(shape, table)} WHERE excluded."BridgeSeq" > ${table}."BridgeSeq"`;
 }
 
 function updates(shape: Shape, table: string): string {
-  const list = [...shape.merge, ...shape.set].map((column) => `${quoted(column.name)} = excluded.${quoted(column.name)}`);
+  const list = [...shape.merge, ...shape.set].map(
+    (column) => `${quoted(column.name)} = excluded.${quoted(column.name)}`,
+  );
   for (const column of shape.fill) {
     const old = `${table}.${quoted(column.name)}`;
-    const empty = column.family === 'text' || column.family === 'date' || column.family === 'binary' ? "''" : '0';
-    list.push(`${quoted(column.name)} = CASE WHEN ${old} IS NULL OR ${old} = ${empty} THEN excluded.${quoted(column.name)} ELSE ${old} END`);
+    const empty =
+      column.family === 'text' || column.family === 'date' || column.family === 'binary'
+        ? "''"
+        : '0';
+    list.push(
+      `${quoted(column.name)} = CASE WHEN ${old} IS NULL OR ${old} = ${empty} THEN excluded.${quoted(column.name)} ELSE ${old} END`,
+    );
   }
   list.push('"BridgeSeq" = excluded."BridgeSeq"', '"Deleted" = 0');
   if (shape.updateDate) list.push('"UpdateDate" = excluded."UpdateDate"');
@@ -55,6 +68,8 @@ function updates(shape: Shape, table: string): string {
 /** Rows the incumbent wrote have no hub; the first hub that writes one has it. Bound: hub, then the whole key. */
 function adoptSql(shape: Shape, table: string): string | null {
   if (!shape.key.some((column) => column.name === 'HubID') || shape.key.length < 2) return null;
-  const where = shape.key.map((column) => (column.name === 'HubID' ? `("HubID" = '' AND ? <> '')` : `${quoted(column.name)} = ?`));
+  const where = shape.key.map((column) =>
+    column.name === 'HubID' ? `("HubID" = '' AND ? <> '')` : `${quoted(column.name)} = ?`,
+  );
   return `UPDATE ${table} SET "HubID" = ? WHERE ${where.join(' AND ')}`;
 }

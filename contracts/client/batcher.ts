@@ -12,8 +12,18 @@ export type BatchOptions = {
   delayMs: number;
 };
 
-type Send = (lane: Lane, action: string, value: unknown, options: SendOptions) => Promise<JsonObject>;
-type Waiting = { item: JsonObject; traceparent: string | undefined; resolve: (reply: JsonObject) => void; reject: (error: unknown) => void };
+type Send = (
+  lane: Lane,
+  action: string,
+  value: unknown,
+  options: SendOptions,
+) => Promise<JsonObject>;
+type Waiting = {
+  item: JsonObject;
+  traceparent: string | undefined;
+  resolve: (reply: JsonObject) => void;
+  reject: (error: unknown) => void;
+};
 
 export class Batcher {
   readonly #lane: Lane;
@@ -59,9 +69,17 @@ export class Batcher {
 
   async #deliver(batch: Waiting[]): Promise<void> {
     try {
-      const { Results } = await this.#send(this.#lane, 'batch', { Items: batch.map((waiting) => waiting.item) }, { traceparent: traceparentOf(batch) });
+      const { Results } = await this.#send(
+        this.#lane,
+        'batch',
+        { Items: batch.map((waiting) => waiting.item) },
+        { traceparent: traceparentOf(batch) },
+      );
       if (!Array.isArray(Results) || Results.length !== batch.length) {
-        throw new TidemarkError('INTERNAL', `the worker answered a batch of ${batch.length} with another number of results`);
+        throw new TidemarkError(
+          'INTERNAL',
+          `the worker answered a batch of ${batch.length} with another number of results`,
+        );
       }
       for (const [index, waiting] of batch.entries()) settle(waiting, Results[index]);
     } catch (error) {
@@ -73,12 +91,18 @@ export class Batcher {
 /** A request has one trace: without it is better than with that of another write. */
 function traceparentOf(batch: readonly Waiting[]): string | undefined {
   const [first] = batch;
-  return batch.every((one) => one.traceparent === first?.traceparent) ? first?.traceparent : undefined;
+  return batch.every((one) => one.traceparent === first?.traceparent)
+    ? first?.traceparent
+    : undefined;
 }
 
 function settle(waiting: Waiting, reply: unknown): void {
   try {
-    if (!isJsonObject(reply)) throw new TidemarkError('INTERNAL', 'the worker answered an item with something that is not an object');
+    if (!isJsonObject(reply))
+      throw new TidemarkError(
+        'INTERNAL',
+        'the worker answered an item with something that is not an object',
+      );
     throwRefusal(reply);
     waiting.resolve(reply);
   } catch (error) {

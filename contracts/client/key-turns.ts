@@ -24,8 +24,14 @@ export class KeyTurns {
    * @throws TidemarkError OVERLOADED at the bound; else what the task throws.
    */
   async take<T>(key: string, chars: number, task: () => Promise<T>): Promise<T> {
-    if (this.#waiting >= this.#waitingMax || (this.#waiting > 0 && this.#chars + chars > this.#charsMax)) {
-      throw new TidemarkError('OVERLOADED', `${this.#waiting} writes (${this.#chars} characters) wait in this client already; wait for some of them before sending more`);
+    if (
+      this.#waiting >= this.#waitingMax ||
+      (this.#waiting > 0 && this.#chars + chars > this.#charsMax)
+    ) {
+      throw new TidemarkError(
+        'OVERLOADED',
+        `${this.#waiting} writes (${this.#chars} characters) wait in this client already; wait for some of them before sending more`,
+      );
     }
     this.#waiting += 1;
     this.#chars += chars;

@@ -17,7 +17,11 @@ const transient: ReadonlySet<string> = new Set(['UNAVAILABLE', 'OVERLOADED', 'ST
  * Runs an attempt until it succeeds, fails for good, or `giveUpMs` is over. `RetryAfterMs` of a refusal is the least delay.
  * @throws TidemarkError the last one.
  */
-export async function retrying<T>(attempt: () => Promise<T>, options: RetryOptions, stamps: Stamps): Promise<T> {
+export async function retrying<T>(
+  attempt: () => Promise<T>,
+  options: RetryOptions,
+  stamps: Stamps,
+): Promise<T> {
   const giveUpAtMs = stamps.nowMs() + options.giveUpMs;
   for (let tries = 0; ; tries++) {
     try {

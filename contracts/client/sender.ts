@@ -1,7 +1,14 @@
 /** One request of a hub to its worker, sent once: encoded, gzipped or cut into chunks as its size wants, and its reply read. */
 import { acceptHeader, type Answer, wholeAnswer } from '../answer-chunks.ts';
 import { type ChunkBody, splitIntoChunks } from '../chunks.ts';
-import { contentType, decodeBody, type Encoding, encodeBody, type HeaderReader, packBody } from '../codec.ts';
+import {
+  contentType,
+  decodeBody,
+  type Encoding,
+  encodeBody,
+  type HeaderReader,
+  packBody,
+} from '../codec.ts';
 import { messageOf, type RefusalCode, refusalStatus, TidemarkError } from '../errors.ts';
 import { isJsonObject, type JsonObject } from '../json-value.ts';
 import { limits } from '../limits.ts';
@@ -12,8 +19,11 @@ export type HubHeaders = HeaderReader & { set(name: string, value: string): void
 
 /** The part of a NATS connection the client uses; a connection of the 3.x and of the 2.x client fits. */
 export type HubConnection<Headers extends HubHeaders> = {
-  request(subject: string, payload: Uint8Array, options: { timeout: number; headers: Headers }):
-    Promise<{ readonly data: Uint8Array; readonly headers?: HeaderReader | undefined }>;
+  request(
+    subject: string,
+    payload: Uint8Array,
+    options: { timeout: number; headers: Headers },
+  ): Promise<{ readonly data: Uint8Array; readonly headers?: HeaderReader | undefined }>;
   readonly info?: { max_payload: number } | undefined;
   isClosed?(): boolean;
 };
@@ -49,31 +59,57 @@ export class Sender<Headers extends HubHeaders> {
    * @param action last token of the subject: an action's name, or `batch`
    * @throws TidemarkError with the code of a refusal; UNAVAILABLE when no answer came; TOO_LARGE before sending; CLOSED.
    */
-  async send(lane: Lane, action: string, value: unknown, options: SendOptions = {}): Promise<JsonObject> {
+  async send(
+    lane: Lane,
+    action: string,
+    value: unknown,
+    options: SendOptions = {},
+  ): Promise<JsonObject> {
     const { hub, encoding } = this.#options;
     const whole = packBody(value, encoding);
     if (whole.body.length > limits.bodyBytesMax || isTooLarge(value, whole.headers, encoding)) {
-      throw new TidemarkError('TOO_LARGE', `${action}: the body is over ${limits.bodyBytesMax} bytes; send less at once`);
+      throw new TidemarkError(
+        'TOO_LARGE',
+        `${action}: the body is over ${limits.bodyBytesMax} bytes; send less at once`,
+      );
     }
     const payloadBytesMax = this.#options.connection.info?.max_payload ?? payloadBytesDefault;
-    if (whole.body.length <= payloadBytesMax - limits.chunkOverheadBytes || whole.body.length <= payloadBytesMax / 2) {
+    if (
+      whole.body.length <= payloadBytesMax - limits.chunkOverheadBytes ||
+      whole.body.length <= payloadBytesMax / 2
+    ) {
       return this.#request(subjects.action(hub, lane, action), whole, options);
     }
     return this.#sendChunks(lane, action, whole, { payloadBytesMax, ...options });
   }
 
-  async #sendChunks(lane: Lane, action: string, whole: Packed, { payloadBytesMax, ...options }: SendOptions & { payloadBytesMax: number }): Promise<JsonObject> {
+  async #sendChunks(
+    lane: Lane,
+    action: string,
+    whole: Packed,
+    { payloadBytesMax, ...options }: SendOptions & { payloadBytesMax: number },
+  ): Promise<JsonObject> {
     const subject = subjects.chunk(this.#options.hub, lane);
     const transfer = this.#options.newGuid();
     const pieces = splitIntoChunks(whole.body, payloadBytesMax);
     let reply: JsonObject = {};
     for (const [index, data] of pieces.entries()) {
       const chunk: ChunkBody = {
-        Transfer: transfer, Index: index, Count: pieces.length, Data: data, Action: action, ContentType: contentType[this.#options.encoding],
-        ...(whole.headers['Content-Encoding'] ? { ContentEncoding: whole.headers['Content-Encoding'] } : {}),
+        Transfer: transfer,
+        Index: index,
+        Count: pieces.length,
+        Data: data,
+        Action: action,
+        ContentType: contentType[this.#options.encoding],
+        ...(whole.headers['Content-Encoding']
+          ? { ContentEncoding: whole.headers['Content-Encoding'] }
+          : {}),
       };
       // MessagePack whatever the encoding of the whole: it is the one of the two that has bytes.
-      const packed = { body: encodeBody(chunk, 'msgpack'), headers: { 'Content-Type': contentType.msgpack } };
+      const packed = {
+        body: encodeBody(chunk, 'msgpack'),
+        headers: { 'Content-Type': contentType.msgpack },
+      };
       reply = await this.#request(subject, packed, options);
     }
     return reply;
@@ -81,35 +117,62 @@ export class Sender<Headers extends HubHeaders> {
 
   async #request(subject: string, packed: Packed, options: SendOptions): Promise<JsonObject> {
     const { connection } = this.#options;
-    if (connection.isClosed?.()) throw new TidemarkError('CLOSED', 'the connection to the bus is closed; connect again and make a new client');
+    if (connection.isClosed?.())
+      throw new TidemarkError(
+        'CLOSED',
+        'the connection to the bus is closed; connect again and make a new client',
+      );
     const first = await this.#ask(subject, packed, options);
-    const { data, headers } = await wholeAnswer(first, (name, value) => this.#ask(subject, { body: new Uint8Array(), headers: { [name]: value } }, options));
+    const { data, headers } = await wholeAnswer(first, (name, value) =>
+      this.#ask(subject, { body: new Uint8Array(), headers: { [name]: value } }, options),
+    );
     return readReply(data, headers);
   }
 
-  async #ask(subject: string, { body, headers }: Packed, { waitMs = 0, traceparent }: SendOptions): Promise<Answer> {
+  async #ask(
+    subject: string,
+    { body, headers }: Packed,
+    { waitMs = 0, traceparent }: SendOptions,
+  ): Promise<Answer> {
     const { connection, timeoutMs } = this.#options;
     const head = this.#options.headers();
-    for (const [name, value] of Object.entries({ ...headers, 'Accept-Encoding': 'gzip', [acceptHeader.name]: acceptHeader.value })) head.set(name, value);
+    for (const [name, value] of Object.entries({
+      ...headers,
+      'Accept-Encoding': 'gzip',
+      [acceptHeader.name]: acceptHeader.value,
+    }))
+      head.set(name, value);
     if (traceparent) head.set('traceparent', traceparent);
     try {
-      return await connection.request(subject, body, { timeout: timeoutMs + waitMs, headers: head });
+      return await connection.request(subject, body, {
+        timeout: timeoutMs + waitMs,
+        headers: head,
+      });
     } catch (cause) {
-      throw new TidemarkError('UNAVAILABLE', `no answer on ${subject}: ${messageOf(cause)}; is the worker of this hub running?`, { cause });
+      throw new TidemarkError(
+        'UNAVAILABLE',
+        `no answer on ${subject}: ${messageOf(cause)}; is the worker of this hub running?`,
+        { cause },
+      );
     }
   }
 }
 
 /** The limit is on the plain bytes; only a zipped body can hide more than it shows. */
 function isTooLarge(value: unknown, headers: Record<string, string>, encoding: Encoding): boolean {
-  return headers['Content-Encoding'] !== undefined && encodeBody(value, encoding).length > limits.bodyBytesMax;
+  return (
+    headers['Content-Encoding'] !== undefined &&
+    encodeBody(value, encoding).length > limits.bodyBytesMax
+  );
 }
 
 function readReply(data: Uint8Array, headers: HeaderReader | undefined): JsonObject {
   const reply = decodeBody(data, headers);
-  if (!isJsonObject(reply)) throw new TidemarkError('INTERNAL', 'the worker answered with something that is not an object');
+  if (!isJsonObject(reply))
+    throw new TidemarkError('INTERNAL', 'the worker answered with something that is not an object');
   throwRefusal(reply);
-  if (headers?.get('Nats-Service-Error')) throw new TidemarkError('INTERNAL', headers.get('Nats-Service-Error'));
+  if (headers?.get('Nats-Service-Error'))
+    throw new TidemarkError('INTERNAL', headers.get('Nats-Service-Error'));
   return reply;
 }
 
@@ -118,5 +181,9 @@ export function throwRefusal(reply: JsonObject): void {
   const { Success, Code, Reason, RetryAfterMs } = reply;
   if (Success !== false || typeof Code !== 'string') return;
   const code = Object.hasOwn(refusalStatus, Code) ? (Code as RefusalCode) : 'INTERNAL';
-  throw new TidemarkError(code, String(Reason ?? Code), typeof RetryAfterMs === 'number' ? { retryAfterMs: RetryAfterMs } : {});
+  throw new TidemarkError(
+    code,
+    String(Reason ?? Code),
+    typeof RetryAfterMs === 'number' ? { retryAfterMs: RetryAfterMs } : {},
+  );
 }

@@ -14,7 +14,10 @@ export type Stamps = {
 /** The real clock and random source. */
 export const systemStamps: Stamps = {
   nowMs: () => Date.now(),
-  sleep: (ms) => new Promise((resolve) => { setTimeout(resolve, ms); }),
+  sleep: (ms) =>
+    new Promise((resolve) => {
+      setTimeout(resolve, ms);
+    }),
   random: () => Math.random(),
   randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
 };

@@ -18,16 +18,34 @@ export class SecuredNats implements AsyncDisposable {
   }
 
   /** `config` gets the folder for what it needs beside itself. */
-  static async start(config: (dir: TempDir) => string | Promise<string>, scheme = 'nats'): Promise<SecuredNats> {
+  static async start(
+    config: (dir: TempDir) => string | Promise<string>,
+    scheme = 'nats',
+  ): Promise<SecuredNats> {
     const dir = tempDir('secured-nats');
     const port = await freePort();
-    writeFileSync(dir.at('nats.conf'), [`host: 127.0.0.1`, `port: ${port}`, `log_file: ${JSON.stringify(dir.at('nats.log'))}`, await config(dir)].join('\n'));
-    const child = spawn(natsBinary(), ['-c', dir.at('nats.conf')], { stdio: ['ignore', 'ignore', 'pipe'] });
+    writeFileSync(
+      dir.at('nats.conf'),
+      [
+        `host: 127.0.0.1`,
+        `port: ${port}`,
+        `log_file: ${JSON.stringify(dir.at('nats.log'))}`,
+        await config(dir),
+      ].join('\n'),
+    );
+    const child = spawn(natsBinary(), ['-c', dir.at('nats.conf')], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
     let said = '';
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => { said += text; });
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+    });
     const nats = new SecuredNats(`${scheme}://127.0.0.1:${port}`, dir, child);
     try {
-      await until('the server is ready', () => nats.log.includes('Server is ready') || child.exitCode !== null);
+      await until(
+        'the server is ready',
+        () => nats.log.includes('Server is ready') || child.exitCode !== null,
+      );
       if (child.exitCode !== null) throw new Error(`exit ${child.exitCode}`);
       return nats;
     } catch (error) {
@@ -43,7 +61,9 @@ export class SecuredNats implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const gone = new Promise((resolve) => { this.#child.once('exit', resolve); });
+    const gone = new Promise((resolve) => {
+      this.#child.once('exit', resolve);
+    });
     if (this.#child.exitCode === null && this.#child.signalCode === null) {
       this.#child.kill('SIGKILL');
       await gone;

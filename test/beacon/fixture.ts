@@ -21,10 +21,15 @@ export function tempFolder(): string {
   return folder;
 }
 
-export const defaults: ReadonlyMap<string, DefaultObject> = new Map(persistenceSchema.Tables.map((table) => [table.Scope, table.DefaultObject ?? {}]));
+export const defaults: ReadonlyMap<string, DefaultObject> = new Map(
+  persistenceSchema.Tables.map((table) => [table.Scope, table.DefaultObject ?? {}]),
+);
 
 /** An engine on a new file, closed with the test; `path` where the file shall be. */
-export function openEngine(path = join(tempFolder(), 'backend.sqlite')): { engine: SqliteEngine; path: string } {
+export function openEngine(path = join(tempFolder(), 'backend.sqlite')): {
+  engine: SqliteEngine;
+  path: string;
+} {
   const engine = new SqliteEngine(path);
   onTestFinished(() => engine.close());
   return { engine, path };
@@ -39,10 +44,24 @@ export async function openBackend(): Promise<{ engine: SqliteEngine; path: strin
 
 export function batchOf(mutations: RowMutation[], more: Partial<ApplyBatch> = {}): ApplyBatch {
   const throughSeq = Math.max(0, ...mutations.map((mutation) => mutation.Seq));
-  return { hubId: hub, lane: 'queue', epoch: 'epoch-1', throughSeq, isBelowMark: false, mutations, defaults, now, ...more };
+  return {
+    hubId: hub,
+    lane: 'queue',
+    epoch: 'epoch-1',
+    throughSeq,
+    isBelowMark: false,
+    mutations,
+    defaults,
+    now,
+    ...more,
+  };
 }
 
-export function applyTo(engine: SqliteEngine, mutations: RowMutation[], more: Partial<ApplyBatch> = {}): Promise<ApplyOutputs> {
+export function applyTo(
+  engine: SqliteEngine,
+  mutations: RowMutation[],
+  more: Partial<ApplyBatch> = {},
+): Promise<ApplyOutputs> {
   return engine.apply(batchOf(mutations, more));
 }
 
@@ -51,12 +70,36 @@ export function outcomesOf(outputs: ApplyOutputs): string[] {
   return outputs.Results.map((result) => result.Outcome);
 }
 
-export function workItem(hash: string, seq: number, set: Record<string, Scalar> = {}, more: Partial<RowMutation> = {}): RowMutation {
-  return { Op: 'write', Table: 'UVQueueWorkItem', Key: { HubID: hub, WorkItemHash: hash }, Seq: seq, Set: set, ...more };
+export function workItem(
+  hash: string,
+  seq: number,
+  set: Record<string, Scalar> = {},
+  more: Partial<RowMutation> = {},
+): RowMutation {
+  return {
+    Op: 'write',
+    Table: 'UVQueueWorkItem',
+    Key: { HubID: hub, WorkItemHash: hash },
+    Seq: seq,
+    Set: set,
+    ...more,
+  };
 }
 
-export function event(guid: string, seq: number, set: Record<string, Scalar> = {}, more: Partial<RowMutation> = {}): RowMutation {
-  return { Op: 'insert', Table: 'UVQueueWorkItemEvent', Key: { EventGUID: guid }, Seq: seq, Set: { HubID: hub, ...set }, ...more };
+export function event(
+  guid: string,
+  seq: number,
+  set: Record<string, Scalar> = {},
+  more: Partial<RowMutation> = {},
+): RowMutation {
+  return {
+    Op: 'insert',
+    Table: 'UVQueueWorkItemEvent',
+    Key: { EventGUID: guid },
+    Seq: seq,
+    Set: { HubID: hub, ...set },
+    ...more,
+  };
 }
 
 export function removal(hash: string, seq: number): RowMutation {
@@ -68,7 +111,11 @@ export function manifest(hash: string, seq: number, set: Record<string, Scalar> 
 }
 
 /** Rows as another process sees them. */
-export function rowsIn(path: string, sql: string, ...parameters: unknown[]): Record<string, unknown>[] {
+export function rowsIn(
+  path: string,
+  sql: string,
+  ...parameters: unknown[]
+): Record<string, unknown>[] {
   const db = new Database(path, { readonly: true });
   try {
     return db.prepare(sql).all(...parameters) as Record<string, unknown>[];
@@ -87,16 +134,31 @@ export function execIn(path: string, sql: string): void {
 /** A database as the incumbent's gateway makes it: defaults '' and 0, no hub, no Seq, unique on the hash alone. */
 export function makeIncumbentDatabase(path: string): void {
   const db = new Database(path);
-  const ours: ReadonlySet<string> = new Set(['HubID', 'BridgeSeq', 'Extra', 'CreatedAt', 'RequireAffinityMatch', 'StalledAt']);
-  const columns = (persistenceSchema.Tables[0]?.Schema ?? []).filter((column) => !ours.has(column.Column)).map((column) => {
-    if (column.Type === 'AutoIdentity') return `"${column.Column}" INTEGER PRIMARY KEY AUTOINCREMENT`;
-    if (column.Type === 'String') return `"${column.Column}" TEXT${column.Size === 'Default' ? '' : " NOT NULL DEFAULT ''"}`;
-    if (column.Type === 'Float') return `"${column.Column}" REAL`;
-    return column.Type.endsWith('Date') ? `"${column.Column}" TEXT` : `"${column.Column}" INTEGER NOT NULL DEFAULT 0`;
-  });
+  const ours: ReadonlySet<string> = new Set([
+    'HubID',
+    'BridgeSeq',
+    'Extra',
+    'CreatedAt',
+    'RequireAffinityMatch',
+    'StalledAt',
+  ]);
+  const columns = (persistenceSchema.Tables[0]?.Schema ?? [])
+    .filter((column) => !ours.has(column.Column))
+    .map((column) => {
+      if (column.Type === 'AutoIdentity')
+        return `"${column.Column}" INTEGER PRIMARY KEY AUTOINCREMENT`;
+      if (column.Type === 'String')
+        return `"${column.Column}" TEXT${column.Size === 'Default' ? '' : " NOT NULL DEFAULT ''"}`;
+      if (column.Type === 'Float') return `"${column.Column}" REAL`;
+      return column.Type.endsWith('Date')
+        ? `"${column.Column}" TEXT`
+        : `"${column.Column}" INTEGER NOT NULL DEFAULT 0`;
+    });
   db.exec(`CREATE TABLE "UVQueueWorkItem" (${columns.join(', ')})`);
   db.exec('CREATE UNIQUE INDEX "IX_UVQueueWorkItem_Hash" ON "UVQueueWorkItem" ("WorkItemHash")');
   db.exec('CREATE INDEX "IX_UVQueueWorkItem_Status" ON "UVQueueWorkItem" ("Status")');
-  db.exec(`INSERT INTO "UVQueueWorkItem" ("WorkItemHash", "Status", "Settings") VALUES ('old-1', 'Running', '{"a":1}'), ('old-2', 'Complete', NULL)`);
+  db.exec(
+    `INSERT INTO "UVQueueWorkItem" ("WorkItemHash", "Status", "Settings") VALUES ('old-1', 'Running', '{"a":1}'), ('old-2', 'Complete', NULL)`,
+  );
   db.close();
 }

@@ -42,7 +42,12 @@ test('what nobody waited for is there for who asks next, once', async () => {
 
 test('who wants it new gets it new, and an answer told before does for one step', async () => {
   const { clock, looks } = start(10);
-  for (const [mayRepeat, count] of [[false, 1], [false, 2], [true, 2], [true, 3]] as const) {
+  for (const [mayRepeat, count] of [
+    [false, 1],
+    [false, 2],
+    [true, 2],
+    [true, 3],
+  ] as const) {
     const answer = looks.look(1, mayRepeat);
     await clock.advance(20);
     expect(await answer).toEqual({ TableCount: count });

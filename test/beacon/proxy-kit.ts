@@ -16,14 +16,20 @@ export type ProxyKit = {
   connections: Connections;
   connection: Connection;
   path: string;
-  call: (method: string, path: string, body?: unknown) => Promise<{ status: number; body: JsonRow & JsonRow[] }>;
+  call: (
+    method: string,
+    path: string,
+    body?: unknown,
+  ) => Promise<{ status: number; body: JsonRow & JsonRow[] }>;
 };
 
 /** The endpoint of the table most tests use. */
 export const B = '/1.0/backend/UVQueueWorkItem';
 
 /** A proxy on a new database with the persistence schema in it. */
-export async function start(options: { folder?: string; mayWrite?: boolean; prepare?: (path: string) => void } = {}): Promise<ProxyKit & { stop: () => Promise<void> }> {
+export async function start(
+  options: { folder?: string; mayWrite?: boolean; prepare?: (path: string) => void } = {},
+): Promise<ProxyKit & { stop: () => Promise<void> }> {
   const folder = options.folder ?? tempFolder();
   const path = join(folder, 'backend.sqlite');
   options.prepare?.(path);
@@ -39,14 +45,23 @@ export async function start(options: { folder?: string; mayWrite?: boolean; prep
   connections.rememberDefaults(connection, defaults);
   const proxy = new Proxy(state, connections, systemClock, options.mayWrite ?? true);
   const call: ProxyKit['call'] = async (method, target, body) => {
-    const outputs = await proxy.request({ Method: method, Path: target, ...(body === undefined ? {} : { Body: JSON.stringify(body) }) }, 5_000);
+    const outputs = await proxy.request(
+      {
+        Method: method,
+        Path: target,
+        ...(body === undefined ? {} : { Body: JSON.stringify(body) }),
+      },
+      5_000,
+    );
     return { status: outputs.Status, body: JSON.parse(outputs.Body) as JsonRow & JsonRow[] };
   };
   return { proxy, connections, connection, path, call, stop };
 }
 
 /** The same with the endpoint of work items enabled. */
-export async function startEnabled(options: Parameters<typeof start>[0] = {}): Promise<Awaited<ReturnType<typeof start>>> {
+export async function startEnabled(
+  options: Parameters<typeof start>[0] = {},
+): Promise<Awaited<ReturnType<typeof start>>> {
   const kit = await start(options);
   await enableEndpoint(kit.connections, kit.connection, { TableName: 'UVQueueWorkItem' });
   return kit;

@@ -44,18 +44,29 @@ const attacks: Record<'postgresql' | 'mysql', [name: string, sql: string][]> = {
 
 const prepare = {
   postgresql: [
-    'create table t (a int)', 'insert into t values (1), (2)', 'create sequence s',
+    'create table t (a int)',
+    'insert into t values (1), (2)',
+    'create sequence s',
     "create function wipe() returns int language sql volatile as 'delete from t; select 1'",
   ],
   mysql: [
-    'create table t (a int)', 'insert into t values (1), (2)',
-    'create function wipe() returns int modifies sql data begin delete from t; return 1; end', 'create procedure sweep() delete from t',
+    'create table t (a int)',
+    'insert into t values (1), (2)',
+    'create function wipe() returns int modifies sql data begin delete from t; return 1; end',
+    'create procedure sweep() delete from t',
   ],
 } as const;
 
 const endless = {
-  postgresql: ['select pg_sleep(60)', 'select count(*) from generate_series(1, 1000000000) as a, generate_series(1, 1000000000) as b'],
-  mysql: ['select sleep(60)', 'select benchmark(100000000000, md5(1))', 'with recursive n as (select 1 as x union all select x from n where x < 2) select count(*) from n'],
+  postgresql: [
+    'select pg_sleep(60)',
+    'select count(*) from generate_series(1, 1000000000) as a, generate_series(1, 1000000000) as b',
+  ],
+  mysql: [
+    'select sleep(60)',
+    'select benchmark(100000000000, md5(1))',
+    'with recursive n as (select 1 as x union all select x from n where x < 2) select count(*) from n',
+  ],
 } as const;
 
 describe.each(['postgresql', 'mysql'] as const)('%s', (kind) => {
@@ -72,7 +83,12 @@ describe.each(['postgresql', 'mysql'] as const)('%s', (kind) => {
     await engine.close();
     await backend[Symbol.asyncDispose]();
   });
-  const ask = async (sql: string, timeoutMs = 5_000) => (await engine.execute([{ sql, parameters: [], isWrite: false, query: { rowsMax: 10, timeoutMs } }]))[0];
+  const ask = async (sql: string, timeoutMs = 5_000) =>
+    (
+      await engine.execute([
+        { sql, parameters: [], isWrite: false, query: { rowsMax: 10, timeoutMs } },
+      ])
+    )[0];
   const rows = async () => (await place.query('select a from t order by a')).map((row) => row['a']);
   const tables = async () => (await engine.introspect()).map((table) => table.name);
 
@@ -81,20 +97,31 @@ describe.each(['postgresql', 'mysql'] as const)('%s', (kind) => {
     expect(await rows()).toEqual([1, 2]);
     expect(await tables()).toEqual(['t']);
     // The connection is as good as before for those who may write.
-    const [written] = await engine.execute([{ sql: 'insert into t values (3)', parameters: [], isWrite: true }]);
+    const [written] = await engine.execute([
+      { sql: 'insert into t values (3)', parameters: [], isWrite: true },
+    ]);
     expect(written).toMatchObject({ changes: 1 });
     await engine.execute([{ sql: 'delete from t where a = 3', parameters: [], isWrite: true }]);
   });
 
-  test.each(endless[kind])('is ended in time (I9): %s', async (sql) => {
-    const outcome = await ask(sql, 500).catch((error: unknown) => error);
-    // MySQL answers a SLEEP that was ended with a row that says so, and ends a recursion it counts by itself.
-    if (kind === 'postgresql') expect(outcome).not.toHaveProperty('rows');
-    expect(((await ask('select a from t order by a')) as StatementResult).rows).toEqual([{ a: 1 }, { a: 2 }]);
-  }, 20_000);
+  test.each(endless[kind])(
+    'is ended in time (I9): %s',
+    async (sql) => {
+      const outcome = await ask(sql, 500).catch((error: unknown) => error);
+      // MySQL answers a SLEEP that was ended with a row that says so, and ends a recursion it counts by itself.
+      if (kind === 'postgresql') expect(outcome).not.toHaveProperty('rows');
+      expect(((await ask('select a from t order by a')) as StatementResult).rows).toEqual([
+        { a: 1 },
+        { a: 2 },
+      ]);
+    },
+    20_000,
+  );
 
   test('reads no more rows than asked for (I9)', async () => {
-    await place.query(`insert into t ${Array.from({ length: 30 }, (_, at) => `select ${at + 10}`).join(' union all ')}`);
+    await place.query(
+      `insert into t ${Array.from({ length: 30 }, (_, at) => `select ${at + 10}`).join(' union all ')}`,
+    );
     expect(((await ask('select a from t order by a')) as StatementResult).rows).toHaveLength(10);
     await place.query('delete from t where a >= 10');
   });

@@ -6,21 +6,44 @@ import { TidemarkError } from '../../contracts/errors.ts';
 import { persistenceSchema } from '../../contracts/schema.ts';
 import { ensureSchema, introspectSchema } from '../../beacon/schema-manager.ts';
 import { decodeDescriptor } from '../../beacon/schema-settings.ts';
-import { applyTo, event, makeIncumbentDatabase, openBackend, openEngine, outcomesOf, rowsIn, tempFolder, workItem } from './fixture.ts';
+import {
+  applyTo,
+  event,
+  makeIncumbentDatabase,
+  openBackend,
+  openEngine,
+  outcomesOf,
+  rowsIn,
+  tempFolder,
+  workItem,
+} from './fixture.ts';
 
 const tableNames = persistenceSchema.Tables.map((table) => table.Scope);
-const indexNames = persistenceSchema.Tables.flatMap((table) => (table.Indexes ?? []).map((index) => index.Name));
+const indexNames = persistenceSchema.Tables.flatMap((table) =>
+  (table.Indexes ?? []).map((index) => index.Name),
+);
 
 describe('a fresh database', () => {
   test('gets every table and index of the descriptor, and the report names each', async () => {
     const { engine, path } = openEngine();
     const outputs = await ensureSchema(engine, 'ultravisor', persistenceSchema);
-    expect(outputs).toMatchObject({ Success: true, SchemaName: 'ultravisor', Engine: 'sqlite', ColumnsAdded: [], SkippedDestructive: [] });
+    expect(outputs).toMatchObject({
+      Success: true,
+      SchemaName: 'ultravisor',
+      Engine: 'sqlite',
+      ColumnsAdded: [],
+      SkippedDestructive: [],
+    });
     expect(outputs.TablesCreated).toEqual(tableNames);
     expect(outputs.IndicesCreated).toEqual(indexNames);
-    const there = rowsIn(path, "SELECT name FROM sqlite_schema WHERE type = 'index' AND name LIKE 'IX%'").map((row) => row['name']);
+    const there = rowsIn(
+      path,
+      "SELECT name FROM sqlite_schema WHERE type = 'index' AND name LIKE 'IX%'",
+    ).map((row) => row['name']);
     expect(there.toSorted()).toEqual(indexNames.toSorted());
-    expect(rowsIn(path, 'SELECT StoreID FROM UVBridgeStore')).toEqual([{ StoreID: outputs.StoreID }]);
+    expect(rowsIn(path, 'SELECT StoreID FROM UVBridgeStore')).toEqual([
+      { StoreID: outputs.StoreID },
+    ]);
   });
 
   test('declares the defaults of the descriptor, so that a plain insert by anybody stores them', async () => {
@@ -28,15 +51,34 @@ describe('a fresh database', () => {
     const db = new Database(path);
     db.exec("INSERT INTO UVQueueWorkItem (HubID, WorkItemHash) VALUES ('h', 'x')");
     db.close();
-    expect(rowsIn(path, 'SELECT Status, MaxAttempts, HealthLabel, Settings, Extra, CancelReason, Deleted, BridgeSeq, CreateDate FROM UVQueueWorkItem')).toEqual([
-      { Status: 'Pending', MaxAttempts: 1, HealthLabel: 'Unknown', Settings: '{}', Extra: '{}', CancelReason: '', Deleted: 0, BridgeSeq: 0, CreateDate: null },
+    expect(
+      rowsIn(
+        path,
+        'SELECT Status, MaxAttempts, HealthLabel, Settings, Extra, CancelReason, Deleted, BridgeSeq, CreateDate FROM UVQueueWorkItem',
+      ),
+    ).toEqual([
+      {
+        Status: 'Pending',
+        MaxAttempts: 1,
+        HealthLabel: 'Unknown',
+        Settings: '{}',
+        Extra: '{}',
+        CancelReason: '',
+        Deleted: 0,
+        BridgeSeq: 0,
+        CreateDate: null,
+      },
     ]);
   });
 
   test('is synced at every commit: WAL with synchronous FULL', async () => {
     const { engine } = await openBackend();
-    const [mode] = await engine.execute([{ sql: 'PRAGMA journal_mode', parameters: [], isWrite: false }]);
-    const [sync] = await engine.execute([{ sql: 'PRAGMA synchronous', parameters: [], isWrite: false }]);
+    const [mode] = await engine.execute([
+      { sql: 'PRAGMA journal_mode', parameters: [], isWrite: false },
+    ]);
+    const [sync] = await engine.execute([
+      { sql: 'PRAGMA synchronous', parameters: [], isWrite: false },
+    ]);
     expect(mode).toMatchObject({ rows: [{ journal_mode: 'wal' }] });
     expect(sync).toMatchObject({ rows: [{ synchronous: 2 }] });
   });
@@ -47,14 +89,23 @@ describe('an unchanged database', () => {
     const { engine } = openEngine();
     const first = await ensureSchema(engine, 'ultravisor', persistenceSchema);
     const second = await ensureSchema(engine, 'ultravisor', persistenceSchema);
-    expect(second).toMatchObject({ TablesCreated: [], ColumnsAdded: [], IndicesCreated: [], MigrationStatements: [], SkippedDestructive: [], Notes: [] });
+    expect(second).toMatchObject({
+      TablesCreated: [],
+      ColumnsAdded: [],
+      IndicesCreated: [],
+      MigrationStatements: [],
+      SkippedDestructive: [],
+      Notes: [],
+    });
     expect(second.StoreID).toBe(first.StoreID);
   });
 
   test('defect 29: any number of EnsureSchema at once make one schema with one identity', async () => {
     const { path } = openEngine();
     const engines = Array.from({ length: 4 }, () => openEngine(path).engine);
-    const all = await Promise.all(engines.map((engine) => ensureSchema(engine, 'ultravisor', persistenceSchema)));
+    const all = await Promise.all(
+      engines.map((engine) => ensureSchema(engine, 'ultravisor', persistenceSchema)),
+    );
     expect(all.filter((outputs) => outputs.TablesCreated.length > 0)).toHaveLength(1);
     expect(new Set(all.map((outputs) => outputs.StoreID)).size).toBe(1);
     expect(rowsIn(path, 'SELECT * FROM UVBridgeStore')).toHaveLength(1);
@@ -68,11 +119,19 @@ describe('a database of the incumbent', () => {
     const { engine } = openEngine(path);
     const outputs = await ensureSchema(engine, 'ultravisor', persistenceSchema);
     expect(outputs.TablesCreated).not.toContain('UVQueueWorkItem');
-    expect(outputs.ColumnsAdded).toEqual(['CreatedAt', 'RequireAffinityMatch', 'StalledAt', 'HubID', 'BridgeSeq', 'Extra'].map((name) => `UVQueueWorkItem.${name}`));
+    expect(outputs.ColumnsAdded).toEqual(
+      ['CreatedAt', 'RequireAffinityMatch', 'StalledAt', 'HubID', 'BridgeSeq', 'Extra'].map(
+        (name) => `UVQueueWorkItem.${name}`,
+      ),
+    );
     expect(outputs.IndicesCreated).toContain('IX_UVQueueWorkItem_HubHash');
     expect(outputs.IndicesCreated).not.toContain('IX_UVQueueWorkItem_Status');
-    expect(outputs.SkippedDestructive.filter((line) => line.startsWith('drop'))).toEqual(['drop-index:IX_UVQueueWorkItem_Hash']);
-    expect(rowsIn(path, 'SELECT WorkItemHash, Status, HubID, BridgeSeq FROM UVQueueWorkItem ORDER BY 1')).toEqual([
+    expect(outputs.SkippedDestructive.filter((line) => line.startsWith('drop'))).toEqual([
+      'drop-index:IX_UVQueueWorkItem_Hash',
+    ]);
+    expect(
+      rowsIn(path, 'SELECT WorkItemHash, Status, HubID, BridgeSeq FROM UVQueueWorkItem ORDER BY 1'),
+    ).toEqual([
       { WorkItemHash: 'old-1', Status: 'Running', HubID: '', BridgeSeq: 0 },
       { WorkItemHash: 'old-2', Status: 'Complete', HubID: '', BridgeSeq: 0 },
     ]);
@@ -83,14 +142,25 @@ describe('a database of the incumbent', () => {
     makeIncumbentDatabase(path);
     const { engine } = openEngine(path);
     await ensureSchema(engine, 'ultravisor', persistenceSchema);
-    const outputs = await applyTo(engine, [workItem('old-1', 10, { Status: 'Complete' }), workItem('new-1', 11, { Action: 'go' })]);
+    const outputs = await applyTo(engine, [
+      workItem('old-1', 10, { Status: 'Complete' }),
+      workItem('new-1', 11, { Action: 'go' }),
+    ]);
     expect(outcomesOf(outputs)).toEqual(['applied', 'applied']);
-    expect(rowsIn(path, 'SELECT HubID, Status, Settings, BridgeSeq FROM UVQueueWorkItem WHERE WorkItemHash = ?', 'old-1')).toEqual([
-      { HubID: 'hub1', Status: 'Complete', Settings: '{"a":1}', BridgeSeq: 10 },
-    ]);
-    expect(rowsIn(path, 'SELECT Status, MaxAttempts, HealthLabel, Settings FROM UVQueueWorkItem WHERE WorkItemHash = ?', 'new-1')).toEqual([
-      { Status: 'Pending', MaxAttempts: 1, HealthLabel: 'Unknown', Settings: '{}' },
-    ]);
+    expect(
+      rowsIn(
+        path,
+        'SELECT HubID, Status, Settings, BridgeSeq FROM UVQueueWorkItem WHERE WorkItemHash = ?',
+        'old-1',
+      ),
+    ).toEqual([{ HubID: 'hub1', Status: 'Complete', Settings: '{"a":1}', BridgeSeq: 10 }]);
+    expect(
+      rowsIn(
+        path,
+        'SELECT Status, MaxAttempts, HealthLabel, Settings FROM UVQueueWorkItem WHERE WorkItemHash = ?',
+        'new-1',
+      ),
+    ).toEqual([{ Status: 'Pending', MaxAttempts: 1, HealthLabel: 'Unknown', Settings: '{}' }]);
   });
 });
 
@@ -98,12 +168,18 @@ describe('a migration', () => {
   test('defect 50: takes effect whole or not at all', async () => {
     const { engine, path } = openEngine();
     const seed = new Database(path);
-    seed.exec("CREATE TABLE UVQueueWorkItemEvent (EventGUID TEXT NOT NULL); INSERT INTO UVQueueWorkItemEvent VALUES (''), ('')");
+    seed.exec(
+      "CREATE TABLE UVQueueWorkItemEvent (EventGUID TEXT NOT NULL); INSERT INTO UVQueueWorkItemEvent VALUES (''), ('')",
+    );
     seed.close();
-    const error = await ensureSchema(engine, 'ultravisor', persistenceSchema).catch((thrown: unknown) => thrown);
+    const error = await ensureSchema(engine, 'ultravisor', persistenceSchema).catch(
+      (thrown: unknown) => thrown,
+    );
     expect(error).toBeInstanceOf(TidemarkError);
     expect(error).toMatchObject({ code: 'CONFLICT' });
-    expect(rowsIn(path, "SELECT name FROM sqlite_schema WHERE type = 'table'")).toEqual([{ name: 'UVQueueWorkItemEvent' }]);
+    expect(rowsIn(path, "SELECT name FROM sqlite_schema WHERE type = 'table'")).toEqual([
+      { name: 'UVQueueWorkItemEvent' },
+    ]);
   });
 
   test('defect 50: a column added by it can be written at once', async () => {
@@ -111,26 +187,46 @@ describe('a migration', () => {
     await applyTo(engine, [event('e-1', 1)]);
     const [table] = persistenceSchema.Tables.filter((one) => one.Scope === 'UVQueueWorkItemEvent');
     if (!table) throw new Error('no event table');
-    const wider = { Tables: [{ ...table, Schema: [...table.Schema, { Column: 'Colour', Type: 'String', Size: '16' }] }] };
-    expect((await ensureSchema(engine, 'x', wider)).ColumnsAdded).toEqual(['UVQueueWorkItemEvent.Colour']);
-    expect(outcomesOf(await applyTo(engine, [event('e-2', 2, { Colour: 'green' })]))).toEqual(['applied']);
+    const wider = {
+      Tables: [
+        { ...table, Schema: [...table.Schema, { Column: 'Colour', Type: 'String', Size: '16' }] },
+      ],
+    };
+    expect((await ensureSchema(engine, 'x', wider)).ColumnsAdded).toEqual([
+      'UVQueueWorkItemEvent.Colour',
+    ]);
+    expect(outcomesOf(await applyTo(engine, [event('e-2', 2, { Colour: 'green' })]))).toEqual([
+      'applied',
+    ]);
   });
 
   test('names what it would have to alter, and leaves it', async () => {
     const { engine, path } = openEngine();
     const seed = new Database(path);
-    seed.exec('CREATE TABLE Thing (IDThing INTEGER PRIMARY KEY, Name VARCHAR(8) NOT NULL, Extra2 TEXT); CREATE INDEX IX_Name ON Thing (Extra2)');
+    seed.exec(
+      'CREATE TABLE Thing (IDThing INTEGER PRIMARY KEY, Name VARCHAR(8) NOT NULL, Extra2 TEXT); CREATE INDEX IX_Name ON Thing (Extra2)',
+    );
     seed.close();
     const descriptor = decodeDescriptor({
       SchemaJSON: {
-        Tables: [{
-          Scope: 'Thing', Schema: [{ Column: 'IDThing', Type: 'AutoIdentity' }, { Column: 'Name', Type: 'String', Size: 64 }],
-          Indexes: [{ Name: 'IX_Name', Columns: ['Name'] }],
-        }],
+        Tables: [
+          {
+            Scope: 'Thing',
+            Schema: [
+              { Column: 'IDThing', Type: 'AutoIdentity' },
+              { Column: 'Name', Type: 'String', Size: 64 },
+            ],
+            Indexes: [{ Name: 'IX_Name', Columns: ['Name'] }],
+          },
+        ],
       },
     });
     const outputs = await ensureSchema(engine, 'things', descriptor);
-    expect(outputs.SkippedDestructive).toEqual(['alter-column:Thing.Name', 'alter-index:IX_Name', 'drop-column:Thing.Extra2']);
+    expect(outputs.SkippedDestructive).toEqual([
+      'alter-column:Thing.Name',
+      'alter-index:IX_Name',
+      'drop-column:Thing.Extra2',
+    ]);
     expect(outputs.ColumnsAdded).toEqual([]);
   });
 
@@ -144,10 +240,36 @@ describe('a migration', () => {
 
   test.each([
     [{}, 'Settings.SchemaJSON'],
-    [{ SchemaJSON: { Tables: [{ Scope: 'a"b', Schema: [] }] } }, 'Settings.SchemaJSON.Tables[0].Scope'],
-    [{ SchemaJSON: { Tables: [{ Scope: 'UVBridgeStore', Schema: [{ Column: 'a', Type: 'String' }] }] } }, 'Settings.SchemaJSON.Tables[0].Scope'],
-    [{ SchemaJSON: { Tables: [{ Scope: 'A', Schema: [{ Column: 'x' }] }] } }, 'Settings.SchemaJSON.Tables[0].Schema[0].Type'],
-    [{ SchemaJSON: { Tables: [{ Scope: 'A', Schema: [{ Column: 'x', Type: 'String' }], Indexes: [{ Name: 'i', Columns: ['y'] }] }] } }, 'Settings.SchemaJSON.Tables[0].Indexes[0].Columns[0]'],
+    [
+      { SchemaJSON: { Tables: [{ Scope: 'a"b', Schema: [] }] } },
+      'Settings.SchemaJSON.Tables[0].Scope',
+    ],
+    [
+      {
+        SchemaJSON: {
+          Tables: [{ Scope: 'UVBridgeStore', Schema: [{ Column: 'a', Type: 'String' }] }],
+        },
+      },
+      'Settings.SchemaJSON.Tables[0].Scope',
+    ],
+    [
+      { SchemaJSON: { Tables: [{ Scope: 'A', Schema: [{ Column: 'x' }] }] } },
+      'Settings.SchemaJSON.Tables[0].Schema[0].Type',
+    ],
+    [
+      {
+        SchemaJSON: {
+          Tables: [
+            {
+              Scope: 'A',
+              Schema: [{ Column: 'x', Type: 'String' }],
+              Indexes: [{ Name: 'i', Columns: ['y'] }],
+            },
+          ],
+        },
+      },
+      'Settings.SchemaJSON.Tables[0].Indexes[0].Columns[0]',
+    ],
   ])('refuses a descriptor and names the field (%#)', (settings, path) => {
     expect(() => decodeDescriptor(settings)).toThrow(path);
   });

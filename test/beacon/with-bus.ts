@@ -12,8 +12,18 @@ import { tempFolder } from './fixture.ts';
 
 const log = createLog('test', 'silent');
 
-export type Ask = <T>(capability: string, action: string, settings?: Record<string, unknown>) => Promise<T>;
-export type Kit = { beacon: RunningBeacon; config: BeaconConfig; path: string; heard: Presence[]; ask: Ask };
+export type Ask = <T>(
+  capability: string,
+  action: string,
+  settings?: Record<string, unknown>,
+) => Promise<T>;
+export type Kit = {
+  beacon: RunningBeacon;
+  config: BeaconConfig;
+  path: string;
+  heard: Presence[];
+  ask: Ask;
+};
 
 export function connect(nats: TestNats, name: string): Promise<Bus> {
   return Bus.connect({ servers: nats.url, name }, log);
@@ -37,21 +47,38 @@ export function withBus(set: (nats: TestNats, bus: Bus) => void): void {
 /** Asks a beacon and gives its Outputs. */
 export function askOf(bus: Bus, beaconId: string): Ask {
   return async <T>(capability: string, action: string, settings: Record<string, unknown> = {}) =>
-    (await bus.request<{ Outputs: T }>(`mesh.${beaconId}.${capability}.${action}`, { Settings: settings })).Outputs;
+    (
+      await bus.request<{ Outputs: T }>(`mesh.${beaconId}.${capability}.${action}`, {
+        Settings: settings,
+      })
+    ).Outputs;
 }
 
 let started = 0;
 
 /** A beacon with one new database, drained with the test. `bus` asks and listens. */
-export async function startOn(nats: TestNats, bus: Bus, more: Partial<BeaconConfig> = {}): Promise<Kit> {
+export async function startOn(
+  nats: TestNats,
+  bus: Bus,
+  more: Partial<BeaconConfig> = {},
+): Promise<Kit> {
   const folder = tempFolder();
   const path = join(folder, 'backend.sqlite');
-  const config: BeaconConfig = { beaconId: `db-${++started}`, databases: [`sqlite:${path}`], dataDir: join(folder, 'own'), isBatchOn: true, tags: {}, ...more };
+  const config: BeaconConfig = {
+    beaconId: `db-${++started}`,
+    databases: [`sqlite:${path}`],
+    dataDir: join(folder, 'own'),
+    isBatchOn: true,
+    tags: {},
+    ...more,
+  };
   const heard: Presence[] = [];
-  onTestFinished(bus.subscribe('mesh.presence', (value) => {
-    const presence = decodePresence(value);
-    if (presence?.BeaconID === config.beaconId) heard.push(presence);
-  }));
+  onTestFinished(
+    bus.subscribe('mesh.presence', (value) => {
+      const presence = decodePresence(value);
+      if (presence?.BeaconID === config.beaconId) heard.push(presence);
+    }),
+  );
   await bus.flush();
   const own = await connect(nats, config.beaconId);
   const beacon = await startBeacon(config, own, log, systemClock);

@@ -7,28 +7,59 @@ import { encodeNext, eventsQuery, keysQuery, listQuery } from '../../bridges/rea
 import { queryPath } from '../../worker/meadow-path.ts';
 
 const items = (filter?: object) => {
-  const envelope = decodeEnvelope({ Settings: filter ? { Filter: filter } : {} }, 'queue', 'QP_ListWorkItems');
+  const envelope = decodeEnvelope(
+    { Settings: filter ? { Filter: filter } : {} },
+    'queue',
+    'QP_ListWorkItems',
+  );
   return listQuery('QP_ListWorkItems', 'h', envelope.settings);
 };
-const manifests = (filter: object) => listQuery('MS_ListManifests', 'h', decodeEnvelope({ Settings: { Filter: filter } }, 'manifest', 'MS_ListManifests').settings);
+const manifests = (filter: object) =>
+  listQuery(
+    'MS_ListManifests',
+    'h',
+    decodeEnvelope({ Settings: { Filter: filter } }, 'manifest', 'MS_ListManifests').settings,
+  );
 
 describe('list queries', () => {
   test('nothing said: oldest first, ties by hash, 500', () => {
     expect(items()).toEqual({
-      Table: 'UVQueueWorkItem', Terms: [{ Column: 'HubID', Values: ['h'] }], Limit: limits.listRowsDefault,
-      Order: [{ Column: 'EnqueuedAt', IsDescending: false }, { Column: 'WorkItemHash', IsDescending: false }],
+      Table: 'UVQueueWorkItem',
+      Terms: [{ Column: 'HubID', Values: ['h'] }],
+      Limit: limits.listRowsDefault,
+      Order: [
+        { Column: 'EnqueuedAt', IsDescending: false },
+        { Column: 'WorkItemHash', IsDescending: false },
+      ],
     });
-    expect(manifests({}).Order).toEqual([{ Column: 'StartTime', IsDescending: false }, { Column: 'Hash', IsDescending: false }]);
+    expect(manifests({}).Order).toEqual([
+      { Column: 'StartTime', IsDescending: false },
+      { Column: 'Hash', IsDescending: false },
+    ]);
   });
 
   test('defect 32: every filter, the limit and the order are in the query', () => {
-    const { Terms, Limit, Order } = items({ Status: ['Pending', 'Running'], AssignedBeaconID: 'b', RunID: 'r', Capability: 'c', OperationHash: 'o', Limit: 7, OrderBy: 'Priority DESC' });
+    const { Terms, Limit, Order } = items({
+      Status: ['Pending', 'Running'],
+      AssignedBeaconID: 'b',
+      RunID: 'r',
+      Capability: 'c',
+      OperationHash: 'o',
+      Limit: 7,
+      OrderBy: 'Priority DESC',
+    });
     expect(Terms.slice(1)).toEqual([
-      { Column: 'Status', Values: ['Pending', 'Running'] }, { Column: 'AssignedBeaconID', Values: ['b'] }, { Column: 'RunID', Values: ['r'] },
-      { Column: 'Capability', Values: ['c'] }, { Column: 'OperationHash', Values: ['o'] },
+      { Column: 'Status', Values: ['Pending', 'Running'] },
+      { Column: 'AssignedBeaconID', Values: ['b'] },
+      { Column: 'RunID', Values: ['r'] },
+      { Column: 'Capability', Values: ['c'] },
+      { Column: 'OperationHash', Values: ['o'] },
     ]);
     expect(Limit).toBe(7);
-    expect(Order).toEqual([{ Column: 'Priority', IsDescending: true }, { Column: 'WorkItemHash', IsDescending: true }]);
+    expect(Order).toEqual([
+      { Column: 'Priority', IsDescending: true },
+      { Column: 'WorkItemHash', IsDescending: true },
+    ]);
   });
 
   test('defect 33: an order is a column, "-Col", "Col DESC" or "Col asc"', () => {
@@ -37,7 +68,9 @@ describe('list queries', () => {
     expect(first('EnqueuedAt DESC')).toEqual({ Column: 'EnqueuedAt', IsDescending: true });
     expect(first(' EnqueuedAt asc ')).toEqual({ Column: 'EnqueuedAt', IsDescending: false });
     expect(first('-EnqueuedAt DESC')).toEqual({ Column: 'EnqueuedAt', IsDescending: false });
-    expect(items({ OrderBy: '-WorkItemHash' }).Order).toEqual([{ Column: 'WorkItemHash', IsDescending: true }]);
+    expect(items({ OrderBy: '-WorkItemHash' }).Order).toEqual([
+      { Column: 'WorkItemHash', IsDescending: true },
+    ]);
   });
 
   test.each([
@@ -51,39 +84,78 @@ describe('list queries', () => {
     ['a limit above the bound', { Limit: limits.listRowsMax + 1 }, 'Settings.Filter.Limit'],
     ['an empty list of values', { Status: [] }, 'Settings.Filter.Status'],
     ['a position that is none', { After: 'x' }, 'Settings.Filter.After'],
-    ['a position of another order', { After: encodeNext(items({ OrderBy: '-EnqueuedAt' }).Order, { EnqueuedAt: 'a', WorkItemHash: 'b' }) }, 'Settings.Filter.After'],
-    ['a position of objects', { After: Buffer.from(JSON.stringify(['EnqueuedAt,WorkItemHash', {}, []])).toString('base64url') }, 'Settings.Filter.After'],
+    [
+      'a position of another order',
+      {
+        After: encodeNext(items({ OrderBy: '-EnqueuedAt' }).Order, {
+          EnqueuedAt: 'a',
+          WorkItemHash: 'b',
+        }),
+      },
+      'Settings.Filter.After',
+    ],
+    [
+      'a position of objects',
+      {
+        After: Buffer.from(JSON.stringify(['EnqueuedAt,WorkItemHash', {}, []])).toString(
+          'base64url',
+        ),
+      },
+      'Settings.Filter.After',
+    ],
   ])('%s is refused with its path', (_what, filter, path) => {
-    expect(() => items(filter)).toThrow(expect.objectContaining({ code: 'INVALID_MESSAGE', message: expect.stringContaining(path) }));
+    expect(() => items(filter)).toThrow(
+      expect.objectContaining({ code: 'INVALID_MESSAGE', message: expect.stringContaining(path) }),
+    );
   });
 
   test('a filter of the other lane is refused', () => {
-    expect(() => manifests({ AssignedBeaconID: 'b' })).toThrow(expect.objectContaining({ code: 'INVALID_MESSAGE' }));
+    expect(() => manifests({ AssignedBeaconID: 'b' })).toThrow(
+      expect.objectContaining({ code: 'INVALID_MESSAGE' }),
+    );
   });
 
   test('Next of a page is the After of the one behind it, whatever the values', () => {
-    fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 40 }).filter((text) => text.isWellFormed()), fc.integer(), (hash, priority) => {
-      const { Order } = items({ OrderBy: '-Priority' });
-      const After = encodeNext(Order, { Priority: priority, WorkItemHash: hash, Status: 'x' });
-      expect(items({ OrderBy: '-Priority', After }).After).toEqual([priority, hash]);
-    }));
+    fc.assert(
+      fc.property(
+        fc.string({ unit: 'binary', maxLength: 40 }).filter((text) => text.isWellFormed()),
+        fc.integer(),
+        (hash, priority) => {
+          const { Order } = items({ OrderBy: '-Priority' });
+          const After = encodeNext(Order, { Priority: priority, WorkItemHash: hash, Status: 'x' });
+          expect(items({ OrderBy: '-Priority', After }).After).toEqual([priority, hash]);
+        },
+      ),
+    );
   });
 });
 
 describe('paths — defect 37: no text of a hub is read as filter', () => {
   /** The parts a gateway sees: split at the tilde, decoded afterwards. */
-  const values = (path: string) => (path.split('/FilteredTo/')[1] ?? '').split('/')[0]?.split('~').map(decodeURIComponent) ?? [];
+  const values = (path: string) =>
+    (path.split('/FilteredTo/')[1] ?? '').split('/')[0]?.split('~').map(decodeURIComponent) ?? [];
 
   test('a value stays one value', () => {
-    fc.assert(fc.property(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 60 }).filter((text) => text.isWellFormed()), (hash) => {
-      const parts = values(queryPath('/1.0/c/T', keysQuery('UVQueueWorkItem', 'h', [hash])));
-      expect(parts.slice(4, 8)).toEqual(['FBV', 'WorkItemHash', 'EQ', hash]);
-      expect(parts.length % 4).toBe(0);
-    }), { numRuns: 300 });
+    fc.assert(
+      fc.property(
+        fc
+          .string({ unit: 'grapheme', minLength: 1, maxLength: 60 })
+          .filter((text) => text.isWellFormed()),
+        (hash) => {
+          const parts = values(queryPath('/1.0/c/T', keysQuery('UVQueueWorkItem', 'h', [hash])));
+          expect(parts.slice(4, 8)).toEqual(['FBV', 'WorkItemHash', 'EQ', hash]);
+          expect(parts.length % 4).toBe(0);
+        },
+      ),
+      { numRuns: 300 },
+    );
   });
 
   test('the text that changed another row at the incumbent', () => {
-    const path = queryPath('/1.0/c/T', keysQuery('UVQueueWorkItem', 'h', ['nosuch~FBVOR~Status~EQ~Pending']));
+    const path = queryPath(
+      '/1.0/c/T',
+      keysQuery('UVQueueWorkItem', 'h', ['nosuch~FBVOR~Status~EQ~Pending']),
+    );
     expect(path).not.toContain('~FBVOR');
     expect(values(path)[7]).toBe('nosuch~FBVOR~Status~EQ~Pending');
   });
@@ -94,7 +166,8 @@ describe('paths — defect 37: no text of a hub is read as filter', () => {
   });
 
   test('events are read by hub and hash, in their order, up to the limit', () => {
-    expect(queryPath('/1.0/c/E', eventsQuery('h', 'w', 9)))
-      .toBe('/1.0/c/Es/FilteredTo/FBV~HubID~EQ~h~FBV~WorkItemHash~EQ~w~FSF~EmittedAt~ASC~0~FSF~Seq~ASC~0~FSF~BridgeSeq~ASC~0/0/9');
+    expect(queryPath('/1.0/c/E', eventsQuery('h', 'w', 9))).toBe(
+      '/1.0/c/Es/FilteredTo/FBV~HubID~EQ~h~FBV~WorkItemHash~EQ~w~FSF~EmittedAt~ASC~0~FSF~Seq~ASC~0~FSF~BridgeSeq~ASC~0/0/9',
+    );
   });
 });

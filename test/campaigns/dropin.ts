@@ -7,4 +7,6 @@ const files = traceFiles('full').length > 0 ? traceFiles('full') : traceFiles('b
 const calls = files.flatMap(readTrace).filter((call) => writeMethods.has(call.method));
 const report = await dropinRun({ calls, workerKills, busKills, drainMs: 600_000 });
 console.log(JSON.stringify({ calls: calls.length, ...report }, null, 2));
-process.exit(report.failed.length + report.comparison.differences + report.overtaken.length === 0 ? 0 : 1);
+process.exit(
+  report.failed.length + report.comparison.differences + report.overtaken.length === 0 ? 0 : 1,
+);

@@ -10,17 +10,36 @@ import { TestPostgres } from '../kit/postgres.ts';
 import type { TestDatabase } from '../kit/test-database.ts';
 import { readTrace, traceFiles, writeMethods } from '../kit/trace.ts';
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { only: { type: 'string' }, engine: { type: 'string' } } });
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { only: { type: 'string' }, engine: { type: 'string' } },
+});
 const [killsEach = '20', seed = String(Date.now() % 100_000)] = positionals;
 const chosen = values.only === undefined ? {} : { only: [values.only as Victim], isQuick: true };
 const files = traceFiles('full').length > 0 ? traceFiles('full') : traceFiles('bundled');
 const calls = files.flatMap(readTrace).filter((call) => writeMethods.has(call.method));
 
-const servers: Record<string, () => Promise<TestDatabase>> = { postgresql: () => TestPostgres.start(), mariadb: () => TestMariadb.start() };
+const servers: Record<string, () => Promise<TestDatabase>> = {
+  postgresql: () => TestPostgres.start(),
+  mariadb: () => TestMariadb.start(),
+};
 const server = await servers[values.engine ?? '']?.();
-const { accepted, ...report } = await killRun({ ...(server ? { server } : {}), calls, killsEach: Number(killsEach), seed: Number(seed), drainMs: 300_000, ...chosen });
-const isGood = accepted.length === calls.length && report.refused.length === 0 && report.comparison.differences === 0 && report.order.length === 0
-  && report.sharedSeqs === 0 && report.marksFaults.length === 0 && Object.values(report.balance).every((lane) => lane.Difference === 0);
+const { accepted, ...report } = await killRun({
+  ...(server ? { server } : {}),
+  calls,
+  killsEach: Number(killsEach),
+  seed: Number(seed),
+  drainMs: 300_000,
+  ...chosen,
+});
+const isGood =
+  accepted.length === calls.length &&
+  report.refused.length === 0 &&
+  report.comparison.differences === 0 &&
+  report.order.length === 0 &&
+  report.sharedSeqs === 0 &&
+  report.marksFaults.length === 0 &&
+  Object.values(report.balance).every((lane) => lane.Difference === 0);
 await server?.[Symbol.asyncDispose]();
 console.log(JSON.stringify({ good: isGood, accepted: accepted.length, ...report }, null, 2));
 process.exit(isGood ? 0 : 1);

@@ -8,11 +8,20 @@ import { cellsOf } from '../faults/cells.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { fault: { type: 'string' }, moment: { type: 'string' }, restart: { type: 'string' }, jobs: { type: 'string', default: '1' } },
+  options: {
+    fault: { type: 'string' },
+    moment: { type: 'string' },
+    restart: { type: 'string' },
+    jobs: { type: 'string', default: '1' },
+  },
 });
 const seed = Number(positionals[0] ?? Date.now() % 100_000);
-const cells = cellsOf(seed).filter(({ fault, moment, isSupervised }) => (values.fault === undefined || values.fault === fault.name)
-  && (values.moment === undefined || values.moment === moment.name) && (values.restart === undefined || (values.restart === 'supervisor') === isSupervised));
+const cells = cellsOf(seed).filter(
+  ({ fault, moment, isSupervised }) =>
+    (values.fault === undefined || values.fault === fault.name) &&
+    (values.moment === undefined || values.moment === moment.name) &&
+    (values.restart === undefined || (values.restart === 'supervisor') === isSupervised),
+);
 const reports: CellReport[] = [];
 const started = performance.now();
 
@@ -21,16 +30,32 @@ async function work(): Promise<void> {
     const report = await runCell(cell);
     reports.push(report);
     const verdict = report.complaints.length === 0 ? 'ok ' : 'BAD';
-    console.log(`${verdict} ${report.name.padEnd(62)} answered ${String(report.answered).padStart(5)} lost ${String(report.lost).padStart(4)} ${String(report.seconds).padStart(5)} s  recovered in ${report.recoverySeconds} s  named: ${report.named.join(' ')}`);
-    for (const complaint of report.complaints) console.log(`      ${complaint.replaceAll('\n', '\n        ')}`);
+    console.log(
+      `${verdict} ${report.name.padEnd(62)} answered ${String(report.answered).padStart(5)} lost ${String(report.lost).padStart(4)} ${String(report.seconds).padStart(5)} s  recovered in ${report.recoverySeconds} s  named: ${report.named.join(' ')}`,
+    );
+    for (const complaint of report.complaints)
+      console.log(`      ${complaint.replaceAll('\n', '\n        ')}`);
   }
 }
 
 await Promise.all(Array.from({ length: Number(values.jobs) }, work));
 const bad = reports.filter(({ complaints }) => complaints.length > 0);
-console.log(JSON.stringify({
-  good: bad.length === 0, seed, cells: reports.length, bad: bad.map(({ name }) => name), answered: reports.reduce((sum, one) => sum + one.answered, 0),
-  lost: reports.reduce((sum, one) => sum + one.lost, 0), cellsWithNamedLoss: reports.filter((one) => one.lost > 0).map(({ name, lost }) => `${name}: ${lost}`),
-  seconds: Math.round((performance.now() - started) / 1000),
-}, null, 2));
+console.log(
+  JSON.stringify(
+    {
+      good: bad.length === 0,
+      seed,
+      cells: reports.length,
+      bad: bad.map(({ name }) => name),
+      answered: reports.reduce((sum, one) => sum + one.answered, 0),
+      lost: reports.reduce((sum, one) => sum + one.lost, 0),
+      cellsWithNamedLoss: reports
+        .filter((one) => one.lost > 0)
+        .map(({ name, lost }) => `${name}: ${lost}`),
+      seconds: Math.round((performance.now() - started) / 1000),
+    },
+    null,
+    2,
+  ),
+);
 process.exit(bad.length === 0 ? 0 : 1);

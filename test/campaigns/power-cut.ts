@@ -4,11 +4,22 @@
  */
 import { type CutReport, cutPower, record } from '../faults/power-cut.ts';
 
-const [recordings = '3', cuts = '400', given = String(Date.now() % 100_000)] = process.argv.slice(2);
+const [recordings = '3', cuts = '400', given = String(Date.now() % 100_000)] =
+  process.argv.slice(2);
 const imagesACut = 3;
 const rules = ['journaled', 'strict'] as const;
 
-const total = { recordings: 0, answered: 0, operations: 0, kills: 0, checkpoints: 0, cuts: 0, images: 0, looked: 0, lost: 0 };
+const total = {
+  recordings: 0,
+  answered: 0,
+  operations: 0,
+  kills: 0,
+  checkpoints: 0,
+  cuts: 0,
+  images: 0,
+  looked: 0,
+  lost: 0,
+};
 const mutant = { images: 0, imagesWithLoss: 0, lost: 0 };
 const complaints: string[] = [];
 const findings: Record<string, number> = {};
@@ -16,7 +27,8 @@ const started = performance.now();
 
 function add(report: CutReport): void {
   for (const name of ['cuts', 'images', 'looked', 'lost'] as const) total[name] += report[name];
-  for (const [name, count] of Object.entries(report.findings)) findings[name] = (findings[name] ?? 0) + count;
+  for (const [name, count] of Object.entries(report.findings))
+    findings[name] = (findings[name] ?? 0) + count;
   complaints.push(...report.complaints);
 }
 
@@ -29,11 +41,40 @@ for (let n = 0; n < Number(recordings); n++) {
   total.kills += recording.kills;
   total.checkpoints += recording.checkpoints;
   if (recording.difference) complaints.push(`the record is not complete: ${recording.difference}`);
-  for (const names of rules) add(cutPower(recording, { seed, cuts: Math.ceil(Number(cuts) / rules.length), first: 80, imagesACut, names }));
-  const ignored = cutPower(recording, { seed, cuts: 20, imagesACut: 1, names: 'journaled', isSyncIgnored: true });
+  for (const names of rules)
+    add(
+      cutPower(recording, {
+        seed,
+        cuts: Math.ceil(Number(cuts) / rules.length),
+        first: 80,
+        imagesACut,
+        names,
+      }),
+    );
+  const ignored = cutPower(recording, {
+    seed,
+    cuts: 20,
+    imagesACut: 1,
+    names: 'journaled',
+    isSyncIgnored: true,
+  });
   for (const name of ['images', 'imagesWithLoss', 'lost'] as const) mutant[name] += ignored[name];
 }
 
 const isGood = total.lost === 0 && complaints.length === 0 && mutant.imagesWithLoss > 0;
-console.log(JSON.stringify({ good: isGood, seed: Number(given), ...total, withoutSyncs: mutant, findings, complaints: complaints.slice(0, 20), seconds: Math.round((performance.now() - started) / 1000) }, null, 2));
+console.log(
+  JSON.stringify(
+    {
+      good: isGood,
+      seed: Number(given),
+      ...total,
+      withoutSyncs: mutant,
+      findings,
+      complaints: complaints.slice(0, 20),
+      seconds: Math.round((performance.now() - started) / 1000),
+    },
+    null,
+    2,
+  ),
+);
 process.exit(isGood ? 0 : 1);

@@ -15,8 +15,22 @@ for (let seed = from; seed <= to; seed++) {
   if (run.violation) bad.push(run);
 }
 const seconds = (performance.now() - started) / 1_000;
-console.log(JSON.stringify({
-  good: bad.length === 0, from, to, seeds: to - from + 1, steps, writes, seconds: Math.round(seconds), seedsPerSecond: Math.round((to - from + 1) / seconds * 10) / 10,
-  violations: bad.map(({ seed, violation }) => ({ seed, violation })), first: bad[0] ? bad[0].lines.slice(-80) : null,
-}, null, 2));
+console.log(
+  JSON.stringify(
+    {
+      good: bad.length === 0,
+      from,
+      to,
+      seeds: to - from + 1,
+      steps,
+      writes,
+      seconds: Math.round(seconds),
+      seedsPerSecond: Math.round(((to - from + 1) / seconds) * 10) / 10,
+      violations: bad.map(({ seed, violation }) => ({ seed, violation })),
+      first: bad[0] ? bad[0].lines.slice(-80) : null,
+    },
+    null,
+    2,
+  ),
+);
 process.exit(bad.length === 0 ? 0 : 1);

@@ -18,18 +18,32 @@ import { quiet, tidemark } from './fixture.ts';
 
 const deadlineMs = 45_000;
 
-async function doctor(stack: { nats: { url: string }; data: string }, env: Record<string, string> = {}): Promise<{ code: number | null; notOk: Check[]; all: Check[] }> {
-  const ran = await tidemark(['doctor', '--json', '--nats', stack.nats.url, '--data', stack.data], { env });
+async function doctor(
+  stack: { nats: { url: string }; data: string },
+  env: Record<string, string> = {},
+): Promise<{ code: number | null; notOk: Check[]; all: Check[] }> {
+  const ran = await tidemark(['doctor', '--json', '--nats', stack.nats.url, '--data', stack.data], {
+    env,
+  });
   const { Checks: all } = JSON.parse(ran.stdout) as { Checks: Check[] };
   return { code: ran.code, all, notOk: all.filter(({ Level }) => Level !== 'ok') };
 }
 
-const told = (Name: string, Level: Check['Level'], what: RegExp) => ({ Name, Level, What: expect.stringMatching(what) as string, Do: expect.stringMatching(/./) as string });
+const told = (Name: string, Level: Check['Level'], what: RegExp) => ({
+  Name,
+  Level,
+  What: expect.stringMatching(what) as string,
+  Do: expect.stringMatching(/./) as string,
+});
 
 describe('beside a whole system', () => {
   let stack: Stack;
-  const look = (env?: Record<string, string>) => doctor({ nats: stack.nats, data: stack.workerFile() }, env);
-  const bootstrapped = () => until('bootstrapped', async () => (await stack.status()).State === 'bootstrapped', { deadlineMs });
+  const look = (env?: Record<string, string>) =>
+    doctor({ nats: stack.nats, data: stack.workerFile() }, env);
+  const bootstrapped = () =>
+    until('bootstrapped', async () => (await stack.status()).State === 'bootstrapped', {
+      deadlineMs,
+    });
 
   beforeAll(async () => {
     stack = await Stack.start();
@@ -42,9 +56,40 @@ describe('beside a whole system', () => {
   test('all is well: exit 0, and every part was looked at', async () => {
     const { code, all, notOk } = await look();
     expect({ code, notOk }).toEqual({ code: 0, notOk: [] });
-    expect(all.map(({ Name }) => Name)).toEqual(['file system', 'free space', 'modes', 'log', 'rescue', 'aside', 'store', 'schema', 'pages', 'worker', 'lock', 'reserve', 'clock', 'marks file', 'sync',
-      'bus', 'bus version', 'max_payload', 'jetstream', 'bus clock', 'answers', 'beacon', 'carrier', 'connection', 'backend schema']);
-    const shown = await tidemark(['doctor', '--nats', stack.nats.url, '--data', stack.workerFile()]);
+    expect(all.map(({ Name }) => Name)).toEqual([
+      'file system',
+      'free space',
+      'modes',
+      'log',
+      'rescue',
+      'aside',
+      'store',
+      'schema',
+      'pages',
+      'worker',
+      'lock',
+      'reserve',
+      'clock',
+      'marks file',
+      'sync',
+      'bus',
+      'bus version',
+      'max_payload',
+      'jetstream',
+      'bus clock',
+      'answers',
+      'beacon',
+      'carrier',
+      'connection',
+      'backend schema',
+    ]);
+    const shown = await tidemark([
+      'doctor',
+      '--nats',
+      stack.nats.url,
+      '--data',
+      stack.workerFile(),
+    ]);
     expect(shown).toMatchObject({ code: 0, stdout: expect.stringMatching(/^ok +carrier +batch/m) });
   }, 60_000);
 
@@ -63,30 +108,58 @@ describe('beside a whole system', () => {
     db.exec('drop table UVManifest; alter table UVQueueWorkItem drop column StalledAt');
     db.close();
     const { code, notOk } = await look();
-    expect({ code, notOk }).toEqual({ code: 6, notOk: [told('backend schema', 'warn', /db-1\/1 lacks UVQueueWorkItem\.StalledAt, UVManifest$/)] });
+    expect({ code, notOk }).toEqual({
+      code: 6,
+      notOk: [
+        told('backend schema', 'warn', /db-1\/1 lacks UVQueueWorkItem\.StalledAt, UVManifest$/),
+      ],
+    });
     await stack.beacon.kill();
     stack.beacon.restart();
-    await until('the bootstrap has mended it', async () => (await look()).notOk.length === 0, { deadlineMs });
+    await until('the bootstrap has mended it', async () => (await look()).notOk.length === 0, {
+      deadlineMs,
+    });
   }, 120_000);
 
   test('a connection the beacon does not have: exit 1', async () => {
     await stack.control('assign', { BeaconID: 'db-1', IDBeaconConnection: 7 });
     await until('error', async () => (await stack.status()).State === 'error', { deadlineMs });
     const { code, notOk } = await look();
-    expect({ code, notOk }).toEqual({ code: 1, notOk: [told('answers', 'warn', /error: EnsureSchema failed/), told('connection', 'fail', /db-1 has no connection 7; it has 1/)] });
+    expect({ code, notOk }).toEqual({
+      code: 1,
+      notOk: [
+        told('answers', 'warn', /error: EnsureSchema failed/),
+        told('connection', 'fail', /db-1 has no connection 7; it has 1/),
+      ],
+    });
   }, 120_000);
 
   test('nothing assigned; then a beacon without the batch capability', async () => {
     await stack.control('clear');
     expect((await look()).notOk).toEqual([told('beacon', 'warn', /no lane is assigned/)]);
     const folder = tempDir('no-batch');
-    await using other = new TidemarkProcess(['beacon', '--id', 'db-2', '--db', `sqlite:${folder.at('b.sqlite')}`, '--data', folder.at('beacon'), '--nats', stack.nats.url, '--no-batch']);
+    await using other = new TidemarkProcess([
+      'beacon',
+      '--id',
+      'db-2',
+      '--db',
+      `sqlite:${folder.at('b.sqlite')}`,
+      '--data',
+      folder.at('beacon'),
+      '--nats',
+      stack.nats.url,
+      '--no-batch',
+    ]);
     onTestFinished(() => folder[Symbol.dispose]());
     await stack.control('assign', { BeaconID: 'db-2', IDBeaconConnection: 1 });
     await bootstrapped();
-    expect((await look()).notOk).toEqual([told('carrier', 'warn', /meadow-proxy: db-2 does not offer DataBeaconBatch/)]);
+    expect((await look()).notOk).toEqual([
+      told('carrier', 'warn', /meadow-proxy: db-2 does not offer DataBeaconBatch/),
+    ]);
     await other.kill();
-    await until('it is away', async () => (await stack.status()).State === 'waiting-for-beacon', { deadlineMs });
+    await until('it is away', async () => (await stack.status()).State === 'waiting-for-beacon', {
+      deadlineMs,
+    });
     expect((await look()).notOk).toEqual([told('beacon', 'warn', /db-2 is away; there are db-1/)]);
     await stack.control('assign', { BeaconID: 'db-1', IDBeaconConnection: 1 });
     await bootstrapped();
@@ -95,7 +168,13 @@ describe('beside a whole system', () => {
   test('the worker is gone without a stop: the store still says which database to look at', async () => {
     await stack.worker.kill();
     const { code, all, notOk } = await look();
-    expect({ code, notOk }).toEqual({ code: 6, notOk: [told('worker', 'warn', /gone without a stop/), told('answers', 'warn', /nobody answers/)] });
+    expect({ code, notOk }).toEqual({
+      code: 6,
+      notOk: [
+        told('worker', 'warn', /gone without a stop/),
+        told('answers', 'warn', /nobody answers/),
+      ],
+    });
     expect(all).toContainEqual(expect.objectContaining({ Name: 'connection', Level: 'ok' }));
     stack.worker.restart();
     await bootstrapped();
@@ -108,13 +187,22 @@ async function startServer(config: string): Promise<{ url: string }> {
   writeFileSync(folder.at('server.conf'), `listen: "127.0.0.1:${port}"\n${config}\n`);
   const server = spawn(natsBinary(), ['-c', folder.at('server.conf')], { stdio: 'ignore' });
   onTestFinished(async () => {
-    const ended = new Promise((resolve) => { server.once('exit', resolve); });
+    const ended = new Promise((resolve) => {
+      server.once('exit', resolve);
+    });
     server.kill('SIGKILL');
     await ended;
     folder[Symbol.dispose]();
   });
   const url = `nats://127.0.0.1:${port}`;
-  await until('the server answers', async () => { await (await connect({ servers: url })).close(); return true; }, { deadlineMs });
+  await until(
+    'the server answers',
+    async () => {
+      await (await connect({ servers: url })).close();
+      return true;
+    },
+    { deadlineMs },
+  );
   return { url };
 }
 
@@ -122,24 +210,48 @@ test('a server without JetStream, with small messages', async () => {
   const nats = await startServer('max_payload: 65536');
   const folder = tempDir('doctor-bus');
   onTestFinished(() => folder[Symbol.dispose]());
-  const { code, notOk } = await doctor({ nats, data: folder.path }, { TIDEMARK_INTAKE: 'jetstream' });
+  const { code, notOk } = await doctor(
+    { nats, data: folder.path },
+    { TIDEMARK_INTAKE: 'jetstream' },
+  );
   expect(code).toBe(1);
-  expect(notOk).toEqual(expect.arrayContaining([told('max_payload', 'warn', /65536 bytes/), told('jetstream', 'fail', /off/), told('answers', 'warn', /nobody answers/), told('beacon', 'warn', /no lane is assigned/)]));
-  expect((await doctor({ nats, data: folder.path })).notOk.map(({ Name }) => Name)).not.toContain('jetstream');
+  expect(notOk).toEqual(
+    expect.arrayContaining([
+      told('max_payload', 'warn', /65536 bytes/),
+      told('jetstream', 'fail', /off/),
+      told('answers', 'warn', /nobody answers/),
+      told('beacon', 'warn', /no lane is assigned/),
+    ]),
+  );
+  expect((await doctor({ nats, data: folder.path })).notOk.map(({ Name }) => Name)).not.toContain(
+    'jetstream',
+  );
 }, 60_000);
 
-test('a clock that is not the server\'s, as far as a server tells its time', async () => {
+test("a clock that is not the server's, as far as a server tells its time", async () => {
   const nats = await startServer('');
   const bus = await Bus.connect({ servers: nats.url, name: 'doctor' }, quiet);
   onTestFinished(() => bus.close());
-  expect(await busClock(bus, 'hub1', systemClock)).toMatchObject({ Level: 'ok', What: expect.stringContaining('cannot be compared') });
+  expect(await busClock(bus, 'hub1', systemClock)).toMatchObject({
+    Level: 'ok',
+    What: expect.stringContaining('cannot be compared'),
+  });
   // Servers from 2.10 on put their time into what they say of a stream; this says the same in their place.
   let offMs = 0;
   const server = await connect({ servers: nats.url });
   onTestFinished(() => server.close());
-  server.subscribe('$JS.API.STREAM.INFO.TIDEMARK_IN_hub1', { callback: (_, message) => void message.respond(JSON.stringify({ ts: new Date(Date.now() + offMs).toISOString() })) });
+  server.subscribe('$JS.API.STREAM.INFO.TIDEMARK_IN_hub1', {
+    callback: (_, message) =>
+      void message.respond(JSON.stringify({ ts: new Date(Date.now() + offMs).toISOString() })),
+  });
   await server.flush();
-  expect(await busClock(bus, 'hub1', systemClock)).toMatchObject({ Level: 'ok', What: expect.stringMatching(/this machine is \d+ ms (?:behind|ahead of) the server/) });
+  expect(await busClock(bus, 'hub1', systemClock)).toMatchObject({
+    Level: 'ok',
+    What: expect.stringMatching(/this machine is \d+ ms (?:behind|ahead of) the server/),
+  });
   offMs = 3_600_000;
-  expect(await busClock(bus, 'hub1', systemClock)).toMatchObject({ Level: 'warn', What: expect.stringMatching(/is 3\d{6} ms behind the server/) });
+  expect(await busClock(bus, 'hub1', systemClock)).toMatchObject({
+    Level: 'warn',
+    What: expect.stringMatching(/is 3\d{6} ms behind the server/),
+  });
 }, 60_000);

@@ -27,8 +27,10 @@ afterAll(async () => {
 });
 
 /** On the running system; `data` is the worker's own folder. */
-const run = (line: string, ...more: string[]): Promise<Ran> => tidemark([...line.split(' '), ...more, '--nats', stack.nats.url, '--data', stack.workerFile()]);
-const offBus = (line: string, ...more: string[]): Promise<Ran> => tidemark([...line.split(' '), ...more, '--nats', 'nats://127.0.0.1:1', '--data', apart]);
+const run = (line: string, ...more: string[]): Promise<Ran> =>
+  tidemark([...line.split(' '), ...more, '--nats', stack.nats.url, '--data', stack.workerFile()]);
+const offBus = (line: string, ...more: string[]): Promise<Ran> =>
+  tidemark([...line.split(' '), ...more, '--nats', 'nats://127.0.0.1:1', '--data', apart]);
 
 /** What a verb printed, which is one document. */
 async function json<T = Record<string, unknown>>(ran: Promise<Ran>, code = 0): Promise<T> {
@@ -37,7 +39,10 @@ async function json<T = Record<string, unknown>>(ran: Promise<Ran>, code = 0): P
   return JSON.parse(stdout) as T;
 }
 
-const bootstrapped = () => until('bootstrapped', async () => (await stack.status()).State === 'bootstrapped', { deadlineMs });
+const bootstrapped = () =>
+  until('bootstrapped', async () => (await stack.status()).State === 'bootstrapped', {
+    deadlineMs,
+  });
 
 async function entries(): Promise<EntryView[]> {
   return (await json<{ Entries: EntryView[] }>(run('journal ls --limit 1000 --json'))).Entries;
@@ -46,11 +51,17 @@ async function entries(): Promise<EntryView[]> {
 /** A dead letter of its own, by a rule of the database. @returns its Seq */
 async function deadLetter(name: string): Promise<number> {
   const db = new Database(stack.backendPath);
-  db.exec("create trigger if not exists no_poison before insert on UVQueueWorkItem when new.WorkItemHash like 'poison%' begin select raise(abort, 'poison'); end");
+  db.exec(
+    "create trigger if not exists no_poison before insert on UVQueueWorkItem when new.WorkItemHash like 'poison%' begin select raise(abort, 'poison'); end",
+  );
   db.close();
   const before = (await stack.status()).Queue.DeadLetters;
   const { Seq } = await stack.hub.client.upsertWorkItem({ WorkItemHash: `poison-${name}` });
-  await until('it is a dead letter', async () => (await stack.status()).Queue.DeadLetters > before, { deadlineMs });
+  await until(
+    'it is a dead letter',
+    async () => (await stack.status()).Queue.DeadLetters > before,
+    { deadlineMs },
+  );
   return Seq;
 }
 
@@ -65,38 +76,69 @@ async function copyStore(): Promise<void> {
 
 /** In the order they run. */
 const cases: Record<string, () => Promise<void>> = {
-  worker: async () => expect([stack.worker.args[0], stack.worker.isRunning, (await stack.status()).HubID]).toEqual(['worker', true, 'hub1']),
-  beacon: async () => expect([stack.beacon.args[0], stack.beacon.isRunning]).toEqual(['beacon', true]),
+  worker: async () =>
+    expect([stack.worker.args[0], stack.worker.isRunning, (await stack.status()).HubID]).toEqual([
+      'worker',
+      true,
+      'hub1',
+    ]),
+  beacon: async () =>
+    expect([stack.beacon.args[0], stack.beacon.isRunning]).toEqual(['beacon', true]),
   publish: async () => {
-    const { Sent, Accepted, Refused } = await json<Record<string, number>>(run('publish', join(root, 'examples', 'demo-queue.jsonl'), '--batch', '50'));
-    expect([(Accepted ?? 0) > 100, (Sent ?? 0) >= (Accepted ?? 0), Refused]).toEqual([true, true, 0]);
+    const { Sent, Accepted, Refused } = await json<Record<string, number>>(
+      run('publish', join(root, 'examples', 'demo-queue.jsonl'), '--batch', '50'),
+    );
+    expect([(Accepted ?? 0) > 100, (Sent ?? 0) >= (Accepted ?? 0), Refused]).toEqual([
+      true,
+      true,
+      0,
+    ]);
     await stack.drained();
   },
   status: async () => {
-    expect(await json(run('status --json'))).toMatchObject({ HubID: 'hub1', State: 'bootstrapped', Drill: null });
+    expect(await json(run('status --json'))).toMatchObject({
+      HubID: 'hub1',
+      State: 'bootstrapped',
+      Drill: null,
+    });
     expect(await json(run('status --offline --json'))).toMatchObject({ Offline: true });
-    expect(await run('status')).toMatchObject({ code: 0, stdout: expect.stringMatching(/^queue +bootstrapped +db-1/m) });
+    expect(await run('status')).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^queue +bootstrapped +db-1/m),
+    });
   },
   locate: async () => {
     const [first] = await entries();
-    expect(await json(run(`locate ${first?.EventGUID} --json`))).toMatchObject({ State: 'applied', Seq: first?.Seq });
-    expect(await json(run('locate 0b8f6c1e-2d4a-4c3b-9f57-6a1d2e3f4a5b --json'), 3)).toMatchObject({ State: 'unknown' });
+    expect(await json(run(`locate ${first?.EventGUID} --json`))).toMatchObject({
+      State: 'applied',
+      Seq: first?.Seq,
+    });
+    expect(await json(run('locate 0b8f6c1e-2d4a-4c3b-9f57-6a1d2e3f4a5b --json'), 3)).toMatchObject({
+      State: 'unknown',
+    });
   },
   pause: async () => {
     expect(await json(run('pause --json'))).toMatchObject({ Success: true });
     expect((await stack.status()).Queue.IsPaused).toBe(true);
   },
   'hwm show': async () => {
-    expect(await json(run('hwm show --json'))).toMatchObject({ Version: 2, Queue: { 'db-1': { 1: {} } } });
+    expect(await json(run('hwm show --json'))).toMatchObject({
+      Version: 2,
+      Queue: { 'db-1': { 1: {} } },
+    });
     expect(await json(run('hwm show --offline --json'))).toMatchObject({ Offline: true });
   },
   'hwm plan': async () => {
     const [first] = await entries();
-    expect(await json(run(`hwm plan --to ${first?.Seq} --lane queue --json`))).toMatchObject({ Lanes: [{ Lane: 'queue', Direction: 'backwards' }] });
+    expect(await json(run(`hwm plan --to ${first?.Seq} --lane queue --json`))).toMatchObject({
+      Lanes: [{ Lane: 'queue', Direction: 'backwards' }],
+    });
   },
   'hwm set': async () => {
     const [first] = await entries();
-    expect(await json(run(`hwm set --to ${first?.Seq} --lane queue --reason test --json`))).toMatchObject({ Lanes: [{ Lane: 'queue', To: first?.Seq }] });
+    expect(
+      await json(run(`hwm set --to ${first?.Seq} --lane queue --reason test --json`)),
+    ).toMatchObject({ Lanes: [{ Lane: 'queue', To: first?.Seq }] });
   },
   resume: async () => {
     expect(await json(run('resume --json'))).toMatchObject({ Success: true });
@@ -106,20 +148,29 @@ const cases: Record<string, () => Promise<void>> = {
     expect(await json(run('clear --json'))).toMatchObject({ Queue: { State: 'unassigned' } });
   },
   assign: async () => {
-    expect(await json(run('assign db-1 1 --json'))).toMatchObject({ Success: true, Queue: { AssignedBeaconID: 'db-1' } });
+    expect(await json(run('assign db-1 1 --json'))).toMatchObject({
+      Success: true,
+      Queue: { AssignedBeaconID: 'db-1' },
+    });
     await bootstrapped();
   },
   'dead-letters ls': async () => {
     const seq = await deadLetter('ls');
-    expect(await json(run('dead-letters ls --json'))).toMatchObject({ DeadLetters: [{ Seq: seq, Key: 'poison-ls' }] });
+    expect(await json(run('dead-letters ls --json'))).toMatchObject({
+      DeadLetters: [{ Seq: seq, Key: 'poison-ls' }],
+    });
   },
   'dead-letters show': async () => {
     const seq = await deadLetter('show');
-    expect(await json(run(`dead-letters show ${seq} --json`))).toMatchObject({ DeadLetter: { Seq: seq, Reason: expect.stringContaining('poison') as string } });
+    expect(await json(run(`dead-letters show ${seq} --json`))).toMatchObject({
+      DeadLetter: { Seq: seq, Reason: expect.stringContaining('poison') as string },
+    });
     expect((await run('dead-letters show 5')).code).toBe(3);
   },
   'dead-letters drop': async () => {
-    expect(await json(run(`dead-letters drop ${await deadLetter('drop')} --json`))).toMatchObject({ Success: true });
+    expect(await json(run(`dead-letters drop ${await deadLetter('drop')} --json`))).toMatchObject({
+      Success: true,
+    });
   },
   'dead-letters retry': async () => {
     const seq = await deadLetter('retry');
@@ -127,63 +178,125 @@ const cases: Record<string, () => Promise<void>> = {
     db.exec('drop trigger no_poison');
     db.close();
     expect(await json(run(`dead-letters retry ${seq} --json`))).toMatchObject({ Success: true });
-    for (const { Seq } of (await json<{ DeadLetters: { Seq: number }[] }>(run('dead-letters ls --json'))).DeadLetters) if (Seq !== seq) await run(`dead-letters retry ${Seq}`);
-    await until('all are delivered', async () => (await stack.status()).Queue.DeadLetters === 0, { deadlineMs });
+    for (const { Seq } of (
+      await json<{ DeadLetters: { Seq: number }[] }>(run('dead-letters ls --json'))
+    ).DeadLetters)
+      if (Seq !== seq) await run(`dead-letters retry ${Seq}`);
+    await until('all are delivered', async () => (await stack.status()).Queue.DeadLetters === 0, {
+      deadlineMs,
+    });
   },
   drill: async () => {
-    expect(await json(run('drill db-1 --seconds 1 --json'))).toMatchObject({ BeaconID: 'db-1', EndedBy: 'deadline' });
+    expect(await json(run('drill db-1 --seconds 1 --json'))).toMatchObject({
+      BeaconID: 'db-1',
+      EndedBy: 'deadline',
+    });
   },
   doctor: async () => {
     const { Checks } = await json<{ Checks: { Level: string }[] }>(run('doctor --json'));
     expect(Checks.filter(({ Level }) => Level !== 'ok')).toEqual([]);
   },
-  'config show': async () => expect(Object.keys(await json(run('config show --json')))).toEqual(['Settings']),
-  'config check': async () => expect(await json(run('config check --json'))).toMatchObject({ Success: true }),
+  'config show': async () =>
+    expect(Object.keys(await json(run('config show --json')))).toEqual(['Settings']),
+  'config check': async () =>
+    expect(await json(run('config check --json'))).toMatchObject({ Success: true }),
   'journal stats': async () => {
     await copyStore();
     expect(await json(run('journal stats --json'))).toMatchObject({ Pending: 0 });
-    expect(await json(offBus('journal stats --json'))).toMatchObject({ Store: (await stack.status()).Store });
+    expect(await json(offBus('journal stats --json'))).toMatchObject({
+      Store: (await stack.status()).Store,
+    });
   },
   'journal ls': async () => expect((await entries()).length).toBeGreaterThan(100),
-  'journal verify': async () => expect(await json(run('journal verify --json'))).toMatchObject({ Problems: [] }),
+  'journal verify': async () =>
+    expect(await json(run('journal verify --json'))).toMatchObject({ Problems: [] }),
   'journal export': async () => {
     await copyStore();
-    const { Exported } = await json<{ Exported: number }>(offBus('journal export --json', '--out', dir.at('out.jsonl')));
+    const { Exported } = await json<{ Exported: number }>(
+      offBus('journal export --json', '--out', dir.at('out.jsonl')),
+    );
     expect(readFileSync(dir.at('out.jsonl'), 'utf8').trimEnd().split('\n').length).toBe(Exported);
   },
   'journal import': async () => {
-    expect(await json(offBus('journal import --dry-run --json', dir.at('out.jsonl')))).toMatchObject({ Imported: 0, Rejected: 0 });
-    expect(await json(offBus('journal import --json', dir.at('out.jsonl')))).toMatchObject({ Imported: 0, Rejected: 0 });
+    expect(
+      await json(offBus('journal import --dry-run --json', dir.at('out.jsonl'))),
+    ).toMatchObject({ Imported: 0, Rejected: 0 });
+    expect(await json(offBus('journal import --json', dir.at('out.jsonl')))).toMatchObject({
+      Imported: 0,
+      Rejected: 0,
+    });
   },
   'journal salvage': async () => {
-    expect(await json(offBus('journal salvage --json', apart, '--out', dir.at('saved.jsonl')))).toMatchObject({ Source: 'sound', Rejected: 0 });
+    expect(
+      await json(offBus('journal salvage --json', apart, '--out', dir.at('saved.jsonl'))),
+    ).toMatchObject({ Source: 'sound', Rejected: 0 });
   },
   'ops new': async () => {
     const { Path } = await json<{ Path: string }>(run('ops new count refused messages --json'));
     expect(existsSync(Path)).toBe(true);
-    writeFileSync(Path, "export const description = 'counts'; export const isSkippable = true; export function run(context) { return String(context.db.prepare('select count(*) from refused').pluck().get()); }");
+    writeFileSync(
+      Path,
+      "export const description = 'counts'; export const isSkippable = true; export function run(context) { return String(context.db.prepare('select count(*) from refused').pluck().get()); }",
+    );
   },
-  'ops status': async () => expect(await json(run('ops status --json'), 6)).toMatchObject({ Pending: 1 }),
+  'ops status': async () =>
+    expect(await json(run('ops status --json'), 6)).toMatchObject({ Pending: 1 }),
   'ops skip': async () => {
-    const [{ ID } = { ID: '' }] = (await json<{ Operations: { ID: string }[] }>(run('ops status --json'), 6)).Operations;
-    expect(await json(run(`ops skip ${ID} --reason test --until 2999-01-01T00:00:00Z --json`))).toMatchObject({ Success: true });
+    const [{ ID } = { ID: '' }] = (
+      await json<{ Operations: { ID: string }[] }>(run('ops status --json'), 6)
+    ).Operations;
+    expect(
+      await json(run(`ops skip ${ID} --reason test --until 2999-01-01T00:00:00Z --json`)),
+    ).toMatchObject({ Success: true });
   },
-  'ops run': async () => expect(await json(run('ops run compact --json'))).toMatchObject({ Results: [{ ID: 'compact' }] }),
-  'ops history': async () => expect((await json<{ Attempts: { ID: string }[] }>(run('ops history --json'))).Attempts.map(({ ID }) => ID)).toContain('compact'),
+  'ops run': async () =>
+    expect(await json(run('ops run compact --json'))).toMatchObject({
+      Results: [{ ID: 'compact' }],
+    }),
+  'ops history': async () =>
+    expect(
+      (await json<{ Attempts: { ID: string }[] }>(run('ops history --json'))).Attempts.map(
+        ({ ID }) => ID,
+      ),
+    ).toContain('compact'),
   'beacon audit': async () => {
-    const { Lines } = await json<{ Lines: object[] }>(tidemark(['beacon', 'audit', '--data', stack.beacon.args[stack.beacon.args.indexOf('--data') + 1] ?? '', '--json']));
+    const { Lines } = await json<{ Lines: object[] }>(
+      tidemark([
+        'beacon',
+        'audit',
+        '--data',
+        stack.beacon.args[stack.beacon.args.indexOf('--data') + 1] ?? '',
+        '--json',
+      ]),
+    );
     expect(Lines.length).toBeGreaterThan(0);
   },
   'beacon plan': async () => {
-    expect((await json<{ MigrationStatements: string[] }>(tidemark(['beacon', 'plan', `sqlite:${dir.at('new.sqlite')}`, '--json']))).MigrationStatements.length).toBeGreaterThan(5);
+    expect(
+      (
+        await json<{ MigrationStatements: string[] }>(
+          tidemark(['beacon', 'plan', `sqlite:${dir.at('new.sqlite')}`, '--json']),
+        )
+      ).MigrationStatements.length,
+    ).toBeGreaterThan(5);
     copyFileSync(stack.backendPath, dir.at('copy.sqlite'));
-    expect(await json(tidemark(['beacon', 'plan', `sqlite:${stack.backendPath}`, '--json']))).toMatchObject({ MigrationStatements: [] });
+    expect(
+      await json(tidemark(['beacon', 'plan', `sqlite:${stack.backendPath}`, '--json'])),
+    ).toMatchObject({ MigrationStatements: [] });
   },
   log: async () => {
     const { Actions } = await json<{ Actions: { Action: string }[] }>(run('log --json'));
-    expect(Actions.map(({ Action }) => Action)).toEqual(expect.arrayContaining(['assign', 'pause', 'drill', 'dead-letters retry']));
+    expect(Actions.map(({ Action }) => Action)).toEqual(
+      expect.arrayContaining(['assign', 'pause', 'drill', 'dead-letters retry']),
+    );
   },
-  permissions: async () => expect(Object.keys(await json(run('permissions --json')))).toEqual(['worker', 'beacon', 'hub', 'operator']),
+  permissions: async () =>
+    expect(Object.keys(await json(run('permissions --json')))).toEqual([
+      'worker',
+      'beacon',
+      'hub',
+      'operator',
+    ]),
   completion: async () => {
     expect(await json(run('completion bash --json'))).toMatchObject({ Shell: 'bash' });
     expect((await run('completion powershell')).code).toBe(2);
@@ -194,8 +307,12 @@ const cases: Record<string, () => Promise<void>> = {
   },
   up: async () => {
     const all = startTidemark(['up', '--data', dir.at('up'), '--http', '127.0.0.1:0', '--json']);
-    await until('it is ready', () => /^ready .*nats:\/\/127\.0\.0\.1:\d+/m.test(all.out.stdout), { deadlineMs });
-    expect(await json(tidemark(['status', '--json', '--data', dir.at('up')]))).toMatchObject({ State: 'bootstrapped' });
+    await until('it is ready', () => /^ready .*nats:\/\/127\.0\.0\.1:\d+/m.test(all.out.stdout), {
+      deadlineMs,
+    });
+    expect(await json(tidemark(['status', '--json', '--data', dir.at('up')]))).toMatchObject({
+      State: 'bootstrapped',
+    });
     all.child.kill('SIGTERM');
     expect((await all.ended).code).toBe(0);
   },
@@ -206,7 +323,11 @@ const cases: Record<string, () => Promise<void>> = {
 };
 
 test('every verb has its case, and no case is without its verb', () => {
-  expect(Object.keys(cases).sort()).toEqual(allVerbs().map(({ path }) => path).sort());
+  expect(Object.keys(cases).sort()).toEqual(
+    allVerbs()
+      .map(({ path }) => path)
+      .sort(),
+  );
 });
 
 describe('through the real program', () => {

@@ -32,18 +32,37 @@ export type Ran = { code: number | null; stdout: string; stderr: string };
 
 /** Our command line with the bus named only by its arguments. */
 export function environment(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
-  const clean = Object.entries(process.env).filter(([name]) => !name.startsWith('NATS_') && !name.startsWith('TIDEMARK_'));
+  const clean = Object.entries(process.env).filter(
+    ([name]) => !name.startsWith('NATS_') && !name.startsWith('TIDEMARK_'),
+  );
   return { ...Object.fromEntries(clean), ...more };
 }
 
 /** `nodeArgs` come before the entry, which is the launcher unless another is named. */
-export type StartOptions = { cwd?: string; env?: NodeJS.ProcessEnv; nodeArgs?: string[]; entry?: string };
+export type StartOptions = {
+  cwd?: string;
+  env?: NodeJS.ProcessEnv;
+  nodeArgs?: string[];
+  entry?: string;
+};
 
 export function startTidemark(args: readonly string[], options: StartOptions = {}) {
-  const child = spawn(process.execPath, [...(options.nodeArgs ?? []), options.entry ?? launcher, ...args], { cwd: options.cwd ?? tmpdir(), env: environment(options.env), stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(
+    process.execPath,
+    [...(options.nodeArgs ?? []), options.entry ?? launcher, ...args],
+    {
+      cwd: options.cwd ?? tmpdir(),
+      env: environment(options.env),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   const out = { stdout: '', stderr: '' };
-  child.stdout.setEncoding('utf8').on('data', (text: string) => { out.stdout += text; });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => { out.stderr += text; });
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    out.stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    out.stderr += text;
+  });
   const ended = new Promise<Ran>((done) => child.once('close', (code) => done({ code, ...out })));
   return { child, out, ended };
 }
@@ -53,22 +72,38 @@ export function tidemark(args: readonly string[], options: StartOptions = {}): P
 }
 
 /** Waits for a condition. @throws Error naming it after the deadline */
-export async function until(what: string, isSo: () => boolean | Promise<boolean>, deadlineMs = 20_000): Promise<void> {
+export async function until(
+  what: string,
+  isSo: () => boolean | Promise<boolean>,
+  deadlineMs = 20_000,
+): Promise<void> {
   const giveUpMs = systemClock.monotonicMs() + deadlineMs;
   while (!(await isSo())) {
-    if (systemClock.monotonicMs() > giveUpMs) throw new Error(`not within ${deadlineMs} ms: ${what}`);
+    if (systemClock.monotonicMs() > giveUpMs)
+      throw new Error(`not within ${deadlineMs} ms: ${what}`);
     await systemClock.sleep(20);
   }
 }
 
 /** Writes recorded calls to a file. */
-export function writeTrace(folder: string, name: string, calls: readonly (readonly [method: string, ...args: unknown[]])[]): string {
+export function writeTrace(
+  folder: string,
+  name: string,
+  calls: readonly (readonly [method: string, ...args: unknown[]])[],
+): string {
   const path = join(folder, name);
-  writeFileSync(path, calls.map(([method, ...args], at) => `${JSON.stringify({ t: at, method, args })}\n`).join(''));
+  writeFileSync(
+    path,
+    calls.map(([method, ...args], at) => `${JSON.stringify({ t: at, method, args })}\n`).join(''),
+  );
   return path;
 }
 
-type Taken = { action: string; guid: string; body: { EventGUID: string; Settings: Record<string, never> } };
+type Taken = {
+  action: string;
+  guid: string;
+  body: { EventGUID: string; Settings: Record<string, never> };
+};
 
 /** A hub's worker in small: takes writes once by EventGUID, and notes what it saw. */
 export class SmallHub {
@@ -90,9 +125,14 @@ export class SmallHub {
     const bus = await Bus.connect({ servers: url, name: 'small-hub' }, quiet);
     const small = new SmallHub(bus);
     bus.serve({
-      name: 'small-hub', version: '1.0.0', description: 'a hub for tests', metadata: {},
+      name: 'small-hub',
+      version: '1.0.0',
+      description: 'a hub for tests',
+      metadata: {},
       endpoints: (['queue', 'manifest'] as const).map((lane) => ({
-        name: lane, subject: subjects.laneAll(hub, lane), handle: (request) => small.#answer(request.subject, request.decode()),
+        name: lane,
+        subject: subjects.laneAll(hub, lane),
+        handle: (request) => small.#answer(request.subject, request.decode()),
       })),
     });
     await bus.flush();
@@ -112,7 +152,12 @@ export class SmallHub {
     try {
       return this.#take(action, body);
     } catch (error) {
-      return { Available: true, Success: false, Code: (error as { code: string }).code, Reason: (error as Error).message };
+      return {
+        Available: true,
+        Success: false,
+        Code: (error as { code: string }).code,
+        Reason: (error as Error).message,
+      };
     }
   }
 
@@ -128,7 +173,14 @@ export class SmallHub {
       this.#seqs.set(guid, this.#seqs.size + 1);
       this.taken.push({ action, guid, body });
     }
-    return { Available: true, Success: true, Durability: 'synced', Seq: this.#seqs.get(guid), EventGUID: guid, Duplicate: known !== undefined };
+    return {
+      Available: true,
+      Success: true,
+      Durability: 'synced',
+      Seq: this.#seqs.get(guid),
+      EventGUID: guid,
+      Duplicate: known !== undefined,
+    };
   }
 
   stop(): Promise<void> {

@@ -16,9 +16,12 @@ beforeAll(async () => {
   await publish(stack.hub.client, calls, 1);
   await stack.drained();
 }, 120_000);
-afterAll(async () => { await stack?.[Symbol.asyncDispose](); });
+afterAll(async () => {
+  await stack?.[Symbol.asyncDispose]();
+});
 
-const hwm = (...args: string[]): Promise<Ran> => tidemark(['hwm', ...args, '--nats', stack.nats.url, '--hub', stack.hubId]);
+const hwm = (...args: string[]): Promise<Ran> =>
+  tidemark(['hwm', ...args, '--nats', stack.nats.url, '--hub', stack.hubId]);
 async function json<T>(...args: string[]): Promise<T> {
   const ran = await hwm(...args, '--json');
   expect(ran).toMatchObject({ code: 0, stderr: '' });
@@ -34,7 +37,9 @@ test('show lists the marks of both lanes', async () => {
 
 test('status says how full the worker is', async () => {
   const { stdout } = await tidemark(['status', '--nats', stack.nats.url]);
-  expect(stdout).toMatch(/journal [\d.]+ [KM]iB of 16\.0 GiB, at most 5000000 undelivered, disk [\d.]+ [MGT]iB free/);
+  expect(stdout).toMatch(
+    /journal [\d.]+ [KM]iB of 16\.0 GiB, at most 5000000 undelivered, disk [\d.]+ [MGT]iB free/,
+  );
 });
 
 test('a plan tells what would go again and that the database has it; nothing changes', async () => {
@@ -51,21 +56,34 @@ test('a plan tells what would go again and that the database has it; nothing cha
   }
   expect((await stack.status()).Queue.Seq).toEqual(before.Queue.Seq);
   const text = await hwm('plan', '--to', '0', '--lane', 'queue');
-  expect(text.stdout).toMatch(/queue at db-1\/1: from \d+ to 0, backwards\n {2}\d+ entries, Seq \d+ to \d+, would go again/);
+  expect(text.stdout).toMatch(
+    /queue at db-1\/1: from \d+ to 0, backwards\n {2}\d+ entries, Seq \d+ to \d+, would go again/,
+  );
   expect(text.stdout).toContain('UVQueueWorkItemEvent');
-  expect(text.stdout).toContain(`plan ${(await json<MarkPlan>('plan', '--to', '0', '--lane', 'queue')).Plan}`);
+  expect(text.stdout).toContain(
+    `plan ${(await json<MarkPlan>('plan', '--to', '0', '--lane', 'queue')).Plan}`,
+  );
 });
 
 test('a set while delivery runs is refused with the words to say, exit 1', async () => {
   const ran = await hwm('set', '--to', '0', '--reason', 'a test');
-  expect(ran).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('tidemark pause') });
+  expect(ran).toMatchObject({
+    code: 1,
+    stdout: '',
+    stderr: expect.stringContaining('tidemark pause'),
+  });
 });
 
 test.each([
   ['no reason', ['set', '--to', '0'], 2, '--reason'],
   ['a lane that is none', ['plan', '--to', '0', '--lane', 'x'], 2, 'queue, manifest'],
   ['a beacon without its connection', ['plan', '--to', '0', '--beacon', 'db-1'], 2, 'go together'],
-  ['a database that has no mark', ['plan', '--to', '0', '--beacon', 'db-9', '--connection', '1'], 3, 'hwm show'],
+  [
+    'a database that has no mark',
+    ['plan', '--to', '0', '--beacon', 'db-9', '--connection', '1'],
+    3,
+    'hwm show',
+  ],
   ['a time that is none', ['plan', '--to', 'yesterday'], 2, 'neither a Seq nor a time'],
 ])('%s: exit code and a line that helps', async (_, args, code, line) => {
   const ran = await hwm(...args);
@@ -83,21 +101,41 @@ test('rows lost behind the back of a database come again by a set back, and thos
   const [lane] = plan.Lanes;
   if (!lane?.Backend.IsThere) throw new Error('the database is away');
   expect(lane.Backend.Lacks.length, 'the plan sees what is missing').toBeGreaterThan(0);
-  const done = await json<MarksSet>('set', '--to', '0', '--lane', 'queue', '--reason', 'events were deleted', '--plan', plan.Plan);
+  const done = await json<MarksSet>(
+    'set',
+    '--to',
+    '0',
+    '--lane',
+    'queue',
+    '--reason',
+    'events were deleted',
+    '--plan',
+    plan.Plan,
+  );
   expect(done.Lanes).toMatchObject([{ Lane: 'queue', To: 0, Again: lane.Stretch?.Entries }]);
   await stack.control('resume');
   const status = await stack.drained();
   expect(status.Balance.queue.Difference).toBe(0);
   expect(readRows(stack.backendPath, 'UVQueueWorkItemEvent').length).toBe(lost);
-  expect(compareWithFold(stack.backendPath, foldCalls(calls, stack.hubId), stack.hubId).first).toEqual([]);
+  expect(
+    compareWithFold(stack.backendPath, foldCalls(calls, stack.hubId), stack.hubId).first,
+  ).toEqual([]);
 }, 60_000);
 
 test('forwards is refused without --force, and with it the entries are given up with their reason (I5, I10)', async () => {
   await stack.control('pause');
-  const reply = await stack.hub.client.upsertWorkItem({ WorkItemHash: 'skipped-1', Status: 'Pending' });
+  const reply = await stack.hub.client.upsertWorkItem({
+    WorkItemHash: 'skipped-1',
+    Status: 'Pending',
+  });
   const args = ['set', '--to', String(reply.Seq), '--lane', 'queue', '--reason', 'a poison'];
-  expect(await hwm(...args)).toMatchObject({ code: 1, stderr: expect.stringMatching(/skip 1 entries.*--force/) });
-  expect((await hwm('plan', '--to', String(reply.Seq), '--lane', 'queue')).stdout).toContain(`${reply.Seq} QP_UpsertWorkItem skipped-1`);
+  expect(await hwm(...args)).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/skip 1 entries.*--force/),
+  });
+  expect((await hwm('plan', '--to', String(reply.Seq), '--lane', 'queue')).stdout).toContain(
+    `${reply.Seq} QP_UpsertWorkItem skipped-1`,
+  );
   expect((await hwm(...args, '--force')).stdout).toMatch(/1 are skipped\nnow: tidemark resume/);
   await stack.control('resume');
   await stack.hub.client.upsertWorkItem({ WorkItemHash: 'after-1', Status: 'Pending' });
@@ -106,5 +144,8 @@ test('forwards is refused without --force, and with it the entries are given up 
   const hashes = readRows(stack.backendPath, 'UVQueueWorkItem').map((row) => row['WorkItemHash']);
   expect(hashes).toContain('after-1');
   expect(hashes).not.toContain('skipped-1');
-  expect(await stack.control('locate', { EventGUID: reply.EventGUID })).toMatchObject({ State: 'dead-lettered', Reason: 'skipped by hwm set: a poison' });
+  expect(await stack.control('locate', { EventGUID: reply.EventGUID })).toMatchObject({
+    State: 'dead-lettered',
+    Reason: 'skipped by hwm set: a poison',
+  });
 }, 60_000);

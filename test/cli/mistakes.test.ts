@@ -159,9 +159,19 @@ const rows: Row[] = [
   ['status', 2, 'TIDEMARK_HUB "a b"', { TIDEMARK_HUB: 'a b' }],
   ['status', 2, 'TIDEMARK_LOG "loud" is none of', { TIDEMARK_LOG: 'loud' }],
   ['config check', 2, 'TIDEMARK_PENDING_MAX "many"', { TIDEMARK_PENDING_MAX: 'many' }],
-  ['config check', 2, 'TIDEMARK_JOURNAL_BYTES_MAX "1M" is less than 16M', { TIDEMARK_JOURNAL_BYTES_MAX: '1M' }],
+  [
+    'config check',
+    2,
+    'TIDEMARK_JOURNAL_BYTES_MAX "1M" is less than 16M',
+    { TIDEMARK_JOURNAL_BYTES_MAX: '1M' },
+  ],
   ['config check', 2, 'TIDEMARK_HTTP "8390" is no address', { TIDEMARK_HTTP: '8390' }],
-  ['status', 2, 'NATS_CREDS "/nowhere/a.creds": there is no such file', { NATS_CREDS: '/nowhere/a.creds' }],
+  [
+    'status',
+    2,
+    'NATS_CREDS "/nowhere/a.creds": there is no such file',
+    { NATS_CREDS: '/nowhere/a.creds' },
+  ],
   ['status', 2, 'TIDEMARK_TOKEN_FILE', { TIDEMARK_TOKEN_FILE: '/nowhere/token' }],
   ['config check --http 127.0.0.1:99999', 2, 'expected host:port'],
   ['config check --http localhost', 2, 'expected host:port'],
@@ -177,7 +187,11 @@ const rows: Row[] = [
   [`status --config ${at('number.json')}`, 2, 'hub: expected text'],
   [`status --config ${at('broken.json')}`, 2, 'broken.json'],
   [`status --config ${at('list.json')}`, 2, 'expected an object'],
-  [`status --config ${at('bad-bus.json')}`, 2, `nats in ${at('bad-bus.json')} "http://somewhere:4222"`],
+  [
+    `status --config ${at('bad-bus.json')}`,
+    2,
+    `nats in ${at('bad-bus.json')} "http://somewhere:4222"`,
+  ],
   [`publish missing.jsonl --nats ${nowhere}`, 3, 'no such trace file'],
   [`publish ${at('empty')} --nats ${nowhere}`, 3, 'is a folder'],
   ['journal import missing.jsonl', 3, 'there is no missing.jsonl'],
@@ -216,34 +230,77 @@ describe('a mistake is answered with the right word', () => {
     expect(rows.length).toBeGreaterThanOrEqual(100);
   });
 
-  test.each(['status', 'assign db-1 1', 'clear', 'pause', 'resume', 'drain', 'drain --until-empty', 'hwm show', 'hwm plan --to 1', 'dead-letters ls', 'dead-letters retry 1', `locate ${guid}`, 'drill db-1',
-    'drill --stop', 'publish examples/demo-queue.jsonl --give-up 1'])('%s without a bus: the URL, and what to do', async (typed) => {
-    const ran = await runHere([...words(typed), '--nats', 'nats://ann:secret@127.0.0.1:1', '--data', at('empty')]);
+  test.each([
+    'status',
+    'assign db-1 1',
+    'clear',
+    'pause',
+    'resume',
+    'drain',
+    'drain --until-empty',
+    'hwm show',
+    'hwm plan --to 1',
+    'dead-letters ls',
+    'dead-letters retry 1',
+    `locate ${guid}`,
+    'drill db-1',
+    'drill --stop',
+    'publish examples/demo-queue.jsonl --give-up 1',
+  ])('%s without a bus: the URL, and what to do', async (typed) => {
+    const ran = await runHere([
+      ...words(typed),
+      '--nats',
+      'nats://ann:secret@127.0.0.1:1',
+      '--data',
+      at('empty'),
+    ]);
     expect(ran.code).toBe(4);
-    expect(linesOf(ran.stderr).at(-1)).toMatch(/no bus at nats:\/\/127\.0\.0\.1:1: .*is nats-server running there\?/);
+    expect(linesOf(ran.stderr).at(-1)).toMatch(
+      /no bus at nats:\/\/127\.0\.0\.1:1: .*is nats-server running there\?/,
+    );
     expect(ran.stderr).not.toContain('secret');
   });
 });
 
 test('a server that says nothing is given up on, and named', async () => {
   const server = createServer(() => undefined);
-  await new Promise<void>((done) => { server.listen(0, '127.0.0.1', done); });
+  await new Promise<void>((done) => {
+    server.listen(0, '127.0.0.1', done);
+  });
   onTestFinished(() => void server.close());
   const { port } = server.address() as { port: number };
   const ran = await runHere(['status', '--nats', `nats://127.0.0.1:${port}`]);
-  expect(ran).toMatchObject({ code: 4, stderr: expect.stringContaining(`no bus at nats://127.0.0.1:${port}`) });
+  expect(ran).toMatchObject({
+    code: 4,
+    stderr: expect.stringContaining(`no bus at nats://127.0.0.1:${port}`),
+  });
 }, 30_000);
 
 test('a publish that waits for a bus that never comes is ended by Ctrl-C, and says meanwhile what it waits for', async () => {
-  const waiting = startTidemark(['publish', join(root, 'examples', 'demo-queue.jsonl'), '--nats', nowhere]);
-  await until('it says so', () => waiting.out.stderr.includes(`no bus at ${nowhere}: connection refused; is nats-server running there? (trying for 30 s)`));
+  const waiting = startTidemark([
+    'publish',
+    join(root, 'examples', 'demo-queue.jsonl'),
+    '--nats',
+    nowhere,
+  ]);
+  await until('it says so', () =>
+    waiting.out.stderr.includes(
+      `no bus at ${nowhere}: connection refused; is nats-server running there? (trying for 30 s)`,
+    ),
+  );
   waiting.child.kill('SIGINT');
-  expect(await waiting.ended).toMatchObject({ code: 1, stdout: expect.stringContaining('"Sent":0') });
+  expect(await waiting.ended).toMatchObject({
+    code: 1,
+    stdout: expect.stringContaining('"Sent":0'),
+  });
 }, 60_000);
 
 test.each<Row>([
-  ['stauts', 2, 'did you mean status?'], ['status \u2013json', 2, 'did you mean --json?'], [`status --nats ${nowhere}`, 4, 'is nats-server running there?'],
-  ['journal ls --data not-there', 3, 'is --data the directory'], ['locate', 2, 'usage: tidemark locate'],
+  ['stauts', 2, 'did you mean status?'],
+  ['status \u2013json', 2, 'did you mean --json?'],
+  [`status --nats ${nowhere}`, 4, 'is nats-server running there?'],
+  ['journal ls --data not-there', 3, 'is --data the directory'],
+  ['locate', 2, 'usage: tidemark locate'],
 ])('the same through the real program: %s', async (typed, code, says) => {
   const ran = await tidemark(words(typed));
   expect(ran).toMatchObject({ code, stdout: '', stderr: expect.stringContaining(says) });

@@ -6,7 +6,13 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { limits } from '../../contracts/limits.ts';
 import { Bus } from '../../runtime/bus.ts';
-import { commandOf, findNatsServer, freePort, isFreePort, type NatsServer } from '../../runtime/nats-server.ts';
+import {
+  commandOf,
+  findNatsServer,
+  freePort,
+  isFreePort,
+  type NatsServer,
+} from '../../runtime/nats-server.ts';
 import { quiet, startServer, tempFolder, until } from './fixture.ts';
 
 const runtimeModule = fileURLToPath(new URL('../../runtime/nats-server.ts', import.meta.url));
@@ -15,7 +21,9 @@ describe('nats-server', () => {
   let folder: ReturnType<typeof tempFolder>;
   let server: NatsServer | null = null;
 
-  beforeEach(() => { folder = tempFolder(); });
+  beforeEach(() => {
+    folder = tempFolder();
+  });
 
   afterEach(async () => {
     await server?.stop();
@@ -27,7 +35,10 @@ describe('nats-server', () => {
     const port = await freePort();
     server = await startServer(folder.path, port);
     expect(server.url).toBe(`nats://127.0.0.1:${port}`);
-    const bus = await Bus.connect({ servers: server.url, name: 'test', waitForServer: false }, quiet);
+    const bus = await Bus.connect(
+      { servers: server.url, name: 'test', waitForServer: false },
+      quiet,
+    );
     expect(bus.payloadBytesMax).toBe(limits.busPayloadBytesMax);
     await bus.close();
     await server.stop();
@@ -54,7 +65,9 @@ describe('nats-server', () => {
       const binary = findNatsServer(undefined, process.env.PATH, () => undefined);
       await NatsServer.start({ folder: ${JSON.stringify(folder.path)}, port: ${port}, binary });
       setInterval(() => undefined, 1000);`;
-    const parent = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'ignore' });
+    const parent = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: 'ignore',
+    });
     await until('the child server listens', async () => !(await isFreePort(port)));
     parent.kill('SIGKILL');
     await until('the child server is gone', () => isFreePort(port));
@@ -65,10 +78,15 @@ describe('nats-server', () => {
     const port = await freePort();
     server = await startServer(folder.path, port);
     using other = tempFolder();
-    await expect(startServer(other.path, port)).rejects.toMatchObject({ code: 'UNREACHABLE', message: expect.stringContaining('address already in use') });
+    await expect(startServer(other.path, port)).rejects.toMatchObject({
+      code: 'UNREACHABLE',
+      message: expect.stringContaining('address already in use'),
+    });
   });
 
   test('a binary named in NATS_SERVER_BIN must exist', () => {
-    expect(() => findNatsServer('/nowhere/nats-server', '', () => undefined)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
+    expect(() => findNatsServer('/nowhere/nats-server', '', () => undefined)).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID' }),
+    );
   });
 });

@@ -14,18 +14,32 @@ const escape = '\u001b[';
 
 /** Nothing of the machine's own: Node decides about colour by a dozen names (CI, TMUX, COLORTERM, NO_COLOR and more). */
 function plainly(env: Record<string, string>): NodeJS.ProcessEnv {
-  return { PATH: process.env.PATH, HOME: process.env.HOME, TMPDIR: process.env.TMPDIR, TERM: 'xterm-256color', ...env };
+  return {
+    PATH: process.env.PATH,
+    HOME: process.env.HOME,
+    TMPDIR: process.env.TMPDIR,
+    TERM: 'xterm-256color',
+    ...env,
+  };
 }
 
 /** The command line on a pseudo-terminal of that many columns; both streams come as one. */
-async function onTerminal(args: string, env: Record<string, string> = {}, columns = 120): Promise<string> {
+async function onTerminal(
+  args: string,
+  env: Record<string, string> = {},
+  columns = 120,
+): Promise<string> {
   const command = `stty cols ${columns}; ${process.execPath} ${launcher} ${args}`;
-  const { stdout } = await promisify(execFile)('script', ['-qec', command, '/dev/null'], { env: plainly(env) }).catch((error: { stdout: string }) => error);
+  const { stdout } = await promisify(execFile)('script', ['-qec', command, '/dev/null'], {
+    env: plainly(env),
+  }).catch((error: { stdout: string }) => error);
   return stdout;
 }
 
 async function inPipe(args: readonly string[], env: Record<string, string> = {}): Promise<string> {
-  const { stdout } = await promisify(execFile)(process.execPath, [launcher, ...args], { env: plainly(env) }).catch((error: { stdout: string }) => error);
+  const { stdout } = await promisify(execFile)(process.execPath, [launcher, ...args], {
+    env: plainly(env),
+  }).catch((error: { stdout: string }) => error);
   return stdout;
 }
 
@@ -52,8 +66,13 @@ describe('colour', () => {
   }, 60_000);
 
   test('a word that is no state has none', () => {
-    const terminal = Object.assign(Object.create(process.stdout) as NodeJS.WriteStream, { isTTY: true, getColorDepth: () => 8 });
-    expect(coloured('waiting-for-beacon, paused', terminal)).toBe(`${escape}33mwaiting-for-beacon, paused${escape}39m`);
+    const terminal = Object.assign(Object.create(process.stdout) as NodeJS.WriteStream, {
+      isTTY: true,
+      getColorDepth: () => 8,
+    });
+    expect(coloured('waiting-for-beacon, paused', terminal)).toBe(
+      `${escape}33mwaiting-for-beacon, paused${escape}39m`,
+    );
     expect(coloured('db-1', terminal)).toBe('db-1');
     expect(coloured('constructor', terminal)).toBe('constructor');
   });
@@ -61,7 +80,14 @@ describe('colour', () => {
 
 describe('tables', () => {
   const headings = ['seq', 'state', 'reason'];
-  const rows = [[1_763_712_000_000_042, 'bootstrapped', 'a reason that is rather long, and goes on for a while, as reasons of databases do'], [7, 'error', null]];
+  const rows = [
+    [
+      1_763_712_000_000_042,
+      'bootstrapped',
+      'a reason that is rather long, and goes on for a while, as reasons of databases do',
+    ],
+    [7, 'error', null],
+  ];
 
   test.each([200, 80, 60, 40])('at %i columns no line is longer, and no number is cut', (width) => {
     const text = table(headings, rows, '', width);
@@ -72,7 +98,21 @@ describe('tables', () => {
   });
 
   test('where columns cannot fit, rows go below each other, whole', () => {
-    expect(table(headings, rows, '', 20)).toBe([facts([['seq', rows[0]?.[0]], ['state', 'bootstrapped'], ['reason', rows[0]?.[2]]]), '', facts([['seq', 7], ['state', 'error'], ['reason', null]])].join('\n'));
+    expect(table(headings, rows, '', 20)).toBe(
+      [
+        facts([
+          ['seq', rows[0]?.[0]],
+          ['state', 'bootstrapped'],
+          ['reason', rows[0]?.[2]],
+        ]),
+        '',
+        facts([
+          ['seq', 7],
+          ['state', 'error'],
+          ['reason', null],
+        ]),
+      ].join('\n'),
+    );
   });
 
   test('where it is no terminal, nothing is cut', () => {
@@ -80,9 +120,16 @@ describe('tables', () => {
   });
 
   test('on a narrow terminal the help and a table fit', async () => {
-    for (const args of ['config show', 'journal stats --data /nowhere --nats nats://127.0.0.1:1', 'help', 'help hwm set']) {
+    for (const args of [
+      'config show',
+      'journal stats --data /nowhere --nats nats://127.0.0.1:1',
+      'help',
+      'help hwm set',
+    ]) {
       const lines = (await onTerminal(args, { NO_COLOR: '1' }, 60)).split(/\r?\n/);
-      expect(lines.filter((line) => line.length > 60 && !/^(?:tidemark:|Going|  tidemark )/.test(line))).toEqual([]);
+      expect(
+        lines.filter((line) => line.length > 60 && !/^(?:tidemark:|Going|  tidemark )/.test(line)),
+      ).toEqual([]);
     }
   }, 60_000);
 });
@@ -91,7 +138,10 @@ describe('progress', () => {
   const told = (isTerminal: boolean) => {
     const clock = new ManualClock();
     const out: string[] = [];
-    const progress = new Progress({ isTerminal, columns: 20, write: (text) => void out.push(text) }, clock);
+    const progress = new Progress(
+      { isTerminal, columns: 20, write: (text) => void out.push(text) },
+      clock,
+    );
     return { clock, out, progress };
   };
 
@@ -103,7 +153,11 @@ describe('progress', () => {
     }
     progress.end();
     expect(out.length).toBeLessThanOrEqual(27);
-    expect(out.every((text) => text.startsWith('\r\u001b[K') && !text.includes('\n') && text.length <= 4 + 19)).toBe(true);
+    expect(
+      out.every(
+        (text) => text.startsWith('\r\u001b[K') && !text.includes('\n') && text.length <= 4 + 19,
+      ),
+    ).toBe(true);
     expect(out.at(-1)).toBe('\r\u001b[K');
   });
 
@@ -125,7 +179,13 @@ describe('progress', () => {
     openLocal(store, 'hub1');
     store.close();
     const terminal = await onTerminal(`journal verify --data ${data}`);
-    expect(terminal.replaceAll(`\r${escape}K`, '<')).toMatch(/^<checking [^\n]*<the journal is sound\r\n$/);
-    expect(await tidemark(['journal', 'verify', '--data', data])).toMatchObject({ code: 0, stdout: 'the journal is sound\n', stderr: expect.stringMatching(/^checking [^\r]*\nchecking [^\r]*\n$/) });
+    expect(terminal.replaceAll(`\r${escape}K`, '<')).toMatch(
+      /^<checking [^\n]*<the journal is sound\r\n$/,
+    );
+    expect(await tidemark(['journal', 'verify', '--data', data])).toMatchObject({
+      code: 0,
+      stdout: 'the journal is sound\n',
+      stderr: expect.stringMatching(/^checking [^\r]*\nchecking [^\r]*\n$/),
+    });
   }, 60_000);
 });

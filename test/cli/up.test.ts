@@ -10,11 +10,18 @@ type Up = ReturnType<typeof startTidemark>;
 
 /** Processes whose command line names the folder. */
 function processesOn(folder: string): { pid: number; verb: string }[] {
-  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).flatMap((name) => {
-    const command = commandOf(Number(name));
-    if (Number(name) === process.pid || !command.some((arg) => arg.includes(folder))) return [];
-    return [{ pid: Number(name), verb: command.find((arg) => ['up', 'worker', 'beacon'].includes(arg)) ?? 'nats-server' }];
-  });
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => {
+      const command = commandOf(Number(name));
+      if (Number(name) === process.pid || !command.some((arg) => arg.includes(folder))) return [];
+      return [
+        {
+          pid: Number(name),
+          verb: command.find((arg) => ['up', 'worker', 'beacon'].includes(arg)) ?? 'nats-server',
+        },
+      ];
+    });
 }
 
 describe('up', () => {
@@ -43,8 +50,13 @@ describe('up', () => {
   }
 
   async function ready(up: Up): Promise<{ bus: string; http: string }> {
-    await until(`the ready line; so far it said: ${up.out.stderr.slice(-500)}`, () => up.out.stdout.includes('\n'), 40_000);
-    const [, bus = '', http = ''] = /^ready .*(nats:\/\/127\.0\.0\.1:\d+).*(http:\/\/127\.0\.0\.1:\d+)/.exec(up.out.stdout) ?? [];
+    await until(
+      `the ready line; so far it said: ${up.out.stderr.slice(-500)}`,
+      () => up.out.stdout.includes('\n'),
+      40_000,
+    );
+    const [, bus = '', http = ''] =
+      /^ready .*(nats:\/\/127\.0\.0\.1:\d+).*(http:\/\/127\.0\.0\.1:\d+)/.exec(up.out.stdout) ?? [];
     expect([bus, http]).not.toContain('');
     return { bus, http };
   }
@@ -60,10 +72,18 @@ describe('up', () => {
     const up = start();
     const { bus, http } = await ready(up);
     expect((await fetch(`${http}/readyz`)).status).toBe(200);
-    expect(await status()).toMatchObject({ State: 'bootstrapped', Queue: { AssignedBeaconID: 'db-1', IDBeaconConnection: 1, AssignedBy: 'operator' } });
-    const trace = writeTrace(folder.path, 'a.jsonl', [['upsertWorkItem', { WorkItemHash: 'wi-1', Status: 'Pending' }]]);
+    expect(await status()).toMatchObject({
+      State: 'bootstrapped',
+      Queue: { AssignedBeaconID: 'db-1', IDBeaconConnection: 1, AssignedBy: 'operator' },
+    });
+    const trace = writeTrace(folder.path, 'a.jsonl', [
+      ['upsertWorkItem', { WorkItemHash: 'wi-1', Status: 'Pending' }],
+    ]);
     expect((await tidemark(['publish', trace, '--data', data])).stdout).toContain('"Accepted":1');
-    expect(await tidemark(['drain', '--until-empty', '--data', data])).toMatchObject({ code: 0, stdout: 'empty: every accepted write is delivered\n' });
+    expect(await tidemark(['drain', '--until-empty', '--data', data])).toMatchObject({
+      code: 0,
+      stdout: 'empty: every accepted write is delivered\n',
+    });
     up.child.kill('SIGTERM');
     const { code, stdout } = await up.ended;
     expect(code).toBe(0);
@@ -71,7 +91,9 @@ describe('up', () => {
     expect(processesOn(data)).toEqual([]);
     expect(await isFreePort(Number(bus.split(':').at(-1)))).toBe(true);
     expect(existsSync(join(data, 'bus.json'))).toBe(false);
-    expect((await tidemark(['journal', 'stats', '--data', data, '--json'])).stdout).toContain('"Entries": 1');
+    expect((await tidemark(['journal', 'stats', '--data', data, '--json'])).stdout).toContain(
+      '"Entries": 1',
+    );
     expect((await tidemark(['journal', 'verify', '--data', data])).code).toBe(0);
   });
 
@@ -83,15 +105,22 @@ describe('up', () => {
       expect(before).toBeGreaterThan(0);
       process.kill(before, 'SIGKILL');
       await until(`${verb} is there again`, () => ![0, before].includes(pidOf(verb)));
-      await until(`bootstrapped after ${verb} was killed`, async () => (await status())?.State === 'bootstrapped', 40_000);
+      await until(
+        `bootstrapped after ${verb} was killed`,
+        async () => (await status())?.State === 'bootstrapped',
+        40_000,
+      );
     }
     expect((await fetch(`${http}/livez`)).status).toBe(200);
-    for (const name of ['worker', 'databeacon', 'nats-server']) expect(up.out.stderr).toContain(`up: ${name} ended (killed by SIGKILL), starting it again`);
+    for (const name of ['worker', 'databeacon', 'nats-server'])
+      expect(up.out.stderr).toContain(`up: ${name} ended (killed by SIGKILL), starting it again`);
   }, 120_000);
 
   test('killed itself, it takes its children along; the next one has the same bus and every write', async () => {
     const { bus } = await ready(start());
-    const trace = writeTrace(folder.path, 'a.jsonl', [['upsertWorkItem', { WorkItemHash: 'wi-1', Status: 'Pending' }]]);
+    const trace = writeTrace(folder.path, 'a.jsonl', [
+      ['upsertWorkItem', { WorkItemHash: 'wi-1', Status: 'Pending' }],
+    ]);
     await tidemark(['publish', trace, '--data', data]);
     started.splice(0)[0]?.child.kill('SIGKILL');
     const again = start();
@@ -104,7 +133,10 @@ describe('up', () => {
     const first = start();
     await ready(first);
     const { code, stderr } = await tidemark(['up', '--data', data, '--http', '127.0.0.1:0']);
-    expect({ code, stderr }).toMatchObject({ code: 4, stderr: expect.stringContaining('another up runs on') });
+    expect({ code, stderr }).toMatchObject({
+      code: 4,
+      stderr: expect.stringContaining('another up runs on'),
+    });
     expect(await status()).toMatchObject({ State: 'bootstrapped' });
   });
 
@@ -121,20 +153,33 @@ describe('up', () => {
     }
   });
 
-  test('leaves an operator\'s assignment as it is', async () => {
-    const databases = ['--db', `sqlite:${join(folder.path, 'one.sqlite')}`, '--db', `sqlite:${join(folder.path, 'two.sqlite')}`];
+  test("leaves an operator's assignment as it is", async () => {
+    const databases = [
+      '--db',
+      `sqlite:${join(folder.path, 'one.sqlite')}`,
+      '--db',
+      `sqlite:${join(folder.path, 'two.sqlite')}`,
+    ];
     const first = start(databases);
     await ready(first);
     expect((await tidemark(['assign', 'db-1', '2', '--data', data])).code).toBe(0);
     first.child.kill('SIGTERM');
     await first.ended;
     await ready(start(databases));
-    expect(await status()).toMatchObject({ State: 'bootstrapped', Queue: { IDBeaconConnection: 2 } });
-    expect(JSON.parse(readFileSync(join(data, 'persistence-assignment.json'), 'utf8'))).toMatchObject({ Queue: { IDBeaconConnection: 2 } });
+    expect(await status()).toMatchObject({
+      State: 'bootstrapped',
+      Queue: { IDBeaconConnection: 2 },
+    });
+    expect(
+      JSON.parse(readFileSync(join(data, 'persistence-assignment.json'), 'utf8')),
+    ).toMatchObject({ Queue: { IDBeaconConnection: 2 } });
   });
 
   test('a configuration that cannot run ends it with that exit code', async () => {
     const { code, stderr } = await start(['--db', 'dbase:/nowhere']).ended;
-    expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining('starting it again cannot help') });
+    expect({ code, stderr }).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('starting it again cannot help'),
+    });
   });
 });

@@ -16,7 +16,11 @@ export type Place = {
 };
 
 /** A backend that runs. `server` is null where the database is a file. */
-export type RunningBackend = AsyncDisposable & { kind: EngineKind; server: TestDatabase | null; fresh(): Promise<Place> };
+export type RunningBackend = AsyncDisposable & {
+  kind: EngineKind;
+  server: TestDatabase | null;
+  fresh(): Promise<Place>;
+};
 
 export const backends = {
   sqlite: startSqlite,
@@ -35,7 +39,11 @@ async function startSqlite(): Promise<RunningBackend> {
     server: null,
     fresh: async () => {
       const path = folder.at(`${++made}.sqlite`);
-      return { url: `sqlite:${path}`, query: async (sql) => querySqlite(path, sql), hold: async (sql) => holdSqlite(path, sql) };
+      return {
+        url: `sqlite:${path}`,
+        query: async (sql) => querySqlite(path, sql),
+        hold: async (sql) => holdSqlite(path, sql),
+      };
     },
     [Symbol.asyncDispose]: async () => folder[Symbol.dispose](),
   };
@@ -55,7 +63,11 @@ function querySqlite(path: string, sql: string): LookRow[] {
 function holdSqlite(path: string, sql: string): Held {
   const db = new Database(path);
   db.exec(`begin immediate; ${sql}`);
-  return { release: async () => { db.close(); } };
+  return {
+    release: async () => {
+      db.close();
+    },
+  };
 }
 
 function onServer(kind: EngineKind, server: TestDatabase): RunningBackend {
@@ -64,7 +76,11 @@ function onServer(kind: EngineKind, server: TestDatabase): RunningBackend {
     server,
     fresh: async () => {
       const name = await server.createDatabase();
-      return { url: server.url(name), query: (sql) => server.query(sql, name), hold: (sql) => server.hold(sql, name) };
+      return {
+        url: server.url(name),
+        query: (sql) => server.query(sql, name),
+        hold: (sql) => server.hold(sql, name),
+      };
     },
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
@@ -78,7 +94,11 @@ async function startMssql(): Promise<RunningBackend> {
     server: null,
     fresh: async () => {
       const name = await server.createDatabase();
-      return { url: server.url(name), query: (sql) => server.query(sql, name), hold: (sql) => server.hold(sql, name) };
+      return {
+        url: server.url(name),
+        query: (sql) => server.query(sql, name),
+        hold: (sql) => server.hold(sql, name),
+      };
     },
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };

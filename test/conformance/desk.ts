@@ -1,7 +1,12 @@
 /** What a conformance test works with: an engine as the beacon opens it, a hub of its own, mutations for it, and its rows as the database says. */
 import { onTestFinished } from 'vitest';
 import { type Connection, Connections } from '../../beacon/connections.ts';
-import { type ApplyBatch, type DefaultObject, type Engine, markTable } from '../../beacon/engine.ts';
+import {
+  type ApplyBatch,
+  type DefaultObject,
+  type Engine,
+  markTable,
+} from '../../beacon/engine.ts';
 import { ensureSchema } from '../../beacon/schema-manager.ts';
 import { BeaconState } from '../../beacon/state.ts';
 import type { ApplyOutputs } from '../../contracts/capability.ts';
@@ -13,9 +18,16 @@ import type { Place, RunningBackend } from './backends.ts';
 
 export const now = '2026-11-21T08:00:00.000Z';
 export const later = '2026-11-21T09:00:00.123Z';
-export const defaults: ReadonlyMap<string, DefaultObject> = new Map(persistenceSchema.Tables.map((table) => [table.Scope, table.DefaultObject ?? {}]));
+export const defaults: ReadonlyMap<string, DefaultObject> = new Map(
+  persistenceSchema.Tables.map((table) => [table.Scope, table.DefaultObject ?? {}]),
+);
 
-export type Opened = { engine: Engine; connection: Connection; connections: Connections; state: BeaconState };
+export type Opened = {
+  engine: Engine;
+  connection: Connection;
+  connections: Connections;
+  state: BeaconState;
+};
 
 /** A beacon's view of a database, closed with the test or by the caller. */
 export function openAt(url: string): Opened & { close(): Promise<void> } {
@@ -29,7 +41,13 @@ export function openAt(url: string): Opened & { close(): Promise<void> } {
     state.close();
     folder[Symbol.dispose]();
   };
-  return { engine: connection.engine, connection, connections, state, close: () => (closed ??= close()) };
+  return {
+    engine: connection.engine,
+    connection,
+    connections,
+    state,
+    close: () => (closed ??= close()),
+  };
 }
 
 /** The same for one test. */
@@ -80,7 +98,10 @@ export class Shared implements AsyncDisposable {
 }
 
 /** A desk on a fresh database. */
-export async function freshDesk(backend: RunningBackend, prepare: (place: Place) => Promise<unknown> = async () => undefined): Promise<Desk> {
+export async function freshDesk(
+  backend: RunningBackend,
+  prepare: (place: Place) => Promise<unknown> = async () => undefined,
+): Promise<Desk> {
   const place = await backend.fresh();
   await prepare(place);
   const { engine } = openFor(place);
@@ -102,24 +123,63 @@ export class Desk {
   }
 
   workItem(hash: string, seq: number, set: Set = {}, more: Partial<RowMutation> = {}): RowMutation {
-    return { Op: 'write', Table: 'UVQueueWorkItem', Key: { HubID: this.hub, WorkItemHash: hash }, Seq: seq, Set: set, ...more };
+    return {
+      Op: 'write',
+      Table: 'UVQueueWorkItem',
+      Key: { HubID: this.hub, WorkItemHash: hash },
+      Seq: seq,
+      Set: set,
+      ...more,
+    };
   }
 
   /** `guid` is made the hub's own: the key of events has no hub in it. */
   event(guid: string, seq: number, set: Set = {}, more: Partial<RowMutation> = {}): RowMutation {
-    return { Op: 'insert', Table: 'UVQueueWorkItemEvent', Key: { EventGUID: this.guid(guid) }, Seq: seq, Set: { HubID: this.hub, ...set }, ...more };
+    return {
+      Op: 'insert',
+      Table: 'UVQueueWorkItemEvent',
+      Key: { EventGUID: this.guid(guid) },
+      Seq: seq,
+      Set: { HubID: this.hub, ...set },
+      ...more,
+    };
   }
 
-  attempt(hash: string, number: number, seq: number, set: Set = {}, more: Partial<RowMutation> = {}): RowMutation {
-    return { Op: 'write', Table: 'UVQueueWorkItemAttempt', Key: { HubID: this.hub, WorkItemHash: hash, AttemptNumber: number }, Seq: seq, Set: set, ...more };
+  attempt(
+    hash: string,
+    number: number,
+    seq: number,
+    set: Set = {},
+    more: Partial<RowMutation> = {},
+  ): RowMutation {
+    return {
+      Op: 'write',
+      Table: 'UVQueueWorkItemAttempt',
+      Key: { HubID: this.hub, WorkItemHash: hash, AttemptNumber: number },
+      Seq: seq,
+      Set: set,
+      ...more,
+    };
   }
 
   manifest(hash: string, seq: number, set: Set = {}): RowMutation {
-    return { Op: 'write', Table: 'UVManifest', Key: { HubID: this.hub, Hash: hash }, Seq: seq, Set: set };
+    return {
+      Op: 'write',
+      Table: 'UVManifest',
+      Key: { HubID: this.hub, Hash: hash },
+      Seq: seq,
+      Set: set,
+    };
   }
 
   removal(hash: string, seq: number): RowMutation {
-    return { Op: 'delete', Table: 'UVManifest', Key: { HubID: this.hub, Hash: hash }, Seq: seq, Set: {} };
+    return {
+      Op: 'delete',
+      Table: 'UVManifest',
+      Key: { HubID: this.hub, Hash: hash },
+      Seq: seq,
+      Set: {},
+    };
   }
 
   guid(name: string): string {
@@ -128,7 +188,17 @@ export class Desk {
 
   batch(mutations: RowMutation[], more: Partial<ApplyBatch> = {}): ApplyBatch {
     const throughSeq = Math.max(0, ...mutations.map((mutation) => mutation.Seq));
-    return { hubId: this.hub, lane: 'queue', epoch: 'epoch-1', throughSeq, isBelowMark: false, mutations, defaults, now, ...more };
+    return {
+      hubId: this.hub,
+      lane: 'queue',
+      epoch: 'epoch-1',
+      throughSeq,
+      isBelowMark: false,
+      mutations,
+      defaults,
+      now,
+      ...more,
+    };
   }
 
   apply(mutations: RowMutation[], more: Partial<ApplyBatch> = {}): Promise<ApplyOutputs> {
@@ -143,6 +213,8 @@ export class Desk {
   /** Rows of this hub as the database says, in the order of their Seq; all columns, or those named. */
   rows(table: string, ...columns: string[]): Promise<LookRow[]> {
     const list = columns.length === 0 ? '*' : columns.map((column) => `"${column}"`).join(', ');
-    return this.place.query(`select ${list} from "${table}" where "HubID" = '${this.hub}' order by "${table === markTable ? 'Lane' : 'BridgeSeq'}" ${table === markTable ? 'desc' : ''}`);
+    return this.place.query(
+      `select ${list} from "${table}" where "HubID" = '${this.hub}' order by "${table === markTable ? 'Lane' : 'BridgeSeq'}" ${table === markTable ? 'desc' : ''}`,
+    );
   }
 }

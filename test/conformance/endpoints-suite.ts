@@ -7,7 +7,27 @@ import { makeIncumbent } from './incumbent.ts';
 
 const T = 'UVQueueWorkItem';
 /** In the order of their characters, which is no language's. */
-const sorted = ['', ' ', '-', '10', '9', 'A', 'B', 'Z', '_', 'a', 'a ', 'aB', 'aa', 'b', 'z', 'É', 'é', '￿', '\u{1F600}'];
+const sorted = [
+  '',
+  ' ',
+  '-',
+  '10',
+  '9',
+  'A',
+  'B',
+  'Z',
+  '_',
+  'a',
+  'a ',
+  'aB',
+  'aa',
+  'b',
+  'z',
+  'É',
+  'é',
+  '￿',
+  '\u{1F600}',
+];
 
 export function endpointsSuite(on: () => Shared): void {
   const backend = (): RunningBackend => on().backend;
@@ -22,17 +42,43 @@ export function endpointsSuite(on: () => Shared): void {
 function rowTests(backend: () => RunningBackend): void {
   test('insert, read, patch, delete and undelete a row', async () => {
     const { call, clock } = await endpointsFor(backend());
-    const made = await call('POST', T, { HubID: 'h', WorkItemHash: 'a', Settings: { deep: [1] }, Priority: null, RetryAfter: 12, Health: 0.1234 });
+    const made = await call('POST', T, {
+      HubID: 'h',
+      WorkItemHash: 'a',
+      Settings: { deep: [1] },
+      Priority: null,
+      RetryAfter: 12,
+      Health: 0.1234,
+    });
     expect(made.status).toBe(200);
     expect(made.body).toMatchObject({
-      IDUVQueueWorkItem: 1, Status: 'Pending', Settings: '{"deep":[1]}', Priority: 0, RetryAfter: '12', Deleted: 0, MaxAttempts: 1, Health: 0.1234, CancelRequested: 0,
-      CreateDate: '2026-11-21T08:00:00.000Z', UpdateDate: '2026-11-21T08:00:00.000Z',
+      IDUVQueueWorkItem: 1,
+      Status: 'Pending',
+      Settings: '{"deep":[1]}',
+      Priority: 0,
+      RetryAfter: '12',
+      Deleted: 0,
+      MaxAttempts: 1,
+      Health: 0.1234,
+      CancelRequested: 0,
+      CreateDate: '2026-11-21T08:00:00.000Z',
+      UpdateDate: '2026-11-21T08:00:00.000Z',
     });
     expect((await call('GET', `${T}/1`)).body).toEqual(made.body);
     await clock.advance(1_234);
-    expect((await call('PUT', T, { IDUVQueueWorkItem: 1, Status: 'Running' })).body).toEqual({ ...made.body, Status: 'Running', UpdateDate: '2026-11-21T08:00:01.234Z' });
-    expect((await call('PATCH', `${T}/1`, { Priority: 4 })).body).toMatchObject({ Status: 'Running', Priority: 4 });
-    expect((await call('PATCH', `${T}/1`, { Priority: 4 })).body).toMatchObject({ Status: 'Running', Priority: 4 });
+    expect((await call('PUT', T, { IDUVQueueWorkItem: 1, Status: 'Running' })).body).toEqual({
+      ...made.body,
+      Status: 'Running',
+      UpdateDate: '2026-11-21T08:00:01.234Z',
+    });
+    expect((await call('PATCH', `${T}/1`, { Priority: 4 })).body).toMatchObject({
+      Status: 'Running',
+      Priority: 4,
+    });
+    expect((await call('PATCH', `${T}/1`, { Priority: 4 })).body).toMatchObject({
+      Status: 'Running',
+      Priority: 4,
+    });
     expect(await call('DELETE', `${T}/1`)).toEqual({ status: 200, body: { Count: 1 } });
     expect((await call('DELETE', `${T}/1`)).status).toBe(404);
     expect((await call('GET', `${T}/1`)).status).toBe(404);
@@ -47,60 +93,114 @@ function rowTests(backend: () => RunningBackend): void {
     const { call } = await endpointsFor(backend());
     await call('POST', T, { HubID: 'h', WorkItemHash: 'a' });
     await call('DELETE', `${T}/1`);
-    expect((await call('PUT', T, { IDUVQueueWorkItem: 1, Deleted: 0, Status: 'Back' })).body).toMatchObject({ Status: 'Back', Deleted: 0 });
+    expect(
+      (await call('PUT', T, { IDUVQueueWorkItem: 1, Deleted: 0, Status: 'Back' })).body,
+    ).toMatchObject({ Status: 'Back', Deleted: 0 });
   });
 
   test('defect 12: an upsert changes the row of its natural key, or makes it', async () => {
     const { call, list } = await endpointsFor(backend());
-    const first = await call('PUT', `${T}/Upsert`, { HubID: 'h', WorkItemHash: 'a', Status: 'One', Priority: 2 });
+    const first = await call('PUT', `${T}/Upsert`, {
+      HubID: 'h',
+      WorkItemHash: 'a',
+      Status: 'One',
+      Priority: 2,
+    });
     expect(first.body).toMatchObject({ IDUVQueueWorkItem: 1, Status: 'One' });
-    expect((await call('PUT', `${T}/Upsert`, { HubID: 'h', WorkItemHash: 'a', Status: 'Two' })).body).toMatchObject({ IDUVQueueWorkItem: 1, Status: 'Two', Priority: 2 });
-    await call('PUT', `${T}/Upserts`, [{ HubID: 'h', WorkItemHash: 'b', Status: 'New' }, { HubID: 'h', WorkItemHash: 'A', Status: 'Other' }, { HubID: 'h', WorkItemHash: 'a', Status: 'Three' }]);
-    expect((await list(`${T}s`)).map((row) => [row['WorkItemHash'], row['Status']])).toEqual([['a', 'Three'], ['b', 'New'], ['A', 'Other']]);
+    expect(
+      (await call('PUT', `${T}/Upsert`, { HubID: 'h', WorkItemHash: 'a', Status: 'Two' })).body,
+    ).toMatchObject({ IDUVQueueWorkItem: 1, Status: 'Two', Priority: 2 });
+    await call('PUT', `${T}/Upserts`, [
+      { HubID: 'h', WorkItemHash: 'b', Status: 'New' },
+      { HubID: 'h', WorkItemHash: 'A', Status: 'Other' },
+      { HubID: 'h', WorkItemHash: 'a', Status: 'Three' },
+    ]);
+    expect((await list(`${T}s`)).map((row) => [row['WorkItemHash'], row['Status']])).toEqual([
+      ['a', 'Three'],
+      ['b', 'New'],
+      ['A', 'Other'],
+    ]);
   });
 
   test('on a database of the incumbent left-out columns get the descriptor’s defaults', async () => {
     const { call } = await endpointsFor(backend(), (place) => makeIncumbent(backend().kind, place));
-    expect((await call('POST', T, { HubID: 'h', WorkItemHash: 'new', MaxAttempts: null })).body).toMatchObject({ Status: 'Pending', MaxAttempts: 1, HealthLabel: 'Unknown', Settings: '{}' });
-    expect((await call('GET', `${T}s/By/WorkItemHash/Old-1`)).body).toMatchObject([{ Status: 'Running', Health: 0.25, HubID: '', CreateDate: '2026-01-02T03:04:05.000Z' }].map((row) => (
-      backend().kind === 'sqlite' ? { ...row, CreateDate: '2026-01-02 03:04:05' } : row)));
+    expect(
+      (await call('POST', T, { HubID: 'h', WorkItemHash: 'new', MaxAttempts: null })).body,
+    ).toMatchObject({ Status: 'Pending', MaxAttempts: 1, HealthLabel: 'Unknown', Settings: '{}' });
+    expect((await call('GET', `${T}s/By/WorkItemHash/Old-1`)).body).toMatchObject(
+      [{ Status: 'Running', Health: 0.25, HubID: '', CreateDate: '2026-01-02T03:04:05.000Z' }].map(
+        (row) =>
+          backend().kind === 'sqlite' ? { ...row, CreateDate: '2026-01-02 03:04:05' } : row,
+      ),
+    );
   });
 
   test('defect 50: a column added by anybody can be used at once', async () => {
     const { call, place } = await endpointsFor(backend());
     expect((await call('POST', T, { WorkItemHash: 'a', Colour: 'green' })).status).toBe(400);
     await place.query(`alter table "${T}" add "Colour" varchar(8)`);
-    expect((await call('POST', T, { WorkItemHash: 'a', Colour: 'green' })).body).toMatchObject({ Colour: 'green' });
+    expect((await call('POST', T, { WorkItemHash: 'a', Colour: 'green' })).body).toMatchObject({
+      Colour: 'green',
+    });
   });
 }
 
 function listTests(backend: () => RunningBackend): void {
   test('defect 32: lists filter, sort, page and count beyond the first 250 rows', async () => {
     const { call, list } = await endpointsFor(backend());
-    const rows = Array.from({ length: 600 }, (_, at) => ({ HubID: 'h', WorkItemHash: `w${at}`, Priority: at, Status: at % 2 ? 'Odd' : 'Even' }));
+    const rows = Array.from({ length: 600 }, (_, at) => ({
+      HubID: 'h',
+      WorkItemHash: `w${at}`,
+      Priority: at,
+      Status: at % 2 ? 'Odd' : 'Even',
+    }));
     const made = await call('POST', `${T}s`, rows);
     expect(made.body.map((row) => row['Priority'])).toEqual(rows.map((row) => row.Priority));
     expect(await list(`${T}s`)).toHaveLength(250);
     expect(await list(`${T}s/0/10000`)).toHaveLength(600);
-    expect((await list(`${T}s/FilteredTo/FBV~Status~EQ~Odd~FSF~Priority~DESC~0/1/2`)).map((row) => row['Priority'])).toEqual([597, 595]);
+    expect(
+      (await list(`${T}s/FilteredTo/FBV~Status~EQ~Odd~FSF~Priority~DESC~0/1/2`)).map(
+        (row) => row['Priority'],
+      ),
+    ).toEqual([597, 595]);
     expect(await list(`${T}s/By/WorkItemHash/w599`)).toMatchObject([{ Priority: 599 }]);
     expect((await call('GET', `${T}s/Count`)).body).toEqual({ Count: 600 });
-    expect((await call('GET', `${T}s/Count/FilteredTo/FBV~Status~EQ~Odd`)).body).toEqual({ Count: 300 });
-    expect((await list(`${T}s/FilteredTo/FSF~Status~ASC~0~FSF~Priority~DESC~0/299/2`)).map((row) => row['Priority'])).toEqual([0, 599]);
-    const pages = await Promise.all([0, 1, 2].map((page) => list(`${T}s/FilteredTo/FSF~Status~DESC~0/${page * 200}/200`)));
+    expect((await call('GET', `${T}s/Count/FilteredTo/FBV~Status~EQ~Odd`)).body).toEqual({
+      Count: 300,
+    });
+    expect(
+      (await list(`${T}s/FilteredTo/FSF~Status~ASC~0~FSF~Priority~DESC~0/299/2`)).map(
+        (row) => row['Priority'],
+      ),
+    ).toEqual([0, 599]);
+    const pages = await Promise.all(
+      [0, 1, 2].map((page) => list(`${T}s/FilteredTo/FSF~Status~DESC~0/${page * 200}/200`)),
+    );
     expect(new Set(pages.flat().map((row) => row['Priority'])).size).toBe(600);
     expect((await call('GET', `${T}/Max/Priority`)).body).toMatchObject({ WorkItemHash: 'w599' });
-    expect(await list(`${T}s/Distinct/Status/FilteredTo/FSF~Status~DESC~0`)).toEqual([{ Status: 'Odd' }, { Status: 'Even' }]);
+    expect(await list(`${T}s/Distinct/Status/FilteredTo/FSF~Status~DESC~0`)).toEqual([
+      { Status: 'Odd' },
+      { Status: 'Even' },
+    ]);
   });
 
   test('text is sorted and compared by its characters, as the worker does it', async () => {
     const { call, list } = await endpointsFor(backend());
-    await call('POST', `${T}s`, sorted.toReversed().map((Status, at) => ({ HubID: 'h', WorkItemHash: `w${at}`, Status })));
-    const statuses = async (filter: string) => (await list(`${T}s/FilteredTo/${filter}`)).map((row) => row['Status']);
+    await call(
+      'POST',
+      `${T}s`,
+      sorted.toReversed().map((Status, at) => ({ HubID: 'h', WorkItemHash: `w${at}`, Status })),
+    );
+    const statuses = async (filter: string) =>
+      (await list(`${T}s/FilteredTo/${filter}`)).map((row) => row['Status']);
     expect(await statuses('FSF~Status~ASC~0')).toEqual(sorted);
     expect(await statuses('FSF~Status~DESC~0')).toEqual(sorted.toReversed());
-    expect(await statuses('FBV~Status~GT~a~FSF~Status~ASC~0')).toEqual(sorted.slice(sorted.indexOf('a') + 1));
-    expect(await statuses('FBV~Status~LE~B~FSF~Status~ASC~0')).toEqual(sorted.slice(0, sorted.indexOf('B') + 1));
+    expect(await statuses('FBV~Status~GT~a~FSF~Status~ASC~0')).toEqual(
+      sorted.slice(sorted.indexOf('a') + 1),
+    );
+    expect(await statuses('FBV~Status~LE~B~FSF~Status~ASC~0')).toEqual(
+      sorted.slice(0, sorted.indexOf('B') + 1),
+    );
     expect(await statuses('FBV~Status~EQ~a')).toEqual(['a']);
     expect(await statuses('FBL~Status~INN~a,%20,Z~FSF~Status~ASC~0')).toEqual([' ', 'Z', 'a']);
   });
@@ -109,32 +209,80 @@ function listTests(backend: () => RunningBackend): void {
 function filterTests(backend: () => RunningBackend): void {
   test('defect 37: a hash with ~ and quotes is found, and is no filter', async () => {
     const { call, list } = await endpointsFor(backend());
-    const hashes = [`it's ~FBVOR~Status~EQ~Pending "x"/y?`, 'other', '100%', 'a_b', 'back\\slash', '\u{1F600}~'];
-    await call('POST', `${T}s`, hashes.map((WorkItemHash) => ({ HubID: 'h', WorkItemHash })));
+    const hashes = [
+      `it's ~FBVOR~Status~EQ~Pending "x"/y?`,
+      'other',
+      '100%',
+      'a_b',
+      'back\\slash',
+      '\u{1F600}~',
+    ];
+    await call(
+      'POST',
+      `${T}s`,
+      hashes.map((WorkItemHash) => ({ HubID: 'h', WorkItemHash })),
+    );
     for (const hash of hashes) {
-      expect(await list(`${T}s/FilteredTo/FBV~WorkItemHash~EQ~${encoded(hash)}`)).toMatchObject([{ WorkItemHash: hash }]);
-      expect(await list(`${T}s/By/WorkItemHash/${encodeURIComponent(hash)}`)).toMatchObject([{ WorkItemHash: hash }]);
+      expect(await list(`${T}s/FilteredTo/FBV~WorkItemHash~EQ~${encoded(hash)}`)).toMatchObject([
+        { WorkItemHash: hash },
+      ]);
+      expect(await list(`${T}s/By/WorkItemHash/${encodeURIComponent(hash)}`)).toMatchObject([
+        { WorkItemHash: hash },
+      ]);
     }
   });
 
   test('every operator, brackets, lists, nulls and numbers', async () => {
     const { call, list } = await endpointsFor(backend());
-    await call('POST', `${T}s`, Array.from({ length: 8 }, (_, at) => ({
-      HubID: 'h', WorkItemHash: `w${at}`, Priority: at, Health: at === 3 ? null : at / 4, Status: at % 2 ? 'odd' : 'even', CancelRequested: at > 5, Result: at === 2 ? null : '{}', QueueWaitMs: 2 ** 40 + at,
-    })));
-    const found = async (filter: string) => (await list(`${T}s/FilteredTo/${filter}`)).map((row) => row['Priority']);
+    await call(
+      'POST',
+      `${T}s`,
+      Array.from({ length: 8 }, (_, at) => ({
+        HubID: 'h',
+        WorkItemHash: `w${at}`,
+        Priority: at,
+        Health: at === 3 ? null : at / 4,
+        Status: at % 2 ? 'odd' : 'even',
+        CancelRequested: at > 5,
+        Result: at === 2 ? null : '{}',
+        QueueWaitMs: 2 ** 40 + at,
+      })),
+    );
+    const found = async (filter: string) =>
+      (await list(`${T}s/FilteredTo/${filter}`)).map((row) => row['Priority']);
     const cases: [filter: string, found: number[]][] = [
-      ['FBV~Priority~GT~5', [6, 7]], ['FBV~Priority~GE~6.5', [7]], ['FBV~Priority~LT~1.5', [0, 1]], ['FBV~Priority~NE~0~FBV~Priority~LE~2', [1, 2]],
-      ['FBV~Health~EQ~0.25', [1]], ['FBV~Health~IN~0', [3]], ['FBV~Result~IN~', [2]], ['FBV~Health~NN~0~FBV~Priority~LT~5', [0, 1, 2, 4]],
-      ['FBV~CancelRequested~EQ~1', [6, 7]], ['FBV~CancelRequested~EQ~true', [6, 7]], ['FBV~CancelRequested~NE~1~FBV~Priority~GT~4', [5]],
-      ['FBL~Priority~INN~1,3,99', [1, 3]], ['FBL~WorkItemHash~NIN~w0,w1,w2,w3,w4', [5, 6, 7]], ['FBV~QueueWaitMs~GT~1099511627780', [5, 6, 7]],
-      ['FBV~WorkItemHash~LK~w%25~FBV~Priority~LT~2', [0, 1]], ['FBV~Status~NLK~e%25~FBV~Priority~LT~4', [1, 3]], ['FBV~Status~LK~_dd~FBV~Priority~LT~2', [1]],
-      ['FOP~0~(~0~FBV~Priority~EQ~1~FBVOR~Priority~EQ~2~FCP~0~)~0~FBV~Status~EQ~odd', [1]], ['FBV~Priority~EQ~7~FOPOR~0~(~0~FBV~Priority~EQ~1~FBV~Status~EQ~odd~FCP~0~)~0', [1, 7]],
-      ['FBV~Priority~LT~1e300~FBV~Priority~GT~6', [7]], ['FBV~Priority~EQ~1.5', []], ['FBV~IDUVQueueWorkItem~GT~0~FBV~Priority~LT~1', [0]],
+      ['FBV~Priority~GT~5', [6, 7]],
+      ['FBV~Priority~GE~6.5', [7]],
+      ['FBV~Priority~LT~1.5', [0, 1]],
+      ['FBV~Priority~NE~0~FBV~Priority~LE~2', [1, 2]],
+      ['FBV~Health~EQ~0.25', [1]],
+      ['FBV~Health~IN~0', [3]],
+      ['FBV~Result~IN~', [2]],
+      ['FBV~Health~NN~0~FBV~Priority~LT~5', [0, 1, 2, 4]],
+      ['FBV~CancelRequested~EQ~1', [6, 7]],
+      ['FBV~CancelRequested~EQ~true', [6, 7]],
+      ['FBV~CancelRequested~NE~1~FBV~Priority~GT~4', [5]],
+      ['FBL~Priority~INN~1,3,99', [1, 3]],
+      ['FBL~WorkItemHash~NIN~w0,w1,w2,w3,w4', [5, 6, 7]],
+      ['FBV~QueueWaitMs~GT~1099511627780', [5, 6, 7]],
+      ['FBV~WorkItemHash~LK~w%25~FBV~Priority~LT~2', [0, 1]],
+      ['FBV~Status~NLK~e%25~FBV~Priority~LT~4', [1, 3]],
+      ['FBV~Status~LK~_dd~FBV~Priority~LT~2', [1]],
+      ['FOP~0~(~0~FBV~Priority~EQ~1~FBVOR~Priority~EQ~2~FCP~0~)~0~FBV~Status~EQ~odd', [1]],
+      ['FBV~Priority~EQ~7~FOPOR~0~(~0~FBV~Priority~EQ~1~FBV~Status~EQ~odd~FCP~0~)~0', [1, 7]],
+      ['FBV~Priority~LT~1e300~FBV~Priority~GT~6', [7]],
+      ['FBV~Priority~EQ~1.5', []],
+      ['FBV~IDUVQueueWorkItem~GT~0~FBV~Priority~LT~1', [0]],
     ];
-    for (const [filter, expected] of cases) expect([filter, ...await found(`${filter}~FSF~Priority~ASC~0`)]).toEqual([filter, ...expected]);
+    for (const [filter, expected] of cases)
+      expect([filter, ...(await found(`${filter}~FSF~Priority~ASC~0`))]).toEqual([
+        filter,
+        ...expected,
+      ]);
     const many = Array.from({ length: 3_000 }, (_, at) => `w${at * 3}`);
-    expect(await found(`FBL~WorkItemHash~INN~${many.join(',')}~FSF~Priority~ASC~0`)).toEqual([0, 3, 6]);
+    expect(await found(`FBL~WorkItemHash~INN~${many.join(',')}~FSF~Priority~ASC~0`)).toEqual([
+      0, 3, 6,
+    ]);
   });
 
   test('dates compare as instants, and by day', async () => {
@@ -143,7 +291,8 @@ function filterTests(backend: () => RunningBackend): void {
       await call('POST', T, { HubID: 'h', WorkItemHash: name });
       await clock.advance(name === 'one' ? 1 : 20 * 3_600_000);
     }
-    const found = async (filter: string) => (await list(`${T}s/FilteredTo/${filter}`)).map((row) => row['WorkItemHash']);
+    const found = async (filter: string) =>
+      (await list(`${T}s/FilteredTo/${filter}`)).map((row) => row['WorkItemHash']);
     expect(await found('FBV~CreateDate~EQ~2026-11-21T08:00:00.001Z')).toEqual(['two']);
     expect(await found('FBV~CreateDate~GT~2026-11-21T08:00:00.000Z')).toEqual(['two', 'three']);
     expect(await found('FBV~CreateDate~LE~2026-11-21T08:00:00.000Z')).toEqual(['one']);
@@ -159,8 +308,17 @@ function filterTests(backend: () => RunningBackend): void {
       const { status, body } = await call('GET', `${T}s/FilteredTo/FBV~WorkItemHash~EQ~${value}`);
       expect([status < 500, status === 200 ? body : []]).toEqual([true, []]);
     }
-    for (const path of [`${T}/99999999999999999999`, `${T}/${2 ** 53 - 1}`, `${T}/-1`, `${T}/1.5`, `${T}/x`]) expect([path, 400, 404]).toContain((await call('GET', path)).status);
-    expect((await call('GET', `${T}s/FilteredTo/FBV~CreateDate~GT~never`)).status).toBeLessThan(500);
+    for (const path of [
+      `${T}/99999999999999999999`,
+      `${T}/${2 ** 53 - 1}`,
+      `${T}/-1`,
+      `${T}/1.5`,
+      `${T}/x`,
+    ])
+      expect([path, 400, 404]).toContain((await call('GET', path)).status);
+    expect((await call('GET', `${T}s/FilteredTo/FBV~CreateDate~GT~never`)).status).toBeLessThan(
+      500,
+    );
   });
 }
 
@@ -169,16 +327,37 @@ function refusalTests(backend: () => RunningBackend): void {
     const { call, connection } = await endpointsFor(backend());
     await call('POST', T, { HubID: 'h', WorkItemHash: 'a' });
     const clash = await call('POST', T, { HubID: 'h', WorkItemHash: 'a' });
-    expect(clash).toMatchObject({ status: 409, body: { StatusCode: 409, Code: expect.stringMatching(/./) as string } });
+    expect(clash).toMatchObject({
+      status: 409,
+      body: { StatusCode: 409, Code: expect.stringMatching(/./) as string },
+    });
     expect(clash.body['Error']).toMatch(/unique|duplicate/i);
     expect((await call('POST', T, { Nope: 1, Neither: 2 })).body['Error']).toMatch(/Nope, Neither/);
-    expect(await call('POST', T, { WorkItemHash: 'x'.repeat(200) })).toMatchObject({ status: 422, body: { Error: expect.stringMatching(/WorkItemHash holds at most 128/) as string } });
-    expect(await call('POST', T, { WorkItemHash: 'y', Priority: 'high' })).toMatchObject({ status: 422 });
+    expect(await call('POST', T, { WorkItemHash: 'x'.repeat(200) })).toMatchObject({
+      status: 422,
+      body: { Error: expect.stringMatching(/WorkItemHash holds at most 128/) as string },
+    });
+    expect(await call('POST', T, { WorkItemHash: 'y', Priority: 'high' })).toMatchObject({
+      status: 422,
+    });
     const statuses: [method: string, path: string, status: number, body?: unknown][] = [
-      ['POST', T, 400, []], ['GET', `${T}s/FilteredTo/FBV~Nope~EQ~1`, 400], ['GET', `${T}s/nonsense`, 404], ['GET', `${T}/7`, 404], ['OPTIONS', T, 405], ['PUT', T, 400, { Status: 'X' }],
-      ['PUT', T, 404, { IDUVQueueWorkItem: 99, Status: 'X' }], ['DELETE', `${T}/99`, 404], ['GET', 'Nopes', 404], ['GET', 'UVBridgeStores', 404],
+      ['POST', T, 400, []],
+      ['GET', `${T}s/FilteredTo/FBV~Nope~EQ~1`, 400],
+      ['GET', `${T}s/nonsense`, 404],
+      ['GET', `${T}/7`, 404],
+      ['OPTIONS', T, 405],
+      ['PUT', T, 400, { Status: 'X' }],
+      ['PUT', T, 404, { IDUVQueueWorkItem: 99, Status: 'X' }],
+      ['DELETE', `${T}/99`, 404],
+      ['GET', 'Nopes', 404],
+      ['GET', 'UVBridgeStores', 404],
     ];
-    for (const [method, path, status, body] of statuses) expect([method, path, (await call(method, path, body)).status]).toEqual([method, path, status]);
+    for (const [method, path, status, body] of statuses)
+      expect([method, path, (await call(method, path, body)).status]).toEqual([
+        method,
+        path,
+        status,
+      ]);
     expect((await call('GET', `${T}s/Count`)).body).toEqual({ Count: 1 });
     await connection.engine.close();
     expect((await call('GET', `${T}s`)).status).toBe(503);
@@ -187,12 +366,22 @@ function refusalTests(backend: () => RunningBackend): void {
   test('an array’s refused rows come back with their error and the others are stored', async () => {
     const { call, list } = await endpointsFor(backend());
     const { status, body } = await call('POST', `${T}s`, [
-      { HubID: 'h', WorkItemHash: 'a' }, { HubID: 'h', WorkItemHash: 'a' }, { Nope: 1 }, { HubID: 'h', WorkItemHash: 'b' }, { HubID: 'h', WorkItemHash: 'x'.repeat(129) }, { HubID: 'h', WorkItemHash: 'A' },
+      { HubID: 'h', WorkItemHash: 'a' },
+      { HubID: 'h', WorkItemHash: 'a' },
+      { Nope: 1 },
+      { HubID: 'h', WorkItemHash: 'b' },
+      { HubID: 'h', WorkItemHash: 'x'.repeat(129) },
+      { HubID: 'h', WorkItemHash: 'A' },
     ]);
     expect(status).toBe(200);
-    expect(body.map((row) => (row['Error'] as { StatusCode: number } | undefined)?.StatusCode)).toEqual([undefined, 409, 400, undefined, 422, undefined]);
+    expect(
+      body.map((row) => (row['Error'] as { StatusCode: number } | undefined)?.StatusCode),
+    ).toEqual([undefined, 409, 400, undefined, 422, undefined]);
     const first = body[0]?.['IDUVQueueWorkItem'];
-    const updated = await call('PUT', `${T}s`, [{ IDUVQueueWorkItem: first, Status: 'X' }, { IDUVQueueWorkItem: 99_999, Status: 'X' }]);
+    const updated = await call('PUT', `${T}s`, [
+      { IDUVQueueWorkItem: first, Status: 'X' },
+      { IDUVQueueWorkItem: 99_999, Status: 'X' },
+    ]);
     expect(updated.body).toMatchObject([{ Status: 'X' }, { Error: { StatusCode: 404 } }]);
     expect((await list(`${T}s`)).map((row) => row['WorkItemHash'])).toEqual(['a', 'b', 'A']);
   });

@@ -32,19 +32,39 @@ export async function endpointsFor(...given: Parameters<typeof openEndpoints>): 
 }
 
 /** Endpoints of all tables of a descriptor on a fresh database, or on one a test prepared. Time stands still. */
-export async function openEndpoints(backend: RunningBackend, prepare: (place: Place) => Promise<unknown> = async () => undefined, descriptor: SchemaDescriptor = persistenceSchema): Promise<Endpoints> {
+export async function openEndpoints(
+  backend: RunningBackend,
+  prepare: (place: Place) => Promise<unknown> = async () => undefined,
+  descriptor: SchemaDescriptor = persistenceSchema,
+): Promise<Endpoints> {
   const place = await backend.fresh();
   await prepare(place);
   const opened = openAt(place.url);
   const { connection, connections, state } = opened;
   await ensureSchema(connection.engine, 'ultravisor', descriptor);
-  connections.rememberDefaults(connection, new Map(descriptor.Tables.map((table) => [table.Scope, table.DefaultObject ?? {}])));
-  for (const table of descriptor.Tables) await enableEndpoint(connections, connection, { TableName: table.Scope }).catch(() => undefined);
+  connections.rememberDefaults(
+    connection,
+    new Map(descriptor.Tables.map((table) => [table.Scope, table.DefaultObject ?? {}])),
+  );
+  for (const table of descriptor.Tables)
+    await enableEndpoint(connections, connection, { TableName: table.Scope }).catch(
+      () => undefined,
+    );
   const clock = new ManualClock(Date.parse(now));
   const proxy = new Proxy(state, connections, clock, true);
   const call: Endpoints['call'] = async (method, path, body) => {
-    const outputs = await proxy.request({ Method: method, Path: `/1.0/${connection.routeHash}/${path}`, ...(body === undefined ? {} : { Body: JSON.stringify(body) }) }, 30_000);
-    return { status: outputs.Status, body: (outputs.Body === '' ? null : JSON.parse(outputs.Body)) as Reply['body'] };
+    const outputs = await proxy.request(
+      {
+        Method: method,
+        Path: `/1.0/${connection.routeHash}/${path}`,
+        ...(body === undefined ? {} : { Body: JSON.stringify(body) }),
+      },
+      30_000,
+    );
+    return {
+      status: outputs.Status,
+      body: (outputs.Body === '' ? null : JSON.parse(outputs.Body)) as Reply['body'],
+    };
   };
   const list: Endpoints['list'] = async (path) => {
     const { status, body } = await call('GET', path);

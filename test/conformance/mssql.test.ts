@@ -7,9 +7,17 @@ import { backends } from './backends.ts';
 import { conformance } from './suite.ts';
 
 test('SQLite, PostgreSQL and MariaDB are tested always, SQL Server where one is given', () => {
-  const files = { sqlite: 'sqlite.test.ts', postgresql: 'postgresql.test.ts', mysql: 'mariadb.test.ts', mssql: 'mssql.test.ts' };
+  const files = {
+    sqlite: 'sqlite.test.ts',
+    postgresql: 'postgresql.test.ts',
+    mysql: 'mariadb.test.ts',
+    mssql: 'mssql.test.ts',
+  };
   expect(Object.keys(files)).toEqual(Object.keys(backends));
-  for (const [name, file] of Object.entries(files)) expect(readFileSync(join(import.meta.dirname, file), 'utf8')).toContain(`conformance('${name}')`);
+  for (const [name, file] of Object.entries(files))
+    expect(readFileSync(join(import.meta.dirname, file), 'utf8')).toContain(
+      `conformance('${name}')`,
+    );
 });
 
 if (mssqlUrl !== null) conformance('mssql');

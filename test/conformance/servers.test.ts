@@ -3,7 +3,10 @@ import { describe, expect, test } from 'vitest';
 import { TestMariadb } from '../kit/mariadb.ts';
 import { TestPostgres } from '../kit/postgres.ts';
 
-describe.for([{ name: 'PostgreSQL', start: () => TestPostgres.start() }, { name: 'MariaDB', start: () => TestMariadb.start() }])('a private $name', ({ start }) => {
+describe.for([
+  { name: 'PostgreSQL', start: () => TestPostgres.start() },
+  { name: 'MariaDB', start: () => TestMariadb.start() },
+])('a private $name', ({ start }) => {
   test('keeps what was committed over SIGKILL, on the same port', async () => {
     await using server = await start();
     const database = await server.createDatabase();
@@ -14,7 +17,9 @@ describe.for([{ name: 'PostgreSQL', start: () => TestPostgres.start() }, { name:
     await expect(server.query('select 1', database)).rejects.toThrow();
     await server.start();
     expect(server.url(database)).toBe(url);
-    expect(await server.query('select "A", "D" from "T"', database)).toEqual([{ A: 'kept', D: '2026-11-21T08:00:00.123Z' }]);
+    expect(await server.query('select "A", "D" from "T"', database)).toEqual([
+      { A: 'kept', D: '2026-11-21T08:00:00.123Z' },
+    ]);
     expect(await server.createDatabase()).not.toBe(database);
   });
 

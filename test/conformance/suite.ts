@@ -21,14 +21,20 @@ export function conformance(name: BackendName): void {
       if (!shared) throw new Error('the backend is not there');
       return shared;
     };
-    beforeAll(async () => { shared = await Shared.start(backends[name]); }, 90_000);
+    beforeAll(async () => {
+      shared = await Shared.start(backends[name]);
+    }, 90_000);
     afterAll(() => shared?.[Symbol.asyncDispose]());
     // First: they kill the server, and its recovery goes through every database there is.
     outageSuite(on, name === 'mssql' ? 'given' : isServer ? 'server' : 'file');
     processSuite(on, isServer);
-    describe('Apply', () => { applySuite(on); });
+    describe('Apply', () => {
+      applySuite(on);
+    });
     valuesSuite(on);
-    describe('EnsureSchema', () => { schemaSuite(on); });
+    describe('EnsureSchema', () => {
+      schemaSuite(on);
+    });
     incumbentSuite(on);
     endpointsSuite(on);
     equalSuite(on);

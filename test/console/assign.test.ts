@@ -13,11 +13,16 @@ import { ConsoleRig, shows } from './fixture.ts';
 
 describe('the picker', () => {
   let rig: ConsoleRig;
-  beforeAll(async () => { rig = await ConsoleRig.start({ isAssigned: false }); }, 120_000);
-  afterAll(async () => { await rig?.[Symbol.asyncDispose](); });
+  beforeAll(async () => {
+    rig = await ConsoleRig.start({ isAssigned: false });
+  }, 120_000);
+  afterAll(async () => {
+    await rig?.[Symbol.asyncDispose]();
+  });
 
   /** Every text the pill of the queue lane has shown since. */
-  const watchPill = (page: Page) => page.evaluate(`{
+  const watchPill = (page: Page) =>
+    page.evaluate(`{
     const pill = document.querySelector('section[aria-labelledby="lane-queue"] .pill');
     globalThis.pillSeen = [pill.textContent];
     new MutationObserver(() => globalThis.pillSeen.push(pill.textContent)).observe(pill, { childList: true, characterData: true, subtree: true });
@@ -32,8 +37,13 @@ describe('the picker', () => {
     await watchPill(page);
     await page.getByRole('button', { name: 'Assign', exact: true }).click();
     await page.getByLabel('Databeacon').selectOption('db-1');
-    await until('its connections are there', async () => (await page.getByLabel('Connection').inputValue()) === '1');
-    expect(await page.getByLabel('Connection').locator('option').textContent()).toBe('1: backend (sqlite)');
+    await until(
+      'its connections are there',
+      async () => (await page.getByLabel('Connection').inputValue()) === '1',
+    );
+    expect(await page.getByLabel('Connection').locator('option').textContent()).toBe(
+      '1: backend (sqlite)',
+    );
     await page.getByRole('button', { name: 'Cancel' }).click();
     expect((await rig.stack.status()).State).toBe('unassigned');
 
@@ -46,19 +56,40 @@ describe('the picker', () => {
     const seen = await page.evaluate<string[]>('globalThis.pillSeen');
     expect(seen[0]).toBe('unassigned');
     expect(seen.at(-1)).toBe('bootstrapped');
-    expect(seen.every((state) => ['unassigned', 'waiting-for-beacon', 'bootstrapping', 'bootstrapped'].includes(state))).toBe(true);
-    expect((await rig.stack.status()).Queue).toMatchObject({ AssignedBeaconID: 'db-1', IDBeaconConnection: 1, AssignedBy: 'operator' });
+    expect(
+      seen.every((state) =>
+        ['unassigned', 'waiting-for-beacon', 'bootstrapping', 'bootstrapped'].includes(state),
+      ),
+    ).toBe(true);
+    expect((await rig.stack.status()).Queue).toMatchObject({
+      AssignedBeaconID: 'db-1',
+      IDBeaconConnection: 1,
+      AssignedBy: 'operator',
+    });
     await page.context().close();
   });
 
   test('a databeacon that serves another hub is warned of before Save', async () => {
     await assigned();
     using dir = tempDir('other');
-    await using other = new TidemarkProcess(['worker', '--hub', 'hub2', '--data', dir.at('data'), '--http', `127.0.0.1:${await freePort()}`, '--nats', rig.stack.nats.url]);
+    await using other = new TidemarkProcess([
+      'worker',
+      '--hub',
+      'hub2',
+      '--data',
+      dir.at('data'),
+      '--http',
+      `127.0.0.1:${await freePort()}`,
+      '--nats',
+      rig.stack.nats.url,
+    ]);
     const page = await rig.open('#/fleet');
     await page.getByRole('link', { name: 'hub2' }).waitFor();
     expect(other.isRunning).toBe(true);
-    const reply = await rig.stack.hub.request('tidemark.hub2.control.assign', JSON.stringify({ BeaconID: 'db-1', IDBeaconConnection: 1 }));
+    const reply = await rig.stack.hub.request(
+      'tidemark.hub2.control.assign',
+      JSON.stringify({ BeaconID: 'db-1', IDBeaconConnection: 1 }),
+    );
     expect(Buffer.from(reply.data).toString()).toContain('"Success":true');
     await page.locator('tr', { hasText: 'hub2' }).getByText('bootstrapped').first().waitFor();
     await page.getByRole('link', { name: 'Worker', exact: true }).click();
@@ -70,7 +101,9 @@ describe('the picker', () => {
     await shows(page, 'h1', 'Hub hub2');
     await shows(page, '#persistence', 'Persistence: bootstrapped');
     expect(await page.getByRole('button').count()).toBe(0);
-    expect(await page.getByRole('link', { name: 'its own console' }).getAttribute('href')).toBe(`http://${other.args[6]}`);
+    expect(await page.getByRole('link', { name: 'its own console' }).getAttribute('href')).toBe(
+      `http://${other.args[6]}`,
+    );
     await page.context().close();
   });
 
@@ -90,8 +123,18 @@ describe('the picker', () => {
   });
 
   test('a databeacon without connections cannot be saved, one of the legacy kind has none to choose from', async () => {
-    const bus = await Bus.connect({ servers: rig.stack.nats.url, name: 'odd' }, createLog('test', 'silent'));
-    const presence = (BeaconID: string, Capabilities: string[]) => ({ BeaconID, Status: 'Online', Nonce: 'n', Capabilities, Tags: {}, Connections: [] });
+    const bus = await Bus.connect(
+      { servers: rig.stack.nats.url, name: 'odd' },
+      createLog('test', 'silent'),
+    );
+    const presence = (BeaconID: string, Capabilities: string[]) => ({
+      BeaconID,
+      Status: 'Online',
+      Nonce: 'n',
+      Capabilities,
+      Tags: {},
+      Connections: [],
+    });
     const stop = systemClock.every(200, () => {
       bus.publish(subjects.presence, presence('bare', ['DataBeaconBatch']));
       bus.publish(subjects.presence, presence('old', ['QueuePersistence']));
@@ -132,9 +175,14 @@ describe('the picker', () => {
     // Where the dialog was opened from has the keyboard again.
     await until('the button has the keyboard', async () => (await focused()) === 'Assign');
     await page.keyboard.press('Enter');
-    await until('the picker has the keyboard', () => page.evaluate<boolean>('document.activeElement?.id === "pick-beacon"'));
+    await until('the picker has the keyboard', () =>
+      page.evaluate<boolean>('document.activeElement?.id === "pick-beacon"'),
+    );
     await page.keyboard.type('db');
-    await until('the connection is there', async () => (await page.locator('#pick-connection').inputValue()) === '1');
+    await until(
+      'the connection is there',
+      async () => (await page.locator('#pick-connection').inputValue()) === '1',
+    );
     await tabTo('Save');
     await page.keyboard.press('Enter');
     await shows(page, '#persistence', 'Persistence: bootstrapped');

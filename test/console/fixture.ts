@@ -26,10 +26,14 @@ export class ConsoleRig implements AsyncDisposable {
   }
 
   /** A page of the console; with the token unless told otherwise, as an operator has it. */
-  async open(path = '', options: { token?: string | null } & Parameters<TestBrowser['open']>[1] = {}): Promise<Page> {
+  async open(
+    path = '',
+    options: { token?: string | null } & Parameters<TestBrowser['open']>[1] = {},
+  ): Promise<Page> {
     const { token = this.token(), ...rest } = options;
     const page = await this.browser.open(`${this.stack.httpUrl}/livez`, rest);
-    if (token !== null) await page.evaluate((given) => sessionStorage.setItem('tidemark-token', given), token);
+    if (token !== null)
+      await page.evaluate((given) => sessionStorage.setItem('tidemark-token', given), token);
     await page.goto(`${this.stack.httpUrl}/${path}`);
     return page;
   }
@@ -45,7 +49,9 @@ export class ConsoleRig implements AsyncDisposable {
       db.exec(text);
       db.close();
     };
-    sql(`create trigger no_more before insert on UVQueueWorkItem when new.WorkItemHash = '${hash}' begin select raise(abort, 'not this one'); end`);
+    sql(
+      `create trigger no_more before insert on UVQueueWorkItem when new.WorkItemHash = '${hash}' begin select raise(abort, 'not this one'); end`,
+    );
     return () => sql('drop trigger no_more');
   }
 
@@ -60,16 +66,33 @@ function tokenAt(stack: Stack): string {
 }
 
 /** Waits until the text of an element is so; the error says what it was. */
-export async function shows(page: Page, selector: string, wanted: RegExp | string, deadlineMs = 30_000): Promise<void> {
-  await until(`${selector} shows ${String(wanted)}`, async () => {
-    const text = (await page.locator(selector).first().textContent({ timeout: 1_000 }) ?? '').trim();
-    if (typeof wanted === 'string' ? text === wanted : wanted.test(text)) return true;
-    throw new Error(`it shows "${text}"`);
-  }, { deadlineMs });
+export async function shows(
+  page: Page,
+  selector: string,
+  wanted: RegExp | string,
+  deadlineMs = 30_000,
+): Promise<void> {
+  await until(
+    `${selector} shows ${String(wanted)}`,
+    async () => {
+      const text = (
+        (await page.locator(selector).first().textContent({ timeout: 1_000 })) ?? ''
+      ).trim();
+      if (typeof wanted === 'string' ? text === wanted : wanted.test(text)) return true;
+      throw new Error(`it shows "${text}"`);
+    },
+    { deadlineMs },
+  );
 }
 
 /** The value of a row of a lane's card, as a number. */
-export async function laneNumber(page: Page, lane: 'queue' | 'manifest', row: string): Promise<number> {
-  const text = await page.locator(`section[aria-labelledby="lane-${lane}"] [data-value="${row}"]`).textContent();
+export async function laneNumber(
+  page: Page,
+  lane: 'queue' | 'manifest',
+  row: string,
+): Promise<number> {
+  const text = await page
+    .locator(`section[aria-labelledby="lane-${lane}"] [data-value="${row}"]`)
+    .textContent();
   return Number((text ?? '').replaceAll(',', ''));
 }

@@ -14,7 +14,9 @@ const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 /** What axe finds wrong, one line each. */
 async function violations(page: Page): Promise<string[]> {
   await page.evaluate(`${axe};0`);
-  return page.evaluate<string[]>(`axe.run().then(({ violations }) => violations.map((one) => one.id + ': ' + one.nodes.map((node) => node.html + ' ' + node.failureSummary).join(' | ')))`);
+  return page.evaluate<string[]>(
+    `axe.run().then(({ violations }) => violations.map((one) => one.id + ': ' + one.nodes.map((node) => node.html + ' ' + node.failureSummary).join(' | ')))`,
+  );
 }
 
 describe('the looks', () => {
@@ -24,10 +26,23 @@ describe('the looks', () => {
   let allow: () => void = () => undefined;
   beforeAll(async () => {
     rig = await ConsoleRig.start();
-    other = new TidemarkProcess(['worker', '--hub', 'another-hub-with-a-rather-long-name-to-see-how-it-is-cut', '--data', dir.at('data'), '--http', `127.0.0.1:${await freePort()}`, '--nats', rig.stack.nats.url]);
+    other = new TidemarkProcess([
+      'worker',
+      '--hub',
+      'another-hub-with-a-rather-long-name-to-see-how-it-is-cut',
+      '--data',
+      dir.at('data'),
+      '--http',
+      `127.0.0.1:${await freePort()}`,
+      '--nats',
+      rig.stack.nats.url,
+    ]);
     allow = rig.refuse('bad');
     const { client } = rig.stack.hub;
-    await client.upsertWorkItem({ WorkItemHash: `wi-${'long'.repeat(20)}`, Status: 'Pending' }, { EventGUID: guidOf('long') });
+    await client.upsertWorkItem(
+      { WorkItemHash: `wi-${'long'.repeat(20)}`, Status: 'Pending' },
+      { EventGUID: guidOf('long') },
+    );
     await client.upsertWorkItem({ WorkItemHash: 'bad', Status: 'Pending' });
     await client.updateWorkItem('bad', { Status: 'Running' });
   }, 120_000);
@@ -79,7 +94,9 @@ describe('the looks', () => {
     test(`axe finds nothing wrong in any view, ${colorScheme}`, async () => {
       const page = await rig.open('', { colorScheme });
       const found: Record<string, string[]> = {};
-      await eachView(page, async (name) => { found[name] = await violations(page); });
+      await eachView(page, async (name) => {
+        found[name] = await violations(page);
+      });
       expect(found).toEqual(Object.fromEntries(Object.keys(found).map((name) => [name, []])));
       expect(Object.keys(found)).toHaveLength(7);
       const ground = await page.evaluate<string>('getComputedStyle(document.body).backgroundColor');
@@ -89,15 +106,25 @@ describe('the looks', () => {
   }
 
   test('on a phone nothing is wider than the screen, and axe finds nothing wrong', async () => {
-    const page = await rig.open('', { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true });
+    const page = await rig.open('', {
+      viewport: { width: 360, height: 740 },
+      hasTouch: true,
+      isMobile: true,
+    });
     const wide: Record<string, unknown> = {};
     await eachView(page, async (name) => {
       const width = await page.evaluate<number>('document.documentElement.scrollWidth');
-      const cut = await page.evaluate<string[]>(`[...document.querySelectorAll('main *, dialog, dialog *, header *')].filter((node) => node.getClientRects().length > 0 && node.getBoundingClientRect().right > 360.5).map((node) => node.outerHTML.slice(0, 80))`);
-      const broken = await page.evaluate<string[]>(`[...document.querySelectorAll('nav a, button, .pill, [data-value]')].filter((node) => node.getBoundingClientRect().height > 48).map((node) => node.textContent)`);
+      const cut = await page.evaluate<string[]>(
+        `[...document.querySelectorAll('main *, dialog, dialog *, header *')].filter((node) => node.getClientRects().length > 0 && node.getBoundingClientRect().right > 360.5).map((node) => node.outerHTML.slice(0, 80))`,
+      );
+      const broken = await page.evaluate<string[]>(
+        `[...document.querySelectorAll('nav a, button, .pill, [data-value]')].filter((node) => node.getBoundingClientRect().height > 48).map((node) => node.textContent)`,
+      );
       wide[name] = [width, [...cut, ...broken], await violations(page)];
     });
-    expect(wide).toEqual(Object.fromEntries(Object.keys(wide).map((name) => [name, [360, [], []]])));
+    expect(wide).toEqual(
+      Object.fromEntries(Object.keys(wide).map((name) => [name, [360, [], []]])),
+    );
     expect(rig.browser.complaints).toEqual([]);
     await page.context().close();
   }, 120_000);

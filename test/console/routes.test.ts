@@ -45,27 +45,43 @@ class Follower {
 
 describe('events and files', () => {
   let stack: Stack;
-  beforeAll(async () => { stack = await Stack.start(); }, 120_000);
-  afterAll(async () => { await stack?.[Symbol.asyncDispose](); });
+  beforeAll(async () => {
+    stack = await Stack.start();
+  }, 120_000);
+  afterAll(async () => {
+    await stack?.[Symbol.asyncDispose]();
+  });
 
-  const beats = (follower: Follower, from: number) => follower.names(from).filter((name) => name === 'beat').length;
+  const beats = (follower: Follower, from: number) =>
+    follower.names(from).filter((name) => name === 'beat').length;
 
   test('everything is told at once, then nothing but beats while nothing changes, and every change', async () => {
     await stack.hub.client.upsertWorkItem({ WorkItemHash: 'a', Status: 'Pending' });
     await stack.drained();
     const follower = new Follower(`${stack.httpUrl}/api/events`);
-    await until('all is told', () => ['status', 'beacons', 'history'].every((name) => follower.names().includes(name)));
-    expect(follower.events[0]?.data).toMatchObject({ HubID: 'hub1', State: 'bootstrapped', Balance: { queue: { Accepted: 1, Difference: 0 } } });
+    await until('all is told', () =>
+      ['status', 'beacons', 'history'].every((name) => follower.names().includes(name)),
+    );
+    expect(follower.events[0]?.data).toMatchObject({
+      HubID: 'hub1',
+      State: 'bootstrapped',
+      Balance: { queue: { Accepted: 1, Difference: 0 } },
+    });
     // The first comes at once; what the write above still brings about is over after the next.
     await until('two beats', () => beats(follower, 0) >= 2);
     const from = follower.events.length;
     await until('two more', () => beats(follower, from) >= 2);
     expect(follower.names(from)).toEqual(['beat', 'beat']);
     await stack.hub.client.upsertWorkItem({ WorkItemHash: 'b', Status: 'Pending' });
-    const accepted = (event: Event) => (event.data as unknown as WorkerStatus).Balance.queue.Accepted;
-    await until('the write is told', () => follower.events.slice(from).some((event) => event.name === 'status' && accepted(event) === 2));
+    const accepted = (event: Event) =>
+      (event.data as unknown as WorkerStatus).Balance.queue.Accepted;
+    await until('the write is told', () =>
+      follower.events.slice(from).some((event) => event.name === 'status' && accepted(event) === 2),
+    );
     await until('a sample is told', () => follower.names(from).includes('sample'));
-    const { At, Queue } = await (await fetch(`${stack.httpUrl}/api/history`)).json() as HistoryView;
+    const { At, Queue } = (await (
+      await fetch(`${stack.httpUrl}/api/history`)
+    ).json()) as HistoryView;
     expect(Queue.Accepted).toHaveLength(At.length);
     expect(Queue.Accepted.at(-1)).toBe(2);
     await follower.stop();
@@ -75,17 +91,33 @@ describe('events and files', () => {
     const follower = new Follower(`${stack.httpUrl}/api/events`);
     await stack.beacon.kill();
     await stack.hub.client.upsertWorkItem({ WorkItemHash: 'c', Status: 'Pending' });
-    const waiting = (event: Event) => event.name === 'status' && (event.data as unknown as WorkerStatus).Queue.State === 'waiting-for-beacon';
+    const waiting = (event: Event) =>
+      event.name === 'status' &&
+      (event.data as unknown as WorkerStatus).Queue.State === 'waiting-for-beacon';
     await until('it waits', () => follower.events.some(waiting));
     const from = follower.events.length;
     await until('a beat', () => beats(follower, from) >= 2);
-    const ages = follower.events.slice(from).filter(waiting).map((event) => (event.data as unknown as WorkerStatus).Queue.OldestPendingMs);
+    const ages = follower.events
+      .slice(from)
+      .filter(waiting)
+      .map((event) => (event.data as unknown as WorkerStatus).Queue.OldestPendingMs);
     expect(ages.length).toBeGreaterThanOrEqual(2);
     expect(ages.toSorted((a, b) => a - b)).toEqual(ages);
-    await until('the beacon left', () => follower.events.some((event) => event.name === 'beacons' && (event.data['Beacons'] as object[]).length === 0));
+    await until('the beacon left', () =>
+      follower.events.some(
+        (event) => event.name === 'beacons' && (event.data['Beacons'] as object[]).length === 0,
+      ),
+    );
     stack.beacon.restart();
     await stack.drained();
-    await until('the end is told', () => follower.events.some((event, n) => n > from && event.name === 'status' && (event.data as unknown as WorkerStatus).State === 'bootstrapped'));
+    await until('the end is told', () =>
+      follower.events.some(
+        (event, n) =>
+          n > from &&
+          event.name === 'status' &&
+          (event.data as unknown as WorkerStatus).State === 'bootstrapped',
+      ),
+    );
     await follower.stop();
   }, 90_000);
 
@@ -98,10 +130,16 @@ describe('events and files', () => {
       return one.status === 200;
     };
     // Those of before may be on their way out still.
-    await until('all are taken', async () => await join() && all.length === limits.liveClientsMax);
+    await until(
+      'all are taken',
+      async () => (await join()) && all.length === limits.liveClientsMax,
+    );
     const refused = await fetch(`${stack.httpUrl}/api/events`);
     expect(refused.status).toBe(503);
-    expect(await refused.json()).toMatchObject({ Code: 'UNAVAILABLE', Reason: expect.stringContaining(`${limits.liveClientsMax} consoles`) });
+    expect(await refused.json()).toMatchObject({
+      Code: 'UNAVAILABLE',
+      Reason: expect.stringContaining(`${limits.liveClientsMax} consoles`),
+    });
     await all[0]?.stop();
     await until('there is room again', join);
     await Promise.all(all.map((one) => one.stop()));
@@ -109,12 +147,24 @@ describe('events and files', () => {
 
   test('the page is strict about where it gets things from, and is not sent twice', async () => {
     const page = await fetch(`${stack.httpUrl}/`);
-    expect(page.headers.get('Content-Security-Policy')).toMatch(/^default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:/);
+    expect(page.headers.get('Content-Security-Policy')).toMatch(
+      /^default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:/,
+    );
     expect(page.headers.get('X-Content-Type-Options')).toBe('nosniff');
-    const again = await fetch(`${stack.httpUrl}/`, { headers: { 'If-None-Match': page.headers.get('ETag') ?? '' } });
+    const again = await fetch(`${stack.httpUrl}/`, {
+      headers: { 'If-None-Match': page.headers.get('ETag') ?? '' },
+    });
     expect([again.status, await again.text()]).toEqual([304, '']);
-    expect((await fetch(`${stack.httpUrl}/console/main.js`)).headers.get('Content-Type')).toBe('text/javascript; charset=utf-8');
-    for (const path of ['console/tsconfig.json', 'console/../package.json', 'console/%2e%2e/package.json', 'console/', 'console/nothing.js']) {
+    expect((await fetch(`${stack.httpUrl}/console/main.js`)).headers.get('Content-Type')).toBe(
+      'text/javascript; charset=utf-8',
+    );
+    for (const path of [
+      'console/tsconfig.json',
+      'console/../package.json',
+      'console/%2e%2e/package.json',
+      'console/',
+      'console/nothing.js',
+    ]) {
       expect([path, (await fetch(`${stack.httpUrl}/${path}`)).status]).toEqual([path, 404]);
     }
   });
@@ -123,10 +173,18 @@ describe('events and files', () => {
     const post = await fetch(`${stack.httpUrl}/api/dead-letters/id-1/drop`, { method: 'POST' });
     expect(post.status).toBe(401);
     expect((await fetch(`${stack.httpUrl}/api/dead-letters/id-1`)).status).toBe(404);
-    expect(await (await fetch(`${stack.httpUrl}/api/dead-letters/id-1`)).json()).toMatchObject({ Reason: expect.stringContaining('refused message 1') });
+    expect(await (await fetch(`${stack.httpUrl}/api/dead-letters/id-1`)).json()).toMatchObject({
+      Reason: expect.stringContaining('refused message 1'),
+    });
     expect((await fetch(`${stack.httpUrl}/api/locate?key=`)).status).toBe(400);
     expect((await fetch(`${stack.httpUrl}/api/locate?key=a&lane=x`)).status).toBe(400);
-    expect(await (await fetch(`${stack.httpUrl}/api/locate?key=a&lane=queue`)).json()).toMatchObject({ Key: 'a', IsComplete: true, Entries: [{ State: 'applied', Action: 'QP_UpsertWorkItem' }] });
+    expect(
+      await (await fetch(`${stack.httpUrl}/api/locate?key=a&lane=queue`)).json(),
+    ).toMatchObject({
+      Key: 'a',
+      IsComplete: true,
+      Entries: [{ State: 'applied', Action: 'QP_UpsertWorkItem' }],
+    });
     expect((await fetch(`${stack.httpUrl}/api/locate?key=a&lane=manifest`)).status).toBe(404);
   });
 });

@@ -15,14 +15,23 @@ test('one that takes nothing is let go after a while; one that reads late gets t
   await run.rest();
   run.isPaused = true;
   const { clock, overview } = run;
-  const history = new History({ clock, accepted: () => run.local.journal.counts('queue').accepted, pending: () => overview.pending('queue') });
+  const history = new History({
+    clock,
+    accepted: () => run.local.journal.counts('queue').accepted,
+    pending: () => overview.pending('queue'),
+  });
   let counted = 0;
   const live = new Live({
     status: (balance) => {
       counted += 1;
       return overview.status(balance);
     },
-    balance: () => overview.balances(), beacons: () => [], history, fleet: {} as Fleet, clock, log: silent,
+    balance: () => overview.balances(),
+    beacons: () => [],
+    history,
+    fleet: {} as Fleet,
+    clock,
+    log: silent,
   });
   history.start((sample, isNews) => live.sample(sample, isNews));
   const app = new Hono();

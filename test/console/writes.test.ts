@@ -6,12 +6,19 @@ import { ConsoleRig, shows } from './fixture.ts';
 
 describe('writes and dead letters', () => {
   let rig: ConsoleRig;
-  beforeAll(async () => { rig = await ConsoleRig.start(); }, 120_000);
-  afterAll(async () => { await rig?.[Symbol.asyncDispose](); });
+  beforeAll(async () => {
+    rig = await ConsoleRig.start();
+  }, 120_000);
+  afterAll(async () => {
+    await rig?.[Symbol.asyncDispose]();
+  });
 
   test('a write is found by its EventGUID and by its WorkItemHash, with its way so far; one that is on its way is followed', async () => {
     const { client } = rig.stack.hub;
-    await client.upsertWorkItem({ WorkItemHash: 'wi-1', Status: 'Pending' }, { EventGUID: guidOf('first') });
+    await client.upsertWorkItem(
+      { WorkItemHash: 'wi-1', Status: 'Pending' },
+      { EventGUID: guidOf('first') },
+    );
     await client.updateWorkItem('wi-1', { Status: 'Running' }, { EventGUID: guidOf('second') });
     await client.upsertManifest({ Hash: 'run-1' }, { EventGUID: guidOf('third') });
     await rig.stack.drained();
@@ -24,10 +31,21 @@ describe('writes and dead letters', () => {
     const said = 'section[aria-labelledby="locate-title"] .done';
     await find(guidOf('first').toUpperCase());
     await shows(page, said, 'Found.');
-    expect(await rows.allTextContents()).toEqual([expect.stringMatching(/^Seq \d+ applied QP_UpsertWorkItem, key wi-1, queue lane.*Accepted, on disk\d\d:\d\d:\d\dApplied by the database\d\d:\d\d:\d\d$/)]);
+    expect(await rows.allTextContents()).toEqual([
+      expect.stringMatching(
+        /^Seq \d+ applied QP_UpsertWorkItem, key wi-1, queue lane.*Accepted, on disk\d\d:\d\d:\d\dApplied by the database\d\d:\d\d:\d\d$/,
+      ),
+    ]);
     await find('wi-1');
-    await shows(page, said, '2 writes of this key, newest first. All of the journal was looked at.');
-    expect(await rows.locator('code').allTextContents()).toEqual([guidOf('second'), guidOf('first')]);
+    await shows(
+      page,
+      said,
+      '2 writes of this key, newest first. All of the journal was looked at.',
+    );
+    expect(await rows.locator('code').allTextContents()).toEqual([
+      guidOf('second'),
+      guidOf('first'),
+    ]);
     await find('run-1');
     await shows(page, said, /^1 writes of this key/);
     expect(await rows.first().textContent()).toContain('MS_UpsertManifest');
@@ -52,20 +70,34 @@ describe('writes and dead letters', () => {
     const page = await rig.open();
     await shows(page, 'section[aria-labelledby="dead-letters"] .done', 'There are none.');
     const allow = rig.refuse('bad');
-    await client.upsertWorkItem({ WorkItemHash: 'bad', Status: 'Pending' }, { EventGUID: guidOf('bad') });
+    await client.upsertWorkItem(
+      { WorkItemHash: 'bad', Status: 'Pending' },
+      { EventGUID: guidOf('bad') },
+    );
     await client.updateWorkItem('bad', { Status: 'Running' });
     await shows(page, 'section[aria-labelledby="dead-letters"] .reason', /not this one/);
     await until('the writes behind it are told of', async () => {
       await rig.stack.control('dead-letters');
-      return (await page.locator('section[aria-labelledby="dead-letters"] .rows > li').first().textContent() ?? '').includes(guidOf('bad'));
+      return (
+        (await page
+          .locator('section[aria-labelledby="dead-letters"] .rows > li')
+          .first()
+          .textContent()) ?? ''
+      ).includes(guidOf('bad'));
     });
     expect((await rig.stack.status()).Queue).toMatchObject({ DeadLetters: 1, Pending: 1 });
     allow();
     await page.getByRole('button', { name: /^Retry Seq/ }).click();
-    await shows(page, 'section[aria-labelledby="dead-letters"] .done >> nth=1', /^Seq \d+ is sent again\.$/);
+    await shows(
+      page,
+      'section[aria-labelledby="dead-letters"] .done >> nth=1',
+      /^Seq \d+ is sent again\.$/,
+    );
     await shows(page, 'section[aria-labelledby="dead-letters"] .done', 'There are none.');
     await rig.stack.drained();
-    expect(await client.getWorkItemByHash('bad')).toMatchObject({ WorkItem: { Status: 'Running' } });
+    expect(await client.getWorkItemByHash('bad')).toMatchObject({
+      WorkItem: { Status: 'Running' },
+    });
     await page.context().close();
   });
 

@@ -9,9 +9,23 @@ import { rubbish } from '../kit/arbitraries.ts';
 import { guidOf } from '../kit/trace.ts';
 
 const chunksOf = (name: string, pieces: Uint8Array[], more: Partial<ChunkBody> = {}): ChunkBody[] =>
-  pieces.map((Data, Index) => ({ Transfer: guidOf(name), Index, Count: pieces.length, Data, Action: 'MS_UpsertManifest', ...more }));
+  pieces.map((Data, Index) => ({
+    Transfer: guidOf(name),
+    Index,
+    Count: pieces.length,
+    Data,
+    Action: 'MS_UpsertManifest',
+    ...more,
+  }));
 
-const chunk = (more: object): object => ({ Transfer: guidOf('one'), Index: 0, Count: 2, Data: new Uint8Array(3), Action: 'batch', ...more });
+const chunk = (more: object): object => ({
+  Transfer: guidOf('one'),
+  Index: 0,
+  Count: 2,
+  Data: new Uint8Array(3),
+  Action: 'batch',
+  ...more,
+});
 
 function refusal(run: () => unknown): TidemarkError {
   try {
@@ -24,31 +38,50 @@ function refusal(run: () => unknown): TidemarkError {
 }
 
 test('chunks — any bytes cut at any size and sent in any order, some twice, come out whole, once', () => {
-  fc.assert(fc.property(fc.uint8Array({ minLength: 1, maxLength: 400 }), fc.integer({ min: 2, max: 100 }), fc.infiniteStream(fc.nat()), (bytes, payloadBytesMax, random) => {
-    const assembler = new ChunkAssembler(() => 0);
-    const chunks = chunksOf('whole', splitIntoChunks(bytes, payloadBytesMax), { ContentEncoding: 'gzip', ContentType: 'application/json' });
-    const repeated = chunks.slice(1, 3);
-    const order = [...repeated, ...chunks].map((one) => ({ one, at: random.next().value })).sort((one, other) => one.at - other.at).map(({ one }) => one);
-    const wholes = order.map((one) => assembler.add(one)).filter((result) => result.done);
-    expect(wholes.length).toBeGreaterThan(0);
-    expect(wholes[0]).toMatchObject({ action: 'MS_UpsertManifest' });
-    expect(Buffer.from(wholes[0]?.done ? wholes[0].body : [])).toEqual(Buffer.from(bytes));
-    expect(wholes[0]?.done && wholes[0].headers.get('Content-Encoding')).toBe('gzip');
-    expect(wholes[0]?.done && wholes[0].headers.get('content-type')).toBe('application/json');
-  }), { numRuns: 300 });
+  fc.assert(
+    fc.property(
+      fc.uint8Array({ minLength: 1, maxLength: 400 }),
+      fc.integer({ min: 2, max: 100 }),
+      fc.infiniteStream(fc.nat()),
+      (bytes, payloadBytesMax, random) => {
+        const assembler = new ChunkAssembler(() => 0);
+        const chunks = chunksOf('whole', splitIntoChunks(bytes, payloadBytesMax), {
+          ContentEncoding: 'gzip',
+          ContentType: 'application/json',
+        });
+        const repeated = chunks.slice(1, 3);
+        const order = [...repeated, ...chunks]
+          .map((one) => ({ one, at: random.next().value }))
+          .sort((one, other) => one.at - other.at)
+          .map(({ one }) => one);
+        const wholes = order.map((one) => assembler.add(one)).filter((result) => result.done);
+        expect(wholes.length).toBeGreaterThan(0);
+        expect(wholes[0]).toMatchObject({ action: 'MS_UpsertManifest' });
+        expect(Buffer.from(wholes[0]?.done ? wholes[0].body : [])).toEqual(Buffer.from(bytes));
+        expect(wholes[0]?.done && wholes[0].headers.get('Content-Encoding')).toBe('gzip');
+        expect(wholes[0]?.done && wholes[0].headers.get('content-type')).toBe('application/json');
+      },
+    ),
+    { numRuns: 300 },
+  );
 });
 
 test('chunks — pieces fit into a message with room for its headers', () => {
   for (const payloadBytesMax of [1_048_576, limits.busPayloadBytesMax, 64 * 1024]) {
     const pieces = splitIntoChunks(new Uint8Array(20_000_000), payloadBytesMax);
-    expect(Math.max(...pieces.map((piece) => piece.length)) + limits.chunkOverheadBytes).toBeLessThanOrEqual(payloadBytesMax);
+    expect(
+      Math.max(...pieces.map((piece) => piece.length)) + limits.chunkOverheadBytes,
+    ).toBeLessThanOrEqual(payloadBytesMax);
     expect(pieces.reduce((sum, piece) => sum + piece.length, 0)).toBe(20_000_000);
   }
 });
 
 test('chunks — each chunk is answered with how many distinct ones are there; data may be base64 where chunks are JSON', () => {
   const assembler = new ChunkAssembler(() => 0);
-  expect(assembler.add(chunk({ Data: Buffer.from('abc').toString('base64') }))).toEqual({ done: false, received: 1 });
+  expect(assembler.add(chunk({ Data: Buffer.from('abc').toString('base64') }))).toEqual({
+    done: false,
+    received: 1,
+  });
   expect(assembler.add(chunk({}))).toEqual({ done: false, received: 1 });
   const last = assembler.add(chunk({ Index: 1, Data: Buffer.from('de') }));
   expect(last.done && Buffer.from(last.body).toString()).toBe('abcde');
@@ -61,10 +94,16 @@ test('chunks — a sender of the bare contract shape, without Action and headers
   const zipped = assembler.add(bare(gzipSync('{}')));
   expect(zipped.done && zipped.headers.get('Content-Encoding')).toBe('gzip');
   const plain = assembler.add(bare(Buffer.from('{}')));
-  expect(plain.done && [plain.action, plain.headers.get('Content-Encoding'), plain.headers.get('Content-Type')]).toEqual(['', '', '']);
+  expect(
+    plain.done && [
+      plain.action,
+      plain.headers.get('Content-Encoding'),
+      plain.headers.get('Content-Type'),
+    ],
+  ).toEqual(['', '', '']);
 });
 
-test('chunks — the bytes are copied, for the buffer is the bus client\'s', () => {
+test("chunks — the bytes are copied, for the buffer is the bus client's", () => {
   const assembler = new ChunkAssembler(() => 0);
   const data = Buffer.from('abc');
   assembler.add(chunk({ Data: data }));
@@ -74,36 +113,59 @@ test('chunks — the bytes are copied, for the buffer is the bus client\'s', () 
 });
 
 test.for<[object, string]>([
-  [{ Transfer: 'x' }, 'Transfer'], [{ Index: 2 }, 'Index'], [{ Index: -1 }, 'Index'], [{ Count: 0 }, 'Count'], [{ Count: 10 ** 9 }, 'Count'], [{ Data: 7 }, 'Data'],
-  [{ Data: '' }, 'Data'], [{ Action: 7 }, 'Action'], [{ Action: 'chunk' }, 'Action'], [{ ContentType: 7 }, 'ContentType'], [{ ContentEncoding: {} }, 'ContentEncoding'],
+  [{ Transfer: 'x' }, 'Transfer'],
+  [{ Index: 2 }, 'Index'],
+  [{ Index: -1 }, 'Index'],
+  [{ Count: 0 }, 'Count'],
+  [{ Count: 10 ** 9 }, 'Count'],
+  [{ Data: 7 }, 'Data'],
+  [{ Data: '' }, 'Data'],
+  [{ Action: 7 }, 'Action'],
+  [{ Action: 'chunk' }, 'Action'],
+  [{ ContentType: 7 }, 'ContentType'],
+  [{ ContentEncoding: {} }, 'ContentEncoding'],
 ])('chunks — %o is refused as %s', ([part, field]) => {
   const error = refusal(() => new ChunkAssembler(() => 0).add(chunk(part)));
   expect(error.code).toBe('INVALID_MESSAGE');
   expect(error.message.split(':')[0]).toBe(field);
 });
 
-test.for<[object, string]>([[{ Count: 3 }, 'Count'], [{ Action: 'QP_AppendEvent' }, 'Action'], [{ ContentType: 'application/json' }, 'ContentType']])(
-  'chunks — a chunk that contradicts the first one (%o) is refused, and its transfer forgotten', ([part, field]) => {
+test.for<[object, string]>([
+  [{ Count: 3 }, 'Count'],
+  [{ Action: 'QP_AppendEvent' }, 'Action'],
+  [{ ContentType: 'application/json' }, 'ContentType'],
+])(
+  'chunks — a chunk that contradicts the first one (%o) is refused, and its transfer forgotten',
+  ([part, field]) => {
     const assembler = new ChunkAssembler(() => 0);
     assembler.add(chunk({}));
-    expect(refusal(() => assembler.add(chunk({ Index: 1, ...part }))).message.split(':')[0]).toBe(field);
+    expect(refusal(() => assembler.add(chunk({ Index: 1, ...part }))).message.split(':')[0]).toBe(
+      field,
+    );
     expect(assembler.pending).toBe(0);
-  });
+  },
+);
 
 test('chunks — over 64 MiB in all is TOO_LARGE, and the memory is let go (I9)', () => {
   const assembler = new ChunkAssembler(() => 0);
   const Data = new Uint8Array(limits.bodyBytesMax / 2);
   assembler.add(chunk({ Count: 4, Data }));
   assembler.add(chunk({ Count: 4, Index: 1, Data }));
-  expect(refusal(() => assembler.add(chunk({ Count: 4, Index: 2, Data: new Uint8Array(1) })))).toMatchObject({ code: 'TOO_LARGE' });
+  expect(
+    refusal(() => assembler.add(chunk({ Count: 4, Index: 2, Data: new Uint8Array(1) }))),
+  ).toMatchObject({ code: 'TOO_LARGE' });
   expect(assembler.pending).toBe(0);
 });
 
 test('chunks — too many half-sent transfers are OVERLOADED; after a minute they are forgotten (I9)', () => {
   let nowMs = 0;
   const assembler = new ChunkAssembler(() => nowMs);
-  for (let i = 0; i < limits.chunkTransfersMax; i++) assembler.add(chunk({ Transfer: guidOf(`t${i}`) }));
-  expect(refusal(() => assembler.add(chunk({ Transfer: guidOf('more') })))).toMatchObject({ code: 'OVERLOADED', retryAfterMs: limits.overloadedRetryMs });
+  for (let i = 0; i < limits.chunkTransfersMax; i++)
+    assembler.add(chunk({ Transfer: guidOf(`t${i}`) }));
+  expect(refusal(() => assembler.add(chunk({ Transfer: guidOf('more') })))).toMatchObject({
+    code: 'OVERLOADED',
+    retryAfterMs: limits.overloadedRetryMs,
+  });
   nowMs = limits.chunkTransferMs + 1;
   expect(assembler.add(chunk({ Transfer: guidOf('more') }))).toEqual({ done: false, received: 1 });
   expect(assembler.pending).toBe(1);
@@ -111,15 +173,27 @@ test('chunks — too many half-sent transfers are OVERLOADED; after a minute the
 
 test('chunks — no rubbish makes the assembler throw anything but our errors, nor hold more than its bound (I9)', () => {
   const assembler = new ChunkAssembler(() => 0);
-  const strange = fc.oneof(rubbish, fc.record({
-    Transfer: fc.oneof(fc.uuid(), rubbish), Index: fc.oneof(fc.nat(3), rubbish), Count: fc.oneof(fc.nat(3), rubbish), Data: fc.oneof(fc.uint8Array(), rubbish), Action: fc.oneof(fc.constant('batch'), rubbish),
-  }));
-  fc.assert(fc.property(strange, (body) => {
-    try {
-      assembler.add(body);
-    } catch (error) {
-      expect(['INVALID_MESSAGE', 'TOO_LARGE', 'OVERLOADED']).toContain((error as TidemarkError).code);
-    }
-    expect(assembler.pending).toBeLessThanOrEqual(limits.chunkTransfersMax);
-  }), { numRuns: 1_000 });
+  const strange = fc.oneof(
+    rubbish,
+    fc.record({
+      Transfer: fc.oneof(fc.uuid(), rubbish),
+      Index: fc.oneof(fc.nat(3), rubbish),
+      Count: fc.oneof(fc.nat(3), rubbish),
+      Data: fc.oneof(fc.uint8Array(), rubbish),
+      Action: fc.oneof(fc.constant('batch'), rubbish),
+    }),
+  );
+  fc.assert(
+    fc.property(strange, (body) => {
+      try {
+        assembler.add(body);
+      } catch (error) {
+        expect(['INVALID_MESSAGE', 'TOO_LARGE', 'OVERLOADED']).toContain(
+          (error as TidemarkError).code,
+        );
+      }
+      expect(assembler.pending).toBeLessThanOrEqual(limits.chunkTransfersMax);
+    }),
+    { numRuns: 1_000 },
+  );
 });

@@ -13,5 +13,8 @@ test('every reference in contract.schema.json leads to a definition, and every a
   const { $defs } = JSON.parse(text) as { $defs: Record<string, unknown> };
   const references = [...text.matchAll(/"#\/\$defs\/([^"]+)"/g)].map((match) => match[1] ?? '');
   expect(references.filter((name) => !Object.hasOwn($defs, name))).toEqual([]);
-  for (const action of [...writeActions, ...readActions]) expect(Object.keys($defs)).toEqual(expect.arrayContaining([`${action}.Settings`, `${action}.request`]));
+  for (const action of [...writeActions, ...readActions])
+    expect(Object.keys($defs)).toEqual(
+      expect.arrayContaining([`${action}.Settings`, `${action}.request`]),
+    );
 });

@@ -8,13 +8,23 @@ import { event, manifest, patch, upsert } from '../worker/fixture.ts';
 import { World } from '../worker/with-beacon.ts';
 
 let world: World;
-beforeEach(async () => { world = await World.start(); });
-afterEach(async () => { await world?.[Symbol.asyncDispose](); });
+beforeEach(async () => {
+  world = await World.start();
+});
+afterEach(async () => {
+  await world?.[Symbol.asyncDispose]();
+});
 
 const path = () => world.databasePath('db-1');
 const rows = (table: string) => readRows(path(), table);
-const hashes = () => rows('UVQueueWorkItem').map((row) => row['WorkItemHash']).toSorted();
-const carriers: [string, boolean][] = [['batch', true], ['meadow-proxy', false]];
+const hashes = () =>
+  rows('UVQueueWorkItem')
+    .map((row) => row['WorkItemHash'])
+    .toSorted();
+const carriers: [string, boolean][] = [
+  ['batch', true],
+  ['meadow-proxy', false],
+];
 
 async function attach(isBatchOn: boolean): Promise<void> {
   await world.startBeacon('db-1', { isBatchOn });
@@ -40,7 +50,10 @@ describe.each(carriers)('by %s', (_name, isBatchOn) => {
     await world.accept(upsert('before', 'before'), event('before', 'before-event'));
     await world.drained();
     exec('drop table UVQueueWorkItemEvent');
-    await world.accept(event('before', 'after-event'), patch('before', 'after', { Status: 'Running' }));
+    await world.accept(
+      event('before', 'after-event'),
+      patch('before', 'after', { Status: 'Running' }),
+    );
     await world.drained();
     expect(rows('UVQueueWorkItemEvent').map((row) => row['WorkItemHash'])).toContain('before');
     expect(rows('UVQueueWorkItem')).toMatchObject([{ Status: 'Running' }]);
@@ -54,7 +67,11 @@ describe.each(carriers)('by %s', (_name, isBatchOn) => {
     const other = new Database(path());
     other.exec('begin exclusive');
     await world.accept(upsert('during', 'during'), manifest('m', 'during-m'));
-    await until('a delivery failed', () => world.outbound.deliveries.queue.mark()?.seq !== world.local.journal.counts('queue').head);
+    await until(
+      'a delivery failed',
+      () =>
+        world.outbound.deliveries.queue.mark()?.seq !== world.local.journal.counts('queue').head,
+    );
     other.exec('rollback');
     other.close();
     await world.drained();
@@ -69,7 +86,13 @@ describe.each(carriers)('by %s', (_name, isBatchOn) => {
     await world.stopBeacon('db-1');
     for (const end of ['', '-wal', '-shm']) rmSync(path() + end, { force: true });
     await world.startBeacon('db-1', { isBatchOn });
-    await until('both lanes are there again', () => hashes().length === 1 && rows('UVQueueWorkItemEvent').length === 1 && rows('UVManifest').length === 1);
+    await until(
+      'both lanes are there again',
+      () =>
+        hashes().length === 1 &&
+        rows('UVQueueWorkItemEvent').length === 1 &&
+        rows('UVManifest').length === 1,
+    );
     await world.accept(patch('w', 'p', { Status: 'after' }));
     await world.drained();
     expect(rows('UVQueueWorkItem')).toMatchObject([{ Status: 'after' }]);
@@ -93,7 +116,12 @@ test('a database restored from a backup gets what it lost, and only the mark tha
   await world.startBeacon('db-1');
   await until('what was lost is there again', () => hashes().length === 2);
   await world.drained();
-  expect(rows('UVQueueWorkItem').find((row) => row['WorkItemHash'] === 'kept')).toMatchObject({ Status: 'Running' });
-  expect(world.outbound.deliveries.manifest.mark()).toMatchObject({ seq: manifestMark?.seq, applied: 1 });
+  expect(rows('UVQueueWorkItem').find((row) => row['WorkItemHash'] === 'kept')).toMatchObject({
+    Status: 'Running',
+  });
+  expect(world.outbound.deliveries.manifest.mark()).toMatchObject({
+    seq: manifestMark?.seq,
+    applied: 1,
+  });
   noDeadLetters();
 });

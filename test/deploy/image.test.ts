@@ -24,7 +24,11 @@ const at = (path: string) => path.replace('/app/', `${folder.at('image', 'app')}
 
 beforeAll(async () => {
   chmodSync(folder.path, 0o755);
-  const env = { ...process.env, PATH: `${dirname(process.execPath)}${delimiter}${process.env['PATH'] ?? ''}`, npm_config_prefer_offline: 'true' };
+  const env = {
+    ...process.env,
+    PATH: `${dirname(process.execPath)}${delimiter}${process.env['PATH'] ?? ''}`,
+    npm_config_prefer_offline: 'true',
+  };
   const roots = { build: folder.at('build'), '': folder.at('image') };
   await build(builder, { context: root, roots, env }, true);
   // The final stage's commands are about the base image's own files.
@@ -34,20 +38,47 @@ afterAll(() => folder[Symbol.dispose]());
 
 describe('the files', () => {
   test('everything COPY names passes .dockerignore, and nothing of the tests does', () => {
-    const allowed = readFileSync(`${file}.dockerignore`, 'utf8').split('\n').filter((line) => line.startsWith('!')).map((line) => line.slice(1));
-    const passes = (path: string) => allowed.some((one) => (one.includes('*') ? new RegExp(`^${one.replaceAll('.', '\\.').replace('*', '[^/]*')}$`).test(path) : path === one || path.startsWith(`${one}/`)));
-    const sources = [builder, image].flatMap((stage) => stage.steps).filter((step) => step.keyword === 'COPY' && step.from === null).flatMap((step) => step.words.slice(0, -1));
+    const allowed = readFileSync(`${file}.dockerignore`, 'utf8')
+      .split('\n')
+      .filter((line) => line.startsWith('!'))
+      .map((line) => line.slice(1));
+    const passes = (path: string) =>
+      allowed.some((one) =>
+        one.includes('*')
+          ? new RegExp(`^${one.replaceAll('.', '\\.').replace('*', '[^/]*')}$`).test(path)
+          : path === one || path.startsWith(`${one}/`),
+      );
+    const sources = [builder, image]
+      .flatMap((stage) => stage.steps)
+      .filter((step) => step.keyword === 'COPY' && step.from === null)
+      .flatMap((step) => step.words.slice(0, -1));
     expect(sources.length).toBeGreaterThan(10);
     expect(sources.filter((path) => !passes(path))).toEqual([]);
-    expect(['test', 'docs', 'node_modules', 'dist', '.git', 'tidemark-data'].filter(passes)).toEqual([]);
+    expect(
+      ['test', 'docs', 'node_modules', 'dist', '.git', 'tidemark-data'].filter(passes),
+    ).toEqual([]);
   });
 
   test('no sources, no build tools and no development packages in the final image', () => {
-    expect(readdirSync(folder.at('image', 'app')).toSorted()).toEqual(['bin', 'contracts', 'dist', 'dropin', 'examples', 'node_modules', 'package.json']);
-    const { devDependencies = {} } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { devDependencies?: Record<string, string> };
+    expect(readdirSync(folder.at('image', 'app')).toSorted()).toEqual([
+      'bin',
+      'contracts',
+      'dist',
+      'dropin',
+      'examples',
+      'node_modules',
+      'package.json',
+    ]);
+    const { devDependencies = {} } = JSON.parse(
+      readFileSync(join(root, 'package.json'), 'utf8'),
+    ) as { devDependencies?: Record<string, string> };
     // Type packages may be dependencies of dependencies.
     const unwanted = Object.keys(devDependencies).filter((name) => !name.startsWith('@types/'));
-    expect([...unwanted, 'node'].filter((name) => existsSync(folder.at('image', 'app', 'node_modules', name)))).toEqual([]);
+    expect(
+      [...unwanted, 'node'].filter((name) =>
+        existsSync(folder.at('image', 'app', 'node_modules', name)),
+      ),
+    ).toEqual([]);
     expect(last('RUN')?.text).toMatch(/rm -rf .*node_modules.*npm/);
   });
 
@@ -62,7 +93,9 @@ describe('the files', () => {
 
 /** Every file with its size and time. */
 async function filesOf(path: string): Promise<string[]> {
-  const { stdout } = await run('find', [path, '-type', 'f', '-printf', '%p %s %T@\n'], { maxBuffer: 64 * 1024 * 1024 });
+  const { stdout } = await run('find', [path, '-type', 'f', '-printf', '%p %s %T@\n'], {
+    maxBuffer: 64 * 1024 * 1024,
+  });
   return stdout.split('\n').toSorted();
 }
 
@@ -70,7 +103,12 @@ async function filesOf(path: string): Promise<string[]> {
 function asUser(words: readonly string[], env: Record<string, string>, cwd: string) {
   const isRoot = process.getuid?.() === 0;
   const plain = { PATH: '/usr/bin:/bin', HOME: '/nonexistent', ...environmentOf(image), ...env };
-  return spawn(process.execPath, words, { cwd, env: plain, stdio: ['ignore', 'pipe', 'pipe'], ...(isRoot ? { uid, gid: uid } : {}) });
+  return spawn(process.execPath, words, {
+    cwd,
+    env: plain,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...(isRoot ? { uid, gid: uid } : {}),
+  });
 }
 
 test('started as that user over files it may not write: it serves, its health check passes, SIGTERM ends it with 0, and nothing was written but the data', async () => {
@@ -81,17 +119,37 @@ test('started as that user over files it may not write: it serves, its health ch
   await run('chmod', ['-R', 'a-w', folder.at('image')]);
   const before = await filesOf(folder.at('image'));
   const port = await freePort();
-  const words = [...last('ENTRYPOINT')?.words.slice(1) ?? [], ...last('CMD')?.words ?? []].map(at);
-  const worker = asUser(words, { TIDEMARK_DATA: data, NATS_URL: nats.url, TIDEMARK_HTTP: `127.0.0.1:${port}` }, data);
+  const words = [...(last('ENTRYPOINT')?.words.slice(1) ?? []), ...(last('CMD')?.words ?? [])].map(
+    at,
+  );
+  const worker = asUser(
+    words,
+    { TIDEMARK_DATA: data, NATS_URL: nats.url, TIDEMARK_HTTP: `127.0.0.1:${port}` },
+    data,
+  );
   let said = '';
-  worker.stderr.setEncoding('utf8').on('data', (text: string) => { said += text; });
-  const ended = new Promise<string>((resolve) => { worker.once('close', (code, signal) => resolve(`${code ?? signal}`)); });
+  worker.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  const ended = new Promise<string>((resolve) => {
+    worker.once('close', (code, signal) => resolve(`${code ?? signal}`));
+  });
   try {
-    const check = JSON.parse(/CMD (\[.*\])/.exec(last('HEALTHCHECK')?.text ?? '')?.[1] ?? '[]') as string[];
+    const check = JSON.parse(
+      /CMD (\[.*\])/.exec(last('HEALTHCHECK')?.text ?? '')?.[1] ?? '[]',
+    ) as string[];
     expect(check.slice(0, 2)).toEqual(['node', '-e']);
     const program = check[2]?.replace('8390', String(port)) ?? '';
-    await until('the health check passes', () => run(process.execPath, ['-e', program]).then(() => true, () => worker.exitCode !== null));
-    expect({ exited: worker.exitCode, said: worker.exitCode === null ? '' : said }).toEqual({ exited: null, said: '' });
+    await until('the health check passes', () =>
+      run(process.execPath, ['-e', program]).then(
+        () => true,
+        () => worker.exitCode !== null,
+      ),
+    );
+    expect({ exited: worker.exitCode, said: worker.exitCode === null ? '' : said }).toEqual({
+      exited: null,
+      said: '',
+    });
     await using hub = await connectHub(nats.url);
     expect(await hub.client.upsertWorkItem({ WorkItemHash: 'w' })).toMatchObject({ Success: true });
     worker.kill('SIGTERM');

@@ -14,12 +14,39 @@ async function logged(isJournal: boolean, level = 'info'): Promise<string> {
   const path = folder.at('stderr');
   const file = openSync(path, 'w');
   const { dev, ino } = statSync(path);
-  const env = { PATH: process.env['PATH'], NOTIFY_SOCKET: join(folder.path, 'nobody'), JOURNAL_STREAM: isJournal ? `${dev}:${ino}` : `${dev}:1` };
-  const child = spawn(process.execPath, [program, 'beacon', '--id', 'db-1', '--db', 'nonsense', '--data', folder.at('data'), '--nats', 'nats://127.0.0.1:1', '--log-level', level], { env, cwd: folder.path, stdio: ['ignore', 'ignore', file] });
-  const code = await new Promise((resolve) => { child.once('exit', resolve); });
+  const env = {
+    PATH: process.env['PATH'],
+    NOTIFY_SOCKET: join(folder.path, 'nobody'),
+    JOURNAL_STREAM: isJournal ? `${dev}:${ino}` : `${dev}:1`,
+  };
+  const child = spawn(
+    process.execPath,
+    [
+      program,
+      'beacon',
+      '--id',
+      'db-1',
+      '--db',
+      'nonsense',
+      '--data',
+      folder.at('data'),
+      '--nats',
+      'nats://127.0.0.1:1',
+      '--log-level',
+      level,
+    ],
+    { env, cwd: folder.path, stdio: ['ignore', 'ignore', file] },
+  );
+  const code = await new Promise((resolve) => {
+    child.once('exit', resolve);
+  });
   closeSync(file);
   expect(code).toBe(2);
-  return readFileSync(path, 'utf8').split('\n').find((line) => line.includes('databeacon stopped')) ?? '';
+  return (
+    readFileSync(path, 'utf8')
+      .split('\n')
+      .find((line) => line.includes('databeacon stopped')) ?? ''
+  );
 }
 
 test.concurrent('an error has priority 3 in the journal', async () => {

@@ -21,11 +21,23 @@ export class NotifySocket implements AsyncDisposable {
   readonly #child: ChildProcess;
 
   private constructor() {
-    findServer({ binary: 'systemd-notify', folders: () => ['/usr/bin', '/bin'], package: 'systemd' });
-    const python = findServer({ binary: 'python3', folders: () => ['/usr/bin'], package: 'python3-minimal' });
+    findServer({
+      binary: 'systemd-notify',
+      folders: () => ['/usr/bin', '/bin'],
+      package: 'systemd',
+    });
+    const python = findServer({
+      binary: 'python3',
+      folders: () => ['/usr/bin'],
+      package: 'python3-minimal',
+    });
     this.path = this.#folder.at('socket');
-    this.#child = spawn(python, ['-c', receiver, this.path], { stdio: ['ignore', 'pipe', 'inherit'] });
-    this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => { this.lines.push(...text.split('\n').filter((line) => line !== '')); });
+    this.#child = spawn(python, ['-c', receiver, this.path], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      this.lines.push(...text.split('\n').filter((line) => line !== ''));
+    });
   }
 
   static async open(): Promise<NotifySocket> {
@@ -39,7 +51,9 @@ export class NotifySocket implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const ended = new Promise((resolve) => { this.#child.once('close', resolve); });
+    const ended = new Promise((resolve) => {
+      this.#child.once('close', resolve);
+    });
     this.#child.kill('SIGKILL');
     await ended;
     this.#folder[Symbol.dispose]();

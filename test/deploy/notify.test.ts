@@ -11,20 +11,42 @@ import { NotifySocket } from './notify-socket.ts';
 
 /** Three words in this time. */
 const watchdogMs = 1_500;
-const environment = (socket: NotifySocket) => ({ NOTIFY_SOCKET: socket.path, WATCHDOG_USEC: String(watchdogMs * 1_000) });
+const environment = (socket: NotifySocket) => ({
+  NOTIFY_SOCKET: socket.path,
+  WATCHDOG_USEC: String(watchdogMs * 1_000),
+});
 const alive = 'WATCHDOG=1';
 
 /** Longer than several words would take; true when none came. */
 async function isSilent(socket: NotifySocket): Promise<boolean> {
   // One that was under way may still arrive.
-  await new Promise((resolve) => { setTimeout(resolve, watchdogMs); });
+  await new Promise((resolve) => {
+    setTimeout(resolve, watchdogMs);
+  });
   const before = socket.count(alive);
-  await new Promise((resolve) => { setTimeout(resolve, 2 * watchdogMs); });
+  await new Promise((resolve) => {
+    setTimeout(resolve, 2 * watchdogMs);
+  });
   return socket.count(alive) === before;
 }
 
-async function workerOn(socket: NotifySocket, nats: TestNats, data: string): Promise<TidemarkProcess> {
-  return new TidemarkProcess(['worker', '--data', data, '--nats', nats.url.replace('://', '://ann:bus-secret@'), '--http', `127.0.0.1:${await freePort()}`], environment(socket));
+async function workerOn(
+  socket: NotifySocket,
+  nats: TestNats,
+  data: string,
+): Promise<TidemarkProcess> {
+  return new TidemarkProcess(
+    [
+      'worker',
+      '--data',
+      data,
+      '--nats',
+      nats.url.replace('://', '://ann:bus-secret@'),
+      '--http',
+      `127.0.0.1:${await freePort()}`,
+    ],
+    environment(socket),
+  );
 }
 
 test('the worker is ready only when the bus is there, says so once, is alive while idle, and tells that it stops', async () => {
@@ -33,7 +55,9 @@ test('the worker is ready only when the bus is there, says so once, is alive whi
   using folder = tempDir('notify-data');
   await nats.kill();
   await using worker = await workerOn(socket, nats, folder.at('data'));
-  await until('it says what it waits for', () => socket.lines.some((line) => line.startsWith('STATUS=waiting for the bus')));
+  await until('it says what it waits for', () =>
+    socket.lines.some((line) => line.startsWith('STATUS=waiting for the bus')),
+  );
   expect(socket.lines.join()).not.toContain('bus-secret');
   expect(socket.lines).not.toContain('READY=1');
   await nats.start();
@@ -75,9 +99,29 @@ test('a databeacon is ready when it is online, alive while its process is, and t
   await using nats = await TestNats.start();
   using folder = tempDir('notify-data');
   writeFileSync(folder.at('databases'), `# connection 1\nsqlite:${folder.at('b.sqlite')}\n`);
-  const start = (file: string) => new TidemarkProcess(['beacon', '--id', 'db-1', '--db-file', folder.at(file), '--data', folder.at('beacon'), '--nats', nats.url], environment(socket));
+  const start = (file: string) =>
+    new TidemarkProcess(
+      [
+        'beacon',
+        '--id',
+        'db-1',
+        '--db-file',
+        folder.at(file),
+        '--data',
+        folder.at('beacon'),
+        '--nats',
+        nats.url,
+      ],
+      environment(socket),
+    );
   await using beacon = start('databases');
-  await until('it is ready and alive', () => socket.lines.includes('READY=1') && socket.lines.includes('STATUS=online as db-1') && socket.count(alive) >= 2);
+  await until(
+    'it is ready and alive',
+    () =>
+      socket.lines.includes('READY=1') &&
+      socket.lines.includes('STATUS=online as db-1') &&
+      socket.count(alive) >= 2,
+  );
   expect(beacon.stderr).toContain('"Engine":"sqlite"');
   expect(await beacon.stop()).toBe('exit 0');
   await until('it said that it stops', () => socket.lines.includes('STOPPING=1'));
@@ -91,9 +135,14 @@ test('without the tool the worker says so once and serves all the same', async (
   await using nats = await TestNats.start();
   using folder = tempDir('notify-data');
   const http = `127.0.0.1:${await freePort()}`;
-  await using worker = new TidemarkProcess(['worker', '--data', folder.at('data'), '--nats', nats.url, '--http', http], { ...environment(socket), PATH: folder.path });
+  await using worker = new TidemarkProcess(
+    ['worker', '--data', folder.at('data'), '--nats', nats.url, '--http', http],
+    { ...environment(socket), PATH: folder.path },
+  );
   await until('it serves', async () => (await fetch(`http://${http}/readyz`)).ok);
-  await new Promise((resolve) => { setTimeout(resolve, 2 * watchdogMs); });
+  await new Promise((resolve) => {
+    setTimeout(resolve, 2 * watchdogMs);
+  });
   expect(worker.stderr.match(/is systemd-notify installed/g)).toHaveLength(1);
   expect(socket.lines).toEqual(['bound']);
 });

@@ -44,9 +44,14 @@ test('a full file is told, and is no reason to be started again', () => {
 /** Rows next to the pulse's until there is no room for one as small as it. */
 function fillUp(store: Store): boolean {
   const insert = store.db.prepare('insert into meta values (?, ?)');
-  for (const [pass, chars] of [['a', 1_000], ['b', 100], ['c', 1]] as const) {
+  for (const [pass, chars] of [
+    ['a', 1_000],
+    ['b', 100],
+    ['c', 1],
+  ] as const) {
     try {
-      for (let n = 0; n < 100_000; n++) insert.run(`pulsd-${pass}-${String(n).padStart(6, '0')}`, 'x'.repeat(chars));
+      for (let n = 0; n < 100_000; n++)
+        insert.run(`pulsd-${pass}-${String(n).padStart(6, '0')}`, 'x'.repeat(chars));
     } catch (error) {
       if (!isCapacityError(error)) throw error;
       if (pass === 'c') return true;

@@ -17,41 +17,91 @@ const exposureMax = 2;
 const installed = '/opt/tidemark/node_modules';
 let analyze = '';
 
-beforeAll(() => { analyze = findServer({ binary: 'systemd-analyze', folders: () => ['/usr/bin', '/bin'], package: 'systemd' }); }, 120_000);
+beforeAll(() => {
+  analyze = findServer({
+    binary: 'systemd-analyze',
+    folders: () => ['/usr/bin', '/bin'],
+    package: 'systemd',
+  });
+}, 120_000);
 
 const textOf = (unit: string) => readFileSync(join(root, 'deploy', 'systemd', unit), 'utf8');
 
 /** What `systemd-analyze` says of a unit, with the installed paths pointing here. */
-async function analysed(words: readonly string[], unit: string, text: string): Promise<{ code: number; said: string }> {
+async function analysed(
+  words: readonly string[],
+  unit: string,
+  text: string,
+): Promise<{ code: number; said: string }> {
   using folder = tempDir('units');
   const path = folder.at(unit);
-  writeFileSync(path, text.replaceAll(`${installed}/node/bin/node`, process.execPath).replaceAll(`${installed}/tidemark/`, root));
-  return await run(analyze, [...words, path], { env: { ...process.env, LC_ALL: 'C', SYSTEMD_COLORS: '0', SYSTEMD_UNIT_PATH: `${folder.path}:` } })
-    .then(({ stdout, stderr }) => ({ code: 0, said: stdout + stderr }), (error: { code: number; stdout: string; stderr: string }) => ({ code: error.code, said: error.stdout + error.stderr }));
+  writeFileSync(
+    path,
+    text
+      .replaceAll(`${installed}/node/bin/node`, process.execPath)
+      .replaceAll(`${installed}/tidemark/`, root),
+  );
+  return await run(analyze, [...words, path], {
+    env: { ...process.env, LC_ALL: 'C', SYSTEMD_COLORS: '0', SYSTEMD_UNIT_PATH: `${folder.path}:` },
+  }).then(
+    ({ stdout, stderr }) => ({ code: 0, said: stdout + stderr }),
+    (error: { code: number; stdout: string; stderr: string }) => ({
+      code: error.code,
+      said: error.stdout + error.stderr,
+    }),
+  );
 }
 
 describe.for(units)('%s', (unit) => {
   test('the verifier has nothing to say, and would have', async () => {
-    expect(await analysed(['verify', '--man=no'], unit, textOf(unit))).toEqual({ code: 0, said: '' });
-    const wrong = await analysed(['verify', '--man=no'], unit, textOf(unit).replace('WatchdogSec=', 'WatchdogSek='));
+    expect(await analysed(['verify', '--man=no'], unit, textOf(unit))).toEqual({
+      code: 0,
+      said: '',
+    });
+    const wrong = await analysed(
+      ['verify', '--man=no'],
+      unit,
+      textOf(unit).replace('WatchdogSec=', 'WatchdogSek='),
+    );
     expect(wrong.said).toContain('WatchdogSek');
   });
 
   test(`exposure is at most ${exposureMax}`, async () => {
-    const { said } = await analysed(['security', '--offline=true', '--no-pager'], unit, textOf(unit));
-    expect(Number(/exposure level for \S+ ([\d.]+)/.exec(said)?.[1])).toBeLessThanOrEqual(exposureMax);
+    const { said } = await analysed(
+      ['security', '--offline=true', '--no-pager'],
+      unit,
+      textOf(unit),
+    );
+    expect(Number(/exposure level for \S+ ([\d.]+)/.exec(said)?.[1])).toBeLessThanOrEqual(
+      exposureMax,
+    );
   });
 
   test('what is started is in the package, and its verb has the options named', async () => {
-    const [, script = '', verb = '', ...rest] = (/^ExecStart=(.*)$/m.exec(textOf(unit))?.[1] ?? '').split(' ');
+    const [, script = '', verb = '', ...rest] = (
+      /^ExecStart=(.*)$/m.exec(textOf(unit))?.[1] ?? ''
+    ).split(' ');
     expect(existsSync(script.replace(`${installed}/tidemark/`, root))).toBe(true);
-    const { stdout } = await run(process.execPath, [join(root, 'bin', 'tidemark.js'), verb, '--help']);
-    for (const option of rest.filter((word) => word.startsWith('--'))) expect(stdout).toContain(`${option} `);
+    const { stdout } = await run(process.execPath, [
+      join(root, 'bin', 'tidemark.js'),
+      verb,
+      '--help',
+    ]);
+    for (const option of rest.filter((word) => word.startsWith('--')))
+      expect(stdout).toContain(`${option} `);
   });
 
   test('ready is told, the watchdog is on, what starting again cannot mend is not started again, secrets come as credentials', () => {
     const text = textOf(unit);
-    for (const line of ['Type=notify', 'NotifyAccess=all', 'WatchdogSec=60', 'Restart=always', 'RestartPreventExitStatus=2 5', 'StartLimitIntervalSec=0', 'TimeoutStartSec=infinity']) {
+    for (const line of [
+      'Type=notify',
+      'NotifyAccess=all',
+      'WatchdogSec=60',
+      'Restart=always',
+      'RestartPreventExitStatus=2 5',
+      'StartLimitIntervalSec=0',
+      'TimeoutStartSec=infinity',
+    ]) {
       expect(text.split('\n')).toContain(line);
     }
     expect(text).toMatch(/^LoadCredential=/m);
@@ -60,7 +110,13 @@ describe.for(units)('%s', (unit) => {
 });
 
 test('the example of settings names variables the worker reads', () => {
-  const names = [...readFileSync(join(root, 'deploy', 'systemd', 'worker.env.example'), 'utf8').matchAll(/^([A-Z_]+)=/gm)].map((match) => match[1]);
+  const names = [
+    ...readFileSync(join(root, 'deploy', 'systemd', 'worker.env.example'), 'utf8').matchAll(
+      /^([A-Z_]+)=/gm,
+    ),
+  ].map((match) => match[1]);
   expect(names.length).toBeGreaterThan(2);
-  expect(names.filter((name) => !Object.values<string | undefined>(variables).includes(name))).toEqual([]);
+  expect(
+    names.filter((name) => !Object.values<string | undefined>(variables).includes(name)),
+  ).toEqual([]);
 });

@@ -12,7 +12,9 @@ import { until } from '../kit/until.ts';
 
 let stack: Stack;
 const opened: { close(waitMs?: number): Promise<unknown> }[] = [];
-beforeAll(async () => { stack = await Stack.start(); }, 90_000);
+beforeAll(async () => {
+  stack = await Stack.start();
+}, 90_000);
 afterAll(async () => {
   await Promise.all(opened.map((bridge) => bridge.close(0)));
   await stack[Symbol.asyncDispose]();
@@ -22,80 +24,215 @@ function kept<T extends { close(waitMs?: number): Promise<unknown> }>(bridge: T)
   opened.push(bridge);
   return bridge;
 }
-const queueOf = (more: BridgeOptions = {}) => kept(new QueuePersistenceBridge({ NatsURL: stack.nats.url, HubID: 'hub1', ...more }));
-const manifestsOf = (more: BridgeOptions = {}) => kept(new ManifestStoreBridge({ NatsURL: stack.nats.url, HubID: 'hub1', ...more }));
+const queueOf = (more: BridgeOptions = {}) =>
+  kept(new QueuePersistenceBridge({ NatsURL: stack.nats.url, HubID: 'hub1', ...more }));
+const manifestsOf = (more: BridgeOptions = {}) =>
+  kept(new ManifestStoreBridge({ NatsURL: stack.nats.url, HubID: 'hub1', ...more }));
 const ok = { Available: true, Success: true };
 
 test('every method of the incumbent is there, synchronous where it is synchronous, and a promise that resolves where it is one', async () => {
   const queue = queueOf();
   const manifests = manifestsOf();
   const calls: [string, () => Promise<object>, object][] = [
-    ['upsertWorkItem', () => queue.upsertWorkItem({ WorkItemHash: 'e1', Status: 'Pending', EnqueuedAt: '2026-01-01T00:00:00.000Z' }), ok],
+    [
+      'upsertWorkItem',
+      () =>
+        queue.upsertWorkItem({
+          WorkItemHash: 'e1',
+          Status: 'Pending',
+          EnqueuedAt: '2026-01-01T00:00:00.000Z',
+        }),
+      ok,
+    ],
     ['updateWorkItem', () => queue.updateWorkItem('e1', { Status: 'Running' }), ok],
     ['appendEvent', () => queue.appendEvent({ WorkItemHash: 'e1', EventType: 'enqueued' }), ok],
     ['insertAttempt', () => queue.insertAttempt({ WorkItemHash: 'e1', AttemptNumber: 1 }), ok],
-    ['updateAttemptOutcome', () => queue.updateAttemptOutcome('e1', 1, { Outcome: 'Complete' }), ok],
-    ['getWorkItemByHash', () => queue.getWorkItemByHash('e1'), { ...ok, WorkItem: expect.objectContaining({ WorkItemHash: 'e1', Status: 'Running' }) as object }],
-    ['a miss', () => queue.getWorkItemByHash('nosuch'), { Available: true, Success: false, WorkItem: null, Code: 'NOT_FOUND' }],
-    ['getEvents', () => queue.getEvents('e1'), { ...ok, Events: [expect.objectContaining({ EventType: 'enqueued' }) as object] }],
+    [
+      'updateAttemptOutcome',
+      () => queue.updateAttemptOutcome('e1', 1, { Outcome: 'Complete' }),
+      ok,
+    ],
+    [
+      'getWorkItemByHash',
+      () => queue.getWorkItemByHash('e1'),
+      {
+        ...ok,
+        WorkItem: expect.objectContaining({ WorkItemHash: 'e1', Status: 'Running' }) as object,
+      },
+    ],
+    [
+      'a miss',
+      () => queue.getWorkItemByHash('nosuch'),
+      { Available: true, Success: false, WorkItem: null, Code: 'NOT_FOUND' },
+    ],
+    [
+      'getEvents',
+      () => queue.getEvents('e1'),
+      { ...ok, Events: [expect.objectContaining({ EventType: 'enqueued' }) as object] },
+    ],
     ['getEvents with the limit 0 the incumbent sends', () => queue.getEvents('e1', 0), ok],
     ['getEvents of nothing', () => queue.getEvents('nosuch', 99_999), { ...ok, Events: [] }],
-    ['upsertManifest', () => manifests.upsertManifest({ Hash: 'm1', Status: 'Complete', Output: { deep: [1] } }), ok],
-    ['getManifest', () => manifests.getManifest('m1'), { ...ok, Manifest: { Hash: 'm1', Status: 'Complete', Output: { deep: [1] } } }],
-    ['a manifest that is not', () => manifests.getManifest('nosuch'), { Available: true, Success: false, Manifest: null, Code: 'NOT_FOUND' }],
+    [
+      'upsertManifest',
+      () => manifests.upsertManifest({ Hash: 'm1', Status: 'Complete', Output: { deep: [1] } }),
+      ok,
+    ],
+    [
+      'getManifest',
+      () => manifests.getManifest('m1'),
+      { ...ok, Manifest: { Hash: 'm1', Status: 'Complete', Output: { deep: [1] } } },
+    ],
+    [
+      'a manifest that is not',
+      () => manifests.getManifest('nosuch'),
+      { Available: true, Success: false, Manifest: null, Code: 'NOT_FOUND' },
+    ],
     ['removeManifest', () => manifests.removeManifest('m1'), ok],
     ['removeManifest of nothing', () => manifests.removeManifest('nosuch'), ok],
   ];
   for (const [what, send, expected] of calls) {
     const call = send();
-    expect({ what, isPromise: call instanceof Promise, ...await call }).toMatchObject({ what, isPromise: true, ...expected });
+    expect({ what, isPromise: call instanceof Promise, ...(await call) }).toMatchObject({
+      what,
+      isPromise: true,
+      ...expected,
+    });
   }
-  expect(await queue.listWorkItems({ Status: 'Running', OrderBy: '-EnqueuedAt', Limit: 99_999, RunID: '' })).toMatchObject({ ...ok, WorkItems: [expect.objectContaining({ WorkItemHash: 'e1' })] });
+  expect(
+    await queue.listWorkItems({
+      Status: 'Running',
+      OrderBy: '-EnqueuedAt',
+      Limit: 99_999,
+      RunID: '',
+    }),
+  ).toMatchObject({ ...ok, WorkItems: [expect.objectContaining({ WorkItemHash: 'e1' })] });
   expect(await manifests.listManifests()).toMatchObject({ ...ok, Manifests: [] });
   expect(queue.onBeaconConnected('bcn-1')).toBeUndefined();
   const prototype = (bridge: object) => Object.getOwnPropertyNames(Object.getPrototypeOf(bridge));
-  expect(prototype(queue)).toEqual(expect.arrayContaining(['upsertWorkItem', 'updateWorkItem', 'appendEvent', 'insertAttempt', 'updateAttemptOutcome', 'getWorkItemByHash', 'listWorkItems', 'getEvents']));
-  expect(prototype(manifests)).toEqual(expect.arrayContaining(['upsertManifest', 'removeManifest', 'getManifest', 'listManifests']));
+  expect(prototype(queue)).toEqual(
+    expect.arrayContaining([
+      'upsertWorkItem',
+      'updateWorkItem',
+      'appendEvent',
+      'insertAttempt',
+      'updateAttemptOutcome',
+      'getWorkItemByHash',
+      'listWorkItems',
+      'getEvents',
+    ]),
+  );
+  expect(prototype(manifests)).toEqual(
+    expect.arrayContaining(['upsertManifest', 'removeManifest', 'getManifest', 'listManifests']),
+  );
 });
 
 describe('what goes wrong is told, never thrown', () => {
   test.for<[string, (queue: QueuePersistenceBridge) => Promise<object>, object]>([
-    ['nothing for an item', (queue) => queue.upsertWorkItem(undefined as never), { Available: true, Success: false, Code: 'INVALID_MESSAGE', Reason: expect.stringContaining('WorkItem') as string }],
-    ['an item without its hash', (queue) => queue.upsertWorkItem({} as never), { Available: true, Success: false, Code: 'INVALID_MESSAGE' }],
-    ['a hash over 128 characters', (queue) => queue.updateWorkItem('x'.repeat(129), {}), { Available: true, Success: false, Code: 'INVALID_MESSAGE' }],
-    ['a circle', (queue) => queue.upsertWorkItem(circle()), { Available: true, Success: false, Code: 'INVALID_MESSAGE' }],
-    ['a filter the worker does not know', (queue) => queue.listWorkItems({ Colour: 'red' } as never), { Available: true, Success: false, Code: 'INVALID_MESSAGE', WorkItems: [] }],
-    ['a read of nothing', (queue) => queue.getWorkItemByHash(undefined as never), { Available: true, Success: false, Code: 'INVALID_MESSAGE', WorkItem: null, WorkItems: [], Events: [] }],
+    [
+      'nothing for an item',
+      (queue) => queue.upsertWorkItem(undefined as never),
+      {
+        Available: true,
+        Success: false,
+        Code: 'INVALID_MESSAGE',
+        Reason: expect.stringContaining('WorkItem') as string,
+      },
+    ],
+    [
+      'an item without its hash',
+      (queue) => queue.upsertWorkItem({} as never),
+      { Available: true, Success: false, Code: 'INVALID_MESSAGE' },
+    ],
+    [
+      'a hash over 128 characters',
+      (queue) => queue.updateWorkItem('x'.repeat(129), {}),
+      { Available: true, Success: false, Code: 'INVALID_MESSAGE' },
+    ],
+    [
+      'a circle',
+      (queue) => queue.upsertWorkItem(circle()),
+      { Available: true, Success: false, Code: 'INVALID_MESSAGE' },
+    ],
+    [
+      'a filter the worker does not know',
+      (queue) => queue.listWorkItems({ Colour: 'red' } as never),
+      { Available: true, Success: false, Code: 'INVALID_MESSAGE', WorkItems: [] },
+    ],
+    [
+      'a read of nothing',
+      (queue) => queue.getWorkItemByHash(undefined as never),
+      {
+        Available: true,
+        Success: false,
+        Code: 'INVALID_MESSAGE',
+        WorkItem: null,
+        WorkItems: [],
+        Events: [],
+      },
+    ],
   ])('%s', async ([, call, expected]) => {
     expect(await call(queueOf())).toMatchObject(expected);
   });
 
   test('no worker: writes are given up after GiveUpMs, reads after TimeoutMs, both as not available, and the status says error or waiting', async () => {
     const lonely = queueOf({ HubID: 'nobody', GiveUpMs: 300, TimeoutMs: 300 });
-    const [write, read] = await Promise.all([lonely.upsertWorkItem({ WorkItemHash: 'w' }), lonely.getWorkItemByHash('w')]);
-    expect(write).toMatchObject({ Available: false, Success: false, Reason: expect.any(String) as string });
-    expect(read).toMatchObject({ Available: false, Success: false, WorkItem: null, WorkItems: [], Events: [] });
-    expect(await lonely.setPersistenceAssignment('db-1', 1)).toMatchObject({ Available: false, Success: false });
-    expect(lonely.getPersistenceStatus()).toMatchObject({ State: 'waiting-for-beacon', LastError: expect.stringContaining('does not answer') as string });
+    const [write, read] = await Promise.all([
+      lonely.upsertWorkItem({ WorkItemHash: 'w' }),
+      lonely.getWorkItemByHash('w'),
+    ]);
+    expect(write).toMatchObject({
+      Available: false,
+      Success: false,
+      Reason: expect.any(String) as string,
+    });
+    expect(read).toMatchObject({
+      Available: false,
+      Success: false,
+      WorkItem: null,
+      WorkItems: [],
+      Events: [],
+    });
+    expect(await lonely.setPersistenceAssignment('db-1', 1)).toMatchObject({
+      Available: false,
+      Success: false,
+    });
+    expect(lonely.getPersistenceStatus()).toMatchObject({
+      State: 'waiting-for-beacon',
+      LastError: expect.stringContaining('does not answer') as string,
+    });
   });
 
   test('too much waiting is refused with its reason, by number and by size, and taken again when there is room', async () => {
     const lonely = queueOf({ HubID: 'nobody', WritesMax: 2, GiveUpMs: 400 });
-    const waiting = [lonely.upsertWorkItem({ WorkItemHash: 'a' }), lonely.upsertWorkItem({ WorkItemHash: 'b' })];
-    expect(await lonely.upsertWorkItem({ WorkItemHash: 'c' })).toMatchObject({ Available: true, Success: false, Code: 'OVERLOADED', Reason: expect.stringContaining('2 writes') as string });
+    const waiting = [
+      lonely.upsertWorkItem({ WorkItemHash: 'a' }),
+      lonely.upsertWorkItem({ WorkItemHash: 'b' }),
+    ];
+    expect(await lonely.upsertWorkItem({ WorkItemHash: 'c' })).toMatchObject({
+      Available: true,
+      Success: false,
+      Code: 'OVERLOADED',
+      Reason: expect.stringContaining('2 writes') as string,
+    });
     await Promise.all(waiting);
     expect(lonely.unanswered).toBe(0);
     const narrow = queueOf({ HubID: 'nobody', WriteCharsMax: 1_000, GiveUpMs: 400 });
     const first = narrow.upsertWorkItem({ WorkItemHash: 'a', Result: 'x'.repeat(900) });
-    expect(await narrow.upsertWorkItem({ WorkItemHash: 'b', Result: 'x'.repeat(900) })).toMatchObject({ Available: true, Success: false, Code: 'OVERLOADED' });
+    expect(
+      await narrow.upsertWorkItem({ WorkItemHash: 'b', Result: 'x'.repeat(900) }),
+    ).toMatchObject({ Available: true, Success: false, Code: 'OVERLOADED' });
     await first;
-    expect(await narrow.upsertWorkItem({ WorkItemHash: 'b', Result: 'x'.repeat(900) })).toMatchObject({ Available: false });
+    expect(
+      await narrow.upsertWorkItem({ WorkItemHash: 'b', Result: 'x'.repeat(900) }),
+    ).toMatchObject({ Available: false });
   });
 
   test('options that cannot be are refused when the bridge is made', () => {
     expect(() => new QueuePersistenceBridge({ HubID: 'no blanks' })).toThrow(/HubID/);
     expect(() => new QueuePersistenceBridge({ TimeoutMs: -1 })).toThrow(/TimeoutMs/);
-    expect(() => new QueuePersistenceBridge({ Connection: {} as NatsConnection })).toThrow(/Headers/);
+    expect(() => new QueuePersistenceBridge({ Connection: {} as NatsConnection })).toThrow(
+      /Headers/,
+    );
   });
 });
 
@@ -107,7 +244,12 @@ function circle(): never {
 
 test('arguments are taken as they are at the call: what the caller changes afterwards is not written, and one key keeps its order', async () => {
   const queue = queueOf();
-  const item: Record<string, unknown> & { WorkItemHash: string } = { WorkItemHash: 'snap', Status: 'Pending', Settings: { n: 1 }, EnqueuedAt: 't0' };
+  const item: Record<string, unknown> & { WorkItemHash: string } = {
+    WorkItemHash: 'snap',
+    Status: 'Pending',
+    Settings: { n: 1 },
+    EnqueuedAt: 't0',
+  };
   const calls = [queue.upsertWorkItem(item)];
   (item['Settings'] as { n: number }).n = 2;
   item['Status'] = 'Changed';
@@ -120,8 +262,12 @@ test('arguments are taken as they are at the call: what the caller changes after
   const seqs = (await Promise.all(calls)).map((answer) => Number(answer['Seq']));
   expect(seqs).toEqual(seqs.toSorted((one, other) => one - other));
   await stack.drained();
-  const rows = readRows(stack.backendPath, 'UVQueueWorkItem').filter((row) => ['snap', 'other'].includes(String(row['WorkItemHash'])));
-  expect(rows).toMatchObject([{ WorkItemHash: 'snap', Status: 'Pending', Settings: '{"n":1}', LastEventAt: 't50' }]);
+  const rows = readRows(stack.backendPath, 'UVQueueWorkItem').filter((row) =>
+    ['snap', 'other'].includes(String(row['WorkItemHash'])),
+  );
+  expect(rows).toMatchObject([
+    { WorkItemHash: 'snap', Status: 'Pending', Settings: '{"n":1}', LastEventAt: 't50' },
+  ]);
 });
 
 test('a read of a key comes behind the writes of it that the caller did not wait for', async () => {
@@ -129,70 +275,164 @@ test('a read of a key comes behind the writes of it that the caller did not wait
   for (let turn = 0; turn < 20; turn++) {
     void queue.upsertWorkItem({ WorkItemHash: `ryw-${turn}`, Status: 'Pending' });
     void queue.updateWorkItem(`ryw-${turn}`, { Status: 'Running' });
-    expect(await queue.getWorkItemByHash(`ryw-${turn}`)).toMatchObject({ Success: true, WorkItem: { Status: 'Running' } });
+    expect(await queue.getWorkItemByHash(`ryw-${turn}`)).toMatchObject({
+      Success: true,
+      WorkItem: { Status: 'Running' },
+    });
   }
 });
 
 test('the status is kept: at once after an assignment, and after the worker says so; clear and assign as the incumbent', async () => {
   const queue = queueOf();
   const manifests = manifestsOf();
-  const fresh = await until('the bridge heard of the worker', () => queue.getPersistenceStatus().State === 'bootstrapped' && queue.getPersistenceStatus());
-  expect(Object.keys(fresh)).toEqual(['State', 'AssignedBeaconID', 'IDBeaconConnection', 'LastError', 'BootstrappedAt', 'AssignedAt']);
-  expect(fresh).toMatchObject({ AssignedBeaconID: 'db-1', IDBeaconConnection: 1, LastError: null, BootstrappedAt: expect.any(String) as string, AssignedAt: expect.any(String) as string });
-  expect([queue.getBeaconID(), queue.isBeaconAvailable(), queue.isMeadowProxyMode(), queue.getPersistenceBeacon()]).toEqual(['db-1', true, true, { BeaconID: 'db-1', IDBeaconConnection: 1 }]);
+  const fresh = await until(
+    'the bridge heard of the worker',
+    () => queue.getPersistenceStatus().State === 'bootstrapped' && queue.getPersistenceStatus(),
+  );
+  expect(Object.keys(fresh)).toEqual([
+    'State',
+    'AssignedBeaconID',
+    'IDBeaconConnection',
+    'LastError',
+    'BootstrappedAt',
+    'AssignedAt',
+  ]);
+  expect(fresh).toMatchObject({
+    AssignedBeaconID: 'db-1',
+    IDBeaconConnection: 1,
+    LastError: null,
+    BootstrappedAt: expect.any(String) as string,
+    AssignedAt: expect.any(String) as string,
+  });
+  expect([
+    queue.getBeaconID(),
+    queue.isBeaconAvailable(),
+    queue.isMeadowProxyMode(),
+    queue.getPersistenceBeacon(),
+  ]).toEqual(['db-1', true, true, { BeaconID: 'db-1', IDBeaconConnection: 1 }]);
   const cleared = queue.clearPersistenceAssignment();
-  expect(queue.getPersistenceStatus()).toMatchObject({ State: 'unassigned', AssignedBeaconID: null, IDBeaconConnection: 0, AssignedAt: null });
-  expect([queue.getBeaconID(), queue.isBeaconAvailable(), queue.isMeadowProxyMode(), queue.getPersistenceBeacon()]).toEqual([null, false, false, null]);
+  expect(queue.getPersistenceStatus()).toMatchObject({
+    State: 'unassigned',
+    AssignedBeaconID: null,
+    IDBeaconConnection: 0,
+    AssignedAt: null,
+  });
+  expect([
+    queue.getBeaconID(),
+    queue.isBeaconAvailable(),
+    queue.isMeadowProxyMode(),
+    queue.getPersistenceBeacon(),
+  ]).toEqual([null, false, false, null]);
   expect(await cleared).toMatchObject(ok);
-  await until('the other bridge heard of it', () => manifests.getPersistenceStatus().State === 'unassigned');
+  await until(
+    'the other bridge heard of it',
+    () => manifests.getPersistenceStatus().State === 'unassigned',
+  );
   const assigned = manifests.setPersistenceAssignment('db-1', 1);
-  expect(manifests.getPersistenceStatus()).toMatchObject({ State: 'waiting-for-beacon', AssignedBeaconID: 'db-1', IDBeaconConnection: 1 });
+  expect(manifests.getPersistenceStatus()).toMatchObject({
+    State: 'waiting-for-beacon',
+    AssignedBeaconID: 'db-1',
+    IDBeaconConnection: 1,
+  });
   expect(await assigned).toMatchObject(ok);
-  await until('both are bootstrapped', () => queue.isMeadowProxyMode() && manifests.isMeadowProxyMode());
+  await until(
+    'both are bootstrapped',
+    () => queue.isMeadowProxyMode() && manifests.isMeadowProxyMode(),
+  );
   await stack.beacon.kill();
-  await until('both hear that the beacon is away', () => queue.getPersistenceStatus().State === 'waiting-for-beacon' && !queue.isBeaconAvailable());
+  await until(
+    'both hear that the beacon is away',
+    () => queue.getPersistenceStatus().State === 'waiting-for-beacon' && !queue.isBeaconAvailable(),
+  );
   expect(await queue.upsertWorkItem({ WorkItemHash: 'in-the-outage' })).toMatchObject(ok);
   stack.beacon.restart();
-  await until('it is back', () => queue.isBeaconAvailable() && manifests.isBeaconAvailable(), { deadlineMs: 45_000 });
-  expect(await queue.setPersistenceAssignment('no blanks', 1)).toMatchObject({ Available: true, Success: false, Reason: expect.stringContaining('BeaconID') as string });
-  await until('a refused assignment changed nothing', () => queue.getPersistenceStatus().AssignedBeaconID === 'db-1');
+  await until('it is back', () => queue.isBeaconAvailable() && manifests.isBeaconAvailable(), {
+    deadlineMs: 45_000,
+  });
+  expect(await queue.setPersistenceAssignment('no blanks', 1)).toMatchObject({
+    Available: true,
+    Success: false,
+    Reason: expect.stringContaining('BeaconID') as string,
+  });
+  await until(
+    'a refused assignment changed nothing',
+    () => queue.getPersistenceStatus().AssignedBeaconID === 'db-1',
+  );
 }, 120_000);
 
 describe('made as the hub makes its services', () => {
   const log: string[] = [];
   const hub = {
-    isFable: true, getUUID: () => 'uuid-1', services: {}, servicesMap: {}, settings: { Tidemark: { HubID: 'hub1', TimeoutMs: 2_000 } },
-    Logging: { info: (line: string) => log.push(`info ${line}`), warn: (line: string) => log.push(`warn ${line}`) },
+    isFable: true,
+    getUUID: () => 'uuid-1',
+    services: {},
+    servicesMap: {},
+    settings: { Tidemark: { HubID: 'hub1', TimeoutMs: 2_000 } },
+    Logging: {
+      info: (line: string) => log.push(`info ${line}`),
+      warn: (line: string) => log.push(`warn ${line}`),
+    },
   };
 
   test('(hub, options, hash): hub, log, options, UUID, Hash and serviceType, settings from the hub, and a word in its log', async () => {
-    const queue = kept(new QueuePersistenceBridge(hub, { NatsURL: stack.nats.url, RemoteUser: 'ann' }, 'my-hash'));
+    const queue = kept(
+      new QueuePersistenceBridge(hub, { NatsURL: stack.nats.url, RemoteUser: 'ann' }, 'my-hash'),
+    );
     expect(QueuePersistenceBridge.isFableService).toBe(true);
-    expect(queue).toMatchObject({ fable: hub, log: hub.Logging, UUID: 'uuid-1', Hash: 'my-hash', serviceType: 'UltravisorQueuePersistenceBridge', options: { RemoteUser: 'ann' } });
-    expect(kept(new ManifestStoreBridge(hub, { NatsURL: stack.nats.url }))).toMatchObject({ Hash: 'uuid-1', serviceType: 'UltravisorManifestStoreBridge' });
+    expect(queue).toMatchObject({
+      fable: hub,
+      log: hub.Logging,
+      UUID: 'uuid-1',
+      Hash: 'my-hash',
+      serviceType: 'UltravisorQueuePersistenceBridge',
+      options: { RemoteUser: 'ann' },
+    });
+    expect(kept(new ManifestStoreBridge(hub, { NatsURL: stack.nats.url }))).toMatchObject({
+      Hash: 'uuid-1',
+      serviceType: 'UltravisorManifestStoreBridge',
+    });
     expect(await queue.upsertWorkItem({ WorkItemHash: 'f1' })).toMatchObject(ok);
     expect(log.join()).toContain('the worker of hub hub1 answers');
   });
 
-  test('over a connection of the hub\'s own with the 2.x client, or with its copy of that client', async () => {
+  test("over a connection of the hub's own with the 2.x client, or with its copy of that client", async () => {
     const connection = await connectV2({ servers: stack.nats.url });
-    const own = queueOf({ Connection: connection as unknown as NatsConnection, Headers: headersV2 });
-    expect(await own.upsertWorkItem({ WorkItemHash: 'v2', Result: 'r'.repeat(100_000) })).toMatchObject(ok);
+    const own = queueOf({
+      Connection: connection as unknown as NatsConnection,
+      Headers: headersV2,
+    });
+    expect(
+      await own.upsertWorkItem({ WorkItemHash: 'v2', Result: 'r'.repeat(100_000) }),
+    ).toMatchObject(ok);
     expect(await own.getWorkItemByHash('v2')).toMatchObject(ok);
     await own.close();
     expect(connection.isClosed()).toBe(false);
-    expect(await own.upsertWorkItem({ WorkItemHash: 'late' })).toMatchObject({ Available: false, Success: false, Reason: expect.stringContaining('closed') as string });
-    const other = queueOf({ Connection: connection as unknown as NatsConnection, Headers: headersV2 });
+    expect(await own.upsertWorkItem({ WorkItemHash: 'late' })).toMatchObject({
+      Available: false,
+      Success: false,
+      Reason: expect.stringContaining('closed') as string,
+    });
+    const other = queueOf({
+      Connection: connection as unknown as NatsConnection,
+      Headers: headersV2,
+    });
     expect(await other.upsertWorkItem({ WorkItemHash: 'v2b' })).toMatchObject(ok);
     await connection.close();
-    expect(await other.upsertWorkItem({ WorkItemHash: 'late' })).toMatchObject({ Available: false, Success: false, Reason: expect.stringContaining('closed its connection') as string });
+    expect(await other.upsertWorkItem({ WorkItemHash: 'late' })).toMatchObject({
+      Available: false,
+      Success: false,
+      Reason: expect.stringContaining('closed its connection') as string,
+    });
     const copy = manifestsOf({ Nats: natsV2 });
     expect(await copy.upsertManifest({ Hash: 'v2' })).toMatchObject(ok);
   });
 
   test('require gives the same names', () => {
     const loaded = createRequire(import.meta.url)('../../dropin/bridges.cjs') as object;
-    expect(Object.keys(loaded).toSorted()).toEqual(['ManifestStoreBridge', 'QueuePersistenceBridge']);
+    expect(Object.keys(loaded).toSorted()).toEqual([
+      'ManifestStoreBridge',
+      'QueuePersistenceBridge',
+    ]);
   });
 });
 
@@ -202,8 +442,14 @@ test('a bridge made before there is a bus keeps its writes, says what is missing
   const queue = kept(new QueuePersistenceBridge({ NatsURL: nats.url }));
   const call = queue.upsertWorkItem({ WorkItemHash: 'early' });
   await nats.start();
-  await until('the bridge says the worker is missing', () => /does not answer/.test(queue.getPersistenceStatus().LastError ?? ''));
+  await until('the bridge says the worker is missing', () =>
+    /does not answer/.test(queue.getPersistenceStatus().LastError ?? ''),
+  );
   expect(queue.unanswered).toBe(1);
   expect(await queue.close(0)).toBe(1);
-  expect(await call).toMatchObject({ Available: false, Success: false, Reason: expect.stringContaining('closed') as string });
+  expect(await call).toMatchObject({
+    Available: false,
+    Success: false,
+    Reason: expect.stringContaining('closed') as string,
+  });
 });

@@ -8,11 +8,21 @@ import { ManifestStoreBridge, QueuePersistenceBridge } from '../../dropin/bridge
 import type { Envelope } from '../../dropin/envelopes.ts';
 
 export type DropinReport = {
-  kills: { worker: number; nats: number }; unansweredAtKills: number[]; answered: number; failed: { method: string; reason: string }[];
-  comparison: Comparison; overtaken: string[]; seconds: number;
+  kills: { worker: number; nats: number };
+  unansweredAtKills: number[];
+  answered: number;
+  failed: { method: string; reason: string }[];
+  comparison: Comparison;
+  overtaken: string[];
+  seconds: number;
 };
 
-type Options = { calls: readonly TraceCall[]; workerKills: number; busKills: number; drainMs?: number };
+type Options = {
+  calls: readonly TraceCall[];
+  workerKills: number;
+  busKills: number;
+  drainMs?: number;
+};
 type Made = { call: TraceCall; answer: Promise<Envelope> };
 
 /** Calls made in one go, before the event loop turns: a coordinator's step is a handful, its bursts are more. */
@@ -20,7 +30,12 @@ const burst = 25;
 /** Unanswered calls after which the traffic pauses, so that the kills come in the middle of it. */
 const aheadMax = 300;
 
-export async function dropinRun({ calls, workerKills, busKills, drainMs = 120_000 }: Options): Promise<DropinReport> {
+export async function dropinRun({
+  calls,
+  workerKills,
+  busKills,
+  drainMs = 120_000,
+}: Options): Promise<DropinReport> {
   const startedMs = performance.now();
   await using stack = await Stack.start();
   const queue = new QueuePersistenceBridge({ NatsURL: stack.nats.url, HubID: stack.hubId });
@@ -35,32 +50,63 @@ export async function dropinRun({ calls, workerKills, busKills, drainMs = 120_00
     const count = kills.worker + kills.nats;
     const victim = Math.floor((at + burst) / killEvery) > count ? victims[count] : undefined;
     if (victim) await killing;
-    for (const call of calls.slice(at, at + burst)) made.push({ call, answer: callBridge(call.method.includes('Manifest') ? manifests : queue, call) });
+    for (const call of calls.slice(at, at + burst))
+      made.push({
+        call,
+        answer: callBridge(call.method.includes('Manifest') ? manifests : queue, call),
+      });
     if (victim) {
       unansweredAtKills.push(queue.unanswered + manifests.unanswered);
       kills[victim] += 1;
       killing = strike(stack, victim);
     }
-    await new Promise((resolve) => { setTimeout(resolve, 1); });
-    if (queue.unanswered + manifests.unanswered > aheadMax) await until('the worker answers again', () => queue.unanswered + manifests.unanswered < aheadMax, { deadlineMs: 60_000, everyMs: 2 });
+    await new Promise((resolve) => {
+      setTimeout(resolve, 1);
+    });
+    if (queue.unanswered + manifests.unanswered > aheadMax)
+      await until(
+        'the worker answers again',
+        () => queue.unanswered + manifests.unanswered < aheadMax,
+        { deadlineMs: 60_000, everyMs: 2 },
+      );
   }
   await killing;
-  const answers = await Promise.all(made.map(async ({ call, answer }) => ({ call, answer: await answer })));
+  const answers = await Promise.all(
+    made.map(async ({ call, answer }) => ({ call, answer: await answer })),
+  );
   await stack.drained(drainMs);
   await Promise.all([queue.close(), manifests.close()]);
   return {
-    kills, unansweredAtKills, answered: answers.filter(({ answer }) => answer.Success).length,
-    failed: answers.filter(({ answer }) => !answer.Success).map(({ call, answer }) => ({ method: call.method, reason: String(answer.Reason) })).slice(0, 20),
-    comparison: compareWithFold(stack.backendPath, foldCalls(foldable(answers), stack.hubId), stack.hubId),
-    overtaken: overtakenKeys(answers), seconds: Math.round((performance.now() - startedMs) / 100) / 10,
+    kills,
+    unansweredAtKills,
+    answered: answers.filter(({ answer }) => answer.Success).length,
+    failed: answers
+      .filter(({ answer }) => !answer.Success)
+      .map(({ call, answer }) => ({ method: call.method, reason: String(answer.Reason) }))
+      .slice(0, 20),
+    comparison: compareWithFold(
+      stack.backendPath,
+      foldCalls(foldable(answers), stack.hubId),
+      stack.hubId,
+    ),
+    overtaken: overtakenKeys(answers),
+    seconds: Math.round((performance.now() - startedMs) / 100) / 10,
   };
 }
 
 /** The bus's turns spread among the worker's. */
 function victimsOf(workerKills: number, busKills: number): ('worker' | 'nats')[] {
-  const worker = Array.from({ length: workerKills }, (_, n) => ({ victim: 'worker' as const, at: (n + 1) / workerKills }));
-  const nats = Array.from({ length: busKills }, (_, n) => ({ victim: 'nats' as const, at: (n + 0.5) / busKills }));
-  return [...worker, ...nats].toSorted((one, other) => one.at - other.at).map(({ victim }) => victim);
+  const worker = Array.from({ length: workerKills }, (_, n) => ({
+    victim: 'worker' as const,
+    at: (n + 1) / workerKills,
+  }));
+  const nats = Array.from({ length: busKills }, (_, n) => ({
+    victim: 'nats' as const,
+    at: (n + 0.5) / busKills,
+  }));
+  return [...worker, ...nats]
+    .toSorted((one, other) => one.at - other.at)
+    .map(({ victim }) => victim);
 }
 
 /** A bridge's method by the trace's name, as a hub calls it. */
@@ -83,7 +129,11 @@ function foldable(answers: readonly { call: TraceCall; answer: Envelope }[]): Fo
   return answers.map(({ call, answer }) => {
     if (call.method !== 'appendEvent') return call;
     events += 1;
-    return { method: call.method, args: [{ ...call.args[0] as object, Seq: events }], eventGuid: String(answer['EventGUID']) };
+    return {
+      method: call.method,
+      args: [{ ...(call.args[0] as object), Seq: events }],
+      eventGuid: String(answer['EventGUID']),
+    };
   });
 }
 
@@ -92,7 +142,13 @@ function overtakenKeys(answers: readonly { call: TraceCall; answer: Envelope }[]
   const overtaken: string[] = [];
   for (const { call, answer } of answers) {
     const [first] = call.args;
-    const key = typeof first === 'string' ? first : String((first as Record<string, unknown>)['WorkItemHash'] ?? (first as Record<string, unknown>)['Hash']);
+    const key =
+      typeof first === 'string'
+        ? first
+        : String(
+            (first as Record<string, unknown>)['WorkItemHash'] ??
+              (first as Record<string, unknown>)['Hash'],
+          );
     const seq = Number(answer['Seq']);
     if (seq <= (last.get(key) ?? 0)) overtaken.push(key);
     last.set(key, seq);

@@ -7,7 +7,9 @@ const calls = sampleWrites(600);
 
 describe('the recorded calls through the drop-in, the worker killed five times and the bus twice', () => {
   let report: DropinReport;
-  beforeAll(async () => { report = await dropinRun({ calls, workerKills: 5, busKills: 2 }); }, 240_000);
+  beforeAll(async () => {
+    report = await dropinRun({ calls, workerKills: 5, busKills: 2 });
+  }, 240_000);
 
   test('the kills hit while calls were unanswered, and every call resolved with Success', () => {
     expect(report.kills).toEqual({ worker: 5, nats: 2 });

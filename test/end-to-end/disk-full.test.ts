@@ -23,15 +23,25 @@ class Run {
 
   async start(workerArgs: string[]): Promise<void> {
     expect(SmallDisk.isPossible, 'this test needs user namespaces: unshare -Urm').toBe(true);
-    this.stack = await Stack.start({ workerDisk: this.disk, workerArgs: ['--any-file-system', ...workerArgs] });
+    this.stack = await Stack.start({
+      workerDisk: this.disk,
+      workerArgs: ['--any-file-system', ...workerArgs],
+    });
     await until('the reserve is there', () => existsSync(this.disk.at('reserve')));
   }
 
   /** Sends one write once, without trying again. */
   async write(bytes = 2_000): Promise<boolean> {
     const hash = `w${this.#count++}`;
-    const body = JSON.stringify({ EventGUID: guidOf(hash), Settings: { WorkItem: { WorkItemHash: hash, Result: { text: 'x'.repeat(bytes) } } } });
-    const reply = await this.stack.hub.request(subjects.action(this.stack.hubId, 'queue', 'QP_UpsertWorkItem'), body, { 'Content-Type': 'application/json' });
+    const body = JSON.stringify({
+      EventGUID: guidOf(hash),
+      Settings: { WorkItem: { WorkItemHash: hash, Result: { text: 'x'.repeat(bytes) } } },
+    });
+    const reply = await this.stack.hub.request(
+      subjects.action(this.stack.hubId, 'queue', 'QP_UpsertWorkItem'),
+      body,
+      { 'Content-Type': 'application/json' },
+    );
     const answer = decodeBody(reply.data, reply.headers) as WriteReply | Refusal;
     if (answer.Success) this.accepted.add(hash);
     else this.refused.push(answer);
@@ -43,7 +53,9 @@ class Run {
   }
 
   inBackend(): Set<string> {
-    return new Set(readRows(this.stack.backendPath, 'UVQueueWorkItem').map((row) => String(row['WorkItemHash'])));
+    return new Set(
+      readRows(this.stack.backendPath, 'UVQueueWorkItem').map((row) => String(row['WorkItemHash'])),
+    );
   }
 
   /** Exactly what was accepted is there. */
@@ -81,10 +93,19 @@ describe('the disk fills up while the database is away, with some room kept (I1,
     await until('the worker is not ready', async () => (await run.ready()).status === 503);
     await run.writes(20);
     expect(run.refused).toHaveLength(20);
-    for (const one of run.refused) expect(one).toMatchObject({ Code: 'OVERLOADED', RetryAfterMs: expect.any(Number), Reason: expect.stringContaining('free') });
+    for (const one of run.refused)
+      expect(one).toMatchObject({
+        Code: 'OVERLOADED',
+        RetryAfterMs: expect.any(Number),
+        Reason: expect.stringContaining('free'),
+      });
     expect((await run.ready()).text).toContain('make room');
     const { Capacity } = await run.stack.status();
-    expect(Capacity).toMatchObject({ FreeBytesMin: 8 * MiB, Refusing: expect.stringContaining('free'), TimeToFullSeconds: 0 });
+    expect(Capacity).toMatchObject({
+      FreeBytesMin: 8 * MiB,
+      Refusing: expect.stringContaining('free'),
+      TimeToFullSeconds: 0,
+    });
     expect(Capacity.FreeBytes).toBeLessThan(8 * MiB);
     expect(Capacity.ReserveBytes, 'the reserve is not needed yet').toBeGreaterThan(MiB);
     const metrics = await (await fetch(`${run.stack.httpUrl}/metrics`)).text();

@@ -10,10 +10,20 @@ import { until } from '../kit/until.ts';
 type Told = Changes & { Store: string };
 
 /** Entries that an event tells of. */
-const entriesIn = (event: Told) => event.changes.filter((change) => change.table === 'entry' && change.op === 'create').reduce((sum, change) => sum + change.Count, 0);
+const entriesIn = (event: Told) =>
+  event.changes
+    .filter((change) => change.table === 'entry' && change.op === 'create')
+    .reduce((sum, change) => sum + change.Count, 0);
 
-async function listenTo(url: string, event: string, onEvent: (value: unknown, subject: string) => void) {
-  const bus = await Bus.connect({ servers: url, name: 'listener' }, createLog('listener', 'silent'));
+async function listenTo(
+  url: string,
+  event: string,
+  onEvent: (value: unknown, subject: string) => void,
+) {
+  const bus = await Bus.connect(
+    { servers: url, name: 'listener' },
+    createLog('listener', 'silent'),
+  );
   bus.subscribe(`tidemark.hub1.event.${event}`, onEvent);
   await bus.flush();
   return { bus, [Symbol.asyncDispose]: () => bus.close() };
@@ -22,13 +32,26 @@ async function listenTo(url: string, event: string, onEvent: (value: unknown, su
 test('A12, A13 — the bus is killed under load: writes before, between and after are all told, in order, once or again under the same cursor', async () => {
   await using stack = await Stack.start();
   const told: Told[] = [];
-  await using listener = await listenTo(stack.nats.url, 'store-changed', (value) => { told.push(value as Told); });
+  await using listener = await listenTo(stack.nats.url, 'store-changed', (value) => {
+    told.push(value as Told);
+  });
   let accepted = 0;
   const write = async (count: number, tag: string) => {
-    await Promise.all(Array.from({ length: count }, (_, n) => stack.hub.client.upsertWorkItem({ WorkItemHash: `${tag}-${n}`, Status: 'Pending' }).then(() => { accepted += 1; })));
+    await Promise.all(
+      Array.from({ length: count }, (_, n) =>
+        stack.hub.client
+          .upsertWorkItem({ WorkItemHash: `${tag}-${n}`, Status: 'Pending' })
+          .then(() => {
+            accepted += 1;
+          }),
+      ),
+    );
   };
   await write(200, 'before');
-  await until('the writes before are told', () => told.reduce((sum, event) => sum + entriesIn(event), 0) >= 200);
+  await until(
+    'the writes before are told',
+    () => told.reduce((sum, event) => sum + entriesIn(event), 0) >= 200,
+  );
   const during = write(300, 'during');
   await until('some of those between are accepted', () => accepted > 220);
   await stack.nats.kill();
@@ -43,15 +66,31 @@ test('A12, A13 — the bus is killed under load: writes before, between and afte
   expect(accepted).toBe(600);
   // Pausing changes no entry: told because every table is watched.
   await stack.control('pause');
-  const distinct = await until('all is told', () => {
-    const once = [...new Map(told.map((event) => [event.cursor, event])).values()].sort((a, b) => a.cursor - b.cursor);
-    const isPauseTold = once.some((event) => event.changes.some((change) => change.table === 'meta' && change.ids.includes('paused')));
-    return isPauseTold && once.reduce((sum, event) => sum + entriesIn(event), 0) >= 600 ? once : null;
-  }, { deadlineMs: 40_000 });
+  const distinct = await until(
+    'all is told',
+    () => {
+      const once = [...new Map(told.map((event) => [event.cursor, event])).values()].sort(
+        (a, b) => a.cursor - b.cursor,
+      );
+      const isPauseTold = once.some((event) =>
+        event.changes.some((change) => change.table === 'meta' && change.ids.includes('paused')),
+      );
+      return isPauseTold && once.reduce((sum, event) => sum + entriesIn(event), 0) >= 600
+        ? once
+        : null;
+    },
+    { deadlineMs: 40_000 },
+  );
   expect(distinct.reduce((sum, event) => sum + entriesIn(event), 0)).toBe(600);
-  expect(distinct.slice(1).map((event) => event.From)).toEqual(distinct.slice(0, -1).map((event) => event.cursor));
-  expect(told.map((event) => event.cursor)).toEqual(told.map((event) => event.cursor).toSorted((a, b) => a - b));
-  expect(new Set(told.map((event) => event.Store))).toEqual(new Set([(await stack.status()).Store]));
+  expect(distinct.slice(1).map((event) => event.From)).toEqual(
+    distinct.slice(0, -1).map((event) => event.cursor),
+  );
+  expect(told.map((event) => event.cursor)).toEqual(
+    told.map((event) => event.cursor).toSorted((a, b) => a - b),
+  );
+  expect(new Set(told.map((event) => event.Store))).toEqual(
+    new Set([(await stack.status()).Store]),
+  );
   expect(told.some((event) => event.changes.some((change) => change.table === 'mark'))).toBe(true);
 }, 120_000);
 
@@ -59,8 +98,14 @@ test('C10, C13 — files of the incumbent at a start: one event each, health nam
   await using stack = await Stack.start({ isAssigned: false });
   await stack.worker.stop();
   mkdirSync(stack.workerFile(), { recursive: true });
-  writeFileSync(stack.workerFile('persistence-bridge-hwm.json'), '{"Queue":{"db-1":"2026-05-01T10:00:00.000Z"}');
-  writeFileSync(stack.workerFile('persistence-assignment.json'), '{"Queue":{"BeaconID":"db-1","IDBeaconConnection":1},"Manifest":{"BeaconID":"db-1","IDBeaconConnection":1}}');
+  writeFileSync(
+    stack.workerFile('persistence-bridge-hwm.json'),
+    '{"Queue":{"db-1":"2026-05-01T10:00:00.000Z"}',
+  );
+  writeFileSync(
+    stack.workerFile('persistence-assignment.json'),
+    '{"Queue":{"BeaconID":"db-1","IDBeaconConnection":1},"Manifest":{"BeaconID":"db-1","IDBeaconConnection":1}}',
+  );
   const told: { Source: string; Status: string }[] = [];
   const faults: { Class: string; What: string }[] = [];
   await using listener = await listenTo(stack.nats.url, '*', (value, subject) => {
@@ -69,17 +114,36 @@ test('C10, C13 — files of the incumbent at a start: one event each, health nam
   });
   await listener.bus.flush();
   stack.worker.restart();
-  const status = await until('both lanes are bootstrapped by the incumbent\'s assignment', async () => {
-    const now = await stack.status();
-    return now.State === 'bootstrapped' ? now : null;
-  }, { deadlineMs: 40_000 });
-  expect(status.Queue).toMatchObject({ AssignedBeaconID: 'db-1', IDBeaconConnection: 1, Seq: { Mark: 0 } });
-  expect(told).toMatchObject([{ Source: 'persistence-bridge-hwm.json', Status: 'failed' }, { Source: 'persistence-assignment.json', Status: 'imported' }]);
-  expect(faults).toMatchObject([{ Class: 'legacy', What: expect.stringContaining('persistence-bridge-hwm.json') }]);
-  const health = await (await fetch(`${stack.httpUrl}/healthz`)).json() as { Legacy: unknown };
-  expect(health.Legacy).toMatchObject(expect.arrayContaining([expect.objectContaining({ Source: 'persistence-bridge-hwm.json', Status: 'failed' })]));
+  const status = await until(
+    "both lanes are bootstrapped by the incumbent's assignment",
+    async () => {
+      const now = await stack.status();
+      return now.State === 'bootstrapped' ? now : null;
+    },
+    { deadlineMs: 40_000 },
+  );
+  expect(status.Queue).toMatchObject({
+    AssignedBeaconID: 'db-1',
+    IDBeaconConnection: 1,
+    Seq: { Mark: 0 },
+  });
+  expect(told).toMatchObject([
+    { Source: 'persistence-bridge-hwm.json', Status: 'failed' },
+    { Source: 'persistence-assignment.json', Status: 'imported' },
+  ]);
+  expect(faults).toMatchObject([
+    { Class: 'legacy', What: expect.stringContaining('persistence-bridge-hwm.json') },
+  ]);
+  const health = (await (await fetch(`${stack.httpUrl}/healthz`)).json()) as { Legacy: unknown };
+  expect(health.Legacy).toMatchObject(
+    expect.arrayContaining([
+      expect.objectContaining({ Source: 'persistence-bridge-hwm.json', Status: 'failed' }),
+    ]),
+  );
   expect(existsSync(stack.workerFile('persistence-bridge-hwm.json.unreadable'))).toBe(true);
-  expect(JSON.parse(readFileSync(stack.workerFile('persistence-bridge-hwm.json'), 'utf8'))).toMatchObject({ Version: 2 });
+  expect(
+    JSON.parse(readFileSync(stack.workerFile('persistence-bridge-hwm.json'), 'utf8')),
+  ).toMatchObject({ Version: 2 });
   // The next start has nothing to tell.
   await stack.worker.stop();
   stack.worker.restart();

@@ -8,19 +8,44 @@ import { Stack } from '../kit/stack.ts';
 import { guidOf } from '../kit/trace.ts';
 import { until } from '../kit/until.ts';
 
-type Health = { Nonce: string; Pid: number; Ready: boolean; Db: { Status: string }; Frozen?: { Since: string } };
+type Health = {
+  Nonce: string;
+  Pid: number;
+  Ready: boolean;
+  Db: { Status: string };
+  Frozen?: { Since: string };
+};
 
 test('D17, D18 — a hub is refused with code and delay, and its library sends the same write until a fresh process takes it', async () => {
   await using stack = await Stack.start();
-  const health = async () => await (await fetch(`${stack.httpUrl}/healthz`)).json() as Health;
+  const health = async () => (await (await fetch(`${stack.httpUrl}/healthz`)).json()) as Health;
   const before = await health();
-  const body = (name: string) => JSON.stringify({ EventGUID: guidOf(name), Settings: { WorkItem: { WorkItemHash: name, Status: 'Pending' } } });
+  const body = (name: string) =>
+    JSON.stringify({
+      EventGUID: guidOf(name),
+      Settings: { WorkItem: { WorkItemHash: name, Status: 'Pending' } },
+    });
   const send = async (name: string) => {
-    const message = await stack.hub.request(subjects.action('hub1', 'queue', 'QP_UpsertWorkItem'), body(name), { 'Content-Type': 'application/json' });
-    return { reply: decodeBody(message.data, message.headers), code: message.headers?.get('Nats-Service-Error-Code') };
+    const message = await stack.hub.request(
+      subjects.action('hub1', 'queue', 'QP_UpsertWorkItem'),
+      body(name),
+      { 'Content-Type': 'application/json' },
+    );
+    return {
+      reply: decodeBody(message.data, message.headers),
+      code: message.headers?.get('Nats-Service-Error-Code'),
+    };
   };
   rmSync(stack.workerFile('state'), { recursive: true });
-  expect(await send('refused')).toMatchObject({ reply: { Success: false, Available: false, Code: 'STORAGE_FAILED', RetryAfterMs: expect.any(Number) }, code: '507' });
+  expect(await send('refused')).toMatchObject({
+    reply: {
+      Success: false,
+      Available: false,
+      Code: 'STORAGE_FAILED',
+      RetryAfterMs: expect.any(Number),
+    },
+    code: '507',
+  });
   const patient = stack.hub.client.upsertWorkItem({ WorkItemHash: 'patient', Status: 'Pending' });
   expect(await stack.worker.exited).toBe('exit 1');
   stack.worker.restart();
@@ -44,12 +69,23 @@ test('D16 — the command line: a worker that is frozen or gone is said to be, w
   renameSync(stack.workerFile('writer.lock'), stack.workerFile('lock.away'));
   mkdirSync(stack.workerFile('writer.lock'));
   stack.worker.restart();
-  const frozen = await until('the frozen worker answers', async () => await (await fetch(`${stack.httpUrl}/healthz`)).json() as Health);
-  expect(frozen).toMatchObject({ Ready: false, Db: { Status: 'fault' }, Frozen: { Since: expect.any(String) } });
+  const frozen = await until(
+    'the frozen worker answers',
+    async () => (await (await fetch(`${stack.httpUrl}/healthz`)).json()) as Health,
+  );
+  expect(frozen).toMatchObject({
+    Ready: false,
+    Db: { Status: 'fault' },
+    Frozen: { Since: expect.any(String) },
+  });
   expect((await tidemark(['status', ...common])).code).toBe(4);
   expect((await tidemark(['doctor', '--json', ...common])).code).toBe(6);
   rmSync(stack.workerFile('writer.lock'), { recursive: true });
   renameSync(stack.workerFile('lock.away'), stack.workerFile('writer.lock'));
-  await until('it goes on by itself', async () => (await fetch(`${stack.httpUrl}/readyz`)).status === 200, { deadlineMs: 40_000 });
+  await until(
+    'it goes on by itself',
+    async () => (await fetch(`${stack.httpUrl}/readyz`)).status === 200,
+    { deadlineMs: 40_000 },
+  );
   expect((await tidemark(['status', ...common])).code).toBe(0);
 }, 120_000);

@@ -30,7 +30,12 @@ describe('a retold-databeacon behind --front', () => {
     beacon.ensureSchema({ IDBeaconConnection: 1, SchemaJSON: persistenceSchema });
     beacon.close();
     const port = await freePort();
-    server = new TidemarkProcess(['http', String(port), path], {}, [], 'test/kit/quirky-beacon-process.ts');
+    server = new TidemarkProcess(
+      ['http', String(port), path],
+      {},
+      [],
+      'test/kit/quirky-beacon-process.ts',
+    );
     stack = await Stack.start({ frontUrl: `http://127.0.0.1:${port}` });
   }, 120_000);
   afterAll(async () => {
@@ -40,19 +45,41 @@ describe('a retold-databeacon behind --front', () => {
   });
 
   test('the server is killed: the worker waits for it, and what came meanwhile is there when it is back', async () => {
-    await stack.hub.client.upsertWorkItem({ WorkItemHash: 'before', Status: 'Pending' }, { Wait: 'applied', WaitMs: 20_000 });
+    await stack.hub.client.upsertWorkItem(
+      { WorkItemHash: 'before', Status: 'Pending' },
+      { Wait: 'applied', WaitMs: 20_000 },
+    );
     await server.kill();
     await stack.hub.client.updateWorkItem('before', { Status: 'Complete' });
-    await until('the worker waits', async () => (await stack.status()).Queue.State === 'waiting-for-beacon', { deadlineMs: 20_000 });
+    await until(
+      'the worker waits',
+      async () => (await stack.status()).Queue.State === 'waiting-for-beacon',
+      { deadlineMs: 20_000 },
+    );
     server.restart();
     const status = await stack.drained();
     expect(status.Queue).toMatchObject({ Carrier: 'meadow-proxy', DeadLetters: 0 });
-    expect((quirkyRows(path) as ReadonlyMap<string, object[]>).get('UVQueueWorkItem')).toMatchObject([{ WorkItemHash: 'before', Status: 'Complete' }]);
+    expect(
+      (quirkyRows(path) as ReadonlyMap<string, object[]>).get('UVQueueWorkItem'),
+    ).toMatchObject([{ WorkItemHash: 'before', Status: 'Complete' }]);
   }, 120_000);
 
   test('recorded traffic while server, front and worker are killed in turn equals the fold, in order (I1, I5, I7)', async () => {
-    await using hub = await connectHub(stack.nats.url, { hub: stack.hubId, timeoutMs: 1_000, retry: { giveUpMs: 120_000, longestMs: 500 } });
-    const victims = [server, stack.beacon, stack.worker, server, stack.beacon, server, stack.worker, server];
+    await using hub = await connectHub(stack.nats.url, {
+      hub: stack.hubId,
+      timeoutMs: 1_000,
+      retry: { giveUpMs: 120_000, longestMs: 500 },
+    });
+    const victims = [
+      server,
+      stack.beacon,
+      stack.worker,
+      server,
+      stack.beacon,
+      server,
+      stack.worker,
+      server,
+    ];
     const step = Math.floor(calls.length / (victims.length + 1));
     let killing = Promise.resolve();
     const published = await publish(hub.client, calls, 16, (answered) => {
@@ -63,7 +90,11 @@ describe('a retold-databeacon behind --front', () => {
         await victim.kill();
         await sleep(300);
         victim.restart();
-        await until('all is well again', async () => (await stack.status()).State === 'bootstrapped', { deadlineMs: 40_000 });
+        await until(
+          'all is well again',
+          async () => (await stack.status()).State === 'bootstrapped',
+          { deadlineMs: 40_000 },
+        );
       });
       return killing;
     });
@@ -72,7 +103,11 @@ describe('a retold-databeacon behind --front', () => {
     expect(published.refused).toEqual([]);
     const status = await stack.drained(120_000);
     expect(status.Queue.DeadLetters + status.Manifest.DeadLetters).toBe(0);
-    const rows = new Map([...(quirkyRows(path) as ReadonlyMap<string, Record<string, string | number | null>[]>)].map(([table, all]) => [table, all.filter((row) => row['WorkItemHash'] !== 'before')]));
+    const rows = new Map(
+      [...(quirkyRows(path) as ReadonlyMap<string, Record<string, string | number | null>[]>)].map(
+        ([table, all]) => [table, all.filter((row) => row['WorkItemHash'] !== 'before')],
+      ),
+    );
     expect(compareWithFold(rows, foldCalls(calls, stack.hubId), stack.hubId).first).toEqual([]);
     expect(orderComplaints(rows, stack.hubId, published.accepted)).toEqual([]);
   }, 240_000);

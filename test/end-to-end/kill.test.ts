@@ -8,7 +8,9 @@ const calls = sampleWrites(600);
 
 describe(`killed at random (seed ${seed})`, () => {
   let report: KillReport;
-  beforeAll(async () => { report = await killRun({ calls, killsEach: 3, seed }); }, 240_000);
+  beforeAll(async () => {
+    report = await killRun({ calls, killsEach: 3, seed });
+  }, 240_000);
 
   test('worker, databeacon and nats-server were each killed three times on the way', () => {
     expect(report.kills).toEqual({ worker: 3, beacon: 3, nats: 3, database: 0 });

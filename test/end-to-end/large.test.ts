@@ -6,33 +6,57 @@ import { Stack } from '../kit/stack.ts';
 
 describe('bodies larger than a message', () => {
   let stack: Stack;
-  beforeAll(async () => { stack = await Stack.start(); }, 120_000);
-  afterAll(async () => { await stack?.[Symbol.asyncDispose](); });
+  beforeAll(async () => {
+    stack = await Stack.start();
+  }, 120_000);
+  afterAll(async () => {
+    await stack?.[Symbol.asyncDispose]();
+  });
 
   test('a manifest of 24 MB that cannot be compressed is accepted, delivered whole, and does not hold up others', async () => {
     const { client } = stack.hub;
     const blob = randomBytes(18_000_000).toString('base64');
-    const reply = await client.upsertManifest({ Hash: 'large', Status: 'Complete', Output: { blob } });
+    const reply = await client.upsertManifest({
+      Hash: 'large',
+      Status: 'Complete',
+      Output: { blob },
+    });
     expect(reply).toMatchObject({ Success: true, Durability: 'synced' });
     await client.upsertManifest({ Hash: 'small', Status: 'Complete' });
     await stack.drained();
     const rows = readRows(stack.backendPath, 'UVManifest');
     const large = rows.find((row) => row['Hash'] === 'large');
-    expect((JSON.parse(String(large?.['ManifestJSON'])) as { Output: { blob: string } }).Output.blob === blob).toBe(true);
+    expect(
+      (JSON.parse(String(large?.['ManifestJSON'])) as { Output: { blob: string } }).Output.blob ===
+        blob,
+    ).toBe(true);
     expect(rows.some((row) => row['Hash'] === 'small')).toBe(true);
     // Back in pieces, over both hops.
     const read = await client.getManifest('large');
-    expect((read['Manifest'] as { Output: { blob: string } } | null)?.Output.blob === blob).toBe(true);
+    expect((read['Manifest'] as { Output: { blob: string } } | null)?.Output.blob === blob).toBe(
+      true,
+    );
   });
 
   test('who does not say it can take an answer in pieces is told how, and what to do', async () => {
-    const answer = await stack.hub.request('tidemark.hub1.manifest.MS_GetManifest', JSON.stringify({ Settings: { RunHash: 'large' } }), { 'Content-Type': 'application/json' });
-    expect(JSON.parse(Buffer.from(answer.data).toString())).toMatchObject({ Success: false, Code: 'TOO_LARGE', Reason: expect.stringContaining('Tidemark-Accept: chunks') });
+    const answer = await stack.hub.request(
+      'tidemark.hub1.manifest.MS_GetManifest',
+      JSON.stringify({ Settings: { RunHash: 'large' } }),
+      { 'Content-Type': 'application/json' },
+    );
+    expect(JSON.parse(Buffer.from(answer.data).toString())).toMatchObject({
+      Success: false,
+      Code: 'TOO_LARGE',
+      Reason: expect.stringContaining('Tidemark-Accept: chunks'),
+    });
   });
 
   test('a manifest of 30 MB that compresses is read back as it was sent', async () => {
     const { client } = stack.hub;
-    const log = Array.from({ length: 300_000 }, (_, index) => `line ${index} of a log that says much the same each time, over and over`);
+    const log = Array.from(
+      { length: 300_000 },
+      (_, index) => `line ${index} of a log that says much the same each time, over and over`,
+    );
     await client.upsertManifest({ Hash: 'log', Status: 'Complete', Log: log });
     await stack.drained();
     const read = await client.getManifest('log');
@@ -42,7 +66,9 @@ describe('bodies larger than a message', () => {
   test('over 64 MiB is refused as TOO_LARGE before it is sent, and nothing is stored', async () => {
     const { client } = stack.hub;
     const blob = 'x'.repeat(65 * 1024 * 1024);
-    await expect(client.upsertManifest({ Hash: 'too-large', Output: { blob } })).rejects.toMatchObject({ code: 'TOO_LARGE' });
+    await expect(
+      client.upsertManifest({ Hash: 'too-large', Output: { blob } }),
+    ).rejects.toMatchObject({ code: 'TOO_LARGE' });
     expect(await client.getManifest('too-large')).toMatchObject({ Success: true, Manifest: null });
   });
 });

@@ -9,9 +9,19 @@ import { until } from '../kit/until.ts';
 /** An upsert, a patch and an event of work item 'w', each with a column that only this round has. */
 async function writeRound({ hub: { client } }: Stack, round: 'older' | 'newer'): Promise<void> {
   const own = round === 'older' ? { RunID: 'run of older' } : { NodeHash: 'node of newer' };
-  await client.upsertWorkItem({ WorkItemHash: 'w', Status: 'Pending', Capability: round, ...own }, { EventGUID: guidOf(`${round} upsert`) });
-  await client.updateWorkItem('w', { Status: `${round} patch`, HealthLabel: round }, { EventGUID: guidOf(`${round} patch`) });
-  await client.appendEvent({ WorkItemHash: 'w', EventType: round, Payload: { round } }, { EventGUID: guidOf(`${round} event`) });
+  await client.upsertWorkItem(
+    { WorkItemHash: 'w', Status: 'Pending', Capability: round, ...own },
+    { EventGUID: guidOf(`${round} upsert`) },
+  );
+  await client.updateWorkItem(
+    'w',
+    { Status: `${round} patch`, HealthLabel: round },
+    { EventGUID: guidOf(`${round} patch`) },
+  );
+  await client.appendEvent(
+    { WorkItemHash: 'w', EventType: round, Payload: { round } },
+    { EventGUID: guidOf(`${round} event`) },
+  );
 }
 
 async function isBack(stack: Stack): Promise<void> {
@@ -25,8 +35,17 @@ function workItem(stack: Stack) {
   return rows[0];
 }
 
-const eventTypes = (stack: Stack) => readRows(stack.backendPath, 'UVQueueWorkItemEvent').map((row) => row['EventType']).toSorted();
-const newest = { WorkItemHash: 'w', Status: 'newer patch', Capability: 'newer', HealthLabel: 'newer', NodeHash: 'node of newer' };
+const eventTypes = (stack: Stack) =>
+  readRows(stack.backendPath, 'UVQueueWorkItemEvent')
+    .map((row) => row['EventType'])
+    .toSorted();
+const newest = {
+  WorkItemHash: 'w',
+  Status: 'newer patch',
+  Capability: 'newer',
+  HealthLabel: 'newer',
+  NodeHash: 'node of newer',
+};
 
 test('a rescue that is put back after newer writes of its key were delivered changes nothing of theirs (D10, I2, I3)', async () => {
   await using stack = await Stack.start();
@@ -40,9 +59,17 @@ test('a rescue that is put back after newer writes of its key were delivered cha
   renameSync(rescue, away);
 
   await isBack(stack);
-  const health = await (await fetch(`${stack.httpUrl}/healthz`)).json() as { Faults: { Class: string; What: string }[] };
-  expect(health.Faults, 'what was lost is told').toContainEqual(expect.objectContaining({ Class: 'store-lost', What: expect.stringContaining('a new, empty one') as string }));
-  if ((await stack.status()).Queue.AssignedBeaconID === null) await stack.control('assign', { BeaconID: 'db-1', IDBeaconConnection: 1 });
+  const health = (await (await fetch(`${stack.httpUrl}/healthz`)).json()) as {
+    Faults: { Class: string; What: string }[];
+  };
+  expect(health.Faults, 'what was lost is told').toContainEqual(
+    expect.objectContaining({
+      Class: 'store-lost',
+      What: expect.stringContaining('a new, empty one') as string,
+    }),
+  );
+  if ((await stack.status()).Queue.AssignedBeaconID === null)
+    await stack.control('assign', { BeaconID: 'db-1', IDBeaconConnection: 1 });
   stack.beacon.restart();
   await writeRound(stack, 'newer');
   await stack.drained();
@@ -54,7 +81,9 @@ test('a rescue that is put back after newer writes of its key were delivered cha
   rmSync(rescue, { recursive: true, force: true });
   renameSync(away, rescue);
   await isBack(stack);
-  await until('the older event is delivered', () => eventTypes(stack).length > 1, { deadlineMs: 20_000 });
+  await until('the older event is delivered', () => eventTypes(stack).length > 1, {
+    deadlineMs: 20_000,
+  });
   const status = await stack.drained();
   // Older writes of a row find a newer BridgeSeq: already present, so what only they had is not put in either.
   expect(workItem(stack)).toEqual(before);

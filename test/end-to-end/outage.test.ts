@@ -18,13 +18,22 @@ describe('the databeacon goes away and comes back', () => {
     await stack.drained();
     await stack.beacon.kill();
   }, 120_000);
-  afterAll(async () => { await stack?.[Symbol.asyncDispose](); });
+  afterAll(async () => {
+    await stack?.[Symbol.asyncDispose]();
+  });
 
   test('the status is waiting-for-beacon within seconds', async () => {
-    const status = await until('the state follows', async () => {
-      const now = await stack.status();
-      return now.Queue.State === 'waiting-for-beacon' && now.Manifest.State === 'waiting-for-beacon' ? now : null;
-    }, { deadlineMs: 10_000 });
+    const status = await until(
+      'the state follows',
+      async () => {
+        const now = await stack.status();
+        return now.Queue.State === 'waiting-for-beacon' &&
+          now.Manifest.State === 'waiting-for-beacon'
+          ? now
+          : null;
+      },
+      { deadlineMs: 10_000 },
+    );
     expect(status.State).toBe('waiting-for-beacon');
     expect(status.Queue.AssignedBeaconID).toBe('db-1');
   });
@@ -39,12 +48,25 @@ describe('the databeacon goes away and comes back', () => {
 
   test('reads answer from the journal and say so', async () => {
     const { client } = stack.hub;
-    await client.upsertWorkItem({ WorkItemHash: 'away-1', Status: 'Pending', EnqueuedAt: '2026-01-01T00:00:00.000Z' });
+    await client.upsertWorkItem({
+      WorkItemHash: 'away-1',
+      Status: 'Pending',
+      EnqueuedAt: '2026-01-01T00:00:00.000Z',
+    });
     await client.updateWorkItem('away-1', { Status: 'Running' });
     await client.appendEvent({ WorkItemHash: 'away-1', EventType: 'enqueued' });
-    expect(await client.getWorkItemByHash('away-1')).toMatchObject({ Success: true, Source: 'journal', WorkItem: { Status: 'Running' } });
-    expect(await client.getEvents('away-1')).toMatchObject({ Source: 'journal', Events: [{ EventType: 'enqueued' }] });
-    expect(await client.listWorkItems({ Status: 'Running', Limit: 10, OrderBy: '-EnqueuedAt' })).toMatchObject({ Success: true, Source: 'journal' });
+    expect(await client.getWorkItemByHash('away-1')).toMatchObject({
+      Success: true,
+      Source: 'journal',
+      WorkItem: { Status: 'Running' },
+    });
+    expect(await client.getEvents('away-1')).toMatchObject({
+      Source: 'journal',
+      Events: [{ EventType: 'enqueued' }],
+    });
+    expect(
+      await client.listWorkItems({ Status: 'Running', Limit: 10, OrderBy: '-EnqueuedAt' }),
+    ).toMatchObject({ Success: true, Source: 'journal' });
   });
 
   test('still ready: buffering is the job', async () => {
@@ -56,9 +78,15 @@ describe('the databeacon goes away and comes back', () => {
     stack.beacon.restart();
     const status = await stack.drained(60_000);
     expect(status.Queue.Seq.Mark).toBe(status.Queue.Seq.Head);
-    const missing = compareWithFold(stack.backendPath, foldCalls(calls, stack.hubId), stack.hubId).first.filter((one) => !one.key.startsWith('away-1') && one.what !== 'extra');
+    const missing = compareWithFold(
+      stack.backendPath,
+      foldCalls(calls, stack.hubId),
+      stack.hubId,
+    ).first.filter((one) => !one.key.startsWith('away-1') && one.what !== 'extra');
     expect(missing).toEqual([]);
-    expect(await stack.hub.client.getWorkItemByHash('away-1')).toMatchObject({ WorkItem: { Status: 'Running' } });
+    expect(await stack.hub.client.getWorkItemByHash('away-1')).toMatchObject({
+      WorkItem: { Status: 'Running' },
+    });
     expect((await stack.hub.client.getWorkItemByHash('away-1'))['Source']).not.toBe('journal');
   }, 90_000);
 });

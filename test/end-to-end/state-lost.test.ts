@@ -29,8 +29,15 @@ class Writer {
   /** One write, sent once. @returns its name if it was accepted */
   async write(name = `w${this.#count++}`): Promise<string | null> {
     this.sent.add(name);
-    const body = JSON.stringify({ EventGUID: guidOf(name), Settings: { WorkItem: { WorkItemHash: name } } });
-    const asked = this.#stack.hub.request(subjects.action(this.#stack.hubId, 'queue', 'QP_UpsertWorkItem'), body, { 'Content-Type': 'application/json' });
+    const body = JSON.stringify({
+      EventGUID: guidOf(name),
+      Settings: { WorkItem: { WorkItemHash: name } },
+    });
+    const asked = this.#stack.hub.request(
+      subjects.action(this.#stack.hubId, 'queue', 'QP_UpsertWorkItem'),
+      body,
+      { 'Content-Type': 'application/json' },
+    );
     // Who is gone does not answer any more: whether it was taken is not known.
     const reply = await Promise.race([asked, this.#stack.worker.exited.then(() => null)]);
     if (!reply) return null;
@@ -51,7 +58,8 @@ class Writer {
 }
 
 type Harm = {
-  what: string; class: string;
+  what: string;
+  class: string;
   /** What the next worker says of it. */
   told: RegExp;
   /** What was only in the file, delivered long ago, is gone for good; the rest is not. */
@@ -60,11 +68,32 @@ type Harm = {
 };
 
 const harms: Harm[] = [
-  { what: 'the state folder is removed', class: 'gone', told: /^restored$/, do: (at) => rmSync(at('state'), { recursive: true, maxRetries: 10 }) },
-  { what: 'the whole data directory is removed', class: 'gone', told: /^restored$/, do: (at) => rmSync(at(), { recursive: true, maxRetries: 10 }) },
+  {
+    what: 'the state folder is removed',
+    class: 'gone',
+    told: /^restored$/,
+    do: (at) => rmSync(at('state'), { recursive: true, maxRetries: 10 }),
+  },
+  {
+    what: 'the whole data directory is removed',
+    class: 'gone',
+    told: /^restored$/,
+    do: (at) => rmSync(at(), { recursive: true, maxRetries: 10 }),
+  },
   // Whether what lies there can be opened depends on what of it was in the log by then: merged into it, or put in its place.
-  { what: 'an older copy is put over the database', class: 'modified', told: /^(rescue-merged|restored)$/, do: (at) => copyFileSync(at('older'), at('state', 'state.db')) },
-  { what: 'the database is cut to nothing', class: 'modified', told: /^lost$/, isDestroyed: true, do: (at) => truncateSync(at('state', 'state.db'), 0) },
+  {
+    what: 'an older copy is put over the database',
+    class: 'modified',
+    told: /^(rescue-merged|restored)$/,
+    do: (at) => copyFileSync(at('older'), at('state', 'state.db')),
+  },
+  {
+    what: 'the database is cut to nothing',
+    class: 'modified',
+    told: /^lost$/,
+    isDestroyed: true,
+    do: (at) => truncateSync(at('state', 'state.db'), 0),
+  },
 ];
 
 describe.each(harms)('$what, with a backlog waiting (I1)', (harm) => {
@@ -76,7 +105,11 @@ describe.each(harms)('$what, with a backlog waiting (I1)', (harm) => {
     stack = await Stack.start();
     writer = new Writer(stack);
     listener = await connect({ servers: stack.nats.url });
-    listener.subscribe(subjects.event(stack.hubId, 'fault'), { callback: (_error, message) => { faults.push(message.json()); } });
+    listener.subscribe(subjects.event(stack.hubId, 'fault'), {
+      callback: (_error, message) => {
+        faults.push(message.json());
+      },
+    });
     await listener.flush();
   }, 120_000);
   afterAll(async () => {
@@ -104,10 +137,19 @@ describe.each(harms)('$what, with a backlog waiting (I1)', (harm) => {
     expect(await stack.worker.exited).toBe('exit 1');
     await before;
     expect(writer.refusals.length).toBeGreaterThan(0);
-    for (const one of writer.refusals) expect(one).toMatchObject({ Code: 'STORAGE_FAILED', RetryAfterMs: expect.any(Number) });
-    expect(faults).toEqual([expect.objectContaining({ Class: harm.class, What: expect.stringContaining('under the running worker') })]);
+    for (const one of writer.refusals)
+      expect(one).toMatchObject({ Code: 'STORAGE_FAILED', RetryAfterMs: expect.any(Number) });
+    expect(faults).toEqual([
+      expect.objectContaining({
+        Class: harm.class,
+        What: expect.stringContaining('under the running worker'),
+      }),
+    ]);
     if (!harm.isDestroyed) expectRescue(at('rescue'), harm.class, writer.accepted);
-    expect(existsSync(at('state', 'state.db')), 'a ghost makes no file at the place of the lost one').toBe(harm.class !== 'gone');
+    expect(
+      existsSync(at('state', 'state.db')),
+      'a ghost makes no file at the place of the lost one',
+    ).toBe(harm.class !== 'gone');
   }, 90_000);
 
   test('the next worker has all of it, delivers it, and says what happened (D10, D11)', async () => {
@@ -117,9 +159,17 @@ describe.each(harms)('$what, with a backlog waiting (I1)', (harm) => {
     const status = await stack.drained();
     expect([status.Balance.queue.Difference, status.Balance.manifest.Difference]).toEqual([0, 0]);
     expect(status.Queue.DeadLetters).toBe(0);
-    const inBackend = new Set(readRows(stack.backendPath, 'UVQueueWorkItem').map((row) => String(row['WorkItemHash'])));
-    expect([...writer.accepted].filter((name) => !inBackend.has(name)), 'accepted and lost').toEqual([]);
-    const health = await (await fetch(`${stack.httpUrl}/healthz`)).json() as { Db: { Status: string }; Faults: { Class: string }[] };
+    const inBackend = new Set(
+      readRows(stack.backendPath, 'UVQueueWorkItem').map((row) => String(row['WorkItemHash'])),
+    );
+    expect(
+      [...writer.accepted].filter((name) => !inBackend.has(name)),
+      'accepted and lost',
+    ).toEqual([]);
+    const health = (await (await fetch(`${stack.httpUrl}/healthz`)).json()) as {
+      Db: { Status: string };
+      Faults: { Class: string }[];
+    };
     expect(health.Db.Status).toBe('ok');
     expect(health.Faults.map((one) => one.Class)).toContainEqual(expect.stringMatching(harm.told));
   }, 90_000);
@@ -151,8 +201,15 @@ function expectRescue(folder: string, found: string, accepted: ReadonlySet<strin
   expect(note).toMatchObject({ Version: 1, Class: found, Kind: 'copy', Lost: [] });
   const copy = openReadOnly(join(folder, name, 'state.db'));
   try {
-    const guids = new Set((copy.prepare('select guid from entry').pluck().all() as Buffer[]).map((guid) => guid.toString('hex')));
-    expect([...accepted].filter((one) => !guids.has(guidOf(one).replaceAll('-', ''))), 'accepted and not saved').toEqual([]);
+    const guids = new Set(
+      (copy.prepare('select guid from entry').pluck().all() as Buffer[]).map((guid) =>
+        guid.toString('hex'),
+      ),
+    );
+    expect(
+      [...accepted].filter((one) => !guids.has(guidOf(one).replaceAll('-', ''))),
+      'accepted and not saved',
+    ).toEqual([]);
     expect(note.Entries).toBe(guids.size);
   } finally {
     copy.close();

@@ -39,8 +39,22 @@ export function nameOf({ fault, moment, isSupervised }: Cell): string {
 /** Never throws: what goes wrong is in the complaints, with the last lines of the workers. */
 export async function runCell(cell: Cell): Promise<CellReport> {
   const startedMs = performance.now();
-  const report: CellReport = { name: nameOf(cell), complaints: [], answered: 0, lost: 0, late: 0, named: [], exits: [], seconds: 0, recoverySeconds: 0 };
-  await using rig = await Rig.start({ isSupervised: cell.isSupervised, isUnprivileged: cell.fault.isUnprivileged === true, seed: cell.seed });
+  const report: CellReport = {
+    name: nameOf(cell),
+    complaints: [],
+    answered: 0,
+    lost: 0,
+    late: 0,
+    named: [],
+    exits: [],
+    seconds: 0,
+    recoverySeconds: 0,
+  };
+  await using rig = await Rig.start({
+    isSupervised: cell.isSupervised,
+    isUnprivileged: cell.fault.isUnprivileged === true,
+    seed: cell.seed,
+  });
   try {
     await cell.moment.arrive(rig, new ManualClock(0, cell.seed));
     rig.health.clear();
@@ -62,16 +76,24 @@ export async function runCell(cell: Cell): Promise<CellReport> {
 /** The fault, what the workers do about it, and the restart: by the operator, or by the supervisor, who is told to if none has ended by itself. */
 async function hurt(rig: Rig, fault: Fault): Promise<void> {
   const [first] = rig.keepers;
-  const exits = () => rig.keepers.reduce((sum, keeper) => sum + keeper.exits.filter((how) => how !== 'exit 4').length, 0);
+  const exits = () =>
+    rig.keepers.reduce(
+      (sum, keeper) => sum + keeper.exits.filter((how) => how !== 'exit 4').length,
+      0,
+    );
   const before = exits();
   fault.strike(rig);
-  await until('a worker ends', () => exits() > before, { deadlineMs: noticeMs }).catch(() => undefined);
+  await until('a worker ends', () => exits() > before, { deadlineMs: noticeMs }).catch(
+    () => undefined,
+  );
   // By itself it stays where it is: in trouble that lasts, or because it has not noticed anything.
   if (exits() === before) await Promise.all(rig.keepers.map((keeper) => keeper.stop()));
   if (fault.lift) rig.health.turnPage();
   if (!rig.isSupervised) first?.start();
   if (!fault.lift) return;
-  await until('health names it', () => rig.health.isNaming, { deadlineMs: noticeMs }).catch(() => undefined);
+  await until('health names it', () => rig.health.isNaming, { deadlineMs: noticeMs }).catch(
+    () => undefined,
+  );
   fault.lift(rig);
 }
 
@@ -84,13 +106,21 @@ async function recover(rig: Rig, report: CellReport): Promise<number> {
   await rig.writers.write(10);
   await rig.writers.stop();
   // One that came after the start is merged beside the work; one that is not is told of below.
-  await until('no rescue waits', () => !rig.hasRescueWaiting(), { deadlineMs: mergeMs }).catch(() => undefined);
+  await until('no rescue waits', () => !rig.hasRescueWaiting(), { deadlineMs: mergeMs }).catch(
+    () => undefined,
+  );
   const { Balance } = await rig.drained(upMs);
-  for (const [lane, { Difference }] of Object.entries(Balance)) if (Difference !== 0) report.complaints.push(`the balance of ${lane} is off by ${Difference}`);
-  if (rig.writers.refused.length > 0) report.complaints.push(`${rig.writers.refused.length} writes were never accepted: ${rig.writers.refused[0]}`);
+  for (const [lane, { Difference }] of Object.entries(Balance))
+    if (Difference !== 0) report.complaints.push(`the balance of ${lane} is off by ${Difference}`);
+  if (rig.writers.refused.length > 0)
+    report.complaints.push(
+      `${rig.writers.refused.length} writes were never accepted: ${rig.writers.refused[0]}`,
+    );
   const seconds = Math.round((performance.now() - startedMs) / 100) / 10;
   // What the last start found is in health, where nobody was asking at the time.
-  await new Promise((resolve) => { setTimeout(resolve, 200); });
+  await new Promise((resolve) => {
+    setTimeout(resolve, 200);
+  });
   await rig.stopWorkers();
   const ledger = ledgerOf(rig);
   if (ledger.lost.length > 0) report.late = await oneMoreStart(rig, ledger);
@@ -100,8 +130,12 @@ async function recover(rig: Rig, report: CellReport): Promise<number> {
 /** A worker that ended once more after it was restarted, as by a fault it noticed late, is started once more. */
 function startIfEnded(rig: Rig): void {
   const [first] = rig.keepers;
-  const timer = setInterval(() => { if (first && !first.isRunning && first.exits.length < 6) first.start(); }, 500);
-  void until('a worker answers again', () => rig.status(), { deadlineMs: upMs }).catch(() => undefined).finally(() => clearInterval(timer));
+  const timer = setInterval(() => {
+    if (first && !first.isRunning && first.exits.length < 6) first.start();
+  }, 500);
+  void until('a worker answers again', () => rig.status(), { deadlineMs: upMs })
+    .catch(() => undefined)
+    .finally(() => clearInterval(timer));
 }
 
 async function oneMoreStart(rig: Rig, before: Ledger): Promise<number> {
@@ -116,11 +150,20 @@ function judge(rig: Rig, report: CellReport, isLossExpected: boolean): void {
   const { answered, lost, unnamed, namedButThere, twice, foreign } = ledgerOf(rig);
   report.answered = answered;
   report.lost = lost.length;
-  if (lost.length > 0 && !isLossExpected) report.complaints.push(`${lost.length} answered writes are lost, first Seq ${lost[0]?.seq}`);
-  if (unnamed.length > 0) report.complaints.push(`${unnamed.length} answered writes are lost and not named, first Seq ${unnamed[0]?.seq}`);
-  if (report.late > 0) report.complaints.push(`${report.late} answered writes came back only with one more restart`);
+  if (lost.length > 0 && !isLossExpected)
+    report.complaints.push(`${lost.length} answered writes are lost, first Seq ${lost[0]?.seq}`);
+  if (unnamed.length > 0)
+    report.complaints.push(
+      `${unnamed.length} answered writes are lost and not named, first Seq ${unnamed[0]?.seq}`,
+    );
+  if (report.late > 0)
+    report.complaints.push(`${report.late} answered writes came back only with one more restart`);
   if (twice > 0) report.complaints.push(`${twice} writes are there twice`);
   // Written over in place, pages of both stores are one file, and what is read from single pages has no owner: docs/RELIABILITY.md says so.
-  if (foreign > 0 && !report.name.startsWith('cp-other-store')) report.complaints.push(`${foreign} entries of another store were taken in`);
-  if (namedButThere > 0) report.complaints.push(`${namedButThere} answered writes are named as lost and are in the journal`);
+  if (foreign > 0 && !report.name.startsWith('cp-other-store'))
+    report.complaints.push(`${foreign} entries of another store were taken in`);
+  if (namedButThere > 0)
+    report.complaints.push(
+      `${namedButThere} answered writes are named as lost and are in the journal`,
+    );
 }

@@ -5,7 +5,12 @@ import { moments } from './moments.ts';
 
 /** Each with a seed of its own. */
 export function cellsOf(seed: number): Cell[] {
-  return faults.flatMap((fault) => moments.flatMap((moment) => [false, true].map((isSupervised) => ({ fault, moment, isSupervised }))))
+  return faults
+    .flatMap((fault) =>
+      moments.flatMap((moment) =>
+        [false, true].map((isSupervised) => ({ fault, moment, isSupervised })),
+      ),
+    )
     .map((cell, index) => ({ ...cell, seed: seed + index }));
 }
 
@@ -14,6 +19,11 @@ export function someCells(seed: number): Cell[] {
   return faults.map((fault, index) => {
     const moment = moments[(seed + index) % moments.length];
     if (!moment) throw new Error('there are no moments');
-    return { fault, moment, isSupervised: Math.floor((seed + index) / moments.length + index) % 2 === 1, seed: seed + index };
+    return {
+      fault,
+      moment,
+      isSupervised: Math.floor((seed + index) / moments.length + index) % 2 === 1,
+      seed: seed + index,
+    };
   });
 }

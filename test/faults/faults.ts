@@ -1,6 +1,18 @@
 /** What operators and machines do to the files of a worker. */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, closeSync, copyFileSync, existsSync, fstatSync, openSync, renameSync, rmSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  copyFileSync,
+  existsSync,
+  fstatSync,
+  openSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import Database from 'better-sqlite3';
 import { decodeEnvelope } from '../../contracts/envelope.ts';
 import { openLocal } from '../../worker/local.ts';
@@ -45,7 +57,7 @@ function damagePages(rig: Rig): void {
   const pages = Math.floor(fstatSync(file).size / pageBytes);
   // Those in the middle and at the end hold entries.
   for (let n = 1; n <= damagedPages; n++) {
-    const page = Math.floor((pages - 1) * n / damagedPages);
+    const page = Math.floor(((pages - 1) * n) / damagedPages);
     if (page > 0) writeSync(file, Buffer.alloc(pageBytes, 0x5a), 0, pageBytes, page * pageBytes);
   }
   closeSync(file);
@@ -59,8 +71,17 @@ function makeOtherStore(path: string): void {
   const folder = `${path}-folder`;
   const store = openStore(folder);
   const { journal } = openLocal(store, 'otherhub');
-  const envelopes = foreignGuids.map((EventGUID) => decodeEnvelope({ EventGUID, Settings: { WorkItem: { WorkItemHash: `foreign-${EventGUID}` } } }, 'queue', 'QP_UpsertWorkItem'));
-  journal.append(envelopes.flatMap((one) => (one.kind === 'write' ? [one] : [])), Date.now());
+  const envelopes = foreignGuids.map((EventGUID) =>
+    decodeEnvelope(
+      { EventGUID, Settings: { WorkItem: { WorkItemHash: `foreign-${EventGUID}` } } },
+      'queue',
+      'QP_UpsertWorkItem',
+    ),
+  );
+  journal.append(
+    envelopes.flatMap((one) => (one.kind === 'write' ? [one] : [])),
+    Date.now(),
+  );
   store.close();
   renameSync(`${folder}/state/state.db`, path);
   rmSync(folder, { recursive: true, force: true });
@@ -68,7 +89,9 @@ function makeOtherStore(path: string): void {
 
 function makePlainDatabase(path: string): void {
   const db = new Database(path);
-  db.exec('create table notes (id integer primary key, text text); insert into notes (text) values (\'not a journal\')');
+  db.exec(
+    "create table notes (id integer primary key, text text); insert into notes (text) values ('not a journal')",
+  );
   db.close();
 }
 
@@ -93,12 +116,25 @@ export const faults: readonly Fault[] = [
   { name: 'rm-folder', strike: (rig) => removeAll(rig.at('worker')) },
   { name: 'rm-state', strike: (rig) => removeAll(rig.state) },
   { name: 'unlink-database', strike: (rig) => rmSync(rig.db, { force: true }) },
-  { name: 'unlink-sidecars', strike: (rig) => ['-wal', '-shm'].forEach((end) => rmSync(rig.db + end, { force: true })) },
-  { name: 'mv-backup', strike: (rig) => moveOver(rig, (path) => copyFileSync(rig.at('backup.db'), path)) },
+  {
+    name: 'unlink-sidecars',
+    strike: (rig) => ['-wal', '-shm'].forEach((end) => rmSync(rig.db + end, { force: true })),
+  },
+  {
+    name: 'mv-backup',
+    strike: (rig) => moveOver(rig, (path) => copyFileSync(rig.at('backup.db'), path)),
+  },
   { name: 'mv-other-store', strike: (rig) => moveOver(rig, makeOtherStore) },
   { name: 'mv-plain-sqlite', strike: (rig) => moveOver(rig, makePlainDatabase) },
-  { name: 'mv-garbage', strike: (rig) => moveOver(rig, (path) => writeFileSync(path, Buffer.alloc(50_000, 'rubbish '))) },
-  { name: 'cp-backup', isDestructive: true, strike: (rig) => copyFileSync(rig.at('backup.db'), rig.db) },
+  {
+    name: 'mv-garbage',
+    strike: (rig) => moveOver(rig, (path) => writeFileSync(path, Buffer.alloc(50_000, 'rubbish '))),
+  },
+  {
+    name: 'cp-backup',
+    isDestructive: true,
+    strike: (rig) => copyFileSync(rig.at('backup.db'), rig.db),
+  },
   {
     name: 'cp-other-store',
     isDestructive: true,
@@ -108,9 +144,26 @@ export const faults: readonly Fault[] = [
     },
   },
   { name: 'truncate', isDestructive: true, strike: (rig) => truncateSync(rig.db, 0) },
-  { name: 'garbage-header', isDestructive: true, strike: (rig) => overwrite(rig.db, 0, Buffer.alloc(100, 0xa5)) },
+  {
+    name: 'garbage-header',
+    isDestructive: true,
+    strike: (rig) => overwrite(rig.db, 0, Buffer.alloc(100, 0xa5)),
+  },
   { name: 'damaged-page', isDestructive: true, strike: damagePages },
-  { name: 'disk-full', strike: (rig) => rig.layer.fail({ write: 'ENOSPC' }), lift: (rig) => rig.layer.fail({}) },
-  { name: 'chmod-000', strike: (rig) => setModes(rig, 0, 0), lift: (rig) => setModes(rig, 0o600, 0o700), isUnprivileged: true },
-  { name: 'read-only', strike: (rig) => rig.layer.fail({ write: 'EROFS', open: 'EROFS', names: 'EROFS' }), lift: (rig) => rig.layer.fail({}) },
+  {
+    name: 'disk-full',
+    strike: (rig) => rig.layer.fail({ write: 'ENOSPC' }),
+    lift: (rig) => rig.layer.fail({}),
+  },
+  {
+    name: 'chmod-000',
+    strike: (rig) => setModes(rig, 0, 0),
+    lift: (rig) => setModes(rig, 0o600, 0o700),
+    isUnprivileged: true,
+  },
+  {
+    name: 'read-only',
+    strike: (rig) => rig.layer.fail({ write: 'EROFS', open: 'EROFS', names: 'EROFS' }),
+    lift: (rig) => rig.layer.fail({}),
+  },
 ];

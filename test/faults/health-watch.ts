@@ -4,7 +4,10 @@ const everyMs = 60;
 const answerMs = 1_000;
 
 type Health = {
-  Reason?: string | null; Db?: { Status: string; Class: string | null }; Capacity?: { Refusing: string | null }; Faults?: { Class: string; What: string }[];
+  Reason?: string | null;
+  Db?: { Status: string; Class: string | null };
+  Capacity?: { Refusing: string | null };
+  Faults?: { Class: string; What: string }[];
 };
 
 export class HealthWatch {
@@ -13,13 +16,17 @@ export class HealthWatch {
   #before: string[] = [];
 
   constructor(addresses: readonly string[]) {
-    this.#timer = setInterval(() => { for (const address of addresses) void this.#ask(address); }, everyMs);
+    this.#timer = setInterval(() => {
+      for (const address of addresses) void this.#ask(address);
+    }, everyMs);
   }
 
   async #ask(address: string): Promise<void> {
     try {
-      const answer = await fetch(`http://${address}/healthz`, { signal: AbortSignal.timeout(answerMs) });
-      this.#take(await answer.json() as Health);
+      const answer = await fetch(`http://${address}/healthz`, {
+        signal: AbortSignal.timeout(answerMs),
+      });
+      this.#take((await answer.json()) as Health);
     } catch {
       // Nobody there at the moment.
     }

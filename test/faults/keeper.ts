@@ -12,7 +12,12 @@ export class Keeper {
   /** How each run ended. */
   readonly exits: string[] = [];
 
-  constructor(args: readonly string[], env: Record<string, string>, wrap: readonly string[], isSupervised: boolean) {
+  constructor(
+    args: readonly string[],
+    env: Record<string, string>,
+    wrap: readonly string[],
+    isSupervised: boolean,
+  ) {
     this.#make = () => new TidemarkProcess(args, env, wrap);
     this.#isSupervised = isSupervised;
   }
@@ -33,7 +38,9 @@ export class Keeper {
   async #watch(worker: TidemarkProcess): Promise<void> {
     this.exits.push(await worker.exited);
     if (!this.#isSupervised || !this.#isWanted) return;
-    await new Promise((resolve) => { setTimeout(resolve, pauseMs); });
+    await new Promise((resolve) => {
+      setTimeout(resolve, pauseMs);
+    });
     if (this.#isWanted) this.start();
   }
 

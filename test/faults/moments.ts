@@ -40,7 +40,9 @@ async function idle(rig: Rig): Promise<void> {
   await begin(rig);
   await pileUp(rig, 40);
   // The quiet in which the log is folded in.
-  await new Promise((resolve) => { setTimeout(resolve, 1_500); });
+  await new Promise((resolve) => {
+    setTimeout(resolve, 1_500);
+  });
 }
 
 async function midBatch(rig: Rig, random: ManualClock): Promise<void> {
@@ -48,7 +50,11 @@ async function midBatch(rig: Rig, random: ManualClock): Promise<void> {
   if (random.random() < 0.5) await pileUp(rig, 20);
   rig.writers.start();
   const before = rig.writers.answered.length;
-  await until('writes are answered', () => rig.writers.answered.length > before + 30 + random.random() * 200, { deadlineMs: settleMs, everyMs: 1 });
+  await until(
+    'writes are answered',
+    () => rig.writers.answered.length > before + 30 + random.random() * 200,
+    { deadlineMs: settleMs, everyMs: 1 },
+  );
 }
 
 async function replaying(rig: Rig): Promise<void> {
@@ -56,22 +62,32 @@ async function replaying(rig: Rig): Promise<void> {
   await pileUp(rig, 1_500);
   const { Queue } = await rig.status();
   rig.beacon.restart();
-  await until('the backlog shrinks', async () => (await rig.status()).Queue.Pending < Queue.Pending, { deadlineMs: settleMs, everyMs: 1 });
+  await until(
+    'the backlog shrinks',
+    async () => (await rig.status()).Queue.Pending < Queue.Pending,
+    { deadlineMs: settleMs, everyMs: 1 },
+  );
 }
 
 async function midOperation(rig: Rig): Promise<void> {
   const id = '2026-01-01-long';
   await begin(rig);
   await pileUp(rig, 30);
-  writeFileSync(rig.at('ops', `${id}.ts`), `export const description = 'many small steps';
+  writeFileSync(
+    rig.at('ops', `${id}.ts`),
+    `export const description = 'many small steps';
     export function step(context: any, cursor: string | null) {
       const at = Number(cursor ?? 0) + 1;
       context.db.prepare("insert into meta values (?, '')").run('${id} ' + at);
       for (const end = performance.now() + 5; performance.now() < end;);
       return { cursor: at >= 300 ? null : String(at), note: 'step ' + at };
-    }`);
+    }`,
+  );
   await rig.control('ops', { Verb: 'run' });
-  await until('the operation is in its middle', () => stepsDone(rig, id) > 10, { deadlineMs: settleMs, everyMs: 5 });
+  await until('the operation is in its middle', () => stepsDone(rig, id) > 10, {
+    deadlineMs: settleMs,
+    everyMs: 5,
+  });
 }
 
 function stepsDone(rig: Rig, id: string): number {
@@ -87,23 +103,54 @@ function stepsDone(rig: Rig, id: string): number {
 async function midStart(rig: Rig, random: ManualClock): Promise<void> {
   const before = rig.layer.recordedBytes;
   rig.startWorkers();
-  await until('the start writes to the store', () => rig.layer.recorded().some(({ kind, path, end }) => kind === 'write' && end > before && path.startsWith('state/')), { deadlineMs: settleMs, everyMs: 1 });
-  await new Promise((resolve) => { setTimeout(resolve, random.random() * startSpreadMs); });
+  await until(
+    'the start writes to the store',
+    () =>
+      rig.layer
+        .recorded()
+        .some(
+          ({ kind, path, end }) => kind === 'write' && end > before && path.startsWith('state/'),
+        ),
+    { deadlineMs: settleMs, everyMs: 1 },
+  );
+  await new Promise((resolve) => {
+    setTimeout(resolve, random.random() * startSpreadMs);
+  });
 }
 
 /** A store of the first release is brought to the present schema, beside the file for people that release left; what it had not delivered was answered by it. */
 async function midMigration(rig: Rig, random: ManualClock): Promise<void> {
-  writeFileSync(rig.db, gunzipSync(readFileSync(join(root, 'test', 'golden', 'state-v1.db.gz'))), { mode: 0o600 });
+  writeFileSync(rig.db, gunzipSync(readFileSync(join(root, 'test', 'golden', 'state-v1.db.gz'))), {
+    mode: 0o600,
+  });
   copyFileSync(rig.db, rig.at('backup.db'));
   const db = new Database(rig.at('backup.db'), { readonly: true });
   const store = db.prepare<[], string>("select value from meta where name = 'store'").pluck().get();
   const mark = db.prepare<[], number>('select max(seq) from mark').pluck().get() ?? 0;
-  const rows = db.prepare<[number], { seq: number; guid: Buffer; action: string; key: string }>('select seq, guid, action, key from entry where seq > ?').all(mark);
+  const rows = db
+    .prepare<[number], { seq: number; guid: Buffer; action: string; key: string }>(
+      'select seq, guid, action, key from entry where seq > ?',
+    )
+    .all(mark);
   db.close();
-  const view = (Seq: number, Pending: number) => ({ 'db-1': { 1: { Seq, EventGUID: null, RecordedAt: null, AppliedAt: null, Pending } } });
-  writeFileSync(rig.at('worker', 'persistence-bridge-hwm.json'), JSON.stringify({ Version: 2, Store: store, WrittenAt: new Date().toISOString(), Queue: view(mark, rows.length), Manifest: view(0, 0) }));
+  const view = (Seq: number, Pending: number) => ({
+    'db-1': { 1: { Seq, EventGUID: null, RecordedAt: null, AppliedAt: null, Pending } },
+  });
+  writeFileSync(
+    rig.at('worker', 'persistence-bridge-hwm.json'),
+    JSON.stringify({
+      Version: 2,
+      Store: store,
+      WrittenAt: new Date().toISOString(),
+      Queue: view(mark, rows.length),
+      Manifest: view(0, 0),
+    }),
+  );
   for (const { seq, guid, action, key } of rows) {
-    const place = action === 'QP_AppendEvent' ? { table: 'UVQueueWorkItemEvent', column: 'EventGUID', value: textOf(guid) } as const : { table: 'UVQueueWorkItem', column: 'WorkItemHash', value: key } as const;
+    const place =
+      action === 'QP_AppendEvent'
+        ? ({ table: 'UVQueueWorkItemEvent', column: 'EventGUID', value: textOf(guid) } as const)
+        : ({ table: 'UVQueueWorkItem', column: 'WorkItemHash', value: key } as const);
     rig.writers.answered.push({ guid: textOf(guid), seq, ...place });
   }
   await midStart(rig, random);
@@ -119,13 +166,31 @@ async function midImport(rig: Rig, random: ManualClock): Promise<void> {
   await begin(rig);
   await pileUp(rig, 40);
   await Promise.all(rig.keepers.map((keeper) => keeper.kill()));
-  const marks = Object.fromEntries(Array.from({ length: 5_000 }, (_, n) => [`beacon-${n}`, new Date(1_700_000_000_000 + n).toISOString()]));
-  writeFileSync(rig.at('worker', 'persistence-bridge-hwm.json'), JSON.stringify({ Queue: marks, Manifest: marks }));
-  writeFileSync(rig.at('worker', 'persistence-assignment.json'), JSON.stringify({ Queue: { BeaconID: 'db-1', IDBeaconConnection: 1 }, Manifest: { BeaconID: '', IDBeaconConnection: 'x' } }));
+  const marks = Object.fromEntries(
+    Array.from({ length: 5_000 }, (_, n) => [
+      `beacon-${n}`,
+      new Date(1_700_000_000_000 + n).toISOString(),
+    ]),
+  );
+  writeFileSync(
+    rig.at('worker', 'persistence-bridge-hwm.json'),
+    JSON.stringify({ Queue: marks, Manifest: marks }),
+  );
+  writeFileSync(
+    rig.at('worker', 'persistence-assignment.json'),
+    JSON.stringify({
+      Queue: { BeaconID: 'db-1', IDBeaconConnection: 1 },
+      Manifest: { BeaconID: '', IDBeaconConnection: 'x' },
+    }),
+  );
   await midStart(rig, random);
 }
 
 export const moments: readonly Moment[] = [
-  { name: 'idle', arrive: idle }, { name: 'mid-batch', arrive: midBatch }, { name: 'mid-migration', isStart: true, arrive: midMigration },
-  { name: 'mid-import', isStart: true, arrive: midImport }, { name: 'mid-operation', arrive: midOperation }, { name: 'replaying', arrive: replaying },
+  { name: 'idle', arrive: idle },
+  { name: 'mid-batch', arrive: midBatch },
+  { name: 'mid-migration', isStart: true, arrive: midMigration },
+  { name: 'mid-import', isStart: true, arrive: midImport },
+  { name: 'mid-operation', arrive: midOperation },
+  { name: 'replaying', arrive: replaying },
 ];

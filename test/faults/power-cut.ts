@@ -20,7 +20,14 @@ import { type NameRule, RecordedDisk } from './recorded-disk.ts';
 /** A write that was answered when the record was so many bytes long. */
 type Answered = { seq: number; guid: string; at: number };
 
-export type Recording = { operations: FileOperation[]; answered: Answered[]; hubId: string; kills: number; checkpoints: number; difference: string | null };
+export type Recording = {
+  operations: FileOperation[];
+  answered: Answered[];
+  hubId: string;
+  kills: number;
+  checkpoints: number;
+  difference: string | null;
+};
 
 export type RecordOptions = { seed: number; rounds: number; writesARound: number };
 
@@ -34,35 +41,58 @@ export async function record({ seed, rounds, writesARound }: RecordOptions): Pro
   const random = new ManualClock(0, seed);
   using home = tempDir('layer');
   let layer: FaultLayer | null = null;
-  await using stack = await Stack.start({ workerEnv: (dataDir) => (layer = new FaultLayer(dataDir, home.path, true)).env });
+  await using stack = await Stack.start({
+    workerEnv: (dataDir) => (layer = new FaultLayer(dataDir, home.path, true)).env,
+  });
   const recorder = layer as FaultLayer | null;
   if (!recorder) throw new Error('the stack did not ask for an environment');
   const retry = { giveUpMs: 60_000, longestMs: 300 };
   await using single = await connectHub(stack.nats.url, { timeoutMs: 1_000, retry });
-  await using batching = await connectHub(stack.nats.url, { timeoutMs: 1_000, retry, batch: { itemsMax: 50, delayMs: 2 } });
+  await using batching = await connectHub(stack.nats.url, {
+    timeoutMs: 1_000,
+    retry,
+    batch: { itemsMax: 50, delayMs: 2 },
+  });
   const answered: Answered[] = [];
   for (let round = 0; round < rounds; round++) {
     const hub = round % 2 === 0 ? batching : single;
     const width = widths[round % widths.length] ?? 1;
     const killAt = Math.floor(writesARound * (0.2 + 0.7 * random.random()));
-    await load(hub, { round, count: width === 1 ? Math.ceil(writesARound / 5) : writesARound, width, random }, (reply) => {
-      answered.push({ seq: reply.Seq, guid: reply.EventGUID, at: recorder.recordedBytes });
-      if (answered.length % writesARound === killAt) void stack.worker.kill().then(() => stack.worker.restart());
-    });
+    await load(
+      hub,
+      { round, count: width === 1 ? Math.ceil(writesARound / 5) : writesARound, width, random },
+      (reply) => {
+        answered.push({ seq: reply.Seq, guid: reply.EventGUID, at: recorder.recordedBytes });
+        if (answered.length % writesARound === killAt)
+          void stack.worker.kill().then(() => stack.worker.restart());
+      },
+    );
   }
   await until('the worker answers', () => stack.status(), { deadlineMs: 30_000 });
   await stack.worker.kill();
   const operations = recorder.recorded();
   return {
-    operations, answered, hubId: stack.hubId, kills: rounds + 1,
-    checkpoints: operations.filter((one, at) => one.kind === 'sync' && one.path === 'state/state.db' && operations[at - 1]?.kind === 'write').length,
+    operations,
+    answered,
+    hubId: stack.hubId,
+    kills: rounds + 1,
+    checkpoints: operations.filter(
+      (one, at) =>
+        one.kind === 'sync' &&
+        one.path === 'state/state.db' &&
+        operations[at - 1]?.kind === 'write',
+    ).length,
     difference: differenceFrom(stack.workerFile(), operations),
   };
 }
 
 type Load = { round: number; count: number; width: number; random: ManualClock };
 
-async function load({ client }: TestHub, { round, count, width, random }: Load, onAnswer: (reply: WriteReply) => void): Promise<void> {
+async function load(
+  { client }: TestHub,
+  { round, count, width, random }: Load,
+  onAnswer: (reply: WriteReply) => void,
+): Promise<void> {
   let next = 0;
   const writeOn = async () => {
     while (next < count) {
@@ -70,7 +100,11 @@ async function load({ client }: TestHub, { round, count, width, random }: Load, 
       const stamp = { EventGUID: guidOf(name) };
       const Note = 'x'.repeat(Math.floor(random.random() * bodyBytesMax));
       const isManifest = random.random() < 0.3;
-      onAnswer(await (isManifest ? client.upsertManifest({ Hash: `run-${name}`, Note }, stamp) : client.upsertWorkItem({ WorkItemHash: `wi-${name}`, Note }, stamp)));
+      onAnswer(
+        await (isManifest
+          ? client.upsertManifest({ Hash: `run-${name}`, Note }, stamp)
+          : client.upsertWorkItem({ WorkItemHash: `wi-${name}`, Note }, stamp)),
+      );
     }
   };
   await Promise.all(Array.from({ length: width }, writeOn));
@@ -81,24 +115,31 @@ function differenceFrom(folder: string, operations: readonly FileOperation[]): s
   const disk = new RecordedDisk('journaled');
   for (const operation of operations) disk.apply(operation);
   const recorded = disk.files();
-  const real = (readdirSync(folder, { recursive: true, withFileTypes: true })).filter((one) => one.isFile()).map((one) => relative(folder, join(one.parentPath, one.name)));
+  const real = readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((one) => one.isFile())
+    .map((one) => relative(folder, join(one.parentPath, one.name)));
   for (const path of real) {
     // SQLite keeps the index of its log in shared memory, and makes it again after a crash.
     if (path.endsWith('-shm')) continue;
-    if (!recorded.get(path)?.equals(readFileSync(join(folder, path)))) return `${path}: ${recorded.get(path)?.length ?? 'no'} bytes recorded, ${statSync(join(folder, path)).size} there`;
+    if (!recorded.get(path)?.equals(readFileSync(join(folder, path))))
+      return `${path}: ${recorded.get(path)?.length ?? 'no'} bytes recorded, ${statSync(join(folder, path)).size} there`;
   }
   return [...recorded.keys()].find((path) => !existsSync(join(folder, path))) ?? null;
 }
 
 export type CutOptions = {
-  seed: number; cuts: number; imagesACut: number; names: NameRule;
+  seed: number;
+  cuts: number;
+  imagesACut: number;
+  names: NameRule;
   /** So many operations of the first start are followed by a cut each, besides `cuts`. */
   first?: number;
   isSyncIgnored?: boolean;
 };
 
 export type CutReport = {
-  cuts: number; images: number;
+  cuts: number;
+  images: number;
   /** Answered writes looked for, over all images. */
   looked: number;
   lost: number;
@@ -111,12 +152,23 @@ export type CutReport = {
 };
 
 /** Cuts the power at places all over the recording, and right before and behind syncs, several ways each. */
-export function cutPower(recording: Recording, { seed, cuts, imagesACut, names, first = 0, isSyncIgnored = false }: CutOptions): CutReport {
+export function cutPower(
+  recording: Recording,
+  { seed, cuts, imagesACut, names, first = 0, isSyncIgnored = false }: CutOptions,
+): CutReport {
   const random = new ManualClock(0, seed);
   const places = placesOf(recording.operations, cuts, random);
   for (let index = 0; index < first; index++) places.add(index);
   const disk = new RecordedDisk(names, isSyncIgnored);
-  const report: CutReport = { cuts: 0, images: 0, looked: 0, lost: 0, imagesWithLoss: 0, complaints: [], findings: {} };
+  const report: CutReport = {
+    cuts: 0,
+    images: 0,
+    looked: 0,
+    lost: 0,
+    imagesWithLoss: 0,
+    complaints: [],
+    findings: {},
+  };
   recording.operations.forEach((operation, index) => {
     disk.apply(operation);
     if (!places.has(index)) return;
@@ -126,7 +178,13 @@ export function cutPower(recording: Recording, { seed, cuts, imagesACut, names, 
       using folder = tempDir('cut');
       disk.writeTo(folder.path, () => random.random());
       keepIdentity(folder.path);
-      lookAt(folder.path, recording.hubId, answered, `after operation ${index} (${operation.kind} ${operation.path}), image ${image}`, report);
+      lookAt(
+        folder.path,
+        recording.hubId,
+        answered,
+        `after operation ${index} (${operation.kind} ${operation.path}), image ${image}`,
+        report,
+      );
     }
   });
   return report;
@@ -147,8 +205,14 @@ function keepIdentity(folder: string): void {
 }
 
 /** Half of them anywhere, half at a sync, where an answer may follow at once. */
-function placesOf(operations: readonly FileOperation[], cuts: number, random: ManualClock): Set<number> {
-  const syncs = operations.flatMap((operation, index) => (operation.kind === 'sync' ? [index] : []));
+function placesOf(
+  operations: readonly FileOperation[],
+  cuts: number,
+  random: ManualClock,
+): Set<number> {
+  const syncs = operations.flatMap((operation, index) =>
+    operation.kind === 'sync' ? [index] : [],
+  );
   const places = new Set<number>();
   for (let n = 0; n < cuts; n++) {
     const any = Math.floor(random.random() * operations.length);
@@ -158,11 +222,21 @@ function placesOf(operations: readonly FileOperation[], cuts: number, random: Ma
   return places;
 }
 
-function lookAt(folder: string, hubId: string, answered: readonly Answered[], where: string, report: CutReport): void {
+function lookAt(
+  folder: string,
+  hubId: string,
+  answered: readonly Answered[],
+  where: string,
+  report: CutReport,
+): void {
   report.images += 1;
   report.looked += answered.length;
-  const complain = (what: string) => { if (report.complaints.length < 20) report.complaints.push(`${where}: ${what}`); };
-  const tell = ({ Class }: Finding) => { report.findings[Class] = (report.findings[Class] ?? 0) + 1; };
+  const complain = (what: string) => {
+    if (report.complaints.length < 20) report.complaints.push(`${where}: ${what}`);
+  };
+  const tell = ({ Class }: Finding) => {
+    report.findings[Class] = (report.findings[Class] ?? 0) + 1;
+  };
   try {
     const { store, journal } = openLocal(openStore(folder, tell), hubId);
     try {
@@ -170,11 +244,15 @@ function lookAt(folder: string, hubId: string, answered: readonly Answered[], wh
       report.lost += lost.length;
       if (lost.length > 0) {
         report.imagesWithLoss += 1;
-        complain(`${lost.length} of ${answered.length} answered writes are missing, first Seq ${lost[0]?.seq}`);
+        complain(
+          `${lost.length} of ${answered.length} answered writes are missing, first Seq ${lost[0]?.seq}`,
+        );
       }
       inconsistencies(store.db).forEach(complain);
       const last = answered.reduce((most, { seq }) => Math.max(most, seq), 0);
-      const next = Number(store.db.prepare("select seq from sqlite_sequence where name = 'entry'").pluck().get());
+      const next = Number(
+        store.db.prepare("select seq from sqlite_sequence where name = 'entry'").pluck().get(),
+      );
       if (next < last) complain(`the next Seq, ${next + 1}, was given before (I2)`);
     } finally {
       store.close();
@@ -191,17 +269,40 @@ export function inconsistencies(db: ReturnType<typeof openStore>['db']): string[
   const found: string[] = [];
   const check = db.pragma('integrity_check', { simple: true });
   if (check !== 'ok') found.push(`integrity check: ${String(check)}`);
-  const number = (sql: string, ...values: number[]) => Number(db.prepare(sql).pluck().get(...values));
+  const number = (sql: string, ...values: number[]) =>
+    Number(
+      db
+        .prepare(sql)
+        .pluck()
+        .get(...values),
+    );
   lanes.forEach((lane, index) => {
     const accepted = number('select accepted from lane where lane = ?', index);
     const there = number('select count(*) from entry where lane = ?', index);
-    if (accepted !== there) found.push(`${lane} counts ${accepted} accepted, ${there} are there (I10)`);
-    const marks = db.prepare<[number], { database: number; seq: number; settled: number }>('select database, seq, applied + present + skipped as settled from mark where lane = ?').all(index);
+    if (accepted !== there)
+      found.push(`${lane} counts ${accepted} accepted, ${there} are there (I10)`);
+    const marks = db
+      .prepare<[number], { database: number; seq: number; settled: number }>(
+        'select database, seq, applied + present + skipped as settled from mark where lane = ?',
+      )
+      .all(index);
     for (const { database, seq, settled } of marks) {
-      const held = number('select count(*) from held where database = ? and lane = ?', database, index);
-      const above = number('select count(*) from entry where lane = ? and seq > ? and body is not null', index, seq);
-      if (settled + held + above !== accepted) found.push(`${lane}: ${accepted} accepted, but ${settled} settled, ${held} held, ${above} above the mark (I10)`);
-      if (seq > number('select head from lane where lane = ?', index)) found.push(`${lane}: mark ${seq} is above the last entry (I5)`);
+      const held = number(
+        'select count(*) from held where database = ? and lane = ?',
+        database,
+        index,
+      );
+      const above = number(
+        'select count(*) from entry where lane = ? and seq > ? and body is not null',
+        index,
+        seq,
+      );
+      if (settled + held + above !== accepted)
+        found.push(
+          `${lane}: ${accepted} accepted, but ${settled} settled, ${held} held, ${above} above the mark (I10)`,
+        );
+      if (seq > number('select head from lane where lane = ?', index))
+        found.push(`${lane}: mark ${seq} is above the last entry (I5)`);
     }
   });
   return found;

@@ -122,7 +122,8 @@ export class RecordedDisk {
 
   #sync(path: string): void {
     this.#file(path)?.sync();
-    const isKept = (change: NameChange) => this.#rule === 'journaled' || folderOf(change.path) === path;
+    const isKept = (change: NameChange) =>
+      this.#rule === 'journaled' || folderOf(change.path) === path;
     for (const change of this.#pendingNames.filter(isKept)) rename(this.#kept, change);
     this.#pendingNames = this.#pendingNames.filter((change) => !isKept(change));
   }
@@ -130,7 +131,10 @@ export class RecordedDisk {
   /** Writes one possible state after a cut into an empty folder. `random` gives 0 to below 1. */
   writeTo(folder: string, random: () => number): void {
     const names = new Map(this.#kept);
-    const alsoKept = this.#pendingNames.slice(0, Math.floor(random() * (this.#pendingNames.length + 1)));
+    const alsoKept = this.#pendingNames.slice(
+      0,
+      Math.floor(random() * (this.#pendingNames.length + 1)),
+    );
     for (const change of alsoKept) rename(names, change);
     // From none over half to all: a disk's cache may have been emptied just before, or not for long.
     const share = Math.round(random() * 4) / 4;
@@ -138,13 +142,22 @@ export class RecordedDisk {
       if (!areFoldersThere(names, path)) continue;
       const at = join(folder, path);
       mkdirSync(name === 'folder' ? at : dirname(at), { recursive: true, mode: 0o700 });
-      if (name !== 'folder') writeFileSync(at, name.after(() => random() < share), { mode: 0o600 });
+      if (name !== 'folder')
+        writeFileSync(
+          at,
+          name.after(() => random() < share),
+          { mode: 0o600 },
+        );
     }
   }
 
   /** The disk without a cut. */
   files(): Map<string, Buffer> {
-    return new Map([...this.#now].flatMap(([path, name]): [string, Buffer][] => (name === 'folder' ? [] : [[path, name.after(() => true)]])));
+    return new Map(
+      [...this.#now].flatMap(([path, name]): [string, Buffer][] =>
+        name === 'folder' ? [] : [[path, name.after(() => true)]],
+      ),
+    );
   }
 }
 
@@ -154,7 +167,8 @@ function folderOf(path: string): string {
 }
 
 function areFoldersThere(names: ReadonlyMap<string, Name>, path: string): boolean {
-  for (let folder = folderOf(path); folder !== ''; folder = folderOf(folder)) if (names.get(folder) !== 'folder') return false;
+  for (let folder = folderOf(path); folder !== ''; folder = folderOf(folder))
+    if (names.get(folder) !== 'folder') return false;
   return true;
 }
 

@@ -25,7 +25,12 @@ export type RigOptions = {
 };
 
 export const hubId = 'hub1';
-const unprivileged = ['setpriv', '--bounding-set=-dac_override,-dac_read_search', '--inh-caps=-dac_override,-dac_read_search', '--'];
+const unprivileged = [
+  'setpriv',
+  '--bounding-set=-dac_override,-dac_read_search',
+  '--inh-caps=-dac_override,-dac_read_search',
+  '--',
+];
 
 export class Rig implements AsyncDisposable {
   readonly nats: TestNats;
@@ -38,7 +43,13 @@ export class Rig implements AsyncDisposable {
   readonly isSupervised: boolean;
   readonly #dir: ReturnType<typeof tempDir>;
 
-  private constructor(parts: Pick<Rig, 'nats' | 'beacon' | 'hub' | 'writers' | 'layer' | 'health' | 'keepers' | 'isSupervised'>, dir: ReturnType<typeof tempDir>) {
+  private constructor(
+    parts: Pick<
+      Rig,
+      'nats' | 'beacon' | 'hub' | 'writers' | 'layer' | 'health' | 'keepers' | 'isSupervised'
+    >,
+    dir: ReturnType<typeof tempDir>,
+  ) {
     this.nats = parts.nats;
     this.beacon = parts.beacon;
     this.hub = parts.hub;
@@ -55,14 +66,60 @@ export class Rig implements AsyncDisposable {
     const dir = tempDir('cell');
     for (const name of ['ops', 'worker', 'worker/state']) mkdirSync(dir.at(name), { mode: 0o700 });
     const nats = await TestNats.start();
-    const beacon = new TidemarkProcess(['beacon', '--id', 'db-1', '--db', `sqlite:${dir.at('backend.sqlite')}`, '--data', dir.at('beacon'), '--nats', nats.url]);
+    const beacon = new TidemarkProcess([
+      'beacon',
+      '--id',
+      'db-1',
+      '--db',
+      `sqlite:${dir.at('backend.sqlite')}`,
+      '--data',
+      dir.at('beacon'),
+      '--nats',
+      nats.url,
+    ]);
     const layer = new FaultLayer(dir.at('worker'), dir.at('layer'), true);
-    const addresses = await Promise.all(Array.from({ length: isSupervised ? 2 : 1 }, async () => `127.0.0.1:${await freePort()}`));
-    const keepers = addresses.map((http) => new Keeper(
-      ['worker', '--hub', hubId, '--data', dir.at('worker'), '--http', http, '--nats', nats.url, '--ops-dir', dir.at('ops')], layer.env,
-      isUnprivileged ? unprivileged : [], isSupervised));
-    const hub = await connectHub(nats.url, { hub: hubId, timeoutMs: 1_000, retry: { giveUpMs: 90_000, longestMs: 300 } });
-    return new Rig({ nats, beacon, hub, layer, keepers, isSupervised, writers: new Writers(hub, seed), health: new HealthWatch(addresses) }, dir);
+    const addresses = await Promise.all(
+      Array.from({ length: isSupervised ? 2 : 1 }, async () => `127.0.0.1:${await freePort()}`),
+    );
+    const keepers = addresses.map(
+      (http) =>
+        new Keeper(
+          [
+            'worker',
+            '--hub',
+            hubId,
+            '--data',
+            dir.at('worker'),
+            '--http',
+            http,
+            '--nats',
+            nats.url,
+            '--ops-dir',
+            dir.at('ops'),
+          ],
+          layer.env,
+          isUnprivileged ? unprivileged : [],
+          isSupervised,
+        ),
+    );
+    const hub = await connectHub(nats.url, {
+      hub: hubId,
+      timeoutMs: 1_000,
+      retry: { giveUpMs: 90_000, longestMs: 300 },
+    });
+    return new Rig(
+      {
+        nats,
+        beacon,
+        hub,
+        layer,
+        keepers,
+        isSupervised,
+        writers: new Writers(hub, seed),
+        health: new HealthWatch(addresses),
+      },
+      dir,
+    );
   }
 
   at(...parts: string[]): string {
@@ -87,8 +144,13 @@ export class Rig implements AsyncDisposable {
   }
 
   async control<T>(verb: string, body: object = {}): Promise<T> {
-    const reply = await this.hub.request(subjects.control(hubId, verb), JSON.stringify(body), { 'Content-Type': 'application/json' });
-    const value = decodeBody(reply.data, reply.headers) as T & { Success?: boolean; Reason?: string };
+    const reply = await this.hub.request(subjects.control(hubId, verb), JSON.stringify(body), {
+      'Content-Type': 'application/json',
+    });
+    const value = decodeBody(reply.data, reply.headers) as T & {
+      Success?: boolean;
+      Reason?: string;
+    };
     if (value.Success === false) throw new Error(`${verb}: ${value.Reason}`);
     return value;
   }
@@ -99,14 +161,21 @@ export class Rig implements AsyncDisposable {
 
   /** Waits until a worker serves and everything is delivered; assigns again where nothing is assigned. @returns the last status */
   async drained(deadlineMs = 45_000): Promise<WorkerStatus> {
-    return until('everything is delivered', async () => {
-      const status = await this.status();
-      if (status.State === 'unassigned') await this.control('assign', { BeaconID: 'db-1', IDBeaconConnection: 1 });
-      if (status.State !== 'bootstrapped' || status.Queue.Pending + status.Manifest.Pending > 0) {
-        throw new Error(`${status.State}, pending ${status.Queue.Pending} and ${status.Manifest.Pending}, last error ${status.Queue.LastError}`);
-      }
-      return status;
-    }, { deadlineMs });
+    return until(
+      'everything is delivered',
+      async () => {
+        const status = await this.status();
+        if (status.State === 'unassigned')
+          await this.control('assign', { BeaconID: 'db-1', IDBeaconConnection: 1 });
+        if (status.State !== 'bootstrapped' || status.Queue.Pending + status.Manifest.Pending > 0) {
+          throw new Error(
+            `${status.State}, pending ${status.Queue.Pending} and ${status.Manifest.Pending}, last error ${status.Queue.LastError}`,
+          );
+        }
+        return status;
+      },
+      { deadlineMs },
+    );
   }
 
   /** A copy of the store as an operator makes one. */

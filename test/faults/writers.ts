@@ -4,7 +4,13 @@ import { ManualClock } from '../kit/manual-clock.ts';
 import { guidOf } from '../kit/trace.ts';
 
 /** An accepted write and where its row is to be found. */
-export type AnsweredWrite = { guid: string; seq: number; table: 'UVQueueWorkItem' | 'UVQueueWorkItemEvent' | 'UVManifest'; column: string; value: string };
+export type AnsweredWrite = {
+  guid: string;
+  seq: number;
+  table: 'UVQueueWorkItem' | 'UVQueueWorkItemEvent' | 'UVManifest';
+  column: string;
+  value: string;
+};
 
 const noteBytesMax = 3_000;
 /** Writes asked for in a row without a pause in between would be all there is to the machine. */
@@ -28,18 +34,26 @@ export class Writers {
   /** So many writes, `width` at a time. */
   async write(count: number, width = 16): Promise<void> {
     let left = count;
-    await Promise.all(Array.from({ length: width }, async () => { while (left-- > 0) await this.#one(); }));
+    await Promise.all(
+      Array.from({ length: width }, async () => {
+        while (left-- > 0) await this.#one();
+      }),
+    );
   }
 
   /** Writes on and on until stopped. */
   start(width = 8): void {
     this.#isOn = true;
-    this.#running = Promise.all(Array.from({ length: width }, async () => {
-      while (this.#isOn) {
-        await this.#one();
-        await new Promise((resolve) => { setTimeout(resolve, pauseMs); });
-      }
-    }));
+    this.#running = Promise.all(
+      Array.from({ length: width }, async () => {
+        while (this.#isOn) {
+          await this.#one();
+          await new Promise((resolve) => {
+            setTimeout(resolve, pauseMs);
+          });
+        }
+      }),
+    );
   }
 
   get isOn(): boolean {
@@ -61,14 +75,35 @@ export class Writers {
     const common = { guid: EventGUID };
     try {
       if (kind < 0.5) {
-        const { Seq } = await client.appendEvent({ WorkItemHash: `wi-${this.#next % 7}`, EventType: 'x', EventGUID, Note }, { EventGUID });
-        this.answered.push({ ...common, seq: Seq, table: 'UVQueueWorkItemEvent', column: 'EventGUID', value: EventGUID });
+        const { Seq } = await client.appendEvent(
+          { WorkItemHash: `wi-${this.#next % 7}`, EventType: 'x', EventGUID, Note },
+          { EventGUID },
+        );
+        this.answered.push({
+          ...common,
+          seq: Seq,
+          table: 'UVQueueWorkItemEvent',
+          column: 'EventGUID',
+          value: EventGUID,
+        });
       } else if (kind < 0.8) {
         const { Seq } = await client.upsertWorkItem({ WorkItemHash: name, Note }, { EventGUID });
-        this.answered.push({ ...common, seq: Seq, table: 'UVQueueWorkItem', column: 'WorkItemHash', value: name });
+        this.answered.push({
+          ...common,
+          seq: Seq,
+          table: 'UVQueueWorkItem',
+          column: 'WorkItemHash',
+          value: name,
+        });
       } else {
         const { Seq } = await client.upsertManifest({ Hash: name, Note }, { EventGUID });
-        this.answered.push({ ...common, seq: Seq, table: 'UVManifest', column: 'Hash', value: name });
+        this.answered.push({
+          ...common,
+          seq: Seq,
+          table: 'UVManifest',
+          column: 'Hash',
+          value: name,
+        });
       }
     } catch (error) {
       this.refused.push(String(error));

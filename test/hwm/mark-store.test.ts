@@ -5,20 +5,45 @@ import { guidOf } from '../kit/trace.ts';
 import { openState } from '../worker/fixture.ts';
 
 const settlement = (throughSeq: number, more: object = {}) => ({
-  throughSeq, throughGuid: guidBytes(guidOf(String(throughSeq))), recordedMs: 5, nowMs: 9, applied: 1, present: 0, held: [], carrier: 'batch' as const, ...more,
+  throughSeq,
+  throughGuid: guidBytes(guidOf(String(throughSeq))),
+  recordedMs: 5,
+  nowMs: 9,
+  applied: 1,
+  present: 0,
+  held: [],
+  carrier: 'batch' as const,
+  ...more,
 });
-const held = (seq: number, key: string, state: 'dead' | 'parked') => ({ seq, key, state, reason: state === 'dead' ? 'r' : null });
+const held = (seq: number, key: string, state: 'dead' | 'parked') => ({
+  seq,
+  key,
+  state,
+  reason: state === 'dead' ? 'r' : null,
+});
 
 describe('marks', () => {
   test('are one for each database and lane, and found again', () => {
     const { marks } = openState();
     const first = marks.open('db-1', 1, 'queue', 0, 3);
-    expect(first).toMatchObject({ beacon: 'db-1', connection: 1, seq: 0, skipped: 3, applied: 0, present: 0, storeId: '', carrier: null });
+    expect(first).toMatchObject({
+      beacon: 'db-1',
+      connection: 1,
+      seq: 0,
+      skipped: 3,
+      applied: 0,
+      present: 0,
+      storeId: '',
+      carrier: null,
+    });
     expect(marks.open('db-1', 1, 'queue', 99, 99)).toEqual(first);
     expect(marks.open('db-1', 2, 'queue', 0, 0).database).not.toBe(first.database);
     expect(marks.open('db-1', 1, 'manifest', 0, 0).database).toBe(first.database);
     expect(marks.find('db-2', 1, 'queue')).toBeNull();
-    expect(marks.list('queue').map((mark) => `${mark.beacon}/${mark.connection}`)).toEqual(['db-1/1', 'db-1/2']);
+    expect(marks.list('queue').map((mark) => `${mark.beacon}/${mark.connection}`)).toEqual([
+      'db-1/1',
+      'db-1/2',
+    ]);
   });
 
   test('move forward with their counts, and never back by settling (I4)', () => {
@@ -27,16 +52,33 @@ describe('marks', () => {
     marks.settle(database, 'queue', settlement(10));
     marks.settle(database, 'queue', settlement(7));
     marks.settle(database, 'queue', settlement(10));
-    expect(marks.get(database, 'queue')).toMatchObject({ seq: 10, applied: 1, recordedMs: 5, appliedMs: 9, carrier: 'batch', guid: guidBytes(guidOf('10')) });
+    expect(marks.get(database, 'queue')).toMatchObject({
+      seq: 10,
+      applied: 1,
+      recordedMs: 5,
+      appliedMs: 9,
+      carrier: 'batch',
+      guid: guidBytes(guidOf('10')),
+    });
   });
 
   test('what is held is kept in the transaction that moves the mark, or not at all (I5)', () => {
     const { marks, held: store } = openState();
     const { database } = marks.open('db-1', 1, 'queue', 0, 0);
-    marks.settle(database, 'queue', settlement(10, { held: [held(8, 'k', 'dead'), held(9, 'k', 'parked')] }));
+    marks.settle(
+      database,
+      'queue',
+      settlement(10, { held: [held(8, 'k', 'dead'), held(9, 'k', 'parked')] }),
+    );
     marks.settle(database, 'queue', settlement(6, { held: [held(5, 'k', 'dead')] }));
     expect(store.get(database, 5)).toBeNull();
-    expect(() => marks.settle(database, 'queue', settlement(20, { held: [{ ...held(15, 'k', 'dead'), state: 'nonsense' }] }))).toThrow(/CHECK/);
+    expect(() =>
+      marks.settle(
+        database,
+        'queue',
+        settlement(20, { held: [{ ...held(15, 'k', 'dead'), state: 'nonsense' }] }),
+      ),
+    ).toThrow(/CHECK/);
     expect(marks.get(database, 'queue')?.seq).toBe(10);
   });
 
@@ -45,7 +87,12 @@ describe('marks', () => {
     const { database } = marks.open('db-1', 1, 'queue', 0, 0);
     marks.settle(database, 'queue', settlement(10, { applied: 4, present: 3 }));
     marks.rewind(database, 'queue', 2, 5);
-    expect(marks.get(database, 'queue')).toMatchObject({ seq: 2, applied: 0, present: 2, guid: null });
+    expect(marks.get(database, 'queue')).toMatchObject({
+      seq: 2,
+      applied: 0,
+      present: 2,
+      guid: null,
+    });
   });
 
   test('the time of a settlement is that of the batch that passed it', () => {
@@ -53,7 +100,13 @@ describe('marks', () => {
     const { database } = marks.open('db-1', 1, 'queue', 0, 0);
     marks.settle(database, 'queue', settlement(10, { nowMs: 100 }));
     marks.settle(database, 'queue', settlement(20, { nowMs: 200 }));
-    expect([5, 10, 11, 20, 21].map((seq) => marks.settledAt(database, 'queue', seq))).toEqual([100, 100, 200, 200, null]);
+    expect([5, 10, 11, 20, 21].map((seq) => marks.settledAt(database, 'queue', seq))).toEqual([
+      100,
+      100,
+      200,
+      200,
+      null,
+    ]);
     marks.forgetDeliveriesBefore(150);
     expect(marks.settledAt(database, 'queue', 5)).toBe(200);
   });
@@ -63,7 +116,19 @@ describe('held entries', () => {
   function setup() {
     const state = openState();
     const { database } = state.marks.open('db-1', 1, 'queue', 0, 0);
-    state.marks.settle(database, 'queue', settlement(10, { held: [held(2, 'k', 'dead'), held(3, 'k', 'parked'), held(4, 'l', 'parked'), held(5, 'k', 'dead'), held(6, 'l', 'parked')] }));
+    state.marks.settle(
+      database,
+      'queue',
+      settlement(10, {
+        held: [
+          held(2, 'k', 'dead'),
+          held(3, 'k', 'parked'),
+          held(4, 'l', 'parked'),
+          held(5, 'k', 'dead'),
+          held(6, 'l', 'parked'),
+        ],
+      }),
+    );
     return { ...state, database };
   }
 
@@ -85,7 +150,12 @@ describe('held entries', () => {
 
   test('only dead letters are retried or dropped, and a settlement is counted once (I10)', () => {
     const { held: store, marks, database } = setup();
-    expect([store.retry(database, 3, 1), store.drop(database, 3, 1), store.retry(database, 99, 1), store.drop(database, 99, 1)]).toEqual([false, false, false, false]);
+    expect([
+      store.retry(database, 3, 1),
+      store.drop(database, 3, 1),
+      store.retry(database, 99, 1),
+      store.drop(database, 99, 1),
+    ]).toEqual([false, false, false, false]);
     store.settle(database, 'queue', 4, true);
     store.settle(database, 'queue', 4, true);
     expect(marks.get(database, 'queue')?.applied).toBe(2);
@@ -93,7 +163,10 @@ describe('held entries', () => {
 
   test('the list tells how many wait behind each, the oldest first', () => {
     const { held: store, database } = setup();
-    expect(store.list(database, 10)).toMatchObject([{ seq: 2, key: 'k', parked: 1, reason: 'r' }, { seq: 5, key: 'k', parked: 0 }]);
+    expect(store.list(database, 10)).toMatchObject([
+      { seq: 2, key: 'k', parked: 1, reason: 'r' },
+      { seq: 5, key: 'k', parked: 0 },
+    ]);
     expect(store.count(database, 'queue', 'parked')).toBe(3);
     expect(store.oldest(database, 'queue')).toBe(2);
     store.drop(database, 2, 1);

@@ -18,7 +18,9 @@ test('defect 27: a reader sees a whole file, whenever it looks', async () => {
   const reading = (async () => {
     while (!reader.isDone) {
       seen.push((JSON.parse(readFileSync(path, 'utf8')) as { n: number }).n);
-      await new Promise((resolve) => { setImmediate(resolve); });
+      await new Promise((resolve) => {
+        setImmediate(resolve);
+      });
     }
   })();
   for (content.n = 1; content.n < 50; content.n++) await mirror.write();
@@ -51,7 +53,12 @@ test('defect 28: any number of touches within the delay is one write', async () 
   const dir = folderOfTest();
   const clock = new ManualClock();
   let produced = 0;
-  const mirrors = new Mirrors(dir.path, { marks: () => ({ n: ++produced }), assignment: () => ({}), identity: () => ({}) }, clock, silent);
+  const mirrors = new Mirrors(
+    dir.path,
+    { marks: () => ({ n: ++produced }), assignment: () => ({}), identity: () => ({}) },
+    clock,
+    silent,
+  );
   for (let n = 0; n < 1_000; n++) mirrors.touch();
   expect(produced).toBe(0);
   await clock.advance(limits.mirrorDelayMs);
@@ -61,7 +68,12 @@ test('defect 28: any number of touches within the delay is one write', async () 
 
 test('defect 27: a file that cannot be written is tried again with the next change', async () => {
   const dir = folderOfTest();
-  const mirrors = new Mirrors(dir.path, { marks: () => ({ a: 1 }), assignment: () => ({ b: 1 }), identity: () => ({}) }, new ManualClock(), silent);
+  const mirrors = new Mirrors(
+    dir.path,
+    { marks: () => ({ a: 1 }), assignment: () => ({ b: 1 }), identity: () => ({}) },
+    new ManualClock(),
+    silent,
+  );
   const blocked = dir.at('persistence-bridge-hwm.json');
   mkdirSync(blocked);
   writeFileSync(dir.at('persistence-bridge-hwm.json', 'x'), '');

@@ -7,27 +7,59 @@ const sent = (...seqs: number[]) => ({ key: `k${seqs[0]}`, seqs });
 const rejected: MutationResult = { Outcome: 'rejected', Reason: 'too long' };
 
 test('applied, already present and not found are settled, each entry of a folded write counted (I10)', () => {
-  expect(settle([sent(1, 4), sent(2), sent(3)], [{ Outcome: 'applied' }, { Outcome: 'already-present' }, { Outcome: 'not-found' }], []))
-    .toEqual({ applied: 2, present: 2, held: [] });
+  expect(
+    settle(
+      [sent(1, 4), sent(2), sent(3)],
+      [{ Outcome: 'applied' }, { Outcome: 'already-present' }, { Outcome: 'not-found' }],
+      [],
+    ),
+  ).toEqual({ applied: 2, present: 2, held: [] });
 });
 
 test('a refused write of one entry is a dead letter with its reason, one of several entries is parked for a try one by one', () => {
-  expect(settle([sent(1), sent(2, 5)], [rejected, { Outcome: 'conflict', Reason: 'says otherwise' }], [])).toEqual({
-    applied: 0, present: 0,
+  expect(
+    settle(
+      [sent(1), sent(2, 5)],
+      [rejected, { Outcome: 'conflict', Reason: 'says otherwise' }],
+      [],
+    ),
+  ).toEqual({
+    applied: 0,
+    present: 0,
     held: [
-      { seq: 1, key: 'k1', state: 'dead', reason: 'rejected: too long' }, { seq: 2, key: 'k2', state: 'parked', reason: null },
+      { seq: 1, key: 'k1', state: 'dead', reason: 'rejected: too long' },
+      { seq: 2, key: 'k2', state: 'parked', reason: null },
       { seq: 5, key: 'k2', state: 'parked', reason: null },
     ],
   });
 });
 
 test('what was not sent, or left out for its key, is parked; all that is held comes in the order of Seq (I7)', () => {
-  const verdict = settle([sent(3), sent(6)], [rejected, null], [{ seq: 5, key: 'x' }, { seq: 1, key: 'x' }]);
-  expect(verdict.held.map((one) => [one.seq, one.state])).toEqual([[1, 'parked'], [3, 'dead'], [5, 'parked'], [6, 'parked']]);
+  const verdict = settle(
+    [sent(3), sent(6)],
+    [rejected, null],
+    [
+      { seq: 5, key: 'x' },
+      { seq: 1, key: 'x' },
+    ],
+  );
+  expect(verdict.held.map((one) => [one.seq, one.state])).toEqual([
+    [1, 'parked'],
+    [3, 'dead'],
+    [5, 'parked'],
+    [6, 'parked'],
+  ]);
 });
 
 test('every entry is counted or held, exactly once (I5, I10)', () => {
-  const outcomes: (MutationResult | null)[] = [{ Outcome: 'applied' }, { Outcome: 'already-present' }, { Outcome: 'not-found' }, rejected, { Outcome: 'conflict' }, null];
+  const outcomes: (MutationResult | null)[] = [
+    { Outcome: 'applied' },
+    { Outcome: 'already-present' },
+    { Outcome: 'not-found' },
+    rejected,
+    { Outcome: 'conflict' },
+    null,
+  ];
   for (const one of outcomes) {
     for (const seqs of [[1], [1, 2, 3]]) {
       const { applied, present, held } = settle([{ key: 'k', seqs }], [one], []);
@@ -37,7 +69,12 @@ test('every entry is counted or held, exactly once (I5, I10)', () => {
 });
 
 test('refused keys are those of refusals, not of silence', () => {
-  expect([...refusedKeys([sent(1), sent(2), sent(3), sent(4)], [rejected, { Outcome: 'applied' }, null, { Outcome: 'conflict' }])]).toEqual(['k1', 'k4']);
+  expect([
+    ...refusedKeys(
+      [sent(1), sent(2), sent(3), sent(4)],
+      [rejected, { Outcome: 'applied' }, null, { Outcome: 'conflict' }],
+    ),
+  ]).toEqual(['k1', 'k4']);
 });
 
 test('a refusal without a reason says so', () => {

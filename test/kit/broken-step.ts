@@ -5,8 +5,14 @@ export const places = ['start', 'middle', 'end'] as const;
 export type Place = (typeof places)[number];
 
 /** The steps, with one of them calling `inside()` before, amid or behind its statements. */
-export function withInside(steps: readonly Migration[], version: number, place: Place): Migration[] {
-  return steps.map((step) => (step.version === version ? { ...step, sql: broken(step.sql, place) } : step));
+export function withInside(
+  steps: readonly Migration[],
+  version: number,
+  place: Place,
+): Migration[] {
+  return steps.map((step) =>
+    step.version === version ? { ...step, sql: broken(step.sql, place) } : step,
+  );
 }
 
 function broken(sql: string, place: Place): string {

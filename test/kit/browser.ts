@@ -23,17 +23,26 @@ export class TestBrowser implements AsyncDisposable {
   }
 
   static async start(): Promise<TestBrowser> {
-    return new TestBrowser(await chromium.launch({ executablePath: chromiumBinary(), args: ['--no-sandbox', '--disable-dev-shm-usage'] }));
+    return new TestBrowser(
+      await chromium.launch({
+        executablePath: chromiumBinary(),
+        args: ['--no-sandbox', '--disable-dev-shm-usage'],
+      }),
+    );
   }
 
   /** A page of its own, with its own session; what a worker that is away does to it is no complaint. */
   async open(url: string, options: BrowserContextOptions = {}): Promise<Page> {
-    const context = await this.#browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+    const context = await this.#browser.newContext({
+      viewport: { width: 1280, height: 900 },
+      ...options,
+    });
     context.setDefaultTimeout(seenMs);
     const page = await context.newPage();
     page.on('pageerror', (error) => this.complaints.push(error.message));
     page.on('console', (message) => {
-      if (message.type() === 'error' && !/Failed to load resource|net::ERR_/.test(message.text())) this.complaints.push(message.text());
+      if (message.type() === 'error' && !/Failed to load resource|net::ERR_/.test(message.text()))
+        this.complaints.push(message.text());
     });
     await page.goto(url);
     return page;

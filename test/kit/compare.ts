@@ -2,13 +2,23 @@
 import Database from 'better-sqlite3';
 import type { FoldRow, FoldTableName, FoldTables, FoldValue } from './fold.ts';
 
-export type Difference = { table: string; key: string; column?: string; expected?: FoldValue; found?: FoldValue; what: 'missing' | 'extra' | 'different' };
+export type Difference = {
+  table: string;
+  key: string;
+  column?: string;
+  expected?: FoldValue;
+  found?: FoldValue;
+  what: 'missing' | 'extra' | 'different';
+};
 export type Comparison = { rows: number; differences: number; first: Difference[] };
 
 /** Told at most; the rest is counted. */
 const shownMax = 20;
 const keys: Record<FoldTableName, readonly string[]> = {
-  UVQueueWorkItem: ['WorkItemHash'], UVQueueWorkItemEvent: ['EventGUID'], UVQueueWorkItemAttempt: ['WorkItemHash', 'AttemptNumber'], UVManifest: ['Hash'],
+  UVQueueWorkItem: ['WorkItemHash'],
+  UVQueueWorkItemEvent: ['EventGUID'],
+  UVQueueWorkItemAttempt: ['WorkItemHash', 'AttemptNumber'],
+  UVManifest: ['Hash'],
 };
 
 /** Where rows are: a SQLite file that others may be writing, or the tables of a server as they were when somebody looked. */
@@ -16,7 +26,7 @@ export type Backend = string | ReadonlyMap<string, readonly FoldRow[]>;
 
 /** Rows of a table. */
 export function readRows(backend: Backend, table: string): FoldRow[] {
-  return typeof backend === 'string' ? rowsInFile(backend, table) : [...backend.get(table) ?? []];
+  return typeof backend === 'string' ? rowsInFile(backend, table) : [...(backend.get(table) ?? [])];
 }
 
 function rowsInFile(path: string, table: string): FoldRow[] {
@@ -33,7 +43,10 @@ function rowsInFile(path: string, table: string): FoldRow[] {
 export function compareWithFold(backend: Backend, expected: FoldTables, hub: string): Comparison {
   const all: Difference[] = [];
   let rows = 0;
-  for (const [table, wanted] of Object.entries(expected) as [FoldTableName, Map<string, FoldRow>][]) {
+  for (const [table, wanted] of Object.entries(expected) as [
+    FoldTableName,
+    Map<string, FoldRow>,
+  ][]) {
     const missing = new Map(wanted);
     for (const row of readRows(backend, table)) {
       if (row['HubID'] !== hub) continue;
@@ -53,7 +66,18 @@ function differencesOf(table: string, key: string, want: FoldRow, row: FoldRow):
   return Object.entries(want).flatMap(([column, expected]) => {
     const found = row[column];
     const same = column === 'Extra' ? sameJson(expected, found) : expected === found;
-    return same ? [] : [{ table, key, column, expected, found: found === undefined ? '(no such column)' : found, what: 'different' as const }];
+    return same
+      ? []
+      : [
+          {
+            table,
+            key,
+            column,
+            expected,
+            found: found === undefined ? '(no such column)' : found,
+            what: 'different' as const,
+          },
+        ];
   });
 }
 
@@ -64,7 +88,8 @@ function sameJson(one: FoldValue | undefined, other: FoldValue | undefined): boo
 }
 
 function sortedText(value: unknown): string {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return JSON.stringify(value);
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return JSON.stringify(value);
   const members = Object.entries(value).toSorted(([one], [other]) => (one < other ? -1 : 1));
   return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${sortedText(member)}`).join(',')}}`;
 }

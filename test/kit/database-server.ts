@@ -1,6 +1,17 @@
 /** What the private database servers of the tests have in common: binaries found or installed, data copied from a template, SIGKILL, the same port again. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { tempDir } from './temp-dir.ts';
@@ -15,8 +26,10 @@ export type Wanted = { binary: string; folders: () => string[]; package: string 
 
 /** Path of a server's binary, installed first where it lacks and can be. @throws Error with a line on what to install */
 export function findServer({ binary, folders, package: name }: Wanted): string {
-  const find = () => [...(process.env['PATH'] ?? '').split(delimiter), ...folders()].map((folder) => join(folder, binary))
-    .find((path) => existsSync(path));
+  const find = () =>
+    [...(process.env['PATH'] ?? '').split(delimiter), ...folders()]
+      .map((folder) => join(folder, binary))
+      .find((path) => existsSync(path));
   const found = find();
   if (found) return found;
   const howTo = `these tests need a real ${binary}: apt-get install ${name}, or put the one you have on PATH`;
@@ -36,7 +49,10 @@ function install(name: string): void {
   try {
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
     spawnSync('apt-get', ['update', '-q'], { stdio: ['ignore', 2, 2], env });
-    spawnSync('apt-get', ['install', '-q', '-y', '--no-install-recommends', name], { stdio: ['ignore', 2, 2], env });
+    spawnSync('apt-get', ['install', '-q', '-y', '--no-install-recommends', name], {
+      stdio: ['ignore', 2, 2],
+      env,
+    });
   } finally {
     if (isOurs) rmSync(policy, { force: true });
   }
@@ -49,16 +65,23 @@ export type ServerUser = { uid: number; gid: number } | null;
 export function serverUser(...names: string[]): ServerUser {
   if (process.getuid?.() !== 0) return null;
   for (const name of [...names, 'nobody']) {
-    const [uid, gid] = ['-u', '-g'].map((which) => Number.parseInt(spawnSync('id', [which, name], { encoding: 'utf8' }).stdout, 10));
+    const [uid, gid] = ['-u', '-g'].map((which) =>
+      Number.parseInt(spawnSync('id', [which, name], { encoding: 'utf8' }).stdout, 10),
+    );
     if (uid && gid) return { uid, gid };
   }
-  throw new Error(`a database server does not run as root, and there is no user ${names.join(', ')} or nobody`);
+  throw new Error(
+    `a database server does not run as root, and there is no user ${names.join(', ')} or nobody`,
+  );
 }
 
 /** A temporary folder another user can get into: every folder above lets others through. */
 function openTmp(): string {
-  const isOpen = (path: string): boolean => (statSync(path).mode & 0o001) !== 0 && (dirname(path) === path || isOpen(dirname(path)));
-  return [tmpdir(), '/var/tmp', '/tmp'].find((path) => existsSync(path) && isOpen(path)) ?? tmpdir();
+  const isOpen = (path: string): boolean =>
+    (statSync(path).mode & 0o001) !== 0 && (dirname(path) === path || isOpen(dirname(path)));
+  return (
+    [tmpdir(), '/var/tmp', '/tmp'].find((path) => existsSync(path) && isOpen(path)) ?? tmpdir()
+  );
 }
 
 /** Folder for the templates of one test run, made and removed by the global setup; its path goes to every test in the environment. */
@@ -69,7 +92,8 @@ export function openTemplates(): () => void {
   const tmp = openTmp();
   for (const name of readdirSync(tmp)) {
     const pid = /^tidemark-(?:templates|postgres|mariadb)-(\d+)-/.exec(name)?.[1];
-    if (pid !== undefined && !isAlive(Number(pid))) rmSync(join(tmp, name), { recursive: true, force: true });
+    if (pid !== undefined && !isAlive(Number(pid)))
+      rmSync(join(tmp, name), { recursive: true, force: true });
   }
   const folder = tempDir(`templates-${process.pid}`, tmp);
   chmodSync(folder.path, 0o755);
@@ -112,9 +136,15 @@ export class DatabaseServer {
     if (this.#child) return;
     const { name, user, run, ask } = this.#plan;
     const [file = '', ...args] = asUser(user, run(this.#folder.at('data'), this.port));
-    const child = spawn(file, args, { cwd: this.#folder.path, env: quietEnv, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(file, args, {
+      cwd: this.#folder.path,
+      env: quietEnv,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     for (const stream of [child.stdout, child.stderr]) {
-      stream?.setEncoding('utf8').on('data', (text: string) => { this.#log = (this.#log + text).slice(-logCharsMax); });
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        this.#log = (this.#log + text).slice(-logCharsMax);
+      });
     }
     this.#child = child;
     this.#exited = new Promise((resolve) => {
@@ -125,9 +155,21 @@ export class DatabaseServer {
       child.once('exit', (code, signal) => end(signal ? `killed by ${signal}` : `exit ${code}`));
       child.once('error', (error) => end(error.message));
     });
-    const ended = this.#exited.then((how) => { throw new Error(`${name} ended: ${how}\n${this.tail()}`); });
+    const ended = this.#exited.then((how) => {
+      throw new Error(`${name} ended: ${how}\n${this.tail()}`);
+    });
     ended.catch(() => undefined);
-    await Promise.race([until(`${name} answers on port ${this.port}`, async () => { await ask(); return true; }, { deadlineMs: startMs, everyMs: 30 }), ended]);
+    await Promise.race([
+      until(
+        `${name} answers on port ${this.port}`,
+        async () => {
+          await ask();
+          return true;
+        },
+        { deadlineMs: startMs, everyMs: 30 },
+      ),
+      ended,
+    ]);
   }
 
   /** The last lines of its log. */
@@ -142,7 +184,9 @@ export class DatabaseServer {
     this.#child?.kill('SIGKILL');
     for (const child of children) killProcess(child);
     await this.#exited;
-    await until(`the children of ${this.#plan.name} are gone`, () => !children.some(isAlive), { everyMs: 5 });
+    await until(`the children of ${this.#plan.name} are gone`, () => !children.some(isAlive), {
+      everyMs: 5,
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -158,7 +202,10 @@ const setpriv = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(p
 /** The kernel kills the server when this process dies, where `setpriv` can arrange it. */
 function asUser(user: ServerUser, command: string[]): string[] {
   if (!setpriv) {
-    if (user) throw new Error('setpriv is not installed, and a database server does not run as root: apt-get install util-linux');
+    if (user)
+      throw new Error(
+        'setpriv is not installed, and a database server does not run as root: apt-get install util-linux',
+      );
     return command;
   }
   const who = user ? [`--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups'] : [];
@@ -168,7 +215,12 @@ function asUser(user: ServerUser, command: string[]): string[] {
 /** Children of a process; empty where the kernel does not tell. */
 function childrenOf(pid: number): number[] {
   const list = `/proc/${pid}/task/${pid}/children`;
-  return existsSync(list) ? readFileSync(list, 'utf8').split(' ').filter((word) => word.trim() !== '').map(Number) : [];
+  return existsSync(list)
+    ? readFileSync(list, 'utf8')
+        .split(' ')
+        .filter((word) => word.trim() !== '')
+        .map(Number)
+    : [];
 }
 
 function killProcess(pid: number): void {
@@ -183,7 +235,10 @@ function killProcess(pid: number): void {
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return !existsSync('/proc/self/status') || !/^State:\s*[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+    return (
+      !existsSync('/proc/self/status') ||
+      !/^State:\s*[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+    );
   } catch (error) {
     return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
@@ -191,8 +246,15 @@ function isAlive(pid: number): boolean {
 
 function run(command: string[]): void {
   const [file = '', ...args] = command;
-  const { status, stdout, stderr, error } = spawnSync(file, args, { env: quietEnv, cwd: '/', encoding: 'utf8' });
-  if (status !== 0) throw new Error(`${command.join(' ')} ended with ${status ?? error?.message}\n${stdout}${stderr}`);
+  const { status, stdout, stderr, error } = spawnSync(file, args, {
+    env: quietEnv,
+    cwd: '/',
+    encoding: 'utf8',
+  });
+  if (status !== 0)
+    throw new Error(
+      `${command.join(' ')} ended with ${status ?? error?.message}\n${stdout}${stderr}`,
+    );
 }
 
 /** An empty database of this kind, made once per test run and copied; without a run's folder it is made in place. */

@@ -15,7 +15,10 @@ function step(): void {
   if (steps === Number(last)) process.kill(process.pid, 'SIGKILL');
 }
 
-const prepare = Reflect.get(Database.prototype, 'prepare') as (this: Database.Database, sql: string) => object;
+const prepare = Reflect.get(Database.prototype, 'prepare') as (
+  this: Database.Database,
+  sql: string,
+) => object;
 Reflect.set(Database.prototype, 'prepare', function counted(this: Database.Database, sql: string) {
   const statement = prepare.call(this, sql) as { run: (...values: unknown[]) => unknown };
   const run = statement.run.bind(statement);
@@ -28,10 +31,12 @@ Reflect.set(Database.prototype, 'prepare', function counted(this: Database.Datab
 
 for (const name of ['renameSync', 'mkdirSync', 'rmSync', 'writeFileSync'] as const) {
   const original = fs[name] as (...args: unknown[]) => unknown;
-  Object.assign(fs, { [name]: (...args: unknown[]) => {
-    step();
-    return original(...args);
-  } });
+  Object.assign(fs, {
+    [name]: (...args: unknown[]) => {
+      step();
+      return original(...args);
+    },
+  });
 }
 syncBuiltinESMExports();
 

@@ -1,6 +1,15 @@
 /** The layer of C between a process and its files: built when first wanted, told what to make fail, and its record read back. */
 import { spawnSync } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,25 +22,41 @@ export function faultLayer(): string {
   const library = join(tmpdir(), `tidemark-fault-layer-${digest}.so`);
   if (existsSync(library)) return library;
   const beside = `${library}.${process.pid}`;
-  const { status, stderr } = spawnSync(compiler(), ['-shared', '-fPIC', '-nostdlib', '-w', '-o', beside, source], { encoding: 'utf8' });
+  const { status, stderr } = spawnSync(
+    compiler(),
+    ['-shared', '-fPIC', '-nostdlib', '-w', '-o', beside, source],
+    { encoding: 'utf8' },
+  );
   if (status !== 0) throw new Error(`the fault layer does not compile: ${stderr}`);
   spawnSync('mv', [beside, library]);
   return library;
 }
 
 function compiler(): string {
-  const find = () => ['cc', 'gcc', 'clang', 'tcc'].find((name) => spawnSync(name, [name === 'tcc' ? '-v' : '--version']).status === 0);
+  const find = () =>
+    ['cc', 'gcc', 'clang', 'tcc'].find(
+      (name) => spawnSync(name, [name === 'tcc' ? '-v' : '--version']).status === 0,
+    );
   const found = find();
   if (found) return found;
   process.stderr.write('no C compiler is installed; installing tcc with apt-get\n');
-  for (const args of [['update', '-q'], ['install', '-q', '-y', '--no-install-recommends', 'tcc']]) spawnSync('apt-get', args, { stdio: ['ignore', 2, 2] });
+  for (const args of [
+    ['update', '-q'],
+    ['install', '-q', '-y', '--no-install-recommends', 'tcc'],
+  ])
+    spawnSync('apt-get', args, { stdio: ['ignore', 2, 2] });
   const installed = find();
   if (!installed) throw new Error('the fault layer needs a C compiler: install gcc, clang or tcc');
   return installed;
 }
 
 /** What fails and how: a full disk (overwriting still works), a read-only one, an error of the device, no permission. */
-export type Failure = { write?: 'ENOSPC' | 'EROFS' | 'EIO'; sync?: 'EIO'; open?: 'EACCES' | 'EROFS' | 'ENOSPC'; names?: 'EROFS' | 'EACCES' | 'ENOSPC' };
+export type Failure = {
+  write?: 'ENOSPC' | 'EROFS' | 'EIO';
+  sync?: 'EIO';
+  open?: 'EACCES' | 'EROFS' | 'ENOSPC';
+  names?: 'EROFS' | 'EACCES' | 'ENOSPC';
+};
 
 const letters = { ENOSPC: 'n', EROFS: 'r', EIO: 'i', EACCES: 'a' } as const;
 
@@ -53,7 +78,12 @@ export class FaultLayer {
 
   /** For the process below it. */
   get env(): Record<string, string> {
-    return { LD_PRELOAD: faultLayer(), TIDEMARK_FAULT_DIR: this.#folder, TIDEMARK_FAULT_CONTROL: this.#control, TIDEMARK_FAULT_LOG: this.#log ?? '' };
+    return {
+      LD_PRELOAD: faultLayer(),
+      TIDEMARK_FAULT_DIR: this.#folder,
+      TIDEMARK_FAULT_CONTROL: this.#control,
+      TIDEMARK_FAULT_LOG: this.#log ?? '',
+    };
   }
 
   /** From now on; `{}` for nothing. */
@@ -75,10 +105,26 @@ export class FaultLayer {
   }
 }
 
-const kinds = ['', 'create', 'write', 'truncate', 'sync', 'unlink', 'rename', 'mkdir', 'link'] as const;
+const kinds = [
+  '',
+  'create',
+  'write',
+  'truncate',
+  'sync',
+  'unlink',
+  'rename',
+  'mkdir',
+  'link',
+] as const;
 
 /** `end` is the place in the record behind it. `offset` is the new size of a truncation; `data` the new path of a rename or a link. */
-export type FileOperation = { kind: (typeof kinds)[number]; path: string; offset: number; data: Buffer; end: number };
+export type FileOperation = {
+  kind: (typeof kinds)[number];
+  path: string;
+  offset: number;
+  data: Buffer;
+  end: number;
+};
 
 const headBytes = 24;
 
@@ -90,7 +136,13 @@ function operationsIn(log: Buffer): FileOperation[] {
     // The process was killed while it appended this one.
     if (end > log.length) break;
     const kind = kinds[log.readUInt32LE(at)] ?? '';
-    operations.push({ kind, path: log.toString('utf8', at + headBytes, pathEnd), offset: Number(log.readBigUInt64LE(at + 8)), data: log.subarray(pathEnd, end), end });
+    operations.push({
+      kind,
+      path: log.toString('utf8', at + headBytes, pathEnd),
+      offset: Number(log.readBigUInt64LE(at + 8)),
+      data: log.subarray(pathEnd, end),
+      end,
+    });
     at = end;
   }
   return operations;

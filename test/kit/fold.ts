@@ -4,13 +4,21 @@
  */
 
 /** A call in the order of acceptance. `eventGuid` identifies an event that carries none itself. */
-export type FoldCall = { readonly method: string; readonly args: readonly unknown[]; readonly eventGuid: string };
+export type FoldCall = {
+  readonly method: string;
+  readonly args: readonly unknown[];
+  readonly eventGuid: string;
+};
 export type FoldValue = string | number | null;
 /** Column -> value, as SQLite gives it; columns that cannot be foreseen are left out. */
 export type FoldRow = Record<string, FoldValue>;
 /** Rows of each table by their natural key, joined with a blank. */
 export type FoldTables = Record<FoldTableName, Map<string, FoldRow>>;
-export type FoldTableName = 'UVQueueWorkItem' | 'UVQueueWorkItemEvent' | 'UVQueueWorkItemAttempt' | 'UVManifest';
+export type FoldTableName =
+  | 'UVQueueWorkItem'
+  | 'UVQueueWorkItemEvent'
+  | 'UVQueueWorkItemAttempt'
+  | 'UVManifest';
 
 /**
  * Columns as `name:kind=default`. Kinds: s sized text, n text that cannot be null, t text, j JSON text, i integer, f float, b boolean.
@@ -21,7 +29,8 @@ const shapes: Record<FoldTableName, string> = {
     Status:s=Pending Priority:i EnqueuedAt:s DispatchedAt:s StartedAt:s ClaimedAt:s CompletedAt:s CanceledAt:s AssignedAt:s LastEventAt:s
     QueueWaitMs:i TimeoutMs:i Health:f HealthLabel:s=Unknown HealthReason:n HealthComputedAt:s AttemptNumber:i MaxAttempts:i=1 RetryBackoffMs:i
     RetryAfter:s LastError:t Result:j CancelRequested:b CancelReason:n CreatedAt:s RequireAffinityMatch:b StalledAt:s`,
-  UVQueueWorkItemEvent: 'EventGUID:s WorkItemHash:s EventType:s Payload:j={} EmittedAt:s Seq:i FromStatus:s ToStatus:s BeaconID:s RunID:s',
+  UVQueueWorkItemEvent:
+    'EventGUID:s WorkItemHash:s EventType:s Payload:j={} EmittedAt:s Seq:i FromStatus:s ToStatus:s BeaconID:s RunID:s',
   UVQueueWorkItemAttempt: `WorkItemHash:s AttemptNumber:i BeaconID:s StartedAt:s EndedAt:s Outcome:s Error:t DispatchedAt:s CompletedAt:s
     DurationMs:i ErrorMessage:t`,
   UVManifest: `Hash:s OperationHash:s OperationName:n Status:s RunMode:s Live:b StartTime:s StopTime:s ElapsedMs:i ManifestJSON:j={}
@@ -30,7 +39,12 @@ const shapes: Record<FoldTableName, string> = {
 
 type Column = { kind: string; empty: FoldValue };
 
-const columns = Object.fromEntries(Object.entries(shapes).map(([table, shape]) => [table, new Map(shape.split(/\s+/).map(columnOf))]));
+const columns = Object.fromEntries(
+  Object.entries(shapes).map(([table, shape]) => [
+    table,
+    new Map(shape.split(/\s+/).map(columnOf)),
+  ]),
+);
 
 function columnOf(text: string): [string, Column] {
   const [name = '', rest = ''] = text.split(':');
@@ -43,7 +57,10 @@ function columnOf(text: string): [string, Column] {
 const own = new Set(['HubID', 'BridgeSeq', 'CreateDate', 'UpdateDate', 'Deleted', 'Extra']);
 
 /** An object's fields as column values, and those without a column. */
-function project(table: FoldTableName, fields: object): { set: FoldRow; extra: Record<string, unknown> } {
+function project(
+  table: FoldTableName,
+  fields: object,
+): { set: FoldRow; extra: Record<string, unknown> } {
   const set: FoldRow = {};
   const extra: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(fields)) {
@@ -96,7 +113,12 @@ export function foldCalls(calls: Iterable<FoldCall>, hub: string): FoldTables {
 }
 
 class Fold {
-  readonly tables: FoldTables = { UVQueueWorkItem: new Map(), UVQueueWorkItemEvent: new Map(), UVQueueWorkItemAttempt: new Map(), UVManifest: new Map() };
+  readonly tables: FoldTables = {
+    UVQueueWorkItem: new Map(),
+    UVQueueWorkItemEvent: new Map(),
+    UVQueueWorkItemAttempt: new Map(),
+    UVManifest: new Map(),
+  };
   readonly #hub: string;
 
   constructor(hub: string) {
@@ -115,7 +137,11 @@ class Fold {
       case 'insertAttempt':
         return this.#insertAttempt(first as Record<string, unknown>);
       case 'updateAttemptOutcome':
-        return this.#write('UVQueueWorkItemAttempt', { WorkItemHash: String(first), AttemptNumber: Number(second) }, withFilled(third as object));
+        return this.#write(
+          'UVQueueWorkItemAttempt',
+          { WorkItemHash: String(first), AttemptNumber: Number(second) },
+          withFilled(third as object),
+        );
       case 'upsertManifest':
         return this.#upsertManifest(first as Record<string, unknown>);
       case 'removeManifest':
@@ -134,7 +160,7 @@ class Fold {
     const id = Object.values(key).join(' ');
     const row = this.tables[table].get(id) ?? this.#empty(table, key);
     const { set, extra } = project(table, fields);
-    const merged = { ...JSON.parse(String(row['Extra'])) as object, ...extra };
+    const merged = { ...(JSON.parse(String(row['Extra'])) as object), ...extra };
     this.tables[table].set(id, { ...row, ...set, ...key, Extra: JSON.stringify(merged) });
   }
 
@@ -147,20 +173,30 @@ class Fold {
   }
 
   #insertAttempt(attempt: Record<string, unknown>): void {
-    const key = { WorkItemHash: String(attempt['WorkItemHash']), AttemptNumber: Number(attempt['AttemptNumber']) };
+    const key = {
+      WorkItemHash: String(attempt['WorkItemHash']),
+      AttemptNumber: Number(attempt['AttemptNumber']),
+    };
     const there = this.tables.UVQueueWorkItemAttempt.get(Object.values(key).join(' '));
     if (!there) return this.#write('UVQueueWorkItemAttempt', key, withFilled(attempt));
     const { set, extra } = project('UVQueueWorkItemAttempt', withFilled(attempt));
     for (const [name, value] of Object.entries(set)) {
       if (there[name] === null || there[name] === '' || there[name] === 0) there[name] = value;
     }
-    there['Extra'] = JSON.stringify({ ...extra, ...JSON.parse(String(there['Extra'])) as object });
+    there['Extra'] = JSON.stringify({
+      ...extra,
+      ...(JSON.parse(String(there['Extra'])) as object),
+    });
   }
 
   #upsertManifest(manifest: Record<string, unknown>): void {
     const { set } = project('UVManifest', manifest);
     const key = { Hash: String(manifest['Hash']) };
-    this.tables.UVManifest.set(key.Hash, { ...this.#empty('UVManifest', key), ...set, ManifestJSON: JSON.stringify(manifest) });
+    this.tables.UVManifest.set(key.Hash, {
+      ...this.#empty('UVManifest', key),
+      ...set,
+      ManifestJSON: JSON.stringify(manifest),
+    });
   }
 
   #remove(runHash: string): void {
@@ -177,7 +213,11 @@ function hashOf(item: unknown): string {
 function withFilled(fields: object): object {
   const given = fields as Record<string, unknown>;
   const filled: Record<string, unknown> = { ...given };
-  for (const [source, target] of [['DispatchedAt', 'StartedAt'], ['CompletedAt', 'EndedAt'], ['ErrorMessage', 'Error']] as const) {
+  for (const [source, target] of [
+    ['DispatchedAt', 'StartedAt'],
+    ['CompletedAt', 'EndedAt'],
+    ['ErrorMessage', 'Error'],
+  ] as const) {
     if (given[source] !== undefined && given[target] === undefined) filled[target] = given[source];
   }
   return filled;

@@ -10,7 +10,10 @@ import { natsBinary } from './nats.ts';
 /** @returns what to do after the last test @throws Error or TidemarkError with a line on what to do. */
 export function setup(): () => void {
   const [major = '0'] = process.versions.node.split('.');
-  if (Number(major) < 24) throw new Error(`the tests need Node 24 or newer, this is ${process.versions.node}; run them with npm test after npm ci`);
+  if (Number(major) < 24)
+    throw new Error(
+      `the tests need Node 24 or newer, this is ${process.versions.node}; run them with npm test after npm ci`,
+    );
   // A worker refuses a data directory in memory, and temporary folders are there on some machines.
   if (fileSystemAt(tmpdir()).is === 'memory') {
     const onDisk = join(import.meta.dirname, '..', '..', 'node_modules', '.tidemark-tests');

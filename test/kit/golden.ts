@@ -8,7 +8,9 @@ const folder = join(import.meta.dirname, '..', 'golden');
 
 /** What lies beside each: its contents when it was made. */
 export type GoldenFacts = {
-  Store: string; Epoch: string; Hub: string;
+  Store: string;
+  Epoch: string;
+  Hub: string;
   Lanes: { lane: number; accepted: number; head: number }[];
   Marks: { beacon: string; lane: number; seq: number; applied: number }[];
   Held?: { seq: number; key: string; state: string; reason: string | null }[];

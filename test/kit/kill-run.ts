@@ -14,7 +14,13 @@ import { lookAt, type TestDatabase } from './test-database.ts';
 import type { TraceCall } from './trace.ts';
 import { until } from './until.ts';
 
-export type KillOptions = { calls: readonly TraceCall[]; killsEach: number; seed: number; inFlight?: number; drainMs?: number; workerArgs?: string[];
+export type KillOptions = {
+  calls: readonly TraceCall[];
+  killsEach: number;
+  seed: number;
+  inFlight?: number;
+  drainMs?: number;
+  workerArgs?: string[];
   /** Who is killed; all by default. */
   only?: readonly Victim[];
   /** The next kill comes as soon as enough writes were answered, well or not; for hundreds of them. */
@@ -51,20 +57,40 @@ const downMsMax = { thorough: 700, quick: 100 };
 /** After that share of the kills the next waits until all is well; after the others it may hit what is still starting. */
 const awaitedShare = { thorough: 0.7, quick: 0 };
 /** One answer is awaited so long, and a write sent again after that pause at most. */
-const patience = { thorough: { timeoutMs: 1_000, longestMs: 500 }, quick: { timeoutMs: 400, longestMs: 150 } };
+const patience = {
+  thorough: { timeoutMs: 1_000, longestMs: 500 },
+  quick: { timeoutMs: 400, longestMs: 150 },
+};
 /** A restart of all parts on a loaded machine, and the backlog after it. */
 const drainMsDefault = 90_000;
 
 /** Runs it on a stack of its own. */
 export async function killRun(options: KillOptions): Promise<KillReport> {
-  const { calls, killsEach, seed, inFlight = 64, drainMs = drainMsDefault, workerArgs = [], isQuick = false, server, quirks } = options;
+  const {
+    calls,
+    killsEach,
+    seed,
+    inFlight = 64,
+    drainMs = drainMsDefault,
+    workerArgs = [],
+    isQuick = false,
+    server,
+    quirks,
+  } = options;
   const { only = server ? [...parts, 'database' as const] : parts } = options;
   const startedMs = performance.now();
   const manner = isQuick ? 'quick' : 'thorough';
   const random = new ManualClock(0, seed);
-  const database = await server?.createDatabase() ?? '';
-  await using stack = await Stack.start({ workerArgs, ...(quirks ? { quirks } : {}), ...(server ? { databaseUrl: server.url(database) } : {}) });
-  await using hub = await connectHub(stack.nats.url, { timeoutMs: patience[manner].timeoutMs, retry: { giveUpMs: 120_000, longestMs: patience[manner].longestMs } });
+  const database = (await server?.createDatabase()) ?? '';
+  await using stack = await Stack.start({
+    workerArgs,
+    ...(quirks ? { quirks } : {}),
+    ...(server ? { databaseUrl: server.url(database) } : {}),
+  });
+  await using hub = await connectHub(stack.nats.url, {
+    timeoutMs: patience[manner].timeoutMs,
+    retry: { giveUpMs: 120_000, longestMs: patience[manner].longestMs },
+  });
   const marks = watchMarks(stack.workerFile('persistence-bridge-hwm.json'));
   const kills = { worker: 0, beacon: 0, nats: 0, database: 0 };
   const schedule = killSchedule(calls.length, { killsEach, only, manner }, random);
@@ -75,10 +101,12 @@ export async function killRun(options: KillOptions): Promise<KillReport> {
       const strikeNow = next;
       schedule.shift();
       due += 1;
-      killing = killing.then(() => strike(stack, strikeNow, server)).then(() => {
-        kills[strikeNow.victim] += 1;
-        due -= 1;
-      });
+      killing = killing
+        .then(() => strike(stack, strikeNow, server))
+        .then(() => {
+          kills[strikeNow.victim] += 1;
+          due -= 1;
+        });
     }
     // Publishing goes on during a kill, but not so far ahead that the kills come after it.
     return due > 1 ? killing : null;
@@ -87,12 +115,23 @@ export async function killRun(options: KillOptions): Promise<KillReport> {
   await killing;
   const status = await stack.drained(drainMs);
   const seen = await marks.stop();
-  const backend = server ? await lookAt(server, database) : quirks ? quirkyRows(stack.backendPath) : stack.backendPath;
+  const backend = server
+    ? await lookAt(server, database)
+    : quirks
+      ? quirkyRows(stack.backendPath)
+      : stack.backendPath;
   return {
-    seed, kills, sent: calls.length, ...published, sharedSeqs: published.accepted.length - new Set(published.accepted.map((one) => one.seq)).size,
+    seed,
+    kills,
+    sent: calls.length,
+    ...published,
+    sharedSeqs: published.accepted.length - new Set(published.accepted.map((one) => one.seq)).size,
     comparison: compareWithFold(backend, foldCalls(calls, stack.hubId), stack.hubId),
     order: orderComplaints(backend, stack.hubId, published.accepted).slice(0, 20),
-    balance: status.Balance, marksReads: seen.reads, marksFaults: seen.faults, seconds: Math.round((performance.now() - startedMs) / 100) / 10,
+    balance: status.Balance,
+    marksReads: seen.reads,
+    marksFaults: seen.faults,
+    seconds: Math.round((performance.now() - startedMs) / 100) / 10,
   };
 }
 
@@ -101,19 +140,43 @@ type Strike = { at: number; victim: Victim; downMs: number; isAwaited: boolean }
 type Plan = { killsEach: number; only: readonly Victim[]; manner: keyof typeof patience };
 
 /** Every victim `killsEach` times, in a random order, spread over the answers. */
-function killSchedule(total: number, { killsEach, only, manner }: Plan, random: ManualClock): Strike[] {
-  const order = only.flatMap((victim) => Array.from({ length: killsEach }, () => ({ victim, rank: random.random() }))).toSorted((one, other) => one.rank - other.rank);
+function killSchedule(
+  total: number,
+  { killsEach, only, manner }: Plan,
+  random: ManualClock,
+): Strike[] {
+  const order = only
+    .flatMap((victim) =>
+      Array.from({ length: killsEach }, () => ({ victim, rank: random.random() })),
+    )
+    .toSorted((one, other) => one.rank - other.rank);
   const step = (total * 0.95) / order.length;
-  return order.map(({ victim }, index) => ({ at: Math.floor((index + random.random()) * step), victim, downMs: random.random() * downMsMax[manner], isAwaited: random.random() < awaitedShare[manner] }));
+  return order.map(({ victim }, index) => ({
+    at: Math.floor((index + random.random()) * step),
+    victim,
+    downMs: random.random() * downMsMax[manner],
+    isAwaited: random.random() < awaitedShare[manner],
+  }));
 }
 
-async function strike(stack: Stack, { victim, downMs, isAwaited }: Strike, server: TestDatabase | undefined): Promise<void> {
+async function strike(
+  stack: Stack,
+  { victim, downMs, isAwaited }: Strike,
+  server: TestDatabase | undefined,
+): Promise<void> {
   await (victim === 'database' ? server?.kill() : stack[victim].kill());
-  await new Promise((resolve) => { setTimeout(resolve, downMs); });
+  await new Promise((resolve) => {
+    setTimeout(resolve, downMs);
+  });
   if (victim === 'database') await server?.start();
   else if (victim === 'nats') await stack.nats.start();
   else stack[victim].restart();
-  if (isAwaited) await until(`${victim} works again`, async () => (await stack.status()).State === 'bootstrapped', { deadlineMs: 60_000 });
+  if (isAwaited)
+    await until(
+      `${victim} works again`,
+      async () => (await stack.status()).State === 'bootstrapped',
+      { deadlineMs: 60_000 },
+    );
 }
 
 /** Reads the file in a tight loop until stopped; a file that is not there yet is no fault. */
@@ -129,7 +192,9 @@ function watchMarks(path: string): { stop(): Promise<{ reads: number; faults: st
         const fault = marksFault(text);
         if (fault && faults.length < 20) faults.push(fault);
       }
-      await new Promise((resolve) => { setTimeout(resolve, 1); });
+      await new Promise((resolve) => {
+        setTimeout(resolve, 1);
+      });
     }
   })();
   return {
@@ -158,11 +223,25 @@ export function marksFault(text: string): string | null {
   } catch {
     return `not JSON: ${text.slice(0, 80)}`;
   }
-  if (file.Version !== 2 || typeof file.Store !== 'string' || Number.isNaN(Date.parse(file.WrittenAt))) return `wrong head: ${text.slice(0, 120)}`;
+  if (
+    file.Version !== 2 ||
+    typeof file.Store !== 'string' ||
+    Number.isNaN(Date.parse(file.WrittenAt))
+  )
+    return `wrong head: ${text.slice(0, 120)}`;
   for (const lane of [file.Queue, file.Manifest] as unknown[]) {
     if (!isJsonObject(lane)) return `a lane is not an object: ${text.slice(0, 120)}`;
-    for (const mark of Object.values(lane).flatMap((beacon) => Object.values(beacon as object) as unknown[])) {
-      if (!isJsonObject(mark) || typeof mark['Seq'] !== 'number' || typeof mark['Pending'] !== 'number' || !('EventGUID' in mark) || !('RecordedAt' in mark) || !('AppliedAt' in mark)) {
+    for (const mark of Object.values(lane).flatMap(
+      (beacon) => Object.values(beacon as object) as unknown[],
+    )) {
+      if (
+        !isJsonObject(mark) ||
+        typeof mark['Seq'] !== 'number' ||
+        typeof mark['Pending'] !== 'number' ||
+        !('EventGUID' in mark) ||
+        !('RecordedAt' in mark) ||
+        !('AppliedAt' in mark)
+      ) {
         return `wrong mark: ${JSON.stringify(mark)}`;
       }
     }

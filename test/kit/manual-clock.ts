@@ -37,7 +37,9 @@ export class ManualClock implements Clock {
   timer(ms: number, run: () => void): () => void {
     const timer = { atMs: this.#nowMs + Math.ceil(ms), order: this.#order++, run };
     this.#timers.add(timer);
-    return () => { this.#timers.delete(timer); };
+    return () => {
+      this.#timers.delete(timer);
+    };
   }
 
   every(ms: number, run: () => void): () => void {

@@ -12,39 +12,68 @@ const root = { user: 'root', password: '' };
 let binary: string | null = null;
 
 function mariadbBinary(): string {
-  binary ??= findServer({ binary: 'mariadbd', folders: () => ['/usr/sbin', '/usr/local/sbin', '/usr/local/libexec'], package: 'mariadb-server' });
+  binary ??= findServer({
+    binary: 'mariadbd',
+    folders: () => ['/usr/sbin', '/usr/local/sbin', '/usr/local/libexec'],
+    package: 'mariadb-server',
+  });
   return binary;
 }
 
 function installScript(): string {
   const beside = dirname(mariadbBinary());
-  const found = [join(beside, 'mariadb-install-db'), join(dirname(beside), 'bin', 'mariadb-install-db')].find((path) => existsSync(path));
+  const found = [
+    join(beside, 'mariadb-install-db'),
+    join(dirname(beside), 'bin', 'mariadb-install-db'),
+  ].find((path) => existsSync(path));
   return found ?? 'mariadb-install-db';
 }
 
 /** As operators are told to set it, in an odd time zone that nothing may depend on. The sql_mode is the default, which is strict. */
 const settings = {
-  'bind-address': '127.0.0.1', 'max-allowed-packet': '256M', 'innodb-flush-log-at-trx-commit': '1', 'character-set-server': 'utf8mb4',
-  'innodb-buffer-pool-size': '64M', 'default-time-zone': '-03:30',
+  'bind-address': '127.0.0.1',
+  'max-allowed-packet': '256M',
+  'innodb-flush-log-at-trx-commit': '1',
+  'character-set-server': 'utf8mb4',
+  'innodb-buffer-pool-size': '64M',
+  'default-time-zone': '-03:30',
 };
 
 export class TestMariadb extends TestDatabase {
   private constructor(port: number) {
     const mariadbd = mariadbBinary();
-    super(new DatabaseServer(port, {
-      name: 'mariadb',
-      user: serverUser('mysql'),
-      init: (data) => [installScript(), '--no-defaults', `--datadir=${data}`, '--auth-root-authentication-method=normal', '--skip-test-db', '--skip-name-resolve'],
-      run: (data) => [mariadbd, '--no-defaults', `--datadir=${data}`, `--port=${port}`, `--socket=${join(data, 'socket')}`, '--skip-name-resolve',
-        ...Object.entries(settings).map(([name, value]) => `--${name}=${value}`)],
-      ask: () => this.#connect('mysql', root).then((connection) => connection.destroy()),
-    }));
+    super(
+      new DatabaseServer(port, {
+        name: 'mariadb',
+        user: serverUser('mysql'),
+        init: (data) => [
+          installScript(),
+          '--no-defaults',
+          `--datadir=${data}`,
+          '--auth-root-authentication-method=normal',
+          '--skip-test-db',
+          '--skip-name-resolve',
+        ],
+        run: (data) => [
+          mariadbd,
+          '--no-defaults',
+          `--datadir=${data}`,
+          `--port=${port}`,
+          `--socket=${join(data, 'socket')}`,
+          '--skip-name-resolve',
+          ...Object.entries(settings).map(([name, value]) => `--${name}=${value}`),
+        ],
+        ask: () => this.#connect('mysql', root).then((connection) => connection.destroy()),
+      }),
+    );
   }
 
   static async start(): Promise<TestMariadb> {
     const mariadb = await started(new TestMariadb(await freePort()));
     const connection = await mariadb.#connect('mysql', root);
-    await connection.query(`create user ${user}@'%' identified by '${password}'; grant all on *.* to ${user}@'%'`);
+    await connection.query(
+      `create user ${user}@'%' identified by '${password}'; grant all on *.* to ${user}@'%'`,
+    );
     connection.destroy();
     return mariadb;
   }
@@ -69,10 +98,20 @@ export class TestMariadb extends TestDatabase {
     return { release: async () => connection.destroy() };
   }
 
-  async #connect(database: string, login: { user: string; password: string } = { user, password }): Promise<Connection> {
+  async #connect(
+    database: string,
+    login: { user: string; password: string } = { user, password },
+  ): Promise<Connection> {
     const connection = await createConnection({
-      host: '127.0.0.1', port: this.server.port, database, ...login,
-      dateStrings: true, supportBigNumbers: true, decimalNumbers: true, multipleStatements: true, charset: 'utf8mb4',
+      host: '127.0.0.1',
+      port: this.server.port,
+      database,
+      ...login,
+      dateStrings: true,
+      supportBigNumbers: true,
+      decimalNumbers: true,
+      multipleStatements: true,
+      charset: 'utf8mb4',
     });
     // A connection that is cut says so in its query too.
     connection.on('error', () => undefined);
@@ -83,7 +122,12 @@ export class TestMariadb extends TestDatabase {
 
 /** Dates as ISO text in UTC, in which they are stored. */
 function plainRow(row: LookRow): LookRow {
-  return Object.fromEntries(Object.entries(row).map(([name, value]) => [
-    name, typeof value === 'string' && /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}$/.test(value) ? `${value.replace(' ', 'T')}Z` : value,
-  ]));
+  return Object.fromEntries(
+    Object.entries(row).map(([name, value]) => [
+      name,
+      typeof value === 'string' && /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}$/.test(value)
+        ? `${value.replace(' ', 'T')}Z`
+        : value,
+    ]),
+  );
 }

@@ -9,7 +9,8 @@ import { withInside, type Place } from './broken-step.ts';
 
 const [path = '', version, place] = process.argv.slice(2);
 const db = openWritable(path);
-db.function('inside', () => process.kill(process.pid, 'SIGKILL') ? 1 : 0);
-const steps = version === undefined ? migrations : withInside(migrations, Number(version), place as Place);
+db.function('inside', () => (process.kill(process.pid, 'SIGKILL') ? 1 : 0));
+const steps =
+  version === undefined ? migrations : withInside(migrations, Number(version), place as Place);
 process.stdout.write(`${migrate(db, steps)}\n`);
 db.close();

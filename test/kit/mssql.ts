@@ -44,17 +44,29 @@ export class GivenMssql {
 
   /** Drops what was made here. */
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const name of this.#made) await this.query(`alter database ${name} set single_user with rollback immediate; drop database ${name}`, 'master');
+    for (const name of this.#made)
+      await this.query(
+        `alter database ${name} set single_user with rollback immediate; drop database ${name}`,
+        'master',
+      );
   }
 
   #connect(database: string): Promise<Connection> {
     const { hostname, port, username, password, searchParams } = this.#url;
     const configuration: ConnectionConfiguration = {
       server: hostname,
-      authentication: { type: 'default', options: { userName: decodeURIComponent(username), password: decodeURIComponent(password) } },
+      authentication: {
+        type: 'default',
+        options: { userName: decodeURIComponent(username), password: decodeURIComponent(password) },
+      },
       options: {
-        port: Number(port || 1433), database, encrypt: searchParams.get('encrypt') !== 'false', trustServerCertificate: searchParams.get('trustServerCertificate') === 'true',
-        useColumnNames: false, rowCollectionOnRequestCompletion: true, useUTC: true,
+        port: Number(port || 1433),
+        database,
+        encrypt: searchParams.get('encrypt') !== 'false',
+        trustServerCertificate: searchParams.get('trustServerCertificate') === 'true',
+        useColumnNames: false,
+        rowCollectionOnRequestCompletion: true,
+        useUTC: true,
       },
     };
     return new Promise((resolve, reject) => {
@@ -66,10 +78,29 @@ export class GivenMssql {
 
 function run(connection: Connection, sql: string): Promise<LookRow[]> {
   return new Promise((resolve, reject) => {
-    connection.execSqlBatch(new Request(sql, (error, _count, rows: { metadata: { colName: string; type: { name: string } }; value: unknown }[][] = []) => {
-      if (error) reject(error);
-      else resolve(rows.map((row) => Object.fromEntries(row.map(({ metadata, value }) => [metadata.colName, plain(value, metadata.type.name)]))));
-    }));
+    connection.execSqlBatch(
+      new Request(
+        sql,
+        (
+          error,
+          _count,
+          rows: { metadata: { colName: string; type: { name: string } }; value: unknown }[][] = [],
+        ) => {
+          if (error) reject(error);
+          else
+            resolve(
+              rows.map((row) =>
+                Object.fromEntries(
+                  row.map(({ metadata, value }) => [
+                    metadata.colName,
+                    plain(value, metadata.type.name),
+                  ]),
+                ),
+              ),
+            );
+        },
+      ),
+    );
   });
 }
 

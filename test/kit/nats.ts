@@ -6,7 +6,9 @@ let binary: string | null = null;
 
 /** Path of a nats-server, installed first where it lacks. */
 export function natsBinary(): string {
-  binary ??= findNatsServer(process.env['NATS_SERVER_BIN'], process.env['PATH'] ?? '', (line) => process.stderr.write(`${line}\n`));
+  binary ??= findNatsServer(process.env['NATS_SERVER_BIN'], process.env['PATH'] ?? '', (line) =>
+    process.stderr.write(`${line}\n`),
+  );
   return binary;
 }
 
@@ -30,7 +32,11 @@ export class TestNats implements AsyncDisposable {
   /** Starts it on the same port and store; does nothing while it runs. */
   async start(): Promise<void> {
     if (this.#server?.isRunning) return;
-    this.#server = await NatsServer.start({ folder: this.#folder.path, port: this.#port, binary: natsBinary() });
+    this.#server = await NatsServer.start({
+      folder: this.#folder.path,
+      port: this.#port,
+      binary: natsBinary(),
+    });
   }
 
   /** SIGKILL, and waits until it is gone. */

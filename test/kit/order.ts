@@ -3,11 +3,24 @@ import { type Backend, readRows } from './compare.ts';
 import type { FoldTableName } from './fold.ts';
 
 /** One accepted write: what it was, and the Seq the worker answered. */
-export type Acceptance = { method: string; args: readonly unknown[]; eventGuid: string; seq: number };
+export type Acceptance = {
+  method: string;
+  args: readonly unknown[];
+  eventGuid: string;
+  seq: number;
+};
 
 /** Complaints about order, none when all is well. `calls` are in the order in which the hub made them. */
-export function orderComplaints(backend: Backend, hub: string, accepted: readonly Acceptance[]): string[] {
-  return [...acceptanceComplaints(accepted), ...rowComplaints(backend, hub, accepted), ...arrivalComplaints(backend, hub)];
+export function orderComplaints(
+  backend: Backend,
+  hub: string,
+  accepted: readonly Acceptance[],
+): string[] {
+  return [
+    ...acceptanceComplaints(accepted),
+    ...rowComplaints(backend, hub, accepted),
+    ...arrivalComplaints(backend, hub),
+  ];
 }
 
 /** Of one key, later calls have greater Seqs. */
@@ -25,24 +38,39 @@ function acceptanceComplaints(accepted: readonly Acceptance[]): string[] {
 function rowComplaints(backend: Backend, hub: string, accepted: readonly Acceptance[]): string[] {
   const last = new Map<string, number>();
   for (const one of accepted) last.set(rowOf(one), one.seq);
-  return (['UVQueueWorkItem', 'UVQueueWorkItemAttempt', 'UVQueueWorkItemEvent', 'UVManifest'] as FoldTableName[]).flatMap((table) =>
+  return (
+    [
+      'UVQueueWorkItem',
+      'UVQueueWorkItemAttempt',
+      'UVQueueWorkItemEvent',
+      'UVManifest',
+    ] as FoldTableName[]
+  ).flatMap((table) =>
     readRows(backend, table).flatMap((row) => {
       if (row['HubID'] !== hub) return [];
       const id = `${table} ${idOf(table, row)}`;
-      return last.get(id) === row['BridgeSeq'] ? [] : [`${id}: BridgeSeq ${row['BridgeSeq']}, last accepted ${last.get(id)}`];
-    }));
+      return last.get(id) === row['BridgeSeq']
+        ? []
+        : [`${id}: BridgeSeq ${row['BridgeSeq']}, last accepted ${last.get(id)}`];
+    }),
+  );
 }
 
 /** Events of a work item were inserted in the order of their Seq: the database numbers rows as they come. */
 function arrivalComplaints(backend: Backend, hub: string): string[] {
   const last = new Map<unknown, number>();
   const rows = readRows(backend, 'UVQueueWorkItemEvent').filter((row) => row['HubID'] === hub);
-  return rows.toSorted((one, other) => Number(one['IDUVQueueWorkItemEvent']) - Number(other['IDUVQueueWorkItemEvent'])).flatMap((row) => {
-    const seq = Number(row['BridgeSeq']);
-    const before = last.get(row['WorkItemHash']) ?? 0;
-    last.set(row['WorkItemHash'], seq);
-    return seq > before ? [] : [`event ${row['EventGUID']} with Seq ${seq} came after ${before}`];
-  });
+  return rows
+    .toSorted(
+      (one, other) =>
+        Number(one['IDUVQueueWorkItemEvent']) - Number(other['IDUVQueueWorkItemEvent']),
+    )
+    .flatMap((row) => {
+      const seq = Number(row['BridgeSeq']);
+      const before = last.get(row['WorkItemHash']) ?? 0;
+      last.set(row['WorkItemHash'], seq);
+      return seq > before ? [] : [`event ${row['EventGUID']} with Seq ${seq} came after ${before}`];
+    });
 }
 
 function isManifest(method: string): boolean {

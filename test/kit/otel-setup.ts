@@ -1,16 +1,24 @@
 /** For `node --import`: an OpenTelemetry SDK as an operator puts one before a process, writing each span as a line of JSON to stdout. */
 import { trace } from '@opentelemetry/api';
-import { BasicTracerProvider, type ReadableSpan, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
+import {
+  BasicTracerProvider,
+  type ReadableSpan,
+  SimpleSpanProcessor,
+} from '@opentelemetry/sdk-trace-base';
 
 const exporter = {
   export: (spans: ReadableSpan[], done: (result: { code: number }) => void) => {
     for (const span of spans) {
       const { traceId, spanId } = span.spanContext();
-      process.stdout.write(`${JSON.stringify({ Span: span.name, TraceId: traceId, SpanId: spanId, Parent: span.parentSpanContext?.spanId ?? null })}\n`);
+      process.stdout.write(
+        `${JSON.stringify({ Span: span.name, TraceId: traceId, SpanId: spanId, Parent: span.parentSpanContext?.spanId ?? null })}\n`,
+      );
     }
     done({ code: 0 });
   },
   shutdown: () => Promise.resolve(),
 };
 
-trace.setGlobalTracerProvider(new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] }));
+trace.setGlobalTracerProvider(
+  new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] }),
+);

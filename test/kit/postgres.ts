@@ -16,7 +16,9 @@ let binary: string | null = null;
 function postgresBinary(): string {
   const folders = () => {
     try {
-      return readdirSync(debianFolder).toSorted((one, other) => Number(other) - Number(one)).map((version) => join(debianFolder, version, 'bin'));
+      return readdirSync(debianFolder)
+        .toSorted((one, other) => Number(other) - Number(one))
+        .map((version) => join(debianFolder, version, 'bin'));
     } catch {
       return [];
     }
@@ -49,21 +51,49 @@ const plainTypes: pg.CustomTypesConfig = {
 
 /** Where the server is unlike a developer's own: it sorts by language and lives in an odd time zone, and nothing may depend on either. */
 const settings = {
-  listen_addresses: '127.0.0.1', unix_socket_directories: '', shared_buffers: '32MB', max_connections: '100', jit: 'off',
-  timezone: 'America/St_Johns', log_min_messages: 'warning',
+  listen_addresses: '127.0.0.1',
+  unix_socket_directories: '',
+  shared_buffers: '32MB',
+  max_connections: '100',
+  jit: 'off',
+  timezone: 'America/St_Johns',
+  log_min_messages: 'warning',
 };
 
 export class TestPostgres extends TestDatabase {
   private constructor(port: number) {
     const postgres = postgresBinary();
-    super(new DatabaseServer(port, {
-      name: 'postgres',
-      user: serverUser('postgres'),
-      init: (data) => [join(dirname(postgres), 'initdb'), '-D', data, '-U', user, '-A', 'trust', '-E', 'UTF8', '--locale=C.UTF-8',
-        '--locale-provider=icu', '--icu-locale=en-US', '--no-sync', '--no-instructions'],
-      run: (data) => [postgres, '-D', data, '-p', String(port), ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])],
-      ask: () => this.query('select 1'),
-    }));
+    super(
+      new DatabaseServer(port, {
+        name: 'postgres',
+        user: serverUser('postgres'),
+        init: (data) => [
+          join(dirname(postgres), 'initdb'),
+          '-D',
+          data,
+          '-U',
+          user,
+          '-A',
+          'trust',
+          '-E',
+          'UTF8',
+          '--locale=C.UTF-8',
+          '--locale-provider=icu',
+          '--icu-locale=en-US',
+          '--no-sync',
+          '--no-instructions',
+        ],
+        run: (data) => [
+          postgres,
+          '-D',
+          data,
+          '-p',
+          String(port),
+          ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+        ],
+        ask: () => this.query('select 1'),
+      }),
+    );
   }
 
   static async start(): Promise<TestPostgres> {

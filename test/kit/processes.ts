@@ -22,7 +22,12 @@ export class TidemarkProcess implements AsyncDisposable {
   stdout = '';
   stderr = '';
 
-  constructor(args: readonly string[], env: Record<string, string> = {}, wrap: readonly string[] = [], script = join('bin', 'tidemark.js')) {
+  constructor(
+    args: readonly string[],
+    env: Record<string, string> = {},
+    wrap: readonly string[] = [],
+    script = join('bin', 'tidemark.js'),
+  ) {
     this.args = args;
     this.#script = script;
     this.#env = env;
@@ -54,12 +59,16 @@ export class TidemarkProcess implements AsyncDisposable {
   async stop(): Promise<string> {
     if (this.#isRunning) this.#child.kill('SIGTERM');
     let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<null>((resolve) => { timer = setTimeout(() => resolve(null), stopMs); });
+    const late = new Promise<null>((resolve) => {
+      timer = setTimeout(() => resolve(null), stopMs);
+    });
     const how = await Promise.race([this.#exited, late]);
     clearTimeout(timer);
     if (how !== null) return how;
     await this.kill();
-    throw new Error(`${this.args[0]} did not stop within ${stopMs} ms; its last lines:\n${this.tail()}`);
+    throw new Error(
+      `${this.args[0]} did not stop within ${stopMs} ms; its last lines:\n${this.tail()}`,
+    );
   }
 
   /** Starts it again with the same arguments; does nothing while it runs. */
@@ -82,14 +91,26 @@ export class TidemarkProcess implements AsyncDisposable {
   /** The kernel kills it when this process dies, where `setpriv` can arrange it. */
   #spawn(): ChildProcess {
     const command = [process.execPath, join(root, this.#script), ...this.args];
-    const [file = '', ...args] = [...this.#wrap, ...(setpriv ? [setpriv, '--pdeathsig', 'KILL', '--'] : []), ...command];
-    return spawn(file, args, { cwd: root, env: { ...process.env, ...this.#env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const [file = '', ...args] = [
+      ...this.#wrap,
+      ...(setpriv ? [setpriv, '--pdeathsig', 'KILL', '--'] : []),
+      ...command,
+    ];
+    return spawn(file, args, {
+      cwd: root,
+      env: { ...process.env, ...this.#env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
   }
 
   #watch(): Promise<string> {
     const child = this.#child;
-    child.stdout?.setEncoding('utf8').on('data', (text: string) => { this.stdout = (this.stdout + text).slice(-keptCharsMax); });
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => { this.stderr = (this.stderr + text).slice(-keptCharsMax); });
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      this.stdout = (this.stdout + text).slice(-keptCharsMax);
+    });
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr = (this.stderr + text).slice(-keptCharsMax);
+    });
     return new Promise((resolve) => {
       const end = (how: string) => {
         if (this.#child === child) this.#isRunning = false;

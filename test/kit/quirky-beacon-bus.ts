@@ -22,30 +22,49 @@ function told(answer: (settings: Settings) => object): (settings: Settings) => o
 }
 
 /** Serves it until the returned function is called. */
-export async function serveQuirky(beacon: QuirkyBeacon, bus: Bus, beaconId: string): Promise<() => Promise<void>> {
+export async function serveQuirky(
+  beacon: QuirkyBeacon,
+  bus: Bus,
+  beaconId: string,
+): Promise<() => Promise<void>> {
   const actions = {
     [capabilities.proxy]: { Request: told((settings) => beacon.proxy(settings)) },
     [capabilities.schema]: { EnsureSchema: told((settings) => beacon.ensureSchema(settings)) },
     [capabilities.management]: {
-      Introspect: told(() => beacon.introspect()), EnableEndpoint: told((settings) => beacon.enableEndpoint(settings)),
-      DisableEndpoint: told((settings) => beacon.disableEndpoint(settings)), UpdateProxyConfig: told((settings) => beacon.updateProxyConfig(settings)),
+      Introspect: told(() => beacon.introspect()),
+      EnableEndpoint: told((settings) => beacon.enableEndpoint(settings)),
+      DisableEndpoint: told((settings) => beacon.disableEndpoint(settings)),
+      UpdateProxyConfig: told((settings) => beacon.updateProxyConfig(settings)),
     },
     [capabilities.access]: { ListConnections: told(() => ({ Connections: beacon.connections() })) },
   };
   const gateway = new Gateway(actions, { add: () => undefined }, () => performance.now());
   const service = bus.serve({
-    name: 'retold-databeacon', version: '1.0.31', description: 'a databeacon with quirks', metadata: { BeaconID: beaconId },
+    name: 'retold-databeacon',
+    version: '1.0.31',
+    description: 'a databeacon with quirks',
+    metadata: { BeaconID: beaconId },
     endpoints: Object.keys(actions).map((capability) => ({
-      name: capability, subject: subjects.capabilityAll(beaconId, capability),
+      name: capability,
+      subject: subjects.capabilityAll(beaconId, capability),
       handle: (request) => gateway.answer(capability, request.subject, request.decode()),
     })),
   });
   await bus.flush();
   const nonce = beacon.has('no-nonce') ? {} : { Nonce: newUuid() };
-  const tell = () => bus.publish(subjects.presence, {
-    BeaconID: beaconId, Status: 'Online', ...nonce, Capabilities: Object.keys(actions),
-    Connections: beacon.connections().map(({ IDBeaconConnection, Name, Type, Connected }) => ({ IDBeaconConnection, Name, Engine: Type, Connected })),
-  });
+  const tell = () =>
+    bus.publish(subjects.presence, {
+      BeaconID: beaconId,
+      Status: 'Online',
+      ...nonce,
+      Capabilities: Object.keys(actions),
+      Connections: beacon.connections().map(({ IDBeaconConnection, Name, Type, Connected }) => ({
+        IDBeaconConnection,
+        Name,
+        Engine: Type,
+        Connected,
+      })),
+    });
   tell();
   const timer = setInterval(tell, limits.presenceEveryMs);
   return async () => {

@@ -2,7 +2,16 @@
 
 export type FilterSql = { where: string; params: string[]; orderBy: string; namesDeleted: boolean };
 
-const comparisons: Record<string, string> = { EQ: '=', NE: '!=', GT: '>', GE: '>=', LT: '<', LE: '<=', LK: 'LIKE', NLK: 'NOT LIKE' };
+const comparisons: Record<string, string> = {
+  EQ: '=',
+  NE: '!=',
+  GT: '>',
+  GE: '>=',
+  LT: '<',
+  LE: '<=',
+  LK: 'LIKE',
+  NLK: 'NOT LIKE',
+};
 
 /** SQL of a filter as it stands in a path. @throws Error for an instruction there is none of */
 export function quirkyFilter(text: string): FilterSql {
@@ -25,7 +34,10 @@ export function quirkyFilter(text: string): FilterSql {
         break;
       case 'FBL': {
         const values = value.split(',');
-        add(`t."${field}" ${operator === 'NIN' ? 'NOT IN' : 'IN'} (${values.map(() => '?').join(', ')})`, isOr);
+        add(
+          `t."${field}" ${operator === 'NIN' ? 'NOT IN' : 'IN'} (${values.map(() => '?').join(', ')})`,
+          isOr,
+        );
         found.params.push(...values);
         break;
       }

@@ -6,10 +6,20 @@ const numbers = new Set(['BridgeSeq', 'RequireAffinityMatch', 'DurationMs', 'Liv
 
 /** The four tables, for comparisons. */
 export function quirkyRows(path: string): Backend {
-  const tables = ['UVQueueWorkItem', 'UVQueueWorkItemEvent', 'UVQueueWorkItemAttempt', 'UVManifest'];
+  const tables = [
+    'UVQueueWorkItem',
+    'UVQueueWorkItemEvent',
+    'UVQueueWorkItemAttempt',
+    'UVManifest',
+  ];
   return new Map(tables.map((table) => [table, readRows(path, table).map(inOurForm)]));
 }
 
 function inOurForm(row: FoldRow): FoldRow {
-  return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, numbers.has(name) && typeof value === 'string' ? Number(value) : value]));
+  return Object.fromEntries(
+    Object.entries(row).map(([name, value]) => [
+      name,
+      numbers.has(name) && typeof value === 'string' ? Number(value) : value,
+    ]),
+  );
 }

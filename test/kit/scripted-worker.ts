@@ -24,11 +24,19 @@ export class ScriptedWorker implements AsyncDisposable {
   }
 
   /** @param answer in force from the first request on, which may come before this returns */
-  static async start(url: string, hub = 'hub1', answer?: ScriptedWorker['answer']): Promise<ScriptedWorker> {
+  static async start(
+    url: string,
+    hub = 'hub1',
+    answer?: ScriptedWorker['answer'],
+  ): Promise<ScriptedWorker> {
     const worker = new ScriptedWorker(await connect({ servers: url }));
     if (answer) worker.answer = answer;
     for (const lane of ['queue', 'manifest'] as const) {
-      worker.#connection.subscribe(subjects.laneAll(hub, lane), { callback: (_error, message) => { void worker.#take(message); } });
+      worker.#connection.subscribe(subjects.laneAll(hub, lane), {
+        callback: (_error, message) => {
+          void worker.#take(message);
+        },
+      });
     }
     await worker.#connection.flush();
     return worker;
@@ -37,11 +45,16 @@ export class ScriptedWorker implements AsyncDisposable {
   async #take(message: Msg): Promise<void> {
     const action = lastToken(message.subject);
     const body = decodeBody(message.data, message.headers) as JsonObject;
-    if (action !== 'chunk') return this.#reply(message, { action, body, ...about(message.data, message.headers) });
+    if (action !== 'chunk')
+      return this.#reply(message, { action, body, ...about(message.data, message.headers) });
     this.chunks += 1;
     const result = this.#assembler.add(body);
     if (!result.done) return send(message, { Success: true, Received: result.received });
-    return this.#reply(message, { action: result.action, body: decodeBody(result.body, result.headers) as JsonObject, ...about(result.body, result.headers) });
+    return this.#reply(message, {
+      action: result.action,
+      body: decodeBody(result.body, result.headers) as JsonObject,
+      ...about(result.body, result.headers),
+    });
   }
 
   async #reply(message: Msg, heard: Heard): Promise<void> {
@@ -50,8 +63,21 @@ export class ScriptedWorker implements AsyncDisposable {
     if (answer === 'silence') return;
     if (!isRefuse(answer)) return send(message, answer);
     const { refuse, retryAfterMs } = answer;
-    const head = { 'Nats-Service-Error': 'refused by the script', 'Nats-Service-Error-Code': String(refusalStatus[refuse]) };
-    send(message, { Available: true, Success: false, Code: refuse, Reason: 'refused by the script', ...(retryAfterMs === undefined ? {} : { RetryAfterMs: retryAfterMs }) }, head);
+    const head = {
+      'Nats-Service-Error': 'refused by the script',
+      'Nats-Service-Error-Code': String(refusalStatus[refuse]),
+    };
+    send(
+      message,
+      {
+        Available: true,
+        Success: false,
+        Code: refuse,
+        Reason: 'refused by the script',
+        ...(retryAfterMs === undefined ? {} : { RetryAfterMs: retryAfterMs }),
+      },
+      head,
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -63,7 +89,10 @@ function isRefuse(answer: JsonObject | Refuse): answer is Refuse {
   return 'refuse' in answer;
 }
 
-function about(data: Uint8Array, head: HeaderReader | undefined): { zipped: boolean; bytes: number } {
+function about(
+  data: Uint8Array,
+  head: HeaderReader | undefined,
+): { zipped: boolean; bytes: number } {
   return { zipped: head?.get('Content-Encoding') === 'gzip', bytes: data.length };
 }
 
@@ -76,6 +105,14 @@ function send(message: Msg, value: JsonObject, more: Record<string, string> = {}
 
 /** The reply to an accepted write, or to a batch of them. */
 export function accept(body: JsonObject): JsonObject {
-  if (Array.isArray(body['Items'])) return { Success: true, Results: body['Items'].map((item) => accept(item as JsonObject)) };
-  return { Available: true, Success: true, Durability: 'synced', Seq: 1, EventGUID: body['EventGUID'] ?? '', Duplicate: false };
+  if (Array.isArray(body['Items']))
+    return { Success: true, Results: body['Items'].map((item) => accept(item as JsonObject)) };
+  return {
+    Available: true,
+    Success: true,
+    Durability: 'synced',
+    Seq: 1,
+    EventGUID: body['EventGUID'] ?? '',
+    Duplicate: false,
+  };
 }

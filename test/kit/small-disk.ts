@@ -18,7 +18,10 @@ export class SmallDisk implements Disposable {
 
   /** Whether this machine lets us have one. */
   static get isPossible(): boolean {
-    return spawnSync('unshare', ['-Urm', 'sh', '-c', 'mount -t tmpfs -o size=1m tmpfs /mnt']).status === 0;
+    return (
+      spawnSync('unshare', ['-Urm', 'sh', '-c', 'mount -t tmpfs -o size=1m tmpfs /mnt']).status ===
+      0
+    );
   }
 
   /** Mounts it at a path that only those see who are started with `wrap`. */

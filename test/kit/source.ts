@@ -22,14 +22,27 @@ export function readSources(folders: readonly string[], files: readonly string[]
     const path = join(root, folder);
     if (!existsSync(path)) return [];
     return readdirSync(path, { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile() && (entry.name.endsWith('.ts') || (folder === 'console' && entry.name.endsWith('.js')))).map((entry) => relative(root, join(entry.parentPath, entry.name)));
+      .filter(
+        (entry) =>
+          entry.isFile() &&
+          (entry.name.endsWith('.ts') || (folder === 'console' && entry.name.endsWith('.js'))),
+      )
+      .map((entry) => relative(root, join(entry.parentPath, entry.name)));
   });
-  return [...paths, ...files.filter((file) => existsSync(join(root, file)))].toSorted().map(readSource);
+  return [...paths, ...files.filter((file) => existsSync(join(root, file)))]
+    .toSorted()
+    .map(readSource);
 }
 
 function readSource(path: string): Source {
   const text = readFileSync(join(root, path), 'utf8');
-  return { path, folder: path.split('/')[0] ?? '', text, code: blanked(text), imports: importsOf(text) };
+  return {
+    path,
+    folder: path.split('/')[0] ?? '',
+    text,
+    code: blanked(text),
+    imports: importsOf(text),
+  };
 }
 
 /** Import and re-export statements; a dynamic import counts too. */
@@ -37,11 +50,20 @@ function importsOf(text: string): Import[] {
   const found: Import[] = [];
   const statement = /^(?:import|export)\s+(type\s)?(?:[^'";()]*?\sfrom\s+)?'([^']+)'/gm;
   for (const [all, type, from = ''] of text.matchAll(statement)) {
-    const names = /\{([^}]*)\}/.exec(all)?.[1]?.split(',').map((name) => name.trim()).filter((name) => name !== '') ?? [];
-    const isOnlyTypes = names.length > 0 && /^(import|export)\s*\{/.test(all) && names.every((name) => name.startsWith('type '));
+    const names =
+      /\{([^}]*)\}/
+        .exec(all)?.[1]
+        ?.split(',')
+        .map((name) => name.trim())
+        .filter((name) => name !== '') ?? [];
+    const isOnlyTypes =
+      names.length > 0 &&
+      /^(import|export)\s*\{/.test(all) &&
+      names.every((name) => name.startsWith('type '));
     found.push({ from, isTypeOnly: type !== undefined || isOnlyTypes });
   }
-  for (const [, from = ''] of text.matchAll(/\bimport\('([^']+)'\)/g)) found.push({ from, isTypeOnly: false });
+  for (const [, from = ''] of text.matchAll(/\bimport\('([^']+)'\)/g))
+    found.push({ from, isTypeOnly: false });
   return found;
 }
 
@@ -51,7 +73,11 @@ export function targetOf(source: Source, from: string): string {
 }
 
 const blanks: readonly RegExp[] = [
-  /\/\*[\s\S]*?\*\//y, /\/\/[^\n]*/y, /'(?:[^'\\\n]|\\.)*'/y, /"(?:[^"\\\n]|\\.)*"/y, /`(?:[^`\\]|\\[\s\S])*`/y,
+  /\/\*[\s\S]*?\*\//y,
+  /\/\/[^\n]*/y,
+  /'(?:[^'\\\n]|\\.)*'/y,
+  /"(?:[^"\\\n]|\\.)*"/y,
+  /`(?:[^`\\]|\\[\s\S])*`/y,
 ];
 const pattern = /\/(?:[^/\\\n[]|\\.|\[(?:[^\]\\\n]|\\.)*\])+\/[a-z]*/y;
 
@@ -59,7 +85,9 @@ function blanked(text: string): string {
   let out = '';
   for (let at = 0; at < text.length;) {
     // A slash starts a pattern where no value can stand before it.
-    const candidates = /(?:^|[=(,:[!&|?{};\n]|return)\s*$/.test(out.slice(-12)) ? [...blanks, pattern] : blanks;
+    const candidates = /(?:^|[=(,:[!&|?{};\n]|return)\s*$/.test(out.slice(-12))
+      ? [...blanks, pattern]
+      : blanks;
     const piece = candidates.map((one) => matchAt(one, text, at)).find((match) => match !== '');
     if (piece === undefined) out += text[at++];
     else {
@@ -89,14 +117,21 @@ export function blocksOf(code: string): Block[] {
     if (char === '{') open.push({ header: code.slice(headerAt, at).trim(), line, at });
     if (char === '}') {
       const block = open.pop();
-      if (block) found.push({ header: block.header, line: block.line, lines: line - block.line + 1, body: code.slice(block.at + 1, at) });
+      if (block)
+        found.push({
+          header: block.header,
+          line: block.line,
+          lines: line - block.line + 1,
+          body: code.slice(block.at + 1, at),
+        });
     }
     if (char === '{' || char === '}' || char === ';') headerAt = at + 1;
   }
   return found;
 }
 
-const notFunction = /^(?:\}?\s*(?:if|else|for|while|switch|catch|do|try|finally)\b|(?:export\s+)?(?:abstract\s+)?(?:class|interface|type|import|enum)\b)/;
+const notFunction =
+  /^(?:\}?\s*(?:if|else|for|while|switch|catch|do|try|finally)\b|(?:export\s+)?(?:abstract\s+)?(?:class|interface|type|import|enum)\b)/;
 
 /** True for the braces around a function's body. */
 export function isFunction({ header }: Block): boolean {

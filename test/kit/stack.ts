@@ -11,7 +11,9 @@ import type { SmallDisk } from './small-disk.ts';
 import { tempDir } from './temp-dir.ts';
 import { until } from './until.ts';
 
-export type StackOptions = { hub?: string; beaconArgs?: string[];
+export type StackOptions = {
+  hub?: string;
+  beaconArgs?: string[];
   /** URL of the database; a SQLite file of its own by default. */
   databaseUrl?: string;
   /** A beacon that is not ours: the incumbent's quirks, those that can be chosen by name. */
@@ -20,7 +22,9 @@ export type StackOptions = { hub?: string; beaconArgs?: string[];
   frontUrl?: string;
   /** A beacon of the legacy capabilities, in place of a database. */
   provider?: 'memory' | 'sqlite';
-  workerArgs?: string[]; isAssigned?: boolean; workerDisk?: SmallDisk;
+  workerArgs?: string[];
+  isAssigned?: boolean;
+  workerDisk?: SmallDisk;
   /** Environment of the worker, made from the path of its data directory before it starts. */
   workerEnv?: (dataDir: string) => Record<string, string>;
 };
@@ -37,7 +41,10 @@ export class Stack implements AsyncDisposable {
   readonly httpUrl: string;
   readonly #dir: ReturnType<typeof tempDir>;
 
-  private constructor(parts: Pick<Stack, 'hubId' | 'nats' | 'worker' | 'beacon' | 'hub' | 'httpUrl'>, dir: ReturnType<typeof tempDir>) {
+  private constructor(
+    parts: Pick<Stack, 'hubId' | 'nats' | 'worker' | 'beacon' | 'hub' | 'httpUrl'>,
+    dir: ReturnType<typeof tempDir>,
+  ) {
     this.hubId = parts.hubId;
     this.nats = parts.nats;
     this.worker = parts.worker;
@@ -49,17 +56,62 @@ export class Stack implements AsyncDisposable {
 
   /** Starts all of it and, unless told otherwise, waits until both lanes are bootstrapped. */
   static async start(options: StackOptions = {}): Promise<Stack> {
-    const { hub: hubId = 'hub1', beaconArgs = [], workerArgs = [], isAssigned = true, workerDisk, workerEnv, databaseUrl, quirks, frontUrl, provider } = options;
+    const {
+      hub: hubId = 'hub1',
+      beaconArgs = [],
+      workerArgs = [],
+      isAssigned = true,
+      workerDisk,
+      workerEnv,
+      databaseUrl,
+      quirks,
+      frontUrl,
+      provider,
+    } = options;
     const dir = tempDir('stack');
     const nats = await TestNats.start();
     const http = `127.0.0.1:${await freePort()}`;
-    const behind = provider !== undefined ? ['--provider', provider] : frontUrl !== undefined ? ['--front', frontUrl] : ['--db', databaseUrl ?? `sqlite:${dir.at('backend.sqlite')}`];
+    const behind =
+      provider !== undefined
+        ? ['--provider', provider]
+        : frontUrl !== undefined
+          ? ['--front', frontUrl]
+          : ['--db', databaseUrl ?? `sqlite:${dir.at('backend.sqlite')}`];
     const beacon = quirks
-      ? new TidemarkProcess(['bus', nats.url, 'db-1', dir.at('backend.sqlite'), quirks.join(',')], {}, [], 'test/kit/quirky-beacon-process.ts')
-      : new TidemarkProcess(['beacon', '--id', 'db-1', ...behind, '--data', dir.at('beacon'), '--nats', nats.url, ...beaconArgs]);
+      ? new TidemarkProcess(
+          ['bus', nats.url, 'db-1', dir.at('backend.sqlite'), quirks.join(',')],
+          {},
+          [],
+          'test/kit/quirky-beacon-process.ts',
+        )
+      : new TidemarkProcess([
+          'beacon',
+          '--id',
+          'db-1',
+          ...behind,
+          '--data',
+          dir.at('beacon'),
+          '--nats',
+          nats.url,
+          ...beaconArgs,
+        ]);
     await workerDisk?.mount(dir.at('worker'));
-    const worker = new TidemarkProcess(['worker', '--hub', hubId, '--data', dir.at('worker'), '--http', http, '--nats', nats.url, ...workerArgs],
-      { ...workerEnv?.(dir.at('worker')) }, workerDisk?.wrap);
+    const worker = new TidemarkProcess(
+      [
+        'worker',
+        '--hub',
+        hubId,
+        '--data',
+        dir.at('worker'),
+        '--http',
+        http,
+        '--nats',
+        nats.url,
+        ...workerArgs,
+      ],
+      { ...workerEnv?.(dir.at('worker')) },
+      workerDisk?.wrap,
+    );
     const hub = await connectHub(nats.url, { hub: hubId });
     const stack = new Stack({ hubId, nats, worker, beacon, hub, httpUrl: `http://${http}` }, dir);
     try {
@@ -73,11 +125,20 @@ export class Stack implements AsyncDisposable {
   }
 
   async #ready(isAssigned: boolean): Promise<void> {
-    const ended = [this.worker, this.beacon].map(async (one) => { throw new Error(`${one.args[0]} ended: ${await one.exited}`); });
-    await Promise.race([until('the worker answers', () => this.status(), { deadlineMs: settleMs }), ...ended]);
+    const ended = [this.worker, this.beacon].map(async (one) => {
+      throw new Error(`${one.args[0]} ended: ${await one.exited}`);
+    });
+    await Promise.race([
+      until('the worker answers', () => this.status(), { deadlineMs: settleMs }),
+      ...ended,
+    ]);
     if (!isAssigned) return;
     await this.control('assign', { BeaconID: 'db-1', IDBeaconConnection: 1 });
-    await until('both lanes are bootstrapped', async () => (await this.status()).State === 'bootstrapped', { deadlineMs: settleMs });
+    await until(
+      'both lanes are bootstrapped',
+      async () => (await this.status()).State === 'bootstrapped',
+      { deadlineMs: settleMs },
+    );
   }
 
   get backendPath(): string {
@@ -96,8 +157,13 @@ export class Stack implements AsyncDisposable {
 
   /** A control request. @throws Error for a refusal. */
   async control<T = Record<string, unknown>>(verb: string, body: object = {}): Promise<T> {
-    const reply = await this.hub.request(subjects.control(this.hubId, verb), JSON.stringify(body), { 'Content-Type': 'application/json' });
-    const value = decodeBody(reply.data, reply.headers) as T & { Success?: boolean; Reason?: string };
+    const reply = await this.hub.request(subjects.control(this.hubId, verb), JSON.stringify(body), {
+      'Content-Type': 'application/json',
+    });
+    const value = decodeBody(reply.data, reply.headers) as T & {
+      Success?: boolean;
+      Reason?: string;
+    };
     if (value.Success === false) throw new Error(`${verb}: ${value.Reason}`);
     return value;
   }
@@ -108,12 +174,22 @@ export class Stack implements AsyncDisposable {
 
   /** Waits until nothing is pending in either lane, with all parts running. */
   drained(deadlineMs = settleMs): Promise<WorkerStatus> {
-    return until('both lanes are drained', async () => {
-      const status = await this.status();
-      const isDone = status.Queue.Pending === 0 && status.Manifest.Pending === 0 && status.State === 'bootstrapped';
-      if (!isDone) throw new Error(`${status.State}, pending ${status.Queue.Pending} and ${status.Manifest.Pending}, last error ${status.Queue.LastError}`);
-      return status;
-    }, { deadlineMs });
+    return until(
+      'both lanes are drained',
+      async () => {
+        const status = await this.status();
+        const isDone =
+          status.Queue.Pending === 0 &&
+          status.Manifest.Pending === 0 &&
+          status.State === 'bootstrapped';
+        if (!isDone)
+          throw new Error(
+            `${status.State}, pending ${status.Queue.Pending} and ${status.Manifest.Pending}, last error ${status.Queue.LastError}`,
+          );
+        return status;
+      },
+      { deadlineMs },
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -51,10 +51,18 @@ export abstract class TestDatabase implements AsyncDisposable {
 }
 
 /** The tables of hubs as they are now, for a comparison. */
-export async function lookAt(server: TestDatabase, database: string): Promise<Map<string, FoldRow[]>> {
+export async function lookAt(
+  server: TestDatabase,
+  database: string,
+): Promise<Map<string, FoldRow[]>> {
   const tables = new Map<string, FoldRow[]>();
-  for (const table of ['UVQueueWorkItem', 'UVQueueWorkItemEvent', 'UVQueueWorkItemAttempt', 'UVManifest']) {
-    tables.set(table, await server.query(`select * from "${table}"`, database) as FoldRow[]);
+  for (const table of [
+    'UVQueueWorkItem',
+    'UVQueueWorkItemEvent',
+    'UVQueueWorkItemAttempt',
+    'UVManifest',
+  ]) {
+    tables.set(table, (await server.query(`select * from "${table}"`, database)) as FoldRow[]);
   }
   return tables;
 }

@@ -18,6 +18,13 @@ export function sleepOn(timer: Timer, ms: number, signal?: AbortSignal): Promise
   if (signal?.aborted) return Promise.resolve();
   return new Promise((resolve) => {
     const cancel = timer(ms, resolve);
-    signal?.addEventListener('abort', () => { cancel(); resolve(); }, { once: true });
+    signal?.addEventListener(
+      'abort',
+      () => {
+        cancel();
+        resolve();
+      },
+      { once: true },
+    );
   });
 }

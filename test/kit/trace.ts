@@ -12,14 +12,24 @@ export type TraceCall = { method: string; args: unknown[]; eventGuid: string };
 
 /** Methods that write; the others read or tell the bridge about beacons. */
 export const writeMethods: ReadonlySet<string> = new Set([
-  'upsertWorkItem', 'updateWorkItem', 'appendEvent', 'insertAttempt', 'updateAttemptOutcome', 'upsertManifest', 'removeManifest',
+  'upsertWorkItem',
+  'updateWorkItem',
+  'appendEvent',
+  'insertAttempt',
+  'updateAttemptOutcome',
+  'upsertManifest',
+  'removeManifest',
 ]);
 
 /** Trace files of a folder, `queue` before `manifest` as the names sort backwards. */
 export function traceFiles(which: keyof typeof folders): string[] {
   const folder = folders[which];
   if (!existsSync(folder)) return [];
-  return readdirSync(folder).filter((name) => /\.jsonl(\.gz)?$/.test(name)).toSorted().toReversed().map((name) => join(folder, name));
+  return readdirSync(folder)
+    .filter((name) => /\.jsonl(\.gz)?$/.test(name))
+    .toSorted()
+    .toReversed()
+    .map((name) => join(folder, name));
 }
 
 /** The calls of one file. */
@@ -36,8 +46,11 @@ export function readTrace(path: string): TraceCall[] {
 /** The bundled trace, or the first `lines` of each full one; writes only. */
 export function sampleWrites(lines: number): TraceCall[] {
   const files = traceFiles('bundled').length > 0 ? traceFiles('bundled') : traceFiles('full');
-  if (files.length === 0) throw new Error('no trace: neither examples/ nor ../shared/traces has one');
-  return files.flatMap((file) => readTrace(file).slice(0, lines)).filter((call) => writeMethods.has(call.method));
+  if (files.length === 0)
+    throw new Error('no trace: neither examples/ nor ../shared/traces has one');
+  return files
+    .flatMap((file) => readTrace(file).slice(0, lines))
+    .filter((call) => writeMethods.has(call.method));
 }
 
 /** A UUID made from a name. */

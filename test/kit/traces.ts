@@ -6,9 +6,16 @@ export function parentOf(digit: string, span = '1', flags = '01'): string {
   return `00-${digit.repeat(32)}-${span.repeat(16)}-${flags}`;
 }
 
-export const traceIdOf = (traceparent: string | undefined): string => (traceparent ?? '').split('-')[1] ?? '';
+export const traceIdOf = (traceparent: string | undefined): string =>
+  (traceparent ?? '').split('-')[1] ?? '';
 
-export type HeardHeaders = { subject: string; traceparent: string; tracestate: string; links: string[]; message: Msg };
+export type HeardHeaders = {
+  subject: string;
+  traceparent: string;
+  tracestate: string;
+  links: string[];
+  message: Msg;
+};
 
 export type Onlooker = AsyncDisposable & {
   /** What went to a subject with this ending since the last `forget`. */
@@ -24,7 +31,13 @@ export async function listenTo(url: string, subject: string): Promise<Onlooker> 
   connection.subscribe(subject, {
     callback: (_, message) => {
       const get = (name: string) => message.headers?.get(name) ?? '';
-      heard.push({ subject: message.subject, traceparent: get('traceparent'), tracestate: get('tracestate'), links: get('Tidemark-Trace-Links').split(' ').filter(Boolean), message });
+      heard.push({
+        subject: message.subject,
+        traceparent: get('traceparent'),
+        tracestate: get('tracestate'),
+        links: get('Tidemark-Trace-Links').split(' ').filter(Boolean),
+        message,
+      });
     },
   });
   await connection.flush();

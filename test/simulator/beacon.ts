@@ -1,5 +1,10 @@
 /** A simulated databeacon: answers capability requests over one database, says that it is there, can be away, slow, forgetful and a liar. */
-import { type ApplyOutputs, type ApplySettings, capabilities, type ProxySettings } from '../../contracts/capability.ts';
+import {
+  type ApplyOutputs,
+  type ApplySettings,
+  capabilities,
+  type ProxySettings,
+} from '../../contracts/capability.ts';
 import { limits } from '../../contracts/limits.ts';
 import type { Presence } from '../../contracts/presence.ts';
 import type { Scalar, TableName } from '../../contracts/schema.ts';
@@ -45,11 +50,27 @@ export class SimBeacon {
   }
 
   presence(): Presence {
-    const offered = [capabilities.proxy, capabilities.schema, capabilities.management, capabilities.access];
+    const offered = [
+      capabilities.proxy,
+      capabilities.schema,
+      capabilities.management,
+      capabilities.access,
+    ];
     return {
-      BeaconID: this.id, Status: 'Online', Nonce: this.nonce, Tags: {},
+      BeaconID: this.id,
+      Status: 'Online',
+      Nonce: this.nonce,
+      Tags: {},
       Capabilities: this.kind === 'batch' ? [capabilities.batch, ...offered] : offered,
-      Connections: [{ IDBeaconConnection: 1, Name: 'c1', Engine: 'sqlite', Connected: true, StoreID: this.database.storeId }],
+      Connections: [
+        {
+          IDBeaconConnection: 1,
+          Name: 'c1',
+          Engine: 'sqlite',
+          Connected: true,
+          StoreID: this.database.storeId,
+        },
+      ],
     };
   }
 
@@ -70,9 +91,19 @@ export class SimBeacon {
       case 'Request':
         return this.#request(settings as unknown as ProxySettings);
       case 'EnsureSchema':
-        return { Success: true, TablesCreated: [], ColumnsAdded: [], IndicesCreated: [], StoreID: this.database.storeId };
+        return {
+          Success: true,
+          TablesCreated: [],
+          ColumnsAdded: [],
+          IndicesCreated: [],
+          StoreID: this.database.storeId,
+        };
       case 'EnableEndpoint':
-        return { TableName: settings['TableName'], EndpointBase: `${endpointBase}${String(settings['TableName'])}`, ColumnCount: 1 };
+        return {
+          TableName: settings['TableName'],
+          EndpointBase: `${endpointBase}${String(settings['TableName'])}`,
+          ColumnCount: 1,
+        };
       default:
         return { Success: true, TableCount: 0, Tables: [] };
     }
@@ -84,10 +115,16 @@ export class SimBeacon {
   }
 
   #apply(settings: ApplySettings, isPrompt: boolean): ApplyOutputs {
-    if (settings.Mutations.length > limits.deliverEntriesMax) this.#witness.violate(`I9: a batch of ${settings.Mutations.length} mutations, at most ${limits.deliverEntriesMax}`);
-    if (isPrompt && this.#asked.get(settings.Lane) === this.database.travels) this.database.untold.delete(settings.Lane);
+    if (settings.Mutations.length > limits.deliverEntriesMax)
+      this.#witness.violate(
+        `I9: a batch of ${settings.Mutations.length} mutations, at most ${limits.deliverEntriesMax}`,
+      );
+    if (isPrompt && this.#asked.get(settings.Lane) === this.database.travels)
+      this.database.untold.delete(settings.Lane);
     const outputs = this.database.apply(settings);
-    this.#witness.note(`  ${this.id} ${settings.Lane} applied ${outputs.Results.map((one) => one.Outcome[0]).join('')} ${outputs.IsCommitted ? 'committed' : 'not committed'}`);
+    this.#witness.note(
+      `  ${this.id} ${settings.Lane} applied ${outputs.Results.map((one) => one.Outcome[0]).join('')} ${outputs.IsCommitted ? 'committed' : 'not committed'}`,
+    );
     this.#last.set(settings.Lane, outputs);
     return outputs;
   }
@@ -96,18 +133,36 @@ export class SimBeacon {
   again(settings: ApplySettings): void {
     const before = this.database.fingerprint();
     this.database.apply(settings);
-    if (this.database.fingerprint() !== before) this.#witness.violate(`I8: ${this.id} took a batch of lane ${settings.Lane} a second time and changed`);
+    if (this.database.fingerprint() !== before)
+      this.#witness.violate(
+        `I8: ${this.id} took a batch of lane ${settings.Lane} a second time and changed`,
+      );
   }
 
   #request({ Method, Path, Body }: ProxySettings): object {
     const [table = ''] = Path.slice(endpointBase.length).split('/');
-    const columns = Body === undefined ? {} : JSON.parse(Body) as Record<string, Scalar>;
+    const columns = Body === undefined ? {} : (JSON.parse(Body) as Record<string, Scalar>);
     if (Method === 'GET') {
-      const terms = [...Path.matchAll(/FBV~([^~]+)~EQ~([^~/]*)/g)].map((match) => [match[1] ?? '', decodeURIComponent(match[2] ?? '')] as const);
-      return { Status: 200, Headers: {}, Body: JSON.stringify(this.database.select(table.slice(0, -1) as TableName, terms)) };
+      const terms = [...Path.matchAll(/FBV~([^~]+)~EQ~([^~/]*)/g)].map(
+        (match) => [match[1] ?? '', decodeURIComponent(match[2] ?? '')] as const,
+      );
+      return {
+        Status: 200,
+        Headers: {},
+        Body: JSON.stringify(this.database.select(table.slice(0, -1) as TableName, terms)),
+      };
     }
-    const status = Method === 'POST' ? this.database.insert(table as TableName, columns) : this.database.update(table as TableName, columns);
+    const status =
+      Method === 'POST'
+        ? this.database.insert(table as TableName, columns)
+        : this.database.update(table as TableName, columns);
     if (status !== 200) this.#witness.note(`  ${this.id} ${Method} answered ${status}`);
-    return { Status: status, Headers: {}, Body: JSON.stringify(status === 200 ? columns : { Error: status === 409 ? 'unique' : 'refused by the script' }) };
+    return {
+      Status: status,
+      Headers: {},
+      Body: JSON.stringify(
+        status === 200 ? columns : { Error: status === 409 ? 'unique' : 'refused by the script' },
+      ),
+    };
   }
 }

@@ -9,7 +9,13 @@ type Columns = Record<string, Scalar>;
 /** A row, and the numbers of the writes in it. */
 export type SimRow = { id: number; table: TableName; columns: Columns; names: number[] };
 export type Effect = { key: string; name: number };
-type Content = { rows: Map<string, SimRow>; marks: Map<Lane, StoredMark>; effects: Effect[]; deletes: number[]; nextId: number };
+type Content = {
+  rows: Map<string, SimRow>;
+  marks: Map<Lane, StoredMark>;
+  effects: Effect[];
+  deletes: number[];
+  nextId: number;
+};
 export type Backup = { content: Content; storeId: string };
 
 function emptyContent(): Content {
@@ -17,12 +23,17 @@ function emptyContent(): Content {
 }
 
 function objectOf(text: Scalar | undefined): Record<string, unknown> {
-  return typeof text === 'string' && text.startsWith('{') ? JSON.parse(text) as Record<string, unknown> : {};
+  return typeof text === 'string' && text.startsWith('{')
+    ? (JSON.parse(text) as Record<string, unknown>)
+    : {};
 }
 
 /** Writes carry their number as a field `F<number>`, which ends in Extra, or in the manifest. */
 function namesIn(columns: Columns): number[] {
-  const fields = [...Object.keys(objectOf(columns['Extra'])), ...Object.keys(objectOf(columns['ManifestJSON']))];
+  const fields = [
+    ...Object.keys(objectOf(columns['Extra'])),
+    ...Object.keys(objectOf(columns['ManifestJSON'])),
+  ];
   return fields.filter((name) => /^F\d+$/.test(name)).map((name) => Number(name.slice(1)));
 }
 
@@ -73,7 +84,10 @@ export class SimDatabase {
 
   /** Numbers of the writes it has, and Seqs of the removals. */
   has(): { names: Set<number>; deletes: Set<number> } {
-    return { names: new Set(this.rows.flatMap((row) => row.names)), deletes: new Set(this.#content.deletes) };
+    return {
+      names: new Set(this.rows.flatMap((row) => row.names)),
+      deletes: new Set(this.#content.deletes),
+    };
   }
 
   row(table: TableName, ...key: Scalar[]): SimRow | null {
@@ -114,29 +128,52 @@ export class SimDatabase {
 
   fingerprint(): string {
     const { rows, marks, deletes } = this.#content;
-    return JSON.stringify([[...rows], [...marks].map(([lane, mark]) => [lane, mark.Epoch, mark.Seq]), deletes]);
+    return JSON.stringify([
+      [...rows],
+      [...marks].map(([lane, mark]) => [lane, mark.Epoch, mark.Seq]),
+      deletes,
+    ]);
   }
 
   /** As DataBeaconBatch.Apply. */
   apply(settings: ApplySettings): ApplyOutputs {
-    const { Mutations, Epoch, Lane: lane, ThroughSeq, IsBelowMark = false, AfterSeq = 0 } = settings;
+    const {
+      Mutations,
+      Epoch,
+      Lane: lane,
+      ThroughSeq,
+      IsBelowMark = false,
+      AfterSeq = 0,
+    } = settings;
     const stored = this.mark(lane);
     const { AfterEpoch } = settings;
-    const isLate = AfterEpoch !== undefined && AfterEpoch !== (stored?.Epoch ?? '') && stored?.Epoch !== Epoch;
-    const isBehind = stored?.Epoch === (AfterEpoch ?? Epoch) ? stored.Seq < AfterSeq : AfterEpoch === undefined && AfterSeq > 0;
-    if (this.isGuarded && (isLate || isBehind)) throw new TidemarkError('UNAVAILABLE', 'the database went back in time, or the batch is late');
+    const isLate =
+      AfterEpoch !== undefined && AfterEpoch !== (stored?.Epoch ?? '') && stored?.Epoch !== Epoch;
+    const isBehind =
+      stored?.Epoch === (AfterEpoch ?? Epoch)
+        ? stored.Seq < AfterSeq
+        : AfterEpoch === undefined && AfterSeq > 0;
+    if (this.isGuarded && (isLate || isBehind))
+      throw new TidemarkError(
+        'UNAVAILABLE',
+        'the database went back in time, or the batch is late',
+      );
     const before = structuredClone(this.#content);
     const skip = this.isGuarded && !IsBelowMark && stored?.Epoch === Epoch ? stored.Seq : -1;
-    const Results = Mutations.map((one): MutationResult => (one.Seq <= skip ? { Outcome: 'already-present' } : this.#mutate(one)));
+    const Results = Mutations.map((one): MutationResult =>
+      one.Seq <= skip ? { Outcome: 'already-present' } : this.#mutate(one),
+    );
     const IsCommitted = IsBelowMark || Results.every((one) => one.Outcome !== 'rejected');
     if (!IsCommitted) this.#content = before;
     else if (IsBelowMark) {
-      if (this.hasMarks && stored && stored.Epoch === AfterEpoch) this.#content.marks.set(lane, { ...stored, Epoch });
+      if (this.hasMarks && stored && stored.Epoch === AfterEpoch)
+        this.#content.marks.set(lane, { ...stored, Epoch });
     } else {
       // What one transaction shows at once has no order within.
       const { effects } = this.#content;
       effects.push(...effects.splice(before.effects.length).toSorted((a, b) => a.name - b.name));
-      if (ThroughSeq > skip && this.hasMarks) this.#content.marks.set(lane, { Epoch, Seq: ThroughSeq, UpdatedAt: '' });
+      if (ThroughSeq > skip && this.hasMarks)
+        this.#content.marks.set(lane, { Epoch, Seq: ThroughSeq, UpdatedAt: '' });
     }
     return { Results, IsCommitted, Mark: this.mark(lane) };
   }
@@ -146,7 +183,8 @@ export class SimDatabase {
     const table = mutation.Table as TableName;
     const id = [table, ...tableOf(table).key.map((name) => mutation.Key[name])].join(' ');
     const row = this.#content.rows.get(id);
-    if (row && this.isGuarded && (Op === 'insert' || Number(row.columns['BridgeSeq']) >= Seq)) return { Outcome: 'already-present' };
+    if (row && this.isGuarded && (Op === 'insert' || Number(row.columns['BridgeSeq']) >= Seq))
+      return { Outcome: 'already-present' };
     if (Op === 'delete') {
       if (!row) return { Outcome: 'not-found' };
       Object.assign(row.columns, { Deleted: 1, BridgeSeq: Seq });
@@ -161,17 +199,25 @@ export class SimDatabase {
       if (!(name in mutation.Set) && isEmpty(row?.columns[name])) given[name] = value;
     }
     return this.#write(id, table, { ...mutation.Key, ...given, Deleted: 0, BridgeSeq: Seq })
-      ? { Outcome: 'applied' } : { Outcome: 'rejected', Reason: 'refused by the script' };
+      ? { Outcome: 'applied' }
+      : { Outcome: 'rejected', Reason: 'refused by the script' };
   }
 
   /** False when it refuses. */
   #write(id: string, table: TableName, given: Columns): boolean {
     const row = this.#content.rows.get(id);
-    const fresh = namesIn(given).filter((name) => !row?.names.includes(name)).toSorted((a, b) => a - b);
+    const fresh = namesIn(given)
+      .filter((name) => !row?.names.includes(name))
+      .toSorted((a, b) => a - b);
     if (fresh.some((name) => this.refused.has(name))) return false;
     const columns = { ...row?.columns, ...given };
     const own = row?.id ?? this.#content.nextId++;
-    this.#content.rows.set(id, { id: own, table, columns: { ...columns, [tableOf(table).idColumn]: own }, names: [...row?.names ?? [], ...fresh] });
+    this.#content.rows.set(id, {
+      id: own,
+      table,
+      columns: { ...columns, [tableOf(table).idColumn]: own },
+      names: [...(row?.names ?? []), ...fresh],
+    });
     const key = String(columns['WorkItemHash'] ?? columns['Hash']);
     for (const name of fresh) this.#content.effects.push({ key, name });
     return true;
@@ -179,7 +225,13 @@ export class SimDatabase {
 
   /** Rows of a table with these values, as text. */
   select(table: TableName, terms: readonly (readonly [string, string])[]): Columns[] {
-    return this.rows.filter((row) => row.table === table && terms.every(([name, value]) => String(row.columns[name] ?? '') === value)).map((row) => row.columns);
+    return this.rows
+      .filter(
+        (row) =>
+          row.table === table &&
+          terms.every(([name, value]) => String(row.columns[name] ?? '') === value),
+      )
+      .map((row) => row.columns);
   }
 
   /** As MeadowProxy's POST: the HTTP status. */
@@ -191,7 +243,9 @@ export class SimDatabase {
 
   /** As MeadowProxy's PUT: the HTTP status. */
   update(table: TableName, columns: Columns): number {
-    const found = [...this.#content.rows].find(([, row]) => row.table === table && row.id === columns[tableOf(table).idColumn]);
+    const found = [...this.#content.rows].find(
+      ([, row]) => row.table === table && row.id === columns[tableOf(table).idColumn],
+    );
     if (!found) return 404;
     if (columns['Deleted'] === 1) this.#content.deletes.push(Number(columns['BridgeSeq']));
     return this.#write(found[0], table, columns) ? 200 : 400;

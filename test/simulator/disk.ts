@@ -96,7 +96,9 @@ export class Disk {
 
   /** Opens what the disk holds, with the product's own recovery. */
   open(prepare: (db: Connection) => void): Store {
-    const store = openStore(this.#dir, (finding) => this.onFinding(finding.Class), { isAnyFileSystem: true });
+    const store = openStore(this.#dir, (finding) => this.onFinding(finding.Class), {
+      isAnyFileSystem: true,
+    });
     this.#store = store;
     this.commitsToCrash = 0;
     this.isGhost = false;
@@ -114,7 +116,9 @@ export class Disk {
   /** What is left when the process dies (everything written), or the power goes (everything synced, and parts of the rest). */
   left(isPowerLoss: boolean): Image {
     const now = this.image();
-    const isSynced = this.#store?.db.open !== true || Number(this.#store.db.pragma('synchronous', { simple: true })) >= 2;
+    const isSynced =
+      this.#store?.db.open !== true ||
+      Number(this.#store.db.pragma('synchronous', { simple: true })) >= 2;
     if (!isPowerLoss || isSynced || this.isGhost) return now;
     return { db: now.db, wal: torn(this.#synced.wal, now.wal, this.#dice) };
   }
@@ -143,20 +147,25 @@ export class Disk {
   setFull(isFull: boolean): void {
     const db = this.#store?.db;
     if (!db?.open) return;
-    db.pragma(`max_page_count = ${isFull ? Number(db.pragma('page_count', { simple: true })) : 1_000_000_000}`);
+    db.pragma(
+      `max_page_count = ${isFull ? Number(db.pragma('page_count', { simple: true })) : 1_000_000_000}`,
+    );
   }
 
   /** Lets the power go in the middle of a commit when it is time for it. */
   #watch(db: Connection): void {
     type Run = (...given: unknown[]) => unknown;
     const begin = db.transaction.bind(db) as (steps: Run) => Run & { immediate: Run };
-    const watched = (run: Run): Run => (...given) => {
-      if (db.inTransaction || this.commitsToCrash === 0 || --this.commitsToCrash > 0) return run(...given);
-      const before = this.image();
-      run(...given);
-      this.onPowerLoss(this.#middle(before, this.image()));
-      throw new PowerLoss('the power went in a commit, before anybody was answered');
-    };
+    const watched =
+      (run: Run): Run =>
+      (...given) => {
+        if (db.inTransaction || this.commitsToCrash === 0 || --this.commitsToCrash > 0)
+          return run(...given);
+        const before = this.image();
+        run(...given);
+        this.onPowerLoss(this.#middle(before, this.image()));
+        throw new PowerLoss('the power went in a commit, before anybody was answered');
+      };
     const replacement = (steps: Run) => {
       const transaction = begin(steps);
       return Object.assign(watched(transaction), { immediate: watched(transaction.immediate) });
@@ -167,7 +176,8 @@ export class Disk {
   /** The log is synced before a checkpoint begins, so only one of the two is cut off. */
   #middle(before: Image, after: Image): Image {
     if (this.isGhost) return after;
-    if (!before.db.equals(after.db) && this.#dice.chance(0.5)) return { db: torn(before.db, after.db, this.#dice), wal: after.wal };
+    if (!before.db.equals(after.db) && this.#dice.chance(0.5))
+      return { db: torn(before.db, after.db, this.#dice), wal: after.wal };
     return { db: before.db, wal: torn(before.wal, after.wal, this.#dice) };
   }
 

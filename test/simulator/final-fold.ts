@@ -9,7 +9,8 @@ const own = new Set(['HubID', 'EmittedAt', 'Seq']);
 
 function isSame(stored: Scalar | undefined, folded: FoldValue): boolean {
   if (stored === undefined) return true;
-  if (typeof stored === 'string' && typeof folded === 'string' && folded.startsWith('{')) return canonical(stored) === canonical(folded);
+  if (typeof stored === 'string' && typeof folded === 'string' && folded.startsWith('{'))
+    return canonical(stored) === canonical(folded);
   return Number(stored) === Number(folded) || String(stored ?? '') === String(folded ?? '');
 }
 
@@ -21,27 +22,49 @@ function canonical(text: string): string {
 /** What differs, in words. */
 export function foldDifferences(database: SimDatabase, ledger: Ledger): string[] {
   const has = database.has();
-  const calls = ledger.writes.filter((write) => (write.isRemoval ? write.seqs.some((seq) => has.deletes.has(seq)) : has.names.has(write.name))).map((write) => write.call);
+  const calls = ledger.writes
+    .filter((write) =>
+      write.isRemoval ? write.seqs.some((seq) => has.deletes.has(seq)) : has.names.has(write.name),
+    )
+    .map((write) => write.call);
   const differences: string[] = [];
   let rows = 0;
-  for (const [table, folded] of Object.entries(foldCalls(calls, hubId)) as [FoldTableName, Map<string, FoldRow>][]) {
+  for (const [table, folded] of Object.entries(foldCalls(calls, hubId)) as [
+    FoldTableName,
+    Map<string, FoldRow>,
+  ][]) {
     for (const [key, row] of folded) {
       rows += 1;
-      const found = table === 'UVQueueWorkItemEvent' ? database.row(table, key) : database.row(table, hubId, ...key.split(' '));
+      const found =
+        table === 'UVQueueWorkItemEvent'
+          ? database.row(table, key)
+          : database.row(table, hubId, ...key.split(' '));
       if (!found) differences.push(`${table} ${key} is missing`);
-      else for (const name of differing(found.columns, row)) differences.push(`${table} ${key} ${name}: ${String(found.columns[name])} instead of ${String(row[name])}`);
+      else
+        for (const name of differing(found.columns, row))
+          differences.push(
+            `${table} ${key} ${name}: ${String(found.columns[name])} instead of ${String(row[name])}`,
+          );
     }
   }
-  if (rows !== database.rows.length) differences.push(`${database.rows.length} rows instead of ${rows}`);
+  if (rows !== database.rows.length)
+    differences.push(`${database.rows.length} rows instead of ${rows}`);
   return differences;
 }
 
 /** Columns nobody wrote are not kept by the model, and are at their default in the fold. */
 function differing(columns: Record<string, Scalar>, row: FoldRow): string[] {
-  const names = [...Object.keys(row).filter((name) => !own.has(name) && !isSame(columns[name], row[name] ?? null)), ...missing(columns, row)];
+  const names = [
+    ...Object.keys(row).filter(
+      (name) => !own.has(name) && !isSame(columns[name], row[name] ?? null),
+    ),
+    ...missing(columns, row),
+  ];
   return [...new Set(names)];
 }
 
 function missing(columns: Record<string, Scalar>, row: FoldRow): string[] {
-  return ['Status', 'EventType', 'BeaconID', 'Outcome', 'Extra', 'ManifestJSON'].filter((name) => columns[name] === undefined && /\d/.test(String(row[name] ?? '')));
+  return ['Status', 'EventType', 'BeaconID', 'Outcome', 'Extra', 'ManifestJSON'].filter(
+    (name) => columns[name] === undefined && /\d/.test(String(row[name] ?? '')),
+  );
 }

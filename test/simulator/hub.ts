@@ -7,7 +7,12 @@ import type { SimClock } from './sim-clock.ts';
 import type { Weather } from './sim-bus.ts';
 
 /** A request of one lane: the subject, its body, and who is to be told of each answer. */
-export type Message = { lane: Lane; subject: string; body: object; answered: (answers: Answer[]) => void };
+export type Message = {
+  lane: Lane;
+  subject: string;
+  body: object;
+  answered: (answers: Answer[]) => void;
+};
 /** Hands a message to whatever worker runs; resolves with what it sent back, null when it sent nothing. */
 export type Serve = (message: Message) => Promise<Answer[] | null>;
 
@@ -24,13 +29,24 @@ export class Hub {
   readonly #unanswered = new Map<string, Write>();
   #era = 0;
 
-  constructor(parts: { ledger: Ledger; dice: Dice; clock: SimClock; weather: () => Weather; serve: Serve }) {
+  constructor(parts: {
+    ledger: Ledger;
+    dice: Dice;
+    clock: SimClock;
+    weather: () => Weather;
+    serve: Serve;
+  }) {
     this.#ledger = parts.ledger;
     this.#dice = parts.dice;
     this.#clock = parts.clock;
     this.#weather = parts.weather;
     this.#serve = parts.serve;
-    this.keys = lanes.flatMap((lane) => Array.from({ length: 1 + parts.dice.below(3) }, (_, at) => ({ lane, key: `${lane[0]}${at}` })));
+    this.keys = lanes.flatMap((lane) =>
+      Array.from({ length: 1 + parts.dice.below(3) }, (_, at) => ({
+        lane,
+        key: `${lane[0]}${at}`,
+      })),
+    );
   }
 
   get unanswered(): number {
@@ -39,7 +55,9 @@ export class Hub {
 
   /** Begins writes on some keys that wait for nothing; returns them. */
   write(): Write[] {
-    const idle = this.keys.filter(({ key }) => !this.#unanswered.has(key) && this.#dice.chance(0.6));
+    const idle = this.keys.filter(
+      ({ key }) => !this.#unanswered.has(key) && this.#dice.chance(0.6),
+    );
     const begun = idle.map(({ lane, key }) => this.#ledger.begin(lane, key));
     for (const one of begun) this.#unanswered.set(one.key, one);
     const isBatch = this.#dice.chance(0.3);
@@ -62,8 +80,19 @@ export class Hub {
     const acked = this.#ledger.writes.filter((one) => one.isAcked && !one.isRemoval);
     if (acked.length === 0) return;
     const write = this.#dice.pick(acked);
-    const settings = JSON.parse(JSON.stringify(write.settings).replace(/"F\d+":1/, '"Other":2')) as object;
-    this.#carry({ ...this.#message(write), body: { EventGUID: write.guid, Settings: settings }, answered: ([answer]) => { if (answer) this.#ledger.probed(write, answer); } }, () => undefined);
+    const settings = JSON.parse(
+      JSON.stringify(write.settings).replace(/"F\d+":1/, '"Other":2'),
+    ) as object;
+    this.#carry(
+      {
+        ...this.#message(write),
+        body: { EventGUID: write.guid, Settings: settings },
+        answered: ([answer]) => {
+          if (answer) this.#ledger.probed(write, answer);
+        },
+      },
+      () => undefined,
+    );
   }
 
   /** What is on its way to a worker is lost, and no copy of it comes later. */
@@ -74,19 +103,27 @@ export class Hub {
   #message(write: Write): Message {
     const isPatient = this.#dice.chance(0.15);
     return {
-      lane: write.lane, subject: subjects.action(hubId, write.lane, write.action),
-      body: { EventGUID: write.guid, Settings: write.settings, ...(isPatient ? { Wait: 'applied', WaitMs: 1_000 } : {}) },
-      answered: ([answer]) => { if (answer) this.#ledger.answered(write, answer); },
+      lane: write.lane,
+      subject: subjects.action(hubId, write.lane, write.action),
+      body: {
+        EventGUID: write.guid,
+        Settings: write.settings,
+        ...(isPatient ? { Wait: 'applied', WaitMs: 1_000 } : {}),
+      },
+      answered: ([answer]) => {
+        if (answer) this.#ledger.answered(write, answer);
+      },
     };
   }
 
   #send(write: Write): void {
     let isOver = false;
-    const again = (ms: number) => this.#clock.timer(ms, () => {
-      if (isOver || this.#unanswered.get(write.key) !== write) return;
-      isOver = true;
-      this.#send(write);
-    });
+    const again = (ms: number) =>
+      this.#clock.timer(ms, () => {
+        if (isOver || this.#unanswered.get(write.key) !== write) return;
+        isOver = true;
+        this.#send(write);
+      });
     again(patienceMs + this.#dice.below(500));
     this.#carry(this.#message(write), ([answer]) => {
       if (answer?.Success) this.#done(write);
@@ -95,11 +132,24 @@ export class Hub {
   }
 
   #sendBatch(lane: Lane, writes: Write[]): void {
-    const body = { Items: writes.map((one) => ({ Action: one.action, EventGUID: one.guid, Settings: one.settings })) };
-    const answered = (answers: Answer[]) => writes.forEach((one, at) => { if (answers[at]) this.#ledger.answered(one, answers[at]); });
-    this.#clock.timer(patienceMs, () => { for (const one of writes) if (this.#unanswered.get(one.key) === one) this.#send(one); });
+    const body = {
+      Items: writes.map((one) => ({
+        Action: one.action,
+        EventGUID: one.guid,
+        Settings: one.settings,
+      })),
+    };
+    const answered = (answers: Answer[]) =>
+      writes.forEach((one, at) => {
+        if (answers[at]) this.#ledger.answered(one, answers[at]);
+      });
+    this.#clock.timer(patienceMs, () => {
+      for (const one of writes) if (this.#unanswered.get(one.key) === one) this.#send(one);
+    });
     this.#carry({ lane, subject: subjects.batch(hubId, lane), body, answered }, (answers) => {
-      writes.forEach((one, at) => { if (answers[at]?.Success) this.#done(one); });
+      writes.forEach((one, at) => {
+        if (answers[at]?.Success) this.#done(one);
+      });
     });
   }
 
@@ -111,14 +161,20 @@ export class Hub {
   #carry(message: Message, onAnswers: (answers: Answer[]) => void): void {
     const { lost, twice, late, delayMs } = this.#weather();
     const era = this.#era;
-    const arrive = (ms: number, back: (answers: Answer[]) => void) => this.#clock.timer(ms, () => {
-      if (era !== this.#era) return;
-      void this.#serve(message).then((answers) => { if (answers) back(answers); });
-    });
-    const delay = () => (this.#dice.chance(late) ? this.#dice.below(20_000) : this.#dice.real() * delayMs);
+    const arrive = (ms: number, back: (answers: Answer[]) => void) =>
+      this.#clock.timer(ms, () => {
+        if (era !== this.#era) return;
+        void this.#serve(message).then((answers) => {
+          if (answers) back(answers);
+        });
+      });
+    const delay = () =>
+      this.#dice.chance(late) ? this.#dice.below(20_000) : this.#dice.real() * delayMs;
     if (this.#dice.chance(twice)) arrive(delay() + this.#dice.below(5_000), () => undefined);
     if (this.#dice.chance(lost)) return;
     const isAnswerLost = this.#dice.chance(lost);
-    arrive(delay(), (answers) => { if (!isAnswerLost) this.#clock.timer(delay(), () => onAnswers(answers)); });
+    arrive(delay(), (answers) => {
+      if (!isAnswerLost) this.#clock.timer(delay(), () => onAnswers(answers));
+    });
   }
 }

@@ -54,12 +54,21 @@ test('a database assigned again after its stretch lost its bodies counts it as s
   await run.rest();
   const { local } = run;
   const assignments = { of: (lane: string) => (lane === 'queue' ? run.assigned : null) };
-  const retention = new Retention({ ...local, assignments: assignments as never, clock: run.clock }, { entries: 0, ms: 0 });
+  const retention = new Retention(
+    { ...local, assignments: assignments as never, clock: run.clock },
+    { entries: 0, ms: 0 },
+  );
   expect(await retention.sweep()).toBe(2);
   run.assigned = { beacon: 'a', connection: 1 };
   run.returns();
   await run.rest();
-  expect(run.balance).toMatchObject({ Accepted: 2, Applied: 1, Skipped: 1, Pending: 0, Difference: 0 });
+  expect(run.balance).toMatchObject({
+    Accepted: 2,
+    Applied: 1,
+    Skipped: 1,
+    Pending: 0,
+    Difference: 0,
+  });
 });
 
 test('retention stops when another database is assigned while it waits (I6)', async () => {
@@ -73,7 +82,10 @@ test('retention stops when another database is assigned while it waits (I6)', as
     run.assigned = { beacon: 'b', connection: 1 };
   };
   const assignments = { of: (lane: string) => (lane === 'queue' ? run.assigned : null) };
-  const retention = new Retention({ ...local, assignments: assignments as never, clock: run.clock }, { entries: 0, ms: 0 });
+  const retention = new Retention(
+    { ...local, assignments: assignments as never, clock: run.clock },
+    { entries: 0, ms: 0 },
+  );
   expect(await retention.sweep()).toBe(0);
 });
 
@@ -98,13 +110,28 @@ test('a database that goes back in time behind a running beacon takes no batch t
 
 test('an answer to another batch settles nothing (I5)', async () => {
   const route = { beacon: 'a', connection: 1, hubId: 'hub1', lane: 'queue', epoch: 'e' } as const;
-  const writes: Delivery['writes'] = [{ mutation: { Op: 'write', Table: 'UVQueueWorkItem', Key: {}, Seq: 9, Set: {} }, key: 'k', seqs: [9] }];
-  const answering = (outputs: object) => new BatchCarrier({ pack: () => ({}), sendPacked: () => Promise.resolve(outputs) } as unknown as Dispatcher, route)
-    .apply({ writes, throughSeq: 9, afterSeq: 0, isBelowMark: false });
+  const writes: Delivery['writes'] = [
+    {
+      mutation: { Op: 'write', Table: 'UVQueueWorkItem', Key: {}, Seq: 9, Set: {} },
+      key: 'k',
+      seqs: [9],
+    },
+  ];
+  const answering = (outputs: object) =>
+    new BatchCarrier(
+      { pack: () => ({}), sendPacked: () => Promise.resolve(outputs) } as unknown as Dispatcher,
+      route,
+    ).apply({ writes, throughSeq: 9, afterSeq: 0, isBelowMark: false });
   const one = { Outcome: 'applied' };
-  await expect(answering({ Results: [one], IsCommitted: true, Mark: { Epoch: 'e', Seq: 9 } })).resolves.toMatchObject({ isCommitted: true });
-  await expect(answering({ Results: [one], IsCommitted: true, Mark: { Epoch: 'e', Seq: 8 } })).rejects.toThrow('its mark is 8');
-  await expect(answering({ Results: [one, one], IsCommitted: true, Mark: { Epoch: 'e', Seq: 9 } })).rejects.toThrow('2 results for 1');
+  await expect(
+    answering({ Results: [one], IsCommitted: true, Mark: { Epoch: 'e', Seq: 9 } }),
+  ).resolves.toMatchObject({ isCommitted: true });
+  await expect(
+    answering({ Results: [one], IsCommitted: true, Mark: { Epoch: 'e', Seq: 8 } }),
+  ).rejects.toThrow('its mark is 8');
+  await expect(
+    answering({ Results: [one, one], IsCommitted: true, Mark: { Epoch: 'e', Seq: 9 } }),
+  ).rejects.toThrow('2 results for 1');
 });
 
 for (const isBefore of [true, false]) {

@@ -27,7 +27,12 @@ export class SimBus {
   #hear: ((body: unknown) => void)[] = [];
   #isDead = false;
 
-  constructor(parts: { clock: SimClock; dice: Dice; beacons: ReadonlyMap<string, SimBeacon>; weather: () => Weather }) {
+  constructor(parts: {
+    clock: SimClock;
+    dice: Dice;
+    beacons: ReadonlyMap<string, SimBeacon>;
+    weather: () => Weather;
+  }) {
     this.#clock = parts.clock;
     this.#dice = parts.dice;
     this.#beacons = parts.beacons;
@@ -46,7 +51,9 @@ export class SimBus {
 
   subscribe(_subject: string, onMessage: (body: unknown) => void): () => void {
     this.#hear.push(onMessage);
-    return () => { this.#hear = this.#hear.filter((one) => one !== onMessage); };
+    return () => {
+      this.#hear = this.#hear.filter((one) => one !== onMessage);
+    };
   }
 
   publish(): void {
@@ -70,11 +77,20 @@ export class SimBus {
   send<T>(subject: string, packed: Packed, options: RequestOptions = {}): Promise<T> {
     const beacon = this.#beacons.get(subject.split('.')[1] ?? '');
     return new Promise<T>((resolve, reject) => {
-      const fail = (cause?: Error) => reject(new TidemarkError('UNAVAILABLE', `${subject}: ${cause ? 'nobody answers there' : 'no answer in time'}`, cause ? { cause } : {}));
+      const fail = (cause?: Error) =>
+        reject(
+          new TidemarkError(
+            'UNAVAILABLE',
+            `${subject}: ${cause ? 'nobody answers there' : 'no answer in time'}`,
+            cause ? { cause } : {},
+          ),
+        );
       if (this.#isDead) return;
       if (!beacon?.isUp) return this.#after(1, () => fail(new NoRespondersError(subject)));
       const { Settings } = decodeBody(packed.body) as { Settings: Record<string, unknown> };
-      const stop = this.#clock.timer(options.timeoutMs ?? limits.capabilityMs, () => { if (!this.#isDead) fail(); });
+      const stop = this.#clock.timer(options.timeoutMs ?? limits.capabilityMs, () => {
+        if (!this.#isDead) fail();
+      });
       this.#carry(beacon, lastToken(subject), Settings, (Outputs) => {
         stop();
         if (Outputs) resolve({ Outputs } as T);
@@ -84,7 +100,9 @@ export class SimBus {
   }
 
   #after(ms: number, run: () => void): void {
-    this.#clock.timer(ms, () => { if (!this.#isDead) run(); });
+    this.#clock.timer(ms, () => {
+      if (!this.#isDead) run();
+    });
   }
 
   #delay(): number {
@@ -93,13 +111,21 @@ export class SimBus {
   }
 
   /** Takes a request there and its answer back, as the weather allows. */
-  #carry(beacon: SimBeacon, action: string, settings: Record<string, unknown>, answer: (outputs: object | null) => void): void {
+  #carry(
+    beacon: SimBeacon,
+    action: string,
+    settings: Record<string, unknown>,
+    answer: (outputs: object | null) => void,
+  ): void {
     const { lost, late, twice, liar } = this.#weather();
     const dice = this.#dice;
     const { nonce } = beacon;
     const isApply = action === 'Apply';
     const isLate = isApply && dice.chance(late);
-    const arrive = (ms: number, run: () => void) => this.#clock.timer(ms, () => { if (beacon.isUp && beacon.nonce === nonce) run(); });
+    const arrive = (ms: number, run: () => void) =>
+      this.#clock.timer(ms, () => {
+        if (beacon.isUp && beacon.nonce === nonce) run();
+      });
     if (dice.chance(lost)) return;
     const isAnswerLost = dice.chance(lost);
     // Without the batch capability nothing at the database guards a write of a dead worker, so it is taken to arrive at once or never.
@@ -107,23 +133,33 @@ export class SimBus {
     arrive(isLate ? limits.capabilityMs + dice.below(20_000) : this.#delay(), () => {
       if (!isOwn()) return;
       // Of an answer about entries below the mark nothing tells which batch it is for.
-      const stale = isApply && settings['IsBelowMark'] !== true && dice.chance(liar) ? beacon.stale(settings['Lane'] as Lane) : null;
+      const stale =
+        isApply && settings['IsBelowMark'] !== true && dice.chance(liar)
+          ? beacon.stale(settings['Lane'] as Lane)
+          : null;
       const outputs = stale ?? answerOf(beacon, action, settings, !isLate);
       const { travels } = beacon.database;
       if (!outputs) return this.#after(1, () => answer(null));
       if (isApply && dice.chance(liar)) (outputs as { Results: unknown[] }).Results.pop();
-      if (!isAnswerLost && !isLate) this.#after(this.#delay(), () => {
-        if (action === 'Mark' && !this.#isDead) beacon.told(settings['Lane'] as Lane, travels);
-        answer(outputs);
-      });
+      if (!isAnswerLost && !isLate)
+        this.#after(this.#delay(), () => {
+          if (action === 'Mark' && !this.#isDead) beacon.told(settings['Lane'] as Lane, travels);
+          answer(outputs);
+        });
       if (isApply && !stale && dice.chance(0.2)) beacon.again(settings as unknown as ApplySettings);
     });
-    if (isApply && dice.chance(twice)) arrive(this.#delay() + dice.below(20_000), () => answerOf(beacon, action, settings, false));
+    if (isApply && dice.chance(twice))
+      arrive(this.#delay() + dice.below(20_000), () => answerOf(beacon, action, settings, false));
   }
 }
 
 /** Outputs, or null when the beacon refuses to. */
-function answerOf(beacon: SimBeacon, action: string, settings: Record<string, unknown>, isPrompt: boolean): object | null {
+function answerOf(
+  beacon: SimBeacon,
+  action: string,
+  settings: Record<string, unknown>,
+  isPrompt: boolean,
+): object | null {
   try {
     return beacon.answer(action, settings, isPrompt);
   } catch (error) {

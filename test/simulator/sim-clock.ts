@@ -28,7 +28,9 @@ export class SimClock {
   timer(ms: number, run: () => void): () => void {
     const timer = { atMs: this.#elapsedMs + Math.max(0, ms), order: this.#order++, run };
     this.#timers.add(timer);
-    return () => { this.#timers.delete(timer); };
+    return () => {
+      this.#timers.delete(timer);
+    };
   }
 
   /** Moves time on and runs what falls due, in order; what follows from it runs before the next timer. */
@@ -50,7 +52,12 @@ export class SimClock {
     let first: Timer | null = null;
     for (const timer of this.#timers) {
       if (timer.atMs > endMs) continue;
-      if (!first || timer.atMs < first.atMs || (timer.atMs === first.atMs && timer.order < first.order)) first = timer;
+      if (
+        !first ||
+        timer.atMs < first.atMs ||
+        (timer.atMs === first.atMs && timer.order < first.order)
+      )
+        first = timer;
     }
     return first;
   }
@@ -87,7 +94,9 @@ export class ProcessClock implements Clock {
 
   timer(ms: number, run: () => void): () => void {
     if (this.#isDead) return () => undefined;
-    return this.#clock.timer(ms, () => { if (!this.#isDead) run(); });
+    return this.#clock.timer(ms, () => {
+      if (!this.#isDead) run();
+    });
   }
 
   every(ms: number, run: () => void): () => void {

@@ -26,7 +26,10 @@ import type { ProcessClock } from './sim-clock.ts';
 export const pendingMax = 30;
 
 export type SimWorkerParts = {
-  store: Store; bus: SimBus; clock: ProcessClock; witness: Witness;
+  store: Store;
+  bus: SimBus;
+  clock: ProcessClock;
+  witness: Witness;
   /** The process ends because its store cannot be trusted. */
   onFault: (error: Error) => void;
   /** Called when the local state is open, before anything uses it. */
@@ -53,29 +56,77 @@ export class SimWorker {
     parts.prepare(this.local);
     const { local } = this;
     this.outbound = new Outbound({
-      hubId, bus, local, clock, log: silent, onSettled: (lane) => this.inbound.applied.check(lane), onChange: () => undefined,
-      onFault: (message) => parts.witness.note(`  fault: ${message}`), onFull: () => this.#pressure.full(), onStoreFault: (error) => parts.onFault(error),
+      hubId,
+      bus,
+      local,
+      clock,
+      log: silent,
+      onSettled: (lane) => this.inbound.applied.check(lane),
+      onChange: () => undefined,
+      onFault: (message) => parts.witness.note(`  fault: ${message}`),
+      onFull: () => this.#pressure.full(),
+      onStoreFault: (error) => parts.onFault(error),
     });
     this.#pressure = new Pressure({
-      bytesInUse: () => store.bytesInUse(), pending: () => this.overview.pending('queue') + this.overview.pending('manifest'), room: () => null,
-      reserve: new Reserve(store.paths), clock, log: silent, bounds: { journalBytesMax: limits.journalBytesMax, pendingMax, diskFreeMin: null },
+      bytesInUse: () => store.bytesInUse(),
+      pending: () => this.overview.pending('queue') + this.overview.pending('manifest'),
+      room: () => null,
+      reserve: new Reserve(store.paths),
+      clock,
+      log: silent,
+      bounds: { journalBytesMax: limits.journalBytesMax, pendingMax, diskFreeMin: null },
     });
     this.overview = new Overview({
-      hubId, version: 'sim', ...local, assignments: this.outbound.assignments, deliveries: this.outbound.deliveries, clock,
-      isPaused: () => this.outbound.isPaused, capacity: () => this.#pressure.capacity(), bus: () => ({ Connected: true, Server: null, Reconnects: 0 }),
+      hubId,
+      version: 'sim',
+      ...local,
+      assignments: this.outbound.assignments,
+      deliveries: this.outbound.deliveries,
+      clock,
+      isPaused: () => this.outbound.isPaused,
+      capacity: () => this.#pressure.capacity(),
+      bus: () => ({ Connected: true, Server: null, Reconnects: 0 }),
     });
     const surgery = new MarkSurgery({
-      local, deliveries: this.outbound.deliveries, clock, version: 'sim', isPaused: () => this.outbound.isPaused, isBusy: (lane) => this.outbound.isBusy(lane),
+      local,
+      deliveries: this.outbound.deliveries,
+      clock,
+      version: 'sim',
+      isPaused: () => this.outbound.isPaused,
+      isBusy: (lane) => this.outbound.isBusy(lane),
       onMoved: () => undefined,
     });
     const { directory, assignments, deliveries } = this.outbound;
-    const drill = new Drill({ directory, assignments, deliveries, journal: local.journal, clock, log: silent, isPaused: () => this.outbound.isPaused });
-    this.inbound = new Inbound({
-      surgery, drill, ops: () => null,
-      hubId, bus, local, outbound: this.outbound, overview: this.overview, pressure: this.#pressure, clock, log: silent, isOneWayOn: false,
-      onDrain: () => undefined, onAccepted: (lane) => this.outbound.wake(lane), onFault: (error) => parts.onFault(error),
+    const drill = new Drill({
+      directory,
+      assignments,
+      deliveries,
+      journal: local.journal,
+      clock,
+      log: silent,
+      isPaused: () => this.outbound.isPaused,
     });
-    this.retention = new Retention({ ...local, assignments: this.outbound.assignments, clock }, { entries: 6, ms: 30_000 });
+    this.inbound = new Inbound({
+      surgery,
+      drill,
+      ops: () => null,
+      hubId,
+      bus,
+      local,
+      outbound: this.outbound,
+      overview: this.overview,
+      pressure: this.#pressure,
+      clock,
+      log: silent,
+      isOneWayOn: false,
+      onDrain: () => undefined,
+      onAccepted: (lane) => this.outbound.wake(lane),
+      onFault: (error) => parts.onFault(error),
+    });
+    this.retention = new Retention(
+      { ...local, assignments: this.outbound.assignments, clock },
+      { entries: 6, ms: 30_000 },
+    );
     this.#endpoints = this.inbound.endpoints();
   }
 
@@ -114,7 +165,12 @@ export class SimWorker {
     const spec = this.#endpoints[lanes.indexOf(message.lane)];
     let answer: unknown;
     try {
-      answer = spec?.handle({ subject: message.subject, decode: () => structuredClone(message.body), respond: () => undefined, refuse: () => undefined });
+      answer = spec?.handle({
+        subject: message.subject,
+        decode: () => structuredClone(message.body),
+        respond: () => undefined,
+        refuse: () => undefined,
+      });
       this.#boundIntake();
       answer = await answer;
     } catch (thrown) {
@@ -127,7 +183,10 @@ export class SimWorker {
 
   #boundIntake(): void {
     const { waiting } = this.inbound.intake;
-    if (waiting > limits.intakeQueueMax) this.#parts.witness.violate(`I9: ${waiting} writes wait for a commit, at most ${limits.intakeQueueMax}`);
+    if (waiting > limits.intakeQueueMax)
+      this.#parts.witness.violate(
+        `I9: ${waiting} writes wait for a commit, at most ${limits.intakeQueueMax}`,
+      );
   }
 
   /** One sweep of retention; a full disk puts it off. */

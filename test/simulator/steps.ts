@@ -5,16 +5,51 @@ import type { Dice } from './dice.ts';
 import type { World } from './world.ts';
 
 /** What a seed is about: not everything happens in every world. */
-export type Profile = { steps: number; refusals: number; canLoseJournal: boolean; canShiftClock: boolean };
+export type Profile = {
+  steps: number;
+  refusals: number;
+  canLoseJournal: boolean;
+  canShiftClock: boolean;
+};
 
 export function drawProfile(dice: Dice): Profile {
   const canLoseJournal = dice.chance(0.15);
-  return { steps: 20 + dice.below(50), refusals: dice.pick([0, 0, 0.04, 0.15]), canLoseJournal, canShiftClock: !canLoseJournal && dice.chance(0.2) };
+  return {
+    steps: 20 + dice.below(50),
+    refusals: dice.pick([0, 0, 0.04, 0.15]),
+    canLoseJournal,
+    canShiftClock: !canLoseJournal && dice.chance(0.2),
+  };
 }
 
 const weights = {
-  write: 34, wait: 8, repeat: 3, probe: 2, crash: 3, crashInCommit: 4, checkpoint: 3, stop: 1, replace: 1, full: 1.5, beaconDown: 4, beaconBack: 3, restart: 1.5,
-  backup: 2, restore: 1.5, failover: 1, exchange: 0.5, weather: 4, pause: 1.5, assign: 1.5, retry: 3, drop: 1.5, mend: 1.5, sweep: 5, shift: 1, loseJournal: 1, keepJournal: 1,
+  write: 34,
+  wait: 8,
+  repeat: 3,
+  probe: 2,
+  crash: 3,
+  crashInCommit: 4,
+  checkpoint: 3,
+  stop: 1,
+  replace: 1,
+  full: 1.5,
+  beaconDown: 4,
+  beaconBack: 3,
+  restart: 1.5,
+  backup: 2,
+  restore: 1.5,
+  failover: 1,
+  exchange: 0.5,
+  weather: 4,
+  pause: 1.5,
+  assign: 1.5,
+  retry: 3,
+  drop: 1.5,
+  mend: 1.5,
+  sweep: 5,
+  shift: 1,
+  loseJournal: 1,
+  keepJournal: 1,
 } as const;
 type StepName = keyof typeof weights;
 
@@ -105,28 +140,50 @@ export class Steps {
     // What an operator says to a worker whose file is gone is not kept in this world, which has no rescue.
     if (!worker || worker.isDead || this.#world.disk.isGhost) return;
     if (name === 'pause') worker.operate(worker.outbound.isPaused ? 'resume' : 'pause', {});
-    else if (name === 'assign') worker.operate('assign', { BeaconID: worker.assigned('queue') === 'a' ? 'b' : 'a', IDBeaconConnection: 1 });
+    else if (name === 'assign')
+      worker.operate('assign', {
+        BeaconID: worker.assigned('queue') === 'a' ? 'b' : 'a',
+        IDBeaconConnection: 1,
+      });
     else {
       const dead = this.#world.deadLetters();
       if (dead.length === 0) return;
       const { Seq } = dice.pick(dead);
       const write = ledger.bySeq(Seq);
-      if (write && name !== 'drop' && dice.chance(0.7)) for (const { database } of beacons.values()) database.refused.delete(write.name);
+      if (write && name !== 'drop' && dice.chance(0.7))
+        for (const { database } of beacons.values()) database.refused.delete(write.name);
       if (name !== 'mend') worker.operate('dead-letters', { Verb: name, Seq });
     }
   }
 
-  #toBeacons(name: 'beaconDown' | 'beaconBack' | 'restart' | 'backup' | 'restore' | 'failover' | 'exchange' | 'weather' | 'sweep' | 'shift'): void {
+  #toBeacons(
+    name:
+      | 'beaconDown'
+      | 'beaconBack'
+      | 'restart'
+      | 'backup'
+      | 'restore'
+      | 'failover'
+      | 'exchange'
+      | 'weather'
+      | 'sweep'
+      | 'shift',
+  ): void {
     const world = this.#world;
     const { dice, beacons } = world;
     const beacon = beacons.get(dice.pick(['a', 'a', 'b'])) as SimBeacon;
     if (name === 'sweep') {
       if (!world.worker?.isDead) world.worker?.sweep();
     } else if (name === 'shift') {
-      if (this.#profile.canShiftClock) world.clock.shiftWall(dice.pick([-3_600_000, -20_000, -500, 60_000]));
+      if (this.#profile.canShiftClock)
+        world.clock.shiftWall(dice.pick([-3_600_000, -20_000, -500, 60_000]));
     } else if (name === 'weather') {
       world.weather = {
-        lost: dice.pick([0, 0, 0.05, 0.3]), late: dice.pick([0, 0.1]), twice: dice.pick([0, 0.2]), liar: dice.pick([0, 0, 0.1]), delayMs: dice.pick([1, 5, 200, 1_500]),
+        lost: dice.pick([0, 0, 0.05, 0.3]),
+        late: dice.pick([0, 0.1]),
+        twice: dice.pick([0, 0.2]),
+        liar: dice.pick([0, 0, 0.1]),
+        delayMs: dice.pick([1, 5, 200, 1_500]),
       };
     } else if (name === 'beaconDown') beacon.isUp = false;
     else if (name === 'backup') beacon.backups.push(beacon.database.backup());

@@ -37,19 +37,28 @@ export class World {
     this.#trace = parts.trace;
     this.#mutant = parts.mutant;
     const { dice, clock } = this;
-    const witness: Witness = { note: (line) => this.note(line), violate: (what) => this.#trace.violate(what) };
+    const witness: Witness = {
+      note: (line) => this.note(line),
+      violate: (what) => this.#trace.violate(what),
+    };
     this.beacons = new Map([
-      ['a', new SimBeacon('a', 'batch', witness)], ['b', new SimBeacon('b', dice.chance(0.5) ? 'proxy' : 'batch', witness)],
+      ['a', new SimBeacon('a', 'batch', witness)],
+      ['b', new SimBeacon('b', dice.chance(0.5) ? 'proxy' : 'batch', witness)],
     ]);
     for (const { database } of this.beacons.values()) parts.mutant?.database?.(database);
     this.ledger = new Ledger(dice, witness);
     this.hub = new Hub({
-      ledger: this.ledger, dice, clock, weather: () => this.weather,
+      ledger: this.ledger,
+      dice,
+      clock,
+      weather: () => this.weather,
       serve: async (message) => {
-        const answers = await this.worker?.answers(message) ?? null;
+        const answers = (await this.worker?.answers(message)) ?? null;
         if (answers) {
           message.answered(answers);
-          this.note(`  answered ${message.subject} ${answers.map((one) => (one.Success ? `${this.#short(one.Seq)}${one.Duplicate ? '*' : ''}` : one.Code)).join(' ')}`);
+          this.note(
+            `  answered ${message.subject} ${answers.map((one) => (one.Success ? `${this.#short(one.Seq)}${one.Duplicate ? '*' : ''}` : one.Code)).join(' ')}`,
+          );
         }
         return answers;
       },
@@ -87,30 +96,39 @@ export class World {
   announce(beacon: SimBeacon): void {
     if (!beacon.isUp || this.dice.chance(this.weather.lost)) return;
     const { nonce } = beacon;
-    this.clock.timer(this.dice.real() * this.weather.delayMs, () => { if (beacon.nonce === nonce) this.bus?.hear(beacon.presence()); });
+    this.clock.timer(this.dice.real() * this.weather.delayMs, () => {
+      if (beacon.nonce === nonce) this.bus?.hear(beacon.presence());
+    });
   }
 
   /** The worker process starts over what the disk holds. */
   start(): void {
     const { clock, dice, beacons } = this;
     // What a worker learnt of a database while its file was replaced is lost with that file: this world has no rescue.
-    if (this.disk.isGhost) for (const { id, database } of beacons.values()) {
-      this.checks.travelled(id);
-      database.untold.add('queue').add('manifest');
-    }
+    if (this.disk.isGhost)
+      for (const { id, database } of beacons.values()) {
+        this.checks.travelled(id);
+        database.untold.add('queue').add('manifest');
+      }
     this.#mutant?.beforeOpen?.(this.disk.paths);
     const store = this.disk.open((db) => this.#mutant?.opened?.(db));
     const bus = new SimBus({ clock, dice, beacons, weather: () => this.weather });
     const worker = new SimWorker({
-      store, bus, clock: new ProcessClock(clock, dice), witness: { note: (line) => this.note(line), violate: (what) => this.violate(what) },
-      onFault: ({ message }) => this.crash(false, `the worker ends itself: ${message.replace(/^.*state.db/, 'state.db')}`), prepare: (local: Local) => this.#prepare(local),
+      store,
+      bus,
+      clock: new ProcessClock(clock, dice),
+      witness: { note: (line) => this.note(line), violate: (what) => this.violate(what) },
+      onFault: ({ message }) =>
+        this.crash(false, `the worker ends itself: ${message.replace(/^.*state.db/, 'state.db')}`),
+      prepare: (local: Local) => this.#prepare(local),
     });
     this.#mutant?.worker?.(worker);
     this.bus = bus;
     this.worker = worker;
     worker.start();
     for (const beacon of beacons.values()) this.announce(beacon);
-    if (!worker.assigned('queue')) worker.operate('assign', { BeaconID: 'a', IDBeaconConnection: 1 });
+    if (!worker.assigned('queue'))
+      worker.operate('assign', { BeaconID: 'a', IDBeaconConnection: 1 });
     this.note('worker started');
   }
 
@@ -132,8 +150,11 @@ export class World {
     const { worker } = this;
     if (!worker || worker.isDead) return;
     const end = { isReached: false };
-    void worker.stop().then(() => { end.isReached = true; });
-    for (let waited = 0; !end.isReached && !worker.isDead && waited < 200; waited++) await this.clock.advance(250);
+    void worker.stop().then(() => {
+      end.isReached = true;
+    });
+    for (let waited = 0; !end.isReached && !worker.isDead && waited < 200; waited++)
+      await this.clock.advance(250);
     if (worker.isDead) this.left ??= this.disk.image();
     else this.crash(false, 'killed while stopping');
     this.note('stopped');
@@ -154,7 +175,8 @@ export class World {
     const rewind = local.marks.rewind.bind(local.marks);
     local.marks.rewind = (database, lane, to, again) => {
       const { beacon } = local.marks.list(lane).find((mark) => mark.database === database) ?? {};
-      for (const one of this.beacons.values()) if (one.id === beacon && one.kind === 'proxy') one.database.orderAnew();
+      for (const one of this.beacons.values())
+        if (one.id === beacon && one.kind === 'proxy') one.database.orderAnew();
       rewind(database, lane, to, again);
     };
     this.#mutant?.local?.(local);
@@ -204,22 +226,37 @@ export class World {
       if (this.#isAtRest()) return;
       this.#retryDead();
     }
-    this.violate(`it does not come to rest: ${this.hub.unanswered} writes unanswered, ${lanes.map((lane) => this.worker?.overview.pending(lane)).join('+')} pending`);
+    this.violate(
+      `it does not come to rest: ${this.hub.unanswered} writes unanswered, ${lanes.map((lane) => this.worker?.overview.pending(lane)).join('+')} pending`,
+    );
   }
 
   #retryDead(): void {
     if (this.worker?.outbound.isPaused) this.worker.operate('resume', {});
-    for (const { Seq, Reason } of this.deadLetters()) this.worker?.operate('dead-letters', { Verb: Reason.includes('body is gone') ? 'drop' : 'retry', Seq });
+    for (const { Seq, Reason } of this.deadLetters())
+      this.worker?.operate('dead-letters', {
+        Verb: Reason.includes('body is gone') ? 'drop' : 'retry',
+        Seq,
+      });
   }
 
   deadLetters(): { Seq: number; Reason: string }[] {
-    const listed = this.worker?.operate('dead-letters', { Verb: 'list' }) as { DeadLetters: { Seq: number; Reason: string }[] } | null | undefined;
+    const listed = this.worker?.operate('dead-letters', { Verb: 'list' }) as
+      | { DeadLetters: { Seq: number; Reason: string }[] }
+      | null
+      | undefined;
     return listed?.DeadLetters ?? [];
   }
 
   #isAtRest(): boolean {
     const { worker } = this;
-    return worker !== null && !this.left && this.hub.unanswered === 0 && this.deadLetters().length === 0 && lanes.every((lane) => worker.overview.balance(lane).Pending === 0);
+    return (
+      worker !== null &&
+      !this.left &&
+      this.hub.unanswered === 0 &&
+      this.deadLetters().length === 0 &&
+      lanes.every((lane) => worker.overview.balance(lane).Pending === 0)
+    );
   }
 
   /** The end: everything is where it should be. */
@@ -230,7 +267,8 @@ export class World {
     for (const id of new Set(lanes.map((lane) => worker.assigned(lane)))) {
       const beacon = this.beacons.get(id ?? '');
       if (!beacon) continue;
-      for (const one of foldDifferences(beacon.database, this.ledger).slice(0, 3)) this.violate(`I7, I8: ${beacon.id} differs from the fold of its writes: ${one}`);
+      for (const one of foldDifferences(beacon.database, this.ledger).slice(0, 3))
+        this.violate(`I7, I8: ${beacon.id} differs from the fold of its writes: ${one}`);
     }
   }
 

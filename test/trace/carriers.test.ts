@@ -16,9 +16,20 @@ async function start(options: StackOptions) {
   stack = running;
   const bus = await listenTo(running.nats.url, 'mesh.>');
   const write = (action: string, name: string, settings: object, traceparent: string) =>
-    running.hub.request(`tidemark.hub1.queue.${action}`, JSON.stringify({ EventGUID: guidOf(name), Settings: settings }), { 'Content-Type': 'application/json', traceparent });
-  const upsert = (name: string, traceparent: string) => write('QP_UpsertWorkItem', name, { WorkItem: { WorkItemHash: name } }, traceparent);
-  return { stack: running, bus, write, upsert, heard: async (ending: string) => (await bus.at(ending)).map((one) => one.traceparent) };
+    running.hub.request(
+      `tidemark.hub1.queue.${action}`,
+      JSON.stringify({ EventGUID: guidOf(name), Settings: settings }),
+      { 'Content-Type': 'application/json', traceparent },
+    );
+  const upsert = (name: string, traceparent: string) =>
+    write('QP_UpsertWorkItem', name, { WorkItem: { WorkItemHash: name } }, traceparent);
+  return {
+    stack: running,
+    bus,
+    write,
+    upsert,
+    heard: async (ending: string) => (await bus.at(ending)).map((one) => one.traceparent),
+  };
 }
 
 test('every request of a delivery by MeadowProxy is in its trace', async () => {
@@ -40,7 +51,10 @@ test('each write to a legacy beacon is in its own, however many go together', as
   await run.upsert('two', parentOf('b'));
   await run.stack.control('resume');
   await run.stack.drained();
-  expect((await run.heard('.QP_UpsertWorkItem')).toSorted()).toEqual([parentOf('a'), parentOf('b')]);
+  expect((await run.heard('.QP_UpsertWorkItem')).toSorted()).toEqual([
+    parentOf('a'),
+    parentOf('b'),
+  ]);
   await run.bus[Symbol.asyncDispose]();
 });
 
@@ -50,8 +64,15 @@ test('reads at once go out each in its own trace, and one without a trace in non
   await run.stack.drained();
   await run.bus.forget();
   // More than are asked of the backend at once, so that some wait behind others.
-  const parents = ['a', 'b', 'c', 'd'].flatMap((digit) => [...'123456789abc'].map((span) => parentOf(digit, span)));
-  const read = (headers: Record<string, string>) => run.stack.hub.request('tidemark.hub1.queue.QP_GetWorkItemByHash', JSON.stringify({ Settings: { WorkItemHash: 'one' } }), { 'Content-Type': 'application/json', ...headers });
+  const parents = ['a', 'b', 'c', 'd'].flatMap((digit) =>
+    [...'123456789abc'].map((span) => parentOf(digit, span)),
+  );
+  const read = (headers: Record<string, string>) =>
+    run.stack.hub.request(
+      'tidemark.hub1.queue.QP_GetWorkItemByHash',
+      JSON.stringify({ Settings: { WorkItemHash: 'one' } }),
+      { 'Content-Type': 'application/json', ...headers },
+    );
   await Promise.all([...parents.map((traceparent) => read({ traceparent })), read({})]);
   expect((await run.heard('.MeadowProxy.Request')).toSorted()).toEqual(['', ...parents]);
   await run.bus[Symbol.asyncDispose]();
@@ -60,17 +81,27 @@ test('reads at once go out each in its own trace, and one without a trace in non
 test('a dead letter that is retried goes out in its trace again', async () => {
   const run = await start({});
   const event = (name: string, type: string, digit: string) =>
-    run.write('QP_AppendEvent', name, { Event: { WorkItemHash: 'w', EventGUID: guidOf('event'), EventType: type } }, parentOf(digit));
+    run.write(
+      'QP_AppendEvent',
+      name,
+      { Event: { WorkItemHash: 'w', EventGUID: guidOf('event'), EventType: type } },
+      parentOf(digit),
+    );
   await event('first', 'one', 'a');
   await run.stack.drained();
   await event('second', 'two', 'b');
   const [dead] = await until('it is a dead letter', async () => {
-    const { DeadLetters } = await run.stack.control<{ DeadLetters: { Seq: number }[] }>('dead-letters', { Verb: 'list' });
+    const { DeadLetters } = await run.stack.control<{ DeadLetters: { Seq: number }[] }>(
+      'dead-letters',
+      { Verb: 'list' },
+    );
     return DeadLetters.length > 0 ? DeadLetters : null;
   });
   await run.bus.forget();
   await run.stack.control('dead-letters', { Verb: 'retry', Seq: dead?.Seq });
-  await until('it was sent again', async () => (await run.heard('.DataBeaconBatch.Apply')).includes(parentOf('b')));
+  await until('it was sent again', async () =>
+    (await run.heard('.DataBeaconBatch.Apply')).includes(parentOf('b')),
+  );
   const text = await until('it is refused again', async () => {
     const answer = await (await fetch(`${run.stack.httpUrl}/metrics`)).text();
     return /^tidemark_dead_lettered_total\{reason="conflict"\} 2$/m.test(answer) ? answer : null;

@@ -6,8 +6,11 @@ import { limits } from '../../contracts/limits.ts';
 import { linksIn, send, traceHeaders, traceIn, validTrace } from '../../runtime/trace.ts';
 import { parentOf, traceIdOf } from '../kit/traces.ts';
 
-const headersOf = (values: Record<string, string>) => ({ get: (name: string) => values[name] ?? '' });
-const read = (traceparent: string, tracestate = '') => traceIn(headersOf({ traceparent, tracestate }));
+const headersOf = (values: Record<string, string>) => ({
+  get: (name: string) => values[name] ?? '',
+});
+const read = (traceparent: string, tracestate = '') =>
+  traceIn(headersOf({ traceparent, tracestate }));
 const spec = { name: 'deliver', kind: SpanKind.PRODUCER, attributes: {} };
 /** Headers of what is sent with these contexts. */
 const sentWith = (...traces: string[]) => send(spec, traces, () => Promise.resolve(traceHeaders()));
@@ -20,13 +23,21 @@ describe('a traceparent', () => {
 
   test.for([
     ['of a later version', 'cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'],
-    ['of a later version with more behind it', 'cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-what-will-be'],
+    [
+      'of a later version with more behind it',
+      'cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-what-will-be',
+    ],
     ['with flags nobody knows yet', '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-ff'],
-  ])('%s is taken as one of ours', ([, text = '']) => expect(read(text)).toBe('00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'));
+  ])('%s is taken as one of ours', ([, text = '']) =>
+    expect(read(text)).toBe('00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'),
+  );
 
   test.for([
     ['no version', 'ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'],
-    ['more behind it in our version', '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more'],
+    [
+      'more behind it in our version',
+      '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more',
+    ],
     ['a trace of zeros', `00-${'0'.repeat(32)}-00f067aa0ba902b7-01`],
     ['a span of zeros', `00-4bf92f3577b34da6a3ce929d0e0e4736-${'0'.repeat(16)}-01`],
     ['capitals', '00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01'],
@@ -34,29 +45,44 @@ describe('a traceparent', () => {
     ['a short trace', '00-4bf92f3577b34da6a3ce929d0e0e473-00f067aa0ba902b7-01'],
     ['no flags', '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7'],
     ['a line of its own', '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\nx'],
-    ['no end', `cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-${'x'.repeat(limits.traceParentCharsMax)}`],
+    [
+      'no end',
+      `cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-${'x'.repeat(limits.traceParentCharsMax)}`,
+    ],
     ['nothing', ''],
   ])('with %s is none', ([, text = '']) => expect(read(text)).toBeNull());
 
   test('is found with a capital, as some clients write headers', () => {
-    expect(traceIn(headersOf({ Traceparent: parentOf('a'), Tracestate: 'v=1' }))).toBe(`${parentOf('a')}\nv=1`);
+    expect(traceIn(headersOf({ Traceparent: parentOf('a'), Tracestate: 'v=1' }))).toBe(
+      `${parentOf('a')}\nv=1`,
+    );
     expect(traceIn(undefined)).toBeNull();
   });
 
   test('whatever the headers, what is kept is short, and is read again as itself', () => {
-    const state = fc.oneof(fc.string(), fc.string({ minLength: 400, maxLength: 700 }), fc.array(fc.tuple(fc.stringMatching(/^[a-z]{1,9}$/), fc.stringMatching(/^[a-z0-9]{1,9}$/)), { maxLength: 50 })
-      .map((pairs) => pairs.map((pair) => pair.join('=')).join(',')));
-    fc.assert(fc.property(fc.oneof(fc.constant(parentOf('a')), fc.string()), state, (parent, given) => {
-      const kept = read(parent, given);
-      if (parent === parentOf('a')) expect(kept?.startsWith(parent)).toBe(true);
-      if (kept === null) return;
-      expect(kept.length).toBeLessThanOrEqual(56 + limits.traceStateCharsMax);
-      expect(kept.split('\n').length).toBeLessThanOrEqual(2);
-      expect(validTrace(kept)).toBe(kept);
-    }), { numRuns: 500 });
+    const state = fc.oneof(
+      fc.string(),
+      fc.string({ minLength: 400, maxLength: 700 }),
+      fc
+        .array(fc.tuple(fc.stringMatching(/^[a-z]{1,9}$/), fc.stringMatching(/^[a-z0-9]{1,9}$/)), {
+          maxLength: 50,
+        })
+        .map((pairs) => pairs.map((pair) => pair.join('=')).join(',')),
+    );
+    fc.assert(
+      fc.property(fc.oneof(fc.constant(parentOf('a')), fc.string()), state, (parent, given) => {
+        const kept = read(parent, given);
+        if (parent === parentOf('a')) expect(kept?.startsWith(parent)).toBe(true);
+        if (kept === null) return;
+        expect(kept.length).toBeLessThanOrEqual(56 + limits.traceStateCharsMax);
+        expect(kept.split('\n').length).toBeLessThanOrEqual(2);
+        expect(validTrace(kept)).toBe(kept);
+      }),
+      { numRuns: 500 },
+    );
   });
 
-  test('a tracestate that is too long or none of the standard\'s is left out, and its trace stays', () => {
+  test("a tracestate that is too long or none of the standard's is left out, and its trace stays", () => {
     expect(read(parentOf('a'), 'v=1,w=2')).toBe(`${parentOf('a')}\nv=1,w=2`);
     expect(read(parentOf('a'), 'no state')).toBe(parentOf('a'));
     expect(read(parentOf('a'), `v=${'1'.repeat(limits.traceStateCharsMax)}`)).toBe(parentOf('a'));
@@ -64,13 +90,17 @@ describe('a traceparent', () => {
   });
 
   test('what is no context in a file is none', () => {
-    for (const text of [null, 7, '', 'x', `\n${parentOf('a')}`]) expect(validTrace(text)).toBeNull();
+    for (const text of [null, 7, '', 'x', `\n${parentOf('a')}`])
+      expect(validTrace(text)).toBeNull();
   });
 });
 
 describe('the context of a delivery, where nothing records spans', () => {
   test('of one context is that context, with its tracestate, whatever the number of writes', async () => {
-    expect(await sentWith(`${parentOf('a')}\nv=1`, `${parentOf('a')}\nv=1`)).toEqual({ traceparent: parentOf('a'), tracestate: 'v=1' });
+    expect(await sentWith(`${parentOf('a')}\nv=1`, `${parentOf('a')}\nv=1`)).toEqual({
+      traceparent: parentOf('a'),
+      tracestate: 'v=1',
+    });
   });
 
   test('of none is none, and outside of a delivery there is none', async () => {
@@ -87,21 +117,38 @@ describe('the context of a delivery, where nothing records spans', () => {
     expect(headers['traceparent']).toMatch(/-01$/);
     expect([traceIdOf(a), traceIdOf(b)]).not.toContain(traceIdOf(headers['traceparent']));
     expect(linksIn(headersOf(headers))).toEqual([a, b]);
-    const many = Array.from({ length: 200 }, (_, n) => `00-${(n + 1).toString(16).padStart(32, '0')}-${'1'.repeat(16)}-00`);
-    expect(linksIn(headersOf(await sentWith(...many)))).toEqual(many.slice(0, limits.traceLinksSentMax));
+    const many = Array.from(
+      { length: 200 },
+      (_, n) => `00-${(n + 1).toString(16).padStart(32, '0')}-${'1'.repeat(16)}-00`,
+    );
+    expect(linksIn(headersOf(await sentWith(...many)))).toEqual(
+      many.slice(0, limits.traceLinksSentMax),
+    );
   });
 
   test('side by side keep their own', async () => {
-    const wait = (ms: number) => new Promise((resolve) => { setTimeout(resolve, ms); });
-    const both = await Promise.all([['a', 20], ['b', 5]].map(([digit, ms]) => send(spec, [parentOf(String(digit))], async () => {
-      await wait(Number(ms));
-      return traceIdOf(traceHeaders()['traceparent']);
-    })));
+    const wait = (ms: number) =>
+      new Promise((resolve) => {
+        setTimeout(resolve, ms);
+      });
+    const both = await Promise.all(
+      [
+        ['a', 20],
+        ['b', 5],
+      ].map(([digit, ms]) =>
+        send(spec, [parentOf(String(digit))], async () => {
+          await wait(Number(ms));
+          return traceIdOf(traceHeaders()['traceparent']);
+        }),
+      ),
+    );
     expect(both).toEqual(['a'.repeat(32), 'b'.repeat(32)]);
   });
 
   test('links of a stranger are bounded and checked', () => {
-    expect(linksIn(headersOf({ 'Tidemark-Trace-Links': `${parentOf('a')} x  ${parentOf('b')}` }))).toEqual([parentOf('a'), parentOf('b')]);
+    expect(
+      linksIn(headersOf({ 'Tidemark-Trace-Links': `${parentOf('a')} x  ${parentOf('b')}` })),
+    ).toEqual([parentOf('a'), parentOf('b')]);
     expect(linksIn(headersOf({ 'Tidemark-Trace-Links': 'x'.repeat(1_000_000) }))).toEqual([]);
   });
 });

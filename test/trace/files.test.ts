@@ -11,7 +11,8 @@ import { guidOf } from '../kit/trace.ts';
 import { parentOf } from '../kit/traces.ts';
 import { folderOfTest, openState, upsert } from '../worker/fixture.ts';
 
-const entriesOf = (lines: Iterable<string>) => [...lines].map((line) => JSON.parse(line) as EntryLine);
+const entriesOf = (lines: Iterable<string>) =>
+  [...lines].map((line) => JSON.parse(line) as EntryLine);
 
 test('a store of the first schema is exported and salvaged as it is: its entries have no trace', () => {
   const dir = folderOfTest();
@@ -22,27 +23,70 @@ test('a store of the first schema is exported and salvaged as it is: its entries
   const source = openDatabase(pathsOf(dir.path).db, null);
   const found = [...source.entries];
   source.close();
-  expect([source.kind, found.length, found.filter((one) => one.trace !== null).length]).toEqual(['sound', Entries, 0]);
+  expect([source.kind, found.length, found.filter((one) => one.trace !== null).length]).toEqual([
+    'sound',
+    Entries,
+    0,
+  ]);
 });
 
 test('a line says its trace, and one that is none is left out with the entry kept', () => {
   const { store, journal } = openState(folderOfTest().path);
-  journal.append([{ ...upsert('a', 'a'), trace: `${parentOf('a')}\nv=1` }, upsert('b', 'b')], 1_000);
+  journal.append(
+    [{ ...upsert('a', 'a'), trace: `${parentOf('a')}\nv=1` }, upsert('b', 'b')],
+    1_000,
+  );
   const [traced, plain] = entriesOf(exportLines(store.dataDir, 0, () => undefined));
   expect([traced?.Trace, plain && 'Trace' in plain]).toEqual([`${parentOf('a')}\nv=1`, false]);
   expect(entryOfLine(traced).trace).toBe(traced?.Trace);
-  for (const Trace of ['rubbish', 7, parentOf('a') + '-more']) expect(entryOfLine({ ...traced, Trace })).toMatchObject({ seq: traced?.Seq, trace: null });
+  for (const Trace of ['rubbish', 7, parentOf('a') + '-more'])
+    expect(entryOfLine({ ...traced, Trace })).toMatchObject({ seq: traced?.Seq, trace: null });
 });
 
 test('a merge takes traces along, heals those that are damaged, and does not call another trace another content (I3)', () => {
   const { store, journal } = openState(folderOfTest().path);
   journal.append([{ ...upsert('a', 'a'), trace: parentOf('a') }], 1_000);
   const lineOf = (name: string, trace: string | null, seq: number) => ({
-    ...entryOfLine(JSON.parse(JSON.stringify(lineOfEntry({ seq, lane: 0, action: 'QP_UpsertWorkItem', guid: guidBytes(guidOf(name)), key: name, at: null, user: null, accepted_ms: 1, body: JSON.stringify(upsert(name, name).settings), digest: null, trace: null })))), trace,
+    ...entryOfLine(
+      JSON.parse(
+        JSON.stringify(
+          lineOfEntry({
+            seq,
+            lane: 0,
+            action: 'QP_UpsertWorkItem',
+            guid: guidBytes(guidOf(name)),
+            key: name,
+            at: null,
+            user: null,
+            accepted_ms: 1,
+            body: JSON.stringify(upsert(name, name).settings),
+            digest: null,
+            trace: null,
+          }),
+        ),
+      ),
+    ),
+    trace,
   });
-  const merged = mergeAll(store.db, { tables: {}, isDoubtful: true, entries: [lineOf('a', parentOf('b'), 5), lineOf('b', parentOf('c'), 6), lineOf('c', 'rubbish', 7)] }, { nowMs: 1, isReplayRunning: false });
+  const merged = mergeAll(
+    store.db,
+    {
+      tables: {},
+      isDoubtful: true,
+      entries: [
+        lineOf('a', parentOf('b'), 5),
+        lineOf('b', parentOf('c'), 6),
+        lineOf('c', 'rubbish', 7),
+      ],
+    },
+    { nowMs: 1, isReplayRunning: false },
+  );
   expect(merged).toMatchObject({ Imported: 2, Known: 1, Conflicts: 0, Rejected: 0 });
-  expect(store.db.prepare('select key, trace from entry order by key').raw().all()).toEqual([['a', parentOf('a')], ['b', parentOf('c')], ['c', null]]);
+  expect(store.db.prepare('select key, trace from entry order by key').raw().all()).toEqual([
+    ['a', parentOf('a')],
+    ['b', parentOf('c')],
+    ['c', null],
+  ]);
 });
 
 test('retention gives up the trace with the body', () => {

@@ -4,7 +4,11 @@ import { readSources } from '../kit/source.ts';
 
 const sources = readSources(['worker', 'hwm', 'bridges'], []);
 
-const importers = (name: string) => sources.filter(({ text }) => new RegExp(`import \\{[^}]*\\b${name}\\b[^}]*\\} from`).test(text)).map(({ path }) => path).sort();
+const importers = (name: string) =>
+  sources
+    .filter(({ text }) => new RegExp(`import \\{[^}]*\\b${name}\\b[^}]*\\} from`).test(text))
+    .map(({ path }) => path)
+    .sort();
 
 test('one place opens the store for writing (C5)', () => {
   expect(importers('openWritable')).toEqual(['worker/state/open-recovered.ts']);
@@ -12,12 +16,21 @@ test('one place opens the store for writing (C5)', () => {
 });
 
 test('only the start of the worker and verbs that take its place open a store (C5)', () => {
-  expect(importers('openStore')).toEqual(['worker/cli/ops-here.ts', 'worker/journal-import.ts', 'worker/opening.ts']);
+  expect(importers('openStore')).toEqual([
+    'worker/cli/ops-here.ts',
+    'worker/journal-import.ts',
+    'worker/opening.ts',
+  ]);
 });
 
 test('no file is opened by the path of the database, its log, its index or the lock (finding 5)', () => {
-  const calls = /\b(?:readFileSync|readFile|openSync|open|createReadStream|copyFileSync|copyFile|cpSync|writeFileSync|appendFileSync|truncateSync)\(\s*(?:\w+\.)*(?:paths\.)?(?:db|wal|shm|lock)\b/;
+  const calls =
+    /\b(?:readFileSync|readFile|openSync|open|createReadStream|copyFileSync|copyFile|cpSync|writeFileSync|appendFileSync|truncateSync)\(\s*(?:\w+\.)*(?:paths\.)?(?:db|wal|shm|lock)\b/;
   // The export runs in a process of its own, where no lock is there to be dropped: only the command line imports it.
-  expect(sources.filter(({ text }) => calls.test(text)).map(({ path }) => path)).toEqual(['worker/journal-export.ts']);
-  expect(sources.filter(({ text }) => text.includes("/journal-export.ts'")).map(({ path }) => path)).toEqual(['worker/cli/verbs-journal.ts']);
+  expect(sources.filter(({ text }) => calls.test(text)).map(({ path }) => path)).toEqual([
+    'worker/journal-export.ts',
+  ]);
+  expect(
+    sources.filter(({ text }) => text.includes("/journal-export.ts'")).map(({ path }) => path),
+  ).toEqual(['worker/cli/verbs-journal.ts']);
 });

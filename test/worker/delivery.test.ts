@@ -10,19 +10,46 @@ import { hubId, manifest, openState, silent, upsert } from './fixture.ts';
 
 function setup() {
   const local = openState();
-  const target = { beacon: 'db-1', connection: 1, isReady: true, generation: 1, carrierOf: () => 'meadow-proxy', storeId: 'store-1', endpoints: new Map() };
-  const assignments = { of: () => ({ beacon: 'db-1', connection: 1 }), targetOf: () => target } as unknown as Assignments;
+  const target = {
+    beacon: 'db-1',
+    connection: 1,
+    isReady: true,
+    generation: 1,
+    carrierOf: () => 'meadow-proxy',
+    storeId: 'store-1',
+    endpoints: new Map(),
+  };
+  const assignments = {
+    of: () => ({ beacon: 'db-1', connection: 1 }),
+    targetOf: () => target,
+  } as unknown as Assignments;
   const faults: string[] = [];
-  const deliveryOf = (lane: Lane) => new LaneDelivery({
-    lane, hubId, assignments, dispatcher: {} as Dispatcher, journal: local.journal, marks: local.marks, held: local.held, log: silent,
-    isPaused: () => false, onFault: (message) => faults.push(message),
-  });
+  const deliveryOf = (lane: Lane) =>
+    new LaneDelivery({
+      lane,
+      hubId,
+      assignments,
+      dispatcher: {} as Dispatcher,
+      journal: local.journal,
+      marks: local.marks,
+      held: local.held,
+      log: silent,
+      isPaused: () => false,
+      onFault: (message) => faults.push(message),
+    });
   const lanes = { queue: deliveryOf('queue'), manifest: deliveryOf('manifest') };
   local.journal.append([upsert('w', 'w'), manifest('m', 'm')], 1);
   const settle = async (lane: Lane) => {
     const destination = await lanes[lane].destination();
     local.marks.settle(destination?.database ?? 0, lane, {
-      throughSeq: local.journal.counts(lane).head, throughGuid: guidBytes(guidOf('x')), recordedMs: 1, nowMs: 1, applied: 1, present: 0, held: [], carrier: 'meadow-proxy',
+      throughSeq: local.journal.counts(lane).head,
+      throughGuid: guidBytes(guidOf('x')),
+      recordedMs: 1,
+      nowMs: 1,
+      applied: 1,
+      present: 0,
+      held: [],
+      carrier: 'meadow-proxy',
     });
   };
   return { ...local, target, lanes, settle, faults };
@@ -63,7 +90,9 @@ test('nothing is delivered while the target is not ready, and the same destinati
 test('a look at a lane without a mark on a full disk finds none instead of failing (I10)', () => {
   const { lanes, store, marks, journal } = setup();
   store.db.pragma(`max_page_count = ${Number(store.db.pragma('page_count', { simple: true }))}`);
-  const fill = store.db.prepare('insert into boot (id, pid, started_ms, first_seq) values (hex(zeroblob(20000)), 1, 1, 1)');
+  const fill = store.db.prepare(
+    'insert into boot (id, pid, started_ms, first_seq) values (hex(zeroblob(20000)), 1, 1, 1)',
+  );
   marks.open = () => {
     fill.run();
     throw new Error('there was room');

@@ -29,7 +29,9 @@ test('the event loop turns while the reserve is written', async () => {
   const reserve = new Reserve(pathsOf(folderOfTest().path));
   let turns = 0;
   const making = reserve.make(32 * MiB);
-  const timer = setInterval(() => { turns += 1; }, 0);
+  const timer = setInterval(() => {
+    turns += 1;
+  }, 0);
   await making;
   clearInterval(timer);
   expect(turns).toBeGreaterThan(3);

@@ -2,7 +2,12 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { assertDurable, doubtOf, fileSystemAt, fileSystemOf } from '../../worker/state/file-system.ts';
+import {
+  assertDurable,
+  doubtOf,
+  fileSystemAt,
+  fileSystemOf,
+} from '../../worker/state/file-system.ts';
 import { openStore } from '../../worker/state/open-store.ts';
 import { tidemark } from '../cli/fixture.ts';
 import { folderOfTest } from './fixture.ts';
@@ -17,10 +22,22 @@ function memoryFolder(): string {
 }
 
 test.each([
-  [0x6969, 'NFS', 'network'], [0xff534d42, 'CIFS', 'network'], [-11317950, 'CIFS', 'network'], [0xfe534d42, 'SMB2', 'network'], [0x517b, 'SMB', 'network'],
-  [0x01021997, '9p', 'network'], [0x5346414f, 'AFS', 'network'], [0x00c36400, 'Ceph', 'network'],
-  [0x01021994, 'tmpfs', 'memory'], [0x858458f6, 'ramfs', 'memory'], [-2054924042, 'ramfs', 'memory'], [0x65735546, 'FUSE', 'unsure'],
-  [0xef53, 'local', 'local'], [0x58465342, 'local', 'local'], [0x9123683e, 'local', 'local'], [0x794c7630, 'local', 'local'],
+  [0x6969, 'NFS', 'network'],
+  [0xff534d42, 'CIFS', 'network'],
+  [-11317950, 'CIFS', 'network'],
+  [0xfe534d42, 'SMB2', 'network'],
+  [0x517b, 'SMB', 'network'],
+  [0x01021997, '9p', 'network'],
+  [0x5346414f, 'AFS', 'network'],
+  [0x00c36400, 'Ceph', 'network'],
+  [0x01021994, 'tmpfs', 'memory'],
+  [0x858458f6, 'ramfs', 'memory'],
+  [-2054924042, 'ramfs', 'memory'],
+  [0x65735546, 'FUSE', 'unsure'],
+  [0xef53, 'local', 'local'],
+  [0x58465342, 'local', 'local'],
+  [0x9123683e, 'local', 'local'],
+  [0x794c7630, 'local', 'local'],
 ] as const)('statfs type %i is %s, %s', (type, name, is) => {
   expect(fileSystemOf(type)).toEqual({ name, is });
 });
@@ -35,7 +52,12 @@ test('memory is refused in one line, before anything is made, and allowed on req
   // Every Linux has it; elsewhere the table above is all there is to hold.
   if (!isMemoryThere) return;
   const dataDir = join(memoryFolder(), 'data');
-  expect(() => assertDurable(dataDir, false)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringMatching(/tmpfs.*--any-file-system/) }));
+  expect(() => assertDurable(dataDir, false)).toThrow(
+    expect.objectContaining({
+      code: 'CONFIG_INVALID',
+      message: expect.stringMatching(/tmpfs.*--any-file-system/),
+    }),
+  );
   expect(() => openStore(dataDir)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
   expect(existsSync(dataDir)).toBe(false);
   const told: string[] = [];
@@ -46,7 +68,15 @@ test('memory is refused in one line, before anything is made, and allowed on req
 test('a worker on it ends with exit code 2', async () => {
   if (!isMemoryThere) return;
   const dataDir = join(memoryFolder(), 'data');
-  const ran = await tidemark(['worker', '--data', dataDir, '--nats', 'nats://127.0.0.1:1', '--http', '127.0.0.1:0']);
+  const ran = await tidemark([
+    'worker',
+    '--data',
+    dataDir,
+    '--nats',
+    'nats://127.0.0.1:1',
+    '--http',
+    '127.0.0.1:0',
+  ]);
   expect(ran.code).toBe(2);
   expect(ran.stderr.trim().split('\n')).toEqual([expect.stringContaining('tmpfs')]);
   expect(existsSync(dataDir)).toBe(false);

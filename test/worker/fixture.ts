@@ -36,9 +36,18 @@ export function openState(path = folderOfTest().path): Local {
 }
 
 /** A decoded write. `name` is what its EventGUID is made of. @throws TidemarkError as the bus endpoint would */
-export function write(action: WriteAction, name: string, settings: object, more: object = {}): WriteEnvelope {
+export function write(
+  action: WriteAction,
+  name: string,
+  settings: object,
+  more: object = {},
+): WriteEnvelope {
   const lane: Lane = action.startsWith('QP_') ? 'queue' : 'manifest';
-  const envelope = decodeEnvelope({ EventGUID: guidOf(name), Settings: settings, ...more }, lane, action);
+  const envelope = decodeEnvelope(
+    { EventGUID: guidOf(name), Settings: settings, ...more },
+    lane,
+    action,
+  );
   if (envelope.kind !== 'write') throw new TypeError(`${action} does not write`);
   return envelope;
 }
@@ -52,7 +61,9 @@ export function patch(hash: string, name: string, fields: object): WriteEnvelope
 }
 
 export function event(hash: string, name: string, fields: object = {}): WriteEnvelope {
-  return write('QP_AppendEvent', name, { Event: { WorkItemHash: hash, EventType: 'enqueued', ...fields } });
+  return write('QP_AppendEvent', name, {
+    Event: { WorkItemHash: hash, EventType: 'enqueued', ...fields },
+  });
 }
 
 export function manifest(hash: string, name: string, fields: object = {}): WriteEnvelope {

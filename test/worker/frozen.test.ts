@@ -10,7 +10,12 @@ import { silent } from './fixture.ts';
 async function setup(open: () => string) {
   const port = await freePort();
   const [clock, stop] = [new ManualClock(), new AbortController()];
-  const opened = openWhenPossible(open, { http: { host: '127.0.0.1', port }, clock, log: silent, signal: stop.signal });
+  const opened = openWhenPossible(open, {
+    http: { host: '127.0.0.1', port },
+    clock,
+    log: silent,
+    signal: stop.signal,
+  });
   return { clock, stop, opened, ask: (path: string) => fetch(`http://127.0.0.1:${port}${path}`) };
 }
 
@@ -26,7 +31,11 @@ test('D5, D15 — frozen: alive, not ready, health names the cause; open as soon
   expect([ready.status, await ready.text()]).toEqual([503, 'cannot open state.db: no right']);
   const health = await ask('/healthz');
   expect([health.status, health.headers.get('Cache-Control')]).toEqual([200, 'no-store']);
-  expect(await health.json()).toMatchObject({ Ready: false, Db: { Status: 'fault' }, Faults: [{ What: 'cannot open state.db: no right' }] });
+  expect(await health.json()).toMatchObject({
+    Ready: false,
+    Db: { Status: 'fault' },
+    Faults: [{ What: 'cannot open state.db: no right' }],
+  });
   await clock.advance(60_000);
   isMended = true;
   await clock.advance(60_000);
@@ -35,10 +44,14 @@ test('D5, D15 — frozen: alive, not ready, health names the cause; open as soon
 });
 
 test('told to stop, it stops; what waiting cannot mend is thrown at once', async () => {
-  const { stop, opened, clock } = await setup(() => { throw new TidemarkError('STORAGE_FAILED', 'no'); });
+  const { stop, opened, clock } = await setup(() => {
+    throw new TidemarkError('STORAGE_FAILED', 'no');
+  });
   stop.abort();
   await clock.advance(60_000);
   expect(await opened).toBeNull();
-  const locked = await setup(() => { throw new TidemarkError('LOCK_HELD', 'another'); });
+  const locked = await setup(() => {
+    throw new TidemarkError('LOCK_HELD', 'another');
+  });
   await expect(locked.opened).rejects.toMatchObject({ code: 'LOCK_HELD' });
 });

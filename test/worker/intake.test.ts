@@ -25,10 +25,19 @@ function setup() {
   const faults: TidemarkError[] = [];
   const backlog = { entries: 0 };
   const pressure = new Pressure({
-    bytesInUse: () => store.bytesInUse(), pending: () => backlog.entries, room: () => null, reserve: new Reserve(store.paths), clock, log: silent,
+    bytesInUse: () => store.bytesInUse(),
+    pending: () => backlog.entries,
+    room: () => null,
+    reserve: new Reserve(store.paths),
+    clock,
+    log: silent,
   });
   const intake = new Intake({
-    store, journal: local.journal, clock, log: silent, pressure,
+    store,
+    journal: local.journal,
+    clock,
+    log: silent,
+    pressure,
     events: { onAccepted: (lane) => accepted.push(lane), onFault: (error) => faults.push(error) },
   });
   return { dir, ...local, clock, intake, accepted, faults, backlog };
@@ -36,11 +45,24 @@ function setup() {
 
 test('writes that come together share one commit, and each gets its own answer (I1)', async () => {
   const { intake, accepted, journal } = setup();
-  const replies = await Promise.all(Array.from({ length: 200 }, (_, n) => intake.accept(n % 2 ? upsert('a', `n${n}`) : manifest('m', `n${n}`))));
+  const replies = await Promise.all(
+    Array.from({ length: 200 }, (_, n) =>
+      intake.accept(n % 2 ? upsert('a', `n${n}`) : manifest('m', `n${n}`)),
+    ),
+  );
   expect(intake.commits).toBe(1);
   expect(accepted).toEqual(['queue', 'manifest']);
-  expect(replies.every((reply, at) => at === 0 || reply.Seq > (replies[at - 1]?.Seq ?? 0))).toBe(true);
-  expect(replies[0]).toEqual({ Available: true, Success: true, Durability: 'synced', Seq: replies[0]?.Seq, EventGUID: guidOf('n0'), Duplicate: false });
+  expect(replies.every((reply, at) => at === 0 || reply.Seq > (replies[at - 1]?.Seq ?? 0))).toBe(
+    true,
+  );
+  expect(replies[0]).toEqual({
+    Available: true,
+    Success: true,
+    Durability: 'synced',
+    Seq: replies[0]?.Seq,
+    EventGUID: guidOf('n0'),
+    Duplicate: false,
+  });
   expect(journal.counts('queue').accepted + journal.counts('manifest').accepted).toBe(200);
 });
 
@@ -54,16 +76,26 @@ test('no answer before the commit: what is in the journal at the moment of the a
 
 test('what comes while a commit runs goes into the next, and a commit has a bound (I9)', async () => {
   const { intake } = setup();
-  const all = Array.from({ length: limits.commitWritesMax + 5 }, (_, n) => intake.accept(upsert('a', `n${n}`)));
+  const all = Array.from({ length: limits.commitWritesMax + 5 }, (_, n) =>
+    intake.accept(upsert('a', `n${n}`)),
+  );
   await Promise.all(all);
   expect(intake.commits).toBe(2);
 });
 
 test('a repeat and a conflict within one commit refuse only the conflict (I3)', async () => {
   const { intake } = setup();
-  const results = await Promise.allSettled([intake.accept(upsert('a', 'x')), intake.accept(upsert('a', 'x')), intake.accept(upsert('b', 'x')), intake.accept(upsert('b', 'y'))]);
+  const results = await Promise.allSettled([
+    intake.accept(upsert('a', 'x')),
+    intake.accept(upsert('a', 'x')),
+    intake.accept(upsert('b', 'x')),
+    intake.accept(upsert('b', 'y')),
+  ]);
   expect(results).toMatchObject([
-    { value: { Duplicate: false } }, { value: { Duplicate: true } }, { reason: { code: 'CONFLICT' } }, { value: { Duplicate: false } },
+    { value: { Duplicate: false } },
+    { value: { Duplicate: true } },
+    { reason: { code: 'CONFLICT' } },
+    { value: { Duplicate: false } },
   ]);
 });
 
@@ -71,7 +103,10 @@ test('draining answers all that was taken and refuses what comes after', async (
   const { intake, clock } = setup();
   const taken = [intake.accept(upsert('a', 'x')), intake.accept(upsert('a', 'y'))];
   const drained = intake.drain();
-  await expect(intake.accept(upsert('a', 'z'))).rejects.toMatchObject({ code: 'UNAVAILABLE', retryAfterMs: limits.unavailableRetryMs });
+  await expect(intake.accept(upsert('a', 'z'))).rejects.toMatchObject({
+    code: 'UNAVAILABLE',
+    retryAfterMs: limits.unavailableRetryMs,
+  });
   await nextTurn();
   await clock.advance(10);
   await drained;
@@ -83,8 +118,14 @@ test('a file that was removed: those who wait are refused, nothing more is taken
   const { intake, dir, faults, accepted } = setup();
   await intake.accept(upsert('a', 'before'));
   rmSync(pathsOf(dir.path).db);
-  const results = await Promise.allSettled([intake.accept(upsert('a', 'x')), intake.accept(upsert('b', 'y'))]);
-  expect(results).toMatchObject([{ reason: { code: 'STORAGE_FAILED' } }, { reason: { code: 'STORAGE_FAILED' } }]);
+  const results = await Promise.allSettled([
+    intake.accept(upsert('a', 'x')),
+    intake.accept(upsert('b', 'y')),
+  ]);
+  expect(results).toMatchObject([
+    { reason: { code: 'STORAGE_FAILED' } },
+    { reason: { code: 'STORAGE_FAILED' } },
+  ]);
   await expect(intake.accept(upsert('a', 'z'))).rejects.toMatchObject({ code: 'STORAGE_FAILED' });
   expect(faults).toHaveLength(1);
   expect(faults[0]?.message).toContain('state.db');
@@ -94,15 +135,23 @@ test('a file that was removed: those who wait are refused, nothing more is taken
 test('a failing transaction refuses all who wait for it, and stored nothing (I1)', async () => {
   const { intake, journal, faults } = setup();
   const broken = { ...upsert('a', 'bad'), key: undefined as unknown as string };
-  const results = await Promise.allSettled([intake.accept(upsert('a', 'x')), intake.accept(broken)]);
+  const results = await Promise.allSettled([
+    intake.accept(upsert('a', 'x')),
+    intake.accept(broken),
+  ]);
   expect(results.map((one) => one.status)).toEqual(['rejected', 'rejected']);
   expect(journal.find(guidOf('x'))).toBeNull();
   // One bad write is no reason to leave; three failures in a row are.
   expect(faults).toEqual([]);
   await intake.accept(upsert('a', 'good'));
-  for (let n = 0; n < 3; n++) await expect(intake.accept({ ...broken, eventGuid: guidOf(`bad${n}`) })).rejects.toMatchObject({ code: n < 2 ? 'INTERNAL' : 'STORAGE_FAILED' });
+  for (let n = 0; n < 3; n++)
+    await expect(intake.accept({ ...broken, eventGuid: guidOf(`bad${n}`) })).rejects.toMatchObject({
+      code: n < 2 ? 'INTERNAL' : 'STORAGE_FAILED',
+    });
   expect(faults).toHaveLength(1);
-  await expect(intake.accept(upsert('a', 'later'))).rejects.toMatchObject({ code: 'STORAGE_FAILED' });
+  await expect(intake.accept(upsert('a', 'later'))).rejects.toMatchObject({
+    code: 'STORAGE_FAILED',
+  });
 });
 
 test('D6 — a lock held by somebody else is refused with a delay, and over when it is let go; nobody leaves', async () => {
@@ -110,10 +159,16 @@ test('D6 — a lock held by somebody else is refused with a delay, and over when
   store.db.pragma('busy_timeout = 0');
   const other = new Database(store.paths.db);
   other.exec('begin immediate');
-  await expect(intake.accept(upsert('a', 'x'))).rejects.toMatchObject({ code: 'UNAVAILABLE', retryAfterMs: expect.any(Number) });
+  await expect(intake.accept(upsert('a', 'x'))).rejects.toMatchObject({
+    code: 'UNAVAILABLE',
+    retryAfterMs: expect.any(Number),
+  });
   other.exec('rollback');
   other.close();
-  await expect(intake.accept(upsert('a', 'x'))).resolves.toMatchObject({ Success: true, Duplicate: false });
+  await expect(intake.accept(upsert('a', 'x'))).resolves.toMatchObject({
+    Success: true,
+    Duplicate: false,
+  });
   expect(faults).toEqual([]);
 });
 
@@ -122,8 +177,14 @@ test('a full disk is refused for now, in order, and over when there is room', as
   await intake.accept(upsert('a', 'before'));
   store.db.pragma(`max_page_count = ${String(store.db.pragma('page_count', { simple: true }))}`);
   const big = { Result: 'x'.repeat(300_000) };
-  const results = await Promise.allSettled([intake.accept(patch('a', 'x', big)), intake.accept(patch('a', 'y', {}))]);
-  expect(results).toMatchObject([{ reason: { code: 'OVERLOADED', retryAfterMs: limits.overloadedRetryMs } }, { reason: { code: 'OVERLOADED' } }]);
+  const results = await Promise.allSettled([
+    intake.accept(patch('a', 'x', big)),
+    intake.accept(patch('a', 'y', {})),
+  ]);
+  expect(results).toMatchObject([
+    { reason: { code: 'OVERLOADED', retryAfterMs: limits.overloadedRetryMs } },
+    { reason: { code: 'OVERLOADED' } },
+  ]);
   expect(journal.find(guidOf('y'))).toBeNull();
   store.db.pragma('max_page_count = 1000000');
   await clock.advance(limits.diskFullPauseMs);
@@ -154,7 +215,10 @@ test('what waits for a commit is bounded in bytes as well, and so is one commit 
   const first = big(0);
   const fitting = Math.floor(limits.intakeBytesMax / (30 * 1024 * 1024)) + 1;
   const taken = Array.from({ length: fitting }, () => intake.accept(first));
-  await expect(intake.accept(big(1))).rejects.toMatchObject({ code: 'OVERLOADED', retryAfterMs: limits.overloadedRetryMs });
+  await expect(intake.accept(big(1))).rejects.toMatchObject({
+    code: 'OVERLOADED',
+    retryAfterMs: limits.overloadedRetryMs,
+  });
   await Promise.all(taken);
   expect(intake.commits).toBe(Math.ceil(fitting / 2));
   expect(await intake.accept(upsert('a', 'y'))).toMatchObject({ Success: true });

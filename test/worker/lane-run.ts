@@ -24,7 +24,10 @@ type Parts = { local: Local; delivery: LaneDelivery; replay: Replay; overview: O
 
 export class LaneRun {
   readonly clock = new ManualClock();
-  readonly databases = new Map([['a', new ModelDatabase('store-a')], ['b', new ModelDatabase('store-b')]]);
+  readonly databases = new Map([
+    ['a', new ModelDatabase('store-a')],
+    ['b', new ModelDatabase('store-b')],
+  ]);
   readonly faults: string[] = [];
   assigned: Assigned | null = { beacon: 'a', connection: 1 };
   isPaused = false;
@@ -81,18 +84,55 @@ export class LaneRun {
       targetOf: () => this.#target(),
     } as unknown as Assignments;
     const delivery = new LaneDelivery({
-      lane: 'queue', hubId, assignments, dispatcher: new ScriptedDispatcher(this.databases) as unknown as Dispatcher,
-      journal: local.journal, marks: local.marks, held: local.held, log: silent, isPaused: () => this.isPaused, onFault: (message) => this.faults.push(message),
+      lane: 'queue',
+      hubId,
+      assignments,
+      dispatcher: new ScriptedDispatcher(this.databases) as unknown as Dispatcher,
+      journal: local.journal,
+      marks: local.marks,
+      held: local.held,
+      log: silent,
+      isPaused: () => this.isPaused,
+      onFault: (message) => this.faults.push(message),
     });
-    const replay = new Replay({ lane: 'queue', journal: local.journal, marks: local.marks, held: local.held, clock: this.clock, log: silent }, {
-      destination: () => (this.#isAtomic ? delivery.destination() : Promise.resolve(this.#proxied(delivery))),
-      onSettled: () => { this.settled += 1; },
-      onFailure: () => {},
-    });
+    const replay = new Replay(
+      {
+        lane: 'queue',
+        journal: local.journal,
+        marks: local.marks,
+        held: local.held,
+        clock: this.clock,
+        log: silent,
+      },
+      {
+        destination: () =>
+          this.#isAtomic ? delivery.destination() : Promise.resolve(this.#proxied(delivery)),
+        onSettled: () => {
+          this.settled += 1;
+        },
+        onFailure: () => {},
+      },
+    );
     const overview = new Overview({
-      hubId, version: 'test', ...local, assignments, deliveries: { queue: delivery, manifest: delivery }, clock: this.clock, isPaused: () => this.isPaused,
+      hubId,
+      version: 'test',
+      ...local,
+      assignments,
+      deliveries: { queue: delivery, manifest: delivery },
+      clock: this.clock,
+      isPaused: () => this.isPaused,
       bus: () => ({ Connected: true, Server: null, Reconnects: 0 }),
-      capacity: () => ({ UsedBytes: 0, BytesMax: 1, FreeBytes: null, FreeBytesMin: null, Pending: 0, PendingMax: 1, ReserveBytes: 0, Refusing: null, TimeToFullSeconds: null }),
+      capacity: () => ({
+        UsedBytes: 0,
+        BytesMax: 1,
+        FreeBytes: null,
+        FreeBytesMin: null,
+        Pending: 0,
+        PendingMax: 1,
+        ReserveBytes: 0,
+        Refusing: null,
+        TimeToFullSeconds: null,
+      }),
     });
     replay.start();
     return { local, delivery, replay, overview };
@@ -102,7 +142,12 @@ export class LaneRun {
   get surgery(): MarkSurgery {
     const { local, delivery, replay } = this.#parts;
     return new MarkSurgery({
-      local, deliveries: { queue: delivery, manifest: delivery }, clock: this.clock, version: 'test', isPaused: () => this.isPaused, isBusy: () => replay.isBusy,
+      local,
+      deliveries: { queue: delivery, manifest: delivery },
+      clock: this.clock,
+      version: 'test',
+      isPaused: () => this.isPaused,
+      isBusy: () => replay.isBusy,
       onMoved: () => {},
     });
   }
@@ -114,15 +159,28 @@ export class LaneRun {
   /** The same object as long as nothing about it changed, as the worker's own are. */
   #target(): object | null {
     if (!this.assigned) return null;
-    const next = { ...this.assigned, isReady: true, generation: this.#generation, carrierOf: () => 'batch', stateOf: () => 'bootstrapped', lastErrorOf: () => null, storeId: this.database.storeId };
-    if (JSON.stringify(next) !== JSON.stringify({ ...this.#lastTarget, endpoints: undefined })) this.#lastTarget = { ...next, endpoints: new Map() };
+    const next = {
+      ...this.assigned,
+      isReady: true,
+      generation: this.#generation,
+      carrierOf: () => 'batch',
+      stateOf: () => 'bootstrapped',
+      lastErrorOf: () => null,
+      storeId: this.database.storeId,
+    };
+    if (JSON.stringify(next) !== JSON.stringify({ ...this.#lastTarget, endpoints: undefined }))
+      this.#lastTarget = { ...next, endpoints: new Map() };
     return this.#lastTarget;
   }
 
   #proxied(delivery: LaneDelivery): Destination | null {
     const mark = delivery.mark();
     if (!mark || this.isPaused) return null;
-    return { database: mark.database, beacon: mark.beacon, carrier: new OneByOneCarrier(this.database) };
+    return {
+      database: mark.database,
+      beacon: mark.beacon,
+      carrier: new OneByOneCarrier(this.database),
+    };
   }
 
   /** Accepts writes; Seqs in their order. */

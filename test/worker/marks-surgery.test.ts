@@ -7,17 +7,27 @@ import { change, delivered, operations, plan, resumed, set, why } from './surger
 
 test('a set back sends the stretch again, and the rows are those of before (I4, I8, I10)', async () => {
   const { run, seqs } = await delivered();
-  const before = structuredClone([run.database.row('UVQueueWorkItem', 'a'), run.database.row('UVQueueWorkItem', 'b')]);
+  const before = structuredClone([
+    run.database.row('UVQueueWorkItem', 'a'),
+    run.database.row('UVQueueWorkItem', 'b'),
+  ]);
   const calls = run.database.calls.length;
   const done = await set(run, seqs[1] ?? 0, { By: 'ann' });
-  expect(done.Lanes).toMatchObject([{ Lane: 'queue', From: seqs[5], To: seqs[1], Again: 4, Skipped: 0 }]);
+  expect(done.Lanes).toMatchObject([
+    { Lane: 'queue', From: seqs[5], To: seqs[1], Again: 4, Skipped: 0 },
+  ]);
   expect(run.mark).toMatchObject({ seq: seqs[1], applied: 2 });
   expect(run.balance).toMatchObject({ Pending: 4, Difference: 0 });
   await resumed(run);
-  expect(run.database.calls.slice(calls).flatMap((call) => call.names)).toEqual(expect.arrayContaining([5, 6]));
+  expect(run.database.calls.slice(calls).flatMap((call) => call.names)).toEqual(
+    expect.arrayContaining([5, 6]),
+  );
   expect(run.mark?.seq).toBe(seqs[5]);
   expect(run.mark?.epochBefore).toBeNull();
-  expect([run.database.row('UVQueueWorkItem', 'a'), run.database.row('UVQueueWorkItem', 'b')]).toEqual(before);
+  expect([
+    run.database.row('UVQueueWorkItem', 'a'),
+    run.database.row('UVQueueWorkItem', 'b'),
+  ]).toEqual(before);
   expect(run.balance).toMatchObject({ Accepted: 6, Pending: 0, Difference: 0 });
 });
 
@@ -38,14 +48,23 @@ test('a database that lost rows, but not its mark, gets them again by a set back
 test('the set is on record with who, why, from and to', async () => {
   const { run, seqs } = await delivered();
   await set(run, seqs[1] ?? 0, { By: 'ann' });
-  expect(operations(run)).toMatchObject([{ applied_by: 'ann', changes: 4, title: `hwm set --to ${seqs[1]}` }]);
-  expect(JSON.parse(operations(run)[0]?.note ?? '')).toMatchObject({ Reason: why, Force: false, Lanes: [{ From: seqs[5], To: seqs[1], Again: 4 }] });
+  expect(operations(run)).toMatchObject([
+    { applied_by: 'ann', changes: 4, title: `hwm set --to ${seqs[1]}` },
+  ]);
+  expect(JSON.parse(operations(run)[0]?.note ?? '')).toMatchObject({
+    Reason: why,
+    Force: false,
+    Lanes: [{ From: seqs[5], To: seqs[1], Again: 4 }],
+  });
 });
 
 test('while delivery runs it is refused with what to do', async () => {
   const { run, seqs } = await delivered();
   run.isPaused = false;
-  await expect(set(run, seqs[1] ?? 0)).rejects.toMatchObject({ code: 'CONFLICT', message: expect.stringContaining('tidemark pause') });
+  await expect(set(run, seqs[1] ?? 0)).rejects.toMatchObject({
+    code: 'CONFLICT',
+    message: expect.stringContaining('tidemark pause'),
+  });
   expect(run.mark?.seq).toBe(seqs[5]);
   expect(operations(run)).toEqual([]);
 });
@@ -80,12 +99,19 @@ test('a delivery under way when it was paused is settled first, and its marks ar
 test('forwards is refused without force, and with it what is passed over is held as dropped with the reason (I5, I10)', async () => {
   const { run, seqs } = await delivered();
   const waiting = run.append(change('a', 7), change('b', 8), change('c', 9));
-  await expect(set(run, waiting[1] ?? 0)).rejects.toMatchObject({ code: 'CONFLICT', message: expect.stringMatching(/skip 2 entries.*--force/s) });
+  await expect(set(run, waiting[1] ?? 0)).rejects.toMatchObject({
+    code: 'CONFLICT',
+    message: expect.stringMatching(/skip 2 entries.*--force/s),
+  });
   expect(run.mark?.seq).toBe(seqs[5]);
   const done = await set(run, waiting[1] ?? 0, { Force: true });
   expect(done.Lanes).toMatchObject([{ From: seqs[5], To: waiting[1], Skipped: 2, Again: 0 }]);
   const { database = 0 } = run.mark ?? {};
-  expect(run.local.held.get(database, waiting[0] ?? 0)).toMatchObject({ state: 'dropped', key: 'a', reason: `skipped by hwm set: ${why}` });
+  expect(run.local.held.get(database, waiting[0] ?? 0)).toMatchObject({
+    state: 'dropped',
+    key: 'a',
+    reason: `skipped by hwm set: ${why}`,
+  });
   expect(run.balance).toMatchObject({ DeadLettered: 2, Pending: 1, Difference: 0 });
   run.returns();
   await resumed(run);
@@ -106,7 +132,11 @@ test('a set back takes up again what a set forwards skipped, and leaves dead let
   const last = run.append(change('a', 5), change('b', 6)).at(-1) ?? 0;
   await set(run, last, { Force: true });
   run.database.refused.clear();
-  expect(await plan(run, seqs[0] ?? 0)).toMatchObject({ Held: 1, Skipped: 2, Stretch: { Entries: 5 } });
+  expect(await plan(run, seqs[0] ?? 0)).toMatchObject({
+    Held: 1,
+    Skipped: 2,
+    Stretch: { Entries: 5 },
+  });
   const done = await set(run, seqs[0] ?? 0);
   expect(done.Lanes).toMatchObject([{ Again: 4 }]);
   expect(run.balance).toMatchObject({ Applied: 1, Difference: 0 });
@@ -150,7 +180,10 @@ test('a set forwards passes over dead letters and what is parked behind them as 
   await set(run, 0);
   await set(run, head, { Force: true });
   const { database = 0 } = run.mark ?? {};
-  expect(held.map((seq) => run.local.held.get(database, seq)?.state)).toEqual(['dropped', 'dropped']);
+  expect(held.map((seq) => run.local.held.get(database, seq)?.state)).toEqual([
+    'dropped',
+    'dropped',
+  ]);
   expect(run.balance).toMatchObject({ Accepted: 5, DeadLettered: 5, Pending: 0, Difference: 0 });
 });
 
@@ -161,7 +194,12 @@ test('what was dropped and then lost its body is counted when its stretch goes a
   await resumed(run);
   run.local.held.drop(run.mark?.database ?? 0, bad, 1);
   const assignments = { of: () => run.assigned } as unknown as Assignments;
-  expect(await new Retention({ ...run.local, assignments, clock: run.clock }, { entries: 0, ms: 0 }).sweep()).toBe(4);
+  expect(
+    await new Retention(
+      { ...run.local, assignments, clock: run.clock },
+      { entries: 0, ms: 0 },
+    ).sweep(),
+  ).toBe(4);
   run.isPaused = true;
   await run.rest();
   run.append(change('b', 5));

@@ -12,17 +12,34 @@ import { folderOfTest } from './fixture.ts';
 import { append, balance, crashCopy, noteNow, open } from './recovery-fixture.ts';
 
 const script = join(import.meta.dirname, '..', 'kit', 'dying-start.ts');
-const ordered = { entry: 'seq', held: 'database, seq', mark: 'database, lane', database: 'id', assignment: 'lane', lane: 'lane' };
+const ordered = {
+  entry: 'seq',
+  held: 'database, seq',
+  mark: 'database, lane',
+  database: 'id',
+  assignment: 'lane',
+  lane: 'lane',
+};
 const kills = 8;
 
 /** State as a start leaves it. A second start finds nothing to do in it. */
 function outcomeOf(path: string) {
   const { local } = open(path);
   const { db } = local.store;
-  const tables = Object.fromEntries(Object.entries(ordered).map(([table, order]) => [table, db.prepare(`select * from ${table} order by ${order}`).all()])) as Record<string, Record<string, unknown>[]>;
+  const tables = Object.fromEntries(
+    Object.entries(ordered).map(([table, order]) => [
+      table,
+      db.prepare(`select * from ${table} order by ${order}`).all(),
+    ]),
+  ) as Record<string, Record<string, unknown>[]>;
   // When a merge put an entry up for delivery differs from start to start.
   for (const row of tables['held'] ?? []) delete row['since_ms'];
-  const outcome = { tables, balance: balance(local), verdict: verify(db), store: local.store.storeId };
+  const outcome = {
+    tables,
+    balance: balance(local),
+    verdict: verify(db),
+    store: local.store.storeId,
+  };
   local.store.close();
   return outcome;
 }
@@ -34,8 +51,17 @@ function folderToMerge(path: string, isGone: boolean): void {
   const { database } = local.marks.open('db-1', 1, 'queue', 0, 0);
   const at = (n: number) => seqs[n] ?? 0;
   local.marks.settle(database, 'queue', {
-    throughSeq: at(5), throughGuid: guidBytes(local.journal.read(at(5))?.eventGuid ?? ''), recordedMs: 1, nowMs: 2, applied: 4, present: 0, carrier: 'batch',
-    held: [{ seq: at(2), key: 'w2', state: 'dead', reason: 'rejected: test' }, { seq: at(3), key: 'w3', state: 'parked', reason: null }],
+    throughSeq: at(5),
+    throughGuid: guidBytes(local.journal.read(at(5))?.eventGuid ?? ''),
+    recordedMs: 1,
+    nowMs: 2,
+    applied: 4,
+    present: 0,
+    carrier: 'batch',
+    held: [
+      { seq: at(2), key: 'w2', state: 'dead', reason: 'rejected: test' },
+      { seq: at(3), key: 'w3', state: 'parked', reason: null },
+    ],
   });
   const ghost = folderOfTest().path;
   crashCopy(path, ghost);
@@ -47,7 +73,16 @@ function folderToMerge(path: string, isGone: boolean): void {
   local.store.close();
   const later = open(path).local;
   const own = append(later, 40, 44).at(-1) ?? 0;
-  later.marks.settle(database, 'queue', { throughSeq: own, throughGuid: guidBytes(later.journal.read(own)?.eventGuid ?? ''), recordedMs: 1, nowMs: 3, applied: 7, present: 0, held: [], carrier: 'batch' });
+  later.marks.settle(database, 'queue', {
+    throughSeq: own,
+    throughGuid: guidBytes(later.journal.read(own)?.eventGuid ?? ''),
+    recordedMs: 1,
+    nowMs: 3,
+    applied: 7,
+    present: 0,
+    held: [],
+    carrier: 'batch',
+  });
   noteNow(later);
   if (isGone) rescueLines(later.store, 500);
   cpSync(other.store.paths.rescueDir, later.store.paths.rescueDir, { recursive: true });
@@ -57,15 +92,22 @@ function folderToMerge(path: string, isGone: boolean): void {
 
 /** Something lies where VACUUM INTO would write. */
 function rescueLines(store: Ghost, nowMs: number): void {
-  const folder = join(store.paths.rescueDir, `${isoOf(nowMs).replaceAll(/[-:.Z]/g, '')}-${process.pid}`);
+  const folder = join(
+    store.paths.rescueDir,
+    `${isoOf(nowMs).replaceAll(/[-:.Z]/g, '')}-${process.pid}`,
+  );
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'state.db'), 'in the way');
   rescue(store, { class: 'gone', what: 'test' }, nowMs);
 }
 
-const start = (path: string, step: number) => spawnSync(process.execPath, [script, path, String(step)], { encoding: 'utf8' });
+const start = (path: string, step: number) =>
+  spawnSync(process.execPath, [script, path, String(step)], { encoding: 'utf8' });
 
-for (const [name, isGone] of [['into a store whose mark has passed what is merged', false], ['into a store made anew', true]] as const) {
+for (const [name, isGone] of [
+  ['into a store whose mark has passed what is merged', false],
+  ['into a store made anew', true],
+] as const) {
   test(`a start killed amid merging ${name}: the next one ends as an undisturbed one does, one after it changes nothing (D10, I4, I5, I10)`, () => {
     const dir = folderOfTest();
     folderToMerge(dir.at('made'), isGone);
@@ -73,7 +115,9 @@ for (const [name, isGone] of [['into a store whose mark has passed what is merge
       cpSync(dir.at('made'), dir.at(to), { recursive: true });
       return dir.at(to);
     };
-    const steps = Number(execFileSync(process.execPath, [script, fresh('undisturbed'), '0'], { encoding: 'utf8' }));
+    const steps = Number(
+      execFileSync(process.execPath, [script, fresh('undisturbed'), '0'], { encoding: 'utf8' }),
+    );
     const wanted = outcomeOf(dir.at('undisturbed'));
     expect(wanted).toMatchObject({ balance: 0, verdict: { Problems: [], Losses: [] } });
     expect(outcomeOf(dir.at('undisturbed'))).toEqual(wanted);

@@ -8,7 +8,8 @@ import type { Store } from '../../worker/state/store.ts';
 import { folderOfTest, hubId, openStore } from './fixture.ts';
 
 /** A table of the operator's own, so that effects can be told from what the worker writes. */
-const tableSql = 'create table if not exists effect (id integer primary key autoincrement, what text not null) strict';
+const tableSql =
+  'create table if not exists effect (id integer primary key autoincrement, what text not null) strict';
 
 export class OpsBench {
   readonly path = folderOfTest().path;
@@ -32,24 +33,38 @@ export class OpsBench {
 
   /** One that leaves its name among the effects, and then does `more`. */
   op(id: string, more = '', exports = ''): void {
-    this.file(`${id}.ts`, `export const description: string = 'does ${id}';\n${exports}
-      export function run(context: any) { context.db.prepare('insert into effect (what) values (?)').run('${id}'); ${more} }`);
+    this.file(
+      `${id}.ts`,
+      `export const description: string = 'does ${id}';\n${exports}
+      export function run(context: any) { context.db.prepare('insert into effect (what) values (?)').run('${id}'); ${more} }`,
+    );
   }
 
   /** One of several steps. */
   longOp(id: string, steps: number, inStep = ''): void {
-    this.file(`${id}.ts`, `export const description = 'does ${id} in steps';
+    this.file(
+      `${id}.ts`,
+      `export const description = 'does ${id} in steps';
       export function step(context: any, cursor: string | null) {
         const at = Number(cursor ?? 0) + 1;
         ${inStep}
         context.db.prepare('insert into effect (what) values (?)').run('${id} ' + at);
         return { cursor: at >= ${steps} ? null : String(at) };
-      }`);
+      }`,
+    );
   }
 
   operations(more: Partial<OperationsParts> = {}): Operations {
     return new Operations({
-      store: this.store, hubId, folder: this.folder, host: 'host-1', version: '9.9.9', skips: { flags: [], allUntilMs: null }, clock: systemClock, backend: null, ...more,
+      store: this.store,
+      hubId,
+      folder: this.folder,
+      host: 'host-1',
+      version: '9.9.9',
+      skips: { flags: [], allUntilMs: null },
+      clock: systemClock,
+      backend: null,
+      ...more,
     });
   }
 
@@ -68,7 +83,10 @@ export class OpsBench {
 
   /** Ids with a marker. */
   applied(): string[] {
-    return this.store.db.prepare("select id from operation where state = 'applied' order by id").pluck().all() as string[];
+    return this.store.db
+      .prepare("select id from operation where state = 'applied' order by id")
+      .pluck()
+      .all() as string[];
   }
 }
 
@@ -78,6 +96,10 @@ export function kinds(report: RunReport): string[] {
 }
 
 /** As an operator says it at the command line: this one is left out until then. */
-export function leaveOutOf(operations: Operations, id: string, why: { reason: string; untilMs: number }): Promise<void> {
+export function leaveOutOf(
+  operations: Operations,
+  id: string,
+  why: { reason: string; untilMs: number },
+): Promise<void> {
   return operations.skip(id, { ...why, by: 'cli' });
 }

@@ -11,7 +11,9 @@ describe('delivery over a store that fails', () => {
     await world.startBeacon('db-1');
     await world.assign('db-1');
   }, 60_000);
-  afterAll(async () => { await world?.[Symbol.asyncDispose](); });
+  afterAll(async () => {
+    await world?.[Symbol.asyncDispose]();
+  });
 
   test('an error that fits no class ends the worker after some in a row, not after one, and the beacon is not blamed', async () => {
     await world.accept(upsert('w', 'delivered'));
@@ -22,7 +24,10 @@ describe('delivery over a store that fails', () => {
     world.outbound.setPaused(false);
     await until('the fault is told', () => world.faults.length > 0);
     expect(world.faults[0]).toContain('the journal failed');
-    expect(world.outbound.directory.list().map((one) => one.BeaconID), 'still there').toEqual(['db-1']);
+    expect(
+      world.outbound.directory.list().map((one) => one.BeaconID),
+      'still there',
+    ).toEqual(['db-1']);
     expect(world.outbound.assignments.targetOf('queue')?.isReady).toBe(true);
   });
 
@@ -30,7 +35,9 @@ describe('delivery over a store that fails', () => {
     world.local.store.db.exec('alter table elsewhere rename to held');
     await world.drained();
     world.faults.length = 0;
-    expect(world.outbound.deliveries.queue.mark()?.seq).toBe(world.local.journal.counts('queue').head);
+    expect(world.outbound.deliveries.queue.mark()?.seq).toBe(
+      world.local.journal.counts('queue').head,
+    );
   });
 
   test('a handle that was closed is told at once', async () => {

@@ -12,7 +12,10 @@ const where = (run: LaneRun, n: number) => run.overview.locate(guidOf(`n${n}`));
 /** Gives up every body that may go. */
 async function sweep(run: LaneRun): Promise<void> {
   const assignments = { of: () => run.assigned } as unknown as Assignments;
-  await new Retention({ ...run.local, assignments, clock: run.clock }, { entries: 0, ms: 0 }).sweep();
+  await new Retention(
+    { ...run.local, assignments, clock: run.clock },
+    { entries: 0, ms: 0 },
+  ).sweep();
 }
 
 test('a write is unknown, accepted, buffered, applied, as it goes its way', async () => {
@@ -20,7 +23,13 @@ test('a write is unknown, accepted, buffered, applied, as it goes its way', asyn
   run.assigned = null;
   expect(where(run, 1)).toEqual({ EventGUID: guidOf('n1'), State: 'unknown' });
   const [seq = 0] = run.append(change('a', 1));
-  expect(where(run, 1)).toMatchObject({ State: 'accepted', Seq: seq, Lane: 'queue', Action: 'QP_UpdateWorkItem', Key: 'a' });
+  expect(where(run, 1)).toMatchObject({
+    State: 'accepted',
+    Seq: seq,
+    Lane: 'queue',
+    Action: 'QP_UpdateWorkItem',
+    Key: 'a',
+  });
   run.assigned = { beacon: 'a', connection: 1 };
   run.isPaused = true;
   expect(where(run, 1)).toMatchObject({ State: 'buffered', Seq: seq });
@@ -36,10 +45,26 @@ test('a refused write is dead-lettered with its reason, those behind it are buff
   run.database.refused.add(2);
   run.append(change('b', 1), change('a', 2), change('a', 3));
   await run.rest();
-  expect([1, 2, 3].map((n) => where(run, n).State)).toEqual(['applied', 'dead-lettered', 'buffered']);
+  expect([1, 2, 3].map((n) => where(run, n).State)).toEqual([
+    'applied',
+    'dead-lettered',
+    'buffered',
+  ]);
   expect(where(run, 2).Reason).toMatch(/^rejected/);
-  expect(run.overview.lane('queue')).toMatchObject({ Pending: 1, DeadLetters: 1, AssignedBeaconID: 'a', IDBeaconConnection: 1, AssignedBy: 'operator' });
-  expect(run.balance).toMatchObject({ Accepted: 3, Applied: 1, Pending: 1, DeadLettered: 1, Difference: 0 });
+  expect(run.overview.lane('queue')).toMatchObject({
+    Pending: 1,
+    DeadLetters: 1,
+    AssignedBeaconID: 'a',
+    IDBeaconConnection: 1,
+    AssignedBy: 'operator',
+  });
+  expect(run.balance).toMatchObject({
+    Accepted: 3,
+    Applied: 1,
+    Pending: 1,
+    DeadLettered: 1,
+    Difference: 0,
+  });
 });
 
 test('what is pending is counted the same from the counts and entry by entry, paused, delivered and given up (I10)', async () => {

@@ -12,15 +12,20 @@ import { folderOfTest, silent } from './fixture.ts';
 
 const MiB = 1024 * 1024;
 
-function setup(bounds = { ...usualBounds, diskFreeMin: 100 * MiB as number | null }) {
+function setup(bounds = { ...usualBounds, diskFreeMin: (100 * MiB) as number | null }) {
   const dir = folderOfTest();
   const clock = new ManualClock();
   const level = { used: 0, pending: 0, free: 1_000 * MiB, total: 2_000 * MiB, looks: 0 };
   const told: (string | null)[] = [];
   const reserve = new Reserve(pathsOf(dir.path));
   const pressure = new Pressure({
-    clock, log: silent, bounds, reserve, onChange: (reason) => told.push(reason),
-    bytesInUse: () => level.used, pending: () => level.pending,
+    clock,
+    log: silent,
+    bounds,
+    reserve,
+    onChange: (reason) => told.push(reason),
+    bytesInUse: () => level.used,
+    pending: () => level.pending,
     room: () => {
       level.looks += 1;
       return { freeBytes: level.free, totalBytes: level.total };
@@ -42,7 +47,11 @@ test('B7 — below the least free room writes are refused with a delay before th
   expect(pressure.refusal()).toBeNull();
   level.free = 99 * MiB;
   await clock.advance(limits.capacityLookMs);
-  expect(pressure.refusal()).toMatchObject({ code: 'OVERLOADED', retryAfterMs: limits.overloadedRetryMs, message: expect.stringContaining(String(99 * MiB)) });
+  expect(pressure.refusal()).toMatchObject({
+    code: 'OVERLOADED',
+    retryAfterMs: limits.overloadedRetryMs,
+    message: expect.stringContaining(String(99 * MiB)),
+  });
   level.free = 110 * MiB;
   await clock.advance(limits.capacityLookMs);
   expect(pressure.refusal(), 'between the two levels nothing changes').not.toBeNull();
@@ -53,7 +62,11 @@ test('B7 — below the least free room writes are refused with a delay before th
   await clock.advance(limits.capacityLookMs);
   expect(pressure.refusal(), 'nor on the way down').toBeNull();
   expect(told).toEqual([expect.stringContaining('free'), null]);
-  expect(pressure.capacity()).toMatchObject({ FreeBytes: 110 * MiB, FreeBytesMin: 100 * MiB, Refusing: null });
+  expect(pressure.capacity()).toMatchObject({
+    FreeBytes: 110 * MiB,
+    FreeBytesMin: 100 * MiB,
+    Refusing: null,
+  });
 });
 
 test('the disk is looked at a few times a second, not for every write (I9)', async () => {
@@ -130,7 +143,11 @@ test('without a bound of the operator a small disk keeps a small part free', () 
 });
 
 test('the time to full is that of the nearest bound, by the growth of the last minutes', async () => {
-  const { clock, level, pressure } = setup({ journalBytesMax: 10_000_000, pendingMax: 1_000_000, diskFreeMin: 100 * MiB });
+  const { clock, level, pressure } = setup({
+    journalBytesMax: 10_000_000,
+    pendingMax: 1_000_000,
+    diskFreeMin: 100 * MiB,
+  });
   pressure.start();
   const foretold = () => pressure.capacity().TimeToFullSeconds;
   await clock.advance(60_000);
@@ -167,8 +184,8 @@ test('a shrinking disk is foretold by its own least free room', async () => {
     await clock.advance(1_000);
   }
   const { TimeToFullSeconds } = pressure.capacity();
-  expect(TimeToFullSeconds).toBeGreaterThanOrEqual((level.free / MiB) - 100 - 10);
-  expect(TimeToFullSeconds).toBeLessThanOrEqual((level.free / MiB) - 100 + 10);
+  expect(TimeToFullSeconds).toBeGreaterThanOrEqual(level.free / MiB - 100 - 10);
+  expect(TimeToFullSeconds).toBeLessThanOrEqual(level.free / MiB - 100 + 10);
 });
 
 test('a level that cannot be read changes nothing and ends nothing', async () => {
@@ -178,7 +195,14 @@ test('a level that cannot be read changes nothing and ends nothing', async () =>
   level.used = 5;
   await clock.advance(250);
   const broken = new Pressure({
-    clock, log: silent, reserve: new Reserve(pathsOf(folderOfTest().path)), room: () => null, pending: () => 0, bytesInUse: () => { throw new Error('closed'); },
+    clock,
+    log: silent,
+    reserve: new Reserve(pathsOf(folderOfTest().path)),
+    room: () => null,
+    pending: () => 0,
+    bytesInUse: () => {
+      throw new Error('closed');
+    },
   });
   broken.look();
   expect(broken.refusal()).toBeNull();

@@ -5,7 +5,10 @@ import { openState, upsert } from './fixture.ts';
 
 function backlog() {
   const { journal, projection } = openState();
-  journal.append(Array.from({ length: 5 * limits.projectionStepEntries }, (_, n) => upsert(`k${n}`, `n${n}`)), 1);
+  journal.append(
+    Array.from({ length: 5 * limits.projectionStepEntries }, (_, n) => upsert(`k${n}`, `n${n}`)),
+    1,
+  );
   const goesOnFor = (steps: number) => () => steps-- > 0;
   return { projection, head: journal.counts('queue').head, goesOnFor };
 }
@@ -27,5 +30,7 @@ test('a read that waits for work begun ahead has all of it, though that work end
   await Promise.all([projection.catchUp('queue'), projection.catchUp('queue')]);
   expect(projection.position('queue')).toBe(head);
   await ahead;
-  expect(projection.row('UVQueueWorkItem', `k${5 * limits.projectionStepEntries - 1}`)).not.toBeNull();
+  expect(
+    projection.row('UVQueueWorkItem', `k${5 * limits.projectionStepEntries - 1}`),
+  ).not.toBeNull();
 });

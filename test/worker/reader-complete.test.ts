@@ -10,17 +10,25 @@ beforeAll(async () => {
   await world.startBeacon('db-1');
   await world.assign('db-1');
 });
-afterAll(async () => { await world?.[Symbol.asyncDispose](); });
+afterAll(async () => {
+  await world?.[Symbol.asyncDispose]();
+});
 
 test('a miss is null from the whole journal, and UNAVAILABLE only once bodies were given up', async () => {
   await world.accept(upsert('here', 'here1', { Status: 'x' }));
   await world.drained();
-  const away = () => until('the beacon is away', () => world.outbound.assignments.targetOf('queue')?.state === 'waiting-for-beacon');
+  const away = () =>
+    until(
+      'the beacon is away',
+      () => world.outbound.assignments.targetOf('queue')?.state === 'waiting-for-beacon',
+    );
   await world.stopBeacon('db-1');
   await away();
   const miss = await world.read('QP_GetWorkItemByHash', { WorkItemHash: 'nobody' });
   expect(miss).toMatchObject({ Success: true, WorkItem: null, Source: 'journal' });
   expect(miss).not.toHaveProperty('Partial');
   await world.forget();
-  await expect(world.read('QP_GetWorkItemByHash', { WorkItemHash: 'nobody' })).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  await expect(
+    world.read('QP_GetWorkItemByHash', { WorkItemHash: 'nobody' }),
+  ).rejects.toMatchObject({ code: 'UNAVAILABLE' });
 });

@@ -56,14 +56,27 @@ describe('recovery — rescues', () => {
     const { database } = second.local.marks.open('db-1', 1, 'queue', 0, 0);
     rescue(first.local.store, { class: 'gone', what: 'test' }, 1_000);
     const merger = new RescueMerger(second.local.store.db, second.local.store.paths);
-    expect(await merger.look()).toMatchObject([{ Class: 'rescue-merged', Detail: { Imported: 6, Parked: 6 } }]);
+    expect(await merger.look()).toMatchObject([
+      { Class: 'rescue-merged', Detail: { Imported: 6, Parked: 6 } },
+    ]);
     expect(await merger.look()).toEqual([]);
     expect(seqsOf(second.local)).toEqual([...seqs, ...own]);
     // A batch read before the merge settles up to its last entry: the older ones wait for their turn below the mark.
-    second.local.marks.settle(database, 'queue', { throughSeq: own.at(-1) ?? 0, throughGuid: Buffer.alloc(16), recordedMs: 1, nowMs: 1, applied: 3, present: 0, held: [], carrier: 'batch' });
+    second.local.marks.settle(database, 'queue', {
+      throughSeq: own.at(-1) ?? 0,
+      throughGuid: Buffer.alloc(16),
+      recordedMs: 1,
+      nowMs: 1,
+      applied: 3,
+      present: 0,
+      held: [],
+      carrier: 'batch',
+    });
     expect(second.local.held.deliverable(database, 'queue', 100)).toEqual(seqs);
     expect(balance(second.local)).toBe(0);
-    expect(second.local.store.db.prepare('select class from fault').pluck().all()).toEqual(['rescue-merged']);
+    expect(second.local.store.db.prepare('select class from fault').pluck().all()).toEqual([
+      'rescue-merged',
+    ]);
   });
 
   test('marks of a damaged file are taken over only if their entry is the one they name; the counts add up either way (I4, I5, I10)', () => {
@@ -72,25 +85,47 @@ describe('recovery — rescues', () => {
       const { local } = open(dir.path);
       const seqs = append(local, 0, 8);
       const { database } = local.marks.open('db-1', 1, 'queue', 0, 0);
-      const guid = local.store.db.prepare<[number], Buffer>('select guid from entry where seq = ?').pluck().get(seqs[4] ?? 0) ?? Buffer.alloc(0);
+      const guid =
+        local.store.db
+          .prepare<[number], Buffer>('select guid from entry where seq = ?')
+          .pluck()
+          .get(seqs[4] ?? 0) ?? Buffer.alloc(0);
       local.marks.settle(database, 'queue', {
-        throughSeq: seqs[4] ?? 0, throughGuid: isTrue ? guid : Buffer.alloc(16), recordedMs: 1, nowMs: 1, applied: 3, present: 1, carrier: 'batch',
+        throughSeq: seqs[4] ?? 0,
+        throughGuid: isTrue ? guid : Buffer.alloc(16),
+        recordedMs: 1,
+        nowMs: 1,
+        applied: 3,
+        present: 1,
+        carrier: 'batch',
         held: [{ seq: seqs[2] ?? 0, key: 'w2', state: 'dead', reason: 'rejected: test' }],
       });
-      const root = local.store.db.prepare<[], number>("select rootpage from sqlite_schema where name = 'sqlite_autoindex_entry_1'").pluck().get() ?? 0;
+      const root =
+        local.store.db
+          .prepare<[], number>(
+            "select rootpage from sqlite_schema where name = 'sqlite_autoindex_entry_1'",
+          )
+          .pluck()
+          .get() ?? 0;
       local.store.close();
       const file = readFileSync(pathsOf(dir.path).db);
       file.fill(0x5a, (root - 1) * 4096, root * 4096);
       writeFileSync(pathsOf(dir.path).db, file);
       const second = open(dir.path);
       expect(second.classes).toEqual(['damaged', 'salvaged']);
-      expect(second.local.marks.find('db-1', 1, 'queue')).toMatchObject(isTrue ? { seq: seqs[4], applied: 3, present: 1, skipped: 0 } : { seq: 0, applied: 0, present: 0, skipped: 0 });
-      expect(second.local.held.list(database, 10)).toMatchObject([{ seq: seqs[2], state: 'dead', reason: 'rejected: test' }]);
+      expect(second.local.marks.find('db-1', 1, 'queue')).toMatchObject(
+        isTrue
+          ? { seq: seqs[4], applied: 3, present: 1, skipped: 0 }
+          : { seq: 0, applied: 0, present: 0, skipped: 0 },
+      );
+      expect(second.local.held.list(database, 10)).toMatchObject([
+        { seq: seqs[2], state: 'dead', reason: 'rejected: test' },
+      ]);
       expect(verify(second.local.store.db)).toEqual({ Problems: [], Losses: [] });
     }
   });
 
-  test('a rescue of another hub is never delivered under this one\'s name', () => {
+  test("a rescue of another hub is never delivered under this one's name", () => {
     const dir = folderOfTest();
     const first = open(dir.path);
     append(first.local, 0, 2);
@@ -102,7 +137,12 @@ describe('recovery — rescues', () => {
     rescue(elsewhere.local.store, { class: 'gone', what: 'test' }, 1_000);
     first.local.store.close();
     mkdirSync(pathsOf(dir.path).rescueDir, { recursive: true });
-    for (const name of readdirSync(elsewhere.local.store.paths.rescueDir)) cpSync(join(elsewhere.local.store.paths.rescueDir, name), join(pathsOf(dir.path).rescueDir, name), { recursive: true });
+    for (const name of readdirSync(elsewhere.local.store.paths.rescueDir))
+      cpSync(
+        join(elsewhere.local.store.paths.rescueDir, name),
+        join(pathsOf(dir.path).rescueDir, name),
+        { recursive: true },
+      );
     const second = open(dir.path);
     expect(second.classes).toEqual(['other-hub']);
     expect(seqsOf(second.local)).toHaveLength(2);

@@ -11,7 +11,12 @@ test('the same is said once in a while, another at once, and after forgetting al
   await clock.advance(59_999);
   expect(due('no bus')).toBe(false);
   await clock.advance(1);
-  expect([due('no bus'), due('no bus'), due('no way in'), due('no bus')]).toEqual([true, false, true, true]);
+  expect([due('no bus'), due('no bus'), due('no way in'), due('no bus')]).toEqual([
+    true,
+    false,
+    true,
+    true,
+  ]);
   reminder.forget();
   expect([due('no bus'), due('no bus')]).toEqual([true, false]);
 });

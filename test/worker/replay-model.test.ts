@@ -8,25 +8,55 @@ import type { Backup, Fault, ModelDatabase } from './scripted-carrier.ts';
 const kinds = ['upsert', 'patch', 'event', 'attempt', 'outcome'] as const;
 type Item = { key: string; kind: (typeof kinds)[number]; isRefused: boolean };
 type Step =
-  | { do: 'append'; items: Item[] } | { do: 'faults'; faults: Fault[] } | { do: 'retry' | 'drop'; which: number; isMended: boolean }
+  | { do: 'append'; items: Item[] }
+  | { do: 'faults'; faults: Fault[] }
+  | { do: 'retry' | 'drop'; which: number; isMended: boolean }
   | { do: 'flood'; count: number; bad: number }
   | { do: 'set'; which: number }
   | { do: 'restart' | 'pause' | 'assign' | 'backup' | 'restore' };
 
 const item: fc.Arbitrary<Item> = fc.record({
-  key: fc.constantFrom('k', 'l', 'm'), kind: fc.constantFrom(...kinds), isRefused: fc.oneof({ arbitrary: fc.constant(false), weight: 6 }, { arbitrary: fc.constant(true), weight: 1 }),
+  key: fc.constantFrom('k', 'l', 'm'),
+  kind: fc.constantFrom(...kinds),
+  isRefused: fc.oneof(
+    { arbitrary: fc.constant(false), weight: 6 },
+    { arbitrary: fc.constant(true), weight: 1 },
+  ),
 });
 const settling: fc.Arbitrary<Step>[] = [
-  fc.record({ do: fc.constant('append' as const), items: fc.array(item, { minLength: 1, maxLength: 8 }) }),
-  fc.record({ do: fc.constant('append' as const), items: fc.array(item, { minLength: 1, maxLength: 4 }) }),
-  fc.record({ do: fc.constant('flood' as const), count: fc.integer({ min: 60, max: 200 }), bad: fc.nat({ max: 400 }) }),
-  fc.record({ do: fc.constant('faults' as const), faults: fc.array(fc.constantFrom<Fault>('lose', 'fail'), { minLength: 1, maxLength: 3 }) }),
-  fc.record({ do: fc.constantFrom('retry' as const, 'drop' as const), which: fc.nat({ max: 3 }), isMended: fc.boolean() }),
+  fc.record({
+    do: fc.constant('append' as const),
+    items: fc.array(item, { minLength: 1, maxLength: 8 }),
+  }),
+  fc.record({
+    do: fc.constant('append' as const),
+    items: fc.array(item, { minLength: 1, maxLength: 4 }),
+  }),
+  fc.record({
+    do: fc.constant('flood' as const),
+    count: fc.integer({ min: 60, max: 200 }),
+    bad: fc.nat({ max: 400 }),
+  }),
+  fc.record({
+    do: fc.constant('faults' as const),
+    faults: fc.array(fc.constantFrom<Fault>('lose', 'fail'), { minLength: 1, maxLength: 3 }),
+  }),
+  fc.record({
+    do: fc.constantFrom('retry' as const, 'drop' as const),
+    which: fc.nat({ max: 3 }),
+    isMended: fc.boolean(),
+  }),
   fc.record({ do: fc.constantFrom('restart' as const, 'pause' as const) }),
 ];
 /** Marks moved by hand, anywhere from nothing to the head. */
-const moving: fc.Arbitrary<Step> = fc.record({ do: fc.constant('set' as const), which: fc.nat({ max: 400 }) });
-const travelling: fc.Arbitrary<Step>[] = [...settling, fc.record({ do: fc.constantFrom('assign' as const, 'backup' as const, 'restore' as const) })];
+const moving: fc.Arbitrary<Step> = fc.record({
+  do: fc.constant('set' as const),
+  which: fc.nat({ max: 400 }),
+});
+const travelling: fc.Arbitrary<Step>[] = [
+  ...settling,
+  fc.record({ do: fc.constantFrom('assign' as const, 'backup' as const, 'restore' as const) }),
+];
 
 type Entry = Item & { name: number; seq: number };
 
@@ -55,8 +85,13 @@ class Machine {
       case 'append':
         return this.#append(step.items);
       case 'flood':
-        return this.#append(Array.from({ length: step.count }, (_, at) => (
-          { key: 'klm'[(at * 7) % 3] ?? 'k', kind: kinds[at % kinds.length] ?? 'event', isRefused: at === step.bad })));
+        return this.#append(
+          Array.from({ length: step.count }, (_, at) => ({
+            key: 'klm'[(at * 7) % 3] ?? 'k',
+            kind: kinds[at % kinds.length] ?? 'event',
+            isRefused: at === step.bad,
+          })),
+        );
       case 'faults':
         run.database.faults.push(...step.faults);
         return;
@@ -90,7 +125,8 @@ class Machine {
     this.#run.append(...entries.map(envelopeOf)).forEach((seq, at) => {
       const entry = entries[at] as Entry;
       entry.seq = seq;
-      if (entry.isRefused) for (const database of this.#run.databases.values()) database.refused.add(entry.name);
+      if (entry.isRefused)
+        for (const database of this.#run.databases.values()) database.refused.add(entry.name);
     });
     this.#entries.push(...entries);
   }
@@ -114,7 +150,8 @@ class Machine {
     const to = this.#entries[which % (this.#entries.length + 1)]?.seq ?? 0;
     const from = run.mark?.seq ?? 0;
     await run.surgery.set({ To: to, Lane: 'queue', Reason: 'the model', Force: true });
-    for (const entry of this.#entries) if (entry.seq > from && entry.seq <= to) this.#skipped.add(entry.name);
+    for (const entry of this.#entries)
+      if (entry.seq > from && entry.seq <= to) this.#skipped.add(entry.name);
     expect(run.mark?.seq).toBe(to);
     this.#marks.set(run.mark?.beacon ?? '', to);
     expect(run.balance.Difference, 'I10 while paused').toBe(0);
@@ -130,7 +167,9 @@ class Machine {
     expect(mark.seq, 'I4').toBeGreaterThanOrEqual(this.#marks.get(mark.beacon) ?? 0);
     this.#marks.set(mark.beacon, mark.seq);
     if (run.isPaused) return;
-    expect(mark.seq, 'everything is delivered at rest').toBe(run.local.journal.counts('queue').head);
+    expect(mark.seq, 'everything is delivered at rest').toBe(
+      run.local.journal.counts('queue').head,
+    );
     this.#checkSettled(mark.database, run.database);
     this.#checkOrder(run.database);
   }
@@ -142,15 +181,37 @@ class Machine {
     for (const entry of this.#entries) {
       const state = this.#run.local.held.get(database, entry.seq)?.state;
       if (state === 'dropped' && this.#skipped.has(entry.name)) continue;
-      if (state === undefined) expect(has.has(entry.name) || this.#skipped.has(entry.name), `I5: entry ${entry.name} is settled and in the database`).toBe(true);
-      else expect(has.has(entry.name), `entry ${entry.name} is ${state} and not in the database`).toBe(false);
+      if (state === undefined)
+        expect(
+          has.has(entry.name) || this.#skipped.has(entry.name),
+          `I5: entry ${entry.name} is settled and in the database`,
+        ).toBe(true);
+      else
+        expect(has.has(entry.name), `entry ${entry.name} is ${state} and not in the database`).toBe(
+          false,
+        );
       if (state === 'dead') poisoned.add(entry.key);
-      if (state === 'parked') expect(poisoned.has(entry.key), `I5: entry ${entry.name} is parked behind a dead letter of its key`).toBe(true);
-      if (state === undefined) expect(poisoned.has(entry.key), `I7: entry ${entry.name} did not pass a dead letter of its key`).toBe(false);
+      if (state === 'parked')
+        expect(
+          poisoned.has(entry.key),
+          `I5: entry ${entry.name} is parked behind a dead letter of its key`,
+        ).toBe(true);
+      if (state === undefined)
+        expect(
+          poisoned.has(entry.key),
+          `I7: entry ${entry.name} did not pass a dead letter of its key`,
+        ).toBe(false);
     }
     for (const key of ['k', 'l', 'm']) {
-      const last = this.#entries.findLast((entry) => entry.key === key && has.has(entry.name) && (entry.kind === 'upsert' || entry.kind === 'patch'));
-      expect(model.row('UVQueueWorkItem', key)?.['Status']).toBe(last ? `s${last.name}` : undefined);
+      const last = this.#entries.findLast(
+        (entry) =>
+          entry.key === key &&
+          has.has(entry.name) &&
+          (entry.kind === 'upsert' || entry.kind === 'patch'),
+      );
+      expect(model.row('UVQueueWorkItem', key)?.['Status']).toBe(
+        last ? `s${last.name}` : undefined,
+      );
     }
   }
 
@@ -179,9 +240,15 @@ function envelopeOf({ key, kind, name }: Entry) {
     case 'event':
       return event(key, `n${name}`, mine);
     case 'attempt':
-      return write('QP_InsertAttempt', `n${name}`, { Attempt: { WorkItemHash: key, AttemptNumber: name % 2, BeaconID: `b${name}`, ...mine } });
+      return write('QP_InsertAttempt', `n${name}`, {
+        Attempt: { WorkItemHash: key, AttemptNumber: name % 2, BeaconID: `b${name}`, ...mine },
+      });
     case 'outcome':
-      return write('QP_UpdateAttemptOutcome', `n${name}`, { WorkItemHash: key, AttemptNumber: name % 2, Patch: { Outcome: `o${name}`, ...mine } });
+      return write('QP_UpdateAttemptOutcome', `n${name}`, {
+        WorkItemHash: key,
+        AttemptNumber: name % 2,
+        Patch: { Outcome: `o${name}`, ...mine },
+      });
   }
 }
 
@@ -194,20 +261,56 @@ async function runAll(isAtomic: boolean, steps: Step[]): Promise<void> {
   }
 }
 
-test('replay — over a batch carrier, with databases that are exchanged and restored (I4, I5, I7, I8, I10)', { timeout: 150_000 }, async () => {
-  await fc.assert(fc.asyncProperty(fc.array(fc.oneof(...travelling), { minLength: 1, maxLength: 15 }), (steps) => runAll(true, steps)), { numRuns: 40 });
-});
+test(
+  'replay — over a batch carrier, with databases that are exchanged and restored (I4, I5, I7, I8, I10)',
+  { timeout: 150_000 },
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.oneof(...travelling), { minLength: 1, maxLength: 15 }),
+        (steps) => runAll(true, steps),
+      ),
+      { numRuns: 40 },
+    );
+  },
+);
 
-test('replay — over a carrier without transactions (I4, I5, I7, I8, I10)', { timeout: 150_000 }, async () => {
-  await fc.assert(fc.asyncProperty(fc.array(fc.oneof(...settling), { minLength: 1, maxLength: 15 }), (steps) => runAll(false, steps)), { numRuns: 25 });
-});
+test(
+  'replay — over a carrier without transactions (I4, I5, I7, I8, I10)',
+  { timeout: 150_000 },
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.oneof(...settling), { minLength: 1, maxLength: 15 }), (steps) =>
+        runAll(false, steps),
+      ),
+      { numRuns: 25 },
+    );
+  },
+);
 
-test('replay — with marks moved by hand to anywhere, databases exchanged and restored, answers lost, restarts (I4, I5, I7, I8, I10)', { timeout: 150_000 }, async () => {
-  const steps = fc.array(fc.oneof(...travelling, moving, moving), { minLength: 1, maxLength: 15 });
-  await fc.assert(fc.asyncProperty(steps, (all) => runAll(true, all)), { numRuns: 30 });
-});
+test(
+  'replay — with marks moved by hand to anywhere, databases exchanged and restored, answers lost, restarts (I4, I5, I7, I8, I10)',
+  { timeout: 150_000 },
+  async () => {
+    const steps = fc.array(fc.oneof(...travelling, moving, moving), {
+      minLength: 1,
+      maxLength: 15,
+    });
+    await fc.assert(
+      fc.asyncProperty(steps, (all) => runAll(true, all)),
+      { numRuns: 30 },
+    );
+  },
+);
 
-test('replay — with marks moved by hand over a carrier without transactions (I4, I5, I7, I10)', { timeout: 150_000 }, async () => {
-  const steps = fc.array(fc.oneof(...settling, moving), { minLength: 1, maxLength: 15 });
-  await fc.assert(fc.asyncProperty(steps, (all) => runAll(false, all)), { numRuns: 25 });
-});
+test(
+  'replay — with marks moved by hand over a carrier without transactions (I4, I5, I7, I10)',
+  { timeout: 150_000 },
+  async () => {
+    const steps = fc.array(fc.oneof(...settling, moving), { minLength: 1, maxLength: 15 });
+    await fc.assert(
+      fc.asyncProperty(steps, (all) => runAll(false, all)),
+      { numRuns: 25 },
+    );
+  },
+);

@@ -10,53 +10,97 @@ const change = (key: string, n: number) => patch(key, `n${n}`, { Status: `s${n}`
 const happening = (key: string, n: number) => event(key, `n${n}`, { [`F${n}`]: 1 });
 const dead = (run: LaneRun) => run.local.held.list(run.mark?.database ?? 0, 100);
 
-test.each([true, false])('everything is delivered and the mark is at the head (I5, I10), isAtomic %s', async (isAtomic) => {
-  const run = LaneRun.ofTest(isAtomic);
-  const seqs = run.append(item('a', 1), happening('a', 2), change('a', 3), item('b', 4), change('b', 5));
-  await run.rest();
-  expect(run.database.names()).toEqual([1, 2, 3, 4, 5]);
-  expect(run.mark).toMatchObject({ seq: seqs.at(-1), applied: 5, present: 0, skipped: 0 });
-  expect(run.balance).toMatchObject({ Accepted: 5, Applied: 5, Pending: 0, Difference: 0 });
-  expect(run.database.row('UVQueueWorkItem', 'a')).toMatchObject({ Status: 's3' });
-});
+test.each([true, false])(
+  'everything is delivered and the mark is at the head (I5, I10), isAtomic %s',
+  async (isAtomic) => {
+    const run = LaneRun.ofTest(isAtomic);
+    const seqs = run.append(
+      item('a', 1),
+      happening('a', 2),
+      change('a', 3),
+      item('b', 4),
+      change('b', 5),
+    );
+    await run.rest();
+    expect(run.database.names()).toEqual([1, 2, 3, 4, 5]);
+    expect(run.mark).toMatchObject({ seq: seqs.at(-1), applied: 5, present: 0, skipped: 0 });
+    expect(run.balance).toMatchObject({ Accepted: 5, Applied: 5, Pending: 0, Difference: 0 });
+    expect(run.database.row('UVQueueWorkItem', 'a')).toMatchObject({ Status: 's3' });
+  },
+);
 
-test.each([true, false])('a refused write is kept with its reason, its key waits, other keys flow on (I5, I7, I10), isAtomic %s', async (isAtomic) => {
-  const run = LaneRun.ofTest(isAtomic);
-  run.database.refused.add(2);
-  const seqs = run.append(item('a', 1), change('a', 2), change('a', 3), item('b', 4), happening('a', 5));
-  await run.rest();
-  run.append(change('a', 6), change('b', 7));
-  await run.rest();
-  expect(run.database.names()).toEqual([1, 4, 7]);
-  expect(dead(run)).toMatchObject([{ seq: seqs[1], key: 'a', state: 'dead', reason: 'rejected: the script says so', parked: 3 }]);
-  expect(run.mark?.seq).toBe(run.local.journal.counts('queue').head);
-  expect(run.balance).toMatchObject({ Accepted: 7, Applied: 3, Pending: 3, DeadLettered: 1, Difference: 0 });
-});
+test.each([true, false])(
+  'a refused write is kept with its reason, its key waits, other keys flow on (I5, I7, I10), isAtomic %s',
+  async (isAtomic) => {
+    const run = LaneRun.ofTest(isAtomic);
+    run.database.refused.add(2);
+    const seqs = run.append(
+      item('a', 1),
+      change('a', 2),
+      change('a', 3),
+      item('b', 4),
+      happening('a', 5),
+    );
+    await run.rest();
+    run.append(change('a', 6), change('b', 7));
+    await run.rest();
+    expect(run.database.names()).toEqual([1, 4, 7]);
+    expect(dead(run)).toMatchObject([
+      { seq: seqs[1], key: 'a', state: 'dead', reason: 'rejected: the script says so', parked: 3 },
+    ]);
+    expect(run.mark?.seq).toBe(run.local.journal.counts('queue').head);
+    expect(run.balance).toMatchObject({
+      Accepted: 7,
+      Applied: 3,
+      Pending: 3,
+      DeadLettered: 1,
+      Difference: 0,
+    });
+  },
+);
 
-test.each([true, false])('a refusal among folded writes leaves exactly the bad one dead (I5), isAtomic %s', async (isAtomic) => {
-  const run = LaneRun.ofTest(isAtomic);
-  run.database.refused.add(3);
-  const seqs = run.append(...[1, 2, 3, 4, 5].map((n) => change('a', n)));
-  await run.rest();
-  expect(run.database.names()).toEqual([1, 2]);
-  expect(dead(run).map((one) => one.seq)).toEqual([seqs[2]]);
-  expect(run.local.held.count(run.mark?.database ?? 0, 'queue', 'parked')).toBe(2);
-});
+test.each([true, false])(
+  'a refusal among folded writes leaves exactly the bad one dead (I5), isAtomic %s',
+  async (isAtomic) => {
+    const run = LaneRun.ofTest(isAtomic);
+    run.database.refused.add(3);
+    const seqs = run.append(...[1, 2, 3, 4, 5].map((n) => change('a', n)));
+    await run.rest();
+    expect(run.database.names()).toEqual([1, 2]);
+    expect(dead(run).map((one) => one.seq)).toEqual([seqs[2]]);
+    expect(run.local.held.count(run.mark?.database ?? 0, 'queue', 'parked')).toBe(2);
+  },
+);
 
-test.each(['retry', 'drop'] as const)('%s releases what is parked behind, in the order of Seq (I7)', async (verb) => {
-  const run = LaneRun.ofTest();
-  run.database.refused.add(2);
-  const [, bad = 0] = run.append(item('a', 1), change('a', 2), happening('a', 3), change('a', 4), item('b', 5));
-  await run.rest();
-  run.database.refused.clear();
-  expect(run.local.held[verb](run.mark?.database ?? 0, bad, 1)).toBe(true);
-  await run.rest();
-  const expected = verb === 'retry' ? [1, 2, 3, 4] : [1, 3, 4];
-  expect(run.database.effects.filter((one) => one.key === 'a').map((one) => one.name)).toEqual(expected);
-  expect(run.database.row('UVQueueWorkItem', 'a')).toMatchObject({ Status: 's4' });
-  expect(run.balance).toMatchObject({ Pending: 0, DeadLettered: verb === 'retry' ? 0 : 1, Difference: 0 });
-  expect(run.local.held[verb](run.mark?.database ?? 0, bad, 1)).toBe(false);
-});
+test.each(['retry', 'drop'] as const)(
+  '%s releases what is parked behind, in the order of Seq (I7)',
+  async (verb) => {
+    const run = LaneRun.ofTest();
+    run.database.refused.add(2);
+    const [, bad = 0] = run.append(
+      item('a', 1),
+      change('a', 2),
+      happening('a', 3),
+      change('a', 4),
+      item('b', 5),
+    );
+    await run.rest();
+    run.database.refused.clear();
+    expect(run.local.held[verb](run.mark?.database ?? 0, bad, 1)).toBe(true);
+    await run.rest();
+    const expected = verb === 'retry' ? [1, 2, 3, 4] : [1, 3, 4];
+    expect(run.database.effects.filter((one) => one.key === 'a').map((one) => one.name)).toEqual(
+      expected,
+    );
+    expect(run.database.row('UVQueueWorkItem', 'a')).toMatchObject({ Status: 's4' });
+    expect(run.balance).toMatchObject({
+      Pending: 0,
+      DeadLettered: verb === 'retry' ? 0 : 1,
+      Difference: 0,
+    });
+    expect(run.local.held[verb](run.mark?.database ?? 0, bad, 1)).toBe(false);
+  },
+);
 
 test('a retry that is refused again is a dead letter again, and two of one key are released one after the other (I7)', async () => {
   const run = LaneRun.ofTest();
@@ -91,15 +135,18 @@ test('dead letters outlive a restart with all that waits behind them (I5, I7)', 
   expect(run.balance.Difference).toBe(0);
 });
 
-test.each([true, false])('defect 45: an answer that was lost after the database had committed: sent again, once in effect, counted once (I8, I10), isAtomic %s', async (isAtomic) => {
-  const run = LaneRun.ofTest(isAtomic);
-  run.database.faults.push('lose', 'fail', 'lose');
-  run.append(item('a', 1), happening('a', 2), change('a', 3));
-  await run.rest();
-  expect(run.database.effects.map((one) => one.name).toSorted()).toEqual([1, 2, 3]);
-  expect(run.database.calls.length).toBeGreaterThanOrEqual(4);
-  expect(run.balance).toMatchObject({ Accepted: 3, AlreadyPresent: 3, Difference: 0 });
-});
+test.each([true, false])(
+  'defect 45: an answer that was lost after the database had committed: sent again, once in effect, counted once (I8, I10), isAtomic %s',
+  async (isAtomic) => {
+    const run = LaneRun.ofTest(isAtomic);
+    run.database.faults.push('lose', 'fail', 'lose');
+    run.append(item('a', 1), happening('a', 2), change('a', 3));
+    await run.rest();
+    expect(run.database.effects.map((one) => one.name).toSorted()).toEqual([1, 2, 3]);
+    expect(run.database.calls.length).toBeGreaterThanOrEqual(4);
+    expect(run.balance).toMatchObject({ Accepted: 3, AlreadyPresent: 3, Difference: 0 });
+  },
+);
 
 test('a lost answer does not hide a refusal (I5)', async () => {
   const run = LaneRun.ofTest();
@@ -141,7 +188,9 @@ test('another database gets everything the journal retains, in order, and dead l
   await run.rest();
   run.assigned = { beacon: 'b', connection: 1 };
   await run.rest();
-  expect(run.database.effects.filter((one) => one.key === 'a').map((one) => one.name)).toEqual([1, 2, 3]);
+  expect(run.database.effects.filter((one) => one.key === 'a').map((one) => one.name)).toEqual([
+    1, 2, 3,
+  ]);
   expect(run.database.names()).toEqual([1, 2, 3, 4]);
   expect(run.balance).toMatchObject({ Applied: 4, DeadLettered: 0, Difference: 0 });
   run.assigned = { beacon: 'a', connection: 1 };
@@ -199,29 +248,45 @@ test('a database that went back behind what the journal still has: told as a fau
   expect(run.balance.Difference).toBe(0);
 });
 
-test.each(['still refused', 'no longer refused'])('what was dropped stays dropped when the database goes back in time (I5, I10), %s', async (now) => {
-  const run = LaneRun.ofTest();
-  const backup = run.database.backup();
-  for (const n of [1, 4]) run.database.refused.add(n);
-  const [bad = 0, , , worse = 0] = run.append(item('a', 1), change('a', 2), item('b', 3), item('c', 4));
-  await run.rest();
-  for (const seq of [bad, worse]) run.local.held.drop(run.mark?.database ?? 0, seq, 1);
-  await run.rest();
-  expect(run.database.names()).toEqual([2, 3]);
-  if (now === 'no longer refused') run.database.refused.clear();
-  run.database.restore(backup);
-  run.returns();
-  await run.rest();
-  expect(run.database.names()).toEqual([2, 3]);
-  expect(run.balance).toMatchObject({ Accepted: 4, Applied: 2, DeadLettered: 2, Pending: 0, Difference: 0 });
-});
+test.each(['still refused', 'no longer refused'])(
+  'what was dropped stays dropped when the database goes back in time (I5, I10), %s',
+  async (now) => {
+    const run = LaneRun.ofTest();
+    const backup = run.database.backup();
+    for (const n of [1, 4]) run.database.refused.add(n);
+    const [bad = 0, , , worse = 0] = run.append(
+      item('a', 1),
+      change('a', 2),
+      item('b', 3),
+      item('c', 4),
+    );
+    await run.rest();
+    for (const seq of [bad, worse]) run.local.held.drop(run.mark?.database ?? 0, seq, 1);
+    await run.rest();
+    expect(run.database.names()).toEqual([2, 3]);
+    if (now === 'no longer refused') run.database.refused.clear();
+    run.database.restore(backup);
+    run.returns();
+    await run.rest();
+    expect(run.database.names()).toEqual([2, 3]);
+    expect(run.balance).toMatchObject({
+      Accepted: 4,
+      Applied: 2,
+      DeadLettered: 2,
+      Pending: 0,
+      Difference: 0,
+    });
+  },
+);
 
 test('a dead letter whose body is gone is buried again with that reason', async () => {
   const run = LaneRun.ofTest();
   run.database.refused.add(1);
   const [bad = 0] = run.append(item('a', 1));
   await run.rest();
-  run.local.store.db.prepare('update entry set body = null where seq = ? and lane = ?').run(bad, laneIndex('queue'));
+  run.local.store.db
+    .prepare('update entry set body = null where seq = ? and lane = ?')
+    .run(bad, laneIndex('queue'));
   run.local.held.retry(run.mark?.database ?? 0, bad, 1);
   await run.rest();
   expect(dead(run)).toMatchObject([{ seq: bad, reason: 'its body is gone from the journal' }]);

@@ -6,7 +6,15 @@ import { Retention } from '../../worker/retention.ts';
 import { event, patch, upsert } from './fixture.ts';
 import { LaneRun } from './lane-run.ts';
 
-const sweep = (run: LaneRun) => new Retention({ ...run.local, assignments: { of: () => run.assigned } as unknown as Assignments, clock: run.clock }, { entries: 0, ms: 0 }).sweep();
+const sweep = (run: LaneRun) =>
+  new Retention(
+    {
+      ...run.local,
+      assignments: { of: () => run.assigned } as unknown as Assignments,
+      clock: run.clock,
+    },
+    { entries: 0, ms: 0 },
+  ).sweep();
 
 test('a write whose body was given up is still a duplicate, other content under it still a conflict (I3, I6)', async () => {
   const run = LaneRun.ofTest();
@@ -14,7 +22,9 @@ test('a write whose body was given up is still a duplicate, other content under 
   await run.rest();
   expect(await sweep(run)).toBe(1);
   expect(run.local.journal.read(seq)).toBeNull();
-  expect(run.local.journal.append([upsert('a', 'n1', { Settings: { y: 2, x: 1 }, Status: 's' })], 1)).toEqual([{ seq, isNew: false }]);
+  expect(
+    run.local.journal.append([upsert('a', 'n1', { Settings: { y: 2, x: 1 }, Status: 's' })], 1),
+  ).toEqual([{ seq, isNew: false }]);
   const [other] = run.local.journal.append([upsert('a', 'n1', { Status: 'other' })], 1);
   expect(other).toBeInstanceOf(TidemarkError);
   expect(other).toMatchObject({ code: 'CONFLICT' });
@@ -22,7 +32,11 @@ test('a write whose body was given up is still a duplicate, other content under 
 
 test('rows of the projection go with the bodies, those written again since stay (I6)', async () => {
   const run = LaneRun.ofTest();
-  run.append(upsert('a', 'n1', { F1: 1 }), upsert('b', 'n2', { F2: 1 }), event('a', 'n3', { F3: 1 }));
+  run.append(
+    upsert('a', 'n1', { F1: 1 }),
+    upsert('b', 'n2', { F2: 1 }),
+    event('a', 'n3', { F3: 1 }),
+  );
   await run.rest();
   await run.local.projection.catchUp('queue');
   run.isPaused = true;

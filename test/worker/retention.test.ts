@@ -13,7 +13,8 @@ function retentionOf(run: LaneRun, bounds: { entries: number; ms: number }): Ret
   return new Retention({ ...run.local, assignments, clock: run.clock }, bounds);
 }
 
-const bodies = (run: LaneRun) => run.local.journal.readAfter('queue', 0, 10_000, 1e9).map((entry) => entry.seq);
+const bodies = (run: LaneRun) =>
+  run.local.journal.readAfter('queue', 0, 10_000, 1e9).map((entry) => entry.seq);
 
 test('delivered entries lose their bodies, undelivered ones never (I6)', async () => {
   const run = LaneRun.ofTest();
@@ -75,40 +76,68 @@ test('a database that comes new gets what is left, and the rest is counted as sk
   run.assigned = { beacon: 'b', connection: 1 };
   await run.rest();
   expect(run.database.names()).toEqual([2]);
-  expect(run.balance).toMatchObject({ Accepted: 2, Applied: 1, Skipped: 1, Pending: 0, Difference: 0 });
+  expect(run.balance).toMatchObject({
+    Accepted: 2,
+    Applied: 1,
+    Skipped: 1,
+    Pending: 0,
+    Difference: 0,
+  });
 });
 
 test('a sweep at any moment loses nothing that was accepted (I6, I10)', async () => {
   const step = fc.oneof(
-    fc.record({ do: fc.constant('append' as const), key: fc.constantFrom('a', 'b'), isRefused: fc.boolean(), isEvent: fc.boolean() }),
-    fc.record({ do: fc.constantFrom('sweep' as const, 'pause' as const, 'mend' as const, 'restart' as const) }));
-  await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 2, maxLength: 20 }), fc.nat({ max: 3 }), async (steps, entries) => {
-    const run = new LaneRun();
-    try {
-      let count = 0;
-      const mend = async () => {
-        run.database.refused.clear();
-        const database = run.mark?.database ?? 0;
-        for (const one of run.local.held.list(database, 100)) run.local.held.retry(database, one.seq, 1);
-        await run.rest();
-      };
-      for (const one of steps) {
-        if (one.do === 'append') {
-          count += 1;
-          if (one.isRefused && count % 3 === 0) run.database.refused.add(count);
-          run.append(one.isEvent ? event(one.key, `n${count}`, { [`F${count}`]: 1 }) : upsert(one.key, `n${count}`, { [`F${count}`]: 1 }));
-        } else if (one.do === 'sweep') await retentionOf(run, { entries, ms: 1e9 }).sweep();
-        else if (one.do === 'pause') run.isPaused = !run.isPaused;
-        else if (one.do === 'restart') await run.restart();
-        else await mend();
-        await run.rest();
-        expect(run.balance).toMatchObject({ Accepted: count, Difference: 0, Skipped: 0 });
-      }
-      run.isPaused = false;
-      await mend();
-      expect(run.database.names()).toEqual(Array.from({ length: count }, (_, index) => index + 1));
-    } finally {
-      await run.end();
-    }
-  }), { numRuns: 50 });
+    fc.record({
+      do: fc.constant('append' as const),
+      key: fc.constantFrom('a', 'b'),
+      isRefused: fc.boolean(),
+      isEvent: fc.boolean(),
+    }),
+    fc.record({
+      do: fc.constantFrom('sweep' as const, 'pause' as const, 'mend' as const, 'restart' as const),
+    }),
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(step, { minLength: 2, maxLength: 20 }),
+      fc.nat({ max: 3 }),
+      async (steps, entries) => {
+        const run = new LaneRun();
+        try {
+          let count = 0;
+          const mend = async () => {
+            run.database.refused.clear();
+            const database = run.mark?.database ?? 0;
+            for (const one of run.local.held.list(database, 100))
+              run.local.held.retry(database, one.seq, 1);
+            await run.rest();
+          };
+          for (const one of steps) {
+            if (one.do === 'append') {
+              count += 1;
+              if (one.isRefused && count % 3 === 0) run.database.refused.add(count);
+              run.append(
+                one.isEvent
+                  ? event(one.key, `n${count}`, { [`F${count}`]: 1 })
+                  : upsert(one.key, `n${count}`, { [`F${count}`]: 1 }),
+              );
+            } else if (one.do === 'sweep') await retentionOf(run, { entries, ms: 1e9 }).sweep();
+            else if (one.do === 'pause') run.isPaused = !run.isPaused;
+            else if (one.do === 'restart') await run.restart();
+            else await mend();
+            await run.rest();
+            expect(run.balance).toMatchObject({ Accepted: count, Difference: 0, Skipped: 0 });
+          }
+          run.isPaused = false;
+          await mend();
+          expect(run.database.names()).toEqual(
+            Array.from({ length: count }, (_, index) => index + 1),
+          );
+        } finally {
+          await run.end();
+        }
+      },
+    ),
+    { numRuns: 50 },
+  );
 });

@@ -2,7 +2,12 @@
  * The second implementation of the carrier seam: a database in memory that applies mutations by the contract's words, and does what a
  * test says — refuses entries, loses answers, fails, is restored from a backup. An entry is known by the field `F<number>` it carries.
  */
-import type { ApplyOutputs, ApplySettings, MarkOutputs, StoredMark } from '../../contracts/capability.ts';
+import type {
+  ApplyOutputs,
+  ApplySettings,
+  MarkOutputs,
+  StoredMark,
+} from '../../contracts/capability.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
 import type { MutationResult, RowMutation } from '../../contracts/mutation.ts';
 import type { CarrierName } from '../../contracts/status.ts';
@@ -17,12 +22,17 @@ export type Fault = 'lose' | 'fail';
 
 /** Numbers of the entries a mutation stands for. */
 function namesOf(mutation: RowMutation): number[] {
-  const extra: unknown = mutation.Merge?.['Extra'] ?? JSON.parse(String(mutation.Set['Extra'] ?? '{}'));
-  return Object.keys(extra as object).filter((name) => /^F\d+$/.test(name)).map((name) => Number(name.slice(1)));
+  const extra: unknown =
+    mutation.Merge?.['Extra'] ?? JSON.parse(String(mutation.Set['Extra'] ?? '{}'));
+  return Object.keys(extra as object)
+    .filter((name) => /^F\d+$/.test(name))
+    .map((name) => Number(name.slice(1)));
 }
 
 function keyOf(mutation: RowMutation): string {
-  return String(mutation.Key['WorkItemHash'] ?? mutation.Set['WorkItemHash'] ?? mutation.Key['Hash']);
+  return String(
+    mutation.Key['WorkItemHash'] ?? mutation.Set['WorkItemHash'] ?? mutation.Key['Hash'],
+  );
 }
 
 export class ModelDatabase {
@@ -67,18 +77,33 @@ export class ModelDatabase {
   }
 
   /** As DataBeaconBatch.Apply: all or nothing with the mark row; below the mark each for itself. */
-  async batch(settings: Pick<ApplySettings, 'Mutations' | 'Epoch' | 'ThroughSeq' | 'IsBelowMark' | 'AfterSeq' | 'AfterEpoch'>): Promise<ApplyOutputs> {
+  async batch(
+    settings: Pick<
+      ApplySettings,
+      'Mutations' | 'Epoch' | 'ThroughSeq' | 'IsBelowMark' | 'AfterSeq' | 'AfterEpoch'
+    >,
+  ): Promise<ApplyOutputs> {
     const { Mutations, Epoch, ThroughSeq, IsBelowMark = false, AfterSeq = 0 } = settings;
     const stored = this.mark;
     const { AfterEpoch } = settings;
-    const isLate = AfterEpoch !== undefined && AfterEpoch !== (stored?.Epoch ?? '') && stored?.Epoch !== Epoch;
-    const isBehind = stored?.Epoch === (AfterEpoch ?? Epoch) ? stored.Seq < AfterSeq : AfterEpoch === undefined && AfterSeq > 0;
-    if (isLate || isBehind) throw new TidemarkError('UNAVAILABLE', 'the database went back in time, or the batch is late');
+    const isLate =
+      AfterEpoch !== undefined && AfterEpoch !== (stored?.Epoch ?? '') && stored?.Epoch !== Epoch;
+    const isBehind =
+      stored?.Epoch === (AfterEpoch ?? Epoch)
+        ? stored.Seq < AfterSeq
+        : AfterEpoch === undefined && AfterSeq > 0;
+    if (isLate || isBehind)
+      throw new TidemarkError(
+        'UNAVAILABLE',
+        'the database went back in time, or the batch is late',
+      );
     const fault = await this.#called(Mutations, ThroughSeq, IsBelowMark);
     const before = this.backup();
     const effects = [...this.effects];
     const skipThrough = !IsBelowMark && this.mark?.Epoch === Epoch ? this.mark.Seq : -1;
-    const Results = Mutations.map((one) => (one.Seq <= skipThrough ? { Outcome: 'already-present' as const } : this.#result(one)));
+    const Results = Mutations.map((one) =>
+      one.Seq <= skipThrough ? { Outcome: 'already-present' as const } : this.#result(one),
+    );
     const IsCommitted = IsBelowMark || Results.every((one) => one.Outcome !== 'rejected');
     if (!IsCommitted) {
       this.restore(before);
@@ -87,16 +112,24 @@ export class ModelDatabase {
       if (stored && stored.Epoch === AfterEpoch) this.#content.mark = { ...stored, Epoch };
     } else {
       // What one transaction shows at once has no order within.
-      this.effects = [...effects, ...this.effects.slice(effects.length).toSorted((a, b) => a.name - b.name)];
+      this.effects = [
+        ...effects,
+        ...this.effects.slice(effects.length).toSorted((a, b) => a.name - b.name),
+      ];
       if (ThroughSeq > skipThrough) this.#content.mark = { Epoch, Seq: ThroughSeq, UpdatedAt: '' };
     }
-    if (fault === 'lose') throw new TidemarkError('UNAVAILABLE', 'the answer was lost by the script');
+    if (fault === 'lose')
+      throw new TidemarkError('UNAVAILABLE', 'the answer was lost by the script');
     return { Results, IsCommitted, Mark: this.mark };
   }
 
   /** As MeadowProxy: each write for itself, and nothing more of a key after a refusal. */
   async oneByOne({ writes, throughSeq, isBelowMark }: Delivery): Promise<Delivered> {
-    const fault = await this.#called(writes.map((write) => write.mutation), throughSeq, isBelowMark);
+    const fault = await this.#called(
+      writes.map((write) => write.mutation),
+      throughSeq,
+      isBelowMark,
+    );
     const stopped = new Set<string>();
     const results = writes.map(({ mutation, key }): MutationResult | null => {
       if (stopped.has(key)) return null;
@@ -104,11 +137,16 @@ export class ModelDatabase {
       if (result.Outcome === 'rejected') stopped.add(key);
       return result;
     });
-    if (fault === 'lose') throw new TidemarkError('UNAVAILABLE', 'the answer was lost by the script');
+    if (fault === 'lose')
+      throw new TidemarkError('UNAVAILABLE', 'the answer was lost by the script');
     return { results, isCommitted: true };
   }
 
-  async #called(mutations: readonly RowMutation[], throughSeq: number, isBelowMark: boolean): Promise<Fault | undefined> {
+  async #called(
+    mutations: readonly RowMutation[],
+    throughSeq: number,
+    isBelowMark: boolean,
+  ): Promise<Fault | undefined> {
     this.calls.push({ names: mutations.flatMap(namesOf), throughSeq, isBelowMark });
     await nextTurn();
     const fault = this.faults.shift();
@@ -119,13 +157,19 @@ export class ModelDatabase {
   /** One mutation under the row's BridgeSeq (I8). */
   #result(mutation: RowMutation): MutationResult {
     const names = namesOf(mutation);
-    if (names.some((name) => this.refused.has(name))) return { Outcome: 'rejected', Reason: 'the script says so' };
+    if (names.some((name) => this.refused.has(name)))
+      return { Outcome: 'rejected', Reason: 'the script says so' };
     const id = [mutation.Table, ...Object.values(mutation.Key)].join(' ');
     const row = this.#content.rows.get(id);
-    if (row && (row.seq >= mutation.Seq || mutation.Op === 'insert')) return { Outcome: 'already-present' };
+    if (row && (row.seq >= mutation.Seq || mutation.Op === 'insert'))
+      return { Outcome: 'already-present' };
     if (!row && mutation.Op === 'delete') return { Outcome: 'not-found' };
     const fresh = names.filter((name) => !row?.names.includes(name)).toSorted((a, b) => a - b);
-    this.#content.rows.set(id, { columns: changed(row?.columns ?? {}, mutation), seq: mutation.Seq, names: [...row?.names ?? [], ...fresh] });
+    this.#content.rows.set(id, {
+      columns: changed(row?.columns ?? {}, mutation),
+      seq: mutation.Seq,
+      names: [...(row?.names ?? []), ...fresh],
+    });
     for (const name of fresh) this.effects.push({ key: keyOf(mutation), name });
     return { Outcome: 'applied' };
   }
@@ -135,7 +179,8 @@ function changed(columns: Columns, mutation: RowMutation): Columns {
   if (mutation.Op === 'delete') return { ...columns, Deleted: 1 };
   const next: Columns = { ...columns, ...mutation.Key, ...mutation.Set, Deleted: 0 };
   for (const [name, value] of Object.entries(mutation.Fill ?? {})) next[name] ||= value;
-  for (const [name, members] of Object.entries(mutation.Merge ?? {})) next[name] = { ...(next[name] as object | undefined), ...members };
+  for (const [name, members] of Object.entries(mutation.Merge ?? {}))
+    next[name] = { ...(next[name] as object | undefined), ...members };
   return next;
 }
 
@@ -152,13 +197,24 @@ export class ScriptedDispatcher {
     return structuredClone(settings);
   }
 
-  sendPacked(beacon: string, capability: string, action: string, packed: object): Promise<ApplyOutputs | MarkOutputs> {
+  sendPacked(
+    beacon: string,
+    capability: string,
+    action: string,
+    packed: object,
+  ): Promise<ApplyOutputs | MarkOutputs> {
     return this.send(beacon, capability, action, packed);
   }
 
-  async send(beacon: string, capability: string, action: string, settings: object): Promise<ApplyOutputs | MarkOutputs> {
+  async send(
+    beacon: string,
+    capability: string,
+    action: string,
+    settings: object,
+  ): Promise<ApplyOutputs | MarkOutputs> {
     const database = this.databases.get(beacon);
-    if (!database || capability !== 'batch') throw new TidemarkError('UNAVAILABLE', `${beacon}: ${capability}.${action} is not scripted`);
+    if (!database || capability !== 'batch')
+      throw new TidemarkError('UNAVAILABLE', `${beacon}: ${capability}.${action} is not scripted`);
     if (action === 'Apply') return database.batch(settings as ApplySettings);
     await nextTurn();
     return { Mark: database.mark, StoreID: database.storeId };

@@ -4,7 +4,14 @@ import { TidemarkError } from '../../contracts/errors.ts';
 import type { Bus } from '../../runtime/bus.ts';
 import type { Dispatcher } from '../../worker/dispatcher.ts';
 
-export type ScriptedBeacon = { nonce: string; storeIds: Record<number, string>; tags?: Record<string, string>; capabilities?: string[]; status?: string; isConnected?: boolean };
+export type ScriptedBeacon = {
+  nonce: string;
+  storeIds: Record<number, string>;
+  tags?: Record<string, string>;
+  capabilities?: string[];
+  status?: string;
+  isConnected?: boolean;
+};
 
 export class ScriptedMesh {
   readonly beacons = new Map<string, ScriptedBeacon>();
@@ -24,7 +31,9 @@ export class ScriptedMesh {
       isConnected: true,
       subscribe: (_subject: string, onMessage: (body: unknown) => void) => {
         this.#hear.push(onMessage);
-        return () => { this.#hear = this.#hear.filter((one) => one !== onMessage); };
+        return () => {
+          this.#hear = this.#hear.filter((one) => one !== onMessage);
+        };
       },
       request: (subject: string) => {
         this.requested.push(subject);
@@ -35,16 +44,37 @@ export class ScriptedMesh {
 
   get dispatcher(): Dispatcher {
     return {
-      send: (beaconId: string, _capability: string, action: string, settings: object) => this.#answer(beaconId, action, settings as Record<string, unknown>),
+      send: (beaconId: string, _capability: string, action: string, settings: object) =>
+        this.#answer(beaconId, action, settings as Record<string, unknown>),
     } as unknown as Dispatcher;
   }
 
   /** A beacon publishes what it is. */
   announce(beaconId: string, beacon?: ScriptedBeacon): void {
     if (beacon) this.beacons.set(beaconId, beacon);
-    const { nonce, storeIds, tags = {}, capabilities = ['DataBeaconBatch', 'MeadowProxy'], status = 'Online', isConnected = true } = this.beacons.get(beaconId) as ScriptedBeacon;
-    const Connections = Object.entries(storeIds).map(([id, StoreID]) => ({ IDBeaconConnection: Number(id), Name: `c${id}`, Engine: 'sqlite', Connected: isConnected, StoreID }));
-    this.say({ BeaconID: beaconId, Status: status, Nonce: nonce, Capabilities: capabilities, Tags: tags, Connections });
+    const {
+      nonce,
+      storeIds,
+      tags = {},
+      capabilities = ['DataBeaconBatch', 'MeadowProxy'],
+      status = 'Online',
+      isConnected = true,
+    } = this.beacons.get(beaconId) as ScriptedBeacon;
+    const Connections = Object.entries(storeIds).map(([id, StoreID]) => ({
+      IDBeaconConnection: Number(id),
+      Name: `c${id}`,
+      Engine: 'sqlite',
+      Connected: isConnected,
+      StoreID,
+    }));
+    this.say({
+      BeaconID: beaconId,
+      Status: status,
+      Nonce: nonce,
+      Capabilities: capabilities,
+      Tags: tags,
+      Connections,
+    });
   }
 
   /** Anything at all, published where presence is. */
@@ -52,10 +82,23 @@ export class ScriptedMesh {
     for (const hear of this.#hear) hear(body);
   }
 
-  async #answer(beaconId: string, action: string, settings: Record<string, unknown>): Promise<object> {
+  async #answer(
+    beaconId: string,
+    action: string,
+    settings: Record<string, unknown>,
+  ): Promise<object> {
     const beacon = this.beacons.get(beaconId);
-    if (!beacon) throw new TidemarkError('UNAVAILABLE', `${beaconId}: nobody listens`, { cause: new NoRespondersError(beaconId) });
-    this.asked.push([beaconId, action, ...(typeof settings['TableName'] === 'string' ? [settings['TableName']] : [])].join(' '));
+    if (!beacon)
+      throw new TidemarkError('UNAVAILABLE', `${beaconId}: nobody listens`, {
+        cause: new NoRespondersError(beaconId),
+      });
+    this.asked.push(
+      [
+        beaconId,
+        action,
+        ...(typeof settings['TableName'] === 'string' ? [settings['TableName']] : []),
+      ].join(' '),
+    );
     await this.onAsked(action);
     const wrong = this.broken.get(action);
     if (wrong !== undefined) throw new TidemarkError('UNAVAILABLE', wrong);
@@ -68,9 +111,19 @@ export class ScriptedMesh {
       case 'EnsureSchema':
         // The first one gives a database its identity.
         beacon.storeIds[connection] ||= `store-${connection}`;
-        return { Success: true, TablesCreated: [], ColumnsAdded: [], IndicesCreated: [], StoreID: beacon.storeIds[connection] };
+        return {
+          Success: true,
+          TablesCreated: [],
+          ColumnsAdded: [],
+          IndicesCreated: [],
+          StoreID: beacon.storeIds[connection],
+        };
       case 'EnableEndpoint':
-        return { TableName: settings['TableName'], EndpointBase: `/1.0/c${connection}/${String(settings['TableName'])}`, ColumnCount: 1 };
+        return {
+          TableName: settings['TableName'],
+          EndpointBase: `/1.0/c${connection}/${String(settings['TableName'])}`,
+          ColumnCount: 1,
+        };
       default:
         return { Success: true, TableCount: 0, Tables: [] };
     }

@@ -18,10 +18,21 @@ const MiB = 1024 * 1024;
 async function drained(): Promise<LaneRun> {
   const run = LaneRun.ofTest();
   for (let lot = 0; lot < 20; lot++) {
-    run.append(...Array.from({ length: 100 }, (_, n) => patch(`k${n}`, `n${lot}-${n}`, { Result: 'x'.repeat(20_000), [`F${lot * 100 + n}`]: 1 })));
+    run.append(
+      ...Array.from({ length: 100 }, (_, n) =>
+        patch(`k${n}`, `n${lot}-${n}`, { Result: 'x'.repeat(20_000), [`F${lot * 100 + n}`]: 1 }),
+      ),
+    );
   }
   await run.rest();
-  await new Retention({ ...run.local, assignments: { of: () => run.assigned } as unknown as Assignments, clock: run.clock }, { entries: 0, ms: 0 }).sweep();
+  await new Retention(
+    {
+      ...run.local,
+      assignments: { of: () => run.assigned } as unknown as Assignments,
+      clock: run.clock,
+    },
+    { entries: 0, ms: 0 },
+  ).sweep();
   run.local.store.checkpoint('truncate');
   return run;
 }
@@ -40,11 +51,15 @@ test('the file shrinks after a drained backlog lost its bodies, and keeps a litt
     if (text.startsWith('incremental_vacuum')) steps.push(Number(/\d+/.exec(text)?.[0]));
     return pragma(text, options);
   };
-  expect(await space.giveBack()).toBeGreaterThan(20 * MiB / 4096);
+  expect(await space.giveBack()).toBeGreaterThan((20 * MiB) / 4096);
   expect(Math.max(...steps), 'one step is small').toBeLessThanOrEqual(limits.spaceStepPages);
   expect(size()).toBeLessThan(20 * MiB);
-  expect(store.logBytes(), 'the log did not keep all that was moved').toBeLessThan(2 * limits.checkpointBytes);
-  expect(Number(store.db.pragma('freelist_count', { simple: true })) * 4096).toBeGreaterThanOrEqual(limits.spaceKeptBytes);
+  expect(store.logBytes(), 'the log did not keep all that was moved').toBeLessThan(
+    2 * limits.checkpointBytes,
+  );
+  expect(Number(store.db.pragma('freelist_count', { simple: true })) * 4096).toBeGreaterThanOrEqual(
+    limits.spaceKeptBytes,
+  );
   expect(store.db.pragma('integrity_check', { simple: true })).toBe('ok');
   expect(await space.giveBack(), 'then it rests').toBe(0);
   expect(faults).toEqual([]);
@@ -67,12 +82,23 @@ test('nothing is given back while the store is written to, and a step ends when 
 function loaded() {
   const store = openStore();
   const { journal } = openLocal(store, hubId);
-  const intake = new Intake({ store, journal, clock: new ManualClock(), log: silent, pressure: roomy, events: { onAccepted: () => {}, onFault: () => {} } });
+  const intake = new Intake({
+    store,
+    journal,
+    clock: new ManualClock(),
+    log: silent,
+    pressure: roomy,
+    events: { onAccepted: () => {}, onFault: () => {} },
+  });
   let count = 0;
   const load = async (bytes: number) => {
     let longest = 0;
     for (let sent = 0; sent < bytes; sent += 50 * 20_000) {
-      await Promise.all(Array.from({ length: 50 }, () => intake.accept(patch('a', `n${count++}`, { Result: 'x'.repeat(20_000) }))));
+      await Promise.all(
+        Array.from({ length: 50 }, () =>
+          intake.accept(patch('a', `n${count++}`, { Result: 'x'.repeat(20_000) })),
+        ),
+      );
       longest = Math.max(longest, store.logBytes());
     }
     return longest;
@@ -93,10 +119,15 @@ test('the log grows only by what is written while a reader looks on, and is writ
   const seen = reader.prepare('select count(*) from entry').pluck().get();
   const longest = await load(24 * MiB);
   expect(longest).toBeGreaterThan(2 * limits.checkpointBytes);
-  expect(reader.prepare('select count(*) from entry').pluck().get(), 'the reader sees what it saw').toBe(seen);
+  expect(
+    reader.prepare('select count(*) from entry').pluck().get(),
+    'the reader sees what it saw',
+  ).toBe(seen);
   reader.exec('commit');
   reader.close();
-  expect(await load(40 * MiB), 'no longer than it was').toBeLessThan(longest + limits.checkpointBytes);
+  expect(await load(40 * MiB), 'no longer than it was').toBeLessThan(
+    longest + limits.checkpointBytes,
+  );
   store.checkpoint('truncate');
   expect(store.logBytes()).toBe(0);
 });

@@ -38,14 +38,21 @@ describe('store — the files', () => {
     const store = openStore(dir.at('new', 'place'));
     store.setMeta('x', 'y');
     const paths = pathsOf(dir.at('new', 'place'));
-    const modes = [paths.stateDir, paths.db, paths.wal, paths.lock].map((path) => (statSync(path).mode & 0o777).toString(8));
+    const modes = [paths.stateDir, paths.db, paths.wal, paths.lock].map((path) =>
+      (statSync(path).mode & 0o777).toString(8),
+    );
     expect(modes).toEqual(['700', '600', '600', '600']);
   });
 
   test('a second writer is refused, also after the first wrote, and let in once the first is gone', () => {
     const dir = folderOfTest();
     const first = openStore(dir.path);
-    expect(() => openStoreAt(dir.path)).toThrow(expect.objectContaining({ code: 'LOCK_HELD', message: expect.stringContaining(`pid ${process.pid}`) }));
+    expect(() => openStoreAt(dir.path)).toThrow(
+      expect.objectContaining({
+        code: 'LOCK_HELD',
+        message: expect.stringContaining(`pid ${process.pid}`),
+      }),
+    );
     first.setMeta('x', 'y');
     expect(() => openStoreAt(dir.path)).toThrow(expect.objectContaining({ code: 'LOCK_HELD' }));
     first.setMeta('x', 'still mine');
@@ -61,7 +68,9 @@ describe('store — the files', () => {
     expect(reader.prepare("select value from meta where name = 'x'").pluck().get()).toBe('y');
     expect(() => reader.prepare("delete from meta where name = 'x'").run()).toThrow(/readonly/);
     reader.close();
-    expect(() => openReadOnly(dir.at('none.db'))).toThrow(expect.objectContaining({ code: 'NOT_THERE' }));
+    expect(() => openReadOnly(dir.at('none.db'))).toThrow(
+      expect.objectContaining({ code: 'NOT_THERE' }),
+    );
   });
 
   test('state made by a newer program is left alone', () => {
@@ -81,21 +90,28 @@ describe('store — the files', () => {
   test('a folder that cannot be made is told by name', () => {
     const dir = folderOfTest();
     writeFileSync(dir.at('file'), 'x');
-    expect(() => openStoreAt(dir.at('file', 'data'))).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining('file') }));
+    expect(() => openStoreAt(dir.at('file', 'data'))).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining('file') }),
+    );
   });
 
   test('each step of the schema is written down once', () => {
     const dir = folderOfTest();
     openStoreAt(dir.path).close();
-    const history = openStore(dir.path).db.prepare('select version, sha256 from schema_history order by version').all() as { version: number; sha256: string }[];
-    expect(history.map((row) => row.version)).toEqual(Array.from({ length: schemaVersion }, (_, index) => index + 1));
+    const history = openStore(dir.path)
+      .db.prepare('select version, sha256 from schema_history order by version')
+      .all() as { version: number; sha256: string }[];
+    expect(history.map((row) => row.version)).toEqual(
+      Array.from({ length: schemaVersion }, (_, index) => index + 1),
+    );
     expect(history.every((row) => /^[0-9a-f]{64}$/.test(row.sha256))).toBe(true);
   });
 
   test('room that retention made counts as room, although the file stays as large', () => {
     const store = openStore();
     const { journal } = openLocal(store, hubId);
-    for (let n = 0; n < 20; n++) journal.append([upsert('w', `w${n}`, { Result: 'x'.repeat(50_000) })], n);
+    for (let n = 0; n < 20; n++)
+      journal.append([upsert('w', `w${n}`, { Result: 'x'.repeat(50_000) })], n);
     store.db.pragma('wal_checkpoint(truncate)');
     const full = store.bytes();
     expect(store.bytesInUse()).toBeGreaterThan(900_000);
@@ -120,10 +136,13 @@ describe('store — the file it writes to is still the file at the path (I1)', (
     ['the database is removed', (dir) => rmSync(pathsOf(dir).db)],
     ['the log is removed', (dir) => rmSync(pathsOf(dir).wal)],
     ['the whole folder is removed', (dir) => rmSync(dir, { recursive: true })],
-    ['the database is replaced', (dir) => {
-      renameSync(pathsOf(dir).db, `${pathsOf(dir).db}.old`);
-      writeFileSync(pathsOf(dir).db, '');
-    }],
+    [
+      'the database is replaced',
+      (dir) => {
+        renameSync(pathsOf(dir).db, `${pathsOf(dir).db}.old`);
+        writeFileSync(pathsOf(dir).db, '');
+      },
+    ],
     ['the lock is removed', (dir) => rmSync(pathsOf(dir).lock)],
   ];
   test.each(cases)('%s', (_what, harm) => {
@@ -133,7 +152,9 @@ describe('store — the file it writes to is still the file at the path (I1)', (
     journal.append([upsert('w', 'before')], 1);
     store.assertSameFiles();
     harm(dir.path);
-    expect(() => store.assertSameFiles()).toThrow(expect.objectContaining({ code: 'STORAGE_FAILED' }));
+    expect(() => store.assertSameFiles()).toThrow(
+      expect.objectContaining({ code: 'STORAGE_FAILED' }),
+    );
   });
 });
 
@@ -144,11 +165,17 @@ describe('A16 — statements live with their handle', () => {
     const second = openLocal(openStore(other.path), hubId);
     first.journal.append([upsert('w', 'first')], 1);
     second.journal.append([upsert('v', 'second'), upsert('v', 'third')], 1);
-    expect([first.journal.counts('queue').accepted, second.journal.counts('queue').accepted]).toEqual([1, 2]);
+    expect([
+      first.journal.counts('queue').accepted,
+      second.journal.counts('queue').accepted,
+    ]).toEqual([1, 2]);
     first.store.close();
     const again = openLocal(openStore(one.path), hubId);
     again.journal.append([upsert('w', 'fourth')], 2);
-    expect([again.journal.counts('queue').accepted, second.journal.counts('queue').accepted]).toEqual([2, 2]);
+    expect([
+      again.journal.counts('queue').accepted,
+      second.journal.counts('queue').accepted,
+    ]).toEqual([2, 2]);
     expect(() => first.journal.counts('queue')).toThrow(/not open/);
   });
 });
@@ -160,7 +187,11 @@ describe('A2 — the data directory', () => {
     expect((statSync(dir.at('a', 'b', 'c', 'state')).mode & 0o777).toString(8)).toBe('700');
     writeFileSync(dir.at('file'), '');
     const message = expect.stringMatching(/file.*(?:ENOTDIR|EEXIST)/) as string;
-    expect(() => openStoreAt(dir.at('file'))).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID', message }));
-    expect(() => openStoreAt(dir.at('file', 'below'))).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID', message }));
+    expect(() => openStoreAt(dir.at('file'))).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID', message }),
+    );
+    expect(() => openStoreAt(dir.at('file', 'below'))).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID', message }),
+    );
   });
 });

@@ -3,7 +3,8 @@ import { patch } from './fixture.ts';
 import { LaneRun } from './lane-run.ts';
 
 /** A patch of a key; the model database knows it by its number. */
-export const change = (key: string, n: number) => patch(key, `n${n}`, { Status: `s${n}`, [`F${n}`]: 1 });
+export const change = (key: string, n: number) =>
+  patch(key, `n${n}`, { Status: `s${n}`, [`F${n}`]: 1 });
 /** The reason given by these tests. */
 export const why = 'a test';
 
@@ -22,13 +23,21 @@ export async function delivered(count = 6): Promise<{ run: LaneRun; seqs: number
 }
 
 /** Moves the mark of the queue lane. */
-export const set = (run: LaneRun, to: number | string, more: object = {}) => run.surgery.set({ To: to, Lane: 'queue', Reason: why, ...more });
+export const set = (run: LaneRun, to: number | string, more: object = {}) =>
+  run.surgery.set({ To: to, Lane: 'queue', Reason: why, ...more });
 /** The plan of the queue lane. */
-export const plan = async (run: LaneRun, to: number | string, more: object = {}) => (await run.surgery.plan({ To: to, Lane: 'queue', ...more })).Lanes[0];
+export const plan = async (run: LaneRun, to: number | string, more: object = {}) =>
+  (await run.surgery.plan({ To: to, Lane: 'queue', ...more })).Lanes[0];
 /** Delivers again until there is nothing left. */
 export const resumed = async (run: LaneRun) => {
   run.isPaused = false;
   await run.rest();
 };
 /** What is on record of sets. */
-export const operations = (run: LaneRun) => run.local.store.db.prepare("select * from operation where type = 'hwm-set'").all() as { applied_by: string; note: string; changes: number; title: string }[];
+export const operations = (run: LaneRun) =>
+  run.local.store.db.prepare("select * from operation where type = 'hwm-set'").all() as {
+    applied_by: string;
+    note: string;
+    changes: number;
+    title: string;
+  }[];

@@ -10,7 +10,12 @@ import { ScriptedMesh } from './scripted-mesh.ts';
 test('a beacon that dies with a step unanswered is not waited for: its successor is bootstrapped at once', async () => {
   const [mesh, clock] = [new ScriptedMesh(), new ManualClock()];
   const directory = new BeaconDirectory(mesh.bus, clock);
-  const assignments = new Assignments(openStore(folderOfTest().path).db, { directory, dispatcher: mesh.dispatcher, clock, log: silent });
+  const assignments = new Assignments(openStore(folderOfTest().path).db, {
+    directory,
+    dispatcher: mesh.dispatcher,
+    clock,
+    log: silent,
+  });
   directory.start();
   assignments.start();
   onTestFinished(() => {

@@ -9,8 +9,13 @@ import { folderOfTest, openStore, silent } from './fixture.ts';
 import { ScriptedMesh } from './scripted-mesh.ts';
 
 const steps = [
-  'EnsureSchema', 'Introspect', 'UpdateProxyConfig', 'EnableEndpoint UVQueueWorkItem', 'EnableEndpoint UVQueueWorkItemEvent',
-  'EnableEndpoint UVQueueWorkItemAttempt', 'EnableEndpoint UVManifest',
+  'EnsureSchema',
+  'Introspect',
+  'UpdateProxyConfig',
+  'EnableEndpoint UVQueueWorkItem',
+  'EnableEndpoint UVQueueWorkItemEvent',
+  'EnableEndpoint UVQueueWorkItemAttempt',
+  'EnableEndpoint UVManifest',
 ];
 const stepsOf = (beacon: string) => steps.map((step) => `${beacon} ${step}`);
 
@@ -18,7 +23,12 @@ function setup(mesh = new ScriptedMesh(), path = folderOfTest().path) {
   const clock = new ManualClock();
   const directory = new BeaconDirectory(mesh.bus, clock);
   const store = openStore(path);
-  const assignments = new Assignments(store.db, { directory, dispatcher: mesh.dispatcher, clock, log: silent });
+  const assignments = new Assignments(store.db, {
+    directory,
+    dispatcher: mesh.dispatcher,
+    clock,
+    log: silent,
+  });
   directory.start();
   assignments.start();
   onTestFinished(() => {
@@ -26,7 +36,9 @@ function setup(mesh = new ScriptedMesh(), path = folderOfTest().path) {
     directory.stop();
   });
   /** Lets everything that needs no time happen. */
-  const turns = async () => { for (let n = 0; n < 30; n++) await nextTurn(); };
+  const turns = async () => {
+    for (let n = 0; n < 30; n++) await nextTurn();
+  };
   /** The beacons publish as they do, every two seconds, while time passes. */
   const pass = async (ms: number, present: string[] = []) => {
     for (let left = ms; left > 0; left -= 250) {
@@ -54,7 +66,11 @@ describe('bootstrap', () => {
     expect(mesh.asked).toEqual(stepsOf('db-1'));
     expect(state()).toBe('bootstrapped');
     expect(assignments.targetOf('manifest')).toBe(assignments.targetOf('queue'));
-    expect(assignments.targetOf('queue')).toMatchObject({ storeId: 'store-1', generation: 1, lastError: null });
+    expect(assignments.targetOf('queue')).toMatchObject({
+      storeId: 'store-1',
+      generation: 1,
+      lastError: null,
+    });
     expect(assignments.targetOf('queue')?.endpoints.get('UVManifest')).toBe('/1.0/c1/UVManifest');
     await pass(20_000, ['db-1']);
     expect(mesh.asked.filter((one) => one.includes('EnsureSchema'))).toHaveLength(1);
@@ -64,7 +80,9 @@ describe('bootstrap', () => {
     const { mesh, assignments, state, turns } = setup();
     const seen = new Set<string>();
     assignments.assign('db-1', 1);
-    mesh.onAsked = () => { seen.add(state()); };
+    mesh.onAsked = () => {
+      seen.add(state());
+    };
     mesh.announce('db-1', fresh());
     await turns();
     expect([...seen]).toEqual(['bootstrapping']);
@@ -72,7 +90,10 @@ describe('bootstrap', () => {
 
   test.each([
     ['a beacon that was restarted', { nonce: 'n2', storeIds: { 1: 'store-1', 2: '' } }],
-    ['another database behind the same connection', { nonce: 'n1', storeIds: { 1: 'other', 2: '' } }],
+    [
+      'another database behind the same connection',
+      { nonce: 'n1', storeIds: { 1: 'other', 2: '' } },
+    ],
   ])('%s is bootstrapped again (defect 25)', async (_what, next) => {
     const { mesh, assignments, state, pass } = setup();
     assignments.assign('db-1', 1);
@@ -113,7 +134,9 @@ describe('bootstrap', () => {
     await turns();
     expect(assignments.targetOf('queue')?.state).toBe('error');
     expect(assignments.targetOf('queue')?.carrierOf('queue')).toBeNull();
-    expect(assignments.targetOf('queue')?.lastError).toBe('db-1 offers none of DataBeaconBatch, MeadowProxy, QueuePersistence, ManifestStore: there is nothing to deliver with');
+    expect(assignments.targetOf('queue')?.lastError).toBe(
+      'db-1 offers none of DataBeaconBatch, MeadowProxy, QueuePersistence, ManifestStore: there is nothing to deliver with',
+    );
   });
 
   test('the carrier follows what the beacon offers', async () => {
@@ -126,21 +149,28 @@ describe('bootstrap', () => {
     expect(assignments.targetOf('queue')?.carrierOf('queue')).toBe('meadow-proxy');
   });
 
-  test.each([0, 1])('a legacy beacon is only looked at, whatever the number: %d', async (connection) => {
-    const { mesh, assignments, state, pass } = setup();
-    const capabilities = ['QueuePersistence', 'ManifestStore'];
-    assignments.assign('old-1', connection);
-    mesh.announce('old-1', { nonce: 'n1', storeIds: { 1: 'rows-1' }, capabilities });
-    await pass(500);
-    expect(state()).toBe('bootstrapped');
-    expect(mesh.asked).toEqual([]);
-    expect(['queue', 'manifest'].map((lane) => assignments.targetOf('queue')?.carrierOf(lane as 'queue'))).toEqual(['legacy', 'legacy']);
-    expect(assignments.targetOf('queue')).toMatchObject({ storeId: 'rows-1', generation: 1 });
-    // Rows in memory begin anew with their process: that must be noticed, as with a database.
-    mesh.announce('old-1', { nonce: 'n2', storeIds: { 1: 'rows-2' }, capabilities });
-    await pass(500);
-    expect(assignments.targetOf('queue')).toMatchObject({ storeId: 'rows-2', generation: 2 });
-  });
+  test.each([0, 1])(
+    'a legacy beacon is only looked at, whatever the number: %d',
+    async (connection) => {
+      const { mesh, assignments, state, pass } = setup();
+      const capabilities = ['QueuePersistence', 'ManifestStore'];
+      assignments.assign('old-1', connection);
+      mesh.announce('old-1', { nonce: 'n1', storeIds: { 1: 'rows-1' }, capabilities });
+      await pass(500);
+      expect(state()).toBe('bootstrapped');
+      expect(mesh.asked).toEqual([]);
+      expect(
+        ['queue', 'manifest'].map((lane) =>
+          assignments.targetOf('queue')?.carrierOf(lane as 'queue'),
+        ),
+      ).toEqual(['legacy', 'legacy']);
+      expect(assignments.targetOf('queue')).toMatchObject({ storeId: 'rows-1', generation: 1 });
+      // Rows in memory begin anew with their process: that must be noticed, as with a database.
+      mesh.announce('old-1', { nonce: 'n2', storeIds: { 1: 'rows-2' }, capabilities });
+      await pass(500);
+      expect(assignments.targetOf('queue')).toMatchObject({ storeId: 'rows-2', generation: 2 });
+    },
+  );
 
   test('a legacy beacon of one lane: that lane goes, the other says what it lacks', async () => {
     const { mesh, assignments, pass } = setup();
@@ -148,8 +178,14 @@ describe('bootstrap', () => {
     mesh.announce('old-1', { ...fresh(), capabilities: ['QueuePersistence'] });
     await pass(500);
     const target = assignments.targetOf('queue');
-    expect([target?.stateOf('queue'), target?.stateOf('manifest')]).toEqual(['bootstrapped', 'error']);
-    expect([target?.lastErrorOf('queue'), target?.lastErrorOf('manifest')]).toEqual([null, 'old-1 does not offer ManifestStore; lane manifest needs a beacon that does']);
+    expect([target?.stateOf('queue'), target?.stateOf('manifest')]).toEqual([
+      'bootstrapped',
+      'error',
+    ]);
+    expect([target?.lastErrorOf('queue'), target?.lastErrorOf('manifest')]).toEqual([
+      null,
+      'old-1 does not offer ManifestStore; lane manifest needs a beacon that does',
+    ]);
   });
 
   test('a silent legacy beacon is asked where it answers', async () => {
@@ -202,8 +238,18 @@ describe('presence', () => {
 
   test('words on the mesh that are no presence change nothing', async () => {
     const { mesh, directory } = setup();
-    for (const body of [null, 5, 'x', [], {}, { BeaconID: 'a b', Status: 'Online' }, { BeaconID: 'x', Status: 'Strange' }]) {
-      expect(() => { mesh.say(body); }).not.toThrow();
+    for (const body of [
+      null,
+      5,
+      'x',
+      [],
+      {},
+      { BeaconID: 'a b', Status: 'Online' },
+      { BeaconID: 'x', Status: 'Strange' },
+    ]) {
+      expect(() => {
+        mesh.say(body);
+      }).not.toThrow();
     }
     expect(directory.list()).toEqual([]);
   });
@@ -230,13 +276,21 @@ describe('assignment', () => {
     mesh.announce('db-1');
     await pass(500);
     expect(mesh.asked).toEqual([...stepsOf('db-1'), ...stepsOf('db-1')]);
-    expect(assignments.targetOf('queue')).toMatchObject({ connection: 2, storeId: 'store-2', state: 'bootstrapped' });
+    expect(assignments.targetOf('queue')).toMatchObject({
+      connection: 2,
+      storeId: 'store-2',
+      state: 'bootstrapped',
+    });
   });
 
   test('defect 31: a tagged beacon is used without an assignment, and the status says so', async () => {
     const { mesh, assignments, state, pass } = setup();
     mesh.announce('plain', fresh());
-    mesh.announce('tagged', { nonce: 't', storeIds: { 1: '', 2: '' }, tags: { PersistenceConnectionID: '2' } });
+    mesh.announce('tagged', {
+      nonce: 't',
+      storeIds: { 1: '', 2: '' },
+      tags: { PersistenceConnectionID: '2' },
+    });
     await pass(500, ['plain', 'tagged']);
     mesh.announce('tagged');
     await pass(500);
@@ -245,11 +299,15 @@ describe('assignment', () => {
     expect(assignments.file()).toEqual({ Queue: null, Manifest: null });
   });
 
-  test('the operator\'s word wins over a tag, is kept over a restart, and gives way when taken back', async () => {
+  test("the operator's word wins over a tag, is kept over a restart, and gives way when taken back", async () => {
     const path = folderOfTest().path;
     const mesh = new ScriptedMesh();
     const first = setup(mesh, path);
-    mesh.announce('tagged', { nonce: 't', storeIds: { 1: '' }, tags: { PersistenceConnectionID: '1' } });
+    mesh.announce('tagged', {
+      nonce: 't',
+      storeIds: { 1: '' },
+      tags: { PersistenceConnectionID: '1' },
+    });
     await first.turns();
     first.assignments.assign('db-1', 1);
     mesh.announce('tagged');
@@ -259,16 +317,31 @@ describe('assignment', () => {
     const second = setup(mesh, path);
     mesh.announce('tagged');
     await second.turns();
-    expect(second.assignments.of('queue')).toMatchObject({ beacon: 'db-1', connection: 1, by: 'operator' });
-    expect(second.assignments.file().Queue).toMatchObject({ BeaconID: 'db-1', IDBeaconConnection: 1 });
+    expect(second.assignments.of('queue')).toMatchObject({
+      beacon: 'db-1',
+      connection: 1,
+      by: 'operator',
+    });
+    expect(second.assignments.file().Queue).toMatchObject({
+      BeaconID: 'db-1',
+      IDBeaconConnection: 1,
+    });
     second.assignments.clear();
     expect(second.assignments.of('queue')).toMatchObject({ beacon: 'tagged', by: 'tag' });
   });
 
   test('a tagged beacon that is away for a while keeps its lanes', async () => {
     const { mesh, assignments, state, pass } = setup();
-    mesh.announce('t-1', { nonce: 't', storeIds: { 1: '' }, tags: { PersistenceConnectionID: '1' } });
-    mesh.announce('t-2', { nonce: 'u', storeIds: { 1: '' }, tags: { PersistenceConnectionID: '1' } });
+    mesh.announce('t-1', {
+      nonce: 't',
+      storeIds: { 1: '' },
+      tags: { PersistenceConnectionID: '1' },
+    });
+    mesh.announce('t-2', {
+      nonce: 'u',
+      storeIds: { 1: '' },
+      tags: { PersistenceConnectionID: '1' },
+    });
     await pass(10_000, ['t-2']);
     expect(assignments.of('queue')?.beacon).toBe('t-1');
     expect(state()).toBe('waiting-for-beacon');
@@ -276,7 +349,12 @@ describe('assignment', () => {
 
   test('tags that are no number are not followed', async () => {
     const { mesh, assignments, turns } = setup();
-    for (const tag of ['', 'x', '1.5', 'NaN']) mesh.announce('t', { nonce: 't', storeIds: { 1: '' }, tags: { PersistenceConnectionID: tag } });
+    for (const tag of ['', 'x', '1.5', 'NaN'])
+      mesh.announce('t', {
+        nonce: 't',
+        storeIds: { 1: '' },
+        tags: { PersistenceConnectionID: tag },
+      });
     await turns();
     expect(assignments.of('queue')).toBeNull();
   });

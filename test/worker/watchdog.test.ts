@@ -14,7 +14,12 @@ function setup() {
   const store = openStore(folderOfTest().path);
   const clock = new ManualClock();
   const faults: TidemarkError[] = [];
-  return { store, clock, faults, stop: watchFiles({ store, clock, log: silent, onFault: (error) => faults.push(error) }) };
+  return {
+    store,
+    clock,
+    faults,
+    stop: watchFiles({ store, clock, log: silent, onFault: (error) => faults.push(error) }),
+  };
 }
 
 test('D8 — an idle worker sees within a second that its state is gone, and says it once', async () => {
@@ -31,8 +36,21 @@ test('D8 — an idle worker sees within a second that its state is gone, and say
 test('D14 — a look that throws is tried again; stopped is stopped', async () => {
   const { clock, faults } = setup();
   let looks = 0;
-  const broken = { assertSameFiles: () => { looks += 1; throw new Error('something else'); }, checkpointWhenQuiet: () => false, logBytes: () => 0, checkpoint: () => undefined };
-  const stop = watchFiles({ store: broken, clock, log: silent, onFault: (error) => faults.push(error) });
+  const broken = {
+    assertSameFiles: () => {
+      looks += 1;
+      throw new Error('something else');
+    },
+    checkpointWhenQuiet: () => false,
+    logBytes: () => 0,
+    checkpoint: () => undefined,
+  };
+  const stop = watchFiles({
+    store: broken,
+    clock,
+    log: silent,
+    onFault: (error) => faults.push(error),
+  });
   await clock.advance(3 * limits.guardLookMs);
   expect([looks, faults.length]).toEqual([3, 0]);
   stop();
@@ -45,13 +63,16 @@ test('D14 — it does not keep a process alive', () => {
     import { watchFiles } from ${JSON.stringify(join(import.meta.dirname, '../../worker/watchdog.ts'))};
     import { systemClock } from ${JSON.stringify(join(import.meta.dirname, '../../runtime/clock.ts'))};
     watchFiles({ store: {}, clock: systemClock, log: {}, onFault: () => {} });`;
-  expect(spawnSync(process.execPath, ['--input-type=module', '-e', script], { timeout: 30_000 })).toMatchObject({ status: 0, signal: null });
+  expect(
+    spawnSync(process.execPath, ['--input-type=module', '-e', script], { timeout: 30_000 }),
+  ).toMatchObject({ status: 0, signal: null });
 });
 
 test('what was written is folded in when it is quiet, and a long log is cut', async () => {
   const { store, clock } = setup();
   const { journal } = openLocal(store, hubId);
-  for (let n = 0; n < 12; n++) journal.append([upsert('w', `${n}`, { Result: 'x'.repeat(2_000_000) })], n);
+  for (let n = 0; n < 12; n++)
+    journal.append([upsert('w', `${n}`, { Result: 'x'.repeat(2_000_000) })], n);
   expect(store.logBytes()).toBeGreaterThan(limits.logBytesIdle);
   await clock.advance(limits.guardLookMs);
   store.assertSameFiles();

@@ -35,19 +35,43 @@ export class World implements AsyncDisposable {
     this.#dir = dir;
     this.local = openLocal(openStore(dir.at('worker')), hubId);
     this.outbound = new Outbound({
-      hubId, bus, local: this.local, clock: systemClock, log: silent, onSettled: () => {}, onChange: () => {}, onStoreFault: (error) => this.faults.push(error.message), onFull: () => {}, onFault: (message) => this.faults.push(message),
+      hubId,
+      bus,
+      local: this.local,
+      clock: systemClock,
+      log: silent,
+      onSettled: () => {},
+      onChange: () => {},
+      onStoreFault: (error) => this.faults.push(error.message),
+      onFull: () => {},
+      onFault: (message) => this.faults.push(message),
     });
     this.#intake = new Intake({
-      store: this.local.store, journal: this.local.journal, clock: systemClock, log: silent, pressure: roomy,
-      events: { onAccepted: (lane) => this.outbound.wake(lane), onFault: (error) => this.faults.push(error.message) },
+      store: this.local.store,
+      journal: this.local.journal,
+      clock: systemClock,
+      log: silent,
+      pressure: roomy,
+      events: {
+        onAccepted: (lane) => this.outbound.wake(lane),
+        onFault: (error) => this.faults.push(error.message),
+      },
     });
-    this.#reader = new Reader({ hubId, view: (lane) => this.outbound.view(lane), now: () => '2026-11-21T00:00:00.000Z' });
+    this.#reader = new Reader({
+      hubId,
+      view: (lane) => this.outbound.view(lane),
+      now: () => '2026-11-21T00:00:00.000Z',
+    });
   }
 
   /** Bus and worker; no beacon, nothing assigned. */
   static async start(): Promise<World> {
     const nats = await TestNats.start();
-    const world = new World(nats, await Bus.connect({ servers: nats.url, name: 'world' }, silent), tempDir('world'));
+    const world = new World(
+      nats,
+      await Bus.connect({ servers: nats.url, name: 'world' }, silent),
+      tempDir('world'),
+    );
     world.outbound.start();
     return world;
   }
@@ -59,9 +83,21 @@ export class World implements AsyncDisposable {
 
   async startBeacon(beaconId: string, more: Partial<BeaconConfig> = {}): Promise<void> {
     const bus = await Bus.connect({ servers: this.nats.url, name: beaconId }, silent);
-    const databases = [1, 2].map((connection) => `sqlite:${this.databasePath(beaconId, connection)}`);
-    const config: BeaconConfig = { beaconId, databases, dataDir: join(this.#dir.path, beaconId), isBatchOn: true, tags: {}, ...more };
-    this.#beacons.set(beaconId, { beacon: await startBeacon(config, bus, silent, systemClock), bus });
+    const databases = [1, 2].map(
+      (connection) => `sqlite:${this.databasePath(beaconId, connection)}`,
+    );
+    const config: BeaconConfig = {
+      beaconId,
+      databases,
+      dataDir: join(this.#dir.path, beaconId),
+      isBatchOn: true,
+      tags: {},
+      ...more,
+    };
+    this.#beacons.set(beaconId, {
+      beacon: await startBeacon(config, bus, silent, systemClock),
+      bus,
+    });
   }
 
   async stopBeacon(beaconId: string): Promise<void> {
@@ -73,7 +109,12 @@ export class World implements AsyncDisposable {
 
   async assign(beaconId: string, connection = 1): Promise<void> {
     this.outbound.assignments.assign(beaconId, connection);
-    await until(`${beaconId} is bootstrapped`, () => this.outbound.assignments.targetOf('queue')?.isReady && this.outbound.assignments.targetOf('manifest')?.isReady);
+    await until(
+      `${beaconId} is bootstrapped`,
+      () =>
+        this.outbound.assignments.targetOf('queue')?.isReady &&
+        this.outbound.assignments.targetOf('manifest')?.isReady,
+    );
   }
 
   async accept(...envelopes: WriteEnvelope[]): Promise<void> {
@@ -82,17 +123,28 @@ export class World implements AsyncDisposable {
 
   /** @throws TidemarkError as the bus endpoint would */
   read(action: string, settings: object = {}): Promise<ReadReply> {
-    const envelope = decodeEnvelope({ Settings: settings }, action.startsWith('QP_') ? 'queue' : 'manifest', action);
+    const envelope = decodeEnvelope(
+      { Settings: settings },
+      action.startsWith('QP_') ? 'queue' : 'manifest',
+      action,
+    );
     return this.#reader.read(envelope as ReadEnvelope);
   }
 
   /** All rows of a list, page by page; and where the pages came from. */
-  async list(action: 'QP_ListWorkItems' | 'MS_ListManifests', filter: object): Promise<{ rows: JsonObject[]; sources: Set<string> }> {
+  async list(
+    action: 'QP_ListWorkItems' | 'MS_ListManifests',
+    filter: object,
+  ): Promise<{ rows: JsonObject[]; sources: Set<string> }> {
     const rows: JsonObject[] = [];
     const sources = new Set<string>();
     for (let after: string | undefined; ;) {
-      const reply = await this.read(action, { Filter: { ...filter, ...(after === undefined ? {} : { After: after }) } });
-      rows.push(...(reply[action === 'QP_ListWorkItems' ? 'WorkItems' : 'Manifests'] as JsonObject[]));
+      const reply = await this.read(action, {
+        Filter: { ...filter, ...(after === undefined ? {} : { After: after }) },
+      });
+      rows.push(
+        ...(reply[action === 'QP_ListWorkItems' ? 'WorkItems' : 'Manifests'] as JsonObject[]),
+      );
       sources.add(reply.Source);
       after = reply.Next;
       if (after === undefined) return { rows, sources };
@@ -100,15 +152,23 @@ export class World implements AsyncDisposable {
   }
 
   async drained(): Promise<void> {
-    await until('both lanes are drained', () => (['queue', 'manifest'] as const).every((lane) => {
-      const { head } = this.local.journal.counts(lane);
-      return head === 0 || (this.outbound.deliveries[lane].mark()?.seq ?? 0) >= head;
-    }), { everyMs: 5 });
+    await until(
+      'both lanes are drained',
+      () =>
+        (['queue', 'manifest'] as const).every((lane) => {
+          const { head } = this.local.journal.counts(lane);
+          return head === 0 || (this.outbound.deliveries[lane].mark()?.seq ?? 0) >= head;
+        }),
+      { everyMs: 5 },
+    );
   }
 
   /** Gives up every delivered body: what the journal knows of rows goes with them. */
   async forget(): Promise<void> {
-    await new Retention({ ...this.local, assignments: this.outbound.assignments, clock: systemClock }, { entries: 0, ms: 0 }).sweep();
+    await new Retention(
+      { ...this.local, assignments: this.outbound.assignments, clock: systemClock },
+      { entries: 0, ms: 0 },
+    ).sweep();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -12,13 +12,25 @@ import { until } from '../kit/until.ts';
 import { folderOfTest, openStore } from './fixture.ts';
 
 const hash = (path: string) => createHash('sha256').update(readFileSync(path)).digest('hex');
-const workerArgs = (data: string) => ['worker', '--data', data, '--nats', 'nats://127.0.0.1:1', '--http', '127.0.0.1:0'];
+const workerArgs = (data: string) => [
+  'worker',
+  '--data',
+  data,
+  '--nats',
+  'nats://127.0.0.1:1',
+  '--http',
+  '127.0.0.1:0',
+];
 
 /** The start that has the directory, looked up from outside; null before there is one. */
 function ownerIn(dataDir: string): { pid: number; started: string } | null {
   try {
     using db = closing(new Database(pathsOf(dataDir).db, { readonly: true, fileMustExist: true }));
-    const row = db.it.prepare<[], { pid: number; startedMs: number }>('select pid, started_ms as startedMs from boot order by rowid desc').get();
+    const row = db.it
+      .prepare<[], { pid: number; startedMs: number }>(
+        'select pid, started_ms as startedMs from boot order by rowid desc',
+      )
+      .get();
     return row ? { pid: row.pid, started: new Date(row.startedMs).toISOString() } : null;
   } catch {
     return null;
@@ -45,7 +57,9 @@ test('SIGKILL of a worker lets the next one in at once (A1)', async () => {
   const dir = folderOfTest();
   await using first = new TidemarkProcess(workerArgs(dir.path));
   await until('the first has the directory', () => ownerIn(dir.path));
-  expect(() => takeWriterLock(pathsOf(dir.path))).toThrow(expect.objectContaining({ code: 'LOCK_HELD' }));
+  expect(() => takeWriterLock(pathsOf(dir.path))).toThrow(
+    expect.objectContaining({ code: 'LOCK_HELD' }),
+  );
   await first.kill();
   takeWriterLock(pathsOf(dir.path)).close();
 });
@@ -53,7 +67,12 @@ test('SIGKILL of a worker lets the next one in at once (A1)', async () => {
 test('the lock refuses without waiting, also one that only writes (A1)', () => {
   const dir = folderOfTest();
   const first = openStore(dir.path);
-  expect(() => openStoreAt(dir.path)).toThrow(expect.objectContaining({ code: 'LOCK_HELD', message: expect.stringContaining(`pid ${process.pid}, since `) }));
+  expect(() => openStoreAt(dir.path)).toThrow(
+    expect.objectContaining({
+      code: 'LOCK_HELD',
+      message: expect.stringContaining(`pid ${process.pid}, since `),
+    }),
+  );
   first.setMeta('x', 'still mine');
   expect(first.meta('x')).toBe('still mine');
 });
@@ -69,7 +88,9 @@ test('modes that are too wide are narrowed at the start: folder 700, files 600 (
   const store = openStoreAt(dir.path, ({ What }) => told.push(What));
   store.setMeta('x', 'y');
   expect(told).toEqual([expect.stringContaining(paths.db)]);
-  const modes = [paths.stateDir, paths.db, paths.wal, paths.shm, paths.lock].map((path) => (statSync(path).mode & 0o777).toString(8));
+  const modes = [paths.stateDir, paths.db, paths.wal, paths.shm, paths.lock].map((path) =>
+    (statSync(path).mode & 0o777).toString(8),
+  );
   store.close();
   expect(modes).toEqual(['700', '600', '600', '600', '600']);
 });
@@ -77,12 +98,22 @@ test('modes that are too wide are narrowed at the start: folder 700, files 600 (
 test('what was set at the open holds behind writes, and at the next open (A3)', () => {
   const dir = folderOfTest();
   const wanted = {
-    journal_mode: 'wal', synchronous: 2, foreign_keys: 1, trusted_schema: 0, cell_size_check: 1, auto_vacuum: 2, application_id: 0x54494445, busy_timeout: 5_000, journal_size_limit: 64 * 1024 * 1024,
+    journal_mode: 'wal',
+    synchronous: 2,
+    foreign_keys: 1,
+    trusted_schema: 0,
+    cell_size_check: 1,
+    auto_vacuum: 2,
+    application_id: 0x54494445,
+    busy_timeout: 5_000,
+    journal_size_limit: 64 * 1024 * 1024,
   };
   for (const at of ['first open', 'second open']) {
     const store = openStoreAt(dir.path);
     for (let n = 0; n < 3; n++) store.setMeta(`x${n}`, 'y');
-    const found = Object.fromEntries(Object.keys(wanted).map((name) => [name, store.db.pragma(name, { simple: true })]));
+    const found = Object.fromEntries(
+      Object.keys(wanted).map((name) => [name, store.db.pragma(name, { simple: true })]),
+    );
     store.close();
     expect({ at, ...found }).toEqual({ at, ...wanted });
   }

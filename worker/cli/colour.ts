@@ -4,16 +4,40 @@ import { styleText } from 'node:util';
 
 type Style = 'green' | 'yellow' | 'red' | 'cyan' | 'dim' | 'bold';
 
-const styles = new Map<string, Style>(Object.entries({
-  bootstrapped: 'green', ok: 'green', applied: 'green', sound: 'green', yes: 'green',
-  'waiting-for-beacon': 'yellow', warn: 'yellow', pending: 'yellow', skipped: 'yellow', interrupted: 'yellow', buffered: 'yellow', paused: 'yellow',
-  bootstrapping: 'cyan', running: 'cyan', assigned: 'cyan',
-  error: 'red', fail: 'red', failed: 'red', 'dead-lettered': 'red', conflict: 'red', no: 'red',
-  unassigned: 'dim', unknown: 'dim',
-} satisfies Record<string, Style>));
+const styles = new Map<string, Style>(
+  Object.entries({
+    bootstrapped: 'green',
+    ok: 'green',
+    applied: 'green',
+    sound: 'green',
+    yes: 'green',
+    'waiting-for-beacon': 'yellow',
+    warn: 'yellow',
+    pending: 'yellow',
+    skipped: 'yellow',
+    interrupted: 'yellow',
+    buffered: 'yellow',
+    paused: 'yellow',
+    bootstrapping: 'cyan',
+    running: 'cyan',
+    assigned: 'cyan',
+    error: 'red',
+    fail: 'red',
+    failed: 'red',
+    'dead-lettered': 'red',
+    conflict: 'red',
+    no: 'red',
+    unassigned: 'dim',
+    unknown: 'dim',
+  } satisfies Record<string, Style>),
+);
 
 /** As Node decides it for the stream: not where it goes to a file or a pipe, not with NO_COLOR or TERM=dumb; FORCE_COLOR wins. */
-export function styled(style: Style, text: string, stream: NodeJS.WritableStream = process.stdout): string {
+export function styled(
+  style: Style,
+  text: string,
+  stream: NodeJS.WritableStream = process.stdout,
+): string {
   return styleText(style, text, { stream });
 }
 

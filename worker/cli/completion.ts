@@ -6,7 +6,11 @@ export type Shell = (typeof shells)[number];
 
 type Choice = { word: string; about: string };
 /** What may follow a verb. */
-type Place = { verbs: Choice[]; options: (Choice & { takesValue: boolean })[]; takesWords: boolean };
+type Place = {
+  verbs: Choice[];
+  options: (Choice & { takesValue: boolean })[];
+  takesWords: boolean;
+};
 /** Verbs before the cursor, as one line -> what may follow. */
 type Places = Map<string, Place>;
 
@@ -19,11 +23,18 @@ function placesOf(program: Command): Places {
   const places: Places = new Map();
   const visit = (path: string, command: Command): void => {
     places.set(path, {
-      verbs: command.commands.map((one) => ({ word: one.name(), about: one.summary() || one.description() })),
-      options: [...command.options.filter((one) => !one.hidden).flatMap(optionOf), { word: '--help', about: 'this help', takesValue: false }],
+      verbs: command.commands.map((one) => ({
+        word: one.name(),
+        about: one.summary() || one.description(),
+      })),
+      options: [
+        ...command.options.filter((one) => !one.hidden).flatMap(optionOf),
+        { word: '--help', about: 'this help', takesValue: false },
+      ],
       takesWords: command.registeredArguments.length > 0,
     });
-    for (const child of command.commands) visit(path === '' ? child.name() : `${path} ${child.name()}`, child);
+    for (const child of command.commands)
+      visit(path === '' ? child.name() : `${path} ${child.name()}`, child);
   };
   visit('', program);
   places.get('')?.verbs.push({ word: 'help', about: 'tells more of a verb' });
@@ -35,13 +46,23 @@ function optionOf({ long, description, required }: Option): Place['options'] {
 }
 
 /** Every path that leads to a verb, each as one word. */
-const pathsOf = (places: Places) => [...places.keys()].filter((path) => path !== '').map((path) => path.replaceAll(' ', '/'));
+const pathsOf = (places: Places) =>
+  [...places.keys()].filter((path) => path !== '').map((path) => path.replaceAll(' ', '/'));
 /** Options that take a value; no verb has one of the same name that takes none. */
-const valuedOf = (places: Places) => [...new Set([...places.values()].flatMap(({ options }) => options.filter((one) => one.takesValue).map(({ word }) => word)))];
+const valuedOf = (places: Places) => [
+  ...new Set(
+    [...places.values()].flatMap(({ options }) =>
+      options.filter((one) => one.takesValue).map(({ word }) => word),
+    ),
+  ),
+];
 
 /** The verb is the longest path that the words begin with; where a value or a word of the user's own stands, files are offered. */
 function bash(places: Places): string {
-  const cases = [...places].map(([path, { verbs, options }]) => `    '${path}') words='${[...verbs, ...options].map(({ word }) => word).join(' ')}' ;;`);
+  const cases = [...places].map(
+    ([path, { verbs, options }]) =>
+      `    '${path}') words='${[...verbs, ...options].map(({ word }) => word).join(' ')}' ;;`,
+  );
   return `# bash completion for tidemark: source it, or put it into the folder of bash-completion
 _tidemark() {
   local current="\${COMP_WORDS[COMP_CWORD]}" path='' words='' at word
@@ -66,8 +87,12 @@ complete -F _tidemark tidemark
 
 /** Its own completion system: bash's, taken over its bridge, knows no files there, and is silent at the first key. */
 function zsh(places: Places): string {
-  const told = (choices: readonly Choice[]) => choices.map(({ word, about }) => quoted(`${word}:${about.replaceAll(':', '\\:')}`)).join(' ');
-  const cases = [...places].map(([path, { verbs, options }]) => `    '${path}') verbs=(${told(verbs)}); options=(${told(options)}) ;;`);
+  const told = (choices: readonly Choice[]) =>
+    choices.map(({ word, about }) => quoted(`${word}:${about.replaceAll(':', '\\:')}`)).join(' ');
+  const cases = [...places].map(
+    ([path, { verbs, options }]) =>
+      `    '${path}') verbs=(${told(verbs)}); options=(${told(options)}) ;;`,
+  );
   return `#compdef tidemark
 # zsh completion for tidemark: put it into a folder of $fpath as _tidemark, or source it behind compinit
 _tidemark() {
@@ -99,7 +124,10 @@ function fish(places: Places): string {
     return [
       ...(takesWords ? [] : [`${here} -f`]),
       ...verbs.map(({ word, about }) => `${here} -a ${word} -d ${quotedInFish(about)}`),
-      ...options.map(({ word, about, takesValue }) => `${here} -l ${word.slice(2)}${takesValue ? ' -r -F' : ''} -d ${quotedInFish(about)}`),
+      ...options.map(
+        ({ word, about, takesValue }) =>
+          `${here} -l ${word.slice(2)}${takesValue ? ' -r -F' : ''} -d ${quotedInFish(about)}`,
+      ),
     ];
   });
   return `# fish completion for tidemark: put it into ~/.config/fish/completions/tidemark.fish

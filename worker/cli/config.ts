@@ -12,7 +12,18 @@ import { boundsOf } from './bounds.ts';
 import { busOf, loginVariables } from './bus-settings.ts';
 import { httpSettings, operatorToken } from './http-settings.ts';
 import { opsSettings } from './ops-settings.ts';
-import { busOfUp, defaults, type Flags, saidOf, type Setting, type SettingName, settingsOf, sources, type Value, variables } from './settings.ts';
+import {
+  busOfUp,
+  defaults,
+  type Flags,
+  saidOf,
+  type Setting,
+  type SettingName,
+  settingsOf,
+  sources,
+  type Value,
+  variables,
+} from './settings.ts';
 
 const logLevels = ['debug', 'info', 'warn', 'error', 'silent'];
 
@@ -67,11 +78,13 @@ export function loadSettings(flags: Flags): Setting[] {
 
 function resolved(value: Value, environment: NodeJS.ProcessEnv): CliConfig {
   const hub = value('hub') ?? defaults.hub;
-  if (!isSubjectToken(hub)) throw invalid(`hub ${JSON.stringify(hub)} is not 1 to 64 of A-Z, a-z, 0-9, _ and -`);
+  if (!isSubjectToken(hub))
+    throw invalid(`hub ${JSON.stringify(hub)} is not 1 to 64 of A-Z, a-z, 0-9, _ and -`);
   const data = resolve(value('data') ?? defaults.data);
   if (isOther(data)) throw invalid(`data ${JSON.stringify(data)} is a file: name a folder`);
   const url = value('nats');
-  const isAnyFileSystem = choice('anyFileSystem', value('anyFileSystem') ?? '0', ['0', '1']) === '1';
+  const isAnyFileSystem =
+    choice('anyFileSystem', value('anyFileSystem') ?? '0', ['0', '1']) === '1';
   const bus = busOf(url ?? busOfUp(data) ?? defaults.nats, value);
   return {
     bus,
@@ -83,7 +96,9 @@ function resolved(value: Value, environment: NodeJS.ProcessEnv): CliConfig {
     beaconHttp: optional(value('beaconHttp'), (given) => address('beaconHttp', given)),
     token: operatorToken(value),
     access: httpSettings(value),
-    intake: choice('intake', value('intake') ?? 'none', ['none', 'jetstream']) as 'none' | 'jetstream',
+    intake: choice('intake', value('intake') ?? 'none', ['none', 'jetstream']) as
+      | 'none'
+      | 'jetstream',
     logLevel: choice('logLevel', value('logLevel') ?? 'info', logLevels),
     bounds: boundsOf(value),
     ops: opsSettings(value, environment, data),
@@ -91,7 +106,11 @@ function resolved(value: Value, environment: NodeJS.ProcessEnv): CliConfig {
     natsServer: value('natsServer'),
     path: environment['PATH'] ?? '',
     serviceManager: serviceManagerPlace(environment),
-    environment: { ...environment, ...loginVariables(bus), ...(isAnyFileSystem ? { [variables.anyFileSystem]: '1' } : {}) },
+    environment: {
+      ...environment,
+      ...loginVariables(bus),
+      ...(isAnyFileSystem ? { [variables.anyFileSystem]: '1' } : {}),
+    },
   };
 }
 
@@ -99,7 +118,9 @@ function resolved(value: Value, environment: NodeJS.ProcessEnv): CliConfig {
 function address(name: SettingName, given: string): string {
   const port = /^(?:\[[0-9a-f:.]+\]|[^:/\s]*):(\d{1,5})$/i.exec(given)?.[1];
   if (port !== undefined && Number(port) <= 65_535) return given;
-  throw invalid(`${name} ${JSON.stringify(given)} is no address: expected host:port, as ${/^\d{1,5}$/.test(given) && Number(given) <= 65_535 ? `127.0.0.1:${given}` : defaults.http}`);
+  throw invalid(
+    `${name} ${JSON.stringify(given)} is no address: expected host:port, as ${/^\d{1,5}$/.test(given) && Number(given) <= 65_535 ? `127.0.0.1:${given}` : defaults.http}`,
+  );
 }
 
 function optional<T>(value: T | undefined, check: (value: T) => T): T | undefined {

@@ -3,7 +3,11 @@ import { CommanderError } from 'commander';
 import { messageOf, processExit, TidemarkError } from '../../contracts/errors.ts';
 
 /** Codes of refusals that mean more to a shell than "failed". */
-const refusalExit: Readonly<Record<string, number>> = { UNAVAILABLE: 4, NOT_FOUND: 3, INVALID_MESSAGE: 2 };
+const refusalExit: Readonly<Record<string, number>> = {
+  UNAVAILABLE: 4,
+  NOT_FOUND: 3,
+  INVALID_MESSAGE: 2,
+};
 
 export function exitCodeOf(thrown: unknown): number {
   if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2;

@@ -1,11 +1,24 @@
 /** Settings as they may be shown: without passwords, tokens and what files of credentials hold. */
 
 const mask = '***';
-const secrets = new Set(['password', 'natsToken', 'token', 'viewToken', 'nkey', 'creds', 'key', 'httpKey']);
+const secrets = new Set([
+  'password',
+  'natsToken',
+  'token',
+  'viewToken',
+  'nkey',
+  'creds',
+  'key',
+  'httpKey',
+]);
 
 /** A URL without what logs in with it: `nats://***@host`, `postgres://ann:***@host/db`. Lists of URLs too. */
 export function maskedUrl(url: string): string {
-  const plain = url.replace(/(^|,|:\/\/)([^/,\s]*)@/g, (_, before: string, login: string) => `${before}${login.includes(':') ? `${login.slice(0, login.indexOf(':'))}:${mask}` : mask}@`);
+  const plain = url.replace(
+    /(^|,|:\/\/)([^/,\s]*)@/g,
+    (_, before: string, login: string) =>
+      `${before}${login.includes(':') ? `${login.slice(0, login.indexOf(':'))}:${mask}` : mask}@`,
+  );
   return plain.replace(/([?&](?:password|token|pwd|secret)=)[^&]*/gi, `$1${mask}`);
 }
 

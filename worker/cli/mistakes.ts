@@ -8,10 +8,13 @@ const longDash = /^[\u2010-\u2015\u2212]+-*(?=[a-z])/i;
 
 /** What is wrong before anything is parsed: an unknown verb, or a dash that is none. Null when nothing is. */
 export function typedWrong(program: Command, args: readonly string[]): string | null {
-  const options = new Set(allCommands(program).flatMap((one) => one.options.map(({ long }) => long)));
+  const options = new Set(
+    allCommands(program).flatMap((one) => one.options.map(({ long }) => long)),
+  );
   for (const arg of args) {
     const meant = arg.replace(longDash, '--');
-    if (meant !== arg && options.has(meant.split('=')[0] ?? '')) return `${JSON.stringify(arg)} begins with another dash than "-"; did you mean ${meant}?`;
+    if (meant !== arg && options.has(meant.split('=')[0] ?? ''))
+      return `${JSON.stringify(arg)} begins with another dash than "-"; did you mean ${meant}?`;
   }
   const [first, second] = args;
   if (first === undefined || first.startsWith('-')) return null;
@@ -40,9 +43,13 @@ function unknownVerb(program: Command, args: readonly string[]): string {
   const other = own(otherVerbs, typed.toLowerCase());
   if (other) return `${said}; there is ${orOf(other.map((line) => `tidemark ${line}`))}`;
   const group = program.commands.find((one) => find(one, typed));
-  const nearest = nearestOf(typed, program.commands.map((one) => one.name()));
+  const nearest = nearestOf(
+    typed,
+    program.commands.map((one) => one.name()),
+  );
   const isNear = nearest !== null && typed !== '';
-  if (isNear) return `${said}; did you mean ${[nearest, ...behind(program, nearest, next)].join(' ')}?`;
+  if (isNear)
+    return `${said}; did you mean ${[nearest, ...behind(program, nearest, next)].join(' ')}?`;
   if (group) return `${said}; did you mean ${group.name()} ${typed}?`;
   return `${said}; tidemark help lists the verbs`;
 }
@@ -63,11 +70,18 @@ function unknownUnder(group: Command, typed: string): string {
 
 function meantUnder(group: Command, typed: string): string | null {
   const names = group.commands.map((one) => one.name());
-  return (own(otherGroupVerbs, typed.toLowerCase()) ?? []).find((one) => names.includes(one)) ?? nearestOf(typed, names);
+  return (
+    (own(otherGroupVerbs, typed.toLowerCase()) ?? []).find((one) => names.includes(one)) ??
+    nearestOf(typed, names)
+  );
 }
 
 /** The lines for an error of the parser; null for what is none, or was said already. */
-export function hint(program: Command, args: readonly string[], error: CommanderError): string | null {
+export function hint(
+  program: Command,
+  args: readonly string[],
+  error: CommanderError,
+): string | null {
   const command = commandAt(program, args);
   const message = error.message.replace(/^error: /, '').replace(/\.$/, '');
   switch (error.code) {
@@ -86,7 +100,10 @@ export function hint(program: Command, args: readonly string[], error: Commander
 }
 
 function usage(command: Command): string {
-  const mandatory = command.options.filter((one) => one.mandatory).map((one) => `${one.flags} `).join('');
+  const mandatory = command.options
+    .filter((one) => one.mandatory)
+    .map((one) => `${one.flags} `)
+    .join('');
   return `usage: ${pathOf(command)} ${mandatory}${command.usage().trim()}`;
 }
 
@@ -104,39 +121,73 @@ function commandAt(program: Command, args: readonly string[]): Command {
   return command;
 }
 
-function unknownOption(program: Command, command: Command, args: readonly string[], typed: string): string {
+function unknownOption(
+  program: Command,
+  command: Command,
+  args: readonly string[],
+  typed: string,
+): string {
   const said = `unknown option ${typed}`;
   if (command === program || args[0]?.startsWith('-')) {
     const verb = args.find((word) => find(program, word));
     if (/^(?:-v|--ver)/.test(typed)) return `${said}; did you mean --version?`;
-    return verb ? `${said} before the verb; options come behind it: tidemark ${verb} ${typed}` : `${said}; tidemark help lists the verbs`;
+    return verb
+      ? `${said} before the verb; options come behind it: tidemark ${verb} ${typed}`
+      : `${said}; tidemark help lists the verbs`;
   }
   const bare = typed.replace(/^-+/, '').split('=')[0] ?? '';
   const flag = command.options.find((one) => one.long === `--${bare}`);
-  if (flag) return typed.includes('=') ? `${flag.long} takes no value; give it alone` : `${said} of ${command.name()}; did you mean ${flag.flags}?`;
-  const having = allCommands(program).filter((one) => one.options.some(({ long }) => long === `--${bare}`)).map((one) => pathOf(one));
+  if (flag)
+    return typed.includes('=')
+      ? `${flag.long} takes no value; give it alone`
+      : `${said} of ${command.name()}; did you mean ${flag.flags}?`;
+  const having = allCommands(program)
+    .filter((one) => one.options.some(({ long }) => long === `--${bare}`))
+    .map((one) => pathOf(one));
   const meant = meantOption(command.options, bare, having.length === 0);
   if (meant) return `${said} of ${command.name()}; did you mean ${meant.flags}?`;
-  if (having.length > 0) return `${said} of ${command.name()}; it belongs to ${orOf(having.slice(0, 4))}`;
+  if (having.length > 0)
+    return `${said} of ${command.name()}; it belongs to ${orOf(having.slice(0, 4))}`;
   return `${said} of ${command.name()}; ${pathOf(command)} --help lists them`;
 }
 
 /** By another tool's word for it, or, where no verb at all has it, by its letters. */
-function meantOption(options: readonly Option[], bare: string, isGuessed: boolean): Option | undefined {
+function meantOption(
+  options: readonly Option[],
+  bare: string,
+  isGuessed: boolean,
+): Option | undefined {
   const shown = options.filter((one) => !one.hidden);
-  const longs = (own(otherOptions, bare.toLowerCase()) ?? []).filter((long) => shown.some((one) => one.long === long));
-  const long = longs[0] ?? (isGuessed ? `--${nearestOf(bare, shown.map((one) => one.long?.slice(2) ?? '')) ?? ''}` : '');
+  const longs = (own(otherOptions, bare.toLowerCase()) ?? []).filter((long) =>
+    shown.some((one) => one.long === long),
+  );
+  const long =
+    longs[0] ??
+    (isGuessed
+      ? `--${
+          nearestOf(
+            bare,
+            shown.map((one) => one.long?.slice(2) ?? ''),
+          ) ?? ''
+        }`
+      : '');
   return shown.find((one) => one.long === long);
 }
 
 function tooMany(program: Command, command: Command, args: readonly string[]): string {
-  const given = args.filter((word) => !word.startsWith('-')).slice(pathOf(command).split(' ').length - 1);
+  const given = args
+    .filter((word) => !word.startsWith('-'))
+    .slice(pathOf(command).split(' ').length - 1);
   const taken = command.registeredArguments.length;
   const extra = given[taken] ?? given.at(-1) ?? '';
-  const pair = given.find((word) => command.options.some(({ long }) => long === `--${word.split('=')[0]}`));
-  if (pair) return `${JSON.stringify(pair)} is one word too many for ${command.name()}; did you mean --${pair}?`;
+  const pair = given.find((word) =>
+    command.options.some(({ long }) => long === `--${word.split('=')[0]}`),
+  );
+  if (pair)
+    return `${JSON.stringify(pair)} is one word too many for ${command.name()}; did you mean --${pair}?`;
   const under = command.commands.length > 0 ? meantUnder(command, extra) : null;
-  if (under) return `unknown verb ${JSON.stringify(extra)} of ${command.name()}; did you mean ${command.name()} ${under}?`;
+  if (under)
+    return `unknown verb ${JSON.stringify(extra)} of ${command.name()}; did you mean ${command.name()} ${under}?`;
   const rule = taken === 0 ? 'it takes none' : `it takes ${taken}`;
   return `${JSON.stringify(extra)} is one argument too many for ${pathOf(command).replace(`${program.name()} `, '')}, ${rule}\n${usage(command)}`;
 }

@@ -12,16 +12,29 @@ import { packageVersion } from './version.ts';
 
 /** Whether there was nobody to ask. */
 export function isAway(error: unknown): boolean {
-  return error instanceof TidemarkError && (error.code === 'UNREACHABLE' || error.code === 'UNAVAILABLE');
+  return (
+    error instanceof TidemarkError && (error.code === 'UNREACHABLE' || error.code === 'UNAVAILABLE')
+  );
 }
 
 /** What is done is noted in the store, as a worker does it. @throws TidemarkError NOT_THERE without a store, LOCK_HELD while somebody has it */
-export async function withOperations<T>(config: CliConfig, what: { action: string; detail: object }, use: (operations: Operations) => Promise<T>): Promise<T> {
+export async function withOperations<T>(
+  config: CliConfig,
+  what: { action: string; detail: object },
+  use: (operations: Operations) => Promise<T>,
+): Promise<T> {
   assertStore(config.data);
   const store = openStore(config.data, undefined, config);
   try {
     openLocal(store, config.hub);
-    const operations = new Operations({ ...config.ops, store, hubId: config.hub, version: packageVersion(), clock: systemClock, backend: null });
+    const operations = new Operations({
+      ...config.ops,
+      store,
+      hubId: config.hub,
+      version: packageVersion(),
+      clock: systemClock,
+      backend: null,
+    });
     return await notedHere(store.db, what, say, () => use(operations));
   } finally {
     store.close();

@@ -42,26 +42,64 @@ export function cellOf(value: unknown): Cell {
  * Rows under their headings, in columns as wide as their widest cell; numbers to the right. An empty table says so.
  * What is wider than the terminal is cut at its longest texts, never in a number or a state; where even that is not enough, rows go below each other.
  */
-export function table(headings: readonly string[], rows: readonly (readonly Cell[])[], empty = '(none)', width = widthOf()): string {
+export function table(
+  headings: readonly string[],
+  rows: readonly (readonly Cell[])[],
+  empty = '(none)',
+  width = widthOf(),
+): string {
   if (rows.length === 0) return empty;
   const cells = rows.map((row) => headings.map((_, at) => shown(row[at])));
-  const isNumeric = headings.map((_, at) => rows.some((row) => typeof row[at] === 'number') && rows.every((row) => typeof (row[at] ?? 0) === 'number'));
-  const natural = headings.map((heading, at) => Math.max(heading.length, ...cells.map((row) => row[at]?.length ?? 0)));
-  const widths = fitted(natural, headings.map((heading, at) => (isNumeric[at] || stateHeadings.has(heading) ? natural[at] ?? 0 : Math.min(natural[at] ?? 0, Math.max(heading.length, narrowest)))), width);
-  if (widths === null) return cells.map((row) => facts(headings.map((heading, at) => [heading, row[at]]))).join('\n\n');
-  const line = (row: readonly string[], paint: (at: number, text: string) => string) => row.map((cell, at) => {
-    const room = widths[at] ?? 0;
-    const text = cell.length > room ? `${cell.slice(0, room - 1)}…` : cell;
-    // The last column keeps no blanks behind it, coloured ones neither.
-    const padded = isNumeric[at] ? text.padStart(room) : at === row.length - 1 ? text : text.padEnd(room);
-    return paint(at, padded);
-  }).join(' '.repeat(gap)).trimEnd();
-  const painted = (at: number, text: string) => (stateHeadings.has(headings[at] ?? '') ? coloured(text) : text);
-  return [line(headings, (_, text) => styled('bold', text)), ...cells.map((row) => line(row, painted))].join('\n');
+  const isNumeric = headings.map(
+    (_, at) =>
+      rows.some((row) => typeof row[at] === 'number') &&
+      rows.every((row) => typeof (row[at] ?? 0) === 'number'),
+  );
+  const natural = headings.map((heading, at) =>
+    Math.max(heading.length, ...cells.map((row) => row[at]?.length ?? 0)),
+  );
+  const widths = fitted(
+    natural,
+    headings.map((heading, at) =>
+      isNumeric[at] || stateHeadings.has(heading)
+        ? (natural[at] ?? 0)
+        : Math.min(natural[at] ?? 0, Math.max(heading.length, narrowest)),
+    ),
+    width,
+  );
+  if (widths === null)
+    return cells
+      .map((row) => facts(headings.map((heading, at) => [heading, row[at]])))
+      .join('\n\n');
+  const line = (row: readonly string[], paint: (at: number, text: string) => string) =>
+    row
+      .map((cell, at) => {
+        const room = widths[at] ?? 0;
+        const text = cell.length > room ? `${cell.slice(0, room - 1)}…` : cell;
+        // The last column keeps no blanks behind it, coloured ones neither.
+        const padded = isNumeric[at]
+          ? text.padStart(room)
+          : at === row.length - 1
+            ? text
+            : text.padEnd(room);
+        return paint(at, padded);
+      })
+      .join(' '.repeat(gap))
+      .trimEnd();
+  const painted = (at: number, text: string) =>
+    stateHeadings.has(headings[at] ?? '') ? coloured(text) : text;
+  return [
+    line(headings, (_, text) => styled('bold', text)),
+    ...cells.map((row) => line(row, painted)),
+  ].join('\n');
 }
 
 /** Widths that fit, the widest texts cut first; null when there are none. */
-function fitted(natural: readonly number[], least: readonly number[], width: number): number[] | null {
+function fitted(
+  natural: readonly number[],
+  least: readonly number[],
+  width: number,
+): number[] | null {
   const widths = [...natural];
   const room = width - gap * (natural.length - 1);
   const total = (of: readonly number[]) => of.reduce((sum, one) => sum + one, 0);
@@ -77,7 +115,12 @@ function fitted(natural: readonly number[], least: readonly number[], width: num
 /** Names and values below each other. */
 export function facts(pairs: readonly (readonly [string, Cell])[]): string {
   const width = Math.max(0, ...pairs.map(([name]) => name.length));
-  return pairs.map(([name, value]) => `${name.padEnd(width)}  ${/^state$/i.test(name) ? coloured(shown(value)) : shown(value)}`).join('\n');
+  return pairs
+    .map(
+      ([name, value]) =>
+        `${name.padEnd(width)}  ${/^state$/i.test(name) ? coloured(shown(value)) : shown(value)}`,
+    )
+    .join('\n');
 }
 
 function shown(value: Cell): string {

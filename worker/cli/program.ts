@@ -8,7 +8,8 @@ import { packageVersion } from './version.ts';
 import { addGroup, addVerb, type Ended, topics } from './verb.ts';
 import { verbGroups } from './verb-groups.ts';
 
-const summary = 'Keeps every write of a hub in a local journal before answering, and delivers it to a database in order, once in effect.';
+const summary =
+  'Keeps every write of a hub in a local journal before answering, and delivers it to a database in order, once in effect.';
 
 /** The command line without running it. */
 export function buildProgram(ended: Ended): Command {
@@ -18,12 +19,23 @@ export function buildProgram(ended: Ended): Command {
     .version(packageVersion(), '-V, --version', 'the version')
     .helpOption('-h, --help', 'this help; tidemark help <verb> tells more of one')
     .helpCommand(false)
-    .configureHelp({ minWidthToWrap: 20, subcommandTerm: (verb) => [verb.name(), ...verb.registeredArguments.map((one) => (one.required ? `<${one.name()}>` : `[${one.name()}]`))].join(' ') })
+    .configureHelp({
+      minWidthToWrap: 20,
+      subcommandTerm: (verb) =>
+        [
+          verb.name(),
+          ...verb.registeredArguments.map((one) =>
+            one.required ? `<${one.name()}>` : `[${one.name()}]`,
+          ),
+        ].join(' '),
+    })
     // Commander's own words for mistakes; ours are said when it throws.
     .configureOutput({ outputError: () => undefined });
   for (const topic of Object.keys(topics) as (keyof typeof topics)[]) {
-    for (const spec of topVerbs.filter((one) => (one.topic ?? 'look') === topic)) addVerb(program, spec, ended);
-    for (const group of verbGroups.filter((one) => one.topic === topic)) addGroup(program, group, ended);
+    for (const spec of topVerbs.filter((one) => (one.topic ?? 'look') === topic))
+      addVerb(program, spec, ended);
+    for (const group of verbGroups.filter((one) => one.topic === topic))
+      addGroup(program, group, ended);
   }
   throwInsteadOfExit(program);
   return program;
@@ -37,14 +49,18 @@ function throwInsteadOfExit(command: Command): void {
 /** `help hwm set` is `hwm set --help`. */
 function spelledOut([first, ...rest]: readonly string[]): string[] {
   if (first === undefined) return [];
-  return first === 'help' ? [...rest.filter((word) => !word.startsWith('-')), '--help'] : [first, ...rest];
+  return first === 'help'
+    ? [...rest.filter((word) => !word.startsWith('-')), '--help']
+    : [first, ...rest];
 }
 
 /** Runs one command line to its end. Never throws; what went wrong is on stderr. @returns the exit code */
 export async function runCommandLine(typed: readonly string[]): Promise<number> {
   let code = 0;
   const args = spelledOut(typed);
-  const program = buildProgram((ended) => { code = ended; });
+  const program = buildProgram((ended) => {
+    code = ended;
+  });
   const wrong = typedWrong(program, args);
   if (wrong !== null) {
     say(`tidemark: ${wrong}`);

@@ -8,7 +8,11 @@ type Out = { isTerminal: boolean; columns: number; write: (text: string) => void
 
 export function stderrOut(): Out {
   const { stderr } = process;
-  return { isTerminal: stderr.isTTY === true, columns: stderr.columns > 0 ? stderr.columns : 80, write: (text) => void stderr.write(text) };
+  return {
+    isTerminal: stderr.isTTY === true,
+    columns: stderr.columns > 0 ? stderr.columns : 80,
+    write: (text) => void stderr.write(text),
+  };
 }
 
 export class Progress {
@@ -52,7 +56,9 @@ export class Progress {
 }
 
 /** Work that tells how far it is; the line is gone when it ended, however it ended. */
-export async function withProgress<T>(work: (tell: (line: string) => void) => Promise<T> | T): Promise<T> {
+export async function withProgress<T>(
+  work: (tell: (line: string) => void) => Promise<T> | T,
+): Promise<T> {
   const progress = new Progress();
   try {
     return await work(progress.tell);

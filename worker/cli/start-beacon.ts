@@ -6,7 +6,15 @@ import type { HttpSettings } from '../../runtime/http-access.ts';
 import type { ServiceManagerPlace } from '../../runtime/service-manager.ts';
 
 export type BeaconSettings = {
-  beaconId: string; databases: string[]; dataDir: string; isBatchOn: boolean; allowWrites: boolean; http?: string; front?: string; provider?: 'memory' | 'sqlite'; token: string | null;
+  beaconId: string;
+  databases: string[];
+  dataDir: string;
+  isBatchOn: boolean;
+  allowWrites: boolean;
+  http?: string;
+  front?: string;
+  provider?: 'memory' | 'sqlite';
+  token: string | null;
   access: HttpSettings;
   /** `name=value` each. */
   tags: readonly string[];
@@ -15,7 +23,10 @@ export type BeaconSettings = {
 export type AuditQuery = { dataDir: string; user?: string; limit: number };
 
 /** Lines of a beacon's audit, the newest first, from its own file. @throws TidemarkError NOT_THERE */
-export async function beaconAudit({ dataDir, ...query }: AuditQuery): Promise<Record<string, string | number>[]> {
+export async function beaconAudit({
+  dataDir,
+  ...query
+}: AuditQuery): Promise<Record<string, string | number>[]> {
   // oxlint-disable-next-line no-restricted-imports -- the one command line reads the beacon's file as the beacon does.
   const { auditLines } = await import('../../beacon/inspect.ts');
   return auditLines(dataDir, query);
@@ -29,11 +40,16 @@ export async function beaconPlan(url: string): Promise<EnsureSchemaOutputs> {
 }
 
 /** Runs until it is told to stop. @returns the exit code @throws TidemarkError CONFIG_INVALID for a tag without a name */
-export async function startBeacon(settings: BeaconSettings, bus: BusOptions, surroundings: { logLevel: string; serviceManager: ServiceManagerPlace | null }): Promise<number> {
+export async function startBeacon(
+  settings: BeaconSettings,
+  bus: BusOptions,
+  surroundings: { logLevel: string; serviceManager: ServiceManagerPlace | null },
+): Promise<number> {
   const tags: Record<string, string> = {};
   for (const tag of settings.tags) {
     const at = tag.indexOf('=');
-    if (at < 1) throw new TidemarkError('CONFIG_INVALID', `tag ${JSON.stringify(tag)} is not <name>=<value>`);
+    if (at < 1)
+      throw new TidemarkError('CONFIG_INVALID', `tag ${JSON.stringify(tag)} is not <name>=<value>`);
     tags[tag.slice(0, at)] = tag.slice(at + 1);
   }
   // oxlint-disable-next-line no-restricted-imports -- the one command line starts both processes; it is not built into either.

@@ -9,11 +9,25 @@ import { inspectVerbs } from './verbs-inspect.ts';
 import { runVerbs } from './verbs-run.ts';
 import { traceVerbs } from './verbs-trace.ts';
 
-export const topVerbs: readonly VerbSpec[] = [...runVerbs, ...traceVerbs, ...controlVerbs, ...drillVerbs, ...inspectVerbs, ...accessVerbs, ...completionVerbs];
+export const topVerbs: readonly VerbSpec[] = [
+  ...runVerbs,
+  ...traceVerbs,
+  ...controlVerbs,
+  ...drillVerbs,
+  ...inspectVerbs,
+  ...accessVerbs,
+  ...completionVerbs,
+];
 
 /** Every verb by the words that name it, those under another one too. */
 export function allVerbs(): { path: string; spec: VerbSpec }[] {
   const under = (before: string, specs: readonly VerbSpec[]): { path: string; spec: VerbSpec }[] =>
-    specs.flatMap((spec) => [{ path: `${before}${spec.name}`, spec }, ...under(`${before}${spec.name} `, spec.verbs ?? [])]);
-  return [...under('', topVerbs), ...verbGroups.flatMap(({ name, verbs }) => under(`${name} `, verbs))];
+    specs.flatMap((spec) => [
+      { path: `${before}${spec.name}`, spec },
+      ...under(`${before}${spec.name} `, spec.verbs ?? []),
+    ]);
+  return [
+    ...under('', topVerbs),
+    ...verbGroups.flatMap(({ name, verbs }) => under(`${name} `, verbs)),
+  ];
 }

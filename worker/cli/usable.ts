@@ -20,6 +20,10 @@ function assertWritable({ data }: CliConfig): void {
   try {
     accessSync(nearest, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (cause) {
-    throw new TidemarkError('CONFIG_INVALID', `the data directory ${data} cannot be written: ${messageOf(cause)}; run this as the user of the worker`, { cause });
+    throw new TidemarkError(
+      'CONFIG_INVALID',
+      `the data directory ${data} cannot be written: ${messageOf(cause)}; run this as the user of the worker`,
+      { cause },
+    );
   }
 }

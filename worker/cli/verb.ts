@@ -4,10 +4,21 @@ import { type CliConfig, loadConfig } from './config.ts';
 import type { Flags } from './settings.ts';
 
 /** What a verb gets: the resolved configuration, its own options, its arguments in order, and all verbs there are. */
-export type VerbCall = { config: CliConfig; flags: Flags; args: string[]; isJson: boolean; program: Command };
+export type VerbCall = {
+  config: CliConfig;
+  flags: Flags;
+  args: string[];
+  isJson: boolean;
+  program: Command;
+};
 
 /** What verbs are for, in the order of the help; `look` changes nothing. */
-export const topics = { run: 'Run:', look: 'Look:', act: 'Act:', repair: 'Repair and maintain:' } as const;
+export const topics = {
+  run: 'Run:',
+  look: 'Look:',
+  act: 'Act:',
+  repair: 'Repair and maintain:',
+} as const;
 export type Topic = keyof typeof topics;
 
 export type VerbSpec = {
@@ -36,21 +47,36 @@ export type VerbGroup = { name: string; summary: string; topic: Topic; verbs: re
 export type Ended = (code: number) => void;
 
 export function addVerb(parent: Command, spec: VerbSpec, ended: Ended): void {
-  const command = parent.command(spec.name).description(spec.summary).summary(spec.summary.split(';')[0] ?? '');
+  const command = parent
+    .command(spec.name)
+    .description(spec.summary)
+    .summary(spec.summary.split(';')[0] ?? '');
   if (spec.topic) command.helpGroup(topics[spec.topic]);
   if (spec.alias) command.alias(spec.alias);
   for (const [notation, about] of spec.args ?? []) command.argument(notation, about);
   for (const option of spec.options ?? []) command.addOption(option);
   addCommonOptions(command);
   if (spec.notes) command.addHelpText('after', `\n${spec.notes}`);
-  if (spec.examples) command.addHelpText('after', `\nExamples:\n${spec.examples.map((line) => `  tidemark ${line}`).join('\n')}`);
+  if (spec.examples)
+    command.addHelpText(
+      'after',
+      `\nExamples:\n${spec.examples.map((line) => `  tidemark ${line}`).join('\n')}`,
+    );
   // What stands behind a verb under this one is that verb's; commander wants to hear it all the way down.
   if (spec.verbs) for (const above of [parent, command]) above.enablePositionalOptions();
   for (const verb of spec.verbs ?? []) addVerb(command, verb, ended);
   command.action(async () => {
     const flags = command.opts<Flags>();
     const args = command.processedArgs.flat().filter((arg) => arg !== undefined) as string[];
-    ended((await spec.run({ config: loadConfig(flags), flags, args, isJson: flags['json'] === true, program: rootOf(command) })) ?? 0);
+    ended(
+      (await spec.run({
+        config: loadConfig(flags),
+        flags,
+        args,
+        isJson: flags['json'] === true,
+        program: rootOf(command),
+      })) ?? 0,
+    );
   });
 }
 
@@ -58,8 +84,19 @@ function rootOf(command: Command): Command {
   return command.parent ? rootOf(command.parent) : command;
 }
 
-export function addGroup(program: Command, { name, summary, topic, verbs }: VerbGroup, ended: Ended): void {
-  const group = program.command(name).description(summary).usage('<verb> [options]').helpGroup(topics[topic]).commandsGroup('Verbs:').helpCommand(false).helpOption('-h, --help', 'this help');
+export function addGroup(
+  program: Command,
+  { name, summary, topic, verbs }: VerbGroup,
+  ended: Ended,
+): void {
+  const group = program
+    .command(name)
+    .description(summary)
+    .usage('<verb> [options]')
+    .helpGroup(topics[topic])
+    .commandsGroup('Verbs:')
+    .helpCommand(false)
+    .helpOption('-h, --help', 'this help');
   for (const spec of verbs) addVerb(group, spec, ended);
 }
 
@@ -67,8 +104,14 @@ const commonHeading = 'Options of every verb:';
 
 function addCommonOptions(command: Command): void {
   const common = [
-    new Option('--nats <url>', 'bus (default: $NATS_URL, then the bus of an `up` on --data, then nats://127.0.0.1:4222)'),
-    new Option('--context <name>', 'bus and login of a context of the nats command line (default: $NATS_CONTEXT)'),
+    new Option(
+      '--nats <url>',
+      'bus (default: $NATS_URL, then the bus of an `up` on --data, then nats://127.0.0.1:4222)',
+    ),
+    new Option(
+      '--context <name>',
+      'bus and login of a context of the nats command line (default: $NATS_CONTEXT)',
+    ),
     new Option('--hub <id>', 'hub (default: hub1)'),
     new Option('--data <folder>', 'data directory (default: ./tidemark-data)'),
     new Option('--config <file>', 'configuration file (default: ./tidemark.json, if there)'),
@@ -81,10 +124,14 @@ function addCommonOptions(command: Command): void {
 
 /** For options that are a count: an integer of at least `least`. */
 export function countFrom(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
-  const range = most === Number.MAX_SAFE_INTEGER ? `an integer of at least ${least}` : `an integer from ${least} to ${most}`;
+  const range =
+    most === Number.MAX_SAFE_INTEGER
+      ? `an integer of at least ${least}`
+      : `an integer from ${least} to ${most}`;
   return (text) => {
     const value = Number(text);
-    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least || value > most) throw new InvalidArgumentError(`expected ${range}.`);
+    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least || value > most)
+      throw new InvalidArgumentError(`expected ${range}.`);
     return value;
   };
 }
@@ -94,4 +141,7 @@ export function collect(text: string, before: string[] | undefined): string[] {
   return [...(before ?? []), text];
 }
 
-export const anyFileSystem = new Option('--any-file-system', 'take a data directory on a network or memory file system, at your own risk').preset('1');
+export const anyFileSystem = new Option(
+  '--any-file-system',
+  'take a data directory on a network or memory file system, at your own risk',
+).preset('1');

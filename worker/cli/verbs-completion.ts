@@ -6,14 +6,26 @@ import type { VerbCall, VerbSpec } from './verb.ts';
 
 export const completionVerbs: readonly VerbSpec[] = [
   {
-    name: 'completion', summary: 'completion of verbs and options for a shell', topic: 'look', run: showCompletion, args: [['<shell>', shells.join(', ')]],
-    examples: ['completion bash > /etc/bash_completion.d/tidemark', 'completion zsh > ~/.zfunc/_tidemark', 'completion fish > ~/.config/fish/completions/tidemark.fish'],
+    name: 'completion',
+    summary: 'completion of verbs and options for a shell',
+    topic: 'look',
+    run: showCompletion,
+    args: [['<shell>', shells.join(', ')]],
+    examples: [
+      'completion bash > /etc/bash_completion.d/tidemark',
+      'completion zsh > ~/.zfunc/_tidemark',
+      'completion fish > ~/.config/fish/completions/tidemark.fish',
+    ],
   },
 ];
 
 function showCompletion({ args, program, isJson }: VerbCall): void {
   const [shell] = args;
-  if (!shells.includes(shell as Shell)) throw new TidemarkError('CONFIG_INVALID', `shell ${JSON.stringify(shell)} is none of ${shells.join(', ')}`);
+  if (!shells.includes(shell as Shell))
+    throw new TidemarkError(
+      'CONFIG_INVALID',
+      `shell ${JSON.stringify(shell)} is none of ${shells.join(', ')}`,
+    );
   const Script = completionFor(shell as Shell, program);
   if (isJson) printJson({ Shell: shell, Script });
   else print(Script.trimEnd());

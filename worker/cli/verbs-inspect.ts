@@ -15,14 +15,22 @@ import type { VerbCall, VerbSpec } from './verb.ts';
 
 export const inspectVerbs: readonly VerbSpec[] = [
   {
-    name: 'doctor', summary: 'look over data directory, disk, bus, worker and databeacon; changes nothing', topic: 'look', run: doctor,
+    name: 'doctor',
+    summary: 'look over data directory, disk, bus, worker and databeacon; changes nothing',
+    topic: 'look',
+    run: doctor,
     examples: ['doctor', 'doctor --data /var/lib/tidemark --json'],
-    notes: 'Each line is ok, warn or fail with what to do. Exit 6 when something wants attention, 1 when something is broken.',
+    notes:
+      'Each line is ok, warn or fail with what to do. Exit 6 when something wants attention, 1 when something is broken.',
   },
 ];
 
 async function doctor({ config, isJson }: VerbCall): Promise<number> {
-  const Checks = [...examine(config.data, systemClock.nowMs()), syncCheck(config.data, systemClock), ...(await onTheBus(config))];
+  const Checks = [
+    ...examine(config.data, systemClock.nowMs()),
+    syncCheck(config.data, systemClock),
+    ...(await onTheBus(config)),
+  ];
   if (isJson) printJson({ Data: config.data, Checks });
   else for (const check of Checks) print(linesOf(check));
   if (Checks.some(({ Level }) => Level === 'fail')) return 1;
@@ -37,11 +45,28 @@ function linesOf({ Level, Name, What, Do }: Check): string {
 async function onTheBus({ bus: options, hub, intake, data }: CliConfig): Promise<Check[]> {
   let bus: Bus | null = null;
   try {
-    bus = await Bus.connect({ ...options, name: 'tidemark-cli', waitForServer: false }, createLog('tidemark', 'error'));
-    return await examineBus({ bus, hub, servers: options.servers, isOneWay: intake === 'jetstream', clock: systemClock, assigned: assignedIn(data) });
+    bus = await Bus.connect(
+      { ...options, name: 'tidemark-cli', waitForServer: false },
+      createLog('tidemark', 'error'),
+    );
+    return await examineBus({
+      bus,
+      hub,
+      servers: options.servers,
+      isOneWay: intake === 'jetstream',
+      clock: systemClock,
+      assigned: assignedIn(data),
+    });
   } catch (error) {
     if (!(error instanceof TidemarkError) || error.code !== 'UNREACHABLE') throw error;
-    return [{ Name: 'bus', Level: 'warn', What: messageOf(error), Do: 'start it, or name it with --nats' }];
+    return [
+      {
+        Name: 'bus',
+        Level: 'warn',
+        What: messageOf(error),
+        Do: 'start it, or name it with --nats',
+      },
+    ];
   } finally {
     await bus?.close();
   }
@@ -51,7 +76,12 @@ async function onTheBus({ bus: options, hub, intake, data }: CliConfig): Promise
 function assignedIn(data: string): Database[] {
   try {
     const { Queue, Manifest } = offlineStatus(data, systemClock.nowMs());
-    return [Queue, Manifest].flatMap(({ AssignedBeaconID, IDBeaconConnection }) => (AssignedBeaconID === null ? [] : [{ beacon: AssignedBeaconID, connection: IDBeaconConnection }]))
+    return [Queue, Manifest]
+      .flatMap(({ AssignedBeaconID, IDBeaconConnection }) =>
+        AssignedBeaconID === null
+          ? []
+          : [{ beacon: AssignedBeaconID, connection: IDBeaconConnection }],
+      )
       .filter((one, at, all) => all.findIndex(({ beacon }) => beacon === one.beacon) === at);
   } catch {
     return [];

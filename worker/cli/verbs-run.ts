@@ -2,7 +2,14 @@
 import { assertUsable } from './usable.ts';
 import { exitWithParent as exitWithParentProcess } from './exit-with-parent.ts';
 import { print, say } from './output.ts';
-import { databases, exitWithParent, listOf, natsServer, settingOptions, tags } from './setting-options.ts';
+import {
+  databases,
+  exitWithParent,
+  listOf,
+  natsServer,
+  settingOptions,
+  tags,
+} from './setting-options.ts';
 import { onStopSignals } from './signals.ts';
 import { beaconVerb } from './verbs-beacon.ts';
 import { packageVersion } from './version.ts';
@@ -10,13 +17,25 @@ import type { VerbCall, VerbSpec } from './verb.ts';
 
 export const runVerbs: readonly VerbSpec[] = [
   {
-    name: 'up', summary: 'everything on one machine: bus, databeacon, worker and console', topic: 'run', run: up,
+    name: 'up',
+    summary: 'everything on one machine: bus, databeacon, worker and console',
+    topic: 'run',
+    run: up,
     options: [...settingOptions, databases, tags, natsServer],
-    examples: ['up', 'up --data /var/lib/tidemark --db postgres://ann:secret@db.local/hub', 'up --nats nats://bus.local:4222   # a bus that is there already'],
-    notes: 'Without --db the database is a SQLite file in the data directory. Stops in order at SIGTERM or Ctrl-C, at once at a second one.',
+    examples: [
+      'up',
+      'up --data /var/lib/tidemark --db postgres://ann:secret@db.local/hub',
+      'up --nats nats://bus.local:4222   # a bus that is there already',
+    ],
+    notes:
+      'Without --db the database is a SQLite file in the data directory. Stops in order at SIGTERM or Ctrl-C, at once at a second one.',
   },
   {
-    name: 'worker', summary: 'the worker of a hub alone', topic: 'run', run: worker, options: [...settingOptions, exitWithParent],
+    name: 'worker',
+    summary: 'the worker of a hub alone',
+    topic: 'run',
+    run: worker,
+    options: [...settingOptions, exitWithParent],
     examples: ['worker --hub hub1 --data /var/lib/tidemark --nats nats://bus.local:4222'],
     notes: 'Then tidemark assign <beacon> <connection> says where it delivers to.',
   },
@@ -27,7 +46,12 @@ export const runVerbs: readonly VerbSpec[] = [
 async function up({ config, flags }: VerbCall): Promise<never> {
   const { runUp } = await import('../up/up.ts');
   const code = await runUp({
-    config, databases: listOf(flags['db']), tags: listOf(flags['tag']), say: (line) => say(`up: ${line}`), onReady: print, ...onStopSignals(),
+    config,
+    databases: listOf(flags['db']),
+    tags: listOf(flags['tag']),
+    say: (line) => say(`up: ${line}`),
+    onReady: print,
+    ...onStopSignals(),
   });
   // A connect that still waits for a bus would hold the process.
   return process.exit(code);
@@ -37,7 +61,36 @@ async function worker({ config, flags }: VerbCall): Promise<never> {
   if (flags['exitWithParent'] === true) exitWithParentProcess();
   // Said in one line here; as a process it would only be in the log.
   assertUsable(config);
-  const { hub, data, http: address, token, access, intake: kind, bus, logLevel, bounds: capacity, ops, isAnyFileSystem, serviceManager } = config;
+  const {
+    hub,
+    data,
+    http: address,
+    token,
+    access,
+    intake: kind,
+    bus,
+    logLevel,
+    bounds: capacity,
+    ops,
+    isAnyFileSystem,
+    serviceManager,
+  } = config;
   const { runWorker } = await import('../command.ts');
-  return process.exit(await runWorker({ hub, data, http: address, token, access, intake: kind, bus, logLevel, bounds: capacity, ops, isAnyFileSystem, serviceManager, version: packageVersion() }));
+  return process.exit(
+    await runWorker({
+      hub,
+      data,
+      http: address,
+      token,
+      access,
+      intake: kind,
+      bus,
+      logLevel,
+      bounds: capacity,
+      ops,
+      isAnyFileSystem,
+      serviceManager,
+      version: packageVersion(),
+    }),
+  );
 }

@@ -5,7 +5,8 @@ import { readFileSync } from 'node:fs';
 export function packageVersion(): string {
   for (const at of ['../../package.json', '../../../package.json']) {
     try {
-      return (JSON.parse(readFileSync(new URL(at, import.meta.url), 'utf8')) as { version: string }).version;
+      return (JSON.parse(readFileSync(new URL(at, import.meta.url), 'utf8')) as { version: string })
+        .version;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     }

@@ -16,7 +16,13 @@ export type Expected = {
 };
 
 export async function expectedOf(files: readonly string[]): Promise<Expected> {
-  const expected: Expected = { writes: 0, workItems: new Map(), events: new Set(), attempts: new Set(), manifests: new Map() };
+  const expected: Expected = {
+    writes: 0,
+    workItems: new Map(),
+    events: new Set(),
+    attempts: new Set(),
+    manifests: new Map(),
+  };
   for (const path of files) {
     const reader = new TraceReader(path);
     for await (const line of readTrace(path)) {
@@ -31,8 +37,10 @@ export async function expectedOf(files: readonly string[]): Promise<Expected> {
 
 function take(expected: Expected, { action, envelope: { Settings: settings } }: TraceItem): void {
   const part = (name: string) => settings[name] as JsonObject;
-  const attempt = (from: JsonObject) => `${String(from['WorkItemHash'])} ${String(from['AttemptNumber'])}`;
-  const patch = (hash: string, fields: JsonObject) => expected.workItems.set(hash, { ...expected.workItems.get(hash), ...fields });
+  const attempt = (from: JsonObject) =>
+    `${String(from['WorkItemHash'])} ${String(from['AttemptNumber'])}`;
+  const patch = (hash: string, fields: JsonObject) =>
+    expected.workItems.set(hash, { ...expected.workItems.get(hash), ...fields });
   switch (action) {
     case 'QP_UpsertWorkItem':
       return void patch(String(part('WorkItem')['WorkItemHash']), part('WorkItem'));
@@ -49,6 +57,6 @@ function take(expected: Expected, { action, envelope: { Settings: settings } }: 
     case 'MS_RemoveManifest':
       return void expected.manifests.delete(String(settings['RunHash']));
     default:
-      // A read changes nothing.
+    // A read changes nothing.
   }
 }

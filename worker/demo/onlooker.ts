@@ -15,7 +15,9 @@ export class Onlooker {
   }
 
   static async connect(servers: string): Promise<Onlooker> {
-    return new Onlooker(await Bus.connect({ servers, name: 'tidemark-demo' }, createLog('demo', 'error')));
+    return new Onlooker(
+      await Bus.connect({ servers, name: 'tidemark-demo' }, createLog('demo', 'error')),
+    );
   }
 
   status(): Promise<WorkerStatus> {
@@ -23,7 +25,9 @@ export class Onlooker {
   }
 
   read(lane: Lane, action: string, settings: JsonObject): Promise<JsonObject> {
-    return this.#bus.request<JsonObject>(subjects.action(demoHub, lane, action), { Settings: settings });
+    return this.#bus.request<JsonObject>(subjects.action(demoHub, lane, action), {
+      Settings: settings,
+    });
   }
 
   close(): Promise<void> {

@@ -15,7 +15,12 @@ export type Runs = { first: Summary; second: Summary; again: Summary };
 
 type StoredRow = Record<string, Scalar>;
 
-export function proofsOf(databasePath: string, expected: Expected, runs: Runs, status: WorkerStatus): Proof[] {
+export function proofsOf(
+  databasePath: string,
+  expected: Expected,
+  runs: Runs,
+  status: WorkerStatus,
+): Proof[] {
   const rows = (table: string) => readRows(databasePath, table);
   const items = rows('UVQueueWorkItem');
   const events = rows('UVQueueWorkItemEvent');
@@ -24,23 +29,49 @@ export function proofsOf(databasePath: string, expected: Expected, runs: Runs, s
   const distinct = (values: Iterable<unknown>) => new Set(values).size;
   const attemptKeys = attempts.map((row) => `${row['WorkItemHash']} ${row['AttemptNumber']}`);
   return [
-    equal('writes in the trace, accepted', expected.writes, runs.first.Accepted + runs.second.Accepted),
+    equal(
+      'writes in the trace, accepted',
+      expected.writes,
+      runs.first.Accepted + runs.second.Accepted,
+    ),
     equal('writes published again, all duplicates', expected.writes, runs.again.Duplicates),
     equal('accepted a second time', 0, runs.again.Accepted),
     equal('refused', 0, runs.first.Refused + runs.second.Refused + runs.again.Refused),
     equal('work items', expected.workItems.size, items.length),
     equal('events', expected.events.size, events.length),
-    equal('events in the trace found by EventGUID, once each', expected.events.size,
-      distinct(events.map((row) => row['EventGUID']).filter((guid) => isGuid(guid) && expected.events.has(guid)))),
+    equal(
+      'events in the trace found by EventGUID, once each',
+      expected.events.size,
+      distinct(
+        events
+          .map((row) => row['EventGUID'])
+          .filter((guid) => isGuid(guid) && expected.events.has(guid)),
+      ),
+    ),
     equal('attempts', expected.attempts.size, attempts.length),
-    equal('attempts in the trace found, once each', expected.attempts.size, distinct(attemptKeys.filter((key) => expected.attempts.has(key)))),
+    equal(
+      'attempts in the trace found, once each',
+      expected.attempts.size,
+      distinct(attemptKeys.filter((key) => expected.attempts.has(key))),
+    ),
     equal('manifests', expected.manifests.size, manifests.length),
-    equal('work items whose last writes won', expected.workItems.size, items.filter((row) => holdsItem(row, expected)).length),
-    equal('manifests whose last version won', expected.manifests.size, manifests.filter((row) => holdsManifest(row, expected)).length),
+    equal(
+      'work items whose last writes won',
+      expected.workItems.size,
+      items.filter((row) => holdsItem(row, expected)).length,
+    ),
+    equal(
+      'manifests whose last version won',
+      expected.manifests.size,
+      manifests.filter((row) => holdsManifest(row, expected)).length,
+    ),
     equal('undelivered', 0, status.Queue.Pending + status.Manifest.Pending),
     equal('dead letters', 0, status.Queue.DeadLetters + status.Manifest.DeadLetters),
-    equal('balance: accepted less delivered, pending and dead-lettered', 0,
-      Math.abs(status.Balance.queue.Difference) + Math.abs(status.Balance.manifest.Difference)),
+    equal(
+      'balance: accepted less delivered, pending and dead-lettered',
+      0,
+      Math.abs(status.Balance.queue.Difference) + Math.abs(status.Balance.manifest.Difference),
+    ),
   ];
 }
 
@@ -63,14 +94,24 @@ function holdsItem(row: StoredRow, { workItems }: Expected): boolean {
   const { columns } = tableOf('UVQueueWorkItem');
   const extra = JSON.parse(String(row['Extra'] ?? '{}') || '{}') as Record<string, JsonValue>;
   return Object.entries(fields).every(([name, value]) =>
-    columns.has(name) ? isStoredAs(name, value, row[name] ?? null) : isDeepStrictEqual(extra[name] ?? null, value));
+    columns.has(name)
+      ? isStoredAs(name, value, row[name] ?? null)
+      : isDeepStrictEqual(extra[name] ?? null, value),
+  );
 }
 
 /** Null means the column's empty value; JSON is text, a flag is a number, a number in a text column is text. */
 function isStoredAs(name: string, value: JsonValue, stored: Scalar): boolean {
-  if (value === null) return stored === null || stored === '' || stored === 0 || stored === tableOf('UVQueueWorkItem').columns.get(name)?.defaultValue;
+  if (value === null)
+    return (
+      stored === null ||
+      stored === '' ||
+      stored === 0 ||
+      stored === tableOf('UVQueueWorkItem').columns.get(name)?.defaultValue
+    );
   if (typeof value === 'boolean') return Number(stored) === Number(value);
-  if (jsonColumns.has(name) && typeof value !== 'string') return isDeepStrictEqual(JSON.parse(String(stored)), value);
+  if (jsonColumns.has(name) && typeof value !== 'string')
+    return isDeepStrictEqual(JSON.parse(String(stored)), value);
   return String(stored) === String(value);
 }
 

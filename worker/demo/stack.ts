@@ -38,7 +38,11 @@ export class DemoStack {
   async start(): Promise<void> {
     const { config, say, stop } = this.#options;
     const binary = findNatsServer(config.natsServer, config.path, say);
-    this.#server = await NatsServer.start({ folder: join(this.folder, 'nats'), port: await freePort(), binary });
+    this.#server = await NatsServer.start({
+      folder: join(this.folder, 'nats'),
+      port: await freePort(),
+      binary,
+    });
     const http = `127.0.0.1:${await freePort()}`;
     this.startBeacon();
     this.#worker = this.#child(['worker', '--hub', demoHub, '--data', this.folder, '--http', http]);
@@ -47,7 +51,15 @@ export class DemoStack {
   }
 
   startBeacon(): void {
-    this.#beacon = this.#child(['beacon', '--id', upBeacon.BeaconID, '--db', `sqlite:${this.database}`, '--data', join(this.folder, upBeacon.BeaconID)]);
+    this.#beacon = this.#child([
+      'beacon',
+      '--id',
+      upBeacon.BeaconID,
+      '--db',
+      `sqlite:${this.database}`,
+      '--data',
+      join(this.folder, upBeacon.BeaconID),
+    ]);
   }
 
   /** SIGKILL: no farewell, no flush. */
@@ -57,7 +69,11 @@ export class DemoStack {
   }
 
   #child(args: readonly string[]): CliChild {
-    return new CliChild([...args, '--nats', this.url], { ...this.#options.config.environment, TIDEMARK_ANY_FILE_SYSTEM: '1' }, this.#log);
+    return new CliChild(
+      [...args, '--nats', this.url],
+      { ...this.#options.config.environment, TIDEMARK_ANY_FILE_SYSTEM: '1' },
+      this.#log,
+    );
   }
 
   /** @throws TidemarkError CLOSED before the start */
@@ -67,13 +83,21 @@ export class DemoStack {
   }
 
   /** Resolves with the first status for which it is so. @throws TidemarkError UNREACHABLE after `deadlineMs` */
-  async until(what: string, isSo: (status: WorkerStatus) => boolean, deadlineMs: number): Promise<WorkerStatus> {
+  async until(
+    what: string,
+    isSo: (status: WorkerStatus) => boolean,
+    deadlineMs: number,
+  ): Promise<WorkerStatus> {
     const giveUpMs = systemClock.monotonicMs() + deadlineMs;
     for (;;) {
       const status = await this.onlooker.status();
       if (isSo(status)) return status;
       if (this.#options.stop.aborted) throw new TidemarkError('CLOSED', 'stopped');
-      if (systemClock.monotonicMs() > giveUpMs) throw new TidemarkError('UNREACHABLE', `not within ${deadlineMs / 1000} s: ${what}; the worker says ${JSON.stringify(status)}`);
+      if (systemClock.monotonicMs() > giveUpMs)
+        throw new TidemarkError(
+          'UNREACHABLE',
+          `not within ${deadlineMs / 1000} s: ${what}; the worker says ${JSON.stringify(status)}`,
+        );
       await systemClock.sleep(pollMs);
     }
   }

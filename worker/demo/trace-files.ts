@@ -7,9 +7,15 @@ import { readTrace } from '../publish/trace-file.ts';
 /** Their paths: two folders up in the sources, three in the build. @throws TidemarkError NOT_THERE */
 export function traceFiles(): string[] {
   return ['demo-queue.jsonl', 'demo-manifest.jsonl'].map((name) => {
-    const paths = ['../../examples/', '../../../examples/'].map((at) => fileURLToPath(new URL(at + name, import.meta.url)));
+    const paths = ['../../examples/', '../../../examples/'].map((at) =>
+      fileURLToPath(new URL(at + name, import.meta.url)),
+    );
     const found = paths.find((path) => existsSync(path));
-    if (!found) throw new TidemarkError('NOT_THERE', `the bundled trace ${name} is not there; is the package complete?`);
+    if (!found)
+      throw new TidemarkError(
+        'NOT_THERE',
+        `the bundled trace ${name} is not there; is the package complete?`,
+      );
     return found;
   });
 }

@@ -11,20 +11,43 @@ import { notedOf } from './noted.ts';
 
 /** Nothing from elsewhere, nothing inline, in nobody's frame. */
 const contentSecurityPolicy = [
-  "default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'", "img-src 'self' data:", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "connect-src 'self'",
+  "img-src 'self' data:",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
 ].join('; ');
 
 const always: Readonly<Record<string, string>> = {
-  'X-Content-Type-Options': 'nosniff', 'X-Frame-Options': 'DENY', 'Referrer-Policy': 'no-referrer',
-  'Cross-Origin-Resource-Policy': 'same-origin', 'Cross-Origin-Opener-Policy': 'same-origin',
+  'X-Content-Type-Options': 'nosniff',
+  'X-Frame-Options': 'DENY',
+  'Referrer-Policy': 'no-referrer',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Cross-Origin-Opener-Policy': 'same-origin',
 };
-const unlessSet: Readonly<Record<string, string>> = { 'Content-Security-Policy': contentSecurityPolicy, 'Cache-Control': 'no-store' };
+const unlessSet: Readonly<Record<string, string>> = {
+  'Content-Security-Policy': contentSecurityPolicy,
+  'Cache-Control': 'no-store',
+};
 
 /** Before all routes. `operators` is where changing calls are noted: nowhere while there is no store. @throws TidemarkError CONFIG_INVALID for tokens that cannot be told apart */
-export function addAccess(app: Hono, address: HttpAddress, { settings, operators }: { settings: HttpSettings; operators: OperatorLog | null }): void {
+export function addAccess(
+  app: Hono,
+  address: HttpAddress,
+  { settings, operators }: { settings: HttpSettings; operators: OperatorLog | null },
+): void {
   addSecurityHeaders(app);
   addGate(app, new HttpAccess(address, settings, () => systemClock.monotonicMs()), operators);
-  app.use(bodyLimit({ maxSize: limits.httpBodyBytesMax, onError: (context) => context.json(toRefusal(new TidemarkError('TOO_LARGE', 'body: too large')), 413) }));
+  app.use(
+    bodyLimit({
+      maxSize: limits.httpBodyBytesMax,
+      onError: (context) =>
+        context.json(toRefusal(new TidemarkError('TOO_LARGE', 'body: too large')), 413),
+    }),
+  );
 }
 
 /** First of all, so that refusals and errors carry them too. */
@@ -33,18 +56,25 @@ function addSecurityHeaders(app: Hono): void {
     await next();
     const { headers } = context.res;
     for (const [name, value] of Object.entries(always)) headers.set(name, value);
-    for (const [name, value] of Object.entries(unlessSet)) if (!headers.has(name)) headers.set(name, value);
+    for (const [name, value] of Object.entries(unlessSet))
+      if (!headers.has(name)) headers.set(name, value);
   });
 }
 
 function addGate(app: Hono, access: HttpAccess, operators: OperatorLog | null): void {
   app.use(async (context, next) => {
     const isChanging = !isReading(context.req.method);
-    const verdict = access.check({ isChanging, isPublic: isPublic(context.req.path), remote: remoteOf(context), header: (name) => context.req.header(name) });
+    const verdict = access.check({
+      isChanging,
+      isPublic: isPublic(context.req.path),
+      remote: remoteOf(context),
+      header: (name) => context.req.header(name),
+    });
     const noted = notedOf(context);
     if (!verdict.isAdmitted) {
       const { status, body, headers, caller, isNoted } = verdict;
-      if (isChanging && isNoted) operators?.note(callOf(context, caller?.name ?? 'nobody'), outcomeOf(status), body.Reason);
+      if (isChanging && isNoted)
+        operators?.note(callOf(context, caller?.name ?? 'nobody'), outcomeOf(status), body.Reason);
       return context.json(body, status, headers);
     }
     noted.caller = verdict.caller;
@@ -52,7 +82,11 @@ function addGate(app: Hono, access: HttpAccess, operators: OperatorLog | null): 
     if (!isChanging) return;
     const { body, reason } = noted;
     const call = callOf(context, verdict.caller?.name ?? 'nobody');
-    operators?.note(body === undefined ? call : { ...call, detail: body }, outcomeOf(context.res.status), context.error?.message ?? reason ?? null);
+    operators?.note(
+      body === undefined ? call : { ...call, detail: body },
+      outcomeOf(context.res.status),
+      context.error?.message ?? reason ?? null,
+    );
   });
 }
 
@@ -74,7 +108,12 @@ function callOf(context: Context, who: string): OperatorCall {
   const { method, path } = context.req;
   const call = { who, via: 'http' } as const;
   const dead = /^\/api\/dead-letters\/(id-)?(\d+)\/(retry|drop)$/.exec(path);
-  if (dead) return { ...call, action: `dead-letters ${dead[3]}`, detail: { [dead[1] ? 'ID' : 'Seq']: Number(dead[2]) } };
+  if (dead)
+    return {
+      ...call,
+      action: `dead-letters ${dead[3]}`,
+      detail: { [dead[1] ? 'ID' : 'Seq']: Number(dead[2]) },
+    };
   const lab = /^\/api\/lab\/ultravisor-instances\/([^/]+)\/persistence-beacon$/.exec(path);
   if (lab) return { ...call, action: `assign, hub ${lab[1]}` };
   if (path === '/Ultravisor/Persistence/Assign') return { ...call, action: 'assign' };

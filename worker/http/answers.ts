@@ -9,7 +9,10 @@ import { notedOf } from './noted.ts';
 const checks = new WeakMap<TObject, TypeCheck<TObject>>();
 
 /** The JSON object a call carries. @throws TidemarkError INVALID_MESSAGE naming the field */
-export async function bodyOf<Schema extends TObject>(context: Context, schema: Schema): Promise<JsonObject & Static<Schema>> {
+export async function bodyOf<Schema extends TObject>(
+  context: Context,
+  schema: Schema,
+): Promise<JsonObject & Static<Schema>> {
   return checked(schema, await jsonOf(context)) as JsonObject & Static<Schema>;
 }
 
@@ -39,7 +42,10 @@ function checked(schema: TObject, value: object): object {
   const wrong = check.Errors(value).First();
   if (!wrong) return value;
   const field = wrong.path.slice(1).replaceAll('/', '.') || 'body';
-  throw new TidemarkError('INVALID_MESSAGE', `${field}: expected ${wrong.schema.description ?? String(wrong.schema['type'] ?? 'something else')}`);
+  throw new TidemarkError(
+    'INVALID_MESSAGE',
+    `${field}: expected ${wrong.schema.description ?? String(wrong.schema['type'] ?? 'something else')}`,
+  );
 }
 
 /** A thrown error becomes the refusal of its code; an unknown path one that names it. */
@@ -48,5 +54,14 @@ export function addErrors(app: Hono): void {
     const refusal = toRefusal(error);
     return context.json(refusal, refusalStatus[refusal.Code]);
   });
-  app.notFound((context) => context.json({ Success: false, Code: 'NOT_FOUND', Reason: `there is no ${context.req.method} ${context.req.path}` }, 404));
+  app.notFound((context) =>
+    context.json(
+      {
+        Success: false,
+        Code: 'NOT_FOUND',
+        Reason: `there is no ${context.req.method} ${context.req.path}`,
+      },
+      404,
+    ),
+  );
 }

@@ -10,7 +10,9 @@ import { given } from './schemas.ts';
 export type ApiParts = { control: Control; metrics: Metrics; beacons: () => Presence[] };
 
 export function addPersistence(app: Hono, { control }: ApiParts): void {
-  app.post('/Ultravisor/Persistence/Assign', async (context) => context.json(control.assign(await bodyOf(context, given.assign))));
+  app.post('/Ultravisor/Persistence/Assign', async (context) =>
+    context.json(control.assign(await bodyOf(context, given.assign))),
+  );
   app.get('/Ultravisor/Persistence/Status', (context) => {
     const { Queue, Manifest } = control.run('status', {}) as { Queue: object; Manifest: object };
     return context.json({ Queue, Manifest });
@@ -18,7 +20,9 @@ export function addPersistence(app: Hono, { control }: ApiParts): void {
 }
 
 export function addApi(app: Hono, { control, beacons, metrics }: ApiParts): void {
-  app.get('/metrics', async (context) => context.body(await metrics.text(), 200, { 'Content-Type': metrics.contentType }));
+  app.get('/metrics', async (context) =>
+    context.body(await metrics.text(), 200, { 'Content-Type': metrics.contentType }),
+  );
   app.get('/api/status', (context) => context.json(control.run('status', {}) as object));
   app.get('/api/hwm', (context) => context.json(control.run('hwm', {}) as object));
   app.get('/api/beacons', (context) => context.json({ Beacons: beacons() }));
@@ -28,22 +32,33 @@ export function addApi(app: Hono, { control, beacons, metrics }: ApiParts): void
     if (!beacon) throw new TidemarkError('NOT_FOUND', `beacon ${id} is not there`);
     return context.json({ Connections: beacon.Connections });
   });
-  app.get('/api/ops', async (context) => context.json(await control.run('ops', {}) as object));
+  app.get('/api/ops', async (context) => context.json((await control.run('ops', {})) as object));
   app.get('/api/journal', (context) => context.json(control.journal()));
-  app.get('/api/dead-letters/:seq', (context) => context.json(control.deadLetters({ Verb: 'show', ...deadOne(paramsOf(context, given.seq).seq) }) as object));
+  app.get('/api/dead-letters/:seq', (context) =>
+    context.json(
+      control.deadLetters({ Verb: 'show', ...deadOne(paramsOf(context, given.seq).seq) }) as object,
+    ),
+  );
   app.post('/api/dead-letters/:seq/:verb{retry|drop}', (context) => {
     const { seq, verb } = paramsOf(context, given.seqVerb);
     return context.json(control.deadLetters({ Verb: verb, ...deadOne(seq) }) as object);
   });
   app.get('/api/operator-log', (context) => {
     const { limit, before } = queryOf(context, given.page);
-    return context.json(control.run('operator-log', { ...(limit === undefined ? {} : { Limit: Number(limit) }), ...(before === undefined ? {} : { Before: Number(before) }) }) as object);
+    return context.json(
+      control.run('operator-log', {
+        ...(limit === undefined ? {} : { Limit: Number(limit) }),
+        ...(before === undefined ? {} : { Before: Number(before) }),
+      }) as object,
+    );
   });
   app.get('/api/locate/:guid', (context) => {
     const location = control.locate(paramsOf(context, given.guid).guid) as { State: string };
     return context.json(location, location.State === 'unknown' ? 404 : 200);
   });
-  app.post('/api/:verb{pause|resume|drain|clear}', (context) => context.json(control.run(paramsOf(context, given.verb).verb, {}) as object));
+  app.post('/api/:verb{pause|resume|drain|clear}', (context) =>
+    context.json(control.run(paramsOf(context, given.verb).verb, {}) as object),
+  );
 }
 
 /** A Seq, or `id-<ID>` of a one-way message that was never accepted. */

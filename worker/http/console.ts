@@ -13,33 +13,61 @@ import { queryOf } from './answers.ts';
 import { addEvents, type EventParts } from './events.ts';
 import { given } from './schemas.ts';
 
-export type ConsoleParts = { control: Control; fleet: Fleet; history: History; locateKey: (key: string, lane: string | undefined) => Promise<KeyLocations> } & EventParts;
+export type ConsoleParts = {
+  control: Control;
+  fleet: Fleet;
+  history: History;
+  locateKey: (key: string, lane: string | undefined) => Promise<KeyLocations>;
+} & EventParts;
 
 /** Beside the sources in a checkout, and beside the build in a package. */
 const folder = join(import.meta.dirname, '..', '..', 'console');
 const contentTypes: Record<string, string> = {
-  '.html': 'text/html; charset=utf-8', '.js': 'text/javascript; charset=utf-8', '.css': 'text/css; charset=utf-8', '.svg': 'image/svg+xml',
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.svg': 'image/svg+xml',
 };
 
 type PageFile = { body: string; headers: Record<string, string>; etag: string };
 
 function readPage(): Map<string, PageFile> {
-  const names = existsSync(folder) ? readdirSync(folder).filter((name) => Object.hasOwn(contentTypes, extname(name))) : [];
-  return new Map(names.map((name) => {
-    const body = readFileSync(join(folder, name), 'utf8');
-    const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
-    return [name, { body, etag, headers: { 'Content-Type': contentTypes[extname(name)] ?? '', 'Cache-Control': 'no-cache', ETag: etag } }];
-  }));
+  const names = existsSync(folder)
+    ? readdirSync(folder).filter((name) => Object.hasOwn(contentTypes, extname(name)))
+    : [];
+  return new Map(
+    names.map((name) => {
+      const body = readFileSync(join(folder, name), 'utf8');
+      const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
+      return [
+        name,
+        {
+          body,
+          etag,
+          headers: {
+            'Content-Type': contentTypes[extname(name)] ?? '',
+            'Cache-Control': 'no-cache',
+            ETag: etag,
+          },
+        },
+      ];
+    }),
+  );
 }
 
 /** The page itself. It holds no data, so whoever reaches the worker may have it: without it nobody could type a token. */
 export function addPage(app: Hono): void {
   const files = readPage();
-  for (const [path, name] of [['/', 'index.html'], ...[...files.keys()].map((file) => [`/console/${file}`, file])] as [string, string][]) {
+  for (const [path, name] of [
+    ['/', 'index.html'],
+    ...[...files.keys()].map((file) => [`/console/${file}`, file]),
+  ] as [string, string][]) {
     app.get(path, (context) => {
       const file = files.get(name);
       if (!file) return context.notFound();
-      return context.req.header('If-None-Match') === file.etag ? context.body(null, 304, file.headers) : context.body(file.body, 200, file.headers);
+      return context.req.header('If-None-Match') === file.etag
+        ? context.body(null, 304, file.headers)
+        : context.body(file.body, 200, file.headers);
     });
   }
 }
@@ -53,11 +81,17 @@ export function addConsole(app: Hono, parts: ConsoleParts): void {
     const found = await locateKey(key, lane);
     return context.json(found, found.Entries.length === 0 ? 404 : 200);
   });
-  app.get('/api/dead-letters', (context) => context.json(control.deadLetters(pageAsked(queryOf(context, given.deadLetterPage))) as object));
+  app.get('/api/dead-letters', (context) =>
+    context.json(control.deadLetters(pageAsked(queryOf(context, given.deadLetterPage))) as object),
+  );
   addEvents(app, parts);
 }
 
 /** Without a page asked for, the list is whole. */
 function pageAsked({ after, limit }: Static<typeof given.deadLetterPage>): JsonObject {
-  return { Verb: 'list', ...(after === undefined ? {} : { After: after }), ...(limit === undefined ? {} : { Limit: Number(limit) }) };
+  return {
+    Verb: 'list',
+    ...(after === undefined ? {} : { After: after }),
+    ...(limit === undefined ? {} : { Limit: Number(limit) }),
+  };
 }

@@ -15,7 +15,11 @@ export type EventParts = { live: Live; history: History; clock: Clock };
 export function addEvents(app: Hono, parts: EventParts): void {
   app.get('/api/events', (context) => {
     if (parts.live.listeners >= limits.liveClientsMax) {
-      throw new TidemarkError('UNAVAILABLE', `${limits.liveClientsMax} consoles follow this worker already, no more are taken`, { retryAfterMs: limits.liveBeatMs });
+      throw new TidemarkError(
+        'UNAVAILABLE',
+        `${limits.liveClientsMax} consoles follow this worker already, no more are taken`,
+        { retryAfterMs: limits.liveBeatMs },
+      );
     }
     const isWatchingFleet = queryOf(context, given.watch).watch === 'fleet';
     context.header('Cache-Control', 'no-store');
@@ -25,7 +29,11 @@ export function addEvents(app: Hono, parts: EventParts): void {
 }
 
 /** Until the reader goes, or takes nothing any more. */
-async function follow(stream: SSEStreamingApi, { live, history, clock }: EventParts, isWatchingFleet: boolean): Promise<void> {
+async function follow(
+  stream: SSEStreamingApi,
+  { live, history, clock }: EventParts,
+  isWatchingFleet: boolean,
+): Promise<void> {
   const waiting = new Map<LiveEvent, object>();
   let news = Promise.withResolvers<void>();
   const leave = live.join((name, data) => {
@@ -44,7 +52,10 @@ async function follow(stream: SSEStreamingApi, { live, history, clock }: EventPa
       for (const [event, data] of events) {
         const stuck = new AbortController();
         const taken = stream.writeSSE({ event, data: JSON.stringify(data) }).then(() => true);
-        const isTaken = await Promise.race([taken, clock.sleep(limits.liveStuckMs, stuck.signal).then(() => false)]);
+        const isTaken = await Promise.race([
+          taken,
+          clock.sleep(limits.liveStuckMs, stuck.signal).then(() => false),
+        ]);
         stuck.abort();
         if (!isTaken) return stream.abort();
       }

@@ -14,11 +14,23 @@ const at = '/api/lab/ultravisor-instances';
 export function addLab(app: Hono, { lab, beacons }: LabRouteParts): void {
   app.get(at, (context) => answer(context, async () => ({ Instances: await lab.list() })));
   app.get(`${at}/:id`, (context) => answer(context, () => lab.get(paramsOf(context, given.id).id)));
-  app.post(`${at}/:id/persistence-beacon`, (context) => answer(context, async () => {
-    const body = await bodyOf(context, given.labAssign);
-    return { Persistence: await lab.assign(paramsOf(context, given.id).id, body, `lab:${callerOf(context)?.name ?? ''}`) };
-  }));
-  app.get(`${at}/:id/persistence-status`, (context) => answer(context, async () => ({ Persistence: await lab.status(paramsOf(context, given.id).id) })));
+  app.post(`${at}/:id/persistence-beacon`, (context) =>
+    answer(context, async () => {
+      const body = await bodyOf(context, given.labAssign);
+      return {
+        Persistence: await lab.assign(
+          paramsOf(context, given.id).id,
+          body,
+          `lab:${callerOf(context)?.name ?? ''}`,
+        ),
+      };
+    }),
+  );
+  app.get(`${at}/:id/persistence-status`, (context) =>
+    answer(context, async () => ({
+      Persistence: await lab.status(paramsOf(context, given.id).id),
+    })),
+  );
   app.get('/api/lab/beacons/:id/connections', (context) => {
     const { id } = paramsOf(context, given.id);
     const beacon = beacons().find((one) => one.BeaconID === id);

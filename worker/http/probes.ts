@@ -13,5 +13,7 @@ export function addProbes(app: Hono, parts: ProbeParts): void {
     const reason = parts.unready();
     return reason === null ? context.text('ok') : context.text(reason, 503);
   });
-  app.get('/healthz', (context) => context.json(parts.health(), 200, { 'Cache-Control': 'no-store' }));
+  app.get('/healthz', (context) =>
+    context.json(parts.health(), 200, { 'Cache-Control': 'no-store' }),
+  );
 }

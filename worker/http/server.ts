@@ -11,12 +11,15 @@ import { addLab, type LabRouteParts } from './lab.ts';
 import { addOpenApi } from './openapi.ts';
 import { addProbes, type ProbeParts } from './probes.ts';
 
-export type HttpParts = ApiParts & ProbeParts & ConsoleParts & LabRouteParts & {
-  /** Tokens, names and certificate. */
-  settings: HttpSettings;
-  operators: OperatorLog;
-  version: string;
-};
+export type HttpParts = ApiParts &
+  ProbeParts &
+  ConsoleParts &
+  LabRouteParts & {
+    /** Tokens, names and certificate. */
+    settings: HttpSettings;
+    operators: OperatorLog;
+    version: string;
+  };
 
 /** All routes, behind the gate. */
 export function appOf(address: HttpAddress, parts: HttpParts): Hono {

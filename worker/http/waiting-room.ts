@@ -32,7 +32,10 @@ export class WaitingRoom {
     this.#reason = reason;
     this.#more = more;
     const { http, access = plainHttp } = this.#parts;
-    this.#listener ??= await listenProbes(http, access, { unready: () => this.#reason, health: () => this.#health() });
+    this.#listener ??= await listenProbes(http, access, {
+      unready: () => this.#reason,
+      health: () => this.#health(),
+    });
   }
 
   /** Gives the address free for who serves. */
@@ -42,17 +45,33 @@ export class WaitingRoom {
   }
 
   #health(): object {
-    return { Pid: process.pid, Ready: false, Reason: this.#reason, At: isoOf(this.#parts.clock.nowMs()), ...this.#more(this.#since) };
+    return {
+      Pid: process.pid,
+      Ready: false,
+      Reason: this.#reason,
+      At: isoOf(this.#parts.clock.nowMs()),
+      ...this.#more(this.#since),
+    };
   }
 }
 
 /** The probes alone, for a worker that has no store or no bus yet. @throws TidemarkError CONFIG_INVALID when the address cannot be bound */
-export function listenProbes(address: HttpAddress, settings: HttpSettings, parts: ProbeParts): Promise<HttpListener> {
+export function listenProbes(
+  address: HttpAddress,
+  settings: HttpSettings,
+  parts: ProbeParts,
+): Promise<HttpListener> {
   const app = new Hono();
   addAccess(app, address, { settings, operators: null });
   addProbes(app, parts);
   // Without the reason: the page is shown to people who may not see it.
-  app.all('*', () => { throw new TidemarkError('UNAVAILABLE', 'this worker does not serve yet; GET /healthz says why', { retryAfterMs: limits.frozenFirstMs }); });
+  app.all('*', () => {
+    throw new TidemarkError(
+      'UNAVAILABLE',
+      'this worker does not serve yet; GET /healthz says why',
+      { retryAfterMs: limits.frozenFirstMs },
+    );
+  });
   addErrors(app);
   return HttpListener.start(address, settings, app);
 }

@@ -14,10 +14,22 @@ import { laneIndex } from '../../contracts/subjects.ts';
 import { assignmentFileName, marksFileName } from '../file-names.ts';
 import { syncFolder } from '../state/identity-file.ts';
 import type { Store } from '../state/store.ts';
-import { assignmentsOf, isOwnMarksFile, marksOf, parseLegacy, type Reject } from './legacy-items.ts';
+import {
+  assignmentsOf,
+  isOwnMarksFile,
+  marksOf,
+  parseLegacy,
+  type Reject,
+} from './legacy-items.ts';
 import { isImported, lastStatus, type LegacySummary, noteImport } from './legacy-table.ts';
 
-type LegacyFile = { source: string; path: string; sha256: string; value: JsonValue | undefined; failure: string | null };
+type LegacyFile = {
+  source: string;
+  path: string;
+  sha256: string;
+  value: JsonValue | undefined;
+  failure: string | null;
+};
 
 /** What one file gave: how many of its items were taken, and the rest. */
 type Outcome = { imported: number; rejected: Reject[]; failure: string | null };
@@ -30,7 +42,10 @@ export function importLegacyFiles(store: Store, nowMs: number): LegacySummary[] 
   const isOldMarks = marks !== null && !(marks.value !== undefined && isOwnMarksFile(marks.value));
   // Our own mirror has the shape of the incumbent's assignment. The file is the incumbent's when this store has written none yet,
   // when the incumbent's marks lie beside it, or when the last one could not be read and was put back mended.
-  const mayBeTheirs = store.meta(doneName) === undefined || isOldMarks || lastStatus(store.db, assignmentFileName) === 'failed';
+  const mayBeTheirs =
+    store.meta(doneName) === undefined ||
+    isOldMarks ||
+    lastStatus(store.db, assignmentFileName) === 'failed';
   const assignment = mayBeTheirs ? readFile(store, assignmentFileName) : null;
   // The assignment first: while the marks still lie there, a start that was cut off knows that it is the incumbent's.
   const assigned = assignment ? take(store, assignment, nowMs, takeAssignments) : [];
@@ -44,42 +59,72 @@ function readFile(store: Store, source: string): LegacyFile | null {
   if (!existsSync(path)) return null;
   try {
     const { size } = statSync(path);
-    if (size > limits.legacyBytesMax) return { source, path, sha256: `size ${size}`, value: undefined, failure: `the file has ${size} bytes, at most ${limits.legacyBytesMax}` };
+    if (size > limits.legacyBytesMax)
+      return {
+        source,
+        path,
+        sha256: `size ${size}`,
+        value: undefined,
+        failure: `the file has ${size} bytes, at most ${limits.legacyBytesMax}`,
+      };
     const bytes = readFileSync(path);
     const parsed = parseLegacy(bytes.toString('utf8'));
     const sha256 = createHash('sha256').update(bytes).digest('hex');
-    return 'failure' in parsed ? { source, path, sha256, value: undefined, failure: parsed.failure } : { source, path, sha256, value: parsed.value, failure: null };
+    return 'failure' in parsed
+      ? { source, path, sha256, value: undefined, failure: parsed.failure }
+      : { source, path, sha256, value: parsed.value, failure: null };
   } catch (error) {
     return { source, path, sha256: 'unread', value: undefined, failure: messageOf(error) };
   }
 }
 
-function take(store: Store, file: LegacyFile, nowMs: number, takeItems: (store: Store, value: JsonValue, nowMs: number) => Outcome): LegacySummary[] {
+function take(
+  store: Store,
+  file: LegacyFile,
+  nowMs: number,
+  takeItems: (store: Store, value: JsonValue, nowMs: number) => Outcome,
+): LegacySummary[] {
   if (isImported(store.db, file.source, file.sha256)) {
     // Done before; cut off ahead of the rename, or put back: either way there is nothing more to do with it.
     keepBeside(store, file.path, 'imported');
     return [];
   }
-  const summary = store.db.transaction(() => {
-    const outcome = file.value === undefined ? { imported: 0, rejected: [], failure: file.failure } : takeItems(store, file.value, nowMs);
-    return noteImport(store.db, { source: file.source, sha256: file.sha256, nowMs, ...outcome });
-  }).immediate();
+  const summary = store.db
+    .transaction(() => {
+      const outcome =
+        file.value === undefined
+          ? { imported: 0, rejected: [], failure: file.failure }
+          : takeItems(store, file.value, nowMs);
+      return noteImport(store.db, { source: file.source, sha256: file.sha256, nowMs, ...outcome });
+    })
+    .immediate();
   keepBeside(store, file.path, summary.Status === 'failed' ? 'unreadable' : 'imported');
   return [summary];
 }
 
 function takeMarks(store: Store, value: JsonValue, nowMs: number): Outcome {
   const { taken, rejected, failure } = marksOf(value, nowMs);
-  const note = store.db.prepare('insert into legacy_mark values (?, ?, ?) on conflict (lane, beacon) do update set at = excluded.at');
+  const note = store.db.prepare(
+    'insert into legacy_mark values (?, ?, ?) on conflict (lane, beacon) do update set at = excluded.at',
+  );
   for (const { lane, beacon, at } of taken) note.run(laneIndex(lane), beacon, at);
   return { imported: taken.length, rejected, failure };
 }
 
 function takeAssignments(store: Store, value: JsonValue, nowMs: number): Outcome {
   const { taken, rejected, failure } = assignmentsOf(value);
-  const assign = store.db.prepare('insert into assignment (lane, beacon, connection, assigned_ms) values (?, ?, ?, ?) on conflict (lane) do nothing');
-  const kept = taken.filter(({ lane, beacon, connection }) => assign.run(laneIndex(lane), beacon, connection, nowMs).changes === 0)
-    .map((one): Reject => ({ item: JSON.stringify(one), reason: 'the store has an assignment of its own' }));
+  const assign = store.db.prepare(
+    'insert into assignment (lane, beacon, connection, assigned_ms) values (?, ?, ?, ?) on conflict (lane) do nothing',
+  );
+  const kept = taken
+    .filter(
+      ({ lane, beacon, connection }) =>
+        assign.run(laneIndex(lane), beacon, connection, nowMs).changes === 0,
+    )
+    .map((one): Reject => ({
+      item: JSON.stringify(one),
+      reason: 'the store has an assignment of its own',
+    }));
   return { imported: taken.length - kept.length, rejected: [...rejected, ...kept], failure };
 }
 

@@ -15,7 +15,10 @@ const sections: Record<Lane, string> = { queue: 'Queue', manifest: 'Manifest' };
 const dayMs = 24 * 3_600_000;
 
 function reject(name: string, value: JsonValue | undefined, reason: string): Reject {
-  return { item: `${JSON.stringify(name)}: ${JSON.stringify(value)}`.slice(0, limits.legacyItemCharsMax), reason };
+  return {
+    item: `${JSON.stringify(name)}: ${JSON.stringify(value)}`.slice(0, limits.legacyItemCharsMax),
+    reason,
+  };
 }
 
 /** The file as JSON; a byte-order mark before it is no fault. */
@@ -38,7 +41,8 @@ export function marksOf(value: JsonValue, nowMs: number): Items<LegacyMark> {
   const items: Items<LegacyMark> = { taken: [], rejected: [], failure: null };
   if (!isJsonObject(value)) return { ...items, failure: 'not an object' };
   eachSection(value, items, (lane, name, section) => {
-    if (!isJsonObject(section)) return items.rejected.push(reject(name, section, 'not an object of beacons'));
+    if (!isJsonObject(section))
+      return items.rejected.push(reject(name, section, 'not an object of beacons'));
     for (const [beacon, at] of Object.entries(section)) {
       const problem = problemOfMark(beacon, at, nowMs);
       if (problem) items.rejected.push(reject(`${name}.${beacon}`, at, problem));
@@ -65,7 +69,10 @@ export function assignmentsOf(value: JsonValue): Items<LegacyAssignment> {
     if (section === null) return;
     const problem = problemOfAssignment(section);
     if (problem) return items.rejected.push(reject(name, section, problem));
-    const { BeaconID, IDBeaconConnection } = section as { BeaconID: string; IDBeaconConnection: number };
+    const { BeaconID, IDBeaconConnection } = section as {
+      BeaconID: string;
+      IDBeaconConnection: number;
+    };
     items.taken.push({ lane, beacon: BeaconID, connection: IDBeaconConnection });
   });
   return items;
@@ -74,12 +81,20 @@ export function assignmentsOf(value: JsonValue): Items<LegacyAssignment> {
 function problemOfAssignment(section: JsonValue): string | null {
   if (!isJsonObject(section)) return 'not an assignment';
   const { BeaconID, IDBeaconConnection } = section;
-  if (typeof BeaconID !== 'string' || !isSubjectToken(BeaconID)) return 'BeaconID is not the ID of a beacon';
-  const isConnection = typeof IDBeaconConnection === 'number' && Number.isSafeInteger(IDBeaconConnection) && IDBeaconConnection > 0;
+  if (typeof BeaconID !== 'string' || !isSubjectToken(BeaconID))
+    return 'BeaconID is not the ID of a beacon';
+  const isConnection =
+    typeof IDBeaconConnection === 'number' &&
+    Number.isSafeInteger(IDBeaconConnection) &&
+    IDBeaconConnection > 0;
   return isConnection ? null : 'IDBeaconConnection is not an integer from 1';
 }
 
-function eachSection(value: Record<string, JsonValue>, items: { rejected: Reject[] }, take: (lane: Lane, name: string, section: JsonValue) => unknown): void {
+function eachSection(
+  value: Record<string, JsonValue>,
+  items: { rejected: Reject[] },
+  take: (lane: Lane, name: string, section: JsonValue) => unknown,
+): void {
   for (const [name, section] of Object.entries(value)) {
     const lane = lanes.find((one) => sections[one] === name);
     if (lane) take(lane, name, section);

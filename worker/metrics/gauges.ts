@@ -1,6 +1,11 @@
 /** What is true at the moment of a scrape, for Prometheus: read from the stores each time, never kept by adding and subtracting. */
 import { Counter, Gauge, type Registry } from '@prometheus-io/client';
-import { aggregateState, type Capacity, type LaneState, type LaneStatus } from '../../contracts/status.ts';
+import {
+  aggregateState,
+  type Capacity,
+  type LaneState,
+  type LaneStatus,
+} from '../../contracts/status.ts';
 import { type Lane, lanes } from '../../contracts/subjects.ts';
 import type { Mark } from '../../hwm/mark-store.ts';
 
@@ -12,11 +17,23 @@ export type GaugeSources = {
   marks: (lane: Lane) => readonly Mark[];
   difference: (lane: Lane) => number;
   capacity: () => Capacity;
-  store: () => { fileBytes: number; walBytes: number; schemaVersion: number; faults: number; refused: number };
+  store: () => {
+    fileBytes: number;
+    walBytes: number;
+    schemaVersion: number;
+    faults: number;
+    refused: number;
+  };
   process: () => { waiting: number; isBusConnected: boolean };
 };
 
-const states = ['unassigned', 'waiting-for-beacon', 'bootstrapping', 'bootstrapped', 'error'] as const satisfies readonly LaneState[];
+const states = [
+  'unassigned',
+  'waiting-for-beacon',
+  'bootstrapping',
+  'bootstrapped',
+  'error',
+] as const satisfies readonly LaneState[];
 const unknown = Number.NaN;
 
 export class Gauges {
@@ -30,8 +47,17 @@ export class Gauges {
 
   constructor(registry: Registry) {
     this.#registry = registry;
-    this.#delivered = new Counter({ name: 'tidemark_delivered_total', help: 'Writes settled at databases since this journal began, each once.', labelNames: ['lane', 'result'], registers: [registry] });
-    this.#storeFaults = new Counter({ name: 'tidemark_store_faults_total', help: 'Faults of the local store since this journal began.', registers: [registry] });
+    this.#delivered = new Counter({
+      name: 'tidemark_delivered_total',
+      help: 'Writes settled at databases since this journal began, each once.',
+      labelNames: ['lane', 'result'],
+      registers: [registry],
+    });
+    this.#storeFaults = new Counter({
+      name: 'tidemark_store_faults_total',
+      help: 'Faults of the local store since this journal began.',
+      registers: [registry],
+    });
     const setters = [this.#buffer(), this.#room(), this.#lanes(), this.#beacons(), this.#itself()];
     this.#set = (sources) => setters.forEach((set) => set(sources));
   }
@@ -43,19 +69,44 @@ export class Gauges {
     this.#countDelivered(sources);
   }
 
-  #gauge<Label extends string = never>(name: string, help: string, ...labelNames: Label[]): Gauge<Label> {
-    const gauge = new Gauge<Label>({ name: `tidemark_${name}`, help, labelNames, registers: [this.#registry] });
+  #gauge<Label extends string = never>(
+    name: string,
+    help: string,
+    ...labelNames: Label[]
+  ): Gauge<Label> {
+    const gauge = new Gauge<Label>({
+      name: `tidemark_${name}`,
+      help,
+      labelNames,
+      registers: [this.#registry],
+    });
     this.#all.push(gauge as unknown as Gauge<string>);
     return gauge;
   }
 
   #buffer(): (sources: GaugeSources) => void {
     const items = this.#gauge('buffer_size_items', 'Writes accepted and not settled.', 'lane');
-    const itemsMax = this.#gauge('buffer_max_size_items', 'Writes not settled, of all lanes, at which new ones are refused.');
-    const bytes = this.#gauge('buffer_size_bytes', 'Bytes of the journal in use, those of delivered writes that are still kept included.');
-    const bytesMax = this.#gauge('buffer_max_size_bytes', 'Bytes in use at which writes are refused.');
-    const age = this.#gauge('buffer_oldest_age_seconds', 'Age of the oldest write that is not settled; 0 when none waits.', 'lane');
-    const full = this.#gauge('buffer_time_to_full_seconds', 'When the first bound is met if all goes on as in the last minutes; +Inf when none will be.');
+    const itemsMax = this.#gauge(
+      'buffer_max_size_items',
+      'Writes not settled, of all lanes, at which new ones are refused.',
+    );
+    const bytes = this.#gauge(
+      'buffer_size_bytes',
+      'Bytes of the journal in use, those of delivered writes that are still kept included.',
+    );
+    const bytesMax = this.#gauge(
+      'buffer_max_size_bytes',
+      'Bytes in use at which writes are refused.',
+    );
+    const age = this.#gauge(
+      'buffer_oldest_age_seconds',
+      'Age of the oldest write that is not settled; 0 when none waits.',
+      'lane',
+    );
+    const full = this.#gauge(
+      'buffer_time_to_full_seconds',
+      'When the first bound is met if all goes on as in the last minutes; +Inf when none will be.',
+    );
     return ({ lane, capacity }) => {
       for (const one of lanes) {
         const { Pending, OldestPendingMs } = lane(one);
@@ -71,11 +122,20 @@ export class Gauges {
   }
 
   #room(): (sources: GaugeSources) => void {
-    const file = this.#gauge('journal_size_bytes', 'Bytes of the journal and its log on disk, free pages included.');
+    const file = this.#gauge(
+      'journal_size_bytes',
+      'Bytes of the journal and its log on disk, free pages included.',
+    );
     const wal = this.#gauge('wal_size_bytes', 'Bytes of the write-ahead log of the journal.');
     const free = this.#gauge('disk_free_bytes', 'Room on the disk of the journal.');
-    const freeMin = this.#gauge('disk_min_free_bytes', 'Room on the disk below which writes are refused.');
-    const reserve = this.#gauge('disk_reserve_bytes', 'Room held for delivering while the disk is full; 0 once it is given up.');
+    const freeMin = this.#gauge(
+      'disk_min_free_bytes',
+      'Room on the disk below which writes are refused.',
+    );
+    const reserve = this.#gauge(
+      'disk_reserve_bytes',
+      'Room held for delivering while the disk is full; 0 once it is given up.',
+    );
     const refusing = this.#gauge('intake_refusing', '1 while writes are refused for room.');
     return ({ capacity, store }) => {
       const { fileBytes, walBytes } = store();
@@ -91,9 +151,17 @@ export class Gauges {
 
   #lanes(): (sources: GaugeSources) => void {
     const state = this.#gauge('lane_state', '1 for the state the lane is in.', 'lane', 'state');
-    const accepted = this.#gauge('journal_accepted', 'Writes accepted since this journal began.', 'lane');
+    const accepted = this.#gauge(
+      'journal_accepted',
+      'Writes accepted since this journal began.',
+      'lane',
+    );
     const dead = this.#gauge('dead_letters', 'Dead letters nobody has retried or dropped.', 'lane');
-    const difference = this.#gauge('balance_difference', 'accepted - applied - duplicate - pending - dead-lettered - skipped; must be zero.', 'lane');
+    const difference = this.#gauge(
+      'balance_difference',
+      'accepted - applied - duplicate - pending - dead-lettered - skipped; must be zero.',
+      'lane',
+    );
     return (sources) => {
       for (const lane of lanes) {
         const status = sources.lane(lane);
@@ -107,20 +175,46 @@ export class Gauges {
 
   /** Of beacons that a lane is assigned to; the last delivery of every beacon there ever was one to. */
   #beacons(): (sources: GaugeSources) => void {
-    const items = this.#gauge('replay_lag_items', 'Writes the assigned beacon does not have yet.', 'beacon');
-    const seconds = this.#gauge('replay_lag_seconds', 'Age of the oldest write the assigned beacon does not have yet.', 'beacon');
-    const last = this.#gauge('last_delivery_timestamp_seconds', 'When a delivery to the beacon was last settled.', 'beacon');
-    const state = this.#gauge('beacon_state', '1 for the state of the lanes assigned to the beacon: the worst of them.', 'beacon', 'state');
+    const items = this.#gauge(
+      'replay_lag_items',
+      'Writes the assigned beacon does not have yet.',
+      'beacon',
+    );
+    const seconds = this.#gauge(
+      'replay_lag_seconds',
+      'Age of the oldest write the assigned beacon does not have yet.',
+      'beacon',
+    );
+    const last = this.#gauge(
+      'last_delivery_timestamp_seconds',
+      'When a delivery to the beacon was last settled.',
+      'beacon',
+    );
+    const state = this.#gauge(
+      'beacon_state',
+      '1 for the state of the lanes assigned to the beacon: the worst of them.',
+      'beacon',
+      'state',
+    );
     return (sources) => {
       const assigned = Map.groupBy(lanes.map(sources.lane), (status) => status.AssignedBeaconID);
       for (const [beacon, statuses] of assigned) {
         if (beacon === null) continue;
-        items.set({ beacon }, statuses.reduce((sum, { Pending }) => sum + Pending, 0));
-        seconds.set({ beacon }, Math.max(...statuses.map(({ OldestPendingMs }) => OldestPendingMs)) / 1000);
+        items.set(
+          { beacon },
+          statuses.reduce((sum, { Pending }) => sum + Pending, 0),
+        );
+        seconds.set(
+          { beacon },
+          Math.max(...statuses.map(({ OldestPendingMs }) => OldestPendingMs)) / 1000,
+        );
         const worst = aggregateState(statuses.map(({ State }) => State));
         for (const one of states.slice(1)) state.set({ beacon, state: one }, Number(one === worst));
       }
-      for (const [beacon, marks] of Map.groupBy(lanes.flatMap(sources.marks), (mark) => mark.beacon)) {
+      for (const [beacon, marks] of Map.groupBy(
+        lanes.flatMap(sources.marks),
+        (mark) => mark.beacon,
+      )) {
         const ms = Math.max(...marks.map(({ appliedMs }) => appliedMs ?? 0));
         if (ms > 0) last.set({ beacon }, ms / 1000);
       }
@@ -131,7 +225,10 @@ export class Gauges {
     const waiting = this.#gauge('intake_waiting_items', 'Writes waiting for a commit.');
     const connected = this.#gauge('bus_connected', '1 while the bus is there.');
     const schema = this.#gauge('schema_version', 'Schema of state.db.');
-    const refused = this.#gauge('refused_messages', 'One-way messages kept because they can never be accepted.');
+    const refused = this.#gauge(
+      'refused_messages',
+      'One-way messages kept because they can never be accepted.',
+    );
     return ({ process, store }) => {
       const { waiting: count, isBusConnected } = process();
       waiting.set(count);
@@ -147,8 +244,12 @@ export class Gauges {
   #countDelivered({ marks }: GaugeSources): void {
     this.#delivered.reset();
     for (const lane of lanes) {
-      const sum = (of: (mark: Mark) => number) => marks(lane).reduce((total, mark) => total + of(mark), 0);
-      for (const [result, count] of [['applied', sum((mark) => mark.applied)], ['duplicate', sum((mark) => mark.present)]] as const) {
+      const sum = (of: (mark: Mark) => number) =>
+        marks(lane).reduce((total, mark) => total + of(mark), 0);
+      for (const [result, count] of [
+        ['applied', sum((mark) => mark.applied)],
+        ['duplicate', sum((mark) => mark.present)],
+      ] as const) {
         const most = Math.max(count, this.#told.get(`${lane} ${result}`) ?? 0);
         this.#told.set(`${lane} ${result}`, most);
         this.#delivered.inc({ lane, result }, most);

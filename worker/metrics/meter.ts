@@ -25,14 +25,49 @@ export class Meter {
 
   constructor() {
     const registers = [this.registry];
-    this.#accepted = new Counter({ name: 'tidemark_accepted_total', help: 'Writes accepted by this process, repeats not counted.', labelNames: ['lane', 'action'], registers });
-    this.#rejected = new Counter({ name: 'tidemark_rejected_total', help: 'Writes and reads of hubs refused, by the code of the refusal.', labelNames: ['reason'], registers });
-    this.#conflicts = new Counter({ name: 'tidemark_conflict_total', help: 'Writes refused because their EventGUID was known with other content.', registers });
-    this.#dead = new Counter({ name: 'tidemark_dead_lettered_total', help: 'Writes that became dead letters, by what the backend said; each time one is refused again counts.', labelNames: ['reason'], registers });
-    this.#faults = new Counter({ name: 'tidemark_faults_total', help: 'Faults of delivery that an operator was told of.', registers });
-    this.#commits = new Histogram({ name: 'tidemark_commit_duration_seconds', help: 'Time of one synced commit of the journal, all writes of it together.', buckets: commitSeconds, registers });
-    this.#flushes = new Histogram({ name: 'tidemark_flush_duration_seconds', help: 'Time from sending a delivery to its answer, failures included.', labelNames: ['lane'], buckets: flushSeconds, registers });
-    for (const action of writeActions) this.#accepted.inc({ lane: laneOf(action) as Lane, action }, 0);
+    this.#accepted = new Counter({
+      name: 'tidemark_accepted_total',
+      help: 'Writes accepted by this process, repeats not counted.',
+      labelNames: ['lane', 'action'],
+      registers,
+    });
+    this.#rejected = new Counter({
+      name: 'tidemark_rejected_total',
+      help: 'Writes and reads of hubs refused, by the code of the refusal.',
+      labelNames: ['reason'],
+      registers,
+    });
+    this.#conflicts = new Counter({
+      name: 'tidemark_conflict_total',
+      help: 'Writes refused because their EventGUID was known with other content.',
+      registers,
+    });
+    this.#dead = new Counter({
+      name: 'tidemark_dead_lettered_total',
+      help: 'Writes that became dead letters, by what the backend said; each time one is refused again counts.',
+      labelNames: ['reason'],
+      registers,
+    });
+    this.#faults = new Counter({
+      name: 'tidemark_faults_total',
+      help: 'Faults of delivery that an operator was told of.',
+      registers,
+    });
+    this.#commits = new Histogram({
+      name: 'tidemark_commit_duration_seconds',
+      help: 'Time of one synced commit of the journal, all writes of it together.',
+      buckets: commitSeconds,
+      registers,
+    });
+    this.#flushes = new Histogram({
+      name: 'tidemark_flush_duration_seconds',
+      help: 'Time from sending a delivery to its answer, failures included.',
+      labelNames: ['lane'],
+      buckets: flushSeconds,
+      registers,
+    });
+    for (const action of writeActions)
+      this.#accepted.inc({ lane: laneOf(action) as Lane, action }, 0);
     for (const reason of Object.keys(refusalStatus)) this.#rejected.inc({ reason }, 0);
     for (const reason of deadReasons) this.#dead.inc({ reason }, 0);
     for (const lane of lanes) this.#flushes.zero({ lane });
@@ -43,7 +78,8 @@ export class Meter {
     this.#commits.observe(seconds);
     const counts = new Map<WriteAction, number>();
     for (const action of actions) counts.set(action, (counts.get(action) ?? 0) + 1);
-    for (const [action, count] of counts) this.#accepted.inc({ lane: laneOf(action) as Lane, action }, count);
+    for (const [action, count] of counts)
+      this.#accepted.inc({ lane: laneOf(action) as Lane, action }, count);
   }
 
   rejected(reason: RefusalCode): void {
@@ -57,7 +93,9 @@ export class Meter {
 
   /** @param reason the sentence kept with the dead letter; only the outcome before its colon becomes a label */
   deadLettered(reason: string): void {
-    this.#dead.inc({ reason: deadReasons.find((one) => reason.startsWith(`${one}:`)) ?? 'rejected' });
+    this.#dead.inc({
+      reason: deadReasons.find((one) => reason.startsWith(`${one}:`)) ?? 'rejected',
+    });
   }
 
   fault(): void {

@@ -9,14 +9,19 @@ export function countArg<T>(args: Args, name: string, least: number, otherwise: 
   const text = args[name];
   if (text === undefined) return otherwise;
   const value = Number(text);
-  if (text.trim() === '' || !Number.isSafeInteger(value) || value < least) throw new TidemarkError('INVALID_MESSAGE', `${name}=${text}: expected an integer of at least ${least}`);
+  if (text.trim() === '' || !Number.isSafeInteger(value) || value < least)
+    throw new TidemarkError(
+      'INVALID_MESSAGE',
+      `${name}=${text}: expected an integer of at least ${least}`,
+    );
   return value;
 }
 
 /** @throws TidemarkError INVALID_MESSAGE for anything but yes and no */
 export function isArgSet(args: Args, name: string): boolean {
   const text = args[name] ?? 'no';
-  if (text !== 'yes' && text !== 'no') throw new TidemarkError('INVALID_MESSAGE', `${name}=${text}: expected yes or no`);
+  if (text !== 'yes' && text !== 'no')
+    throw new TidemarkError('INVALID_MESSAGE', `${name}=${text}: expected yes or no`);
   return text === 'yes';
 }
 
@@ -25,6 +30,7 @@ export function lanesArg(args: Args): readonly Lane[] {
   const text = args['lane'];
   if (text === undefined) return lanes;
   const lane = lanes.find((one) => one === text);
-  if (!lane) throw new TidemarkError('INVALID_MESSAGE', `lane=${text}: expected ${lanes.join(' or ')}`);
+  if (!lane)
+    throw new TidemarkError('INVALID_MESSAGE', `lane=${text}: expected ${lanes.join(' or ')}`);
   return [lane];
 }

@@ -11,7 +11,16 @@ import { abilities, type Ability, type Operation, type Runnable, type Step } fro
 export type Candidate = { type: 'operator'; id: string; path: string; sha256: string };
 
 const extension = /\.(?:ts|mts|js|mjs)$/;
-const members = ['description', 'run', 'step', 'prepare', 'isSkippable', 'requires', 'uses', 'args'];
+const members = [
+  'description',
+  'run',
+  'step',
+  'prepare',
+  'isSkippable',
+  'requires',
+  'uses',
+  'args',
+];
 
 function invalid(message: string, cause?: unknown): TidemarkError {
   return new TidemarkError('INVALID_MESSAGE', message, { cause });
@@ -27,12 +36,21 @@ export function flagOf(id: string): string {
  * @throws TidemarkError INVALID_MESSAGE for a folder or file that cannot be read, or two files that are one id or share one flag
  */
 export function listOperations(folder: string): Candidate[] {
-  const names = namesIn(folder).filter((name) => extension.test(name) && !name.endsWith('.d.ts') && !name.endsWith('.d.mts') && !/^[_.]/.test(name));
+  const names = namesIn(folder).filter(
+    (name) =>
+      extension.test(name) &&
+      !name.endsWith('.d.ts') &&
+      !name.endsWith('.d.mts') &&
+      !/^[_.]/.test(name),
+  );
   const byFlag = new Map<string, string>();
   for (const name of names) {
     const flag = flagOf(name.replace(extension, ''));
     const other = byFlag.get(flag);
-    if (other !== undefined) throw invalid(`${folder}: ${other} and ${name} are the same operation, or share the flag ${flag}; rename or remove one`);
+    if (other !== undefined)
+      throw invalid(
+        `${folder}: ${other} and ${name} are the same operation, or share the flag ${flag}; rename or remove one`,
+      );
     byFlag.set(flag, name);
   }
   return names.map((name): Candidate => {
@@ -43,7 +61,9 @@ export function listOperations(folder: string): Candidate[] {
 
 function namesIn(folder: string): string[] {
   try {
-    return readdirSync(folder).filter((name) => statSync(join(folder, name), { throwIfNoEntry: false })?.isFile());
+    return readdirSync(folder).filter((name) =>
+      statSync(join(folder, name), { throwIfNoEntry: false })?.isFile(),
+    );
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw invalid(`cannot read the folder of operations: ${messageOf(cause)}`, cause);
@@ -57,7 +77,10 @@ function digestOf(path: string): string {
   } catch (cause) {
     throw invalid(`cannot read an operation: ${messageOf(cause)}`, cause);
   }
-  if (content.length > limits.operationFileBytesMax) throw invalid(`${path} has ${content.length} bytes, an operation at most ${limits.operationFileBytesMax}`);
+  if (content.length > limits.operationFileBytesMax)
+    throw invalid(
+      `${path} has ${content.length} bytes, an operation at most ${limits.operationFileBytesMax}`,
+    );
   return createHash('sha256').update(content).digest('hex');
 }
 
@@ -72,9 +95,12 @@ async function load({ type, id, path, sha256 }: Candidate): Promise<Runnable> {
   let module: Record<string, unknown>;
   try {
     // Absolute, for a relative path would be looked for beside this file; by content, for an edited file would come out of the cache.
-    module = await import(`${pathToFileURL(path).href}?${sha256}`) as Record<string, unknown>;
+    module = (await import(`${pathToFileURL(path).href}?${sha256}`)) as Record<string, unknown>;
   } catch (cause) {
-    const hint = /\.[tj]s$/.test(path) && cause instanceof SyntaxError ? ' (a .ts or .js file is what the nearest package.json says; .mts and .mjs are always modules)' : '';
+    const hint =
+      /\.[tj]s$/.test(path) && cause instanceof SyntaxError
+        ? ' (a .ts or .js file is what the nearest package.json says; .mts and .mjs are always modules)'
+        : '';
     throw invalid(`${path} cannot be loaded: ${messageOf(cause)}${hint}`, cause);
   }
   try {
@@ -86,22 +112,51 @@ async function load({ type, id, path, sha256 }: Candidate): Promise<Runnable> {
 
 /** A module's exports as an operation. @throws TypeError saying what is wrong */
 export function toOperation(module: Readonly<Record<string, unknown>>): Operation {
-  const unknown = Object.keys(module).filter((name) => !members.includes(name) && name !== 'module.exports' && name !== 'default');
-  if (unknown.length > 0) throw new TypeError(`it exports ${unknown.join(', ')}; known are ${members.join(', ')}`);
-  const { description, run, step, prepare, isSkippable = false, requires = [], uses = [], args = {} } = module;
-  if (typeof description !== 'string' || description.trim() === '') throw new TypeError('it must export a description');
-  if ((typeof run === 'function') === (typeof step === 'function')) throw new TypeError('it must export run(context), or step(context, cursor), and not both');
-  if (prepare !== undefined && typeof prepare !== 'function') throw new TypeError('prepare is no function');
-  if (typeof isSkippable !== 'boolean') throw new TypeError('isSkippable is neither true nor false');
+  const unknown = Object.keys(module).filter(
+    (name) => !members.includes(name) && name !== 'module.exports' && name !== 'default',
+  );
+  if (unknown.length > 0)
+    throw new TypeError(`it exports ${unknown.join(', ')}; known are ${members.join(', ')}`);
+  const {
+    description,
+    run,
+    step,
+    prepare,
+    isSkippable = false,
+    requires = [],
+    uses = [],
+    args = {},
+  } = module;
+  if (typeof description !== 'string' || description.trim() === '')
+    throw new TypeError('it must export a description');
+  if ((typeof run === 'function') === (typeof step === 'function'))
+    throw new TypeError('it must export run(context), or step(context, cursor), and not both');
+  if (prepare !== undefined && typeof prepare !== 'function')
+    throw new TypeError('prepare is no function');
+  if (typeof isSkippable !== 'boolean')
+    throw new TypeError('isSkippable is neither true nor false');
   if (!isTexts(requires)) throw new TypeError('requires is no list of ids');
-  if (!isTexts(uses) || !uses.every((one): one is Ability => (abilities as readonly string[]).includes(one))) throw new TypeError(`uses may name ${abilities.join(', ')} only`);
-  if (prepare !== undefined && !uses.includes('backend')) throw new TypeError("prepare asks the backend, so it must export uses = ['backend']");
-  if (typeof args !== 'object' || args === null || !isTexts(Object.values(args))) throw new TypeError('args is no object of texts');
+  if (
+    !isTexts(uses) ||
+    !uses.every((one): one is Ability => (abilities as readonly string[]).includes(one))
+  )
+    throw new TypeError(`uses may name ${abilities.join(', ')} only`);
+  if (prepare !== undefined && !uses.includes('backend'))
+    throw new TypeError("prepare asks the backend, so it must export uses = ['backend']");
+  if (typeof args !== 'object' || args === null || !isTexts(Object.values(args)))
+    throw new TypeError('args is no object of texts');
   const work = (run ?? step) as (context: unknown, cursor: unknown) => unknown;
   return {
-    description, isSkippable, requires, uses, args: args as Record<string, string>, isLong: typeof step === 'function', isOutside: false,
+    description,
+    isSkippable,
+    requires,
+    uses,
+    args: args as Record<string, string>,
+    isLong: typeof step === 'function',
+    isOutside: false,
     ...(prepare === undefined ? {} : { prepare: prepare as NonNullable<Operation['prepare']> }),
-    step: (context, cursor) => (typeof run === 'function' ? ended(work(context, cursor)) : stepOf(work(context, cursor))),
+    step: (context, cursor) =>
+      typeof run === 'function' ? ended(work(context, cursor)) : stepOf(work(context, cursor)),
   };
 }
 
@@ -113,16 +168,30 @@ function isTexts(value: unknown): value is string[] {
 function ended(result: unknown): Step {
   if (result === undefined || result === null) return { cursor: null };
   if (typeof result === 'string') return { cursor: null, note: result };
-  throw new TypeError(`run must return nothing or a note, and throw when it fails; it returned ${shown(result)}`);
+  throw new TypeError(
+    `run must return nothing or a note, and throw when it fails; it returned ${shown(result)}`,
+  );
 }
 
 function stepOf(result: unknown): Step {
-  const { cursor, note, ...rest } = (typeof result === 'object' && result !== null && !(result instanceof Promise) ? result : { cursor: undefined }) as Record<string, unknown>;
-  const isStep = (cursor === null || typeof cursor === 'string') && (note === undefined || typeof note === 'string') && Object.keys(rest).length === 0;
-  if (!isStep) throw new TypeError(`step must return {cursor: string | null, note?: string}, and throw when it fails; it returned ${shown(result)}`);
+  const { cursor, note, ...rest } = (
+    typeof result === 'object' && result !== null && !(result instanceof Promise)
+      ? result
+      : { cursor: undefined }
+  ) as Record<string, unknown>;
+  const isStep =
+    (cursor === null || typeof cursor === 'string') &&
+    (note === undefined || typeof note === 'string') &&
+    Object.keys(rest).length === 0;
+  if (!isStep)
+    throw new TypeError(
+      `step must return {cursor: string | null, note?: string}, and throw when it fails; it returned ${shown(result)}`,
+    );
   return { cursor, ...(note === undefined ? {} : { note }) };
 }
 
 function shown(value: unknown): string {
-  return value instanceof Promise ? 'a promise, but the work has to be done inside one transaction' : JSON.stringify(value).slice(0, 200);
+  return value instanceof Promise
+    ? 'a promise, but the work has to be done inside one transaction'
+    : JSON.stringify(value).slice(0, 200);
 }

@@ -24,7 +24,11 @@ export function lookAtHistory(dataDir: string, id: string | null): AttemptView[]
 
 /** @throws TidemarkError NOT_THERE: without a store nothing can be said, which is not the same as nothing being applied */
 export function assertStore(dataDir: string): void {
-  if (!existsSync(pathsOf(dataDir).db)) throw new TidemarkError('NOT_THERE', `no worker answers and there is no store in ${dataDir}: what was run is unknown`);
+  if (!existsSync(pathsOf(dataDir).db))
+    throw new TidemarkError(
+      'NOT_THERE',
+      `no worker answers and there is no store in ${dataDir}: what was run is unknown`,
+    );
 }
 
 function reading<T>(dataDir: string, use: (db: Connection) => T): T {
@@ -32,8 +36,16 @@ function reading<T>(dataDir: string, use: (db: Connection) => T): T {
   const db = openReadOnly(pathsOf(dataDir).db);
   try {
     const version = versionOf(db);
-    if (version > schemaVersion) throw new TidemarkError('NEWER_SCHEMA', `state.db has schema ${version}, this program knows ${schemaVersion}: what was run is unknown here`);
-    if (version < firstSchema) throw new TidemarkError('NOT_THERE', `state.db has schema ${version}, which knows no operations yet: what was run is unknown; start the worker once`);
+    if (version > schemaVersion)
+      throw new TidemarkError(
+        'NEWER_SCHEMA',
+        `state.db has schema ${version}, this program knows ${schemaVersion}: what was run is unknown here`,
+      );
+    if (version < firstSchema)
+      throw new TidemarkError(
+        'NOT_THERE',
+        `state.db has schema ${version}, which knows no operations yet: what was run is unknown; start the worker once`,
+      );
     return use(db);
   } finally {
     db.close();

@@ -83,6 +83,16 @@ export type OperationResult = {
 export type RunReport = { Results: OperationResult[]; NotAttempted: number; Left: number };
 
 /** Fills what an operation of ours leaves unsaid. */
-export function shippedOperation(of: Pick<Operation, 'description' | 'step'> & Partial<Operation>): Operation {
-  return { isSkippable: false, requires: [], uses: [], args: {}, isLong: true, isOutside: false, ...of };
+export function shippedOperation(
+  of: Pick<Operation, 'description' | 'step'> & Partial<Operation>,
+): Operation {
+  return {
+    isSkippable: false,
+    requires: [],
+    uses: [],
+    args: {},
+    isLong: true,
+    isOutside: false,
+    ...of,
+  };
 }

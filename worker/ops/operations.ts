@@ -6,7 +6,15 @@ import { type Candidate, flagOf, listOperations, loadOperations } from './files.
 import type { BackendRows, OperationResult, Runnable, RunReport, StartedBy } from './operation.ts';
 import { OperationRunner } from './runner.ts';
 import { shippedOperations } from './shipped.ts';
-import { type AttemptView, attemptView, isSkipInForce, type OperationView, type Standing, standings, viewOf } from './standing.ts';
+import {
+  type AttemptView,
+  attemptView,
+  isSkipInForce,
+  type OperationView,
+  type Standing,
+  standings,
+  viewOf,
+} from './standing.ts';
 import { OperationTable, type Runner } from './table.ts';
 
 /** What the environment leaves out: flags of single operations, and all of them until a time. */
@@ -37,12 +45,26 @@ export type RunRequest = {
   stop?: AbortSignal;
 };
 
-export type OperationsSummary = { Pending: number; Failed: number; Skipped: number; Drift: number; Problem: string | null };
+export type OperationsSummary = {
+  Pending: number;
+  Failed: number;
+  Skipped: number;
+  Drift: number;
+  Problem: string | null;
+};
 
 export type OperationsView = {
   Folder: string;
   Operations: OperationView[];
-  Shipped: { ID: string; Title: string; Args: Readonly<Record<string, string>>; LastResult: string | null; LastAt: string | null; LastNote: string | null; LastError: string | null }[];
+  Shipped: {
+    ID: string;
+    Title: string;
+    Args: Readonly<Record<string, string>>;
+    LastResult: string | null;
+    LastAt: string | null;
+    LastNote: string | null;
+    LastError: string | null;
+  }[];
 } & OperationsSummary;
 
 export class Operations {
@@ -62,7 +84,12 @@ export class Operations {
   }
 
   #standings(): Standing[] {
-    return standings(listOperations(this.#parts.folder), this.#table.markers(), this.#table.lastAttempts(), this.#parts.clock.nowMs());
+    return standings(
+      listOperations(this.#parts.folder),
+      this.#table.markers(),
+      this.#table.lastAttempts(),
+      this.#parts.clock.nowMs(),
+    );
   }
 
   status(): OperationsView {
@@ -77,7 +104,13 @@ export class Operations {
       return { Pending, Failed, Skipped, Drift, Problem };
     } catch (error) {
       // Health is asked most when the store is in trouble.
-      return { Pending: 0, Failed: 0, Skipped: 0, Drift: 0, Problem: `operations cannot be looked at: ${messageOf(error)}` };
+      return {
+        Pending: 0,
+        Failed: 0,
+        Skipped: 0,
+        Drift: 0,
+        Problem: `operations cannot be looked at: ${messageOf(error)}`,
+      };
     }
   }
 
@@ -106,7 +139,11 @@ export class Operations {
   }
 
   async #alone<T>(what: string, work: () => Promise<T>): Promise<T> {
-    if (this.#running !== null) throw new TidemarkError('CONFLICT', `an operation is running (${this.#running}); try again when it is done`);
+    if (this.#running !== null)
+      throw new TidemarkError(
+        'CONFLICT',
+        `an operation is running (${this.#running}); try again when it is done`,
+      );
     this.#running = what;
     try {
       return await work();
@@ -120,7 +157,14 @@ export class Operations {
     const open = all.filter((one) => one.state !== 'applied' && one.file);
     const results: OperationResult[] = [];
     if (this.#areAllSkipped()) {
-      for (const one of open) results.push(this.#skipped(one.file as Candidate, request, `TIDEMARK_SKIP_OPS_UNTIL=${isoOf(this.#parts.skips.allUntilMs ?? 0)}`));
+      for (const one of open)
+        results.push(
+          this.#skipped(
+            one.file as Candidate,
+            request,
+            `TIDEMARK_SKIP_OPS_UNTIL=${isoOf(this.#parts.skips.allUntilMs ?? 0)}`,
+          ),
+        );
       return { Results: results, NotAttempted: 0, Left: 0 };
     }
     const loaded = await this.#load(open, all);
@@ -139,10 +183,12 @@ export class Operations {
         results.push(resultOf(runnable, waits));
         continue;
       }
-      if (request.isQuickOnly && (runnable.operation.isLong || runnable.operation.uses.length > 0)) return { Results: results, NotAttempted: 0, Left: loaded.length - at };
+      if (request.isQuickOnly && (runnable.operation.isLong || runnable.operation.uses.length > 0))
+        return { Results: results, NotAttempted: 0, Left: loaded.length - at };
       const result = await this.#run(runnable, request);
       results.push(result);
-      if (result.Result === 'failed' || result.Result === 'interrupted') return { Results: results, NotAttempted: loaded.length - at - 1, Left: 0 };
+      if (result.Result === 'failed' || result.Result === 'interrupted')
+        return { Results: results, NotAttempted: loaded.length - at - 1, Left: 0 };
     }
     return { Results: results, NotAttempted: 0, Left: 0 };
   }
@@ -152,10 +198,22 @@ export class Operations {
     const loaded = await loadOperations(open.map((one) => one.file as Candidate));
     const known = new Set(all.map((one) => one.id));
     for (const { id, operation } of loaded) {
-      if (shippedOperations.has(id)) throw new TidemarkError('INVALID_MESSAGE', `operation ${id} has the name of a shipped one; rename its file`);
+      if (shippedOperations.has(id))
+        throw new TidemarkError(
+          'INVALID_MESSAGE',
+          `operation ${id} has the name of a shipped one; rename its file`,
+        );
       for (const required of operation.requires) {
-        if (!known.has(required)) throw new TidemarkError('INVALID_MESSAGE', `operation ${id} requires ${required}, which is not there`);
-        if (required >= id) throw new TidemarkError('INVALID_MESSAGE', `operation ${id} requires ${required}, which comes behind it; rename one`);
+        if (!known.has(required))
+          throw new TidemarkError(
+            'INVALID_MESSAGE',
+            `operation ${id} requires ${required}, which is not there`,
+          );
+        if (required >= id)
+          throw new TidemarkError(
+            'INVALID_MESSAGE',
+            `operation ${id} requires ${required}, which comes behind it; rename one`,
+          );
       }
     }
     return loaded;
@@ -166,17 +224,26 @@ export class Operations {
   }
 
   /** Why an operation is skipped, on somebody's word or with one it requires; null when it is not. */
-  #whySkipped({ id, marker }: Standing, { operation }: Runnable, skippedIds: ReadonlySet<string>): string | null {
+  #whySkipped(
+    { id, marker }: Standing,
+    { operation }: Runnable,
+    skippedIds: ReadonlySet<string>,
+  ): string | null {
     const parent = operation.requires.find((one) => skippedIds.has(one));
     if (parent !== undefined) return `it requires ${parent}, which is skipped`;
-    if (isSkipInForce(marker, this.#parts.clock.nowMs())) return `${marker?.note ?? ''} (until ${isoOf(marker?.untilMs ?? 0)})`;
+    if (isSkipInForce(marker, this.#parts.clock.nowMs()))
+      return `${marker?.note ?? ''} (until ${isoOf(marker?.untilMs ?? 0)})`;
     const flag = flagOf(id);
-    return operation.isSkippable && this.#parts.skips.flags.includes(flag) ? `TIDEMARK_SKIP_OP_${flag}=1` : null;
+    return operation.isSkippable && this.#parts.skips.flags.includes(flag)
+      ? `TIDEMARK_SKIP_OP_${flag}=1`
+      : null;
   }
 
   async #named(id: string, request: RunRequest): Promise<RunReport> {
     const shipped = shippedOperations.get(id);
-    const runnable = shipped ? { type: 'shipped' as const, id, sha256: this.#parts.version, operation: shipped } : await this.#own(id, request);
+    const runnable = shipped
+      ? { type: 'shipped' as const, id, sha256: this.#parts.version, operation: shipped }
+      : await this.#own(id, request);
     if (!('operation' in runnable)) return { Results: [runnable], NotAttempted: 0, Left: 0 };
     return { Results: [await this.#run(runnable, request)], NotAttempted: 0, Left: 0 };
   }
@@ -185,28 +252,52 @@ export class Operations {
   async #own(id: string, request: RunRequest): Promise<Runnable | OperationResult> {
     const all = this.#standings();
     const standing = all.find((one) => one.id === id);
-    if (!standing?.file) throw new TidemarkError('NOT_FOUND', `there is no operation ${id}; shipped ones are ${[...shippedOperations.keys()].join(', ')}, others come from ${this.#parts.folder}`);
-    if (standing.state === 'applied') throw new TidemarkError('INVALID_MESSAGE', `operation ${id} was applied ${isoOf(standing.marker?.endedMs ?? 0)} by ${standing.marker?.by}; a change needs a new operation`);
+    if (!standing?.file)
+      throw new TidemarkError(
+        'NOT_FOUND',
+        `there is no operation ${id}; shipped ones are ${[...shippedOperations.keys()].join(', ')}, others come from ${this.#parts.folder}`,
+      );
+    if (standing.state === 'applied')
+      throw new TidemarkError(
+        'INVALID_MESSAGE',
+        `operation ${id} was applied ${isoOf(standing.marker?.endedMs ?? 0)} by ${standing.marker?.by}; a change needs a new operation`,
+      );
     const [runnable] = await this.#load([standing], all);
     const open = new Set(all.filter((one) => one.state !== 'applied').map((one) => one.id));
     const missing = runnable?.operation.requires.find((one) => open.has(one));
-    if (missing !== undefined) throw new TidemarkError('INVALID_MESSAGE', `operation ${id} requires ${missing}, which is not applied`);
-    const why = this.#areAllSkipped() ? 'TIDEMARK_SKIP_OPS_UNTIL' : this.#whySkipped(standing, runnable as Runnable, new Set());
+    if (missing !== undefined)
+      throw new TidemarkError(
+        'INVALID_MESSAGE',
+        `operation ${id} requires ${missing}, which is not applied`,
+      );
+    const why = this.#areAllSkipped()
+      ? 'TIDEMARK_SKIP_OPS_UNTIL'
+      : this.#whySkipped(standing, runnable as Runnable, new Set());
     if (why !== null) return this.#skipped(runnable as Runnable, request, why);
     const waits = waitsFor({ ...standing, sameAs: null }, request);
-    return waits === null ? runnable as Runnable : resultOf(runnable as Runnable, waits);
+    return waits === null ? (runnable as Runnable) : resultOf(runnable as Runnable, waits);
   }
 
   #run(runnable: Runnable, request: RunRequest): Promise<OperationResult> {
     const args = request.args ?? {};
-    const unknown = Object.keys(args).filter((name) => !Object.hasOwn(runnable.operation.args, name));
+    const unknown = Object.keys(args).filter(
+      (name) => !Object.hasOwn(runnable.operation.args, name),
+    );
     if (unknown.length > 0) {
       const known = Object.keys(runnable.operation.args).join(', ') || 'none';
-      throw new TidemarkError('INVALID_MESSAGE', `operation ${runnable.id} takes no ${unknown.join(', ')}; its arguments: ${known}`);
+      throw new TidemarkError(
+        'INVALID_MESSAGE',
+        `operation ${runnable.id} takes no ${unknown.join(', ')}; its arguments: ${known}`,
+      );
     }
     request.say(`${runnable.id}: ${runnable.operation.description}`);
     return this.#runner.run(runnable, {
-      runner: this.#runnerOf(request), args, isDryRun: request.isDryRun ?? false, say: request.say, backend: this.#parts.backend, ...(request.stop ? { stop: request.stop } : {}),
+      runner: this.#runnerOf(request),
+      args,
+      isDryRun: request.isDryRun ?? false,
+      say: request.say,
+      backend: this.#parts.backend,
+      ...(request.stop ? { stop: request.stop } : {}),
     });
   }
 
@@ -215,41 +306,90 @@ export class Operations {
   }
 
   /** Nothing ran; that it was skipped, why and on whose machine is kept. */
-  #skipped(one: Pick<Runnable, 'type' | 'id' | 'sha256'>, request: RunRequest, why: string): OperationResult {
+  #skipped(
+    one: Pick<Runnable, 'type' | 'id' | 'sha256'>,
+    request: RunRequest,
+    why: string,
+  ): OperationResult {
     const nowMs = this.#parts.clock.nowMs();
-    const last = this.#table.lastAttempts().find((attempt) => attempt.type === one.type && attempt.operation === one.id);
+    const last = this.#table
+      .lastAttempts()
+      .find((attempt) => attempt.type === one.type && attempt.operation === one.id);
     const isKnown = last?.result === 'skipped' && last.note === why && last.pid === process.pid;
-    if (!request.isDryRun && !isKnown) this.#table.end(this.#table.start(one, this.#runnerOf(request), nowMs), { result: 'skipped', changes: 0, note: why, error: null, nowMs });
+    if (!request.isDryRun && !isKnown)
+      this.#table.end(this.#table.start(one, this.#runnerOf(request), nowMs), {
+        result: 'skipped',
+        changes: 0,
+        note: why,
+        error: null,
+        nowMs,
+      });
     return resultOf(one, why);
   }
 
   /** Leaves an operation out until a time; it comes back by itself. @throws TidemarkError INVALID_MESSAGE, NOT_FOUND */
-  async skip(id: string, { reason, untilMs, by }: { reason: string; untilMs: number; by: StartedBy }): Promise<void> {
+  async skip(
+    id: string,
+    { reason, untilMs, by }: { reason: string; untilMs: number; by: StartedBy },
+  ): Promise<void> {
     const nowMs = this.#parts.clock.nowMs();
     const all = this.#standings();
     const standing = all.find((one) => one.id === id && one.file);
-    if (!standing) throw new TidemarkError('NOT_FOUND', `there is no operation ${id} in ${this.#parts.folder}`);
-    if (standing.state === 'applied') throw new TidemarkError('INVALID_MESSAGE', `operation ${id} is applied; there is nothing to skip`);
+    if (!standing)
+      throw new TidemarkError('NOT_FOUND', `there is no operation ${id} in ${this.#parts.folder}`);
+    if (standing.state === 'applied')
+      throw new TidemarkError(
+        'INVALID_MESSAGE',
+        `operation ${id} is applied; there is nothing to skip`,
+      );
     if (reason.trim() === '') throw new TidemarkError('INVALID_MESSAGE', 'a skip needs a reason');
-    if (!(untilMs > nowMs)) throw new TidemarkError('INVALID_MESSAGE', 'a skip needs a time in the future at which it ends');
+    if (!(untilMs > nowMs))
+      throw new TidemarkError(
+        'INVALID_MESSAGE',
+        'a skip needs a time in the future at which it ends',
+      );
     const [runnable] = await this.#load([standing], all);
-    if (!runnable?.operation.isSkippable) throw new TidemarkError('INVALID_MESSAGE', `operation ${id} is not skippable; its file says so with: export const isSkippable = true`);
+    if (!runnable?.operation.isSkippable)
+      throw new TidemarkError(
+        'INVALID_MESSAGE',
+        `operation ${id} is not skippable; its file says so with: export const isSkippable = true`,
+      );
     this.#table.mark({
-      ...this.#runnerOf({ by, say: () => {} }), type: 'operator', id, sha256: runnable.sha256, title: runnable.operation.description, state: 'skipped',
-      startedMs: nowMs, endedMs: nowMs, changes: 0, note: reason, untilMs,
+      ...this.#runnerOf({ by, say: () => {} }),
+      type: 'operator',
+      id,
+      sha256: runnable.sha256,
+      title: runnable.operation.description,
+      state: 'skipped',
+      startedMs: nowMs,
+      endedMs: nowMs,
+      changes: 0,
+      note: reason,
+      untilMs,
     });
   }
 }
 
 /** What keeps a pending operation from running by itself; null when nothing does. */
 function waitsFor({ lateBehind, sameAs, id }: Standing, { isAnyOrder }: RunRequest): string | null {
-  if (sameAs !== null) return `it has the content of ${sameAs}, which was applied: a new name of the same? To run it nevertheless: tidemark ops run ${id}`;
-  if (lateBehind !== null && !isAnyOrder) return `it comes before ${lateBehind}, which is applied already; to run it nevertheless: --allow-out-of-order`;
+  if (sameAs !== null)
+    return `it has the content of ${sameAs}, which was applied: a new name of the same? To run it nevertheless: tidemark ops run ${id}`;
+  if (lateBehind !== null && !isAnyOrder)
+    return `it comes before ${lateBehind}, which is applied already; to run it nevertheless: --allow-out-of-order`;
   return null;
 }
 
 function resultOf({ type, id }: Pick<Runnable, 'type' | 'id'>, why: string): OperationResult {
-  return { Type: type, ID: id, Result: 'skipped', Steps: 0, Changes: 0, DurationMs: 0, Note: why, Error: null };
+  return {
+    Type: type,
+    ID: id,
+    Result: 'skipped',
+    Steps: 0,
+    Changes: 0,
+    DurationMs: 0,
+    Note: why,
+    Error: null,
+  };
 }
 
 /** How everything stands, from any connection to a store; a folder that cannot be read is told as its problem. */
@@ -261,20 +401,32 @@ export function statusOf(folder: string, table: OperationTable, nowMs: number): 
   const shipped = [...shippedOperations].map(([id, { description, args }]) => {
     const last = attempts.find((one) => one.type === 'shipped' && one.operation === id);
     return {
-      ID: id, Title: description, Args: args, LastResult: last?.result ?? null, LastAt: last ? isoOf(last.startedMs) : null, LastNote: last?.note ?? null,
+      ID: id,
+      Title: description,
+      Args: args,
+      LastResult: last?.result ?? null,
+      LastAt: last ? isoOf(last.startedMs) : null,
+      LastNote: last?.note ?? null,
       LastError: last?.error ?? null,
     };
   });
   return {
-    Folder: folder, Operations: views, Shipped: shipped, Pending: count(({ State }) => State === 'pending'), Failed: count(({ State }) => State === 'failed'),
-    Skipped: count(({ State }) => State === 'skipped'), Drift: count(({ IsDrifted, SameAs }) => IsDrifted || SameAs !== null), Problem: problem,
+    Folder: folder,
+    Operations: views,
+    Shipped: shipped,
+    Pending: count(({ State }) => State === 'pending'),
+    Failed: count(({ State }) => State === 'failed'),
+    Skipped: count(({ State }) => State === 'skipped'),
+    Drift: count(({ IsDrifted, SameAs }) => IsDrifted || SameAs !== null),
+    Problem: problem,
   };
 }
 
 /** @throws TidemarkError NOT_FOUND for an id nobody ever ran */
 export function historyOf(table: OperationTable, id: string | null): AttemptView[] {
   const attempts = table.attempts(id);
-  if (id !== null && attempts.length === 0) throw new TidemarkError('NOT_FOUND', `operation ${id} was never run here`);
+  if (id !== null && attempts.length === 0)
+    throw new TidemarkError('NOT_FOUND', `operation ${id} was never run here`);
   return attempts.map(attemptView);
 }
 

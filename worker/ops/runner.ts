@@ -10,11 +10,24 @@ import { limits } from '../../contracts/limits.ts';
 import { type Clock, nextTurn } from '../../runtime/clock.ts';
 import { type Connection, openReadOnly } from '../state/connection.ts';
 import type { Store } from '../state/store.ts';
-import type { BackendRows, OperationContext, OperationResult, PrepareContext, ResultKind, Runnable, Step } from './operation.ts';
+import type {
+  BackendRows,
+  OperationContext,
+  OperationResult,
+  PrepareContext,
+  ResultKind,
+  Runnable,
+  Step,
+} from './operation.ts';
 import { countRows } from './row-counts.ts';
 import type { OperationTable, Runner } from './table.ts';
 
-export type RunnerParts = { store: Pick<Store, 'db' | 'paths' | 'assertSameFiles'>; hubId: string; table: OperationTable; clock: Clock };
+export type RunnerParts = {
+  store: Pick<Store, 'db' | 'paths' | 'assertSameFiles'>;
+  hubId: string;
+  table: OperationTable;
+  clock: Clock;
+};
 
 export type RunOrder = {
   runner: Runner;
@@ -27,7 +40,15 @@ export type RunOrder = {
 };
 
 /** One run of one operation, while it lasts. */
-type Run = RunOrder & { runnable: Runnable; argsText: string; attempt: number; startedMs: number; steps: number; changes: number; reader: Connection | null };
+type Run = RunOrder & {
+  runnable: Runnable;
+  argsText: string;
+  attempt: number;
+  startedMs: number;
+  steps: number;
+  changes: number;
+  reader: Connection | null;
+};
 
 type Ended = { kind: ResultKind; note: string | null };
 
@@ -43,7 +64,13 @@ export class OperationRunner {
     const { table, clock, store } = this.#parts;
     const startedMs = clock.nowMs();
     const run: Run = {
-      ...order, runnable, argsText: JSON.stringify(order.args, Object.keys(order.args).sort()), startedMs, steps: 0, changes: 0, reader: null,
+      ...order,
+      runnable,
+      argsText: JSON.stringify(order.args, Object.keys(order.args).sort()),
+      startedMs,
+      steps: 0,
+      changes: 0,
+      reader: null,
       attempt: table.start(runnable, order.runner, startedMs),
     };
     const result = { Type: runnable.type, ID: runnable.id };
@@ -51,7 +78,14 @@ export class OperationRunner {
       if (order.isDryRun) {
         const tried = await this.#try(run);
         this.#end(run, 'rolled_back', tried.note, null);
-        return { ...result, ...this.#figures(run), Result: 'rolled_back', Note: tried.note, Error: null, Tables: tried.tables };
+        return {
+          ...result,
+          ...this.#figures(run),
+          Result: 'rolled_back',
+          Note: tried.note,
+          Error: null,
+          Tables: tried.tables,
+        };
       }
       const { kind, note } = await this.#steps(run);
       // An operation is not done while its effects may be in a file nobody will ever read again.
@@ -71,7 +105,13 @@ export class OperationRunner {
   }
 
   #end(run: Run, result: ResultKind, note: string | null, error: string | null): void {
-    this.#parts.table.end(run.attempt, { result, changes: run.changes, note, error, nowMs: this.#parts.clock.nowMs() });
+    this.#parts.table.end(run.attempt, {
+      result,
+      changes: run.changes,
+      note,
+      error,
+      nowMs: this.#parts.clock.nowMs(),
+    });
   }
 
   async #steps(run: Run): Promise<Ended> {
@@ -83,7 +123,10 @@ export class OperationRunner {
       if (ended) return ended;
       if (run.stop?.aborted) {
         this.#end(run, 'interrupted', null, null);
-        return { kind: 'interrupted', note: 'the process is ending; the next start goes on from here' };
+        return {
+          kind: 'interrupted',
+          note: 'the process is ending; the next start goes on from here',
+        };
       }
       await nextTurn();
     }
@@ -92,7 +135,10 @@ export class OperationRunner {
   /** One step and what is kept of it; null when more are to come. */
   #step(run: Run, cursor: string | null, prepared: unknown): Ended | null {
     const { runnable } = run;
-    if (!runnable.operation.isOutside) return this.#transact(() => this.#stepInside(run, cursor, () => this.#callInside(run, cursor, prepared)));
+    if (!runnable.operation.isOutside)
+      return this.#transact(() =>
+        this.#stepInside(run, cursor, () => this.#callInside(run, cursor, prepared)),
+      );
     const step = this.#call(run, cursor, prepared);
     return this.#transact(() => this.#stepInside(run, cursor, () => step));
   }
@@ -104,7 +150,8 @@ export class OperationRunner {
   #stepInside(run: Run, cursor: string | null, call: () => Step): Ended | null {
     const { table, clock, store } = this.#parts;
     const { runnable, argsText } = run;
-    if (runnable.type === 'operator' && table.isApplied(runnable.type, runnable.id)) return this.#raced(run);
+    if (runnable.type === 'operator' && table.isApplied(runnable.type, runnable.id))
+      return this.#raced(run);
     const before = table.progress(runnable, argsText);
     if ((before?.cursor ?? null) !== cursor) return this.#raced(run);
     const touched = () => Number(store.db.prepare('select total_changes()').pluck().get());
@@ -114,14 +161,28 @@ export class OperationRunner {
     run.changes = (before?.changes ?? 0) + touched() - touchedBefore;
     if (step.note) run.say(step.note);
     if (step.cursor !== null) {
-      table.saveProgress(runnable, argsText, { cursor: step.cursor, steps: run.steps, changes: run.changes }, clock.nowMs());
+      table.saveProgress(
+        runnable,
+        argsText,
+        { cursor: step.cursor, steps: run.steps, changes: run.changes },
+        clock.nowMs(),
+      );
       return null;
     }
     table.clearProgress(runnable);
     const note = step.note ?? null;
     table.mark({
-      ...run.runner, type: runnable.type, id: runnable.id, sha256: runnable.sha256, title: runnable.operation.description, state: 'applied',
-      startedMs: run.startedMs, endedMs: clock.nowMs(), changes: run.changes, note, untilMs: null,
+      ...run.runner,
+      type: runnable.type,
+      id: runnable.id,
+      sha256: runnable.sha256,
+      title: runnable.operation.description,
+      state: 'applied',
+      startedMs: run.startedMs,
+      endedMs: clock.nowMs(),
+      changes: run.changes,
+      note,
+      untilMs: null,
     });
     this.#end(run, 'applied', note, null);
     return { kind: 'applied', note };
@@ -135,23 +196,45 @@ export class OperationRunner {
 
   #callInside(run: Run, cursor: string | null, prepared: unknown): Step {
     const step = this.#call(run, cursor, prepared);
-    if (!this.#parts.store.db.inTransaction) throw new TidemarkError('INTERNAL', 'it ended the transaction that would have kept its marker; what it did until then stays');
+    if (!this.#parts.store.db.inTransaction)
+      throw new TidemarkError(
+        'INTERNAL',
+        'it ended the transaction that would have kept its marker; what it did until then stays',
+      );
     return step;
   }
 
   #call(run: Run, cursor: string | null, prepared: unknown): Step {
     const { store, hubId, clock } = this.#parts;
-    const context: OperationContext = { db: store.db, hubId, args: run.args, nowMs: clock.nowMs(), say: run.say, prepared };
+    const context: OperationContext = {
+      db: store.db,
+      hubId,
+      args: run.args,
+      nowMs: clock.nowMs(),
+      say: run.say,
+      prepared,
+    };
     return run.runnable.operation.step(context, cursor);
   }
 
   async #prepare(run: Run, cursor: string | null): Promise<unknown> {
     const { prepare, uses } = run.runnable.operation;
-    if (uses.includes('backend') && !run.backend) throw new TidemarkError('UNAVAILABLE', `${run.runnable.id} reads the database: it needs a running worker`);
+    if (uses.includes('backend') && !run.backend)
+      throw new TidemarkError(
+        'UNAVAILABLE',
+        `${run.runnable.id} reads the database: it needs a running worker`,
+      );
     if (!prepare || !run.backend) return undefined;
     const { store, hubId, clock } = this.#parts;
     run.reader ??= openReadOnly(store.paths.db);
-    const context: PrepareContext = { db: run.reader, hubId, args: run.args, nowMs: clock.nowMs(), say: run.say, backend: run.backend };
+    const context: PrepareContext = {
+      db: run.reader,
+      hubId,
+      args: run.args,
+      nowMs: clock.nowMs(),
+      say: run.say,
+      backend: run.backend,
+    };
     return prepare(context, cursor);
   }
 
@@ -159,7 +242,11 @@ export class OperationRunner {
   async #try(run: Run) {
     const { store, clock } = this.#parts;
     const { operation, id } = run.runnable;
-    if (operation.isOutside) throw new TidemarkError('INVALID_MESSAGE', `${id} works outside a transaction, so it cannot be tried`);
+    if (operation.isOutside)
+      throw new TidemarkError(
+        'INVALID_MESSAGE',
+        `${id} works outside a transaction, so it cannot be tried`,
+      );
     let cursor: string | null = null;
     const prepared = await this.#prepare(run, cursor);
     const startedMs = clock.monotonicMs();
@@ -172,10 +259,20 @@ export class OperationRunner {
         run.steps += 1;
         note = step.note ?? note;
         cursor = step.cursor;
-      } while (cursor !== null && !operation.prepare && clock.monotonicMs() - startedMs < limits.operationDryRunMs);
+      } while (
+        cursor !== null &&
+        !operation.prepare &&
+        clock.monotonicMs() - startedMs < limits.operationDryRunMs
+      );
       const tables = counted();
-      run.changes = Object.values(tables).reduce((sum, rows) => sum + rows.Inserted + rows.Updated + rows.Deleted, 0);
-      return { tables, note: cursor === null ? note : `only the first ${run.steps} steps were tried` };
+      run.changes = Object.values(tables).reduce(
+        (sum, rows) => sum + rows.Inserted + rows.Updated + rows.Deleted,
+        0,
+      );
+      return {
+        tables,
+        note: cursor === null ? note : `only the first ${run.steps} steps were tried`,
+      };
     } finally {
       if (store.db.inTransaction) store.db.exec('rollback');
     }

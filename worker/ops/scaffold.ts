@@ -8,8 +8,17 @@ const slugCharsMax = 60;
 
 /** Words of a purpose as part of a file name. @throws TidemarkError CONFIG_INVALID when nothing is left of it, or too much */
 export function slugOf(text: string): string {
-  const slug = text.normalize('NFKD').replace(/\p{Diacritic}/gu, '').toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '');
-  if (slug === '' || slug.length > slugCharsMax) throw new TidemarkError('CONFIG_INVALID', `${JSON.stringify(text)} makes no name: expected 1 to ${slugCharsMax} letters and digits`);
+  const slug = text
+    .normalize('NFKD')
+    .replace(/\p{Diacritic}/gu, '')
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-+|-+$/g, '');
+  if (slug === '' || slug.length > slugCharsMax)
+    throw new TidemarkError(
+      'CONFIG_INVALID',
+      `${JSON.stringify(text)} makes no name: expected 1 to ${slugCharsMax} letters and digits`,
+    );
   return slug;
 }
 
@@ -21,7 +30,9 @@ export function newOperation(folder: string, purpose: string, nowMs: number): st
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     writeFileSync(path, template(purpose), { flag: 'wx', mode: 0o600 });
   } catch (cause) {
-    throw new TidemarkError('CONFIG_INVALID', `cannot make ${path}: ${messageOf(cause)}`, { cause });
+    throw new TidemarkError('CONFIG_INVALID', `cannot make ${path}: ${messageOf(cause)}`, {
+      cause,
+    });
   }
   return path;
 }

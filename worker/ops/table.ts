@@ -8,19 +8,49 @@ export type Runner = { by: StartedBy; host: string; pid: number; version: string
 
 /** An applied operation, or one that is skipped until a time. */
 export type MarkerRow = {
-  type: OperationType; id: string; sha256: string; title: string; state: 'applied' | 'skipped'; by: string; host: string; pid: number; version: string;
-  startedMs: number; endedMs: number; changes: number; note: string | null; untilMs: number | null;
+  type: OperationType;
+  id: string;
+  sha256: string;
+  title: string;
+  state: 'applied' | 'skipped';
+  by: string;
+  host: string;
+  pid: number;
+  version: string;
+  startedMs: number;
+  endedMs: number;
+  changes: number;
+  note: string | null;
+  untilMs: number | null;
 };
 
 export type AttemptRow = {
-  id: number; type: OperationType; operation: string; sha256: string; result: ResultKind | 'running'; by: string; host: string; pid: number; version: string;
-  startedMs: number; endedMs: number | null; changes: number; note: string | null; error: string | null;
+  id: number;
+  type: OperationType;
+  operation: string;
+  sha256: string;
+  result: ResultKind | 'running';
+  by: string;
+  host: string;
+  pid: number;
+  version: string;
+  startedMs: number;
+  endedMs: number | null;
+  changes: number;
+  note: string | null;
+  error: string | null;
 };
 
 export type ProgressRow = { cursor: string; steps: number; changes: number };
 
 /** How an attempt ended. */
-export type Ending = { result: ResultKind; changes: number; note: string | null; error: string | null; nowMs: number };
+export type Ending = {
+  result: ResultKind;
+  changes: number;
+  note: string | null;
+  error: string | null;
+  nowMs: number;
+};
 
 const markerColumns = `type, id, sha256, title, state, applied_by as "by", host, pid, app_version as version, started_ms as startedMs, ended_ms as endedMs,
   changes, note, until_ms as untilMs`;
@@ -29,24 +59,42 @@ const attemptColumns = `id, type, operation, sha256, result, applied_by as "by",
 
 function statementsOf(db: Connection) {
   return {
-    isApplied: db.prepare<[string, string]>("select 1 from operation where type = ? and id = ? and state = 'applied'"),
+    isApplied: db.prepare<[string, string]>(
+      "select 1 from operation where type = ? and id = ? and state = 'applied'",
+    ),
     markers: db.prepare<[], MarkerRow>(`select ${markerColumns} from operation order by type, id`),
     mark: db.prepare(`insert into operation values (@type, @id, @sha256, @title, @state, @by, @host, @pid, @version, @startedMs, @endedMs, @changes, @note, @untilMs)
       on conflict (type, id) do update set sha256 = excluded.sha256, title = excluded.title, state = excluded.state, applied_by = excluded.applied_by,
       host = excluded.host, pid = excluded.pid, app_version = excluded.app_version, started_ms = excluded.started_ms, ended_ms = excluded.ended_ms,
       changes = excluded.changes, note = excluded.note, until_ms = excluded.until_ms`),
-    start: db.prepare(`insert into operation_attempt (type, operation, sha256, result, applied_by, host, pid, app_version, started_ms, changes)
+    start:
+      db.prepare(`insert into operation_attempt (type, operation, sha256, result, applied_by, host, pid, app_version, started_ms, changes)
       values (@type, @id, @sha256, 'running', @by, @host, @pid, @version, @nowMs, 0)`),
-    end: db.prepare('update operation_attempt set result = @result, ended_ms = @nowMs, changes = @changes, note = @note, error = @error where id = @attempt'),
-    trim: db.prepare('delete from operation_attempt where id <= (select max(id) from operation_attempt) - ?'),
-    interrupt: db.prepare("update operation_attempt set result = 'interrupted', ended_ms = ? where result = 'running'"),
-    attempts: db.prepare<[{ operation: string | null; limit: number }], AttemptRow>(`select ${attemptColumns} from operation_attempt
+    end: db.prepare(
+      'update operation_attempt set result = @result, ended_ms = @nowMs, changes = @changes, note = @note, error = @error where id = @attempt',
+    ),
+    trim: db.prepare(
+      'delete from operation_attempt where id <= (select max(id) from operation_attempt) - ?',
+    ),
+    interrupt: db.prepare(
+      "update operation_attempt set result = 'interrupted', ended_ms = ? where result = 'running'",
+    ),
+    attempts: db.prepare<
+      [{ operation: string | null; limit: number }],
+      AttemptRow
+    >(`select ${attemptColumns} from operation_attempt
       where @operation is null or operation = @operation order by id desc limit @limit`),
     // What was only tried, and what somebody else did, says nothing about how an operation stands.
-    last: db.prepare<[], AttemptRow>(`select ${attemptColumns} from operation_attempt where id in (select max(id) from operation_attempt
+    last: db.prepare<
+      [],
+      AttemptRow
+    >(`select ${attemptColumns} from operation_attempt where id in (select max(id) from operation_attempt
       where result not in ('rolled_back', 'raced') group by type, operation)`),
-    progress: db.prepare<[string, string, string], ProgressRow>('select cursor, steps, changes from operation_progress where type = ? and id = ? and args = ?'),
-    saveProgress: db.prepare(`insert into operation_progress values (@type, @id, @args, @cursor, @steps, @changes, @nowMs) on conflict (type, id)
+    progress: db.prepare<[string, string, string], ProgressRow>(
+      'select cursor, steps, changes from operation_progress where type = ? and id = ? and args = ?',
+    ),
+    saveProgress:
+      db.prepare(`insert into operation_progress values (@type, @id, @args, @cursor, @steps, @changes, @nowMs) on conflict (type, id)
       do update set args = excluded.args, cursor = excluded.cursor, steps = excluded.steps, changes = excluded.changes, at_ms = excluded.at_ms`),
     clearProgress: db.prepare('delete from operation_progress where type = ? and id = ?'),
   };
@@ -72,7 +120,11 @@ export class OperationTable {
   }
 
   /** Begins an attempt; it is there before anything is done, so that one that died is known. */
-  start({ type, id, sha256 }: Pick<Runnable, 'type' | 'id' | 'sha256'>, runner: Runner, nowMs: number): number {
+  start(
+    { type, id, sha256 }: Pick<Runnable, 'type' | 'id' | 'sha256'>,
+    runner: Runner,
+    nowMs: number,
+  ): number {
     this.#sql.trim.run(limits.operationAttemptsMax);
     return Number(this.#sql.start.run({ type, id, sha256, ...runner, nowMs }).lastInsertRowid);
   }
@@ -101,7 +153,12 @@ export class OperationTable {
     return this.#sql.progress.get(type, id, args) ?? null;
   }
 
-  saveProgress({ type, id }: Pick<Runnable, 'type' | 'id'>, args: string, progress: ProgressRow, nowMs: number): void {
+  saveProgress(
+    { type, id }: Pick<Runnable, 'type' | 'id'>,
+    args: string,
+    progress: ProgressRow,
+    nowMs: number,
+  ): void {
     this.#sql.saveProgress.run({ type, id, args, ...progress, nowMs });
   }
 

@@ -4,7 +4,14 @@ import type { Clock } from '../../runtime/clock.ts';
 /** Refusals shown in full; the rest is only counted. */
 const refusalsShownMax = 10;
 
-export type Summary = { Sent: number; Accepted: number; Duplicates: number; Refused: number; ReadsOk: number; Seconds: number };
+export type Summary = {
+  Sent: number;
+  Accepted: number;
+  Duplicates: number;
+  Refused: number;
+  ReadsOk: number;
+  Seconds: number;
+};
 
 export class Counts {
   /** Writes and reads sent, each once however often it was tried. */
@@ -49,18 +56,30 @@ export class Counts {
   /** One line for people. */
   get progress(): string {
     const perSecond = Math.round(this.sent / Math.max(this.seconds, 0.001));
-    const parts = [`sent ${this.sent}`, `${perSecond}/s`, `accepted ${this.accepted}`, `duplicates ${this.duplicates}`, `reads ${this.readsOk}`];
+    const parts = [
+      `sent ${this.sent}`,
+      `${perSecond}/s`,
+      `accepted ${this.accepted}`,
+      `duplicates ${this.duplicates}`,
+      `reads ${this.readsOk}`,
+    ];
     if (this.refused > 0) parts.push(`refused ${this.refused}`);
     if (this.readsUnanswered > 0) parts.push(`reads unanswered ${this.readsUnanswered}`);
     if (this.skipped > 0) parts.push(`skipped ${this.skipped}`);
     if (this.unreadable > 0) parts.push(`unreadable lines ${this.unreadable}`);
-    if (this.#retries > 0) parts.push(`tried again ${this.#retries} (last: ${this.#lastRetry.slice(0, 100)})`);
+    if (this.#retries > 0)
+      parts.push(`tried again ${this.#retries} (last: ${this.#lastRetry.slice(0, 100)})`);
     return parts.join('  ');
   }
 
   get summary(): Summary {
     return {
-      Sent: this.sent, Accepted: this.accepted, Duplicates: this.duplicates, Refused: this.refused, ReadsOk: this.readsOk, Seconds: this.seconds,
+      Sent: this.sent,
+      Accepted: this.accepted,
+      Duplicates: this.duplicates,
+      Refused: this.refused,
+      ReadsOk: this.readsOk,
+      Seconds: this.seconds,
     };
   }
 }

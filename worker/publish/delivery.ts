@@ -22,7 +22,12 @@ const readPatienceMs = 5_000;
 /** An internal error may be a passing one; this many in a row are not. */
 const internalErrorsMax = 10;
 
-const finalCodes: ReadonlySet<string> = new Set(['INVALID_MESSAGE', 'CONFLICT', 'TOO_LARGE', 'NOT_FOUND']);
+const finalCodes: ReadonlySet<string> = new Set([
+  'INVALID_MESSAGE',
+  'CONFLICT',
+  'TOO_LARGE',
+  'NOT_FOUND',
+]);
 
 export type DeliveryOptions = {
   bus: Bus;
@@ -37,7 +42,12 @@ export type DeliveryOptions = {
 };
 
 /** The tries of one request. */
-type Tries = { backoff: Backoff; startedMs: number; internalErrors: number; answeredMs: number | null };
+type Tries = {
+  backoff: Backoff;
+  startedMs: number;
+  internalErrors: number;
+  answeredMs: number | null;
+};
 
 export class Delivery {
   readonly #options: DeliveryOptions;
@@ -67,10 +77,17 @@ export class Delivery {
 
   async #sendOneWay(item: TraceItem): Promise<void> {
     const { bus, hub, counts } = this.#options;
-    const message = { Action: item.action, EventGUID: item.envelope.EventGUID ?? '', Settings: item.envelope.Settings };
+    const message = {
+      Action: item.action,
+      EventGUID: item.envelope.EventGUID ?? '',
+      Settings: item.envelope.Settings,
+    };
     const room = bus.payloadBytesMax - limits.chunkOverheadBytes;
     if (item.bytes > room && packBody(message, 'msgpack').body.length > room) {
-      throw new TidemarkError('TOO_LARGE', `${item.bytes} bytes; one-way messages are not cut into chunks`);
+      throw new TidemarkError(
+        'TOO_LARGE',
+        `${item.bytes} bytes; one-way messages are not cut into chunks`,
+      );
     }
     await publishOneWay(bus, subjects.oneWay(hub, item.lane, item.action), message);
     counts.accepted += 1;
@@ -88,7 +105,12 @@ export class Delivery {
       try {
         const body = { Items: asked.map((item) => ({ Action: item.action, ...item.envelope })) };
         const bytes = asked.reduce((sum, item) => sum + item.bytes, 0);
-        const { Results } = await this.#ask<BatchReply>(subjects.batch(hub, lane), lane, body, bytes);
+        const { Results } = await this.#ask<BatchReply>(
+          subjects.batch(hub, lane),
+          lane,
+          body,
+          bytes,
+        );
         left = [];
         for (const [index, item] of asked.entries()) {
           const error = this.#take(item, Results[index], tries);
@@ -105,20 +127,32 @@ export class Delivery {
   }
 
   /** Null when the item's result settles it, else why it must be sent again. */
-  #take(item: TraceItem, result: WriteReply | Refusal | undefined, tries: Tries): TidemarkError | null {
+  #take(
+    item: TraceItem,
+    result: WriteReply | Refusal | undefined,
+    tries: Tries,
+  ): TidemarkError | null {
     if (result?.Success === true) {
       this.#count(item, result);
       return null;
     }
     const retryAfterMs = result?.RetryAfterMs;
-    const error = new TidemarkError(result?.Code ?? 'INTERNAL', result?.Reason ?? 'the reply has no result for it',
-      retryAfterMs === undefined ? {} : { retryAfterMs });
+    const error = new TidemarkError(
+      result?.Code ?? 'INTERNAL',
+      result?.Reason ?? 'the reply has no result for it',
+      retryAfterMs === undefined ? {} : { retryAfterMs },
+    );
     return this.#isFinal(item, error, tries) ? null : error;
   }
 
   #count(item: TraceItem, reply: WriteReply): void {
     const { counts } = this.#options;
-    if (reply.Success !== true) counts.refuse(item.where, item.action, `an answer without Success: ${JSON.stringify(reply).slice(0, 200)}`);
+    if (reply.Success !== true)
+      counts.refuse(
+        item.where,
+        item.action,
+        `an answer without Success: ${JSON.stringify(reply).slice(0, 200)}`,
+      );
     else if (reply.Duplicate) counts.duplicates += 1;
     else counts.accepted += 1;
   }
@@ -129,11 +163,16 @@ export class Delivery {
     // Text in MessagePack is never much longer than as JSON, so only what comes near the limit is looked at twice.
     if (bytes < room / 2) return bus.request<T>(subject, body, { timeoutMs: answerMs });
     const whole = packBody(body, 'msgpack');
-    if (whole.body.length <= room) return bus.request<T>(subject, body, { timeoutMs: limits.capabilityMs });
+    if (whole.body.length <= room)
+      return bus.request<T>(subject, body, { timeoutMs: limits.capabilityMs });
     return this.#askInChunks<T>(subject, lane, whole);
   }
 
-  async #askInChunks<T>(subject: string, lane: Lane, whole: { body: Uint8Array; headers: Record<string, string> }): Promise<T> {
+  async #askInChunks<T>(
+    subject: string,
+    lane: Lane,
+    whole: { body: Uint8Array; headers: Record<string, string> },
+  ): Promise<T> {
     const { bus, hub } = this.#options;
     const transfer = newUuid();
     const pieces = splitIntoChunks(whole.body, bus.payloadBytesMax);
@@ -141,10 +180,17 @@ export class Delivery {
     let reply: T | undefined;
     for (const [index, data] of pieces.entries()) {
       const chunk: ChunkBody = {
-        Transfer: transfer, Index: index, Count: pieces.length, Data: data, Action: subject.slice(subject.lastIndexOf('.') + 1),
-        ContentType: contentType.msgpack, ...(encoding ? { ContentEncoding: encoding } : {}),
+        Transfer: transfer,
+        Index: index,
+        Count: pieces.length,
+        Data: data,
+        Action: subject.slice(subject.lastIndexOf('.') + 1),
+        ContentType: contentType.msgpack,
+        ...(encoding ? { ContentEncoding: encoding } : {}),
       };
-      reply = await bus.request<T>(subjects.chunk(hub, lane), chunk, { timeoutMs: limits.capabilityMs });
+      reply = await bus.request<T>(subjects.chunk(hub, lane), chunk, {
+        timeoutMs: limits.capabilityMs,
+      });
     }
     return reply as T;
   }
@@ -168,7 +214,9 @@ export class Delivery {
 
   /** The worker said so, rather than nobody: failures of the transport have a cause, or come with a lost bus. */
   #isAnswer(error: unknown): boolean {
-    return error instanceof TidemarkError && error.cause === undefined && this.#options.bus.isConnected;
+    return (
+      error instanceof TidemarkError && error.cause === undefined && this.#options.bus.isConnected
+    );
   }
 
   #newTries(): Tries {
@@ -181,7 +229,11 @@ export class Delivery {
     const { clock, counts, giveUpMs, signal } = this.#options;
     counts.countRetry(messageOf(error));
     if (giveUpMs > 0 && clock.monotonicMs() - tries.startedMs > giveUpMs) {
-      throw new TidemarkError('UNREACHABLE', `given up after ${giveUpMs / 1000} s: ${messageOf(error)}`, { cause: error });
+      throw new TidemarkError(
+        'UNREACHABLE',
+        `given up after ${giveUpMs / 1000} s: ${messageOf(error)}`,
+        { cause: error },
+      );
     }
     const askedMs = error instanceof TidemarkError ? (error.retryAfterMs ?? 0) : 0;
     await clock.sleep(Math.max(tries.backoff.nextMs(), askedMs), signal);

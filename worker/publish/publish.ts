@@ -41,13 +41,30 @@ export type PublishOptions = {
 export async function publish(options: PublishOptions): Promise<Summary> {
   for (const path of options.files) checkTrace(path);
   const { out, signal } = options;
-  const counts = new Counts(systemClock, (line) => out.write(`${out.isTerminal ? '\r\x1b[K' : ''}${line}\n`));
+  const counts = new Counts(systemClock, (line) =>
+    out.write(`${out.isTerminal ? '\r\x1b[K' : ''}${line}\n`),
+  );
   const bus = await firstConnect(options);
   if (!bus) return counts.summary;
   const stopProgress = showProgress(counts, out);
-  const delivery = new Delivery({ bus, hub: options.hub, clock: systemClock, counts, signal, giveUpMs: options.giveUpMs, isOneWay: options.isOneWay });
+  const delivery = new Delivery({
+    bus,
+    hub: options.hub,
+    clock: systemClock,
+    counts,
+    signal,
+    giveUpMs: options.giveUpMs,
+    isOneWay: options.isOneWay,
+  });
   const concurrency = Math.max(options.concurrency, options.batch > 1 ? 2 * options.batch : 1);
-  const turns = new Turns(delivery, { concurrency, batch: options.isOneWay ? 1 : options.batch, signal, onSent: (items) => { counts.sent += items; } });
+  const turns = new Turns(delivery, {
+    concurrency,
+    batch: options.isOneWay ? 1 : options.batch,
+    signal,
+    onSent: (items) => {
+      counts.sent += items;
+    },
+  });
   const pace = newPace(systemClock, options.rate, signal);
   try {
     await Promise.all(options.files.map((path) => pump(path, { turns, counts, pace, options })));
@@ -69,8 +86,16 @@ async function firstConnect({ bus, giveUpMs, signal, out }: PublishOptions): Pro
     try {
       return await Bus.connect({ ...bus, waitForServer: false }, createLog('publish', 'warn'));
     } catch (error) {
-      if (!(error instanceof TidemarkError) || error.code !== 'UNREACHABLE' || systemClock.monotonicMs() >= untilMs) throw error;
-      if (tries === 0) out.write(`${error.message} (trying for ${Math.round((untilMs - systemClock.monotonicMs()) / 1000)} s)\n`);
+      if (
+        !(error instanceof TidemarkError) ||
+        error.code !== 'UNREACHABLE' ||
+        systemClock.monotonicMs() >= untilMs
+      )
+        throw error;
+      if (tries === 0)
+        out.write(
+          `${error.message} (trying for ${Math.round((untilMs - systemClock.monotonicMs()) / 1000)} s)\n`,
+        );
       await systemClock.sleep(connectAgainMs, signal);
     }
   }
@@ -107,7 +132,8 @@ function newPace(clock: Clock, rate: number, signal: AbortSignal): () => Promise
 }
 
 function showProgress(counts: Counts, out: PublishOptions['out']): () => void {
-  const show = () => out.write(out.isTerminal ? `\r\x1b[K${counts.progress}` : `${counts.progress}\n`);
+  const show = () =>
+    out.write(out.isTerminal ? `\r\x1b[K${counts.progress}` : `${counts.progress}\n`);
   const cancel = systemClock.every(out.isTerminal ? terminalEveryMs : fileEveryMs, show);
   return () => {
     cancel();

@@ -29,16 +29,33 @@ const filterOf = (filter: unknown) => ({ Filter: isJsonObject(filter) ? filter :
 /** The bridges' methods; what else is recorded (`onBeaconConnected`) is no action. */
 const methods: Record<string, Method> = {
   upsertWorkItem: { action: 'QP_UpsertWorkItem', toSettings: ([item]) => ({ WorkItem: item }) },
-  updateWorkItem: { action: 'QP_UpdateWorkItem', toSettings: ([hash, patch]) => ({ WorkItemHash: hash, Patch: patch }) },
+  updateWorkItem: {
+    action: 'QP_UpdateWorkItem',
+    toSettings: ([hash, patch]) => ({ WorkItemHash: hash, Patch: patch }),
+  },
   appendEvent: { action: 'QP_AppendEvent', toSettings: ([event]) => ({ Event: event }) },
   insertAttempt: { action: 'QP_InsertAttempt', toSettings: ([attempt]) => ({ Attempt: attempt }) },
   updateAttemptOutcome: {
-    action: 'QP_UpdateAttemptOutcome', toSettings: ([hash, number, patch]) => ({ WorkItemHash: hash, AttemptNumber: number, Patch: patch }),
+    action: 'QP_UpdateAttemptOutcome',
+    toSettings: ([hash, number, patch]) => ({
+      WorkItemHash: hash,
+      AttemptNumber: number,
+      Patch: patch,
+    }),
   },
-  getWorkItemByHash: { action: 'QP_GetWorkItemByHash', toSettings: ([hash]) => ({ WorkItemHash: hash }) },
+  getWorkItemByHash: {
+    action: 'QP_GetWorkItemByHash',
+    toSettings: ([hash]) => ({ WorkItemHash: hash }),
+  },
   listWorkItems: { action: 'QP_ListWorkItems', toSettings: ([filter]) => filterOf(filter) },
-  getEvents: { action: 'QP_GetEvents', toSettings: ([hash, limit]) => ({ WorkItemHash: hash, Limit: limit ?? 0 }) },
-  upsertManifest: { action: 'MS_UpsertManifest', toSettings: ([manifest]) => ({ Manifest: manifest }) },
+  getEvents: {
+    action: 'QP_GetEvents',
+    toSettings: ([hash, limit]) => ({ WorkItemHash: hash, Limit: limit ?? 0 }),
+  },
+  upsertManifest: {
+    action: 'MS_UpsertManifest',
+    toSettings: ([manifest]) => ({ Manifest: manifest }),
+  },
   removeManifest: { action: 'MS_RemoveManifest', toSettings: ([hash]) => ({ RunHash: hash }) },
   getManifest: { action: 'MS_GetManifest', toSettings: ([hash]) => ({ RunHash: hash }) },
   listManifests: { action: 'MS_ListManifests', toSettings: ([filter]) => filterOf(filter) },
@@ -74,7 +91,11 @@ export class TraceReader {
     const where = `${this.#name}:${line.number}`;
     const lane = laneOf(action) as Lane;
     return {
-      lane, action, isWrite, where, bytes: line.text.length,
+      lane,
+      action,
+      isWrite,
+      where,
+      bytes: line.text.length,
       key: orderingKey(lane, action, settings) ?? where,
       envelope: isWrite ? { EventGUID: guid, Settings: settings } : { Settings: settings },
     };
@@ -88,7 +109,8 @@ function parse(text: string): { method: string; args: unknown[] } | null {
   } catch {
     return null;
   }
-  if (!isJsonObject(call) || typeof call['method'] !== 'string' || !Array.isArray(call['args'])) return null;
+  if (!isJsonObject(call) || typeof call['method'] !== 'string' || !Array.isArray(call['args']))
+    return null;
   return { method: call['method'], args: call['args'] };
 }
 
@@ -96,11 +118,17 @@ function parse(text: string): { method: string; args: unknown[] } | null {
 function stampEvent(settings: JsonObject, guid: string, line: number): void {
   const event = settings['Event'];
   if (!isJsonObject(event)) return;
-  settings['Event'] = { ...event, EventGUID: event['EventGUID'] || guid, Seq: event['Seq'] ?? line };
+  settings['Event'] = {
+    ...event,
+    EventGUID: event['EventGUID'] || guid,
+    Seq: event['Seq'] ?? line,
+  };
 }
 
 /** What the item waits for: the writes of its key before it. Null where it names none. */
 function orderingKey(lane: Lane, action: Action, settings: JsonObject): string | null {
-  const key = isWriteAction(action) ? keyOf(action, settings) : (settings['WorkItemHash'] ?? settings['RunHash']);
+  const key = isWriteAction(action)
+    ? keyOf(action, settings)
+    : (settings['WorkItemHash'] ?? settings['RunHash']);
   return typeof key === 'string' && key !== '' && key !== 'undefined' ? `${lane} ${key}` : null;
 }

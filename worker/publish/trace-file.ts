@@ -27,14 +27,19 @@ export async function* readTrace(path: string): AsyncGenerator<TraceLine> {
     }
   } catch (cause) {
     if (cause instanceof TidemarkError) throw cause;
-    throw new TidemarkError('REJECTED', `${path}: not readable after line ${number}: ${messageOf(cause)}`, { cause });
+    throw new TidemarkError(
+      'REJECTED',
+      `${path}: not readable after line ${number}: ${messageOf(cause)}`,
+      { cause },
+    );
   }
 }
 
 /** @throws TidemarkError NOT_THERE when there is no such file, or a folder of that name */
 export function checkTrace(path: string): void {
   const found = statSync(path, { throwIfNoEntry: false });
-  if (found?.isDirectory()) throw new TidemarkError('NOT_THERE', `${path} is a folder; name the trace files in it`);
+  if (found?.isDirectory())
+    throw new TidemarkError('NOT_THERE', `${path} is a folder; name the trace files in it`);
   if (found?.isFile()) return;
   throw new TidemarkError('NOT_THERE', `${path}: there is no such trace file`);
 }
@@ -77,7 +82,11 @@ async function* splitLines(chunks: AsyncIterable<Buffer>, path: string): AsyncGe
     if (from === chunk.length) continue;
     pieces.push(chunk.subarray(from));
     bytes += chunk.length - from;
-    if (bytes > 2 * limits.bodyBytesMax) throw new TidemarkError('TOO_LARGE', `${path}: a line of more than ${bytes} bytes is not a recorded call`);
+    if (bytes > 2 * limits.bodyBytesMax)
+      throw new TidemarkError(
+        'TOO_LARGE',
+        `${path}: a line of more than ${bytes} bytes is not a recorded call`,
+      );
   }
   if (pieces.length > 0) yield lineOf(Buffer.alloc(0));
 }

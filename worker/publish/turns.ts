@@ -55,7 +55,8 @@ export class Turns {
       this.#ready.push(item);
       this.#launchSoon();
     }
-    while (!this.#isOver && (this.#held >= windowLinesMax || this.#heldBytes >= windowBytesMax)) await this.#change();
+    while (!this.#isOver && (this.#held >= windowLinesMax || this.#heldBytes >= windowBytesMax))
+      await this.#change();
     if (this.#failure !== null) throw this.#failure;
   }
 
@@ -100,10 +101,16 @@ export class Turns {
   /** One read, or the run of ready writes of one lane that goes into one request. */
   #unitAt(at: number): TraceItem[] {
     const first = this.#ready[at] as TraceItem;
-    const itemsMax = first.isWrite ? Math.min(this.#options.batch, this.#options.concurrency - this.#inFlight) : 1;
+    const itemsMax = first.isWrite
+      ? Math.min(this.#options.batch, this.#options.concurrency - this.#inFlight)
+      : 1;
     const unit = [first];
     let bytes = first.bytes;
-    for (let next = this.#ready[at + 1]; next && unit.length < itemsMax; next = this.#ready[at + unit.length]) {
+    for (
+      let next = this.#ready[at + 1];
+      next && unit.length < itemsMax;
+      next = this.#ready[at + unit.length]
+    ) {
       bytes += next.bytes;
       if (!next.isWrite || next.lane !== first.lane || bytes > limits.deliverBytesMax) break;
       unit.push(next);
@@ -118,7 +125,8 @@ export class Turns {
       this.#settle(item);
     };
     try {
-      if (this.#options.batch > 1 && (unit[0] as TraceItem).isWrite) await this.#delivery.sendBatch(unit, finish);
+      if (this.#options.batch > 1 && (unit[0] as TraceItem).isWrite)
+        await this.#delivery.sendBatch(unit, finish);
       else await this.#delivery.send(unit[0] as TraceItem);
     } catch (error) {
       this.#failure ??= error instanceof Error ? error : new Error(messageOf(error));

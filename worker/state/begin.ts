@@ -7,7 +7,11 @@ import { migrate } from './migrate.ts';
 import type { StatePaths } from './paths.ts';
 
 /** Brings the file to the present schema, and gives a new store its identity, or that of the store whose entries are to be merged into it. */
-export function found(db: Connection, paths: StatePaths, identity: { store: string; epoch: string } | null): void {
+export function found(
+  db: Connection,
+  paths: StatePaths,
+  identity: { store: string; epoch: string } | null,
+): void {
   chmodSync(paths.db, 0o600);
   migrate(db);
   db.transaction(() => {
@@ -26,22 +30,42 @@ export function found(db: Connection, paths: StatePaths, identity: { store: stri
 export function startBoot(db: Connection): void {
   db.transaction(() => {
     const nowMs = systemClock.nowMs();
-    db.prepare("update sqlite_sequence set seq = max(seq, ?) where name = 'entry'").run(nowMs * 1000);
+    db.prepare("update sqlite_sequence set seq = max(seq, ?) where name = 'entry'").run(
+      nowMs * 1000,
+    );
     // Cursors of changes likewise: whoever listens must not take those of an older copy of this store for ones it had before.
-    db.prepare("insert into sqlite_sequence select 'change_log', 0 where not exists (select 1 from sqlite_sequence where name = 'change_log')").run();
-    db.prepare("update sqlite_sequence set seq = max(seq, ?) where name = 'change_log'").run(nowMs * 1000);
-    const last = db.prepare("select seq from sqlite_sequence where name = 'entry'").pluck().get() as number;
-    db.prepare('insert into boot (id, pid, started_ms, first_seq) values (?, ?, ?, ?)').run(newUuid(), process.pid, nowMs, last + 1);
+    db.prepare(
+      "insert into sqlite_sequence select 'change_log', 0 where not exists (select 1 from sqlite_sequence where name = 'change_log')",
+    ).run();
+    db.prepare("update sqlite_sequence set seq = max(seq, ?) where name = 'change_log'").run(
+      nowMs * 1000,
+    );
+    const last = db
+      .prepare("select seq from sqlite_sequence where name = 'entry'")
+      .pluck()
+      .get() as number;
+    db.prepare('insert into boot (id, pid, started_ms, first_seq) values (?, ?, ?, ?)').run(
+      newUuid(),
+      process.pid,
+      nowMs,
+      last + 1,
+    );
     db.prepare('delete from boot where rowid <= (select max(rowid) from boot) - 1000').run();
   }).immediate();
 }
 
 /** better-sqlite3 falls back to NORMAL after the first write of a connection, so FULL is set behind one and read back behind another. */
 export function insistOnSync(db: Connection): void {
-  const meta = db.prepare('insert into meta values (?, ?) on conflict (name) do update set value = excluded.value');
+  const meta = db.prepare(
+    'insert into meta values (?, ?) on conflict (name) do update set value = excluded.value',
+  );
   meta.run('opened_at', isoOf(systemClock.nowMs()));
   db.pragma('synchronous = full');
   meta.run('owner_pid', String(process.pid));
   const level: unknown = db.pragma('synchronous', { simple: true });
-  if (level !== 2) throw new TidemarkError('STORAGE_FAILED', `state.db answers synchronous=${String(level)} instead of 2 (FULL)`);
+  if (level !== 2)
+    throw new TidemarkError(
+      'STORAGE_FAILED',
+      `state.db answers synchronous=${String(level)} instead of 2 (FULL)`,
+    );
 }

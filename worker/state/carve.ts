@@ -146,11 +146,26 @@ function entryAt(pages: Pages, page: Buffer, at: number): StoredEntry | null {
   const values = record && valuesOf(record);
   if (!values) return null;
   const [own, lane, action, guid, key, sentAt, user, accepted, body, digest, trace] = values;
-  const isEntry = own === null && typeof lane === 'number' && typeof action === 'string' && Buffer.isBuffer(guid) && typeof key === 'string' && typeof accepted === 'number';
+  const isEntry =
+    own === null &&
+    typeof lane === 'number' &&
+    typeof action === 'string' &&
+    Buffer.isBuffer(guid) &&
+    typeof key === 'string' &&
+    typeof accepted === 'number';
   if (!isEntry) return null;
   return {
-    seq, lane, action, guid, key, at: typeof sentAt === 'string' ? sentAt : null, user: typeof user === 'string' ? user : null, accepted_ms: accepted,
-    body: typeof body === 'string' ? body : null, digest: Buffer.isBuffer(digest) ? digest : null, trace: validTrace(trace),
+    seq,
+    lane,
+    action,
+    guid,
+    key,
+    at: typeof sentAt === 'string' ? sentAt : null,
+    user: typeof user === 'string' ? user : null,
+    accepted_ms: accepted,
+    body: typeof body === 'string' ? body : null,
+    digest: Buffer.isBuffer(digest) ? digest : null,
+    trace: validTrace(trace),
   };
 }
 

@@ -3,7 +3,12 @@ import { limits } from '../../contracts/limits.ts';
 import type { Connection } from './connection.ts';
 
 /** `ids` are at most `limits.changeIdsMax`; `Count` is how many rows changed. */
-export type Change = { table: string; op: 'create' | 'update' | 'delete'; ids: (string | number)[]; Count: number };
+export type Change = {
+  table: string;
+  op: 'create' | 'update' | 'delete';
+  ids: (string | number)[];
+  Count: number;
+};
 
 /** Changes with `From` < cursor <= `cursor`. */
 export type Changes = { cursor: number; From: number; changes: Change[]; Resync?: true };
@@ -18,8 +23,12 @@ export class ChangeLog {
 
   constructor(db: Connection) {
     this.#db = db;
-    this.#next = db.prepare<[number], Row>('select cursor, tbl, op, ids, count from change_log order by cursor limit ?');
-    this.#span = db.prepare<[], { first: number | null; last: number | null }>('select (select min(cursor) from change_log) as first, (select max(cursor) from change_log) as last');
+    this.#next = db.prepare<[number], Row>(
+      'select cursor, tbl, op, ids, count from change_log order by cursor limit ?',
+    );
+    this.#span = db.prepare<[], { first: number | null; last: number | null }>(
+      'select (select min(cursor) from change_log) as first, (select max(cursor) from change_log) as last',
+    );
     this.#forget = db.prepare('delete from change_log where cursor <= ?');
   }
 
@@ -28,7 +37,11 @@ export class ChangeLog {
     const rows = this.#next.all(limits.changeEventRows);
     const [first, last] = [rows[0], rows.at(-1)];
     if (!first || !last) return null;
-    const told = { cursor: last.cursor, From: first.cursor - 1, changes: together(rows.filter((row) => row.op !== 'resync')) };
+    const told = {
+      cursor: last.cursor,
+      From: first.cursor - 1,
+      changes: together(rows.filter((row) => row.op !== 'resync')),
+    };
     return first.op === 'resync' ? { ...told, Resync: true } : told;
   }
 
@@ -41,10 +54,14 @@ export class ChangeLog {
   bound(): void {
     const { first, last } = this.#span.get() ?? { first: null, last: null };
     if (first === null || last === null || last - first < limits.changeLogRowsMax) return;
-    this.#db.transaction(() => {
-      this.#forget.run(last);
-      this.#db.prepare("insert into change_log (tbl, op, ids, count) values ('', 'resync', '[]', ?)").run(last - first + 1);
-    }).immediate();
+    this.#db
+      .transaction(() => {
+        this.#forget.run(last);
+        this.#db
+          .prepare("insert into change_log (tbl, op, ids, count) values ('', 'resync', '[]', ?)")
+          .run(last - first + 1);
+      })
+      .immediate();
   }
 }
 
@@ -56,7 +73,8 @@ function together(rows: readonly Row[]): Change[] {
     const same = changes.findLast((change) => change.table === row.tbl);
     if (same?.op === row.op) {
       same.Count += row.count;
-      for (const id of ids) if (same.ids.length < limits.changeIdsMax && !same.ids.includes(id)) same.ids.push(id);
+      for (const id of ids)
+        if (same.ids.length < limits.changeIdsMax && !same.ids.includes(id)) same.ids.push(id);
     } else {
       changes.push({ table: row.tbl, op: row.op as Change['op'], ids, Count: row.count });
     }

@@ -8,12 +8,25 @@ export type Connection = Database.Database;
 /** For telling SQLite's own errors from others. */
 export const SqliteError = Database.SqliteError;
 
-const pragmas = ['journal_mode = wal', 'synchronous = full', 'foreign_keys = on', 'trusted_schema = off', 'cell_size_check = on', 'mmap_size = 0', 'cache_size = -32000',
-  'wal_autocheckpoint = 2000', 'journal_size_limit = 67108864'] as const;
+const pragmas = [
+  'journal_mode = wal',
+  'synchronous = full',
+  'foreign_keys = on',
+  'trusted_schema = off',
+  'cell_size_check = on',
+  'mmap_size = 0',
+  'cache_size = -32000',
+  'wal_autocheckpoint = 2000',
+  'journal_size_limit = 67108864',
+] as const;
 
 /** What those pragmas must answer when they are asked; the level of syncing is asked behind a write, where better-sqlite3 changes it. */
 const answers: readonly (readonly [pragma: string, answer: unknown])[] = [
-  ['journal_mode', 'wal'], ['foreign_keys', 1], ['trusted_schema', 0], ['cell_size_check', 1], ['mmap_size', 0],
+  ['journal_mode', 'wal'],
+  ['foreign_keys', 1],
+  ['trusted_schema', 0],
+  ['cell_size_check', 1],
+  ['mmap_size', 0],
 ];
 
 /** Below this, SQLite may damage a log that is reset while others read it. */
@@ -24,13 +37,17 @@ export function openWritable(path: string): Connection {
   assertSqlite();
   const db = new Database(path, { timeout: 5_000 });
   // Takes effect only before the first table is made; afterwards it would write into a file that may not be ours to write.
-  if (Number(db.pragma('page_count', { simple: true })) === 0) db.pragma('auto_vacuum = incremental');
+  if (Number(db.pragma('page_count', { simple: true })) === 0)
+    db.pragma('auto_vacuum = incremental');
   for (const pragma of pragmas) db.pragma(pragma);
   for (const [pragma, answer] of answers) {
     const given: unknown = db.pragma(pragma, { simple: true });
     if (given === answer || (pragma === 'mmap_size' && given === undefined)) continue;
     db.close();
-    throw new TidemarkError('STORAGE_FAILED', `${path} answers ${pragma}=${String(given)} instead of ${String(answer)}; is it on a local disk?`);
+    throw new TidemarkError(
+      'STORAGE_FAILED',
+      `${path} answers ${pragma}=${String(given)} instead of ${String(answer)}; is it on a local disk?`,
+    );
   }
   return db;
 }
@@ -41,7 +58,11 @@ function assertSqlite(): void {
   memory.close();
   const [major = 0, minor = 0, patch = 0] = version.split('.').map(Number);
   const [a, b, c] = leastSqlite;
-  if (major * 1e6 + minor * 1e3 + patch < a * 1e6 + b * 1e3 + c) throw new TidemarkError('CONFIG_INVALID', `SQLite ${version} is older than ${leastSqlite.join('.')}; install the better-sqlite3 of the lock file`);
+  if (major * 1e6 + minor * 1e3 + patch < a * 1e6 + b * 1e3 + c)
+    throw new TidemarkError(
+      'CONFIG_INVALID',
+      `SQLite ${version} is older than ${leastSqlite.join('.')}; install the better-sqlite3 of the lock file`,
+    );
 }
 
 /** A plain connection without waiting, for the lock. */

@@ -37,13 +37,17 @@ export class Reserve {
 
   /** Size on a disk: small ones give a small part, and none where the file cannot be made for another reason than room. */
   sizeFor(totalBytes: number): number {
-    return this.#isOff ? this.bytes : Math.floor(Math.min(limits.reserveBytes, totalBytes * limits.reserveShare));
+    return this.#isOff
+      ? this.bytes
+      : Math.floor(Math.min(limits.reserveBytes, totalBytes * limits.reserveShare));
   }
 
   /** Writes it, block by block beside the loop; false when there was no room for it. What is there in the right size stays. */
   make(bytes: number): Promise<boolean> {
     if (this.bytes === bytes) return Promise.resolve(true);
-    this.#making ??= this.#write(bytes).finally(() => { this.#making = null; });
+    this.#making ??= this.#write(bytes).finally(() => {
+      this.#making = null;
+    });
     return this.#making;
   }
 
@@ -91,5 +95,9 @@ export function withReserve<T>(paths: StatePaths, open: () => T): T {
 
 function isFull(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  return classOf(error) === 'capacity' || (error as NodeJS.ErrnoException).code === 'ENOSPC' || isFull(error.cause);
+  return (
+    classOf(error) === 'capacity' ||
+    (error as NodeJS.ErrnoException).code === 'ENOSPC' ||
+    isFull(error.cause)
+  );
 }

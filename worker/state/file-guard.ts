@@ -15,13 +15,29 @@ type Seen = { dev: number; ino: number; size: number; mtimeMs: number };
 type Verdict = FileFinding['verdict'] | 'same' | 'unknown';
 
 /** How each watched file was found at the last look, for health. */
-export type IdentityView = { State: Verdict; Wal: Verdict; Shm: Verdict; Lock: Verdict; Folder: Verdict; IsArmed: true; IsDegraded: boolean };
+export type IdentityView = {
+  State: Verdict;
+  Wal: Verdict;
+  Shm: Verdict;
+  Lock: Verdict;
+  Folder: Verdict;
+  IsArmed: true;
+  IsDegraded: boolean;
+};
 
-type Watched = { name: 'State' | 'Wal' | 'Shm' | 'Lock' | 'Folder'; path: string; seen: Seen; isContentOurs: boolean; verdict: Verdict };
+type Watched = {
+  name: 'State' | 'Wal' | 'Shm' | 'Lock' | 'Folder';
+  path: string;
+  seen: Seen;
+  isContentOurs: boolean;
+  verdict: Verdict;
+};
 
 function look(path: string): Seen | null {
   const found = statSync(path, { throwIfNoEntry: false });
-  return found ? { dev: found.dev, ino: found.ino, size: found.size, mtimeMs: found.mtimeMs } : null;
+  return found
+    ? { dev: found.dev, ino: found.ino, size: found.size, mtimeMs: found.mtimeMs }
+    : null;
 }
 
 export class FileGuard {
@@ -37,7 +53,13 @@ export class FileGuard {
   /** Call it once all files are there. @throws TidemarkError STORAGE_FAILED when one cannot be watched */
   constructor(paths: StatePaths) {
     this.#folder = arm('Folder', paths.stateDir, false);
-    this.#watched = [arm('State', paths.db, true), arm('Wal', paths.wal, false), arm('Shm', paths.shm, false), arm('Lock', paths.lock, false), this.#folder];
+    this.#watched = [
+      arm('State', paths.db, true),
+      arm('Wal', paths.wal, false),
+      arm('Shm', paths.shm, false),
+      arm('Lock', paths.lock, false),
+      this.#folder,
+    ];
   }
 
   /** What is wrong with the first file that is; null when nothing is, or nothing can be told. */
@@ -79,7 +101,8 @@ export class FileGuard {
   #trust(mtimeMs: number): void {
     const nowMs = systemClock.monotonicMs();
     if (mtimeMs !== this.#folderSeen.mtimeMs) this.#folderSeen = { mtimeMs, sinceMs: nowMs };
-    else if (nowMs - this.#folderSeen.sinceMs >= limits.folderTimeSettlesMs) this.#mtimeTrustedMs = mtimeMs;
+    else if (nowMs - this.#folderSeen.sinceMs >= limits.folderTimeSettlesMs)
+      this.#mtimeTrustedMs = mtimeMs;
   }
 
   /** @throws TidemarkError STORAGE_FAILED naming the file and what became of it; its cause is the finding */
@@ -97,16 +120,27 @@ export class FileGuard {
   }
 
   view(): IdentityView {
-    const of = (name: Watched['name']) => this.#watched.find((one) => one.name === name)?.verdict ?? 'unknown';
+    const of = (name: Watched['name']) =>
+      this.#watched.find((one) => one.name === name)?.verdict ?? 'unknown';
     return {
-      State: of('State'), Wal: of('Wal'), Shm: of('Shm'), Lock: of('Lock'), Folder: of('Folder'), IsArmed: true, IsDegraded: this.#unknowns >= limits.guardUnknownsMax,
+      State: of('State'),
+      Wal: of('Wal'),
+      Shm: of('Shm'),
+      Lock: of('Lock'),
+      Folder: of('Folder'),
+      IsArmed: true,
+      IsDegraded: this.#unknowns >= limits.guardUnknownsMax,
     };
   }
 }
 
 function arm(name: Watched['name'], path: string, isContentOurs: boolean): Watched {
   const seen = look(path);
-  if (!seen) throw new TidemarkError('STORAGE_FAILED', `${path} is not there although it was opened; the worker cannot watch it`);
+  if (!seen)
+    throw new TidemarkError(
+      'STORAGE_FAILED',
+      `${path} is not there although it was opened; the worker cannot watch it`,
+    );
   return { name, path, seen, isContentOurs, verdict: 'same' };
 }
 
@@ -124,10 +158,16 @@ function verdictOn({ path, seen, isContentOurs }: Watched): Verdict {
   }
   if (!now) return 'gone';
   if (!isSame(now, seen)) return 'replaced';
-  return isContentOurs && (now.size !== seen.size || now.mtimeMs !== seen.mtimeMs) ? 'modified' : 'same';
+  return isContentOurs && (now.size !== seen.size || now.mtimeMs !== seen.mtimeMs)
+    ? 'modified'
+    : 'same';
 }
 
 function sentenceOf({ verdict, path }: FileFinding): string {
-  const became = { gone: 'was removed', replaced: 'was replaced', modified: 'was changed by somebody else' }[verdict];
+  const became = {
+    gone: 'was removed',
+    replaced: 'was replaced',
+    modified: 'was changed by somebody else',
+  }[verdict];
   return `${path} ${became} under the running worker; it saves what it still holds and stops, a fresh start puts it together`;
 }

@@ -47,7 +47,9 @@ export function fileSystemAt(path: string): FileSystem {
 export function doubtOf(dataDir: string): string | null {
   const { name, is } = fileSystemAt(dataDir);
   if (is === 'local') return null;
-  return is === 'unsure' ? `${dataDir} lies on ${name}: syncs and locks are as good as what is behind it` : `${dataDir} lies on ${name}, a ${is} file system, and that was allowed`;
+  return is === 'unsure'
+    ? `${dataDir} lies on ${name}: syncs and locks are as good as what is behind it`
+    : `${dataDir} lies on ${name}, a ${is} file system, and that was allowed`;
 }
 
 /**
@@ -57,6 +59,12 @@ export function doubtOf(dataDir: string): string | null {
 export function assertDurable(dataDir: string, isAnyAllowed: boolean): void {
   const { name, is } = fileSystemAt(dataDir);
   if (isAnyAllowed || is === 'local' || is === 'unsure') return;
-  const why = is === 'memory' ? 'what is accepted would be gone with the machine' : 'locks and syncs are not to be trusted there';
-  throw new TidemarkError('CONFIG_INVALID', `--data ${dataDir} lies on ${name}, a ${is} file system: ${why}; use a local disk, or --any-file-system if you know better`);
+  const why =
+    is === 'memory'
+      ? 'what is accepted would be gone with the machine'
+      : 'locks and syncs are not to be trusted there';
+  throw new TidemarkError(
+    'CONFIG_INVALID',
+    `--data ${dataDir} lies on ${name}, a ${is} file system: ${why}; use a local disk, or --any-file-system if you know better`,
+  );
 }

@@ -10,9 +10,21 @@ export function makeFolder(path: string): void {
     chmodSync(path, 0o700);
   } catch (cause) {
     // What is there but cannot be used now may be usable later; what cannot be made at all is a wrong setting.
-    const isThere = statSync(dirname(path), { throwIfNoEntry: false })?.isDirectory() === true && (cause as NodeJS.ErrnoException).code !== 'ENOTDIR' && (cause as NodeJS.ErrnoException).code !== 'EEXIST';
-    if (isThere) throw new TidemarkError('STORAGE_FAILED', `cannot use the data directory ${path}: ${messageOf(cause)}`, { cause });
-    throw new TidemarkError('CONFIG_INVALID', `cannot make the data directory ${path}: ${messageOf(cause)}`, { cause });
+    const isThere =
+      statSync(dirname(path), { throwIfNoEntry: false })?.isDirectory() === true &&
+      (cause as NodeJS.ErrnoException).code !== 'ENOTDIR' &&
+      (cause as NodeJS.ErrnoException).code !== 'EEXIST';
+    if (isThere)
+      throw new TidemarkError(
+        'STORAGE_FAILED',
+        `cannot use the data directory ${path}: ${messageOf(cause)}`,
+        { cause },
+      );
+    throw new TidemarkError(
+      'CONFIG_INVALID',
+      `cannot make the data directory ${path}: ${messageOf(cause)}`,
+      { cause },
+    );
   }
 }
 

@@ -16,8 +16,10 @@ export function* readLines(path: string): Generator<Line> {
     let rest = '';
     for (;;) {
       const bytes = readSync(fd, chunk, 0, chunkBytes, null);
-      const lines = (rest + (bytes === 0 ? decoder.end() : decoder.write(chunk.subarray(0, bytes)))).split('\n');
-      rest = bytes === 0 ? '' : lines.pop() ?? '';
+      const lines = (
+        rest + (bytes === 0 ? decoder.end() : decoder.write(chunk.subarray(0, bytes)))
+      ).split('\n');
+      rest = bytes === 0 ? '' : (lines.pop() ?? '');
       for (const text of lines) {
         number += 1;
         if (text.trim() !== '') yield { number, text };

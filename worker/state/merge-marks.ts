@@ -1,14 +1,28 @@
 /** What a merged entry means for each database of the store: delivered by the other side, waiting, or still to be sent. */
 import type { Connection } from './connection.ts';
 import type { StoredEntry } from './entry-lines.ts';
-import { isNewStore, numberOf, type Row, rowsOf, type SourceTables, textOf } from './merge-tables.ts';
+import {
+  isNewStore,
+  numberOf,
+  type Row,
+  rowsOf,
+  type SourceTables,
+  textOf,
+} from './merge-tables.ts';
 
 type Place = 'applied' | 'skipped' | 'dead' | 'dropped' | 'parked';
 
 /** The other side's knowledge of one database and lane. */
 type Theirs = { seq: number; trustedSeq: number; held: Map<number, Row>; mark: Row };
 
-type OwnMark = { database: number; lane: number; seq: number; beacon: string; connection: number; storeId: string };
+type OwnMark = {
+  database: number;
+  lane: number;
+  seq: number;
+  beacon: string;
+  connection: number;
+  storeId: string;
+};
 
 /** A mark of the store, with the other side's of the same database, and what is to be added to it. */
 type Pair = OwnMark & { theirs: Theirs | null; head: number; applied: number; skipped: number };
@@ -16,20 +30,34 @@ type Pair = OwnMark & { theirs: Theirs | null; head: number; applied: number; sk
 /** In meta from the first to the last transaction of a merge that restores marks: where they come from. */
 export const restoringName = 'restoring';
 
-const nameOf = (beacon: string, connection: number, lane: number) => `${beacon}/${connection}/${lane}`;
+const nameOf = (beacon: string, connection: number, lane: number) =>
+  `${beacon}/${connection}/${lane}`;
 
 function statementsOf(db: Connection) {
   return {
-    marks: db.prepare<[], OwnMark>(`select m.database, m.lane, m.seq, d.beacon, d.connection, m.store_id as storeId
+    marks: db.prepare<
+      [],
+      OwnMark
+    >(`select m.database, m.lane, m.seq, d.beacon, d.connection, m.store_id as storeId
       from mark m join database d on d.id = m.database`),
     head: db.prepare<[number], number>('select head from lane where lane = ?').pluck(),
-    add: db.prepare('update mark set applied = applied + @applied, skipped = skipped + @skipped where database = @database and lane = @lane'),
-    hold: db.prepare('insert into held values (@database, @seq, @lane, @key, @state, @reason, @sinceMs) on conflict (database, seq) do nothing'),
-    guid: db.prepare<[number, number], Buffer>('select guid from entry where seq = ? and lane = ?').pluck(),
-    countsAt: db.prepare<{ database: number; lane: number; seq: number }, { settled: number; bareAbove: number }>(`select
+    add: db.prepare(
+      'update mark set applied = applied + @applied, skipped = skipped + @skipped where database = @database and lane = @lane',
+    ),
+    hold: db.prepare(
+      'insert into held values (@database, @seq, @lane, @key, @state, @reason, @sinceMs) on conflict (database, seq) do nothing',
+    ),
+    guid: db
+      .prepare<[number, number], Buffer>('select guid from entry where seq = ? and lane = ?')
+      .pluck(),
+    countsAt: db.prepare<
+      { database: number; lane: number; seq: number },
+      { settled: number; bareAbove: number }
+    >(`select
       (select count(*) from entry where lane = @lane and seq <= @seq) - (select count(*) from held where database = @database and lane = @lane and seq <= @seq) as settled,
       (select count(*) from entry where lane = @lane and seq > @seq and body is null) as bareAbove`),
-    raise: db.prepare(`update mark set seq = @seq, guid = @guid, recorded_ms = @recordedMs, applied_ms = @appliedMs, applied = @applied, present = @present, skipped = @skipped
+    raise:
+      db.prepare(`update mark set seq = @seq, guid = @guid, recorded_ms = @recordedMs, applied_ms = @appliedMs, applied = @applied, present = @present, skipped = @skipped
       where database = @database and lane = @lane and seq = 0`),
     restored: db.prepare<[string], string>('select value from meta where name = ?').pluck(),
     restore: db.prepare('insert or replace into meta values (?, ?)'),
@@ -49,20 +77,31 @@ export class MergeMarks {
   #isReplayRunning = false;
 
   /** @param isDoubtful a mark read from a damaged file may be too high, and then it would hide what was never sent */
-  constructor(db: Connection, { tables, isDoubtful }: { tables: SourceTables; isDoubtful: boolean }, { nowMs, from = '' }: { nowMs: number; from?: string }) {
+  constructor(
+    db: Connection,
+    { tables, isDoubtful }: { tables: SourceTables; isDoubtful: boolean },
+    { nowMs, from = '' }: { nowMs: number; from?: string },
+  ) {
     this.#sql = statementsOf(db);
     this.#nowMs = nowMs;
     this.#from = from;
-    this.#isRestoring = isNewStore(db) || (from !== '' && this.#sql.restored.get(restoringName) === from);
+    this.#isRestoring =
+      isNewStore(db) || (from !== '' && this.#sql.restored.get(restoringName) === from);
     const databases = new Map(rowsOf(tables, 'database').map((row) => [numberOf(row, 'id'), row]));
-    const held = Map.groupBy(rowsOf(tables, 'held'), (row) => `${numberOf(row, 'database')}/${numberOf(row, 'lane')}`);
+    const held = Map.groupBy(
+      rowsOf(tables, 'held'),
+      (row) => `${numberOf(row, 'database')}/${numberOf(row, 'lane')}`,
+    );
     for (const mark of rowsOf(tables, 'mark')) {
       const [id, lane] = [numberOf(mark, 'database'), numberOf(mark, 'lane')];
       const database = databases.get(id);
       if (!database) continue;
       const rows = held.get(`${id}/${lane}`) ?? [];
       this.#theirs.set(nameOf(textOf(database, 'beacon'), numberOf(database, 'connection'), lane), {
-        mark, seq: numberOf(mark, 'seq'), trustedSeq: isDoubtful ? 0 : numberOf(mark, 'seq'), held: new Map(rows.map((row) => [numberOf(row, 'seq'), row])),
+        mark,
+        seq: numberOf(mark, 'seq'),
+        trustedSeq: isDoubtful ? 0 : numberOf(mark, 'seq'),
+        held: new Map(rows.map((row) => [numberOf(row, 'seq'), row])),
       });
     }
   }
@@ -77,7 +116,11 @@ export class MergeMarks {
     this.#isReplayRunning = isReplayRunning;
     this.#parked = 0;
     this.#pairs = this.#sql.marks.all().map((own) => ({
-      ...own, head: this.#sql.head.get(own.lane) ?? 0, applied: 0, skipped: 0, theirs: this.#theirsOf(own),
+      ...own,
+      head: this.#sql.head.get(own.lane) ?? 0,
+      applied: 0,
+      skipped: 0,
+      theirs: this.#theirsOf(own),
     }));
   }
 
@@ -102,8 +145,13 @@ export class MergeMarks {
       }
       if (place === 'parked') this.#parked += 1;
       this.#sql.hold.run({
-        database: pair.database, lane: pair.lane, seq, key: row.key, state: place,
-        reason: held && typeof held['reason'] === 'string' ? held['reason'] : null, sinceMs: held ? numberOf(held, 'since_ms') : this.#nowMs,
+        database: pair.database,
+        lane: pair.lane,
+        seq,
+        key: row.key,
+        state: place,
+        reason: held && typeof held['reason'] === 'string' ? held['reason'] : null,
+        sinceMs: held ? numberOf(held, 'since_ms') : this.#nowMs,
       });
     }
   }
@@ -125,20 +173,40 @@ export class MergeMarks {
       if (!theirs) continue;
       const { mark, seq } = theirs;
       const guid = this.#sql.guid.get(seq, lane);
-      if (theirs.trustedSeq !== seq && !(guid && Buffer.isBuffer(mark['guid']) && guid.equals(mark['guid']))) continue;
-      const { settled, bareAbove } = this.#sql.countsAt.get({ database, lane, seq }) as { settled: number; bareAbove: number };
+      if (
+        theirs.trustedSeq !== seq &&
+        !(guid && Buffer.isBuffer(mark['guid']) && guid.equals(mark['guid']))
+      )
+        continue;
+      const { settled, bareAbove } = this.#sql.countsAt.get({ database, lane, seq }) as {
+        settled: number;
+        bareAbove: number;
+      };
       const notHad = Math.min(numberOf(mark, 'skipped'), settled);
       const present = Math.min(numberOf(mark, 'present'), settled - notHad);
       this.#sql.raise.run({
-        database, lane, seq, present, skipped: notHad + bareAbove, applied: settled - notHad - present,
-        guid: mark['guid'] ?? null, recordedMs: mark['recorded_ms'] ?? null, appliedMs: mark['applied_ms'] ?? null,
+        database,
+        lane,
+        seq,
+        present,
+        skipped: notHad + bareAbove,
+        applied: settled - notHad - present,
+        guid: mark['guid'] ?? null,
+        recordedMs: mark['recorded_ms'] ?? null,
+        appliedMs: mark['applied_ms'] ?? null,
       });
     }
   }
 }
 
 /** Null: above the mark, delivered in its turn. */
-function placeOf(row: StoredEntry, seq: number, own: Pair, held: Row | undefined, isReplayRunning: boolean): Place | null {
+function placeOf(
+  row: StoredEntry,
+  seq: number,
+  own: Pair,
+  held: Row | undefined,
+  isReplayRunning: boolean,
+): Place | null {
   const isBelow = seq <= own.seq;
   const state = held?.['state'];
   if (row.body === null) {
@@ -147,6 +215,7 @@ function placeOf(row: StoredEntry, seq: number, own: Pair, held: Row | undefined
     return own.theirs !== null && own.theirs.trustedSeq >= row.seq && !held ? 'applied' : 'skipped';
   }
   if (state === 'dead' || state === 'dropped' || state === 'parked') return state;
-  if (isBelow) return own.theirs !== null && own.theirs.trustedSeq >= row.seq ? 'applied' : 'parked';
+  if (isBelow)
+    return own.theirs !== null && own.theirs.trustedSeq >= row.seq ? 'applied' : 'parked';
   return isReplayRunning && seq <= own.head ? 'parked' : null;
 }

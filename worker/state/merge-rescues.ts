@@ -16,7 +16,12 @@ function ownMeta(db: Connection, name: string): string | undefined {
 }
 
 /** One folder after the other; yields between transactions. @throws SqliteError when the store itself cannot be written */
-function* mergeFolders(db: Connection, paths: StatePaths, folders: readonly Pending[], options: MergeOptions): Generator<Merged, Finding[]> {
+function* mergeFolders(
+  db: Connection,
+  paths: StatePaths,
+  folders: readonly Pending[],
+  options: MergeOptions,
+): Generator<Merged, Finding[]> {
   const findings: Finding[] = [];
   for (const folder of folders) {
     const source = openFolder(folder.path);
@@ -36,20 +41,34 @@ function* mergeFolders(db: Connection, paths: StatePaths, folders: readonly Pend
       if (error instanceof SqliteError) throw error;
       // Others are merged after it, and its marks would count theirs as delivered.
       db.prepare('delete from meta where name = ?').run(restoringName);
-      findings.push({ Class: 'rescue-unreadable', What: `${folder.path} could not be merged, and stays there: ${messageOf(error)}`, Detail: { Folder: folder.path } });
+      findings.push({
+        Class: 'rescue-unreadable',
+        What: `${folder.path} could not be merged, and stays there: ${messageOf(error)}`,
+        Detail: { Folder: folder.path },
+      });
     }
   }
   return findings;
 }
 
-function* mergeFolder(db: Connection, folder: Pending, source: OpenedSource, options: MergeOptions): Generator<Merged, Finding> {
+function* mergeFolder(
+  db: Connection,
+  folder: Pending,
+  source: OpenedSource,
+  options: MergeOptions,
+): Generator<Merged, Finding> {
   const hub = ownMeta(db, 'hub');
   const theirs = source.hub ?? folder.note?.Hub ?? null;
   if (hub !== undefined && theirs !== null && theirs !== '' && theirs !== hub) {
-    return { Class: 'other-hub', What: `${folder.path} holds writes of hub ${theirs}, this is hub ${hub}; set aside, none taken`, Detail: { Folder: folder.path, Hub: theirs } };
+    return {
+      Class: 'other-hub',
+      What: `${folder.path} holds writes of hub ${theirs}, this is hub ${hub}; set aside, none taken`,
+      Detail: { Folder: folder.path, Hub: theirs },
+    };
   }
   const merged = yield* mergeSteps(db, source, { ...options, from: basename(folder.path) });
-  if (hub === undefined && theirs) db.prepare('insert or ignore into meta values (?, ?)').run('hub', theirs);
+  if (hub === undefined && theirs)
+    db.prepare('insert or ignore into meta values (?, ?)').run('hub', theirs);
   const from = folder.isRescue ? 'a rescue' : 'files set aside';
   return {
     Class: folder.isRescue ? 'rescue-merged' : 'salvaged',
@@ -59,13 +78,23 @@ function* mergeFolder(db: Connection, folder: Pending, source: OpenedSource, opt
 }
 
 /** What lay beside the entries, by its table. */
-const beside = { mark: 'marks', held: 'dead letters', refused: 'refused messages', assignment: 'assignments', operation: 'maintenance records' } as const;
+const beside = {
+  mark: 'marks',
+  held: 'dead letters',
+  refused: 'refused messages',
+  assignment: 'assignments',
+  operation: 'maintenance records',
+} as const;
 
 /** Entries are found page by page; other tables only where SQLite itself can still read them, and a loss of theirs is named too. */
 function unreadText({ unread }: OpenedSource): string {
-  const names = Object.entries(beside).filter(([table]) => unread.includes(table)).map(([, name]) => name);
+  const names = Object.entries(beside)
+    .filter(([table]) => unread.includes(table))
+    .map(([, name]) => name);
   if (names.length === 0) return '';
-  const again = unread.includes('mark') ? ': what the databases already have is sent again and changes nothing there' : '';
+  const again = unread.includes('mark')
+    ? ': what the databases already have is sent again and changes nothing there'
+    : '';
   const assigned = unread.includes('assignment') ? '; look whether a database is assigned' : '';
   return `; its ${names.join(', ')} could not be read whole${again}${assigned}`;
 }
@@ -74,10 +103,13 @@ function conflictsOf({ Detail }: Finding): Finding[] {
   const { Conflicts, Conflicting, Folder } = Detail as Partial<Merged> & { Folder?: string };
   if (!Conflicts) return [];
   const first = Conflicting?.[0];
-  return [{
-    Class: 'conflict', What: `${Conflicts} writes of ${Folder} have the EventGUID of another write in the store, which was kept${first ? `; the first is ${first.EventGUID}, Seq ${first.Kept}` : ''}`,
-    Detail: { Folder, Conflicts, Conflicting },
-  }];
+  return [
+    {
+      Class: 'conflict',
+      What: `${Conflicts} writes of ${Folder} have the EventGUID of another write in the store, which was kept${first ? `; the first is ${first.EventGUID}, Seq ${first.Kept}` : ''}`,
+      Detail: { Folder, Conflicts, Conflicting },
+    },
+  ];
 }
 
 function moveAside(paths: StatePaths, folder: Pending): void {
@@ -87,7 +119,10 @@ function moveAside(paths: StatePaths, folder: Pending): void {
 
 /** Everything that waits, before the worker takes writes. */
 export function mergePending(db: Connection, paths: StatePaths, nowMs: number): Finding[] {
-  const steps = mergeFolders(db, paths, pendingFolders(paths, nowMs), { nowMs, isReplayRunning: false });
+  const steps = mergeFolders(db, paths, pendingFolders(paths, nowMs), {
+    nowMs,
+    isReplayRunning: false,
+  });
   for (;;) {
     const step = steps.next();
     if (step.done) return step.value;
@@ -109,7 +144,9 @@ export class RescueMerger {
 
   /** What was found and merged since the last call, already in table fault. Rejects with the store's own error. */
   look(): Promise<Finding[]> {
-    this.#running ??= this.#merge().finally(() => { this.#running = null; });
+    this.#running ??= this.#merge().finally(() => {
+      this.#running = null;
+    });
     return this.#running;
   }
 
@@ -120,7 +157,9 @@ export class RescueMerger {
 
   async #merge(): Promise<Finding[]> {
     const nowMs = systemClock.nowMs();
-    const folders = pendingFolders(this.#paths, nowMs).filter((one) => one.note !== null && !this.#failed.has(one.path));
+    const folders = pendingFolders(this.#paths, nowMs).filter(
+      (one) => one.note !== null && !this.#failed.has(one.path),
+    );
     if (folders.length === 0) return [];
     for (const folder of folders) this.#failed.add(folder.path);
     const steps = mergeFolders(this.#db, this.#paths, folders, { nowMs, isReplayRunning: true });

@@ -34,7 +34,10 @@ export type MergeOptions = {
 
 /** Read = Imported + Known + Rejected. The lists are cut at `limits.findingItemsMax`, the counts are not. */
 export type Merged = {
-  Read: number; Imported: number; Known: number; Rejected: number;
+  Read: number;
+  Imported: number;
+  Known: number;
+  Rejected: number;
   /** Imported under a new Seq at the end, because another entry has theirs. */
   Renumbered: number;
   /** Times an imported entry was put up for a database whose mark had passed its Seq. */
@@ -48,11 +51,16 @@ type Known = { seq: number; action: string; body: string | null; digest: Buffer 
 
 function statementsOf(db: Connection) {
   return {
-    known: db.prepare<[Buffer], Known>('select seq, action, body, digest from entry where guid = ?'),
+    known: db.prepare<[Buffer], Known>(
+      'select seq, action, body, digest from entry where guid = ?',
+    ),
     isTaken: db.prepare<[number]>('select 1 from entry where seq = ?').pluck(),
-    insert: db.prepare(`insert into entry (seq, lane, action, guid, key, at, user, accepted_ms, body, digest, trace)
+    insert:
+      db.prepare(`insert into entry (seq, lane, action, guid, key, at, user, accepted_ms, body, digest, trace)
       values (@seq, @lane, @action, @guid, @key, @at, @user, @accepted_ms, @body, @digest, @trace)`),
-    count: db.prepare('update lane set accepted = accepted + 1, head = max(head, @seq), bare = bare + @bare, bare_through = max(bare_through, @bareSeq) where lane = @lane'),
+    count: db.prepare(
+      'update lane set accepted = accepted + 1, head = max(head, @seq), bare = bare + @bare, bare_through = max(bare_through, @bareSeq) where lane = @lane',
+    ),
     position: db.prepare<[number], number>('select seq from projection where lane = ?').pluck(),
     restart: db.prepare('update projection set seq = 0 where lane = ?'),
     forgetQueue: db.prepare("delete from projected where tbl <> 'UVManifest'"),
@@ -61,7 +69,17 @@ function statementsOf(db: Connection) {
 }
 
 export function emptyMerge(): Merged {
-  return { Read: 0, Imported: 0, Known: 0, Rejected: 0, Renumbered: 0, Parked: 0, Conflicts: 0, Conflicting: [], Reasons: [] };
+  return {
+    Read: 0,
+    Imported: 0,
+    Known: 0,
+    Rejected: 0,
+    Renumbered: 0,
+    Parked: 0,
+    Conflicts: 0,
+    Conflicting: [],
+    Reasons: [],
+  };
 }
 
 class Merge {
@@ -81,21 +99,25 @@ class Merge {
   }
 
   takeTables(): void {
-    this.#db.transaction(() => {
-      mergeTables(this.#db, this.#source.tables);
-      this.#marks.begin();
-    }).immediate();
+    this.#db
+      .transaction(() => {
+        mergeTables(this.#db, this.#source.tables);
+        this.#marks.begin();
+      })
+      .immediate();
   }
 
   /** One transaction. */
   takeChunk(rows: readonly StoredEntry[]): void {
     const before = structuredClone(this.merged);
     try {
-      this.#db.transaction(() => {
-        this.#marks.look(this.#options.isReplayRunning);
-        for (const row of rows) this.#take(row);
-        this.merged.Parked += this.#marks.write();
-      }).immediate();
+      this.#db
+        .transaction(() => {
+          this.#marks.look(this.#options.isReplayRunning);
+          for (const row of rows) this.#take(row);
+          this.merged.Parked += this.#marks.write();
+        })
+        .immediate();
     } catch (error) {
       Object.assign(this.merged, before);
       throw error;
@@ -114,18 +136,23 @@ class Merge {
     if (known) return this.#meet(known, row);
     const isTaken = this.#sql.isTaken.get(row.seq) !== undefined;
     // A null Seq is the next one.
-    const seq = Number(this.#sql.insert.run({ ...row, trace: validTrace(row.trace), seq: isTaken ? null : row.seq }).lastInsertRowid);
+    const seq = Number(
+      this.#sql.insert.run({ ...row, trace: validTrace(row.trace), seq: isTaken ? null : row.seq })
+        .lastInsertRowid,
+    );
     if (isTaken) this.merged.Renumbered += 1;
     this.merged.Imported += 1;
     const isBare = row.body === null;
     this.#sql.count.run({ lane: row.lane, seq, bare: Number(isBare), bareSeq: isBare ? seq : 0 });
     this.#marks.place(row, seq);
-    if (!isBare && seq <= (this.#sql.position.get(row.lane) ?? 0)) this.#restartProjection(row.lane);
+    if (!isBare && seq <= (this.#sql.position.get(row.lane) ?? 0))
+      this.#restartProjection(row.lane);
   }
 
   #reject(seq: number, reason: string): void {
     this.merged.Rejected += 1;
-    if (this.merged.Reasons.length < limits.findingItemsMax) this.merged.Reasons.push({ Seq: seq, Reason: reason });
+    if (this.merged.Reasons.length < limits.findingItemsMax)
+      this.merged.Reasons.push({ Seq: seq, Reason: reason });
   }
 
   /** The first word stands (I3): the same write again is nothing new, another under its GUID is told of. */
@@ -134,7 +161,11 @@ class Merge {
     if (isSameContent(known, row)) return;
     this.merged.Conflicts += 1;
     if (this.merged.Conflicting.length < limits.findingItemsMax) {
-      this.merged.Conflicting.push({ EventGUID: guidText(row.guid), Seq: row.seq, Kept: known.seq });
+      this.merged.Conflicting.push({
+        EventGUID: guidText(row.guid),
+        Seq: row.seq,
+        Kept: known.seq,
+      });
     }
   }
 
@@ -148,20 +179,29 @@ class Merge {
 function isSameContent(known: Known, row: StoredEntry): boolean {
   if (known.action !== row.action) return false;
   if (known.body !== null && known.body === row.body) return true;
-  if (known.body !== null && row.body !== null) return isDeepStrictEqual(JSON.parse(known.body), JSON.parse(row.body));
+  if (known.body !== null && row.body !== null)
+    return isDeepStrictEqual(JSON.parse(known.body), JSON.parse(row.body));
   const ours = digestOfEntry(known);
   const theirs = digestOfEntry(row);
   return ours !== null && theirs !== null && ours.equals(theirs);
 }
 
-function digestOfEntry(row: { action: string; body: string | null; digest: Buffer | null }): Buffer | null {
+function digestOfEntry(row: {
+  action: string;
+  body: string | null;
+  digest: Buffer | null;
+}): Buffer | null {
   if (row.body === null) return row.digest;
   const settings = JSON.parse(row.body) as JsonObject;
   return isJsonObject(settings) ? digestOf(row.action, settings) : null;
 }
 
 /** Merges in steps of one bounded transaction each; yields what was done so far between them. */
-export function* mergeSteps(db: Connection, source: MergeSource, options: MergeOptions): Generator<Merged, Merged> {
+export function* mergeSteps(
+  db: Connection,
+  source: MergeSource,
+  options: MergeOptions,
+): Generator<Merged, Merged> {
   const merge = new Merge(db, source, options);
   merge.takeTables();
   let chunk: StoredEntry[] = [];

@@ -4,7 +4,9 @@
  */
 
 export type Migration = {
-  version: number; name: string; sql: string;
+  version: number;
+  name: string;
+  sql: string;
   /** It makes a table anew that others refer to: foreign keys are off while it runs, and checked before it commits. */
   isRebuild?: boolean;
   /** Oldest schema whose programs may still write or read the file after it; its own version where it does not say. */

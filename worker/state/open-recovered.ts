@@ -18,7 +18,8 @@ export function openRecovered(paths: StatePaths): Opened {
   try {
     return openOnce(paths, remembered, false);
   } catch (error) {
-    if (!(error instanceof SqliteError) || !/^SQLITE_(CORRUPT|NOTADB)/.test(error.code)) throw error;
+    if (!(error instanceof SqliteError) || !/^SQLITE_(CORRUPT|NOTADB)/.test(error.code))
+      throw error;
     return openOnce(paths, remembered, true);
   }
 }
@@ -31,7 +32,11 @@ function openOnce(paths: StatePaths, remembered: Remembered | null, isDamaged: b
   try {
     found(db, paths, recovered.identity);
     const merged = mergePending(db, paths, nowMs);
-    const findings = [...recovered.findings, ...merged, ...findLosses(db, remembered, recovered.isDoubtful)];
+    const findings = [
+      ...recovered.findings,
+      ...merged,
+      ...findLosses(db, remembered, recovered.isDoubtful),
+    ];
     recordFindings(db, findings);
     startBoot(db);
     return { db, files, findings };

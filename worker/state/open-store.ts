@@ -18,7 +18,11 @@ import { takeWriterLock } from './writer-lock.ts';
  * @throws TidemarkError LOCK_HELD when another worker has it, NEWER_SCHEMA, CONFIG_INVALID for a folder that cannot be made,
  * STORAGE_FAILED otherwise
  */
-export function openStore(dataDir: string, tell: (finding: Finding) => void = () => undefined, options: { isAnyFileSystem?: boolean } = {}): Store {
+export function openStore(
+  dataDir: string,
+  tell: (finding: Finding) => void = () => undefined,
+  options: { isAnyFileSystem?: boolean } = {},
+): Store {
   const paths = pathsOf(dataDir);
   assertDurable(dataDir, options.isAnyFileSystem === true);
   makeFolder(paths.stateDir);
@@ -29,13 +33,20 @@ export function openStore(dataDir: string, tell: (finding: Finding) => void = ()
     const store = arm(db, lock, paths, files);
     const doubt = doubtOf(dataDir);
     if (doubt) tell({ Class: 'file-system', What: doubt, Detail: {} });
-    if (narrowed.length > 0) tell({ Class: 'modes', What: `others could read ${narrowed.join(', ')}; now only its owner can`, Detail: {} });
+    if (narrowed.length > 0)
+      tell({
+        Class: 'modes',
+        What: `others could read ${narrowed.join(', ')}; now only its owner can`,
+        Detail: {},
+      });
     findings.forEach(tell);
     return store;
   } catch (cause) {
     lock.close();
     if (cause instanceof TidemarkError) throw cause;
-    throw new TidemarkError('STORAGE_FAILED', `cannot open ${paths.db}: ${messageOf(cause)}`, { cause });
+    throw new TidemarkError('STORAGE_FAILED', `cannot open ${paths.db}: ${messageOf(cause)}`, {
+      cause,
+    });
   }
 }
 

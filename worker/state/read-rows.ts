@@ -12,7 +12,9 @@ const stepEntries = 500;
 export function* readEntries(db: Connection): Generator<StoredEntry, SeqRange[]> {
   // A start may be caught before it has brought the file to our schema.
   const schema = attempt(() => versionOf(db)) ?? schemaVersion;
-  const after = db.prepare<[number, number], StoredEntry>(`select ${entryColumns(schema)} from entry where seq > ? order by seq limit ?`);
+  const after = db.prepare<[number, number], StoredEntry>(
+    `select ${entryColumns(schema)} from entry where seq > ? order by seq limit ?`,
+  );
   const lost: SeqRange[] = [];
   let last = 0;
   for (;;) {
@@ -61,7 +63,14 @@ export function readTable(db: Connection, table: string): Record<string, unknown
   const rows: Record<string, unknown>[] = [];
   attempt(() => {
     for (const row of db.prepare<[], Record<string, unknown>>(`select * from ${table}`).iterate()) {
-      rows.push(Object.fromEntries(Object.entries(row).map(([name, value]) => [name, Buffer.isBuffer(value) ? { hex: value.toString('hex') } : value])));
+      rows.push(
+        Object.fromEntries(
+          Object.entries(row).map(([name, value]) => [
+            name,
+            Buffer.isBuffer(value) ? { hex: value.toString('hex') } : value,
+          ]),
+        ),
+      );
     }
   });
   return rows;

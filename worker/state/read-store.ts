@@ -30,7 +30,12 @@ export class ReadStore {
 
   /** First column of the first row; undefined without one. */
   value(sql: string, ...values: (Value | Record<string, Value>)[]): unknown {
-    return this.#read(() => this.#db.prepare(sql).pluck().get(...values));
+    return this.#read(() =>
+      this.#db
+        .prepare(sql)
+        .pluck()
+        .get(...values),
+    );
   }
 
   /** The last faults of the local state; null where the schema keeps none. */
@@ -77,28 +82,57 @@ function assertFile({ db: path, wal }: StatePaths): void {
   try {
     found = statSync(path, { throwIfNoEntry: false });
   } catch (cause) {
-    throw failed(`${path} cannot be looked at: ${messageOf(cause)}; run this as the user of the worker`, cause);
+    throw failed(
+      `${path} cannot be looked at: ${messageOf(cause)}; run this as the user of the worker`,
+      cause,
+    );
   }
-  if (!found) throw new TidemarkError('NOT_THERE', `there is no ${path}; is --data the directory of a worker that ran?`);
+  if (!found)
+    throw new TidemarkError(
+      'NOT_THERE',
+      `there is no ${path}; is --data the directory of a worker that ran?`,
+    );
   if (!found.isFile()) throw failed(`${path} is no file; move it away, and start the worker`);
-  if (found.size === 0 && !statSync(wal, { throwIfNoEntry: false })?.size) throw new TidemarkError('NOT_THERE', `${path} is empty: a worker's start was cut off, or the file was; start the worker`);
+  if (found.size === 0 && !statSync(wal, { throwIfNoEntry: false })?.size)
+    throw new TidemarkError(
+      'NOT_THERE',
+      `${path} is empty: a worker's start was cut off, or the file was; start the worker`,
+    );
 }
 
 function assertReadable(db: Connection, version: number, path: string): void {
-  const tables = new Set(db.prepare<[], string>("select name from sqlite_schema where type = 'table'").pluck().all());
-  if (version === 0 && tables.size === 0) throw failed(`${path} has no schema yet; start the worker once`);
-  if (!tables.has('meta') || !tables.has('entry')) throw failed(`${path} is another program's database; give --data the directory of a worker`);
+  const tables = new Set(
+    db.prepare<[], string>("select name from sqlite_schema where type = 'table'").pluck().all(),
+  );
+  if (version === 0 && tables.size === 0)
+    throw failed(`${path} has no schema yet; start the worker once`);
+  if (!tables.has('meta') || !tables.has('entry'))
+    throw failed(`${path} is another program's database; give --data the directory of a worker`);
   if (version > schemaVersion && minimum(db, 'min_reader', version) > schemaVersion) {
-    throw new TidemarkError('NEWER_SCHEMA', `${path} has schema ${version}, this program reads up to ${schemaVersion}; use the newer program`);
+    throw new TidemarkError(
+      'NEWER_SCHEMA',
+      `${path} has schema ${version}, this program reads up to ${schemaVersion}; use the newer program`,
+    );
   }
 }
 
 function explained(error: unknown, { db: path, stateDir }: StatePaths): TidemarkError {
   const code = error instanceof SqliteError ? error.code : '';
-  if (code === 'SQLITE_NOTADB') return failed(`${path} is no database; the worker's next start sets it aside and says what can be brought back`, error);
-  if (code.startsWith('SQLITE_CORRUPT')) return failed(`${path} is damaged; the worker's next start brings back what can be read`, error);
+  if (code === 'SQLITE_NOTADB')
+    return failed(
+      `${path} is no database; the worker's next start sets it aside and says what can be brought back`,
+      error,
+    );
+  if (code.startsWith('SQLITE_CORRUPT'))
+    return failed(
+      `${path} is damaged; the worker's next start brings back what can be read`,
+      error,
+    );
   if (code.startsWith('SQLITE_READONLY') || code.startsWith('SQLITE_CANTOPEN')) {
-    return failed(`${path} cannot be read without the right to write in ${stateDir} while no worker runs; run this as the user of the worker`, error);
+    return failed(
+      `${path} cannot be read without the right to write in ${stateDir} while no worker runs; run this as the user of the worker`,
+      error,
+    );
   }
   return failed(`cannot read ${path}: ${messageOf(error)}`, error);
 }

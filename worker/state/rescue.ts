@@ -4,7 +4,17 @@
  * Constraint: a ghost writes into `rescue/` only, never into `state/`, where somebody else may be at work already.
  * Failure: a whole copy if it can be had, else entry by entry; the note is written last, so that a rescue without one did not end.
  */
-import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { isoOf } from '../../runtime/clock.ts';
@@ -17,22 +27,55 @@ import type { Store } from './store.ts';
 import type { FaultClass } from './storage-error.ts';
 
 export type RescueNote = {
-  Version: 1; Store: string; Epoch: string; Hub: string; At: string; Pid: number; Class: FaultClass; What: string; Kind: 'copy' | 'lines';
-  Entries: number; Head: { queue: number; manifest: number }; Lost: SeqRange[];
+  Version: 1;
+  Store: string;
+  Epoch: string;
+  Hub: string;
+  At: string;
+  Pid: number;
+  Class: FaultClass;
+  What: string;
+  Kind: 'copy' | 'lines';
+  Entries: number;
+  Head: { queue: number; manifest: number };
+  Lost: SeqRange[];
 };
 
 /** What a rescue needs of a store. */
 export type Ghost = Pick<Store, 'db' | 'paths' | 'storeId' | 'epoch' | 'meta'>;
 
-const tables = ['meta', 'lane', 'database', 'mark', 'held', 'delivery', 'assignment', 'refused', 'boot', 'fault', 'operation', 'operation_attempt', 'operation_progress',
-  'legacy_import', 'legacy_reject', 'legacy_mark'];
+const tables = [
+  'meta',
+  'lane',
+  'database',
+  'mark',
+  'held',
+  'delivery',
+  'assignment',
+  'refused',
+  'boot',
+  'fault',
+  'operation',
+  'operation_attempt',
+  'operation_progress',
+  'legacy_import',
+  'legacy_reject',
+  'legacy_mark',
+];
 
 /**
  * Makes the rescue and returns its folder and note. Blocks: nothing else may happen to the store any more.
  * @throws TidemarkError STORAGE_FAILED when not even single entries can be written anywhere; the message names what is lost by it
  */
-export function rescue(store: Ghost, fault: { class: FaultClass; what: string }, nowMs: number): { folder: string; note: RescueNote } {
-  const folder = join(store.paths.rescueDir, `${isoOf(nowMs).replaceAll(/[-:.Z]/g, '')}-${process.pid}`);
+export function rescue(
+  store: Ghost,
+  fault: { class: FaultClass; what: string },
+  nowMs: number,
+): { folder: string; note: RescueNote } {
+  const folder = join(
+    store.paths.rescueDir,
+    `${isoOf(nowMs).replaceAll(/[-:.Z]/g, '')}-${process.pid}`,
+  );
   try {
     if (store.db.inTransaction) store.db.exec('rollback');
     // The reserve is there for this: the copy may be what a full disk has no room for.
@@ -40,15 +83,27 @@ export function rescue(store: Ghost, fault: { class: FaultClass; what: string },
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const saved = copyWhole(store, folder) ?? writeLines(store, folder);
     const note: RescueNote = {
-      Version: 1, Store: store.storeId, Epoch: store.epoch, Hub: metaOf(store, 'hub'), At: isoOf(nowMs), Pid: process.pid, Class: fault.class, What: fault.what, ...saved,
+      Version: 1,
+      Store: store.storeId,
+      Epoch: store.epoch,
+      Hub: metaOf(store, 'hub'),
+      At: isoOf(nowMs),
+      Pid: process.pid,
+      Class: fault.class,
+      What: fault.what,
+      ...saved,
     };
     writeNote(folder, note);
     for (const path of [folder, store.paths.rescueDir, store.paths.dataDir]) syncFolder(path);
     return { folder, note };
   } catch (cause) {
     const { queue, manifest } = headsOf(store);
-    throw new TidemarkError('STORAGE_FAILED', `nothing could be saved into ${folder}: ${messageOf(cause)}; `
-      + `writes behind the marks, up to Seq ${queue} (queue) and ${manifest} (manifest), are lost unless state/ is still whole`, { cause });
+    throw new TidemarkError(
+      'STORAGE_FAILED',
+      `nothing could be saved into ${folder}: ${messageOf(cause)}; ` +
+        `writes behind the marks, up to Seq ${queue} (queue) and ${manifest} (manifest), are lost unless state/ is still whole`,
+      { cause },
+    );
   }
 }
 
@@ -65,7 +120,8 @@ function copyWhole(store: Ghost, folder: string): Saved | null {
       const isSound = copy.pragma('quick_check(1)', { simple: true }) === 'ok';
       const entries = Number(copy.prepare('select count(*) from entry').pluck().get());
       const accepted = Number(copy.prepare('select sum(accepted) from lane').pluck().get());
-      if (isSound && entries === accepted) return { Kind: 'copy', Entries: entries, Head: headsOf(store), Lost: [] };
+      if (isSound && entries === accepted)
+        return { Kind: 'copy', Entries: entries, Head: headsOf(store), Lost: [] };
     } finally {
       copy.close();
     }
@@ -87,7 +143,12 @@ function writeLines(store: Ghost, folder: string): Saved {
       const next = entries.next();
       if (next.done) {
         fsyncSync(file);
-        return { Kind: 'lines', Entries: count, Head: headsOf(store), Lost: [...next.value, ...broken].sort((a, b) => a.From - b.From) };
+        return {
+          Kind: 'lines',
+          Entries: count,
+          Head: headsOf(store),
+          Lost: [...next.value, ...broken].sort((a, b) => a.From - b.From),
+        };
       }
       const line = lineOrNull(next.value);
       if (line === null) broken.push({ From: next.value.seq, To: next.value.seq });

@@ -15,14 +15,40 @@ import { type Row, rowsOf, type SourceTables, textOf } from './merge-tables.ts';
 export type SourceKind = 'sound' | 'pages' | 'lines';
 
 /** `unread`: tables that were not read to their end. */
-export type OpenedSource = MergeSource & { kind: SourceKind; unread: readonly string[]; store: string | null; epoch: string | null; hub: string | null; close: () => void };
+export type OpenedSource = MergeSource & {
+  kind: SourceKind;
+  unread: readonly string[];
+  store: string | null;
+  epoch: string | null;
+  hub: string | null;
+  close: () => void;
+};
 
-const tableNames = ['meta', 'boot', 'fault', 'refused', 'assignment', 'database', 'mark', 'held', 'delivery', 'operation', 'operation_attempt', 'operation_progress',
-  'legacy_import', 'legacy_reject', 'legacy_mark'] as const;
+const tableNames = [
+  'meta',
+  'boot',
+  'fault',
+  'refused',
+  'assignment',
+  'database',
+  'mark',
+  'held',
+  'delivery',
+  'operation',
+  'operation_attempt',
+  'operation_progress',
+  'legacy_import',
+  'legacy_reject',
+  'legacy_mark',
+] as const;
 
 /** What lies in a folder of rescue/ or aside/; null when nothing in it can hold an entry. */
 export function openFolder(folder: string): OpenedSource | null {
-  const [db, wal, lines] = [join(folder, 'state.db'), join(folder, 'state.db-wal'), join(folder, 'entries.jsonl')];
+  const [db, wal, lines] = [
+    join(folder, 'state.db'),
+    join(folder, 'state.db-wal'),
+    join(folder, 'entries.jsonl'),
+  ];
   const hasDb = isFile(db);
   if (hasDb || isFile(wal)) return openDatabase(hasDb ? db : null, isFile(wal) ? wal : null);
   return existsSync(lines) ? openLines(lines, join(folder, 'tables.json')) : null;
@@ -37,12 +63,28 @@ export function openDatabase(db: string | null, wal: string | null): OpenedSourc
   const connection = db === null ? null : tryOpen(db);
   if (connection && isSound(connection, db ?? '')) {
     const tables = tablesOf(connection, []);
-    return { ...facts(tables), kind: 'sound', isDoubtful: false, tables, unread: [], entries: { [Symbol.iterator]: () => allEntries(connection) }, close: () => connection.close() };
+    return {
+      ...facts(tables),
+      kind: 'sound',
+      isDoubtful: false,
+      tables,
+      unread: [],
+      entries: { [Symbol.iterator]: () => allEntries(connection) },
+      close: () => connection.close(),
+    };
   }
   const unread: string[] = connection ? [] : [...tableNames];
   const tables = connection ? tablesOf(connection, unread) : {};
   connection?.close();
-  return { ...facts(tables), kind: 'pages', isDoubtful: true, tables, unread, entries: { [Symbol.iterator]: () => distinct(carve(db, wal)) }, close: () => undefined };
+  return {
+    ...facts(tables),
+    kind: 'pages',
+    isDoubtful: true,
+    tables,
+    unread,
+    entries: { [Symbol.iterator]: () => distinct(carve(db, wal)) },
+    close: () => undefined,
+  };
 }
 
 function tryOpen(path: string): Connection | null {
@@ -57,9 +99,17 @@ function tryOpen(path: string): Connection | null {
 /** Whether SQLite finds nothing wrong with a file, looked through as well as its size allows. */
 export function isSound(db: Connection, path: string): boolean {
   try {
-    const check = (statSync(path, { throwIfNoEntry: false })?.size ?? 0) <= limits.checkedBytesMax ? 'integrity_check' : 'quick_check';
+    const check =
+      (statSync(path, { throwIfNoEntry: false })?.size ?? 0) <= limits.checkedBytesMax
+        ? 'integrity_check'
+        : 'quick_check';
     if (db.pragma(`${check}(1)`, { simple: true }) !== 'ok') return false;
-    return db.prepare("select count(*) from sqlite_schema where name in ('entry', 'lane', 'meta')").pluck().get() === 3;
+    return (
+      db
+        .prepare("select count(*) from sqlite_schema where name in ('entry', 'lane', 'meta')")
+        .pluck()
+        .get() === 3
+    );
   } catch {
     return false;
   }
@@ -69,7 +119,10 @@ export function isSound(db: Connection, path: string): boolean {
 function* distinct(entries: Iterable<StoredEntry>): Generator<StoredEntry> {
   const seen = new Set<string>();
   for (const entry of entries) {
-    const mark = createHash('md5').update(entry.guid).update(entry.body ?? entry.digest ?? '').digest('base64');
+    const mark = createHash('md5')
+      .update(entry.guid)
+      .update(entry.body ?? entry.digest ?? '')
+      .digest('base64');
     if (seen.has(mark)) continue;
     seen.add(mark);
     yield entry;
@@ -92,7 +145,11 @@ function rowsUpToDamage(db: Connection, table: string, unread: string[]): Row[] 
   return rows;
 }
 
-function facts(tables: SourceTables): { store: string | null; epoch: string | null; hub: string | null } {
+function facts(tables: SourceTables): {
+  store: string | null;
+  epoch: string | null;
+  hub: string | null;
+} {
   const meta = (name: string) => {
     const row = rowsOf(tables, 'meta').find((one) => one['name'] === name);
     return row ? textOf(row, 'value') : null;
@@ -102,8 +159,20 @@ function facts(tables: SourceTables): { store: string | null; epoch: string | nu
 
 function openLines(linesPath: string, tablesPath: string): OpenedSource {
   const tables = readTables(tablesPath);
-  const entries = { *[Symbol.iterator]() { for (const { text } of readLines(linesPath)) yield* entryIn(text); } };
-  return { ...facts(tables), kind: 'lines', isDoubtful: true, tables, unread: existsSync(tablesPath) ? [] : tableNames, entries, close: () => undefined };
+  const entries = {
+    *[Symbol.iterator]() {
+      for (const { text } of readLines(linesPath)) yield* entryIn(text);
+    },
+  };
+  return {
+    ...facts(tables),
+    kind: 'lines',
+    isDoubtful: true,
+    tables,
+    unread: existsSync(tablesPath) ? [] : tableNames,
+    entries,
+    close: () => undefined,
+  };
 }
 
 /** A line that was cut short by a crash is no entry. */
@@ -131,6 +200,12 @@ function listOf(value: JsonValue | undefined): JsonObject[] {
 
 /** Bytes are written as `{ "hex": ... }`. */
 function cellsOf(row: JsonObject): Row {
-  return Object.fromEntries(Object.entries(row).map(([name, value]) =>
-    [name, isJsonObject(value) && typeof value['hex'] === 'string' ? Buffer.from(value['hex'], 'hex') : value]));
+  return Object.fromEntries(
+    Object.entries(row).map(([name, value]) => [
+      name,
+      isJsonObject(value) && typeof value['hex'] === 'string'
+        ? Buffer.from(value['hex'], 'hex')
+        : value,
+    ]),
+  );
 }

@@ -1,5 +1,14 @@
 /** The folders rescue/ and aside/: what waits to be merged, what was, and files moved out of the way; both bounded in number. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
 import { isJsonObject, type JsonValue } from '../../contracts/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
@@ -8,7 +17,14 @@ import { syncFolder } from './identity-file.ts';
 import type { StatePaths } from './paths.ts';
 
 /** What a rescue says of itself, as far as a start needs it. */
-export type RescueNote = { Store: string; Epoch: string; Hub: string; Class: string; Kind: string; head: number };
+export type RescueNote = {
+  Store: string;
+  Epoch: string;
+  Hub: string;
+  Class: string;
+  Kind: string;
+  head: number;
+};
 
 /** A folder whose entries are not yet in the store. */
 export type Pending = { path: string; isRescue: boolean; note: RescueNote | null };
@@ -19,16 +35,28 @@ const markerName = 'unmerged';
 
 function foldersOf(path: string): string[] {
   if (!existsSync(path)) return [];
-  return readdirSync(path, { withFileTypes: true }).filter((one) => one.isDirectory() && one.name !== mergedName).map((one) => join(path, one.name)).sort();
+  return readdirSync(path, { withFileTypes: true })
+    .filter((one) => one.isDirectory() && one.name !== mergedName)
+    .map((one) => join(path, one.name))
+    .sort();
 }
 
 function readNote(folder: string): RescueNote | null {
   try {
     const note = JSON.parse(readFileSync(join(folder, 'note.json'), 'utf8')) as JsonValue;
     if (!isJsonObject(note)) return null;
-    const head = isJsonObject(note['Head']) ? Object.values(note['Head']).filter((one) => typeof one === 'number') : [];
+    const head = isJsonObject(note['Head'])
+      ? Object.values(note['Head']).filter((one) => typeof one === 'number')
+      : [];
     const text = (name: string) => (typeof note[name] === 'string' ? note[name] : '');
-    return { Store: text('Store'), Epoch: text('Epoch'), Hub: text('Hub'), Class: text('Class'), Kind: text('Kind'), head: Math.max(0, ...head) };
+    return {
+      Store: text('Store'),
+      Epoch: text('Epoch'),
+      Hub: text('Hub'),
+      Class: text('Class'),
+      Kind: text('Kind'),
+      head: Math.max(0, ...head),
+    };
   } catch {
     // The note is written last, so one that is missing or cut says that the rescue did not end.
     return null;
@@ -50,8 +78,12 @@ function isUnderWay(folder: string, nowMs: number): boolean {
 
 /** Folders to be merged, oldest first. */
 export function pendingFolders(paths: StatePaths, nowMs: number): Pending[] {
-  const rescues = foldersOf(paths.rescueDir).map((path) => ({ path, isRescue: true, note: readNote(path) })).filter((one) => one.note !== null || !isUnderWay(one.path, nowMs));
-  const aside = foldersOf(paths.asideDir).filter((path) => existsSync(join(path, markerName))).map((path) => ({ path, isRescue: false, note: null }));
+  const rescues = foldersOf(paths.rescueDir)
+    .map((path) => ({ path, isRescue: true, note: readNote(path) }))
+    .filter((one) => one.note !== null || !isUnderWay(one.path, nowMs));
+  const aside = foldersOf(paths.asideDir)
+    .filter((path) => existsSync(join(path, markerName)))
+    .map((path) => ({ path, isRescue: false, note: null }));
   return [...rescues, ...aside];
 }
 
@@ -60,7 +92,11 @@ export type RescueView = { Pending: number; Merged: number; Aside: number };
 /** How many folders wait to be merged, were merged and are still kept, and hold files that were set aside. */
 export function rescueView(paths: StatePaths, nowMs: number): RescueView {
   const pending = pendingFolders(paths, nowMs).length;
-  return { Pending: pending, Merged: foldersOf(join(paths.rescueDir, mergedName)).length, Aside: foldersOf(paths.asideDir).length };
+  return {
+    Pending: pending,
+    Merged: foldersOf(join(paths.rescueDir, mergedName)).length,
+    Aside: foldersOf(paths.asideDir).length,
+  };
 }
 
 /** All of it that can be read is in the store: it is kept for a while, and no longer looked at. */
@@ -80,9 +116,11 @@ export function retire(paths: StatePaths, pending: Pending): void {
 /** Only what needs no merging goes, the oldest first. */
 export function prune(paths: StatePaths): void {
   const merged = foldersOf(join(paths.rescueDir, mergedName));
-  for (const path of merged.slice(0, Math.max(0, merged.length - limits.rescuesMergedMax))) rmSync(path, { recursive: true, force: true });
+  for (const path of merged.slice(0, Math.max(0, merged.length - limits.rescuesMergedMax)))
+    rmSync(path, { recursive: true, force: true });
   const aside = foldersOf(paths.asideDir).filter((path) => !existsSync(join(path, markerName)));
-  for (const path of aside.slice(0, Math.max(0, aside.length - limits.asideFoldersMax))) rmSync(path, { recursive: true, force: true });
+  for (const path of aside.slice(0, Math.max(0, aside.length - limits.asideFoldersMax)))
+    rmSync(path, { recursive: true, force: true });
 }
 
 /**
@@ -90,7 +128,13 @@ export function prune(paths: StatePaths): void {
  * @param isToMerge their entries belong to this store, and are read at the next chance
  * @returns the folder
  */
-export function setAside(paths: StatePaths, files: readonly string[], why: string, nowMs: number, isToMerge: boolean): string {
+export function setAside(
+  paths: StatePaths,
+  files: readonly string[],
+  why: string,
+  nowMs: number,
+  isToMerge: boolean,
+): string {
   const stamp = isoOf(nowMs).replaceAll(/[-:.Z]/g, '');
   let folder = join(paths.asideDir, `${stamp}-${why}`);
   for (let n = 2; existsSync(folder); n++) folder = join(paths.asideDir, `${stamp}-${n}-${why}`);

@@ -18,7 +18,10 @@ export class Space {
   }
 
   start(): void {
-    this.#stopLooking = this.#clock.every(limits.spaceEveryMs, () => void this.giveBack().catch(this.#onFault));
+    this.#stopLooking = this.#clock.every(
+      limits.spaceEveryMs,
+      () => void this.giveBack().catch(this.#onFault),
+    );
   }
 
   stop(): void {

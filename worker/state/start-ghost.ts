@@ -17,20 +17,31 @@ export function openedFiles(paths: StatePaths): OpenedFiles {
 
 /** A log that was not yet there when the database was opened is the one that came since. */
 function isGhost(paths: StatePaths, opened: OpenedFiles): boolean {
-  return !isSameFile(fileIdentity(paths.db), opened.db) || (opened.wal !== null && !isSameFile(fileIdentity(paths.wal), opened.wal));
+  return (
+    !isSameFile(fileIdentity(paths.db), opened.db) ||
+    (opened.wal !== null && !isSameFile(fileIdentity(paths.wal), opened.wal))
+  );
 }
 
 /** The guard takes what lies there as the files to watch, so they must still be those that were opened. @throws TidemarkError STORAGE_FAILED */
 export function assertStillThere(paths: StatePaths, opened: OpenedFiles): void {
   if (!isGhost(paths, opened)) return;
-  const cause: FileFinding = { verdict: fileIdentity(paths.db) === null ? 'gone' : 'replaced', path: paths.db };
-  throw new TidemarkError('STORAGE_FAILED', `${paths.db} or its log was removed or replaced while it was opened; what it held is saved, trying again`, { cause });
+  const cause: FileFinding = {
+    verdict: fileIdentity(paths.db) === null ? 'gone' : 'replaced',
+    path: paths.db,
+  };
+  throw new TidemarkError(
+    'STORAGE_FAILED',
+    `${paths.db} or its log was removed or replaced while it was opened; what it held is saved, trying again`,
+    { cause },
+  );
 }
 
 /** For a start that failed: rescues when it failed because its files are not there any more. @throws TidemarkError STORAGE_FAILED naming what is lost when nothing can be saved */
 export function saveGhost(db: Connection, paths: StatePaths, opened: OpenedFiles): void {
   if (!db.open || !isGhost(paths, opened)) return;
-  const meta = (name: string) => db.prepare<[string], string>('select value from meta where name = ?').pluck().get(name);
+  const meta = (name: string) =>
+    db.prepare<[string], string>('select value from meta where name = ?').pluck().get(name);
   const known = (name: string): string => {
     try {
       return meta(name) ?? '';
@@ -38,5 +49,9 @@ export function saveGhost(db: Connection, paths: StatePaths, opened: OpenedFiles
       return '';
     }
   };
-  rescue({ db, paths, meta, storeId: known('store'), epoch: known('epoch') }, { class: 'gone', what: `${paths.db} was removed or replaced while it was opened` }, systemClock.nowMs());
+  rescue(
+    { db, paths, meta, storeId: known('store'), epoch: known('epoch') },
+    { class: 'gone', what: `${paths.db} was removed or replaced while it was opened` },
+    systemClock.nowMs(),
+  );
 }

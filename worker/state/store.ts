@@ -46,11 +46,17 @@ export class Store {
   }
 
   meta(name: string): string | undefined {
-    return this.db.prepare('select value from meta where name = ?').pluck().get(name) as string | undefined;
+    return this.db.prepare('select value from meta where name = ?').pluck().get(name) as
+      | string
+      | undefined;
   }
 
   setMeta(name: string, value: string): void {
-    this.db.prepare('insert into meta values (?, ?) on conflict (name) do update set value = excluded.value').run(name, value);
+    this.db
+      .prepare(
+        'insert into meta values (?, ?) on conflict (name) do update set value = excluded.value',
+      )
+      .run(name, value);
   }
 
   /**
@@ -75,7 +81,12 @@ export class Store {
   wrote(bytes: number): void {
     this.#bytesSince += bytes;
     this.#commitsSince += 1;
-    if (this.#bytesSince >= limits.checkpointBytes || this.#commitsSince >= limits.checkpointCommits || this.#changes() - this.#changesFolded >= limits.checkpointRows) this.checkpoint();
+    if (
+      this.#bytesSince >= limits.checkpointBytes ||
+      this.#commitsSince >= limits.checkpointCommits ||
+      this.#changes() - this.#changesFolded >= limits.checkpointRows
+    )
+      this.checkpoint();
   }
 
   /** Folds in whatever has come since, for a quiet moment. True when there was something. */
@@ -118,7 +129,9 @@ export class Store {
 
   /** The same without pages that are free to be written again: retention makes room in the file, it does not make it smaller. */
   bytesInUse(): number {
-    const free = Number(this.db.pragma('freelist_count', { simple: true })) * Number(this.db.pragma('page_size', { simple: true }));
+    const free =
+      Number(this.db.pragma('freelist_count', { simple: true })) *
+      Number(this.db.pragma('page_size', { simple: true }));
     return this.bytes() - free;
   }
 
@@ -138,7 +151,9 @@ export class Store {
   /** Null without the room for it: everything accepted is in the log, and the next start takes this stop for a crash. */
   #foldIn(): StoreIdentity | null {
     try {
-      this.db.prepare('update boot set stopped_ms = ? where rowid = (select max(rowid) from boot)').run(systemClock.nowMs());
+      this.db
+        .prepare('update boot set stopped_ms = ? where rowid = (select max(rowid) from boot)')
+        .run(systemClock.nowMs());
       this.checkpoint('truncate');
       return identityOf(this.db, this.paths, true);
     } catch (error) {

@@ -15,8 +15,15 @@ export function takeWriterLock(paths: StatePaths): Connection {
     return lock;
   } catch (cause) {
     lock?.close();
-    if (!isBusy(cause)) throw new TidemarkError('STORAGE_FAILED', `cannot lock ${paths.lock}: ${messageOf(cause)}`, { cause });
-    throw new TidemarkError('LOCK_HELD', `${ownerOf(paths.db)} holds ${paths.lock}; stop it, or give this one its own --data`, { cause });
+    if (!isBusy(cause))
+      throw new TidemarkError('STORAGE_FAILED', `cannot lock ${paths.lock}: ${messageOf(cause)}`, {
+        cause,
+      });
+    throw new TidemarkError(
+      'LOCK_HELD',
+      `${ownerOf(paths.db)} holds ${paths.lock}; stop it, or give this one its own --data`,
+      { cause },
+    );
   }
 }
 
@@ -29,8 +36,14 @@ function ownerOf(path: string): string {
   try {
     const db = openReadOnly(path);
     try {
-      const owner = db.prepare<[], { pid: number; startedMs: number }>('select pid, started_ms as startedMs from boot order by rowid desc limit 1').get();
-      return owner ? `another worker (pid ${owner.pid}, since ${isoOf(owner.startedMs)})` : 'another worker';
+      const owner = db
+        .prepare<[], { pid: number; startedMs: number }>(
+          'select pid, started_ms as startedMs from boot order by rowid desc limit 1',
+        )
+        .get();
+      return owner
+        ? `another worker (pid ${owner.pid}, since ${isoOf(owner.startedMs)})`
+        : 'another worker';
     } finally {
       db.close();
     }

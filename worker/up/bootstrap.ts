@@ -18,16 +18,24 @@ export type BootstrapOptions = { say: (line: string) => void; stop: AbortSignal 
  * An assignment an operator made before stays as it is.
  * @returns true once the worker says bootstrapped, false when stopped before
  */
-export async function bootstrap(options: Omit<BusOptions, 'name'>, hub: string, assignment: Assignment, { say, stop }: BootstrapOptions): Promise<boolean> {
+export async function bootstrap(
+  options: Omit<BusOptions, 'name'>,
+  hub: string,
+  assignment: Assignment,
+  { say, stop }: BootstrapOptions,
+): Promise<boolean> {
   const bus = await Bus.connect({ ...options, name: 'tidemark-up' }, createLog('up', 'error'));
-  const ask = <T>(verb: string, body: object) => bus.request<T>(subjects.control(hub, verb), body, { timeoutMs: answerMs });
+  const ask = <T>(verb: string, body: object) =>
+    bus.request<T>(subjects.control(hub, verb), body, { timeoutMs: answerMs });
   let saidMs = systemClock.monotonicMs();
   try {
     while (!stop.aborted) {
       let waitsFor: string;
       try {
         const status = await ask<WorkerStatus>('status', {});
-        const isAssigned = [status.Queue, status.Manifest].some((lane) => lane.AssignedBy === 'operator');
+        const isAssigned = [status.Queue, status.Manifest].some(
+          (lane) => lane.AssignedBy === 'operator',
+        );
         if (!isAssigned) await ask('assign', assignment);
         else if (status.State === 'bootstrapped') return true;
         waitsFor = `${status.State}${lastErrorOf(status)}`;

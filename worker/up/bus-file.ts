@@ -18,7 +18,12 @@ export function readLastBusFile(data: string): BusFile | null {
   if (!existsSync(path)) return null;
   try {
     const content: unknown = JSON.parse(readFileSync(path, 'utf8'));
-    if (!isJsonObject(content) || typeof content['Url'] !== 'string' || typeof content['Pid'] !== 'number') return null;
+    if (
+      !isJsonObject(content) ||
+      typeof content['Url'] !== 'string' ||
+      typeof content['Pid'] !== 'number'
+    )
+      return null;
     return { Url: content['Url'], Pid: content['Pid'] };
   } catch {
     // Half-written by a full disk, or removed in between: as good as absent.

@@ -21,14 +21,18 @@ export class CliChild implements Running {
   constructor(args: readonly string[], environment: NodeJS.ProcessEnv, logTo = 2) {
     // Detached, for an interrupt at the terminal is for the parent, which stops its children in order.
     this.#child = spawn(process.execPath, [entry, ...args, '--exit-with-parent'], {
-      stdio: ['ignore', logTo, logTo, 'ipc'], detached: true, env: environment,
+      stdio: ['ignore', logTo, logTo, 'ipc'],
+      detached: true,
+      env: environment,
     });
     this.exited = new Promise((done) => {
       const end = (exit: Exit) => {
         this.#isRunning = false;
         done(exit);
       };
-      this.#child.once('exit', (code, signal) => end({ code, words: signal ? `killed by ${signal}` : `exit ${code}` }));
+      this.#child.once('exit', (code, signal) =>
+        end({ code, words: signal ? `killed by ${signal}` : `exit ${code}` }),
+      );
       this.#child.once('error', (error) => end({ code: null, words: error.message }));
     });
   }

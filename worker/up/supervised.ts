@@ -41,7 +41,10 @@ export class Supervised {
 
   constructor(options: SupervisedOptions) {
     this.#options = options;
-    this.#backoff = new Backoff(options.clock, { firstMs: limits.backoffFirstMs, longestMs: limits.backoffLongestMs });
+    this.#backoff = new Backoff(options.clock, {
+      firstMs: limits.backoffFirstMs,
+      longestMs: limits.backoffLongestMs,
+    });
     this.#bornMs = options.clock.monotonicMs();
   }
 
@@ -69,7 +72,8 @@ export class Supervised {
   }
 
   #isFatal(code: number): boolean {
-    if (code === lockHeldExit && this.#options.clock.monotonicMs() - this.#bornMs < lockGraceMs) return false;
+    if (code === lockHeldExit && this.#options.clock.monotonicMs() - this.#bornMs < lockGraceMs)
+      return false;
     return fatalExits.has(code);
   }
 

@@ -3,7 +3,13 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { systemClock } from '../../runtime/clock.ts';
-import { endLeftOver, findNatsServer, freePort, isFreePort, NatsServer } from '../../runtime/nats-server.ts';
+import {
+  endLeftOver,
+  findNatsServer,
+  freePort,
+  isFreePort,
+  NatsServer,
+} from '../../runtime/nats-server.ts';
 import { boundsArgs } from '../cli/bounds.ts';
 import type { CliConfig } from '../cli/config.ts';
 import { bootstrap } from './bootstrap.ts';
@@ -44,7 +50,13 @@ export async function runUp(options: UpOptions): Promise<number> {
   const parts: Supervised[] = [];
   const fatal = Promise.withResolvers<number>();
   const part: Part = async (name, start) => {
-    const supervised = new Supervised({ name, start, clock: systemClock, say, onFatal: fatal.resolve });
+    const supervised = new Supervised({
+      name,
+      start,
+      clock: systemClock,
+      say,
+      onFatal: fatal.resolve,
+    });
     await supervised.start();
     parts.push(supervised);
   };
@@ -56,9 +68,17 @@ export async function runUp(options: UpOptions): Promise<number> {
     const http = await httpAddress(config.http);
     await startBeacon(options, url, part);
     await startWorker(options, url, http, part);
-    void bootstrap({ ...config.bus, servers: url }, config.hub, upBeacon, { say, stop: options.stop }).then((isReady) => {
-      if (isReady) options.onReady(readyLine(config, url, http));
-    }, (error: unknown) => { say(`cannot ask the worker: ${String(error)}`); });
+    void bootstrap({ ...config.bus, servers: url }, config.hub, upBeacon, {
+      say,
+      stop: options.stop,
+    }).then(
+      (isReady) => {
+        if (isReady) options.onReady(readyLine(config, url, http));
+      },
+      (error: unknown) => {
+        say(`cannot ask the worker: ${String(error)}`);
+      },
+    );
     return await Promise.race([fatal.promise, aborted(options.stop), aborted(options.kill)]);
   } finally {
     for (const one of parts.reverse()) await one.stop();
@@ -72,7 +92,8 @@ async function untilPredecessorIsGone(data: string): Promise<void> {
   if (pid === undefined || pid === process.pid) return;
   const giveUpMs = systemClock.monotonicMs() + predecessorMs;
   while (isUpRunning(pid)) {
-    if (systemClock.monotonicMs() > giveUpMs) throw new TidemarkError('LOCK_HELD', `another up runs on ${data}: process ${pid}`);
+    if (systemClock.monotonicMs() > giveUpMs)
+      throw new TidemarkError('LOCK_HELD', `another up runs on ${data}: process ${pid}`);
     await systemClock.sleep(50);
   }
 }
@@ -97,7 +118,9 @@ async function startBus({ config, say }: UpOptions, part: Part): Promise<string>
 
 /** The port of last time where it is free, so that clients find the bus again. */
 async function choosePort(data: string): Promise<number> {
-  const last = Number(/^nats:\/\/127\.0\.0\.1:(\d+)$/.exec(readLastBusFile(data)?.Url ?? '')?.[1] ?? 0);
+  const last = Number(
+    /^nats:\/\/127\.0\.0\.1:(\d+)$/.exec(readLastBusFile(data)?.Url ?? '')?.[1] ?? 0,
+  );
   for (const port of [last, usualPort]) if (port > 0 && (await isFreePort(port))) return port;
   return freePort();
 }
@@ -113,9 +136,17 @@ function commonArgs({ config }: UpOptions, url: string): string[] {
 
 function startBeacon(options: UpOptions, url: string, part: Part): Promise<void> {
   const { config, tags } = options;
-  const databases = options.databases.length > 0 ? options.databases : [`sqlite:${join(config.data, 'backend.sqlite')}`];
+  const databases =
+    options.databases.length > 0
+      ? options.databases
+      : [`sqlite:${join(config.data, 'backend.sqlite')}`];
   const args = [
-    'beacon', '--id', upBeacon.BeaconID, '--data', join(config.data, upBeacon.BeaconID), ...commonArgs(options, url),
+    'beacon',
+    '--id',
+    upBeacon.BeaconID,
+    '--data',
+    join(config.data, upBeacon.BeaconID),
+    ...commonArgs(options, url),
     ...databases.flatMap((database) => ['--db', database]),
     ...tags.flatMap((tag) => ['--tag', tag]),
   ];
@@ -125,8 +156,19 @@ function startBeacon(options: UpOptions, url: string, part: Part): Promise<void>
 function startWorker(options: UpOptions, url: string, http: string, part: Part): Promise<void> {
   const { config } = options;
   const args = [
-    'worker', '--hub', config.hub, '--data', config.data, '--http', http, ...commonArgs(options, url), '--intake', config.intake, ...boundsArgs(config.bounds),
-    '--ops-dir', config.ops.folder,
+    'worker',
+    '--hub',
+    config.hub,
+    '--data',
+    config.data,
+    '--http',
+    http,
+    ...commonArgs(options, url),
+    '--intake',
+    config.intake,
+    ...boundsArgs(config.bounds),
+    '--ops-dir',
+    config.ops.folder,
   ];
   return part('worker', async () => new CliChild(args, config.environment));
 }

@@ -14,21 +14,28 @@ const incremental = 2;
 
 export const compact = shippedOperation({
   description: 'give free pages of the store back to the file system',
-  args: { full: 'yes: write the whole store anew, for stores made before version 2; writes wait meanwhile' },
+  args: {
+    full: 'yes: write the whole store anew, for stores made before version 2; writes wait meanwhile',
+  },
   isOutside: true,
   step: ({ db, args }, cursor) => {
     const isFull = isArgSet(args, 'full');
     const mode = number(db, 'auto_vacuum');
     if (isFull) return rewrite(db);
     if (mode !== incremental) {
-      throw new TidemarkError('INVALID_MESSAGE', `this store (${bytesOf(db)} bytes) was made without auto_vacuum and cannot shrink in steps; full=yes writes it anew once, best while no worker runs`);
+      throw new TidemarkError(
+        'INVALID_MESSAGE',
+        `this store (${bytesOf(db)} bytes) was made without auto_vacuum and cannot shrink in steps; full=yes writes it anew once, best while no worker runs`,
+      );
     }
     const before = number(db, 'freelist_count');
     // The pragma frees a page each time it is stepped, so it has to be read to its end.
     db.pragma(`incremental_vacuum(${limits.compactStepPages})`);
     const free = number(db, 'freelist_count');
     const given = Number(cursor ?? 0) + before - free;
-    return free === 0 || free === before ? { cursor: null, note: `${given} pages given back` } : { cursor: String(given) };
+    return free === 0 || free === before
+      ? { cursor: null, note: `${given} pages given back` }
+      : { cursor: String(given) };
   },
 });
 

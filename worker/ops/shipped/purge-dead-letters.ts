@@ -20,16 +20,29 @@ export const purgeDeadLetters = shippedOperation({
     const held = new HeldStore(context.db);
     for (const { database, seq } of found) held.drop(database, seq, context.nowMs);
     const given = Number(cursor ?? 0) + found.length;
-    return found.length < limits.purgeStepEntries ? { cursor: null, note: `${given} dead letters given up` } : { cursor: String(given) };
+    return found.length < limits.purgeStepEntries
+      ? { cursor: null, note: `${given} dead letters given up` }
+      : { cursor: String(given) };
   },
 });
 
 function matching({ db, args, nowMs }: OperationContext): { database: number; seq: number }[] {
   const days = countArg(args, 'older-than-days', 0, null);
   const reason = args['reason'] ?? null;
-  if (days === null && reason === null) throw new TidemarkError('INVALID_MESSAGE', 'say which: older-than-days=<n>, reason=<text>, or both');
+  if (days === null && reason === null)
+    throw new TidemarkError(
+      'INVALID_MESSAGE',
+      'say which: older-than-days=<n>, reason=<text>, or both',
+    );
   const [first, second = first] = lanesArg(args).map(laneIndex);
-  return db.prepare(`select database, seq from held where state = 'dead' and lane in (@first, @second) and since_ms <= @sinceMs
+  return db
+    .prepare(`select database, seq from held where state = 'dead' and lane in (@first, @second) and since_ms <= @sinceMs
     and (@reason is null or instr(coalesce(reason, ''), @reason) > 0) order by database, seq limit @limit`)
-    .all({ first, second, sinceMs: days === null ? nowMs : nowMs - days * dayMs, reason, limit: limits.purgeStepEntries }) as { database: number; seq: number }[];
+    .all({
+      first,
+      second,
+      sinceMs: days === null ? nowMs : nowMs - days * dayMs,
+      reason,
+      limit: limits.purgeStepEntries,
+    }) as { database: number; seq: number }[];
 }

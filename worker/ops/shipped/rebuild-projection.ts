@@ -24,30 +24,55 @@ export const rebuildProjection = shippedOperation({
 function step({ db, args }: OperationContext, cursor: string | null): Step {
   const wanted = lanesArg(args);
   const tables = wanted.flatMap((lane) => forgettable(db, lane));
-  const position: Position = cursor === null ? { table: tables[0] ?? '', key: '', sub: '', rows: 0 } : JSON.parse(cursor) as Position;
-  for (const lane of wanted) db.prepare('update projection set seq = ? where lane = ?').run(bareThrough(db, lane), laneIndex(lane));
+  const position: Position =
+    cursor === null
+      ? { table: tables[0] ?? '', key: '', sub: '', rows: 0 }
+      : (JSON.parse(cursor) as Position);
+  for (const lane of wanted)
+    db.prepare('update projection set seq = ? where lane = ?').run(
+      bareThrough(db, lane),
+      laneIndex(lane),
+    );
   const last = forget(db, position);
   if (last) return { cursor: JSON.stringify(last) };
   const next = tables[tables.indexOf(position.table) + 1];
-  if (next !== undefined) return { cursor: JSON.stringify({ table: next, key: '', sub: '', rows: position.rows }) };
-  const kept = wanted.filter((lane) => bareThrough(db, lane) > 0).map((lane) => `; rows of ${lane} are kept, for bodies up to Seq ${bareThrough(db, lane)} are given up`);
-  return { cursor: null, note: `${position.rows} rows are learnt anew${kept.join('')}; the next reads wait until the journal is gone through` };
+  if (next !== undefined)
+    return { cursor: JSON.stringify({ table: next, key: '', sub: '', rows: position.rows }) };
+  const kept = wanted
+    .filter((lane) => bareThrough(db, lane) > 0)
+    .map(
+      (lane) =>
+        `; rows of ${lane} are kept, for bodies up to Seq ${bareThrough(db, lane)} are given up`,
+    );
+  return {
+    cursor: null,
+    note: `${position.rows} rows are learnt anew${kept.join('')}; the next reads wait until the journal is gone through`,
+  };
 }
 
 function bareThrough(db: Connection, lane: Lane): number {
-  return Number(db.prepare('select bare_through from lane where lane = ?').pluck().get(laneIndex(lane)));
+  return Number(
+    db.prepare('select bare_through from lane where lane = ?').pluck().get(laneIndex(lane)),
+  );
 }
 
 function forgettable(db: Connection, lane: Lane): string[] {
-  return laneTables[lane].filter((table) => table === 'UVQueueWorkItemEvent' || bareThrough(db, lane) === 0);
+  return laneTables[lane].filter(
+    (table) => table === 'UVQueueWorkItemEvent' || bareThrough(db, lane) === 0,
+  );
 }
 
 /** Forgets the next rows of a table; null when there are none behind the position. */
 function forget(db: Connection, { table, key, sub, rows }: Position): Position | null {
-  const found = db.prepare('select key, sub from projected where tbl = ? and (key, sub) > (?, ?) order by key, sub limit ?')
+  const found = db
+    .prepare(
+      'select key, sub from projected where tbl = ? and (key, sub) > (?, ?) order by key, sub limit ?',
+    )
     .all(table, key, sub, limits.rebuildStepRows) as { key: string; sub: string }[];
   const last = found.at(-1);
   if (!last) return null;
-  db.prepare('delete from projected where tbl = ? and (key, sub) > (?, ?) and (key, sub) <= (?, ?)').run(table, key, sub, last.key, last.sub);
+  db.prepare(
+    'delete from projected where tbl = ? and (key, sub) > (?, ?) and (key, sub) <= (?, ?)',
+  ).run(table, key, sub, last.key, last.sub);
   return { table, ...last, rows: rows + found.length };
 }

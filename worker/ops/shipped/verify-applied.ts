@@ -17,15 +17,37 @@ import { nextTurn } from '../../../runtime/clock.ts';
 import { Journal } from '../../journal.ts';
 import type { Connection } from '../../state/connection.ts';
 import { countArg, isArgSet, lanesArg } from '../arguments.ts';
-import { type BackendRows, type OperationContext, type PrepareContext, shippedOperation, type Step } from '../operation.ts';
+import {
+  type BackendRows,
+  type OperationContext,
+  type PrepareContext,
+  shippedOperation,
+  type Step,
+} from '../operation.ts';
 
 /** Where it is: lane, last Seq looked at, the mark when it began, and what was found so far. */
-type Position = { lane: Lane; seq: number; through: number; checked: number; missing: number; older: number; changed: number; again: number };
+type Position = {
+  lane: Lane;
+  seq: number;
+  through: number;
+  checked: number;
+  missing: number;
+  older: number;
+  changed: number;
+  again: number;
+};
 
 type Finding = { entry: Entry; kind: 'missing' | 'older' | 'changed'; what: string };
 
 /** What was seen from outside the transaction. */
-type Look = { database: number; through: number; entries: number; lastSeq: number | null; findings: Finding[]; again: Place[] };
+type Look = {
+  database: number;
+  through: number;
+  entries: number;
+  lastSeq: number | null;
+  findings: Finding[];
+  again: Place[];
+};
 
 type Place = { seq: number; key: string };
 
@@ -34,55 +56,113 @@ const parallel = 16;
 export const verifyApplied = shippedOperation({
   description: 'compare the last applied entries with the rows of the database',
   uses: ['backend'],
-  args: { last: 'entries of each lane to look at, newest ones', repair: 'yes: send again what is missing or older', lane: 'queue or manifest, instead of both' },
+  args: {
+    last: 'entries of each lane to look at, newest ones',
+    repair: 'yes: send again what is missing or older',
+    lane: 'queue or manifest, instead of both',
+  },
   prepare: (context, cursor) => look(context, positionOf(context, cursor)),
-  step: (context, cursor) => step(context, positionOf(context, cursor), context.prepared as Look | null),
+  step: (context, cursor) =>
+    step(context, positionOf(context, cursor), context.prepared as Look | null),
 });
 
-function positionOf({ args }: { args: Readonly<Record<string, string>> }, cursor: string | null): Position {
+function positionOf(
+  { args }: { args: Readonly<Record<string, string>> },
+  cursor: string | null,
+): Position {
   if (cursor !== null) return JSON.parse(cursor) as Position;
-  return { lane: lanesArg(args)[0] ?? 'queue', seq: 0, through: 0, checked: 0, missing: 0, older: 0, changed: 0, again: 0 };
+  return {
+    lane: lanesArg(args)[0] ?? 'queue',
+    seq: 0,
+    through: 0,
+    checked: 0,
+    missing: 0,
+    older: 0,
+    changed: 0,
+    again: 0,
+  };
 }
 
 /** The assigned database's mark; null while the lane is unassigned. */
 function markOf(db: Connection, lane: Lane): { database: number; seq: number } | null {
-  return (db.prepare(`select m.database, m.seq from mark m join database d on d.id = m.database
-    join assignment a on a.lane = m.lane and a.beacon = d.beacon and a.connection = d.connection where m.lane = ?`).get(laneIndex(lane)) ?? null) as { database: number; seq: number } | null;
+  return (db
+    .prepare(`select m.database, m.seq from mark m join database d on d.id = m.database
+    join assignment a on a.lane = m.lane and a.beacon = d.beacon and a.connection = d.connection where m.lane = ?`)
+    .get(laneIndex(lane)) ?? null) as { database: number; seq: number } | null;
 }
 
 /** The Seq behind which the last `count` entries up to a mark begin. */
 function startOf(db: Connection, lane: Lane, markSeq: number, count: number): number {
-  const first = db.prepare('select seq from entry where lane = ? and seq <= ? and body is not null order by seq desc limit 1 offset ?').pluck().get(laneIndex(lane), markSeq, count - 1) as number | undefined;
+  const first = db
+    .prepare(
+      'select seq from entry where lane = ? and seq <= ? and body is not null order by seq desc limit 1 offset ?',
+    )
+    .pluck()
+    .get(laneIndex(lane), markSeq, count - 1) as number | undefined;
   return first === undefined ? 0 : first - 1;
 }
 
-async function look({ db, hubId, args, backend }: PrepareContext, position: Position): Promise<Look | null> {
+async function look(
+  { db, hubId, args, backend }: PrepareContext,
+  position: Position,
+): Promise<Look | null> {
   const { lane, seq } = position;
   const mark = markOf(db, lane);
   if (!mark) return null;
   // What is delivered while it runs is not waited for: on a busy worker that would never end.
   const through = position.through || mark.seq;
-  const from = seq || startOf(db, lane, through, countArg(args, 'last', 1, limits.verifyEntriesDefault));
+  const from =
+    seq || startOf(db, lane, through, countArg(args, 'last', 1, limits.verifyEntriesDefault));
   const isRepair = isArgSet(args, 'repair');
-  const entries = new Journal(db, hubId).readAfter(lane, from, limits.verifyStepEntries, limits.deliverBytesMax).filter((entry) => entry.seq <= through);
+  const entries = new Journal(db, hubId)
+    .readAfter(lane, from, limits.verifyStepEntries, limits.deliverBytesMax)
+    .filter((entry) => entry.seq <= through);
   const held = new HeldStore(db);
   const due = entries.filter((entry) => held.get(mark.database, entry.seq) === null);
   const findings: Finding[] = [];
   for (let at = 0; at < due.length; at += parallel) {
-    const found = await Promise.all(due.slice(at, at + parallel).map((entry) => check(entry, lane, backend)));
+    const found = await Promise.all(
+      due.slice(at, at + parallel).map((entry) => check(entry, lane, backend)),
+    );
     findings.push(...found.filter((one) => one !== null));
   }
-  const again = isRepair ? await allOf(db, lane, new Set(findings.filter((one) => one.kind !== 'changed').map((one) => one.entry.key)), mark.seq) : [];
-  return { database: mark.database, through, entries: due.length, lastSeq: entries.at(-1)?.seq ?? null, findings, again };
+  const again = isRepair
+    ? await allOf(
+        db,
+        lane,
+        new Set(findings.filter((one) => one.kind !== 'changed').map((one) => one.entry.key)),
+        mark.seq,
+      )
+    : [];
+  return {
+    database: mark.database,
+    through,
+    entries: due.length,
+    lastSeq: entries.at(-1)?.seq ?? null,
+    findings,
+    again,
+  };
 }
 
 /** All writes of some keys, in order: what a row holds is the sum of them, and what the database has of them it leaves alone. */
-async function allOf(db: Connection, lane: Lane, keys: ReadonlySet<string>, markSeq: number): Promise<Place[]> {
+async function allOf(
+  db: Connection,
+  lane: Lane,
+  keys: ReadonlySet<string>,
+  markSeq: number,
+): Promise<Place[]> {
   const places: Place[] = [];
   if (keys.size === 0) return places;
-  const stretch = db.prepare('select seq, key from entry where lane = ? and seq > ? and seq <= ? and body is not null order by seq limit ?');
+  const stretch = db.prepare(
+    'select seq, key from entry where lane = ? and seq > ? and seq <= ? and body is not null order by seq limit ?',
+  );
   for (let after = 0; ;) {
-    const read = stretch.all(laneIndex(lane), after, markSeq, limits.retentionStepEntries) as Place[];
+    const read = stretch.all(
+      laneIndex(lane),
+      after,
+      markSeq,
+      limits.retentionStepEntries,
+    ) as Place[];
     places.push(...read.filter((place) => keys.has(place.key)));
     const last = read.at(-1);
     if (!last) return places;
@@ -94,33 +174,56 @@ async function allOf(db: Connection, lane: Lane, keys: ReadonlySet<string>, mark
 async function check(entry: Entry, lane: Lane, backend: BackendRows): Promise<Finding | null> {
   const mutation = toMutation(entry);
   const rows = await backend(lane, rowQuery(mutation));
-  if (!rows) throw new TidemarkError('UNAVAILABLE', `the database of lane ${lane} is away; run it again when it is there, it goes on from here`);
+  if (!rows)
+    throw new TidemarkError(
+      'UNAVAILABLE',
+      `the database of lane ${lane} is away; run it again when it is there, it goes on from here`,
+    );
   const [row] = rows;
   const what = `${entry.action} ${entry.key}, Seq ${entry.seq}`;
   if (!row) return mutation.Op === 'delete' ? null : { entry, kind: 'missing', what };
   const bridgeSeq = Number(row['BridgeSeq']);
   if (mutation.Op !== 'insert' && bridgeSeq < entry.seq) return { entry, kind: 'older', what };
   if (mutation.Op !== 'insert' && bridgeSeq > entry.seq) return null;
-  const columns = Object.entries(mutation.Op === 'delete' ? { Deleted: 1 } : mutation.Set).filter(([name, value]) => !isSame(value, row[name])).map(([name]) => name);
-  return columns.length === 0 ? null : { entry, kind: 'changed', what: `${what}: ${columns.join(', ')}` };
+  const columns = Object.entries(mutation.Op === 'delete' ? { Deleted: 1 } : mutation.Set)
+    .filter(([name, value]) => !isSame(value, row[name]))
+    .map(([name]) => name);
+  return columns.length === 0
+    ? null
+    : { entry, kind: 'changed', what: `${what}: ${columns.join(', ')}` };
 }
 
 /** The row of a mutation, soft-deleted or not: naming Deleted shows both. */
 function rowQuery(mutation: RowMutation): RowQuery {
-  const terms = Object.entries(mutation.Key).map(([Column, value]) => ({ Column, Values: [value] }));
+  const terms = Object.entries(mutation.Key).map(([Column, value]) => ({
+    Column,
+    Values: [value],
+  }));
   const [last = ''] = Object.keys(mutation.Key).slice(-1);
-  return { Table: mutation.Table, Terms: [...terms, { Column: 'Deleted', Values: [0, 1] }], Order: [{ Column: last, IsDescending: false }], Limit: 1 };
+  return {
+    Table: mutation.Table,
+    Terms: [...terms, { Column: 'Deleted', Values: [0, 1] }],
+    Order: [{ Column: last, IsDescending: false }],
+    Limit: 1,
+  };
 }
 
 /** Databases answer booleans as numbers and numbers as text as they like. */
 function isSame(expected: KnownRow[string], found: KnownRow[string] | undefined): boolean {
-  const plain = (value: KnownRow[string] | undefined) => (typeof value === 'boolean' ? Number(value) : value ?? null);
+  const plain = (value: KnownRow[string] | undefined) =>
+    typeof value === 'boolean' ? Number(value) : (value ?? null);
   const [one, other] = [plain(expected), plain(found)];
   if (compareScalars(one, other) === 0) return true;
-  return one !== null && other !== null && typeof one !== typeof other && String(one) === String(other);
+  return (
+    one !== null && other !== null && typeof one !== typeof other && String(one) === String(other)
+  );
 }
 
-function step({ db, nowMs, args, say }: OperationContext, position: Position, seen: Look | null): Step {
+function step(
+  { db, nowMs, args, say }: OperationContext,
+  position: Position,
+  seen: Look | null,
+): Step {
   const { lane } = position;
   if (!seen) say(`${lane}: no database is assigned`);
   const findings = seen?.findings ?? [];
@@ -128,15 +231,25 @@ function step({ db, nowMs, args, say }: OperationContext, position: Position, se
   const count = (kind: Finding['kind']) => findings.filter((one) => one.kind === kind).length;
   // A database that was exchanged meanwhile is another one's affair.
   const isSameDatabase = seen !== null && markOf(db, lane)?.database === seen.database;
-  const again = isSameDatabase ? new HeldStore(db).sendAgain(seen.database, lane, seen.again, nowMs) : 0;
+  const again = isSameDatabase
+    ? new HeldStore(db).sendAgain(seen.database, lane, seen.again, nowMs)
+    : 0;
   const next: Position = {
-    lane, seq: seen?.lastSeq ?? 0, through: seen?.through ?? 0, checked: position.checked + (seen?.entries ?? 0), missing: position.missing + count('missing'),
-    older: position.older + count('older'), changed: position.changed + count('changed'), again: position.again + again,
+    lane,
+    seq: seen?.lastSeq ?? 0,
+    through: seen?.through ?? 0,
+    checked: position.checked + (seen?.entries ?? 0),
+    missing: position.missing + count('missing'),
+    older: position.older + count('older'),
+    changed: position.changed + count('changed'),
+    again: position.again + again,
   };
   if (seen?.lastSeq) return { cursor: JSON.stringify(next) };
   const wanted = lanesArg(args);
   const nextLane = wanted[wanted.indexOf(lane) + 1];
-  return nextLane ? { cursor: JSON.stringify({ ...next, lane: nextLane, seq: 0, through: 0 }) } : { cursor: null, note: summaryOf(next) };
+  return nextLane
+    ? { cursor: JSON.stringify({ ...next, lane: nextLane, seq: 0, through: 0 }) }
+    : { cursor: null, note: summaryOf(next) };
 }
 
 function summaryOf({ checked, missing, older, changed, again }: Position): string {
