@@ -1,4 +1,7 @@
-/** How the tests run: real servers and processes on a small machine, so few at once, and with patience. */
+/**
+ * How the tests run: real servers and processes on a small machine, so few at once, and with
+ * patience.
+ */
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
@@ -7,7 +10,8 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/kit/global-setup.ts'],
-    // Hundreds of processes are started; without it each spends half of its start on compiling the same files.
+    // Hundreds of processes are started; without it each spends half of its start on compiling the
+    // same files.
     env: {
       NODE_COMPILE_CACHE: join(import.meta.dirname, 'node_modules', '.cache', 'tidemark-compile'),
     },

@@ -39,7 +39,10 @@ export async function aggregate(
   return { Rows: rows, RowCount: rows.length, SQL: statement.sql };
 }
 
-/** A page of pairs of rows of two tables. `CursorField` holds the next page's AfterValue, in the last row. */
+/**
+ * A page of pairs of rows of two tables. `CursorField` holds the next page's AfterValue, in the
+ * last row.
+ */
 export async function join(
   connection: Connection,
   settings: Settings,

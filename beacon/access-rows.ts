@@ -7,7 +7,9 @@ import { type Statement, StatementFault } from './engine.ts';
 export type Rows = Record<string, unknown>[];
 export type QueryOutputs = { Rows: Rows; RowCount: number };
 
-/** @throws TidemarkError INVALID_MESSAGE with the database's own words when it refuses the statement */
+/**
+ * @throws TidemarkError INVALID_MESSAGE with the database's own words when it refuses the statement
+ */
 export async function rowsOf(connection: Connection, statement: Statement): Promise<Rows> {
   const [result] = await connection.engine.execute([statement]);
   if (result instanceof StatementFault)

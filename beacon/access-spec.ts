@@ -35,7 +35,11 @@ function specAt(settings: Settings, name: string): Settings {
 
 export type AggregateSpec = AggregateQuery & { table: string; page: Page };
 
-/** `Settings.AggregateSpec`; `Function` may be called `Op` and `Source` `Column`, as data mappers do. @throws TidemarkError INVALID_MESSAGE */
+/**
+ * `Settings.AggregateSpec`; `Function` may be called `Op` and `Source` `Column`, as data mappers
+ * do.
+ * @throws TidemarkError INVALID_MESSAGE
+ */
 export function aggregateSpecAt(settings: Settings): AggregateSpec {
   const spec = specAt(settings, 'AggregateSpec');
   const at = (name: string) => `Settings.AggregateSpec.${name}`;
@@ -117,7 +121,10 @@ export type JoinSpec = JoinQuery & {
 /** Column of the cursor where the projection does not have it. */
 const cursorColumn = '_dbkj_cursor';
 
-/** `Settings.JoinSpec`, paged by `AfterValue` (null at first) or by `Offset`. @throws TidemarkError INVALID_MESSAGE */
+/**
+ * `Settings.JoinSpec`, paged by `AfterValue` (null at first) or by `Offset`.
+ * @throws TidemarkError INVALID_MESSAGE
+ */
 export function joinSpecAt(settings: Settings): JoinSpec {
   const spec = specAt(settings, 'JoinSpec');
   const at = (name: string) => `Settings.JoinSpec.${name}`;
@@ -159,7 +166,9 @@ function afterAt(value: unknown, path: string): JoinQuery['after'] {
   throw refuse(path, 'a string, a number or null', value);
 }
 
-/** Result name -> `{~D:Record.Column~}` of the table or `{~D:Related.Column~}` of the related one. */
+/**
+ * Result name -> `{~D:Record.Column~}` of the table or `{~D:Related.Column~}` of the related one.
+ */
 function projectionAt(value: unknown, path: string): JoinQuery['columns'] {
   const projection = Object.entries(objectAt(value, path));
   if (projection.length === 0 || projection.length > bounds.columnsMax)

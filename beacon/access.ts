@@ -1,4 +1,7 @@
-/** DataBeaconAccess: reading databases without changing anything, by table and by SQL of the caller's. */
+/**
+ * DataBeaconAccess: reading databases without changing anything, by table and by SQL of the
+ * caller's.
+ */
 import { type QueryOutputs, type Rows, rowsOf } from './access-rows.ts';
 import { bounds } from './bounds.ts';
 import { typeNames } from './connection-config.ts';
@@ -69,7 +72,10 @@ export async function readRecords(
   return { Records: records, Count: records.length };
 }
 
-/** One SELECT of the caller's. `IsCut` when there are more rows than `Cap`. @throws TidemarkError INVALID_MESSAGE for anything else, TOO_LARGE for too much */
+/**
+ * One SELECT of the caller's. `IsCut` when there are more rows than `Cap`.
+ * @throws TidemarkError INVALID_MESSAGE for anything else, TOO_LARGE for too much
+ */
 export async function queryTable(
   connection: Connection,
   settings: Settings,

@@ -1,4 +1,6 @@
-/** What a table endpoint answers: a status with a JSON body, also for everything that can go wrong. */
+/**
+ * What a table endpoint answers: a status with a JSON body, also for everything that can go wrong.
+ */
 import { messageOf, TidemarkError } from '../contracts/errors.ts';
 import { StatementFault } from './engine.ts';
 import { BadRequest } from './filter.ts';

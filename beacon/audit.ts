@@ -1,4 +1,7 @@
-/** The audit trail: every request leaves a line, kept in memory for a moment, so that it costs a request nothing. */
+/**
+ * The audit trail: every request leaves a line, kept in memory for a moment, so that it costs a
+ * request nothing.
+ */
 import { messageOf } from '../contracts/errors.ts';
 import { isJsonObject } from '../contracts/json-value.ts';
 import { limits } from '../contracts/limits.ts';
@@ -7,7 +10,10 @@ import type { Log } from '../runtime/log.ts';
 import { bounds } from './bounds.ts';
 import type { AuditLine, BeaconState } from './state.ts';
 
-/** What an action knows of its request beyond what everybody can see. Several notes of one request are a line each. */
+/**
+ * What an action knows of its request beyond what everybody can see. Several notes of one request
+ * are a line each.
+ */
 export type AuditNote = {
   user?: string;
   connection?: number;
@@ -51,7 +57,10 @@ export class AuditTrail {
     }
   }
 
-  /** Writes what waits. What the disk refuses waits on, up to a bound; what is lost beyond it is said in the next line that is written. */
+  /**
+   * Writes what waits. What the disk refuses waits on, up to a bound; what is lost beyond it is
+   * said in the next line that is written.
+   */
   flush(): void {
     this.#cancel?.();
     this.#cancel = null;

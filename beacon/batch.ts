@@ -1,4 +1,7 @@
-/** DataBeaconBatch: an ordered list of row mutations in one database transaction together with the hub's mark row. */
+/**
+ * DataBeaconBatch: an ordered list of row mutations in one database transaction together with the
+ * hub's mark row.
+ */
 import type { ApplyOutputs, MarkOutputs } from '../contracts/capability.ts';
 import { isJsonObject, type JsonObject } from '../contracts/json-value.ts';
 import { limits } from '../contracts/limits.ts';
@@ -23,7 +26,10 @@ function hubAt(settings: Settings): { hubId: string; lane: Lane } {
   return { hubId, lane };
 }
 
-/** Checks what the statements rely on; whether a value fits its column is each mutation's own outcome. */
+/**
+ * Checks what the statements rely on; whether a value fits its column is each mutation's own
+ * outcome.
+ */
 function mutationAt(value: unknown, at: number): RowMutation {
   const path = (name: string) => `Settings.Mutations[${at}]${name}`;
   if (!isJsonObject(value)) throw refuse(path(''), 'an object', value);
@@ -73,7 +79,10 @@ export function decodeApply(settings: Settings, connection: Connection, clock: C
   };
 }
 
-/** One Apply after the other on each connection. @throws TidemarkError UNAVAILABLE when the database itself fails; nothing was changed then */
+/**
+ * One Apply after the other on each connection.
+ * @throws TidemarkError UNAVAILABLE when the database itself fails; nothing was changed then
+ */
 export function apply(batch: ApplyBatch, connection: Connection): Promise<ApplyOutputs> {
   return connection.applies.run(() =>
     connection.engine.apply({ ...batch, defaults: connection.defaults }),

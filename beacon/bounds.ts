@@ -1,10 +1,16 @@
-/** Bounds that only the databeacon has; the unit is in the name, the reason in the comment. The others are in `contracts/limits.ts`. */
+/**
+ * Bounds that only the databeacon has; the unit is in the name, the reason in the comment. The
+ * others are in `contracts/limits.ts`.
+ */
 import { limits } from '../contracts/limits.ts';
 
 const MiB = 1024 * 1024;
 
 export const bounds = {
-  /** How long SQLite waits for another process's lock: the event loop stands still meanwhile, and presence must not be missed thrice. */
+  /**
+   * How long SQLite waits for another process's lock: the event loop stands still meanwhile, and
+   * presence must not be missed thrice.
+   */
   busyMs: 2_000,
   /** Mutations of one Apply: one transaction must stay within a second or two. */
   mutationsMax: 20_000,
@@ -23,7 +29,10 @@ export const bounds = {
   answerBytesMax: limits.bodyBytesMax,
   /** Rows of one POST or PUT of an array: one transaction. */
   arrayRowsMax: 10_000,
-  /** Stanzas of a filter, nested brackets, values in all, and days of one list: SQLite takes 32 766 parameters and a depth of 1 000. */
+  /**
+   * Stanzas of a filter, nested brackets, values in all, and days of one list: SQLite takes 32 766
+   * parameters and a depth of 1 000.
+   */
   filterStanzasMax: 500,
   filterDepthMax: 50,
   filterValuesMax: 5_000,
@@ -35,22 +44,37 @@ export const bounds = {
   /** Path patterns of the proxy, and characters of one: anybody on the mesh may add some. */
   patternsMax: 100,
   patternCharsMax: 200,
-  /** What of a pattern may be tried in several ways, and the head of a path it is tried on: a match stays within tens of milliseconds. */
+  /**
+   * What of a pattern may be tried in several ways, and the head of a path it is tried on: a match
+   * stays within tens of milliseconds.
+   */
   patternRepeatsMax: 3,
   patternChoicesMax: 4,
   patternHeadChars: 220,
-  /** Lines the audit keeps (about 50 MB), and for how long; surplus ones go some at a time, looked for this often. */
+  /**
+   * Lines the audit keeps (about 50 MB), and for how long; surplus ones go some at a time, looked
+   * for this often.
+   */
   auditRowsMax: 250_000,
   auditKeptMs: 90 * 24 * 3_600_000,
   auditTrimRows: 5_000,
   auditTrimMs: 60_000,
-  /** Lines are written together, at the latest after this; so many wait in memory at most when the disk refuses them. */
+  /**
+   * Lines are written together, at the latest after this; so many wait in memory at most when the
+   * disk refuses them.
+   */
   auditFlushMs: 500,
   auditLinesMax: 5_000,
-  /** Connections made by request are numbered from here, so that the n-th database URL can always be connection n. */
+  /**
+   * Connections made by request are numbered from here, so that the n-th database URL can always be
+   * connection n.
+   */
   createdConnectionsFrom: 1_001,
   connectionsMax: 100,
-  /** SQL that somebody else wrote: its characters, rows when nothing is asked for and at most, its time, and how many run at once on a connection. */
+  /**
+   * SQL that somebody else wrote: its characters, rows when nothing is asked for and at most, its
+   * time, and how many run at once on a connection.
+   */
   queryCharsMax: 100_000,
   queryRowsDefault: 1_000,
   queryRowsMax: 10_000,
@@ -58,7 +82,10 @@ export const bounds = {
   /** A query is ended before its caller gives up waiting. */
   queryShare: 0.9,
   queriesMax: 4,
-  /** Memory of the process that runs one on SQLite, which itself knows no bound: a single function can make a text of 1 GB. Looked at this often. */
+  /**
+   * Memory of the process that runs one on SQLite, which itself knows no bound: a single function
+   * can make a text of 1 GB. Looked at this often.
+   */
   queryMemoryBytesMax: 512 * MiB,
   queryLookMs: 10,
   /** Rows ReadRecords and Join give when nothing is asked for. */
@@ -71,23 +98,41 @@ export const bounds = {
   auditDetailCharsMax: 200,
   /** Connections to one server database: Apply uses one, endpoints the others. */
   poolMax: 6,
-  /** How long a statement of a server database may run: the worker gives an answer up after `limits.capabilityMs`. */
+  /**
+   * How long a statement of a server database may run: the worker gives an answer up after
+   * `limits.capabilityMs`.
+   */
   statementMs: 12_000,
   /** The same for a migration, within `limits.bootstrapStepMs`. */
   migrationMs: 55_000,
-  /** How long a fronted server may look at its tables (HTTP waits for no head beyond five minutes), and how long an answer that nobody waited for is kept. */
+  /**
+   * How long a fronted server may look at its tables (HTTP waits for no head beyond five minutes),
+   * and how long an answer that nobody waited for is kept.
+   */
   lookMs: 290_000,
   lookKeptMs: 60_000,
-  /** How long presence waits to hear whether a server database is there; it is told every two seconds. */
+  /**
+   * How long presence waits to hear whether a server database is there; it is told every two
+   * seconds.
+   */
   checkMs: 1_500,
-  /** The server ends what takes too long; a server that does not even do that is given up this much later. */
+  /**
+   * The server ends what takes too long; a server that does not even do that is given up this much
+   * later.
+   */
   answerSlackMs: 1_000,
-  /** How long closing a pool is waited for; a connection that hangs must not hold up the end of the process. */
+  /**
+   * How long closing a pool is waited for; a connection that hangs must not hold up the end of the
+   * process.
+   */
   poolCloseMs: 1_000,
   /** A transaction that met a deadlock is done again so often, that far apart. */
   deadlockTries: 6,
   deadlockBackoff: { firstMs: 10, longestMs: 250 },
-  /** Rows of one statement over many, and the text in them: servers bound a message (MariaDB: 16 MiB unless told otherwise). */
+  /**
+   * Rows of one statement over many, and the text in them: servers bound a message (MariaDB: 16 MiB
+   * unless told otherwise).
+   */
   setRowsMax: 1_000,
   statementChars: 2 * MiB,
   /** Page cache of one open database. */

@@ -1,4 +1,7 @@
-/** Values on their way into a database: what `toStored` gives, in the form each engine's columns take. */
+/**
+ * Values on their way into a database: what `toStored` gives, in the form each engine's columns
+ * take.
+ */
 import type { Scalar } from '../contracts/schema.ts';
 import { isoOf } from '../runtime/clock.ts';
 import type { ColumnInfo, EngineKind } from './engine.ts';
@@ -18,7 +21,10 @@ export function encode(
   return kind === 'postgresql' ? value : value.replace('T', ' ').replace(/Z$/, '');
 }
 
-/** A date as a server writes it ('2026-01-31 12:00:00.5+00') as ISO-8601 text in UTC; one it cannot be read as stays as it is. */
+/**
+ * A date as a server writes it ('2026-01-31 12:00:00.5+00') as ISO-8601 text in UTC; one it cannot
+ * be read as stays as it is.
+ */
 export function isoDate(text: string): string {
   const parts = /^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(\.\d+)?([+-]\d\d)?(?::?(\d\d))?$/.exec(
     text,

@@ -7,7 +7,10 @@ import { ServiceManager, type ServiceManagerPlace } from '../runtime/service-man
 import { startBeacon } from './compose.ts';
 import { type BeaconConfig, checkBeaconConfig } from './config.ts';
 
-/** What is around the process: who is called when the beacon is online, how much is logged, and the service manager. */
+/**
+ * What is around the process: who is called when the beacon is online, how much is logged, and the
+ * service manager.
+ */
 export type BeaconSurroundings = {
   onReady?: () => void;
   logLevel?: string;
@@ -32,7 +35,8 @@ export async function runBeacon(
     if (bus === null) return 0;
     const beacon = await startBeacon(config, bus, log, systemClock);
     onReady?.();
-    // A databeacon whose database is away waits for it: alive is that the process gets round to saying so.
+    // A databeacon whose database is away waits for it: alive is that the process gets round to
+    // saying so.
     manager.ready(() => `online as ${config.beaconId}`);
     await signalled;
     await beacon.drain();
@@ -46,7 +50,10 @@ export async function runBeacon(
   }
 }
 
-/** Resolves at the first signal to stop; the second ends the process, which is safe: what was answered is on disk. */
+/**
+ * Resolves at the first signal to stop; the second ends the process, which is safe: what was
+ * answered is on disk.
+ */
 function firstSignal(): Promise<void> {
   return new Promise((resolve) => {
     let count = 0;

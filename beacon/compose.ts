@@ -1,4 +1,7 @@
-/** The databeacon put together: state, databases, gateway, micro service, presence; and taken apart again. */
+/**
+ * The databeacon put together: state, databases, gateway, micro service, presence; and taken apart
+ * again.
+ */
 import { capabilities } from '../contracts/capability.ts';
 import { limits } from '../contracts/limits.ts';
 import type { ConnectionPresence } from '../contracts/presence.ts';
@@ -22,7 +25,10 @@ import { PresencePublisher } from './presence-publisher.ts';
 import { Proxy } from './proxy.ts';
 import { BeaconState } from './state.ts';
 
-/** `drain` says Draining, finishes what was taken, and closes the databases; the bus stays the caller's. Twice is the same promise. */
+/**
+ * `drain` says Draining, finishes what was taken, and closes the databases; the bus stays the
+ * caller's. Twice is the same promise.
+ */
 export type RunningBeacon = {
   readonly nonce: string;
   /** Null when HTTP is off. */ readonly httpUrl: string | null;

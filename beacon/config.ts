@@ -21,7 +21,10 @@ export type BeaconConfig = {
   tags: Record<string, string>;
   /** False keeps MeadowProxy and CreateConnection from writing, whatever UpdateProxyConfig says. */
   allowWrites?: boolean;
-  /** host:port of the table endpoints over HTTP; without it there is no HTTP. Port 0 takes a free one. */
+  /**
+   * host:port of the table endpoints over HTTP; without it there is no HTTP. Port 0 takes a free
+   * one.
+   */
   http?: string;
   /** The operator's bearer token for it; without one a token is made in `dataDir`. */
   token?: string | null;
@@ -31,7 +34,10 @@ export type BeaconConfig = {
 
 export type ServerKind = 'postgresql' | 'mysql' | 'mssql';
 
-/** `name` is what the connection is called when nobody says; `label` is the URL as it may be shown and kept, without a secret. */
+/**
+ * `name` is what the connection is called when nobody says; `label` is the URL as it may be shown
+ * and kept, without a secret.
+ */
 export type DatabaseUrl =
   | { kind: 'sqlite'; path: string; name: string; label: string }
   | { kind: ServerKind; url: string; name: string; label: string };

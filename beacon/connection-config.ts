@@ -1,4 +1,7 @@
-/** What CreateConnection is given - meadow's objects, their JSON text, or a URL - as a database URL. No error of it repeats what may be a secret. */
+/**
+ * What CreateConnection is given - meadow's objects, their JSON text, or a URL - as a database URL.
+ * No error of it repeats what may be a secret.
+ */
 import { TidemarkError } from '../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../contracts/json-value.ts';
 import { parseDatabaseUrl } from './config.ts';
@@ -29,7 +32,10 @@ const schemes: Readonly<Record<EngineKind, string>> = {
   mssql: 'mssql',
 };
 
-/** The kind and URL of `Settings.Type` and `Settings.Config`. @throws TidemarkError INVALID_MESSAGE */
+/**
+ * The kind and URL of `Settings.Type` and `Settings.Config`.
+ * @throws TidemarkError INVALID_MESSAGE
+ */
 export function databaseAt(settings: Settings): { kind: EngineKind; url: string } {
   const type = textAt(settings, 'Type', 32).toLowerCase();
   const kind = Object.hasOwn(kinds, type) ? kinds[type] : undefined;

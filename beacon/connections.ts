@@ -1,4 +1,7 @@
-/** The databases this beacon fronts, by number and by the name in their paths, with what is remembered of each. */
+/**
+ * The databases this beacon fronts, by number and by the name in their paths, with what is
+ * remembered of each.
+ */
 import type { ConnectionPresence } from '../contracts/presence.ts';
 import { TidemarkError } from '../contracts/errors.ts';
 import { bounds } from './bounds.ts';
@@ -33,7 +36,10 @@ export function routeHashOf(name: string): string {
   );
 }
 
-/** The n-th URL is connection n, named after its database; a name that is taken gets the number behind it. What is kept has no secret. */
+/**
+ * The n-th URL is connection n, named after its database; a name that is taken gets the number
+ * behind it. What is kept has no secret.
+ */
 function startRecords(
   urls: readonly string[],
   requested: readonly ConnectionRecord[],
@@ -106,7 +112,8 @@ export class Connections {
 
   /**
    * Adds a connection, or gives the one of that name.
-   * @throws TidemarkError CONFLICT when its path is another's, INVALID_MESSAGE for the beacon's own file, which holds secrets, OVERLOADED at the bound
+   * @throws TidemarkError CONFLICT when its path is another's, INVALID_MESSAGE for the beacon's own
+   * file, which holds secrets, OVERLOADED at the bound
    */
   create(
     name: string,

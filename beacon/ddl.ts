@@ -1,4 +1,7 @@
-/** Statements that make tables, columns and indexes: the type map and the quoting of each engine live here and nowhere else. */
+/**
+ * Statements that make tables, columns and indexes: the type map and the quoting of each engine
+ * live here and nowhere else.
+ */
 import {
   type ColumnDescriptor,
   type IndexDescriptor,
@@ -71,7 +74,8 @@ const postgresql: DdlDialect = {
         return 'boolean';
       default:
         if (isDate(column)) return 'timestamp(3) with time zone';
-        // In the order of code points: paging over it is the same whatever language the database speaks, and an index serves it.
+        // In the order of code points: paging over it is the same whatever language the database
+        // speaks, and an index serves it.
         return `${chars === null ? 'text' : `character varying(${chars})`} COLLATE "C"`;
     }
   },
@@ -159,7 +163,10 @@ function literal(value: Scalar): string {
   return value === null ? 'NULL' : String(value);
 }
 
-/** The default a column is declared with: the descriptor's, else the empty value where null cannot be. */
+/**
+ * The default a column is declared with: the descriptor's, else the empty value where null cannot
+ * be.
+ */
 function declaredDefault(column: ColumnDescriptor, table: TableDescriptor): Scalar {
   const given = table.DefaultObject?.[column.Column] ?? null;
   if (given !== null || isNullableColumn(column)) return given;

@@ -1,4 +1,7 @@
-/** What a path means - a connection, an enabled table and the rest - and the answer to a request for it. */
+/**
+ * What a path means - a connection, an enabled table and the rest - and the answer to a request for
+ * it.
+ */
 import { type Answer, failure } from './answer.ts';
 import type { Connection, Connections } from './connections.ts';
 import { mayHaveEndpoint } from './engine.ts';
@@ -26,7 +29,10 @@ export function targetOf(connections: Connections, path: string): Target | null 
   return found ? { connection, rest, ...found } : null;
 }
 
-/** The enabled table a part of the path names, and how; the beacon's own have no endpoint, whoever enabled one. */
+/**
+ * The enabled table a part of the path names, and how; the beacon's own have no endpoint, whoever
+ * enabled one.
+ */
 function tableIn(
   segment: string,
   endpoints: ReadonlySet<string>,

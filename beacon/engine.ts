@@ -1,4 +1,7 @@
-/** The one seam to a database: everything engine-neutral stands on these six methods. Every method is asynchronous. */
+/**
+ * The one seam to a database: everything engine-neutral stands on these six methods. Every method
+ * is asynchronous.
+ */
 import type { ApplyOutputs } from '../contracts/capability.ts';
 import type { RowMutation } from '../contracts/mutation.ts';
 import type { Scalar } from '../contracts/schema.ts';
@@ -29,8 +32,8 @@ export type IndexInfo = { name: string; columns: string[]; isUnique: boolean };
 export type TableInfo = { name: string; columns: ColumnInfo[]; indexes: IndexInfo[] };
 
 /**
- * What a migration starts from. `storeId` is '' until the database was given one; `textCollation` is what makes two texts equal only
- * when they are the same, where the database needs to be told.
+ * What a migration starts from. `storeId` is '' until the database was given one; `textCollation`
+ * is what makes two texts equal only when they are the same, where the database needs to be told.
  */
 export type DatabaseState = { tables: TableInfo[]; storeId: string; textCollation?: string };
 
@@ -58,7 +61,10 @@ export type Statement = {
   sql: string;
   parameters: readonly unknown[];
   isWrite: boolean;
-  /** Read behind a write that changed something, where a write cannot answer the row itself: its rows are the result's. */
+  /**
+   * Read behind a write that changed something, where a write cannot answer the row itself: its
+   * rows are the result's.
+   */
   readBack?: Statement;
   /** A read that may take long: where a statement would keep the event loop, it is run aside. */
   isLong?: boolean;
@@ -84,16 +90,29 @@ export class StatementFault extends Error {
 /** `isConnected` says whether the database can be used now. */
 export type EngineHealth = { isConnected: boolean; storeId: string; reason: string };
 
-/** A database. Each method but `check` and `close` throws TidemarkError UNAVAILABLE when the database itself fails; nothing was changed then. */
+/**
+ * A database. Each method but `check` and `close` throws TidemarkError UNAVAILABLE when the
+ * database itself fails; nothing was changed then.
+ */
 export interface Engine {
   readonly kind: EngineKind;
   /** Facts of the named tables, or of all; a table that is not there is left out. */
   introspect(tables?: readonly string[]): Promise<TableInfo[]>;
-  /** In one transaction that keeps out other migrations: reads the state, asks for the statements, runs them. @throws StatementFault */
+  /**
+   * In one transaction that keeps out other migrations: reads the state, asks for the statements,
+   * runs them.
+   * @throws StatementFault
+   */
   migrate(plan: (state: DatabaseState) => readonly string[]): Promise<void>;
-  /** All mutations and the mark row in one transaction, whole or not at all (see `mark-rule.ts`); one outcome each. */
+  /**
+   * All mutations and the mark row in one transaction, whole or not at all (see `mark-rule.ts`);
+   * one outcome each.
+   */
   apply(batch: ApplyBatch): Promise<ApplyOutputs>;
-  /** Runs statements in order, several in one transaction; a refused one is a StatementFault in its place and the others still count. */
+  /**
+   * Runs statements in order, several in one transaction; a refused one is a StatementFault in its
+   * place and the others still count.
+   */
   execute(statements: readonly Statement[]): Promise<(StatementResult | StatementFault)[]>;
   /** Whether the database is there and the same one; opens it again if not. Never throws. */
   check(): Promise<EngineHealth>;
@@ -110,7 +129,10 @@ export function isBeaconTable(name: string): boolean {
   return folded === storeTable.toLowerCase() || folded.startsWith('sqlite_');
 }
 
-/** False for tables nobody may write but the beacon itself: besides its own, the marks, for a moved mark hides writes. */
+/**
+ * False for tables nobody may write but the beacon itself: besides its own, the marks, for a moved
+ * mark hides writes.
+ */
 export function mayHaveEndpoint(name: string): boolean {
   return !isBeaconTable(name) && name.trim().toLowerCase() !== markTable.toLowerCase();
 }

@@ -1,4 +1,7 @@
-/** The meadow filter grammar: `INSTR~FIELD~OP~VALUE` stanzas joined with `~`, split before anything is decoded, so that a value can hold any character. */
+/**
+ * The meadow filter grammar: `INSTR~FIELD~OP~VALUE` stanzas joined with `~`, split before anything
+ * is decoded, so that a value can hold any character.
+ */
 import { bounds } from './bounds.ts';
 
 /** A request that cannot be answered as it stands: status 400. */
@@ -18,7 +21,9 @@ export const operators = [
   'INN',
   'NIN',
 ] as const;
-/** IN is "is null", NN "is not null", INN and NIN "in list" and "not in list", LK and NLK "like". */
+/**
+ * IN is "is null", NN "is not null", INN and NIN "in list" and "not in list", LK and NLK "like".
+ */
 export type Operator = (typeof operators)[number];
 
 export type Term = { kind: 'term'; column: string; operator: Operator; values: string[] };
@@ -80,7 +85,10 @@ function dayOf(raw: string): { from: string; to: string } {
   return { from, to: new Date(ms + dayMs).toISOString().slice(0, 10) };
 }
 
-/** A condition on the day of a date, whatever its time: as bounds, which need no function of an engine and can use an index. */
+/**
+ * A condition on the day of a date, whatever its time: as bounds, which need no function of an
+ * engine and can use an index.
+ */
 function dayCondition(column: string, operator: Operator, raw: string): Term | Group {
   const term = (compare: Operator, value: string): Term => ({
     kind: 'term',

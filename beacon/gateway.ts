@@ -12,7 +12,10 @@ import { decodeRequest, userOf } from './request.ts';
 import type { Settings } from './settings.ts';
 import { serving } from './trace.ts';
 
-/** What an action is told beside its Settings. `audit` says more than everybody can see; each time it is a line of its own. */
+/**
+ * What an action is told beside its Settings. `audit` says more than everybody can see; each time
+ * it is a line of its own.
+ */
 export type RequestContext = {
   remoteUser: string;
   timeoutMs: number;
@@ -55,7 +58,10 @@ export class Gateway {
     return Object.keys(this.#actions);
   }
 
-  /** Answers one request whose subject is `mesh.<BeaconID>.<capability>.<Action>`. @throws TidemarkError, which becomes the refusal */
+  /**
+   * Answers one request whose subject is `mesh.<BeaconID>.<capability>.<Action>`.
+   * @throws TidemarkError, which becomes the refusal
+   */
   async answer(
     capability: string,
     subject: string,
@@ -128,7 +134,10 @@ export class Gateway {
     }
   }
 
-  /** A line for each note of the request, or one for the request. What a note says goes before what everybody can see. */
+  /**
+   * A line for each note of the request, or one for the request. What a note says goes before what
+   * everybody can see.
+   */
   #note(
     capability: string,
     action: string,

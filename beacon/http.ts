@@ -1,4 +1,7 @@
-/** The table endpoints over HTTP, where an operator switches it on: behind the same allowlist and switches as MeadowProxy. */
+/**
+ * The table endpoints over HTTP, where an operator switches it on: behind the same allowlist and
+ * switches as MeadowProxy.
+ */
 import type { IncomingMessage } from 'node:http';
 import type { HttpBindings } from '@hono/node-server';
 import { type Context, Hono } from 'hono';

@@ -1,4 +1,6 @@
-/** What the command line asks for without a running beacon: what one kept, and what one would do. */
+/**
+ * What the command line asks for without a running beacon: what one kept, and what one would do.
+ */
 import { existsSync } from 'node:fs';
 import type { EnsureSchemaOutputs } from '../contracts/capability.ts';
 import { persistenceSchema } from '../contracts/schema.ts';
@@ -8,7 +10,10 @@ import { openEngine } from './open-engine.ts';
 import { planMigration, planSchema } from './schema-manager.ts';
 import { readAudit } from './state.ts';
 
-/** What the audit of a beacon says, the newest line first. @throws TidemarkError NOT_THERE without a state in the folder */
+/**
+ * What the audit of a beacon says, the newest line first.
+ * @throws TidemarkError NOT_THERE without a state in the folder
+ */
 export function auditLines(
   dataDir: string,
   query: { user?: string; limit: number },
@@ -28,7 +33,11 @@ export function auditLines(
   );
 }
 
-/** What EnsureSchema of the persistence schema would do to a database. A SQLite file that is not there is not made. @throws TidemarkError CONFIG_INVALID, UNAVAILABLE */
+/**
+ * What EnsureSchema of the persistence schema would do to a database. A SQLite file that is not
+ * there is not made.
+ * @throws TidemarkError CONFIG_INVALID, UNAVAILABLE
+ */
 export async function planOf(url: string): Promise<EnsureSchemaOutputs> {
   const database = parseDatabaseUrl(url);
   if (database.kind === 'sqlite' && !existsSync(database.path))

@@ -72,7 +72,10 @@ export async function introspect(
 
 const descriptorTypes = { ...familyTypes, float: 'Float', binary: 'String' } as const;
 
-/** A column as a descriptor has it, so that a package can be sent to EnsureSchema of another database. */
+/**
+ * A column as a descriptor has it, so that a package can be sent to EnsureSchema of another
+ * database.
+ */
 function descriptorOf(column: ColumnInfo): ColumnDescriptor {
   const { name, family, charsMax } = column;
   const own = Object.hasOwn(ownTypes, name) ? ownTypes[name] : undefined;
@@ -101,7 +104,10 @@ export async function introspectPackage(
   };
 }
 
-/** Idempotent; the base is there on every call. @throws TidemarkError NOT_FOUND, also for the marks: a moved mark hides writes */
+/**
+ * Idempotent; the base is there on every call.
+ * @throws TidemarkError NOT_FOUND, also for the marks: a moved mark hides writes
+ */
 export async function enableEndpoint(
   connections: Connections,
   connection: Connection,
@@ -134,7 +140,10 @@ export function disableEndpoint(
   return { TableName: name, Disabled: true };
 }
 
-/** Idempotent by name; the first one's database stays. What the database is reached with is never answered. */
+/**
+ * Idempotent by name; the first one's database stays. What the database is reached with is never
+ * answered.
+ */
 export async function createConnection(
   connections: Connections,
   settings: Settings,

@@ -1,17 +1,24 @@
-/** The rule of the mark row: which mutations of a repeated batch are skipped, whether a batch takes effect, and where the mark goes. */
+/**
+ * The rule of the mark row: which mutations of a repeated batch are skipped, whether a batch takes
+ * effect, and where the mark goes.
+ */
 import type { StoredMark } from '../contracts/capability.ts';
 import { TidemarkError } from '../contracts/errors.ts';
 import { isSettledOutcome, type MutationResult } from '../contracts/mutation.ts';
 import type { ApplyBatch } from './engine.ts';
 
-/** Mutations up to this Seq are in effect and skipped; -1 for none: a mark of another epoch does not count, nor does any below the mark. */
+/**
+ * Mutations up to this Seq are in effect and skipped; -1 for none: a mark of another epoch does not
+ * count, nor does any below the mark.
+ */
 export function skipThrough(batch: ApplyBatch, stored: StoredMark | null): number {
   return stored !== null && !batch.isBelowMark && stored.Epoch === batch.epoch ? stored.Seq : -1;
 }
 
 /**
- * @throws TidemarkError UNAVAILABLE when the mark row is not what the batch builds on: the database went back in time behind the sender's
- * back, or the batch is late and another epoch has begun since
+ * @throws TidemarkError UNAVAILABLE when the mark row is not what the batch builds on: the database
+ * went back in time behind the sender's back, or the batch is late and another epoch has begun
+ * since
  */
 export function insistOnMark(
   batch: Pick<ApplyBatch, 'afterSeq' | 'afterEpoch' | 'epoch'>,
@@ -37,14 +44,18 @@ function isBuiltOn(
   return stored.Epoch === afterEpoch && stored.Seq >= afterSeq;
 }
 
-/** Whole or not at all: one refused mutation keeps the batch from taking effect. Below the mark each is its own affair. */
+/**
+ * Whole or not at all: one refused mutation keeps the batch from taking effect. Below the mark each
+ * is its own affair.
+ */
 export function takesEffect(batch: ApplyBatch, results: readonly MutationResult[]): boolean {
   return batch.isBelowMark || results.every((result) => isSettledOutcome(result.Outcome));
 }
 
 /**
- * The mark row after a batch that took effect; the same object as `stored` when nothing is to be written. Never moves back within an epoch.
- * A batch below the mark that begins an epoch leaves the mark where it is: a copy of the database from before it shows the epoch before.
+ * The mark row after a batch that took effect; the same object as `stored` when nothing is to be
+ * written. Never moves back within an epoch. A batch below the mark that begins an epoch leaves the
+ * mark where it is: a copy of the database from before it shows the epoch before.
  */
 export function markAfter(batch: ApplyBatch, stored: StoredMark | null): StoredMark | null {
   if (batch.isBelowMark) {

@@ -1,10 +1,16 @@
-/** Prometheus metrics of a databeacon: its requests and applies since it started, and which of its databases can be reached now. */
+/**
+ * Prometheus metrics of a databeacon: its requests and applies since it started, and which of its
+ * databases can be reached now.
+ */
 import { Counter, Gauge, Histogram, Registry } from '@prometheus-io/client';
 import { isJsonObject } from '../contracts/json-value.ts';
 import { outcomes } from '../contracts/mutation.ts';
 import type { ConnectionPresence } from '../contracts/presence.ts';
 
-/** A request that ended. Names are those of the actions there are, `unknown` for others; `outcome` is `ok` or the code of the refusal. */
+/**
+ * A request that ended. Names are those of the actions there are, `unknown` for others; `outcome`
+ * is `ok` or the code of the refusal.
+ */
 export type Done = {
   capability: string;
   action: string;

@@ -1,4 +1,7 @@
-/** What a row mutation needs of its table, checked once per set of columns: the shape a statement is prepared for. */
+/**
+ * What a row mutation needs of its table, checked once per set of columns: the shape a statement is
+ * prepared for.
+ */
 import type { JsonObject } from '../contracts/json-value.ts';
 import { isJsonObject } from '../contracts/json-value.ts';
 import type { RowMutation } from '../contracts/mutation.ts';
@@ -6,7 +9,9 @@ import type { Scalar } from '../contracts/schema.ts';
 import { isBeaconTable, markTable } from './engine.ts';
 import { type Column, type Table, toStored } from './table.ts';
 
-/** Columns a mutation writes, resolved. `set` never repeats a key column, `fill` never one of `set`. */
+/**
+ * Columns a mutation writes, resolved. `set` never repeats a key column, `fill` never one of `set`.
+ */
 export type Shape = {
   op: RowMutation['Op'];
   table: Table;
@@ -14,13 +19,19 @@ export type Shape = {
   set: Column[];
   fill: Column[];
   merge: Column[];
-  /** Left-out columns for which the database would store something else than the descriptor's default. */
+  /**
+   * Left-out columns for which the database would store something else than the descriptor's
+   * default.
+   */
   rest: Column[];
   createDate: Column | null;
   updateDate: Column | null;
 };
 
-/** Why a mutation cannot be. `isSchemaGap`: the table itself is not as EnsureSchema leaves it, the mutation may be fine. */
+/**
+ * Why a mutation cannot be. `isSchemaGap`: the table itself is not as EnsureSchema leaves it, the
+ * mutation may be fine.
+ */
 export type ShapeProblem = { reason: string; isSchemaGap: boolean };
 
 const managed: ReadonlySet<string> = new Set(['BridgeSeq', 'Deleted', 'CreateDate', 'UpdateDate']);
@@ -97,7 +108,10 @@ export function isProblem(shape: Shape | ShapeProblem): shape is ShapeProblem {
   return 'reason' in shape;
 }
 
-/** Members put into the JSON object text a column holds; text that is no object counts as an empty one. */
+/**
+ * Members put into the JSON object text a column holds; text that is no object counts as an empty
+ * one.
+ */
 export function mergeText(old: unknown, members: JsonObject): string {
   let base: unknown = null;
   if (typeof old === 'string' && old !== '' && old !== '{}') {
@@ -110,7 +124,10 @@ export function mergeText(old: unknown, members: JsonObject): string {
   return JSON.stringify(isJsonObject(base) ? { ...base, ...members } : members);
 }
 
-/** Names of the given columns whose stored value differs from the mutation's; empty when the row says the same. */
+/**
+ * Names of the given columns whose stored value differs from the mutation's; empty when the row
+ * says the same.
+ */
 export function differingColumns(
   mutation: RowMutation,
   shape: Shape,

@@ -9,7 +9,10 @@ import { SqliteEngine } from './sqlite/engine.ts';
 
 const dialects = { postgresql: postgresDialect, mysql: mysqlDialect, mssql: mssqlDialect } as const;
 
-/** An engine over a database; nothing is connected before it is used. `onChange` is called when the database was found gone or exchanged. */
+/**
+ * An engine over a database; nothing is connected before it is used. `onChange` is called when the
+ * database was found gone or exchanged.
+ */
 export function openEngine(database: DatabaseUrl, onChange: () => void = () => undefined): Engine {
   if (database.kind === 'sqlite') return new SqliteEngine(database.path, onChange);
   return new ServerEngine(dialects[database.kind](database.url), database.label, onChange);

@@ -1,4 +1,6 @@
-/** Says on the bus what this beacon is: at once on start and on change, and again every two seconds. */
+/**
+ * Says on the bus what this beacon is: at once on start and on change, and again every two seconds.
+ */
 import { limits } from '../contracts/limits.ts';
 import type { BeaconStatus, Presence } from '../contracts/presence.ts';
 import { subjects } from '../contracts/subjects.ts';

@@ -5,7 +5,10 @@ import { type Answer, failure } from './answer.ts';
 import { bounds } from './bounds.ts';
 import { BadRequest } from './filter.ts';
 
-/** The body is JSON text; an object is taken as it is. @throws BadRequest, TidemarkError TOO_LARGE */
+/**
+ * The body is JSON text; an object is taken as it is.
+ * @throws BadRequest, TidemarkError TOO_LARGE
+ */
 export function parseBody(body: unknown, bytesMax: number): unknown {
   const text = typeof body === 'string' ? body : JSON.stringify(body ?? null);
   const bytes = text.length * 3 <= bytesMax ? 0 : Buffer.byteLength(text);

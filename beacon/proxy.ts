@@ -1,4 +1,7 @@
-/** MeadowProxy.Request: table endpoints answered in this process, behind the path allowlist. There is no loopback HTTP. */
+/**
+ * MeadowProxy.Request: table endpoints answered in this process, behind the path allowlist. There
+ * is no loopback HTTP.
+ */
 import type { ProxyOutputs, UpdateProxyConfigOutputs } from '../contracts/capability.ts';
 import { TidemarkError } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
@@ -43,7 +46,11 @@ export class Proxy {
     return this.#mayWrite && this.#config.allowWrites;
   }
 
-  /** Any status is a successful request. @throws TidemarkError INVALID_MESSAGE when it is not let through, TOO_LARGE, UNAVAILABLE when it takes too long */
+  /**
+   * Any status is a successful request.
+   * @throws TidemarkError INVALID_MESSAGE when it is not let through, TOO_LARGE, UNAVAILABLE when
+   * it takes too long
+   */
   async request(
     settings: Settings,
     timeoutMs: number,
@@ -102,7 +109,10 @@ export class Proxy {
     }
   }
 
-  /** Extends the allowlist and sets the rest; kept over restarts. @throws TidemarkError INVALID_MESSAGE for what is no pattern */
+  /**
+   * Extends the allowlist and sets the rest; kept over restarts.
+   * @throws TidemarkError INVALID_MESSAGE for what is no pattern
+   */
   updateConfig(settings: Settings): UpdateProxyConfigOutputs {
     const patterns = listAt(
       settings['PathAllowlist'] ?? [],

@@ -1,6 +1,7 @@
 /**
- * Looks at SQL that somebody else wrote before any database sees it: one SELECT, nothing that writes, nothing that reaches outside the tables.
- * It is the first of two walls. The second is the engine's: one statement, a transaction that can only read, a time limit.
+ * Looks at SQL that somebody else wrote before any database sees it: one SELECT, nothing that
+ * writes, nothing that reaches outside the tables. It is the first of two walls. The second is the
+ * engine's: one statement, a transaction that can only read, a time limit.
  */
 import { TidemarkError } from '../contracts/errors.ts';
 import { bounds } from './bounds.ts';
@@ -8,7 +9,10 @@ import type { EngineKind } from './engine.ts';
 
 const beginnings: ReadonlySet<string> = new Set(['SELECT', 'WITH', 'VALUES']);
 
-/** Words that begin a statement or a clause with an effect, in any engine. As the name of a column they need quotes. */
+/**
+ * Words that begin a statement or a clause with an effect, in any engine. As the name of a column
+ * they need quotes.
+ */
 const refusedWords: ReadonlySet<string> = new Set([
   'ALTER',
   'ANALYZE',
@@ -75,7 +79,10 @@ const refusedWords: ReadonlySet<string> = new Set([
   'WAITFOR',
 ]);
 
-/** Functions that write, wait, or reach files, other sessions or other servers. A transaction that can only read does not stop all of them. */
+/**
+ * Functions that write, wait, or reach files, other sessions or other servers. A transaction that
+ * can only read does not stop all of them.
+ */
 const refusedFunctions: Readonly<Record<EngineKind, RegExp>> = {
   sqlite: /^(?:load_extension|readfile|writefile|edit|eval|fts3_tokenizer|sqlite_\w*log\w*)$/,
   postgresql: new RegExp(
@@ -109,7 +116,10 @@ const quotesOf: Readonly<
 
 const word = /[\p{L}_][\p{L}\p{N}_$]*/uy;
 
-/** What is written differently in the engines, or could hide something from one of them, is not let through. */
+/**
+ * What is written differently in the engines, or could hide something from one of them, is not let
+ * through.
+ */
 function refuseAmbiguous(sql: string, at: number, kind: EngineKind): void {
   const pair = sql.slice(at, at + 2);
   if (pair === '--' || pair === '/*' || (kind === 'mysql' && sql[at] === '#'))
@@ -179,7 +189,10 @@ function checkToken(token: Token, next: Token | undefined, kind: EngineKind): vo
     throw refuse('A sequence would move on.');
 }
 
-/** The SQL without a final semicolon. @throws TidemarkError INVALID_MESSAGE for what is not one SELECT, TOO_LARGE */
+/**
+ * The SQL without a final semicolon.
+ * @throws TidemarkError INVALID_MESSAGE for what is not one SELECT, TOO_LARGE
+ */
 export function guardedQuery(given: string, kind: EngineKind): string {
   if (given.length > bounds.queryCharsMax)
     throw new TidemarkError(

@@ -1,4 +1,6 @@
-/** The body of a capability request: its Settings, who asks, and how long the answer is waited for. */
+/**
+ * The body of a capability request: its Settings, who asks, and how long the answer is waited for.
+ */
 import { defaultRemoteUser } from '../contracts/envelope.ts';
 import { isJsonObject } from '../contracts/json-value.ts';
 import { limits } from '../contracts/limits.ts';

@@ -1,4 +1,7 @@
-/** Bodies of table endpoints as statements: what of a body is the sender's to give, and what is filled in for it. */
+/**
+ * Bodies of table endpoints as statements: what of a body is the sender's to give, and what is
+ * filled in for it.
+ */
 import { messageOf, TidemarkError } from '../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../contracts/json-value.ts';
 import type { Scalar } from '../contracts/schema.ts';
@@ -53,7 +56,10 @@ export function toId(table: Table, id: unknown): Scalar {
   }
 }
 
-/** The columns a body gives, as they are stored. The numbering column and the dates are not the sender's. */
+/**
+ * The columns a body gives, as they are stored. The numbering column and the dates are not the
+ * sender's.
+ */
 function valuesOf(table: Table, body: JsonObject): Record<string, Scalar> {
   const unknown = Object.keys(body).filter((name) => !table.columns.has(name));
   if (unknown.length > 0)
@@ -73,7 +79,10 @@ export function touched({ table, now }: Endpoint): Record<string, Scalar> {
   return table.columns.has('UpdateDate') ? { UpdateDate: now } : {};
 }
 
-/** @throws BadRequest for unknown columns, Misfit for a value its column cannot hold; so do the others */
+/**
+ * @throws BadRequest for unknown columns, Misfit for a value its column cannot hold; so do the
+ * others
+ */
 export function insertOf(endpoint: Endpoint, body: JsonObject): Statement {
   const { engine, table, now } = endpoint;
   const values = { ...valuesOf(table, body), ...touched(endpoint) };
@@ -85,7 +94,10 @@ export function insertOf(endpoint: Endpoint, body: JsonObject): Statement {
   return insertRow(engine.kind, table, values);
 }
 
-/** Changes the row of `id`, else of the body's; a soft-deleted one only when the body says what Deleted shall be. */
+/**
+ * Changes the row of `id`, else of the body's; a soft-deleted one only when the body says what
+ * Deleted shall be.
+ */
 export function updateOf(endpoint: Endpoint, body: JsonObject, id: unknown): Statement {
   const { engine, table } = endpoint;
   const identity = identityOf(table).name;

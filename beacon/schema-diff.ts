@@ -1,4 +1,7 @@
-/** What a database lacks of a descriptor: only additions; what would need a change or a drop is named and left alone. */
+/**
+ * What a database lacks of a descriptor: only additions; what would need a change or a drop is
+ * named and left alone.
+ */
 import {
   type ColumnDescriptor,
   type IndexDescriptor,
@@ -57,7 +60,10 @@ export function diffTable(table: TableDescriptor, existing: readonly TableInfo[]
   return diff;
 }
 
-/** What the table has and the descriptor does not name. The index of the primary key is no business of a descriptor. */
+/**
+ * What the table has and the descriptor does not name. The index of the primary key is no business
+ * of a descriptor.
+ */
 function surplus(table: TableDescriptor, found: TableInfo): string[] {
   const indexes = table.Indexes ?? [];
   const primary = found.columns
@@ -79,7 +85,10 @@ function surplus(table: TableDescriptor, found: TableInfo): string[] {
   ];
 }
 
-/** A column that cannot hold what the descriptor says: another family, rounded numbers, fewer characters, or no null where null may be. */
+/**
+ * A column that cannot hold what the descriptor says: another family, rounded numbers, fewer
+ * characters, or no null where null may be.
+ */
 function needsAlter(column: ColumnDescriptor, there: ColumnInfo): boolean {
   const families = familiesOf[column.Type];
   if (families && !families.includes(there.family)) return true;
@@ -99,7 +108,10 @@ function hasIndex(index: IndexDescriptor, found: TableInfo): boolean {
   return found.indexes.some((one) => isSameIndex(index, one));
 }
 
-/** An index on the same columns in the same order will do, whatever it is called; unique where uniqueness is wanted. */
+/**
+ * An index on the same columns in the same order will do, whatever it is called; unique where
+ * uniqueness is wanted.
+ */
 function isSameIndex(index: IndexDescriptor, one: IndexInfo): boolean {
   if (one.columns.length !== index.Columns.length || (index.Unique === true) !== one.isUnique)
     return false;

@@ -1,4 +1,7 @@
-/** The schema manager: introspect, diff, forward only, generate, execute, in one transaction that keeps out other migrations. */
+/**
+ * The schema manager: introspect, diff, forward only, generate, execute, in one transaction that
+ * keeps out other migrations.
+ */
 import type { EnsureSchemaOutputs, IntrospectSchemaOutputs } from '../contracts/capability.ts';
 import { messageOf, TidemarkError } from '../contracts/errors.ts';
 import type { SchemaDescriptor } from '../contracts/schema.ts';
@@ -15,7 +18,10 @@ import { diffTable, type TableDiff } from './schema-diff.ts';
 /** What a migration will do, and what it will answer. */
 export type Migration = { statements: string[]; outputs: EnsureSchemaOutputs };
 
-/** Plans the additions that bring a database up to the descriptor. `freshId` is used where the database has no identity yet. */
+/**
+ * Plans the additions that bring a database up to the descriptor. `freshId` is used where the
+ * database has no identity yet.
+ */
 export function planMigration(
   kind: EngineKind,
   schemaName: string,
@@ -72,7 +78,10 @@ function addTable(
   outputs.SkippedDestructive.push(...diff.skipped);
 }
 
-/** Brings the database up to the descriptor. @throws TidemarkError CONFLICT when its rows do not allow it, UNAVAILABLE when it fails */
+/**
+ * Brings the database up to the descriptor.
+ * @throws TidemarkError CONFLICT when its rows do not allow it, UNAVAILABLE when it fails
+ */
 export async function ensureSchema(
   engine: Engine,
   schemaName: string,

@@ -1,4 +1,7 @@
-/** The schema descriptor of a request, checked: anybody may send one, and its names end up in statements. */
+/**
+ * The schema descriptor of a request, checked: anybody may send one, and its names end up in
+ * statements.
+ */
 import { isJsonObject } from '../contracts/json-value.ts';
 import type {
   ColumnDescriptor,
@@ -18,7 +21,10 @@ function nameAt(value: unknown, path: string): string {
   throw refuse(path, 'a name of letters, digits and _ (at most 63 characters)', value);
 }
 
-/** `Settings.SchemaJSON`, as an object or as its JSON text. @throws TidemarkError INVALID_MESSAGE */
+/**
+ * `Settings.SchemaJSON`, as an object or as its JSON text.
+ * @throws TidemarkError INVALID_MESSAGE
+ */
 export function decodeDescriptor(settings: Settings): SchemaDescriptor {
   const given = settings['SchemaJSON'];
   const json = objectAt(typeof given === 'string' ? parsed(given) : given, 'Settings.SchemaJSON');

@@ -12,7 +12,10 @@ export class Serial {
     this.#retryAfterMs = retryAfterMs;
   }
 
-  /** Runs `work` after everything given before it. @throws TidemarkError OVERLOADED when too much waits, else what `work` throws */
+  /**
+   * Runs `work` after everything given before it.
+   * @throws TidemarkError OVERLOADED when too much waits, else what `work` throws
+   */
   run<T>(work: () => Promise<T>): Promise<T> {
     if (this.#waiting >= this.#waitingMax) {
       return Promise.reject(

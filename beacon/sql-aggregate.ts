@@ -1,4 +1,7 @@
-/** Aggregates and joins as SQL text of each engine, compiled by kysely. Names come from introspected tables or are checked; values are bound. */
+/**
+ * Aggregates and joins as SQL text of each engine, compiled by kysely. Names come from introspected
+ * tables or are checked; values are bound.
+ */
 import { type AggregateFunctionBuilder, sql } from 'kysely';
 import type { EngineKind, Statement } from './engine.ts';
 import { type Filter } from './filter.ts';

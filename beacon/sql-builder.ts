@@ -61,13 +61,19 @@ function comparable(kind: EngineKind, text: string, column: Column): Scalar | Ex
   }
 }
 
-/** Text in the order of its code points, whatever the language of the database: so does the worker compare. */
+/**
+ * Text in the order of its code points, whatever the language of the database: so does the worker
+ * compare.
+ */
 export function ordered(kind: EngineKind, column: Column): Expression<unknown> {
   const plain = sql.ref(column.name);
   return kind === 'postgresql' && column.family === 'text' ? sql`${plain} collate "C"` : plain;
 }
 
-/** As SQLite does it: small and capital letters are alike to a pattern, and what is no text is looked at as text. */
+/**
+ * As SQLite does it: small and capital letters are alike to a pattern, and what is no text is
+ * looked at as text.
+ */
 function like(
   kind: EngineKind,
   column: Column,
@@ -173,7 +179,10 @@ export function visible(
 /** What of the rows is read: all columns, or these; each combination once, if `isDistinct`. */
 export type RowShape = { columns?: readonly string[]; isDistinct?: boolean };
 
-/** Rows in the filter's order, ties broken by the numbering column, or by all columns where there is none to break them. */
+/**
+ * Rows in the filter's order, ties broken by the numbering column, or by all columns where there is
+ * none to break them.
+ */
 export function selectRows(
   kind: EngineKind,
   table: Table,
@@ -216,7 +225,10 @@ export function selectRows(
   return toStatement(paged(kind, query, page).compile(), false);
 }
 
-/** Null is less than anything, as in every engine but PostgreSQL, which must be told; where there can be none, an index serves the order as it is. */
+/**
+ * Null is less than anything, as in every engine but PostgreSQL, which must be told; where there
+ * can be none, an index serves the order as it is.
+ */
 export function direction(
   kind: EngineKind,
   isNullable: boolean,
@@ -341,7 +353,10 @@ export function updateRow(
   return toStatement(query.returningAll().compile(), true);
 }
 
-/** Takes the row of that number out for good, where the table knows no soft delete. Databases that can, return it. */
+/**
+ * Takes the row of that number out for good, where the table knows no soft delete. Databases that
+ * can, return it.
+ */
 export function removeRow(kind: EngineKind, table: Table, id: Scalar): Statement {
   const query = builderOf(kind).deleteFrom(table.name).where(identityOf(table).name, '=', id);
   if (kind === 'mysql') return toStatement(query.compile(), true);

@@ -1,4 +1,7 @@
-/** What the beacon remembers over restarts, in its own small SQLite file: connections, endpoints, defaults, proxy configuration, audit. */
+/**
+ * What the beacon remembers over restarts, in its own small SQLite file: connections, endpoints,
+ * defaults, proxy configuration, audit.
+ */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
@@ -24,7 +27,10 @@ export type ProxyConfig = {
   bodyBytesMax: number;
   requestMs: number;
 };
-/** One request: who asked for what, and what became of it. `outcome` is `ok`, an HTTP status or the code of the refusal; `count` rows or mutations. */
+/**
+ * One request: who asked for what, and what became of it. `outcome` is `ok`, an HTTP status or the
+ * code of the refusal; `count` rows or mutations.
+ */
 export type AuditLine = {
   at: string;
   remoteUser: string;
@@ -71,7 +77,10 @@ export class BeaconState {
     this.#path = path;
   }
 
-  /** Opens `beacon.db` in the folder. @throws TidemarkError NEWER_SCHEMA, or CONFIG_INVALID when it cannot be opened */
+  /**
+   * Opens `beacon.db` in the folder.
+   * @throws TidemarkError NEWER_SCHEMA, or CONFIG_INVALID when it cannot be opened
+   */
   static open(folder: string): BeaconState {
     const path = stateFile(folder);
     try {
@@ -87,7 +96,8 @@ export class BeaconState {
       for (const [at, step] of steps.entries())
         if (version <= at)
           db.transaction(() => db.exec(step).pragma(`user_version = ${at + 1}`)).immediate();
-      // The audit is written all the time and must not cost a sync each; what must last is written by #durably.
+      // The audit is written all the time and must not cost a sync each; what must last is written
+      // by #durably.
       db.pragma('synchronous = NORMAL');
       return new BeaconState(db, path);
     } catch (cause) {
@@ -115,7 +125,10 @@ export class BeaconState {
       .all() as ConnectionRecord[];
   }
 
-  /** Puts the connections given at the start in place of the earlier ones; another database under a known number begins without endpoints and defaults. */
+  /**
+   * Puts the connections given at the start in place of the earlier ones; another database under a
+   * known number begins without endpoints and defaults.
+   */
   replaceStart(records: readonly ConnectionRecord[]): void {
     this.#durably(() => {
       for (const old of this.connections().filter((record) => record.Origin === 'start')) {

@@ -1,4 +1,7 @@
-/** What a table endpoint tells of its table: a JSON Schema, an empty row, whether a body would fit, and rows in short. */
+/**
+ * What a table endpoint tells of its table: a JSON Schema, an empty row, whether a body would fit,
+ * and rows in short.
+ */
 import { messageOf } from '../contracts/errors.ts';
 import type { JsonObject } from '../contracts/json-value.ts';
 import { identityOf } from './sql-builder.ts';

@@ -1,4 +1,7 @@
-/** A table as rows are written to it: columns with the defaults remembered from its descriptor, and the rule what each column takes. */
+/**
+ * A table as rows are written to it: columns with the defaults remembered from its descriptor, and
+ * the rule what each column takes.
+ */
 import type { Scalar } from '../contracts/schema.ts';
 import type { ColumnInfo, DefaultObject, TableInfo } from './engine.ts';
 
@@ -54,8 +57,8 @@ function withFallback(info: ColumnInfo, defaults: DefaultObject): Column {
 }
 
 /**
- * The value as the column stores it: booleans as 0 and 1, numbers in text columns as text, objects as JSON text,
- * null as the default where null cannot be.
+ * The value as the column stores it: booleans as 0 and 1, numbers in text columns as text, objects
+ * as JSON text, null as the default where null cannot be.
  * @throws Misfit when the column cannot hold it
  */
 export function toStored(value: unknown, column: Column): Scalar {
@@ -89,7 +92,8 @@ function toText(value: unknown, column: Column): string {
       : typeof value === 'object'
         ? JSON.stringify(value)
         : String(value);
-  // Half a character cannot be stored: drivers replace it, and the row read back must compare equal.
+  // Half a character cannot be stored: drivers replace it, and the row read back must compare
+  // equal.
   const text = given.toWellFormed();
   if (
     column.charsMax !== null &&

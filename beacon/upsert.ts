@@ -1,4 +1,7 @@
-/** Upserts: each row onto the row of its number, else onto the one its natural unique key names, else as a new one. */
+/**
+ * Upserts: each row onto the row of its number, else onto the one its natural unique key names,
+ * else as a new one.
+ */
 import type { JsonObject } from '../contracts/json-value.ts';
 import type { Scalar } from '../contracts/schema.ts';
 import { type Answer, type ErrorBody, errorBody, failure, notFound } from './answer.ts';
@@ -12,10 +15,16 @@ export type Upserted =
   | { operation: 'Create' | 'Update'; row: Record<string, unknown> }
   | { operation: 'Create' | 'Update'; error: ErrorBody };
 
-/** A row may come or go between our look and our write; another look finds it. More often than this is no race. */
+/**
+ * A row may come or go between our look and our write; another look finds it. More often than this
+ * is no race.
+ */
 const looksMax = 3;
 
-/** Outcomes in the order of the bodies; of several for one row the last one counts. @throws TidemarkError UNAVAILABLE */
+/**
+ * Outcomes in the order of the bodies; of several for one row the last one counts.
+ * @throws TidemarkError UNAVAILABLE
+ */
 export async function upsertRows(
   endpoint: Endpoint,
   bodies: readonly JsonObject[],
@@ -134,7 +143,10 @@ async function findAll(
   return found;
 }
 
-/** First the number, then each unique key of which the body gives something; what it leaves out counts as an insert would store it. */
+/**
+ * First the number, then each unique key of which the body gives something; what it leaves out
+ * counts as an insert would store it.
+ */
 function filtersOf(table: Table, body: JsonObject): { filter: Filter; isById: boolean }[] {
   const identity = identityOf(table).name;
   const given = body[identity];
@@ -182,7 +194,10 @@ export async function upsertOne(endpoint: Endpoint, body: JsonObject): Promise<A
     : { status: outcome.error.StatusCode, body: outcome.error };
 }
 
-/** Short rows of those that went well; with the others and why, if `isDetailed`. Counts are in the headers. */
+/**
+ * Short rows of those that went well; with the others and why, if `isDetailed`. Counts are in the
+ * headers.
+ */
 export async function upsertMany(
   endpoint: Endpoint,
   bodies: readonly JsonObject[],

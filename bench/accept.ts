@@ -1,4 +1,7 @@
-/** Accepting by request/reply against a bare echo, with the same client, bodies and requests in flight; then latency at half load. */
+/**
+ * Accepting by request/reply against a bare echo, with the same client, bodies and requests in
+ * flight; then latency at half load.
+ */
 import type { NatsConnection } from 'nats';
 import { encodeBody } from '../contracts/codec.ts';
 import { atFullSpeed, atRate, type Load, median, round } from './load.ts';

@@ -9,7 +9,10 @@ import { atFullSpeed, round } from './load.ts';
 import { newEventGuid, recordedWrites, type Rig } from './rig.ts';
 
 const few = 10_000;
-/** TIDEMARK_BENCH_BACKLOG sets the size of the large backlog; a million by default, which takes some minutes. */
+/**
+ * TIDEMARK_BENCH_BACKLOG sets the size of the large backlog; a million by default, which takes some
+ * minutes.
+ */
 const many = Number(process.env['TIDEMARK_BENCH_BACKLOG'] ?? 1_000_000);
 const perBatch = 500;
 
@@ -43,7 +46,10 @@ async function fill(connection: NatsConnection, hub: string, count: number): Pro
   return load.perSecond * perBatch;
 }
 
-/** Ends the worker in order, starts it again over the same journal, and lets it settle: what it holds then is what the backlog costs. */
+/**
+ * Ends the worker in order, starts it again over the same journal, and lets it settle: what it
+ * holds then is what the backlog costs.
+ */
 async function afterRestart(
   rig: Rig,
   hub: string,

@@ -1,4 +1,6 @@
-/** Accepting in batches of 100 against JetStream's own file publish with message ids, 512 in flight. */
+/**
+ * Accepting in batches of 100 against JetStream's own file publish with message ids, 512 in flight.
+ */
 import { jetstream, jetstreamManager, StorageType } from '@nats-io/jetstream';
 import { encodeBody } from '../contracts/codec.ts';
 import { atFullSpeed, median, round } from './load.ts';

@@ -1,4 +1,7 @@
-/** Draining a recorded backlog into PostgreSQL and MariaDB, against hand-written upserts over many rows of the same folded rows with the same driver. */
+/**
+ * Draining a recorded backlog into PostgreSQL and MariaDB, against hand-written upserts over many
+ * rows of the same folded rows with the same driver.
+ */
 import { createConnection } from 'mysql2/promise';
 import pg from 'pg';
 import type { RowMutation } from '../contracts/mutation.ts';
@@ -79,7 +82,10 @@ async function mariadbHand(url: string): Promise<Hand> {
   };
 }
 
-/** Rows with the same columns together, many to a statement, one transaction a batch. Seconds it took. */
+/**
+ * Rows with the same columns together, many to a statement, one transaction a batch. Seconds it
+ * took.
+ */
 async function byHand(hand: Hand, groups: RowMutation[][]): Promise<number> {
   const started = performance.now();
   for (const group of groups) {

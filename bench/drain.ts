@@ -1,6 +1,7 @@
 /**
- * Draining a recorded backlog into SQLite, against hand-written multi-row upserts of the same folded rows with the same driver,
- * and against the 640 to 1 300 entries/s the incumbent reaches through its gateway.
+ * Draining a recorded backlog into SQLite, against hand-written multi-row upserts of the same
+ * folded rows with the same driver, and against the 640 to 1 300 entries/s the incumbent reaches
+ * through its gateway.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -26,7 +27,10 @@ type Status = {
   Balance: { queue: { Difference: number } };
 };
 
-/** Seconds a worker takes to bring a backlog into a database; `run` names the parts, `urlOf` is the database of a folder. */
+/**
+ * Seconds a worker takes to bring a backlog into a database; `run` names the parts, `urlOf` is the
+ * database of a folder.
+ */
 export async function drain(
   rig: Rig,
   run: string,
@@ -99,7 +103,10 @@ export function foldedBatches(writes: Write[]): RowMutation[][] {
   return groups;
 }
 
-/** The same rows into the same tables by hand: rows with the same columns together, many to a statement, one transaction a batch. */
+/**
+ * The same rows into the same tables by hand: rows with the same columns together, many to a
+ * statement, one transaction a batch.
+ */
 function byHand(file: string, tablesOf: string, groups: RowMutation[][]): number {
   const db = new Database(file);
   const source = new Database(tablesOf, { readonly: true });

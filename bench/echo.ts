@@ -1,4 +1,7 @@
-/** The peer of request/reply: a bare NATS responder that gives every body back, with nothing behind it. */
+/**
+ * The peer of request/reply: a bare NATS responder that gives every body back, with nothing behind
+ * it.
+ */
 import { connect } from 'nats';
 
 const [url, subject] = process.argv.slice(2);

@@ -1,4 +1,7 @@
-/** Accepting with the guard of the state files on against off: two journals in this process, in turn, without a bus that would hide the cost. */
+/**
+ * Accepting with the guard of the state files on against off: two journals in this process, in
+ * turn, without a bus that would hide the cost.
+ */
 import { join } from 'node:path';
 import { decodeEnvelope, type WriteEnvelope } from '../contracts/envelope.ts';
 import { systemClock } from '../runtime/clock.ts';
@@ -11,7 +14,10 @@ import { atFullSpeed, median, round } from './load.ts';
 import { newEventGuid, recordedWrites, type Rig } from './rig.ts';
 
 const hub = 'guard';
-/** One at a time is the worst case: every write pays for a look of its own. The disk's moods are longer than its short rounds. */
+/**
+ * One at a time is the worst case: every write pays for a look of its own. The disk's moods are
+ * longer than its short rounds.
+ */
 const loads = [
   { inFlight: 256, perRun: 20_000, rounds: 9 },
   { inFlight: 1, perRun: 250, rounds: 61 },

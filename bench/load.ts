@@ -2,7 +2,10 @@
 
 export type Load = { perSecond: number; seconds: number; p50Ms: number; p99Ms: number };
 
-/** Runs `count` sends, `inFlight` at a time; each resolves with its answer. A send that throws ends the run. */
+/**
+ * Runs `count` sends, `inFlight` at a time; each resolves with its answer. A send that throws ends
+ * the run.
+ */
 export async function atFullSpeed(
   count: number,
   inFlight: number,
@@ -24,7 +27,10 @@ export async function atFullSpeed(
   return loadOf(times, started);
 }
 
-/** Sends at an even rate, however long the answers take; latency counts from when a send was due, so that a stall is not hidden. */
+/**
+ * Sends at an even rate, however long the answers take; latency counts from when a send was due, so
+ * that a stall is not hidden.
+ */
 export async function atRate(
   count: number,
   perSecond: number,

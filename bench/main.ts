@@ -1,4 +1,7 @@
-/** `npm run bench [accept|batch|drain|servers|backlog|guard ...]`: ratios against peers in the same run, as JSON on stdout. Nothing here asserts a time. */
+/**
+ * `npm run bench [accept|batch|drain|servers|backlog|guard ...]`: ratios against peers in the same
+ * run, as JSON on stdout. Nothing here asserts a time.
+ */
 import { cpus } from 'node:os';
 import { benchAccept } from './accept.ts';
 import { benchBacklog } from './backlog.ts';

@@ -1,4 +1,7 @@
-/** What every measurement needs: a private nats-server, a worker and a databeacon as processes of their own, and the recorded bodies. */
+/**
+ * What every measurement needs: a private nats-server, a worker and a databeacon as processes of
+ * their own, and the recorded bodies.
+ */
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -145,7 +148,10 @@ const settingsOf: Record<string, (args: unknown[]) => [string, Record<string, un
   ],
 };
 
-/** The recorded queue writes of `examples/`, over and over under new hashes, until there are `count`. */
+/**
+ * The recorded queue writes of `examples/`, over and over under new hashes, until there are
+ * `count`.
+ */
 export function recordedWrites(count: number): Write[] {
   const lines = readFileSync(join(root, 'examples/demo-queue.jsonl'), 'utf8').trim().split('\n');
   const calls = lines

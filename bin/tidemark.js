@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /**
- * Starts the command line on a Node that can run it. Plain JavaScript that any Node from 18 on can parse:
- * on an older Node it runs itself again with the `node` package's binary, when that is installed beside it.
+ * Starts the command line on a Node that can run it. Plain JavaScript that any Node from 18 on can
+ * parse: on an older Node it runs itself again with the `node` package's binary, when that is
+ * installed beside it.
  */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -13,7 +14,8 @@ const oldestMajor = 24;
 const self = fileURLToPath(import.meta.url);
 
 if (Number(process.versions.node.split('.')[0]) >= oldestMajor) {
-  // The launcher was killed: what it launched leaves too, as a killed process must not leave its work running.
+  // The launcher was killed: what it launched leaves too, as a killed process must not leave its
+  // work running.
   if (process.env.TIDEMARK_LAUNCHED === '1' && process.connected) {
     process.once('disconnect', () => process.exit(137));
     // Listening for its end must not keep a finished command alive.

@@ -1,4 +1,7 @@
-/** Folds a batch: consecutive writes of one row become one mutation. Events and removals are never folded away. */
+/**
+ * Folds a batch: consecutive writes of one row become one mutation. Events and removals are never
+ * folded away.
+ */
 import type { JsonObject } from '../contracts/json-value.ts';
 import type { Row, RowMutation } from '../contracts/mutation.ts';
 import type { Scalar } from '../contracts/schema.ts';
@@ -60,8 +63,9 @@ export type Keyed = { mutation: RowMutation; key: string };
 
 /**
  * Folds mutations given in Seq order. The results stand where the first of their entries stood.
- * @param isAtomic whether the whole batch takes effect at once. If not, only neighbours of a key are folded:
- * what is refused in the middle must find everything before it done and nothing behind it.
+ * @param isAtomic whether the whole batch takes effect at once. If not, only neighbours of a key
+ * are folded: what is refused in the middle must find everything before it done and nothing behind
+ * it.
  */
 export function foldBatch(writes: readonly Keyed[], isAtomic: boolean): Folded[] {
   const folded: Folded[] = [];

@@ -1,4 +1,7 @@
-/** Projects what a hub sent onto the columns of a table: every value in the form the database stores, the rest into Extra. */
+/**
+ * Projects what a hub sent onto the columns of a table: every value in the form the database
+ * stores, the rest into Extra.
+ */
 import { isJsonObject, type JsonObject, type JsonValue } from '../contracts/json-value.ts';
 import type { Row } from '../contracts/mutation.ts';
 import { type Column, ownColumns, type Scalar, type Table } from '../contracts/schema.ts';
@@ -16,7 +19,9 @@ function readsAsJson(text: string): boolean {
   }
 }
 
-/** One value as its column stores it; null in a column that cannot be null is the column's default. */
+/**
+ * One value as its column stores it; null in a column that cannot be null is the column's default.
+ */
 export function toStored(column: Column, value: JsonValue): Scalar {
   if (value === null) return column.isNullable ? null : column.defaultValue;
   switch (column.kind) {
@@ -37,8 +42,8 @@ export function toStored(column: Column, value: JsonValue): Scalar {
 }
 
 /**
- * The fields of a row as columns. Columns the bridge or the database own, and the natural key, are left out:
- * a hub that sends a row back as it read it must not overwrite them.
+ * The fields of a row as columns. Columns the bridge or the database own, and the natural key, are
+ * left out: a hub that sends a row back as it read it must not overwrite them.
  */
 export function project(table: Table, fields: JsonObject): Projection {
   const columns: Row = {};
@@ -60,13 +65,18 @@ export function project(table: Table, fields: JsonObject): Projection {
   return { columns, extra };
 }
 
-/** Gives a column the value of another that the same write carries, where it does not carry its own. */
+/**
+ * Gives a column the value of another that the same write carries, where it does not carry its own.
+ */
 export function follow(columns: Row, target: string, source: string): void {
   const value = columns[source];
   if (value !== undefined && columns[target] === undefined) columns[target] = value;
 }
 
-/** A stored row as a hub reads it: JSON parsed, booleans and numbers in one form whatever the engine. */
+/**
+ * A stored row as a hub reads it: JSON parsed, booleans and numbers in one form whatever the
+ * engine.
+ */
 export function present(table: Table, stored: Record<string, unknown>): JsonObject {
   const row: JsonObject = {};
   for (const name of Object.keys(stored)) {

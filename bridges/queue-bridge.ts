@@ -21,8 +21,9 @@ function workItem(entry: Entry, rowName: 'WorkItem' | 'Patch'): RowMutation {
 }
 
 /**
- * An event, once by its GUID. What the worker had to fill in (EmittedAt, Seq) stands apart from what the hub said,
- * so that a repeat through another journal is still recognised as the same event.
+ * An event, once by its GUID. What the worker had to fill in (EmittedAt, Seq) stands apart from
+ * what the hub said, so that a repeat through another journal is still recognised as the same
+ * event.
  */
 function event(entry: Entry): RowMutation {
   const sent = rowOf(entry, 'Event');
@@ -48,7 +49,9 @@ function event(entry: Entry): RowMutation {
   };
 }
 
-/** An attempt: its columns as set by an outcome, or filling only what is empty when it is inserted. */
+/**
+ * An attempt: its columns as set by an outcome, or filling only what is empty when it is inserted.
+ */
 function attempt(entry: Entry, rowName: 'Attempt' | 'Patch'): RowMutation {
   const row = rowOf(entry, rowName);
   const number = Number(

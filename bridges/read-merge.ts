@@ -1,9 +1,15 @@
-/** Merges what the journal knows over what the backend returned: filter, order and position, as the database would apply them. */
+/**
+ * Merges what the journal knows over what the backend returned: filter, order and position, as the
+ * database would apply them.
+ */
 import type { Row, RowMutation, RowQuery } from '../contracts/mutation.ts';
 import type { Scalar } from '../contracts/schema.ts';
 import { isEmptyValue } from './fold.ts';
 
-/** Columns of one row as stored; more than the key may be missing where the journal knows it in part. */
+/**
+ * Columns of one row as stored; more than the key may be missing where the journal knows it in
+ * part.
+ */
 export type KnownRow = Record<string, Scalar>;
 
 /** What the journal knows of a row after one more mutation. `null` when it knows nothing. */
@@ -30,7 +36,9 @@ function objectOf(text: Scalar | undefined): object {
   }
 }
 
-/** A backend row with what the journal knows put over it; Extra is merged, as it is in the database. */
+/**
+ * A backend row with what the journal knows put over it; Extra is merged, as it is in the database.
+ */
 export function overlay(base: Row | null, known: KnownRow): KnownRow {
   if (!base) return known;
   const merged = { ...base, ...known };
@@ -39,7 +47,9 @@ export function overlay(base: Row | null, known: KnownRow): KnownRow {
   return merged;
 }
 
-/** Strings by code point, as a database with binary collation does; numbers by value; null first. */
+/**
+ * Strings by code point, as a database with binary collation does; numbers by value; null first.
+ */
 export function compareScalars(a: Scalar | undefined, b: Scalar | undefined): number {
   const left = a ?? null;
   const right = b ?? null;
@@ -62,7 +72,9 @@ export function compareRows(order: RowQuery['Order']): (a: KnownRow, b: KnownRow
   };
 }
 
-/** Whether a row is in the answer of a query: not deleted, all terms hold, and behind its position. */
+/**
+ * Whether a row is in the answer of a query: not deleted, all terms hold, and behind its position.
+ */
 export function matches(query: RowQuery, row: KnownRow): boolean {
   if (row['Deleted'] === 1 || row['Deleted'] === true) return false;
   for (const { Column, Values } of query.Terms) {

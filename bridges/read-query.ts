@@ -1,4 +1,7 @@
-/** Read actions to row queries: the filter a hub sends, checked against the columns of the table it reads. */
+/**
+ * Read actions to row queries: the filter a hub sends, checked against the columns of the table it
+ * reads.
+ */
 import { manifestFilters, workItemFilters } from '../contracts/actions.ts';
 import { TidemarkError } from '../contracts/errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../contracts/json-value.ts';

@@ -1,7 +1,14 @@
-/** What a state means for whoever was called because of it: whether something is lost, and what to do. */
+/**
+ * What a state means for whoever was called because of it: whether something is lost, and what to
+ * do.
+ */
 /** @import { WorkerStatus } from '../contracts/status.ts' */
 
-/** Nothing where there is nothing to do. @param {Pick<WorkerStatus, 'State'> & { Queue: Pick<WorkerStatus['Queue'], 'AssignedBeaconID' | 'IsPaused'> }} status */
+/**
+ * Nothing where there is nothing to do.
+ * @param {Pick<WorkerStatus, 'State'> & { Queue: Pick<WorkerStatus['Queue'], 'AssignedBeaconID' |
+ * 'IsPaused'> }} status
+ */
 export function adviceOf({ State, Queue }) {
   const beacon = Queue.AssignedBeaconID ?? 'its databeacon';
   switch (State) {

@@ -20,7 +20,10 @@ export function authorization() {
   return token === null ? {} : { Authorization: `Bearer ${token}` };
 }
 
-/** Asks for a token; several calls that need one ask once. False when the reader would rather not. @param {string | undefined} tried the header that was refused */
+/**
+ * Asks for a token; several calls that need one ask once. False when the reader would rather not.
+ * @param {string | undefined} tried the header that was refused
+ */
 export function needToken(tried) {
   asking ??= askToken(tried !== undefined)
     .then((token) => {
@@ -35,7 +38,9 @@ export function needToken(tried) {
 }
 
 /**
- * @param {string} path relative to the page @param {{ method?: string, body?: object, isMissOk?: boolean }} [options] isMissOk: 404 is an answer
+ * @param {string} path relative to the page
+ * @param {{ method?: string, body?: object, isMissOk?: boolean }} [options] isMissOk: 404 is an
+ * answer
  * @returns {Promise<any>}
  * @throws {CallError} with what the worker says, or status 0 when it cannot be reached
  */

@@ -1,9 +1,15 @@
-/** The conservation of writes (I10), live: everything accepted is applied, pending, a dead letter or skipped, and nothing else. */
+/**
+ * The conservation of writes (I10), live: everything accepted is applied, pending, a dead letter or
+ * skipped, and nothing else.
+ */
 /** @import { WorkerStatus } from '../contracts/status.ts' */
 import { el, setProps, setText } from './dom.js';
 import { count } from './format.js';
 
-/** @type {readonly ['Accepted', 'Applied', 'AlreadyPresent', 'Pending', 'DeadLettered', 'Skipped', 'Difference']} */
+/**
+ * @type {readonly ['Accepted', 'Applied', 'AlreadyPresent', 'Pending', 'DeadLettered', 'Skipped',
+ * 'Difference']}
+ */
 const columns = [
   'Accepted',
   'Applied',

@@ -22,7 +22,13 @@ export function scale([a, b], [c, d]) {
 
 /** @typedef {readonly [x: number, y: number]} Point */
 
-/** Points on the chart's pixels; of those that share one only the last counts, so that a path is never longer than the chart is wide. @param {number[]} xs @param {number[]} ys @returns {Point[]} */
+/**
+ * Points on the chart's pixels; of those that share one only the last counts, so that a path is
+ * never longer than the chart is wide.
+ * @param {number[]} xs
+ * @param {number[]} ys
+ * @returns {Point[]}
+ */
 function pointsOf(xs, ys) {
   /** @type {Map<number, number>} */
   const columns = new Map();
@@ -40,7 +46,12 @@ export function linePath(xs, ys) {
   return through(pointsOf(xs, ys));
 }
 
-/** The area between two lines of the same points. @param {number[]} xs @param {number[]} upper @param {number[]} lower */
+/**
+ * The area between two lines of the same points.
+ * @param {number[]} xs
+ * @param {number[]} upper
+ * @param {number[]} lower
+ */
 export function areaPath(xs, upper, lower) {
   if (xs.length < 2) return '';
   return `${through([...pointsOf(xs, upper), ...pointsOf(xs, lower).toReversed()])}Z`;

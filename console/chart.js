@@ -1,4 +1,7 @@
-/** One lane over the last half hour: the head above, the mark below, and what is pending as the area between them. */
+/**
+ * One lane over the last half hour: the head above, the mark below, and what is pending as the area
+ * between them.
+ */
 import { count, time } from './format.js';
 import { areaPath, axis, scale, linePath } from './chart-scale.js';
 import { el, setProps, setText, svg } from './dom.js';

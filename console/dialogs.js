@@ -28,7 +28,12 @@ export function ask(title, fill) {
   });
 }
 
-/** @param {string} title @param {string} text @param {string} action what the button says @returns {Promise<boolean>} */
+/**
+ * @param {string} title
+ * @param {string} text
+ * @param {string} action what the button says
+ * @returns {Promise<boolean>}
+ */
 export async function confirm(title, text, action) {
   const answer = await ask(title, (/** @type {(yes: boolean | null) => void} */ close) => [
     el('p', {}, text),

@@ -1,10 +1,15 @@
 /** Elements made in one line; text only ever as text, so that nothing a hub sent becomes markup. */
 
-/** @typedef {Record<string, string | number | boolean | null | undefined | ((event: Event) => unknown)>} Props */
+/**
+ * @typedef {Record<string, string | number | boolean | null | undefined | ((event: Event) =>
+ * unknown)>} Props
+ */
 
 /**
  * @template {keyof HTMLElementTagNameMap} T
- * @param {T} tag @param {Props} [props] functions are listeners, `true` an attribute without value, `false` and null none
+ * @param {T} tag
+ * @param {Props} [props] functions are listeners, `true` an attribute without value, `false` and
+ * null none
  * @param {...(Node | string)} children
  * @returns {HTMLElementTagNameMap[T]}
  */
@@ -35,7 +40,11 @@ export function setProps(node, props) {
   }
 }
 
-/** Writes only what is new, so that nothing is read out twice. @param {Element} node @param {string} text */
+/**
+ * Writes only what is new, so that nothing is read out twice.
+ * @param {Element} node
+ * @param {string} text
+ */
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }

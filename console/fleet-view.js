@@ -7,7 +7,10 @@ import { age, count, time } from './format.js';
 const rowsMax = 200;
 const columns = ['Hub', 'Queue', 'Manifest', 'Pending', 'Oldest', 'Dead letters', 'Seen'];
 
-/** @typedef {{ node: HTMLElement, link: HTMLElement, queue: HTMLElement, manifest: HTMLElement, cells: HTMLElement[] }} Row */
+/**
+ * @typedef {{ node: HTMLElement, link: HTMLElement, queue: HTMLElement, manifest: HTMLElement,
+ * cells: HTMLElement[] }} Row
+ */
 
 export class FleetView {
   constructor() {

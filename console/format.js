@@ -59,7 +59,11 @@ export function bytes(value) {
   return `${short.format(value / 1024 ** step)} ${units[step]}`;
 }
 
-/** Time of day where the reader is, with the date when it is another day. @param {string | number | null | undefined} at @param {number} [nowMs] */
+/**
+ * Time of day where the reader is, with the date when it is another day.
+ * @param {string | number | null | undefined} at
+ * @param {number} [nowMs]
+ */
 export function time(at, nowMs = Date.now()) {
   const date = new Date(at ?? NaN);
   if (Number.isNaN(date.getTime())) return '-';

@@ -1,4 +1,6 @@
-/** The history of both lanes as the page keeps it: samples added, rates, what a chart draws. Pure. */
+/**
+ * The history of both lanes as the page keeps it: samples added, rates, what a chart draws. Pure.
+ */
 /** @import { HistorySample, HistoryView, LaneColumns } from '../contracts/console-answers.ts' */
 
 /** @typedef {'Queue' | 'Manifest'} LaneName */
@@ -58,8 +60,11 @@ export function rates(view, name, nowMs) {
 }
 
 /**
- * Points of one chart, from the level at its left edge on, so that it shows the last half hour and not all of a life.
- * @param {HistoryView} view @param {LaneName} name @param {number} nowMs
+ * Points of one chart, from the level at its left edge on, so that it shows the last half hour and
+ * not all of a life.
+ * @param {HistoryView} view
+ * @param {LaneName} name
+ * @param {number} nowMs
  */
 export function chartOf(view, name, nowMs) {
   const { Accepted, Settled } = view[name];

@@ -1,11 +1,18 @@
-/** Where is my write? By its EventGUID, or all writes of a WorkItemHash or RunHash, each with its way so far. */
+/**
+ * Where is my write? By its EventGUID, or all writes of a WorkItemHash or RunHash, each with its
+ * way so far.
+ */
 /** @import { KeyLocations } from '../contracts/console-answers.ts' */
 /** @import { Location } from '../contracts/status.ts' */
 import { call } from './api.js';
 import { el, pill, setText } from './dom.js';
 import { count, isGuid, time } from './format.js';
 
-/** What follows "accepted", by state. @param {Location} one @returns {[title: string, at: string]} */
+/**
+ * What follows "accepted", by state.
+ * @param {Location} one
+ * @returns {[title: string, at: string]}
+ */
 export function stepAfter(one) {
   switch (one.State) {
     case 'applied':

@@ -1,4 +1,7 @@
-/** The console: follows the worker's events, keeps what they say, and shows the view that the address names. */
+/**
+ * The console: follows the worker's events, keeps what they say, and shows the view that the
+ * address names.
+ */
 /** @import { FleetRow, HistoryView } from '../contracts/console-answers.ts' */
 /** @import { Presence } from '../contracts/presence.ts' */
 /** @import { WorkerStatus } from '../contracts/status.ts' */
@@ -12,8 +15,10 @@ import { Stream } from './stream.js';
 import { WorkerView } from './worker-view.js';
 
 /**
- * `nowMs` is the worker's clock as it was last told; `downMs` since when the worker is not reached, null while it is.
- * @typedef {{ status: WorkerStatus | null, beacons: readonly Presence[], history: HistoryView | null, fleet: readonly FleetRow[], nowMs: number, downMs: number | null, heardMs: number }} State
+ * `nowMs` is the worker's clock as it was last told; `downMs` since when the worker is not reached,
+ * null while it is.
+ * @typedef {{ status: WorkerStatus | null, beacons: readonly Presence[], history: HistoryView |
+ * null, fleet: readonly FleetRow[], nowMs: number, downMs: number | null, heardMs: number }} State
  */
 
 /** @type {State} */
@@ -30,7 +35,10 @@ const current = () => state;
 /** @param {string} id */
 const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
-/** @type {{ node: HTMLElement, update: () => void, updateHistory?: () => void, allow?: (isThere: boolean) => void } | null} */
+/**
+ * @type {{ node: HTMLElement, update: () => void, updateHistory?: () => void, allow?: (isThere:
+ * boolean) => void } | null}
+ */
 let view = null;
 
 /** Views draw what they were told at most once a frame. @type {Set<'all' | 'history'>} */
@@ -116,7 +124,10 @@ function onDown(reason) {
   if (byId('banner').textContent !== text) byId('banner').replaceChildren(el('p', {}, text));
 }
 
-/** The reader closed the question for a token: it is asked again when the reader wants. @returns {Promise<void>} */
+/**
+ * The reader closed the question for a token: it is asked again when the reader wants.
+ * @returns {Promise<void>}
+ */
 function onDeclined() {
   return new Promise((resolve) => {
     setText(byId('link'), 'not connected');

@@ -1,4 +1,7 @@
-/** The picker of persistence: a databeacon, then one of its connections, then Save; nothing is committed before. */
+/**
+ * The picker of persistence: a databeacon, then one of its connections, then Save; nothing is
+ * committed before.
+ */
 /** @import { Presence } from '../contracts/presence.ts' */
 /** @import { FleetRow } from '../contracts/console-answers.ts' */
 /** @import { LaneStatus } from '../contracts/status.ts' */
@@ -6,12 +9,19 @@ import { call } from './api.js';
 import { ask } from './dialogs.js';
 import { button, el, setText } from './dom.js';
 
-/** @typedef {{ IDBeaconConnection: number, Name: string, Engine: string, Connected: boolean }} Connection */
+/**
+ * @typedef {{ IDBeaconConnection: number, Name: string, Engine: string, Connected: boolean }}
+ * Connection
+ */
 /** @typedef {{ BeaconID: string | null, IDBeaconConnection: number }} Choice */
 
 const legacy = ['QueuePersistence', 'ManifestStore'];
 
-/** Which other hubs a databeacon serves. @param {readonly FleetRow[]} fleet @param {string} beacon */
+/**
+ * Which other hubs a databeacon serves.
+ * @param {readonly FleetRow[]} fleet
+ * @param {string} beacon
+ */
 export function servedBy(fleet, beacon) {
   return fleet
     .filter(
@@ -38,7 +48,11 @@ function labelOf(one) {
 }
 
 export class Picker {
-  /** @param {readonly Presence[]} beacons @param {LaneStatus} current @param {(choice: Choice | null) => void} close */
+  /**
+   * @param {readonly Presence[]} beacons
+   * @param {LaneStatus} current
+   * @param {(choice: Choice | null) => void} close
+   */
   constructor(beacons, current, close) {
     this.beacons = beacons;
     this.current = current;
@@ -82,7 +96,10 @@ export class Picker {
     void this.choose();
   }
 
-  /** Those that are there now: they come and go while the reader looks; the choice stays. @param {readonly Presence[]} beacons */
+  /**
+   * Those that are there now: they come and go while the reader looks; the choice stays.
+   * @param {readonly Presence[]} beacons
+   */
   offer(beacons) {
     this.beacons = beacons;
     const there = beacons.map((one) => one.BeaconID);
@@ -169,7 +186,9 @@ export class Picker {
 
 /**
  * Asks, and assigns what was chosen. `onOpen` gets the picker, to be told who comes and goes.
- * @param {readonly Presence[]} beacons @param {LaneStatus} current @param {(picker: Picker) => void} onOpen
+ * @param {readonly Presence[]} beacons
+ * @param {LaneStatus} current
+ * @param {(picker: Picker) => void} onOpen
  * @returns {Promise<string>} what was done, empty for nothing
  */
 export async function pickPersistence(beacons, current, onOpen) {

@@ -1,4 +1,7 @@
-/** Follows the worker's events, and comes back by itself when it was away. A plain EventSource cannot send a token. */
+/**
+ * Follows the worker's events, and comes back by itself when it was away. A plain EventSource
+ * cannot send a token.
+ */
 import { authorization, needToken } from './api.js';
 import { eventReader } from './sse.js';
 
@@ -7,7 +10,11 @@ const silenceMs = 12_000;
 const firstDelayMs = 500;
 const longestDelayMs = 4_000;
 
-/** @typedef {{ onEvent: (name: string, data: any) => void, onUp: () => void, onDown: (reason: string) => void, onDeclined: () => Promise<void> }} StreamParts onDeclined resolves when the reader has a token after all */
+/**
+ * @typedef {{ onEvent: (name: string, data: any) => void, onUp: () => void, onDown: (reason:
+ * string) => void, onDeclined: () => Promise<void> }} StreamParts onDeclined resolves when the
+ * reader has a token after all
+ */
 
 export class Stream {
   /** @param {StreamParts} parts */
@@ -45,7 +52,13 @@ export class Stream {
     }
   }
 
-  /** One connection, to its end. @param {string} path @param {AbortSignal} ended @param {() => void} onHeard @returns {Promise<string>} why it ended, nothing when it is to begin again at once */
+  /**
+   * One connection, to its end.
+   * @param {string} path
+   * @param {AbortSignal} ended
+   * @param {() => void} onHeard
+   * @returns {Promise<string>} why it ended, nothing when it is to begin again at once
+   */
   async once(path, ended, onHeard) {
     const silence = new AbortController();
     let timer = setTimeout(() => silence.abort(), silenceMs);

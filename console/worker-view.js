@@ -1,4 +1,7 @@
-/** One worker: persistence, both lanes, the balance; and for our own also what can be looked for and done. */
+/**
+ * One worker: persistence, both lanes, the balance; and for our own also what can be looked for and
+ * done.
+ */
 /** @import { WorkerStatus } from '../contracts/status.ts' */
 /** @import { State } from './main.js' */
 import { adviceOf } from './advice.js';

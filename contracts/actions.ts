@@ -1,6 +1,7 @@
 /**
- * The domain actions: which lane each belongs to, whether it writes, what its Settings must look like, and the key that orders it.
- * The Settings schemas are JSON Schema, built from the persistence schema, so that what the tables can never hold is refused at the door.
+ * The domain actions: which lane each belongs to, whether it writes, what its Settings must look
+ * like, and the key that orders it. The Settings schemas are JSON Schema, built from the
+ * persistence schema, so that what the tables can never hold is refused at the door.
  */
 import { type TProperties, type TSchema, Type } from '@sinclair/typebox';
 import { isJsonObject, type JsonObject, type JsonValue } from './json-value.ts';
@@ -129,7 +130,10 @@ export const workItemFilters = [
 ] as const;
 export const manifestFilters = ['Status', 'OperationHash'] as const;
 
-/** Settings of each action as JSON Schema. Further keys are ignored, as coordinators add their own (QueueMetadata). */
+/**
+ * Settings of each action as JSON Schema. Further keys are ignored, as coordinators add their own
+ * (QueueMetadata).
+ */
 export const settingsSchemas: Record<Action, TSchema> = {
   QP_UpsertWorkItem: Type.Object({ WorkItem: rowSchema('UVQueueWorkItem', workItemHash) }),
   QP_UpdateWorkItem: Type.Object({ ...workItemHash, Patch: rowSchema('UVQueueWorkItem', {}) }),

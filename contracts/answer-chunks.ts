@@ -1,6 +1,7 @@
 /**
- * Answers above the server's max_payload: the first message brings the first piece and says how many there are, and the asker fetches the
- * others from the same subject. Both sides share these pieces. Only an asker that says it can is answered so.
+ * Answers above the server's max_payload: the first message brings the first piece and says how
+ * many there are, and the asker fetches the others from the same subject. Both sides share these
+ * pieces. Only an asker that says it can is answered so.
  */
 import type { HeaderReader } from './codec.ts';
 import { isGuid } from './envelope.ts';
@@ -20,7 +21,10 @@ export type Answer = { readonly data: Uint8Array; readonly headers?: HeaderReade
 
 type Held = { body: Uint8Array; pieceBytes: number; sinceMs: number };
 
-/** Answers being fetched: at most `limits.heldAnswersBytesMax` in all, each forgotten with its last piece, or after `limits.chunkTransferMs`. */
+/**
+ * Answers being fetched: at most `limits.heldAnswersBytesMax` in all, each forgotten with its last
+ * piece, or after `limits.chunkTransferMs`.
+ */
 export class HeldAnswers {
   readonly #nowMs: () => number;
   readonly #newGuid: () => string;
@@ -36,7 +40,10 @@ export class HeldAnswers {
     return this.#bytes;
   }
 
-  /** Keeps an answer; returns its first piece and the headers that tell of the others. @throws TidemarkError TOO_LARGE, OVERLOADED */
+  /**
+   * Keeps an answer; returns its first piece and the headers that tell of the others.
+   * @throws TidemarkError TOO_LARGE, OVERLOADED
+   */
   hold(
     body: Uint8Array,
     pieceBytes: number,
@@ -64,7 +71,10 @@ export class HeldAnswers {
     return { piece: body.subarray(0, pieceBytes), headers };
   }
 
-  /** The piece a fetch header names. @throws TidemarkError INVALID_MESSAGE, UNAVAILABLE when the answer is forgotten */
+  /**
+   * The piece a fetch header names.
+   * @throws TidemarkError INVALID_MESSAGE, UNAVAILABLE when the answer is forgotten
+   */
   piece(fetch: string): Uint8Array {
     this.#forgetOld();
     const [transfer = '', text = ''] = fetch.split(' ');

@@ -11,7 +11,9 @@ export const capabilities = {
   access: 'DataBeaconAccess',
 } as const;
 
-/** What a beacon without databases offers for a lane: the domain actions themselves, rows and all. */
+/**
+ * What a beacon without databases offers for a lane: the domain actions themselves, rows and all.
+ */
 export const legacyCapabilities = {
   queue: 'QueuePersistence',
   manifest: 'ManifestStore',
@@ -29,8 +31,9 @@ export type CapabilityReply<Outputs> = { Outputs: Outputs; Log?: string[] };
 export type ConnectionSettings = { IDBeaconConnection: number };
 
 /**
- * `DataBeaconBatch.Apply`: one transaction together with the hub's mark row. If any mutation ends in conflict or rejected, nothing is
- * committed and the mark stays: the worker takes the key out and sends the rest again. A lost reply thus never hides a refusal.
+ * `DataBeaconBatch.Apply`: one transaction together with the hub's mark row. If any mutation ends
+ * in conflict or rejected, nothing is committed and the mark stays: the worker takes the key out
+ * and sends the rest again. A lost reply thus never hides a refusal.
  */
 export type ApplySettings = ConnectionSettings & {
   HubID: string;
@@ -41,18 +44,19 @@ export type ApplySettings = ConnectionSettings & {
   /** The mark after this batch. */
   ThroughSeq: number;
   /**
-   * Entries released from behind a dead letter lie below the mark on purpose: not skipped, the mark's Seq stays, each is its own affair.
-   * With an Epoch other than AfterEpoch the mark row takes that Epoch in the same transaction, so that a copy from before is told apart.
+   * Entries released from behind a dead letter lie below the mark on purpose: not skipped, the
+   * mark's Seq stays, each is its own affair. With an Epoch other than AfterEpoch the mark row
+   * takes that Epoch in the same transaction, so that a copy from before is told apart.
    */
   IsBelowMark?: boolean;
   /**
-   * The mark the sender knows the database to have. One that shows an older mark went back in time since, and must not take the batch:
-   * the gap would be hidden behind its ThroughSeq.
+   * The mark the sender knows the database to have. One that shows an older mark went back in time
+   * since, and must not take the batch: the gap would be hidden behind its ThroughSeq.
    */
   AfterSeq?: number;
   /**
-   * Epoch of that mark; empty when the sender saw none. A batch of an earlier epoch that arrives late names one that is not there
-   * any more, and must not take the mark row back.
+   * Epoch of that mark; empty when the sender saw none. A batch of an earlier epoch that arrives
+   * late names one that is not there any more, and must not take the mark row back.
    */
   AfterEpoch?: string;
 };

@@ -1,24 +1,35 @@
-/** Bodies above the server's max_payload, cut into chunks by the sender and put together by the receiver; both sides share these pieces. */
+/**
+ * Bodies above the server's max_payload, cut into chunks by the sender and put together by the
+ * receiver; both sides share these pieces.
+ */
 import type { HeaderReader } from './codec.ts';
 import { isGuid } from './envelope.ts';
 import { TidemarkError } from './errors.ts';
 import { isJsonObject } from './json-value.ts';
 import { limits } from './limits.ts';
 
-/** Body of one message on a `...chunk` subject. `Action` and the two Content fields describe the assembled whole. */
+/**
+ * Body of one message on a `...chunk` subject. `Action` and the two Content fields describe the
+ * assembled whole.
+ */
 export type ChunkBody = {
   Transfer: string;
   Index: number;
   Count: number;
   /** Bytes of the piece; base64 text where the chunk itself is sent as JSON. */
   Data: Uint8Array | string;
-  /** Last token of the subject the whole would have gone to; left out, the whole says it in a member of that name. */
+  /**
+   * Last token of the subject the whole would have gone to; left out, the whole says it in a member
+   * of that name.
+   */
   Action?: string;
   ContentType?: string;
   ContentEncoding?: string;
 };
 
-/** Answer to every chunk but the one that completes the whole. `Received` counts distinct chunks. */
+/**
+ * Answer to every chunk but the one that completes the whole. `Received` counts distinct chunks.
+ */
 export type ChunkReply = { Success: true; Received: number };
 
 /** What became of one chunk: more are awaited, or the whole is there. */
@@ -27,7 +38,8 @@ export type ChunkResult =
   | { done: true; body: Uint8Array; action: string; headers: HeaderReader };
 
 /**
- * Cuts bytes into pieces that fit into messages of `payloadBytesMax`, headers and framing included. The pieces share the memory of `bytes`.
+ * Cuts bytes into pieces that fit into messages of `payloadBytesMax`, headers and framing included.
+ * The pieces share the memory of `bytes`.
  */
 export function splitIntoChunks(bytes: Uint8Array, payloadBytesMax: number): Uint8Array[] {
   const room = Math.max(
@@ -56,7 +68,10 @@ type Transfer = {
   startedAtMs: number;
 };
 
-/** Half-sent transfers in memory: at most `limits.chunkTransfersMax` of `limits.bodyBytesMax`, each forgotten after `limits.chunkTransferMs`. */
+/**
+ * Half-sent transfers in memory: at most `limits.chunkTransfersMax` of `limits.bodyBytesMax`, each
+ * forgotten after `limits.chunkTransferMs`.
+ */
 export class ChunkAssembler {
   readonly #nowMs: () => number;
   readonly #transfers = new Map<string, Transfer>();
@@ -72,7 +87,8 @@ export class ChunkAssembler {
 
   /**
    * Takes one decoded chunk; a repeated one changes nothing.
-   * @throws TidemarkError INVALID_MESSAGE or TOO_LARGE naming the field (the transfer is then forgotten), OVERLOADED when too many are open.
+   * @throws TidemarkError INVALID_MESSAGE or TOO_LARGE naming the field (the transfer is then
+   * forgotten), OVERLOADED when too many are open.
    */
   add(chunkBody: unknown): ChunkResult {
     this.#forgetOld();
@@ -155,7 +171,10 @@ function headersOf(chunk: Chunk, body: Uint8Array): HeaderReader {
   return { get: (name) => values.get(name.toLowerCase()) ?? '' };
 }
 
-/** A sender that does not say how the whole is encoded may still have zipped it; the first two bytes tell. */
+/**
+ * A sender that does not say how the whole is encoded may still have zipped it; the first two bytes
+ * tell.
+ */
 function encodingSeen(body: Uint8Array): string {
   return body[0] === 0x1f && body[1] === 0x8b ? 'gzip' : '';
 }

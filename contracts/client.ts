@@ -1,4 +1,7 @@
-/** The hub's side of the contract, published as `tidemark/client`: one method per action, each write stamped once and retried until it is accepted. */
+/**
+ * The hub's side of the contract, published as `tidemark/client`: one method per action, each write
+ * stamped once and retried until it is accepted.
+ */
 import { type Action, keyOf, type WriteAction } from './actions.ts';
 import { Batcher, type BatchOptions } from './client/batcher.ts';
 import { KeyTurns } from './client/key-turns.ts';
@@ -60,14 +63,21 @@ export type HubClientOptions<Headers extends HubHeaders> = {
   retry?: Partial<RetryOptions>;
   /** Collects writes of different keys into batch requests. */
   batch?: Partial<BatchOptions> | boolean;
-  /** Writes called and not answered that this client keeps, by number and by characters of their JSON; more are refused as OVERLOADED. */
+  /**
+   * Writes called and not answered that this client keeps, by number and by characters of their
+   * JSON; more are refused as OVERLOADED.
+   */
   waiting?: { writesMax?: number; charsMax?: number };
-  /** Asked before each try of a write, before it is encoded: runs the try when it is worth it. The default runs it at once. */
+  /**
+   * Asked before each try of a write, before it is encoded: runs the try when it is worth it. The
+   * default runs it at once.
+   */
   admit?: (send: () => Promise<JsonObject>) => Promise<JsonObject>;
   stamps?: Stamps;
   /**
-   * W3C `traceparent` of what is going on when a write or read is called, asked once for each: it goes with the write through the worker's journal to the database.
-   * In batch mode it goes along where all writes of a request have the same.
+   * W3C `traceparent` of what is going on when a write or read is called, asked once for each: it
+   * goes with the write through the worker's journal to the database. In batch mode it goes along
+   * where all writes of a request have the same.
    */
   traceparent?: () => string | undefined;
 };
@@ -83,9 +93,11 @@ export function createHubClient<Headers extends HubHeaders>(
 }
 
 /**
- * Every write returns its reply once it is synced to the worker's disk, or throws a TidemarkError: a refusal that trying again cannot mend, or the last
- * of the others when `retry.giveUpMs` is over (nobody knows then whether the write was accepted; sending it again with the same EventGUID is safe).
- * Writes of one key leave one at a time in the order of the calls; arguments are copied, so the caller may change them afterwards.
+ * Every write returns its reply once it is synced to the worker's disk, or throws a TidemarkError:
+ * a refusal that trying again cannot mend, or the last of the others when `retry.giveUpMs` is over
+ * (nobody knows then whether the write was accepted; sending it again with the same EventGUID is
+ * safe). Writes of one key leave one at a time in the order of the calls; arguments are copied, so
+ * the caller may change them afterwards.
  */
 export class HubClient<Headers extends HubHeaders> {
   readonly #sender: Sender<Headers>;
@@ -167,8 +179,9 @@ export class HubClient<Headers extends HubHeaders> {
   }
 
   /**
-   * Appends an event. EventGUID is stamped where it lacks; Seq and EmittedAt too, unless the identity is the caller's: a write that he may
-   * repeat must not change between two calls, and the worker fills both in from the first.
+   * Appends an event. EventGUID is stamped where it lacks; Seq and EmittedAt too, unless the
+   * identity is the caller's: a write that he may repeat must not change between two calls, and the
+   * worker fills both in from the first.
    */
   appendEvent(event: WorkItemFields, stamp: WriteStamp = {}): Promise<WriteReply> {
     const own =
@@ -236,7 +249,9 @@ export class HubClient<Headers extends HubHeaders> {
     return this.#write('manifest', 'MS_RemoveManifest', { RunHash: runHash }, stamp);
   }
 
-  /** `Manifest` of the reply as it was sent, `Row` as it is stored; both null where there is none. */
+  /**
+   * `Manifest` of the reply as it was sent, `Row` as it is stored; both null where there is none.
+   */
   getManifest(runHash: string): Promise<ReadReply> {
     return this.#read('manifest', 'MS_GetManifest', { RunHash: runHash });
   }
@@ -274,7 +289,10 @@ export class HubClient<Headers extends HubHeaders> {
   }
 }
 
-/** What the arguments say now, as JSON has it: members that are undefined are not there, dates are text. */
+/**
+ * What the arguments say now, as JSON has it: members that are undefined are not there, dates are
+ * text.
+ */
 function copyOf(given: Fields): { settings: JsonObject; bytes: number } {
   try {
     const text = JSON.stringify(given);

@@ -1,4 +1,7 @@
-/** Bodies on the bus: MessagePack or JSON, gzipped or not. The reply uses the encoding of the request. */
+/**
+ * Bodies on the bus: MessagePack or JSON, gzipped or not. The reply uses the encoding of the
+ * request.
+ */
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { Packr } from 'msgpackr';
 import { TidemarkError } from './errors.ts';
@@ -15,7 +18,8 @@ const packr = new Packr({ useRecords: false, mapsAsObjects: true, moreTypes: fal
 const text = new TextDecoder('utf-8', { fatal: true });
 
 /**
- * Which encoding a body has: the `Content-Type` header, else JSON when the first byte is `{` or `[` or there is none.
+ * Which encoding a body has: the `Content-Type` header, else JSON when the first byte is `{` or `[`
+ * or there is none.
  * @throws TidemarkError INVALID_MESSAGE for a Content-Type that is neither of the two.
  */
 export function encodingOf(body: Uint8Array, headers?: HeaderReader): Encoding {
@@ -32,7 +36,8 @@ export function encodingOf(body: Uint8Array, headers?: HeaderReader): Encoding {
 
 /**
  * Bytes to a value, unzipped if `Content-Encoding` says so. An empty body is an empty object.
- * @throws TidemarkError INVALID_MESSAGE when it cannot be read, TOO_LARGE over `limits.bodyBytesMax`.
+ * @throws TidemarkError INVALID_MESSAGE when it cannot be read, TOO_LARGE over
+ * `limits.bodyBytesMax`.
  */
 export function decodeBody(body: Uint8Array, headers?: HeaderReader): unknown {
   const plain = inflate(body, headers);

@@ -1,4 +1,7 @@
-/** What the console asks a worker for beside its status: the fleet, a history, dead letters in pages, the writes of a key. */
+/**
+ * What the console asks a worker for beside its status: the fleet, a history, dead letters in
+ * pages, the writes of a key.
+ */
 import type { Location, WorkerStatus } from './status.ts';
 
 /** One worker. `Status` is the last it gave; `Reason` says why there is none newer. */
@@ -15,7 +18,10 @@ export type FleetRow = {
   Reason: string | null;
 };
 
-/** Writes accepted since the store began, of those the ones a database has or that were given up, and the rest. */
+/**
+ * Writes accepted since the store began, of those the ones a database has or that were given up,
+ * and the rest.
+ */
 export type LaneLevel = { Accepted: number; Settled: number; Pending: number };
 /** `At` in milliseconds since 1970. */
 export type HistorySample = { At: number; Queue: LaneLevel; Manifest: LaneLevel };
@@ -44,7 +50,10 @@ export type DeadLetterView = {
 /** `Next` is the `After` of the next page, null at the end. */
 export type DeadLetterPage = { DeadLetters: DeadLetterView[]; Next: string | null; Total: number };
 
-/** Newest first. `Scanned` entries of the journal were looked at one by one; `IsComplete` when that is all of them and no write was left out of the list. */
+/**
+ * Newest first. `Scanned` entries of the journal were looked at one by one; `IsComplete` when that
+ * is all of them and no write was left out of the list.
+ */
 export type KeyLocations = {
   Key: string;
   Entries: Location[];

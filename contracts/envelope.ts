@@ -1,4 +1,7 @@
-/** The envelope a hub sends, decoded: every refusal names the path of the field. Nothing below this file sees unchecked input. */
+/**
+ * The envelope a hub sends, decoded: every refusal names the path of the field. Nothing below this
+ * file sees unchecked input.
+ */
 import type { TSchema } from '@sinclair/typebox';
 import { type TypeCheck, TypeCompiler } from '@sinclair/typebox/compiler';
 import {
@@ -30,7 +33,9 @@ export type WriteEnvelope = {
   settings: JsonObject;
   /** Milliseconds the sender wants to wait for "applied"; 0 when it does not. */
   waitMs: number;
-  /** Trace context of the request that brought it, as the journal keeps it; no part of its content. */
+  /**
+   * Trace context of the request that brought it, as the journal keeps it; no part of its content.
+   */
   trace?: string;
 };
 
@@ -132,7 +137,10 @@ export function decodeEnvelope(body: unknown, lane: Lane, action: string, path =
   };
 }
 
-/** One item of a batch: an envelope with its Action inside. @throws TidemarkError INVALID_MESSAGE */
+/**
+ * One item of a batch: an envelope with its Action inside.
+ * @throws TidemarkError INVALID_MESSAGE
+ */
 export function decodeBatchItem(item: unknown, lane: Lane, path: string): WriteEnvelope {
   if (!isJsonObject(item)) throw invalid(path, `expected an object, got ${shown(item)}`);
   const action = item['Action'];
@@ -215,7 +223,10 @@ const rowNames = {
   MS_RemoveManifest: null,
 } as const satisfies Record<WriteAction, string | null>;
 
-/** Checks that no schema can say: text that survives UTF-8, and a patch that does not name another row than its key. */
+/**
+ * Checks that no schema can say: text that survives UTF-8, and a patch that does not name another
+ * row than its key.
+ */
 function checkRow(action: WriteAction, settings: JsonObject, prefix: string): void {
   for (const field of ['WorkItemHash', 'RunHash']) {
     const value = settings[field];

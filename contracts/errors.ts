@@ -1,6 +1,11 @@
-/** The one error class of Tidemark: a closed set of codes, each answering "what does the caller do now?". */
+/**
+ * The one error class of Tidemark: a closed set of codes, each answering "what does the caller do
+ * now?".
+ */
 
-/** What a caller may be told on the wire, with the status that goes into `Nats-Service-Error-Code`. */
+/**
+ * What a caller may be told on the wire, with the status that goes into `Nats-Service-Error-Code`.
+ */
 export const refusalStatus = {
   INVALID_MESSAGE: 400,
   NOT_FOUND: 404,
@@ -29,8 +34,9 @@ export type ErrorCode = RefusalCode | keyof typeof processExit | 'REJECTED' | 'C
 export type ErrorOptions = { cause?: unknown; retryAfterMs?: number };
 
 /**
- * An error with a code. The message says what, which, and what to do, in lower case without a final stop.
- * `cause` keeps the error it was made from; `retryAfterMs` is only set where trying again can help.
+ * An error with a code. The message says what, which, and what to do, in lower case without a final
+ * stop. `cause` keeps the error it was made from; `retryAfterMs` is only set where trying again can
+ * help.
  */
 export class TidemarkError extends Error {
   readonly code: ErrorCode;
@@ -57,7 +63,10 @@ function isRefusalCode(code: string): code is RefusalCode {
   return Object.hasOwn(refusalStatus, code);
 }
 
-/** Any thrown value as a refusal: codes that are not for the wire become INTERNAL, without a stack trace. */
+/**
+ * Any thrown value as a refusal: codes that are not for the wire become INTERNAL, without a stack
+ * trace.
+ */
 export function toRefusal(thrown: unknown): Refusal {
   const error =
     thrown instanceof TidemarkError ? thrown : new TidemarkError('INTERNAL', messageOf(thrown));

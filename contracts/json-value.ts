@@ -1,4 +1,7 @@
-/** JSON values: what both encodings mean after decoding. MessagePack can say more than JSON; the rest is refused here. */
+/**
+ * JSON values: what both encodings mean after decoding. MessagePack can say more than JSON; the
+ * rest is refused here.
+ */
 import { TidemarkError } from './errors.ts';
 import { limits } from './limits.ts';
 
@@ -11,9 +14,10 @@ export function isJsonObject(value: unknown): value is JsonObject {
 }
 
 /**
- * The value as JSON: dates become ISO strings, safe big integers numbers, undefined null.
- * The same object comes back when nothing had to change. `path` names the value in errors.
- * @throws TidemarkError INVALID_MESSAGE for binary, NaN, infinities, other classes, or nesting over `limits.jsonDepthMax`.
+ * The value as JSON: dates become ISO strings, safe big integers numbers, undefined null. The same
+ * object comes back when nothing had to change. `path` names the value in errors.
+ * @throws TidemarkError INVALID_MESSAGE for binary, NaN, infinities, other classes, or nesting over
+ * `limits.jsonDepthMax`.
  */
 export function toJsonValue(value: unknown, path: string, depth = 0): JsonValue {
   switch (typeof value) {

@@ -1,10 +1,15 @@
-/** Every bound of Tidemark in one place (I9): its unit is in the name, its reason in the comment. */
+/**
+ * Every bound of Tidemark in one place (I9): its unit is in the name, its reason in the comment.
+ */
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
 export const limits = {
-  /** Whole body of one write after decompression; manifests reach tens of megabytes. Above it: TOO_LARGE. */
+  /**
+   * Whole body of one write after decompression; manifests reach tens of megabytes. Above it:
+   * TOO_LARGE.
+   */
   bodyBytesMax: 64 * MiB,
   /** Requests above this are gzipped by our senders: below it the CPU costs more than the bytes. */
   gzipAboveBytes: 64 * KiB,
@@ -12,7 +17,10 @@ export const limits = {
   gzipAnswerAboveBytes: 1 * MiB,
   /** The same towards beacons, which are near: only what may not fit into a message otherwise. */
   gzipToBeaconAboveBytes: 6 * MiB,
-  /** `max_payload` of the nats-server that `up` starts; nats-server's own ceiling for it is 64 MiB, its advice 8. */
+  /**
+   * `max_payload` of the nats-server that `up` starts; nats-server's own ceiling for it is 64 MiB,
+   * its advice 8.
+   */
   busPayloadBytesMax: 8 * MiB,
   /** Room left in a message for headers and framing when a body is cut into chunks. */
   chunkOverheadBytes: 16 * KiB,
@@ -20,16 +28,27 @@ export const limits = {
   chunkTransferMs: 60_000,
   /** Chunk transfers held at once; each may hold a body of `bodyBytesMax`. */
   chunkTransfersMax: 8,
-  /** Answers above one message that are being fetched: two of the largest, for a read is asked for again when it is refused. */
+  /**
+   * Answers above one message that are being fetched: two of the largest, for a read is asked for
+   * again when it is refused.
+   */
   heldAnswersBytesMax: 128 * MiB,
-  /** Nesting of a JSON value; real manifests stay below 20, and deeper ones would exhaust the stack. */
+  /**
+   * Nesting of a JSON value; real manifests stay below 20, and deeper ones would exhaust the stack.
+   */
   jsonDepthMax: 128,
-  /** Items of one batch request: one commit and one reply must stay small enough to answer within a second. */
+  /**
+   * Items of one batch request: one commit and one reply must stay small enough to answer within a
+   * second.
+   */
   batchItemsMax: 5_000,
   /** Characters of a HubID, RemoteUser and the like. */
   hubIdCharsMax: 64,
   remoteUserCharsMax: 128,
-  /** Writes taken into one journal commit: the sync is paid once, and answers do not wait on a longer loop. */
+  /**
+   * Writes taken into one journal commit: the sync is paid once, and answers do not wait on a
+   * longer loop.
+   */
   commitWritesMax: 2_000,
   /** Writes waiting for a commit before intake answers OVERLOADED. */
   intakeQueueMax: 20_000,
@@ -37,42 +56,73 @@ export const limits = {
   pendingEntriesMax: 5_000_000,
   /** Journal file size before intake answers OVERLOADED. */
   journalBytesMax: 16 * 1024 * MiB,
-  /** Free room on the disk of the journal below which writes are refused, before SQLite meets a full disk; at most `diskFreeShare` of the disk. */
+  /**
+   * Free room on the disk of the journal below which writes are refused, before SQLite meets a full
+   * disk; at most `diskFreeShare` of the disk.
+   */
   diskFreeBytesMin: 256 * MiB,
   diskFreeShare: 0.05,
-  /** Writes are taken again only with this much more room than the least, so that a disk at the edge does not flap. */
+  /**
+   * Writes are taken again only with this much more room than the least, so that a disk at the edge
+   * does not flap.
+   */
   diskAgainFactor: 1.25,
-  /** After SQLite met a full disk, writes are refused this long at least: what free room says is not the whole truth then. */
+  /**
+   * After SQLite met a full disk, writes are refused this long at least: what free room says is not
+   * the whole truth then.
+   */
   diskFullPauseMs: 2_000,
   /**
-   * Room held by the file `reserve`, given up when the disk is full all the same: several times `checkpointBytes`, for the log is
-   * folded into the database before settling can go on. At most `reserveShare` of the disk.
+   * Room held by the file `reserve`, given up when the disk is full all the same: several times
+   * `checkpointBytes`, for the log is folded into the database before settling can go on. At most
+   * `reserveShare` of the disk.
    */
   reserveBytes: 32 * MiB,
   reserveShare: 0.25,
-  /** The disk, the journal's size and its backlog are looked at this often, never for a single write. */
+  /**
+   * The disk, the journal's size and its backlog are looked at this often, never for a single
+   * write.
+   */
   capacityLookMs: 250,
-  /** Fill levels remembered for the time-to-full: one every `capacitySampleMs`, over `capacityWindowMs`; below `capacityWindowMsMin` nothing is foretold. */
+  /**
+   * Fill levels remembered for the time-to-full: one every `capacitySampleMs`, over
+   * `capacityWindowMs`; below `capacityWindowMsMin` nothing is foretold.
+   */
   capacitySampleMs: 5_000,
   capacityWindowMs: 300_000,
   capacityWindowMsMin: 15_000,
-  /** A drill hides a beacon so long at most; it watches what comes in for `drillWatchMs` before, and counts `drillEntryBytes` of rows and indexes beside each body. */
+  /**
+   * A drill hides a beacon so long at most; it watches what comes in for `drillWatchMs` before, and
+   * counts `drillEntryBytes` of rows and indexes beside each body.
+   */
   drillSecondsMax: 600,
   drillWatchMs: 1_000,
   drillEntryBytes: 512,
   /** A time-to-full beyond a year says nothing. */
   timeToFullSecondsMax: 31_536_000,
-  /** Bytes of writes waiting for a commit before intake answers OVERLOADED, and of one commit: a few of the largest bodies. */
+  /**
+   * Bytes of writes waiting for a commit before intake answers OVERLOADED, and of one commit: a few
+   * of the largest bodies.
+   */
   intakeBytesMax: 256 * MiB,
   commitBytesMax: 64 * MiB,
-  /** Pages of a drained journal given back to the disk in one step (a few milliseconds), while idle and while more than these bytes are free in the file. */
+  /**
+   * Pages of a drained journal given back to the disk in one step (a few milliseconds), while idle
+   * and while more than these bytes are free in the file.
+   */
   spaceStepPages: 256,
   spaceKeptBytes: 8 * MiB,
   spaceEveryMs: 1_000,
-  /** Moving marks by hand: a delivery that is under way is awaited this long; entries skipped at once (one transaction, below a second). */
+  /**
+   * Moving marks by hand: a delivery that is under way is awaited this long; entries skipped at
+   * once (one transaction, below a second).
+   */
   surgeryWaitMs: 4_000,
   surgerySkipMax: 100_000,
-  /** Its plan: entries read between two turns of the event loop, entries and keys listed, and entries looked up at the database. */
+  /**
+   * Its plan: entries read between two turns of the event loop, entries and keys listed, and
+   * entries looked up at the database.
+   */
   planStepEntries: 5_000,
   planRowsMax: 500,
   planKeysMax: 20,
@@ -81,10 +131,15 @@ export const limits = {
   overloadedRetryMs: 1_000,
   /** Delay told to a sender when the worker is starting or draining. */
   unavailableRetryMs: 500,
-  /** Longest `WaitMs` for a reply with `Wait: "applied"`; longer would outlive the sender's own patience. */
+  /**
+   * Longest `WaitMs` for a reply with `Wait: "applied"`; longer would outlive the sender's own
+   * patience.
+   */
   waitAppliedMsMax: 60_000,
   waitAppliedMsDefault: 5_000,
-  /** Entries of one delivery: starts at `deliverEntriesMin`, doubles while the beacon answers fast. */
+  /**
+   * Entries of one delivery: starts at `deliverEntriesMin`, doubles while the beacon answers fast.
+   */
   deliverEntriesMin: 64,
   deliverEntriesMax: 4_000,
   /** Entries read and translated between two turns of the event loop: a few milliseconds. */
@@ -103,12 +158,17 @@ export const limits = {
   backoffLongestMs: 5_000,
   /** Requests in flight to a beacon that has no batch capability. */
   proxyRequestsMax: 16,
-  /** Rows asked of a beacon that is not ours in one page: the incumbent gives no more unless told otherwise. */
+  /**
+   * Rows asked of a beacon that is not ours in one page: the incumbent gives no more unless told
+   * otherwise.
+   */
   foreignPageRows: 250,
   /** Presence is published this often; a beacon silent for `presenceAwayMs` is away. */
   presenceEveryMs: 2_000,
   presenceAwayMs: 6_000,
-  /** A beacon silent this long is asked whether it is there: with no responders it is away at once. */
+  /**
+   * A beacon silent this long is asked whether it is there: with no responders it is away at once.
+   */
   presenceProbeMs: 2_500,
   /** Rows of one list answer, and what is sent when nothing is asked for. */
   listRowsMax: 5_000,
@@ -120,27 +180,42 @@ export const limits = {
   listBaseRowsMax: 5_000,
   /** The JSON files for people are at most this far behind. */
   mirrorDelayMs: 300,
-  /** Entries kept after delivery, for reads in an outage and for a backend that went back in time. */
+  /**
+   * Entries kept after delivery, for reads in an outage and for a backend that went back in time.
+   */
   retainedEntriesMax: 1_000_000,
   retainedMs: 24 * 3_600_000,
-  /** The state files are looked at this often, and at every commit; so long may a deletion go unseen by a worker that has nothing to do. */
+  /**
+   * The state files are looked at this often, and at every commit; so long may a deletion go unseen
+   * by a worker that has nothing to do.
+   */
   guardLookMs: 1_000,
   /** Looks in a row that could not tell before health says degraded. */
   guardUnknownsMax: 5,
-  /** A folder's time of change is trusted so long after it was first seen: file systems keep it in steps of up to 10 ms. */
+  /**
+   * A folder's time of change is trusted so long after it was first seen: file systems keep it in
+   * steps of up to 10 ms.
+   */
   folderTimeSettlesMs: 50,
   /**
-   * The log is folded into the database at so many bytes, rows or commits: it stays in the page cache, a start reads it in a blink, and a log
-   * that is begun anew is written over, where one that grows costs each sync nearly twice. Small commits write some 24 KiB of pages each.
+   * The log is folded into the database at so many bytes, rows or commits: it stays in the page
+   * cache, a start reads it in a blink, and a log that is begun anew is written over, where one
+   * that grows costs each sync nearly twice. Small commits write some 24 KiB of pages each.
    */
   checkpointBytes: 8 * MiB,
   checkpointRows: 10_000,
   checkpointCommits: 350,
   /** A log longer than this is cut when nothing is going on. */
   logBytesIdle: 16 * MiB,
-  /** Changes that wait for listeners while the bus is away; beyond that they are told to read everything again. About 10 MB. */
+  /**
+   * Changes that wait for listeners while the bus is away; beyond that they are told to read
+   * everything again. About 10 MB.
+   */
   changeLogRowsMax: 100_000,
-  /** Rows of the change log told in one event, ids named in one change, and the time in which changes are told together. */
+  /**
+   * Rows of the change log told in one event, ids named in one change, and the time in which
+   * changes are told together.
+   */
   changeEventRows: 500,
   changeIdsMax: 100,
   changeCollectMs: 200,
@@ -151,28 +226,43 @@ export const limits = {
   /** Faults shown in health, and kept. */
   faultsShown: 20,
   faultsKept: 1_000,
-  /** Failures of the store that fit no class before the process ends: one may be a single bad write, three are not. */
+  /**
+   * Failures of the store that fit no class before the process ends: one may be a single bad write,
+   * three are not.
+   */
   storeStrikesMax: 3,
   /** A bus that stays away is mentioned again in the log after this long. */
   busReminderMs: 60_000,
   /** Delay between two tries to open a store that cannot be opened: first and longest. */
   frozenFirstMs: 500,
   frozenLongestMs: 10_000,
-  /** Highest Seq taken from a file: microseconds of the year 2096, so that one bad line cannot use up all numbers. */
+  /**
+   * Highest Seq taken from a file: microseconds of the year 2096, so that one bad line cannot use
+   * up all numbers.
+   */
   seqMax: 4_000_000_000_000_000,
   /** Entries merged in one transaction, and between two turns of the event loop: below 50 ms. */
   mergeStepEntries: 2_000,
   /** Conflicts and damaged entries named in one finding; their number is told in full. */
   findingItemsMax: 20,
-  /** State files up to this size are checked through and through at every start (0.4 s), and up to the larger one quickly after an unclean stop (2 s). */
+  /**
+   * State files up to this size are checked through and through at every start (0.4 s), and up to
+   * the larger one quickly after an unclean stop (2 s).
+   */
   checkedBytesMax: 256 * MiB,
   checkedUncleanBytesMax: 4 * 1024 * MiB,
   /** Rescues kept after they were merged, and folders of files set aside; the oldest go. */
   rescuesMergedMax: 5,
   asideFoldersMax: 10,
-  /** A rescue without its note is still being written, unless its process is gone or it is older than this. */
+  /**
+   * A rescue without its note is still being written, unless its process is gone or it is older
+   * than this.
+   */
   rescueUnfinishedMs: 600_000,
-  /** First Seqs of starts kept in store.json, to tell holes from the room between starts when state.db is gone. */
+  /**
+   * First Seqs of starts kept in store.json, to tell holes from the room between starts when
+   * state.db is gone.
+   */
   startsRemembered: 100,
   /** Runs of Seqs of an imported file that are remembered; as many starts are. */
   importRunsMax: 500,
@@ -180,7 +270,10 @@ export const limits = {
   rescueLookMs: 5_000,
   /** Entries stripped of their body in one step of retention: a step stays below 50 ms. */
   retentionStepEntries: 2_000,
-  /** A backlog longer than this is counted whole only once in this time for the balance; what changed since, each time. */
+  /**
+   * A backlog longer than this is counted whole only once in this time for the balance; what
+   * changed since, each time.
+   */
   countWholeEntries: 20_000,
   countWholeMs: 60_000,
   /** Without a commit for this long the worker counts as idle, and makes ready what reads need. */
@@ -189,39 +282,65 @@ export const limits = {
   projectionStepEntries: 500,
   /** Orderly stop: after this the process leaves; what was accepted is on disk. */
   drainMs: 10_000,
-  /** Chunks of one transfer: 64 MiB at 1 KiB each, so that a count cannot reserve memory by itself. */
+  /**
+   * Chunks of one transfer: 64 MiB at 1 KiB each, so that a count cannot reserve memory by itself.
+   */
   chunksMax: 65_536,
-  /** Hub client: one answer is awaited this long, a write is retried this long, and this many may wait in its memory. */
+  /**
+   * Hub client: one answer is awaited this long, a write is retried this long, and this many may
+   * wait in its memory.
+   */
   clientTimeoutMs: 5_000,
   clientGiveUpMs: 120_000,
   clientWritesMax: 100_000,
-  /** Characters of what waits in its memory, as JSON: a few of the largest manifests, or all of the usual writes. */
+  /**
+   * Characters of what waits in its memory, as JSON: a few of the largest manifests, or all of the
+   * usual writes.
+   */
   clientCharsMax: 256 * MiB,
-  /** Hub client in batch mode: a request leaves at this many items or after this delay, whichever is first. */
+  /**
+   * Hub client in batch mode: a request leaves at this many items or after this delay, whichever is
+   * first.
+   */
   clientBatchItems: 100,
   clientBatchDelayMs: 2,
   /** One word to the service manager, and how often it hears a status when it wants no watchdog. */
   notifyMs: 10_000,
   notifyStatusMs: 30_000,
-  /** Drop-in bridges: writes on their way at once, how often the worker is asked how it is (and while it is away), and how long a write is kept by default. */
+  /**
+   * Drop-in bridges: writes on their way at once, how often the worker is asked how it is (and
+   * while it is away), and how long a write is kept by default.
+   */
   dropinInFlightMax: 256,
   dropinStatusMs: 2_000,
   dropinProbeMs: 250,
   dropinGiveUpMs: 24 * 3_600_000,
-  /** Reads of a drop-in bridge wait as long as the incumbent's did; a stop waits so long for the last answers. */
+  /**
+   * Reads of a drop-in bridge wait as long as the incumbent's did; a stop waits so long for the
+   * last answers.
+   */
   dropinReadMs: 5_000,
   dropinCloseMs: 10_000,
   /** HTTP request body of the operators' API. */
   httpBodyBytesMax: 1 * MiB,
-  /** Connections to it at once: many consoles and scrapers, and no more than a fraction of a process's files. */
+  /**
+   * Connections to it at once: many consoles and scrapers, and no more than a fraction of a
+   * process's files.
+   */
   httpConnectionsMax: 256,
-  /** Bytes of a request's headers; its headers and the whole of it must have come by then, or the connection is cut. */
+  /**
+   * Bytes of a request's headers; its headers and the whole of it must have come by then, or the
+   * connection is cut.
+   */
   httpHeaderBytesMax: 16 * KiB,
   httpHeadersMs: 10_000,
   httpRequestMs: 15_000,
   /** Between two looks at connections that are slow. */
   httpLookMs: 2_000,
-  /** Calls refused for their token, from one address: so many at once, then one each `httpFailureMs`. */
+  /**
+   * Calls refused for their token, from one address: so many at once, then one each
+   * `httpFailureMs`.
+   */
   httpFailuresMax: 60,
   httpFailureMs: 1_000,
   /** Changing calls from one address, the same way: each is a synced commit or two. */
@@ -231,7 +350,10 @@ export const limits = {
   httpCallersMax: 1_000,
   /** Tokens of one file: all are compared at each call. */
   httpTokensMax: 1_000,
-  /** The lab: hubs remembered, one worker's answer, answers to the ping in all, and workers asked at once. */
+  /**
+   * The lab: hubs remembered, one worker's answer, answers to the ping in all, and workers asked at
+   * once.
+   */
   labHubsMax: 1_000,
   labAnswerMs: 2_000,
   labPingMs: 1_500,
@@ -246,13 +368,19 @@ export const limits = {
   historySamplesMax: 900,
   /** Consoles that follow one worker at once; a person needs one, a wall of screens some more. */
   liveClientsMax: 32,
-  /** A console is told of what changed at most this often, of a state in transit at least that often, and that the worker is there when nothing changes. */
+  /**
+   * A console is told of what changed at most this often, of a state in transit at least that
+   * often, and that the worker is there when nothing changes.
+   */
   liveGapMs: 400,
   liveTransitMs: 1_500,
   liveBeatMs: 5_000,
   /** A console that takes nothing for this long is let go; it comes back by itself. */
   liveStuckMs: 15_000,
-  /** What takes long to count is counted less often, so that it costs at most a twentieth of the time. */
+  /**
+   * What takes long to count is counted less often, so that it costs at most a twentieth of the
+   * time.
+   */
   liveCostFactor: 20,
   /** Other workers: answers to the ping are awaited this long; remembered are so many hubs. */
   fleetPingMs: 1_500,
@@ -260,11 +388,17 @@ export const limits = {
   /** One status is awaited this long, and so many are asked for at once. */
   fleetStatusMs: 2_000,
   fleetAsksMax: 25,
-  /** While somebody looks: who is there is asked this often, and a worker in transit for its status that often. An answer younger than `fleetFreshMs` is given again. */
+  /**
+   * While somebody looks: who is there is asked this often, and a worker in transit for its status
+   * that often. An answer younger than `fleetFreshMs` is given again.
+   */
   fleetEveryMs: 6_000,
   fleetTransitMs: 2_000,
   fleetFreshMs: 1_000,
-  /** Looking for the writes of a key: entries looked at from the newest back, in steps of a few milliseconds, and entries listed. */
+  /**
+   * Looking for the writes of a key: entries looked at from the newest back, in steps of a few
+   * milliseconds, and entries listed.
+   */
   locateScanEntries: 200_000,
   locateStepEntries: 5_000,
   locateEntriesMax: 50,
@@ -272,23 +406,35 @@ export const limits = {
   operationAttemptsMax: 10_000,
   /** Attempts shown in one history. */
   operationHistoryMax: 500,
-  /** A dry run holds one transaction open, and writes wait for it: beyond this it looks at the first steps only. */
+  /**
+   * A dry run holds one transaction open, and writes wait for it: beyond this it looks at the first
+   * steps only.
+   */
   operationDryRunMs: 2_000,
   /** Bytes of an operation's file: it is code that somebody reads. */
   operationFileBytesMax: 1 * MiB,
   /** Lines of a running operation kept for whoever asks how far it is. */
   operationLinesMax: 1_000,
-  /** What a shipped operation does in one step, in pages, rows, dead letters and entries: writes wait a few milliseconds at most. */
+  /**
+   * What a shipped operation does in one step, in pages, rows, dead letters and entries: writes
+   * wait a few milliseconds at most.
+   */
   compactStepPages: 256,
   rebuildStepRows: 1_000,
   purgeStepEntries: 500,
   verifyStepEntries: 64,
   /** Entries `verify-applied` looks at when nothing is said. */
   verifyEntriesDefault: 1_000,
-  /** Trace context of a request: the standard's 55 characters, and room for its later versions; the most it wants of tracestate to be passed on. */
+  /**
+   * Trace context of a request: the standard's 55 characters, and room for its later versions; the
+   * most it wants of tracestate to be passed on.
+   */
   traceParentCharsMax: 128,
   traceStateCharsMax: 512,
-  /** Writes a delivery is linked to: as many as SDKs keep; and those named to the beacon, 1.8 KB of headers. */
+  /**
+   * Writes a delivery is linked to: as many as SDKs keep; and those named to the beacon, 1.8 KB of
+   * headers.
+   */
   traceLinksMax: 128,
   traceLinksSentMax: 32,
   /** One-way messages taken from JetStream in one fetch. */

@@ -2,7 +2,9 @@
 import type { Refusal } from './errors.ts';
 import type { JsonValue } from './json-value.ts';
 
-/** Sent only after the journal commit is synced to disk; `applied` once the backend has the write. */
+/**
+ * Sent only after the journal commit is synced to disk; `applied` once the backend has the write.
+ */
 export type WriteReply = {
   Available: true;
   Success: true;
@@ -24,7 +26,10 @@ export type ReadReply = {
   AsOf: string;
   /** Opaque; give it as `Filter.After` to get the page behind this one. */
   Next?: string;
-  /** From the journal alone, after it has given up older writes that the database still has: rows, or fields of a row, may lack. */
+  /**
+   * From the journal alone, after it has given up older writes that the database still has: rows,
+   * or fields of a row, may lack.
+   */
   Partial?: boolean;
 } & Record<string, JsonValue | undefined>;
 

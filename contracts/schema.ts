@@ -1,7 +1,12 @@
-/** Typed access to `persistence-schema.json`, the descriptor of the tables every hub's rows live in. */
+/**
+ * Typed access to `persistence-schema.json`, the descriptor of the tables every hub's rows live in.
+ */
 import descriptor from './persistence-schema.json' with { type: 'json' };
 
-/** One column of a descriptor. `Size` is a number of characters as text, `Default` (unbounded text) or `int`. */
+/**
+ * One column of a descriptor. `Size` is a number of characters as text, `Default` (unbounded text)
+ * or `int`.
+ */
 export type ColumnDescriptor = { Column: string; Type: string; Size?: string; Nullable?: boolean };
 export type IndexDescriptor = { Name: string; Columns: string[]; Unique?: boolean };
 export type Scalar = string | number | boolean | null;
@@ -29,7 +34,9 @@ export const jsonColumns: ReadonlySet<string> = new Set([
   'Extra',
 ]);
 
-/** Columns the bridge and the database fill themselves; a hub that sends them back is not believed. */
+/**
+ * Columns the bridge and the database fill themselves; a hub that sends them back is not believed.
+ */
 export const ownColumns: ReadonlySet<string> = new Set([
   'HubID',
   'BridgeSeq',

@@ -37,7 +37,10 @@ export type Balance = {
   Difference: number;
 };
 
-/** How full the worker is. Free bytes are null where the file system does not say; `Refusing` is the reason while writes are refused for room. */
+/**
+ * How full the worker is. Free bytes are null where the file system does not say; `Refusing` is the
+ * reason while writes are refused for room.
+ */
 export type Capacity = {
   UsedBytes: number;
   BytesMax: number;
@@ -47,7 +50,10 @@ export type Capacity = {
   PendingMax: number;
   ReserveBytes: number;
   Refusing: string | null;
-  /** When the first of these bounds is met if all goes on as in the last minutes; null when none will be. */
+  /**
+   * When the first of these bounds is met if all goes on as in the last minutes; null when none
+   * will be.
+   */
   TimeToFullSeconds: number | null;
 };
 
@@ -69,7 +75,10 @@ export type WorkerStatus = {
 
 export type DrillView = { BeaconID: string; Until: string };
 
-/** One lane over a drill: what it took meanwhile, how much was undelivered at the most, and its head at the end. */
+/**
+ * One lane over a drill: what it took meanwhile, how much was undelivered at the most, and its head
+ * at the end.
+ */
 export type DrillLane = { Accepted: number; PeakPending: number; Head: number };
 export type DrillReport = {
   BeaconID: string;

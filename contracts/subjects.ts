@@ -35,7 +35,9 @@ export const subjects = {
   presence: 'mesh.presence',
 } as const;
 
-/** Where the answers to a process's own questions come: below this, by the name it connects under. */
+/**
+ * Where the answers to a process's own questions come: below this, by the name it connects under.
+ */
 export function inboxOf(name: string): string {
   return `_INBOX.${name.replaceAll(/[^A-Za-z0-9_-]+/g, '-')}`;
 }
@@ -53,7 +55,10 @@ export function lastToken(subject: string): string {
   return subject.slice(subject.lastIndexOf('.') + 1);
 }
 
-/** Lane and action of a one-way subject `tidemark-in.<hub>.<lane>.<Action>`; null for any other shape. */
+/**
+ * Lane and action of a one-way subject `tidemark-in.<hub>.<lane>.<Action>`; null for any other
+ * shape.
+ */
 export function oneWayTarget(subject: string): { lane: Lane; action: string } | null {
   const [, , lane, action, more] = subject.split('.');
   if (action === undefined || more !== undefined) return null;

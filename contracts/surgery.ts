@@ -1,7 +1,13 @@
-/** Moving high-water marks by hand: what is asked, what a plan tells before, and what a set has done. */
+/**
+ * Moving high-water marks by hand: what is asked, what a plan tells before, and what a set has
+ * done.
+ */
 import type { Lane } from './subjects.ts';
 
-/** `To` is a Seq, or a time: then everything accepted at or after it goes again. Without `Lane` both lanes, without a beacon the assigned one. */
+/**
+ * `To` is a Seq, or a time: then everything accepted at or after it goes again. Without `Lane` both
+ * lanes, without a beacon the assigned one.
+ */
 export type MarkTarget = {
   To: number | string;
   Lane?: Lane;
@@ -45,9 +51,14 @@ export type LanePlan = {
   Direction: 'backwards' | 'forwards' | 'none';
   /** Entries between with a body: sent again, or skipped. */
   Stretch: SeqRange | null;
-  /** Entries between whose bodies are gone: they cannot be sent again, and are not skipped either. */
+  /**
+   * Entries between whose bodies are gone: they cannot be sent again, and are not skipped either.
+   */
   Gone: SeqRange | null;
-  /** Of the stretch: dead letters, those parked behind them, and those given up for good; they stay as they are when going backwards. */
+  /**
+   * Of the stretch: dead letters, those parked behind them, and those given up for good; they stay
+   * as they are when going backwards.
+   */
   Held: number;
   /** Of the stretch: what a set skipped before, and one backwards takes up again. */
   Skipped: number;

@@ -1,4 +1,7 @@
-/** What both drop-in bridges are: a service of the hub that forwards to the worker, and answers questions about its state at once. */
+/**
+ * What both drop-in bridges are: a service of the hub that forwards to the worker, and answers
+ * questions about its state at once.
+ */
 import {
   createHubClient,
   type HubClient,
@@ -15,7 +18,9 @@ import { type Envelope, refused, unread, written } from './envelopes.ts';
 import { Link } from './link.ts';
 import { type PersistenceStatus, StatusCache } from './status.ts';
 
-/** What a hub's container gives its services; without one a bridge is made with its options alone. */
+/**
+ * What a hub's container gives its services; without one a bridge is made with its options alone.
+ */
 export type HubLog = { info(message: string): void; warn(message: string): void };
 export type Hub = {
   isFable?: boolean;
@@ -51,7 +56,10 @@ export abstract class Bridge {
   readonly #unanswered = new Map<string, Promise<unknown>>();
   #wasAway: boolean | null = null;
 
-  /** `(hub, options, hash)` as services of the hub are made, or `(options)`. @throws RangeError or TypeError for a wrong option */
+  /**
+   * `(hub, options, hash)` as services of the hub are made, or `(options)`.
+   * @throws RangeError or TypeError for a wrong option
+   */
   constructor(
     lane: 'queue' | 'manifest',
     serviceType: string,
@@ -96,7 +104,10 @@ export abstract class Bridge {
     this.#link.refresh();
   }
 
-  /** Assigns both lanes, as the worker has one database for a hub. The state is at once that of an assignment on its way. */
+  /**
+   * Assigns both lanes, as the worker has one database for a hub. The state is at once that of an
+   * assignment on its way.
+   */
   setPersistenceAssignment(
     beaconId: string | null,
     idBeaconConnection?: number,
@@ -145,7 +156,11 @@ export abstract class Bridge {
     return this.#writer.unanswered;
   }
 
-  /** For the hub's own stop: waits until every write is answered, at most so long, and lets go of the bus. @returns writes given up */
+  /**
+   * For the hub's own stop: waits until every write is answered, at most so long, and lets go of
+   * the bus.
+   * @returns writes given up
+   */
   async close(waitMs: number = limits.dropinCloseMs): Promise<number> {
     const endMs = systemStamps.nowMs() + waitMs;
     while (this.unanswered > 0 && systemStamps.nowMs() < endMs) await systemStamps.sleep(10);

@@ -1,6 +1,6 @@
 /**
- * Loads the drop-in bridges with `require`: the build for any Node from 20 on, or, in a checkout on a Node that
- * reads TypeScript, the sources.
+ * Loads the drop-in bridges with `require`: the build for any Node from 20 on, or, in a checkout on
+ * a Node that reads TypeScript, the sources.
  */
 'use strict';
 const { existsSync } = require('node:fs');

@@ -1,4 +1,7 @@
-/** The incumbent's two bridges by name and method, published as `tidemark/bridges`: a hub changes the line that loads them. */
+/**
+ * The incumbent's two bridges by name and method, published as `tidemark/bridges`: a hub changes
+ * the line that loads them.
+ */
 import type {
   AttemptFields,
   Fields,
@@ -102,7 +105,10 @@ export class ManifestStoreBridge extends Bridge {
   }
 }
 
-/** Hubs in JavaScript hand over what they have; a wrong argument is the worker's to refuse, not ours to fall over. */
+/**
+ * Hubs in JavaScript hand over what they have; a wrong argument is the worker's to refuse, not ours
+ * to fall over.
+ */
 function fieldOf(given: unknown, name: string): unknown {
   return typeof given === 'object' && given !== null
     ? (given as Record<string, unknown>)[name]

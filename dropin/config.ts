@@ -1,4 +1,7 @@
-/** What the drop-in bridges are told: the options of their making, then the hub's settings, then the environment, then defaults. The only reader of process.env in dropin/. */
+/**
+ * What the drop-in bridges are told: the options of their making, then the hub's settings, then the
+ * environment, then defaults. The only reader of process.env in dropin/.
+ */
 import { isSubjectToken } from '../contracts/subjects.ts';
 import { limits } from '../contracts/limits.ts';
 import type { HubConnection, HubHeaders } from '../contracts/client.ts';
@@ -21,7 +24,10 @@ export type NatsLibrary = {
 
 /** Options of a bridge. Each may also stand under `Tidemark` in the hub's settings. */
 export type BridgeOptions = {
-  /** URL of the bus, or several with commas; also `NATS_URL`. User and password may stand in it, or in `NATS_USER` and so on, as for the `nats` command. */
+  /**
+   * URL of the bus, or several with commas; also `NATS_URL`. User and password may stand in it, or
+   * in `NATS_USER` and so on, as for the `nats` command.
+   */
   NatsURL?: string;
   /** Of the worker that is this hub's; also `TIDEMARK_HUB`. */
   HubID?: string;
@@ -29,14 +35,20 @@ export type BridgeOptions = {
   TimeoutMs?: number;
   /** How long a write is tried before it is given up, milliseconds. */
   GiveUpMs?: number;
-  /** Writes kept in memory while the worker or the bus is away, and their characters as JSON; more are refused. */
+  /**
+   * Writes kept in memory while the worker or the bus is away, and their characters as JSON; more
+   * are refused.
+   */
   WritesMax?: number;
   WriteCharsMax?: number;
   /** For the backend's audit trail. */
   RemoteUser?: string;
   /** The hub's own copy of the `nats` package, 2.x or 3.x, to connect with in place of ours. */
   Nats?: NatsLibrary;
-  /** A connection the hub has already, which stays its own to close, with the `headers` function of its package. */
+  /**
+   * A connection the hub has already, which stays its own to close, with the `headers` function of
+   * its package.
+   */
   Connection?: NatsConnection;
   Headers?: () => HubHeaders;
 };
@@ -63,7 +75,8 @@ export type BridgeSettings = Required<
 
 /**
  * Settings of one bridge, checked.
- * @throws RangeError or TypeError naming the option: a hub must see at its start that its persistence is not set up
+ * @throws RangeError or TypeError naming the option: a hub must see at its start that its
+ * persistence is not set up
  */
 export function settingsOf(options: BridgeOptions, hubSettings: unknown): BridgeSettings {
   return resolveSettings({ ...within(hubSettings), ...options }, process.env);

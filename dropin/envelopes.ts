@@ -1,9 +1,15 @@
-/** The incumbent's result envelopes, made from the worker's replies: every call resolves, and `Success` says what became of it. */
+/**
+ * The incumbent's result envelopes, made from the worker's replies: every call resolves, and
+ * `Success` says what became of it.
+ */
 import { TidemarkError, toRefusal } from '../contracts/errors.ts';
 import { isJsonObject, type JsonValue } from '../contracts/json-value.ts';
 import type { ReadReply, WriteReply } from '../contracts/reply.ts';
 
-/** What every call of a bridge resolves with; further members are the worker's (`Seq`, `EventGUID`, `Source`) or the payload of a read. */
+/**
+ * What every call of a bridge resolves with; further members are the worker's (`Seq`, `EventGUID`,
+ * `Source`) or the payload of a read.
+ */
 export type Envelope = {
   Available: boolean;
   Success: boolean;
@@ -21,7 +27,10 @@ export function written(reply: WriteReply): Envelope {
   return { ...reply };
 }
 
-/** A list, or a row that is there. A row that is not is `Success: false` with null, as callers of the incumbent expect; `Code` tells a miss from a failure. */
+/**
+ * A list, or a row that is there. A row that is not is `Success: false` with null, as callers of
+ * the incumbent expect; `Code` tells a miss from a failure.
+ */
 export function found(reply: ReadReply, row?: 'WorkItem' | 'Manifest', key = ''): Envelope {
   if (row === undefined || reply[row] !== null) return { ...reply };
   return {
@@ -32,7 +41,10 @@ export function found(reply: ReadReply, row?: 'WorkItem' | 'Manifest', key = '')
   };
 }
 
-/** Whatever was thrown. Nobody to ask is `Available: false`; a refusal, or too much waiting already, is `Available: true`. */
+/**
+ * Whatever was thrown. Nobody to ask is `Available: false`; a refusal, or too much waiting already,
+ * is `Available: true`.
+ */
 export function refused(thrown: unknown): Envelope {
   const error =
     thrown instanceof TidemarkError && thrown.code === 'CLOSED'
@@ -46,8 +58,9 @@ export function unread(thrown: unknown, lane: keyof typeof nothing): Envelope {
 }
 
 /**
- * A filter as hubs give it to the incumbent: empty members say nothing, and a limit out of range is brought back into it.
- * Members the worker does not know are left in, and refused: a list that ignores a filter is a wrong list.
+ * A filter as hubs give it to the incumbent: empty members say nothing, and a limit out of range is
+ * brought back into it. Members the worker does not know are left in, and refused: a list that
+ * ignores a filter is a wrong list.
  */
 export function filterOf(given: unknown, limitMax: number): Record<string, JsonValue> {
   if (!isJsonObject(given)) return {};

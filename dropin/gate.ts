@@ -1,4 +1,7 @@
-/** Lets the tries of writes through while the worker answers, so many at once and in the order they came, and holds them back while it does not. */
+/**
+ * Lets the tries of writes through while the worker answers, so many at once and in the order they
+ * came, and holds them back while it does not.
+ */
 import { TidemarkError } from '../contracts/errors.ts';
 
 type Waiting = { sinceMs: number; go: () => void; giveUp: (error: TidemarkError) => void };
@@ -47,7 +50,10 @@ export class Gate {
     this.#waiting.clear();
   }
 
-  /** Runs a try when it is its turn. @throws TidemarkError when it waited too long; else what the try throws */
+  /**
+   * Runs a try when it is its turn.
+   * @throws TidemarkError when it waited too long; else what the try throws
+   */
   async pass<T>(send: () => Promise<T>): Promise<T> {
     if (this.#ended !== null) throw new TidemarkError('CLOSED', this.#ended);
     await new Promise<void>((go, giveUp) => {

@@ -1,4 +1,7 @@
-/** The way to the worker: a connection to the bus that is kept for ever, and the question whether the worker is there, asked every other second. */
+/**
+ * The way to the worker: a connection to the bus that is kept for ever, and the question whether
+ * the worker is there, asked every other second.
+ */
 import { readFileSync } from 'node:fs';
 import * as nats from 'nats';
 import type { HubConnection, HubHeaders } from '../contracts/client.ts';
@@ -18,7 +21,10 @@ export type LinkEvents = {
   onAway: (reason: string) => void;
 };
 
-/** What the hub client takes for its connection: requests fail at once while there is none, so that nothing piles up in it. */
+/**
+ * What the hub client takes for its connection: requests fail at once while there is none, so that
+ * nothing piles up in it.
+ */
 export class Link implements HubConnection<HubHeaders> {
   readonly gate: Gate;
   readonly headers: () => HubHeaders;
@@ -50,7 +56,9 @@ export class Link implements HubConnection<HubHeaders> {
     return this.#isEnded;
   }
 
-  /** As the NATS client's. Without an answer the worker is asked for before anything else is sent. */
+  /**
+   * As the NATS client's. Without an answer the worker is asked for before anything else is sent.
+   */
   async request(
     subject: string,
     payload: Uint8Array,

@@ -1,4 +1,7 @@
-/** What a bridge knows of its lane without asking: the incumbent answers these questions at once, so the worker's last word is kept. */
+/**
+ * What a bridge knows of its lane without asking: the incumbent answers these questions at once, so
+ * the worker's last word is kept.
+ */
 import { isJsonObject, type JsonObject } from '../contracts/json-value.ts';
 import type { LaneState } from '../contracts/status.ts';
 
@@ -79,7 +82,10 @@ export class StatusCache {
     return { ...this.#status };
   }
 
-  /** True while the database takes writes through tables, which is what the incumbent's MeadowProxy mode says. */
+  /**
+   * True while the database takes writes through tables, which is what the incumbent's MeadowProxy
+   * mode says.
+   */
   isTableMode(): boolean {
     return this.#status.State === 'bootstrapped' && this.#carrier !== 'legacy';
   }

@@ -1,6 +1,7 @@
 /**
- * Entries below a mark that the database does not have: dead letters, and the later writes of their keys parked behind them.
- * Only the poisoned key waits; its writes are released in Seq order by retry or drop (I7).
+ * Entries below a mark that the database does not have: dead letters, and the later writes of their
+ * keys parked behind them. Only the poisoned key waits; its writes are released in Seq order by
+ * retry or drop (I7).
  */
 import type { Database } from 'better-sqlite3';
 import { type Lane, laneIndex } from '../contracts/subjects.ts';
@@ -17,7 +18,9 @@ export type Held = {
 };
 
 const hasBody = 'exists (select 1 from entry e where e.seq = held.seq and e.body is not null)';
-/** Tells what an operator skipped by moving a mark forward from what was given up as a dead letter. */
+/**
+ * Tells what an operator skipped by moving a mark forward from what was given up as a dead letter.
+ */
 const skipped = 'skipped by hwm set: ';
 
 function statementsOf(db: Database) {
@@ -82,7 +85,8 @@ function statementsOf(db: Database) {
         "select min(seq) from held where database = ? and lane = ? and state = 'parked'",
       )
       .pluck(),
-    // The counts of a mark lose what is sent again, however it was settled; sending it adds it to them anew.
+    // The counts of a mark lose what is sent again, however it was settled; sending it adds it to
+    // them anew.
     uncount:
       db.prepare(`update mark set applied = max(0, applied - @again), present = present - max(0, @again - applied)
       where database = @database and lane = @lane`),
@@ -123,7 +127,10 @@ export class HeldStore {
     return this.#sql.deliverable.all({ database, lane: laneIndex(lane), limit }) as number[];
   }
 
-  /** Takes entries out of a batch before it is sent again without them; they wait for the mark to pass, then go one by one. */
+  /**
+   * Takes entries out of a batch before it is sent again without them; they wait for the mark to
+   * pass, then go one by one.
+   */
   park(
     database: number,
     lane: Lane,
@@ -139,8 +146,8 @@ export class HeldStore {
   }
 
   /**
-   * Sends entries below the mark once more, each key's in Seq order; returns how many. Those held already stay as they are.
-   * The counts follow, so that the balance (I10) holds at every moment.
+   * Sends entries below the mark once more, each key's in Seq order; returns how many. Those held
+   * already stay as they are. The counts follow, so that the balance (I10) holds at every moment.
    */
   sendAgain(
     database: number,
@@ -180,7 +187,10 @@ export class HeldStore {
     this.#sql.setState.run({ database, seq, state: 'dead', reason, nowMs });
   }
 
-  /** Sends a dead letter again, and in order what is parked behind it. False when there is no such dead letter. */
+  /**
+   * Sends a dead letter again, and in order what is parked behind it. False when there is no such
+   * dead letter.
+   */
   retry(database: number, seq: number, nowMs: number): boolean {
     if (this.#sql.get.get(database, seq)?.state !== 'dead') return false;
     return (
@@ -198,7 +208,10 @@ export class HeldStore {
     );
   }
 
-  /** Gives up all entries with `from` < Seq <= `through`, held before or not, so that a mark may pass them. Returns how many. */
+  /**
+   * Gives up all entries with `from` < Seq <= `through`, held before or not, so that a mark may
+   * pass them. Returns how many.
+   */
   skip(
     database: number,
     lane: Lane,
@@ -212,7 +225,10 @@ export class HeldStore {
     }).changes;
   }
 
-  /** Takes back what was skipped above `seq`: it goes out again. Dead letters that were dropped stay so. */
+  /**
+   * Takes back what was skipped above `seq`: it goes out again. Dead letters that were dropped stay
+   * so.
+   */
   unskip(database: number, lane: Lane, seq: number): number {
     return this.#sql.unskip.run(database, laneIndex(lane), seq).changes;
   }
@@ -222,7 +238,10 @@ export class HeldStore {
     return Number(this.#sql.skipped.get(database, laneIndex(lane), from, through));
   }
 
-  /** Held entries up to the mark, and above it those without a body; others above it are pending like all there. */
+  /**
+   * Held entries up to the mark, and above it those without a body; others above it are pending
+   * like all there.
+   */
   count(database: number, lane: Lane, state: HeldState): number {
     return Number(this.#sql.count.get({ database, lane: laneIndex(lane), state }));
   }
@@ -232,7 +251,10 @@ export class HeldStore {
     return Number(this.#sql.between.get(database, laneIndex(lane), from, through));
   }
 
-  /** Seqs given up above `seq`: they stay out when a database that went back in time is sent the stretch again. */
+  /**
+   * Seqs given up above `seq`: they stay out when a database that went back in time is sent the
+   * stretch again.
+   */
   droppedAbove(database: number, lane: Lane, seq: number): Set<number> {
     return new Set(this.#sql.dropped.all(database, laneIndex(lane), seq) as number[]);
   }
@@ -256,7 +278,10 @@ export class HeldStore {
     return this.#sql.oldest.get(database, laneIndex(lane)) as number | null;
   }
 
-  /** The lowest Seq that waits behind a dead letter, or is to be sent one by one; null when none does. */
+  /**
+   * The lowest Seq that waits behind a dead letter, or is to be sent one by one; null when none
+   * does.
+   */
   oldestParked(database: number, lane: Lane): number | null {
     return this.#sql.oldestParked.get(database, laneIndex(lane)) as number | null;
   }

@@ -1,8 +1,9 @@
 /**
  * Marks and settlement: which database has what, in the same file and transaction as the journal.
  *
- * Constraints: I4, a mark never moves back by itself; I5, a mark is at s only if every entry up to s is settled or held.
- * Ordering: `settle` moves the mark, keeps dead letters and counts in one transaction, after the backend committed and before the next batch.
+ * Constraints: I4, a mark never moves back by itself; I5, a mark is at s only if every entry up to
+ * s is settled or held. Ordering: `settle` moves the mark, keeps dead letters and counts in one
+ * transaction, after the backend committed and before the next batch.
  */
 import type { Database } from 'better-sqlite3';
 import { type Lane, laneIndex } from '../contracts/subjects.ts';
@@ -23,7 +24,10 @@ export type Mark = {
   carrier: CarrierName | null;
   /** Under which the mark is told to the database; a set by an operator makes a new one. */
   epoch: string;
-  /** Epochs before, blank between, that the database may still show because nothing was settled since; null once something was. */
+  /**
+   * Epochs before, blank between, that the database may still show because nothing was settled
+   * since; null once something was.
+   */
   epochBefore: string | null;
   /** What the database must show at least under one of those. */
   seqBefore: number | null;
@@ -38,7 +42,10 @@ export type Move = {
   epoch: string;
 };
 
-/** How a batch ended. `held` are entries the database does not have: dead letters, and later writes of their keys. */
+/**
+ * How a batch ended. `held` are entries the database does not have: dead letters, and later writes
+ * of their keys.
+ */
 export type Settlement = {
   throughSeq: number;
   throughGuid: Buffer;
@@ -113,8 +120,8 @@ export class MarkStore {
   }
 
   /**
-   * The mark of a database and lane, made at `seq` if there was none.
-   * `skipped` counts entries accepted before whose bodies are gone, so this database cannot get them.
+   * The mark of a database and lane, made at `seq` if there was none. `skipped` counts entries
+   * accepted before whose bodies are gone, so this database cannot get them.
    */
   open(beacon: string, connection: number, lane: Lane, seq: number, skipped: number): Mark {
     this.#db
@@ -142,7 +149,10 @@ export class MarkStore {
     return this.#sql.list.all(laneIndex(lane));
   }
 
-  /** Settles a batch: holds, counts and the mark, in one transaction. A mark already at or past it stays (I4). */
+  /**
+   * Settles a batch: holds, counts and the mark, in one transaction. A mark already at or past it
+   * stays (I4).
+   */
   settle(database: number, lane: Lane, settlement: Settlement): void {
     this.#db
       .transaction(() => {
@@ -156,19 +166,25 @@ export class MarkStore {
   }
 
   /**
-   * Moves the mark back because the database itself shows an older one: it was restored, or is another database.
-   * `again` is how many settled entries will be sent again.
+   * Moves the mark back because the database itself shows an older one: it was restored, or is
+   * another database. `again` is how many settled entries will be sent again.
    */
   rewind(database: number, lane: Lane, to: number, again: number): void {
     this.#sql.rewind.run({ database, lane: laneIndex(lane), to, again });
   }
 
-  /** Moves the mark by an operator's word, either way, under a new epoch: the database then takes again what it had under the old. */
+  /**
+   * Moves the mark by an operator's word, either way, under a new epoch: the database then takes
+   * again what it had under the old.
+   */
   move(database: number, lane: Lane, move: Move): void {
     this.#sql.move.run({ ...move, database, lane: laneIndex(lane) });
   }
 
-  /** A new epoch at the same Seq: what goes below the mark from now on is missing in a copy of the database that still shows the old one. */
+  /**
+   * A new epoch at the same Seq: what goes below the mark from now on is missing in a copy of the
+   * database that still shows the old one.
+   */
   renewEpoch(database: number, lane: Lane, epoch: string): void {
     this.#sql.renew.run(epoch, database, laneIndex(lane));
   }
@@ -178,17 +194,26 @@ export class MarkStore {
     this.#sql.confirm.run(database, laneIndex(lane), epoch);
   }
 
-  /** Entries are about to lose their bodies: databases of before, which nobody is assigned to and whose marks are below, can never get them. */
+  /**
+   * Entries are about to lose their bodies: databases of before, which nobody is assigned to and
+   * whose marks are below, can never get them.
+   */
   passOver(lane: Lane, seqs: readonly number[]): void {
     for (const seq of seqs) this.#sql.passOver.run({ lane: laneIndex(lane), seq });
   }
 
-  /** Remembers the identity of the database behind a connection; each lane for itself, for each has to notice when it is another. */
+  /**
+   * Remembers the identity of the database behind a connection; each lane for itself, for each has
+   * to notice when it is another.
+   */
   setStoreId(database: number, lane: Lane, storeId: string): void {
     this.#sql.setStore.run(storeId, database, laneIndex(lane));
   }
 
-  /** When the batch that settled `seq` was settled, ms; null when it was not, or too long ago to be known. */
+  /**
+   * When the batch that settled `seq` was settled, ms; null when it was not, or too long ago to be
+   * known.
+   */
   settledAt(database: number, lane: Lane, seq: number): number | null {
     return (
       (this.#sql.deliveredAt.get(database, laneIndex(lane), seq) as number | undefined) ?? null

@@ -1,6 +1,6 @@
 /**
- * A JSON file for people that follows the truth in the store: written to the side, synced, renamed, the folder synced.
- * Whoever reads it sees a whole file, the one before or the one after.
+ * A JSON file for people that follows the truth in the store: written to the side, synced, renamed,
+ * the folder synced. Whoever reads it sees a whole file, the one before or the one after.
  */
 import { type FileHandle, open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -18,7 +18,10 @@ export class Mirror {
     this.#produce = produce;
   }
 
-  /** Writes what is true now; calls that come while it writes are served by one more write. Rejects with the file system's error. */
+  /**
+   * Writes what is true now; calls that come while it writes are served by one more write. Rejects
+   * with the file system's error.
+   */
   async write(): Promise<void> {
     this.#isDirty = true;
     this.#writing ??= this.#writeAll().finally(() => {

@@ -1,4 +1,7 @@
-/** What a batch's results mean for each of its entries. Pure: the rules of I5 and of dead letters in one place. */
+/**
+ * What a batch's results mean for each of its entries. Pure: the rules of I5 and of dead letters in
+ * one place.
+ */
 import { isSettledOutcome, type MutationResult } from '../contracts/mutation.ts';
 
 /** Entries of one mutation, ascending; all of one key. */
@@ -7,13 +10,17 @@ export type Sent = { key: string; seqs: readonly number[] };
 export type Verdict = {
   applied: number;
   present: number;
-  /** Entries the database does not have, in Seq order; `dead` the refused one, `parked` those that go after it. */
+  /**
+   * Entries the database does not have, in Seq order; `dead` the refused one, `parked` those that
+   * go after it.
+   */
   held: { seq: number; key: string; state: 'dead' | 'parked'; reason: string | null }[];
 };
 
 /**
- * Settles a batch that took effect. A refused write of several entries is not yet a dead letter: its entries are parked, to be sent
- * one by one, so that only the bad one is kept back. What was not sent because of it is parked behind it.
+ * Settles a batch that took effect. A refused write of several entries is not yet a dead letter:
+ * its entries are parked, to be sent one by one, so that only the bad one is kept back. What was
+ * not sent because of it is parked behind it.
  * @param sent the writes in the order of `results`
  * @param parked entries that were left out because their key is waiting
  */

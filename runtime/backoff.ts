@@ -1,4 +1,7 @@
-/** Delays between tries: doubling, bounded, with jitter. One policy for every retry in both processes. */
+/**
+ * Delays between tries: doubling, bounded, with jitter. One policy for every retry in both
+ * processes.
+ */
 import type { Clock } from './clock.ts';
 
 export class Backoff {
@@ -13,7 +16,10 @@ export class Backoff {
     this.#longestMs = bounds.longestMs;
   }
 
-  /** The next delay: between half and all of the doubled one, so that many waiters do not return together. */
+  /**
+   * The next delay: between half and all of the doubled one, so that many waiters do not return
+   * together.
+   */
   nextMs(): number {
     const full = Math.min(this.#longestMs, this.#firstMs * 2 ** Math.min(this.#tries++, 30));
     return full * (0.5 + this.#clock.random() / 2);

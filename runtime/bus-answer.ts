@@ -1,4 +1,7 @@
-/** What came back on the bus, or did not: answers decoded, refusals and failures as our errors. Shares the home of the NATS client with `bus.ts`. */
+/**
+ * What came back on the bus, or did not: answers decoded, refusals and failures as our errors.
+ * Shares the home of the NATS client with `bus.ts`.
+ */
 import { NoRespondersError, RequestError, TimeoutError } from 'nats';
 import type { Answer } from '../contracts/answer-chunks.ts';
 import { decodeBody } from '../contracts/codec.ts';

@@ -4,7 +4,10 @@ import { limits } from '../contracts/limits.ts';
 import { lastToken } from '../contracts/subjects.ts';
 import { newUuid } from './clock.ts';
 
-/** The chunk messages of a body that was meant for `subject`, in order. A piece is not zipped again: it would only grow. */
+/**
+ * The chunk messages of a body that was meant for `subject`, in order. A piece is not zipped again:
+ * it would only grow.
+ */
 export function chunksOf(
   subject: string,
   body: Uint8Array,

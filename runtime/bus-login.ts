@@ -1,4 +1,7 @@
-/** How a process shows itself to the bus: its credentials, its trust, and why a server would not have it. Shares the home of the NATS client with `bus.ts`. */
+/**
+ * How a process shows itself to the bus: its credentials, its trust, and why a server would not
+ * have it. Shares the home of the NATS client with `bus.ts`.
+ */
 import { readFileSync } from 'node:fs';
 import {
   type Authenticator,
@@ -20,7 +23,10 @@ import { Reminder } from './reminder.ts';
 
 const reconnectMs = 250;
 
-/** The file is read again at each connect, so that renewed credentials need no restart. @throws TidemarkError CONFIG_INVALID when it holds none, without telling what it holds */
+/**
+ * The file is read again at each connect, so that renewed credentials need no restart.
+ * @throws TidemarkError CONFIG_INVALID when it holds none, without telling what it holds
+ */
 function authenticatorOf({ creds, nkey }: BusOptions): Authenticator | undefined {
   const path = creds ?? nkey;
   if (path === undefined) return undefined;
@@ -135,7 +141,8 @@ function whyNoBus(options: BusOptions, cause: unknown): TidemarkError {
       { cause },
     );
   }
-  // A server that does not take our certificate says so only when we believe to be in, and hangs up.
+  // A server that does not take our certificate says so only when we believe to be in, and hangs
+  // up.
   if (tlsOf(options) && !/ECONNREFUSED|ENOTFOUND|EAI_AGAIN/.test(reason)) {
     return new TidemarkError(
       'UNREACHABLE',

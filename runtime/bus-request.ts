@@ -1,4 +1,7 @@
-/** A request as the bus delivers it: decoded when asked for, answered in its own encoding. Shares the home of the NATS client with `bus.ts`. */
+/**
+ * A request as the bus delivers it: decoded when asked for, answered in its own encoding. Shares
+ * the home of the NATS client with `bus.ts`.
+ */
 import { headers as newHeaders, type Msg, type MsgHdrs } from 'nats';
 import { acceptHeader, fetchHeader, HeldAnswers } from '../contracts/answer-chunks.ts';
 import {

@@ -1,4 +1,7 @@
-/** The bus: a NATS connection with our manners. The NATS client is imported here, in its `bus-` neighbours and in `stream.ts` only. */
+/**
+ * The bus: a NATS connection with our manners. The NATS client is imported here, in its `bus-`
+ * neighbours and in `stream.ts` only.
+ */
 import type { Msg, NatsConnection } from 'nats';
 import { acceptHeader, type Answer, wholeAnswer } from '../contracts/answer-chunks.ts';
 import {
@@ -41,7 +44,10 @@ export type RequestOptions = {
   headers?: Record<string, string>;
   /** Where a body above the server's limit goes in pieces; without it such a body is TOO_LARGE. */
   chunkSubject?: string;
-  /** Bodies above this are gzipped; `limits.gzipAboveBytes` when left out. Never more than the server takes in one message. */
+  /**
+   * Bodies above this are gzipped; `limits.gzipAboveBytes` when left out. Never more than the
+   * server takes in one message.
+   */
   zipAboveBytes?: number;
 };
 
@@ -66,10 +72,12 @@ export class Bus {
   }
 
   /**
-   * Connects; tries until a server takes us, and says why none does, once for each cause and as a reminder. With `waitForServer: false` one try is all.
+   * Connects; tries until a server takes us, and says why none does, once for each cause and as a
+   * reminder. With `waitForServer: false` one try is all.
    * @param told hears why there is none, after each try
-   * @throws TidemarkError CONFIG_INVALID for files of ours that cannot be read; with `waitForServer: false` also for a server that does not
-   * want us, and UNREACHABLE where there is none
+   * @throws TidemarkError CONFIG_INVALID for files of ours that cannot be read; with
+   * `waitForServer: false` also for a server that does not want us, and UNREACHABLE where there is
+   * none
    */
   static async connect(
     options: BusOptions,
@@ -137,7 +145,10 @@ export class Bus {
     this.#isConnected = false;
   }
 
-  /** While the connection is away each try may fail for the same cause: said once, and as a reminder. */
+  /**
+   * While the connection is away each try may fail for the same cause: said once, and as a
+   * reminder.
+   */
   #tell(status: string, reason: string): void {
     const said = `${status}: ${reason}`;
     if (!this.#reminder.isDue(said) && !this.#isConnected) return;
@@ -146,7 +157,8 @@ export class Bus {
 
   /**
    * One request, one answer.
-   * @throws TidemarkError UNAVAILABLE without an answer, TOO_LARGE over the server's limit, else the code of the refusal
+   * @throws TidemarkError UNAVAILABLE without an answer, TOO_LARGE over the server's limit, else
+   * the code of the refusal
    */
   request<T>(subject: string, value: unknown, options: RequestOptions = {}): Promise<T> {
     return this.send<T>(subject, this.pack(value, options), options);
@@ -235,7 +247,11 @@ export class Bus {
     }
   }
 
-  /** What all who listen answer to one question, until `maxMs` are over or no more come; unreadable answers are left out. @throws TidemarkError UNAVAILABLE when nobody does */
+  /**
+   * What all who listen answer to one question, until `maxMs` are over or no more come; unreadable
+   * answers are left out.
+   * @throws TidemarkError UNAVAILABLE when nobody does
+   */
   async gather(subject: string, maxMs: number, answersMax: number): Promise<unknown[]> {
     if (!this.#isConnected)
       throw new TidemarkError('UNAVAILABLE', `the bus is away; ${subject} was not asked`);
@@ -259,7 +275,10 @@ export class Bus {
     return answers;
   }
 
-  /** Fire and forget, as JSON; dropped while disconnected, for nobody should act on an old announcement. */
+  /**
+   * Fire and forget, as JSON; dropped while disconnected, for nobody should act on an old
+   * announcement.
+   */
   publish(subject: string, value: unknown): void {
     if (!this.#isConnected || this.#connection.isClosed()) return;
     this.#connection.publish(subject, encodeBody(value, 'json'));

@@ -1,4 +1,7 @@
-/** Who may call the HTTP interface of a process, and where it listens: one rule for the worker and the databeacon. */
+/**
+ * Who may call the HTTP interface of a process, and where it listens: one rule for the worker and
+ * the databeacon.
+ */
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { TidemarkError } from '../contracts/errors.ts';
@@ -11,7 +14,10 @@ export type HttpAddress = { host: string; port: number };
 /** What an operator may set beside the address. */
 export type HttpSettings = {
   tokens: readonly NamedToken[];
-  /** Names this server may be called by, beside loopback and the bound address: `name` or `name:port`. */
+  /**
+   * Names this server may be called by, beside loopback and the bound address: `name` or
+   * `name:port`.
+   */
   allowedHosts: readonly string[];
   /** PEM texts; with them the server speaks HTTPS. */
   tls?: { cert: string; key: string };
@@ -19,7 +25,10 @@ export type HttpSettings = {
 
 export const plainHttp: HttpSettings = { tokens: [], allowedHosts: [] };
 
-/** Splits `host:port`; port 0 takes a free one. @throws TidemarkError CONFIG_INVALID, also beyond loopback without a token of the operator's */
+/**
+ * Splits `host:port`; port 0 takes a free one.
+ * @throws TidemarkError CONFIG_INVALID, also beyond loopback without a token of the operator's
+ */
 export function decodeAddress(address: string, hasOwnToken: boolean): HttpAddress {
   const at = address.lastIndexOf(':');
   const host = address.slice(0, at).replace(/^\[|\]$/g, '') || '127.0.0.1';
@@ -55,7 +64,10 @@ export type Call = {
 
 /** A call that goes on, and who makes it: null where nobody has to say. */
 export type Admitted = { isAdmitted: true; caller: Caller | null };
-/** A call that does not. `isNoted` is whether it is worth a line of the log: what was slowed down is not. */
+/**
+ * A call that does not. `isNoted` is whether it is worth a line of the log: what was slowed down is
+ * not.
+ */
 export type Denied = {
   isAdmitted: false;
   status: 401 | 403 | 429;
@@ -96,7 +108,8 @@ export class HttpAccess {
 
   check(call: Call): Admitted | Denied {
     const host = call.header('Host')?.toLowerCase() ?? '';
-    // A page of another site that had its own name answered with our address would else be taken for ours.
+    // A page of another site that had its own name answered with our address would else be taken
+    // for ours.
     if (!this.#isOurs(host))
       return forbidden(
         `the header Host names ${hostText(host)}, which this server is not; add it to allowedHosts if it is`,
@@ -150,7 +163,8 @@ export class HttpAccess {
       this.#isAllowed(host, name)
     )
       return true;
-    // Bound to all addresses: which are ours is not known, but an address is nothing that a name server can lie about.
+    // Bound to all addresses: which are ours is not known, but an address is nothing that a name
+    // server can lie about.
     return (
       isAnyAddress(this.#address.host) && (isIP(name) !== 0 || name === hostname().toLowerCase())
     );
@@ -189,7 +203,10 @@ function hostText(host: string): string {
   return host === '' ? 'nothing' : JSON.stringify(host.slice(0, 100));
 }
 
-/** One bucket for an IPv4 address, however it is written, and for the 64 bits of an IPv6 network that one subscriber has. */
+/**
+ * One bucket for an IPv4 address, however it is written, and for the 64 bits of an IPv6 network
+ * that one subscriber has.
+ */
 function groupOf(remote: string): string {
   const mapped = /^::ffff:([\d.]+)$/i.exec(remote)?.[1];
   if (mapped !== undefined || isIP(remote) !== 6) return mapped ?? remote;

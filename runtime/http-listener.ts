@@ -1,4 +1,7 @@
-/** A listening HTTP server over an app: bounded in connections, time and size, over TLS where there is a certificate. The worker's and the databeacon's are both one of these. */
+/**
+ * A listening HTTP server over an app: bounded in connections, time and size, over TLS where there
+ * is a certificate. The worker's and the databeacon's are both one of these.
+ */
 import { createServer, type ServerOptions } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -7,7 +10,10 @@ import { messageOf, TidemarkError } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
 import { type HttpAddress, type HttpSettings, urlOf } from './http-access.ts';
 
-/** Whoever sends its headers or body slowly is cut off, so that it holds a connection no longer than a few seconds. */
+/**
+ * Whoever sends its headers or body slowly is cut off, so that it holds a connection no longer than
+ * a few seconds.
+ */
 const bounded: ServerOptions = {
   headersTimeout: limits.httpHeadersMs,
   requestTimeout: limits.httpRequestMs,
@@ -15,7 +21,9 @@ const bounded: ServerOptions = {
   maxHeaderSize: limits.httpHeaderBytesMax,
 };
 
-/** Only what a server of Node's asks of an app, so that an app with bindings of its own is one too. */
+/**
+ * Only what a server of Node's asks of an app, so that an app with bindings of its own is one too.
+ */
 type App = { fetch: Parameters<typeof serve>[0]['fetch'] };
 
 export class HttpListener {
@@ -27,7 +35,10 @@ export class HttpListener {
     this.url = url;
   }
 
-  /** `more` are bounds of one process beside those of both. @throws TidemarkError CONFIG_INVALID when the address cannot be bound */
+  /**
+   * `more` are bounds of one process beside those of both.
+   * @throws TidemarkError CONFIG_INVALID when the address cannot be bound
+   */
   static start(
     address: HttpAddress,
     { tls }: Pick<HttpSettings, 'tls'>,

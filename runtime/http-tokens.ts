@@ -1,4 +1,7 @@
-/** The bearer tokens a process knows: whose each is, and what it permits. Compared in a time that tells nothing. */
+/**
+ * The bearer tokens a process knows: whose each is, and what it permits. Compared in a time that
+ * tells nothing.
+ */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { messageOf, TidemarkError } from '../contracts/errors.ts';
@@ -19,7 +22,9 @@ const digestOf = (text: string) => createHash('sha256').update(text).digest();
 export class Tokens {
   readonly #known: readonly { caller: Caller; digest: Buffer }[];
 
-  /** @throws TidemarkError CONFIG_INVALID when one token has two names: nobody could say who it was */
+  /**
+   * @throws TidemarkError CONFIG_INVALID when one token has two names: nobody could say who it was
+   */
   constructor(tokens: readonly NamedToken[]) {
     this.#known = tokens.map(({ name, role, token }) => ({
       caller: { name, role },
@@ -35,7 +40,10 @@ export class Tokens {
     }
   }
 
-  /** Whose token the header `Authorization` bears, or null. All are looked at, so that the time is the same for each. */
+  /**
+   * Whose token the header `Authorization` bears, or null. All are looked at, so that the time is
+   * the same for each.
+   */
   callerOf(authorization: string | undefined): Caller | null {
     const given = digestOf(/^Bearer (.+)$/.exec(authorization ?? '')?.[1] ?? '');
     let found: Caller | null = null;
@@ -82,7 +90,10 @@ function decodeLine(line: string, where: string): NamedToken {
   return { role: role as Role, name, token };
 }
 
-/** A file that holds one token and nothing else; null when it is empty. @throws TidemarkError CONFIG_INVALID naming the setting */
+/**
+ * A file that holds one token and nothing else; null when it is empty.
+ * @throws TidemarkError CONFIG_INVALID naming the setting
+ */
 export function readTokenFile(path: string, setting: string): string | null {
   return textOf(path, setting).trim() || null;
 }

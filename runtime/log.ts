@@ -12,7 +12,8 @@ export interface Log {
 }
 
 /**
- * A log of the process `name`; `level` is one of pino's, `info` by default. Lines are written at once, so a crash loses none.
+ * A log of the process `name`; `level` is one of pino's, `info` by default. Lines are written at
+ * once, so a crash loses none.
  * @param journal the stream systemd keeps our output from, as `$JOURNAL_STREAM` names it
  */
 export function createLog(name: string, level = 'info', journal: string | null = null): Log {
@@ -22,7 +23,10 @@ export function createLog(name: string, level = 'info', journal: string | null =
   ) as Log;
 }
 
-/** Each line for the journal has its priority in front, which the journal takes off again: `journalctl -p warning` finds what is one. */
+/**
+ * Each line for the journal has its priority in front, which the journal takes off again:
+ * `journalctl -p warning` finds what is one.
+ */
 function linesTo(journal: string | null): DestinationStream {
   const out = destination({ fd: 2, sync: true });
   if (journal === null || !isStandardError(journal)) return out;

@@ -1,4 +1,7 @@
-/** Texts as they may be shown: what stands before the @ of a URL logs somebody in, and what is called a password is one. */
+/**
+ * Texts as they may be shown: what stands before the @ of a URL logs somebody in, and what is
+ * called a password is one.
+ */
 
 /** Also where the URL is in the middle of a sentence, and where there are several. */
 export function masked(text: string): string {

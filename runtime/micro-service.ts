@@ -1,4 +1,7 @@
-/** A NATS micro service as ADR-32 describes it: endpoints, `$SRV.PING|INFO|STATS`, error headers, statistics. */
+/**
+ * A NATS micro service as ADR-32 describes it: endpoints, `$SRV.PING|INFO|STATS`, error headers,
+ * statistics.
+ */
 import type { HeaderReader } from '../contracts/codec.ts';
 import { messageOf } from '../contracts/errors.ts';
 import { isoOf, newUuid, systemClock } from './clock.ts';
@@ -38,7 +41,10 @@ export type ServiceSpec = {
   endpoints: EndpointSpec[];
 };
 
-/** How the service listens; the returned handle stops taking new requests and resolves when the taken ones went to the handler. */
+/**
+ * How the service listens; the returned handle stops taking new requests and resolves when the
+ * taken ones went to the handler.
+ */
 export type Listen = (
   subject: string,
   queueGroup: string | null,

@@ -1,4 +1,7 @@
-/** A nats-server of our own: found or installed, started on loopback with JetStream, and stopped. Its files live in one folder. */
+/**
+ * A nats-server of our own: found or installed, started on loopback with JetStream, and stopped.
+ * Its files live in one folder.
+ */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createConnection, createServer } from 'node:net';
@@ -32,7 +35,8 @@ export type NatsServerOptions = {
 export type Say = (line: string) => void;
 
 /**
- * Path of a nats-server: the named one, else on `path` or in the usual folders, else (Debian, as root) installed with apt-get.
+ * Path of a nats-server: the named one, else on `path` or in the usual folders, else (Debian, as
+ * root) installed with apt-get.
  * @throws TidemarkError CONFIG_INVALID with a line on how to get one
  */
 export function findNatsServer(named: string | undefined, path: string, say: Say): string {
@@ -99,7 +103,10 @@ function listenOnce(port: number): Promise<number | null> {
   });
 }
 
-/** A running nats-server child. It dies with this process where `setpriv` is there; else the next start on its folder ends it. */
+/**
+ * A running nats-server child. It dies with this process where `setpriv` is there; else the next
+ * start on its folder ends it.
+ */
 export class NatsServer {
   readonly url: string;
   readonly #child: ChildProcess;
@@ -123,7 +130,8 @@ export class NatsServer {
   }
 
   /**
-   * Starts a server and waits until it accepts connections. One left over on the same folder is ended first.
+   * Starts a server and waits until it accepts connections. One left over on the same folder is
+   * ended first.
    * @throws TidemarkError UNREACHABLE when it does not come up, with the last lines of its log
    */
   static async start(options: NatsServerOptions): Promise<NatsServer> {
@@ -131,7 +139,8 @@ export class NatsServer {
     mkdirSync(folder, { recursive: true });
     await endLeftOver(folder);
     const files = filesOf(folder);
-    // By its name in the greeting we know that it is ours who answers, and not another server on the port.
+    // By its name in the greeting we know that it is ours who answers, and not another server on
+    // the port.
     const name = `tidemark-${newUuid()}`;
     writeFileSync(files.config, configText(folder, options.port, name));
     const child = spawnTied(options.binary, ['-c', files.config]);
@@ -202,8 +211,9 @@ function configText(folder: string, port: number, name: string): string {
 }
 
 /**
- * A child that the kernel kills when this process dies, where `setpriv` can arrange it: it replaces itself, so the pid stays.
- * Detached, for an interrupt at the terminal is for us: we stop the bus last.
+ * A child that the kernel kills when this process dies, where `setpriv` can arrange it: it replaces
+ * itself, so the pid stays. Detached, for an interrupt at the terminal is for us: we stop the bus
+ * last.
  */
 function spawnTied(binary: string, args: string[]): ChildProcess {
   const setpriv = ['/usr/bin/setpriv', '/bin/setpriv'].find(isFile);
@@ -233,7 +243,10 @@ function readPid(pidFile: string): number | null {
   return Number.isSafeInteger(pid) && pid > 1 ? pid : null;
 }
 
-/** Ends the server a killed process left on this folder. The command line must name our configuration: pids are used again. */
+/**
+ * Ends the server a killed process left on this folder. The command line must name our
+ * configuration: pids are used again.
+ */
 export async function endLeftOver(folder: string): Promise<void> {
   const { pid: pidFile, config } = filesOf(resolve(folder));
   const pid = readPid(pidFile);

@@ -1,4 +1,7 @@
-/** How often somebody may do something: a bucket that holds so many goes and fills again, for each who; only the latest are remembered. */
+/**
+ * How often somebody may do something: a bucket that holds so many goes and fills again, for each
+ * who; only the latest are remembered.
+ */
 
 export type RateBounds = {
   /** Goes at once. */

@@ -12,7 +12,9 @@ export class Reminder {
     this.#everyMs = everyMs;
   }
 
-  /** Whether this is to be said now, because it is news or because it is long ago; who asks says it. */
+  /**
+   * Whether this is to be said now, because it is news or because it is long ago; who asks says it.
+   */
   isDue(what: string): boolean {
     const nowMs = this.#clock.monotonicMs();
     if (what === this.#said && nowMs - this.#saidMs < this.#everyMs) return false;

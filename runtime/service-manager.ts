@@ -1,11 +1,17 @@
-/** Tells the service manager (systemd) how the process is, over `$NOTIFY_SOCKET`: ready, status, alive, stopping. Says nothing where there is none. */
+/**
+ * Tells the service manager (systemd) how the process is, over `$NOTIFY_SOCKET`: ready, status,
+ * alive, stopping. Says nothing where there is none.
+ */
 import { spawn } from 'node:child_process';
 import { messageOf } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
 import type { Clock } from './clock.ts';
 import type { Log } from './log.ts';
 
-/** Where the service manager listens, how often it wants to hear that we are alive, the folders its tool is looked for in, and the stream its journal is fed from. */
+/**
+ * Where the service manager listens, how often it wants to hear that we are alive, the folders its
+ * tool is looked for in, and the stream its journal is fed from.
+ */
 export type ServiceManagerPlace = {
   socket: string;
   watchdogMs: number | null;
@@ -26,7 +32,10 @@ export function serviceManagerPlace(environment: NodeJS.ProcessEnv): ServiceMana
   };
 }
 
-/** The socket takes datagrams, which Node cannot send to a path: systemd's own tool sends them, one short child a message (docs/adr/0016-systemd-notify.md). */
+/**
+ * The socket takes datagrams, which Node cannot send to a path: systemd's own tool sends them, one
+ * short child a message (docs/adr/0016-systemd-notify.md).
+ */
 export class ServiceManager {
   readonly #place: ServiceManagerPlace | null;
   readonly #clock: Clock;
@@ -48,7 +57,8 @@ export class ServiceManager {
   }
 
   /**
-   * Ready, and from now on alive as long as `look` says how things are: it is asked three times in the time the service manager gives.
+   * Ready, and from now on alive as long as `look` says how things are: it is asked three times in
+   * the time the service manager gives.
    * @param look one line; null when the process cannot do its work, and nothing is told then
    */
   ready(look: () => string | null): void {
@@ -86,7 +96,8 @@ export class ServiceManager {
         },
         (error: unknown) => {
           this.#isBusy = false;
-          // Without the tool nothing can be told, and a unit of Type=notify will not come up: better said once than every few seconds.
+          // Without the tool nothing can be told, and a unit of Type=notify will not come up:
+          // better said once than every few seconds.
           this.#hasFailed ||= (error as NodeJS.ErrnoException).code === 'ENOENT';
           this.#log.warn(
             { reason: messageOf(error) },

@@ -1,4 +1,7 @@
-/** One-way intake over JetStream: the stream, its one durable pull consumer, and publishing into it. Home of the JetStream client. */
+/**
+ * One-way intake over JetStream: the stream, its one durable pull consumer, and publishing into it.
+ * Home of the JetStream client.
+ */
 import {
   AckPolicy,
   type Consumer,
@@ -19,7 +22,10 @@ import { limits } from '../contracts/limits.ts';
 import { subjects } from '../contracts/subjects.ts';
 import type { Bus } from './bus.ts';
 
-/** One message of the stream; exactly one of ack and terminate is called, or neither, and then it comes again. */
+/**
+ * One message of the stream; exactly one of ack and terminate is called, or neither, and then it
+ * comes again.
+ */
 export interface StreamMessage {
   readonly subject: string;
   readonly body: Uint8Array;
@@ -50,7 +56,8 @@ export class OneWayStream {
   }
 
   /**
-   * Opens the hub's stream, made if it is not there. A message stays in it until it is acknowledged.
+   * Opens the hub's stream, made if it is not there. A message stays in it until it is
+   * acknowledged.
    * @throws TidemarkError UNAVAILABLE when the server has no JetStream, or does not answer
    */
   static async open(bus: Bus, hub: string): Promise<OneWayStream> {
@@ -80,8 +87,9 @@ export class OneWayStream {
   }
 
   /**
-   * Makes the consumer anew, so that everything not acknowledged comes again from the start, in the order of the stream.
-   * Waiting for the acknowledgement time-out instead would let later messages overtake.
+   * Makes the consumer anew, so that everything not acknowledged comes again from the start, in the
+   * order of the stream. Waiting for the acknowledgement time-out instead would let later messages
+   * overtake.
    */
   async renew(): Promise<void> {
     await this.#manager.consumers.delete(this.#stream, durableName).catch((error: unknown) => {
@@ -128,7 +136,8 @@ function toStreamMessage(message: JsMsg): StreamMessage {
 }
 
 /**
- * Publishes one envelope one-way; resolves when the stream has it, which says nothing about the worker.
+ * Publishes one envelope one-way; resolves when the stream has it, which says nothing about the
+ * worker.
  * @throws TidemarkError UNAVAILABLE when the stream did not confirm
  */
 export async function publishOneWay(

@@ -1,4 +1,7 @@
-/** The bearer token of the HTTP interface: the operator's, else one made once and kept in the data directory for whoever may read it. */
+/**
+ * The bearer token of the HTTP interface: the operator's, else one made once and kept in the data
+ * directory for whoever may read it.
+ */
 import { chmodSync, existsSync, linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf, TidemarkError } from '../contracts/errors.ts';
@@ -19,7 +22,10 @@ export function tokenIn(dataDir: string): string {
   return token;
 }
 
-/** The settings with a token that may operate, whatever the operator gave. @throws TidemarkError CONFIG_INVALID as `tokenIn` */
+/**
+ * The settings with a token that may operate, whatever the operator gave.
+ * @throws TidemarkError CONFIG_INVALID as `tokenIn`
+ */
 export function withToken(
   settings: HttpSettings,
   own: string | null,
@@ -35,7 +41,10 @@ export function withToken(
   };
 }
 
-/** Under its name only once it is whole: a full disk would leave an empty file, and no process would start over it. Whoever else is first has made it. */
+/**
+ * Under its name only once it is whole: a full disk would leave an empty file, and no process would
+ * start over it. Whoever else is first has made it.
+ */
 function make(path: string): void {
   const beside = `${path}.${process.pid}`;
   try {

@@ -1,7 +1,9 @@
 /**
- * W3C trace context, and spans through OpenTelemetry's API: whoever starts the process with an SDK gets them, for everybody else they are nothing.
+ * W3C trace context, and spans through OpenTelemetry's API: whoever starts the process with an SDK
+ * gets them, for everybody else they are nothing.
  *
- * Constraint: the context goes through either way. What others send is a hint: one that is not as the standard says is as good as none.
+ * Constraint: the context goes through either way. What others send is a hint: one that is not as
+ * the standard says is as good as none.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import {
@@ -22,7 +24,10 @@ import { limits } from '../contracts/limits.ts';
 import { toRefusal } from '../contracts/errors.ts';
 import { newUuid } from './clock.ts';
 
-/** Contexts of the writes in a delivery of several, blank between: the standard has no header for links. */
+/**
+ * Contexts of the writes in a delivery of several, blank between: the standard has no header for
+ * links.
+ */
 const linksHeader = 'Tidemark-Trace-Links';
 
 const parentShape = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
@@ -144,7 +149,10 @@ function ended(span: Span, error?: unknown): void {
   span.end();
 }
 
-/** What came with a message. `keep` is the context to be kept with what it brought: that of the span about it, or else its own. */
+/**
+ * What came with a message. `keep` is the context to be kept with what it brought: that of the span
+ * about it, or else its own.
+ */
 export type Reception = {
   readonly keep: string | null;
   readonly isRecorded: boolean;
@@ -177,8 +185,9 @@ export function receive(
 }
 
 /**
- * Runs what sends, with a span about it and its context in `traceHeaders`. One context of those that are sent is continued; several are
- * linked by a span of its own, and told in a header beside it.
+ * Runs what sends, with a span about it and its context in `traceHeaders`. One context of those
+ * that are sent is continued; several are linked by a span of its own, and told in a header beside
+ * it.
  */
 export async function send<T>(
   spec: SpanSpec,
@@ -209,7 +218,10 @@ export async function send<T>(
   }
 }
 
-/** A context for a delivery of several where nothing records spans here: whoever takes it may, if the sender of one of them does. */
+/**
+ * A context for a delivery of several where nothing records spans here: whoever takes it may, if
+ * the sender of one of them does.
+ */
 function unrecorded(contexts: readonly SpanContext[]): SpanContext {
   const hex = () => newUuid().replaceAll('-', '');
   return {

@@ -1,4 +1,7 @@
-/** Tables of the contract reference: fields of a JSON Schema, columns of the backend, bounds with their reasons, and types as the code has them. */
+/**
+ * Tables of the contract reference: fields of a JSON Schema, columns of the backend, bounds with
+ * their reasons, and types as the code has them.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { limits } from '../contracts/limits.ts';
@@ -56,7 +59,10 @@ function meaningOf(schema: Schema): string {
     .replaceAll('|', '\\|');
 }
 
-/** The fields of an object, those within its objects too, by their paths; a row's only where its table was not shown before. */
+/**
+ * The fields of an object, those within its objects too, by their paths; a row's only where its
+ * table was not shown before.
+ */
 function fieldRows(schema: Schema, shown: Set<unknown>, prefix = ''): string[][] {
   const properties = (schema['properties'] ?? {}) as Record<string, Schema>;
   const required = new Set((schema['required'] ?? []) as string[]);
@@ -116,7 +122,10 @@ function unitOf(name: string): string {
   return units.find(([ending]) => ending.test(name))?.[1] ?? '';
 }
 
-/** Every bound with its value and the reason beside it in the code; one that stands behind another shares its reason. */
+/**
+ * Every bound with its value and the reason beside it in the code; one that stands behind another
+ * shares its reason.
+ */
 export function limitTable(): string {
   const source = readFileSync(join(contracts, 'limits.ts'), 'utf8');
   const rows: string[][] = [];
@@ -175,7 +184,10 @@ function typeText(name: string): string | null {
     .replaceAll(/^export /gm, '');
 }
 
-/** Types as code, and those they are made of, each once a page. @throws Error when no contract has one of these names */
+/**
+ * Types as code, and those they are made of, each once a page.
+ * @throws Error when no contract has one of these names
+ */
 export function typeBlock(names: readonly string[], shown: Set<string>): string {
   const texts: string[] = [];
   const queue = [...names];

@@ -1,4 +1,7 @@
-/** What the contract reference says in words: for each action, code, verb, event and capability what no schema can. One text each, or the compiler complains. */
+/**
+ * What the contract reference says in words: for each action, code, verb, event and capability what
+ * no schema can. One text each, or the compiler complains.
+ */
 import type { Action } from '../contracts/actions.ts';
 import type { RefusalCode } from '../contracts/errors.ts';
 import type { verbs } from '../worker/control.ts';

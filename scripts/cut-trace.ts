@@ -1,6 +1,7 @@
 /**
- * Cuts the example traces out of two recorded ones: whole lives of some work items and runs, as different from each other as they come.
- * Usage: node scripts/cut-trace.ts <queue.jsonl[.gz]> <manifest.jsonl[.gz]> <folder>
+ * Cuts the example traces out of two recorded ones: whole lives of some work items and runs, as
+ * different from each other as they come. Usage: node scripts/cut-trace.ts <queue.jsonl[.gz]>
+ * <manifest.jsonl[.gz]> <folder>
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

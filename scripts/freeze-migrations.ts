@@ -1,4 +1,7 @@
-/** `npm run migrations:freeze`: writes the checksums of all schema steps into the lock file. Run it with a release; a frozen step is never changed again. */
+/**
+ * `npm run migrations:freeze`: writes the checksums of all schema steps into the lock file. Run it
+ * with a release; a frozen step is never changed again.
+ */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { checksumOf } from '../worker/state/migrate.ts';

@@ -1,4 +1,7 @@
-/** Writes docs/CONTRACT.md, the reference of what crosses the bus, from the code that checks and answers it. Run it with `npm run contract:reference`. */
+/**
+ * Writes docs/CONTRACT.md, the reference of what crosses the bus, from the code that checks and
+ * answers it. Run it with `npm run contract:reference`.
+ */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Action, isWriteAction, readActions, writeActions } from '../contracts/actions.ts';

@@ -1,4 +1,7 @@
-/** Writes contracts/contract.schema.json from the code that checks requests, for hubs in other languages. Run it with `npm run contract`. */
+/**
+ * Writes contracts/contract.schema.json from the code that checks requests, for hubs in other
+ * languages. Run it with `npm run contract`.
+ */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readActions, settingsSchemas, writeActions } from '../contracts/actions.ts';

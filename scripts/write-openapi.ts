@@ -1,4 +1,7 @@
-/** Writes docs/openapi.json from the schemas that check the calls, for those who have no worker to ask. Run it with `npm run openapi`. */
+/**
+ * Writes docs/openapi.json from the schemas that check the calls, for those who have no worker to
+ * ask. Run it with `npm run openapi`.
+ */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openApiDocument } from '../worker/http/openapi.ts';

@@ -1,4 +1,7 @@
-/** What the documents say is there: every command line with its verb and options, every link with its target, every alert with a place to read on. */
+/**
+ * What the documents say is there: every command line with its verb and options, every link with
+ * its target, every alert with a place to read on.
+ */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';

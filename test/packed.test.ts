@@ -1,6 +1,7 @@
 /**
- * The package as others get it: built, packed, installed into an empty folder, and run from there. The command line works from the build;
- * the drop-in is required from plain JavaScript by this Node and by the system's, with our client or the 2.x one, and its worker killed meanwhile.
+ * The package as others get it: built, packed, installed into an empty folder, and run from there.
+ * The command line works from the build; the drop-in is required from plain JavaScript by this Node
+ * and by the system's, with our client or the 2.x one, and its worker killed meanwhile.
  */
 import { execFile, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
@@ -28,7 +29,10 @@ let stack: Stack;
 /** Node as this suite runs it, and an older one where the machine has it. */
 const nodes = [process.execPath, '/usr/bin/node'].filter((path) => existsSync(path));
 
-/** A hub: one line of it is ours. It says when it wrote half, and ends by itself when all is answered and the bridges are closed. */
+/**
+ * A hub: one line of it is ours. It says when it wrote half, and ends by itself when all is
+ * answered and the bridges are closed.
+ */
 const hub = `
 const { QueuePersistenceBridge, ManifestStoreBridge } = require('tidemark/bridges');
 const [, , url, prefix, own] = process.argv;

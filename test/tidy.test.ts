@@ -1,4 +1,7 @@
-/** The rules of style as a test: sizes, imports, homes of outside things, names, comments, and the promises that titles of tests carry. */
+/**
+ * The rules of style as a test: sizes, imports, homes of outside things, names, comments, and the
+ * promises that titles of tests carry.
+ */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { expect, test } from 'vitest';

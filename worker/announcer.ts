@@ -1,4 +1,7 @@
-/** Events on the bus about the worker itself: state changes, faults, pressure. In memory and best effort: dropped while the bus is away. */
+/**
+ * Events on the bus about the worker itself: state changes, faults, pressure. In memory and best
+ * effort: dropped while the bus is away.
+ */
 import type { Capacity, WorkerStatus } from '../contracts/status.ts';
 import { subjects } from '../contracts/subjects.ts';
 import type { Bus } from '../runtime/bus.ts';

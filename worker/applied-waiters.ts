@@ -1,4 +1,7 @@
-/** Senders who asked for "applied" and wait for the mark to pass their write, or for their patience to end. */
+/**
+ * Senders who asked for "applied" and wait for the mark to pass their write, or for their patience
+ * to end.
+ */
 import type { WriteReply } from '../contracts/reply.ts';
 import type { Lane } from '../contracts/subjects.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -22,7 +25,10 @@ export class AppliedWaiters {
     this.#whyNot = whyNot;
   }
 
-  /** The synced reply, made into "applied" once it is; after `waitMs` as it is, with the reason. Never rejects. */
+  /**
+   * The synced reply, made into "applied" once it is; after `waitMs` as it is, with the reason.
+   * Never rejects.
+   */
   wait(lane: Lane, reply: WriteReply, waitMs: number): Promise<WriteReply> {
     if (this.#whyNot(lane, reply.Seq) === null)
       return Promise.resolve({ ...reply, Durability: 'applied' });

@@ -1,4 +1,7 @@
-/** Which database each lane goes to: the operator's word, kept in the store, else the beacon whose tag offers itself. */
+/**
+ * Which database each lane goes to: the operator's word, kept in the store, else the beacon whose
+ * tag offers itself.
+ */
 import type { AssignmentFile, AssignmentView } from '../contracts/status.ts';
 import { type Lane, laneIndex, lanes } from '../contracts/subjects.ts';
 import { isoOf } from '../runtime/clock.ts';

@@ -1,4 +1,7 @@
-/** How many entries a delivery takes: grows while the beacon answers fast, shrinks when it is slow or fails. */
+/**
+ * How many entries a delivery takes: grows while the beacon answers fast, shrinks when it is slow
+ * or fails.
+ */
 import { limits } from '../contracts/limits.ts';
 
 export class BatchSize {

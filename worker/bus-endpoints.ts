@@ -1,4 +1,7 @@
-/** The worker's lanes on the bus: single requests, batches, chunks, and reads, each answered in its own encoding. */
+/**
+ * The worker's lanes on the bus: single requests, batches, chunks, and reads, each answered in its
+ * own encoding.
+ */
 import { ChunkAssembler } from '../contracts/chunks.ts';
 import { decodeBody } from '../contracts/codec.ts';
 import {
@@ -95,7 +98,10 @@ export class LaneEndpoints {
     return accepted.then((reply) => applied.wait(envelope.lane, reply, envelope.waitMs));
   }
 
-  /** One reply each, same order; the items that are refused do not refuse the others. All are of the request's trace. */
+  /**
+   * One reply each, same order; the items that are refused do not refuse the others. All are of the
+   * request's trace.
+   */
   async #batch(lane: Lane, body: unknown, trace: string | null): Promise<BatchReply> {
     const refuse = (error: unknown): Refusal => {
       const refusal = toRefusal(error);
@@ -130,7 +136,9 @@ function traced(envelope: WriteEnvelope, trace: string | null): WriteEnvelope {
   return trace === null ? envelope : { ...envelope, trace };
 }
 
-/** A whole that came in chunks without naming its action says it inside, as a one-way message does. */
+/**
+ * A whole that came in chunks without naming its action says it inside, as a one-way message does.
+ */
 function actionOf(whole: unknown): string {
   if (!isJsonObject(whole)) return '';
   if (Array.isArray(whole['Items'])) return 'batch';

@@ -1,4 +1,7 @@
-/** The seam between replay and a beacon: a carrier takes mutations there and brings one result for each back. */
+/**
+ * The seam between replay and a beacon: a carrier takes mutations there and brings one result for
+ * each back.
+ */
 import type {
   ApplyOutputs,
   ApplySettings,
@@ -29,7 +32,10 @@ export type Delivery = {
   packed?: Packed;
 };
 
-/** One result per write, same order; null for one that was not sent because one before it in its key was refused. `epoch` is that of the mark row then. */
+/**
+ * One result per write, same order; null for one that was not sent because one before it in its key
+ * was refused. `epoch` is that of the mark row then.
+ */
 export type Delivered = {
   results: (MutationResult | null)[];
   isCommitted: boolean;
@@ -65,7 +71,10 @@ export class BatchCarrier implements Carrier {
   readonly isAtomic = true;
   readonly #dispatcher: Dispatcher;
   readonly #route: Route;
-  /** The mark row as it was last seen; undefined while nobody asked. Once it is of our epoch, each delivery knows how far it must be. */
+  /**
+   * The mark row as it was last seen; undefined while nobody asked. Once it is of our epoch, each
+   * delivery knows how far it must be.
+   */
   #seen: { epoch: string; seq: number } | undefined;
 
   constructor(dispatcher: Dispatcher, route: Route) {
@@ -111,7 +120,10 @@ export class BatchCarrier implements Carrier {
     };
   }
 
-  /** An answer to another batch would settle what the database never saw. @throws TidemarkError UNAVAILABLE */
+  /**
+   * An answer to another batch would settle what the database never saw.
+   * @throws TidemarkError UNAVAILABLE
+   */
   #insistOnOwnAnswer(
     { writes, throughSeq, isBelowMark }: Delivery,
     { Results, IsCommitted, Mark }: ApplyOutputs,

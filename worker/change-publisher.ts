@@ -1,8 +1,10 @@
 /**
- * Tells listeners on the bus what changed in the store, behind the commits and in their order; while the bus is away it waits in the log.
+ * Tells listeners on the bus what changed in the store, behind the commits and in their order;
+ * while the bus is away it waits in the log.
  *
- * Constraint: never in the way of a write. A row leaves the log only once the server has the event, so a listener may get one twice:
- * the cursor tells; and a cursor that does not follow on the last, or another Store, tells it to read everything again.
+ * Constraint: never in the way of a write. A row leaves the log only once the server has the event,
+ * so a listener may get one twice: the cursor tells; and a cursor that does not follow on the last,
+ * or another Store, tells it to read everything again.
  */
 import { messageOf, TidemarkError } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
@@ -45,7 +47,10 @@ export class ChangePublisher {
     this.#stopLooking = this.#parts.clock.every(lookEveryMs, () => this.touch());
   }
 
-  /** Something changed: it is told of within `limits.changeCollectMs`, together with what else changes until then. */
+  /**
+   * Something changed: it is told of within `limits.changeCollectMs`, together with what else
+   * changes until then.
+   */
   touch(): void {
     if (this.#isDue || this.#isStopped) return;
     this.#isDue = true;

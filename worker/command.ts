@@ -1,4 +1,7 @@
-/** Runs a worker as a process: opens its store, joins the bus, serves until told to stop, and says how it ended. */
+/**
+ * Runs a worker as a process: opens its store, joins the bus, serves until told to stop, and says
+ * how it ended.
+ */
 import { messageOf, processExit, TidemarkError } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
 import type { BusOptions } from '../runtime/bus.ts';
@@ -34,8 +37,9 @@ export type WorkerConfig = {
 };
 
 /**
- * Resolves with the exit code: 0 after an orderly stop, 1 when the store failed, 2 for a wrong setting, 4 when another worker has the
- * data directory, 5 when a newer program made it. SIGTERM and SIGINT drain; a second one leaves at once.
+ * Resolves with the exit code: 0 after an orderly stop, 1 when the store failed, 2 for a wrong
+ * setting, 4 when another worker has the data directory, 5 when a newer program made it. SIGTERM
+ * and SIGINT drain; a second one leaves at once.
  */
 export async function runWorker(config: WorkerConfig): Promise<number> {
   const log = createLog('tidemark-worker', config.logLevel, config.serviceManager?.journal).child({
@@ -118,7 +122,8 @@ async function serveOver(
   stopWatching();
   if (ended === 'stop') return worker.drain();
   worker.freeze(ended);
-  // The refusals of the last batch are on their way, and somebody may ask for health: they get a moment.
+  // The refusals of the last batch are on their way, and somebody may ask for health: they get a
+  // moment.
   await Promise.all([
     Promise.race([bus.flush(), systemClock.sleep(limits.frozenFirstMs)]),
     systemClock.sleep(limits.frozenFirstMs),

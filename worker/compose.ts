@@ -48,7 +48,10 @@ export type RunningWorker = {
   httpUrl: string;
   /** Finishes what was taken, settles what is in flight, closes. Twice is the same promise. */
   drain(): Promise<void>;
-  /** Nothing is answered, delivered or written any more, but health, which names the fault; for a process that is about to end. */
+  /**
+   * Nothing is answered, delivered or written any more, but health, which names the fault; for a
+   * process that is about to end.
+   */
   freeze(fault: TidemarkError): void;
   /** One line on how things are, while a write can be committed; null when it cannot. */
   pulse: () => string | null;
@@ -406,13 +409,16 @@ async function takeDown({
   await changes.stop();
   await bus.drain();
   await http.close();
-  // A close leaves files alone that are not ours; what only the handle still has is to be saved first.
+  // A close leaves files alone that are not ours; what only the handle still has is to be saved
+  // first.
   store.assertSameFiles();
   store.close();
   log.info({}, 'worker is down, everything taken is on disk');
 }
 
-/** A part of health that a broken store cannot give is left out: what broke it is told beside it. */
+/**
+ * A part of health that a broken store cannot give is left out: what broke it is told beside it.
+ */
 function facts<T extends object>(read: () => T): Partial<T> {
   try {
     return read();

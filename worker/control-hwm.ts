@@ -1,4 +1,6 @@
-/** The verb `hwm` of control: the marks as they are, a plan of moving them, or the moving itself. */
+/**
+ * The verb `hwm` of control: the marks as they are, a plan of moving them, or the moving itself.
+ */
 import { TidemarkError } from '../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../contracts/json-value.ts';
 import type { MarkPlan, MarksSet, MarkTarget } from '../contracts/surgery.ts';
@@ -8,7 +10,10 @@ import type { MarkSurgery } from './marks-surgery.ts';
 
 const textCharsMax = 500;
 
-/** `{}` shows the marks; `{plan: {...}}` and `{set: {...}}` as in contracts/surgery.ts. @throws TidemarkError INVALID_MESSAGE naming the field */
+/**
+ * `{}` shows the marks; `{plan: {...}}` and `{set: {...}}` as in contracts/surgery.ts.
+ * @throws TidemarkError INVALID_MESSAGE naming the field
+ */
 export function hwmVerb(
   body: JsonObject,
   parts: { surgery: MarkSurgery; marksFile: () => MarksFile },

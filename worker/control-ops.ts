@@ -1,4 +1,7 @@
-/** The control verb `ops`: status and history at once; a run is started, and whoever started it asks how far it is. */
+/**
+ * The control verb `ops`: status and history at once; a run is started, and whoever started it asks
+ * how far it is.
+ */
 import { messageOf, TidemarkError, toRefusal, type Refusal } from '../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../contracts/json-value.ts';
 import { limits } from '../contracts/limits.ts';
@@ -36,7 +39,10 @@ export class ControlOps {
     this.#parts = parts;
   }
 
-  /** `{Verb: 'status' | 'history' | 'run' | 'progress' | 'skip', ...}`. @throws TidemarkError INVALID_MESSAGE, NOT_FOUND, CONFLICT */
+  /**
+   * `{Verb: 'status' | 'history' | 'run' | 'progress' | 'skip', ...}`.
+   * @throws TidemarkError INVALID_MESSAGE, NOT_FOUND, CONFLICT
+   */
   async handle(body: JsonObject): Promise<unknown> {
     switch (body['Verb'] ?? 'status') {
       case 'status':

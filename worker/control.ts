@@ -85,7 +85,10 @@ export class Control {
     return call ? this.operators.run(call, () => this.run(verb, body)) : this.run(verb, body);
   }
 
-  /** @throws TidemarkError INVALID_MESSAGE for an unknown verb or a wrong field, NOT_FOUND for what is not there */
+  /**
+   * @throws TidemarkError INVALID_MESSAGE for an unknown verb or a wrong field, NOT_FOUND for what
+   * is not there
+   */
   run(verb: string, body: unknown): unknown {
     const given = isJsonObject(body) ? body : {};
     switch (verb) {
@@ -130,7 +133,8 @@ export class Control {
   /** `{BeaconID|null, IDBeaconConnection, NotAfter?}`; null takes the assignment back. */
   assign(body: JsonObject): AssignReply {
     const { BeaconID, IDBeaconConnection, NotAfter } = body;
-    // Whoever asked has long been told that it failed: a process that stood still must not do it now.
+    // Whoever asked has long been told that it failed: a process that stood still must not do it
+    // now.
     if (typeof NotAfter === 'string' && Date.parse(NotAfter) < this.#parts.clock.nowMs())
       throw new TidemarkError(
         'UNAVAILABLE',
@@ -182,7 +186,10 @@ export class Control {
     };
   }
 
-  /** `{Verb: 'list'|'show'|'retry'|'drop', Seq? | ID?}`, a list with `{After?, Limit?}` in pages; or in short `{retry: Seq}`, `{drop: Seq}`. */
+  /**
+   * `{Verb: 'list'|'show'|'retry'|'drop', Seq? | ID?}`, a list with `{After?, Limit?}` in pages; or
+   * in short `{retry: Seq}`, `{drop: Seq}`.
+   */
   deadLetters(given: JsonObject): unknown {
     const short = (['show', 'retry', 'drop'] as const).find(
       (one) => typeof given[one] === 'number',

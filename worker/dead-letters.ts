@@ -1,4 +1,7 @@
-/** Dead letters as operators see them: what a database refused, then one-way messages that were never accepted; whole or in pages. */
+/**
+ * Dead letters as operators see them: what a database refused, then one-way messages that were
+ * never accepted; whole or in pages.
+ */
 import type { DeadLetterPage, DeadLetterView } from '../contracts/console-answers.ts';
 import { TidemarkError } from '../contracts/errors.ts';
 import type { JsonObject } from '../contracts/json-value.ts';
@@ -62,7 +65,8 @@ export function neverAccepted(refused: Refused, after: number, limit: number): D
 }
 
 /**
- * `{After?, Limit?}`: `After` is a Seq, or behind all of those `id-<ID>` of a message that was never accepted.
+ * `{After?, Limit?}`: `After` is a Seq, or behind all of those `id-<ID>` of a message that was
+ * never accepted.
  * @throws TidemarkError INVALID_MESSAGE naming the field
  */
 export function deadLetterPage(

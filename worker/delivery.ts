@@ -1,4 +1,7 @@
-/** Where a lane delivers to right now: its target, the carrier the beacon allows, and the mark checked against the database's own. */
+/**
+ * Where a lane delivers to right now: its target, the carrier the beacon allows, and the mark
+ * checked against the database's own.
+ */
 import type { StoredMark } from '../contracts/capability.ts';
 import { TidemarkError } from '../contracts/errors.ts';
 import type { Row } from '../contracts/mutation.ts';
@@ -55,7 +58,10 @@ export class LaneDelivery {
     this.#parts = parts;
   }
 
-  /** The mark of the lane's assigned database, made when it is first asked for; null while unassigned, and while there is no room for one. */
+  /**
+   * The mark of the lane's assigned database, made when it is first asked for; null while
+   * unassigned, and while there is no room for one.
+   */
   mark(): Mark | null {
     const assignment = this.#parts.assignments.of(this.#parts.lane);
     if (!assignment) return null;
@@ -68,7 +74,10 @@ export class LaneDelivery {
     }
   }
 
-  /** Where to deliver, or null while nothing can be. @throws TidemarkError when the database's own mark cannot be read */
+  /**
+   * Where to deliver, or null while nothing can be.
+   * @throws TidemarkError when the database's own mark cannot be read
+   */
   async destination(): Promise<Destination | null> {
     const target = this.#parts.assignments.targetOf(this.#parts.lane);
     if (!target?.isReady || this.#parts.isPaused()) return null;
@@ -94,7 +103,9 @@ export class LaneDelivery {
     return destination;
   }
 
-  /** The database of a connection while it can be asked; null when it is not the lane's, or away. */
+  /**
+   * The database of a connection while it can be asked; null when it is not the lane's, or away.
+   */
   backend(beacon: string, connection: number): Backend | null {
     const target = this.#parts.assignments.targetOf(this.#parts.lane);
     const carrierName = target?.carrierOf(this.#parts.lane);
@@ -136,7 +147,10 @@ export class LaneDelivery {
     );
   }
 
-  /** A database new to this journal gets everything that still has its body; the rest is counted as skipped. */
+  /**
+   * A database new to this journal gets everything that still has its body; the rest is counted as
+   * skipped.
+   */
   #openMark(beacon: string, connection: number): Mark {
     const { journal, lane, marks } = this.#parts;
     const known = marks.find(beacon, connection, lane);
@@ -145,9 +159,10 @@ export class LaneDelivery {
   }
 
   /**
-   * The database may have gone back in time (a restore, a failover), or be another one under the same name.
-   * Then its own mark is below ours, and what lies between is sent again: BridgeSeq makes that harmless.
-   * A mark above everything we ever accepted says that it is us who went back in time.
+   * The database may have gone back in time (a restore, a failover), or be another one under the
+   * same name. Then its own mark is below ours, and what lies between is sent again: BridgeSeq
+   * makes that harmless. A mark above everything we ever accepted says that it is us who went back
+   * in time.
    */
   async #reconcile(mark: Mark, carrier: Carrier, target: Target): Promise<void> {
     const { marks, lane, journal, onFault } = this.#parts;
@@ -158,7 +173,8 @@ export class LaneDelivery {
     const keptSeq = keptSeqOf(mark, kept?.mark ?? null);
     if (isComparable && keptSeq < mark.seq) this.#rewind(mark, keptSeq, isOther);
     else if (keptSeq > mark.seq) {
-      // What was held back below the database's mark may be forgotten with our own, so that mark must not answer for what is sent again.
+      // What was held back below the database's mark may be forgotten with our own, so that mark
+      // must not answer for what is sent again.
       marks.move(mark.database, lane, {
         to: mark.seq,
         guid: mark.guid,
@@ -196,7 +212,10 @@ export class LaneDelivery {
   }
 }
 
-/** How far the database is by its own mark. Under an epoch from before a set it is where the set left it, unless it shows that it lost something since. */
+/**
+ * How far the database is by its own mark. Under an epoch from before a set it is where the set
+ * left it, unless it shows that it lost something since.
+ */
 function keptSeqOf(mark: Mark, kept: StoredMark | null): number {
   if (kept === null) return 0;
   if (kept.Epoch === mark.epoch) return kept.Seq;

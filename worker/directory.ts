@@ -1,4 +1,7 @@
-/** Which beacons are there, by their presence. A silent one is asked, and after six seconds of silence it is away. */
+/**
+ * Which beacons are there, by their presence. A silent one is asked, and after six seconds of
+ * silence it is away.
+ */
 import { capabilities, legacyCapabilities } from '../contracts/capability.ts';
 import { limits } from '../contracts/limits.ts';
 import { decodePresence, type Presence } from '../contracts/presence.ts';

@@ -21,7 +21,8 @@ export class Dispatcher {
 
   /**
    * Asks a beacon and returns its Outputs.
-   * @throws TidemarkError UNAVAILABLE when it does not answer in time, else the code the beacon refused with
+   * @throws TidemarkError UNAVAILABLE when it does not answer in time, else the code the beacon
+   * refused with
    */
   send<Outputs>(
     beacon: string,
@@ -41,7 +42,8 @@ export class Dispatcher {
 
   /** The bytes of a request, made ahead of sending it. */
   pack(settings: object, timeoutMs: number = limits.capabilityMs): Packed {
-    // What comes from the journal is JSON already, and V8 writes it faster than a library writes MessagePack.
+    // What comes from the journal is JSON already, and V8 writes it faster than a library writes
+    // MessagePack.
     return this.#bus.pack(
       { Settings: settings, TimeoutMs: timeoutMs },
       { encoding: 'json', zipAboveBytes: limits.gzipToBeaconAboveBytes },

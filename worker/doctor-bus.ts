@@ -1,4 +1,7 @@
-/** Looks over the bus and what is on it: the server, the worker of a hub, and the databeacons its lanes go to with their databases. */
+/**
+ * Looks over the bus and what is on it: the server, the worker of a hub, and the databeacons its
+ * lanes go to with their databases.
+ */
 import type { IntrospectSchemaOutputs } from '../contracts/capability.ts';
 import { capabilities } from '../contracts/capability.ts';
 import { messageOf } from '../contracts/errors.ts';
@@ -170,7 +173,9 @@ async function beaconChecks(
   return checks;
 }
 
-/** What beacons say of themselves, until all that are wanted were heard or it has been long enough. */
+/**
+ * What beacons say of themselves, until all that are wanted were heard or it has been long enough.
+ */
 async function presences(
   bus: Bus,
   clock: Clock,

@@ -17,7 +17,10 @@ export const fail = (Name: string, What: string, Do: string): Check => ({
   Do,
 });
 
-/** Sizes and modes of files that may not be there or not be ours to look at; that is told by the check of the store. */
+/**
+ * Sizes and modes of files that may not be there or not be ours to look at; that is told by the
+ * check of the store.
+ */
 export function lookAt<T>(look: () => T, otherwise: T): T {
   try {
     return look();

@@ -1,4 +1,7 @@
-/** How long a synced write takes in a data directory, measured: slow disks hold up every answer, and too fast ones do not keep their word. */
+/**
+ * How long a synced write takes in a data directory, measured: slow disks hold up every answer, and
+ * too fast ones do not keep their word.
+ */
 import { closeSync, fdatasyncSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '../contracts/errors.ts';
@@ -7,7 +10,10 @@ import { type Check, ok, warn } from './doctor-check.ts';
 
 const tries = 15;
 const pageBytes = 4096;
-/** The fastest disks with a battery behind their cache take some 20 microseconds; below this nothing was written anywhere. */
+/**
+ * The fastest disks with a battery behind their cache take some 20 microseconds; below this nothing
+ * was written anywhere.
+ */
 const suspectMs = 0.015;
 /** Beyond this even a batch of writes waits noticeably. */
 const slowMs = 50;

@@ -8,10 +8,16 @@ import { offlineMarks } from './offline.ts';
 import { lockHolder } from './state/lock-holder.ts';
 import { pathsOf } from './state/paths.ts';
 
-/** The file of marks is at most so far behind while a worker runs; it is written each second and the machine may be slow. */
+/**
+ * The file of marks is at most so far behind while a worker runs; it is written each second and the
+ * machine may be slow.
+ */
 const marksBehindMs = 10_000;
 
-/** The file is read first: what runs meanwhile can only be further. @throws TidemarkError as `offlineMarks` */
+/**
+ * The file is read first: what runs meanwhile can only be further.
+ * @throws TidemarkError as `offlineMarks`
+ */
 export function marksFile(dataDir: string, nowMs: number): Check {
   const path = join(dataDir, marksFileName);
   const file = lookAt(() => JSON.parse(readFileSync(path, 'utf8')) as Partial<MarksFile>, null);

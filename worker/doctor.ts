@@ -1,4 +1,7 @@
-/** Looks over a data directory from outside, without changing anything: what is fine, what wants attention, and what to do about it. */
+/**
+ * Looks over a data directory from outside, without changing anything: what is fine, what wants
+ * attention, and what to do about it.
+ */
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { limits } from '../contracts/limits.ts';

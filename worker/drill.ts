@@ -1,8 +1,10 @@
 /**
- * A drill: for a while the worker takes one beacon for away, so that an outage can be rehearsed on the running system.
+ * A drill: for a while the worker takes one beacon for away, so that an outage can be rehearsed on
+ * the running system.
  *
- * Constraints: only what is known of the beacon is hidden, so both lanes, reads and status go the ways of a real outage. Bounded in time, kept in
- * memory alone: it ends at its deadline whoever asked for it, and with the process.
+ * Constraints: only what is known of the beacon is hidden, so both lanes, reads and status go the
+ * ways of a real outage. Bounded in time, kept in memory alone: it ends at its deadline whoever
+ * asked for it, and with the process.
  */
 import { TidemarkError } from '../contracts/errors.ts';
 import type { JsonObject } from '../contracts/json-value.ts';
@@ -64,7 +66,8 @@ export class Drill {
 
   /**
    * Watches for a second how much comes in, then begins.
-   * @throws TidemarkError NOT_FOUND for a beacon no lane goes to, CONFLICT where a drill would show nothing, OVERLOADED when there is no room for one
+   * @throws TidemarkError NOT_FOUND for a beacon no lane goes to, CONFLICT where a drill would show
+   * nothing, OVERLOADED when there is no room for one
    */
   async start(request: DrillRequest, capacity: () => Capacity): Promise<DrillReply> {
     this.#assertSensible(request.beacon);
@@ -212,7 +215,11 @@ export function secondsToFull(
   return Number.isFinite(seconds) ? seconds : null;
 }
 
-/** The control verb: `{BeaconID, Seconds, Force?}` begins one, `{Stop: true}` ends it, `{}` only tells. @throws TidemarkError INVALID_MESSAGE naming the field */
+/**
+ * The control verb: `{BeaconID, Seconds, Force?}` begins one, `{Stop: true}` ends it, `{}` only
+ * tells.
+ * @throws TidemarkError INVALID_MESSAGE naming the field
+ */
 export function drillVerb(
   body: JsonObject,
   drill: Drill,

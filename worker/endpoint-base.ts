@@ -1,4 +1,7 @@
-/** Where a table's endpoint lies at a beacon that does not say it again once it is enabled: worked out from its connection's name, and tried. */
+/**
+ * Where a table's endpoint lies at a beacon that does not say it again once it is enabled: worked
+ * out from its connection's name, and tried.
+ */
 import type { EnableEndpointOutputs, ProxyOutputs } from '../contracts/capability.ts';
 import { messageOf, TidemarkError } from '../contracts/errors.ts';
 import { isJsonObject } from '../contracts/json-value.ts';
@@ -10,7 +13,10 @@ export type EndpointPlace = {
   /** As presence tells it; empty when it does not. */ name: string;
 };
 
-/** The incumbent makes the part of the path from the connection's name: lower case, and a dash for everything else. */
+/**
+ * The incumbent makes the part of the path from the connection's name: lower case, and a dash for
+ * everything else.
+ */
 function routesOf(name: string): string[] {
   const lower = name.toLowerCase();
   return [

@@ -1,4 +1,6 @@
-/** Entries as the writes of a delivery: translated, and folded as far as the carrier can take it. */
+/**
+ * Entries as the writes of a delivery: translated, and folded as far as the carrier can take it.
+ */
 import type { Entry } from '../bridges/entry.ts';
 import { type Folded, foldBatch, type Keyed } from '../bridges/fold.ts';
 import { toMutation } from '../bridges/lanes.ts';

@@ -16,7 +16,10 @@ export class FillRate {
     while ((this.#samples[0]?.atMs ?? atMs) < atMs - limits.capacityWindowMs) this.#samples.shift();
   }
 
-  /** Seconds until the first of the levels meets its bound if all go on as they did; 0 at a bound, null when none will. */
+  /**
+   * Seconds until the first of the levels meets its bound if all go on as they did; 0 at a bound,
+   * null when none will.
+   */
   secondsUntil(bounds: Levels): number | null {
     const [oldest] = this.#samples;
     const last = this.#last;

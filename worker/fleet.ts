@@ -1,7 +1,9 @@
 /**
- * All workers on the bus: who answers the ping of micro services, and what each says of itself. Reads only; nobody but a console or an operator asks.
+ * All workers on the bus: who answers the ping of micro services, and what each says of itself.
+ * Reads only; nobody but a console or an operator asks.
  *
- * Failure: a hub that was seen and is silent stays listed as away. With the bus away our own row is still there, for it does not come over the bus.
+ * Failure: a hub that was seen and is silent stays listed as away. With the bus away our own row is
+ * still there, for it does not come over the bus.
  */
 import PQueue from 'p-queue';
 import type { FleetRow } from '../contracts/console-answers.ts';

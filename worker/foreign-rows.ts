@@ -1,11 +1,17 @@
-/** Rows and filters of databeacons that are not ours: values their filter text cannot hold, pages they cap, forms their engines leave values in. */
+/**
+ * Rows and filters of databeacons that are not ours: values their filter text cannot hold, pages
+ * they cap, forms their engines leave values in.
+ */
 import { matches } from '../bridges/read-merge.ts';
 import { TidemarkError } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
 import type { Row, RowQuery } from '../contracts/mutation.ts';
 import { type Scalar, type TableName, tableOf } from '../contracts/schema.ts';
 
-/** They decode a path before they cut it into stanzas, so that `~` ends a value and `,` an item of a list; a backslash escapes in their LIKE. */
+/**
+ * They decode a path before they cut it into stanzas, so that `~` ends a value and `,` an item of a
+ * list; a backslash escapes in their LIKE.
+ */
 const unsayable = /[~\\]/;
 
 /** Whether a value cannot stand in a filter. */
@@ -29,7 +35,10 @@ export function boundOf(value: Scalar, isDescending: boolean): Scalar {
 /** A page whose rows are too large together is asked for again in so many parts. */
 const smallerBy = 8;
 
-/** Pages until the limit is reached or nothing more comes, without rows that only a pattern or another collation let through. */
+/**
+ * Pages until the limit is reached or nothing more comes, without rows that only a pattern or
+ * another collation let through.
+ */
 export async function pagesOf(
   query: RowQuery,
   ask: (query: RowQuery, begin: number, cap: number) => Promise<Row[]>,
@@ -62,7 +71,10 @@ export async function pagesOf(
   }
 }
 
-/** A row in the form our own beacons give: numbers where a column added later holds text, 0 and 1, dates with their zone. */
+/**
+ * A row in the form our own beacons give: numbers where a column added later holds text, 0 and 1,
+ * dates with their zone.
+ */
 function normalized(name: string, row: Row): Row {
   const table = tableOf(name as TableName);
   const clean: Row = {};
@@ -92,7 +104,10 @@ function isoDate(text: string): string {
   return Number.isNaN(ms) ? text : new Date(ms).toISOString();
 }
 
-/** A row as they can store it: their drivers know no booleans, and round a Seq where it becomes text, for to them it is a float. */
+/**
+ * A row as they can store it: their drivers know no booleans, and round a Seq where it becomes
+ * text, for to them it is a float.
+ */
 export function storable(row: Row): Row {
   return Object.fromEntries(
     Object.entries(row).map(([name, value]) => {

@@ -1,4 +1,7 @@
-/** Waits for a store that cannot be opened now (no right, no room, a read-only disk): the process stays up, says why, and tries again. */
+/**
+ * Waits for a store that cannot be opened now (no right, no room, a read-only disk): the process
+ * stays up, says why, and tries again.
+ */
 import { messageOf, TidemarkError } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
 import { Backoff } from '../runtime/backoff.ts';
@@ -9,8 +12,9 @@ import { classOf } from './state/storage-error.ts';
 export type FrozenParts = WaitingRoomParts & { log: Log; signal: AbortSignal };
 
 /**
- * What `open` gives, once it does; null when told to stop before. Anything but STORAGE_FAILED is thrown on at once: waiting cannot mend it.
- * Meanwhile /livez is ok, /readyz is 503, /healthz names the cause.
+ * What `open` gives, once it does; null when told to stop before. Anything but STORAGE_FAILED is
+ * thrown on at once: waiting cannot mend it. Meanwhile /livez is ok, /readyz is 503, /healthz names
+ * the cause.
  */
 export async function openWhenPossible<T>(
   open: () => T,

@@ -1,4 +1,7 @@
-/** The last thing a worker does whose files are not its own any more: it saves what its handle still holds. */
+/**
+ * The last thing a worker does whose files are not its own any more: it saves what its handle still
+ * holds.
+ */
 import { systemClock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
 import { rescue } from './state/rescue.ts';
@@ -6,8 +9,9 @@ import { classOf, endsTheProcess, toStoreFault } from './state/storage-error.ts'
 import type { Store } from './state/store.ts';
 
 /**
- * Saves if the handle may hold entries that are nowhere else: the error says so, or the files do, whatever the error was about.
- * False when the files are whole. @throws TidemarkError STORAGE_FAILED when nothing can be saved
+ * Saves if the handle may hold entries that are nowhere else: the error says so, or the files do,
+ * whatever the error was about. False when the files are whole.
+ * @throws TidemarkError STORAGE_FAILED when nothing can be saved
  */
 export function saveIfLost(store: Store, error: unknown, log: Log): boolean {
   if (!store.db.open) return false;

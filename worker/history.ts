@@ -1,4 +1,7 @@
-/** The last half hour of both lanes in numbers, for the console's charts: one sample every two seconds in a ring. In memory; a start begins anew. */
+/**
+ * The last half hour of both lanes in numbers, for the console's charts: one sample every two
+ * seconds in a ring. In memory; a start begins anew.
+ */
 import type {
   HistorySample,
   HistoryView,
@@ -25,7 +28,10 @@ export class History {
     this.#parts = parts;
   }
 
-  /** Takes samples from now on. `onSample` hears each, and whether it says anything the one before did not. */
+  /**
+   * Takes samples from now on. `onSample` hears each, and whether it says anything the one before
+   * did not.
+   */
   start(onSample: (sample: HistorySample, isNews: boolean) => void): void {
     this.#stop = this.#parts.clock.every(limits.historySampleMs, () => {
       const before = this.newest();

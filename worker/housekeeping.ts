@@ -1,4 +1,7 @@
-/** What the worker does for its own store now and then: looks how full it is, lets go of what is delivered, gives room back to the disk. */
+/**
+ * What the worker does for its own store now and then: looks how full it is, lets go of what is
+ * delivered, gives room back to the disk.
+ */
 import { messageOf, type TidemarkError } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
 import type { Capacity } from '../contracts/status.ts';

@@ -1,4 +1,7 @@
-/** A file of JSON lines that export or salvage made: its entries, what is wrong with the others, and the runs they came in. */
+/**
+ * A file of JSON lines that export or salvage made: its entries, what is wrong with the others, and
+ * the runs they came in.
+ */
 import { statSync } from 'node:fs';
 import { messageOf, TidemarkError } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';

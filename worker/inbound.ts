@@ -131,8 +131,9 @@ export class Inbound {
   }
 
   /**
-   * Makes ready what reads need, so that the first read after a long time need not wait for all of it: whole while nothing is accepted or
-   * delivered, a step at a time while little is. Under load, and while a backlog is delivered, it waits; reads catch up for themselves then.
+   * Makes ready what reads need, so that the first read after a long time need not wait for all of
+   * it: whole while nothing is accepted or delivered, a step at a time while little is. Under load,
+   * and while a backlog is delivered, it waits; reads catch up for themselves then.
    */
   #readyReads(): void {
     const { outbound, overview, local, log } = this.#parts;
@@ -145,7 +146,8 @@ export class Inbound {
     const isDelivering = (lane: Lane) =>
       isReady(lane) &&
       local.journal.counts(lane).head > (outbound.deliveries[lane].mark()?.seq ?? 0);
-    // What reads need may be as large as the backlog; without room it would take what delivering needs.
+    // What reads need may be as large as the backlog; without room it would take what delivering
+    // needs.
     const isQuiet = () =>
       this.#accepted() === accepted && !this.intake.refusal() && !lanes.some(isDelivering);
     const isMuch =

@@ -93,7 +93,11 @@ export function listEntries(dataDir: string, afterSeq: number, limit: number): E
   }
 }
 
-/** What is wrong with the journal; see `verify`. @throws TidemarkError as `openForReading`, SqliteError for pages that cannot be asked about at all */
+/**
+ * What is wrong with the journal; see `verify`.
+ * @throws TidemarkError as `openForReading`, SqliteError for pages that cannot be asked about at
+ * all
+ */
 export function verifyJournal(dataDir: string, tell?: (check: string) => void): Verdict {
   openForReading(dataDir).close();
   const db = openReadOnly(pathsOf(dataDir).db);

@@ -1,7 +1,9 @@
 /**
- * Takes writes in: collects what has arrived, commits it in one synced transaction, checks that the file is still the file, then answers.
+ * Takes writes in: collects what has arrived, commits it in one synced transaction, checks that the
+ * file is still the file, then answers.
  *
- * I1: no answer before the commit. One commit serves every write that came while the last one ran, so the sync is paid once for all of them.
+ * I1: no answer before the commit. One commit serves every write that came while the last one ran,
+ * so the sync is paid once for all of them.
  */
 import { lanes, type Lane } from '../contracts/subjects.ts';
 import type { WriteEnvelope } from '../contracts/envelope.ts';
@@ -191,7 +193,8 @@ export class Intake {
     try {
       this.#store.wrote(bytes);
     } catch (error) {
-      // The writes are safe and answered; what this means for the next ones is seen by the next commit.
+      // The writes are safe and answered; what this means for the next ones is seen by the next
+      // commit.
       this.#log.error(
         { reason: messageOf(error) },
         'the log could not be folded into the database',
@@ -199,7 +202,10 @@ export class Intake {
     }
   }
 
-  /** A lock or a full disk is refused for now; after most others the store cannot be trusted with another write. */
+  /**
+   * A lock or a full disk is refused for now; after most others the store cannot be trusted with
+   * another write.
+   */
   #fail(batch: Waiting[], thrown: unknown): void {
     const found = classOf(thrown);
     if (found === 'capacity') {
@@ -235,7 +241,9 @@ export class Intake {
     if (isFirst) this.#events.onFault(this.#fault);
   }
 
-  /** What waits behind is refused as well: were it taken once the cause is gone, it would overtake. */
+  /**
+   * What waits behind is refused as well: were it taken once the cause is gone, it would overtake.
+   */
   #refuseAll(batch: Waiting[], error: TidemarkError): void {
     this.#waitingBytes = 0;
     for (const one of [...batch, ...this.#waiting.splice(0)]) one.reject(error);

@@ -1,4 +1,7 @@
-/** How a worker comes to the bus: it tries until it is there, and meanwhile answers those who ask how it is. */
+/**
+ * How a worker comes to the bus: it tries until it is there, and meanwhile answers those who ask
+ * how it is.
+ */
 import { Bus, type BusOptions } from '../runtime/bus.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { HttpAddress, HttpSettings } from '../runtime/http-access.ts';
@@ -18,8 +21,10 @@ export type JoinParts = {
 };
 
 /**
- * The bus, or what came first of `ended`. Until then /livez is ok, /readyz is 503, and /healthz says why and how the store is.
- * @throws TidemarkError CONFIG_INVALID for settings no waiting mends: files of ours, or the address of HTTP
+ * The bus, or what came first of `ended`. Until then /livez is ok, /readyz is 503, and /healthz
+ * says why and how the store is.
+ * @throws TidemarkError CONFIG_INVALID for settings no waiting mends: files of ours, or the address
+ * of HTTP
  */
 export async function joinBus<T>(
   { local, http, access, bus, hub, log }: JoinParts,

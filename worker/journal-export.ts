@@ -1,4 +1,6 @@
-/** The journal out of its file, as JSON lines: of a live one, and of what is left of a damaged one. */
+/**
+ * The journal out of its file, as JSON lines: of a live one, and of what is left of a damaged one.
+ */
 import {
   closeSync,
   copyFileSync,
@@ -20,7 +22,10 @@ type Say = (line: string) => void;
 
 const sayEvery = 100_000;
 
-/** Entries above a Seq, in short reads, so that the writer's log is never held up. @throws TidemarkError as `openForReading` */
+/**
+ * Entries above a Seq, in short reads, so that the writer's log is never held up.
+ * @throws TidemarkError as `openForReading`
+ */
 export function* exportLines(dataDir: string, afterSeq: number, say: Say): Generator<string> {
   const db = openForReading(dataDir);
   try {
@@ -67,8 +72,9 @@ function writeFile(out: string, lines: Iterable<string>): number {
 }
 
 /**
- * Writes every entry that can be read from a file in whatever state, each EventGUID once, with its body if one was found.
- * Works on a copy beside the output. @throws TidemarkError NOT_THERE
+ * Writes every entry that can be read from a file in whatever state, each EventGUID once, with its
+ * body if one was found. Works on a copy beside the output.
+ * @throws TidemarkError NOT_THERE
  */
 export function salvageTo(
   path: string,

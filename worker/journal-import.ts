@@ -14,7 +14,11 @@ type Say = (line: string) => void;
 
 const sayEvery = 100_000;
 
-/** Takes a file in, as a merge does. @throws TidemarkError NOT_THERE for what is no file, LOCK_HELD while a worker has the store, CONFIG_INVALID for another hub's */
+/**
+ * Takes a file in, as a merge does.
+ * @throws TidemarkError NOT_THERE for what is no file, LOCK_HELD while a worker has the store,
+ * CONFIG_INVALID for another hub's
+ */
 export function importLines(
   dataDir: string,
   hubId: string,
@@ -62,7 +66,10 @@ function merge(db: Connection, boot: ReturnType<typeof runsOf>, file: string, te
   };
 }
 
-/** The same without changing anything; a worker may run. @throws TidemarkError NOT_THERE for what is no file */
+/**
+ * The same without changing anything; a worker may run.
+ * @throws TidemarkError NOT_THERE for what is no file
+ */
 export function previewImport(dataDir: string, file: string): Imported {
   assertFile(file);
   const path = pathsOf(dataDir).db;

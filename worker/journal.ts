@@ -1,9 +1,10 @@
 /**
  * The journal: every accepted write, in the order of acceptance.
  *
- * Constraints: one writer; synchronous, so that a transaction never spans a turn of the event loop; statements live with the handle.
- * Ordering: Seq is given inside the transaction that makes the entry visible, so nothing can appear below a mark later.
- * Failure: an append either commits whole and synced, or throws and leaves nothing.
+ * Constraints: one writer; synchronous, so that a transaction never spans a turn of the event loop;
+ * statements live with the handle. Ordering: Seq is given inside the transaction that makes the
+ * entry visible, so nothing can appear below a mark later. Failure: an append either commits whole
+ * and synced, or throws and leaves nothing.
  */
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
@@ -16,7 +17,10 @@ import { isoOf } from '../runtime/clock.ts';
 import type { Entry } from '../bridges/entry.ts';
 import type { Connection } from './state/connection.ts';
 
-/** What became of one append: accepted (`isNew`), a repeat of an accepted one, or the refusal of a conflict. */
+/**
+ * What became of one append: accepted (`isNew`), a repeat of an accepted one, or the refusal of a
+ * conflict.
+ */
 export type Appended = { seq: number; isNew: boolean } | TidemarkError;
 
 type EntryRow = {
@@ -65,7 +69,10 @@ function sorted(value: JsonValue): JsonValue {
   );
 }
 
-/** A digest of the content, 16 bytes, the same for the same Action and Settings whatever the order of members. */
+/**
+ * A digest of the content, 16 bytes, the same for the same Action and Settings whatever the order
+ * of members.
+ */
 export function digestOf(action: string, settings: JsonObject): Buffer {
   return createHash('sha256')
     .update(action)
@@ -116,7 +123,8 @@ function statementsOf(db: Connection) {
         Buffer,
       ]
     >(
-      // "On conflict do nothing" would use up a Seq for each repeat, and a hole would no longer say that an entry was lost.
+      // "On conflict do nothing" would use up a Seq for each repeat, and a hole would no longer say
+      // that an entry was lost.
       `insert into entry (lane, action, guid, key, at, user, accepted_ms, body, trace) select ?, ?, ?, ?, ?, ?, ?, ?, ?
         where not exists (select 1 from entry where guid = ?)`,
     ),
@@ -189,7 +197,10 @@ export class Journal {
     this.#append = (envelopes, nowMs) => transaction.immediate(envelopes, nowMs);
   }
 
-  /** Appends in one synced transaction; one result each, same order. Throws what SQLite throws, and then nothing was stored. */
+  /**
+   * Appends in one synced transaction; one result each, same order. Throws what SQLite throws, and
+   * then nothing was stored.
+   */
   append(envelopes: readonly WriteEnvelope[], nowMs: number): Appended[] {
     return this.#append(envelopes, nowMs);
   }
@@ -245,7 +256,10 @@ export class Journal {
     );
   }
 
-  /** Undelivered entries of a lane above `seq`, ascending, at most `limit` and about `bytesMax` of bodies, but at least one. */
+  /**
+   * Undelivered entries of a lane above `seq`, ascending, at most `limit` and about `bytesMax` of
+   * bodies, but at least one.
+   */
   readAfter(lane: Lane, seq: number, limit: number, bytesMax: number): Entry[] {
     return this.readStretch(lane, seq, limit, bytesMax).entries;
   }
@@ -283,7 +297,10 @@ export class Journal {
     return row ? factsOf(row) : null;
   }
 
-  /** Looks for a key in the `count` entries next below `seq`: no index knows keys. `through` is how far it looked; null when there are none below. */
+  /**
+   * Looks for a key in the `count` entries next below `seq`: no index knows keys. `through` is how
+   * far it looked; null when there are none below.
+   */
   findKey(
     key: string,
     seq: number,
@@ -324,7 +341,9 @@ export class Journal {
     return Number(this.#sql.bodyBytes.get() ?? 0);
   }
 
-  /** When the oldest entry above `seq` that has its body was accepted, or null when there is none. */
+  /**
+   * When the oldest entry above `seq` that has its body was accepted, or null when there is none.
+   */
   oldestAfter(lane: Lane, seq: number): number | null {
     return (this.#sql.oldest.get(laneIndex(lane), seq) as number | undefined) ?? null;
   }
@@ -334,7 +353,10 @@ export class Journal {
     this.#db.transaction(steps).immediate();
   }
 
-  /** Gives up the bodies of entries: their GUID, Seq and a digest stay, so that a repeat is still a duplicate. */
+  /**
+   * Gives up the bodies of entries: their GUID, Seq and a digest stay, so that a repeat is still a
+   * duplicate.
+   */
   strip(lane: Lane, entries: readonly Entry[]): void {
     this.#db
       .transaction(() => {

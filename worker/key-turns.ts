@@ -1,4 +1,7 @@
-/** The writes of a delivery one request each: keys side by side, the writes of one key one after the other until one is refused. */
+/**
+ * The writes of a delivery one request each: keys side by side, the writes of one key one after the
+ * other until one is refused.
+ */
 import PQueue from 'p-queue';
 import type { Folded } from '../bridges/fold.ts';
 import { limits } from '../contracts/limits.ts';
@@ -6,7 +9,8 @@ import { isSettledOutcome, type MutationResult } from '../contracts/mutation.ts'
 
 /**
  * One result per write, null for one that stands behind a refusal of its key.
- * @throws what `send` throws, once no request is on its way any more: one that is overtaken by its own repeat could take a later write back
+ * @throws what `send` throws, once no request is on its way any more: one that is overtaken by its
+ * own repeat could take a later write back
  */
 export async function inTurns(
   writes: readonly Folded[],

@@ -1,4 +1,7 @@
-/** What the lab says of one hub's persistence, in the incumbent's words and by its rule for the state of both lanes. */
+/**
+ * What the lab says of one hub's persistence, in the incumbent's words and by its rule for the
+ * state of both lanes.
+ */
 import type { ConnectionPresence, Presence } from '../contracts/presence.ts';
 import type { LaneState, LaneStatus } from '../contracts/status.ts';
 
@@ -18,7 +21,10 @@ export type Persistence = {
 
 type Lanes = { Queue: LaneStatus | null; Manifest: LaneStatus | null };
 
-/** @param last what was known when it still answered: whom it is assigned to does not change while it is away */
+/**
+ * @param last what was known when it still answered: whom it is assigned to does not change while
+ * it is away
+ */
 export function persistenceOf(
   { Queue, Manifest }: Lanes,
   beacons: readonly Presence[],

@@ -1,6 +1,7 @@
 /**
- * Operators of many hubs at one door: the workers on this bus, their state, and their assignments, by the names and shapes of the incumbent's lab.
- * A worker is asked over the bus. One that was seen and answers no more does not run; one that listens and does not answer in time failed.
+ * Operators of many hubs at one door: the workers on this bus, their state, and their assignments,
+ * by the names and shapes of the incumbent's lab. A worker is asked over the bus. One that was seen
+ * and answers no more does not run; one that listens and does not answer in time failed.
  */
 import PQueue from 'p-queue';
 import { messageOf, TidemarkError } from '../contracts/errors.ts';
@@ -81,14 +82,19 @@ export class Lab {
     };
   }
 
-  /** @throws TidemarkError NOT_FOUND, CONFLICT when it does not run, UNAVAILABLE when it did not answer */
+  /**
+   * @throws TidemarkError NOT_FOUND, CONFLICT when it does not run, UNAVAILABLE when it did not
+   * answer
+   */
   async status(hub: string): Promise<Persistence> {
     return persistenceOf(await this.#running(hub), this.#parts.beacons());
   }
 
   /**
-   * `{IDBeacon|null, IDBeaconConnection}`, where IDBeacon is a BeaconID. `by` is whoever asks, for the log of that worker's operators.
-   * @throws TidemarkError as `status`, INVALID_MESSAGE as that worker says; with each of them nothing was changed
+   * `{IDBeacon|null, IDBeaconConnection}`, where IDBeacon is a BeaconID. `by` is whoever asks, for
+   * the log of that worker's operators.
+   * @throws TidemarkError as `status`, INVALID_MESSAGE as that worker says; with each of them
+   * nothing was changed
    */
   async assign(hub: string, body: JsonObject, by: string): Promise<Persistence> {
     // Who does not answer a question gets no order: it would be carried out once nobody expects it.

@@ -1,4 +1,7 @@
-/** What a read may ask of one lane: the journal's knowledge, what is pending, and the backend while it is there. */
+/**
+ * What a read may ask of one lane: the journal's knowledge, what is pending, and the backend while
+ * it is there.
+ */
 import type { KnownRow } from '../bridges/read-merge.ts';
 import { TidemarkError } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
@@ -64,7 +67,9 @@ export class LaneView {
     return this.#waitingKeys.size > 0 ? 0 : this.#markSeq;
   }
 
-  /** The row as the journal knows it, with the manifest itself fetched from the entry that holds it. */
+  /**
+   * The row as the journal knows it, with the manifest itself fetched from the entry that holds it.
+   */
   whole(table: TableName, known: Projected): KnownRow {
     const { ManifestSeq, ...row } = known.row;
     if (table !== 'UVManifest' || typeof ManifestSeq !== 'number') return row;
@@ -77,7 +82,10 @@ export class LaneView {
     return this.#parts.journal.counts(this.#parts.lane).bareThrough === 0;
   }
 
-  /** @throws TidemarkError UNAVAILABLE when the journal has given up bodies, so that it cannot say "there is none" */
+  /**
+   * @throws TidemarkError UNAVAILABLE when the journal has given up bodies, so that it cannot say
+   * "there is none"
+   */
   assertComplete(what: string): void {
     if (this.isComplete()) return;
     throw new TidemarkError(

@@ -1,8 +1,10 @@
 /**
- * Journal entries as the domain actions they came as, for a beacon that keeps rows by itself: `QP_*` and `MS_*`, one request each.
+ * Journal entries as the domain actions they came as, for a beacon that keeps rows by itself:
+ * `QP_*` and `MS_*`, one request each.
  *
- * Such a beacon knows no Seq and no mark. What is sent again after a lost answer is the same request again, in the same order of its key,
- * and an event carries what tells a repeat: a beacon that merges rows by their keys and events by their GUIDs is left as if each came once.
+ * Such a beacon knows no Seq and no mark. What is sent again after a lost answer is the same
+ * request again, in the same order of its key, and an event carries what tells a repeat: a beacon
+ * that merges rows by their keys and events by their GUIDs is left as if each came once.
  */
 import type { Entry } from '../bridges/entry.ts';
 import type { Folded } from '../bridges/fold.ts';
@@ -69,7 +71,8 @@ export class LegacyCarrier implements Carrier {
     const request = (action: string, settings: JsonObject) =>
       this.#dispatcher.send<Outputs>(beacon, lane, action, settings);
     const { trace } = entry;
-    // Each request is one write here, so that it goes on in that write's trace and not in the one of the delivery.
+    // Each request is one write here, so that it goes on in that write's trace and not in the one
+    // of the delivery.
     const ask =
       trace === undefined
         ? request
@@ -103,7 +106,10 @@ function settingsOf(entry: Entry, mutation: RowMutation): JsonObject {
   };
 }
 
-/** A patch of what is not there makes the row, as in any database: hubs patch what they never announced. Null for what patches nothing. */
+/**
+ * A patch of what is not there makes the row, as in any database: hubs patch what they never
+ * announced. Null for what patches nothing.
+ */
 function creationOf({
   action,
   key,

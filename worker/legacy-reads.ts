@@ -1,4 +1,7 @@
-/** Reads from a beacon that keeps rows by itself, as rows of the tables, so that what is pending can be put over them like over any other. */
+/**
+ * Reads from a beacon that keeps rows by itself, as rows of the tables, so that what is pending can
+ * be put over them like over any other.
+ */
 import PQueue from 'p-queue';
 import { manifestColumns } from '../bridges/manifest-bridge.ts';
 import { defaultsOf, project } from '../bridges/project.ts';
@@ -29,7 +32,10 @@ const askings: Partial<Record<TableName, Asking>> = {
   },
 };
 
-/** A list that was cut too short is asked for again with this many times the rows: there are no pages. */
+/**
+ * A list that was cut too short is asked for again with this many times the rows: there are no
+ * pages.
+ */
 const widening = 4;
 
 export class LegacyReads {
@@ -41,10 +47,14 @@ export class LegacyReads {
     this.#beacon = beacon;
   }
 
-  /** @throws TidemarkError UNAVAILABLE when it does not answer; REJECTED for what the legacy actions cannot tell; TOO_LARGE for a position too deep in a list */
+  /**
+   * @throws TidemarkError UNAVAILABLE when it does not answer; REJECTED for what the legacy actions
+   * cannot tell; TOO_LARGE for a position too deep in a list
+   */
   async rows(query: RowQuery): Promise<KnownRow[]> {
     const asking = askings[query.Table as TableName];
-    // Who asks for what is deleted, or for the rows of attempts, wants to know more than the legacy actions say.
+    // Who asks for what is deleted, or for the rows of attempts, wants to know more than the legacy
+    // actions say.
     if (!asking || query.Terms.some((term) => term.Column === 'Deleted'))
       throw new TidemarkError(
         'REJECTED',
@@ -127,7 +137,10 @@ function objectsOf(value: unknown): JsonObject[] {
   return (Array.isArray(value) ? value : [value]).filter(isJsonObject);
 }
 
-/** What was answered as rows of the table, and of those what was asked for: not every beacon honours a filter. */
+/**
+ * What was answered as rows of the table, and of those what was asked for: not every beacon honours
+ * a filter.
+ */
 function inQuery(query: RowQuery, answered: readonly JsonObject[]): KnownRow[] {
   const table = tableOf(query.Table as TableName);
   const hub = query.Terms.find((term) => term.Column === 'HubID')?.Values[0] ?? '';

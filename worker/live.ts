@@ -1,7 +1,9 @@
 /**
- * What consoles are told as it happens: status, beacons, samples of the history, and the fleet to those who watch it.
+ * What consoles are told as it happens: status, beacons, samples of the history, and the fleet to
+ * those who watch it.
  *
- * Constraint: nothing is counted while nobody listens, and once for all who do; while nothing changes only a beat goes out.
+ * Constraint: nothing is counted while nobody listens, and once for all who do; while nothing
+ * changes only a beat goes out.
  */
 import type { HistorySample } from '../contracts/console-answers.ts';
 import { messageOf } from '../contracts/errors.ts';

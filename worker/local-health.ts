@@ -1,4 +1,7 @@
-/** What health says of the local state: its files, the last commit, the last faults. Never throws: it is asked when things are broken. */
+/**
+ * What health says of the local state: its files, the last commit, the last faults. Never throws:
+ * it is asked when things are broken.
+ */
 import { messageOf, type TidemarkError } from '../contracts/errors.ts';
 import type { Capacity } from '../contracts/status.ts';
 import { isoOf } from '../runtime/clock.ts';
@@ -20,7 +23,10 @@ export type LocalHealth = {
     FreeBytes: number | null;
   };
   Faults: FaultView[];
-  /** What was saved from files that went away, and what was set aside; null when that cannot be told. */
+  /**
+   * What was saved from files that went away, and what was set aside; null when that cannot be
+   * told.
+   */
   Rescue: RescueView | null;
 };
 

@@ -17,7 +17,8 @@ export type Local = {
 };
 
 /**
- * A journal belongs to the hub it was made for: its entries would otherwise reach the database under another hub's name.
+ * A journal belongs to the hub it was made for: its entries would otherwise reach the database
+ * under another hub's name.
  * @throws TidemarkError CONFIG_INVALID when the store is another hub's
  */
 export function openLocal(store: Store, hubId: string): Local {

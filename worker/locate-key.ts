@@ -1,6 +1,7 @@
 /**
- * Where are the writes of a key? No index of the journal knows keys, and one would cost every write, so the newest entries are looked
- * through in steps; beyond them are found those that are held, and the last that wrote each row reads still need.
+ * Where are the writes of a key? No index of the journal knows keys, and one would cost every
+ * write, so the newest entries are looked through in steps; beyond them are found those that are
+ * held, and the last that wrote each row reads still need.
  */
 import type { KeyLocations } from '../contracts/console-answers.ts';
 import { TidemarkError } from '../contracts/errors.ts';
@@ -17,7 +18,10 @@ export type LocateKeyParts = {
   deliveries: Record<Lane, Pick<LaneDelivery, 'mark'>>;
 };
 
-/** Writes of a WorkItemHash or RunHash. @throws TidemarkError INVALID_MESSAGE for an unknown lane or an empty key */
+/**
+ * Writes of a WorkItemHash or RunHash.
+ * @throws TidemarkError INVALID_MESSAGE for an unknown lane or an empty key
+ */
 export async function locateKey(
   parts: LocateKeyParts,
   key: string,

@@ -1,4 +1,7 @@
-/** Operations inside a running worker: what is pending is run at the start, the long ones while writes are accepted already. */
+/**
+ * Operations inside a running worker: what is pending is run at the start, the long ones while
+ * writes are accepted already.
+ */
 import { messageOf } from '../contracts/errors.ts';
 import { type Clock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
@@ -46,7 +49,10 @@ export class Maintenance {
     });
   }
 
-  /** Before intake opens: the short ones, in order, up to the first long one. One that fails keeps nobody from writing. */
+  /**
+   * Before intake opens: the short ones, in order, up to the first long one. One that fails keeps
+   * nobody from writing.
+   */
   async beforeIntake(): Promise<void> {
     const report = await this.#pending(true);
     this.#isHeldUp = report === null || report.Left === 0;

@@ -1,4 +1,7 @@
-/** What moving a mark would mean: the entries between, by table and key, and what the database has of them. Reads only. */
+/**
+ * What moving a mark would mean: the entries between, by table and key, and what the database has
+ * of them. Reads only.
+ */
 import { toMutation } from '../bridges/lanes.ts';
 import { messageOf } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
@@ -110,7 +113,10 @@ export class MarksPlanner {
     this.#held = parts.held;
   }
 
-  /** The mark just before the first entry of any lane that was accepted at or after a time; null when none was. */
+  /**
+   * The mark just before the first entry of any lane that was accepted at or after a time; null
+   * when none was.
+   */
   async beforeTime(ms: number): Promise<number | null> {
     for (let from = 0; ;) {
       const { last, found } = this.#sql.since.get(ms, from, limits.planStepEntries) ?? {
@@ -198,7 +204,10 @@ export class MarksPlanner {
     );
   }
 
-  /** Whether the row an entry is about was written by it or by a later one. What it would delete may also just not be there. */
+  /**
+   * Whether the row an entry is about was written by it or by a later one. What it would delete may
+   * also just not be there.
+   */
   async #has(seq: number, backend: Backend): Promise<boolean> {
     const entry = this.#journal.read(seq);
     if (!entry) return true;

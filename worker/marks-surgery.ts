@@ -1,8 +1,10 @@
 /**
- * Marks moved by an operator's word: planned first, done only while delivery is paused, and kept on record.
+ * Marks moved by an operator's word: planned first, done only while delivery is paused, and kept on
+ * record.
  *
- * Constraints: I4, a mark moves back only here or because the database itself went back; I5 and I10, what a mark is moved over is held as dropped.
- * Ordering: nothing is under way at any database when a mark moves; mark, held entries and the record are one transaction.
+ * Constraints: I4, a mark moves back only here or because the database itself went back; I5 and
+ * I10, what a mark is moved over is held as dropped. Ordering: nothing is under way at any database
+ * when a mark moves; mark, held entries and the record are one transaction.
  */
 import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
@@ -50,14 +52,19 @@ export class MarkSurgery {
     });
   }
 
-  /** Changes nothing. @throws TidemarkError INVALID_MESSAGE for a target that makes no sense, NOT_FOUND for an unknown database */
+  /**
+   * Changes nothing.
+   * @throws TidemarkError INVALID_MESSAGE for a target that makes no sense, NOT_FOUND for an
+   * unknown database
+   */
   async plan(target: MarkTarget): Promise<MarkPlan> {
     return this.#planOf(await this.#choose(target), true);
   }
 
   /**
-   * @throws TidemarkError as `plan`; CONFLICT when delivery is not paused, when it would go forwards without force, or when the plan no longer holds;
-   * UNAVAILABLE while a delivery does not end
+   * @throws TidemarkError as `plan`; CONFLICT when delivery is not paused, when it would go
+   * forwards without force, or when the plan no longer holds; UNAVAILABLE while a delivery does not
+   * end
    */
   async set(request: SetMarks): Promise<MarksSet> {
     if (request.Reason.trim() === '')
@@ -272,7 +279,10 @@ export class MarkSurgery {
   }
 }
 
-/** Going forwards passes over entries for good, so it is asked for twice, and only in lots that one transaction can hold. */
+/**
+ * Going forwards passes over entries for good, so it is asked for twice, and only in lots that one
+ * transaction can hold.
+ */
 function insistOnForce({ Lane, Direction, From, To, Stretch }: LanePlan, isForced: boolean): void {
   if (Direction !== 'forwards') return;
   const count = Stretch?.Entries ?? 0;

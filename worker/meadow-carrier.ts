@@ -1,4 +1,7 @@
-/** Mutations as MeadowProxy requests, for a databeacon without the batch capability: look, decide, write, one row at a time. */
+/**
+ * Mutations as MeadowProxy requests, for a databeacon without the batch capability: look, decide,
+ * write, one row at a time.
+ */
 import { defaultsOf } from '../bridges/project.ts';
 import { isEmptyValue } from '../bridges/fold.ts';
 import { compareScalars } from '../bridges/read-merge.ts';
@@ -10,7 +13,10 @@ import type { Carrier, Delivered, Delivery } from './carrier.ts';
 import { inTurns } from './key-turns.ts';
 import type { MeadowClient, Written } from './meadow-client.ts';
 
-/** A row may appear between our look and our insert; another look finds it. More often than this is no race. */
+/**
+ * A row may appear between our look and our insert; another look finds it. More often than this is
+ * no race.
+ */
 const looksMax = 3;
 
 export class MeadowCarrier implements Carrier {
@@ -98,7 +104,8 @@ function decide(table: Table, found: Row, mutation: RowMutation): MutationResult
     return foundSeq === mutation.Seq
       ? { Outcome: 'already-present' }
       : compared(table, found, mutation);
-  // A soft delete may take two requests: a row that has its Seq and is still to be seen is half done.
+  // A soft delete may take two requests: a row that has its Seq and is still to be seen is half
+  // done.
   const isHalfDone = mutation.Op === 'delete' && foundSeq === mutation.Seq && !isDeleted(found);
   if (foundSeq >= mutation.Seq && !isHalfDone) return { Outcome: 'already-present' };
   const id = { [table.idColumn]: found[table.idColumn] ?? null };

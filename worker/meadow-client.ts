@@ -1,4 +1,7 @@
-/** MeadowProxy.Request as rows: reads by query and by key, inserts and updates, with HTTP statuses turned into meanings. */
+/**
+ * MeadowProxy.Request as rows: reads by query and by key, inserts and updates, with HTTP statuses
+ * turned into meanings.
+ */
 import type { ProxyOutputs } from '../contracts/capability.ts';
 import { TidemarkError } from '../contracts/errors.ts';
 import { isJsonObject } from '../contracts/json-value.ts';
@@ -8,16 +11,27 @@ import type { Dispatcher } from './dispatcher.ts';
 import { pagesOf, storable } from './foreign-rows.ts';
 import { type Grammar, keyQuery, queryPath, valueParts } from './meadow-path.ts';
 
-/** How a write ended: `unique` when another row has the key, `gone` when its row is not there (any more), `refused` when no retry mends it. */
+/**
+ * How a write ended: `unique` when another row has the key, `gone` when its row is not there (any
+ * more), `refused` when no retry mends it.
+ */
 export type Written = { end: 'done' } | { end: 'unique' | 'gone' | 'refused'; reason: string };
 
 const done: Written = { end: 'done' };
 
-/** Words of unique violations in the bodies of databeacons that answer 500 for every driver error. */
+/**
+ * Words of unique violations in the bodies of databeacons that answer 500 for every driver error.
+ */
 const uniqueWords = /unique constraint|unique key|duplicate|er_dup_entry/i;
-/** Of a row that is not there, hidden, or hidden by the very update. A path that is not there says otherwise. */
+/**
+ * Of a row that is not there, hidden, or hidden by the very update. A path that is not there says
+ * otherwise.
+ */
 const goneWords = /record not found|no record (?:found|updated)/i;
-/** Driver codes that no retry mends: a value that does not fit. A missing table or column is none: the next bootstrap adds it. */
+/**
+ * Driver codes that no retry mends: a value that does not fit. A missing table or column is none:
+ * the next bootstrap adds it.
+ */
 const permanentCodes = /^(?:22|23|42804)|^ER_(?:DATA_TOO_LONG|TRUNCATED|WARN_DATA|BAD_NULL)/;
 /** The same where the code says nothing. */
 const permanentWords =
@@ -89,7 +103,10 @@ export class MeadowClient {
     );
   }
 
-  /** Rows of a query. A term with many values is asked in several requests; the answer is then in no order. */
+  /**
+   * Rows of a query. A term with many values is asked in several requests; the answer is then in no
+   * order.
+   */
   async rows(query: RowQuery): Promise<Row[]> {
     const wide = query.Terms.find((term) => valueParts(term.Values).length > 1);
     if (!wide) return this.#ask(query);
@@ -118,7 +135,10 @@ export class MeadowClient {
     return this.#write('POST', this.#endpoint(table), row);
   }
 
-  /** @param row with the table's id column in it @param isDeleted whether the row is soft-deleted: the incumbent hides it from updates too */
+  /**
+   * @param row with the table's id column in it
+   * @param isDeleted whether the row is soft-deleted: the incumbent hides it from updates too
+   */
   async update(table: string, row: Row, isDeleted: boolean): Promise<Written> {
     if (this.#isForeign && isDeleted) {
       const undeleted = await this.#write(
@@ -135,7 +155,8 @@ export class MeadowClient {
     const path = this.#endpoint(table);
     const put = await this.#write('PUT', path, { ...row, Deleted: 1 });
     if (!this.#isForeign || put.end === 'refused') return put;
-    // The incumbent may have done it and then not found what it did, or may have left Deleted alone: only a look tells.
+    // The incumbent may have done it and then not found what it did, or may have left Deleted
+    // alone: only a look tells.
     const found = await this.find(table, key);
     if (!found) return { end: 'gone', reason: 'the row left' };
     return found['Deleted'] === 1

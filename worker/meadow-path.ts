@@ -3,10 +3,15 @@ import type { RowQuery } from '../contracts/mutation.ts';
 import type { Scalar } from '../contracts/schema.ts';
 import { boundOf, isUnsayable, patternOf } from './foreign-rows.ts';
 
-/** `ours` decodes a value after the filter was cut into stanzas, `theirs` before: some values can then only be asked for by a pattern. */
+/**
+ * `ours` decodes a value after the filter was cut into stanzas, `theirs` before: some values can
+ * then only be asked for by a pattern.
+ */
 export type Grammar = 'ours' | 'theirs';
 
-/** A value inside a filter: `~` separates stanzas, so it is encoded although URLs would let it pass. */
+/**
+ * A value inside a filter: `~` separates stanzas, so it is encoded although URLs would let it pass.
+ */
 function encoded(value: Scalar): string {
   const text = typeof value === 'boolean' ? String(Number(value)) : String(value ?? '');
   return encodeURIComponent(text)
@@ -55,7 +60,9 @@ function positionStanza(
   return group(false, alternatives);
 }
 
-/** `<B>s/FilteredTo/<filter>/<begin>/<cap>` for a query; the cap is its limit unless told otherwise. */
+/**
+ * `<B>s/FilteredTo/<filter>/<begin>/<cap>` for a query; the cap is its limit unless told otherwise.
+ */
 export function queryPath(
   endpoint: string,
   query: RowQuery,
@@ -70,7 +77,10 @@ export function queryPath(
   return `${endpoint}s/FilteredTo/${stanzas.join('~')}/${begin}/${cap}`;
 }
 
-/** Values of one path at most, and their characters: a path is a line, and the incumbent's server refuses a head of more than 16 KiB. */
+/**
+ * Values of one path at most, and their characters: a path is a line, and the incumbent's server
+ * refuses a head of more than 16 KiB.
+ */
 const valuesMax = 50;
 const valueCharsMax = 8_000;
 

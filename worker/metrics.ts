@@ -1,4 +1,7 @@
-/** Prometheus metrics of the worker: what this process did, and what is true at the moment of a scrape. docs/METRICS.md says what each means. */
+/**
+ * Prometheus metrics of the worker: what this process did, and what is true at the moment of a
+ * scrape. docs/METRICS.md says what each means.
+ */
 import { Gauge } from '@prometheus-io/client';
 import type { Clock } from '../runtime/clock.ts';
 import type { Local } from './local.ts';
@@ -51,7 +54,10 @@ export class Metrics {
     };
   }
 
-  /** The exposition text. Throws what SQLite throws when the store cannot be read: a scrape that fails is seen. */
+  /**
+   * The exposition text. Throws what SQLite throws when the store cannot be read: a scrape that
+   * fails is seen.
+   */
   async text(): Promise<string> {
     this.#gauges.collect(this.#sources);
     return this.#meter.registry.metrics();

@@ -1,4 +1,7 @@
-/** The JSON files beside the store, for people and for the start that finds the store gone; behind the truth by at most a moment. */
+/**
+ * The JSON files beside the store, for people and for the start that finds the store gone; behind
+ * the truth by at most a moment.
+ */
 import { join } from 'node:path';
 import { messageOf } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
@@ -47,7 +50,10 @@ export class Mirrors {
     await this.write();
   }
 
-  /** Writes all now. A file that cannot be written is told of and tried again with the next change: the truth is in the store. */
+  /**
+   * Writes all now. A file that cannot be written is told of and tried again with the next change:
+   * the truth is in the store.
+   */
   async write(): Promise<void> {
     for (const mirror of this.#mirrors) {
       try {

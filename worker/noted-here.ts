@@ -1,4 +1,7 @@
-/** What a command line does to a store without a worker, noted in that store's log of operators: by the system's user. */
+/**
+ * What a command line does to a store without a worker, noted in that store's log of operators: by
+ * the system's user.
+ */
 import { userInfo } from 'node:os';
 import { systemClock } from '../runtime/clock.ts';
 import { OperatorLog } from './operator-log.ts';

@@ -13,7 +13,11 @@ import { openForReading } from './state/read-store.ts';
 /** Schema that has the log. */
 const leastVersion = 3;
 
-/** `{Limit?, Before?}`. @throws TidemarkError as `openForReading`, INVALID_MESSAGE for a wrong field, NOT_THERE when a program before the log wrote the store */
+/**
+ * `{Limit?, Before?}`.
+ * @throws TidemarkError as `openForReading`, INVALID_MESSAGE for a wrong field, NOT_THERE when a
+ * program before the log wrote the store
+ */
 export function offlineActions(
   dataDir: string,
   given: JsonObject,

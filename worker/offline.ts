@@ -1,4 +1,7 @@
-/** What a data directory says of itself without its worker: status and marks as its files have them, read-only, beside a writer or without one. */
+/**
+ * What a data directory says of itself without its worker: status and marks as its files have them,
+ * read-only, beside a writer or without one.
+ */
 import type { Balance, LaneStatus, MarksFile, MarkView } from '../contracts/status.ts';
 import { type Lane, lanes } from '../contracts/subjects.ts';
 import { isoOf } from '../runtime/clock.ts';
@@ -8,7 +11,10 @@ import { lockHolder } from './state/lock-holder.ts';
 import { pathsOf } from './state/paths.ts';
 import { openForReading, type ReadStore } from './state/read-store.ts';
 
-/** `State` is only what the files know: whether there is an assignment. `Carrier` is the one of the last delivery. */
+/**
+ * `State` is only what the files know: whether there is an assignment. `Carrier` is the one of the
+ * last delivery.
+ */
 export type OfflineLane = Omit<
   LaneStatus,
   'State' | 'LastError' | 'BootstrappedAt' | 'AssignedBy' | 'Carrier'
@@ -17,7 +23,10 @@ export type OfflineLane = Omit<
 /** The last start; `StoppedAt` is null while it runs, and for good when it ended without a stop. */
 export type LastStart = { Pid: number; StartedAt: string; StoppedAt: string | null };
 
-/** `LastStart` and `Faults` are null where the schema keeps none; `LockHeldBy` is a pid, null when nobody that this process can see holds the lock. */
+/**
+ * `LastStart` and `Faults` are null where the schema keeps none; `LockHeldBy` is a pid, null when
+ * nobody that this process can see holds the lock.
+ */
 export type OfflineStatus = {
   Offline: true;
   HubID: string;
@@ -187,7 +196,9 @@ function pendingAt(
   );
 }
 
-/** As the worker's own: pending is counted entry by entry, so that the difference says something. */
+/**
+ * As the worker's own: pending is counted entry by entry, so that the difference says something.
+ */
 function balanceOf(
   store: ReadStore,
   lane: number,

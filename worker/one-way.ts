@@ -1,8 +1,10 @@
 /**
- * One-way intake: messages of the hub's stream into the journal, acknowledged only after their own synced commit.
+ * One-way intake: messages of the hub's stream into the journal, acknowledged only after their own
+ * synced commit.
  *
- * Ordering: a group is given to intake at once and awaited whole; if any of it fails, or a delivery is missing, the consumer is made anew,
- * so that what was not acknowledged comes again in the order of the stream and nothing of a key can overtake.
+ * Ordering: a group is given to intake at once and awaited whole; if any of it fails, or a delivery
+ * is missing, the consumer is made anew, so that what was not acknowledged comes again in the order
+ * of the stream and nothing of a key can overtake.
  */
 import { decodeBody } from '../contracts/codec.ts';
 import { decodeEnvelope, type WriteEnvelope } from '../contracts/envelope.ts';
@@ -105,7 +107,9 @@ export class OneWay {
     if (failed) throw failed.reason;
   }
 
-  /** Kept before it is terminated: a message that can never be accepted is never dropped silently. */
+  /**
+   * Kept before it is terminated: a message that can never be accepted is never dropped silently.
+   */
   #keep(message: StreamMessage, error: unknown): void {
     const { refused, clock, log, rejected } = this.#parts;
     const reason = messageOf(error);

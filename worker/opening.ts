@@ -1,4 +1,7 @@
-/** The first thing a worker does: it opens its local state, now or as soon as that is possible, and keeps what was found to be wrong with it. */
+/**
+ * The first thing a worker does: it opens its local state, now or as soon as that is possible, and
+ * keeps what was found to be wrong with it.
+ */
 import { systemClock } from '../runtime/clock.ts';
 import { decodeAddress, type HttpAddress, type HttpSettings } from '../runtime/http-access.ts';
 import type { Log } from '../runtime/log.ts';

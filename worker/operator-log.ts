@@ -1,15 +1,24 @@
-/** Who did what: each call of an operator that changes something, or tried to, through whichever door. Bounded, the oldest go. */
+/**
+ * Who did what: each call of an operator that changes something, or tried to, through whichever
+ * door. Bounded, the oldest go.
+ */
 import { messageOf, TidemarkError, toRefusal, refusalStatus } from '../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../contracts/json-value.ts';
 import { limits } from '../contracts/limits.ts';
 import { type Clock, isoOf } from '../runtime/clock.ts';
 import type { Connection } from './state/connection.ts';
 
-/** Denied: for want of a right. Refused: the call was wrong, or it is not the time. Failed: it could not be done. */
+/**
+ * Denied: for want of a right. Refused: the call was wrong, or it is not the time. Failed: it could
+ * not be done.
+ */
 export type Outcome = 'done' | 'refused' | 'denied' | 'failed';
 
 export type OperatorCall = {
-  /** Name of the token; on the bus `bus`, and behind a colon who the caller says it is; of a command line without a worker the system's user. */
+  /**
+   * Name of the token; on the bus `bus`, and behind a colon who the caller says it is; of a command
+   * line without a worker the system's user.
+   */
   who: string;
   via: 'http' | 'bus' | 'cli';
   /** The verb, as the command line has it. */

@@ -1,4 +1,7 @@
-/** The outward half of the worker: who is there, who is assigned, and one replay a lane that delivers. */
+/**
+ * The outward half of the worker: who is there, who is assigned, and one replay a lane that
+ * delivers.
+ */
 import { messageOf, type TidemarkError } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
 import { type Lane, lanes } from '../contracts/subjects.ts';
@@ -149,7 +152,10 @@ export class Outbound {
     return this.#replays[lane].isBusy;
   }
 
-  /** Begins no delivery any more; the one in flight is left to itself, for the process is about to end. */
+  /**
+   * Begins no delivery any more; the one in flight is left to itself, for the process is about to
+   * end.
+   */
   freeze(): void {
     void Promise.allSettled(lanes.map((lane) => this.#replays[lane].stop()));
   }

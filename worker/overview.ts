@@ -1,4 +1,7 @@
-/** What the worker says of itself: status, marks, balance, where a write is. Reads the stores, changes nothing. */
+/**
+ * What the worker says of itself: status, marks, balance, where a write is. Reads the stores,
+ * changes nothing.
+ */
 import type {
   Balance,
   Capacity,
@@ -129,7 +132,9 @@ export class Overview {
     );
   }
 
-  /** The counts of I10, with what is pending counted entry by entry: the difference must be zero. */
+  /**
+   * The counts of I10, with what is pending counted entry by entry: the difference must be zero.
+   */
   balance(lane: Lane): Balance {
     const { journal, held, deliveries } = this.#parts;
     const mark = deliveries[lane].mark();

@@ -1,11 +1,16 @@
-/** What each process must be allowed on the bus, and nothing more: subjects to publish to and to subscribe to, as nats-server checks them. */
+/**
+ * What each process must be allowed on the bus, and nothing more: subjects to publish to and to
+ * subscribe to, as nats-server checks them.
+ */
 import { capabilities, legacyCapabilities } from '../contracts/capability.ts';
 import { inboxOf, lanes, services, subjects } from '../contracts/subjects.ts';
 
 export const processes = ['worker', 'beacon', 'hub', 'operator'] as const;
 export type Process = (typeof processes)[number];
 
-/** `allow_responses`: a process that answers requests may do so wherever they ask it to, once each. */
+/**
+ * `allow_responses`: a process that answers requests may do so wherever they ask it to, once each.
+ */
 export type Permissions = {
   publish: { allow: string[] };
   subscribe: { allow: string[] };
@@ -22,7 +27,10 @@ export type PermissionSettings = {
   isLab: boolean;
 };
 
-/** An answer comes within the longest wait of a request, `limits.bootstrapStepMs` and `limits.waitAppliedMsMax`; twice that is room for a loaded machine. */
+/**
+ * An answer comes within the longest wait of a request, `limits.bootstrapStepMs` and
+ * `limits.waitAppliedMsMax`; twice that is room for a loaded machine.
+ */
 const answering = { allow_responses: { max: 1, expires: '2m' } } as const;
 
 export function permissionsOf(process: Process, settings: PermissionSettings): Permissions {
@@ -76,7 +84,10 @@ function workerPermissions({ hub, beacon, isOneWayOn, isLab }: PermissionSetting
   };
 }
 
-/** What a worker asks JetStream for: its stream, its one consumer, and the messages. An acknowledgement may come later than an answer may. */
+/**
+ * What a worker asks JetStream for: its stream, its one consumer, and the messages. An
+ * acknowledgement may come later than an answer may.
+ */
 function streamPermissions(hub: string): string[] {
   const stream = subjects.oneWayStream(hub);
   const durable = 'tidemark-worker';
@@ -155,7 +166,10 @@ function operatorPermissions({ hub, beacon }: PermissionSettings): Permissions {
   };
 }
 
-/** One user of nats-server's `authorization { users = [ ... ] }`; who it is and how it proves it is the operator's. */
+/**
+ * One user of nats-server's `authorization { users = [ ... ] }`; who it is and how it proves it is
+ * the operator's.
+ */
 export function permissionsText(
   process: Process,
   { publish, subscribe, allow_responses: answers }: Permissions,

@@ -1,8 +1,10 @@
 /**
- * How full the worker is: the journal's bytes, its backlog, and the disk, each against its bound; refuses writes before a bound is met.
+ * How full the worker is: the journal's bytes, its backlog, and the disk, each against its bound;
+ * refuses writes before a bound is met.
  *
- * Constraints: looked at a few times a second, never for a single write. Between two looks what was taken is added up.
- * Failure: when SQLite meets a full disk all the same, the reserve is given up, so that delivering and settling go on and make room.
+ * Constraints: looked at a few times a second, never for a single write. Between two looks what was
+ * taken is added up. Failure: when SQLite meets a full disk all the same, the reserve is given up,
+ * so that delivering and settling go on and make room.
  */
 import { messageOf, TidemarkError } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
@@ -33,7 +35,10 @@ export type PressureParts = {
   clock: Clock;
   log: Log;
   bounds?: CapacityBounds | undefined;
-  /** Told once when writes begin to be refused for room, with the reason, and once with null when they are taken again. */
+  /**
+   * Told once when writes begin to be refused for room, with the reason, and once with null when
+   * they are taken again.
+   */
   onChange?: (reason: string | null) => void;
 };
 
@@ -125,7 +130,10 @@ export class Pressure {
     this.#tell();
   }
 
-  /** Room is low below the least, and enough again only with some to spare; then the reserve is made first. */
+  /**
+   * Room is low below the least, and enough again only with some to spare; then the reserve is made
+   * first.
+   */
   #judgeDisk(nowMs: number): void {
     const { reserve } = this.#parts;
     const { room } = this.#level;

@@ -1,6 +1,6 @@
 /**
- * What the journal knows of each row, for reads: one more consumer of the journal with its own position,
- * caught up when a read needs it, so that accepting writes never pays for it.
+ * What the journal knows of each row, for reads: one more consumer of the journal with its own
+ * position, caught up when a read needs it, so that accepting writes never pays for it.
  */
 import { toMutation } from '../bridges/lanes.ts';
 import { type KnownRow, learn } from '../bridges/read-merge.ts';
@@ -60,7 +60,10 @@ export class Projection {
     return this.#sql.position.get(laneIndex(lane)) ?? 0;
   }
 
-  /** Resolves when every entry accepted before the call is in, or when `goesOn` says between two steps that it need not be. */
+  /**
+   * Resolves when every entry accepted before the call is in, or when `goesOn` says between two
+   * steps that it need not be.
+   */
   async catchUp(lane: Lane, goesOn: () => boolean = () => true): Promise<void> {
     const head = this.#journal.counts(lane).head;
     while (this.position(lane) < head && goesOn()) {
@@ -85,7 +88,10 @@ export class Projection {
     while (goesOn() && this.#step(lane) < head) await nextTurn();
   }
 
-  /** To where it came; without anything above, to the head. What it reads is let go before the loop waits: held over that, all of it would grow old in the heap. */
+  /**
+   * To where it came; without anything above, to the head. What it reads is let go before the loop
+   * waits: held over that, all of it would grow old in the heap.
+   */
   #step(lane: Lane): number {
     const entries = this.#journal.readAfter(
       lane,
@@ -135,7 +141,9 @@ export class Projection {
     return laneTables[lane].flatMap((table) => this.#sql.seqsOfKey.all(table, key, limit));
   }
 
-  /** Rows written above `seq` that are in the answer of a query, in its order, at most its limit. */
+  /**
+   * Rows written above `seq` that are in the answer of a query, in its order, at most its limit.
+   */
   matching(query: RowQuery, seq: number): Projected[] {
     const sql = matchingSql(query);
     return this.#db
@@ -144,7 +152,9 @@ export class Projection {
       .map(projectedOf);
   }
 
-  /** Rows written above `seq` that are known too little of to tell whether they are in the answer. */
+  /**
+   * Rows written above `seq` that are known too little of to tell whether they are in the answer.
+   */
   untellable(query: RowQuery, seq: number, limit: number): Projected[] {
     const names = [...query.Terms, ...query.Order].map((term) => term.Column);
     const text = `select key, seq, doc from projected where tbl = ? and seq > ? and json_extract(doc, '$.Deleted') = 0
@@ -161,7 +171,9 @@ export class Projection {
   }
 }
 
-/** A member of the document; column names were checked against the schema, so they hold no quotes. */
+/**
+ * A member of the document; column names were checked against the schema, so they hold no quotes.
+ */
 function member(column: string): string {
   return `json_extract(doc, '$.${column}')`;
 }

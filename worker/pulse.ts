@@ -1,4 +1,7 @@
-/** Whether the worker can still do its one work, commit a write: asked by the service manager's watchdog, answered by a commit. */
+/**
+ * Whether the worker can still do its one work, commit a write: asked by the service manager's
+ * watchdog, answered by a commit.
+ */
 import type { Clock } from '../runtime/clock.ts';
 import { isCapacityError, type Store } from './state/store.ts';
 
@@ -11,8 +14,9 @@ export type PulseParts = {
 };
 
 /**
- * Makes the look: the line while writes are being committed, or while a commit made to see works; null when it does not.
- * A full disk is no reason to be started again: the worker refuses writes then, and goes on by itself when there is room.
+ * Makes the look: the line while writes are being committed, or while a commit made to see works;
+ * null when it does not. A full disk is no reason to be started again: the worker refuses writes
+ * then, and goes on by itself when there is room.
  */
 export function pulseOf({ store, clock, intake, summary }: PulseParts): () => string | null {
   let seen = -1;

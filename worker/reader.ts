@@ -1,6 +1,6 @@
 /**
- * Reads: what the backend has, with what is still on its way put over it; from the journal alone while the backend is away.
- * Every answer says which it was (`Source`).
+ * Reads: what the backend has, with what is still on its way put over it; from the journal alone
+ * while the backend is away. Every answer says which it was (`Source`).
  */
 import PQueue from 'p-queue';
 import {
@@ -42,7 +42,11 @@ export class Reader {
     this.#now = parts.now;
   }
 
-  /** @param trace context of the request. @throws TidemarkError INVALID_MESSAGE for a filter that is none, UNAVAILABLE when neither backend nor journal can tell */
+  /**
+   * @param trace context of the request.
+   * @throws TidemarkError INVALID_MESSAGE for a filter that is none, UNAVAILABLE when neither
+   * backend nor journal can tell
+   */
   read(envelope: ReadEnvelope, trace: string | null = null): Promise<ReadReply> {
     if (this.#queue.size >= limits.readsWaitingMax) {
       throw new TidemarkError(
@@ -192,8 +196,8 @@ export class Reader {
   }
 
   /**
-   * A page of the backend with pending rows put over it: rows that no longer match leave, rows that match now come in,
-   * and pages are asked for until the answer is full.
+   * A page of the backend with pending rows put over it: rows that no longer match leave, rows that
+   * match now come in, and pages are asked for until the answer is full.
    */
   async #mergedList(view: LaneView, query: RowQuery, first: KnownRow[]): Promise<Answer> {
     const table = query.Table as TableName;

@@ -1,4 +1,7 @@
-/** One-way messages that can never be accepted: kept with their reason, for nobody was there to be told. */
+/**
+ * One-way messages that can never be accepted: kept with their reason, for nobody was there to be
+ * told.
+ */
 import type { Connection } from './state/connection.ts';
 
 export type RefusedMessage = {

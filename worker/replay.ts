@@ -1,9 +1,11 @@
 /**
  * Replay: the only path from the journal to a database. One loop a lane, one batch in flight.
  *
- * Constraints: I5, I7, I8. The query is `seq > mark`, so nothing can be below a mark by accident; a batch is settled before the next is read.
- * Ordering: what was released from behind a dead letter goes before new entries, and new entries of a waiting key are parked behind it.
- * Failure: no answer means nothing is known; the same entries are sent again, and the beacon's mark row and BridgeSeq make that harmless.
+ * Constraints: I5, I7, I8. The query is `seq > mark`, so nothing can be below a mark by accident; a
+ * batch is settled before the next is read. Ordering: what was released from behind a dead letter
+ * goes before new entries, and new entries of a waiting key are parked behind it. Failure: no
+ * answer means nothing is known; the same entries are sent again, and the beacon's mark row and
+ * BridgeSeq make that harmless.
  */
 import type { Entry } from '../bridges/entry.ts';
 import type { Folded, Keyed } from '../bridges/fold.ts';
@@ -85,7 +87,10 @@ export class Replay {
     this.#size = new BatchSize();
   }
 
-  /** A delivery is under way, or is being prepared: marks and held entries are not for others to change now. */
+  /**
+   * A delivery is under way, or is being prepared: marks and held entries are not for others to
+   * change now.
+   */
   get isBusy(): boolean {
     return this.#isBusy;
   }
@@ -148,7 +153,10 @@ export class Replay {
     return true;
   }
 
-  /** A new epoch is told to the database at once, if need be by a batch of nothing: until then a copy from before could not be told from it. */
+  /**
+   * A new epoch is told to the database at once, if need be by a batch of nothing: until then a
+   * copy from before could not be told from it.
+   */
   async #tellEpoch(
     { database, carrier }: Destination,
     { epoch, epochBefore, seq }: Mark,
@@ -159,7 +167,10 @@ export class Replay {
     return true;
   }
 
-  /** The batch above a mark: the one made ahead if what is held has not changed since, else a fresh one. */
+  /**
+   * The batch above a mark: the one made ahead if what is held has not changed since, else a fresh
+   * one.
+   */
   async #batchAfter(seq: number, destination: Destination): Promise<Batch | null> {
     const ahead = this.#ahead;
     this.#ahead = null;
@@ -173,7 +184,10 @@ export class Replay {
     return isUsable ? ahead : this.#makeBatch(seq, destination, waiting);
   }
 
-  /** Made in steps, so that answers to writes and the sending of the batch before do not wait for it. */
+  /**
+   * Made in steps, so that answers to writes and the sending of the batch before do not wait for
+   * it.
+   */
   async #makeBatch(
     afterSeq: number,
     { database, carrier }: Destination,
@@ -230,10 +244,12 @@ export class Replay {
   async #deliverBatch(destination: Destination, batch: Batch): Promise<void> {
     const { clock, marks, held } = this.#parts;
     const { database, carrier } = destination;
-    // Kept before it is sent: the database's own mark will be past them even if no answer comes, and they must go below it then.
+    // Kept before it is sent: the database's own mark will be past them even if no answer comes,
+    // and they must go below it then.
     if (batch.parked.length > 0) held.park(database, this.lane, batch.parked, clock.nowMs());
     const startedMs = clock.monotonicMs();
-    // The next batch is made while the beacon works on this one; it is sent only once this one is settled.
+    // The next batch is made while the beacon works on this one; it is sent only once this one is
+    // settled.
     const [delivered, ahead] = await Promise.all([
       this.#apply(destination, batch.delivery),
       batch.isFull && batch.isFree
@@ -273,7 +289,10 @@ export class Replay {
     this.#onSettled();
   }
 
-  /** A batch that no message can carry is cut down to one entry; one entry that none can carry is refused for good. */
+  /**
+   * A batch that no message can carry is cut down to one entry; one entry that none can carry is
+   * refused for good.
+   */
   async #apply(destination: Destination, delivery: Delivery): Promise<Delivered | null> {
     const startedMs = this.#parts.clock.monotonicMs();
     try {
@@ -297,7 +316,10 @@ export class Replay {
     }
   }
 
-  /** Sends what may go from behind dead letters: the first entry of each key, one by one, in Seq order. */
+  /**
+   * Sends what may go from behind dead letters: the first entry of each key, one by one, in Seq
+   * order.
+   */
   async #deliverReleased(destination: Destination): Promise<boolean> {
     const { held, journal, clock, marks } = this.#parts;
     const seqs = held.deliverable(
@@ -337,8 +359,9 @@ export class Replay {
   }
 
   /**
-   * Each lot below the mark begins an epoch, in our own record before it is sent, in the database with the lot itself. Nothing else would
-   * tell a copy of the database from before the lot from one behind it. Null when no message can carry the lot: then it goes one by one.
+   * Each lot below the mark begins an epoch, in our own record before it is sent, in the database
+   * with the lot itself. Nothing else would tell a copy of the database from before the lot from
+   * one behind it. Null when no message can carry the lot: then it goes one by one.
    */
   async #applyBelow(
     destination: Destination,

@@ -1,6 +1,7 @@
 /**
- * Gives up bodies of entries that every assigned database has and whose time is over (I6). GUID, Seq and a digest stay,
- * so that a repeat is still a duplicate. An undelivered entry is never touched.
+ * Gives up bodies of entries that every assigned database has and whose time is over (I6). GUID,
+ * Seq and a digest stay, so that a repeat is still a duplicate. An undelivered entry is never
+ * touched.
  */
 import { limits } from '../contracts/limits.ts';
 import { type Lane, lanes } from '../contracts/subjects.ts';
@@ -60,7 +61,8 @@ export class Retention {
     const before = clock.nowMs() - this.#bounds.ms;
     let count = 0;
     for (;;) {
-      // Asked anew after each wait: another database may have been assigned, or the mark moved back.
+      // Asked anew after each wait: another database may have been assigned, or the mark moved
+      // back.
       const floor = this.floor(lane);
       if (floor === null) return count;
       const step = journal.readAfter(lane, 0, limits.retentionStepEntries, limits.deliverBytesMax);

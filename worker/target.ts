@@ -1,5 +1,6 @@
 /**
- * One assigned database: brings its schema and endpoints up, and knows whether deliveries may go there.
+ * One assigned database: brings its schema and endpoints up, and knows whether deliveries may go
+ * there.
  *
  * | state              | entered when                                            | left when                       |
  * |--------------------|---------------------------------------------------------|---------------------------------|
@@ -52,7 +53,10 @@ export class Target {
   #bootstrappedAt: string | null = null;
   #endpoints: ReadonlyMap<string, string> = new Map();
   #storeId = '';
-  /** Nonce of the beacon that was bootstrapped; null while it is to be bootstrapped, for a beacon that is not ours may have an empty one. */
+  /**
+   * Nonce of the beacon that was bootstrapped; null while it is to be bootstrapped, for a beacon
+   * that is not ours may have an empty one.
+   */
   #nonce: string | null = null;
   #generation = 0;
   /** The beacon that is being bootstrapped, and how to stop waiting for it. */
@@ -65,7 +69,8 @@ export class Target {
   }
 
   get state(): Exclude<LaneState, 'unassigned'> {
-    // Follows the truth without waiting for the loop: a beacon that left takes no deliveries from this moment on.
+    // Follows the truth without waiting for the loop: a beacon that left takes no deliveries from
+    // this moment on.
     if (!this.#presence()) return 'waiting-for-beacon';
     return this.#state === 'bootstrapped' && this.#isStale() ? 'bootstrapping' : this.#state;
   }
@@ -91,7 +96,10 @@ export class Target {
     return this.#storeId;
   }
 
-  /** How its filters are spoken: beacons of ours give their databases an identity, those of others do not. */
+  /**
+   * How its filters are spoken: beacons of ours give their databases an identity, those of others
+   * do not.
+   */
   get grammar(): Grammar {
     return this.#storeId === '' ? 'theirs' : 'ours';
   }
@@ -101,7 +109,10 @@ export class Target {
     return this.#generation;
   }
 
-  /** The carrier the beacon's capabilities allow a lane, null where there is none and while it is away. */
+  /**
+   * The carrier the beacon's capabilities allow a lane, null where there is none and while it is
+   * away.
+   */
   carrierOf(lane: Lane): CarrierName | null {
     const presence = this.#presence();
     return presence && carrierIn(presence, lane);
@@ -127,7 +138,10 @@ export class Target {
     this.#listeners.push(listener);
   }
 
-  /** A delivery failed although the beacon is there: a table may be gone. The schema is looked at again. */
+  /**
+   * A delivery failed although the beacon is there: a table may be gone. The schema is looked at
+   * again.
+   */
   doubt(): void {
     if (this.#state !== 'bootstrapped') return;
     this.#nonce = null;
@@ -157,7 +171,9 @@ export class Target {
     return (found ?? (isLegacy(presence) ? presence.Connections[0] : undefined))?.StoreID ?? '';
   }
 
-  /** Whether the beacon was restarted, or its database is another one, since it was bootstrapped. */
+  /**
+   * Whether the beacon was restarted, or its database is another one, since it was bootstrapped.
+   */
   #isStale(): boolean {
     const presence = this.#presence();
     return !presence || presence.Nonce !== this.#nonce || this.#storeOf(presence) !== this.#storeId;
@@ -192,7 +208,8 @@ export class Target {
     const { promise: gone, resolve } = Promise.withResolvers<null>();
     this.#asked = { nonce: presence.Nonce, giveUp: () => resolve(null) };
     try {
-      // A beacon that died with a request will not answer it, and its successor has not heard of it.
+      // A beacon that died with a request will not answer it, and its successor has not heard of
+      // it.
       const storeId = await Promise.race([this.#steps(presence), gone]);
       if (storeId === null) return;
       this.#storeId = storeId;
@@ -227,7 +244,10 @@ export class Target {
     }
   }
 
-  /** The four steps; returns the identity of the database. @throws TidemarkError naming the step that failed */
+  /**
+   * The four steps; returns the identity of the database.
+   * @throws TidemarkError naming the step that failed
+   */
   async #steps(presence: Presence): Promise<string> {
     const where = { IDBeaconConnection: this.connection };
     if (isLegacy(presence)) return this.#legacyStore(presence);
@@ -269,7 +289,10 @@ export class Target {
     return schema.StoreID ?? '';
   }
 
-  /** There is nothing to bring up: what it offers is all there is to know. @throws TidemarkError UNAVAILABLE for a beacon that offers nothing to write with */
+  /**
+   * There is nothing to bring up: what it offers is all there is to know.
+   * @throws TidemarkError UNAVAILABLE for a beacon that offers nothing to write with
+   */
   #legacyStore(presence: Presence): string {
     if (lanes.every((lane) => carrierIn(presence, lane) === null)) {
       const { batch, proxy } = capabilities;

@@ -1,4 +1,7 @@
-/** Spans of the worker, named as OpenTelemetry names those of messaging: taking writes and reads in, delivering the ones and answering the others. */
+/**
+ * Spans of the worker, named as OpenTelemetry names those of messaging: taking writes and reads in,
+ * delivering the ones and answering the others.
+ */
 import { SpanKind } from '@opentelemetry/api';
 import type { Lane } from '../contracts/subjects.ts';
 import { type Reception, receive, send } from '../runtime/trace.ts';
@@ -48,7 +51,10 @@ export function delivering<T>(
   );
 }
 
-/** A read that asks the backend, in the context it came in. @param trace null where it came in none */
+/**
+ * A read that asks the backend, in the context it came in.
+ * @param trace null where it came in none
+ */
 export function reading<T>(
   action: string,
   trace: string | null,

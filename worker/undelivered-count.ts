@@ -1,6 +1,7 @@
 /**
- * How many entries of a lane above a Seq have their bodies, counted one by one in the table: the independent side of the balance (I10).
- * A long backlog is counted whole once in a while; between, only what came in above and what the Seq moved over is counted.
+ * How many entries of a lane above a Seq have their bodies, counted one by one in the table: the
+ * independent side of the balance (I10). A long backlog is counted whole once in a while; between,
+ * only what came in above and what the Seq moved over is counted.
  */
 import { limits } from '../contracts/limits.ts';
 import type { Lane } from '../contracts/subjects.ts';
@@ -43,7 +44,10 @@ export class UndeliveredCount {
     return counted.count;
   }
 
-  /** From the count before; null when it is short, long ago, or more has changed than ends of the stretch. */
+  /**
+   * From the count before; null when it is short, long ago, or more has changed than ends of the
+   * stretch.
+   */
   #since(last: Counted, lane: Lane, seq: number, now: LaneCounts): number | null {
     if (
       last.count <= this.#bounds.wholeEntries ||
@@ -52,7 +56,8 @@ export class UndeliveredCount {
       return null;
     const { head, accepted } = last.lane;
     const came = this.#journal.countBetween(lane, head, now.head);
-    // A merge puts entries among those that were counted, and retention may have taken bodies of them.
+    // A merge puts entries among those that were counted, and retention may have taken bodies of
+    // them.
     if (came !== now.accepted - accepted || now.bareThrough > Math.min(seq, last.seq)) return null;
     const [from, to] = seq < last.seq ? [seq, last.seq] : [last.seq, seq];
     const moved = this.#journal.countBetween(lane, from, to);

@@ -77,7 +77,10 @@ export class WatchDesk {
     };
   }
 
-  /** Where the console of this worker is, as told to other workers' consoles. An address that means every one is told by the machine's name. */
+  /**
+   * Where the console of this worker is, as told to other workers' consoles. An address that means
+   * every one is told by the machine's name.
+   */
   consoleUrl(httpUrl: string): string {
     this.#url = httpUrl.replace(/\/\/(?:0\.0\.0\.0|\[::\])(?=:|$)/, `//${hostname()}`);
     return this.#url;

@@ -1,4 +1,7 @@
-/** Looks at the state files once a second, for the time when no commit does, and folds the log into the database when it is quiet. */
+/**
+ * Looks at the state files once a second, for the time when no commit does, and folds the log into
+ * the database when it is quiet.
+ */
 import { messageOf, type TidemarkError } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -7,7 +10,8 @@ import { classOf, endsTheProcess, toStoreFault } from './state/storage-error.ts'
 import type { Store } from './state/store.ts';
 
 /**
- * Starts looking; the returned function stops it. Nothing that fails in here ends the process by itself, and it does not keep it alive.
+ * Starts looking; the returned function stops it. Nothing that fails in here ends the process by
+ * itself, and it does not keep it alive.
  * @param onFault told at most once, with an error after which nothing may be answered
  */
 export function watchFiles(parts: {

@@ -1,4 +1,7 @@
-/** The capabilities of a fronted retold-databeacon: each action by the HTTP route it has, and none where it has none. */
+/**
+ * The capabilities of a fronted retold-databeacon: each action by the HTTP route it has, and none
+ * where it has none.
+ */
 import { capabilities } from '../../contracts/capability.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
@@ -70,7 +73,10 @@ async function introspect(tables: FrontTables, settings: Settings): Promise<obje
   return { TableCount: 1, Tables: [await tables.table(connection, tableAt(settings))] };
 }
 
-/** The server looks for a SELECT at the start and at nothing else: whoever may ask this may read all, and more. It is told so. */
+/**
+ * The server looks for a SELECT at the start and at nothing else: whoever may ask this may read
+ * all, and more. It is told so.
+ */
 async function query(client: FrontClient, settings: Settings, timeoutMs: number): Promise<object> {
   const sql = textAt(settings, 'SQL', bounds.queryCharsMax);
   if (!/^\s*select\b/i.test(sql) || sql.trimEnd().replace(/;$/, '').includes(';'))

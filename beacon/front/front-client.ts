@@ -1,4 +1,7 @@
-/** HTTP to a running retold-databeacon: bounded in time and size, never redirected, to the one server it was given. Home of outgoing HTTP here. */
+/**
+ * HTTP to a running retold-databeacon: bounded in time and size, never redirected, to the one
+ * server it was given. Home of outgoing HTTP here.
+ */
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
@@ -23,7 +26,8 @@ export class FrontClient {
 
   /**
    * One request; any status is an answer.
-   * @throws TidemarkError UNAVAILABLE without one, TOO_LARGE beyond the bounds, INVALID_MESSAGE for a path that HTTP would change on its way
+   * @throws TidemarkError UNAVAILABLE without one, TOO_LARGE beyond the bounds, INVALID_MESSAGE for
+   * a path that HTTP would change on its way
    */
   async call(
     method: string,
@@ -60,7 +64,10 @@ export class FrontClient {
     }
   }
 
-  /** A route of management. @throws TidemarkError as `call`, and INVALID_MESSAGE with the server's reason when it refuses */
+  /**
+   * A route of management.
+   * @throws TidemarkError as `call`, and INVALID_MESSAGE with the server's reason when it refuses
+   */
   async manage(
     method: string,
     path: string,
@@ -87,7 +94,10 @@ export class FrontClient {
     return answer;
   }
 
-  /** URLs lose dots between slashes, percent-encoded ones too: what was let through must be what is asked. */
+  /**
+   * URLs lose dots between slashes, percent-encoded ones too: what was let through must be what is
+   * asked.
+   */
   #urlOf(path: string): URL {
     const full = path.startsWith('/') ? path : `/${path}`;
     const url = URL.canParse(full, this.#base.href) ? new URL(full, this.#base) : null;
@@ -139,7 +149,10 @@ async function textOf(response: Response): Promise<string> {
   return Buffer.concat(parts).toString('utf8');
 }
 
-/** Of the answer's headers those that say something of it: upserts of many rows are counted there, and there alone. */
+/**
+ * Of the answer's headers those that say something of it: upserts of many rows are counted there,
+ * and there alone.
+ */
 function headersOf(given: Headers): Record<string, string> {
   const told = [...given].filter(([name]) => name.startsWith('x-'));
   return {

@@ -1,4 +1,7 @@
-/** Statements an operator runs for a fronted server: tables in the types its library can write, and columns that do not have one. */
+/**
+ * Statements an operator runs for a fronted server: tables in the types its library can write, and
+ * columns that do not have one.
+ */
 import type { IntrospectSchemaOutputs } from '../../contracts/capability.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
 import type { SchemaDescriptor, TableDescriptor } from '../../contracts/schema.ts';
@@ -15,7 +18,10 @@ import { type FrontColumn, listAt } from './front-tables.ts';
 /** A column that takes not everything it should, why, and the statement that makes it. */
 export type Misfit = { column: string; why: string; statement: string };
 
-/** As `tidemark beacon --db` chooses it: keys are equal only when they are the same, trailing blanks too. */
+/**
+ * As `tidemark beacon --db` chooses it: keys are equal only when they are the same, trailing blanks
+ * too.
+ */
 const collations = ['utf8mb4_nopad_bin', 'utf8mb4_0900_bin', 'utf8mb4_bin'];
 
 export function misfitsOf(

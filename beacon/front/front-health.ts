@@ -1,4 +1,7 @@
-/** Whether a fronted server is there: asked for its connections at every presence, and doubted as soon as a request gets no answer. */
+/**
+ * Whether a fronted server is there: asked for its connections at every presence, and doubted as
+ * soon as a request gets no answer.
+ */
 import { messageOf } from '../../contracts/errors.ts';
 import { isJsonObject } from '../../contracts/json-value.ts';
 import type { ConnectionPresence } from '../../contracts/presence.ts';

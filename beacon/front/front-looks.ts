@@ -1,4 +1,7 @@
-/** Looks of a fronted server at its databases: one of thousands of tables takes minutes, more than any request waits, so that those who ask again join it. */
+/**
+ * Looks of a fronted server at its databases: one of thousands of tables takes minutes, more than
+ * any request waits, so that those who ask again join it.
+ */
 import { TidemarkError } from '../../contracts/errors.ts';
 import type { JsonObject } from '../../contracts/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
@@ -18,8 +21,10 @@ export class FrontLooks {
   }
 
   /**
-   * The answer of the look that is under way, else of a new one. One that everybody gave up waiting for is kept a while for who asks next.
-   * @param mayRepeat whether an answer that was told already will do, once: the step of a bootstrap that follows on another wants nothing newer
+   * The answer of the look that is under way, else of a new one. One that everybody gave up waiting
+   * for is kept a while for who asks next.
+   * @param mayRepeat whether an answer that was told already will do, once: the step of a bootstrap
+   * that follows on another wants nothing newer
    * @throws TidemarkError UNAVAILABLE while the server is still looking, else what asking throws
    */
   async look(connection: number, mayRepeat: boolean): Promise<JsonObject> {

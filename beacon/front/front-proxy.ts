@@ -1,4 +1,7 @@
-/** MeadowProxy.Request for a fronted server: behind our own allowlist, for its HTTP has none, its own tables never. */
+/**
+ * MeadowProxy.Request for a fronted server: behind our own allowlist, for its HTTP has none, its
+ * own tables never.
+ */
 import type { ProxyOutputs, UpdateProxyConfigOutputs } from '../../contracts/capability.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
@@ -28,7 +31,11 @@ export class FrontProxy {
     return this.#mayWrite && this.#allowWrites;
   }
 
-  /** Any status is a successful request. @throws TidemarkError INVALID_MESSAGE when it is not let through, TOO_LARGE, UNAVAILABLE without an answer */
+  /**
+   * Any status is a successful request.
+   * @throws TidemarkError INVALID_MESSAGE when it is not let through, TOO_LARGE, UNAVAILABLE
+   * without an answer
+   */
   async request(settings: Settings, context: RequestContext): Promise<ProxyOutputs> {
     const { Method: method, Path: path, Body: body, RemoteUser: user, Session: session } = settings;
     if (typeof method !== 'string' || !/^[A-Za-z]{1,20}$/.test(method))
@@ -66,7 +73,10 @@ export class FrontProxy {
     return { Status: reply.status, Headers: reply.headers, Body: reply.text };
   }
 
-  /** As a databeacon of ours does it. @throws TidemarkError INVALID_MESSAGE for what is no pattern */
+  /**
+   * As a databeacon of ours does it.
+   * @throws TidemarkError INVALID_MESSAGE for what is no pattern
+   */
   updateConfig(settings: Settings): UpdateProxyConfigOutputs {
     const given = listAt(
       settings['PathAllowlist'] ?? [],

@@ -1,4 +1,7 @@
-/** EnsureSchema for a fronted server: its HTTP can look at tables and not make any, so what is there is checked and what is not is said. */
+/**
+ * EnsureSchema for a fronted server: its HTTP can look at tables and not make any, so what is there
+ * is checked and what is not is said.
+ */
 import type { EnsureSchemaOutputs, IntrospectSchemaOutputs } from '../../contracts/capability.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { isJsonObject } from '../../contracts/json-value.ts';
@@ -82,7 +85,10 @@ export async function frontIntrospectSchema(
   return (await look(parts, settings)).outputs;
 }
 
-/** Succeeds when every table and column is there. @throws TidemarkError CONFLICT naming what is not; the statements that would make it are logged */
+/**
+ * Succeeds when every table and column is there.
+ * @throws TidemarkError CONFLICT naming what is not; the statements that would make it are logged
+ */
 export async function frontEnsureSchema(
   parts: FrontParts,
   settings: Settings,

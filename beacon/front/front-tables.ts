@@ -1,4 +1,7 @@
-/** Tables of a fronted server's connections: brought up where its start left them down, listed as they are now, and where their endpoints lie. */
+/**
+ * Tables of a fronted server's connections: brought up where its start left them down, listed as
+ * they are now, and where their endpoints lie.
+ */
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -8,7 +11,10 @@ import { defaultPattern, toPathPattern } from '../path-pattern.ts';
 import type { FrontClient } from './front-client.ts';
 import { FrontLooks } from './front-looks.ts';
 
-/** Tables of connections lie under a lower-case part; the server's own, passwords among them, do not. No pattern opens those. */
+/**
+ * Tables of connections lie under a lower-case part; the server's own, passwords among them, do
+ * not. No pattern opens those.
+ */
 export const connectionPath = toPathPattern(defaultPattern);
 
 export type FrontColumn = { name: string; nativeType: string; charsMax: number | null };
@@ -38,7 +44,10 @@ export class FrontTables {
     return this.#looks.look(connection, mayRepeat);
   }
 
-  /** At its start it connects only what says AutoConnect; who asks for tables of another means it to be connected. */
+  /**
+   * At its start it connects only what says AutoConnect; who asks for tables of another means it to
+   * be connected.
+   */
   async #introspect(connection: number): Promise<JsonObject> {
     const path = `/beacon/connection/${connection}/introspect`;
     try {
@@ -55,7 +64,10 @@ export class FrontTables {
     return this.#client.manage('POST', path, bounds.lookMs);
   }
 
-  /** Columns of a table as the last look saw them. A table that was dropped keeps the ones it had: only `introspect` tells that it is gone. */
+  /**
+   * Columns of a table as the last look saw them. A table that was dropped keeps the ones it had:
+   * only `introspect` tells that it is gone.
+   */
   async columns(connection: number, table: string): Promise<FrontColumn[]> {
     const answer = await this.table(connection, table);
     return listAt(answer, 'Columns').map(({ Name: name, NativeType: type, MaxLength: max }) => ({
@@ -73,8 +85,10 @@ export class FrontTables {
   }
 
   /**
-   * Enables an endpoint and says where it is, which the server says only the first time: later its list of endpoints does.
-   * @throws TidemarkError as `FrontClient.manage`, INVALID_MESSAGE for an endpoint among the server's own tables
+   * Enables an endpoint and says where it is, which the server says only the first time: later its
+   * list of endpoints does.
+   * @throws TidemarkError as `FrontClient.manage`, INVALID_MESSAGE for an endpoint among the
+   * server's own tables
    */
   async enable(connection: number, table: string): Promise<object> {
     const { Endpoint: given } = await this.#client.manage(

@@ -1,4 +1,7 @@
-/** A databeacon that has no database of its own: it puts a running retold-databeacon, known by its HTTP server, on the bus. */
+/**
+ * A databeacon that has no database of its own: it puts a running retold-databeacon, known by its
+ * HTTP server, on the bus.
+ */
 import { limits } from '../../contracts/limits.ts';
 import type { BeaconStatus, Presence } from '../../contracts/presence.ts';
 import { subjects } from '../../contracts/subjects.ts';
@@ -27,7 +30,10 @@ export type RunningFront = {
   drain(): Promise<void>;
 };
 
-/** Starts it on a connected bus; the server need not be there yet. @throws TidemarkError CONFIG_INVALID for an address that is none */
+/**
+ * Starts it on a connected bus; the server need not be there yet.
+ * @throws TidemarkError CONFIG_INVALID for an address that is none
+ */
 export async function startFront(
   config: FrontConfig,
   bus: Bus,

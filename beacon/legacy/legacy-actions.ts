@@ -1,4 +1,7 @@
-/** `QueuePersistence` and `ManifestStore` over a provider: each write takes effect once however often it is sent, and none is lost silently. */
+/**
+ * `QueuePersistence` and `ManifestStore` over a provider: each write takes effect once however
+ * often it is sent, and none is lost silently.
+ */
 import { legacyCapabilities } from '../../contracts/capability.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { type JsonObject, toJsonValue } from '../../contracts/json-value.ts';
@@ -48,7 +51,10 @@ function attemptNumberAt(settings: Settings): number {
   return integerAt(settings, 'AttemptNumber', 0, 2_147_483_647);
 }
 
-/** Capability -> action -> handler; what is found and what is written about it is one step, for providers answer at once. */
+/**
+ * Capability -> action -> handler; what is found and what is written about it is one step, for
+ * providers answer at once.
+ */
 export function legacyActions(provider: LegacyProvider): Actions {
   return {
     [legacyCapabilities.queue]: {

@@ -1,4 +1,7 @@
-/** The filter of a legacy list, checked against the columns of the table: what cannot be honoured is refused, never ignored. */
+/**
+ * The filter of a legacy list, checked against the columns of the table: what cannot be honoured is
+ * refused, never ignored.
+ */
 import { TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
 import { type Scalar, type Table, ownColumns } from '../../contracts/schema.ts';
@@ -20,7 +23,10 @@ function columnOf({ table }: Listing, name: string, path: string): string {
   );
 }
 
-/** Rows of one time come in the order of their key, in the same direction, so that a list is cut at the same place each time. */
+/**
+ * Rows of one time come in the order of their key, in the same direction, so that a list is cut at
+ * the same place each time.
+ */
 function orderOf(listing: Listing, given: unknown): Wanted['order'] {
   const text = given === undefined || given === null || given === '' ? listing.orderBy : given;
   const [, minus, name, direction] =

@@ -1,4 +1,7 @@
-/** Legacy rows as they are kept: what was sent, over the defaults of the persistence schema, so that filters and orders see what a database would. */
+/**
+ * Legacy rows as they are kept: what was sent, over the defaults of the persistence schema, so that
+ * filters and orders see what a database would.
+ */
 import { isDeepStrictEqual } from 'node:util';
 import type { JsonObject, JsonValue } from '../../contracts/json-value.ts';
 import { type Column, type Table, tableOf } from '../../contracts/schema.ts';

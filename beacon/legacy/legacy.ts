@@ -25,7 +25,10 @@ export type RunningLegacy = {
   drain(): Promise<void>;
 };
 
-/** Starts it on a connected bus. @throws TidemarkError CONFIG_INVALID for a data folder that cannot be */
+/**
+ * Starts it on a connected bus.
+ * @throws TidemarkError CONFIG_INVALID for a data folder that cannot be
+ */
 export async function startLegacy(
   config: LegacyConfig,
   bus: Bus,

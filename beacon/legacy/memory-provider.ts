@@ -1,4 +1,7 @@
-/** Legacy rows in memory: gone with the process, which its StoreID tells, so that a worker sends what it still has again. */
+/**
+ * Legacy rows in memory: gone with the process, which its StoreID tells, so that a worker sends
+ * what it still has again.
+ */
 import type { JsonObject } from '../../contracts/json-value.ts';
 import { newUuid } from '../../runtime/clock.ts';
 import {

@@ -1,4 +1,6 @@
-/** The seam between the legacy capabilities and what keeps their rows: JSON objects by kind and key. */
+/**
+ * The seam between the legacy capabilities and what keeps their rows: JSON objects by kind and key.
+ */
 import type { JsonObject, JsonValue } from '../../contracts/json-value.ts';
 import type { Scalar } from '../../contracts/schema.ts';
 
@@ -9,7 +11,10 @@ export type Kind = (typeof kinds)[number];
 /** A row to be kept under its key, or taken away with null. */
 export type Change = { kind: Kind; key: string; row: JsonObject | null };
 
-/** Rows that have one of the values in each of the fields, in order; where the order says nothing, as they first came. */
+/**
+ * Rows that have one of the values in each of the fields, in order; where the order says nothing,
+ * as they first came.
+ */
 export type Wanted = {
   terms: { field: string; values: readonly Scalar[] }[];
   order: { field: string; isDescending: boolean }[];
@@ -18,10 +23,15 @@ export type Wanted = {
 
 export type ProviderName = 'memory' | 'sqlite';
 
-/** Every method @throws TidemarkError UNAVAILABLE while the rows cannot be reached, with nothing changed. */
+/**
+ * Every method
+ * @throws TidemarkError UNAVAILABLE while the rows cannot be reached, with nothing changed.
+ */
 export interface LegacyProvider {
   readonly name: ProviderName;
-  /** What tells these rows from others under the same BeaconID: new when they began with nothing. */
+  /**
+   * What tells these rows from others under the same BeaconID: new when they began with nothing.
+   */
   storeId(): string;
   find(kind: Kind, key: string): JsonObject | null;
   /** @throws TidemarkError TOO_LARGE too, for rows over `bounds.answerBytesMax` in all */

@@ -1,4 +1,7 @@
-/** Legacy rows in a SQLite file, each write synced before it is answered; a file that was deleted or replaced is begun anew, with another StoreID. */
+/**
+ * Legacy rows in a SQLite file, each write synced before it is answered; a file that was deleted or
+ * replaced is begun anew, with another StoreID.
+ */
 import { TidemarkError } from '../../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
 import { newUuid } from '../../runtime/clock.ts';

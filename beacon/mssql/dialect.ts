@@ -1,4 +1,7 @@
-/** SQL Server as a server database: its pool, how values come back, and the lock that keeps migrations apart. */
+/**
+ * SQL Server as a server database: its pool, how values come back, and the lock that keeps
+ * migrations apart.
+ */
 import { Kysely, type KyselyPlugin, MssqlDialect } from 'kysely';
 import * as tarn from 'tarn';
 import * as tedious from 'tedious';
@@ -52,7 +55,10 @@ function plain(value: unknown): unknown {
   return value instanceof Date ? isoOf(value.getTime()) : value;
 }
 
-/** The collation under which text is equal only when it is the same; the server pads with blanks all the same when it compares. */
+/**
+ * The collation under which text is equal only when it is the same; the server pads with blanks all
+ * the same when it compares.
+ */
 const textCollation = 'Latin1_General_100_BIN2';
 
 export function mssqlDialect(url: string): ServerDialect {

@@ -19,7 +19,10 @@ const unique: ReadonlySet<number> = new Set([2601, 2627]);
 const misfit: ReadonlySet<number> = new Set([
   220, 241, 242, 245, 248, 515, 547, 1946, 2628, 8115, 8152, 8169,
 ]);
-/** Log or disk full, database not there or starting, no permission, read-only, shutting down, out of memory. */
+/**
+ * Log or disk full, database not there or starting, no permission, read-only, shutting down, out of
+ * memory.
+ */
 const away: ReadonlySet<number> = new Set([
   229, 596, 701, 802, 904, 911, 922, 945, 1101, 1105, 3906, 4060, 6005, 9002, 17_142, 18_456,
   40_197, 40_501, 40_613, 49_918,

@@ -91,7 +91,10 @@ function toColumn(row: ColumnRow): ColumnInfo {
   };
 }
 
-/** The value of a default as the catalogue writes it: `(N'Pending')`, `((0))`; undefined for expressions. */
+/**
+ * The value of a default as the catalogue writes it: `(N'Pending')`, `((0))`; undefined for
+ * expressions.
+ */
 function valueOf(text: string): Scalar | undefined {
   const bare = text.replace(/^\(+/, '').replace(/\)+$/, '');
   const quoted = /^N?'((?:[^']|'')*)'$/.exec(bare)?.[1];

@@ -1,4 +1,7 @@
-/** Statements over many rows for SQL Server: rows are lists of values, and a statement has at most 2 100 parameters and 1 000 rows. */
+/**
+ * Statements over many rows for SQL Server: rows are lists of values, and a statement has at most 2
+ * 100 parameters and 1 000 rows.
+ */
 import type { Scalar } from '../../contracts/schema.ts';
 import { bounds } from '../bounds.ts';
 import { encode } from '../codec.ts';

@@ -1,4 +1,7 @@
-/** MariaDB and MySQL as a server database: the pool, how values come back, and the lock that keeps migrations apart. */
+/**
+ * MariaDB and MySQL as a server database: the pool, how values come back, and the lock that keeps
+ * migrations apart.
+ */
 import { CompiledQuery, Kysely, MysqlDialect } from 'kysely';
 import { createPool, type Pool, type TypeCastField, type TypeCastNext } from 'mysql2';
 import { TidemarkError } from '../../contracts/errors.ts';
@@ -24,7 +27,9 @@ const numbers: ReadonlySet<string> = new Set([
   'YEAR',
 ]);
 
-/** Numbers as numbers, dates as ISO-8601 text, a single bit as 0 or 1, everything else as its text. */
+/**
+ * Numbers as numbers, dates as ISO-8601 text, a single bit as 0 or 1, everything else as its text.
+ */
 function typeCast(field: TypeCastField, _next: TypeCastNext): unknown {
   if (field.type === 'BIT') return field.buffer()?.[0] ?? null;
   const text = field.string('utf8');
@@ -59,11 +64,17 @@ function poolOf(url: string): Pool {
 
 const seconds = (ms: number): number => Math.round(ms / 1_000);
 
-/** MariaDB ends what takes longer; MySQL knows that for reading statements only, and is given up by us. */
+/**
+ * MariaDB ends what takes longer; MySQL knows that for reading statements only, and is given up by
+ * us.
+ */
 const timeLimit = (ms: number): string =>
   `set session innodb_lock_wait_timeout = ${seconds(ms)} /*M!100100 , session max_statement_time = ${seconds(ms)} */`;
 
-/** A session as we need it: strict about values, in UTC, without locks on gaps between rows, and bounded in time. */
+/**
+ * A session as we need it: strict about values, in UTC, without locks on gaps between rows, and
+ * bounded in time.
+ */
 const sessionSettings = [
   "set session sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00'",
   'set session transaction isolation level read committed',
@@ -138,8 +149,9 @@ export function mysqlDialect(url: string): ServerDialect {
         await underLock(session, async () => work(session, await collationOf(session)));
       }),
     foreign: (sql, { rowsMax, timeoutMs }) => ({
-      // A statement that changes tables commits by itself, and is then judged by the session, so that the session only reads too.
-      // It ends the transaction that is open, in which nothing was done yet. What stands behind /*! is read by MySQL alone.
+      // A statement that changes tables commits by itself, and is then judged by the session, so
+      // that the session only reads too. It ends the transaction that is open, in which nothing was
+      // done yet. What stands behind /*! is read by MySQL alone.
       before: [
         `set session sql_select_limit = ${rowsMax} /*!80000 , session max_execution_time = ${Math.round(timeoutMs)} */`,
         'set session transaction read only',

@@ -42,7 +42,8 @@ export async function introspectMysql(
       parameters,
     })
   ).rows as IndexRow[];
-  // The server calls a unique column the primary key where there is none: only the index of that name is one.
+  // The server calls a unique column the primary key where there is none: only the index of that
+  // name is one.
   const primary = new Set(
     indexes.filter((row) => row.name === 'PRIMARY').map((row) => `${row.t}.${row.col}`),
   );

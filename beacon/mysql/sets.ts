@@ -1,4 +1,7 @@
-/** Statements over many rows for MariaDB and MySQL: rows are lists of values; a change of many finds them by the number they were read with. */
+/**
+ * Statements over many rows for MariaDB and MySQL: rows are lists of values; a change of many finds
+ * them by the number they were read with.
+ */
 import type { Scalar } from '../../contracts/schema.ts';
 import { bounds } from '../bounds.ts';
 import { encode } from '../codec.ts';
@@ -40,7 +43,8 @@ export const mysqlSets: SetStatements = {
       parameters: values(columns, rows),
     };
   },
-  // `insert ignore` would hide what is wrong with a value, and `on duplicate key update` would take any unique key for the natural one.
+  // `insert ignore` would hide what is wrong with a value, and `on duplicate key update` would take
+  // any unique key for the natural one.
   insertAbsent: () => null,
   update(table, by, columns, rows): Query {
     const [first] = rows;

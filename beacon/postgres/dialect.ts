@@ -1,4 +1,7 @@
-/** PostgreSQL as a server database: its pool, how values come back, and the lock that keeps migrations apart. */
+/**
+ * PostgreSQL as a server database: its pool, how values come back, and the lock that keeps
+ * migrations apart.
+ */
 import { CompiledQuery, Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 import { bounds } from '../bounds.ts';
@@ -10,7 +13,10 @@ import { postgresFaultOf } from './faults.ts';
 import { introspectPostgres } from './introspect.ts';
 import { postgresSets, quoted } from './sets.ts';
 
-/** By the oid of the type: booleans as 0 and 1, numbers as numbers, dates as ISO-8601 text, everything else as its text. */
+/**
+ * By the oid of the type: booleans as 0 and 1, numbers as numbers, dates as ISO-8601 text,
+ * everything else as its text.
+ */
 const parsers: Record<number, (text: string) => unknown> = {
   16: (text) => (text === 't' ? 1 : 0),
   20: Number,
@@ -26,7 +32,9 @@ const parsers: Record<number, (text: string) => unknown> = {
 
 const asText = (text: string): unknown => text;
 
-/** Said once a connection is there, not while it is made: poolers in between know few settings then. */
+/**
+ * Said once a connection is there, not while it is made: poolers in between know few settings then.
+ */
 const sessionSettings = `set statement_timeout = ${bounds.statementMs}; set lock_timeout = ${bounds.statementMs};
   set idle_in_transaction_session_timeout = ${bounds.migrationMs}; set timezone = 'UTC'; set standard_conforming_strings = on`;
 
@@ -40,7 +48,8 @@ function poolOf(url: string, onLost: () => void): pg.Pool {
     application_name: 'tidemark-databeacon',
     types: { getTypeParser: (oid: number) => parsers[oid] ?? asText },
   });
-  // Without a listener a broken connection would end the process; who uses it hears of it by the query.
+  // Without a listener a broken connection would end the process; who uses it hears of it by the
+  // query.
   pool.on('error', onLost);
   pool.on('connect', (client) => void client.on('error', () => undefined));
   return pool;

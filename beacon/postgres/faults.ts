@@ -19,11 +19,20 @@ function stateOf(error: unknown): string | null {
 
 /** Deadlock, serialisation failure, and a lock that could not be had in time. */
 const again: ReadonlySet<string> = new Set(['40001', '40P01', '55P03']);
-/** Read-only transaction (a standby), cancelled by the time limit, and a cached plan for another schema. */
+/**
+ * Read-only transaction (a standby), cancelled by the time limit, and a cached plan for another
+ * schema.
+ */
 const away: ReadonlySet<string> = new Set(['25006', '57014', '0A000']);
-/** Classes that say nothing about the statement: connection, resources, operator's intervention, system, internal, invalid authorisation, unknown database. */
+/**
+ * Classes that say nothing about the statement: connection, resources, operator's intervention,
+ * system, internal, invalid authorisation, unknown database.
+ */
 const awayClasses = /^(08|28|3D|53|57|58|XX)/;
-/** Classes that say the value is at fault: data, integrity, program limits (an index entry that is too large). */
+/**
+ * Classes that say the value is at fault: data, integrity, program limits (an index entry that is
+ * too large).
+ */
 const misfitClasses = /^(22|23|54)/;
 
 export function postgresFaultOf(error: unknown): Fault {

@@ -13,7 +13,8 @@ const columnsSql = `
   where n.nspname = current_schema() and c.relkind in ('r', 'p') and ($1::text[] is null or lower(c.relname) = any ($1::text[]))
   order by c.relname, a.attnum`;
 
-// An index on an expression has a column without a name; columns an index only carries along are not part of its key.
+// An index on an expression has a column without a name; columns an index only carries along are
+// not part of its key.
 const indexesSql = `
   select c.relname as "table", x.relname as name, i.indisunique as "isUnique",
     coalesce((select string_agg(coalesce(a.attname::text, ''), chr(1) order by k.at) from unnest(i.indkey::int2[]) with ordinality k (attnum, at)
@@ -78,7 +79,10 @@ function toColumn(row: ColumnRow): ColumnInfo {
   };
 }
 
-/** The value of a default as the catalogue writes it (`'Pending'::character varying`); undefined for expressions. */
+/**
+ * The value of a default as the catalogue writes it (`'Pending'::character varying`); undefined for
+ * expressions.
+ */
 function valueOf(text: string | null): Scalar | undefined {
   if (text === null) return undefined;
   const bare = text.replace(/::[a-z ]+(\(\d+(,\d+)?\))?$/, '').replace(/^\((.*)\)$/, '$1');

@@ -1,4 +1,7 @@
-/** Statements over many rows for PostgreSQL: rows go in as one array a column, so that the text of a statement does not grow with them. */
+/**
+ * Statements over many rows for PostgreSQL: rows go in as one array a column, so that the text of a
+ * statement does not grow with them.
+ */
 import type { Scalar } from '../../contracts/schema.ts';
 import { bounds } from '../bounds.ts';
 import { encode } from '../codec.ts';

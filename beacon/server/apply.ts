@@ -1,4 +1,7 @@
-/** Row mutations as a few statements over many rows each, in the caller's transaction; one by one only where something is refused. */
+/**
+ * Row mutations as a few statements over many rows each, in the caller's transaction; one by one
+ * only where something is refused.
+ */
 import type { ApplyOutputs, StoredMark } from '../../contracts/capability.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
 import type { MutationResult } from '../../contracts/mutation.ts';
@@ -23,7 +26,10 @@ import {
 } from './rows.ts';
 import type { Shapes } from './shapes.ts';
 
-/** A statement over many rows was refused: the transaction is to be done again with savepoints, to learn which row it was. */
+/**
+ * A statement over many rows was refused: the transaction is to be done again with savepoints, to
+ * learn which row it was.
+ */
 export class RefusedLot extends Error {}
 
 const applied: MutationResult = { Outcome: 'applied' };
@@ -54,7 +60,10 @@ export class SetApplier {
     this.#parts = parts;
   }
 
-  /** A whole batch with its mark row; the caller takes it back when `IsCommitted` is false. @throws RefusedLot unless it is careful */
+  /**
+   * A whole batch with its mark row; the caller takes it back when `IsCommitted` is false.
+   * @throws RefusedLot unless it is careful
+   */
   async apply(batch: ApplyBatch): Promise<ApplyOutputs> {
     this.#now = batch.now;
     const marks = this.#markTable();
@@ -177,7 +186,10 @@ export class SetApplier {
     }
   }
 
-  /** A row the incumbent wrote has no hub, and stands where ours should: the first hub that writes it has it. */
+  /**
+   * A row the incumbent wrote has no hub, and stands where ours should: the first hub that writes
+   * it has it.
+   */
   async #refused(item: Item, fault: StatementFault): Promise<void> {
     if (fault.kind === 'unique' && (await this.#adopt(item))) return this.#lot([item]);
     this.#results[item.at] = rejected(fault.message);

@@ -1,4 +1,7 @@
-/** A server database as an engine: pooled connections, transactions, deadlocks done again, and an honest word when it is away. */
+/**
+ * A server database as an engine: pooled connections, transactions, deadlocks done again, and an
+ * honest word when it is away.
+ */
 import type { Kysely } from 'kysely';
 import type { ApplyOutputs } from '../../contracts/capability.ts';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
@@ -64,7 +67,8 @@ export class ServerEngine implements Engine {
   }
 
   async apply(batch: ApplyBatch): Promise<ApplyOutputs> {
-    // What is refused below the mark is committed with the others, so it must not be for what was so a while ago.
+    // What is refused below the mark is committed with the others, so it must not be for what was
+    // so a while ago.
     if (batch.isBelowMark) this.#shapes.forget();
     const isFresh = await this.#learn(batch);
     const outputs = await this.#applyOnce(batch);
@@ -170,7 +174,10 @@ export class ServerEngine implements Engine {
     ]);
   }
 
-  /** Deadlocks are done again; when the database is away, so says the error, and the next use begins with fresh connections. */
+  /**
+   * Deadlocks are done again; when the database is away, so says the error, and the next use begins
+   * with fresh connections.
+   */
   async #use<T>(
     work: (db: Kysely<unknown>) => Promise<T>,
     withinMs: number = bounds.statementMs,

@@ -1,4 +1,7 @@
-/** A mutation as a row: the columns it writes and their values, for a row that is new and for one that is there. */
+/**
+ * A mutation as a row: the columns it writes and their values, for a row that is new and for one
+ * that is there.
+ */
 import type { RowMutation } from '../../contracts/mutation.ts';
 import type { Scalar } from '../../contracts/schema.ts';
 import { mergeText, type Shape } from '../mutation-shape.ts';
@@ -6,7 +9,10 @@ import { type Column, toStored } from '../table.ts';
 
 export type StoredRow = Readonly<Record<string, unknown>>;
 
-/** A mutation on its way, with its place in the batch. `key` are the values of the shape's key columns. */
+/**
+ * A mutation on its way, with its place in the batch. `key` are the values of the shape's key
+ * columns.
+ */
 export type Item = { at: number; mutation: RowMutation; shape: Shape; key: Scalar[] };
 
 /** @throws Misfit when the key cannot be one */
@@ -30,7 +36,10 @@ function own(shape: Shape, name: string): Column {
 
 type Source = (item: Item, now: string) => Scalar;
 
-/** New rows of one table as one statement takes them: all columns any of them gives, the others' with what would be there without. */
+/**
+ * New rows of one table as one statement takes them: all columns any of them gives, the others'
+ * with what would be there without.
+ */
 export class NewRows {
   readonly columns: Column[];
   readonly #sources = new Map<Shape, Source[]>();
@@ -162,8 +171,9 @@ export function byShape<T extends { item: Item }>(all: readonly T[]): T[][] {
 }
 
 /**
- * Cuts a batch into lots of one table and kind, no row twice in a lot. A later mutation of a row is in a later lot; rows that are
- * inserted stay in their order, for people read them in the order of their numbers.
+ * Cuts a batch into lots of one table and kind, no row twice in a lot. A later mutation of a row is
+ * in a later lot; rows that are inserted stay in their order, for people read them in the order of
+ * their numbers.
  */
 export function lotsOf(items: readonly Item[]): Item[][] {
   const seen = new Map<string, number>();

@@ -1,4 +1,7 @@
-/** Sessions over kysely: one connection for a piece of work, with or without a transaction around it. */
+/**
+ * Sessions over kysely: one connection for a piece of work, with or without a transaction around
+ * it.
+ */
 import { CompiledQuery, type Kysely } from 'kysely';
 import type { Query, QueryResult, Session } from './dialect.ts';
 

@@ -1,4 +1,7 @@
-/** Facts of a server's tables and the shapes of mutations, kept until the schema changes or a mutation says that it did. */
+/**
+ * Facts of a server's tables and the shapes of mutations, kept until the schema changes or a
+ * mutation says that it did.
+ */
 import { TidemarkError } from '../../contracts/errors.ts';
 import type { MutationResult, RowMutation } from '../../contracts/mutation.ts';
 import { bounds } from '../bounds.ts';
@@ -36,7 +39,10 @@ export class Shapes {
     return info ? toTable(info, this.#defaults.get(name)) : null;
   }
 
-  /** What a mutation needs, or why it cannot be. @throws TidemarkError UNAVAILABLE when the table lacks what EnsureSchema gave it */
+  /**
+   * What a mutation needs, or why it cannot be.
+   * @throws TidemarkError UNAVAILABLE when the table lacks what EnsureSchema gave it
+   */
   of(mutation: RowMutation, defaults: Defaults): Shape | MutationResult {
     if (defaults !== this.#defaults) {
       this.#shapes.clear();

@@ -1,10 +1,16 @@
-/** One statement of an endpoint on a session: a refused one leaves the others of its transaction alone. */
+/**
+ * One statement of an endpoint on a session: a refused one leaves the others of its transaction
+ * alone.
+ */
 import { TidemarkError } from '../../contracts/errors.ts';
 import { bounds } from '../bounds.ts';
 import { type Statement, StatementFault, type StatementResult } from '../engine.ts';
 import type { Query, QueryResult, ServerDialect, Session } from './dialect.ts';
 
-/** @throws what is wrong with the database itself, and TidemarkError TOO_LARGE for more rows than an answer holds */
+/**
+ * @throws what is wrong with the database itself, and TidemarkError TOO_LARGE for more rows than an
+ * answer holds
+ */
 export async function runStatement(
   session: Session,
   statement: Statement,

@@ -1,4 +1,7 @@
-/** Row mutations as SQLite statements: one upsert for the common case, prepared once per set of columns, run in the caller's transaction. */
+/**
+ * Row mutations as SQLite statements: one upsert for the common case, prepared once per set of
+ * columns, run in the caller's transaction.
+ */
 import type { Statement } from 'better-sqlite3';
 import type { ApplyOutputs } from '../../contracts/capability.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
@@ -21,7 +24,10 @@ import { readMark, writeMark } from './mark.ts';
 import { compileShape } from './statements.ts';
 import { toStored, toTable } from '../table.ts';
 
-/** Statements of one shape. `adopt` takes over a row the incumbent left without a hub; null where the key has no hub. */
+/**
+ * Statements of one shape. `adopt` takes over a row the incumbent left without a hub; null where
+ * the key has no hub.
+ */
 type Prepared = { shape: Shape; change: Statement; read: Statement; adopt: Statement | null };
 
 const applied: MutationResult = { Outcome: 'applied' };
@@ -42,7 +48,10 @@ export class SqliteApplier {
     this.#handle = handle;
   }
 
-  /** A whole batch with its mark row, in the caller's transaction; the caller takes it back when `IsCommitted` is false. */
+  /**
+   * A whole batch with its mark row, in the caller's transaction; the caller takes it back when
+   * `IsCommitted` is false.
+   */
   apply(batch: ApplyBatch): ApplyOutputs {
     this.#begin(batch);
     const stored = readMark(this.#handle, batch);

@@ -1,4 +1,7 @@
-/** SQLite as an engine: the file is made with its folder, synced at every commit, and watched, for a file can be deleted or replaced under us. */
+/**
+ * SQLite as an engine: the file is made with its folder, synced at every commit, and watched, for a
+ * file can be deleted or replaced under us.
+ */
 import { closeSync, openSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import type { ApplyOutputs } from '../../contracts/capability.ts';
@@ -20,7 +23,10 @@ import { makeFolderOf, SqliteHandle } from './handle.ts';
 import { introspectTable, tableNames } from './introspect.ts';
 import { SqliteQueries } from './query.ts';
 
-/** "TIDE", the `application_id` of a worker's journal: what is written into one of those by another program is damage. */
+/**
+ * "TIDE", the `application_id` of a worker's journal: what is written into one of those by another
+ * program is damage.
+ */
 const journalId = 0x54494445;
 
 /** Opens a SQLite file for us: made with its folder when missing, WAL, synced at each commit. */
@@ -167,7 +173,10 @@ export class SqliteEngine implements Engine {
     open?.handle.close();
   }
 
-  /** One transaction, begun as a writer; what went to a file that is no longer at the path does not count. */
+  /**
+   * One transaction, begun as a writer; what went to a file that is no longer at the path does not
+   * count.
+   */
   #transact<T>(
     open: Open,
     work: (open: Open) => T,

@@ -1,4 +1,7 @@
-/** Errors of SQLite sorted by what they say: this statement cannot be, or the database itself is not well. */
+/**
+ * Errors of SQLite sorted by what they say: this statement cannot be, or the database itself is not
+ * well.
+ */
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { bounds } from '../bounds.ts';
 import { StatementFault } from '../engine.ts';
@@ -27,7 +30,9 @@ const misfitCodes: ReadonlySet<string> = new Set([
   'SQLITE_CONSTRAINT_DATATYPE',
 ]);
 
-/** The fault of one statement, or null when the error is of the database itself or of this program. */
+/**
+ * The fault of one statement, or null when the error is of the database itself or of this program.
+ */
 export function toStatementFault(error: unknown): StatementFault | null {
   if (error instanceof StatementFault) return error;
   if (error instanceof Misfit) return new StatementFault('misfit', 'MISFIT', error.message);

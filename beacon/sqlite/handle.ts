@@ -1,4 +1,7 @@
-/** One open SQLite file with everything that must die with it: prepared statements, table facts, and the identity of the file. */
+/**
+ * One open SQLite file with everything that must die with it: prepared statements, table facts, and
+ * the identity of the file.
+ */
 import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Database, Statement } from 'better-sqlite3';
@@ -6,7 +9,10 @@ import { bounds } from '../bounds.ts';
 import { storeTable, type TableInfo } from '../engine.ts';
 import { introspectTable } from './introspect.ts';
 
-/** Makes the folder of a file, with those above it. Node's own way of doing so never ends where one can be neither found nor made, as below /proc. */
+/**
+ * Makes the folder of a file, with those above it. Node's own way of doing so never ends where one
+ * can be neither found nor made, as below /proc.
+ */
 export function makeFolderOf(path: string): void {
   const folder = dirname(path);
   if (existsSync(folder)) return;
@@ -48,14 +54,17 @@ export class SqliteHandle {
     );
   }
 
-  /** False once the file was deleted or another one lies at its path: what is written here then is lost. */
+  /**
+   * False once the file was deleted or another one lies at its path: what is written here then is
+   * lost.
+   */
   isCurrent(): boolean {
     return this.#identity !== '' && fileIdentity(this.path) === this.#identity;
   }
 
   /**
-   * Closes the file. When it is no longer at its path, SQLite leaves its log there, and would read it into whatever file comes next
-   * under that name: so it goes, unless it is another file's.
+   * Closes the file. When it is no longer at its path, SQLite leaves its log there, and would read
+   * it into whatever file comes next under that name: so it goes, unless it is another file's.
    */
   close(): void {
     const isCurrent = this.isCurrent();
@@ -80,7 +89,10 @@ export class SqliteHandle {
     return statement;
   }
 
-  /** Number that changes with the schema, whoever changed it. Table facts of an older one are forgotten here. */
+  /**
+   * Number that changes with the schema, whoever changed it. Table facts of an older one are
+   * forgotten here.
+   */
   schemaVersion(): number {
     const version = this.#schemaVersion.get() as number;
     if (version !== this.#version) {
@@ -110,8 +122,8 @@ export class SqliteHandle {
   }
 
   /**
-   * Once, after the first write: a build of SQLite may fall back to NORMAL when a file turns to WAL. The checkpoint syncs what was
-   * written before it was noticed.
+   * Once, after the first write: a build of SQLite may fall back to NORMAL when a file turns to
+   * WAL. The checkpoint syncs what was written before it was noticed.
    */
   checkSync(): void {
     if (this.#isSyncChecked) return;

@@ -1,11 +1,17 @@
-/** The mark row of a hub and lane in a SQLite database, read and written in the caller's transaction. */
+/**
+ * The mark row of a hub and lane in a SQLite database, read and written in the caller's
+ * transaction.
+ */
 import type { StoredMark } from '../../contracts/capability.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { bounds } from '../bounds.ts';
 import { type ApplyBatch, markTable } from '../engine.ts';
 import type { SqliteHandle } from './handle.ts';
 
-/** The stored mark, or null. @throws TidemarkError UNAVAILABLE when the database has no place for one */
+/**
+ * The stored mark, or null.
+ * @throws TidemarkError UNAVAILABLE when the database has no place for one
+ */
 export function readMark(handle: SqliteHandle, batch: ApplyBatch): StoredMark | null {
   if (handle.table(markTable) === null) {
     throw new TidemarkError(

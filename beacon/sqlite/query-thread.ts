@@ -1,4 +1,7 @@
-/** Runs one foreign query on a handle that can only read; a thread of `query-child.ts`, which ends it from outside. */
+/**
+ * Runs one foreign query on a handle that can only read; a thread of `query-child.ts`, which ends
+ * it from outside.
+ */
 import { parentPort, workerData } from 'node:worker_threads';
 import Database from 'better-sqlite3';
 import { bounds } from '../bounds.ts';

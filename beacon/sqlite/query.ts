@@ -1,4 +1,7 @@
-/** Foreign queries on SQLite, each in a process of its own: the event loop goes on, and time and memory have an end. */
+/**
+ * Foreign queries on SQLite, each in a process of its own: the event loop goes on, and time and
+ * memory have an end.
+ */
 import { type ChildProcess, fork } from 'node:child_process';
 import { extname, join } from 'node:path';
 import { TidemarkError } from '../../contracts/errors.ts';
@@ -33,7 +36,10 @@ export class SqliteQueries {
     this.#clock = clock;
   }
 
-  /** @throws TidemarkError TOO_LARGE for more time, memory or bytes than it may take, OVERLOADED; StatementFault; errors of the database as the driver throws them */
+  /**
+   * @throws TidemarkError TOO_LARGE for more time, memory or bytes than it may take, OVERLOADED;
+   * StatementFault; errors of the database as the driver throws them
+   */
   async run(statement: Statement, { rowsMax, timeoutMs }: QueryBounds): Promise<StatementResult> {
     if (this.#running.size >= bounds.queriesMax) {
       throw new TidemarkError(

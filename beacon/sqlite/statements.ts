@@ -1,8 +1,14 @@
-/** The SQL text of a mutation's shape. Names come from introspection and are quoted; values are always bound. */
+/**
+ * The SQL text of a mutation's shape. Names come from introspection and are quoted; values are
+ * always bound.
+ */
 import type { Shape } from '../mutation-shape.ts';
 import type { Column } from '../table.ts';
 
-/** Values of `change`: for inserts and writes those of `rowValues`; for deletes Seq, UpdateDate where there is one, key, Seq. */
+/**
+ * Values of `change`: for inserts and writes those of `rowValues`; for deletes Seq, UpdateDate
+ * where there is one, key, Seq.
+ */
 export type ShapeSql = { change: string; read: string; adopt: string | null };
 
 function quoted(name: string): string {
@@ -65,7 +71,10 @@ function updates(shape: Shape, table: string): string {
   return list.join(', ');
 }
 
-/** Rows the incumbent wrote have no hub; the first hub that writes one has it. Bound: hub, then the whole key. */
+/**
+ * Rows the incumbent wrote have no hub; the first hub that writes one has it. Bound: hub, then the
+ * whole key.
+ */
 function adoptSql(shape: Shape, table: string): string | null {
   if (!shape.key.some((column) => column.name === 'HubID') || shape.key.length < 2) return null;
   const where = shape.key.map((column) =>

@@ -1,4 +1,7 @@
-/** Batch mode of the hub client: writes that come within a few milliseconds leave as one request, and each gets its own answer. */
+/**
+ * Batch mode of the hub client: writes that come within a few milliseconds leave as one request,
+ * and each gets its own answer.
+ */
 import { TidemarkError } from '../errors.ts';
 import { isJsonObject, type JsonObject } from '../json-value.ts';
 import { limits } from '../limits.ts';
@@ -41,7 +44,8 @@ export class Batcher {
   }
 
   /**
-   * Adds one write (an envelope with its Action) to the batch being collected. The caller keeps to one unanswered write per key.
+   * Adds one write (an envelope with its Action) to the batch being collected. The caller keeps to
+   * one unanswered write per key.
    * @param bytes about how large it is
    * @throws TidemarkError what the item, or the whole request, was refused with.
    */

@@ -1,4 +1,7 @@
-/** Turns by key: the tasks of one key run one after another in the order they came, those of different keys side by side. */
+/**
+ * Turns by key: the tasks of one key run one after another in the order they came, those of
+ * different keys side by side.
+ */
 import { TidemarkError } from '../errors.ts';
 
 export class KeyTurns {
@@ -8,7 +11,10 @@ export class KeyTurns {
   #waiting = 0;
   #chars = 0;
 
-  /** @param waitingMax tasks running or waiting in all @param charsMax of what they hold; one alone may be larger */
+  /**
+   * @param waitingMax tasks running or waiting in all
+   * @param charsMax of what they hold; one alone may be larger
+   */
   constructor(waitingMax: number, charsMax: number) {
     this.#waitingMax = waitingMax;
     this.#charsMax = charsMax;

@@ -14,7 +14,8 @@ export type RetryOptions = {
 const transient: ReadonlySet<string> = new Set(['UNAVAILABLE', 'OVERLOADED', 'STORAGE_FAILED']);
 
 /**
- * Runs an attempt until it succeeds, fails for good, or `giveUpMs` is over. `RetryAfterMs` of a refusal is the least delay.
+ * Runs an attempt until it succeeds, fails for good, or `giveUpMs` is over. `RetryAfterMs` of a
+ * refusal is the least delay.
  * @throws TidemarkError the last one.
  */
 export async function retrying<T>(

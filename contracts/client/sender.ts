@@ -1,4 +1,7 @@
-/** One request of a hub to its worker, sent once: encoded, gzipped or cut into chunks as its size wants, and its reply read. */
+/**
+ * One request of a hub to its worker, sent once: encoded, gzipped or cut into chunks as its size
+ * wants, and its reply read.
+ */
 import { acceptHeader, type Answer, wholeAnswer } from '../answer-chunks.ts';
 import { type ChunkBody, splitIntoChunks } from '../chunks.ts';
 import {
@@ -17,7 +20,10 @@ import { type Lane, subjects } from '../subjects.ts';
 /** Message headers as both NATS clients have them. */
 export type HubHeaders = HeaderReader & { set(name: string, value: string): void };
 
-/** The part of a NATS connection the client uses; a connection of the 3.x and of the 2.x client fits. */
+/**
+ * The part of a NATS connection the client uses; a connection of the 3.x and of the 2.x client
+ * fits.
+ */
 export type HubConnection<Headers extends HubHeaders> = {
   request(
     subject: string,
@@ -57,7 +63,8 @@ export class Sender<Headers extends HubHeaders> {
   /**
    * Sends one body and returns the reply of a success.
    * @param action last token of the subject: an action's name, or `batch`
-   * @throws TidemarkError with the code of a refusal; UNAVAILABLE when no answer came; TOO_LARGE before sending; CLOSED.
+   * @throws TidemarkError with the code of a refusal; UNAVAILABLE when no answer came; TOO_LARGE
+   * before sending; CLOSED.
    */
   async send(
     lane: Lane,
@@ -176,7 +183,10 @@ function readReply(data: Uint8Array, headers: HeaderReader | undefined): JsonObj
   return reply;
 }
 
-/** Throws what a reply refuses. @throws TidemarkError with the refusal's code, Reason and RetryAfterMs. */
+/**
+ * Throws what a reply refuses.
+ * @throws TidemarkError with the refusal's code, Reason and RetryAfterMs.
+ */
 export function throwRefusal(reply: JsonObject): void {
   const { Success, Code, Reason, RetryAfterMs } = reply;
   if (Success !== false || typeof Code !== 'string') return;

@@ -1,4 +1,7 @@
-/** Time and randomness of the hub client: the only place under contracts/ that reads them, and a test may give its own. */
+/**
+ * Time and randomness of the hub client: the only place under contracts/ that reads them, and a
+ * test may give its own.
+ */
 
 /** What the client needs of the outside world besides the bus. */
 export type Stamps = {
@@ -22,10 +25,15 @@ export const systemStamps: Stamps = {
   randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
 };
 
-/** Numbers made within one millisecond stay in order up to this many; then the clock is taken one further. */
+/**
+ * Numbers made within one millisecond stay in order up to this many; then the clock is taken one
+ * further.
+ */
 const perMs = 0x1000;
 
-/** Makes UUIDs of version 7: ordered by time, so that neighbours in time are neighbours in an index. */
+/**
+ * Makes UUIDs of version 7: ordered by time, so that neighbours in time are neighbours in an index.
+ */
 export function guidMaker(stamps: Stamps): () => string {
   let lastMs = 0;
   let count = 0;

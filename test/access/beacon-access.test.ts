@@ -1,4 +1,7 @@
-/** The HTTP of a databeacon behind the same gate: roles, hosts, origins, headers; what is denied is in its audit. */
+/**
+ * The HTTP of a databeacon behind the same gate: roles, hosts, origins, headers; what is denied is
+ * in its audit.
+ */
 import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { freePort } from '../../runtime/nats-server.ts';

@@ -1,4 +1,7 @@
-/** Logging in to a real bus each way there is, rightly and wrongly; a wrong one is told in one line, and once. */
+/**
+ * Logging in to a real bus each way there is, rightly and wrongly; a wrong one is told in one line,
+ * and once.
+ */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import {
@@ -99,7 +102,10 @@ const tls = (dir: TempDir, more = '') => {
   return `tls { cert_file: ${JSON.stringify(dir.at('server.pem'))}, key_file: ${JSON.stringify(dir.at('server.key'))}${more} }`;
 };
 
-/** An operator, an account with JetStream, a user of it and one of an account the server does not know. */
+/**
+ * An operator, an account with JetStream, a user of it and one of an account the server does not
+ * know.
+ */
 async function jwts(dir: TempDir): Promise<string> {
   const [operator, account, stranger] = [createOperator(), createAccount(), createAccount()];
   for (const [name, issuer] of [

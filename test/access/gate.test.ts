@@ -1,4 +1,7 @@
-/** The gate of a running worker: roles, headers on every answer, pages of other sites, slow and many connections, HTTPS. */
+/**
+ * The gate of a running worker: roles, headers on every answer, pages of other sites, slow and many
+ * connections, HTTPS.
+ */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { request as tlsRequest } from 'node:https';

@@ -1,4 +1,7 @@
-/** Who may call: hosts, origins, tokens with roles, and how often; the rule itself, without a server. */
+/**
+ * Who may call: hosts, origins, tokens with roles, and how often; the rule itself, without a
+ * server.
+ */
 import { writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { describe, expect, test } from 'vitest';

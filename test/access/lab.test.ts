@@ -1,4 +1,7 @@
-/** The lab's routes at one worker for several real ones on the same bus; one of them killed, one frozen. */
+/**
+ * The lab's routes at one worker for several real ones on the same bus; one of them killed, one
+ * frozen.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { LaneState } from '../../contracts/status.ts';
 import { stateOf } from '../../worker/lab-persistence.ts';
@@ -179,7 +182,8 @@ describe('three workers on one bus', () => {
     await assign('hub2', { IDBeacon: 'db-1', IDBeaconConnection: 1 });
     await kit.ask({ path: `${lab}/hub2` });
     await others.get('hub2')?.kill();
-    // The bus may take a moment to see that the connection is gone; what it delivered until then is as good as unanswered.
+    // The bus may take a moment to see that the connection is gone; what it delivered until then is
+    // as good as unanswered.
     await until(
       'the bus knows',
       async () =>

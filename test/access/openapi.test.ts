@@ -1,4 +1,7 @@
-/** The OpenAPI document: valid, whole, current, and true of a running worker: its answers, and what it refuses. */
+/**
+ * The OpenAPI document: valid, whole, current, and true of a running worker: its answers, and what
+ * it refuses.
+ */
 import { readFileSync } from 'node:fs';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';

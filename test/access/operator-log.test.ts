@@ -1,4 +1,7 @@
-/** Who did what: each changing call, over HTTP and over the bus, also what was refused; bounded, read through every door, and never in the way. */
+/**
+ * Who did what: each changing call, over HTTP and over the bus, also what was refused; bounded,
+ * read through every door, and never in the way.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { limits } from '../../contracts/limits.ts';
 import { subjects } from '../../contracts/subjects.ts';

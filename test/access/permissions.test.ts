@@ -1,4 +1,7 @@
-/** What `tidemark permissions` prints is enough for each process, on a real server that permits just that, and what is outside is refused. */
+/**
+ * What `tidemark permissions` prints is enough for each process, on a real server that permits just
+ * that, and what is outside is refused.
+ */
 import { randomBytes } from 'node:crypto';
 import { connect, headers, type NatsConnection } from 'nats';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -102,7 +105,8 @@ describe('with just those permissions', () => {
         batching.upsertWorkItem({ WorkItemHash: `b-${n}`, Status: 'Pending' }),
       ),
     );
-    // Above the server's limit of 1 MiB: it goes in chunks, to the worker and on to the databeacon, and comes back.
+    // Above the server's limit of 1 MiB: it goes in chunks, to the worker and on to the databeacon,
+    // and comes back.
     const big = randomBytes(1_500_000).toString('base64');
     await hub.upsertManifest({ Hash: 'run-1', Big: big });
     expect(await hub.getWorkItemByHash('wi-1')).toMatchObject({

@@ -1,4 +1,7 @@
-/** A password that stands in a URL, for the bus or for a database, is seen nowhere: logs, status, health, connections, events, and errors of processes. */
+/**
+ * A password that stands in a URL, for the bus or for a database, is seen nowhere: logs, status,
+ * health, connections, events, and errors of processes.
+ */
 import { connect } from 'nats';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { masked } from '../../runtime/masked.ts';

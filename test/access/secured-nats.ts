@@ -1,4 +1,7 @@
-/** A real nats-server with a configuration of the test's own: users, permissions, certificates; its log tells whom it refused. */
+/**
+ * A real nats-server with a configuration of the test's own: users, permissions, certificates; its
+ * log tells whom it refused.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { freePort } from '../../runtime/nats-server.ts';

@@ -1,4 +1,7 @@
-/** Aggregates, joins, packages and connections: what is read of databases, and what of them is never told. */
+/**
+ * Aggregates, joins, packages and connections: what is read of databases, and what of them is never
+ * told.
+ */
 import { linkSync, statSync, symlinkSync } from 'node:fs';
 import { join as joinPath } from 'node:path';
 import { describe, expect, test } from 'vitest';

@@ -1,4 +1,7 @@
-/** I8 on a real file: lists applied twice, cut otherwise, or cut off by SIGKILL leave the rows of applying them once. */
+/**
+ * I8 on a real file: lists applied twice, cut otherwise, or cut off by SIGKILL leave the rows of
+ * applying them once.
+ */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';

@@ -1,4 +1,6 @@
-/** A process that applies batch after batch and says how far it was answered, until it is killed. */
+/**
+ * A process that applies batch after batch and says how far it was answered, until it is killed.
+ */
 import { persistenceSchema } from '../../contracts/schema.ts';
 import { SqliteEngine } from '../../beacon/sqlite/engine.ts';
 import { ensureSchema } from '../../beacon/schema-manager.ts';

@@ -1,4 +1,6 @@
-/** Apply on a real file: each rule of a row mutation, the mark, and what a failing database means. */
+/**
+ * Apply on a real file: each rule of a row mutation, the mark, and what a failing database means.
+ */
 import { renameSync, rmSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';

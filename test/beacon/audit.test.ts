@@ -1,4 +1,7 @@
-/** The audit trail: who, what, with what outcome, in time, within its bounds; and the command that reads it. */
+/**
+ * The audit trail: who, what, with what outcome, in time, within its bounds; and the command that
+ * reads it.
+ */
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, onTestFinished, test } from 'vitest';

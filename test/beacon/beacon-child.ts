@@ -1,4 +1,7 @@
-/** A databeacon as a process of its own: `beacon-child.ts <bus url> <BeaconID> <data folder> <database url>...`. */
+/**
+ * A databeacon as a process of its own: `beacon-child.ts <bus url> <BeaconID> <data folder>
+ * <database url>...`.
+ */
 import { runBeacon } from '../../beacon/command.ts';
 
 const [servers = '', beaconId = '', dataDir = '', ...databases] = process.argv.slice(2);

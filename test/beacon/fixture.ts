@@ -1,4 +1,7 @@
-/** Databases, engines and mutations for the databeacon's tests: real SQLite files in a folder of their own. */
+/**
+ * Databases, engines and mutations for the databeacon's tests: real SQLite files in a folder of
+ * their own.
+ */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -131,7 +134,10 @@ export function execIn(path: string, sql: string): void {
   db.close();
 }
 
-/** A database as the incumbent's gateway makes it: defaults '' and 0, no hub, no Seq, unique on the hash alone. */
+/**
+ * A database as the incumbent's gateway makes it: defaults '' and 0, no hub, no Seq, unique on the
+ * hash alone.
+ */
 export function makeIncumbentDatabase(path: string): void {
   const db = new Database(path);
   const ours: ReadonlySet<string> = new Set([

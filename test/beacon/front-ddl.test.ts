@@ -1,4 +1,7 @@
-/** Statements for a fronted server's operator: types its library can write, and columns of other types named with what mends them. */
+/**
+ * Statements for a fronted server's operator: types its library can write, and columns of other
+ * types named with what mends them.
+ */
 import { expect, test } from 'vitest';
 import { persistenceSchema } from '../../contracts/schema.ts';
 import { FrontClient } from '../../beacon/front/front-client.ts';

@@ -1,4 +1,7 @@
-/** Looks of a fronted server that take longer than anybody waits: joined, kept for who asks next, and not told twice for something newer. */
+/**
+ * Looks of a fronted server that take longer than anybody waits: joined, kept for who asks next,
+ * and not told twice for something newer.
+ */
 import { expect, test } from 'vitest';
 import { limits } from '../../contracts/limits.ts';
 import { FrontLooks } from '../../beacon/front/front-looks.ts';

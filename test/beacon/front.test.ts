@@ -1,4 +1,7 @@
-/** A retold-databeacon's HTTP server on the bus: what goes through, what is kept out, and what is said when there is no route for it. */
+/**
+ * A retold-databeacon's HTTP server on the bus: what goes through, what is kept out, and what is
+ * said when there is no route for it.
+ */
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';

@@ -1,4 +1,7 @@
-/** The table endpoints over HTTP: the same rows, behind a token, within bounds, and gone with the beacon. */
+/**
+ * The table endpoints over HTTP: the same rows, behind a token, within bounds, and gone with the
+ * beacon.
+ */
 import { statSync, readFileSync } from 'node:fs';
 import { request as rawRequest } from 'node:http';
 import { join } from 'node:path';

@@ -1,4 +1,7 @@
-/** The legacy capabilities on a real bus, over each provider: what is kept, what is told, what is refused; and that both providers answer alike. */
+/**
+ * The legacy capabilities on a real bus, over each provider: what is kept, what is told, what is
+ * refused; and that both providers answer alike.
+ */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';

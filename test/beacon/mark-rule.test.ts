@@ -1,4 +1,7 @@
-/** Which batches the mark row of a database lets in: those that build on it, and nothing that is late or hides a gap. */
+/**
+ * Which batches the mark row of a database lets in: those that build on it, and nothing that is
+ * late or hides a gap.
+ */
 import { expect, test } from 'vitest';
 import { insistOnMark, markAfter } from '../../beacon/mark-rule.ts';
 

@@ -1,4 +1,7 @@
-/** What would be sent to a SQL Server, as text: no server runs here, so each statement is held to the letter; the conformance suite runs where MSSQL_TEST_URL is given. */
+/**
+ * What would be sent to a SQL Server, as text: no server runs here, so each statement is held to
+ * the letter; the conformance suite runs where MSSQL_TEST_URL is given.
+ */
 import { expect, test } from 'vitest';
 import {
   createIndexStatement,

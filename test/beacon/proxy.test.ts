@@ -1,4 +1,7 @@
-/** MeadowProxy.Request over real tables: routes, statuses, the allowlist, and what is kept over a restart. */
+/**
+ * MeadowProxy.Request over real tables: routes, statuses, the allowlist, and what is kept over a
+ * restart.
+ */
 import { describe, expect, test } from 'vitest';
 import { disableEndpoint, enableEndpoint } from '../../beacon/management.ts';
 import { execIn, makeIncumbentDatabase, tempFolder } from './fixture.ts';

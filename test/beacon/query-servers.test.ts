@@ -1,4 +1,7 @@
-/** The second wall of QueryTable on real servers: attacks as if the guard let everything through, stored functions that write among them. */
+/**
+ * The second wall of QueryTable on real servers: attacks as if the guard let everything through,
+ * stored functions that write among them.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Engine, StatementResult } from '../../beacon/engine.ts';
 import { parseDatabaseUrl } from '../../beacon/config.ts';
@@ -108,7 +111,8 @@ describe.each(['postgresql', 'mysql'] as const)('%s', (kind) => {
     'is ended in time (I9): %s',
     async (sql) => {
       const outcome = await ask(sql, 500).catch((error: unknown) => error);
-      // MySQL answers a SLEEP that was ended with a row that says so, and ends a recursion it counts by itself.
+      // MySQL answers a SLEEP that was ended with a row that says so, and ends a recursion it
+      // counts by itself.
       if (kind === 'postgresql') expect(outcome).not.toHaveProperty('rows');
       expect(((await ask('select a from t order by a')) as StatementResult).rows).toEqual([
         { a: 1 },

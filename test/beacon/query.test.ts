@@ -1,4 +1,7 @@
-/** QueryTable against attacks: what the guard refuses before a database sees it, what SQLite itself refuses, and what is ended. */
+/**
+ * QueryTable against attacks: what the guard refuses before a database sees it, what SQLite itself
+ * refuses, and what is ended.
+ */
 import { existsSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,7 @@
-/** The schema manager on real files: fresh, unchanged, taken over from the incumbent, and two at once. */
+/**
+ * The schema manager on real files: fresh, unchanged, taken over from the incumbent, and two at
+ * once.
+ */
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';

@@ -1,4 +1,7 @@
-/** What the beacon keeps and refuses at its start: database URLs, connection numbers, the bound of the audit. */
+/**
+ * What the beacon keeps and refuses at its start: database URLs, connection numbers, the bound of
+ * the audit.
+ */
 import { statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';

@@ -1,4 +1,7 @@
-/** The less common routes of a table endpoint: upserts, rows in short, distinct rows, the schema, and bounds. */
+/**
+ * The less common routes of a table endpoint: upserts, rows in short, distinct rows, the schema,
+ * and bounds.
+ */
 import { describe, expect, test } from 'vitest';
 import { enableEndpoint } from '../../beacon/management.ts';
 import { bounds } from '../../beacon/bounds.ts';

@@ -1,4 +1,7 @@
-/** Folding against a model of rows: applying the folded list must be applying every mutation in order. */
+/**
+ * Folding against a model of rows: applying the folded list must be applying every mutation in
+ * order.
+ */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { composeWrites, foldBatch, type Keyed, rowKeyOf } from '../../bridges/fold.ts';

@@ -1,4 +1,7 @@
-/** Every sentence of the contract on what becomes of what hubs send: nulls, numbers in string columns, objects, unknown fields, attempts, manifests. */
+/**
+ * Every sentence of the contract on what becomes of what hubs send: nulls, numbers in string
+ * columns, objects, unknown fields, attempts, manifests.
+ */
 import { describe, expect, test } from 'vitest';
 import { writeActions } from '../../contracts/actions.ts';
 import { decodeEnvelope } from '../../contracts/envelope.ts';

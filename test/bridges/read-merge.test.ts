@@ -1,4 +1,7 @@
-/** The read merge: what the journal knows over what the backend returned, filtered, ordered and positioned as a database would. */
+/**
+ * The read merge: what the journal knows over what the backend returned, filtered, ordered and
+ * positioned as a database would.
+ */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {

@@ -1,7 +1,9 @@
 /**
- * Backlog campaign: the databeacon goes away after part of the traffic was delivered, hundreds of thousands of writes follow (most sharing
- * their millisecond with others, many updates of items delivered before), reads go on, and on its return the rows are compared with the fold.
- * `node test/campaigns/backlog.ts [writes]`; figures as JSON; exits 1 when anything is missing, doubled or different.
+ * Backlog campaign: the databeacon goes away after part of the traffic was delivered, hundreds of
+ * thousands of writes follow (most sharing their millisecond with others, many updates of items
+ * delivered before), reads go on, and on its return the rows are compared with the fold. `node
+ * test/campaigns/backlog.ts [writes]`; figures as JSON; exits 1 when anything is missing, doubled
+ * or different.
  */
 import { compareWithFold } from '../kit/compare.ts';
 import { foldCalls } from '../kit/fold.ts';
@@ -17,7 +19,10 @@ const items = recorded
   .filter((call) => call.method === 'upsertWorkItem')
   .map((call) => (call.args[0] as { WorkItemHash: string }).WorkItemHash);
 
-/** Traffic that comes after: the recorded one again under other names, with an update of an old item between every three. */
+/**
+ * Traffic that comes after: the recorded one again under other names, with an update of an old item
+ * between every three.
+ */
 function later(count: number): TraceCall[] {
   const calls: TraceCall[] = [];
   for (let at = 0; calls.length < count; at++) {

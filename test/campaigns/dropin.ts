@@ -1,4 +1,8 @@
-/** The full recorded traffic through the drop-in bridges with kills, by hand: `node test/campaigns/dropin.ts [worker kills] [bus kills]`. Prints the report; exit 1 when something is wrong. */
+/**
+ * The full recorded traffic through the drop-in bridges with kills, by hand: `node
+ * test/campaigns/dropin.ts [worker kills] [bus kills]`. Prints the report; exit 1 when something is
+ * wrong.
+ */
 import { dropinRun } from '../dropin/dropin-run.ts';
 import { readTrace, traceFiles, writeMethods } from '../kit/trace.ts';
 

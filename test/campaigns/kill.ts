@@ -1,7 +1,9 @@
 /**
- * Kill campaign: the full recorded traffic, with worker, databeacon and nats-server killed at least twenty times each, and the figures as JSON.
- * `node test/campaigns/kill.ts [killsEach] [seed] [--only worker] [--engine postgresql|mariadb]`; `--only` kills one of them, quickly after one
- * another; with an engine its server is killed too; exits 1 when anything is missing, doubled, different or out of order.
+ * Kill campaign: the full recorded traffic, with worker, databeacon and nats-server killed at least
+ * twenty times each, and the figures as JSON. `node test/campaigns/kill.ts [killsEach] [seed]
+ * [--only worker] [--engine postgresql|mariadb]`; `--only` kills one of them, quickly after one
+ * another; with an engine its server is killed too; exits 1 when anything is missing, doubled,
+ * different or out of order.
  */
 import { parseArgs } from 'node:util';
 import { killRun, type Victim } from '../kit/kill-run.ts';

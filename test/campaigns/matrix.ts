@@ -1,6 +1,7 @@
 /**
- * Fault matrix: every fault at every moment with either way of restarting, in real processes.
- * `node test/campaigns/matrix.ts [seed] [--fault name] [--moment name] [--restart hand|supervisor] [--jobs n]`; one line a cell, then the figures; exits 1 when a cell is bad.
+ * Fault matrix: every fault at every moment with either way of restarting, in real processes. `node
+ * test/campaigns/matrix.ts [seed] [--fault name] [--moment name] [--restart hand|supervisor]
+ * [--jobs n]`; one line a cell, then the figures; exits 1 when a cell is bad.
  */
 import { parseArgs } from 'node:util';
 import { type CellReport, runCell } from '../faults/cell.ts';

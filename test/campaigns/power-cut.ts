@@ -1,6 +1,8 @@
 /**
- * Power-cut campaign: workers recorded under load and killed, the power cut at many places of each record, and every remaining disk opened.
- * `node test/campaigns/power-cut.ts [recordings] [cutsEach] [seed]`; figures as JSON; exits 1 when an answered write is missing or a store unsound.
+ * Power-cut campaign: workers recorded under load and killed, the power cut at many places of each
+ * record, and every remaining disk opened. `node test/campaigns/power-cut.ts [recordings]
+ * [cutsEach] [seed]`; figures as JSON; exits 1 when an answered write is missing or a store
+ * unsound.
  */
 import { type CutReport, cutPower, record } from '../faults/power-cut.ts';
 

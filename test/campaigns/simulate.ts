@@ -1,6 +1,6 @@
 /**
- * Simulator campaign: `node test/campaigns/simulate.ts [from] [to]` runs these seeds and prints figures as JSON, with the trace of the first
- * that violates an invariant; exits 1 when one does.
+ * Simulator campaign: `node test/campaigns/simulate.ts [from] [to]` runs these seeds and prints
+ * figures as JSON, with the trace of the first that violates an invariant; exits 1 when one does.
  */
 import { type Run, runSeed } from '../simulator/run.ts';
 

@@ -1,4 +1,7 @@
-/** The command line answers wrong arguments with a line that helps and the right exit code, and finds its configuration where it should. */
+/**
+ * The command line answers wrong arguments with a line that helps and the right exit code, and
+ * finds its configuration where it should.
+ */
 import { copyFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';

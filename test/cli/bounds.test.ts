@@ -1,4 +1,7 @@
-/** The bounds an operator sets: by flag, variable and file, as people write sizes, and handed on to a worker that is a child. */
+/**
+ * The bounds an operator sets: by flag, variable and file, as people write sizes, and handed on to
+ * a worker that is a child.
+ */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';

@@ -1,4 +1,7 @@
-/** `config show` tells each setting with who set it, without a secret; `config check` says whether a worker could start. */
+/**
+ * `config show` tells each setting with who set it, without a secret; `config check` says whether a
+ * worker could start.
+ */
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';

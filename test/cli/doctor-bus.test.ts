@@ -1,4 +1,7 @@
-/** `tidemark doctor` beside a whole running system: nothing to tell while it is well, and each thing that is broken for real is told with what to do. */
+/**
+ * `tidemark doctor` beside a whole running system: nothing to tell while it is well, and each thing
+ * that is broken for real is told with what to do.
+ */
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import Database from 'better-sqlite3';
@@ -236,7 +239,8 @@ test("a clock that is not the server's, as far as a server tells its time", asyn
     Level: 'ok',
     What: expect.stringContaining('cannot be compared'),
   });
-  // Servers from 2.10 on put their time into what they say of a stream; this says the same in their place.
+  // Servers from 2.10 on put their time into what they say of a stream; this says the same in their
+  // place.
   let offMs = 0;
   const server = await connect({ servers: nats.url });
   onTestFinished(() => server.close());

@@ -1,4 +1,6 @@
-/** `tidemark doctor`: each line says what it found, and the exit code whether somebody has to look. */
+/**
+ * `tidemark doctor`: each line says what it found, and the exit code whether somebody has to look.
+ */
 import { chmodSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';

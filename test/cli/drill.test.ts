@@ -1,4 +1,7 @@
-/** `tidemark drill` on real processes under traffic: the worker behaves as in an outage, ends it whatever happens to the command, and nothing is lost. */
+/**
+ * `tidemark drill` on real processes under traffic: the worker behaves as in an outage, ends it
+ * whatever happens to the command, and nothing is lost.
+ */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -9,7 +12,10 @@ import { Stack } from '../kit/stack.ts';
 import { until } from '../kit/until.ts';
 import { startTidemark, tidemark } from './fixture.ts';
 
-/** Traffic that lasts as long as the tests: so many writes a second, and a worker that holds this many seconds of them. */
+/**
+ * Traffic that lasts as long as the tests: so many writes a second, and a worker that holds this
+ * many seconds of them.
+ */
 const perSecond = 60;
 const roomSeconds = 40;
 const deadlineMs = 45_000;
@@ -17,7 +23,10 @@ let stack: Stack;
 let traffic: ReturnType<typeof startTidemark>;
 const over = new AbortController();
 
-/** Recorded traffic, many times in one file, so that it lasts for minutes without a pause; once more under another name when it ends all the same. */
+/**
+ * Recorded traffic, many times in one file, so that it lasts for minutes without a pause; once more
+ * under another name when it ends all the same.
+ */
 async function keepPublishing(): Promise<void> {
   const recorded = readFileSync(join(root, 'examples', 'demo-queue.jsonl'), 'utf8');
   for (let round = 0; !over.signal.aborted; round++) {

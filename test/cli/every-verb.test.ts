@@ -1,4 +1,7 @@
-/** Every verb once through the real program, on one system of real processes; a verb without a case fails, and every reading verb gives JSON. */
+/**
+ * Every verb once through the real program, on one system of real processes; a verb without a case
+ * fails, and every reading verb gives JSON.
+ */
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';

@@ -1,4 +1,7 @@
-/** What the tests of the command line share: temp folders, a nats-server of their own, the command line as a child, a small hub. */
+/**
+ * What the tests of the command line share: temp folders, a nats-server of their own, the command
+ * line as a child, a small hub.
+ */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

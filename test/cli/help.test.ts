@@ -1,4 +1,7 @@
-/** The help: every verb says in one line what it is for, tells of each argument and option, and shows an example that is right. */
+/**
+ * The help: every verb says in one line what it is for, tells of each argument and option, and
+ * shows an example that is right.
+ */
 import type { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
 import { buildProgram } from '../../worker/cli/program.ts';

@@ -1,4 +1,7 @@
-/** Marks on the command line, against a real worker and databeacon: show, plan with what the database has, and set. */
+/**
+ * Marks on the command line, against a real worker and databeacon: show, plan with what the
+ * database has, and set.
+ */
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { MarkPlan, MarksSet } from '../../contracts/surgery.ts';

@@ -1,4 +1,7 @@
-/** Runs a command line in this process and keeps what it said: a child for each of a hundred would take minutes. */
+/**
+ * Runs a command line in this process and keeps what it said: a child for each of a hundred would
+ * take minutes.
+ */
 import { vi } from 'vitest';
 import { runCommandLine } from '../../worker/cli/program.ts';
 import type { Ran } from './fixture.ts';

@@ -1,4 +1,7 @@
-/** journal verify, export, import and salvage, as an operator calls them: on a live store, a stopped one, and what is left of one. */
+/**
+ * journal verify, export, import and salvage, as an operator calls them: on a live store, a stopped
+ * one, and what is left of one.
+ */
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';

@@ -1,4 +1,7 @@
-/** A hundred and more mistakes of somebody new: each is answered at once, with the exit code of the contract and the right word in one or two lines. */
+/**
+ * A hundred and more mistakes of somebody new: each is answered at once, with the exit code of the
+ * contract and the right word in one or two lines.
+ */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';

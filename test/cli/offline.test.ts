@@ -1,4 +1,7 @@
-/** `status --offline` and `hwm show --offline` as an operator calls them: each kind of file gets its line, and no file is changed by looking. */
+/**
+ * `status --offline` and `hwm show --offline` as an operator calls them: each kind of file gets its
+ * line, and no file is changed by looking.
+ */
 import { createHash } from 'node:crypto';
 import {
   closeSync,
@@ -50,7 +53,10 @@ function atRest(): string {
   return data;
 }
 
-/** Bytes and times of everything there is, but for what SQLite keeps beside a database that is read; null without the folder. */
+/**
+ * Bytes and times of everything there is, but for what SQLite keeps beside a database that is read;
+ * null without the folder.
+ */
 function snapshot(data: string): Record<string, string> | null {
   if (!existsSync(data)) return null;
   const files = readdirSync(data, { recursive: true, withFileTypes: true })

@@ -1,4 +1,7 @@
-/** What a person sees: colour on a terminal alone, tables that fit it, progress that does not flood; checked on a real pseudo-terminal. */
+/**
+ * What a person sees: colour on a terminal alone, tables that fit it, progress that does not flood;
+ * checked on a real pseudo-terminal.
+ */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
@@ -12,7 +15,10 @@ import { launcher, tempFolder, tidemark } from './fixture.ts';
 
 const escape = '\u001b[';
 
-/** Nothing of the machine's own: Node decides about colour by a dozen names (CI, TMUX, COLORTERM, NO_COLOR and more). */
+/**
+ * Nothing of the machine's own: Node decides about colour by a dozen names (CI, TMUX, COLORTERM,
+ * NO_COLOR and more).
+ */
 function plainly(env: Record<string, string>): NodeJS.ProcessEnv {
   return {
     PATH: process.env.PATH,

@@ -1,4 +1,7 @@
-/** Publishing a trace keeps the order of each key, repeats nothing, and gets through whatever the bus does. */
+/**
+ * Publishing a trace keeps the order of each key, repeats nothing, and gets through whatever the
+ * bus does.
+ */
 import { gzipSync } from 'node:zlib';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,7 @@
-/** `up` runs everything on one machine: one ready line, children that come back, and a stop that leaves nothing behind. */
+/**
+ * `up` runs everything on one machine: one ready line, children that come back, and a stop that
+ * leaves nothing behind.
+ */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';

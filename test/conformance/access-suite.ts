@@ -1,4 +1,7 @@
-/** DataBeaconAccess on any engine: aggregates and joins give what SQLite gives, and SQL of others reads and nothing else. */
+/**
+ * DataBeaconAccess on any engine: aggregates and joins give what SQLite gives, and SQL of others
+ * reads and nothing else.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { aggregate, join } from '../../beacon/access-groups.ts';
 import { queryTable } from '../../beacon/access.ts';

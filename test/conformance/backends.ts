@@ -1,4 +1,7 @@
-/** The databases every conformance test runs on, each as the same few things: a fresh database, its URL, and a look inside that is not the product's. */
+/**
+ * The databases every conformance test runs on, each as the same few things: a fresh database, its
+ * URL, and a look inside that is not the product's.
+ */
 import Database from 'better-sqlite3';
 import type { EngineKind } from '../../beacon/engine.ts';
 import { TestMariadb } from '../kit/mariadb.ts';
@@ -7,7 +10,10 @@ import { TestPostgres } from '../kit/postgres.ts';
 import { tempDir } from '../kit/temp-dir.ts';
 import type { Held, LookRow, TestDatabase } from '../kit/test-database.ts';
 
-/** One database. `query` quotes names with `"` on every backend and gives dates as ISO text, booleans as 0 and 1. */
+/**
+ * One database. `query` quotes names with `"` on every backend and gives dates as ISO text,
+ * booleans as 0 and 1.
+ */
 export type Place = {
   url: string;
   query(sql: string): Promise<LookRow[]>;

@@ -1,4 +1,7 @@
-/** What a conformance test works with: an engine as the beacon opens it, a hub of its own, mutations for it, and its rows as the database says. */
+/**
+ * What a conformance test works with: an engine as the beacon opens it, a hub of its own, mutations
+ * for it, and its rows as the database says.
+ */
 import { onTestFinished } from 'vitest';
 import { type Connection, Connections } from '../../beacon/connections.ts';
 import {
@@ -57,7 +60,9 @@ export function openFor(place: Place): Opened {
   return opened;
 }
 
-/** A database with the persistence schema, shared by the tests of a file: each has a hub of its own. */
+/**
+ * A database with the persistence schema, shared by the tests of a file: each has a hub of its own.
+ */
 export class Shared implements AsyncDisposable {
   readonly backend: RunningBackend;
   readonly place: Place;
@@ -210,7 +215,9 @@ export class Desk {
     return (await this.apply(mutations, more)).Results.map((result) => result.Outcome);
   }
 
-  /** Rows of this hub as the database says, in the order of their Seq; all columns, or those named. */
+  /**
+   * Rows of this hub as the database says, in the order of their Seq; all columns, or those named.
+   */
   rows(table: string, ...columns: string[]): Promise<LookRow[]> {
     const list = columns.length === 0 ? '*' : columns.map((column) => `"${column}"`).join(', ');
     return this.place.query(

@@ -1,4 +1,7 @@
-/** Table endpoints on any engine: one row, lists, filters, arrays, and what is refused with which status. */
+/**
+ * Table endpoints on any engine: one row, lists, filters, arrays, and what is refused with which
+ * status.
+ */
 import { describe, expect, test } from 'vitest';
 import type { RunningBackend } from './backends.ts';
 import { type Shared } from './desk.ts';

@@ -1,4 +1,7 @@
-/** Table endpoints over any database, without a bus: MeadowProxy.Request as a worker or a browser asks it. */
+/**
+ * Table endpoints over any database, without a bus: MeadowProxy.Request as a worker or a browser
+ * asks it.
+ */
 import { onTestFinished } from 'vitest';
 import { persistenceSchema, type SchemaDescriptor } from '../../contracts/schema.ts';
 import type { Connection } from '../../beacon/connections.ts';
@@ -31,7 +34,10 @@ export async function endpointsFor(...given: Parameters<typeof openEndpoints>): 
   return endpoints;
 }
 
-/** Endpoints of all tables of a descriptor on a fresh database, or on one a test prepared. Time stands still. */
+/**
+ * Endpoints of all tables of a descriptor on a fresh database, or on one a test prepared. Time
+ * stands still.
+ */
 export async function openEndpoints(
   backend: RunningBackend,
   prepare: (place: Place) => Promise<unknown> = async () => undefined,

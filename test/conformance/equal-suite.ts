@@ -1,4 +1,7 @@
-/** Differences between engines: the same traffic on this engine and on SQLite gives the same answers and the same rows, but for numbers of rows and words of refusals. */
+/**
+ * Differences between engines: the same traffic on this engine and on SQLite gives the same answers
+ * and the same rows, but for numbers of rows and words of refusals.
+ */
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RowMutation } from '../../contracts/mutation.ts';

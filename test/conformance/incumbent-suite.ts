@@ -1,4 +1,7 @@
-/** Taking over a database of the incumbent on any engine: nothing of it is lost or altered, and its rows go to the first hub that writes them. */
+/**
+ * Taking over a database of the incumbent on any engine: nothing of it is lost or altered, and its
+ * rows go to the first hub that writes them.
+ */
 import { describe, expect, test } from 'vitest';
 import { persistenceSchema } from '../../contracts/schema.ts';
 import { ensureSchema } from '../../beacon/schema-manager.ts';

@@ -1,4 +1,7 @@
-/** A database as the incumbent's gateway leaves it, made by hand in each engine's own types: no hub, no Seq, sizes and defaults of its own, unique on the hash alone. */
+/**
+ * A database as the incumbent's gateway leaves it, made by hand in each engine's own types: no hub,
+ * no Seq, sizes and defaults of its own, unique on the hash alone.
+ */
 import type { EngineKind } from '../../beacon/engine.ts';
 import { type ColumnDescriptor, persistenceSchema } from '../../contracts/schema.ts';
 import type { Place } from './backends.ts';
@@ -123,7 +126,10 @@ function clause(column: ColumnDescriptor, kind: EngineKind): string {
   }
 }
 
-/** Makes its four tables with two work items, an event, an attempt and a manifest of a hub that was there before. */
+/**
+ * Makes its four tables with two work items, an event, an attempt and a manifest of a hub that was
+ * there before.
+ */
 export async function makeIncumbent(kind: EngineKind, place: Place): Promise<void> {
   const statements = persistenceSchema.Tables.filter(
     (table) => table.Scope in addedColumns,

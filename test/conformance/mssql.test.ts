@@ -1,4 +1,7 @@
-/** The conformance suite on SQL Server, where MSSQL_TEST_URL names one; and that no other backend is ever left out. */
+/**
+ * The conformance suite on SQL Server, where MSSQL_TEST_URL names one; and that no other backend is
+ * ever left out.
+ */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';

@@ -1,4 +1,7 @@
-/** A database server that dies, cuts its connections, or is written by two beacons at once: what was answered is there, what was not goes in once. */
+/**
+ * A database server that dies, cuts its connections, or is written by two beacons at once: what was
+ * answered is there, what was not goes in once.
+ */
 import { rmSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { RowMutation } from '../../contracts/mutation.ts';
@@ -7,7 +10,10 @@ import { until } from '../kit/until.ts';
 import { Desk, freshDesk, openFor, type Shared } from './desk.ts';
 
 const item = 'UVQueueWorkItem';
-/** How each server says that somebody waits for a lock, and how its connections are cut, as an administrator does it. */
+/**
+ * How each server says that somebody waits for a lock, and how its connections are cut, as an
+ * administrator does it.
+ */
 const waiting: Record<string, string> = {
   postgresql: `select 1 from pg_stat_activity where wait_event_type = 'Lock'`,
   mysql: `select 1 from information_schema.innodb_trx where trx_state = 'LOCK WAIT'`,
@@ -47,7 +53,8 @@ function killTests(on: () => Shared): void {
       `update "${item}" set "Action" = 'held' where "WorkItemHash" = 'w250'`,
     );
     const applying = d.apply(mutations).catch((error: unknown) => error);
-    // MariaDB renews what it tells of transactions only when nobody has asked for a tenth of a second.
+    // MariaDB renews what it tells of transactions only when nobody has asked for a tenth of a
+    // second.
     await until(
       'Apply waits for the row',
       async () => (await d.place.query(waiting[on().backend.kind] ?? '')).length > 0,

@@ -1,4 +1,7 @@
-/** A running databeacon in front of any engine, asked over a real bus: what a worker needs of it, what it says of its database, and that no secret leaves it. */
+/**
+ * A running databeacon in front of any engine, asked over a real bus: what a worker needs of it,
+ * what it says of its database, and that no secret leaves it.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   type ApplyOutputs,

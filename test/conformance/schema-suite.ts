@@ -1,4 +1,7 @@
-/** The schema manager on any engine: fresh, unchanged, extended, taken over from the incumbent, and ten at once. */
+/**
+ * The schema manager on any engine: fresh, unchanged, extended, taken over from the incumbent, and
+ * ten at once.
+ */
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { TidemarkError } from '../../contracts/errors.ts';
 import {

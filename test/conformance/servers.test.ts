@@ -1,4 +1,7 @@
-/** The test kit itself: a private server starts, is killed without warning, starts again on the same port and data, and leaves nothing. */
+/**
+ * The test kit itself: a private server starts, is killed without warning, starts again on the same
+ * port and data, and leaves nothing.
+ */
 import { describe, expect, test } from 'vitest';
 import { TestMariadb } from '../kit/mariadb.ts';
 import { TestPostgres } from '../kit/postgres.ts';

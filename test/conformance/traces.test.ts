@@ -1,4 +1,7 @@
-/** Recorded traffic through the real processes into real database servers: the rows equal the independent fold, and those SQLite gets, with either carrier. */
+/**
+ * Recorded traffic through the real processes into real database servers: the rows equal the
+ * independent fold, and those SQLite gets, with either carrier.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { subjects } from '../../contracts/subjects.ts';
 import { compareWithFold, readRows } from '../kit/compare.ts';

@@ -1,4 +1,7 @@
-/** Values on any engine: what goes in comes out the same, keys differ where their bytes do, and what a column cannot hold is that mutation's own outcome. */
+/**
+ * Values on any engine: what goes in comes out the same, keys differ where their bytes do, and what
+ * a column cannot hold is that mutation's own outcome.
+ */
 import { describe, expect, test } from 'vitest';
 import type { StatementResult } from '../../beacon/engine.ts';
 import type { RowMutation } from '../../contracts/mutation.ts';

@@ -1,4 +1,7 @@
-/** Persistence is assigned in the console: by mouse and by keyboard alone, with the states it goes through, and with a warning where a databeacon serves another hub. */
+/**
+ * Persistence is assigned in the console: by mouse and by keyboard alone, with the states it goes
+ * through, and with a warning where a databeacon serves another hub.
+ */
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { subjects } from '../../contracts/subjects.ts';

@@ -1,4 +1,7 @@
-/** The console of a real worker in a real browser: the stack, one browser, and what its pages are asked. */
+/**
+ * The console of a real worker in a real browser: the stack, one browser, and what its pages are
+ * asked.
+ */
 import { readFileSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import type { Page } from 'playwright-core';
@@ -42,7 +45,10 @@ export class ConsoleRig implements AsyncDisposable {
     return tokenAt(this.stack);
   }
 
-  /** The database refuses this work item from now on, with a reason of its own; the returned function ends it. */
+  /**
+   * The database refuses this work item from now on, with a reason of its own; the returned
+   * function ends it.
+   */
   refuse(hash: string): () => void {
     const sql = (text: string) => {
       const db = new Database(this.stack.backendPath, { timeout: 10_000 });

@@ -1,4 +1,7 @@
-/** Many at once: a hundred workers in the fleet, a hundred thousand dead letters. What the page draws stays bounded, and rows stay where they are. */
+/**
+ * Many at once: a hundred workers in the fleet, a hundred thousand dead letters. What the page
+ * draws stays bounded, and rows stay where they are.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { FleetRow } from '../../contracts/console-answers.ts';
 import { limits } from '../../contracts/limits.ts';
@@ -244,7 +247,9 @@ describe('a hundred thousand dead letters', () => {
   });
 });
 
-/** Writes that a database refused, put into the store of a worker at rest as its own replay would. */
+/**
+ * Writes that a database refused, put into the store of a worker at rest as its own replay would.
+ */
 function fill(dataDir: string, count: number): void {
   const store = openStore(dataDir);
   const { journal, marks } = openLocal(store, 'hub1');

@@ -1,4 +1,7 @@
-/** What goes away and comes back, as the console shows it: the databeacon, with the backlog growing and draining, and the worker itself. */
+/**
+ * What goes away and comes back, as the console shows it: the databeacon, with the backlog growing
+ * and draining, and the worker itself.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { publish } from '../kit/hub.ts';
 import { sampleWrites } from '../kit/trace.ts';

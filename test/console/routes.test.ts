@@ -1,4 +1,7 @@
-/** What the console asks of a real worker over HTTP: events that are silent while nothing changes, bounded readers, files and their headers. */
+/**
+ * What the console asks of a real worker over HTTP: events that are silent while nothing changes,
+ * bounded readers, files and their headers.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { HistoryView } from '../../contracts/console-answers.ts';
 import { limits } from '../../contracts/limits.ts';

@@ -1,4 +1,7 @@
-/** A reader of events that does not read: nothing piles up for it, and it is let go; over a real store, with a clock that stands still. */
+/**
+ * A reader of events that does not read: nothing piles up for it, and it is let go; over a real
+ * store, with a clock that stands still.
+ */
 import { Hono } from 'hono';
 import { expect, test } from 'vitest';
 import { limits } from '../../contracts/limits.ts';

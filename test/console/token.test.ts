@@ -1,4 +1,7 @@
-/** The token in the console: asked for when it is needed, called wrong when it is, kept for the tab and nowhere else. */
+/**
+ * The token in the console: asked for when it is needed, called wrong when it is, kept for the tab
+ * and nowhere else.
+ */
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { freePort } from '../../runtime/nats-server.ts';

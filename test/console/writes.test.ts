@@ -1,4 +1,7 @@
-/** What an operator does about single writes in the console: looks where they are, sends a dead letter again, gives one up. */
+/**
+ * What an operator does about single writes in the console: looks where they are, sends a dead
+ * letter again, gives one up.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { guidOf } from '../kit/trace.ts';
 import { until } from '../kit/until.ts';

@@ -1,4 +1,7 @@
-/** Answers in pieces: whole again whatever their size, bounded in memory, and no rubbish gets through. */
+/**
+ * Answers in pieces: whole again whatever their size, bounded in memory, and no rubbish gets
+ * through.
+ */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {

@@ -1,4 +1,6 @@
-/** The hub client against a scripted worker on a real bus, over the 3.x NATS client and the 2.x one. */
+/**
+ * The hub client against a scripted worker on a real bus, over the 3.x NATS client and the 2.x one.
+ */
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { guidMaker, systemStamps } from '../../contracts/client/stamps.ts';

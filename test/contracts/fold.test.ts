@@ -1,4 +1,6 @@
-/** The yardstick measured: the fold of the kit against cases worked out by hand from the contract. */
+/**
+ * The yardstick measured: the fold of the kit against cases worked out by hand from the contract.
+ */
 import { expect, test } from 'vitest';
 import { type FoldCall, foldCalls } from '../kit/fold.ts';
 import { guidOf } from '../kit/trace.ts';

@@ -1,4 +1,7 @@
-/** Databases that fail, lose tables, are lost, restored or exchanged underneath: nothing accepted is missing afterwards. */
+/**
+ * Databases that fail, lose tables, are lost, restored or exchanged underneath: nothing accepted is
+ * missing afterwards.
+ */
 import { copyFileSync, rmSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';

@@ -1,4 +1,7 @@
-/** Defects of the incumbent's delivery, each turned into what must hold here; real bus and databeacon. */
+/**
+ * Defects of the incumbent's delivery, each turned into what must hold here; real bus and
+ * databeacon.
+ */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { WriteEnvelope } from '../../contracts/envelope.ts';
 import { readRows } from '../kit/compare.ts';

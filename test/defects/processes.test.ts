@@ -1,4 +1,7 @@
-/** Defects of the incumbent that show when processes die and return: real bus, worker and databeacon, killed without warning. */
+/**
+ * Defects of the incumbent that show when processes die and return: real bus, worker and
+ * databeacon, killed without warning.
+ */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readRows } from '../kit/compare.ts';

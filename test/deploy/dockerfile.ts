@@ -1,4 +1,7 @@
-/** A Dockerfile carried out without Docker: its stages' COPY and RUN steps in folders of their own, as far as they do not touch the machine. */
+/**
+ * A Dockerfile carried out without Docker: its stages' COPY and RUN steps in folders of their own,
+ * as far as they do not touch the machine.
+ */
 import { execFile } from 'node:child_process';
 import { cpSync, existsSync, globSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join } from 'node:path';
@@ -56,7 +59,10 @@ export type Build = {
   env: NodeJS.ProcessEnv;
 };
 
-/** Does the COPY steps of a stage and, where wanted, its RUN steps. @throws Error for a file that is not there, or a command that fails */
+/**
+ * Does the COPY steps of a stage and, where wanted, its RUN steps.
+ * @throws Error for a file that is not there, or a command that fails
+ */
 export async function build(
   stage: Stage,
   { context, roots, env }: Build,

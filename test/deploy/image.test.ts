@@ -1,4 +1,7 @@
-/** The image without Docker: the build stage's commands really run, the final stage's files really laid out, and its entry point started as a user who owns none of them. */
+/**
+ * The image without Docker: the build stage's commands really run, the final stage's files really
+ * laid out, and its entry point started as a user who owns none of them.
+ */
 import { execFile, spawn } from 'node:child_process';
 import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';

@@ -1,4 +1,7 @@
-/** What an operator has after the installation: every file the documents name is in the package, and the documented steps work on a machine where nothing was prepared. */
+/**
+ * What an operator has after the installation: every file the documents name is in the package, and
+ * the documented steps work on a machine where nothing was prepared.
+ */
 import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,7 @@
-/** What systemd's journal is told of each line's weight, only where our output really goes there; and how much is logged at all. */
+/**
+ * What systemd's journal is told of each line's weight, only where our output really goes there;
+ * and how much is logged at all.
+ */
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +11,9 @@ import { tempDir } from '../kit/temp-dir.ts';
 
 const program = fileURLToPath(new URL('../../bin/tidemark.js', import.meta.url));
 
-/** What a databeacon with a wrong database logs, to a file that is or is not the journal's stream. */
+/**
+ * What a databeacon with a wrong database logs, to a file that is or is not the journal's stream.
+ */
 async function logged(isJournal: boolean, level = 'info'): Promise<string> {
   using folder = tempDir('journal');
   const path = folder.at('stderr');

@@ -1,4 +1,7 @@
-/** compose.yaml and the Kubernetes sidecar as data: they parse, name what is there, keep secrets out of the environment, and fit the worker's deadlines. */
+/**
+ * compose.yaml and the Kubernetes sidecar as data: they parse, name what is there, keep secrets out
+ * of the environment, and fit the worker's deadlines.
+ */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -1,4 +1,7 @@
-/** A service manager's end of NOTIFY_SOCKET: keeps every line that is sent to it. Python receives, as Node cannot open such a socket either. */
+/**
+ * A service manager's end of NOTIFY_SOCKET: keeps every line that is sent to it. Python receives,
+ * as Node cannot open such a socket either.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { findServer } from '../kit/database-server.ts';
 import { tempDir } from '../kit/temp-dir.ts';

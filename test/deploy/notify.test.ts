@@ -1,4 +1,7 @@
-/** What a real worker and a real databeacon tell the service manager: ready when they serve, alive while they can work, stopping when told to. */
+/**
+ * What a real worker and a real databeacon tell the service manager: ready when they serve, alive
+ * while they can work, stopping when told to.
+ */
 import { writeFileSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';

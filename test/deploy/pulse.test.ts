@@ -1,4 +1,7 @@
-/** The pulse on a real store: it makes a commit of its own only when there was none, goes on on a full disk, and stops when the files are not ours or closed. */
+/**
+ * The pulse on a real store: it makes a commit of its own only when there was none, goes on on a
+ * full disk, and stops when the files are not ours or closed.
+ */
 import { rmSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { pulseOf } from '../../worker/pulse.ts';

@@ -1,4 +1,7 @@
-/** The systemd units as systemd itself reads them: no complaint of its verifier, little exposure by its own measure, and every path and option of ours is there. */
+/**
+ * The systemd units as systemd itself reads them: no complaint of its verifier, little exposure by
+ * its own measure, and every path and option of ours is there.
+ */
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,7 @@
-/** The drop-in bridges against a real worker: the incumbent's envelopes, its questions about state, and what a hub in JavaScript hands over. */
+/**
+ * The drop-in bridges against a real worker: the incumbent's envelopes, its questions about state,
+ * and what a hub in JavaScript hands over.
+ */
 import { createRequire } from 'node:module';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connect as connectV2, headers as headersV2 } from 'nats-v2';

@@ -1,4 +1,7 @@
-/** Calls of a trace through the drop-in bridges as a coordinator makes them, several at once and not waited for, while worker and bus are killed; then the database against the fold. */
+/**
+ * Calls of a trace through the drop-in bridges as a coordinator makes them, several at once and not
+ * waited for, while worker and bus are killed; then the database against the fold.
+ */
 import { type Comparison, compareWithFold } from '../kit/compare.ts';
 import { type FoldCall, foldCalls } from '../kit/fold.ts';
 import { Stack } from '../kit/stack.ts';
@@ -25,7 +28,10 @@ type Options = {
 };
 type Made = { call: TraceCall; answer: Promise<Envelope> };
 
-/** Calls made in one go, before the event loop turns: a coordinator's step is a handful, its bursts are more. */
+/**
+ * Calls made in one go, before the event loop turns: a coordinator's step is a handful, its bursts
+ * are more.
+ */
 const burst = 25;
 /** Unanswered calls after which the traffic pauses, so that the kills come in the middle of it. */
 const aheadMax = 300;
@@ -123,7 +129,10 @@ async function strike(stack: Stack, victim: 'worker' | 'nats'): Promise<void> {
   await until(`${victim} works again`, () => stack.status(), { deadlineMs: 60_000 });
 }
 
-/** The fold's calls: an event has the identity and the number the bridge gave it, which is its place among the events. */
+/**
+ * The fold's calls: an event has the identity and the number the bridge gave it, which is its place
+ * among the events.
+ */
 function foldable(answers: readonly { call: TraceCall; answer: Envelope }[]): FoldCall[] {
   let events = 0;
   return answers.map(({ call, answer }) => {

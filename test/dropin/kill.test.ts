@@ -1,4 +1,7 @@
-/** A hub that uses the drop-in bridges alone, with the worker and the bus killed under it: every call resolves, and the database is the fold of the calls. */
+/**
+ * A hub that uses the drop-in bridges alone, with the worker and the bus killed under it: every
+ * call resolves, and the database is the fold of the calls.
+ */
 import { beforeAll, describe, expect, test } from 'vitest';
 import { sampleWrites } from '../kit/trace.ts';
 import { type DropinReport, dropinRun } from './dropin-run.ts';

@@ -1,4 +1,7 @@
-/** The disk of a real worker runs full, for real: what was accepted stays, what is refused is told so, delivery goes on, and with room writes are taken again. */
+/**
+ * The disk of a real worker runs full, for real: what was accepted stays, what is refused is told
+ * so, delivery goes on, and with room writes are taken again.
+ */
 import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { decodeBody } from '../../contracts/codec.ts';

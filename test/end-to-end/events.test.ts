@@ -1,4 +1,7 @@
-/** Change events over a real bus that dies: every change is told in the end, in order and without a gap; the incumbent's files at a real start. */
+/**
+ * Change events over a real bus that dies: every change is told in the end, in order and without a
+ * gap; the incumbent's files at a real start.
+ */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import type { Changes } from '../../worker/state/change-log.ts';
@@ -55,7 +58,8 @@ test('A12, A13 — the bus is killed under load: writes before, between and afte
   const during = write(300, 'during');
   await until('some of those between are accepted', () => accepted > 220);
   await stack.nats.kill();
-  // The worker comes back to the bus after its listener: core NATS keeps nothing for those who are not there.
+  // The worker comes back to the bus after its listener: core NATS keeps nothing for those who are
+  // not there.
   process.kill(stack.worker.pid, 'SIGSTOP');
   await stack.nats.start();
   await until('the listener is back', () => listener.bus.isConnected);

@@ -1,4 +1,7 @@
-/** What others are told when the local state fails under a real worker: hubs, the command line, and who asks for health. */
+/**
+ * What others are told when the local state fails under a real worker: hubs, the command line, and
+ * who asks for health.
+ */
 import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { decodeBody } from '../../contracts/codec.ts';
 import { subjects } from '../../contracts/subjects.ts';
@@ -65,7 +68,8 @@ test('D16 — the command line: a worker that is frozen or gone is said to be, w
   await stack.worker.stop();
   const gone = await tidemark(['status', ...common]);
   expect([gone.code, gone.stderr]).toEqual([4, expect.stringContaining('hub1')]);
-  // A folder where the lock should be: nothing a new data directory would mend, and nothing to leave for.
+  // A folder where the lock should be: nothing a new data directory would mend, and nothing to
+  // leave for.
   renameSync(stack.workerFile('writer.lock'), stack.workerFile('lock.away'));
   mkdirSync(stack.workerFile('writer.lock'));
   stack.worker.restart();

@@ -1,4 +1,7 @@
-/** A retold-databeacon known only by its HTTP server, in front of a worker: killed and started again under traffic, as are the others. */
+/**
+ * A retold-databeacon known only by its HTTP server, in front of a worker: killed and started again
+ * under traffic, as are the others.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { persistenceSchema } from '../../contracts/schema.ts';

@@ -1,4 +1,7 @@
-/** A worker in front of a beacon with the incumbent's quirks, in real processes: the same rows as the independent fold, through kills of both. */
+/**
+ * A worker in front of a beacon with the incumbent's quirks, in real processes: the same rows as
+ * the independent fold, through kills of both.
+ */
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../contracts/json-value.ts';

@@ -1,4 +1,7 @@
-/** The main job on real database servers that are killed too: postmaster and mariadbd, besides worker, databeacon and nats-server. */
+/**
+ * The main job on real database servers that are killed too: postmaster and mariadbd, besides
+ * worker, databeacon and nats-server.
+ */
 import { describe, expect, test } from 'vitest';
 import { killRun } from '../kit/kill-run.ts';
 import { TestMariadb } from '../kit/mariadb.ts';

@@ -1,4 +1,7 @@
-/** Worker, databeacon and nats-server killed in turn while a coordinator writes: nothing accepted is lost, doubled or out of order. */
+/**
+ * Worker, databeacon and nats-server killed in turn while a coordinator writes: nothing accepted is
+ * lost, doubled or out of order.
+ */
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type KillReport, killRun } from '../kit/kill-run.ts';
 import { sampleWrites } from '../kit/trace.ts';

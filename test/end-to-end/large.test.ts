@@ -1,4 +1,7 @@
-/** Manifests larger than the bus takes in one message: in chunks to the worker, in chunks to the databeacon, and back again as they were sent. */
+/**
+ * Manifests larger than the bus takes in one message: in chunks to the worker, in chunks to the
+ * databeacon, and back again as they were sent.
+ */
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readRows } from '../kit/compare.ts';

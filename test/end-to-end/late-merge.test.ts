@@ -1,4 +1,7 @@
-/** Writes that come back late, when newer ones of the same key are in the database already: the newer values stay, and no event is lost or twice. */
+/**
+ * Writes that come back late, when newer ones of the same key are in the database already: the
+ * newer values stay, and no event is lost or twice.
+ */
 import { readdirSync, renameSync, rmSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { readRows } from '../kit/compare.ts';
@@ -6,7 +9,9 @@ import { Stack } from '../kit/stack.ts';
 import { guidOf } from '../kit/trace.ts';
 import { until } from '../kit/until.ts';
 
-/** An upsert, a patch and an event of work item 'w', each with a column that only this round has. */
+/**
+ * An upsert, a patch and an event of work item 'w', each with a column that only this round has.
+ */
 async function writeRound({ hub: { client } }: Stack, round: 'older' | 'newer'): Promise<void> {
   const own = round === 'older' ? { RunID: 'run of older' } : { NodeHash: 'node of newer' };
   await client.upsertWorkItem(
@@ -85,7 +90,8 @@ test('a rescue that is put back after newer writes of its key were delivered cha
     deadlineMs: 20_000,
   });
   const status = await stack.drained();
-  // Older writes of a row find a newer BridgeSeq: already present, so what only they had is not put in either.
+  // Older writes of a row find a newer BridgeSeq: already present, so what only they had is not put
+  // in either.
   expect(workItem(stack)).toEqual(before);
   expect(eventTypes(stack)).toEqual(['newer', 'older']);
   expect(status.Balance.queue).toMatchObject({ Accepted: 6, Difference: 0 });

@@ -1,4 +1,7 @@
-/** A worker in front of a beacon of the legacy capabilities, in real processes: the rows of the fold through outages and kills, refusals, and rows that were only in memory. */
+/**
+ * A worker in front of a beacon of the legacy capabilities, in real processes: the rows of the fold
+ * through outages and kills, refusals, and rows that were only in memory.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { subjects } from '../../contracts/subjects.ts';
 import { tidemark } from '../cli/fixture.ts';
@@ -28,7 +31,10 @@ async function askBeacon(
     .Outputs;
 }
 
-/** Events of each work item, in the order in which the beacon got them, are in the order of acceptance. */
+/**
+ * Events of each work item, in the order in which the beacon got them, are in the order of
+ * acceptance.
+ */
 function arrivals(stack: Stack): Map<string, unknown[]> {
   return new Map(
     [

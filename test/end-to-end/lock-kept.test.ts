@@ -1,4 +1,7 @@
-/** Nothing that a running worker is asked for makes it drop the writer's lock: closing any descriptor of that file in its process would (A1). */
+/**
+ * Nothing that a running worker is asked for makes it drop the writer's lock: closing any
+ * descriptor of that file in its process would (A1).
+ */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -113,7 +116,8 @@ test('every HTTP route leaves the lock held (A1)', async () => {
       `/api/lab/ultravisor-instances/${stack.hubId}/persistence-beacon`,
     ].map((path) => ['POST', path] as const),
   ];
-  // Which there are is what the OpenAPI document says; it is held against the router. Drain is the last test's.
+  // Which there are is what the OpenAPI document says; it is held against the router. Drain is the
+  // last test's.
   const isCalled = ({ method, path }: HttpOperation) =>
     routes.some(
       ([verb, called]) =>

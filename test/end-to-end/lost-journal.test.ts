@@ -1,4 +1,7 @@
-/** The worker's data directory is lost and made anew: numbers go on upwards, and what comes after is delivered over what was there. */
+/**
+ * The worker's data directory is lost and made anew: numbers go on upwards, and what comes after is
+ * delivered over what was there.
+ */
 import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readRows } from '../kit/compare.ts';

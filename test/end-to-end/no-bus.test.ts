@@ -1,4 +1,7 @@
-/** A worker that starts before its bus: it is alive, says what it waits for to whoever asks, and serves on the same address once the bus is there. */
+/**
+ * A worker that starts before its bus: it is alive, says what it waits for to whoever asks, and
+ * serves on the same address once the bus is there.
+ */
 import { expect, test } from 'vitest';
 import { freePort } from '../../runtime/nats-server.ts';
 import { TestNats } from '../kit/nats.ts';

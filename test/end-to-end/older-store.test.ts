@@ -1,4 +1,7 @@
-/** Stores of the first release under today's worker, with a databeacon that has nothing yet: everything arrives, and the counts come out. */
+/**
+ * Stores of the first release under today's worker, with a databeacon that has nothing yet:
+ * everything arrives, and the counts come out.
+ */
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
 import { decodeBody } from '../../contracts/codec.ts';

@@ -1,4 +1,7 @@
-/** Operations with a real worker: at its start, told by the command line, beside the writes, and over a SIGKILL. */
+/**
+ * Operations with a real worker: at its start, told by the command line, beside the writes, and
+ * over a SIGKILL.
+ */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
@@ -31,7 +34,10 @@ const longOp = (id: string, steps: number, stepMs: number) =>
     return { cursor: at >= ${steps} ? null : String(at), note: 'step ' + at };
   }`,
   );
-/** The longest answer to a write while an operation holds the thread for a few milliseconds a step, ms. */
+/**
+ * The longest answer to a write while an operation holds the thread for a few milliseconds a step,
+ * ms.
+ */
 const slowestMsMax = 1_000;
 
 async function health(): Promise<{
@@ -163,7 +169,8 @@ test('B19 — killed in the middle, the worker goes on with it at its next start
   const running = tidemark(['ops', 'run', '--nats', stack.nats.url, '--data', stack.workerFile()]);
   await until('it is in the middle', () => metaNames('2026-02-02-killed%').length > 20);
   await stack.worker.kill();
-  // The command does not take over what a worker had begun: it would hold the store that the next worker needs.
+  // The command does not take over what a worker had begun: it would hold the store that the next
+  // worker needs.
   expect(await running).toMatchObject({ code: 4 });
   expect(metaNames('2026-02-02-killed%').length).toBeLessThan(200);
   await restartWorker();

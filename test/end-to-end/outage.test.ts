@@ -1,4 +1,7 @@
-/** The databeacon away: accepting goes on, the status tells the truth, reads answer from the journal, and on its return nothing is left over. */
+/**
+ * The databeacon away: accepting goes on, the status tells the truth, reads answer from the
+ * journal, and on its return nothing is left over.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { compareWithFold } from '../kit/compare.ts';
 import { foldCalls } from '../kit/fold.ts';

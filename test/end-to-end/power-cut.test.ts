@@ -1,4 +1,7 @@
-/** The power goes off under a real worker: of what was not synced any part may be gone, and yet every answered write is there. */
+/**
+ * The power goes off under a real worker: of what was not synced any part may be gone, and yet
+ * every answered write is there.
+ */
 import { beforeAll, describe, expect, test } from 'vitest';
 import { cutPower, record, type Recording } from '../faults/power-cut.ts';
 

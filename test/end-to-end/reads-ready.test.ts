@@ -1,4 +1,7 @@
-/** What reads need is made ready beside light traffic that never stops, so that a read after a long time without one is answered at once. */
+/**
+ * What reads need is made ready beside light traffic that never stops, so that a read after a long
+ * time without one is answered at once.
+ */
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
 import { Stack } from '../kit/stack.ts';

@@ -1,4 +1,7 @@
-/** The main job on PostgreSQL and MariaDB through what happens to real databases: many starters, a restore, a value refused, manifests of any size. */
+/**
+ * The main job on PostgreSQL and MariaDB through what happens to real databases: many starters, a
+ * restore, a value refused, manifests of any size.
+ */
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -129,7 +132,8 @@ async function restoreUnderTheWorker(on: On): Promise<void> {
 async function manifestsOfAnySize(on: On): Promise<void> {
   const { stack, rows } = on;
   const { client } = stack.hub;
-  // An answer is one message, so what is read back must get smaller than that by compression, as logs and states do.
+  // An answer is one message, so what is read back must get smaller than that by compression, as
+  // logs and states do.
   const sizes = [0.5, 5, 11, 60].map((megabytes) => {
     const bytes = megabytes * 1_000_000;
     return {

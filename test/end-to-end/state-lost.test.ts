@@ -1,4 +1,7 @@
-/** The files of a real worker are taken away or changed under it: nothing more is accepted, what it holds is saved, and the next worker goes on with all of it. */
+/**
+ * The files of a real worker are taken away or changed under it: nothing more is accepted, what it
+ * holds is saved, and the next worker goes on with all of it.
+ */
 import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect, type NatsConnection } from 'nats';
@@ -80,7 +83,8 @@ const harms: Harm[] = [
     told: /^restored$/,
     do: (at) => rmSync(at(), { recursive: true, maxRetries: 10 }),
   },
-  // Whether what lies there can be opened depends on what of it was in the log by then: merged into it, or put in its place.
+  // Whether what lies there can be opened depends on what of it was in the log by then: merged into
+  // it, or put in its place.
   {
     what: 'an older copy is put over the database',
     class: 'modified',

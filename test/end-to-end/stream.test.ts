@@ -1,4 +1,7 @@
-/** One-way writes through JetStream: durable while the worker is down, taken in order when it is there. */
+/**
+ * One-way writes through JetStream: durable while the worker is down, taken in order when it is
+ * there.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { compareWithFold } from '../kit/compare.ts';
 import { foldCalls } from '../kit/fold.ts';

@@ -1,4 +1,7 @@
-/** Recorded traffic through the real processes: the database equals the independent fold, once and again, with either carrier and either client. */
+/**
+ * Recorded traffic through the real processes: the database equals the independent fold, once and
+ * again, with either carrier and either client.
+ */
 import { statSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { subjects } from '../../contracts/subjects.ts';

@@ -1,4 +1,7 @@
-/** One cell of the fault matrix: to the moment, the fault, the restart, and what became of every answered write. */
+/**
+ * One cell of the fault matrix: to the moment, the fault, the restart, and what became of every
+ * answered write.
+ */
 import { messageOf } from '../../contracts/errors.ts';
 import { ManualClock } from '../kit/manual-clock.ts';
 import { until } from '../kit/until.ts';
@@ -73,7 +76,10 @@ export async function runCell(cell: Cell): Promise<CellReport> {
   return report;
 }
 
-/** The fault, what the workers do about it, and the restart: by the operator, or by the supervisor, who is told to if none has ended by itself. */
+/**
+ * The fault, what the workers do about it, and the restart: by the operator, or by the supervisor,
+ * who is told to if none has ended by itself.
+ */
 async function hurt(rig: Rig, fault: Fault): Promise<void> {
   const [first] = rig.keepers;
   const exits = () =>
@@ -127,7 +133,10 @@ async function recover(rig: Rig, report: CellReport): Promise<number> {
   return seconds;
 }
 
-/** A worker that ended once more after it was restarted, as by a fault it noticed late, is started once more. */
+/**
+ * A worker that ended once more after it was restarted, as by a fault it noticed late, is started
+ * once more.
+ */
 function startIfEnded(rig: Rig): void {
   const [first] = rig.keepers;
   const timer = setInterval(() => {
@@ -159,7 +168,8 @@ function judge(rig: Rig, report: CellReport, isLossExpected: boolean): void {
   if (report.late > 0)
     report.complaints.push(`${report.late} answered writes came back only with one more restart`);
   if (twice > 0) report.complaints.push(`${twice} writes are there twice`);
-  // Written over in place, pages of both stores are one file, and what is read from single pages has no owner: docs/RELIABILITY.md says so.
+  // Written over in place, pages of both stores are one file, and what is read from single pages
+  // has no owner: docs/RELIABILITY.md says so.
   if (foreign > 0 && !report.name.startsWith('cp-other-store'))
     report.complaints.push(`${foreign} entries of another store were taken in`);
   if (namedButThere > 0)

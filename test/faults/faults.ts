@@ -26,7 +26,10 @@ export type Fault = {
   /** Takes the cause away, where it is one that lasts. */
   lift?(rig: Rig): void;
   isUnprivileged?: boolean;
-  /** Content is destroyed that nobody may hold in memory, as at a start: what was not delivered may be lost, and must be named. */
+  /**
+   * Content is destroyed that nobody may hold in memory, as at a start: what was not delivered may
+   * be lost, and must be named.
+   */
   isDestructive?: boolean;
 };
 
@@ -102,7 +105,10 @@ function setModes(rig: Rig, fileMode: number, folderMode: number): void {
   if (folderMode === 0) chmodSync(rig.state, folderMode);
 }
 
-/** The one that nobody can do anything about: the process is gone, and then its store. What was not delivered is lost. */
+/**
+ * The one that nobody can do anything about: the process is gone, and then its store. What was not
+ * delivered is lost.
+ */
 export const lossForGood: Fault = {
   name: 'killed, then rm -rf state',
   isDestructive: true,

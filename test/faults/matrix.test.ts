@@ -1,4 +1,7 @@
-/** Every fault once, at another moment and with another way of restarting each time: `npm run campaign:matrix` runs all of them. */
+/**
+ * Every fault once, at another moment and with another way of restarting each time: `npm run
+ * campaign:matrix` runs all of them.
+ */
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type Cell, type CellReport, nameOf, runCell } from './cell.ts';
 import { someCells } from './cells.ts';

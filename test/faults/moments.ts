@@ -1,4 +1,7 @@
-/** What a worker is doing when its files are hurt; each brings a rig there and returns at the moment itself. */
+/**
+ * What a worker is doing when its files are hurt; each brings a rig there and returns at the moment
+ * itself.
+ */
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -19,7 +22,10 @@ const settleMs = 40_000;
 /** A start takes some hundred milliseconds from its first write on. */
 const startSpreadMs = 250;
 
-/** A worker that has delivered some writes and has a backup of that time; more were answered after it. */
+/**
+ * A worker that has delivered some writes and has a backup of that time; more were answered after
+ * it.
+ */
 async function begin(rig: Rig): Promise<void> {
   rig.startWorkers();
   await until('a worker answers', () => rig.status(), { deadlineMs: settleMs });
@@ -118,7 +124,10 @@ async function midStart(rig: Rig, random: ManualClock): Promise<void> {
   });
 }
 
-/** A store of the first release is brought to the present schema, beside the file for people that release left; what it had not delivered was answered by it. */
+/**
+ * A store of the first release is brought to the present schema, beside the file for people that
+ * release left; what it had not delivered was answered by it.
+ */
 async function midMigration(rig: Rig, random: ManualClock): Promise<void> {
   writeFileSync(rig.db, gunzipSync(readFileSync(join(root, 'test', 'golden', 'state-v1.db.gz'))), {
     mode: 0o600,
@@ -161,7 +170,10 @@ function textOf(guid: Buffer): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }
 
-/** A worker with undelivered writes was killed; the incumbent's files lie in its folder when it starts again. */
+/**
+ * A worker with undelivered writes was killed; the incumbent's files lie in its folder when it
+ * starts again.
+ */
 async function midImport(rig: Rig, random: ManualClock): Promise<void> {
   await begin(rig);
   await pileUp(rig, 40);

@@ -1,4 +1,7 @@
-/** Where answered writes ended up: in the database, in the journal, in neither; and whether a loss was named to the Seq. */
+/**
+ * Where answered writes ended up: in the database, in the journal, in neither; and whether a loss
+ * was named to the Seq.
+ */
 import { existsSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { foreignGuids } from './faults.ts';
@@ -30,7 +33,8 @@ export function ledgerOf(rig: Rig): Ledger {
   try {
     const { answered } = rig.writers;
     const ranges = journal ? namedRanges(journal) : [];
-    // Without an end a range says "up to wherever it was": what came back of it contradicts nothing.
+    // Without an end a range says "up to wherever it was": what came back of it contradicts
+    // nothing.
     const bounded = ranges.filter(({ To }) => To !== Infinity);
     const isNamed = ({ seq, table }: AnsweredWrite, within: readonly Range[] = ranges) =>
       within.some(
@@ -85,7 +89,10 @@ type Detail = {
   Writes?: { Queue: number; Manifest: number };
 };
 
-/** Ranges of Seqs that any finding on record says are lost. Where the first release left no head, what is above the mark is named without an end. */
+/**
+ * Ranges of Seqs that any finding on record says are lost. Where the first release left no head,
+ * what is above the mark is named without an end.
+ */
 function namedRanges(journal: Database.Database): Range[] {
   const rows = journal
     .prepare<[], { class: string; detail: string | null }>('select class, detail from fault')

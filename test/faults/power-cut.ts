@@ -1,4 +1,7 @@
-/** Records a real worker under load down to each write of its files, and opens what power cuts would have left of them. */
+/**
+ * Records a real worker under load down to each write of its files, and opens what power cuts would
+ * have left of them.
+ */
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import type { WriteReply } from '../../contracts/reply.ts';
@@ -33,10 +36,15 @@ export type RecordOptions = { seed: number; rounds: number; writesARound: number
 
 /** Bodies so large that the log is folded into the database several times in a recording. */
 const bodyBytesMax = 12_000;
-/** Writers side by side: many in one commit, and one alone, whose answer follows its commit closely. */
+/**
+ * Writers side by side: many in one commit, and one alone, whose answer follows its commit closely.
+ */
 const widths = [1, 16, 64];
 
-/** Runs, kills and starts a worker again, delivering to a databeacon meanwhile, and keeps what it did to its files. */
+/**
+ * Runs, kills and starts a worker again, delivering to a databeacon meanwhile, and keeps what it
+ * did to its files.
+ */
 export async function record({ seed, rounds, writesARound }: RecordOptions): Promise<Recording> {
   const random = new ManualClock(0, seed);
   using home = tempDir('layer');
@@ -110,7 +118,10 @@ async function load(
   await Promise.all(Array.from({ length: width }, writeOn));
 }
 
-/** What of the folder the record does not account for, or null: a write past the layer would make all that follows worthless. */
+/**
+ * What of the folder the record does not account for, or null: a write past the layer would make
+ * all that follows worthless.
+ */
 function differenceFrom(folder: string, operations: readonly FileOperation[]): string | null {
   const disk = new RecordedDisk('journaled');
   for (const operation of operations) disk.apply(operation);
@@ -151,7 +162,10 @@ export type CutReport = {
   findings: Record<string, number>;
 };
 
-/** Cuts the power at places all over the recording, and right before and behind syncs, several ways each. */
+/**
+ * Cuts the power at places all over the recording, and right before and behind syncs, several ways
+ * each.
+ */
 export function cutPower(
   recording: Recording,
   { seed, cuts, imagesACut, names, first = 0, isSyncIgnored = false }: CutOptions,
@@ -190,7 +204,10 @@ export function cutPower(
   return report;
 }
 
-/** A power cut does not give files other inodes; building the disk anew does, and one of them may happen to be the remembered one. */
+/**
+ * A power cut does not give files other inodes; building the disk anew does, and one of them may
+ * happen to be the remembered one.
+ */
 function keepIdentity(folder: string): void {
   const path = join(folder, 'store.json');
   try {

@@ -1,4 +1,7 @@
-/** A disk as a power cut leaves it: what was synced before the cut, and of what was not a random part, sector by sector. */
+/**
+ * A disk as a power cut leaves it: what was synced before the cut, and of what was not a random
+ * part, sector by sector.
+ */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { FileOperation } from '../kit/fault-layer.ts';
@@ -65,7 +68,10 @@ function* sectorsOf({ offset, data }: { offset: number; data: Buffer }): Generat
 type Name = RecordedFile | 'folder';
 type NameChange = { path: string; to: Name | { from: string; isLink: boolean } | null };
 
-/** How the file system keeps names: `journaled` commits all of them with any sync, `strict` those of a folder with the sync of that folder. */
+/**
+ * How the file system keeps names: `journaled` commits all of them with any sync, `strict` those of
+ * a folder with the sync of that folder.
+ */
 export type NameRule = 'journaled' | 'strict';
 
 export class RecordedDisk {
@@ -136,7 +142,8 @@ export class RecordedDisk {
       Math.floor(random() * (this.#pendingNames.length + 1)),
     );
     for (const change of alsoKept) rename(names, change);
-    // From none over half to all: a disk's cache may have been emptied just before, or not for long.
+    // From none over half to all: a disk's cache may have been emptied just before, or not for
+    // long.
     const share = Math.round(random() * 4) / 4;
     for (const [path, name] of names) {
       if (!areFoldersThere(names, path)) continue;

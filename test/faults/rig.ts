@@ -1,4 +1,7 @@
-/** One cell's machine: bus, databeacon, one worker or two on the same data directory, writers, and somebody who asks for health all the time. */
+/**
+ * One cell's machine: bus, databeacon, one worker or two on the same data directory, writers, and
+ * somebody who asks for health all the time.
+ */
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
@@ -159,7 +162,11 @@ export class Rig implements AsyncDisposable {
     return this.control<WorkerStatus>('status');
   }
 
-  /** Waits until a worker serves and everything is delivered; assigns again where nothing is assigned. @returns the last status */
+  /**
+   * Waits until a worker serves and everything is delivered; assigns again where nothing is
+   * assigned.
+   * @returns the last status
+   */
   async drained(deadlineMs = 45_000): Promise<WorkerStatus> {
     return until(
       'everything is delivered',

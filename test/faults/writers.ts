@@ -1,4 +1,7 @@
-/** Writes of a hub that each leave a row of their own, so that each can be looked for; keeps which were answered. */
+/**
+ * Writes of a hub that each leave a row of their own, so that each can be looked for; keeps which
+ * were answered.
+ */
 import type { TestHub } from '../kit/hub.ts';
 import { ManualClock } from '../kit/manual-clock.ts';
 import { guidOf } from '../kit/trace.ts';

@@ -1,4 +1,7 @@
-/** The JSON files for people: whole at any moment, one write for many changes, and no truth lost with them. */
+/**
+ * The JSON files for people: whole at any moment, one write for many changes, and no truth lost
+ * with them.
+ */
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { limits } from '../../contracts/limits.ts';

@@ -31,7 +31,9 @@ export class TestBrowser implements AsyncDisposable {
     );
   }
 
-  /** A page of its own, with its own session; what a worker that is away does to it is no complaint. */
+  /**
+   * A page of its own, with its own session; what a worker that is away does to it is no complaint.
+   */
   async open(url: string, options: BrowserContextOptions = {}): Promise<Page> {
     const context = await this.#browser.newContext({
       viewport: { width: 1280, height: 900 },

@@ -1,4 +1,7 @@
-/** Compares a database with the fold, row by row and column by column, and tells the first differences. */
+/**
+ * Compares a database with the fold, row by row and column by column, and tells the first
+ * differences.
+ */
 import Database from 'better-sqlite3';
 import type { FoldRow, FoldTableName, FoldTables, FoldValue } from './fold.ts';
 
@@ -21,7 +24,10 @@ const keys: Record<FoldTableName, readonly string[]> = {
   UVManifest: ['Hash'],
 };
 
-/** Where rows are: a SQLite file that others may be writing, or the tables of a server as they were when somebody looked. */
+/**
+ * Where rows are: a SQLite file that others may be writing, or the tables of a server as they were
+ * when somebody looked.
+ */
 export type Backend = string | ReadonlyMap<string, readonly FoldRow[]>;
 
 /** Rows of a table. */

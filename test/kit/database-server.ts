@@ -1,4 +1,7 @@
-/** What the private database servers of the tests have in common: binaries found or installed, data copied from a template, SIGKILL, the same port again. */
+/**
+ * What the private database servers of the tests have in common: binaries found or installed, data
+ * copied from a template, SIGKILL, the same port again.
+ */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import {
   chmodSync,
@@ -24,7 +27,10 @@ const logCharsMax = 50_000;
 /** `folders` are searched after PATH; `package` is the Debian package that brings the binary. */
 export type Wanted = { binary: string; folders: () => string[]; package: string };
 
-/** Path of a server's binary, installed first where it lacks and can be. @throws Error with a line on what to install */
+/**
+ * Path of a server's binary, installed first where it lacks and can be.
+ * @throws Error with a line on what to install
+ */
 export function findServer({ binary, folders, package: name }: Wanted): string {
   const find = () =>
     [...(process.env['PATH'] ?? '').split(delimiter), ...folders()]
@@ -84,7 +90,10 @@ function openTmp(): string {
   );
 }
 
-/** Folder for the templates of one test run, made and removed by the global setup; its path goes to every test in the environment. */
+/**
+ * Folder for the templates of one test run, made and removed by the global setup; its path goes to
+ * every test in the environment.
+ */
 const templatesVariable = 'TIDEMARK_TEST_TEMPLATES';
 
 /** Makes it, and removes what runs that were killed have left. @returns what removes it */
@@ -131,7 +140,10 @@ export class DatabaseServer {
     copyTemplate(plan, this.#folder.at('data'));
   }
 
-  /** Starts it on the same port and data; does nothing while it runs. @throws Error with the end of its log */
+  /**
+   * Starts it on the same port and data; does nothing while it runs.
+   * @throws Error with the end of its log
+   */
   async start(): Promise<void> {
     if (this.#child) return;
     const { name, user, run, ask } = this.#plan;
@@ -257,7 +269,10 @@ function run(command: string[]): void {
     );
 }
 
-/** An empty database of this kind, made once per test run and copied; without a run's folder it is made in place. */
+/**
+ * An empty database of this kind, made once per test run and copied; without a run's folder it is
+ * made in place.
+ */
 function copyTemplate({ name, user, init }: ServerPlan, data: string): void {
   const folder = process.env[templatesVariable];
   if (folder === undefined) return run(asUser(user, init(data)));

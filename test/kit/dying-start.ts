@@ -1,6 +1,7 @@
 /**
- * A process that starts on a data directory and ends: `node dying-start.ts <data> <step>`. It is killed by SIGKILL right before that step,
- * which is a statement that is run or a change of a folder; with step 0 it lives, and says how many there were.
+ * A process that starts on a data directory and ends: `node dying-start.ts <data> <step>`. It is
+ * killed by SIGKILL right before that step, which is a statement that is run or a change of a
+ * folder; with step 0 it lives, and says how many there were.
  */
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';

@@ -1,4 +1,7 @@
-/** The layer of C between a process and its files: built when first wanted, told what to make fail, and its record read back. */
+/**
+ * The layer of C between a process and its files: built when first wanted, told what to make fail,
+ * and its record read back.
+ */
 import { spawnSync } from 'node:child_process';
 import {
   closeSync,
@@ -50,7 +53,10 @@ function compiler(): string {
   return installed;
 }
 
-/** What fails and how: a full disk (overwriting still works), a read-only one, an error of the device, no permission. */
+/**
+ * What fails and how: a full disk (overwriting still works), a read-only one, an error of the
+ * device, no permission.
+ */
 export type Failure = {
   write?: 'ENOSPC' | 'EROFS' | 'EIO';
   sync?: 'EIO';
@@ -117,7 +123,10 @@ const kinds = [
   'link',
 ] as const;
 
-/** `end` is the place in the record behind it. `offset` is the new size of a truncation; `data` the new path of a rename or a link. */
+/**
+ * `end` is the place in the record behind it. `offset` is the new size of a truncation; `data` the
+ * new path of a rename or a link.
+ */
 export type FileOperation = {
   kind: (typeof kinds)[number];
   path: string;

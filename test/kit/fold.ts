@@ -1,6 +1,7 @@
 /**
- * What the database must say after a list of bridge calls, worked out a second time from the contract's text alone.
- * It shares no line with the product: a misreading on one side shows as a difference.
+ * What the database must say after a list of bridge calls, worked out a second time from the
+ * contract's text alone. It shares no line with the product: a misreading on one side shows as a
+ * difference.
  */
 
 /** A call in the order of acceptance. `eventGuid` identifies an event that carries none itself. */
@@ -21,8 +22,9 @@ export type FoldTableName =
   | 'UVManifest';
 
 /**
- * Columns as `name:kind=default`. Kinds: s sized text, n text that cannot be null, t text, j JSON text, i integer, f float, b boolean.
- * A default that is not written is '' for text, 0 for the others.
+ * Columns as `name:kind=default`. Kinds: s sized text, n text that cannot be null, t text, j JSON
+ * text, i integer, f float, b boolean. A default that is not written is '' for text, 0 for the
+ * others.
  */
 const shapes: Record<FoldTableName, string> = {
   UVQueueWorkItem: `WorkItemHash:s RunID:s RunHash:s NodeHash:s OperationHash:s Capability:s Action:s Settings:j={} AffinityKey:s AssignedBeaconID:s

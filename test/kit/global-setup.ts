@@ -1,4 +1,7 @@
-/** What every test run needs before it starts: a Node that runs TypeScript, a nats-server, and a browser. */
+/**
+ * What every test run needs before it starts: a Node that runs TypeScript, a nats-server, and a
+ * browser.
+ */
 import { mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +10,10 @@ import { chromiumBinary } from './browser.ts';
 import { openTemplates } from './database-server.ts';
 import { natsBinary } from './nats.ts';
 
-/** @returns what to do after the last test @throws Error or TidemarkError with a line on what to do. */
+/**
+ * @returns what to do after the last test
+ * @throws Error or TidemarkError with a line on what to do.
+ */
 export function setup(): () => void {
   const [major = '0'] = process.versions.node.split('.');
   if (Number(major) < 24)

@@ -1,4 +1,7 @@
-/** A hub in a test: a connection of either NATS client with the client library on it, and the publishing of a trace. */
+/**
+ * A hub in a test: a connection of either NATS client with the client library on it, and the
+ * publishing of a trace.
+ */
 import { connect as connectV3, headers as headersV3 } from 'nats';
 import { connect as connectV2, headers as headersV2 } from 'nats-v2';
 import {
@@ -97,8 +100,9 @@ export type Published = {
 };
 
 /**
- * Sends writes in order, at most `inFlight` unanswered, and keeps what the worker answered in the order of the calls.
- * `onAnswer` hears how many have been answered, and may hold up the one that asks for more.
+ * Sends writes in order, at most `inFlight` unanswered, and keeps what the worker answered in the
+ * order of the calls. `onAnswer` hears how many have been answered, and may hold up the one that
+ * asks for more.
  */
 export async function publish(
   client: HubClient<HubHeaders>,

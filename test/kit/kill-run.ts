@@ -1,4 +1,7 @@
-/** Publishes a trace while killing worker, databeacon, nats-server and, where there is one, the database server in turn at random moments, then says what the database holds. */
+/**
+ * Publishes a trace while killing worker, databeacon, nats-server and, where there is one, the
+ * database server in turn at random moments, then says what the database holds.
+ */
 import { readFileSync } from 'node:fs';
 import { isJsonObject } from '../../contracts/json-value.ts';
 import type { MarksFile, WorkerStatus } from '../../contracts/status.ts';
@@ -23,7 +26,9 @@ export type KillOptions = {
   workerArgs?: string[];
   /** Who is killed; all by default. */
   only?: readonly Victim[];
-  /** The next kill comes as soon as enough writes were answered, well or not; for hundreds of them. */
+  /**
+   * The next kill comes as soon as enough writes were answered, well or not; for hundreds of them.
+   */
   isQuick?: boolean;
   /** The database server behind the databeacon; a SQLite file by default. */
   server?: TestDatabase;
@@ -52,9 +57,15 @@ export type KillReport = {
 const parts = ['worker', 'beacon', 'nats'] as const;
 export type Victim = (typeof parts)[number] | 'database';
 
-/** Between a kill and the restart at most; short, so that restarts overlap with what others still do. */
+/**
+ * Between a kill and the restart at most; short, so that restarts overlap with what others still
+ * do.
+ */
 const downMsMax = { thorough: 700, quick: 100 };
-/** After that share of the kills the next waits until all is well; after the others it may hit what is still starting. */
+/**
+ * After that share of the kills the next waits until all is well; after the others it may hit what
+ * is still starting.
+ */
 const awaitedShare = { thorough: 0.7, quick: 0 };
 /** One answer is awaited so long, and a write sent again after that pause at most. */
 const patience = {

@@ -1,4 +1,7 @@
-/** What a legacy beacon keeps in its file, in the form of the fold, so that it can be held against what should be there. */
+/**
+ * What a legacy beacon keeps in its file, in the form of the fold, so that it can be held against
+ * what should be there.
+ */
 import Database from 'better-sqlite3';
 import { type FoldCall, foldCalls, type FoldRow } from './fold.ts';
 

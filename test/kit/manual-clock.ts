@@ -1,4 +1,7 @@
-/** A clock that stands still until a test moves it: the `Clock` of runtime/clock.ts without any real time in it. */
+/**
+ * A clock that stands still until a test moves it: the `Clock` of runtime/clock.ts without any real
+ * time in it.
+ */
 import type { Clock } from '../../runtime/clock.ts';
 import { everyOn, sleepOn } from './timer-clock.ts';
 

@@ -1,4 +1,6 @@
-/** A real MariaDB for one test file: own data, synced, killed and started again on the same port. */
+/**
+ * A real MariaDB for one test file: own data, synced, killed and started again on the same port.
+ */
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise';
@@ -29,7 +31,10 @@ function installScript(): string {
   return found ?? 'mariadb-install-db';
 }
 
-/** As operators are told to set it, in an odd time zone that nothing may depend on. The sql_mode is the default, which is strict. */
+/**
+ * As operators are told to set it, in an odd time zone that nothing may depend on. The sql_mode is
+ * the default, which is strict.
+ */
 const settings = {
   'bind-address': '127.0.0.1',
   'max-allowed-packet': '256M',

@@ -1,6 +1,6 @@
 /**
- * A process that brings a file to the newest schema: `node migrate-process.ts <db> [<version> start|middle|end]`.
- * With a version it is killed by SIGKILL inside that step, at that place.
+ * A process that brings a file to the newest schema: `node migrate-process.ts <db> [<version>
+ * start|middle|end]`. With a version it is killed by SIGKILL inside that step, at that place.
  */
 import { openWritable } from '../../worker/state/connection.ts';
 import { migrate } from '../../worker/state/migrate.ts';

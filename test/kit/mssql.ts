@@ -1,8 +1,14 @@
-/** A SQL Server somebody else runs, for tests that are told of one: no package of Debian brings it, so there is none to start and to kill. */
+/**
+ * A SQL Server somebody else runs, for tests that are told of one: no package of Debian brings it,
+ * so there is none to start and to kill.
+ */
 import { Connection, type ConnectionConfiguration, Request } from 'tedious';
 import type { Held, LookRow } from './test-database.ts';
 
-/** URL of the server with a login that may make databases, from the environment; null where there is none. */
+/**
+ * URL of the server with a login that may make databases, from the environment; null where there is
+ * none.
+ */
 export const mssqlUrl = process.env['MSSQL_TEST_URL'] ?? null;
 
 export class GivenMssql {

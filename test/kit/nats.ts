@@ -1,4 +1,7 @@
-/** A real nats-server for one test: JetStream in a temporary folder, 8 MiB messages, killed and started again on the same port and store. */
+/**
+ * A real nats-server for one test: JetStream in a temporary folder, 8 MiB messages, killed and
+ * started again on the same port and store.
+ */
 import { freePort, findNatsServer, NatsServer } from '../../runtime/nats-server.ts';
 import { tempDir } from './temp-dir.ts';
 

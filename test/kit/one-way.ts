@@ -1,4 +1,7 @@
-/** Publishes bridge calls one way, through JetStream, as a hub does that does not wait for the worker. */
+/**
+ * Publishes bridge calls one way, through JetStream, as a hub does that does not wait for the
+ * worker.
+ */
 import { jetstream } from '@nats-io/jetstream';
 import { connect } from 'nats';
 import { type Action, laneOf } from '../../contracts/actions.ts';

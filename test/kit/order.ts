@@ -1,4 +1,7 @@
-/** Checks I7 from the outside: the order in which the backend got the writes of a key, against the order of their acceptance. */
+/**
+ * Checks I7 from the outside: the order in which the backend got the writes of a key, against the
+ * order of their acceptance.
+ */
 import { type Backend, readRows } from './compare.ts';
 import type { FoldTableName } from './fold.ts';
 
@@ -10,7 +13,10 @@ export type Acceptance = {
   seq: number;
 };
 
-/** Complaints about order, none when all is well. `calls` are in the order in which the hub made them. */
+/**
+ * Complaints about order, none when all is well. `calls` are in the order in which the hub made
+ * them.
+ */
 export function orderComplaints(
   backend: Backend,
   hub: string,
@@ -56,7 +62,10 @@ function rowComplaints(backend: Backend, hub: string, accepted: readonly Accepta
   );
 }
 
-/** Events of a work item were inserted in the order of their Seq: the database numbers rows as they come. */
+/**
+ * Events of a work item were inserted in the order of their Seq: the database numbers rows as they
+ * come.
+ */
 function arrivalComplaints(backend: Backend, hub: string): string[] {
   const last = new Map<unknown, number>();
   const rows = readRows(backend, 'UVQueueWorkItemEvent').filter((row) => row['HubID'] === hub);

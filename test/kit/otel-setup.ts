@@ -1,4 +1,7 @@
-/** For `node --import`: an OpenTelemetry SDK as an operator puts one before a process, writing each span as a line of JSON to stdout. */
+/**
+ * For `node --import`: an OpenTelemetry SDK as an operator puts one before a process, writing each
+ * span as a line of JSON to stdout.
+ */
 import { trace } from '@opentelemetry/api';
 import {
   BasicTracerProvider,

@@ -1,4 +1,6 @@
-/** A real PostgreSQL for one test file: own data, synced, killed and started again on the same port. */
+/**
+ * A real PostgreSQL for one test file: own data, synced, killed and started again on the same port.
+ */
 import { readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import pg from 'pg';
@@ -27,7 +29,10 @@ function postgresBinary(): string {
   return binary;
 }
 
-/** What a driver gives as objects comes as plain values: booleans 0 and 1, numbers, dates as ISO text in UTC. */
+/**
+ * What a driver gives as objects comes as plain values: booleans 0 and 1, numbers, dates as ISO
+ * text in UTC.
+ */
 const plainTypes: pg.CustomTypesConfig = {
   getTypeParser: (oid: number) => (text: string) => {
     switch (oid) {
@@ -49,7 +54,10 @@ const plainTypes: pg.CustomTypesConfig = {
   },
 };
 
-/** Where the server is unlike a developer's own: it sorts by language and lives in an odd time zone, and nothing may depend on either. */
+/**
+ * Where the server is unlike a developer's own: it sorts by language and lives in an odd time zone,
+ * and nothing may depend on either.
+ */
 const settings = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',

@@ -1,4 +1,7 @@
-/** Tidemark's own processes as a user starts them: real children of this one, killed, restarted, and never left behind. */
+/**
+ * Tidemark's own processes as a user starts them: real children of this one, killed, restarted, and
+ * never left behind.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -55,7 +58,10 @@ export class TidemarkProcess implements AsyncDisposable {
     await this.#exited;
   }
 
-  /** SIGTERM; resolves with how it ended. @throws Error when it does not leave in time (it is killed then). */
+  /**
+   * SIGTERM; resolves with how it ended.
+   * @throws Error when it does not leave in time (it is killed then).
+   */
   async stop(): Promise<string> {
     if (this.#isRunning) this.#child.kill('SIGTERM');
     let timer: NodeJS.Timeout | undefined;

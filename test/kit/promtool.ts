@@ -1,4 +1,7 @@
-/** Prometheus' own tool, which knows what rules and metrics must look like; installed where it lacks, without the server. */
+/**
+ * Prometheus' own tool, which knows what rules and metrics must look like; installed where it
+ * lacks, without the server.
+ */
 import { spawnSync } from 'node:child_process';
 import { findServer } from './database-server.ts';
 

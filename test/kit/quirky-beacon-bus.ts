@@ -1,4 +1,7 @@
-/** The beacon with the incumbent's quirks on the bus: its capabilities, none of them a batch, and its presence. */
+/**
+ * The beacon with the incumbent's quirks on the bus: its capabilities, none of them a batch, and
+ * its presence.
+ */
 import { capabilities } from '../../contracts/capability.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';

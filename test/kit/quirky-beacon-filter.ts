@@ -1,4 +1,7 @@
-/** The incumbent's filter grammar as its readers have it: decoded first, cut into stanzas afterwards, so that a value with `~` becomes filter text. */
+/**
+ * The incumbent's filter grammar as its readers have it: decoded first, cut into stanzas
+ * afterwards, so that a value with `~` becomes filter text.
+ */
 
 export type FilterSql = { where: string; params: string[]; orderBy: string; namesDeleted: boolean };
 

@@ -1,4 +1,7 @@
-/** The beacon with the incumbent's quirks as the incumbent's HTTP server: its table endpoints and those routes of management it has. */
+/**
+ * The beacon with the incumbent's quirks as the incumbent's HTTP server: its table endpoints and
+ * those routes of management it has.
+ */
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { QuirkyBeacon } from './quirky-beacon.ts';
 
@@ -11,7 +14,10 @@ export type SeenRequest = {
   body: string;
 };
 
-/** Nothing but a route that is not there has another status than 200: what went wrong is in `Error`, with `Success: false` or without it. */
+/**
+ * Nothing but a route that is not there has another status than 200: what went wrong is in `Error`,
+ * with `Success: false` or without it.
+ */
 function manage(beacon: QuirkyBeacon, method: string, path: string): Reply {
   try {
     return { status: 200, body: managed(beacon, method, path) };
@@ -66,7 +72,10 @@ function withoutColumns({ TableCount, Tables }: { TableCount: number; Tables: ob
   return { TableCount, Tables: Tables.map((table) => ({ ...table, Columns: undefined })) };
 }
 
-/** Listens on a port of 127.0.0.1; 0 takes a free one. `onRequest` hears of each request before it is answered. */
+/**
+ * Listens on a port of 127.0.0.1; 0 takes a free one. `onRequest` hears of each request before it
+ * is answered.
+ */
 export function listenQuirky(
   beacon: QuirkyBeacon,
   port: number,

@@ -1,4 +1,7 @@
-/** The beacon with the incumbent's quirks as a process: `bus <bus url> <BeaconID> <database> [quirks]` or `http <port> <database> [quirks]`. */
+/**
+ * The beacon with the incumbent's quirks as a process: `bus <bus url> <BeaconID> <database>
+ * [quirks]` or `http <port> <database> [quirks]`.
+ */
 import { Bus } from '../../runtime/bus.ts';
 import { createLog } from '../../runtime/log.ts';
 import { type Quirk, QuirkyBeacon } from './quirky-beacon.ts';

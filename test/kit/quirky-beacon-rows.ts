@@ -1,4 +1,7 @@
-/** Rows as the incumbent's database has them, in the form of ours: what it keeps as text because it knows no big integers, or added it later. */
+/**
+ * Rows as the incumbent's database has them, in the form of ours: what it keeps as text because it
+ * knows no big integers, or added it later.
+ */
 import { type Backend, readRows } from './compare.ts';
 import type { FoldRow } from './fold.ts';
 

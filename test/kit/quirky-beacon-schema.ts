@@ -1,4 +1,7 @@
-/** The incumbent's EnsureSchema over SQLite: tables of its own types, columns added as nullable text, and a second run that reports what it did not do. */
+/**
+ * The incumbent's EnsureSchema over SQLite: tables of its own types, columns added as nullable
+ * text, and a second run that reports what it did not do.
+ */
 import type Database from 'better-sqlite3';
 import type {
   ColumnDescriptor,
@@ -81,7 +84,8 @@ export function quirkyEnsureSchema(
         database.exec(`ALTER TABLE "${table.Scope}" ADD COLUMN "${Column}" TEXT`);
         outputs.ColumnsAdded.push(`${table.Scope}.${Column}`);
       }
-      // Sizes are lost here, so that nearly every column looks altered; indexes of one column look missing.
+      // Sizes are lost here, so that nearly every column looks altered; indexes of one column look
+      // missing.
       outputs.SkippedDestructive.push(
         ...table.Schema.map(({ Column }) => `alter-column:${table.Scope}.${Column}`),
       );

@@ -1,4 +1,7 @@
-/** The incumbent's table endpoints over a real SQLite file, with the statuses, texts and gaps its clients meet. */
+/**
+ * The incumbent's table endpoints over a real SQLite file, with the statuses, texts and gaps its
+ * clients meet.
+ */
 import type Database from 'better-sqlite3';
 import { type FilterSql, quirkyFilter } from './quirky-beacon-filter.ts';
 
@@ -17,7 +20,9 @@ const everything: FilterSql = { where: '', params: [], orderBy: '', namesDeleted
 export class QuirkyTable {
   readonly #database: Database.Database;
   readonly #name: string;
-  /** As they were when the endpoint was enabled: later columns have neither default nor type here. */
+  /**
+   * As they were when the endpoint was enabled: later columns have neither default nor type here.
+   */
   readonly #columns: readonly QuirkyColumn[];
   readonly #ignoresDeleted: boolean;
 

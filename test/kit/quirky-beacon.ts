@@ -1,13 +1,17 @@
-/** A databeacon with exactly the incumbent's quirks over a real SQLite file: what it answers to each capability, and to its own HTTP routes. */
+/**
+ * A databeacon with exactly the incumbent's quirks over a real SQLite file: what it answers to each
+ * capability, and to its own HTTP routes.
+ */
 import Database from 'better-sqlite3';
 import type { SchemaDescriptor } from '../../contracts/schema.ts';
 import { quirkyColumns, quirkyEnsureSchema } from './quirky-beacon-schema.ts';
 import { type QuirkyAnswer, type QuirkyColumn, QuirkyTable } from './quirky-beacon-table.ts';
 
 /**
- * Those that can be chosen; the others are always there. `put-ignores-deleted`: a PUT leaves Deleted alone, else it deletes and then does not
- * find the row. `no-nonce`: presence tells none. `shut`: no path is let through before UpdateProxyConfig. `no-autoconnect`: its connection is
- * down until somebody connects it. `no-name`: the connection's name makes no part of the path.
+ * Those that can be chosen; the others are always there. `put-ignores-deleted`: a PUT leaves
+ * Deleted alone, else it deletes and then does not find the row. `no-nonce`: presence tells none.
+ * `shut`: no path is let through before UpdateProxyConfig. `no-autoconnect`: its connection is down
+ * until somebody connects it. `no-name`: the connection's name makes no part of the path.
  */
 export type Quirk = 'put-ignores-deleted' | 'no-nonce' | 'shut' | 'no-autoconnect' | 'no-name';
 type Settings = Readonly<Record<string, unknown>>;

@@ -1,4 +1,7 @@
-/** A worker's side of the bus that does what a test says: keeps what came, and answers, refuses or stays silent. */
+/**
+ * A worker's side of the bus that does what a test says: keeps what came, and answers, refuses or
+ * stays silent.
+ */
 import { connect, headers, type Msg, type NatsConnection } from 'nats';
 import { ChunkAssembler } from '../../contracts/chunks.ts';
 import { decodeBody, encodeBody, encodingOf, type HeaderReader } from '../../contracts/codec.ts';

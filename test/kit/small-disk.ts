@@ -1,4 +1,7 @@
-/** A disk of a few megabytes of its own for a process: a memory file system in a mount namespace, which needs no privileges where users may have namespaces. */
+/**
+ * A disk of a few megabytes of its own for a process: a memory file system in a mount namespace,
+ * which needs no privileges where users may have namespaces.
+ */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,7 @@
-/** Reads the sources as text, for the rules of style: files, imports, functions, and code without its strings and comments. */
+/**
+ * Reads the sources as text, for the rules of style: files, imports, functions, and code without
+ * its strings and comments.
+ */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 

@@ -1,4 +1,7 @@
-/** The whole of Tidemark in real processes on one machine: bus, databeacon over SQLite, worker, assigned to each other. */
+/**
+ * The whole of Tidemark in real processes on one machine: bus, databeacon over SQLite, worker,
+ * assigned to each other.
+ */
 import { decodeBody } from '../../contracts/codec.ts';
 import type { WorkerStatus } from '../../contracts/status.ts';
 import { subjects } from '../../contracts/subjects.ts';

@@ -1,4 +1,7 @@
-/** What a test asks of a private server, whatever its kind: databases of its own, a look inside, a lock held, SIGKILL and a new start. */
+/**
+ * What a test asks of a private server, whatever its kind: databases of its own, a look inside, a
+ * lock held, SIGKILL and a new start.
+ */
 import type { DatabaseServer } from './database-server.ts';
 import type { FoldRow } from './fold.ts';
 
@@ -18,7 +21,10 @@ export abstract class TestDatabase implements AsyncDisposable {
 
   /** URL of one of its databases, as a beacon takes it. */
   abstract url(database: string): string;
-  /** Runs one statement, or several without parameters, on a connection of its own; names are quoted with `"`. Dates come as ISO text, booleans as 0 and 1. */
+  /**
+   * Runs one statement, or several without parameters, on a connection of its own; names are quoted
+   * with `"`. Dates come as ISO text, booleans as 0 and 1.
+   */
   abstract query(sql: string, database?: string, parameters?: LookValue[]): Promise<LookRow[]>;
   /** Runs a statement in a transaction and leaves it open. */
   abstract hold(sql: string, database: string): Promise<Held>;

@@ -1,4 +1,7 @@
-/** Recorded traffic of a real coordinator: the full traces where they lie beside the checkout, else the bundled ones. */
+/**
+ * Recorded traffic of a real coordinator: the full traces where they lie beside the checkout, else
+ * the bundled ones.
+ */
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -7,7 +10,10 @@ import { gunzipSync } from 'node:zlib';
 const root = join(import.meta.dirname, '..', '..');
 const folders = { full: join(root, '..', 'shared', 'traces'), bundled: join(root, 'examples') };
 
-/** One bridge call, with the identity it gets on the bus: derived from file and line, so that a second run repeats it. */
+/**
+ * One bridge call, with the identity it gets on the bus: derived from file and line, so that a
+ * second run repeats it.
+ */
 export type TraceCall = { method: string; args: unknown[]; eventGuid: string };
 
 /** Methods that write; the others read or tell the bridge about beacons. */

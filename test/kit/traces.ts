@@ -24,7 +24,10 @@ export type Onlooker = AsyncDisposable & {
   forget(): Promise<void>;
 };
 
-/** Listens to what is said on subjects, as an onlooker: it hears by a connection of its own, so it asks the bus for what is still on its way before it tells. */
+/**
+ * Listens to what is said on subjects, as an onlooker: it hears by a connection of its own, so it
+ * asks the bus for what is still on its way before it tells.
+ */
 export async function listenTo(url: string, subject: string): Promise<Onlooker> {
   const connection = await connect({ servers: url });
   const heard: HeardHeaders[] = [];

@@ -1,10 +1,14 @@
-/** Waits for a condition with a deadline; the error says what was waited for. Real time, so it is for tests with real processes. */
+/**
+ * Waits for a condition with a deadline; the error says what was waited for. Real time, so it is
+ * for tests with real processes.
+ */
 
 /** Default deadline: long enough for two loaded cores, short enough to fail a suite in time. */
 const deadlineMsDefault = 20_000;
 
 /**
- * Asks again and again until the answer is truthy, and returns it. An error of `ask` counts as "not yet" and is told when time is up.
+ * Asks again and again until the answer is truthy, and returns it. An error of `ask` counts as "not
+ * yet" and is told when time is up.
  * @throws Error naming `what` after the deadline.
  */
 export async function until<T>(

@@ -1,4 +1,7 @@
-/** The files operators load into Prometheus and Grafana: rules that fire when they should, and lead to a chapter that is there; a dashboard that is whole. */
+/**
+ * The files operators load into Prometheus and Grafana: rules that fire when they should, and lead
+ * to a chapter that is there; a dashboard that is whole.
+ */
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';

@@ -1,4 +1,7 @@
-/** What the metrics make of their sources: delivered writes never go down, a beacon that is gone is gone, and the balance is not counted more often than it may cost. */
+/**
+ * What the metrics make of their sources: delivered writes never go down, a beacon that is gone is
+ * gone, and the balance is not counted more often than it may cost.
+ */
 import { Registry } from '@prometheus-io/client';
 import { expect, test } from 'vitest';
 import type { Capacity, LaneStatus } from '../../contracts/status.ts';

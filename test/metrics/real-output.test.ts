@@ -1,4 +1,7 @@
-/** /metrics of a real worker and a real databeacon: what it says is true, well-formed, written down in docs/METRICS.md, and all that alerts and dashboard ask for. */
+/**
+ * /metrics of a real worker and a real databeacon: what it says is true, well-formed, written down
+ * in docs/METRICS.md, and all that alerts and dashboard ask for.
+ */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';

@@ -1,4 +1,7 @@
-/** A simulated databeacon: answers capability requests over one database, says that it is there, can be away, slow, forgetful and a liar. */
+/**
+ * A simulated databeacon: answers capability requests over one database, says that it is there, can
+ * be away, slow, forgetful and a liar.
+ */
 import {
   type ApplyOutputs,
   type ApplySettings,
@@ -109,7 +112,9 @@ export class SimBeacon {
     }
   }
 
-  /** The answer to another batch of the lane: nothing of this one is done. Null when there was none. */
+  /**
+   * The answer to another batch of the lane: nothing of this one is done. Null when there was none.
+   */
   stale(lane: Lane): ApplyOutputs | null {
     return this.#last.get(lane) ?? null;
   }

@@ -1,4 +1,7 @@
-/** I1 to I10 over a simulated world: what is in the journal, the marks, what is held, and what the databases have, against the ledger. */
+/**
+ * I1 to I10 over a simulated world: what is in the journal, the marks, what is held, and what the
+ * databases have, against the ledger.
+ */
 import { type Lane, laneIndex, lanes } from '../../contracts/subjects.ts';
 import { guidText } from '../../worker/journal.ts';
 import type { SimBeacon, Witness } from './beacon.ts';
@@ -198,7 +201,10 @@ export class Checks {
     }
   }
 
-  /** At the end, with everything healed and drained: the assigned database has every entry that still can be sent, or it was dropped. */
+  /**
+   * At the end, with everything healed and drained: the assigned database has every entry that
+   * still can be sent, or it was dropped.
+   */
   complete(worker: SimWorker): void {
     const { db } = worker.local.store;
     const entries = this.#journal(
@@ -230,7 +236,10 @@ export class Checks {
   }
 }
 
-/** Whether a database has a write. A manifest is replaced whole, so a newer one is as good; a removal that came to no row is as good as done. */
+/**
+ * Whether a database has a write. A manifest is replaced whole, so a newer one is as good; a
+ * removal that came to no row is as good as done.
+ */
 function isIn(
   database: SimDatabase,
   has: { names: Set<number>; deletes: Set<number> },

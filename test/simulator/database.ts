@@ -1,4 +1,7 @@
-/** A database behind a simulated beacon: rows, mark rows and what took effect, by the words of the contract. It can go back in time and be exchanged. */
+/**
+ * A database behind a simulated beacon: rows, mark rows and what took effect, by the words of the
+ * contract. It can go back in time and be exchanged.
+ */
 import type { ApplyOutputs, ApplySettings, StoredMark } from '../../contracts/capability.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
 import type { MutationResult, RowMutation } from '../../contracts/mutation.ts';
@@ -118,8 +121,9 @@ export class SimDatabase {
   }
 
   /**
-   * The worker begins anew here, and what took effect so far has no order with what comes. Of keys written early, rows carry a newer
-   * BridgeSeq than what is sent again, so older fields of theirs stay out: a limit of databases without a mark row.
+   * The worker begins anew here, and what took effect so far has no order with what comes. Of keys
+   * written early, rows carry a newer BridgeSeq than what is sent again, so older fields of theirs
+   * stay out: a limit of databases without a mark row.
    */
   orderAnew(): void {
     for (const { key } of this.#content.effects) this.early.add(key);

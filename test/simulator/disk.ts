@@ -1,8 +1,10 @@
 /**
- * The disk of a simulated worker: real files in a folder in memory, and what a crash leaves of them.
+ * The disk of a simulated worker: real files in a folder in memory, and what a crash leaves of
+ * them.
  *
- * What a power loss keeps follows from the connection's own `synchronous`: with FULL every commit, with NORMAL what was there at the last
- * checkpoint. Of what was written behind that, any 512-byte sectors may have arrived and any others not.
+ * What a power loss keeps follows from the connection's own `synchronous`: with FULL every commit,
+ * with NORMAL what was there at the last checkpoint. Of what was written behind that, any 512-byte
+ * sectors may have arrived and any others not.
  */
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -28,7 +30,10 @@ function contentOf(path: string): Buffer {
   }
 }
 
-/** What is on the disk when a write of `after` over `before` was cut off: each changed sector is new or old. */
+/**
+ * What is on the disk when a write of `after` over `before` was cut off: each changed sector is new
+ * or old.
+ */
 function torn(before: Buffer, after: Buffer, dice: Dice): Buffer {
   if (before.equals(after)) return after;
   const share = dice.pick([0, 0.3, 0.7, 0.95, 1]);
@@ -113,7 +118,10 @@ export class Disk {
     return { db: contentOf(this.paths.db), wal: contentOf(this.paths.wal) };
   }
 
-  /** What is left when the process dies (everything written), or the power goes (everything synced, and parts of the rest). */
+  /**
+   * What is left when the process dies (everything written), or the power goes (everything synced,
+   * and parts of the rest).
+   */
   left(isPowerLoss: boolean): Image {
     const now = this.image();
     const isSynced =
@@ -123,7 +131,10 @@ export class Disk {
     return { db: now.db, wal: torn(this.#synced.wal, now.wal, this.#dice) };
   }
 
-  /** A checkpoint; cut off in the middle it has written some pages, and the log is whole. What is left then, else null. */
+  /**
+   * A checkpoint; cut off in the middle it has written some pages, and the log is whole. What is
+   * left then, else null.
+   */
   checkpoint(isCutOff: boolean): Image | null {
     const before = this.image();
     this.#store?.checkpoint();

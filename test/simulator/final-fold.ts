@@ -1,4 +1,7 @@
-/** At the end of a simulated run: the rows of a database against the independent fold of the writes it has, in their order. */
+/**
+ * At the end of a simulated run: the rows of a database against the independent fold of the writes
+ * it has, in their order.
+ */
 import type { Scalar } from '../../contracts/schema.ts';
 import { type FoldRow, type FoldTableName, type FoldValue, foldCalls } from '../kit/fold.ts';
 import { hubId } from '../worker/fixture.ts';

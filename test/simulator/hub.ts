@@ -1,4 +1,7 @@
-/** A hub of a simulated world: at most one unanswered write a key, repeated with its EventGUID until it is answered, over a bus that loses, delays and doubles. */
+/**
+ * A hub of a simulated world: at most one unanswered write a key, repeated with its EventGUID until
+ * it is answered, over a bus that loses, delays and doubles.
+ */
 import { type Lane, lanes, subjects } from '../../contracts/subjects.ts';
 import { hubId } from '../worker/fixture.ts';
 import type { Answer, Ledger, Write } from './ledger.ts';
@@ -13,7 +16,10 @@ export type Message = {
   body: object;
   answered: (answers: Answer[]) => void;
 };
-/** Hands a message to whatever worker runs; resolves with what it sent back, null when it sent nothing. */
+/**
+ * Hands a message to whatever worker runs; resolves with what it sent back, null when it sent
+ * nothing.
+ */
 export type Serve = (message: Message) => Promise<Answer[] | null>;
 
 const patienceMs = 2_000;

@@ -1,4 +1,7 @@
-/** What hubs of a simulated world sent and what they were answered, in their own order: what every check is measured against. */
+/**
+ * What hubs of a simulated world sent and what they were answered, in their own order: what every
+ * check is measured against.
+ */
 import type { WriteAction } from '../../contracts/actions.ts';
 import type { Refusal } from '../../contracts/errors.ts';
 import type { WriteReply } from '../../contracts/reply.ts';
@@ -41,7 +44,10 @@ const kinds: Record<Lane, readonly WriteAction[]> = {
   manifest: ['MS_UpsertManifest', 'MS_UpsertManifest', 'MS_RemoveManifest'],
 };
 
-/** Settings of a write, and the same as a call for the independent fold. Each carries its number as a field. */
+/**
+ * Settings of a write, and the same as a call for the independent fold. Each carries its number as
+ * a field.
+ */
 function contentOf(
   action: WriteAction,
   key: string,
@@ -176,7 +182,10 @@ export class Ledger {
       );
   }
 
-  /** The data directory was lost, or an older one put back: what is not in it is gone, and every hub knows. */
+  /**
+   * The data directory was lost, or an older one put back: what is not in it is gone, and every hub
+   * knows.
+   */
   forget(kept: ReadonlySet<string>): void {
     for (const write of this.writes) {
       if (kept.has(write.guid)) continue;

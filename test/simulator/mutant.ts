@@ -1,4 +1,7 @@
-/** What a mutant may lay its hands on: one thing in the real parts, or in the model of the database, is broken on purpose. */
+/**
+ * What a mutant may lay its hands on: one thing in the real parts, or in the model of the database,
+ * is broken on purpose.
+ */
 import type { Connection } from '../../worker/state/connection.ts';
 import type { Local } from '../../worker/local.ts';
 import type { StatePaths } from '../../worker/state/paths.ts';

@@ -1,4 +1,7 @@
-/** The product with one thing broken on purpose, each a way in which an invariant could be lost. The simulator must find every one. */
+/**
+ * The product with one thing broken on purpose, each a way in which an invariant could be lost. The
+ * simulator must find every one.
+ */
 import { rmSync } from 'node:fs';
 import type { WriteReply } from '../../contracts/reply.ts';
 import { limits } from '../../contracts/limits.ts';

@@ -1,4 +1,6 @@
-/** What the simulator found in the product, each as the shortest course of events that showed it. */
+/**
+ * What the simulator found in the product, each as the shortest course of events that showed it.
+ */
 import { expect, test } from 'vitest';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { BatchCarrier, type Delivery } from '../../worker/carrier.ts';

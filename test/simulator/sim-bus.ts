@@ -1,4 +1,7 @@
-/** The bus of a simulated worker process: real bytes of the codec, with delays, losses, repeats and answers that come too late. Stands where `Bus` does. */
+/**
+ * The bus of a simulated worker process: real bytes of the codec, with delays, losses, repeats and
+ * answers that come too late. Stands where `Bus` does.
+ */
 import { NoRespondersError } from 'nats';
 import type { ApplySettings } from '../../contracts/capability.ts';
 import { decodeBody, packBody } from '../../contracts/codec.ts';
@@ -128,7 +131,8 @@ export class SimBus {
       });
     if (dice.chance(lost)) return;
     const isAnswerLost = dice.chance(lost);
-    // Without the batch capability nothing at the database guards a write of a dead worker, so it is taken to arrive at once or never.
+    // Without the batch capability nothing at the database guards a write of a dead worker, so it
+    // is taken to arrive at once or never.
     const isOwn = () => isApply || !this.#isDead;
     arrive(isLate ? limits.capabilityMs + dice.below(20_000) : this.#delay(), () => {
       if (!isOwn()) return;

@@ -1,4 +1,7 @@
-/** Time of a simulated world, moved by hand; and each process's view of it, which ends with the process. */
+/**
+ * Time of a simulated world, moved by hand; and each process's view of it, which ends with the
+ * process.
+ */
 import { type Clock, nextTurn } from '../../runtime/clock.ts';
 import type { Dice } from './dice.ts';
 import { everyOn, sleepOn } from '../kit/timer-clock.ts';
@@ -33,7 +36,10 @@ export class SimClock {
     };
   }
 
-  /** Moves time on and runs what falls due, in order; what follows from it runs before the next timer. */
+  /**
+   * Moves time on and runs what falls due, in order; what follows from it runs before the next
+   * timer.
+   */
   async advance(ms: number): Promise<void> {
     const endMs = this.#elapsedMs + ms;
     for (;;) {

@@ -1,4 +1,7 @@
-/** A worker process of a simulated world: all of the real parts between the bus and the disk, put together as compose.ts does, without HTTP and mirrors. */
+/**
+ * A worker process of a simulated world: all of the real parts between the bus and the disk, put
+ * together as compose.ts does, without HTTP and mirrors.
+ */
 import { type Refusal, toRefusal } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
 import type { BatchReply } from '../../contracts/reply.ts';

@@ -1,4 +1,7 @@
-/** The simulated world over some seeds, its exact repetition, and its sharpness: every mutant of the product is found. */
+/**
+ * The simulated world over some seeds, its exact repetition, and its sharpness: every mutant of the
+ * product is found.
+ */
 import { expect, test } from 'vitest';
 import { mutants } from './mutants.ts';
 import { runSeed } from './run.ts';

@@ -137,7 +137,8 @@ export class Steps {
 
   #operate(name: 'pause' | 'assign' | 'retry' | 'drop' | 'mend'): void {
     const { worker, dice, ledger, beacons } = this.#world;
-    // What an operator says to a worker whose file is gone is not kept in this world, which has no rescue.
+    // What an operator says to a worker whose file is gone is not kept in this world, which has no
+    // rescue.
     if (!worker || worker.isDead || this.#world.disk.isGhost) return;
     if (name === 'pause') worker.operate(worker.outbound.isPaused ? 'resume' : 'pause', {});
     else if (name === 'assign')
@@ -206,7 +207,10 @@ export class Steps {
     world.announce(beacon);
   }
 
-  /** The database behind a beacon is what it was at its last backup. Without mark rows nobody could notice. */
+  /**
+   * The database behind a beacon is what it was at its last backup. Without mark rows nobody could
+   * notice.
+   */
   #goesBack(beacon: SimBeacon): boolean {
     const backup = beacon.backups.at(-1);
     if (!backup || beacon.kind === 'proxy') return false;

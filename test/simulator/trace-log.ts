@@ -1,4 +1,7 @@
-/** What happened in a simulated run, line by line, as a digest and as its last lines; and what was violated first. */
+/**
+ * What happened in a simulated run, line by line, as a digest and as its last lines; and what was
+ * violated first.
+ */
 import { createHash } from 'node:crypto';
 
 const linesKept = 160;

@@ -1,4 +1,7 @@
-/** A whole simulated world in one process: hub, bus, worker, disk, beacons and clock, all moved by one seed. */
+/**
+ * A whole simulated world in one process: hub, bus, worker, disk, beacons and clock, all moved by
+ * one seed.
+ */
 import { lanes } from '../../contracts/subjects.ts';
 import type { Local } from '../../worker/local.ts';
 import { SimBeacon, type Witness } from './beacon.ts';
@@ -104,7 +107,8 @@ export class World {
   /** The worker process starts over what the disk holds. */
   start(): void {
     const { clock, dice, beacons } = this;
-    // What a worker learnt of a database while its file was replaced is lost with that file: this world has no rescue.
+    // What a worker learnt of a database while its file was replaced is lost with that file: this
+    // world has no rescue.
     if (this.disk.isGhost)
       for (const { id, database } of beacons.values()) {
         this.checks.travelled(id);
@@ -170,7 +174,10 @@ export class World {
     this.start();
   }
 
-  /** A mutant goes in; and what a database without mark rows took before its worker saw that it is another has no order with what is sent again. */
+  /**
+   * A mutant goes in; and what a database without mark rows took before its worker saw that it is
+   * another has no order with what is sent again.
+   */
   #prepare(local: Local): void {
     const rewind = local.marks.rewind.bind(local.marks);
     local.marks.rewind = (database, lane, to, again) => {

@@ -1,4 +1,7 @@
-/** Trace context over the carriers that ask one request a write: MeadowProxy in that of the delivery, a legacy beacon in each write's own; and behind a dead letter. */
+/**
+ * Trace context over the carriers that ask one request a write: MeadowProxy in that of the
+ * delivery, a legacy beacon in each write's own; and behind a dead letter.
+ */
 import { afterEach, expect, test } from 'vitest';
 import { Stack, type StackOptions } from '../kit/stack.ts';
 import { guidOf } from '../kit/trace.ts';

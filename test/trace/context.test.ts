@@ -1,4 +1,7 @@
-/** Trace context in headers: strictly read, bounded, written as it was read; and how the context of a delivery is made from those of its writes. */
+/**
+ * Trace context in headers: strictly read, bounded, written as it was read; and how the context of
+ * a delivery is made from those of its writes.
+ */
 import { SpanKind } from '@opentelemetry/api';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';

@@ -1,4 +1,7 @@
-/** Trace contexts in files: of stores from before there were any, of lines that people may have edited, and of writes that have been delivered long ago. */
+/**
+ * Trace contexts in files: of stores from before there were any, of lines that people may have
+ * edited, and of writes that have been delivered long ago.
+ */
 import { expect, test } from 'vitest';
 import { exportLines } from '../../worker/journal-export.ts';
 import { guidBytes } from '../../worker/journal.ts';

@@ -1,4 +1,7 @@
-/** Trace context through the journal of a real worker to a real databeacon: over an outage and a restart, one-way too; what is wrong with it changes nothing. */
+/**
+ * Trace context through the journal of a real worker to a real databeacon: over an outage and a
+ * restart, one-way too; what is wrong with it changes nothing.
+ */
 import { jetstream } from '@nats-io/jetstream';
 import Database from 'better-sqlite3';
 import { connect, headers as newHeaders } from 'nats';

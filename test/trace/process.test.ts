@@ -1,4 +1,7 @@
-/** A worker that an operator starts with an SDK before it, as docs/METRICS.md says: its spans are recorded, and what it sends is below them. */
+/**
+ * A worker that an operator starts with an SDK before it, as docs/METRICS.md says: its spans are
+ * recorded, and what it sends is below them.
+ */
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { root } from '../kit/source.ts';

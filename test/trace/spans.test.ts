@@ -1,4 +1,7 @@
-/** Spans, with an SDK that records them: a write from the hub's own over accept and deliver to the databeacon's, as one trace; a delivery of several linked to each. */
+/**
+ * Spans, with an SDK that records them: a write from the hub's own over accept and deliver to the
+ * databeacon's, as one trace; a delivery of several linked to each.
+ */
 import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import {
   BasicTracerProvider,

@@ -1,4 +1,7 @@
-/** Who may touch the files of the store: one place opens them for writing, and plain file calls, which drop SQLite's locks, stay with those that look at files nobody has open. */
+/**
+ * Who may touch the files of the store: one place opens them for writing, and plain file calls,
+ * which drop SQLite's locks, stay with those that look at files nobody has open.
+ */
 import { expect, test } from 'vitest';
 import { readSources } from '../kit/source.ts';
 
@@ -26,7 +29,8 @@ test('only the start of the worker and verbs that take its place open a store (C
 test('no file is opened by the path of the database, its log, its index or the lock (finding 5)', () => {
   const calls =
     /\b(?:readFileSync|readFile|openSync|open|createReadStream|copyFileSync|copyFile|cpSync|writeFileSync|appendFileSync|truncateSync)\(\s*(?:\w+\.)*(?:paths\.)?(?:db|wal|shm|lock)\b/;
-  // The export runs in a process of its own, where no lock is there to be dropped: only the command line imports it.
+  // The export runs in a process of its own, where no lock is there to be dropped: only the command
+  // line imports it.
   expect(sources.filter(({ text }) => calls.test(text)).map(({ path }) => path)).toEqual([
     'worker/journal-export.ts',
   ]);

@@ -1,4 +1,7 @@
-/** Change events: every change of the store is told, behind its commit and in order; nothing is told of what was rolled back. */
+/**
+ * Change events: every change of the store is told, behind its commit and in order; nothing is told
+ * of what was rolled back.
+ */
 import { describe, expect, test } from 'vitest';
 import { limits } from '../../contracts/limits.ts';
 import type { Local } from '../../worker/local.ts';
@@ -135,7 +138,10 @@ function dead(local: Local): number {
   return seq;
 }
 
-/** Not told of: the log itself; counts that go with entries; times of settling and of the process; what reads derive from entries; records about the past. */
+/**
+ * Not told of: the log itself; counts that go with entries; times of settling and of the process;
+ * what reads derive from entries; records about the past.
+ */
 const silentTables = new Set([
   'change_log',
   'sqlite_sequence',

@@ -1,4 +1,7 @@
-/** What a worker reads for its console: the ring of samples, dead letters in pages, the writes of a key; over a real store. */
+/**
+ * What a worker reads for its console: the ring of samples, dead letters in pages, the writes of a
+ * key; over a real store.
+ */
 import { expect, test } from 'vitest';
 import { limits } from '../../contracts/limits.ts';
 import { type DeadLetterParts, deadLetterPage } from '../../worker/dead-letters.ts';

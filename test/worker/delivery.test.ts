@@ -1,4 +1,7 @@
-/** Where a lane delivers to: what is learnt of a database when its beacon comes, for each lane by itself. */
+/**
+ * Where a lane delivers to: what is learnt of a database when its beacon comes, for each lane by
+ * itself.
+ */
 import { expect, test } from 'vitest';
 import type { Lane } from '../../contracts/subjects.ts';
 import type { Assignments } from '../../worker/assignments.ts';

@@ -1,4 +1,7 @@
-/** The guard over the state files: what it sees, what it does not mind, and that only our own checkpoints change the database. */
+/**
+ * The guard over the state files: what it sees, what it does not mind, and that only our own
+ * checkpoints change the database.
+ */
 import {
   appendFileSync,
   chmodSync,

@@ -1,4 +1,7 @@
-/** Local state on real SQLite files for the worker's tests, and envelopes as intake gets them: decoded, not made by hand. */
+/**
+ * Local state on real SQLite files for the worker's tests, and envelopes as intake gets them:
+ * decoded, not made by hand.
+ */
 import { onTestFinished } from 'vitest';
 import type { WriteAction } from '../../contracts/actions.ts';
 import { decodeEnvelope, type WriteEnvelope } from '../../contracts/envelope.ts';
@@ -35,7 +38,10 @@ export function openState(path = folderOfTest().path): Local {
   return openLocal(openStore(path), hubId);
 }
 
-/** A decoded write. `name` is what its EventGUID is made of. @throws TidemarkError as the bus endpoint would */
+/**
+ * A decoded write. `name` is what its EventGUID is made of.
+ * @throws TidemarkError as the bus endpoint would
+ */
 export function write(
   action: WriteAction,
   name: string,

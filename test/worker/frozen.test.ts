@@ -1,4 +1,7 @@
-/** A store that cannot be opened for reasons outside: the process stays, says why, and goes on once it can. */
+/**
+ * A store that cannot be opened for reasons outside: the process stays, says why, and goes on once
+ * it can.
+ */
 import { expect, test } from 'vitest';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { openWhenPossible } from '../../worker/frozen.ts';

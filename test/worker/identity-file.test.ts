@@ -1,4 +1,7 @@
-/** store.json: what it says of a store, and what a start makes of one that is cut, foreign or missing. */
+/**
+ * store.json: what it says of a store, and what a start makes of one that is cut, foreign or
+ * missing.
+ */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { readRemembered } from '../../worker/state/identity-file.ts';

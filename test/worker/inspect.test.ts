@@ -1,4 +1,7 @@
-/** Looking at a data directory from outside: each thing that may lie there has its own answer, and looking changes nothing. */
+/**
+ * Looking at a data directory from outside: each thing that may lie there has its own answer, and
+ * looking changes nothing.
+ */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import Database from 'better-sqlite3';

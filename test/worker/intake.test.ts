@@ -1,4 +1,7 @@
-/** Intake: one commit for what came together, answers only behind it, and what a failing store means for those who wait. */
+/**
+ * Intake: one commit for what came together, answers only behind it, and what a failing store means
+ * for those who wait.
+ */
 import Database from 'better-sqlite3';
 import { rmSync } from 'node:fs';
 import { expect, test, vi } from 'vitest';

@@ -1,4 +1,7 @@
-/** The journal against a model of it, over random lists of what can happen: appends, repeats, other content, retention, restarts. */
+/**
+ * The journal against a model of it, over random lists of what can happen: appends, repeats, other
+ * content, retention, restarts.
+ */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { WriteEnvelope } from '../../contracts/envelope.ts';

@@ -1,4 +1,7 @@
-/** The journal on real SQLite files: numbers that only grow, identities that hold, and what retention may take. */
+/**
+ * The journal on real SQLite files: numbers that only grow, identities that hold, and what
+ * retention may take.
+ */
 import { rmSync } from 'node:fs';
 import { pack, unpack } from 'msgpackr';
 import { describe, expect, test } from 'vitest';

@@ -1,4 +1,7 @@
-/** One lane of a worker without a bus: real journal, marks, held entries, delivery and replay; scripted databases; a clock that stands still. */
+/**
+ * One lane of a worker without a bus: real journal, marks, held entries, delivery and replay;
+ * scripted databases; a clock that stands still.
+ */
 import { onTestFinished } from 'vitest';
 import type { Balance } from '../../contracts/status.ts';
 import type { WriteEnvelope } from '../../contracts/envelope.ts';

@@ -1,4 +1,7 @@
-/** Reads over a legacy beacon: the same answers as from a database or the journal, with what is pending put over them; and a beacon that lost its rows. */
+/**
+ * Reads over a legacy beacon: the same answers as from a database or the journal, with what is
+ * pending put over them; and a beacon that lost its rows.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { until } from '../kit/until.ts';
 import { event, manifest, patch, upsert, write } from './fixture.ts';

@@ -1,4 +1,7 @@
-/** Entries as the domain actions they came as: what is sent, in which order, and what each kind of answer means. */
+/**
+ * Entries as the domain actions they came as: what is sent, in which order, and what each kind of
+ * answer means.
+ */
 import { describe, expect, test } from 'vitest';
 import { toMutation } from '../../bridges/lanes.ts';
 import type { WriteEnvelope } from '../../contracts/envelope.ts';

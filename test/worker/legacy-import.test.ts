@@ -1,4 +1,7 @@
-/** The incumbent's two files: taken once, completely or with every bad entry named, and never a reason to think something was sent. */
+/**
+ * The incumbent's two files: taken once, completely or with every bad entry named, and never a
+ * reason to think something was sent.
+ */
 import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';

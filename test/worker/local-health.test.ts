@@ -1,4 +1,7 @@
-/** What /healthz says of the local state while everything is well, while it is broken, and of the stop before. */
+/**
+ * What /healthz says of the local state while everything is well, while it is broken, and of the
+ * stop before.
+ */
 import { rmSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';

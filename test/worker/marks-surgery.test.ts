@@ -1,4 +1,7 @@
-/** Marks moved by hand: when a set is refused, and that nothing is passed silently or sent twice in effect. */
+/**
+ * Marks moved by hand: when a set is refused, and that nothing is passed silently or sent twice in
+ * effect.
+ */
 import { expect, test } from 'vitest';
 import { nextTurn } from '../../runtime/clock.ts';
 import type { Assignments } from '../../worker/assignments.ts';

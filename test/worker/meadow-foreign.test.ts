@@ -1,4 +1,7 @@
-/** Reads and deliveries of a worker at a beacon with the incumbent's quirks: the answers come from its database, not from the journal. */
+/**
+ * Reads and deliveries of a worker at a beacon with the incumbent's quirks: the answers come from
+ * its database, not from the journal.
+ */
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import fc from 'fast-check';

@@ -44,7 +44,11 @@ function outcomeOf(path: string) {
   return outcome;
 }
 
-/** Two ghosts of one store wrote more after a copy was made of it; the store has a mark, a dead letter and one that waits behind it. @param isGone its own file is gone too, and only a row-wise rescue is left */
+/**
+ * Two ghosts of one store wrote more after a copy was made of it; the store has a mark, a dead
+ * letter and one that waits behind it.
+ * @param isGone its own file is gone too, and only a row-wise rescue is left
+ */
 function folderToMerge(path: string, isGone: boolean): void {
   const { local } = open(path);
   const seqs = append(local, 0, 9);

@@ -1,4 +1,7 @@
-/** Merging what another file of accepted writes holds: nothing twice, nothing undelivered counted as delivered, counts that add up, crashes in between. */
+/**
+ * Merging what another file of accepted writes holds: nothing twice, nothing undelivered counted as
+ * delivered, counts that add up, crashes in between.
+ */
 import { copyFileSync, rmSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';

@@ -1,4 +1,7 @@
-/** Schema steps: each whole or not at all, once, in order, never changed after a release; and stores of released versions go on living. */
+/**
+ * Schema steps: each whole or not at all, once, in order, never changed after a release; and stores
+ * of released versions go on living.
+ */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';

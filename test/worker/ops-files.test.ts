@@ -1,4 +1,7 @@
-/** Operations as files: which files are one, what makes two the same, and what is refused before anything runs. */
+/**
+ * Operations as files: which files are one, what makes two the same, and what is refused before
+ * anything runs.
+ */
 import { existsSync, mkdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';

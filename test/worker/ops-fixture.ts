@@ -1,4 +1,7 @@
-/** What tests of operations share: a store in a folder of its own, files of operations as an operator writes them, and a runner over both. */
+/**
+ * What tests of operations share: a store in a folder of its own, files of operations as an
+ * operator writes them, and a runner over both.
+ */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../../runtime/clock.ts';

@@ -1,4 +1,7 @@
-/** verify-applied against a real databeacon: what is missing, older or changed behind the worker's back is found, and sent again where that can help. */
+/**
+ * verify-applied against a real databeacon: what is missing, older or changed behind the worker's
+ * back is found, and sent again where that can help.
+ */
 import Database from 'better-sqlite3';
 import { systemClock } from '../../runtime/clock.ts';
 import { expect, test } from 'vitest';

@@ -1,4 +1,7 @@
-/** Running operations: effects and marker as one, failures, races, skips, dry runs, and long ones in steps. */
+/**
+ * Running operations: effects and marker as one, failures, races, skips, dry runs, and long ones in
+ * steps.
+ */
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { OperationTable } from '../../worker/ops/table.ts';
@@ -77,7 +80,8 @@ test('B8 B9 — the marker is read again under the write lock: who comes second 
     export async function prepare(context: any) { await context.backend('wait'); }
     export function run(context: any) { context.db.prepare("insert into effect (what) values ('a')").run(); }`,
   );
-  // A second connection to the same file, as another process would have it; its run is held up between its look at what is pending and its step.
+  // A second connection to the same file, as another process would have it; its run is held up
+  // between its look at what is pending and its step.
   const db = openWritable(bench.store.paths.db);
   onTestFinished(() => void db.close());
   const gate = Promise.withResolvers<null>();

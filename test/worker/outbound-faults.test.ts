@@ -1,4 +1,7 @@
-/** Delivery when the worker's own store fails under it: that is never taken for the beacon's fault, and never tried for ever. */
+/**
+ * Delivery when the worker's own store fails under it: that is never taken for the beacon's fault,
+ * and never tried for ever.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { until } from '../kit/until.ts';
 import { upsert } from './fixture.ts';

@@ -1,4 +1,7 @@
-/** What the worker says of itself: a lane's status, its balance, where a write is; over a real journal, with a clock that stands still. */
+/**
+ * What the worker says of itself: a lane's status, its balance, where a write is; over a real
+ * journal, with a clock that stands still.
+ */
 import { expect, test } from 'vitest';
 import { Retention } from '../../worker/retention.ts';
 import type { Assignments } from '../../worker/assignments.ts';

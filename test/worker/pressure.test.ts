@@ -1,4 +1,7 @@
-/** When writes are refused for room and when they are taken again, what is foretold, and what becomes of the reserve. */
+/**
+ * When writes are refused for room and when they are taken again, what is foretold, and what
+ * becomes of the reserve.
+ */
 import { existsSync } from 'node:fs';
 import { expect, test, vi } from 'vitest';
 import { limits } from '../../contracts/limits.ts';
@@ -165,7 +168,8 @@ test('the time to full is that of the nearest bound, by the growth of the last m
     await clock.advance(250);
   }
   expect(foretold()).toBe(Math.round((1_000_000 - 700_000) / 2_000));
-  // It drains again: what no longer grows is no longer foretold, and no growth is older than the window.
+  // It drains again: what no longer grows is no longer foretold, and no growth is older than the
+  // window.
   for (let n = 0; n < 1_400; n++) {
     level.pending -= 500;
     await clock.advance(250);

@@ -1,10 +1,16 @@
-/** What a hub must read of its own writes, wherever they were delivered to: a databeacon's tables or a legacy beacon's store. */
+/**
+ * What a hub must read of its own writes, wherever they were delivered to: a databeacon's tables or
+ * a legacy beacon's store.
+ */
 import { expect } from 'vitest';
 import type { JsonObject } from '../../contracts/json-value.ts';
 import { event, patch, upsert } from './fixture.ts';
 import type { World } from './with-beacon.ts';
 
-/** A patch that is pending lies over the row that was delivered, though the journal has forgotten it. */
+/**
+ * A patch that is pending lies over the row that was delivered, though the journal has forgotten
+ * it.
+ */
 export async function seesPendingOverDelivered(world: World): Promise<void> {
   const item = () => world.read('QP_GetWorkItemByHash', { WorkItemHash: 'over' });
   await world.accept(

@@ -1,4 +1,6 @@
-/** A journal that still has everything answers for what it never heard of, with the database away. */
+/**
+ * A journal that still has everything answers for what it never heard of, with the database away.
+ */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../kit/until.ts';
 import { upsert } from './fixture.ts';

@@ -1,4 +1,7 @@
-/** Lists while writes are pending, against the same lists once everything is delivered: a hub cannot tell the difference. */
+/**
+ * Lists while writes are pending, against the same lists once everything is delivered: a hub cannot
+ * tell the difference.
+ */
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ownColumns, tableOf } from '../../contracts/schema.ts';

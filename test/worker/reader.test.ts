@@ -1,4 +1,7 @@
-/** Reads over a real databeacon: a hub sees what it wrote, whether it is delivered, pending or the database is away. */
+/**
+ * Reads over a real databeacon: a hub sees what it wrote, whether it is delivered, pending or the
+ * database is away.
+ */
 import Database from 'better-sqlite3';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -222,7 +225,8 @@ describe('the database is away', () => {
       rows: ['away-b', 'away'],
       sources: ['journal'],
     });
-    // Retention has taken bodies in the tests above: what was never heard of may yet be in the database.
+    // Retention has taken bodies in the tests above: what was never heard of may yet be in the
+    // database.
     expect(await item('away')).toMatchObject({ Partial: true });
     await expect(item('unheard')).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     expect(await world.read('QP_ListWorkItems', { Filter: { RunID: 'away' } })).toMatchObject({

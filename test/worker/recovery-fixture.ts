@@ -1,4 +1,7 @@
-/** Workers' folders for tests of what a start finds: opened with its findings, left as a kill leaves them, filled. */
+/**
+ * Workers' folders for tests of what a start finds: opened with its findings, left as a kill leaves
+ * them, filled.
+ */
 import {
   copyFileSync,
   existsSync,
@@ -41,7 +44,9 @@ export function seqsOf(local: Local): number[] {
   return local.store.db.prepare('select seq from entry order by seq').pluck().all() as number[];
 }
 
-/** Leaves the files as a SIGKILL would: a copy of the folder made while the worker has them open. */
+/**
+ * Leaves the files as a SIGKILL would: a copy of the folder made while the worker has them open.
+ */
 export function crashCopy(from: string, to: string): void {
   const [a, b] = [pathsOf(from), pathsOf(to)];
   mkdirSync(b.stateDir, { recursive: true });

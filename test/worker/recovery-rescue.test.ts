@@ -61,7 +61,8 @@ describe('recovery — rescues', () => {
     ]);
     expect(await merger.look()).toEqual([]);
     expect(seqsOf(second.local)).toEqual([...seqs, ...own]);
-    // A batch read before the merge settles up to its last entry: the older ones wait for their turn below the mark.
+    // A batch read before the merge settles up to its last entry: the older ones wait for their
+    // turn below the mark.
     second.local.marks.settle(database, 'queue', {
       throughSeq: own.at(-1) ?? 0,
       throughGuid: Buffer.alloc(16),

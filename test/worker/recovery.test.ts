@@ -1,4 +1,7 @@
-/** What a start makes of the files it finds: the fault matrix of issue and local-state at the moment of opening, on real files. */
+/**
+ * What a start makes of the files it finds: the fault matrix of issue and local-state at the moment
+ * of opening, on real files.
+ */
 import {
   copyFileSync,
   mkdirSync,
@@ -265,7 +268,9 @@ describe('recovery — damaged files: every entry that is physically there is ke
 });
 
 describe('recovery — the log and its database', () => {
-  /** A crashed worker's folder with entries in state.db and more in its log, and an older backup. */
+  /**
+   * A crashed worker's folder with entries in state.db and more in its log, and an older backup.
+   */
   function crashedWithBackup() {
     const [dir, crashed] = [folderOfTest(), folderOfTest()];
     const { local } = open(dir.path);

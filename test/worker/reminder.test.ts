@@ -1,4 +1,6 @@
-/** What lasts is said when it is news, and again after a while; not each time somebody finds it so. */
+/**
+ * What lasts is said when it is news, and again after a while; not each time somebody finds it so.
+ */
 import { expect, test } from 'vitest';
 import { Reminder } from '../../runtime/reminder.ts';
 import { ManualClock } from '../kit/manual-clock.ts';

@@ -1,4 +1,7 @@
-/** Replay, held entries and marks over random lists of what can happen, with I4, I5, I7 and I10 checked after every step. */
+/**
+ * Replay, held entries and marks over random lists of what can happen, with I4, I5, I7 and I10
+ * checked after every step.
+ */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { event, patch, upsert, write } from './fixture.ts';

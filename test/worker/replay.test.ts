@@ -1,4 +1,7 @@
-/** Replay against scripted databases: settlement, dead letters and what waits behind them, lost answers, other databases, time travel. */
+/**
+ * Replay against scripted databases: settlement, dead letters and what waits behind them, lost
+ * answers, other databases, time travel.
+ */
 import { expect, test } from 'vitest';
 import { laneIndex } from '../../contracts/subjects.ts';
 import { limits } from '../../contracts/limits.ts';

@@ -1,4 +1,7 @@
-/** A rescue that could only be written row by row, read back by the next start: entries, marks, what is held, whom it is assigned to. */
+/**
+ * A rescue that could only be written row by row, read back by the next start: entries, marks, what
+ * is held, whom it is assigned to.
+ */
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -26,7 +29,10 @@ function rescueLines(store: Ghost): string {
   return folder;
 }
 
-/** Some of everything a store keeps: delivered, dead, parked, dropped and pending entries, a refused message, an assignment, a stripped body. */
+/**
+ * Some of everything a store keeps: delivered, dead, parked, dropped and pending entries, a refused
+ * message, an assignment, a stripped body.
+ */
 function fill(local: Local): number[] {
   const seqs = append(local, 0, 12);
   local.journal.append([{ ...manifest('m1', 'm1'), trace: parentOf('a') }], nowMs);

@@ -1,4 +1,6 @@
-/** What stays of an entry whose body was given up: its identity, and nothing in the view of rows. */
+/**
+ * What stays of an entry whose body was given up: its identity, and nothing in the view of rows.
+ */
 import { expect, test } from 'vitest';
 import type { Assignments } from '../../worker/assignments.ts';
 import { TidemarkError } from '../../contracts/errors.ts';

@@ -1,4 +1,7 @@
-/** Reading entries out of raw pages: every size of row, overflow chains, logs, and bytes that are no entry at all. */
+/**
+ * Reading entries out of raw pages: every size of row, overflow chains, logs, and bytes that are no
+ * entry at all.
+ */
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -68,7 +71,8 @@ test('whatever is written over a file, carving ends, and gives no entry that was
         writeFileSync(dir.at('bad'), bad);
         const isTouched = (body: string) => !bodies.has(body);
         const found = [...carve(dir.at('bad'), null)].filter((row) => wrongWith(row) === null);
-        // A changed letter inside a text is beyond what anybody can tell; more than a few such rows would mean misread records.
+        // A changed letter inside a text is beyond what anybody can tell; more than a few such rows
+        // would mean misread records.
         expect(
           found.filter((row) => row.body !== null && isTouched(row.body)).length,
         ).toBeLessThanOrEqual(blots.length * 2);

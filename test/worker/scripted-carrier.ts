@@ -1,6 +1,7 @@
 /**
- * The second implementation of the carrier seam: a database in memory that applies mutations by the contract's words, and does what a
- * test says — refuses entries, loses answers, fails, is restored from a backup. An entry is known by the field `F<number>` it carries.
+ * The second implementation of the carrier seam: a database in memory that applies mutations by the
+ * contract's words, and does what a test says — refuses entries, loses answers, fails, is restored
+ * from a backup. An entry is known by the field `F<number>` it carries.
  */
 import type {
   ApplyOutputs,
@@ -184,7 +185,10 @@ function changed(columns: Columns, mutation: RowMutation): Columns {
   return next;
 }
 
-/** What a worker asks of a databeacon with the batch capability, answered by a model: stands where the dispatcher does. */
+/**
+ * What a worker asks of a databeacon with the batch capability, answered by a model: stands where
+ * the dispatcher does.
+ */
 export class ScriptedDispatcher {
   readonly databases: ReadonlyMap<string, ModelDatabase>;
 

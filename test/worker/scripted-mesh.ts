@@ -1,4 +1,7 @@
-/** Beacons that only say what a test tells them to: presence when it asks for it, answers of bootstrap steps, silence. Stands where the bus and the dispatcher do. */
+/**
+ * Beacons that only say what a test tells them to: presence when it asks for it, answers of
+ * bootstrap steps, silence. Stands where the bus and the dispatcher do.
+ */
 import { NoRespondersError } from 'nats';
 import { TidemarkError } from '../../contracts/errors.ts';
 import type { Bus } from '../../runtime/bus.ts';

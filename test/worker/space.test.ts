@@ -1,4 +1,7 @@
-/** Room in the file goes back to the disk: after a backlog was delivered and its retention is over, in small steps, and only while idle. */
+/**
+ * Room in the file goes back to the disk: after a backlog was delivered and its retention is over,
+ * in small steps, and only while idle.
+ */
 import { statSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { limits } from '../../contracts/limits.ts';

@@ -1,4 +1,7 @@
-/** Files taken away while a start opens them: what the handle still reads is there after the next start. */
+/**
+ * Files taken away while a start opens them: what the handle still reads is there after the next
+ * start.
+ */
 import { renameSync, rmSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { Journal } from '../../worker/journal.ts';

@@ -1,4 +1,7 @@
-/** The worker's SQLite files: what is promised of the disk, who may write, and what happens when a file goes away underneath. */
+/**
+ * The worker's SQLite files: what is promised of the disk, who may write, and what happens when a
+ * file goes away underneath.
+ */
 import { readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';

@@ -1,4 +1,6 @@
-/** A lane with delivered entries, paused, as the tests of marks moved by hand begin; and the moves. */
+/**
+ * A lane with delivered entries, paused, as the tests of marks moved by hand begin; and the moves.
+ */
 import { patch } from './fixture.ts';
 import { LaneRun } from './lane-run.ts';
 

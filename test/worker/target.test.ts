@@ -1,4 +1,7 @@
-/** Bringing a database up, and keeping to the truth about it: bootstrap once, again when it must be, errors retried, presence and tags followed. */
+/**
+ * Bringing a database up, and keeping to the truth about it: bootstrap once, again when it must be,
+ * errors retried, presence and tags followed.
+ */
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { nextTurn } from '../../runtime/clock.ts';
 import { limits } from '../../contracts/limits.ts';

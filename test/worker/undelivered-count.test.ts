@@ -1,4 +1,7 @@
-/** The count of undelivered entries against counting them all, over random lists of what can happen to a journal between two looks. */
+/**
+ * The count of undelivered entries against counting them all, over random lists of what can happen
+ * to a journal between two looks.
+ */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { UndeliveredCount } from '../../worker/undelivered-count.ts';
@@ -23,7 +26,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ do: fc.constant('move' as const), percent: fc.integer({ min: 0, max: 100 }) }),
 );
 
-/** Real entries of both lanes; merged ones are put into holes of the numbering, as a rescue does. */
+/**
+ * Real entries of both lanes; merged ones are put into holes of the numbering, as a rescue does.
+ */
 class Run {
   readonly #local = openState();
   readonly clock = new ManualClock();

@@ -1,4 +1,7 @@
-/** A worker's inside on a real bus with a real databeacon in the same process: intake, delivery and reads, with a hand on what is pending. */
+/**
+ * A worker's inside on a real bus with a real databeacon in the same process: intake, delivery and
+ * reads, with a hand on what is pending.
+ */
 import { join } from 'node:path';
 import { startBeacon, type RunningBeacon } from '../../beacon/compose.ts';
 import type { BeaconConfig } from '../../beacon/config.ts';

@@ -1,4 +1,7 @@
-/** One writer at a time: the second is told who the first is, changes nothing, and is let in the moment the first is dead. */
+/**
+ * One writer at a time: the second is told who the first is, changes nothing, and is let in the
+ * moment the first is dead.
+ */
 import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import Database from 'better-sqlite3';

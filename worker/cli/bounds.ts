@@ -10,7 +10,10 @@ const units: Readonly<Record<string, number>> = {
   T: 1024 ** 4,
 };
 
-/** Bytes, as a number or with K, M, G or T behind it. @throws TidemarkError CONFIG_INVALID naming the setting */
+/**
+ * Bytes, as a number or with K, M, G or T behind it.
+ * @throws TidemarkError CONFIG_INVALID naming the setting
+ */
 export function decodeBytes(name: string, text: string): number {
   const [, digits = '', unit = ''] =
     /^(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?$/i.exec(text.trim()) ?? [];
@@ -33,7 +36,10 @@ function decodeCount(name: string, text: string): number {
   return count;
 }
 
-/** @throws TidemarkError CONFIG_INVALID; 16 MiB of journal are the least: below them not even a start fits */
+/**
+ * @throws TidemarkError CONFIG_INVALID; 16 MiB of journal are the least: below them not even a
+ * start fits
+ */
 export function boundsOf(
   value: (name: 'journalBytesMax' | 'pendingMax' | 'diskFreeMin') => string | undefined,
 ): CapacityBounds {

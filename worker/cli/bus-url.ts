@@ -1,4 +1,7 @@
-/** The bus as a URL or a list of them: what the client wants apart is taken apart, and what no client could use is refused with what was meant. */
+/**
+ * The bus as a URL or a list of them: what the client wants apart is taken apart, and what no
+ * client could use is refused with what was meant.
+ */
 import { TidemarkError } from '../../contracts/errors.ts';
 import { maskedUrl } from './masked.ts';
 
@@ -6,7 +9,10 @@ export type BusUrl = { servers: string; user?: string; password?: string; token?
 
 const example = 'expected nats://host:port';
 
-/** The client takes names and passwords apart from the URL; `nats://token@host` is a token. @throws TidemarkError CONFIG_INVALID */
+/**
+ * The client takes names and passwords apart from the URL; `nats://token@host` is a token.
+ * @throws TidemarkError CONFIG_INVALID
+ */
 export function decodeBusUrl(url: string): BusUrl {
   let login: Omit<BusUrl, 'servers'> = {};
   const servers = url

@@ -1,4 +1,7 @@
-/** Colour on a terminal: states in the colours of their meaning, always beside the word that says the same. */
+/**
+ * Colour on a terminal: states in the colours of their meaning, always beside the word that says
+ * the same.
+ */
 import type { WriteStream } from 'node:tty';
 import { styleText } from 'node:util';
 
@@ -32,7 +35,10 @@ const styles = new Map<string, Style>(
   } satisfies Record<string, Style>),
 );
 
-/** As Node decides it for the stream: not where it goes to a file or a pipe, not with NO_COLOR or TERM=dumb; FORCE_COLOR wins. */
+/**
+ * As Node decides it for the stream: not where it goes to a file or a pipe, not with NO_COLOR or
+ * TERM=dumb; FORCE_COLOR wins.
+ */
 export function styled(
   style: Style,
   text: string,

@@ -57,7 +57,10 @@ const valuedOf = (places: Places) => [
   ),
 ];
 
-/** The verb is the longest path that the words begin with; where a value or a word of the user's own stands, files are offered. */
+/**
+ * The verb is the longest path that the words begin with; where a value or a word of the user's own
+ * stands, files are offered.
+ */
 function bash(places: Places): string {
   const cases = [...places].map(
     ([path, { verbs, options }]) =>
@@ -85,7 +88,10 @@ complete -F _tidemark tidemark
 `;
 }
 
-/** Its own completion system: bash's, taken over its bridge, knows no files there, and is silent at the first key. */
+/**
+ * Its own completion system: bash's, taken over its bridge, knows no files there, and is silent at
+ * the first key.
+ */
 function zsh(places: Places): string {
   const told = (choices: readonly Choice[]) =>
     choices.map(({ word, about }) => quoted(`${word}:${about.replaceAll(':', '\\:')}`)).join(' ');

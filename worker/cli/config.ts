@@ -1,4 +1,7 @@
-/** What the command line is told: flags, then the environment, then `tidemark.json`, then defaults. The only reader of process.env in the worker. */
+/**
+ * What the command line is told: flags, then the environment, then `tidemark.json`, then defaults.
+ * The only reader of process.env in the worker.
+ */
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { TidemarkError } from '../../contracts/errors.ts';
@@ -57,7 +60,10 @@ export type CliConfig = {
   environment: NodeJS.ProcessEnv;
 };
 
-/** Frozen for the run of one verb. @throws TidemarkError CONFIG_INVALID naming the flag, variable or key */
+/**
+ * Frozen for the run of one verb.
+ * @throws TidemarkError CONFIG_INVALID naming the flag, variable or key
+ */
 export function loadConfig(flags: Flags): CliConfig {
   return resolveConfig(flags, process.env);
 }

@@ -1,4 +1,7 @@
-/** Contexts of the `nats` command line: a name for a bus and how to log in to it, in `~/.config/nats/context/<name>.json`. */
+/**
+ * Contexts of the `nats` command line: a name for a bus and how to log in to it, in
+ * `~/.config/nats/context/<name>.json`.
+ */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
@@ -17,13 +20,17 @@ const settingOf = {
   ca: 'ca',
 } as const;
 const paths: ReadonlySet<string> = new Set(['creds', 'nkey', 'cert', 'key', 'ca']);
-/** Ways to log in or to connect that are not ours; without them the bus would be another, or refuse us. */
+/**
+ * Ways to log in or to connect that are not ours; without them the bus would be another, or refuse
+ * us.
+ */
 const unspoken = ['nsc', 'user_jwt', 'user_seed', 'socks_proxy', 'tls_first'];
 
 export type ContextSettings = Partial<Record<(typeof settingOf)[keyof typeof settingOf], string>>;
 
 /**
- * Those that count more than the environment, for a flag names the context, and those that count less.
+ * Those that count more than the environment, for a flag names the context, and those that count
+ * less.
  * @throws TidemarkError CONFIG_INVALID, without telling what a file holds
  */
 export function contextsOf(

@@ -28,7 +28,8 @@ export type Ask = <T>(verb: ControlVerb, body?: object, timeoutMs?: number) => P
 
 /**
  * Connects, lets `use` ask, and closes.
- * @throws TidemarkError UNREACHABLE without a bus, UNAVAILABLE without a worker, else the code of the refusal
+ * @throws TidemarkError UNREACHABLE without a bus, UNAVAILABLE without a worker, else the code of
+ * the refusal
  */
 export async function withControl<T>(config: CliConfig, use: (ask: Ask) => Promise<T>): Promise<T> {
   const bus = await Bus.connect(

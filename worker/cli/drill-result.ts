@@ -1,4 +1,7 @@
-/** What a drill showed: how much was buffered, how long the recovery took, and the proofs that nothing was lost. */
+/**
+ * What a drill showed: how much was buffered, how long the recovery took, and the proofs that
+ * nothing was lost.
+ */
 import type { DrillReport, WorkerStatus } from '../../contracts/status.ts';
 import { type Lane, lanes } from '../../contracts/subjects.ts';
 import { coloured } from './colour.ts';

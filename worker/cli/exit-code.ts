@@ -1,4 +1,7 @@
-/** What a verb's end means to the shell: 0 ok, 1 failed, 2 usage, 3 not found, 4 lock held or unreachable, 5 newer schema, 6 needs attention. */
+/**
+ * What a verb's end means to the shell: 0 ok, 1 failed, 2 usage, 3 not found, 4 lock held or
+ * unreachable, 5 newer schema, 6 needs attention.
+ */
 import { CommanderError } from 'commander';
 import { messageOf, processExit, TidemarkError } from '../../contracts/errors.ts';
 

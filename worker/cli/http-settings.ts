@@ -1,4 +1,7 @@
-/** Settings of the HTTP interface beside its address: further tokens, the names it is called by, its certificate. */
+/**
+ * Settings of the HTTP interface beside its address: further tokens, the names it is called by, its
+ * certificate.
+ */
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';

@@ -12,7 +12,10 @@ const secrets = new Set([
   'httpKey',
 ]);
 
-/** A URL without what logs in with it: `nats://***@host`, `postgres://ann:***@host/db`. Lists of URLs too. */
+/**
+ * A URL without what logs in with it: `nats://***@host`, `postgres://ann:***@host/db`. Lists of
+ * URLs too.
+ */
 export function maskedUrl(url: string): string {
   const plain = url.replace(
     /(^|,|:\/\/)([^/,\s]*)@/g,
@@ -22,13 +25,18 @@ export function maskedUrl(url: string): string {
   return plain.replace(/([?&](?:password|token|pwd|secret)=)[^&]*/gi, `$1${mask}`);
 }
 
-/** The value of a setting by its name. Of a secret that is in a file the path is no secret, of one that is text all of it is. */
+/**
+ * The value of a setting by its name. Of a secret that is in a file the path is no secret, of one
+ * that is text all of it is.
+ */
 export function maskedSetting(name: string, value: string): string {
   if (secrets.has(name)) return isPath(value) ? value : mask;
   return maskedUrl(value);
 }
 
-/** Credentials are given as paths; whoever pasted the content instead must not find it on a screen. */
+/**
+ * Credentials are given as paths; whoever pasted the content instead must not find it on a screen.
+ */
 function isPath(value: string): boolean {
   return /^[.~]?\.?\//.test(value) && !value.includes('\n');
 }

@@ -1,4 +1,7 @@
-/** What to say about a mistyped command line: what is wrong with it, and the right word, in one or two lines. */
+/**
+ * What to say about a mistyped command line: what is wrong with it, and the right word, in one or
+ * two lines.
+ */
 import type { Command, CommanderError, Option } from 'commander';
 import { nearestOf } from './nearest.ts';
 import { otherGroupVerbs, otherOptions, otherVerbs } from './other-words.ts';
@@ -6,7 +9,10 @@ import { otherGroupVerbs, otherOptions, otherVerbs } from './other-words.ts';
 /** Dashes that word processors and chats make of "-" and "--". */
 const longDash = /^[\u2010-\u2015\u2212]+-*(?=[a-z])/i;
 
-/** What is wrong before anything is parsed: an unknown verb, or a dash that is none. Null when nothing is. */
+/**
+ * What is wrong before anything is parsed: an unknown verb, or a dash that is none. Null when
+ * nothing is.
+ */
 export function typedWrong(program: Command, args: readonly string[]): string | null {
   const options = new Set(
     allCommands(program).flatMap((one) => one.options.map(({ long }) => long)),

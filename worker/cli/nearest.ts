@@ -1,6 +1,9 @@
 /** What somebody probably meant: the known word a few keystrokes away. */
 
-/** The nearest of the words, of equals the one that begins so; null when none is within a third of its length. */
+/**
+ * The nearest of the words, of equals the one that begins so; null when none is within a third of
+ * its length.
+ */
 export function nearestOf(typed: string, words: readonly string[]): string | null {
   let nearest: string | null = null;
   let least = Number.POSITIVE_INFINITY;

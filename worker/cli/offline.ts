@@ -1,4 +1,7 @@
-/** `--offline` of the verbs that else ask a worker: the same in the same words, from the files of --data. */
+/**
+ * `--offline` of the verbs that else ask a worker: the same in the same words, from the files of
+ * --data.
+ */
 import { Option } from 'commander';
 import type { MarksFile } from '../../contracts/status.ts';
 import { systemClock } from '../../runtime/clock.ts';

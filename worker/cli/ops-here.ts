@@ -17,7 +17,10 @@ export function isAway(error: unknown): boolean {
   );
 }
 
-/** What is done is noted in the store, as a worker does it. @throws TidemarkError NOT_THERE without a store, LOCK_HELD while somebody has it */
+/**
+ * What is done is noted in the store, as a worker does it.
+ * @throws TidemarkError NOT_THERE without a store, LOCK_HELD while somebody has it
+ */
 export async function withOperations<T>(
   config: CliConfig,
   what: { action: string; detail: object },

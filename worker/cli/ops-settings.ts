@@ -7,8 +7,10 @@ import type { MaintenanceSettings } from '../maintenance.ts';
 const flagPrefix = 'TIDEMARK_SKIP_OP_';
 
 /**
- * `TIDEMARK_SKIP_OP_<ID>=1` leaves one out (only `1` does), `TIDEMARK_SKIP_OPS_UNTIL=<ISO time>` all until then.
- * @throws TidemarkError CONFIG_INVALID for a time that is none: one that never ends would be forgotten
+ * `TIDEMARK_SKIP_OP_<ID>=1` leaves one out (only `1` does), `TIDEMARK_SKIP_OPS_UNTIL=<ISO time>`
+ * all until then.
+ * @throws TidemarkError CONFIG_INVALID for a time that is none: one that never ends would be
+ * forgotten
  */
 export function opsSettings(
   value: (name: 'opsDir' | 'skipOpsUntil') => string | undefined,

@@ -1,4 +1,7 @@
-/** How the command line speaks: results on stdout, everything about the run on stderr; tables that fit the terminal, and values as people say them. */
+/**
+ * How the command line speaks: results on stdout, everything about the run on stderr; tables that
+ * fit the terminal, and values as people say them.
+ */
 import { coloured, styled, widthOf } from './colour.ts';
 
 /** One line of a result. */
@@ -39,8 +42,9 @@ export function cellOf(value: unknown): Cell {
 }
 
 /**
- * Rows under their headings, in columns as wide as their widest cell; numbers to the right. An empty table says so.
- * What is wider than the terminal is cut at its longest texts, never in a number or a state; where even that is not enough, rows go below each other.
+ * Rows under their headings, in columns as wide as their widest cell; numbers to the right. An
+ * empty table says so. What is wider than the terminal is cut at its longest texts, never in a
+ * number or a state; where even that is not enough, rows go below each other.
  */
 export function table(
   headings: readonly string[],

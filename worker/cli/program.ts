@@ -54,7 +54,10 @@ function spelledOut([first, ...rest]: readonly string[]): string[] {
     : [first, ...rest];
 }
 
-/** Runs one command line to its end. Never throws; what went wrong is on stderr. @returns the exit code */
+/**
+ * Runs one command line to its end. Never throws; what went wrong is on stderr.
+ * @returns the exit code
+ */
 export async function runCommandLine(typed: readonly string[]): Promise<number> {
   let code = 0;
   const args = spelledOut(typed);

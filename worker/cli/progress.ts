@@ -1,4 +1,7 @@
-/** How far long work is, on stderr: one line that is written over on a terminal, plain lines now and then where it goes to a file. */
+/**
+ * How far long work is, on stderr: one line that is written over on a terminal, plain lines now and
+ * then where it goes to a file.
+ */
 import { type Clock, systemClock } from '../../runtime/clock.ts';
 
 const terminalEveryMs = 200;

@@ -1,4 +1,7 @@
-/** Options that are settings of the worker, for the verbs that take them, and those of its neighbours. */
+/**
+ * Options that are settings of the worker, for the verbs that take them, and those of its
+ * neighbours.
+ */
 import { Option } from 'commander';
 import { anyFileSystem, collect } from './verb.ts';
 

@@ -1,4 +1,7 @@
-/** Where each setting comes from: a flag, a variable, `tidemark.json`, or its default; and how a wrong one is named. */
+/**
+ * Where each setting comes from: a flag, a variable, `tidemark.json`, or its default; and how a
+ * wrong one is named.
+ */
 import { existsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { TidemarkError } from '../../contracts/errors.ts';
@@ -8,7 +11,10 @@ import { contextsOf, readSettingsFile } from './contexts.ts';
 import { maskedSetting } from './masked.ts';
 import { nearestOf } from './nearest.ts';
 
-/** Settings of one text value, by their name in `tidemark.json` and as a flag, with the variable that sets each. */
+/**
+ * Settings of one text value, by their name in `tidemark.json` and as a flag, with the variable
+ * that sets each.
+ */
 export const variables = {
   nats: 'NATS_URL',
   creds: 'NATS_CREDS',

@@ -1,7 +1,10 @@
 /** SIGTERM and SIGINT as two abort signals: the first means "in order", the second "at once". */
 import { systemClock } from '../../runtime/clock.ts';
 
-/** One interrupt at a terminal reaches us twice when a launcher passes it on; closer together than this is the same one. */
+/**
+ * One interrupt at a terminal reaches us twice when a launcher passes it on; closer together than
+ * this is the same one.
+ */
 const sameMs = 300;
 
 export type Stopping = { stop: AbortSignal; kill: AbortSignal };

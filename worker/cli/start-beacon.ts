@@ -1,4 +1,7 @@
-/** Composition root of the `beacon` verb: the one place outside `beacon/` that starts a databeacon, loaded only when asked for. */
+/**
+ * Composition root of the `beacon` verb: the one place outside `beacon/` that starts a databeacon,
+ * loaded only when asked for.
+ */
 import type { EnsureSchemaOutputs } from '../../contracts/capability.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
 import type { BusOptions } from '../../runtime/bus.ts';
@@ -22,7 +25,10 @@ export type BeaconSettings = {
 
 export type AuditQuery = { dataDir: string; user?: string; limit: number };
 
-/** Lines of a beacon's audit, the newest first, from its own file. @throws TidemarkError NOT_THERE */
+/**
+ * Lines of a beacon's audit, the newest first, from its own file.
+ * @throws TidemarkError NOT_THERE
+ */
 export async function beaconAudit({
   dataDir,
   ...query
@@ -32,14 +38,21 @@ export async function beaconAudit({
   return auditLines(dataDir, query);
 }
 
-/** What a bootstrap would do to a database, statement by statement; nothing is done. @throws TidemarkError */
+/**
+ * What a bootstrap would do to a database, statement by statement; nothing is done.
+ * @throws TidemarkError
+ */
 export async function beaconPlan(url: string): Promise<EnsureSchemaOutputs> {
   // oxlint-disable-next-line no-restricted-imports -- the one command line asks the database as the beacon does.
   const { planOf } = await import('../../beacon/inspect.ts');
   return planOf(url);
 }
 
-/** Runs until it is told to stop. @returns the exit code @throws TidemarkError CONFIG_INVALID for a tag without a name */
+/**
+ * Runs until it is told to stop.
+ * @returns the exit code
+ * @throws TidemarkError CONFIG_INVALID for a tag without a name
+ */
 export async function startBeacon(
   settings: BeaconSettings,
   bus: BusOptions,

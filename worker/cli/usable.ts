@@ -1,4 +1,7 @@
-/** Whether a worker could start with the settings: what only shows when they are used together. Starts and makes nothing. */
+/**
+ * Whether a worker could start with the settings: what only shows when they are used together.
+ * Starts and makes nothing.
+ */
 import { accessSync, constants, existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';

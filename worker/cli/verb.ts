@@ -1,9 +1,15 @@
-/** A verb of the command line as data, and how it becomes a command: every verb has the same common options, a summary and examples. */
+/**
+ * A verb of the command line as data, and how it becomes a command: every verb has the same common
+ * options, a summary and examples.
+ */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type CliConfig, loadConfig } from './config.ts';
 import type { Flags } from './settings.ts';
 
-/** What a verb gets: the resolved configuration, its own options, its arguments in order, and all verbs there are. */
+/**
+ * What a verb gets: the resolved configuration, its own options, its arguments in order, and all
+ * verbs there are.
+ */
 export type VerbCall = {
   config: CliConfig;
   flags: Flags;
@@ -62,7 +68,8 @@ export function addVerb(parent: Command, spec: VerbSpec, ended: Ended): void {
       'after',
       `\nExamples:\n${spec.examples.map((line) => `  tidemark ${line}`).join('\n')}`,
     );
-  // What stands behind a verb under this one is that verb's; commander wants to hear it all the way down.
+  // What stands behind a verb under this one is that verb's; commander wants to hear it all the way
+  // down.
   if (spec.verbs) for (const above of [parent, command]) above.enablePositionalOptions();
   for (const verb of spec.verbs ?? []) addVerb(command, verb, ended);
   command.action(async () => {

@@ -156,7 +156,10 @@ async function beacon({ config, flags }: VerbCall): Promise<never> {
   return process.exit(code);
 }
 
-/** URLs of the file named with `--db-file`, one a line. @throws TidemarkError CONFIG_INVALID when it cannot be read */
+/**
+ * URLs of the file named with `--db-file`, one a line.
+ * @throws TidemarkError CONFIG_INVALID when it cannot be read
+ */
 export function databasesIn(flags: Flags): string[] {
   const path = flags['dbFile'];
   if (typeof path !== 'string') return [];

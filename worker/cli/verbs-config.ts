@@ -1,4 +1,7 @@
-/** Verbs about the settings: which they are and who set them, and whether a worker could start with them. */
+/**
+ * Verbs about the settings: which they are and who set them, and whether a worker could start with
+ * them.
+ */
 import { loadSettings } from './config.ts';
 import { print, printJson, table } from './output.ts';
 import { settingOptions } from './setting-options.ts';

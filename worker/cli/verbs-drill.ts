@@ -1,4 +1,6 @@
-/** The verb that rehearses an outage on the running system, and proves that nothing was lost by it. */
+/**
+ * The verb that rehearses an outage on the running system, and proves that nothing was lost by it.
+ */
 import { Option } from 'commander';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
@@ -126,7 +128,10 @@ async function untilEnded(
   }
 }
 
-/** Recovered is every lane of the beacon that has what was accepted by the end of the drill; what comes in meanwhile may be under way. */
+/**
+ * Recovered is every lane of the beacon that has what was accepted by the end of the drill; what
+ * comes in meanwhile may be under way.
+ */
 async function untilRecovered(
   ask: Ask,
   report: DrillReport | null,
@@ -155,7 +160,10 @@ async function untilRecovered(
   }
 }
 
-/** A worker may be started again in the middle. @throws TidemarkError UNAVAILABLE when it stays away */
+/**
+ * A worker may be started again in the middle.
+ * @throws TidemarkError UNAVAILABLE when it stays away
+ */
 async function patiently<T>(ask: () => Promise<T>): Promise<T> {
   const untilMs = systemClock.monotonicMs() + awayMs;
   for (;;) {

@@ -1,4 +1,7 @@
-/** Verbs about the journal: its numbers, its entries, whether it is sound, and ways out of it and into it. */
+/**
+ * Verbs about the journal: its numbers, its entries, whether it is sound, and ways out of it and
+ * into it.
+ */
 import { Option } from 'commander';
 import { messageOf, processExit, TidemarkError } from '../../contracts/errors.ts';
 import { inspectJournal, type JournalView, listEntries, verifyJournal } from '../inspect.ts';

@@ -1,4 +1,7 @@
-/** Verbs of maintenance: what was run on this store and what is pending, running, skipping, and a new operation's file. */
+/**
+ * Verbs of maintenance: what was run on this store and what is pending, running, skipping, and a
+ * new operation's file.
+ */
 import { Option } from 'commander';
 import { processExit, TidemarkError } from '../../contracts/errors.ts';
 import { systemClock } from '../../runtime/clock.ts';
@@ -94,7 +97,8 @@ async function workerOr<T>(
       }),
     );
   } catch (error) {
-    // A worker that went away in the middle may have done it, or half of it: that is not ours to repeat.
+    // A worker that went away in the middle may have done it, or half of it: that is not ours to
+    // repeat.
     if (isReached || !isAway(error)) throw error;
     return here();
   }

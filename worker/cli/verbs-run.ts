@@ -42,7 +42,8 @@ export const runVerbs: readonly VerbSpec[] = [
   beaconVerb,
 ];
 
-// What runs is loaded by who runs it: every other verb would wait for it as long as it takes itself.
+// What runs is loaded by who runs it: every other verb would wait for it as long as it takes
+// itself.
 async function up({ config, flags }: VerbCall): Promise<never> {
   const { runUp } = await import('../up/up.ts');
   const code = await runUp({

@@ -1,4 +1,7 @@
-/** `demo`: publishes a recorded trace, kills the databeacon on the way, brings it back, and proves from the database that nothing is lost or doubled. */
+/**
+ * `demo`: publishes a recorded trace, kills the databeacon on the way, brings it back, and proves
+ * from the database that nothing is lost or doubled.
+ */
 import type { WorkerStatus } from '../../contracts/status.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { duration, table } from '../cli/output.ts';

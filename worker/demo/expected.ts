@@ -1,4 +1,7 @@
-/** What a database must hold after a trace, worked out from the trace alone: no code of the bridges has a part in it. */
+/**
+ * What a database must hold after a trace, worked out from the trace alone: no code of the bridges
+ * has a part in it.
+ */
 import type { JsonObject } from '../../contracts/json-value.ts';
 import { type TraceItem, TraceReader } from '../publish/trace-call.ts';
 import { readTrace } from '../publish/trace-file.ts';

@@ -1,4 +1,7 @@
-/** The demonstration's own view over the bus: the worker's status, and reads as a hub would ask them. */
+/**
+ * The demonstration's own view over the bus: the worker's status, and reads as a hub would ask
+ * them.
+ */
 import type { JsonObject } from '../../contracts/json-value.ts';
 import type { WorkerStatus } from '../../contracts/status.ts';
 import { type Lane, subjects } from '../../contracts/subjects.ts';

@@ -1,4 +1,7 @@
-/** The proofs of the demonstration: the database itself, read from its file, against what the trace says. */
+/**
+ * The proofs of the demonstration: the database itself, read from its file, against what the trace
+ * says.
+ */
 import { isDeepStrictEqual } from 'node:util';
 import { isJsonObject, type JsonValue } from '../../contracts/json-value.ts';
 import { jsonColumns, type Scalar, tableOf } from '../../contracts/schema.ts';
@@ -100,7 +103,10 @@ function holdsItem(row: StoredRow, { workItems }: Expected): boolean {
   );
 }
 
-/** Null means the column's empty value; JSON is text, a flag is a number, a number in a text column is text. */
+/**
+ * Null means the column's empty value; JSON is text, a flag is a number, a number in a text column
+ * is text.
+ */
 function isStoredAs(name: string, value: JsonValue, stored: Scalar): boolean {
   if (value === null)
     return (

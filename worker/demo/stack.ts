@@ -1,4 +1,7 @@
-/** Bus, databeacon and worker of the demonstration: real processes in a temporary folder, the databeacon there to be killed. */
+/**
+ * Bus, databeacon and worker of the demonstration: real processes in a temporary folder, the
+ * databeacon there to be killed.
+ */
 import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -82,7 +85,10 @@ export class DemoStack {
     return this.#onlooker;
   }
 
-  /** Resolves with the first status for which it is so. @throws TidemarkError UNREACHABLE after `deadlineMs` */
+  /**
+   * Resolves with the first status for which it is so.
+   * @throws TidemarkError UNREACHABLE after `deadlineMs`
+   */
   async until(
     what: string,
     isSo: (status: WorkerStatus) => boolean,

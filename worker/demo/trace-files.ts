@@ -4,7 +4,10 @@ import { fileURLToPath } from 'node:url';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { readTrace } from '../publish/trace-file.ts';
 
-/** Their paths: two folders up in the sources, three in the build. @throws TidemarkError NOT_THERE */
+/**
+ * Their paths: two folders up in the sources, three in the build.
+ * @throws TidemarkError NOT_THERE
+ */
 export function traceFiles(): string[] {
   return ['demo-queue.jsonl', 'demo-manifest.jsonl'].map((name) => {
     const paths = ['../../examples/', '../../../examples/'].map((at) =>

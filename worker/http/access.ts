@@ -1,4 +1,7 @@
-/** The gate of the operators' HTTP: headers on every answer, who may make a call, and a note of each that would change something. */
+/**
+ * The gate of the operators' HTTP: headers on every answer, who may make a call, and a note of each
+ * that would change something.
+ */
 import type { HttpBindings } from '@hono/node-server';
 import type { Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
@@ -33,7 +36,11 @@ const unlessSet: Readonly<Record<string, string>> = {
   'Cache-Control': 'no-store',
 };
 
-/** Before all routes. `operators` is where changing calls are noted: nowhere while there is no store. @throws TidemarkError CONFIG_INVALID for tokens that cannot be told apart */
+/**
+ * Before all routes. `operators` is where changing calls are noted: nowhere while there is no
+ * store.
+ * @throws TidemarkError CONFIG_INVALID for tokens that cannot be told apart
+ */
 export function addAccess(
   app: Hono,
   address: HttpAddress,

@@ -21,7 +21,10 @@ export function paramsOf<Schema extends TObject>(context: Context, schema: Schem
   return checked(schema, context.req.param()) as Static<Schema>;
 }
 
-/** What stands behind the question mark. @throws TidemarkError INVALID_MESSAGE naming the parameter */
+/**
+ * What stands behind the question mark.
+ * @throws TidemarkError INVALID_MESSAGE naming the parameter
+ */
 export function queryOf<Schema extends TObject>(context: Context, schema: Schema): Static<Schema> {
   return checked(schema, context.req.query()) as Static<Schema>;
 }

@@ -55,7 +55,10 @@ function readPage(): Map<string, PageFile> {
   );
 }
 
-/** The page itself. It holds no data, so whoever reaches the worker may have it: without it nobody could type a token. */
+/**
+ * The page itself. It holds no data, so whoever reaches the worker may have it: without it nobody
+ * could type a token.
+ */
 export function addPage(app: Hono): void {
   const files = readPage();
   for (const [path, name] of [

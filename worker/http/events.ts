@@ -1,4 +1,7 @@
-/** `GET /api/events`: what happens in the worker, as server-sent events. A slow reader gets the newest of each, never a queue. */
+/**
+ * `GET /api/events`: what happens in the worker, as server-sent events. A slow reader gets the
+ * newest of each, never a queue.
+ */
 import type { Hono } from 'hono';
 import { type SSEStreamingApi, streamSSE } from 'hono/streaming';
 import { TidemarkError } from '../../contracts/errors.ts';

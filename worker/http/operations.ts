@@ -1,4 +1,7 @@
-/** All calls of the operators' HTTP: what each is for, what it takes and what it answers. A route that is not here is a failing test. */
+/**
+ * All calls of the operators' HTTP: what each is for, what it takes and what it answers. A route
+ * that is not here is a failing test.
+ */
 import type { TObject, TSchema } from '@sinclair/typebox';
 import { answered, given } from './schemas.ts';
 

@@ -1,4 +1,7 @@
-/** Bodies, parameters and answers of the operators' HTTP as JSON Schema: what is asked is checked by them, and the OpenAPI document is made of them. */
+/**
+ * Bodies, parameters and answers of the operators' HTTP as JSON Schema: what is asked is checked by
+ * them, and the OpenAPI document is made of them.
+ */
 import { type TProperties, type TSchema, Type } from '@sinclair/typebox';
 import { refusalStatus } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';

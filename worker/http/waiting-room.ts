@@ -1,4 +1,7 @@
-/** The HTTP of a worker that cannot serve yet, for want of its store or of the bus: alive, not ready, and health that says why and since when. */
+/**
+ * The HTTP of a worker that cannot serve yet, for want of its store or of the bus: alive, not
+ * ready, and health that says why and since when.
+ */
 import { Hono } from 'hono';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
@@ -55,7 +58,10 @@ export class WaitingRoom {
   }
 }
 
-/** The probes alone, for a worker that has no store or no bus yet. @throws TidemarkError CONFIG_INVALID when the address cannot be bound */
+/**
+ * The probes alone, for a worker that has no store or no bus yet.
+ * @throws TidemarkError CONFIG_INVALID when the address cannot be bound
+ */
 export function listenProbes(
   address: HttpAddress,
   settings: HttpSettings,

@@ -1,8 +1,10 @@
 /**
- * Takes over the two JSON files of the incumbent bridges, once for each content: its assignment is adopted, its marks are noted.
+ * Takes over the two JSON files of the incumbent bridges, once for each content: its assignment is
+ * adopted, its marks are noted.
  *
- * Constraint: a mark of the incumbent is a time and says nothing about what was really sent, so no mark of ours moves by it.
- * Failure: rows and the word that it was done are one transaction, before the file is renamed; cut off anywhere, the next start goes on.
+ * Constraint: a mark of the incumbent is a time and says nothing about what was really sent, so no
+ * mark of ours moves by it. Failure: rows and the word that it was done are one transaction, before
+ * the file is renamed; cut off anywhere, the next start goes on.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, renameSync, statSync } from 'node:fs';
@@ -40,14 +42,16 @@ const doneName = 'legacy_imported';
 export function importLegacyFiles(store: Store, nowMs: number): LegacySummary[] {
   const marks = readFile(store, marksFileName);
   const isOldMarks = marks !== null && !(marks.value !== undefined && isOwnMarksFile(marks.value));
-  // Our own mirror has the shape of the incumbent's assignment. The file is the incumbent's when this store has written none yet,
-  // when the incumbent's marks lie beside it, or when the last one could not be read and was put back mended.
+  // Our own mirror has the shape of the incumbent's assignment. The file is the incumbent's when
+  // this store has written none yet, when the incumbent's marks lie beside it, or when the last one
+  // could not be read and was put back mended.
   const mayBeTheirs =
     store.meta(doneName) === undefined ||
     isOldMarks ||
     lastStatus(store.db, assignmentFileName) === 'failed';
   const assignment = mayBeTheirs ? readFile(store, assignmentFileName) : null;
-  // The assignment first: while the marks still lie there, a start that was cut off knows that it is the incumbent's.
+  // The assignment first: while the marks still lie there, a start that was cut off knows that it
+  // is the incumbent's.
   const assigned = assignment ? take(store, assignment, nowMs, takeAssignments) : [];
   const summaries = [...(isOldMarks ? take(store, marks, nowMs, takeMarks) : []), ...assigned];
   if (store.meta(doneName) === undefined) store.setMeta(doneName, 'done');
@@ -85,7 +89,8 @@ function take(
   takeItems: (store: Store, value: JsonValue, nowMs: number) => Outcome,
 ): LegacySummary[] {
   if (isImported(store.db, file.source, file.sha256)) {
-    // Done before; cut off ahead of the rename, or put back: either way there is nothing more to do with it.
+    // Done before; cut off ahead of the rename, or put back: either way there is nothing more to do
+    // with it.
     keepBeside(store, file.path, 'imported');
     return [];
   }

@@ -1,4 +1,7 @@
-/** Reads the two files of the incumbent bridges: what can be taken of them, and what cannot, word for word. */
+/**
+ * Reads the two files of the incumbent bridges: what can be taken of them, and what cannot, word
+ * for word.
+ */
 import { messageOf } from '../../contracts/errors.ts';
 import { isJsonObject, type JsonValue } from '../../contracts/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
@@ -59,7 +62,10 @@ function problemOfMark(beacon: string, at: JsonValue, nowMs: number): string | n
   return ms > nowMs + dayMs ? 'a time in the future' : null;
 }
 
-/** `{ "Queue": { BeaconID, IDBeaconConnection } | null, "Manifest": ... }`, or in the older flat shape one for both. */
+/**
+ * `{ "Queue": { BeaconID, IDBeaconConnection } | null, "Manifest": ... }`, or in the older flat
+ * shape one for both.
+ */
 export function assignmentsOf(value: JsonValue): Items<LegacyAssignment> {
   const items: Items<LegacyAssignment> = { taken: [], rejected: [], failure: null };
   if (!isJsonObject(value)) return { ...items, failure: 'not an object' };

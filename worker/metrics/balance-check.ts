@@ -1,8 +1,14 @@
-/** The balance of I10 for whoever asks often: counted entry by entry, and never more than a thousandth of the time is spent on it. */
+/**
+ * The balance of I10 for whoever asks often: counted entry by entry, and never more than a
+ * thousandth of the time is spent on it.
+ */
 import type { Lane } from '../../contracts/subjects.ts';
 import type { Clock } from '../../runtime/clock.ts';
 
-/** Counting a million entries that wait takes 25 ms in which nothing is answered: then it is done every 25 s at most. */
+/**
+ * Counting a million entries that wait takes 25 ms in which nothing is answered: then it is done
+ * every 25 s at most.
+ */
 const timesItsCost = 1_000;
 
 export class BalanceCheck {

@@ -1,4 +1,7 @@
-/** What is true at the moment of a scrape, for Prometheus: read from the stores each time, never kept by adding and subtracting. */
+/**
+ * What is true at the moment of a scrape, for Prometheus: read from the stores each time, never
+ * kept by adding and subtracting.
+ */
 import { Counter, Gauge, type Registry } from '@prometheus-io/client';
 import {
   aggregateState,
@@ -41,7 +44,10 @@ export class Gauges {
   readonly #all: Gauge<string>[] = [];
   readonly #delivered: Counter<'lane' | 'result'>;
   readonly #storeFaults: Counter;
-  /** Highest counts of delivered writes that were told: one that is sent once more, to a database that went back in time, is not another write. */
+  /**
+   * Highest counts of delivered writes that were told: one that is sent once more, to a database
+   * that went back in time, is not another write.
+   */
   readonly #told = new Map<string, number>();
   readonly #set: (sources: GaugeSources) => void;
 
@@ -173,7 +179,9 @@ export class Gauges {
     };
   }
 
-  /** Of beacons that a lane is assigned to; the last delivery of every beacon there ever was one to. */
+  /**
+   * Of beacons that a lane is assigned to; the last delivery of every beacon there ever was one to.
+   */
   #beacons(): (sources: GaugeSources) => void {
     const items = this.#gauge(
       'replay_lag_items',

@@ -1,4 +1,7 @@
-/** Events of this process for Prometheus: counters and histograms, counted where they happen. They begin at zero with each start, and every series is there from then on. */
+/**
+ * Events of this process for Prometheus: counters and histograms, counted where they happen. They
+ * begin at zero with each start, and every series is there from then on.
+ */
 import { Counter, Histogram, Registry } from '@prometheus-io/client';
 import { laneOf, type WriteAction, writeActions } from '../../contracts/actions.ts';
 import { type RefusalCode, refusalStatus } from '../../contracts/errors.ts';
@@ -8,9 +11,15 @@ import { type Lane, lanes } from '../../contracts/subjects.ts';
 /** Why a write became a dead letter: what the backend said of it, in a word. */
 const deadReasons = ['conflict', 'rejected'] as const satisfies readonly Outcome[];
 
-/** A commit is one sync of a disk: a tenth of a millisecond on some, a second on one that is in trouble. */
+/**
+ * A commit is one sync of a disk: a tenth of a millisecond on some, a second on one that is in
+ * trouble.
+ */
 const commitSeconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
-/** A delivery takes as long as the database needs for up to `deliverEntriesMax` entries, and `capabilityMs` at most. */
+/**
+ * A delivery takes as long as the database needs for up to `deliverEntriesMax` entries, and
+ * `capabilityMs` at most.
+ */
 const flushSeconds = [0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15];
 
 export class Meter {
@@ -91,7 +100,10 @@ export class Meter {
     this.#flushes.observe({ lane }, seconds);
   }
 
-  /** @param reason the sentence kept with the dead letter; only the outcome before its colon becomes a label */
+  /**
+   * @param reason the sentence kept with the dead letter; only the outcome before its colon becomes
+   * a label
+   */
   deadLettered(reason: string): void {
     this.#dead.inc({
       reason: deadReasons.find((one) => reason.startsWith(`${one}:`)) ?? 'rejected',

@@ -4,7 +4,10 @@ import { type Lane, lanes } from '../../contracts/subjects.ts';
 
 type Args = Readonly<Record<string, string>>;
 
-/** A whole number of at least `least`, or what stands for "not given". @throws TidemarkError INVALID_MESSAGE */
+/**
+ * A whole number of at least `least`, or what stands for "not given".
+ * @throws TidemarkError INVALID_MESSAGE
+ */
 export function countArg<T>(args: Args, name: string, least: number, otherwise: T): number | T {
   const text = args[name];
   if (text === undefined) return otherwise;

@@ -1,4 +1,7 @@
-/** The operator's operations: files of one folder, listed by name, told apart by content, loaded before any of them runs. */
+/**
+ * The operator's operations: files of one folder, listed by name, told apart by content, loaded
+ * before any of them runs.
+ */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -33,7 +36,8 @@ export function flagOf(id: string): string {
 
 /**
  * The operations of a folder named by its absolute path, in no order. No folder means none.
- * @throws TidemarkError INVALID_MESSAGE for a folder or file that cannot be read, or two files that are one id or share one flag
+ * @throws TidemarkError INVALID_MESSAGE for a folder or file that cannot be read, or two files that
+ * are one id or share one flag
  */
 export function listOperations(folder: string): Candidate[] {
   const names = namesIn(folder).filter(
@@ -84,7 +88,10 @@ function digestOf(path: string): string {
   return createHash('sha256').update(content).digest('hex');
 }
 
-/** Loads all, or none. @throws TidemarkError INVALID_MESSAGE naming the first file that is no operation */
+/**
+ * Loads all, or none.
+ * @throws TidemarkError INVALID_MESSAGE naming the first file that is no operation
+ */
 export async function loadOperations(candidates: readonly Candidate[]): Promise<Runnable[]> {
   const loaded: Runnable[] = [];
   for (const candidate of candidates) loaded.push(await load(candidate));
@@ -94,7 +101,8 @@ export async function loadOperations(candidates: readonly Candidate[]): Promise<
 async function load({ type, id, path, sha256 }: Candidate): Promise<Runnable> {
   let module: Record<string, unknown>;
   try {
-    // Absolute, for a relative path would be looked for beside this file; by content, for an edited file would come out of the cache.
+    // Absolute, for a relative path would be looked for beside this file; by content, for an edited
+    // file would come out of the cache.
     module = (await import(`${pathToFileURL(path).href}?${sha256}`)) as Record<string, unknown>;
   } catch (cause) {
     const hint =

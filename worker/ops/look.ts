@@ -22,7 +22,10 @@ export function lookAtHistory(dataDir: string, id: string | null): AttemptView[]
   return reading(dataDir, (db) => historyOf(new OperationTable(db), id));
 }
 
-/** @throws TidemarkError NOT_THERE: without a store nothing can be said, which is not the same as nothing being applied */
+/**
+ * @throws TidemarkError NOT_THERE: without a store nothing can be said, which is not the same as
+ * nothing being applied
+ */
 export function assertStore(dataDir: string): void {
   if (!existsSync(pathsOf(dataDir).db))
     throw new TidemarkError(

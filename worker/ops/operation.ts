@@ -1,4 +1,7 @@
-/** What a maintenance operation is: a description, and work in one step or many, each in one transaction with its marker. */
+/**
+ * What a maintenance operation is: a description, and work in one step or many, each in one
+ * transaction with its marker.
+ */
 import type { Connection } from '../state/connection.ts';
 import type { KnownRow } from '../../bridges/read-merge.ts';
 import type { RowQuery } from '../../contracts/mutation.ts';
@@ -16,7 +19,10 @@ type Surroundings = {
   say: (line: string) => void;
 };
 
-/** For a step. `db` is inside the transaction that keeps the marker; nothing here reaches the network. */
+/**
+ * For a step. `db` is inside the transaction that keeps the marker; nothing here reaches the
+ * network.
+ */
 export type OperationContext = Surroundings & {
   db: Connection;
   /** What `prepare` of this step resolved with. */
@@ -41,7 +47,10 @@ export type Operation = {
   args: Readonly<Record<string, string>>;
   /** Works in more than one step, so it never runs before intake is open. */
   isLong: boolean;
-  /** For the few statements SQLite refuses inside a transaction: effects first, then the marker; a crash between repeats it. */
+  /**
+   * For the few statements SQLite refuses inside a transaction: effects first, then the marker; a
+   * crash between repeats it.
+   */
   isOutside: boolean;
   prepare?: (context: PrepareContext, cursor: string | null) => Promise<unknown>;
   step: (context: OperationContext, cursor: string | null) => Step;
@@ -60,7 +69,10 @@ export type Runnable = { type: OperationType; id: string; sha256: string; operat
 /** Who started it. */
 export type StartedBy = 'boot' | 'cli' | 'control';
 
-/** What became of one: `raced` when somebody else applied it meanwhile, `rolled_back` after a dry run, `interrupted` at the end of the process. */
+/**
+ * What became of one: `raced` when somebody else applied it meanwhile, `rolled_back` after a dry
+ * run, `interrupted` at the end of the process.
+ */
 export type ResultKind = 'applied' | 'raced' | 'skipped' | 'failed' | 'rolled_back' | 'interrupted';
 
 export type RowChanges = Record<string, { Inserted: number; Updated: number; Deleted: number }>;
@@ -79,7 +91,10 @@ export type OperationResult = {
   Tables?: RowChanges;
 };
 
-/** One run over one or many. `NotAttempted` come behind one that failed, `Left` have to wait for something else. */
+/**
+ * One run over one or many. `NotAttempted` come behind one that failed, `Left` have to wait for
+ * something else.
+ */
 export type RunReport = { Results: OperationResult[]; NotAttempted: number; Left: number };
 
 /** Fills what an operation of ours leaves unsaid. */

@@ -1,4 +1,7 @@
-/** Maintenance of one store: what is there, running what is pending in order, one by name, skipping, and what was done. */
+/**
+ * Maintenance of one store: what is there, running what is pending in order, one by name, skipping,
+ * and what was done.
+ */
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { type Clock, isoOf } from '../../runtime/clock.ts';
 import type { Store } from '../state/store.ts';
@@ -40,7 +43,10 @@ export type RunRequest = {
   args?: Readonly<Record<string, string>>;
   /** Late ones too. */
   isAnyOrder?: boolean;
-  /** Leaves long ones, and those that need the backend, and what comes behind them: for the time before intake is open. */
+  /**
+   * Leaves long ones, and those that need the backend, and what comes behind them: for the time
+   * before intake is open.
+   */
   isQuickOnly?: boolean;
   stop?: AbortSignal;
 };
@@ -79,7 +85,8 @@ export class Operations {
     this.#parts = parts;
     this.#table = new OperationTable(parts.store.db);
     this.#runner = new OperationRunner({ ...parts, table: this.#table });
-    // Whoever has the store open for writing is the only one; what still "runs" died with its process.
+    // Whoever has the store open for writing is the only one; what still "runs" died with its
+    // process.
     this.#table.interrupt(parts.clock.nowMs());
   }
 
@@ -119,7 +126,11 @@ export class Operations {
     return historyOf(this.#table, id);
   }
 
-  /** Runs what is pending, in order, until one fails. All are loaded and checked before the first runs. @throws TidemarkError INVALID_MESSAGE */
+  /**
+   * Runs what is pending, in order, until one fails. All are loaded and checked before the first
+   * runs.
+   * @throws TidemarkError INVALID_MESSAGE
+   */
   runPending(request: RunRequest): Promise<RunReport> {
     return this.#alone('what is pending', async () => {
       try {
@@ -133,7 +144,10 @@ export class Operations {
     });
   }
 
-  /** Runs one by its id, shipped or the operator's. @throws TidemarkError NOT_FOUND, INVALID_MESSAGE */
+  /**
+   * Runs one by its id, shipped or the operator's.
+   * @throws TidemarkError NOT_FOUND, INVALID_MESSAGE
+   */
   runOne(id: string, request: RunRequest): Promise<RunReport> {
     return this.#alone(id, () => this.#named(id, request));
   }
@@ -193,7 +207,10 @@ export class Operations {
     return { Results: results, NotAttempted: 0, Left: 0 };
   }
 
-  /** @throws TidemarkError INVALID_MESSAGE when one of them cannot be loaded, or requires what is not there or sorts behind it */
+  /**
+   * @throws TidemarkError INVALID_MESSAGE when one of them cannot be loaded, or requires what is
+   * not there or sorts behind it
+   */
   async #load(open: readonly Standing[], all: readonly Standing[]): Promise<Runnable[]> {
     const loaded = await loadOperations(open.map((one) => one.file as Candidate));
     const known = new Set(all.map((one) => one.id));
@@ -223,7 +240,9 @@ export class Operations {
     return (this.#parts.skips.allUntilMs ?? 0) > this.#parts.clock.nowMs();
   }
 
-  /** Why an operation is skipped, on somebody's word or with one it requires; null when it is not. */
+  /**
+   * Why an operation is skipped, on somebody's word or with one it requires; null when it is not.
+   */
   #whySkipped(
     { id, marker }: Standing,
     { operation }: Runnable,
@@ -327,7 +346,10 @@ export class Operations {
     return resultOf(one, why);
   }
 
-  /** Leaves an operation out until a time; it comes back by itself. @throws TidemarkError INVALID_MESSAGE, NOT_FOUND */
+  /**
+   * Leaves an operation out until a time; it comes back by itself.
+   * @throws TidemarkError INVALID_MESSAGE, NOT_FOUND
+   */
   async skip(
     id: string,
     { reason, untilMs, by }: { reason: string; untilMs: number; by: StartedBy },
@@ -392,7 +414,10 @@ function resultOf({ type, id }: Pick<Runnable, 'type' | 'id'>, why: string): Ope
   };
 }
 
-/** How everything stands, from any connection to a store; a folder that cannot be read is told as its problem. */
+/**
+ * How everything stands, from any connection to a store; a folder that cannot be read is told as
+ * its problem.
+ */
 export function statusOf(folder: string, table: OperationTable, nowMs: number): OperationsView {
   const attempts = table.lastAttempts();
   const { files, problem } = filesOf(folder);

@@ -4,7 +4,10 @@ import type { RowChanges } from './operation.ts';
 
 const kinds = { Inserted: 'insert', Updated: 'update', Deleted: 'delete' } as const;
 
-/** Begins to count; to be called inside a transaction that will be rolled back. Returns what was counted so far. */
+/**
+ * Begins to count; to be called inside a transaction that will be rolled back. Returns what was
+ * counted so far.
+ */
 export function countRows(db: Connection): () => RowChanges {
   const tables = db
     .prepare(

@@ -1,9 +1,10 @@
 /**
  * Runs one operation: effects and marker, or effects and saved cursor, in one transaction a step.
  *
- * Constraints: the marker is read again under the write lock, so of several runners one applies; a step is synchronous and has no network.
- * Ordering: an attempt is recorded, then the step commits with its marker, then the files are checked, then it is told as applied.
- * Failure: what a step did is rolled back, earlier steps stay with their cursor, and the next run goes on from there.
+ * Constraints: the marker is read again under the write lock, so of several runners one applies; a
+ * step is synchronous and has no network. Ordering: an attempt is recorded, then the step commits
+ * with its marker, then the files are checked, then it is told as applied. Failure: what a step did
+ * is rolled back, earlier steps stay with their cursor, and the next run goes on from there.
  */
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';

@@ -1,4 +1,7 @@
-/** A new operation's file: named by date, time and purpose, so that names sort in the order they were made. */
+/**
+ * A new operation's file: named by date, time and purpose, so that names sort in the order they
+ * were made.
+ */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
@@ -6,7 +9,10 @@ import { isoOf } from '../../runtime/clock.ts';
 
 const slugCharsMax = 60;
 
-/** Words of a purpose as part of a file name. @throws TidemarkError CONFIG_INVALID when nothing is left of it, or too much */
+/**
+ * Words of a purpose as part of a file name.
+ * @throws TidemarkError CONFIG_INVALID when nothing is left of it, or too much
+ */
 export function slugOf(text: string): string {
   const slug = text
     .normalize('NFKD')
@@ -22,7 +28,11 @@ export function slugOf(text: string): string {
   return slug;
 }
 
-/** Writes the template and returns its path; `.mts`, for what `.ts` means hangs on the nearest package.json. @throws TidemarkError CONFIG_INVALID also when the file is there already */
+/**
+ * Writes the template and returns its path; `.mts`, for what `.ts` means hangs on the nearest
+ * package.json.
+ * @throws TidemarkError CONFIG_INVALID also when the file is there already
+ */
 export function newOperation(folder: string, purpose: string, nowMs: number): string {
   const [date = '', time = ''] = isoOf(nowMs).split('T');
   const path = join(folder, `${date}-${time.slice(0, 5).replace(':', '')}-${slugOf(purpose)}.mts`);
@@ -46,7 +56,10 @@ export const description = ${JSON.stringify(purpose)};
 // May be left out with TIDEMARK_SKIP_OP_...=1 or \`tidemark ops skip\`:
 // export const isSkippable = true;
 
-/** For long work export step(context, cursor) instead: it returns {cursor} to be called again, {cursor: null} at its end. */
+/**
+ * For long work export step(context, cursor) instead: it returns {cursor} to be called again,
+ * {cursor: null} at its end.
+ */
 export function run(context: OperationContext): string {
   const rows = context.db.prepare("select count(*) from refused").pluck().get();
   return \`\${rows} one-way messages were refused\`;

@@ -1,4 +1,7 @@
-/** How each operation stands: files against markers and attempts. Pure: what is pending, late, renamed, edited, skipped, failed. */
+/**
+ * How each operation stands: files against markers and attempts. Pure: what is pending, late,
+ * renamed, edited, skipped, failed.
+ */
 import { isoOf } from '../../runtime/clock.ts';
 import type { Candidate } from './files.ts';
 import type { AttemptRow, MarkerRow } from './table.ts';

@@ -133,7 +133,10 @@ export class OperationTable {
     this.#sql.end.run({ attempt, ...ending });
   }
 
-  /** Attempts of a process that died; to be called by the one that has the store now, before it runs any. */
+  /**
+   * Attempts of a process that died; to be called by the one that has the store now, before it runs
+   * any.
+   */
   interrupt(nowMs: number): void {
     this.#sql.interrupt.run(nowMs);
   }

@@ -1,4 +1,7 @@
-/** What a publish run has done so far, and the two ways of saying it: progress for people, one JSON line at the end. */
+/**
+ * What a publish run has done so far, and the two ways of saying it: progress for people, one JSON
+ * line at the end.
+ */
 import type { Clock } from '../../runtime/clock.ts';
 
 /** Refusals shown in full; the rest is only counted. */

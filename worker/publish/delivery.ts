@@ -1,4 +1,7 @@
-/** Sends items and tries again until each is answered for good; the identity of a write never changes between two tries. */
+/**
+ * Sends items and tries again until each is answered for good; the identity of a write never
+ * changes between two tries.
+ */
 import { type ChunkBody, splitIntoChunks } from '../../contracts/chunks.ts';
 import { contentType, packBody } from '../../contracts/codec.ts';
 import { messageOf, type Refusal, TidemarkError } from '../../contracts/errors.ts';
@@ -12,12 +15,17 @@ import { publishOneWay } from '../../runtime/stream.ts';
 import type { Counts } from './counts.ts';
 import type { TraceItem } from './trace-call.ts';
 
-/** One answer is awaited this long: a synced commit takes milliseconds, and a repeat costs nothing. */
+/**
+ * One answer is awaited this long: a synced commit takes milliseconds, and a repeat costs nothing.
+ */
 const answerMs = 5_000;
 /** Back-off between tries. */
 const retryFirstMs = 50;
 const retryLongestMs = 2_000;
-/** A read the worker itself cannot answer (backend away, nothing in the journal) is asked again for this long. */
+/**
+ * A read the worker itself cannot answer (backend away, nothing in the journal) is asked again for
+ * this long.
+ */
 const readPatienceMs = 5_000;
 /** An internal error may be a passing one; this many in a row are not. */
 const internalErrorsMax = 10;
@@ -56,7 +64,10 @@ export class Delivery {
     this.#options = options;
   }
 
-  /** Resolves when the item is answered for good, or the run was aborted. @throws TidemarkError UNREACHABLE after `giveUpMs` */
+  /**
+   * Resolves when the item is answered for good, or the run was aborted.
+   * @throws TidemarkError UNREACHABLE after `giveUpMs`
+   */
   async send(item: TraceItem): Promise<void> {
     const { hub, counts, signal, isOneWay } = this.#options;
     const subject = subjects.action(hub, item.lane, item.action);
@@ -93,7 +104,10 @@ export class Delivery {
     counts.accepted += 1;
   }
 
-  /** Sends writes of one lane and different keys in one request; each is reported done as soon as it is. */
+  /**
+   * Sends writes of one lane and different keys in one request; each is reported done as soon as it
+   * is.
+   */
   async sendBatch(items: TraceItem[], onDone: (item: TraceItem) => void): Promise<void> {
     const { hub, signal } = this.#options;
     const lane = (items[0] as TraceItem).lane;
@@ -160,7 +174,8 @@ export class Delivery {
   async #ask<T>(subject: string, lane: Lane, body: object, bytes: number): Promise<T> {
     const { bus } = this.#options;
     const room = bus.payloadBytesMax - limits.chunkOverheadBytes;
-    // Text in MessagePack is never much longer than as JSON, so only what comes near the limit is looked at twice.
+    // Text in MessagePack is never much longer than as JSON, so only what comes near the limit is
+    // looked at twice.
     if (bytes < room / 2) return bus.request<T>(subject, body, { timeoutMs: answerMs });
     const whole = packBody(body, 'msgpack');
     if (whole.body.length <= room)
@@ -212,7 +227,10 @@ export class Delivery {
     return true;
   }
 
-  /** The worker said so, rather than nobody: failures of the transport have a cause, or come with a lost bus. */
+  /**
+   * The worker said so, rather than nobody: failures of the transport have a cause, or come with a
+   * lost bus.
+   */
   #isAnswer(error: unknown): boolean {
     return (
       error instanceof TidemarkError && error.cause === undefined && this.#options.bus.isConnected

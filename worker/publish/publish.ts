@@ -1,4 +1,7 @@
-/** `publish`: recorded bridge calls, sent as domain actions to a hub's worker until every write is answered. */
+/**
+ * `publish`: recorded bridge calls, sent as domain actions to a hub's worker until every write is
+ * answered.
+ */
 import { TidemarkError } from '../../contracts/errors.ts';
 import { createLog } from '../../runtime/log.ts';
 import { Bus, type BusOptions } from '../../runtime/bus.ts';
@@ -36,7 +39,8 @@ export type PublishOptions = {
 
 /**
  * Publishes the files side by side, each in its own order per key.
- * @throws TidemarkError NOT_THERE for a missing file, before anything is sent; UNREACHABLE when it gave up
+ * @throws TidemarkError NOT_THERE for a missing file, before anything is sent; UNREACHABLE when it
+ * gave up
  */
 export async function publish(options: PublishOptions): Promise<Summary> {
   for (const path of options.files) checkTrace(path);
@@ -77,7 +81,8 @@ export async function publish(options: PublishOptions): Promise<Summary> {
 }
 
 /**
- * Waits a while for a bus that is only being started; one that was named wrong never comes. Null when told to stop.
+ * Waits a while for a bus that is only being started; one that was named wrong never comes. Null
+ * when told to stop.
  * @throws TidemarkError UNREACHABLE
  */
 async function firstConnect({ bus, giveUpMs, signal, out }: PublishOptions): Promise<Bus | null> {

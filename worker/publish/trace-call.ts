@@ -1,4 +1,7 @@
-/** One recorded bridge call as a domain action: the method table, the identity of a line, and the key that orders it. */
+/**
+ * One recorded bridge call as a domain action: the method table, the identity of a line, and the
+ * key that orders it.
+ */
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import { type Action, isWriteAction, keyOf, laneOf } from '../../contracts/actions.ts';
@@ -61,7 +64,10 @@ const methods: Record<string, Method> = {
   listManifests: { action: 'MS_ListManifests', toSettings: ([filter]) => filterOf(filter) },
 };
 
-/** Turns the lines of one file into items; the same file name and line give the same item, whenever it runs. */
+/**
+ * Turns the lines of one file into items; the same file name and line give the same item, whenever
+ * it runs.
+ */
 export class TraceReader {
   readonly #name: string;
   readonly #guidStart: string;
@@ -69,7 +75,8 @@ export class TraceReader {
   constructor(path: string) {
     this.#name = basename(path);
     const hash = createHash('sha256').update(this.#name).digest('hex').slice(0, 12);
-    // Version 8 with the line number last: one file's identities are neighbours in the journal's index.
+    // Version 8 with the line number last: one file's identities are neighbours in the journal's
+    // index.
     this.#guidStart = `${hash.slice(0, 8)}-${hash.slice(8)}-8000-8000-`;
   }
 

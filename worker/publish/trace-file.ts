@@ -15,7 +15,8 @@ const newLine = 0x0a;
 
 /**
  * The lines of a file, without empty ones, which are counted all the same.
- * @throws TidemarkError NOT_THERE for a missing file, TOO_LARGE for a line no write could hold, REJECTED when it cannot be read to its end
+ * @throws TidemarkError NOT_THERE for a missing file, TOO_LARGE for a line no write could hold,
+ * REJECTED when it cannot be read to its end
  */
 export async function* readTrace(path: string): AsyncGenerator<TraceLine> {
   checkTrace(path);
@@ -63,7 +64,10 @@ async function isGzip(path: string): Promise<boolean> {
   }
 }
 
-/** Split at the byte, not with `node:readline`, which also breaks at U+2028, which JSON text may hold. */
+/**
+ * Split at the byte, not with `node:readline`, which also breaks at U+2028, which JSON text may
+ * hold.
+ */
 async function* splitLines(chunks: AsyncIterable<Buffer>, path: string): AsyncGenerator<string> {
   let pieces: Buffer[] = [];
   let bytes = 0;

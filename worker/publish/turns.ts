@@ -1,4 +1,7 @@
-/** Who may be sent now: at most one unanswered item per key, keys side by side up to a bound, a window of lines in memory. */
+/**
+ * Who may be sent now: at most one unanswered item per key, keys side by side up to a bound, a
+ * window of lines in memory.
+ */
 import { messageOf } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
 import { nextTurn } from '../../runtime/clock.ts';
@@ -44,7 +47,10 @@ export class Turns {
     return this.#failure !== null || this.#options.signal.aborted;
   }
 
-  /** Takes one item; resolves when there is room for the next. @throws what the delivery gave up with */
+  /**
+   * Takes one item; resolves when there is room for the next.
+   * @throws what the delivery gave up with
+   */
   async add(item: TraceItem): Promise<void> {
     this.#held += 1;
     this.#heldBytes += item.bytes;

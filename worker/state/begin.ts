@@ -1,4 +1,7 @@
-/** What a start writes into state.db: the identity of a new store, the start itself with its first Seq, and the proof that syncing is on. */
+/**
+ * What a start writes into state.db: the identity of a new store, the start itself with its first
+ * Seq, and the proof that syncing is on.
+ */
 import { chmodSync } from 'node:fs';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { isoOf, newUuid, systemClock } from '../../runtime/clock.ts';
@@ -6,7 +9,10 @@ import type { Connection } from './connection.ts';
 import { migrate } from './migrate.ts';
 import type { StatePaths } from './paths.ts';
 
-/** Brings the file to the present schema, and gives a new store its identity, or that of the store whose entries are to be merged into it. */
+/**
+ * Brings the file to the present schema, and gives a new store its identity, or that of the store
+ * whose entries are to be merged into it.
+ */
 export function found(
   db: Connection,
   paths: StatePaths,
@@ -24,8 +30,9 @@ export function found(
 }
 
 /**
- * Each start takes its Seqs from the wall clock in microseconds on, above all of its own (I2): a copy of this store that was put back,
- * or a store begun anew, can then never give a Seq that another one gave before it.
+ * Each start takes its Seqs from the wall clock in microseconds on, above all of its own (I2): a
+ * copy of this store that was put back, or a store begun anew, can then never give a Seq that
+ * another one gave before it.
  */
 export function startBoot(db: Connection): void {
   db.transaction(() => {
@@ -33,7 +40,8 @@ export function startBoot(db: Connection): void {
     db.prepare("update sqlite_sequence set seq = max(seq, ?) where name = 'entry'").run(
       nowMs * 1000,
     );
-    // Cursors of changes likewise: whoever listens must not take those of an older copy of this store for ones it had before.
+    // Cursors of changes likewise: whoever listens must not take those of an older copy of this
+    // store for ones it had before.
     db.prepare(
       "insert into sqlite_sequence select 'change_log', 0 where not exists (select 1 from sqlite_sequence where name = 'change_log')",
     ).run();
@@ -54,7 +62,10 @@ export function startBoot(db: Connection): void {
   }).immediate();
 }
 
-/** better-sqlite3 falls back to NORMAL after the first write of a connection, so FULL is set behind one and read back behind another. */
+/**
+ * better-sqlite3 falls back to NORMAL after the first write of a connection, so FULL is set behind
+ * one and read back behind another.
+ */
 export function insistOnSync(db: Connection): void {
   const meta = db.prepare(
     'insert into meta values (?, ?) on conflict (name) do update set value = excluded.value',

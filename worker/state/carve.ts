@@ -1,6 +1,7 @@
 /**
- * Finds entries in the raw pages of a database file and its log, whatever else of them is damaged: header, schema, inner pages, a lost half.
- * Works on files that nobody has open. What it finds may be an older state of a row, or rubbish that looks like one; the merge looks at each.
+ * Finds entries in the raw pages of a database file and its log, whatever else of them is damaged:
+ * header, schema, inner pages, a lost half. Works on files that nobody has open. What it finds may
+ * be an older state of a row, or rubbish that looks like one; the merge looks at each.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { validTrace } from '../../runtime/trace.ts';
@@ -183,7 +184,9 @@ function* entriesOfPage(pages: Pages, page: Buffer): Generator<StoredEntry> {
   }
 }
 
-/** Every entry that is physically in the files, in no order, perhaps twice. Either path may be null. */
+/**
+ * Every entry that is physically in the files, in no order, perhaps twice. Either path may be null.
+ */
 export function* carve(dbPath: string | null, logPath: string | null): Generator<StoredEntry> {
   const db = dbPath === null ? null : openSync(dbPath, 'r');
   const log = logPath === null ? null : openSync(logPath, 'r');

@@ -1,4 +1,7 @@
-/** What changed in the store, row by row in the order of commits; written by triggers in the transaction of the change, read by whoever tells listeners. */
+/**
+ * What changed in the store, row by row in the order of commits; written by triggers in the
+ * transaction of the change, read by whoever tells listeners.
+ */
 import { limits } from '../../contracts/limits.ts';
 import type { Connection } from './connection.ts';
 
@@ -32,7 +35,10 @@ export class ChangeLog {
     this.#forget = db.prepare('delete from change_log where cursor <= ?');
   }
 
-  /** The oldest changes that were not told yet, put together by table and kind; null when there are none. */
+  /**
+   * The oldest changes that were not told yet, put together by table and kind; null when there are
+   * none.
+   */
   next(): Changes | null {
     const rows = this.#next.all(limits.changeEventRows);
     const [first, last] = [rows[0], rows.at(-1)];
@@ -50,7 +56,10 @@ export class ChangeLog {
     this.#forget.run(cursor);
   }
 
-  /** Keeps the log within its bound: one row takes the place of all, and says that everything is to be read again. */
+  /**
+   * Keeps the log within its bound: one row takes the place of all, and says that everything is to
+   * be read again.
+   */
   bound(): void {
     const { first, last } = this.#span.get() ?? { first: null, last: null };
     if (first === null || last === null || last - first < limits.changeLogRowsMax) return;
@@ -65,7 +74,10 @@ export class ChangeLog {
   }
 }
 
-/** Changes of one table become one while they are of the same kind, so that a burst is one line; the order within a table stays. */
+/**
+ * Changes of one table become one while they are of the same kind, so that a burst is one line; the
+ * order within a table stays.
+ */
 function together(rows: readonly Row[]): Change[] {
   const changes: Change[] = [];
   for (const row of rows) {

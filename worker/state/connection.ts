@@ -1,4 +1,7 @@
-/** Connections to SQLite files of the worker: the one that writes, with its pragmas, and read-only ones. Home of better-sqlite3 in the worker. */
+/**
+ * Connections to SQLite files of the worker: the one that writes, with its pragmas, and read-only
+ * ones. Home of better-sqlite3 in the worker.
+ */
 import { existsSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { TidemarkError } from '../../contracts/errors.ts';
@@ -20,7 +23,10 @@ const pragmas = [
   'journal_size_limit = 67108864',
 ] as const;
 
-/** What those pragmas must answer when they are asked; the level of syncing is asked behind a write, where better-sqlite3 changes it. */
+/**
+ * What those pragmas must answer when they are asked; the level of syncing is asked behind a write,
+ * where better-sqlite3 changes it.
+ */
 const answers: readonly (readonly [pragma: string, answer: unknown])[] = [
   ['journal_mode', 'wal'],
   ['foreign_keys', 1],
@@ -32,11 +38,15 @@ const answers: readonly (readonly [pragma: string, answer: unknown])[] = [
 /** Below this, SQLite may damage a log that is reset while others read it. */
 const leastSqlite = [3, 51, 3] as const;
 
-/** Opens for writing and sets what a connection forgets. @throws what SQLite throws; TidemarkError STORAGE_FAILED when a pragma does not hold */
+/**
+ * Opens for writing and sets what a connection forgets.
+ * @throws what SQLite throws; TidemarkError STORAGE_FAILED when a pragma does not hold
+ */
 export function openWritable(path: string): Connection {
   assertSqlite();
   const db = new Database(path, { timeout: 5_000 });
-  // Takes effect only before the first table is made; afterwards it would write into a file that may not be ours to write.
+  // Takes effect only before the first table is made; afterwards it would write into a file that
+  // may not be ours to write.
   if (Number(db.pragma('page_count', { simple: true })) === 0)
     db.pragma('auto_vacuum = incremental');
   for (const pragma of pragmas) db.pragma(pragma);

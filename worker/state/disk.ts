@@ -1,4 +1,7 @@
-/** The disk below the data directory: how much is free, and the reserve that is given up when it is full all the same. */
+/**
+ * The disk below the data directory: how much is free, and the reserve that is given up when it is
+ * full all the same.
+ */
 import { open, rename, rm } from 'node:fs/promises';
 import { rmSync, statfsSync, statSync } from 'node:fs';
 import { limits } from '../../contracts/limits.ts';
@@ -10,7 +13,10 @@ export type DiskRoom = { freeBytes: number; totalBytes: number };
 
 const blockBytes = 1024 * 1024;
 
-/** What an unprivileged process may still write, and the size of the whole; null when the file system does not say. */
+/**
+ * What an unprivileged process may still write, and the size of the whole; null when the file
+ * system does not say.
+ */
 export function roomAt(path: string): DiskRoom | null {
   try {
     const { bavail, blocks, bsize } = statfsSync(path);
@@ -35,14 +41,20 @@ export class Reserve {
     return statSync(this.#path, { throwIfNoEntry: false })?.size ?? 0;
   }
 
-  /** Size on a disk: small ones give a small part, and none where the file cannot be made for another reason than room. */
+  /**
+   * Size on a disk: small ones give a small part, and none where the file cannot be made for
+   * another reason than room.
+   */
   sizeFor(totalBytes: number): number {
     return this.#isOff
       ? this.bytes
       : Math.floor(Math.min(limits.reserveBytes, totalBytes * limits.reserveShare));
   }
 
-  /** Writes it, block by block beside the loop; false when there was no room for it. What is there in the right size stays. */
+  /**
+   * Writes it, block by block beside the loop; false when there was no room for it. What is there
+   * in the right size stays.
+   */
   make(bytes: number): Promise<boolean> {
     if (this.bytes === bytes) return Promise.resolve(true);
     this.#making ??= this.#write(bytes).finally(() => {
@@ -83,7 +95,10 @@ export class Reserve {
   }
 }
 
-/** Opens what needs room to be opened. On a full disk the reserve is given up, so that the next try finds its room: a worker that cannot start delivers nothing. */
+/**
+ * Opens what needs room to be opened. On a full disk the reserve is given up, so that the next try
+ * finds its room: a worker that cannot start delivers nothing.
+ */
 export function withReserve<T>(paths: StatePaths, open: () => T): T {
   try {
     return open();

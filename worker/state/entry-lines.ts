@@ -1,4 +1,7 @@
-/** Entries as JSON lines: what a rescue writes row by row, what `journal export` gives and `journal import` takes. */
+/**
+ * Entries as JSON lines: what a rescue writes row by row, what `journal export` gives and `journal
+ * import` takes.
+ */
 import { isWriteAction, laneOf, type WriteAction } from '../../contracts/actions.ts';
 import { decodeEnvelope, defaultRemoteUser, isGuid } from '../../contracts/envelope.ts';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
@@ -37,7 +40,10 @@ export function* allEntries(db: Connection): Generator<StoredEntry> {
     .iterate();
 }
 
-/** One line. `Settings` is null when the body was given up by retention; then `Digest` is there, in hex. */
+/**
+ * One line. `Settings` is null when the body was given up by retention; then `Digest` is there, in
+ * hex.
+ */
 export type EntryLine = {
   Seq: number;
   Lane: Lane;
@@ -73,7 +79,8 @@ export function lineOfEntry(row: StoredEntry): EntryLine {
 }
 
 /**
- * The row a line stands for. What the worker would not accept from a hub is not taken from a file either.
+ * The row a line stands for. What the worker would not accept from a hub is not taken from a file
+ * either.
  * @throws TidemarkError INVALID_MESSAGE saying what is wrong with it
  */
 export function entryOfLine(line: unknown): StoredEntry {
@@ -109,7 +116,9 @@ export function entryOfLine(line: unknown): StoredEntry {
   return row;
 }
 
-/** What keeps a row read from a damaged or foreign file from being an entry; null when nothing does. */
+/**
+ * What keeps a row read from a damaged or foreign file from being an entry; null when nothing does.
+ */
 export function wrongWith(row: StoredEntry): string | null {
   const lane = lanes[row.lane];
   if (!lane || !isWriteAction(row.action))

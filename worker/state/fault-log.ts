@@ -1,4 +1,7 @@
-/** The last faults of the local state, for health: what happened, when, and what was saved or lost by it. */
+/**
+ * The last faults of the local state, for health: what happened, when, and what was saved or lost
+ * by it.
+ */
 import { limits } from '../../contracts/limits.ts';
 import { isoOf } from '../../runtime/clock.ts';
 import type { Connection } from './connection.ts';

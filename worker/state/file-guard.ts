@@ -1,8 +1,9 @@
 /**
- * Whether the worker's files are still the files at their paths, with the content this process gave them: a deleted or replaced
- * one takes writes without an error.
+ * Whether the worker's files are still the files at their paths, with the content this process gave
+ * them: a deleted or replaced one takes writes without an error.
  *
- * Constraint: the database itself changes only by our own checkpoints, each followed by `rebase`; any other change of its size or time is somebody else's.
+ * Constraint: the database itself changes only by our own checkpoints, each followed by `rebase`;
+ * any other change of its size or time is somebody else's.
  */
 import { statSync } from 'node:fs';
 import { TidemarkError } from '../../contracts/errors.ts';
@@ -45,12 +46,21 @@ export class FileGuard {
   readonly #folder: Watched;
   /** Looks in a row that could not tell. */
   #unknowns = 0;
-  /** Time of change of the folder as last seen, and since when: it is coarse, so that a change right behind another may not show in it. */
+  /**
+   * Time of change of the folder as last seen, and since when: it is coarse, so that a change right
+   * behind another may not show in it.
+   */
   #folderSeen = { mtimeMs: Number.NaN, sinceMs: 0 };
-  /** While the folder has this time, nothing was added to it, removed or renamed since all of its files were found the same. */
+  /**
+   * While the folder has this time, nothing was added to it, removed or renamed since all of its
+   * files were found the same.
+   */
   #mtimeTrustedMs = Number.NaN;
 
-  /** Call it once all files are there. @throws TidemarkError STORAGE_FAILED when one cannot be watched */
+  /**
+   * Call it once all files are there.
+   * @throws TidemarkError STORAGE_FAILED when one cannot be watched
+   */
   constructor(paths: StatePaths) {
     this.#folder = arm('Folder', paths.stateDir, false);
     this.#watched = [
@@ -77,8 +87,9 @@ export class FileGuard {
   }
 
   /**
-   * The same, for each commit. Looking at a log that is about to be synced makes that sync dearer by a third, for its times must then be
-   * exact; a folder tells as well whether any of its files is another.
+   * The same, for each commit. Looking at a log that is about to be synced makes that sync dearer
+   * by a third, for its times must then be exact; a folder tells as well whether any of its files
+   * is another.
    */
   #lookQuickly(): FileFinding | null {
     if (this.#folderTime() !== this.#mtimeTrustedMs) return this.look();
@@ -105,7 +116,10 @@ export class FileGuard {
       this.#mtimeTrustedMs = mtimeMs;
   }
 
-  /** @throws TidemarkError STORAGE_FAILED naming the file and what became of it; its cause is the finding */
+  /**
+   * @throws TidemarkError STORAGE_FAILED naming the file and what became of it; its cause is the
+   * finding
+   */
   assertSame(how: 'whole' | 'quick'): void {
     const finding = how === 'quick' ? this.#lookQuickly() : this.look();
     if (finding) throw new TidemarkError('STORAGE_FAILED', sentenceOf(finding), { cause: finding });

@@ -1,4 +1,7 @@
-/** Which file systems a journal may lie on: what is written there must stay there, and locks must hold. */
+/**
+ * Which file systems a journal may lie on: what is written there must stay there, and locks must
+ * hold.
+ */
 import { statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { TidemarkError } from '../../contracts/errors.ts';
@@ -43,7 +46,10 @@ export function fileSystemAt(path: string): FileSystem {
   }
 }
 
-/** What to tell of at a start: a file system that is allowed and may still not keep its word; null for a local disk. */
+/**
+ * What to tell of at a start: a file system that is allowed and may still not keep its word; null
+ * for a local disk.
+ */
 export function doubtOf(dataDir: string): string | null {
   const { name, is } = fileSystemAt(dataDir);
   if (is === 'local') return null;

@@ -1,9 +1,15 @@
-/** What a start or a merge found out about the local state: kept in table fault, logged, told on the bus. */
+/**
+ * What a start or a merge found out about the local state: kept in table fault, logged, told on the
+ * bus.
+ */
 import { systemClock } from '../../runtime/clock.ts';
 import type { Lane } from '../../contracts/subjects.ts';
 import type { Connection } from './connection.ts';
 
-/** `What` is a sentence for an operator; `Detail` holds the facts in it, `Lost` ranges of Seqs among them. */
+/**
+ * `What` is a sentence for an operator; `Detail` holds the facts in it, `Lost` ranges of Seqs among
+ * them.
+ */
 export type Finding = {
   Class: string;
   What: string;

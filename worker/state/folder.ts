@@ -9,7 +9,8 @@ export function makeFolder(path: string): void {
     mkdirSync(path, { recursive: true, mode: 0o700 });
     chmodSync(path, 0o700);
   } catch (cause) {
-    // What is there but cannot be used now may be usable later; what cannot be made at all is a wrong setting.
+    // What is there but cannot be used now may be usable later; what cannot be made at all is a
+    // wrong setting.
     const isThere =
       statSync(dirname(path), { throwIfNoEntry: false })?.isDirectory() === true &&
       (cause as NodeJS.ErrnoException).code !== 'ENOTDIR' &&
@@ -28,7 +29,10 @@ export function makeFolder(path: string): void {
   }
 }
 
-/** Before SQLite looks at them: a log is made with the mode its database has then. @returns those that others could read */
+/**
+ * Before SQLite looks at them: a log is made with the mode its database has then.
+ * @returns those that others could read
+ */
 export function narrow(paths: StatePaths): string[] {
   return [paths.db, paths.wal, paths.shm].filter((path) => {
     const mode = statSync(path, { throwIfNoEntry: false })?.mode ?? 0;

@@ -1,4 +1,7 @@
-/** store.json: which store a data directory holds and how far it was, for the start that finds the store gone, older or another. */
+/**
+ * store.json: which store a data directory holds and how far it was, for the start that finds the
+ * store gone, older or another.
+ */
 import {
   closeSync,
   fsyncSync,
@@ -19,8 +22,9 @@ export type FileIdentity = { Dev: number; Ino: number } | null;
 export type PerLane = { Queue: number; Manifest: number };
 
 /**
- * What store.json says. `Accepted` counts a lane's entries, so that a loss can be told in writes and not only in
- * Seqs; `Starts` are the first Seqs of the last starts, without which a hole says nothing.
+ * What store.json says. `Accepted` counts a lane's entries, so that a loss can be told in writes
+ * and not only in Seqs; `Starts` are the first Seqs of the last starts, without which a hole says
+ * nothing.
  */
 export type StoreIdentity = {
   Version: 1;
@@ -38,7 +42,10 @@ export type StoreIdentity = {
   WrittenAt: string;
 };
 
-/** What a start knows of the store that was here; heads are null when only the file of marks says so. */
+/**
+ * What a start knows of the store that was here; heads are null when only the file of marks says
+ * so.
+ */
 export type Remembered = {
   Store: string;
   Epoch: string | null;
@@ -150,7 +157,10 @@ function readJson(path: string): JsonObject | null {
   }
 }
 
-/** What store.json remembers, else what the file of marks for people does; null when neither names a store. */
+/**
+ * What store.json remembers, else what the file of marks for people does; null when neither names a
+ * store.
+ */
 export function readRemembered(paths: StatePaths): Remembered | null {
   const file = readJson(paths.identity);
   if (file && file['Version'] === 1 && typeof file['Store'] === 'string' && file['Store'] !== '')

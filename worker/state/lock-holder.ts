@@ -4,7 +4,10 @@ import { readFileSync, statSync } from 'node:fs';
 /** First byte that SQLite locks of any file. */
 const lockByte = 0x40000000;
 
-/** Its pid, null when nobody is seen. From the system's list of locks: trying the lock would take it away from a worker that starts just then. */
+/**
+ * Its pid, null when nobody is seen. From the system's list of locks: trying the lock would take it
+ * away from a worker that starts just then.
+ */
 export function lockHolder(path: string): number | null {
   try {
     const { ino } = statSync(path);

@@ -1,4 +1,7 @@
-/** Which Seqs are missing: holes inside the range of one start, and what store.json remembers above the last entry there is. */
+/**
+ * Which Seqs are missing: holes inside the range of one start, and what store.json remembers above
+ * the last entry there is.
+ */
 import { limits } from '../../contracts/limits.ts';
 import { lanes } from '../../contracts/subjects.ts';
 import type { Connection } from './connection.ts';
@@ -6,8 +9,9 @@ import { type Finding, rangesText, type SeqRange } from './finding.ts';
 import type { PerLane, Remembered } from './identity-file.ts';
 
 /**
- * Seqs that were given to entries that are not there. Each start takes its Seqs one by one from its first on, so that a hole
- * before a later entry of the same start is a loss; what lies between two starts is not. Reads the whole index of Seqs.
+ * Seqs that were given to entries that are not there. Each start takes its Seqs one by one from its
+ * first on, so that a hole before a later entry of the same start is a loss; what lies between two
+ * starts is not. Reads the whole index of Seqs.
  * @param starts first Seqs that are known from elsewhere
  */
 export function holesOf(db: Connection, starts: readonly number[] = []): SeqRange[] {

@@ -1,4 +1,7 @@
-/** What a merged entry means for each database of the store: delivered by the other side, waiting, or still to be sent. */
+/**
+ * What a merged entry means for each database of the store: delivered by the other side, waiting,
+ * or still to be sent.
+ */
 import type { Connection } from './connection.ts';
 import type { StoredEntry } from './entry-lines.ts';
 import {
@@ -24,10 +27,15 @@ type OwnMark = {
   storeId: string;
 };
 
-/** A mark of the store, with the other side's of the same database, and what is to be added to it. */
+/**
+ * A mark of the store, with the other side's of the same database, and what is to be added to it.
+ */
 type Pair = OwnMark & { theirs: Theirs | null; head: number; applied: number; skipped: number };
 
-/** In meta from the first to the last transaction of a merge that restores marks: where they come from. */
+/**
+ * In meta from the first to the last transaction of a merge that restores marks: where they come
+ * from.
+ */
 export const restoringName = 'restoring';
 
 const nameOf = (beacon: string, connection: number, lane: number) =>
@@ -69,14 +77,20 @@ export class MergeMarks {
   readonly #sql: ReturnType<typeof statementsOf>;
   readonly #nowMs: number;
   readonly #theirs = new Map<string, Theirs>();
-  /** The store had no marks: the other side's were taken over at 0, and are raised once all entries are in. */
+  /**
+   * The store had no marks: the other side's were taken over at 0, and are raised once all entries
+   * are in.
+   */
   readonly #isRestoring: boolean;
   readonly #from: string;
   #pairs: Pair[] = [];
   #parked = 0;
   #isReplayRunning = false;
 
-  /** @param isDoubtful a mark read from a damaged file may be too high, and then it would hide what was never sent */
+  /**
+   * @param isDoubtful a mark read from a damaged file may be too high, and then it would hide what
+   * was never sent
+   */
   constructor(
     db: Connection,
     { tables, isDoubtful }: { tables: SourceTables; isDoubtful: boolean },
@@ -106,7 +120,10 @@ export class MergeMarks {
     }
   }
 
-  /** In the transaction of the tables: a crash before the end must not leave the marks at 0 for good, so the next run of this source knows what it goes on with. */
+  /**
+   * In the transaction of the tables: a crash before the end must not leave the marks at 0 for
+   * good, so the next run of this source knows what it goes on with.
+   */
   begin(): void {
     if (this.#isRestoring && this.#from !== '') this.#sql.restore.run(restoringName, this.#from);
   }
@@ -156,7 +173,10 @@ export class MergeMarks {
     }
   }
 
-  /** Writes the counts; called last in each transaction. @returns how often an entry was put up for delivery below a mark */
+  /**
+   * Writes the counts; called last in each transaction.
+   * @returns how often an entry was put up for delivery below a mark
+   */
   write(): number {
     for (const { database, lane, applied, skipped } of this.#pairs) {
       if (applied + skipped > 0) this.#sql.add.run({ database, lane, applied, skipped });
@@ -164,7 +184,10 @@ export class MergeMarks {
     return this.#parked;
   }
 
-  /** Raises marks that were taken over, with their counts, if their entry is the one they name; else everything is sent again. */
+  /**
+   * Raises marks that were taken over, with their counts, if their entry is the one they name; else
+   * everything is sent again.
+   */
   finish(): void {
     if (!this.#isRestoring) return;
     this.#sql.done.run(restoringName);

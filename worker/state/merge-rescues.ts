@@ -1,4 +1,7 @@
-/** Merges what waits in rescue/ and aside/ into the open store: at a start all at once, beside a running worker in small steps. */
+/**
+ * Merges what waits in rescue/ and aside/ into the open store: at a start all at once, beside a
+ * running worker in small steps.
+ */
 import { renameSync, mkdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { messageOf } from '../../contracts/errors.ts';
@@ -15,7 +18,10 @@ function ownMeta(db: Connection, name: string): string | undefined {
   return db.prepare<[string], string>('select value from meta where name = ?').pluck().get(name);
 }
 
-/** One folder after the other; yields between transactions. @throws SqliteError when the store itself cannot be written */
+/**
+ * One folder after the other; yields between transactions.
+ * @throws SqliteError when the store itself cannot be written
+ */
 function* mergeFolders(
   db: Connection,
   paths: StatePaths,
@@ -86,7 +92,10 @@ const beside = {
   operation: 'maintenance records',
 } as const;
 
-/** Entries are found page by page; other tables only where SQLite itself can still read them, and a loss of theirs is named too. */
+/**
+ * Entries are found page by page; other tables only where SQLite itself can still read them, and a
+ * loss of theirs is named too.
+ */
 function unreadText({ unread }: OpenedSource): string {
   const names = Object.entries(beside)
     .filter(([table]) => unread.includes(table))
@@ -129,7 +138,10 @@ export function mergePending(db: Connection, paths: StatePaths, nowMs: number): 
   }
 }
 
-/** Looks for rescues of a predecessor that ended after this worker began, and merges them beside its work. */
+/**
+ * Looks for rescues of a predecessor that ended after this worker began, and merges them beside its
+ * work.
+ */
 export class RescueMerger {
   readonly #db: Connection;
   readonly #paths: StatePaths;
@@ -142,7 +154,10 @@ export class RescueMerger {
     this.#paths = paths;
   }
 
-  /** What was found and merged since the last call, already in table fault. Rejects with the store's own error. */
+  /**
+   * What was found and merged since the last call, already in table fault. Rejects with the store's
+   * own error.
+   */
   look(): Promise<Finding[]> {
     this.#running ??= this.#merge().finally(() => {
       this.#running = null;

@@ -1,9 +1,14 @@
-/** Everything but the entries that a merge takes over: starts, faults, refused messages, assignments; and all the rest for a store begun anew. */
+/**
+ * Everything but the entries that a merge takes over: starts, faults, refused messages,
+ * assignments; and all the rest for a store begun anew.
+ */
 import { type Connection, SqliteError } from './connection.ts';
 
 export type Row = Readonly<Record<string, unknown>>;
 
-/** Rows of a source by table; a table that could not be read, or is of a later schema, is missing. */
+/**
+ * Rows of a source by table; a table that could not be read, or is of a later schema, is missing.
+ */
 export type SourceTables = Readonly<Record<string, readonly Row[] | undefined>>;
 
 export function rowsOf(tables: SourceTables, name: string): readonly Row[] {
@@ -26,7 +31,10 @@ const sameness: Readonly<Record<string, readonly string[]>> = {
   fault: ['at_ms', 'class', 'what'],
 };
 
-/** Tables whose rows a store that has its own keeps from others: they say what was done to that other file. */
+/**
+ * Tables whose rows a store that has its own keeps from others: they say what was done to that
+ * other file.
+ */
 const restoredOnly = [
   'operation',
   'operation_attempt',
@@ -39,7 +47,10 @@ const restoredOnly = [
 /** The identity is given when the store is made; who had it open last is no longer true. */
 const ownMeta = new Set(['store', 'epoch', 'opened_at', 'owner_pid', 'restoring']);
 
-/** Nothing was accepted or marked yet, so what another file says of marks and maintenance is all there is. */
+/**
+ * Nothing was accepted or marked yet, so what another file says of marks and maintenance is all
+ * there is.
+ */
 export function isNewStore(db: Connection): boolean {
   return (
     db.prepare('select 1 from entry limit 1').get() === undefined &&
@@ -47,7 +58,9 @@ export function isNewStore(db: Connection): boolean {
   );
 }
 
-/** Takes the tables over, in the caller's transaction. Rows that do not fit the schema are left out. */
+/**
+ * Takes the tables over, in the caller's transaction. Rows that do not fit the schema are left out.
+ */
 export function mergeTables(db: Connection, tables: SourceTables): void {
   const isNew = isNewStore(db);
   put(db, 'boot', rowsOf(tables, 'boot'));
@@ -65,7 +78,10 @@ export function mergeTables(db: Connection, tables: SourceTables): void {
   takeDatabases(db, tables, isNew);
 }
 
-/** Marks are taken only by a store that has none; a database new to an older one is sent everything when it is assigned. */
+/**
+ * Marks are taken only by a store that has none; a database new to an older one is sent everything
+ * when it is assigned.
+ */
 function takeDatabases(db: Connection, tables: SourceTables, isNew: boolean): void {
   const find = db
     .prepare<[string, number], number>(

@@ -1,9 +1,11 @@
 /**
- * Takes into the store what another file of accepted writes holds: a rescue, a damaged or older state.db, an export.
+ * Takes into the store what another file of accepted writes holds: a rescue, a damaged or older
+ * state.db, an export.
  *
- * Constraints: I3, I4, I5, I10; an entry keeps its Seq; what a database may not have is held for it, never counted as delivered.
- * Ordering: any; several sources may come in any order, and again.
- * Failure: each chunk is one transaction with its counts, so that a crash leaves a prefix, and the next run goes on.
+ * Constraints: I3, I4, I5, I10; an entry keeps its Seq; what a database may not have is held for
+ * it, never counted as delivered. Ordering: any; several sources may come in any order, and again.
+ * Failure: each chunk is one transaction with its counts, so that a crash leaves a prefix, and the
+ * next run goes on.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { limits } from '../../contracts/limits.ts';
@@ -24,7 +26,10 @@ export type MergeSource = {
 
 export type MergeOptions = {
   nowMs: number;
-  /** Replay may have a batch in flight that was read before, so whatever is not behind the last entry goes by way of `held`. */
+  /**
+   * Replay may have a batch in flight that was read before, so whatever is not behind the last
+   * entry goes by way of `held`.
+   */
   isReplayRunning: boolean;
   /** Entries of one transaction. */
   stepEntries?: number;
@@ -32,7 +37,10 @@ export type MergeOptions = {
   from?: string;
 };
 
-/** Read = Imported + Known + Rejected. The lists are cut at `limits.findingItemsMax`, the counts are not. */
+/**
+ * Read = Imported + Known + Rejected. The lists are cut at `limits.findingItemsMax`, the counts are
+ * not.
+ */
 export type Merged = {
   Read: number;
   Imported: number;
@@ -155,7 +163,10 @@ class Merge {
       this.merged.Reasons.push({ Seq: seq, Reason: reason });
   }
 
-  /** The first word stands (I3): the same write again is nothing new, another under its GUID is told of. */
+  /**
+   * The first word stands (I3): the same write again is nothing new, another under its GUID is told
+   * of.
+   */
   #meet(known: Known, row: StoredEntry): void {
     this.merged.Known += 1;
     if (isSameContent(known, row)) return;
@@ -169,7 +180,10 @@ class Merge {
     }
   }
 
-  /** Its rows were folded without an entry that belongs below its position; it starts again with what has a body. */
+  /**
+   * Its rows were folded without an entry that belongs below its position; it starts again with
+   * what has a body.
+   */
   #restartProjection(lane: number): void {
     (lane === 0 ? this.#sql.forgetQueue : this.#sql.forgetManifest).run();
     this.#sql.restart.run(lane);

@@ -1,4 +1,7 @@
-/** Brings state.db to the present schema: each step in one transaction with its version and its row of history. */
+/**
+ * Brings state.db to the present schema: each step in one transaction with its version and its row
+ * of history.
+ */
 import { createHash } from 'node:crypto';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { isoOf, systemClock } from '../../runtime/clock.ts';
@@ -9,7 +12,10 @@ export function versionOf(db: Connection): number {
   return Number(db.pragma('user_version', { simple: true }));
 }
 
-/** Runs what is missing; returns how many steps that was. @throws TidemarkError NEWER_SCHEMA when another program made the file, and nothing was written */
+/**
+ * Runs what is missing; returns how many steps that was.
+ * @throws TidemarkError NEWER_SCHEMA when another program made the file, and nothing was written
+ */
 export function migrate(db: Connection, steps: readonly Migration[] = migrations): number {
   const target = steps.at(-1)?.version ?? 0;
   assertKnown(db, steps, target);
@@ -23,7 +29,8 @@ export function checksumOf(step: Migration): string {
 function runStep(db: Connection, step: Migration): boolean {
   if (versionOf(db) >= step.version) return false;
   const foreignKeys = db.pragma('foreign_keys', { simple: true });
-  // Inside a transaction this pragma does nothing, and a rebuilt parent would take its children along.
+  // Inside a transaction this pragma does nothing, and a rebuilt parent would take its children
+  // along.
   if (step.isRebuild) db.pragma('foreign_keys = off');
   try {
     return db
@@ -92,14 +99,20 @@ function assertKnown(db: Connection, steps: readonly Migration[], target: number
   }
 }
 
-/** The runner does it, not the step: one that forgot would let older programs write what they do not understand. */
+/**
+ * The runner does it, not the step: one that forgot would let older programs write what they do not
+ * understand.
+ */
 function raiseMinimum(db: Connection, name: 'min_writer' | 'min_reader', version: number): void {
   db.prepare(
     'insert into meta values (?, ?) on conflict (name) do update set value = max(cast(value as integer), cast(excluded.value as integer))',
   ).run(name, String(version));
 }
 
-/** The oldest schema whose program may do it; files from before there was such a word say their own version. */
+/**
+ * The oldest schema whose program may do it; files from before there was such a word say their own
+ * version.
+ */
 export function minimum(
   db: Connection,
   name: 'min_writer' | 'min_reader',

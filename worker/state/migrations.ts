@@ -1,15 +1,22 @@
 /**
- * The schema of state.db, as numbered steps. Append only: a released step never changes, `migrations.lock.json` holds its checksum.
- * A step is SQL, run whole or not at all, so it need not look what is there already.
+ * The schema of state.db, as numbered steps. Append only: a released step never changes,
+ * `migrations.lock.json` holds its checksum. A step is SQL, run whole or not at all, so it need not
+ * look what is there already.
  */
 
 export type Migration = {
   version: number;
   name: string;
   sql: string;
-  /** It makes a table anew that others refer to: foreign keys are off while it runs, and checked before it commits. */
+  /**
+   * It makes a table anew that others refer to: foreign keys are off while it runs, and checked
+   * before it commits.
+   */
   isRebuild?: boolean;
-  /** Oldest schema whose programs may still write or read the file after it; its own version where it does not say. */
+  /**
+   * Oldest schema whose programs may still write or read the file after it; its own version where
+   * it does not say.
+   */
   oldestWriter?: number;
   oldestReader?: number;
 };

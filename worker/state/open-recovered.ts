@@ -1,4 +1,7 @@
-/** From the files of a data directory to an open database: recovery, schema, identity, merge of what was saved, and what is lost all the same. */
+/**
+ * From the files of a data directory to an open database: recovery, schema, identity, merge of what
+ * was saved, and what is lost all the same.
+ */
 import { systemClock } from '../../runtime/clock.ts';
 import { found, startBoot } from './begin.ts';
 import { type Connection, openWritable, SqliteError } from './connection.ts';
@@ -12,7 +15,10 @@ import { openedFiles, type OpenedFiles, saveGhost } from './start-ghost.ts';
 
 type Opened = { db: Connection; files: OpenedFiles; findings: Finding[] };
 
-/** Opens state.db with everything in it that could be brought back. Damage that shows itself only while the file is worked with is dealt with once more from the beginning. */
+/**
+ * Opens state.db with everything in it that could be brought back. Damage that shows itself only
+ * while the file is worked with is dealt with once more from the beginning.
+ */
 export function openRecovered(paths: StatePaths): Opened {
   const remembered = readRemembered(paths);
   try {

@@ -1,4 +1,7 @@
-/** The order in which a worker's local state is opened: folder, lock, database, schema, identity, and only then the store. */
+/**
+ * The order in which a worker's local state is opened: folder, lock, database, schema, identity,
+ * and only then the store.
+ */
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { insistOnSync } from './begin.ts';
 import type { Connection } from './connection.ts';
@@ -13,10 +16,11 @@ import { Store } from './store.ts';
 import { takeWriterLock } from './writer-lock.ts';
 
 /**
- * Opens the state of a data directory, after bringing back what a predecessor lost hold of. A store that was lost or damaged
- * is never replaced without a word: `tell` gets every finding, which is also in table fault.
- * @throws TidemarkError LOCK_HELD when another worker has it, NEWER_SCHEMA, CONFIG_INVALID for a folder that cannot be made,
- * STORAGE_FAILED otherwise
+ * Opens the state of a data directory, after bringing back what a predecessor lost hold of. A store
+ * that was lost or damaged is never replaced without a word: `tell` gets every finding, which is
+ * also in table fault.
+ * @throws TidemarkError LOCK_HELD when another worker has it, NEWER_SCHEMA, CONFIG_INVALID for a
+ * folder that cannot be made, STORAGE_FAILED otherwise
  */
 export function openStore(
   dataDir: string,

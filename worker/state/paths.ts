@@ -7,7 +7,10 @@ export function pathsOf(dataDir: string) {
   const stateDir = join(dataDir, 'state');
   return {
     dataDir,
-    /** SQLite lock, held for the life of the process; outside `stateDir`, so that a lost state leaves it. */
+    /**
+     * SQLite lock, held for the life of the process; outside `stateDir`, so that a lost state
+     * leaves it.
+     */
     lock: join(dataDir, 'writer.lock'),
     stateDir,
     db: join(stateDir, 'state.db'),
@@ -15,7 +18,9 @@ export function pathsOf(dataDir: string) {
     shm: join(stateDir, 'state.db-shm'),
     /** Copies saved from files that went away under a worker, one folder each. */
     rescueDir: join(dataDir, 'rescue'),
-    /** Files set aside because they are damaged, foreign or stale; never opened again by a worker. */
+    /**
+     * Files set aside because they are damaged, foreign or stale; never opened again by a worker.
+     */
     asideDir: join(dataDir, 'aside'),
     /** Which store this directory holds, for the start that finds it gone or exchanged. */
     identity: join(dataDir, 'store.json'),

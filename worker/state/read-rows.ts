@@ -1,4 +1,7 @@
-/** Reads entries through a handle whose file may be damaged, or no longer what it was: around every page that cannot be read. */
+/**
+ * Reads entries through a handle whose file may be damaged, or no longer what it was: around every
+ * page that cannot be read.
+ */
 import { limits } from '../../contracts/limits.ts';
 import type { Connection } from './connection.ts';
 import { entryColumns, type StoredEntry } from './entry-lines.ts';
@@ -8,7 +11,9 @@ import { schemaVersion } from './migrations.ts';
 
 const stepEntries = 500;
 
-/** Yields what can be read, ascending; returns the ranges of Seq in which something could not be. */
+/**
+ * Yields what can be read, ascending; returns the ranges of Seq in which something could not be.
+ */
 export function* readEntries(db: Connection): Generator<StoredEntry, SeqRange[]> {
   // A start may be caught before it has brought the file to our schema.
   const schema = attempt(() => versionOf(db)) ?? schemaVersion;
@@ -32,7 +37,10 @@ export function* readEntries(db: Connection): Generator<StoredEntry, SeqRange[]>
   }
 }
 
-/** The lowest Seq behind which reading works again: looked for ahead in growing steps, then between the last two. Null when there is none. */
+/**
+ * The lowest Seq behind which reading works again: looked for ahead in growing steps, then between
+ * the last two. Null when there is none.
+ */
 function firstReadable(from: number, read: (seq: number) => StoredEntry[] | null): number | null {
   let [bad, good] = [from, 0];
   for (let step = 1; good === 0; step *= 2) {
@@ -58,7 +66,10 @@ function attempt<T>(read: () => T): T | null {
   }
 }
 
-/** All rows of a table up to the first that cannot be read; bytes as `{ hex }`, so that they fit into JSON. */
+/**
+ * All rows of a table up to the first that cannot be read; bytes as `{ hex }`, so that they fit
+ * into JSON.
+ */
 export function readTable(db: Connection, table: string): Record<string, unknown>[] {
   const rows: Record<string, unknown>[] = [];
   attempt(() => {

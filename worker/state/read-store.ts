@@ -1,4 +1,7 @@
-/** A look at the state of a data directory from outside its worker: never makes, migrates or locks anything, and says what is in the way. */
+/**
+ * A look at the state of a data directory from outside its worker: never makes, migrates or locks
+ * anything, and says what is in the way.
+ */
 import { statSync } from 'node:fs';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { type Connection, openReadOnly, SqliteError } from './connection.ts';
@@ -10,8 +13,9 @@ import { pathsOf, type StatePaths } from './paths.ts';
 type Value = string | number;
 
 /**
- * What a program without the lock can do with a store. Each call is a transaction of its own, for an open one would keep the
- * log from being folded in; what must be of one moment is read in `atOnce`. All throw STORAGE_FAILED for what cannot be read.
+ * What a program without the lock can do with a store. Each call is a transaction of its own, for
+ * an open one would keep the log from being folded in; what must be of one moment is read in
+ * `atOnce`. All throw STORAGE_FAILED for what cannot be read.
  */
 export class ReadStore {
   readonly version: number;
@@ -61,7 +65,10 @@ export class ReadStore {
   }
 }
 
-/** @throws TidemarkError NOT_THERE (missing, empty), NEWER_SCHEMA (this program may not even read it), STORAGE_FAILED with the reason otherwise */
+/**
+ * @throws TidemarkError NOT_THERE (missing, empty), NEWER_SCHEMA (this program may not even read
+ * it), STORAGE_FAILED with the reason otherwise
+ */
 export function openForReading(dataDir: string): ReadStore {
   const paths = pathsOf(dataDir);
   assertFile(paths);

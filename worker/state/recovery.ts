@@ -1,8 +1,10 @@
 /**
- * Decides at a start, under the lock and before anything is opened for writing, which state.db is to be opened.
+ * Decides at a start, under the lock and before anything is opened for writing, which state.db is
+ * to be opened.
  *
- * Constraints: no file is opened over another's log; nothing is overwritten or deleted, only moved to aside/; what belongs to this store is merged later.
- * Failure: every step can be repeated: a crash in between leaves files at their place, or aside with a marker, or restored.
+ * Constraints: no file is opened over another's log; nothing is overwritten or deleted, only moved
+ * to aside/; what belongs to this store is merged later. Failure: every step can be repeated: a
+ * crash in between leaves files at their place, or aside with a marker, or restored.
  */
 import { existsSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,7 +19,10 @@ import type { StatePaths } from './paths.ts';
 import { isSound } from './salvage.ts';
 import { type Pending, pendingFolders, setAside } from './set-aside.ts';
 
-/** What lies at the path of state.db. `other` files are none of this store's, of the rest every entry is kept. */
+/**
+ * What lies at the path of state.db. `other` files are none of this store's, of the rest every
+ * entry is kept.
+ */
 type Probe =
   | { kind: 'absent' }
   | { kind: 'fine'; store: string | null; head: number }
@@ -31,7 +36,10 @@ export type Recovered = {
   isDoubtful: boolean;
 };
 
-/** @param isDamaged opening showed damage that looking did not. @throws TidemarkError STORAGE_FAILED when the files cannot be reached */
+/**
+ * @param isDamaged opening showed damage that looking did not.
+ * @throws TidemarkError STORAGE_FAILED when the files cannot be reached
+ */
 export function recoverFiles(
   paths: StatePaths,
   remembered: Remembered | null,
@@ -119,8 +127,9 @@ function judge(
 }
 
 /**
- * A log belongs to one database file. If exactly one of the two is no longer the file it was, replaying the log would bring
- * other content into the database. @returns whether the log was taken away after a stop that left one
+ * A log belongs to one database file. If exactly one of the two is no longer the file it was,
+ * replaying the log would bring other content into the database.
+ * @returns whether the log was taken away after a stop that left one
  */
 function separateLog(
   paths: StatePaths,
@@ -180,7 +189,8 @@ function probe(paths: StatePaths, remembered: Remembered | null, isLogGone: bool
   if (file.size === 0 && (remembered || existsSync(paths.wal))) return bad('empty', 'is empty');
   let db: Connection | null = null;
   try {
-    // A start that was cut off before the log was on leaves a journal to roll back, which a reader may not do.
+    // A start that was cut off before the log was on leaves a journal to roll back, which a reader
+    // may not do.
     db = existsSync(`${paths.db}-journal`) ? openLockFile(paths.db) : openReadOnly(paths.db);
     return look(db, paths, isLogGone || !remembered?.IsClean);
   } catch (error) {

@@ -1,8 +1,10 @@
 /**
- * Saves what a handle still reads from files that are gone, replaced or damaged, into a folder that the next start merges.
+ * Saves what a handle still reads from files that are gone, replaced or damaged, into a folder that
+ * the next start merges.
  *
- * Constraint: a ghost writes into `rescue/` only, never into `state/`, where somebody else may be at work already.
- * Failure: a whole copy if it can be had, else entry by entry; the note is written last, so that a rescue without one did not end.
+ * Constraint: a ghost writes into `rescue/` only, never into `state/`, where somebody else may be
+ * at work already. Failure: a whole copy if it can be had, else entry by entry; the note is written
+ * last, so that a rescue without one did not end.
  */
 import {
   chmodSync,
@@ -64,8 +66,10 @@ const tables = [
 ];
 
 /**
- * Makes the rescue and returns its folder and note. Blocks: nothing else may happen to the store any more.
- * @throws TidemarkError STORAGE_FAILED when not even single entries can be written anywhere; the message names what is lost by it
+ * Makes the rescue and returns its folder and note. Blocks: nothing else may happen to the store
+ * any more.
+ * @throws TidemarkError STORAGE_FAILED when not even single entries can be written anywhere; the
+ * message names what is lost by it
  */
 export function rescue(
   store: Ghost,
@@ -162,7 +166,10 @@ function writeLines(store: Ghost, folder: string): Saved {
   }
 }
 
-/** Null for an entry whose body damage has made something else of: it must not take the others along. */
+/**
+ * Null for an entry whose body damage has made something else of: it must not take the others
+ * along.
+ */
 function lineOrNull(entry: StoredEntry): string | null {
   try {
     return `${JSON.stringify(lineOfEntry(entry))}\n`;

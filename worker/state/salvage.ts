@@ -1,4 +1,7 @@
-/** Opens what a rescue, a file set aside, or any state.db has of accepted writes, sound or not. Nothing in it is changed. */
+/**
+ * Opens what a rescue, a file set aside, or any state.db has of accepted writes, sound or not.
+ * Nothing in it is changed.
+ */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +14,9 @@ import { readLines } from './line-reader.ts';
 import type { MergeSource } from './merge.ts';
 import { type Row, rowsOf, type SourceTables, textOf } from './merge-tables.ts';
 
-/** How its entries are read: by SQL from a sound file, from raw pages of a damaged one, from lines. */
+/**
+ * How its entries are read: by SQL from a sound file, from raw pages of a damaged one, from lines.
+ */
 export type SourceKind = 'sound' | 'pages' | 'lines';
 
 /** `unread`: tables that were not read to their end. */

@@ -1,4 +1,7 @@
-/** The folders rescue/ and aside/: what waits to be merged, what was, and files moved out of the way; both bounded in number. */
+/**
+ * The folders rescue/ and aside/: what waits to be merged, what was, and files moved out of the
+ * way; both bounded in number.
+ */
 import {
   existsSync,
   mkdirSync,
@@ -63,7 +66,10 @@ function readNote(folder: string): RescueNote | null {
   }
 }
 
-/** A rescue without a note may still be under way in another process; its folder's name ends with the process id. */
+/**
+ * A rescue without a note may still be under way in another process; its folder's name ends with
+ * the process id.
+ */
 function isUnderWay(folder: string, nowMs: number): boolean {
   if (nowMs - statSync(folder).mtimeMs > limits.rescueUnfinishedMs) return false;
   const pid = Number(basename(folder).split('-').at(-1));
@@ -89,7 +95,10 @@ export function pendingFolders(paths: StatePaths, nowMs: number): Pending[] {
 
 export type RescueView = { Pending: number; Merged: number; Aside: number };
 
-/** How many folders wait to be merged, were merged and are still kept, and hold files that were set aside. */
+/**
+ * How many folders wait to be merged, were merged and are still kept, and hold files that were set
+ * aside.
+ */
 export function rescueView(paths: StatePaths, nowMs: number): RescueView {
   const pending = pendingFolders(paths, nowMs).length;
   return {

@@ -1,4 +1,7 @@
-/** Gives pages that a drained journal no longer needs back to the disk, in small steps while nothing else happens. */
+/**
+ * Gives pages that a drained journal no longer needs back to the disk, in small steps while nothing
+ * else happens.
+ */
 import { limits } from '../../contracts/limits.ts';
 import { type Clock, nextTurn } from '../../runtime/clock.ts';
 import type { Store } from './store.ts';
@@ -28,7 +31,10 @@ export class Space {
     this.#stopLooking();
   }
 
-  /** One look: does nothing unless the store has rested since the look before. Returns how many pages were given back. */
+  /**
+   * One look: does nothing unless the store has rested since the look before. Returns how many
+   * pages were given back.
+   */
   async giveBack(): Promise<number> {
     if (this.#isWorking) return 0;
     this.#isWorking = true;
@@ -56,7 +62,10 @@ export class Space {
     return isSame;
   }
 
-  /** A store made before this program could do it has no way to give pages back; it writes them again. */
+  /**
+   * A store made before this program could do it has no way to give pages back; it writes them
+   * again.
+   */
   #step(): number {
     const free = this.#number('freelist_count');
     const kept = Math.ceil(limits.spaceKeptBytes / this.#number('page_size'));

@@ -1,4 +1,7 @@
-/** A start whose files are taken away while it opens them: what its handle still reads is saved, as a running worker would save it. */
+/**
+ * A start whose files are taken away while it opens them: what its handle still reads is saved, as
+ * a running worker would save it.
+ */
 import { TidemarkError } from '../../contracts/errors.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { Connection } from './connection.ts';
@@ -23,7 +26,11 @@ function isGhost(paths: StatePaths, opened: OpenedFiles): boolean {
   );
 }
 
-/** The guard takes what lies there as the files to watch, so they must still be those that were opened. @throws TidemarkError STORAGE_FAILED */
+/**
+ * The guard takes what lies there as the files to watch, so they must still be those that were
+ * opened.
+ * @throws TidemarkError STORAGE_FAILED
+ */
 export function assertStillThere(paths: StatePaths, opened: OpenedFiles): void {
   if (!isGhost(paths, opened)) return;
   const cause: FileFinding = {
@@ -37,7 +44,10 @@ export function assertStillThere(paths: StatePaths, opened: OpenedFiles): void {
   );
 }
 
-/** For a start that failed: rescues when it failed because its files are not there any more. @throws TidemarkError STORAGE_FAILED naming what is lost when nothing can be saved */
+/**
+ * For a start that failed: rescues when it failed because its files are not there any more.
+ * @throws TidemarkError STORAGE_FAILED naming what is lost when nothing can be saved
+ */
 export function saveGhost(db: Connection, paths: StatePaths, opened: OpenedFiles): void {
   if (!db.open || !isGhost(paths, opened)) return;
   const meta = (name: string) =>

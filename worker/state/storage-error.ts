@@ -1,11 +1,15 @@
-/** What an error of the worker's own SQLite handle means, and whether the process can go on after it. */
+/**
+ * What an error of the worker's own SQLite handle means, and whether the process can go on after
+ * it.
+ */
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { SqliteError } from './connection.ts';
 
 /**
- * transient: a lock, try again. capacity: no room, accept nothing until there is. fatal: the file is damaged or the disk fails.
- * moved, gone, replaced, modified: the file is not ours any more. permission: the right to write is gone. closed: the handle is.
- * unknown: not about the file, perhaps a bug.
+ * transient: a lock, try again. capacity: no room, accept nothing until there is. fatal: the file
+ * is damaged or the disk fails. moved, gone, replaced, modified: the file is not ours any more.
+ * permission: the right to write is gone. closed: the handle is. unknown: not about the file,
+ * perhaps a bug.
  */
 export type FaultClass =
   | 'transient'
@@ -41,7 +45,10 @@ const codes: readonly (readonly [prefix: string, is: FaultClass])[] = [
   ['SQLITE_AUTH', 'permission'],
 ];
 
-/** The class of any thrown value. Texts are never looked at: a beacon may say "disk image is malformed" of its own database. */
+/**
+ * The class of any thrown value. Texts are never looked at: a beacon may say "disk image is
+ * malformed" of its own database.
+ */
 export function classOf(thrown: unknown): FaultClass {
   if (thrown instanceof SqliteError)
     return codes.find(([prefix]) => thrown.code.startsWith(prefix))?.[1] ?? 'unknown';
@@ -65,7 +72,10 @@ const ending: ReadonlySet<FaultClass> = new Set([
   'closed',
 ]);
 
-/** After these nothing may be answered or written any more: what the handle still reads is rescued, and a fresh process looks at the files. */
+/**
+ * After these nothing may be answered or written any more: what the handle still reads is rescued,
+ * and a fresh process looks at the files.
+ */
 export function endsTheProcess(found: FaultClass): boolean {
   return ending.has(found);
 }

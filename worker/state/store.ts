@@ -1,4 +1,7 @@
-/** The worker's open state: one writing connection, its lock, its checkpoints, and the check that its files are still the files at their paths. */
+/**
+ * The worker's open state: one writing connection, its lock, its checkpoints, and the check that
+ * its files are still the files at their paths.
+ */
 import { statSync } from 'node:fs';
 import { limits } from '../../contracts/limits.ts';
 import { systemClock } from '../../runtime/clock.ts';
@@ -60,8 +63,10 @@ export class Store {
   }
 
   /**
-   * A deleted, replaced or overwritten file takes writes without an error, so this is asked after each commit and before the answers (I1).
-   * @param how 'quick' takes the folder's word for the log, which is dear to look at after each commit
+   * A deleted, replaced or overwritten file takes writes without an error, so this is asked after
+   * each commit and before the answers (I1).
+   * @param how 'quick' takes the folder's word for the log, which is dear to look at after each
+   * commit
    * @throws TidemarkError STORAGE_FAILED naming the file and what became of it
    */
   assertSameFiles(how: 'whole' | 'quick' = 'whole'): void {
@@ -77,7 +82,10 @@ export class Store {
     return this.#guard.view();
   }
 
-  /** A commit of about so many bytes was made; the log is folded into the database when it has grown enough. */
+  /**
+   * A commit of about so many bytes was made; the log is folded into the database when it has grown
+   * enough.
+   */
   wrote(bytes: number): void {
     this.#bytesSince += bytes;
     this.#commitsSince += 1;
@@ -96,7 +104,10 @@ export class Store {
     return true;
   }
 
-  /** Never into a file that is not ours: that would destroy what somebody put there, and what it may still be good for. */
+  /**
+   * Never into a file that is not ours: that would destroy what somebody put there, and what it may
+   * still be good for.
+   */
   checkpoint(mode: 'passive' | 'truncate' = 'passive'): void {
     if (this.#guard.look()) return;
     this.#changesFolded = this.#changes();
@@ -112,7 +123,10 @@ export class Store {
     }
   }
 
-  /** What store.json is to say. @throws TidemarkError STORAGE_FAILED: who lost the files must not speak for them */
+  /**
+   * What store.json is to say.
+   * @throws TidemarkError STORAGE_FAILED: who lost the files must not speak for them
+   */
   note(): StoreIdentity {
     this.assertSameFiles();
     return identityOf(this.db, this.paths, false);
@@ -127,7 +141,10 @@ export class Store {
     return sizeOf(this.paths.wal);
   }
 
-  /** The same without pages that are free to be written again: retention makes room in the file, it does not make it smaller. */
+  /**
+   * The same without pages that are free to be written again: retention makes room in the file, it
+   * does not make it smaller.
+   */
   bytesInUse(): number {
     const free =
       Number(this.db.pragma('freelist_count', { simple: true })) *
@@ -135,7 +152,10 @@ export class Store {
     return this.bytes() - free;
   }
 
-  /** Notes the orderly stop, folds the log into the database and lets go of the files. Files that are not ours are left as they are. */
+  /**
+   * Notes the orderly stop, folds the log into the database and lets go of the files. Files that
+   * are not ours are left as they are.
+   */
   close(): void {
     if (!this.db.open) return;
     let last: StoreIdentity | null = null;
@@ -148,7 +168,10 @@ export class Store {
     }
   }
 
-  /** Null without the room for it: everything accepted is in the log, and the next start takes this stop for a crash. */
+  /**
+   * Null without the room for it: everything accepted is in the log, and the next start takes this
+   * stop for a crash.
+   */
   #foldIn(): StoreIdentity | null {
     try {
       this.db
@@ -166,7 +189,8 @@ export class Store {
     try {
       writeIdentity(this.paths.identity, last);
     } catch {
-      // Without it the next start takes this stop for a crash, and looks closer; nothing is lost by that.
+      // Without it the next start takes this stop for a crash, and looks closer; nothing is lost by
+      // that.
     }
   }
 }

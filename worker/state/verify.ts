@@ -1,4 +1,7 @@
-/** What a journal file must be beyond what SQLite checks: counts against rows, marks against heads, held against entries, holes. Read-only. */
+/**
+ * What a journal file must be beyond what SQLite checks: counts against rows, marks against heads,
+ * held against entries, holes. Read-only.
+ */
 import { lanes } from '../../contracts/subjects.ts';
 import type { Connection } from './connection.ts';
 import { rangesText, type SeqRange } from './finding.ts';

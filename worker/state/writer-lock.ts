@@ -1,11 +1,17 @@
-/** One writer: an SQLite lock held for life, which the operating system frees when the process dies, however it dies. */
+/**
+ * One writer: an SQLite lock held for life, which the operating system frees when the process dies,
+ * however it dies.
+ */
 import { chmodSync } from 'node:fs';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { isoOf } from '../../runtime/clock.ts';
 import { type Connection, openLockFile, openReadOnly, SqliteError } from './connection.ts';
 import type { StatePaths } from './paths.ts';
 
-/** @throws TidemarkError LOCK_HELD naming the owner, STORAGE_FAILED when the file cannot be locked at all */
+/**
+ * @throws TidemarkError LOCK_HELD naming the owner, STORAGE_FAILED when the file cannot be locked
+ * at all
+ */
 export function takeWriterLock(paths: StatePaths): Connection {
   let lock: Connection | null = null;
   try {

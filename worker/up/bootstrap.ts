@@ -1,4 +1,7 @@
-/** Brings a fresh worker to its database: assigns the beacon once the worker answers, and waits until both lanes are bootstrapped. */
+/**
+ * Brings a fresh worker to its database: assigns the beacon once the worker answers, and waits
+ * until both lanes are bootstrapped.
+ */
 import { messageOf } from '../../contracts/errors.ts';
 import type { WorkerStatus } from '../../contracts/status.ts';
 import { subjects } from '../../contracts/subjects.ts';

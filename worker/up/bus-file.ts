@@ -1,4 +1,7 @@
-/** `bus.json` in the data directory: where the bus of a running `up` is, so that other verbs on the directory find it. */
+/**
+ * `bus.json` in the data directory: where the bus of a running `up` is, so that other verbs on the
+ * directory find it.
+ */
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isJsonObject } from '../../contracts/json-value.ts';
@@ -12,7 +15,9 @@ export type BusFile = {
 
 const pathOf = (data: string) => join(data, 'bus.json');
 
-/** What the last `up` left, whether it runs or not; null when there is nothing, or nothing readable. */
+/**
+ * What the last `up` left, whether it runs or not; null when there is nothing, or nothing readable.
+ */
 export function readLastBusFile(data: string): BusFile | null {
   const path = pathOf(data);
   if (!existsSync(path)) return null;

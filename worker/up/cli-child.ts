@@ -1,4 +1,7 @@
-/** A verb of our own command line as a child process: it logs to our stderr, and leaves when we are gone. */
+/**
+ * A verb of our own command line as a child process: it logs to our stderr, and leaves when we are
+ * gone.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -19,7 +22,8 @@ export class CliChild implements Running {
 
   /** @param logTo file descriptor for what it says: our stderr, or an open file */
   constructor(args: readonly string[], environment: NodeJS.ProcessEnv, logTo = 2) {
-    // Detached, for an interrupt at the terminal is for the parent, which stops its children in order.
+    // Detached, for an interrupt at the terminal is for the parent, which stops its children in
+    // order.
     this.#child = spawn(process.execPath, [entry, ...args, '--exit-with-parent'], {
       stdio: ['ignore', logTo, logTo, 'ipc'],
       detached: true,

@@ -48,7 +48,10 @@ export class Supervised {
     this.#bornMs = options.clock.monotonicMs();
   }
 
-  /** Starts it the first time. @throws what the start throws; later starts are tried until one succeeds */
+  /**
+   * Starts it the first time.
+   * @throws what the start throws; later starts are tried until one succeeds
+   */
   async start(): Promise<void> {
     this.#running = await this.#options.start();
     this.#loop = this.#watch();

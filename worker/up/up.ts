@@ -1,4 +1,6 @@
-/** `up`: bus, databeacon and worker on one machine, each a child that is started again when it dies. */
+/**
+ * `up`: bus, databeacon and worker on one machine, each a child that is started again when it dies.
+ */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { TidemarkError } from '../../contracts/errors.ts';
@@ -24,7 +26,9 @@ const predecessorMs = 3_000;
 
 export type UpOptions = {
   config: CliConfig;
-  /** Database URLs; the n-th is connection n. The default is a SQLite file in the data directory. */
+  /**
+   * Database URLs; the n-th is connection n. The default is a SQLite file in the data directory.
+   */
   databases: readonly string[];
   /** `name=value` each. */
   tags: readonly string[];
@@ -40,8 +44,10 @@ export type UpOptions = {
 type Part = (name: string, start: () => Promise<Running>) => Promise<void>;
 
 /**
- * Runs until told to stop. @returns 0, or the exit code of a part that cannot run
- * @throws TidemarkError LOCK_HELD when another `up` runs on the data directory, CONFIG_INVALID without a nats-server
+ * Runs until told to stop.
+ * @returns 0, or the exit code of a part that cannot run
+ * @throws TidemarkError LOCK_HELD when another `up` runs on the data directory, CONFIG_INVALID
+ * without a nats-server
  */
 export async function runUp(options: UpOptions): Promise<number> {
   const { config, say } = options;

@@ -1,8 +1,9 @@
 /**
  * Gives pages that retention made free back to the file system.
  *
- * A store that was made with auto_vacuum shrinks in steps. One made before it has to be written anew as a whole, which SQLite refuses
- * inside a transaction and which holds up writes for its time, so that has to be asked for.
+ * A store that was made with auto_vacuum shrinks in steps. One made before it has to be written
+ * anew as a whole, which SQLite refuses inside a transaction and which holds up writes for its
+ * time, so that has to be asked for.
  */
 import { TidemarkError } from '../../../contracts/errors.ts';
 import { limits } from '../../../contracts/limits.ts';

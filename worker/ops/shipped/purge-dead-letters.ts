@@ -1,4 +1,7 @@
-/** Gives dead letters up by age or reason, as `dead-letters drop` does one by one: they stay counted, and what is parked behind them goes out. */
+/**
+ * Gives dead letters up by age or reason, as `dead-letters drop` does one by one: they stay
+ * counted, and what is parked behind them goes out.
+ */
 import { TidemarkError } from '../../../contracts/errors.ts';
 import { limits } from '../../../contracts/limits.ts';
 import { laneIndex } from '../../../contracts/subjects.ts';

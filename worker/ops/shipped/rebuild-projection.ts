@@ -1,9 +1,12 @@
 /**
- * Lets what reads know be worked out again from the journal: rows are forgotten in steps, each of which puts the view's position back.
- * The view then catches up as it always does, when a read needs it or the worker is idle, so a read that begins in between is right; one under way may answer without what is not delivered yet.
+ * Lets what reads know be worked out again from the journal: rows are forgotten in steps, each of
+ * which puts the view's position back. The view then catches up as it always does, when a read
+ * needs it or the worker is idle, so a read that begins in between is right; one under way may
+ * answer without what is not delivered yet.
  *
- * Where bodies were given up, what was learnt from them cannot be learnt again: those rows stay, and what the journal still has is put
- * over them. Events are one entry each, so they are always made anew.
+ * Where bodies were given up, what was learnt from them cannot be learnt again: those rows stay,
+ * and what the journal still has is put over them. Events are one entry each, so they are always
+ * made anew.
  */
 import { limits } from '../../../contracts/limits.ts';
 import { laneTables } from '../../../contracts/schema.ts';

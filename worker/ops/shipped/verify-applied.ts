@@ -1,9 +1,11 @@
 /**
- * Compares the last entries the assigned database should have with the rows it shows, and sends again what is not there.
+ * Compares the last entries the assigned database should have with the rows it shows, and sends
+ * again what is not there.
  *
- * A row is right when its BridgeSeq is the newest entry's and it holds what that entry set, or when a later write passed over it.
- * Sending again mends rows that are missing or older. One that somebody changed under the same BridgeSeq is reported only:
- * the database takes it for the row it has.
+ * A row is right when its BridgeSeq is the newest entry's and it holds what that entry set, or when
+ * a later write passed over it. Sending again mends rows that are missing or older. One that
+ * somebody changed under the same BridgeSeq is reported only: the database takes it for the row it
+ * has.
  */
 import type { Entry } from '../../../bridges/entry.ts';
 import { toMutation } from '../../../bridges/lanes.ts';
@@ -144,7 +146,10 @@ async function look(
   };
 }
 
-/** All writes of some keys, in order: what a row holds is the sum of them, and what the database has of them it leaves alone. */
+/**
+ * All writes of some keys, in order: what a row holds is the sum of them, and what the database has
+ * of them it leaves alone.
+ */
 async function allOf(
   db: Connection,
   lane: Lane,
