@@ -79,7 +79,8 @@ function kindOf(url: string): EngineKind {
   } catch {
     throw new TidemarkError(
       'INVALID_MESSAGE',
-      'Settings.Config: not readable as a database; give sqlite:<path>, postgres://, mysql:// or mssql://user:password@host:port/database',
+      'Settings.Config: not readable as a database; give sqlite:<path>, postgres://, ' +
+        'mysql:// or mssql://user:password@host:port/database',
     );
   }
 }

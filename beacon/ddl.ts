@@ -204,7 +204,10 @@ export function addColumnStatement(
   collation = '',
 ): string {
   const dialect = dialects[kind];
-  return `ALTER TABLE ${dialect.quote(table.Scope)} ${dialect.addColumn} ${columnClause(column, table, dialect, collation)}`;
+  return (
+    `ALTER TABLE ${dialect.quote(table.Scope)} ${dialect.addColumn} ` +
+    columnClause(column, table, dialect, collation)
+  );
 }
 
 export function createIndexStatement(

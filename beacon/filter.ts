@@ -198,7 +198,8 @@ function readStanza(
       return;
     default:
       throw new BadRequest(
-        `filter: unknown instruction ${instruction.slice(0, 20)}; there are FBV FBVOR FBL FBLOR FBD FBDOR FOP FOPOR FCP FSF FDST`,
+        `filter: unknown instruction ${instruction.slice(0, 20)}; there are FBV FBVOR FBL ` +
+          'FBLOR FBD FBDOR FOP FOPOR FCP FSF FDST',
       );
   }
 }

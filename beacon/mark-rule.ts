@@ -27,8 +27,10 @@ export function insistOnMark(
   if (isBuiltOn(batch, stored)) return;
   throw new TidemarkError(
     'UNAVAILABLE',
-    `the batch builds on Seq ${batch.afterSeq ?? 0} of epoch ${batch.afterEpoch ?? batch.epoch}, and the database is at ` +
-      `${stored ? `${stored.Seq} of ${stored.Epoch}` : 'none'}: it went back in time, or the batch is late; ask for its mark`,
+    `the batch builds on Seq ${batch.afterSeq ?? 0} of epoch ` +
+      `${batch.afterEpoch ?? batch.epoch}, and the database is at ` +
+      (`${stored ? `${stored.Seq} of ${stored.Epoch}` : 'none'}: it went back in time, or ` +
+        'the batch is late; ask for its mark'),
   );
 }
 

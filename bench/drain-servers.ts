@@ -58,7 +58,8 @@ async function postgresHand(url: string): Promise<Hand> {
         .map((column) => `"${column}" = excluded."${column}"`);
       const names = columns.map((column) => `"${column}"`).join();
       return client.query(
-        `insert into "${table}" (${names}) select * from unnest(${arrays.join()}) on conflict (${key.map((column) => `"${column}"`).join()}) do update set ${set.join()}`,
+        `insert into "${table}" (${names}) select * from unnest(${arrays.join()}) on ` +
+          `conflict (${key.map((column) => `"${column}"`).join()}) do update set ${set.join()}`,
         columns.map((column) => rows.map((row) => row[column])),
       );
     },
@@ -75,7 +76,8 @@ async function mariadbHand(url: string): Promise<Hand> {
       const columns = Object.keys(rows[0] as Row);
       const set = columns.map((column) => `\`${column}\` = values(\`${column}\`)`);
       return client.query(
-        `insert into \`${table}\` (${columns.map((column) => `\`${column}\``).join()}) values ? on duplicate key update ${set.join()}`,
+        `insert into \`${table}\` (${columns.map((column) => `\`${column}\``).join()}) ` +
+          `values ? on duplicate key update ${set.join()}`,
         [rows.map((row) => columns.map((column) => row[column]))],
       );
     },

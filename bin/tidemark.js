@@ -39,7 +39,8 @@ function relaunch() {
   const binary = newerNode();
   if (!binary) {
     process.stderr.write(
-      `tidemark: needs Node ${oldestMajor} or newer, this is ${process.versions.node}; get it with: npm install node@${oldestMajor}\n`,
+      `tidemark: needs Node ${oldestMajor} or newer, this is ${process.versions.node}; ` +
+        `get it with: npm install node@${oldestMajor}\n`,
     );
     process.exit(2);
   }

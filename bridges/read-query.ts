@@ -39,7 +39,8 @@ function decodeOrder(listing: Listing, orderBy: JsonValue | undefined): RowQuery
   if (!column || column.kind === 'own' || column.isNullable) {
     throw new TidemarkError(
       'INVALID_MESSAGE',
-      `Settings.Filter.OrderBy: ${JSON.stringify(given)} is not a column of ${listing.table.name} that rows can be ordered by`,
+      `Settings.Filter.OrderBy: ${JSON.stringify(given)} is not a column of ` +
+        `${listing.table.name} that rows can be ordered by`,
     );
   }
   const isDescending = (minus === '-') !== (direction?.toLowerCase() === 'desc');

@@ -15,9 +15,15 @@ export function adviceOf({ State, Queue }) {
     case 'unassigned':
       return 'Nothing is lost: writes are kept here. Assign a databeacon, and they go out.';
     case 'waiting-for-beacon':
-      return `Nothing is lost: writes are kept here, and go out by themselves when ${beacon} is back. Start it, or see why it does not reach the bus.`;
+      return (
+        `Nothing is lost: writes are kept here, and go out by themselves when ${beacon} is ` +
+        'back. Start it, or see why it does not reach the bus.'
+      );
     case 'error':
-      return 'Nothing is lost: writes are kept here. Mend what the error of the lane names; it is tried again by itself.';
+      return (
+        'Nothing is lost: writes are kept here. Mend what the error of the lane names; it ' +
+        'is tried again by itself.'
+      );
     case 'bootstrapping':
       return 'Tables are being made ready; delivery begins by itself.';
     default:

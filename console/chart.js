@@ -75,7 +75,8 @@ export class Chart {
     const grown = (line) => count((line.at(-1) ?? 0) - (line[0] ?? 0));
     setText(
       this.note,
-      `Since ${time(start)}: ${grown(head)} accepted, ${grown(mark)} settled. Pending now: ${count((head.at(-1) ?? 0) - (mark.at(-1) ?? 0))}.`,
+      `Since ${time(start)}: ${grown(head)} accepted, ${grown(mark)} settled. Pending ` +
+        `now: ${count((head.at(-1) ?? 0) - (mark.at(-1) ?? 0))}.`,
     );
     setProps(this.svg, { 'aria-label': `${this.title}: ${this.note.textContent}` });
   }

@@ -81,7 +81,8 @@ export function askToken(wasWrong) {
       el(
         'p',
         {},
-        'It stands in TIDEMARK_TOKEN, or in the file token of the data directory. This tab keeps it until it is closed.',
+        'It stands in TIDEMARK_TOKEN, or in the file token of the data directory. This tab ' +
+          'keeps it until it is closed.',
       ),
       form,
     ];

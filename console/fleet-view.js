@@ -66,7 +66,8 @@ export class FleetView {
     const twice = this.fleet.filter((row) => row.Instances > 1).map((row) => row.HubID);
     setText(
       this.summary,
-      `${count(this.fleet.length)} workers${away > 0 ? `, ${count(away)} away` : ''}${matching.length > shown.length ? `; the first ${rowsMax} of ${count(matching.length)} are shown` : ''}.` +
+      `${count(this.fleet.length)} ` +
+        `workers${away > 0 ? `, ${count(away)} away` : ''}${matching.length > shown.length ? `; the first ${rowsMax} of ${count(matching.length)} are shown` : ''}.` +
         (twice.length > 0
           ? ` More than one process answers for ${twice.slice(0, 5).join(', ')}: stop the other.`
           : ''),

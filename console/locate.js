@@ -139,7 +139,8 @@ export class Locate {
     } = await call(`api/locate?key=${encodeURIComponent(key)}`, { isMissOk: true });
     const where = IsComplete
       ? 'All of the journal was looked at.'
-      : `The newest ${count(Scanned)} entries of the journal were looked at; older writes of this key may be missing here.`;
+      : `The newest ${count(Scanned)} entries of the journal were looked at; older writes ` +
+        'of this key may be missing here.';
     setText(
       this.said,
       Entries.length === 0

@@ -120,7 +120,9 @@ function onDown(reason) {
   document.body.classList.add('stale');
   view?.allow?.(false);
   setText(byId('link'), 'not connected');
-  const text = `Worker unreachable since ${time(state.downMs)}: ${reason}. ${state.status ? 'Values below are from then. ' : ''}Trying again.`;
+  const text =
+    `Worker unreachable since ${time(state.downMs)}: ${reason}. ` +
+    `${state.status ? 'Values below are from then. ' : ''}Trying again.`;
   if (byId('banner').textContent !== text) byId('banner').replaceChildren(el('p', {}, text));
 }
 

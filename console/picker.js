@@ -44,7 +44,10 @@ function isLegacy(beacon) {
 
 /** @param {Connection} one */
 function labelOf(one) {
-  return `${one.IDBeaconConnection}: ${one.Name || 'unnamed'} (${one.Engine || 'unknown'}${one.Connected ? '' : ', not connected'})`;
+  return (
+    `${one.IDBeaconConnection}: ${one.Name || 'unnamed'} ` +
+    `(${one.Engine || 'unknown'}${one.Connected ? '' : ', not connected'})`
+  );
 }
 
 export class Picker {
@@ -170,7 +173,8 @@ export class Picker {
       this.warning,
       others.length === 0
         ? ''
-        : `${beacon} already serves ${others.length === 1 ? `hub ${others[0]}` : `${others.length} hubs, ${others.slice(0, 3).join(', ')} among them`}. ` +
+        : `${beacon} already serves ` +
+            `${others.length === 1 ? `hub ${others[0]}` : `${others.length} hubs, ${others.slice(0, 3).join(', ')} among them`}. ` +
             'Rows are kept apart by HubID; both share its database and its time.',
     );
   }

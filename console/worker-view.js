@@ -18,7 +18,11 @@ import { pickPersistence } from './picker.js';
 function assignmentOf(lane) {
   if (lane.AssignedBeaconID === null)
     return 'Assigned to no databeacon: writes are kept in the journal.';
-  return `Assigned to ${lane.AssignedBeaconID}, connection ${lane.IDBeaconConnection}, by ${lane.AssignedBy === 'tag' ? "the beacon's tag" : 'an operator'} at ${time(lane.AssignedAt)}.`;
+  return (
+    `Assigned to ${lane.AssignedBeaconID}, connection ${lane.IDBeaconConnection}, by ` +
+    `${lane.AssignedBy === 'tag' ? "the beacon's tag" : 'an operator'} at ` +
+    `${time(lane.AssignedAt)}.`
+  );
 }
 
 export class WorkerView {
@@ -79,12 +83,16 @@ export class WorkerView {
       this.room,
       room.Refusing
         ? `Writes are refused: ${room.Refusing}.`
-        : `Time to full: ${timeToFull(room.TimeToFullSeconds)}. Journal ${bytes(room.UsedBytes)} of ${bytes(room.BytesMax)}, ` +
-            `pending ${count(room.Pending)} of ${count(room.PendingMax)}${room.FreeBytes === null ? '' : `, disk free ${bytes(room.FreeBytes)}`}.`,
+        : `Time to full: ${timeToFull(room.TimeToFullSeconds)}. Journal ` +
+            `${bytes(room.UsedBytes)} of ${bytes(room.BytesMax)}, ` +
+            (`pending ${count(room.Pending)} of ` +
+              `${count(room.PendingMax)}${room.FreeBytes === null ? '' : `, disk free ${bytes(room.FreeBytes)}`}.`),
     );
     setText(
       this.facts,
-      `Tidemark ${status.Version}, started ${time(status.StartedAt)}; bus ${status.Bus.Connected ? `connected to ${status.Bus.Server}` : 'away'}; store ${status.Store}.`,
+      `Tidemark ${status.Version}, started ${time(status.StartedAt)}; bus ` +
+        `${status.Bus.Connected ? `connected to ${status.Bus.Server}` : 'away'}; store ` +
+        `${status.Store}.`,
     );
     setText(this.pick, status.Queue.AssignedBeaconID === null ? 'Assign' : 'Change persistence');
     setText(this.pause, status.Queue.IsPaused ? 'Resume delivery' : 'Pause delivery');

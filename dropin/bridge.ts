@@ -234,7 +234,8 @@ export abstract class Bridge {
     this.#status.away(`the worker of hub ${this.#settings.HubID} does not answer: ${reason}`);
     if (this.#wasAway !== true)
       this.log?.warn(
-        `Tidemark: the worker of hub ${this.#settings.HubID} does not answer (${reason}); writes are kept in memory until it does`,
+        `Tidemark: the worker of hub ${this.#settings.HubID} does not answer (${reason}); ` +
+          'writes are kept in memory until it does',
       );
     this.#wasAway = true;
   }

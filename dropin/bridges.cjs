@@ -13,5 +13,6 @@ if (existsSync(source) && process.features.typescript) module.exports = require(
 else if (existsSync(build)) module.exports = require(build);
 else
   throw new Error(
-    `tidemark/bridges is not built, and Node ${process.versions.node} does not run it from its sources: run "npm run build" in ${join(__dirname, '..')}`,
+    `tidemark/bridges is not built, and Node ${process.versions.node} does not run it ` +
+      `from its sources: run "npm run build" in ${join(__dirname, '..')}`,
   );

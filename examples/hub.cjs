@@ -43,7 +43,8 @@ const writing = setInterval(() => {
 const telling = setInterval(() => {
   const { State, AssignedBeaconID } = queue.getPersistenceStatus();
   console.log(
-    `items ${count}  answered ${answered}  refused ${refused}  waiting here ${queue.unanswered}  database ${AssignedBeaconID}: ${State}`,
+    `items ${count}  answered ${answered}  refused ${refused}  waiting here ` +
+      `${queue.unanswered}  database ${AssignedBeaconID}: ${State}`,
   );
 }, 1_000);
 

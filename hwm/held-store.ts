@@ -94,7 +94,8 @@ function statementsOf(db: Database) {
       where lane = @lane and seq > @from and seq <= @through and body is not null
       on conflict (database, seq) do update set state = 'dropped', reason = excluded.reason, since_ms = excluded.since_ms where state <> 'dropped'`),
     unskip: db.prepare(
-      `delete from held where database = ? and lane = ? and seq > ? and state = 'dropped' and substr(reason, 1, ${skipped.length}) = '${skipped}' and ${hasBody}`,
+      `delete from held where database = ? and lane = ? and seq > ? and state = 'dropped' ` +
+        `and substr(reason, 1, ${skipped.length}) = '${skipped}' and ${hasBody}`,
     ),
     skipped: db
       .prepare<

@@ -96,7 +96,8 @@ function statementsOf(db: Database) {
     >(`update mark set skipped = skipped + 1 where lane = @lane and seq < @seq
       and not exists (select 1 from held h where h.database = mark.database and h.seq = @seq)`),
     hold: db.prepare(
-      'insert into held values (@database, @seq, @lane, @key, @state, @reason, @nowMs) on conflict (database, seq) do nothing',
+      'insert into held values (@database, @seq, @lane, @key, @state, @reason, @nowMs) on ' +
+        'conflict (database, seq) do nothing',
     ),
     delivery: db.prepare(
       'insert into delivery values (@database, @lane, @throughSeq, @nowMs) on conflict do nothing',

@@ -77,7 +77,8 @@ export class NatsRequest implements BusRequest {
     if (!asked.get(acceptHeader.name).includes(acceptHeader.value)) {
       throw new TidemarkError(
         'TOO_LARGE',
-        `the answer has ${answer.body.length} bytes; ask for fewer rows, or take it in pieces (header ${acceptHeader.name}: ${acceptHeader.value})`,
+        `the answer has ${answer.body.length} bytes; ask for fewer rows, or take it in ` +
+          `pieces (header ${acceptHeader.name}: ${acceptHeader.value})`,
       );
     }
     const { piece, headers } = this.#answers.hold(answer.body, room);

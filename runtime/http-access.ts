@@ -78,7 +78,8 @@ export type Denied = {
 };
 
 const unauthorized =
-  'this call needs the header Authorization: Bearer <token>, with TIDEMARK_TOKEN or what stands in the file token of the data directory';
+  'this call needs the header Authorization: Bearer <token>, with TIDEMARK_TOKEN or ' +
+  'what stands in the file token of the data directory';
 
 export class HttpAccess {
   /** Whether reading needs a token: not for those who are on the machine anyway. */

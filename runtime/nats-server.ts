@@ -21,7 +21,8 @@ const stopMs = 5_000;
 const logBytesMax = 16 * 1024 * 1024;
 const usualFolders = ['/usr/sbin', '/usr/local/bin'];
 const howToGet =
-  'get it with your package manager or from https://nats.io/download, and name it in NATS_SERVER_BIN, or give the URL of a running one with --nats';
+  'get it with your package manager or from https://nats.io/download, and name it in ' +
+  'NATS_SERVER_BIN, or give the URL of a running one with --nats';
 
 export type NatsServerOptions = {
   /** Folder for configuration, pid, log and streams; made when missing. */

@@ -84,7 +84,9 @@ export const verbTexts: Record<
   },
   locate: { body: '`{EventGUID}`', answer: '`Location`', what: 'where a write is' },
   'dead-letters': {
-    body: '`{Verb?: "list", After?, Limit?}`, `{Verb: "show" \\| "retry" \\| "drop", Seq}`; one-way messages by `ID` in place of `Seq`',
+    body:
+      '`{Verb?: "list", After?, Limit?}`, `{Verb: "show" \\| "retry" \\| "drop", Seq}`; ' +
+      'one-way messages by `ID` in place of `Seq`',
     answer: '`{DeadLetters}`, `{DeadLetter}` or `{Success}`',
     what: 'writes the backend refused for good, and one-way messages that can never be accepted',
   },
@@ -155,7 +157,9 @@ export const capabilityTexts: Record<string, { what: string; types: readonly str
     ],
   },
   MeadowProxy: {
-    what: 'The table endpoints as one request each, behind an allowlist of paths. Any HTTP status is a successful request.',
+    what:
+      'The table endpoints as one request each, behind an allowlist of paths. Any HTTP ' +
+      'status is a successful request.',
     types: ['ProxySettings', 'ProxyOutputs'],
   },
   DataBeaconSchema: {

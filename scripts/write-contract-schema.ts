@@ -112,7 +112,8 @@ function requests(): Schema {
         ContentEncoding: { enum: ['', 'gzip'] },
       },
       ['Transfer', 'Index', 'Count', 'Data'],
-      "a piece of a body above the server's max_payload; Action and the Content fields are of the whole, which may carry its Action itself",
+      "a piece of a body above the server's max_payload; Action and the Content fields " +
+        'are of the whole, which may carry its Action itself',
     ),
   };
 }
@@ -200,7 +201,8 @@ export function contractSchemaText(): string {
     $id: 'urn:tidemark:contract',
     title: 'Tidemark: bodies on the bus',
     description:
-      'Requests of hubs, replies of the worker, presence of beacons. Written by scripts/write-contract-schema.ts; do not edit.',
+      'Requests of hubs, replies of the worker, presence of beacons. Written by ' +
+      'scripts/write-contract-schema.ts; do not edit.',
     $defs: { ...requests(), ...replies(), ...presence() },
   };
   return `${JSON.stringify(document, null, 2)}\n`;

@@ -184,7 +184,8 @@ export class LaneDelivery {
       });
       if (!journal.has(lane, keptSeq))
         onFault(
-          `${mark.beacon}/${mark.connection} has writes of lane ${lane} up to Seq ${keptSeq}, which this journal does not know: it is an older copy of itself. ` +
+          `${mark.beacon}/${mark.connection} has writes of lane ${lane} up to Seq ${keptSeq}, ` +
+            'which this journal does not know: it is an older copy of itself. ' +
             'Nothing was moved; bring the newer journal back, or merge its entries',
         );
     }
@@ -207,7 +208,8 @@ export class LaneDelivery {
     const { bareThrough } = journal.counts(lane);
     if (bareThrough > to)
       onFault(
-        `${why}: writes of lane ${lane} from Seq ${to + 1} to ${bareThrough} are no longer in the journal and cannot be sent again`,
+        `${why}: writes of lane ${lane} from Seq ${to + 1} to ${bareThrough} are no longer ` +
+          'in the journal and cannot be sent again',
       );
   }
 }

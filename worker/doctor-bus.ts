@@ -245,7 +245,8 @@ async function databaseChecks(
       ...checks,
       fail(
         'connection',
-        `${beacon} has no connection ${connection}; it has ${Connections.map((one) => one.IDBeaconConnection).join(', ') || 'none'}`,
+        `${beacon} has no connection ${connection}; it has ` +
+          (Connections.map((one) => one.IDBeaconConnection).join(', ') || 'none'),
         'tidemark assign names another one',
       ),
     ];
@@ -288,7 +289,8 @@ async function schemaCheck(bus: Bus, beacon: string, connection: number): Promis
       );
     return warn(
       'backend schema',
-      `${beacon}/${connection} lacks ${missing.slice(0, 8).join(', ')}${missing.length > 8 ? ` and ${missing.length - 8} more` : ''}`,
+      `${beacon}/${connection} lacks ` +
+        `${missing.slice(0, 8).join(', ')}${missing.length > 8 ? ` and ${missing.length - 8} more` : ''}`,
       'assign it again, or start the beacon again: the bootstrap adds what is missing',
     );
   } catch (error) {

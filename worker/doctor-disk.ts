@@ -50,7 +50,8 @@ function judged(medianMs: number, slowestMs: number): Check {
     return warn(
       'sync',
       `${what}: faster than any disk`,
-      'syncs are ignored here (memory, a volatile cache, or a library that swallows them): what is accepted would be lost with the power',
+      'syncs are ignored here (memory, a volatile cache, or a library that swallows ' +
+        'them): what is accepted would be lost with the power',
     );
   return medianMs > slowMs
     ? warn(

@@ -43,7 +43,10 @@ export function marksFile(dataDir: string, nowMs: number): Check {
   if (ahead.length > 0)
     return fail(
       'marks file',
-      `says more than the store: ${ahead.map(([where, seq]) => `${where} at ${seq}, the store at ${truth.get(where) ?? 0}`).join('; ')}`,
+      'says more than the store: ' +
+        ahead
+          .map(([where, seq]) => `${where} at ${seq}, the store at ${truth.get(where) ?? 0}`)
+          .join('; '),
       'state.db is an older copy: bring the newer one back (docs/LOCAL-STATE.md)',
     );
   const behind = [...truth].filter(([where, seq]) => seq > (said.get(where) ?? 0));
@@ -53,7 +56,10 @@ export function marksFile(dataDir: string, nowMs: number): Check {
     return ok('marks file', `agrees with the store, written ${file.WrittenAt ?? '-'}`);
   return warn(
     'marks file',
-    `is behind the store: ${behind.map(([where, seq]) => `${where} at ${said.get(where) ?? 0}, the store at ${seq}`).join('; ')}`,
+    'is behind the store: ' +
+      behind
+        .map(([where, seq]) => `${where} at ${said.get(where) ?? 0}, the store at ${seq}`)
+        .join('; '),
     again,
   );
 }

@@ -152,7 +152,8 @@ export class Drill {
       const others = [...new Set(lanes.flatMap((lane) => assignments.of(lane)?.beacon ?? []))];
       throw new TidemarkError(
         'NOT_FOUND',
-        `BeaconID: no lane goes to ${beacon}; ${others.length > 0 ? `assigned is ${others.join(' and ')}` : 'nothing is assigned'}`,
+        `BeaconID: no lane goes to ${beacon}; ` +
+          (others.length > 0 ? `assigned is ${others.join(' and ')}` : 'nothing is assigned'),
       );
     }
     if (!directory.find(beacon))
@@ -186,7 +187,8 @@ export class Drill {
     if (full === null || full > seconds) return;
     throw new TidemarkError(
       'OVERLOADED',
-      `at ${Math.round(perSecond)} writes a second there is room for about ${Math.floor(full)} s, not for ${seconds}: fewer seconds, more room, or --force`,
+      `at ${Math.round(perSecond)} writes a second there is room for about ` +
+        `${Math.floor(full)} s, not for ${seconds}: fewer seconds, more room, or --force`,
     );
   }
 

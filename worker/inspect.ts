@@ -75,7 +75,8 @@ export function listEntries(dataDir: string, afterSeq: number, limit: number): E
       accepted_ms: number;
       has: number;
     }>(
-      'select seq, lane, action, guid, key, accepted_ms, body is not null as has from entry where seq > ? order by seq limit ?',
+      'select seq, lane, action, guid, key, accepted_ms, body is not null as has from ' +
+        'entry where seq > ? order by seq limit ?',
       afterSeq,
       limit,
     );

@@ -163,7 +163,8 @@ function statementsOf(db: Connection) {
       )
       .pluck(),
     below: db.prepare<[number, number]>(
-      'select min(seq) as through, count(*) as looked from (select seq from entry where seq < ? order by seq desc limit ?)',
+      'select min(seq) as through, count(*) as looked from (select seq from entry where ' +
+        'seq < ? order by seq desc limit ?)',
     ),
     ofKey: db
       .prepare<[number, number, string]>(
@@ -252,7 +253,8 @@ export class Journal {
     if (isSame) return { seq: known.seq, isNew: false };
     return new TidemarkError(
       'CONFLICT',
-      `EventGUID: ${envelope.eventGuid} was accepted as Seq ${known.seq} with other content; a new write needs a new EventGUID`,
+      `EventGUID: ${envelope.eventGuid} was accepted as Seq ${known.seq} with other ` +
+        'content; a new write needs a new EventGUID',
     );
   }
 

@@ -26,7 +26,8 @@ export function openLocal(store: Store, hubId: string): Local {
   if (owner !== undefined && owner !== hubId) {
     throw new TidemarkError(
       'CONFIG_INVALID',
-      `${store.dataDir} holds the journal of hub ${owner}; start it with --hub ${owner}, or give hub ${hubId} its own --data`,
+      `${store.dataDir} holds the journal of hub ${owner}; start it with --hub ${owner}, ` +
+        `or give hub ${hubId} its own --data`,
     );
   }
   if (owner === undefined) store.setMeta('hub', hubId);

@@ -87,7 +87,8 @@ export class OperatorLog {
         .transaction(() => {
           const { lastInsertRowid } = this.#db
             .prepare(
-              'insert into operator_action (at_ms, who, via, action, detail, outcome, reason) values (?, ?, ?, ?, ?, ?, ?)',
+              'insert into operator_action (at_ms, who, via, action, detail, outcome, reason) ' +
+                'values (?, ?, ?, ?, ?, ?, ?)',
             )
             .run(this.#clock.nowMs(), ...values);
           this.#db

@@ -161,7 +161,8 @@ export class Pressure {
   #diskReason(): string {
     const { room } = this.#level;
     return room && !this.#isOut
-      ? `the disk of the journal has ${room.freeBytes} bytes free, at least ${this.#freeMin(room)} are kept; make room there`
+      ? `the disk of the journal has ${room.freeBytes} bytes free, at least ` +
+          `${this.#freeMin(room)} are kept; make room there`
       : 'the disk of the journal is full; make room there';
   }
 

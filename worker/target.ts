@@ -298,7 +298,9 @@ export class Target {
       const { batch, proxy } = capabilities;
       throw new TidemarkError(
         'UNAVAILABLE',
-        `${this.beacon} offers none of ${[batch, proxy, ...Object.values(legacyCapabilities)].join(', ')}: there is nothing to deliver with`,
+        `${this.beacon} offers none of ` +
+          `${[batch, proxy, ...Object.values(legacyCapabilities)].join(', ')}: there is ` +
+          'nothing to deliver with',
       );
     }
     this.#endpoints = new Map();

@@ -88,7 +88,8 @@ export class FrontClient {
     if (status >= 300 || answer === null || isRefused) {
       throw new TidemarkError(
         'INVALID_MESSAGE',
-        `${this.label}: ${method} ${path} answered ${status}: ${String(answer?.['Error'] ?? answer?.['message'] ?? text).slice(0, bounds.reasonCharsMax)}`,
+        `${this.label}: ${method} ${path} answered ${status}: ` +
+          String(answer?.['Error'] ?? answer?.['message'] ?? text).slice(0, bounds.reasonCharsMax),
       );
     }
     return answer;
@@ -127,7 +128,8 @@ export function frontUrl(text: string): string {
   ) {
     throw new TidemarkError(
       'CONFIG_INVALID',
-      `--front: expected http://host:port of a retold-databeacon, got ${JSON.stringify(text.replace(/\/\/[^@/]*@/, '//***@'))}`,
+      '--front: expected http://host:port of a retold-databeacon, got ' +
+        JSON.stringify(text.replace(/\/\/[^@/]*@/, '//***@')),
     );
   }
   return url.href;

@@ -39,7 +39,9 @@ export function misfitsOf(
         {
           column: name,
           why: 'the server deletes and undeletes with a number: a removed row cannot come back',
-          statement: `ALTER TABLE "${table.Scope}" ${alter} DROP DEFAULT, ${alter} TYPE integer USING "${column.Column}"::integer, ${alter} SET DEFAULT 0`,
+          statement:
+            `ALTER TABLE "${table.Scope}" ${alter} DROP DEFAULT, ${alter} TYPE integer USING ` +
+            `"${column.Column}"::integer, ${alter} SET DEFAULT 0`,
         },
       ];
     }
@@ -98,7 +100,9 @@ function writable(kind: EngineKind, table: TableDescriptor): TableDescriptor {
 }
 
 async function collationOf(client: FrontClient, connection: number): Promise<string> {
-  const sql = `select collation_name as name from information_schema.collations where collation_name in (${collations.map((name) => `'${name}'`).join(', ')})`;
+  const sql =
+    'select collation_name as name from information_schema.collations where ' +
+    `collation_name in (${collations.map((name) => `'${name}'`).join(', ')})`;
   try {
     const rows = listAt(
       await client.manage('POST', `/beacon/connection/${connection}/query`, undefined, {

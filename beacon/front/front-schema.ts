@@ -109,7 +109,9 @@ export async function frontEnsureSchema(
     const few = missing.slice(0, 5).join(', ');
     throw new TidemarkError(
       'CONFLICT',
-      `EnsureSchema: ${client.label} has no HTTP route that makes tables, and ${missing.length} tables or columns are missing (${few}${missing.length > 5 ? ', ...' : ''}): ` +
+      `EnsureSchema: ${client.label} has no HTTP route that makes tables, and ` +
+        `${missing.length} tables or columns are missing ` +
+        `(${few}${missing.length > 5 ? ', ...' : ''}): ` +
         'make them with the statements in the log of this beacon',
     );
   }

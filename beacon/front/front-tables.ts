@@ -101,7 +101,8 @@ export class FrontTables {
     if (!connectionPath(`${base}/`))
       throw new TidemarkError(
         'INVALID_MESSAGE',
-        `${this.#client.label} has ${table} at ${base}, among its own tables; the connection needs a name that makes a part of the path`,
+        `${this.#client.label} has ${table} at ${base}, among its own tables; the ` +
+          'connection needs a name that makes a part of the path',
       );
     return { ...endpoint, EndpointBase: base };
   }

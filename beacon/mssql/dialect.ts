@@ -86,7 +86,9 @@ export function mssqlDialect(url: string): ServerDialect {
     migrate: (db, work) =>
       transact(db, async (session: Session) => {
         await session.run({
-          sql: `exec sp_getapplock @Resource = 'tidemark-migration', @LockMode = 'Exclusive', @LockTimeout = ${bounds.migrationMs}`,
+          sql:
+            `exec sp_getapplock @Resource = 'tidemark-migration', @LockMode = 'Exclusive', ` +
+            `@LockTimeout = ${bounds.migrationMs}`,
           parameters: [],
         });
         await work(session, textCollation);
@@ -95,7 +97,8 @@ export function mssqlDialect(url: string): ServerDialect {
       throw new StatementFault(
         'other',
         'NOT_OFFERED',
-        'SQL Server knows no read-only transaction, so foreign SQL is not run there; use Aggregate, Join or ReadRecords',
+        'SQL Server knows no read-only transaction, so foreign SQL is not run there; use ' +
+          'Aggregate, Join or ReadRecords',
       );
     },
   };

@@ -51,7 +51,9 @@ export const mssqlSets: SetStatements = {
   insert(table, columns, rows): Query {
     const { from, parameters } = valuesOf(columns, rows);
     return {
-      sql: `insert into ${quoted(table.name)} (${names(columns)}) select ${columns.map((_, at) => `v.c${at}`).join(', ')} from ${from}`,
+      sql:
+        `insert into ${quoted(table.name)} (${names(columns)}) select ` +
+        `${columns.map((_, at) => `v.c${at}`).join(', ')} from ${from}`,
       parameters,
     };
   },

@@ -117,7 +117,9 @@ async function underLock(session: Session, work: () => Promise<void>): Promise<v
 async function collationOf(session: Session): Promise<string> {
   const wanted = ['utf8mb4_nopad_bin', 'utf8mb4_0900_bin', 'utf8mb4_bin'];
   const { rows } = await session.run({
-    sql: `select collation_name as name from information_schema.collations where collation_name in (${wanted.map(() => '?').join(', ')})`,
+    sql:
+      'select collation_name as name from information_schema.collations where ' +
+      `collation_name in (${wanted.map(() => '?').join(', ')})`,
     parameters: wanted,
   });
   return wanted.find((name) => rows.some((row) => row['name'] === name)) ?? 'utf8mb4_bin';

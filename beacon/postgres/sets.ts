@@ -26,7 +26,9 @@ const arrayTypes = {
 /** `unnest` of one array a column as a table `v`, with the values. */
 function arrays(columns: readonly Column[], rows: Rows): { from: string; parameters: unknown[] } {
   const names = columns.map((_, at) => `c${at}`).join(', ');
-  const from = `unnest(${columns.map((column, at) => `$${at + 1}::${arrayTypes[column.family]}[]`).join(', ')}) as v(${names})`;
+  const from =
+    `unnest(${columns.map((column, at) => `$${at + 1}::${arrayTypes[column.family]}[]`).join(', ')}) ` +
+    `as v(${names})`;
   return {
     from,
     parameters: columns.map((column, at) =>
@@ -52,7 +54,11 @@ function matches(by: readonly Column[]): string {
 }
 
 function insertText(table: Table, columns: readonly Column[], from: string): string {
-  return `insert into ${quoted(table.name)} (${columns.map((column) => quoted(column.name)).join(', ')}) select ${columns.map(valueOf).join(', ')} from ${from}`;
+  return (
+    `insert into ${quoted(table.name)} ` +
+    `(${columns.map((column) => quoted(column.name)).join(', ')}) select ` +
+    `${columns.map(valueOf).join(', ')} from ${from}`
+  );
 }
 
 export const postgresSets: SetStatements = {

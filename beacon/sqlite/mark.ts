@@ -28,7 +28,8 @@ export function writeMark(handle: SqliteHandle, batch: ApplyBatch, mark: StoredM
   handle
     .prepare(
       `INSERT INTO "${markTable}" ("HubID", "Lane", "Epoch", "Seq", "UpdatedAt") VALUES (?, ?, ?, ?, ?)` +
-        ' ON CONFLICT ("HubID", "Lane") DO UPDATE SET "Epoch" = excluded."Epoch", "Seq" = excluded."Seq", "UpdatedAt" = excluded."UpdatedAt"',
+        (' ON CONFLICT ("HubID", "Lane") DO UPDATE SET "Epoch" = excluded."Epoch", "Seq" = ' +
+          'excluded."Seq", "UpdatedAt" = excluded."UpdatedAt"'),
     )
     .run(batch.hubId, batch.lane, mark.Epoch, mark.Seq, mark.UpdatedAt);
 }

@@ -63,7 +63,8 @@ function updates(shape: Shape, table: string): string {
         ? "''"
         : '0';
     list.push(
-      `${quoted(column.name)} = CASE WHEN ${old} IS NULL OR ${old} = ${empty} THEN excluded.${quoted(column.name)} ELSE ${old} END`,
+      `${quoted(column.name)} = CASE WHEN ${old} IS NULL OR ${old} = ${empty} THEN ` +
+        `excluded.${quoted(column.name)} ELSE ${old} END`,
     );
   }
   list.push('"BridgeSeq" = excluded."BridgeSeq"', '"Deleted" = 0');

@@ -36,7 +36,8 @@ export class KeyTurns {
     ) {
       throw new TidemarkError(
         'OVERLOADED',
-        `${this.#waiting} writes (${this.#chars} characters) wait in this client already; wait for some of them before sending more`,
+        `${this.#waiting} writes (${this.#chars} characters) wait in this client already; ` +
+          'wait for some of them before sending more',
       );
     }
     this.#waiting += 1;

@@ -99,7 +99,10 @@ function certificates(dir: TempDir): void {
 
 const tls = (dir: TempDir, more = '') => {
   certificates(dir);
-  return `tls { cert_file: ${JSON.stringify(dir.at('server.pem'))}, key_file: ${JSON.stringify(dir.at('server.key'))}${more} }`;
+  return (
+    `tls { cert_file: ${JSON.stringify(dir.at('server.pem'))}, key_file: ` +
+    `${JSON.stringify(dir.at('server.key'))}${more} }`
+  );
 };
 
 /**

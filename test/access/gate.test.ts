@@ -84,7 +84,8 @@ describe('a worker on loopback', () => {
         'cross-origin-resource-policy': 'same-origin',
       });
       expect(headers['content-security-policy']).toBe(
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; " +
+          "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
       );
       expect(headers['access-control-allow-origin']).toBeUndefined();
     }
@@ -129,7 +130,8 @@ describe('a worker on loopback', () => {
     const slow = [
       '',
       'GET /livez HTTP/1.1\r\nHost: localhost\r\nX: ',
-      `POST /Ultravisor/Persistence/Assign HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ann-secret\r\nContent-Length: 10\r\n\r\n{`,
+      `POST /Ultravisor/Persistence/Assign HTTP/1.1\r\nHost: localhost\r\nAuthorization: ` +
+        `Bearer ann-secret\r\nContent-Length: 10\r\n\r\n{`,
     ];
     const sockets = await Promise.all(slow.map((text) => socketTo(kit.port, text)));
     const isCut = sockets.map(

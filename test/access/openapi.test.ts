@@ -206,7 +206,8 @@ describe('of a running worker', () => {
     const { default: Database } = await import('better-sqlite3');
     const db = new Database(stack.backendPath);
     db.exec(
-      "create trigger refuse before insert on UVQueueWorkItem when new.WorkItemHash like 'bad%' begin select raise(abort, 'CHECK constraint failed: bad'); end",
+      'create trigger refuse before insert on UVQueueWorkItem when new.WorkItemHash like ' +
+        "'bad%' begin select raise(abort, 'CHECK constraint failed: bad'); end",
     );
     db.close();
     await stack.hub.client.upsertWorkItem({ WorkItemHash: 'bad-1', Status: 'Pending' });

@@ -29,7 +29,8 @@ describe('with just those permissions', () => {
     const { stdout } = await tidemark(['permissions'], { env: { TIDEMARK_INTAKE: 'jetstream' } });
     nats = await SecuredNats.start(
       (dir) =>
-        `jetstream { store_dir: ${JSON.stringify(dir.at('js'))} }\n${stdout.replaceAll('password: "..."', 'password: "pw"')}`,
+        `jetstream { store_dir: ${JSON.stringify(dir.at('js'))} ` +
+        `}\n${stdout.replaceAll('password: "..."', 'password: "pw"')}`,
     );
     beacon = new TidemarkProcess(
       [

@@ -40,7 +40,8 @@ describe('write', () => {
     expect(
       rowsIn(
         path,
-        'SELECT HubID, WorkItemHash, Action, Status, Priority, CancelRequested, RetryAfter, BridgeSeq, Deleted, CreateDate, UpdateDate FROM UVQueueWorkItem',
+        'SELECT HubID, WorkItemHash, Action, Status, Priority, CancelRequested, RetryAfter, ' +
+          'BridgeSeq, Deleted, CreateDate, UpdateDate FROM UVQueueWorkItem',
       ),
     ).toEqual([
       {
@@ -305,7 +306,8 @@ describe('a batch with a refused mutation', () => {
     const { engine, path } = await openBackend();
     const db = new Database(path);
     db.exec(
-      "CREATE TRIGGER no BEFORE INSERT ON UVQueueWorkItem WHEN NEW.WorkItemHash = 'bad' BEGIN SELECT RAISE(ABORT, 'not this one'); END",
+      "CREATE TRIGGER no BEFORE INSERT ON UVQueueWorkItem WHEN NEW.WorkItemHash = 'bad' " +
+        "BEGIN SELECT RAISE(ABORT, 'not this one'); END",
     );
     db.close();
     const outputs = await applyTo(engine, [workItem('good', 1), workItem('bad', 2)], {

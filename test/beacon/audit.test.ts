@@ -114,7 +114,8 @@ describe('trail', () => {
     file.prepare('UPDATE Audit SET IDAudit = IDAudit + ?').run(bounds.auditRowsMax);
     file
       .prepare(
-        "INSERT INTO Audit (IDAudit, At, RemoteUser, Capability, Action, IDBeaconConnection, Detail) VALUES (1, '9999', 'surplus', '', '', 0, '')",
+        'INSERT INTO Audit (IDAudit, At, RemoteUser, Capability, Action, ' +
+          "IDBeaconConnection, Detail) VALUES (1, '9999', 'surplus', '', '', 0, '')",
       )
       .run();
     file.close();
@@ -270,7 +271,8 @@ describe('every request', () => {
     await kit.beacon.drain();
     const seen = rowsIn(
       join(kit.config.dataDir, 'beacon.db'),
-      'SELECT RemoteUser, Capability, Action, IDBeaconConnection, TableName, Outcome, Count, Detail FROM Audit ORDER BY IDAudit',
+      'SELECT RemoteUser, Capability, Action, IDBeaconConnection, TableName, Outcome, ' +
+        'Count, Detail FROM Audit ORDER BY IDAudit',
     ).map((row) => Object.values(row));
     expect(seen).toEqual([
       [

@@ -164,7 +164,8 @@ export function makeIncumbentDatabase(path: string): void {
   db.exec('CREATE UNIQUE INDEX "IX_UVQueueWorkItem_Hash" ON "UVQueueWorkItem" ("WorkItemHash")');
   db.exec('CREATE INDEX "IX_UVQueueWorkItem_Status" ON "UVQueueWorkItem" ("Status")');
   db.exec(
-    `INSERT INTO "UVQueueWorkItem" ("WorkItemHash", "Status", "Settings") VALUES ('old-1', 'Running', '{"a":1}'), ('old-2', 'Complete', NULL)`,
+    'INSERT INTO "UVQueueWorkItem" ("WorkItemHash", "Status", "Settings") VALUES ' +
+      `('old-1', 'Running', '{"a":1}'), ('old-2', 'Complete', NULL)`,
   );
   db.close();
 }

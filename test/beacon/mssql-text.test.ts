@@ -58,11 +58,15 @@ test('SQL Server — rows over many: values joined, locked when read, quoted and
     ['b', 0, ''],
   ] as const;
   expect(mssqlSets.insert(table, at('Hash', 'Live', 'At'), rows)).toEqual({
-    sql: 'insert into [Odd]]Name] ([Hash], [Live], [At]) select v.c0, v.c1, v.c2 from (values (@1, @2, @3), (@4, @5, @6)) v (c0, c1, c2)',
+    sql:
+      'insert into [Odd]]Name] ([Hash], [Live], [At]) select v.c0, v.c1, v.c2 from ' +
+      '(values (@1, @2, @3), (@4, @5, @6)) v (c0, c1, c2)',
     parameters: ['a', 1, '2026-11-21 08:00:00.000', 'b', 0, null],
   });
   expect(mssqlSets.read(table, at('Hash'), at('ID', 'Live'), [['a'], ['b']])).toEqual({
-    sql: 'select t.[ID], t.[Live] from [Odd]]Name] t with (updlock, rowlock) join (values (@1), (@2)) v (c0) on t.[Hash] = v.c0',
+    sql:
+      'select t.[ID], t.[Live] from [Odd]]Name] t with (updlock, rowlock) join (values ' +
+      '(@1), (@2)) v (c0) on t.[Hash] = v.c0',
     parameters: ['a', 'b'],
   });
   expect(
@@ -104,8 +108,10 @@ test('SQL Server — tables: names in brackets, types that keep their values, te
     'Latin1_General_100_BIN2',
   );
   expect(made).toBe(
-    "CREATE TABLE [T] ([IDT] decimal(16, 0) IDENTITY(1,1) PRIMARY KEY, [Name] nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL DEFAULT N'it''s', " +
-      '[Long] nvarchar(max) COLLATE Latin1_General_100_BIN2, [N] decimal(16, 0) NOT NULL DEFAULT 7, [F] float(53), [B] bit NOT NULL DEFAULT 0, [CreateDate] datetime2(3))',
+    'CREATE TABLE [T] ([IDT] decimal(16, 0) IDENTITY(1,1) PRIMARY KEY, [Name] ' +
+      "nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL DEFAULT N'it''s', " +
+      ('[Long] nvarchar(max) COLLATE Latin1_General_100_BIN2, [N] decimal(16, 0) NOT NULL ' +
+        'DEFAULT 7, [F] float(53), [B] bit NOT NULL DEFAULT 0, [CreateDate] datetime2(3))'),
   );
   expect(
     addColumnStatement('mssql', { Scope: 'T', Schema: [] }, { Column: 'X', Type: 'Integer' }),
@@ -126,7 +132,9 @@ test('SQL Server — tables: names in brackets, types that keep their values, te
 test('SQL Server — endpoints: pages by offset and fetch, rows answered by output, a row is never numbered anew', () => {
   const filter = parseFilter('FBV~Hash~EQ~a~FSF~Hash~DESC~0');
   expect(selectRows('mssql', table, filter, { begin: 5, cap: 10 })).toEqual({
-    sql: 'select * from "Odd]Name" where ("Deleted" = @1 and "Hash" = @2) order by "Hash" desc, "ID" offset @3 rows fetch next @4 rows only',
+    sql:
+      'select * from "Odd]Name" where ("Deleted" = @1 and "Hash" = @2) order by "Hash" ' +
+      'desc, "ID" offset @3 rows fetch next @4 rows only',
     parameters: [0, 'a', 5, 10],
     isWrite: false,
   });

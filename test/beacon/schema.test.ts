@@ -57,7 +57,8 @@ describe('a fresh database', () => {
     expect(
       rowsIn(
         path,
-        'SELECT Status, MaxAttempts, HealthLabel, Settings, Extra, CancelReason, Deleted, BridgeSeq, CreateDate FROM UVQueueWorkItem',
+        'SELECT Status, MaxAttempts, HealthLabel, Settings, Extra, CancelReason, Deleted, ' +
+          'BridgeSeq, CreateDate FROM UVQueueWorkItem',
       ),
     ).toEqual([
       {
@@ -207,7 +208,8 @@ describe('a migration', () => {
     const { engine, path } = openEngine();
     const seed = new Database(path);
     seed.exec(
-      'CREATE TABLE Thing (IDThing INTEGER PRIMARY KEY, Name VARCHAR(8) NOT NULL, Extra2 TEXT); CREATE INDEX IX_Name ON Thing (Extra2)',
+      'CREATE TABLE Thing (IDThing INTEGER PRIMARY KEY, Name VARCHAR(8) NOT NULL, Extra2 ' +
+        'TEXT); CREATE INDEX IX_Name ON Thing (Extra2)',
     );
     seed.close();
     const descriptor = decodeDescriptor({

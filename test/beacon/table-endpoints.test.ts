@@ -275,7 +275,8 @@ describe('reading', () => {
     const { call, connections, connection, path } = await start();
     execIn(
       path,
-      'CREATE TABLE Item (ID INTEGER PRIMARY KEY, A TEXT); CREATE TABLE Items (ID INTEGER PRIMARY KEY, B TEXT); CREATE TABLE ItemSelect (ID INTEGER PRIMARY KEY, C TEXT);',
+      'CREATE TABLE Item (ID INTEGER PRIMARY KEY, A TEXT); CREATE TABLE Items (ID INTEGER ' +
+        'PRIMARY KEY, B TEXT); CREATE TABLE ItemSelect (ID INTEGER PRIMARY KEY, C TEXT);',
     );
     for (const name of ['Item', 'Items', 'ItemSelect'])
       await enableEndpoint(connections, connection, { TableName: name });

@@ -32,7 +32,10 @@ async function work(): Promise<void> {
     reports.push(report);
     const verdict = report.complaints.length === 0 ? 'ok ' : 'BAD';
     console.log(
-      `${verdict} ${report.name.padEnd(62)} answered ${String(report.answered).padStart(5)} lost ${String(report.lost).padStart(4)} ${String(report.seconds).padStart(5)} s  recovered in ${report.recoverySeconds} s  named: ${report.named.join(' ')}`,
+      `${verdict} ${report.name.padEnd(62)} answered ` +
+        `${String(report.answered).padStart(5)} lost ${String(report.lost).padStart(4)} ` +
+        `${String(report.seconds).padStart(5)} s  recovered in ${report.recoverySeconds} s  ` +
+        `named: ${report.named.join(' ')}`,
     );
     for (const complaint of report.complaints)
       console.log(`      ${complaint.replaceAll('\n', '\n        ')}`);

@@ -22,7 +22,8 @@ async function offered(...words: string[]): Promise<string[]> {
     'bash',
     [
       '-c',
-      `source ./completion.sh; COMP_WORDS=(${line}); COMP_CWORD=${words.length}; _tidemark; printf '%s\\n' "\${COMPREPLY[@]}"`,
+      `source ./completion.sh; COMP_WORDS=(${line}); COMP_CWORD=${words.length}; ` +
+        `_tidemark; printf '%s\\n' "\${COMPREPLY[@]}"`,
     ],
     { cwd: folder.path },
   );
@@ -132,7 +133,9 @@ test.each(['found by compinit, at the first key', 'sourced'])(
         : 'fpath=($PWD $fpath); autoload -Uz compinit; compinit -u -D';
     writeFileSync(
       join(cwd, '.zshrc'),
-      `${begin}\nPS1=\nprobe() { zle complete-word; print -r -- "<<$BUFFER>>"; BUFFER= }\nzle -N probe\nzle-line-init() { print '<<ready>>' }\nzle -N zle-line-init\nbindkey '^T' probe\n`,
+      `${begin}\nPS1=\nprobe() { zle complete-word; print -r -- "<<$BUFFER>>"; BUFFER= ` +
+        `}\nzle -N probe\nzle-line-init() { print '<<ready>>' }\nzle -N ` +
+        `zle-line-init\nbindkey '^T' probe\n`,
     );
     const lines = [
       'dead-letters sh',

@@ -166,7 +166,8 @@ function marked(
 ): void {
   alter(
     db,
-    `insert into database values (1, 'db-1', 1); insert into mark (database, lane, seq, applied, present, skipped, store_id) values (1, 0, 7, 0, 0, 0, '')`,
+    `insert into database values (1, 'db-1', 1); insert into mark (database, lane, seq, ` +
+      `applied, present, skipped, store_id) values (1, 0, 7, 0, 0, 0, '')`,
   );
   const changed = change?.(offlineMarks(dataDir, Date.now()));
   if (changed !== undefined)

@@ -55,7 +55,8 @@ async function entries(): Promise<EntryView[]> {
 async function deadLetter(name: string): Promise<number> {
   const db = new Database(stack.backendPath);
   db.exec(
-    "create trigger if not exists no_poison before insert on UVQueueWorkItem when new.WorkItemHash like 'poison%' begin select raise(abort, 'poison'); end",
+    'create trigger if not exists no_poison before insert on UVQueueWorkItem when ' +
+      "new.WorkItemHash like 'poison%' begin select raise(abort, 'poison'); end",
   );
   db.close();
   const before = (await stack.status()).Queue.DeadLetters;
@@ -239,7 +240,9 @@ const cases: Record<string, () => Promise<void>> = {
     expect(existsSync(Path)).toBe(true);
     writeFileSync(
       Path,
-      "export const description = 'counts'; export const isSkippable = true; export function run(context) { return String(context.db.prepare('select count(*) from refused').pluck().get()); }",
+      "export const description = 'counts'; export const isSkippable = true; export " +
+        "function run(context) { return String(context.db.prepare('select count(*) from " +
+        "refused').pluck().get()); }",
     );
   },
   'ops status': async () =>

@@ -150,7 +150,8 @@ function queryTests(its: () => Endpoints | undefined, on: () => Shared): void {
   test('SQL of others gives rows in the one form, and says when there are more', async () => {
     expect(
       await query(
-        `select "WorkItemHash" as h, "CancelRequested" as c, "Health" as f, "QueueWaitMs" as q, "CreateDate" as d from "${T}" where "Priority" = 0`,
+        'select "WorkItemHash" as h, "CancelRequested" as c, "Health" as f, "QueueWaitMs" ' +
+          `as q, "CreateDate" as d from "${T}" where "Priority" = 0`,
       ),
     ).toEqual({
       Rows: [{ h: 'w4', c: 1, f: 1, q: 2 ** 41 + 4, d: '2026-11-21T08:00:00.000Z' }],

@@ -221,7 +221,8 @@ export class Desk {
   rows(table: string, ...columns: string[]): Promise<LookRow[]> {
     const list = columns.length === 0 ? '*' : columns.map((column) => `"${column}"`).join(', ');
     return this.place.query(
-      `select ${list} from "${table}" where "HubID" = '${this.hub}' order by "${table === markTable ? 'Lane' : 'BridgeSeq'}" ${table === markTable ? 'desc' : ''}`,
+      `select ${list} from "${table}" where "HubID" = '${this.hub}' order by ` +
+        `"${table === markTable ? 'Lane' : 'BridgeSeq'}" ${table === markTable ? 'desc' : ''}`,
     );
   }
 }

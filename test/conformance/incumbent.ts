@@ -150,8 +150,11 @@ export async function makeIncumbent(kind: EngineKind, place: Place): Promise<voi
   await place.query(
     [
       ...statements,
-      `INSERT INTO "UVQueueWorkItem" ("WorkItemHash", "Status", "Settings", "Priority", "Health", "CreateDate") VALUES ('Old-1', 'Running', '{"a":1}', 4, 0.25, '2026-01-02 03:04:05'), ('Old-2', 'Complete', NULL, 0, NULL, NULL)`,
-      `INSERT INTO "UVQueueWorkItemEvent" ("EventGUID", "WorkItemHash", "EventType") VALUES ('old-event', 'Old-1', 'enqueued')`,
+      'INSERT INTO "UVQueueWorkItem" ("WorkItemHash", "Status", "Settings", "Priority", ' +
+        `"Health", "CreateDate") VALUES ('Old-1', 'Running', '{"a":1}', 4, 0.25, '2026-01-02 ` +
+        `03:04:05'), ('Old-2', 'Complete', NULL, 0, NULL, NULL)`,
+      'INSERT INTO "UVQueueWorkItemEvent" ("EventGUID", "WorkItemHash", "EventType") ' +
+        `VALUES ('old-event', 'Old-1', 'enqueued')`,
       `INSERT INTO "UVQueueWorkItemAttempt" ("WorkItemHash", "AttemptNumber", "BeaconID") VALUES ('Old-1', 1, 'bcn')`,
       `INSERT INTO "UVManifest" ("Hash", "Status", "ManifestJSON") VALUES ('run-old', 'Waiting', '{}')`,
     ].join(';\n'),

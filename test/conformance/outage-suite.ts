@@ -20,8 +20,11 @@ const waiting: Record<string, string> = {
 };
 const sessions: Record<string, string> = {
   postgresql:
-    'select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and datname = current_database()',
-  mysql: `select concat('kill ', id) as "Kill" from information_schema.processlist where id <> connection_id() and db = database()`,
+    'select pg_terminate_backend(pid) from pg_stat_activity where pid <> ' +
+    'pg_backend_pid() and datname = current_database()',
+  mysql:
+    `select concat('kill ', id) as "Kill" from information_schema.processlist where id ` +
+    '<> connection_id() and db = database()',
 };
 
 export function outageSuite(on: () => Shared, what: 'server' | 'file' | 'given'): void {

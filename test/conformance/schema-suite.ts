@@ -283,7 +283,9 @@ function leftTests(backend: () => RunningBackend): void {
   test('what would have to be altered is named and left', async () => {
     const place = await backend().fresh();
     await place.query(
-      `create table "Thing" ("IDThing" integer not null primary key, "Name" varchar(8) not null, "Size" varchar(20), "Extra2" varchar(9)); create index "IX_Name" on "Thing" ("Extra2")`,
+      'create table "Thing" ("IDThing" integer not null primary key, "Name" varchar(8) ' +
+        'not null, "Size" varchar(20), "Extra2" varchar(9)); create index "IX_Name" on ' +
+        '"Thing" ("Extra2")',
     );
     await place.query(`insert into "Thing" values (1, 'one', 'big', 'kept')`);
     const { engine } = openFor(place);
@@ -316,7 +318,8 @@ function leftTests(backend: () => RunningBackend): void {
   test('defect 50: a refused migration says why, and once that is mended the next one completes it', async () => {
     const place = await backend().fresh();
     await place.query(
-      `create table "UVQueueWorkItemEvent" ("EventGUID" varchar(36) not null); insert into "UVQueueWorkItemEvent" values ('same'), ('same')`,
+      'create table "UVQueueWorkItemEvent" ("EventGUID" varchar(36) not null); insert ' +
+        `into "UVQueueWorkItemEvent" values ('same'), ('same')`,
     );
     const { engine } = openFor(place);
     const error = await ensureSchema(engine, 'ultravisor', persistenceSchema).catch(

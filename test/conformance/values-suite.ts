@@ -403,7 +403,9 @@ function rejectedTests(on: () => Shared, desk: () => Desk): void {
 
 /** A rule of somebody else's on our table, as each engine has them. */
 const refusal = {
-  sqlite: `create trigger "not_this_one" before insert on "${item}" when NEW."WorkItemHash" like 'bad%' begin select raise(abort, 'not_this_one'); end`,
+  sqlite:
+    `create trigger "not_this_one" before insert on "${item}" when NEW."WorkItemHash" ` +
+    `like 'bad%' begin select raise(abort, 'not_this_one'); end`,
   postgresql: `alter table "${item}" add constraint "not_this_one" check ("WorkItemHash" not like 'bad%')`,
   mysql: `alter table "${item}" add constraint "not_this_one" check ("WorkItemHash" not like 'bad%')`,
   mssql: `alter table "${item}" add constraint "not_this_one" check ("WorkItemHash" not like 'bad%')`,

@@ -56,7 +56,8 @@ export class ConsoleRig implements AsyncDisposable {
       db.close();
     };
     sql(
-      `create trigger no_more before insert on UVQueueWorkItem when new.WorkItemHash = '${hash}' begin select raise(abort, 'not this one'); end`,
+      'create trigger no_more before insert on UVQueueWorkItem when new.WorkItemHash = ' +
+        `'${hash}' begin select raise(abort, 'not this one'); end`,
     );
     return () => sql('drop trigger no_more');
   }

@@ -15,7 +15,8 @@ const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 async function violations(page: Page): Promise<string[]> {
   await page.evaluate(`${axe};0`);
   return page.evaluate<string[]>(
-    `axe.run().then(({ violations }) => violations.map((one) => one.id + ': ' + one.nodes.map((node) => node.html + ' ' + node.failureSummary).join(' | ')))`,
+    `axe.run().then(({ violations }) => violations.map((one) => one.id + ': ' + ` +
+      `one.nodes.map((node) => node.html + ' ' + node.failureSummary).join(' | ')))`,
   );
 }
 
@@ -115,10 +116,13 @@ describe('the looks', () => {
     await eachView(page, async (name) => {
       const width = await page.evaluate<number>('document.documentElement.scrollWidth');
       const cut = await page.evaluate<string[]>(
-        `[...document.querySelectorAll('main *, dialog, dialog *, header *')].filter((node) => node.getClientRects().length > 0 && node.getBoundingClientRect().right > 360.5).map((node) => node.outerHTML.slice(0, 80))`,
+        `[...document.querySelectorAll('main *, dialog, dialog *, header *')].filter((node) ` +
+          '=> node.getClientRects().length > 0 && node.getBoundingClientRect().right > ' +
+          '360.5).map((node) => node.outerHTML.slice(0, 80))',
       );
       const broken = await page.evaluate<string[]>(
-        `[...document.querySelectorAll('nav a, button, .pill, [data-value]')].filter((node) => node.getBoundingClientRect().height > 48).map((node) => node.textContent)`,
+        `[...document.querySelectorAll('nav a, button, .pill, [data-value]')].filter((node) ` +
+          '=> node.getBoundingClientRect().height > 48).map((node) => node.textContent)',
       );
       wide[name] = [width, [...cut, ...broken], await violations(page)];
     });

@@ -180,7 +180,8 @@ describe.for(variants)(
       // The journal knows its own doubles; this row is somebody else's with the same GUID.
       const database = new Database(stack.backendPath);
       const insert = database.prepare(
-        "INSERT INTO UVQueueWorkItemEvent (EventGUID, WorkItemHash, EventType, EmittedAt, HubID, Payload) VALUES (?, 'thrice', ?, '', ?, '{}')",
+        'INSERT INTO UVQueueWorkItemEvent (EventGUID, WorkItemHash, EventType, EmittedAt, ' +
+          "HubID, Payload) VALUES (?, 'thrice', ?, '', ?, '{}')",
       );
       insert.run('a7a7a7a7-0000-4000-8000-000000000002', 'other', stack.hubId);
       database.close();

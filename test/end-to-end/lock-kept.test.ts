@@ -22,7 +22,9 @@ let stack: Stack;
 
 /** Runs code with `Database`, `fs` and `path` in a process of its own. @returns what it printed */
 function inChild(path: string, code: string): string {
-  const prelude = `import Database from 'better-sqlite3'; import * as fs from 'node:fs'; import { spawnSync } from 'node:child_process'; const path = ${JSON.stringify(path)};`;
+  const prelude =
+    `import Database from 'better-sqlite3'; import * as fs from 'node:fs'; import { ` +
+    `spawnSync } from 'node:child_process'; const path = ${JSON.stringify(path)};`;
   const ran = spawnSync(process.execPath, ['--input-type=module', '-e', prelude + code], {
     cwd: root,
     encoding: 'utf8',

@@ -133,7 +133,10 @@ function differenceFrom(folder: string, operations: readonly FileOperation[]): s
     // SQLite keeps the index of its log in shared memory, and makes it again after a crash.
     if (path.endsWith('-shm')) continue;
     if (!recorded.get(path)?.equals(readFileSync(join(folder, path))))
-      return `${path}: ${recorded.get(path)?.length ?? 'no'} bytes recorded, ${statSync(join(folder, path)).size} there`;
+      return (
+        `${path}: ${recorded.get(path)?.length ?? 'no'} bytes recorded, ` +
+        `${statSync(join(folder, path)).size} there`
+      );
   }
   return [...recorded.keys()].find((path) => !existsSync(join(folder, path))) ?? null;
 }

@@ -176,7 +176,8 @@ export class Rig implements AsyncDisposable {
           await this.control('assign', { BeaconID: 'db-1', IDBeaconConnection: 1 });
         if (status.State !== 'bootstrapped' || status.Queue.Pending + status.Manifest.Pending > 0) {
           throw new Error(
-            `${status.State}, pending ${status.Queue.Pending} and ${status.Manifest.Pending}, last error ${status.Queue.LastError}`,
+            `${status.State}, pending ${status.Queue.Pending} and ${status.Manifest.Pending}, ` +
+              `last error ${status.Queue.LastError}`,
           );
         }
         return status;

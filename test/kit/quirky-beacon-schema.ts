@@ -48,7 +48,8 @@ function clauseOf(column: ColumnDescriptor): string {
 function createIndexes(database: Database.Database, table: TableDescriptor): void {
   for (const { Name, Columns, Unique } of table.Indexes ?? []) {
     database.exec(
-      `CREATE ${Unique ? 'UNIQUE ' : ''}INDEX IF NOT EXISTS "${Name}" ON "${table.Scope}" (${Columns.map((column) => `"${column}"`).join(', ')})`,
+      `CREATE ${Unique ? 'UNIQUE ' : ''}INDEX IF NOT EXISTS "${Name}" ON "${table.Scope}" ` +
+        `(${Columns.map((column) => `"${column}"`).join(', ')})`,
     );
   }
 }

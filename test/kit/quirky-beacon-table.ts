@@ -93,7 +93,8 @@ export class QuirkyTable {
       };
     const rows = this.#database
       .prepare(
-        `SELECT t.* FROM "${this.#name}" t WHERE ${where} ORDER BY ${filter.orderBy || `t."${this.#id}"`} LIMIT ? OFFSET ?`,
+        `SELECT t.* FROM "${this.#name}" t WHERE ${where} ORDER BY ` +
+          `${filter.orderBy || `t."${this.#id}"`} LIMIT ? OFFSET ?`,
       )
       .all(...filter.params, Math.min(Number(cap), capMax), Number(begin));
     return { status: 200, body: rows };
@@ -118,7 +119,8 @@ export class QuirkyTable {
     const names = Object.keys(row);
     const made = this.#database
       .prepare(
-        `INSERT INTO "${this.#name}" (${names.map((name) => `"${name}"`).join(', ')}) VALUES (${names.map(() => '?').join(', ')})`,
+        `INSERT INTO "${this.#name}" (${names.map((name) => `"${name}"`).join(', ')}) ` +
+          `VALUES (${names.map(() => '?').join(', ')})`,
       )
       .run(...names.map((name, at) => bindable(row[name], at)));
     return this.#one(made.lastInsertRowid);

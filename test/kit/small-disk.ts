@@ -31,7 +31,9 @@ export class SmallDisk implements Disposable {
   async mount(path: string): Promise<void> {
     this.#path = path;
     mkdirSync(path, { recursive: true });
-    const script = `mount -t tmpfs -o size=${this.#bytes},mode=0700 tmpfs "$0" && touch "$0/mounted" && exec sleep 3600`;
+    const script =
+      `mount -t tmpfs -o size=${this.#bytes},mode=0700 tmpfs "$0" && touch "$0/mounted" ` +
+      '&& exec sleep 3600';
     this.#holder = spawn('unshare', ['-Urm', 'sh', '-c', script, path], { stdio: 'ignore' });
     await until('the small disk is mounted', () => existsSync(this.at('mounted')));
   }

@@ -187,7 +187,8 @@ export class Stack implements AsyncDisposable {
           status.State === 'bootstrapped';
         if (!isDone)
           throw new Error(
-            `${status.State}, pending ${status.Queue.Pending} and ${status.Manifest.Pending}, last error ${status.Queue.LastError}`,
+            `${status.State}, pending ${status.Queue.Pending} and ${status.Manifest.Pending}, ` +
+              `last error ${status.Queue.LastError}`,
           );
         return status;
       },

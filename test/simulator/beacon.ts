@@ -128,7 +128,9 @@ export class SimBeacon {
       this.database.untold.delete(settings.Lane);
     const outputs = this.database.apply(settings);
     this.#witness.note(
-      `  ${this.id} ${settings.Lane} applied ${outputs.Results.map((one) => one.Outcome[0]).join('')} ${outputs.IsCommitted ? 'committed' : 'not committed'}`,
+      `  ${this.id} ${settings.Lane} applied ` +
+        `${outputs.Results.map((one) => one.Outcome[0]).join('')} ` +
+        (outputs.IsCommitted ? 'committed' : 'not committed'),
     );
     this.#last.set(settings.Lane, outputs);
     return outputs;

@@ -60,7 +60,12 @@ export class World {
         if (answers) {
           message.answered(answers);
           this.note(
-            `  answered ${message.subject} ${answers.map((one) => (one.Success ? `${this.#short(one.Seq)}${one.Duplicate ? '*' : ''}` : one.Code)).join(' ')}`,
+            `  answered ${message.subject} ` +
+              answers
+                .map((one) =>
+                  one.Success ? `${this.#short(one.Seq)}${one.Duplicate ? '*' : ''}` : one.Code,
+                )
+                .join(' '),
           );
         }
         return answers;
@@ -234,7 +239,8 @@ export class World {
       this.#retryDead();
     }
     this.violate(
-      `it does not come to rest: ${this.hub.unanswered} writes unanswered, ${lanes.map((lane) => this.worker?.overview.pending(lane)).join('+')} pending`,
+      `it does not come to rest: ${this.hub.unanswered} writes unanswered, ` +
+        `${lanes.map((lane) => this.worker?.overview.pending(lane)).join('+')} pending`,
     );
   }
 

@@ -157,7 +157,8 @@ describe('C12 — what cannot be taken is listed, word for word', () => {
       [
         'no time, a time to come, a strange ID',
         marksFile,
-        '{"Queue":{"a":"soon","b":"2036-01-01T00:00:00Z","c d":"2026-01-01T00:00:00Z","e":5,"ok":"2026-01-01T00:00:00Z"}}',
+        '{"Queue":{"a":"soon","b":"2036-01-01T00:00:00Z","c ' +
+          'd":"2026-01-01T00:00:00Z","e":5,"ok":"2026-01-01T00:00:00Z"}}',
         1,
         [
           '"Queue.a": "soon"',
@@ -243,7 +244,8 @@ describe('cut off anywhere', () => {
     put(marksFile, goodMarks);
     put(assignmentFile, goodAssignment);
     store.db.exec(
-      `create trigger broken before insert on legacy_import when new.source = '${marksFile}' begin select raise(abort, 'cut off'); end`,
+      'create trigger broken before insert on legacy_import when new.source = ' +
+        `'${marksFile}' begin select raise(abort, 'cut off'); end`,
     );
     expect(() => importLegacyFiles(store, nowMs)).toThrow('cut off');
     store.db.exec('drop trigger broken');

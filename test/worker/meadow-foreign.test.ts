@@ -242,7 +242,8 @@ test('a database the incumbent made is taken over: its rows stay, ours have numb
   );
   expect(
     rows(
-      "SELECT typeof(BridgeSeq) AS type, BridgeSeq, RequireAffinityMatch AS flag FROM UVQueueWorkItem WHERE WorkItemHash = 'new'",
+      'SELECT typeof(BridgeSeq) AS type, BridgeSeq, RequireAffinityMatch AS flag FROM ' +
+        "UVQueueWorkItem WHERE WorkItemHash = 'new'",
     ),
   ).toEqual([{ type: 'text', BridgeSeq: expect.stringMatching(/^[1-9][0-9]+$/), flag: '1.0' }]);
   await settle(patch('new', 'new2', { Status: 'Running' }));
@@ -268,7 +269,8 @@ test('defect 11: an event that is stored with other words is a conflict and stay
   ];
   const database = new Database(path);
   const insert = database.prepare(
-    "INSERT INTO UVQueueWorkItemEvent (EventGUID, WorkItemHash, EventType, EmittedAt, HubID, Payload) VALUES (?, ?, ?, 't', 'hub1', '{}')",
+    'INSERT INTO UVQueueWorkItemEvent (EventGUID, WorkItemHash, EventType, EmittedAt, ' +
+      "HubID, Payload) VALUES (?, ?, ?, 't', 'hub1', '{}')",
   );
   insert.run(other, 'z', 'theirs');
   insert.run(same, 'y', 'ours');
@@ -294,7 +296,9 @@ test('what the database refuses for good costs one dead letter and holds nothing
   const database = new Database(path);
   onTestFinished(() => void database.close());
   database.exec(
-    "CREATE TRIGGER no BEFORE INSERT ON UVQueueWorkItem WHEN NEW.WorkItemHash = 'bad' BEGIN INSERT INTO UVQueueWorkItem (WorkItemHash, HubID, Status) VALUES ('x', 'x', NULL); END",
+    "CREATE TRIGGER no BEFORE INSERT ON UVQueueWorkItem WHEN NEW.WorkItemHash = 'bad' " +
+      "BEGIN INSERT INTO UVQueueWorkItem (WorkItemHash, HubID, Status) VALUES ('x', " +
+      "'x', NULL); END",
   );
   await settle(upsert('bad', 'bad', {}), upsert('good', 'good', {}));
   expect(rows('SELECT WorkItemHash FROM UVQueueWorkItem')).toEqual([{ WorkItemHash: 'good' }]);

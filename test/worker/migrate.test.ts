@@ -164,7 +164,9 @@ describe('migrate — steps', () => {
   test('a rebuilt parent keeps its children, and orphans undo the step (A10)', () => {
     const db = opened(fileBefore(schemaVersion + 1));
     db.exec(
-      "insert into database values (1, 'b', 1); insert into mark (database, lane, seq, applied, present, skipped, store_id) values (1, 0, 5, 5, 0, 0, 's'), (1, 1, 6, 6, 0, 0, 's')",
+      "insert into database values (1, 'b', 1); insert into mark (database, lane, seq, " +
+        "applied, present, skipped, store_id) values (1, 0, 5, 5, 0, 0, 's'), (1, 1, 6, " +
+        "6, 0, 0, 's')",
     );
     const rebuild = (keep: string): Migration => ({
       version: schemaVersion + 1,

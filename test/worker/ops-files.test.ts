@@ -89,7 +89,8 @@ test('B3 — other files, hidden ones, declarations and a missing folder are not
   for (const extension of ['ts', 'mts', 'mjs', 'js'])
     bench.file(
       `op-${extension}.${extension}`,
-      `export const description = 'x'; export function run(context) { context.db.exec("insert into effect (what) values ('${extension}')") }`,
+      `export const description = 'x'; export function run(context) { ` +
+        `context.db.exec("insert into effect (what) values ('${extension}')") }`,
     );
   await bench.run();
   expect(bench.effects()).toEqual(['js', 'mjs', 'mts', 'ts']);

@@ -27,7 +27,8 @@ const number = (bench: OpsBench, pragma: string) =>
 
 function fillAndEmpty(bench: OpsBench, rows = 3_000): void {
   bench.store.db.exec(
-    `with recursive n(i) as (select 1 union all select i + 1 from n where i < ${rows}) insert into effect (what) select hex(randomblob(2000)) from n`,
+    `with recursive n(i) as (select 1 union all select i + 1 from n where i < ${rows}) ` +
+      'insert into effect (what) select hex(randomblob(2000)) from n',
   );
   bench.store.db.exec('delete from effect');
 }
@@ -200,7 +201,8 @@ test('rebuild-projection — rows that say something wrong say what the journal 
   const dump = () => bench.store.db.prepare('select * from projected order by tbl, key, sub').all();
   const right = dump();
   bench.store.db.exec(
-    "update projected set doc = '{\"Deleted\":0}'; insert into projected values ('UVQueueWorkItem', 'ghost', '', 1, '{}')",
+    'update projected set doc = \'{"Deleted":0}\'; insert into projected values ' +
+      "('UVQueueWorkItem', 'ghost', '', 1, '{}')",
   );
   expect(await runShipped(bench, 'rebuild-projection')).toMatchObject({ Result: 'applied' });
   await projection.catchUp('queue');

@@ -133,7 +133,8 @@ test('rows that are missing or older are named, and come back whole with repair=
   const right = dump(world);
   backend(world, (db) => {
     db.exec(
-      "delete from UVQueueWorkItem where WorkItemHash = 'a'; delete from UVQueueWorkItemEvent where WorkItemHash = 'b'; delete from UVManifest where Hash = 'm-b'",
+      "delete from UVQueueWorkItem where WorkItemHash = 'a'; delete from " +
+        "UVQueueWorkItemEvent where WorkItemHash = 'b'; delete from UVManifest where Hash = 'm-b'",
     );
     db.exec(
       "update UVQueueWorkItem set Status = 'Pending', BridgeSeq = 1 where WorkItemHash = 'c'",

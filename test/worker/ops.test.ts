@@ -215,7 +215,8 @@ test('B16 — a dry run executes, tells the rows by table, and leaves nothing be
   bench.store.db.exec("insert into effect (what) values ('old'), ('older')");
   bench.op(
     'a',
-    "context.db.exec(\"update effect set what = 'new' where id = 1; delete from effect where id = 2; insert into meta values ('x', 'y')\")",
+    "context.db.exec(\"update effect set what = 'new' where id = 1; delete from effect " +
+      "where id = 2; insert into meta values ('x', 'y')\")",
   );
   const report = await bench.run({ isDryRun: true });
   expect(kinds(report)).toEqual(['a rolled_back']);

@@ -138,7 +138,8 @@ describe('bootstrap', () => {
     expect(assignments.targetOf('queue')?.state).toBe('error');
     expect(assignments.targetOf('queue')?.carrierOf('queue')).toBeNull();
     expect(assignments.targetOf('queue')?.lastError).toBe(
-      'db-1 offers none of DataBeaconBatch, MeadowProxy, QueuePersistence, ManifestStore: there is nothing to deliver with',
+      'db-1 offers none of DataBeaconBatch, MeadowProxy, QueuePersistence, ManifestStore: ' +
+        'there is nothing to deliver with',
     );
   });
 

@@ -79,7 +79,8 @@ class Run {
   #merge(count: number): void {
     const free = this.#db
       .prepare<[number], { seq: number }>(
-        'select seq - 1 as seq from entry e where seq > 1 and not exists (select 1 from entry f where f.seq = e.seq - 1) limit ?',
+        'select seq - 1 as seq from entry e where seq > 1 and not exists (select 1 from ' +
+          'entry f where f.seq = e.seq - 1) limit ?',
       )
       .all(count);
     for (const { seq } of free) {
@@ -103,7 +104,8 @@ class Run {
   loseOne(): void {
     this.#db
       .prepare(
-        'update entry set body = null where seq = (select seq from entry where lane = 0 order by seq desc limit 1 offset 1)',
+        'update entry set body = null where seq = (select seq from entry where lane = 0 ' +
+          'order by seq desc limit 1 offset 1)',
       )
       .run();
   }

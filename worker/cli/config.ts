@@ -125,7 +125,8 @@ function address(name: SettingName, given: string): string {
   const port = /^(?:\[[0-9a-f:.]+\]|[^:/\s]*):(\d{1,5})$/i.exec(given)?.[1];
   if (port !== undefined && Number(port) <= 65_535) return given;
   throw invalid(
-    `${name} ${JSON.stringify(given)} is no address: expected host:port, as ${/^\d{1,5}$/.test(given) && Number(given) <= 65_535 ? `127.0.0.1:${given}` : defaults.http}`,
+    `${name} ${JSON.stringify(given)} is no address: expected host:port, as ` +
+      (/^\d{1,5}$/.test(given) && Number(given) <= 65_535 ? `127.0.0.1:${given}` : defaults.http),
   );
 }
 

@@ -51,7 +51,8 @@ export function resultOf({
         What: lanes
           .map(
             (lane) =>
-              `${lane} at ${laneOf(after, lane).Seq.Mark} of ${report?.Lanes[lane]?.Head ?? laneOf(after, lane).Seq.Head}`,
+              `${lane} at ${laneOf(after, lane).Seq.Mark} of ` +
+              `${report?.Lanes[lane]?.Head ?? laneOf(after, lane).Seq.Head}`,
           )
           .join(', '),
       },

@@ -71,7 +71,10 @@ function behind(program: Command, name: string, next: string | undefined): strin
 function unknownUnder(group: Command, typed: string): string {
   const meant = meantUnder(group, typed);
   const known = group.commands.map((one) => one.name()).join(', ');
-  return `unknown verb ${JSON.stringify(typed)} of ${group.name()}; ${meant ? `did you mean ${group.name()} ${meant}?` : `there are ${known}`}`;
+  return (
+    `unknown verb ${JSON.stringify(typed)} of ${group.name()}; ` +
+    (meant ? `did you mean ${group.name()} ${meant}?` : `there are ${known}`)
+  );
 }
 
 function meantUnder(group: Command, typed: string): string | null {
@@ -195,7 +198,10 @@ function tooMany(program: Command, command: Command, args: readonly string[]): s
   if (under)
     return `unknown verb ${JSON.stringify(extra)} of ${command.name()}; did you mean ${command.name()} ${under}?`;
   const rule = taken === 0 ? 'it takes none' : `it takes ${taken}`;
-  return `${JSON.stringify(extra)} is one argument too many for ${pathOf(command).replace(`${program.name()} `, '')}, ${rule}\n${usage(command)}`;
+  return (
+    `${JSON.stringify(extra)} is one argument too many for ` +
+    `${pathOf(command).replace(`${program.name()} `, '')}, ${rule}\n${usage(command)}`
+  );
 }
 
 function orOf(lines: readonly string[]): string {

@@ -19,7 +19,9 @@ export function showOfflineStatus({ config, isJson }: VerbCall): void {
   const status = offlineStatus(config.data, systemClock.nowMs());
   if (isJson) return printJson(status);
   print(
-    `hub ${status.HubID || '-'}, from the files of ${status.Data}: what the bus and the databases do is not known  (schema ${status.SchemaVersion}, ${size(status.Bytes)}, store ${status.Store})`,
+    `hub ${status.HubID || '-'}, from the files of ${status.Data}: what the bus and the ` +
+      `databases do is not known  (schema ${status.SchemaVersion}, ${size(status.Bytes)}, ` +
+      `store ${status.Store})`,
   );
   print(
     table(
@@ -68,7 +70,10 @@ function workerLine({ LastStart, LockHeldBy }: OfflineStatus): string {
     : 'no start is noted';
   if (LockHeldBy !== null) return `worker: pid ${LockHeldBy} holds the lock; ${start}`;
   if (!LastStart) return `worker: nobody is seen to hold the lock; ${start}`;
-  return `worker: nobody is seen to hold the lock; ${start}, ${LastStart.StoppedAt === null ? 'no stop is noted' : `stopped ${LastStart.StoppedAt}`}`;
+  return (
+    `worker: nobody is seen to hold the lock; ${start}, ` +
+    (LastStart.StoppedAt === null ? 'no stop is noted' : `stopped ${LastStart.StoppedAt}`)
+  );
 }
 
 /** @throws TidemarkError as `offlineMarks` */

@@ -25,7 +25,8 @@ export function opsSettings(
   ) {
     throw new TidemarkError(
       'CONFIG_INVALID',
-      `skipOpsUntil ${JSON.stringify(until)} is no time like 2026-11-21T05:00Z; all operations can be skipped until a time only`,
+      `skipOpsUntil ${JSON.stringify(until)} is no time like 2026-11-21T05:00Z; all ` +
+        'operations can be skipped until a time only',
     );
   }
   const flags = Object.entries(environment)

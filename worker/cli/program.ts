@@ -9,7 +9,8 @@ import { addGroup, addVerb, type Ended, topics } from './verb.ts';
 import { verbGroups } from './verb-groups.ts';
 
 const summary =
-  'Keeps every write of a hub in a local journal before answering, and delivers it to a database in order, once in effect.';
+  'Keeps every write of a hub in a local journal before answering, and delivers it to ' +
+  'a database in order, once in effect.';
 
 /** The command line without running it. */
 export function buildProgram(ended: Ended): Command {

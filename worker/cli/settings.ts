@@ -155,7 +155,10 @@ function readConfigFile(named: string | undefined): Partial<Record<SettingName, 
 function problemOf(name: string, value: unknown): string | null {
   if (!settingNames.includes(name as SettingName)) {
     const nearest = nearestOf(name, settingNames);
-    return `unknown key ${JSON.stringify(name)}${nearest ? `, did you mean ${nearest}?` : `; known are ${settingNames.join(', ')}`}`;
+    return (
+      'unknown key ' +
+      `${JSON.stringify(name)}${nearest ? `, did you mean ${nearest}?` : `; known are ${settingNames.join(', ')}`}`
+    );
   }
   return typeof value === 'string' && value !== '' ? null : `${name}: expected text`;
 }

@@ -29,7 +29,8 @@ export const accessVerbs: readonly VerbSpec[] = [
       offlineOption,
     ],
     notes:
-      "Over HTTP it is the name of the token; on the bus `bus:` and who the caller says it is; of work without a worker the system's user. docs/SECURITY.md has more.",
+      'Over HTTP it is the name of the token; on the bus `bus:` and who the caller says ' +
+      "it is; of work without a worker the system's user. docs/SECURITY.md has more.",
   },
   {
     name: 'permissions',

@@ -85,13 +85,15 @@ export const beaconVerb: VerbSpec = {
     ),
     new Option(
       '--provider <kind>',
-      'offer the legacy capabilities over rows kept in memory, or in a SQLite file of the data directory, in place of databases',
+      'offer the legacy capabilities over rows kept in memory, or in a SQLite file of the ' +
+        'data directory, in place of databases',
     ).choices(['memory', 'sqlite']),
     new Option('--no-batch', 'do not offer DataBeaconBatch'),
     new Option('--read-only', 'refuse writes through MeadowProxy'),
   ],
   notes:
-    'Database URLs: sqlite:<path>, postgres://, mysql://, mssql://. The data directory is ./tidemark-data/<id> unless --data names it.',
+    'Database URLs: sqlite:<path>, postgres://, mysql://, mssql://. The data directory ' +
+    'is ./tidemark-data/<id> unless --data names it.',
   verbs: [beaconAuditVerb, beaconPlanVerb],
 };
 

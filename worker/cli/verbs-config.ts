@@ -26,7 +26,8 @@ export const configVerbs: readonly VerbSpec[] = [
     options: settingOptions,
     examples: ['config check', 'config check --http 0.0.0.0:8390'],
     notes:
-      'Exit 2 when it could not, with the first thing that is wrong. Whether bus and databeacon answer is the question of tidemark doctor.',
+      'Exit 2 when it could not, with the first thing that is wrong. Whether bus and ' +
+      'databeacon answer is the question of tidemark doctor.',
   },
 ];
 

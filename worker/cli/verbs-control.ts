@@ -92,7 +92,8 @@ async function showStatus(call: VerbCall): Promise<void> {
   if (isJson) return printJson(status);
   const bus = status.Bus.Connected ? status.Bus.Server : 'away';
   print(
-    `hub ${status.HubID}: ${coloured(status.State)}  (tidemark ${status.Version}, bus ${bus}, since ${status.StartedAt})`,
+    `hub ${status.HubID}: ${coloured(status.State)}  (tidemark ${status.Version}, bus ` +
+      `${bus}, since ${status.StartedAt})`,
   );
   print(
     table(
@@ -133,7 +134,9 @@ function capacityLine({
   Refusing,
   TimeToFullSeconds,
 }: Capacity): string {
-  const room = `journal ${size(UsedBytes)} of ${size(BytesMax)}, at most ${PendingMax} undelivered, disk ${FreeBytes === null ? 'unknown' : size(FreeBytes)} free`;
+  const room =
+    `journal ${size(UsedBytes)} of ${size(BytesMax)}, at most ${PendingMax} ` +
+    `undelivered, disk ${FreeBytes === null ? 'unknown' : size(FreeBytes)} free`;
   const when =
     TimeToFullSeconds === null
       ? ''
@@ -163,7 +166,8 @@ async function locate({ config, args, isJson }: VerbCall): Promise<number> {
   if (!isGuid(guid))
     throw new TidemarkError(
       'CONFIG_INVALID',
-      `${JSON.stringify(guid)} is no EventGUID: expected a UUID, as the write had it; tidemark journal ls shows those of the last writes`,
+      `${JSON.stringify(guid)} is no EventGUID: expected a UUID, as the write had it; ` +
+        'tidemark journal ls shows those of the last writes',
     );
   const location = await withControl(config, (ask) => ask<Location>('locate', { EventGUID: guid }));
   if (isJson) printJson(location);

@@ -40,7 +40,9 @@ export const drillVerbs: readonly VerbSpec[] = [
     ],
     examples: ['drill db-1 --seconds 60', 'drill db-1 --seconds 10 --json', 'drill --stop'],
     notes:
-      'Writes go on being accepted. It ends by itself at its deadline, also when this command died, and with the worker; Ctrl-C ends it at once.\nExit 1 when a proof fails or it was cut short.',
+      'Writes go on being accepted. It ends by itself at its deadline, also when this ' +
+      'command died, and with the worker; Ctrl-C ends it at once.\nExit 1 when a proof ' +
+      'fails or it was cut short.',
   },
 ];
 

@@ -58,7 +58,8 @@ export const hwmVerbs: readonly VerbSpec[] = [
     ],
     examples: ['hwm set --to 2026-01-31T12:00:00Z --reason "restored last night\'s backup"'],
     notes:
-      'Going back is harmless: the database keeps what is newer. Going forwards drops what lies between; a set back takes it up again.',
+      'Going back is harmless: the database keeps what is newer. Going forwards drops ' +
+      'what lies between; a set back takes it up again.',
   },
 ];
 
@@ -115,7 +116,8 @@ async function set({ config, flags, isJson }: VerbCall): Promise<void> {
   if (isJson) return printJson(done);
   for (const { Lane, BeaconID, IDBeaconConnection, From, To, Again, Skipped } of done.Lanes) {
     print(
-      `${Lane} at ${BeaconID}/${IDBeaconConnection}: from ${From} to ${To}, ${To < From ? `${Again} go again` : `${Skipped} are skipped`}`,
+      `${Lane} at ${BeaconID}/${IDBeaconConnection}: from ${From} to ${To}, ` +
+        (To < From ? `${Again} go again` : `${Skipped} are skipped`),
     );
   }
   print(
@@ -158,7 +160,8 @@ function linesOf(one: LanePlan): string[] {
     ...(one.Gone ? [`  ${rangeOf(one.Gone)} have no body any more and cannot be sent again`] : []),
     ...(one.Held > 0
       ? [
-          `  ${one.Held} of them are dead letters, parked or dropped, and ${one.Direction === 'forwards' ? 'would be dropped' : 'stay so'}`,
+          `  ${one.Held} of them are dead letters, parked or dropped, and ` +
+            (one.Direction === 'forwards' ? 'would be dropped' : 'stay so'),
         ]
       : []),
     ...(one.Skipped > 0 ? [`  ${one.Skipped} of them were skipped by a set before`] : []),
@@ -183,5 +186,8 @@ function backendLine(backend: BackendFinding): string {
   const mark = backend.Mark
     ? `its own mark is ${backend.Mark.Seq} (epoch ${backend.Mark.Epoch})`
     : 'it has no mark of its own';
-  return `${mark}; of ${backend.Checked} entries looked up it has ${backend.Has}${backend.Lacks.length > 0 ? `, not ${backend.Lacks.join(', ')}` : ''}`;
+  return (
+    `${mark}; of ${backend.Checked} entries looked up it has ` +
+    `${backend.Has}${backend.Lacks.length > 0 ? `, not ${backend.Lacks.join(', ')}` : ''}`
+  );
 }

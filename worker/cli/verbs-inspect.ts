@@ -21,7 +21,8 @@ export const inspectVerbs: readonly VerbSpec[] = [
     run: doctor,
     examples: ['doctor', 'doctor --data /var/lib/tidemark --json'],
     notes:
-      'Each line is ok, warn or fail with what to do. Exit 6 when something wants attention, 1 when something is broken.',
+      'Each line is ok, warn or fail with what to do. Exit 6 when something wants ' +
+      'attention, 1 when something is broken.',
   },
 ];
 
@@ -39,7 +40,10 @@ async function doctor({ config, isJson }: VerbCall): Promise<number> {
 
 /** What to do is never cut: it goes on a line of its own. */
 function linesOf({ Level, Name, What, Do }: Check): string {
-  return `${coloured(Level.padEnd(4))}  ${Name.padEnd(14)}  ${What}${Do === '' ? '' : `\n      ${' '.repeat(14)}  -> ${Do}`}`;
+  return (
+    `${coloured(Level.padEnd(4))}  ${Name.padEnd(14)}  ` +
+    `${What}${Do === '' ? '' : `\n      ${' '.repeat(14)}  -> ${Do}`}`
+  );
 }
 
 async function onTheBus({ bus: options, hub, intake, data }: CliConfig): Promise<Check[]> {

@@ -63,7 +63,8 @@ export const journalVerbs: readonly VerbSpec[] = [
       anyFileSystem,
     ],
     notes:
-      'Entries keep their Seq and are taken once by EventGUID. Exit 6 when a line was rejected or contradicts an entry that is there.',
+      'Entries keep their Seq and are taken once by EventGUID. Exit 6 when a line was ' +
+      'rejected or contradicts an entry that is there.',
   },
   {
     name: 'salvage',
@@ -166,7 +167,8 @@ async function importEntries({ config, args, flags, isJson }: VerbCall): Promise
   else {
     const { Read, Imported, Known, Rejected, Conflicts } = result;
     print(
-      `${Read} lines: ${Imported} ${isDry ? 'would be ' : ''}imported, ${Known} known, ${Rejected} rejected${Conflicts ? `, ${Conflicts} of the known with other content` : ''}`,
+      `${Read} lines: ${Imported} ${isDry ? 'would be ' : ''}imported, ${Known} known, ` +
+        `${Rejected} rejected${Conflicts ? `, ${Conflicts} of the known with other content` : ''}`,
     );
     for (const { Line, Reason } of result.Rejections) print(`line ${Line}: ${Reason}`);
   }
@@ -178,7 +180,8 @@ async function salvage({ args, flags, isJson }: VerbCall): Promise<number> {
   if (isJson) printJson(result);
   else
     print(
-      `${result.Written} entries are in ${result.Out}, read from ${result.Source === 'sound' ? 'a sound file' : result.Source}${result.Rejected ? `; ${result.Rejected} rows could not be read whole` : ''}`,
+      `${result.Written} entries are in ${result.Out}, read from ` +
+        `${result.Source === 'sound' ? 'a sound file' : result.Source}${result.Rejected ? `; ${result.Rejected} rows could not be read whole` : ''}`,
     );
   return result.Rejected > 0 ? processExit.ATTENTION : 0;
 }

@@ -55,7 +55,8 @@ export const opsVerbs: readonly VerbSpec[] = [
       new Option('--allow-out-of-order', 'also those that come before one that is applied already'),
     ],
     notes:
-      "A running worker does it, else this command does, with the writer's lock. Exit 1 when one failed, 6 when one was left out.",
+      "A running worker does it, else this command does, with the writer's lock. Exit 1 " +
+      'when one failed, 6 when one was left out.',
   },
   {
     name: 'skip',
@@ -252,7 +253,8 @@ function printReport({ Results, NotAttempted }: RunReport): void {
       Deleted,
     ]);
     print(
-      `\n${ID} would change, and was rolled back:\n${table(['table', 'inserted', 'updated', 'deleted'], rows, 'nothing')}`,
+      `\n${ID} would change, and was rolled ` +
+        `back:\n${table(['table', 'inserted', 'updated', 'deleted'], rows, 'nothing')}`,
     );
   }
   if (NotAttempted > 0) print(`${NotAttempted} not attempted`);

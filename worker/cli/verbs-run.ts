@@ -28,7 +28,8 @@ export const runVerbs: readonly VerbSpec[] = [
       'up --nats nats://bus.local:4222   # a bus that is there already',
     ],
     notes:
-      'Without --db the database is a SQLite file in the data directory. Stops in order at SIGTERM or Ctrl-C, at once at a second one.',
+      'Without --db the database is a SQLite file in the data directory. Stops in order ' +
+      'at SIGTERM or Ctrl-C, at once at a second one.',
   },
   {
     name: 'worker',

@@ -33,7 +33,9 @@ export const traceVerbs: readonly VerbSpec[] = [
         .argParser(countFrom(0)),
     ],
     notes:
-      'Calls of one work item or run go one at a time, in the order of the file. Publishing a file again is all duplicates.\nA bus that is not there is waited for half a minute (--give-up where it is set), one that goes away later for ever.',
+      'Calls of one work item or run go one at a time, in the order of the file. ' +
+      'Publishing a file again is all duplicates.\nA bus that is not there is waited for ' +
+      'half a minute (--give-up where it is set), one that goes away later for ever.',
     run: runPublish,
   },
   {

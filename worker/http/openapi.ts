@@ -36,7 +36,9 @@ export function openApiDocument(version: string): Json {
       version,
       license: { name: 'MIT', identifier: 'MIT' },
       description:
-        'Of one worker. Reading on loopback needs no token; a changing call needs one that may operate, and beyond loopback every call needs one. Each changing call is noted with its name.',
+        'Of one worker. Reading on loopback needs no token; a changing call needs one that ' +
+        'may operate, and beyond loopback every call needs one. Each changing call is noted ' +
+        'with its name.',
     },
     servers: [{ url: '/' }],
     tags: ['page', 'probes', 'persistence', 'look', 'act', 'lab'].map((name) => ({ name })),

@@ -274,12 +274,14 @@ export class Operations {
     if (!standing?.file)
       throw new TidemarkError(
         'NOT_FOUND',
-        `there is no operation ${id}; shipped ones are ${[...shippedOperations.keys()].join(', ')}, others come from ${this.#parts.folder}`,
+        `there is no operation ${id}; shipped ones are ` +
+          `${[...shippedOperations.keys()].join(', ')}, others come from ${this.#parts.folder}`,
       );
     if (standing.state === 'applied')
       throw new TidemarkError(
         'INVALID_MESSAGE',
-        `operation ${id} was applied ${isoOf(standing.marker?.endedMs ?? 0)} by ${standing.marker?.by}; a change needs a new operation`,
+        `operation ${id} was applied ${isoOf(standing.marker?.endedMs ?? 0)} by ` +
+          `${standing.marker?.by}; a change needs a new operation`,
       );
     const [runnable] = await this.#load([standing], all);
     const open = new Set(all.filter((one) => one.state !== 'applied').map((one) => one.id));
@@ -395,7 +397,10 @@ export class Operations {
 /** What keeps a pending operation from running by itself; null when nothing does. */
 function waitsFor({ lateBehind, sameAs, id }: Standing, { isAnyOrder }: RunRequest): string | null {
   if (sameAs !== null)
-    return `it has the content of ${sameAs}, which was applied: a new name of the same? To run it nevertheless: tidemark ops run ${id}`;
+    return (
+      `it has the content of ${sameAs}, which was applied: a new name of the same? To run ` +
+      `it nevertheless: tidemark ops run ${id}`
+    );
   if (lateBehind !== null && !isAnyOrder)
     return `it comes before ${lateBehind}, which is applied already; to run it nevertheless: --allow-out-of-order`;
   return null;

@@ -11,12 +11,14 @@ const kinds = { Inserted: 'insert', Updated: 'update', Deleted: 'delete' } as co
 export function countRows(db: Connection): () => RowChanges {
   const tables = db
     .prepare(
-      "select name from main.sqlite_schema where type = 'table' and name not like 'sqlite\\_%' escape '\\' and name not like 'operation%'",
+      "select name from main.sqlite_schema where type = 'table' and name not like " +
+        "'sqlite\\_%' escape '\\' and name not like 'operation%'",
     )
     .pluck()
     .all() as string[];
   db.exec(
-    'create temp table operation_count (tbl text not null, kind text not null, rows integer not null, primary key (tbl, kind)) strict, without rowid',
+    'create temp table operation_count (tbl text not null, kind text not null, rows ' +
+      'integer not null, primary key (tbl, kind)) strict, without rowid',
   );
   const add = db.prepare('insert into temp.operation_count values (?, ?, 0)');
   for (const table of tables) {

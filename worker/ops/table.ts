@@ -71,7 +71,8 @@ function statementsOf(db: Connection) {
       db.prepare(`insert into operation_attempt (type, operation, sha256, result, applied_by, host, pid, app_version, started_ms, changes)
       values (@type, @id, @sha256, 'running', @by, @host, @pid, @version, @nowMs, 0)`),
     end: db.prepare(
-      'update operation_attempt set result = @result, ended_ms = @nowMs, changes = @changes, note = @note, error = @error where id = @attempt',
+      'update operation_attempt set result = @result, ended_ms = @nowMs, changes = ' +
+        '@changes, note = @note, error = @error where id = @attempt',
     ),
     trim: db.prepare(
       'delete from operation_attempt where id <= (select max(id) from operation_attempt) - ?',

@@ -43,7 +43,8 @@ export function startBoot(db: Connection): void {
     // Cursors of changes likewise: whoever listens must not take those of an older copy of this
     // store for ones it had before.
     db.prepare(
-      "insert into sqlite_sequence select 'change_log', 0 where not exists (select 1 from sqlite_sequence where name = 'change_log')",
+      "insert into sqlite_sequence select 'change_log', 0 where not exists (select 1 from " +
+        "sqlite_sequence where name = 'change_log')",
     ).run();
     db.prepare("update sqlite_sequence set seq = max(seq, ?) where name = 'change_log'").run(
       nowMs * 1000,

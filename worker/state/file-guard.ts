@@ -183,5 +183,8 @@ function sentenceOf({ verdict, path }: FileFinding): string {
     replaced: 'was replaced',
     modified: 'was changed by somebody else',
   }[verdict];
-  return `${path} ${became} under the running worker; it saves what it still holds and stops, a fresh start puts it together`;
+  return (
+    `${path} ${became} under the running worker; it saves what it still holds and ` +
+    'stops, a fresh start puts it together'
+  );
 }

@@ -71,6 +71,7 @@ export function assertDurable(dataDir: string, isAnyAllowed: boolean): void {
       : 'locks and syncs are not to be trusted there';
   throw new TidemarkError(
     'CONFIG_INVALID',
-    `--data ${dataDir} lies on ${name}, a ${is} file system: ${why}; use a local disk, or --any-file-system if you know better`,
+    `--data ${dataDir} lies on ${name}, a ${is} file system: ${why}; use a local disk, ` +
+      'or --any-file-system if you know better',
   );
 }

@@ -94,7 +94,8 @@ function lostWrites(ranges: SeqRange[], Missing: PerLane, remembered: Remembered
   const named = ranges.reduce((sum, { From, To }) => sum + To - From + 1, 0);
   const unnamed = Writes > named ? `; the Seqs of ${Writes - named} of them are not known` : '';
   const upTo = remembered
-    ? `; the database had those up to Seq ${remembered.Mark.Queue} (queue) and ${remembered.Mark.Manifest} (manifest), known as of ${remembered.WrittenAt}`
+    ? `; the database had those up to Seq ${remembered.Mark.Queue} (queue) and ` +
+      `${remembered.Mark.Manifest} (manifest), known as of ${remembered.WrittenAt}`
     : '';
   return {
     Class: 'lost',

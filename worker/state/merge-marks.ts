@@ -50,10 +50,12 @@ function statementsOf(db: Connection) {
       from mark m join database d on d.id = m.database`),
     head: db.prepare<[number], number>('select head from lane where lane = ?').pluck(),
     add: db.prepare(
-      'update mark set applied = applied + @applied, skipped = skipped + @skipped where database = @database and lane = @lane',
+      'update mark set applied = applied + @applied, skipped = skipped + @skipped where ' +
+        'database = @database and lane = @lane',
     ),
     hold: db.prepare(
-      'insert into held values (@database, @seq, @lane, @key, @state, @reason, @sinceMs) on conflict (database, seq) do nothing',
+      'insert into held values (@database, @seq, @lane, @key, @state, @reason, @sinceMs) ' +
+        'on conflict (database, seq) do nothing',
     ),
     guid: db
       .prepare<[number, number], Buffer>('select guid from entry where seq = ? and lane = ?')

@@ -78,7 +78,10 @@ function* mergeFolder(
   const from = folder.isRescue ? 'a rescue' : 'files set aside';
   return {
     Class: folder.isRescue ? 'rescue-merged' : 'salvaged',
-    What: `${merged.Imported} writes came back from ${from} (${basename(folder.path)}, read from ${source.kind}), ${merged.Known} were known${merged.Rejected ? `, ${merged.Rejected} could not be read whole` : ''}${unreadText(source)}`,
+    What:
+      `${merged.Imported} writes came back from ${from} (${basename(folder.path)}, read ` +
+      `from ${source.kind}), ${merged.Known} were ` +
+      `known${merged.Rejected ? `, ${merged.Rejected} could not be read whole` : ''}${unreadText(source)}`,
     Detail: { Folder: folder.path, Source: source.kind, ...merged },
   };
 }
@@ -115,7 +118,9 @@ function conflictsOf({ Detail }: Finding): Finding[] {
   return [
     {
       Class: 'conflict',
-      What: `${Conflicts} writes of ${Folder} have the EventGUID of another write in the store, which was kept${first ? `; the first is ${first.EventGUID}, Seq ${first.Kept}` : ''}`,
+      What:
+        `${Conflicts} writes of ${Folder} have the EventGUID of another write in the store, ` +
+        `which was kept${first ? `; the first is ${first.EventGUID}, Seq ${first.Kept}` : ''}`,
       Detail: { Folder, Conflicts, Conflicting },
     },
   ];

@@ -67,7 +67,8 @@ function statementsOf(db: Connection) {
       db.prepare(`insert into entry (seq, lane, action, guid, key, at, user, accepted_ms, body, digest, trace)
       values (@seq, @lane, @action, @guid, @key, @at, @user, @accepted_ms, @body, @digest, @trace)`),
     count: db.prepare(
-      'update lane set accepted = accepted + 1, head = max(head, @seq), bare = bare + @bare, bare_through = max(bare_through, @bareSeq) where lane = @lane',
+      'update lane set accepted = accepted + 1, head = max(head, @seq), bare = bare + ' +
+        '@bare, bare_through = max(bare_through, @bareSeq) where lane = @lane',
     ),
     position: db.prepare<[number], number>('select seq from projection where lane = ?').pluck(),
     restart: db.prepare('update projection set seq = 0 where lane = ?'),

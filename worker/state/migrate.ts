@@ -39,7 +39,8 @@ function runStep(db: Connection, step: Migration): boolean {
         if (versionOf(db) >= step.version) return false;
         db.exec(step.sql);
         db.exec(
-          'create table if not exists schema_history (version integer primary key, name text not null, sha256 text not null, applied_at text not null) strict',
+          'create table if not exists schema_history (version integer primary key, name text ' +
+            'not null, sha256 text not null, applied_at text not null) strict',
         );
         db.prepare('insert into schema_history values (?, ?, ?, ?)').run(
           step.version,
@@ -64,7 +65,8 @@ function assertNoOrphans(db: Connection, step: Migration): void {
   if (orphans.length > 0)
     throw new TidemarkError(
       'STORAGE_FAILED',
-      `schema step ${step.version} (${step.name}) would leave ${orphans.length} rows without what they refer to; nothing was changed`,
+      `schema step ${step.version} (${step.name}) would leave ${orphans.length} rows ` +
+        'without what they refer to; nothing was changed',
     );
 }
 
@@ -80,7 +82,9 @@ function assertKnown(db: Connection, steps: readonly Migration[], target: number
   if (history.at(-1)?.version !== version || history.length !== version) {
     throw new TidemarkError(
       'NEWER_SCHEMA',
-      `state.db says schema ${version}, its history says ${history.map((row) => row.version).join(', ') || 'nothing'}; it was changed by hand, restore it from a backup`,
+      `state.db says schema ${version}, its history says ` +
+        `${history.map((row) => row.version).join(', ') || 'nothing'}; it was changed by ` +
+        'hand, restore it from a backup',
     );
   }
   const drifted = history.find((row) =>
@@ -89,7 +93,8 @@ function assertKnown(db: Connection, steps: readonly Migration[], target: number
   if (drifted)
     throw new TidemarkError(
       'NEWER_SCHEMA',
-      `state.db was made by a program whose schema step ${drifted.version} is another than this one's; use that program, or another --data`,
+      `state.db was made by a program whose schema step ${drifted.version} is another ` +
+        `than this one's; use that program, or another --data`,
     );
   if (version > target && minimum(db, 'min_writer', version) > target) {
     throw new TidemarkError(
@@ -105,7 +110,8 @@ function assertKnown(db: Connection, steps: readonly Migration[], target: number
  */
 function raiseMinimum(db: Connection, name: 'min_writer' | 'min_reader', version: number): void {
   db.prepare(
-    'insert into meta values (?, ?) on conflict (name) do update set value = max(cast(value as integer), cast(excluded.value as integer))',
+    'insert into meta values (?, ?) on conflict (name) do update set value = ' +
+      'max(cast(value as integer), cast(excluded.value as integer))',
   ).run(name, String(version));
 }
 

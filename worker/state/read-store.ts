@@ -137,7 +137,8 @@ function explained(error: unknown, { db: path, stateDir }: StatePaths): Tidemark
     );
   if (code.startsWith('SQLITE_READONLY') || code.startsWith('SQLITE_CANTOPEN')) {
     return failed(
-      `${path} cannot be read without the right to write in ${stateDir} while no worker runs; run this as the user of the worker`,
+      `${path} cannot be read without the right to write in ${stateDir} while no worker ` +
+        'runs; run this as the user of the worker',
       error,
     );
   }

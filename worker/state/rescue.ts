@@ -105,7 +105,8 @@ export function rescue(
     throw new TidemarkError(
       'STORAGE_FAILED',
       `nothing could be saved into ${folder}: ${messageOf(cause)}; ` +
-        `writes behind the marks, up to Seq ${queue} (queue) and ${manifest} (manifest), are lost unless state/ is still whole`,
+        (`writes behind the marks, up to Seq ${queue} (queue) and ${manifest} (manifest), ` +
+          'are lost unless state/ is still whole'),
       { cause },
     );
   }

@@ -23,14 +23,18 @@ const rules: readonly Rule[] = [
       (select coalesce(max(seq), 0) from entry e where e.lane = l.lane) as last, (select count(*) from entry e where e.lane = l.lane and body is null) as without from lane l
       where accepted <> entries or head <> last or bare <> without`,
     say: (row) =>
-      `lane ${nameOf(row)} counts ${row['accepted']} entries up to Seq ${row['head']}, ${row['bare']} without body; there are ${row['entries']} up to ${row['last']}, ${row['without']} without`,
+      `lane ${nameOf(row)} counts ${row['accepted']} entries up to Seq ${row['head']}, ` +
+      `${row['bare']} without body; there are ${row['entries']} up to ${row['last']}, ` +
+      `${row['without']} without`,
   },
   {
     sql: 'select hex(guid) as guid, count(*) as n from entry group by guid having n > 1',
     say: (row) => `EventGUID ${row['guid']} has ${row['n']} entries`,
   },
   {
-    sql: 'select count(*) as n, min(seq) as seq from entry where body is null and (digest is null or length(digest) <> 16) having n > 0',
+    sql:
+      'select count(*) as n, min(seq) as seq from entry where body is null and (digest is ' +
+      'null or length(digest) <> 16) having n > 0',
     say: (row) =>
       `${row['n']} entries have neither a body nor a digest, the first is Seq ${row['seq']}`,
   },
@@ -40,16 +44,23 @@ const rules: readonly Rule[] = [
       `${row['n']} entries have an EventGUID that is none, the first is Seq ${row['seq']}`,
   },
   {
-    sql: 'select count(*) as n, min(seq) as seq from entry where body is not null and not json_valid(body) having n > 0',
+    sql:
+      'select count(*) as n, min(seq) as seq from entry where body is not null and not ' +
+      'json_valid(body) having n > 0',
     say: (row) => `${row['n']} entries have a body that is no JSON, the first is Seq ${row['seq']}`,
   },
   {
-    sql: 'select d.beacon, d.connection, m.lane, m.seq, l.head from mark m join database d on d.id = m.database join lane l on l.lane = m.lane where m.seq > l.head',
+    sql:
+      'select d.beacon, d.connection, m.lane, m.seq, l.head from mark m join database d ' +
+      'on d.id = m.database join lane l on l.lane = m.lane where m.seq > l.head',
     say: (row) =>
-      `the mark of ${row['beacon']}/${row['connection']}, lane ${nameOf(row)}, is at Seq ${row['seq']}, above the head ${row['head']}`,
+      `the mark of ${row['beacon']}/${row['connection']}, lane ${nameOf(row)}, is at Seq ` +
+      `${row['seq']}, above the head ${row['head']}`,
   },
   {
-    sql: 'select h.seq, h.state, h.lane from held h left join entry e on e.seq = h.seq where e.seq is null or e.lane <> h.lane or e.key <> h.key',
+    sql:
+      'select h.seq, h.state, h.lane from held h left join entry e on e.seq = h.seq where ' +
+      'e.seq is null or e.lane <> h.lane or e.key <> h.key',
     say: (row) =>
       `Seq ${row['seq']} is held (${row['state']}) without its entry in lane ${nameOf(row)}`,
   },
@@ -62,7 +73,9 @@ const rules: readonly Rule[] = [
       `the balance of ${row['beacon']}/${row['connection']}, lane ${nameOf(row)}, differs by ${row['difference']}`,
   },
   {
-    sql: "select (select seq from sqlite_sequence where name = 'entry') as given, max(seq) as last from entry having given < last",
+    sql:
+      "select (select seq from sqlite_sequence where name = 'entry') as given, max(seq) " +
+      'as last from entry having given < last',
     say: (row) => `the next Seq would be below ${row['last']}`,
   },
 ];

@@ -180,7 +180,10 @@ function startWorker(options: UpOptions, url: string, http: string, part: Part):
 }
 
 function readyLine(config: CliConfig, url: string, http: string): string {
-  return `ready bus=${url} http=${config.access.tls ? 'https' : 'http'}://${http} hub=${config.hub} beacon=${upBeacon.BeaconID} data=${config.data}`;
+  return (
+    `ready bus=${url} http=${config.access.tls ? 'https' : 'http'}://${http} ` +
+    `hub=${config.hub} beacon=${upBeacon.BeaconID} data=${config.data}`
+  );
 }
 
 function aborted(signal: AbortSignal): Promise<number> {

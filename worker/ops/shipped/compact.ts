@@ -26,7 +26,8 @@ export const compact = shippedOperation({
     if (mode !== incremental) {
       throw new TidemarkError(
         'INVALID_MESSAGE',
-        `this store (${bytesOf(db)} bytes) was made without auto_vacuum and cannot shrink in steps; full=yes writes it anew once, best while no worker runs`,
+        `this store (${bytesOf(db)} bytes) was made without auto_vacuum and cannot shrink ` +
+          'in steps; full=yes writes it anew once, best while no worker runs',
       );
     }
     const before = number(db, 'freelist_count');

@@ -49,7 +49,9 @@ function step({ db, args }: OperationContext, cursor: string | null): Step {
     );
   return {
     cursor: null,
-    note: `${position.rows} rows are learnt anew${kept.join('')}; the next reads wait until the journal is gone through`,
+    note:
+      `${position.rows} rows are learnt anew${kept.join('')}; the next reads wait until ` +
+      'the journal is gone through',
   };
 }
 

@@ -260,5 +260,8 @@ function step(
 function summaryOf({ checked, missing, older, changed, again }: Position): string {
   const bad = missing + older + changed;
   if (bad === 0) return `${checked} entries checked, all are there`;
-  return `${checked} entries checked: ${missing} missing, ${older} older, ${changed} changed under the same BridgeSeq; ${again} sent again`;
+  return (
+    `${checked} entries checked: ${missing} missing, ${older} older, ${changed} changed ` +
+    `under the same BridgeSeq; ${again} sent again`
+  );
 }
