@@ -5,9 +5,9 @@
 import { createConnection } from 'mysql2/promise';
 import pg from 'pg';
 import type { RowMutation } from '../contracts/mutation.ts';
-import { TestMariadb } from '../test/kit/mariadb.ts';
-import { TestPostgres } from '../test/kit/postgres.ts';
-import type { TestDatabase } from '../test/kit/test-database.ts';
+import { TestMariadb } from '../test/kit/servers/mariadb.ts';
+import { TestPostgres } from '../test/kit/servers/postgres.ts';
+import type { TestDatabase } from '../test/kit/servers/test-database.ts';
 import { backlog, drain, foldedBatches } from './drain.ts';
 import { median, round } from './load.ts';
 import { recordedWrites, type Rig } from './rig.ts';

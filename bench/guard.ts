@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { decodeEnvelope, type WriteEnvelope } from '../contracts/envelope.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { createLog } from '../runtime/log.ts';
-import { Intake } from '../worker/intake.ts';
-import { openLocal } from '../worker/local.ts';
-import { openStore } from '../worker/state/open-store.ts';
-import { watchFiles } from '../worker/watchdog.ts';
+import { Intake } from '../worker/intake/intake.ts';
+import { openLocal } from '../worker/journal/local.ts';
+import { openStore } from '../worker/state/open/open-store.ts';
+import { watchFiles } from '../worker/process/watchdog.ts';
 import { atFullSpeed, median, round } from './load.ts';
 import { newEventGuid, recordedWrites, type Rig } from './rig.ts';
 

@@ -30,8 +30,8 @@ if (Number(process.versions.node.split('.')[0]) >= oldestMajor) {
 /** The sources in a checkout, the build in an installed package. */
 function commandLine() {
   const root = join(dirname(self), '..');
-  const source = join(root, 'worker', 'cli.ts');
-  return new URL(existsSync(source) ? '../worker/cli.ts' : '../dist/worker/cli.js', import.meta.url)
+  const source = join(root, 'cli', 'main.ts');
+  return new URL(existsSync(source) ? '../cli/main.ts' : '../dist/cli/main.js', import.meta.url)
     .href;
 }
 

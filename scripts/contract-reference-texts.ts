@@ -4,7 +4,7 @@
  */
 import type { Action } from '../contracts/actions.ts';
 import type { RefusalCode } from '../contracts/errors.ts';
-import type { verbs } from '../worker/control.ts';
+import type { verbs } from '../worker/operators/control.ts';
 
 /** What a write does at the backend, what a read answers. */
 export const actionTexts: Record<Action, string> = {

@@ -5,7 +5,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readTrace } from '../worker/publish/trace-file.ts';
+import { readTrace } from '../cli/publish/trace-file.ts';
 
 type Call = { method: string; args: unknown[]; text: string };
 

@@ -4,10 +4,10 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { checksumOf } from '../worker/state/migrate.ts';
-import { migrations } from '../worker/state/migrations.ts';
+import { checksumOf } from '../worker/state/schema/migrate.ts';
+import { migrations } from '../worker/state/schema/migrations.ts';
 
-const path = join(import.meta.dirname, '..', 'worker', 'state', 'migrations.lock.json');
+const path = join(import.meta.dirname, '..', 'worker', 'state', 'schema', 'migrations.lock.json');
 const frozen = JSON.parse(readFileSync(path, 'utf8')) as Record<string, string>;
 for (const step of migrations) {
   const before = frozen[String(step.version)];

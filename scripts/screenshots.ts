@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { limits } from '../contracts/limits.ts';
 import { systemClock } from '../runtime/clock.ts';
-import { freePort } from '../runtime/nats-server.ts';
-import { ConsoleRig, shows } from '../test/console/fixture.ts';
-import { publish } from '../test/kit/hub.ts';
-import { TidemarkProcess } from '../test/kit/processes.ts';
+import { freePort } from '../runtime/bus/nats-server.ts';
+import { ConsoleRig, shows } from '../test/kit/console/fixture.ts';
+import { publish } from '../test/kit/processes/hub.ts';
+import { TidemarkProcess } from '../test/kit/processes/processes.ts';
 import { tempDir } from '../test/kit/temp-dir.ts';
-import { sampleWrites } from '../test/kit/trace.ts';
+import { sampleWrites } from '../test/kit/rows/trace.ts';
 import { until } from '../test/kit/until.ts';
 
 const folder = join(import.meta.dirname, '..', 'docs', 'screenshots');

@@ -5,7 +5,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Action, isWriteAction, readActions, writeActions } from '../contracts/actions.ts';
-import { actionsOf, type Parts } from '../beacon/actions.ts';
+import { actionsOf, type Parts } from '../beacon/capabilities/actions.ts';
 import { type RefusalCode, refusalStatus } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
 import { type Lane, lanes, subjects } from '../contracts/subjects.ts';

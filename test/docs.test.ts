@@ -6,7 +6,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { buildProgram } from '../worker/cli/program.ts';
+import { buildProgram } from '../cli/program.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 

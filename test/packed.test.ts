@@ -9,10 +9,10 @@ import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openStore } from '../worker/state/open-store.ts';
-import { environment } from './cli/fixture.ts';
-import { readRows } from './kit/compare.ts';
-import { Stack } from './kit/stack.ts';
+import { openStore } from '../worker/state/open/open-store.ts';
+import { environment } from './kit/processes/cli-fixture.ts';
+import { readRows } from './kit/rows/compare.ts';
+import { Stack } from './kit/processes/stack.ts';
 import { tempDir } from './kit/temp-dir.ts';
 import { until } from './kit/until.ts';
 

@@ -136,8 +136,8 @@ const mayImport: Record<string, readonly string[]> = {
 };
 /** The one command line starts both processes, and reads what a beacon keeps. */
 const crossings = new Set([
-  'worker/cli/start-beacon.ts -> beacon/command.ts',
-  'worker/cli/start-beacon.ts -> beacon/inspect.ts',
+  'cli/verbs/start-beacon.ts -> beacon/process/command.ts',
+  'cli/verbs/start-beacon.ts -> beacon/process/inspect.ts',
 ]);
 
 test('tidy — folders import only from the folders below them, and nobody from the tests', () => {

@@ -10,8 +10,8 @@ import {
   charsMaxOf,
   createIndexStatement,
   createTableStatement,
-} from '../ddl.ts';
-import type { EngineKind } from '../engine.ts';
+} from '../sql/ddl.ts';
+import type { EngineKind } from '../engine/engine.ts';
 import type { FrontClient } from './front-client.ts';
 import { type FrontColumn, listAt } from './front-tables.ts';
 

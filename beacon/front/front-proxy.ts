@@ -6,10 +6,10 @@ import type { ProxyOutputs, UpdateProxyConfigOutputs } from '../../contracts/cap
 import { TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
 import { bounds } from '../bounds.ts';
-import type { RequestContext } from '../gateway.ts';
-import { defaultPattern, patternAt, toPathPattern } from '../path-pattern.ts';
+import type { RequestContext } from '../gateway/gateway.ts';
+import { defaultPattern, patternAt, toPathPattern } from '../endpoints/path-pattern.ts';
 import { booleanAt, integerAt, listAt, refuse, type Settings } from '../settings.ts';
-import { isReading } from '../table-routes.ts';
+import { isReading } from '../endpoints/table-routes.ts';
 import type { FrontClient } from './front-client.ts';
 import { connectionPath } from './front-tables.ts';
 

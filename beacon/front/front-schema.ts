@@ -6,8 +6,8 @@ import type { EnsureSchemaOutputs, IntrospectSchemaOutputs } from '../../contrac
 import { TidemarkError } from '../../contracts/errors.ts';
 import { isJsonObject } from '../../contracts/json-value.ts';
 import type { Log } from '../../runtime/log.ts';
-import type { EngineKind } from '../engine.ts';
-import { decodeDescriptor } from '../schema-settings.ts';
+import type { EngineKind } from '../engine/engine.ts';
+import { decodeDescriptor } from '../capabilities/schema-settings.ts';
 import { connectionAt, type Settings } from '../settings.ts';
 import type { FrontClient } from './front-client.ts';
 import { type Misfit, misfitsOf, statementsFor } from './front-ddl.ts';

@@ -7,7 +7,7 @@ import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
 import { bounds } from '../bounds.ts';
-import { defaultPattern, toPathPattern } from '../path-pattern.ts';
+import { defaultPattern, toPathPattern } from '../endpoints/path-pattern.ts';
 import type { FrontClient } from './front-client.ts';
 import { FrontLooks } from './front-looks.ts';
 

@@ -5,13 +5,13 @@
 import { limits } from '../../contracts/limits.ts';
 import type { BeaconStatus, Presence } from '../../contracts/presence.ts';
 import { subjects } from '../../contracts/subjects.ts';
-import type { Bus } from '../../runtime/bus.ts';
+import type { Bus } from '../../runtime/bus/bus.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
-import { AuditTrail } from '../audit.ts';
-import { Gateway } from '../gateway.ts';
-import { PresencePublisher } from '../presence-publisher.ts';
-import { BeaconState } from '../state.ts';
+import { AuditTrail } from '../gateway/audit.ts';
+import { Gateway } from '../gateway/gateway.ts';
+import { PresencePublisher } from '../gateway/presence-publisher.ts';
+import { BeaconState } from '../databases/state.ts';
 import { frontActions } from './front-actions.ts';
 import { FrontClient, frontUrl } from './front-client.ts';
 import { FrontHealth } from './front-health.ts';

@@ -8,7 +8,7 @@ import { type JsonObject, toJsonValue } from '../../contracts/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import { newUuid } from '../../runtime/clock.ts';
 import { bounds } from '../bounds.ts';
-import type { Actions } from '../gateway.ts';
+import type { Actions } from '../gateway/gateway.ts';
 import { integerAt, objectAt, type Settings, textAt } from '../settings.ts';
 import { limitOf, wantedOf } from './legacy-list.ts';
 import {

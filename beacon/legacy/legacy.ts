@@ -2,13 +2,13 @@
 import { limits } from '../../contracts/limits.ts';
 import type { Presence } from '../../contracts/presence.ts';
 import { subjects } from '../../contracts/subjects.ts';
-import type { Bus } from '../../runtime/bus.ts';
+import type { Bus } from '../../runtime/bus/bus.ts';
 import { type Clock, newUuid } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
-import { AuditTrail } from '../audit.ts';
-import { Gateway } from '../gateway.ts';
-import { PresencePublisher } from '../presence-publisher.ts';
-import { BeaconState } from '../state.ts';
+import { AuditTrail } from '../gateway/audit.ts';
+import { Gateway } from '../gateway/gateway.ts';
+import { PresencePublisher } from '../gateway/presence-publisher.ts';
+import { BeaconState } from '../databases/state.ts';
 import { legacyActions } from './legacy-actions.ts';
 import { connectionOf, openProvider } from './open-provider.ts';
 import type { ProviderName } from './provider.ts';

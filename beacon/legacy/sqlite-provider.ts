@@ -6,9 +6,9 @@ import { TidemarkError } from '../../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
 import { newUuid } from '../../runtime/clock.ts';
 import { bounds } from '../bounds.ts';
-import { openSqliteFile } from '../sqlite/engine.ts';
-import { isBroken, toUnavailable } from '../sqlite/faults.ts';
-import { SqliteHandle } from '../sqlite/handle.ts';
+import { openSqliteFile } from '../engines/sqlite/engine.ts';
+import { isBroken, toUnavailable } from '../engines/sqlite/faults.ts';
+import { SqliteHandle } from '../engines/sqlite/handle.ts';
 import {
   type Change,
   comparable,

@@ -12,7 +12,7 @@ import { toMutation } from '../../bridges/lanes.ts';
 import { manifestMutation } from '../../bridges/manifest-bridge.ts';
 import { present } from '../../bridges/project.ts';
 import { queueMutation } from '../../bridges/queue-bridge.ts';
-import { guidOf } from '../kit/trace.ts';
+import { guidOf } from '../kit/rows/trace.ts';
 
 /** An entry as the journal gives it: decoded, so that only what intake accepts is asked about. */
 function entryOf(action: string, settings: object, more: Partial<Entry> = {}): Entry {

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { decodeEnvelope } from '../../contracts/envelope.ts';
 import { limits } from '../../contracts/limits.ts';
 import { encodeNext, eventsQuery, keysQuery, listQuery } from '../../bridges/read-query.ts';
-import { queryPath } from '../../worker/meadow-path.ts';
+import { queryPath } from '../../worker/beacons/meadow-path.ts';
 
 const items = (filter?: object) => {
   const envelope = decodeEnvelope(

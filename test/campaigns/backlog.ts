@@ -5,11 +5,11 @@
  * test/campaigns/backlog.ts [writes]`; figures as JSON; exits 1 when anything is missing, doubled
  * or different.
  */
-import { compareWithFold } from '../kit/compare.ts';
-import { foldCalls } from '../kit/fold.ts';
-import { connectHub, publish } from '../kit/hub.ts';
-import { Stack } from '../kit/stack.ts';
-import { guidOf, readTrace, type TraceCall, traceFiles, writeMethods } from '../kit/trace.ts';
+import { compareWithFold } from '../kit/rows/compare.ts';
+import { foldCalls } from '../kit/rows/fold.ts';
+import { connectHub, publish } from '../kit/processes/hub.ts';
+import { Stack } from '../kit/processes/stack.ts';
+import { guidOf, readTrace, type TraceCall, traceFiles, writeMethods } from '../kit/rows/trace.ts';
 import { until } from '../kit/until.ts';
 
 const wanted = Number(process.argv[2] ?? 200_000);

@@ -3,8 +3,8 @@
  * test/campaigns/dropin.ts [worker kills] [bus kills]`. Prints the report; exit 1 when something is
  * wrong.
  */
-import { dropinRun } from '../dropin/dropin-run.ts';
-import { readTrace, traceFiles, writeMethods } from '../kit/trace.ts';
+import { dropinRun } from '../kit/processes/dropin-run.ts';
+import { readTrace, traceFiles, writeMethods } from '../kit/rows/trace.ts';
 
 const [workerKills = 20, busKills = 5] = process.argv.slice(2).map(Number);
 const files = traceFiles('full').length > 0 ? traceFiles('full') : traceFiles('bundled');

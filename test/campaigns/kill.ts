@@ -6,11 +6,11 @@
  * different or out of order.
  */
 import { parseArgs } from 'node:util';
-import { killRun, type Victim } from '../kit/kill-run.ts';
-import { TestMariadb } from '../kit/mariadb.ts';
-import { TestPostgres } from '../kit/postgres.ts';
-import type { TestDatabase } from '../kit/test-database.ts';
-import { readTrace, traceFiles, writeMethods } from '../kit/trace.ts';
+import { killRun, type Victim } from '../kit/processes/kill-run.ts';
+import { TestMariadb } from '../kit/servers/mariadb.ts';
+import { TestPostgres } from '../kit/servers/postgres.ts';
+import type { TestDatabase } from '../kit/servers/test-database.ts';
+import { readTrace, traceFiles, writeMethods } from '../kit/rows/trace.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -4,8 +4,8 @@
  * [--jobs n]`; one line a cell, then the figures; exits 1 when a cell is bad.
  */
 import { parseArgs } from 'node:util';
-import { type CellReport, runCell } from '../faults/cell.ts';
-import { cellsOf } from '../faults/cells.ts';
+import { type CellReport, runCell } from '../kit/faults/cell.ts';
+import { cellsOf } from '../kit/faults/cells.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -4,7 +4,7 @@
  * [cutsEach] [seed]`; figures as JSON; exits 1 when an answered write is missing or a store
  * unsound.
  */
-import { type CutReport, cutPower, record } from '../faults/power-cut.ts';
+import { type CutReport, cutPower, record } from '../kit/faults/power-cut.ts';
 
 const [recordings = '3', cuts = '400', given = String(Date.now() % 100_000)] =
   process.argv.slice(2);

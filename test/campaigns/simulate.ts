@@ -2,7 +2,7 @@
  * Simulator campaign: `node test/campaigns/simulate.ts [from] [to]` runs these seeds and prints
  * figures as JSON, with the trace of the first that violates an invariant; exits 1 when one does.
  */
-import { type Run, runSeed } from '../simulator/run.ts';
+import { type Run, runSeed } from '../kit/simulator/run.ts';
 
 const [from = 1, to = 1_000] = process.argv.slice(2).map(Number);
 const started = performance.now();

@@ -6,13 +6,13 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { EntryView } from '../../worker/inspect.ts';
-import { allVerbs } from '../../worker/cli/top-verbs.ts';
+import type { EntryView } from '../../cli/offline/inspect.ts';
+import { allVerbs } from '../../cli/verbs/top-verbs.ts';
 import { root } from '../kit/source.ts';
-import { Stack } from '../kit/stack.ts';
+import { Stack } from '../kit/processes/stack.ts';
 import { tempDir } from '../kit/temp-dir.ts';
 import { until } from '../kit/until.ts';
-import { type Ran, startTidemark, tidemark } from './fixture.ts';
+import { type Ran, startTidemark, tidemark } from '../kit/processes/cli-fixture.ts';
 
 const deadlineMs = 45_000;
 const dir = tempDir('every-verb');

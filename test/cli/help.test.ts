@@ -4,11 +4,11 @@
  */
 import type { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
-import { buildProgram } from '../../worker/cli/program.ts';
-import { allVerbs } from '../../worker/cli/top-verbs.ts';
-import { topics } from '../../worker/cli/verb.ts';
-import { verbGroups } from '../../worker/cli/verb-groups.ts';
-import { runHere } from './in-process.ts';
+import { buildProgram } from '../../cli/program.ts';
+import { allVerbs } from '../../cli/verbs/top-verbs.ts';
+import { topics } from '../../cli/verb.ts';
+import { verbGroups } from '../../cli/verbs/verb-groups.ts';
+import { runHere } from '../kit/processes/in-process.ts';
 
 const verbs = allVerbs();
 

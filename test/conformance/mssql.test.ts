@@ -5,9 +5,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { mssqlUrl } from '../kit/mssql.ts';
-import { backends } from './backends.ts';
-import { conformance } from './suite.ts';
+import { mssqlUrl } from '../kit/servers/mssql.ts';
+import { backends } from '../kit/conformance/backends.ts';
+import { conformance } from '../kit/conformance/suite.ts';
 
 test('SQLite, PostgreSQL and MariaDB are tested always, SQL Server where one is given', () => {
   const files = {

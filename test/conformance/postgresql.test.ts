@@ -1,4 +1,4 @@
 /** The conformance suite on PostgreSQL. */
-import { conformance } from './suite.ts';
+import { conformance } from '../kit/conformance/suite.ts';
 
 conformance('postgresql');

@@ -3,8 +3,8 @@
  * port and data, and leaves nothing.
  */
 import { describe, expect, test } from 'vitest';
-import { TestMariadb } from '../kit/mariadb.ts';
-import { TestPostgres } from '../kit/postgres.ts';
+import { TestMariadb } from '../kit/servers/mariadb.ts';
+import { TestPostgres } from '../kit/servers/postgres.ts';
 
 describe.for([
   { name: 'PostgreSQL', start: () => TestPostgres.start() },

@@ -4,15 +4,15 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { subjects } from '../../contracts/subjects.ts';
-import { compareWithFold, readRows } from '../kit/compare.ts';
-import { foldCalls } from '../kit/fold.ts';
-import { publish } from '../kit/hub.ts';
-import { TestMariadb } from '../kit/mariadb.ts';
-import { orderComplaints } from '../kit/order.ts';
-import { TestPostgres } from '../kit/postgres.ts';
-import { Stack } from '../kit/stack.ts';
-import { lookAt, type TestDatabase } from '../kit/test-database.ts';
-import { sampleWrites } from '../kit/trace.ts';
+import { compareWithFold, readRows } from '../kit/rows/compare.ts';
+import { foldCalls } from '../kit/rows/fold.ts';
+import { publish } from '../kit/processes/hub.ts';
+import { TestMariadb } from '../kit/servers/mariadb.ts';
+import { orderComplaints } from '../kit/rows/order.ts';
+import { TestPostgres } from '../kit/servers/postgres.ts';
+import { Stack } from '../kit/processes/stack.ts';
+import { lookAt, type TestDatabase } from '../kit/servers/test-database.ts';
+import { sampleWrites } from '../kit/rows/trace.ts';
 
 const calls = sampleWrites(300);
 const servers: { name: string; start: () => Promise<TestDatabase> }[] = [

@@ -5,14 +5,14 @@
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { subjects } from '../../contracts/subjects.ts';
-import { Bus } from '../../runtime/bus.ts';
+import { Bus } from '../../runtime/bus/bus.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { createLog } from '../../runtime/log.ts';
-import { freePort } from '../../runtime/nats-server.ts';
-import { TidemarkProcess } from '../kit/processes.ts';
+import { freePort } from '../../runtime/bus/nats-server.ts';
+import { TidemarkProcess } from '../kit/processes/processes.ts';
 import { tempDir } from '../kit/temp-dir.ts';
 import { until } from '../kit/until.ts';
-import { ConsoleRig, shows } from './fixture.ts';
+import { ConsoleRig, shows } from '../kit/console/fixture.ts';
 
 describe('the picker', () => {
   let rig: ConsoleRig;

@@ -3,11 +3,11 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { freePort } from '../../runtime/nats-server.ts';
-import { TidemarkProcess } from '../kit/processes.ts';
+import { freePort } from '../../runtime/bus/nats-server.ts';
+import { TidemarkProcess } from '../kit/processes/processes.ts';
 import { tempDir } from '../kit/temp-dir.ts';
-import { guidOf } from '../kit/trace.ts';
-import { ConsoleRig, shows } from './fixture.ts';
+import { guidOf } from '../kit/rows/trace.ts';
+import { ConsoleRig, shows } from '../kit/console/fixture.ts';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 

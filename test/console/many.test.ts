@@ -7,16 +7,16 @@ import type { FleetRow } from '../../contracts/console-answers.ts';
 import { limits } from '../../contracts/limits.ts';
 import type { WorkerStatus } from '../../contracts/status.ts';
 import { subjects } from '../../contracts/subjects.ts';
-import { Bus } from '../../runtime/bus.ts';
+import { Bus } from '../../runtime/bus/bus.ts';
 import { createLog } from '../../runtime/log.ts';
-import type { MicroService } from '../../runtime/micro-service.ts';
-import { openLocal } from '../../worker/local.ts';
-import { openStore } from '../../worker/state/open-store.ts';
-import { guidBytes } from '../../worker/journal.ts';
-import { guidOf } from '../kit/trace.ts';
+import type { MicroService } from '../../runtime/bus/micro-service.ts';
+import { openLocal } from '../../worker/journal/local.ts';
+import { openStore } from '../../worker/state/open/open-store.ts';
+import { guidBytes } from '../../worker/journal/journal.ts';
+import { guidOf } from '../kit/rows/trace.ts';
 import { until } from '../kit/until.ts';
-import { upsert } from '../worker/fixture.ts';
-import { ConsoleRig, shows } from './fixture.ts';
+import { upsert } from '../kit/worker/fixture.ts';
+import { ConsoleRig, shows } from '../kit/console/fixture.ts';
 
 const nodesOf = (page: { evaluate<T>(text: string): Promise<T> }) =>
   page.evaluate<number>('document.querySelectorAll("*").length');

@@ -3,10 +3,10 @@
  * and draining, and the worker itself.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { publish } from '../kit/hub.ts';
-import { sampleWrites } from '../kit/trace.ts';
+import { publish } from '../kit/processes/hub.ts';
+import { sampleWrites } from '../kit/rows/trace.ts';
 import { until } from '../kit/until.ts';
-import { ConsoleRig, laneNumber, shows } from './fixture.ts';
+import { ConsoleRig, laneNumber, shows } from '../kit/console/fixture.ts';
 
 describe('an outage, watched', () => {
   let rig: ConsoleRig;

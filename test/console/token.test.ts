@@ -4,9 +4,9 @@
  */
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { freePort } from '../../runtime/nats-server.ts';
+import { freePort } from '../../runtime/bus/nats-server.ts';
 import { until } from '../kit/until.ts';
-import { ConsoleRig, shows } from './fixture.ts';
+import { ConsoleRig, shows } from '../kit/console/fixture.ts';
 
 test('on loopback it is asked for by the first change: a wrong one is called wrong, the right one does what was asked', async () => {
   await using rig = await ConsoleRig.start();

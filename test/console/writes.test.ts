@@ -3,9 +3,9 @@
  * letter again, gives one up.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { guidOf } from '../kit/trace.ts';
+import { guidOf } from '../kit/rows/trace.ts';
 import { until } from '../kit/until.ts';
-import { ConsoleRig, shows } from './fixture.ts';
+import { ConsoleRig, shows } from '../kit/console/fixture.ts';
 
 describe('writes and dead letters', () => {
   let rig: ConsoleRig;

@@ -6,7 +6,7 @@ import { ChunkAssembler, type ChunkBody, splitIntoChunks } from '../../contracts
 import { TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
 import { rubbish } from '../kit/arbitraries.ts';
-import { guidOf } from '../kit/trace.ts';
+import { guidOf } from '../kit/rows/trace.ts';
 
 const chunksOf = (name: string, pieces: Uint8Array[], more: Partial<ChunkBody> = {}): ChunkBody[] =>
   pieces.map((Data, Index) => ({

@@ -7,10 +7,10 @@ import { guidMaker, systemStamps } from '../../contracts/client/stamps.ts';
 import { isGuid } from '../../contracts/envelope.ts';
 import type { JsonObject } from '../../contracts/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
-import { connectHub } from '../kit/hub.ts';
-import { TestNats } from '../kit/nats.ts';
-import { accept, type Heard, ScriptedWorker } from '../kit/scripted-worker.ts';
-import { guidOf } from '../kit/trace.ts';
+import { connectHub } from '../kit/processes/hub.ts';
+import { TestNats } from '../kit/servers/nats.ts';
+import { accept, type Heard, ScriptedWorker } from '../kit/processes/scripted-worker.ts';
+import { guidOf } from '../kit/rows/trace.ts';
 import { until } from '../kit/until.ts';
 
 let nats: TestNats;

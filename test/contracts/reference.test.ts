@@ -10,7 +10,7 @@ import {
   contractReferencePath,
   contractReferenceText,
 } from '../../scripts/write-contract-reference.ts';
-import { verbs } from '../../worker/control.ts';
+import { verbs } from '../../worker/operators/control.ts';
 
 const text = contractReferenceText();
 

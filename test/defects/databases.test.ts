@@ -5,10 +5,10 @@
 import { copyFileSync, rmSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { readRows } from '../kit/compare.ts';
+import { readRows } from '../kit/rows/compare.ts';
 import { until } from '../kit/until.ts';
-import { event, manifest, patch, upsert } from '../worker/fixture.ts';
-import { World } from '../worker/with-beacon.ts';
+import { event, manifest, patch, upsert } from '../kit/worker/fixture.ts';
+import { World } from '../kit/worker/with-beacon.ts';
 
 let world: World;
 beforeEach(async () => {

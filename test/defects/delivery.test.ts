@@ -4,10 +4,10 @@
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { WriteEnvelope } from '../../contracts/envelope.ts';
-import { readRows } from '../kit/compare.ts';
+import { readRows } from '../kit/rows/compare.ts';
 import { until } from '../kit/until.ts';
-import { event, manifest, patch, upsert, write } from '../worker/fixture.ts';
-import { World } from '../worker/with-beacon.ts';
+import { event, manifest, patch, upsert, write } from '../kit/worker/fixture.ts';
+import { World } from '../kit/worker/with-beacon.ts';
 
 let world: World;
 beforeEach(async () => {

@@ -4,8 +4,8 @@
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readRows } from '../kit/compare.ts';
-import { Stack } from '../kit/stack.ts';
+import { readRows } from '../kit/rows/compare.ts';
+import { Stack } from '../kit/processes/stack.ts';
 import { until } from '../kit/until.ts';
 
 let stack: Stack;

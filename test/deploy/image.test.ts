@@ -8,12 +8,12 @@ import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { freePort } from '../../runtime/nats-server.ts';
-import { connectHub } from '../kit/hub.ts';
-import { TestNats } from '../kit/nats.ts';
+import { freePort } from '../../runtime/bus/nats-server.ts';
+import { connectHub } from '../kit/processes/hub.ts';
+import { TestNats } from '../kit/servers/nats.ts';
 import { tempDir } from '../kit/temp-dir.ts';
 import { until } from '../kit/until.ts';
-import { build, environmentOf, type Stage, stagesOf } from './dockerfile.ts';
+import { build, environmentOf, type Stage, stagesOf } from '../kit/deploy/dockerfile.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const file = join(root, 'deploy', 'docker', 'Dockerfile');

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { findServer } from '../kit/database-server.ts';
+import { findServer } from '../kit/servers/database-server.ts';
 import { tempDir } from '../kit/temp-dir.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));

@@ -8,8 +8,8 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { parseDocument } from 'yaml';
 import { limits } from '../../contracts/limits.ts';
-import { defaults, variables } from '../../worker/cli/settings.ts';
-import { runVerbs } from '../../worker/cli/verbs-run.ts';
+import { defaults, variables } from '../../cli/settings/settings.ts';
+import { runVerbs } from '../../cli/verbs/run.ts';
 import { operations } from '../../worker/http/operations.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));

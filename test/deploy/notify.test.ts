@@ -5,12 +5,12 @@
 import { writeFileSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
-import { freePort } from '../../runtime/nats-server.ts';
-import { TestNats } from '../kit/nats.ts';
-import { TidemarkProcess } from '../kit/processes.ts';
+import { freePort } from '../../runtime/bus/nats-server.ts';
+import { TestNats } from '../kit/servers/nats.ts';
+import { TidemarkProcess } from '../kit/processes/processes.ts';
 import { tempDir } from '../kit/temp-dir.ts';
 import { until } from '../kit/until.ts';
-import { NotifySocket } from './notify-socket.ts';
+import { NotifySocket } from '../kit/deploy/notify-socket.ts';
 
 /** Three words in this time. */
 const watchdogMs = 1_500;

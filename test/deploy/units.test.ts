@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { variables } from '../../worker/cli/settings.ts';
-import { findServer } from '../kit/database-server.ts';
+import { variables } from '../../cli/settings/settings.ts';
+import { findServer } from '../kit/servers/database-server.ts';
 import { tempDir } from '../kit/temp-dir.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));

@@ -8,9 +8,9 @@ import { connect as connectV2, headers as headersV2 } from 'nats-v2';
 import * as natsV2 from 'nats-v2';
 import type { BridgeOptions, NatsConnection } from '../../dropin/config.ts';
 import { ManifestStoreBridge, QueuePersistenceBridge } from '../../dropin/bridges.ts';
-import { readRows } from '../kit/compare.ts';
-import { TestNats } from '../kit/nats.ts';
-import { Stack } from '../kit/stack.ts';
+import { readRows } from '../kit/rows/compare.ts';
+import { TestNats } from '../kit/servers/nats.ts';
+import { Stack } from '../kit/processes/stack.ts';
 import { until } from '../kit/until.ts';
 
 let stack: Stack;

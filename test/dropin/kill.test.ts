@@ -3,8 +3,8 @@
  * call resolves, and the database is the fold of the calls.
  */
 import { beforeAll, describe, expect, test } from 'vitest';
-import { sampleWrites } from '../kit/trace.ts';
-import { type DropinReport, dropinRun } from './dropin-run.ts';
+import { sampleWrites } from '../kit/rows/trace.ts';
+import { type DropinReport, dropinRun } from '../kit/processes/dropin-run.ts';
 
 const calls = sampleWrites(600);
 

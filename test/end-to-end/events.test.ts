@@ -4,10 +4,10 @@
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import type { Changes } from '../../worker/state/change-log.ts';
-import { Bus } from '../../runtime/bus.ts';
+import type { Changes } from '../../worker/state/schema/change-log.ts';
+import { Bus } from '../../runtime/bus/bus.ts';
 import { createLog } from '../../runtime/log.ts';
-import { Stack } from '../kit/stack.ts';
+import { Stack } from '../kit/processes/stack.ts';
 import { until } from '../kit/until.ts';
 
 type Told = Changes & { Store: string };

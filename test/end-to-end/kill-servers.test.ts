@@ -3,11 +3,11 @@
  * worker, databeacon and nats-server.
  */
 import { describe, expect, test } from 'vitest';
-import { killRun } from '../kit/kill-run.ts';
-import { TestMariadb } from '../kit/mariadb.ts';
-import { TestPostgres } from '../kit/postgres.ts';
-import type { TestDatabase } from '../kit/test-database.ts';
-import { sampleWrites } from '../kit/trace.ts';
+import { killRun } from '../kit/processes/kill-run.ts';
+import { TestMariadb } from '../kit/servers/mariadb.ts';
+import { TestPostgres } from '../kit/servers/postgres.ts';
+import type { TestDatabase } from '../kit/servers/test-database.ts';
+import { sampleWrites } from '../kit/rows/trace.ts';
 
 const seed = Number(process.env['TIDEMARK_TEST_SEED'] ?? Math.floor(Math.random() * 100_000));
 const calls = sampleWrites(400);

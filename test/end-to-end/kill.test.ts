@@ -3,8 +3,8 @@
  * lost, doubled or out of order.
  */
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type KillReport, killRun } from '../kit/kill-run.ts';
-import { sampleWrites } from '../kit/trace.ts';
+import { type KillReport, killRun } from '../kit/processes/kill-run.ts';
+import { sampleWrites } from '../kit/rows/trace.ts';
 
 const seed = Number(process.env['TIDEMARK_TEST_SEED'] ?? Math.floor(Math.random() * 100_000));
 const calls = sampleWrites(600);

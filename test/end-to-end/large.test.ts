@@ -4,8 +4,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readRows } from '../kit/compare.ts';
-import { Stack } from '../kit/stack.ts';
+import { readRows } from '../kit/rows/compare.ts';
+import { Stack } from '../kit/processes/stack.ts';
 
 describe('bodies larger than a message', () => {
   let stack: Stack;

@@ -3,9 +3,9 @@
  * serves on the same address once the bus is there.
  */
 import { expect, test } from 'vitest';
-import { freePort } from '../../runtime/nats-server.ts';
-import { TestNats } from '../kit/nats.ts';
-import { TidemarkProcess } from '../kit/processes.ts';
+import { freePort } from '../../runtime/bus/nats-server.ts';
+import { TestNats } from '../kit/servers/nats.ts';
+import { TidemarkProcess } from '../kit/processes/processes.ts';
 import { tempDir } from '../kit/temp-dir.ts';
 import { until } from '../kit/until.ts';
 

@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { OperationsView } from '../../worker/ops/operations.ts';
-import { tidemark } from '../cli/fixture.ts';
-import { Stack } from '../kit/stack.ts';
+import { tidemark } from '../kit/processes/cli-fixture.ts';
+import { Stack } from '../kit/processes/stack.ts';
 import { tempDir } from '../kit/temp-dir.ts';
 import { until } from '../kit/until.ts';
 

@@ -3,11 +3,11 @@
  * journal, and on its return nothing is left over.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { compareWithFold } from '../kit/compare.ts';
-import { foldCalls } from '../kit/fold.ts';
-import { publish } from '../kit/hub.ts';
-import { Stack } from '../kit/stack.ts';
-import { sampleWrites } from '../kit/trace.ts';
+import { compareWithFold } from '../kit/rows/compare.ts';
+import { foldCalls } from '../kit/rows/fold.ts';
+import { publish } from '../kit/processes/hub.ts';
+import { Stack } from '../kit/processes/stack.ts';
+import { sampleWrites } from '../kit/rows/trace.ts';
 import { until } from '../kit/until.ts';
 
 describe('the databeacon goes away and comes back', () => {

@@ -4,8 +4,8 @@
  */
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
-import { Stack } from '../kit/stack.ts';
-import { guidOf } from '../kit/trace.ts';
+import { Stack } from '../kit/processes/stack.ts';
+import { guidOf } from '../kit/rows/trace.ts';
 import { until } from '../kit/until.ts';
 
 test('the view for reads follows writes that come several times a second, and nobody reads', async () => {

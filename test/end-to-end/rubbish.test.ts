@@ -7,8 +7,8 @@ import { decodeEnvelope } from '../../contracts/envelope.ts';
 import { refusalStatus, type RefusalCode, type TidemarkError } from '../../contracts/errors.ts';
 import { type Lane, subjects } from '../../contracts/subjects.ts';
 import { actionName, goodWrite, rubbish, rubbishBytes } from '../kit/arbitraries.ts';
-import { guidOf } from '../kit/trace.ts';
-import { Stack } from '../kit/stack.ts';
+import { guidOf } from '../kit/rows/trace.ts';
+import { Stack } from '../kit/processes/stack.ts';
 
 /** What the decoder says about a request; the worker must say the same. */
 function verdict(

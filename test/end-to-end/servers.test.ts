@@ -8,12 +8,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { subjects } from '../../contracts/subjects.ts';
 import { decodeBody } from '../../contracts/codec.ts';
 import type { WorkerStatus } from '../../contracts/status.ts';
-import { TestMariadb } from '../kit/mariadb.ts';
-import { TestPostgres } from '../kit/postgres.ts';
-import { TidemarkProcess } from '../kit/processes.ts';
-import { Stack } from '../kit/stack.ts';
+import { TestMariadb } from '../kit/servers/mariadb.ts';
+import { TestPostgres } from '../kit/servers/postgres.ts';
+import { TidemarkProcess } from '../kit/processes/processes.ts';
+import { Stack } from '../kit/processes/stack.ts';
 import { tempDir } from '../kit/temp-dir.ts';
-import type { LookRow, TestDatabase } from '../kit/test-database.ts';
+import type { LookRow, TestDatabase } from '../kit/servers/test-database.ts';
 import { until } from '../kit/until.ts';
 
 const servers: {

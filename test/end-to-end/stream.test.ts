@@ -3,11 +3,11 @@
  * there.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { compareWithFold } from '../kit/compare.ts';
-import { foldCalls } from '../kit/fold.ts';
-import { publishOneWay } from '../kit/one-way.ts';
-import { Stack } from '../kit/stack.ts';
-import { sampleWrites, type TraceCall } from '../kit/trace.ts';
+import { compareWithFold } from '../kit/rows/compare.ts';
+import { foldCalls } from '../kit/rows/fold.ts';
+import { publishOneWay } from '../kit/processes/one-way.ts';
+import { Stack } from '../kit/processes/stack.ts';
+import { sampleWrites, type TraceCall } from '../kit/rows/trace.ts';
 import { until } from '../kit/until.ts';
 
 describe('one-way through JetStream', () => {

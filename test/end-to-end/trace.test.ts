@@ -5,12 +5,12 @@
 import { statSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { subjects } from '../../contracts/subjects.ts';
-import { compareWithFold, readRows } from '../kit/compare.ts';
-import { foldCalls } from '../kit/fold.ts';
-import { connectHub, publish } from '../kit/hub.ts';
-import { orderComplaints } from '../kit/order.ts';
-import { Stack } from '../kit/stack.ts';
-import { guidOf, sampleWrites, type TraceCall } from '../kit/trace.ts';
+import { compareWithFold, readRows } from '../kit/rows/compare.ts';
+import { foldCalls } from '../kit/rows/fold.ts';
+import { connectHub, publish } from '../kit/processes/hub.ts';
+import { orderComplaints } from '../kit/rows/order.ts';
+import { Stack } from '../kit/processes/stack.ts';
+import { guidOf, sampleWrites, type TraceCall } from '../kit/rows/trace.ts';
 
 const calls = sampleWrites(600);
 const tables = ['UVQueueWorkItem', 'UVQueueWorkItemEvent', 'UVQueueWorkItemAttempt', 'UVManifest'];

@@ -3,10 +3,10 @@
  * campaign:matrix` runs all of them.
  */
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type Cell, type CellReport, nameOf, runCell } from './cell.ts';
-import { someCells } from './cells.ts';
-import { lossForGood } from './faults.ts';
-import { moments } from './moments.ts';
+import { type Cell, type CellReport, nameOf, runCell } from '../kit/faults/cell.ts';
+import { someCells } from '../kit/faults/cells.ts';
+import { lossForGood } from '../kit/faults/faults.ts';
+import { moments } from '../kit/faults/moments.ts';
 
 const seed = Number(process.env['TIDEMARK_TEST_SEED'] ?? Math.floor(Math.random() * 100_000));
 /** Cells side by side: each waits for processes most of its time. */

@@ -1,8 +1,8 @@
 /** Marks and what is held below them, on a real store. */
 import { describe, expect, test } from 'vitest';
-import { guidBytes } from '../../worker/journal.ts';
-import { guidOf } from '../kit/trace.ts';
-import { openState } from '../worker/fixture.ts';
+import { guidBytes } from '../../worker/journal/journal.ts';
+import { guidOf } from '../kit/rows/trace.ts';
+import { openState } from '../kit/worker/fixture.ts';
 
 const settlement = (throughSeq: number, more: object = {}) => ({
   throughSeq,

@@ -6,10 +6,10 @@ import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } 
 import { expect, test } from 'vitest';
 import { limits } from '../../contracts/limits.ts';
 import { Mirror } from '../../hwm/mirror.ts';
-import { Mirrors } from '../../worker/mirrors.ts';
+import { Mirrors } from '../../worker/process/mirrors.ts';
 import { ManualClock } from '../kit/manual-clock.ts';
 import { until } from '../kit/until.ts';
-import { folderOfTest, silent } from '../worker/fixture.ts';
+import { folderOfTest, silent } from '../kit/worker/fixture.ts';
 
 test('defect 27: a reader sees a whole file, whenever it looks', async () => {
   const path = folderOfTest().at('file.json');

@@ -5,10 +5,10 @@
 import { mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileSystemAt } from '../../worker/state/file-system.ts';
-import { chromiumBinary } from './browser.ts';
-import { openTemplates } from './database-server.ts';
-import { natsBinary } from './nats.ts';
+import { fileSystemAt } from '../../worker/state/open/file-system.ts';
+import { chromiumBinary } from './servers/browser.ts';
+import { openTemplates } from './servers/database-server.ts';
+import { natsBinary } from './servers/nats.ts';
 
 /**
  * @returns what to do after the last test

@@ -3,11 +3,11 @@
  */
 import { expect, test } from 'vitest';
 import { TidemarkError } from '../../contracts/errors.ts';
-import { BatchCarrier, type Delivery } from '../../worker/carrier.ts';
-import type { Dispatcher } from '../../worker/dispatcher.ts';
-import { Retention } from '../../worker/retention.ts';
-import { patch, upsert } from '../worker/fixture.ts';
-import { LaneRun } from '../worker/lane-run.ts';
+import { BatchCarrier, type Delivery } from '../../worker/replay/carrier.ts';
+import type { Dispatcher } from '../../worker/beacons/dispatcher.ts';
+import { Retention } from '../../worker/upkeep/retention.ts';
+import { patch, upsert } from '../kit/worker/fixture.ts';
+import { LaneRun } from '../kit/worker/lane-run.ts';
 
 function write(key: string, name: number) {
   return patch(key, `n${name}`, { Status: `s${name}`, [`F${name}`]: 1 });

@@ -3,8 +3,8 @@
  * product is found.
  */
 import { expect, test } from 'vitest';
-import { mutants } from './mutants.ts';
-import { runSeed } from './run.ts';
+import { mutants } from '../kit/simulator/mutants.ts';
+import { runSeed } from '../kit/simulator/run.ts';
 
 const seedsEach = 1_000;
 

@@ -5,7 +5,7 @@
 import { expect, test } from 'vitest';
 import { readSources } from '../kit/source.ts';
 
-const sources = readSources(['worker', 'hwm', 'bridges'], []);
+const sources = readSources(['worker', 'cli', 'hwm', 'bridges'], []);
 
 const importers = (name: string) =>
   sources
@@ -14,15 +14,15 @@ const importers = (name: string) =>
     .sort();
 
 test('one place opens the store for writing (C5)', () => {
-  expect(importers('openWritable')).toEqual(['worker/state/open-recovered.ts']);
-  expect(importers('openRecovered')).toEqual(['worker/state/open-store.ts']);
+  expect(importers('openWritable')).toEqual(['worker/state/open/open-recovered.ts']);
+  expect(importers('openRecovered')).toEqual(['worker/state/open/open-store.ts']);
 });
 
 test('only the start of the worker and verbs that take its place open a store (C5)', () => {
   expect(importers('openStore')).toEqual([
-    'worker/cli/ops-here.ts',
-    'worker/journal-import.ts',
-    'worker/opening.ts',
+    'cli/offline/journal-import.ts',
+    'cli/offline/ops-here.ts',
+    'worker/process/opening.ts',
   ]);
 });
 
@@ -32,9 +32,9 @@ test('no file is opened by the path of the database, its log, its index or the l
   // The export runs in a process of its own, where no lock is there to be dropped: only the command
   // line imports it.
   expect(sources.filter(({ text }) => calls.test(text)).map(({ path }) => path)).toEqual([
-    'worker/journal-export.ts',
+    'cli/offline/journal-export.ts',
   ]);
   expect(
     sources.filter(({ text }) => text.includes("/journal-export.ts'")).map(({ path }) => path),
-  ).toEqual(['worker/cli/verbs-journal.ts']);
+  ).toEqual(['cli/verbs/journal.ts']);
 });

@@ -8,8 +8,8 @@ import { bodyLimit } from 'hono/body-limit';
 import { TidemarkError, toRefusal } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
 import { systemClock } from '../../runtime/clock.ts';
-import { HttpAccess, type HttpAddress, type HttpSettings } from '../../runtime/http-access.ts';
-import { type OperatorCall, type OperatorLog, outcomeOf } from '../operator-log.ts';
+import { HttpAccess, type HttpAddress, type HttpSettings } from '../../runtime/http/http-access.ts';
+import { type OperatorCall, type OperatorLog, outcomeOf } from '../operators/operator-log.ts';
 import { notedOf } from './noted.ts';
 
 /** Nothing from elsewhere, nothing inline, in nobody's frame. */

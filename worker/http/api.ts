@@ -2,8 +2,8 @@
 import type { Hono } from 'hono';
 import { TidemarkError } from '../../contracts/errors.ts';
 import type { Presence } from '../../contracts/presence.ts';
-import type { Control } from '../control.ts';
-import type { Metrics } from '../metrics.ts';
+import type { Control } from '../operators/control.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import { bodyOf, paramsOf, queryOf } from './answers.ts';
 import { given } from './schemas.ts';
 

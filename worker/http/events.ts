@@ -7,8 +7,8 @@ import { type SSEStreamingApi, streamSSE } from 'hono/streaming';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import type { History } from '../history.ts';
-import type { Live, LiveEvent } from '../live.ts';
+import type { History } from '../console/history.ts';
+import type { Live, LiveEvent } from '../console/live.ts';
 import { queryOf } from './answers.ts';
 import { given } from './schemas.ts';
 

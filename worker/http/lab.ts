@@ -2,7 +2,7 @@
 import type { Context, Hono } from 'hono';
 import { TidemarkError, toRefusal } from '../../contracts/errors.ts';
 import type { Presence } from '../../contracts/presence.ts';
-import type { Lab } from '../lab.ts';
+import type { Lab } from '../operators/lab.ts';
 import { bodyOf, paramsOf } from './answers.ts';
 import { callerOf, notedOf } from './noted.ts';
 import { given } from './schemas.ts';

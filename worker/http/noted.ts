@@ -1,6 +1,6 @@
 /** What the handlers of a changing call leave for the operators' log. */
 import type { Context } from 'hono';
-import type { Caller } from '../../runtime/http-tokens.ts';
+import type { Caller } from '../../runtime/http/http-tokens.ts';
 
 export type Noted = { caller: Caller | null; body?: unknown; reason?: string };
 

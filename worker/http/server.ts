@@ -1,8 +1,8 @@
 /** The operators' HTTP server: which routes there are, behind the gate. */
 import { Hono } from 'hono';
-import type { HttpAddress, HttpSettings } from '../../runtime/http-access.ts';
-import { HttpListener } from '../../runtime/http-listener.ts';
-import type { OperatorLog } from '../operator-log.ts';
+import type { HttpAddress, HttpSettings } from '../../runtime/http/http-access.ts';
+import { HttpListener } from '../../runtime/http/http-listener.ts';
+import type { OperatorLog } from '../operators/operator-log.ts';
 import { addAccess } from './access.ts';
 import { addErrors } from './answers.ts';
 import { addApi, addPersistence, type ApiParts } from './api.ts';

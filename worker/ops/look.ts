@@ -2,8 +2,8 @@
 import { existsSync } from 'node:fs';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { type Connection, openReadOnly } from '../state/connection.ts';
-import { versionOf } from '../state/migrate.ts';
-import { schemaVersion } from '../state/migrations.ts';
+import { versionOf } from '../state/schema/migrate.ts';
+import { schemaVersion } from '../state/schema/migrations.ts';
 import { pathsOf } from '../state/paths.ts';
 import { historyOf, type OperationsView, statusOf } from './operations.ts';
 import type { AttemptView } from './standing.ts';

@@ -6,10 +6,10 @@ import { statSync } from 'node:fs';
 import { limits } from '../../contracts/limits.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { Connection } from './connection.ts';
-import { FileGuard, type IdentityView } from './file-guard.ts';
-import { identityOf, type StoreIdentity, writeIdentity } from './identity-file.ts';
+import { FileGuard, type IdentityView } from './guard/file-guard.ts';
+import { identityOf, type StoreIdentity, writeIdentity } from './guard/identity-file.ts';
 import type { StatePaths } from './paths.ts';
-import { classOf, type FileFinding } from './storage-error.ts';
+import { classOf, type FileFinding } from './guard/storage-error.ts';
 
 /** True for a full disk or a file at its limit: nothing was written, and room may come back. */
 export function isCapacityError(error: unknown): boolean {

@@ -16,7 +16,7 @@ import type { RowMutation, RowQuery } from '../../../contracts/mutation.ts';
 import { type Lane, laneIndex } from '../../../contracts/subjects.ts';
 import { HeldStore } from '../../../hwm/held-store.ts';
 import { nextTurn } from '../../../runtime/clock.ts';
-import { Journal } from '../../journal.ts';
+import { Journal } from '../../journal/journal.ts';
 import type { Connection } from '../../state/connection.ts';
 import { countArg, isArgSet, lanesArg } from '../arguments.ts';
 import {

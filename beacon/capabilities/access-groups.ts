@@ -1,0 +1,67 @@
+/** Aggregate and Join of DataBeaconAccess: rows of tables in groups, and in pairs. */
+import { TidemarkError } from '../../contracts/errors.ts';
+import { type QueryOutputs, rowsOf } from './access-rows.ts';
+import { aggregateSpecAt, joinSpecAt } from './access-spec.ts';
+import type { Connection } from '../databases/connections.ts';
+import type { Statement } from '../engine/engine.ts';
+import { BadRequest } from '../sql/filter.ts';
+import { knownTable } from '../databases/known-tables.ts';
+import type { Settings } from '../settings.ts';
+import { aggregateRows, joinRows } from '../sql/sql-aggregate.ts';
+import { toTable } from '../engine/table.ts';
+
+/** A statement that may take long. What is wrong with names of columns is the sender's. */
+function built(build: () => Statement): Statement {
+  try {
+    return { ...build(), isLong: true };
+  } catch (cause) {
+    if (cause instanceof BadRequest)
+      throw new TidemarkError('INVALID_MESSAGE', cause.message, { cause });
+    throw cause;
+  }
+}
+
+/** Groups of a table's rows, soft-deleted ones left out. */
+export async function aggregate(
+  connection: Connection,
+  settings: Settings,
+): Promise<QueryOutputs & { SQL: string }> {
+  const spec = aggregateSpecAt(settings);
+  const table = toTable(await knownTable(connection, spec.table));
+  const statement = built(() => aggregateRows(connection.engine.kind, table, spec, spec.page));
+  const numbers = spec.aggregates
+    .filter(({ call }) => call !== 'min' && call !== 'max')
+    .map(({ as }) => as);
+  const rows = await rowsOf(connection, statement);
+  // Servers give sums and means as decimals in text.
+  for (const row of rows)
+    for (const name of numbers) if (typeof row[name] === 'string') row[name] = Number(row[name]);
+  return { Rows: rows, RowCount: rows.length, SQL: statement.sql };
+}
+
+/**
+ * A page of pairs of rows of two tables. `CursorField` holds the next page's AfterValue, in the
+ * last row.
+ */
+export async function join(
+  connection: Connection,
+  settings: Settings,
+): Promise<
+  QueryOutputs & { Offset: number; AfterValue: unknown; CursorField: string | null; SQL: string }
+> {
+  const spec = joinSpecAt(settings);
+  const [source, related] = [
+    toTable(await knownTable(connection, spec.table)),
+    toTable(await knownTable(connection, spec.related)),
+  ];
+  const statement = built(() => joinRows(connection.engine.kind, source, related, spec, spec.page));
+  const rows = await rowsOf(connection, statement);
+  return {
+    Rows: rows,
+    RowCount: rows.length,
+    Offset: spec.page.begin,
+    AfterValue: spec.after,
+    CursorField: spec.cursorField,
+    SQL: statement.sql,
+  };
+}

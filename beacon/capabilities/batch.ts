@@ -1,0 +1,118 @@
+/**
+ * DataBeaconBatch: an ordered list of row mutations in one database transaction together with the
+ * hub's mark row.
+ */
+import type { ApplyOutputs, MarkOutputs } from '../../contracts/capability.ts';
+import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
+import { limits } from '../../contracts/limits.ts';
+import type { Row, RowMutation } from '../../contracts/mutation.ts';
+import { isSubjectToken, type Lane, lanes } from '../../contracts/subjects.ts';
+import { type Clock, isoOf } from '../../runtime/clock.ts';
+import { bounds } from '../bounds.ts';
+import type { Connection } from '../databases/connections.ts';
+import { type ApplyBatch, markTable, StatementFault } from '../engine/engine.ts';
+import { equals } from '../sql/filter.ts';
+import { booleanAt, integerAt, listAt, refuse, type Settings, textAt } from '../settings.ts';
+import { selectRows } from '../sql/sql-builder.ts';
+import { toTable } from '../engine/table.ts';
+
+const epochCharsMax = 36;
+
+function hubAt(settings: Settings): { hubId: string; lane: Lane } {
+  const hubId = textAt(settings, 'HubID', limits.hubIdCharsMax);
+  if (!isSubjectToken(hubId)) throw refuse('Settings.HubID', 'letters, digits, _ or -', hubId);
+  const lane = lanes.find((one) => one === settings['Lane']);
+  if (!lane) throw refuse('Settings.Lane', 'queue or manifest', settings['Lane']);
+  return { hubId, lane };
+}
+
+/**
+ * Checks what the statements rely on; whether a value fits its column is each mutation's own
+ * outcome.
+ */
+function mutationAt(value: unknown, at: number): RowMutation {
+  const path = (name: string) => `Settings.Mutations[${at}]${name}`;
+  if (!isJsonObject(value)) throw refuse(path(''), 'an object', value);
+  const { Op, Table, Key, Seq, Set: set, Fill, Merge, RemoteUser } = value;
+  if (Op !== 'insert' && Op !== 'write' && Op !== 'delete')
+    throw refuse(path('.Op'), 'insert, write or delete', Op);
+  if (typeof Table !== 'string' || Table === '' || Table.length > 128)
+    throw refuse(path('.Table'), 'a table name', Table);
+  if (typeof Seq !== 'number' || !Number.isSafeInteger(Seq) || Seq < 0)
+    throw refuse(path('.Seq'), 'an integer of at least 0', Seq);
+  if (!isJsonObject(Key) || Object.keys(Key).length === 0)
+    throw refuse(path('.Key'), 'an object with at least one column', Key);
+  if (set !== undefined && !isJsonObject(set)) throw refuse(path('.Set'), 'an object', set);
+  if (Fill !== undefined && !isJsonObject(Fill)) throw refuse(path('.Fill'), 'an object', Fill);
+  if (Merge !== undefined && !isJsonObject(Merge)) throw refuse(path('.Merge'), 'an object', Merge);
+  for (const [name, members] of Object.entries(Merge ?? {})) {
+    if (!isJsonObject(members)) throw refuse(path(`.Merge.${name}`), 'an object', members);
+  }
+  return {
+    Op,
+    Table,
+    Seq,
+    Key: Key as Row,
+    Set: (set ?? {}) as Row,
+    ...(Fill ? { Fill: Fill as Row } : {}),
+    ...(Merge ? { Merge: Merge as Record<string, JsonObject> } : {}),
+    ...(typeof RemoteUser === 'string' ? { RemoteUser } : {}),
+  };
+}
+
+/** The Settings of Apply, checked. @throws TidemarkError INVALID_MESSAGE */
+export function decodeApply(settings: Settings, connection: Connection, clock: Clock): ApplyBatch {
+  const given = settings['AfterEpoch'];
+  return {
+    ...hubAt(settings),
+    epoch: textAt(settings, 'Epoch', epochCharsMax),
+    throughSeq: integerAt(settings, 'ThroughSeq', 0, Number.MAX_SAFE_INTEGER),
+    isBelowMark: booleanAt(settings, 'IsBelowMark') ?? false,
+    afterSeq: integerAt(settings, 'AfterSeq', 0, Number.MAX_SAFE_INTEGER, 0),
+    afterEpoch:
+      given === undefined || given === '' ? given : textAt(settings, 'AfterEpoch', epochCharsMax),
+    mutations: listAt(settings['Mutations'], 'Settings.Mutations', bounds.mutationsMax).map(
+      mutationAt,
+    ),
+    defaults: connection.defaults,
+    now: isoOf(clock.nowMs()),
+  };
+}
+
+/**
+ * One Apply after the other on each connection.
+ * @throws TidemarkError UNAVAILABLE when the database itself fails; nothing was changed then
+ */
+export function apply(batch: ApplyBatch, connection: Connection): Promise<ApplyOutputs> {
+  return connection.applies.run(() =>
+    connection.engine.apply({ ...batch, defaults: connection.defaults }),
+  );
+}
+
+/** Mutations by the user who is told to the audit. */
+export function usersOf(batch: ApplyBatch, remoteUser: string): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const { RemoteUser: user = remoteUser } of batch.mutations)
+    counts.set(user, (counts.get(user) ?? 0) + 1);
+  return counts;
+}
+
+/** The stored mark, or null; and the identity of the database. */
+export async function readMark(settings: Settings, connection: Connection): Promise<MarkOutputs> {
+  const { hubId, lane } = hubAt(settings);
+  const { engine } = connection;
+  const [info] = await engine.introspect([markTable]);
+  const { storeId } = await engine.check();
+  if (!info) return { Mark: null, StoreID: storeId };
+  const filter = equals('HubID', hubId);
+  filter.where.any[0]?.push({ kind: 'term', column: 'Lane', operator: 'EQ', values: [lane] });
+  const [result] = await engine.execute([
+    selectRows(engine.kind, toTable(info), filter, { begin: 0, cap: 1 }),
+  ]);
+  if (result instanceof StatementFault) throw result;
+  const row = result?.rows[0];
+  const mark = row
+    ? { Epoch: String(row['Epoch']), Seq: Number(row['Seq']), UpdatedAt: String(row['UpdatedAt']) }
+    : null;
+  return { Mark: mark, StoreID: storeId };
+}

@@ -1,0 +1,213 @@
+/**
+ * Looks at SQL that somebody else wrote before any database sees it: one SELECT, nothing that
+ * writes, nothing that reaches outside the tables. It is the first of two walls. The second is the
+ * engine's: one statement, a transaction that can only read, a time limit.
+ */
+import { TidemarkError } from '../../contracts/errors.ts';
+import { bounds } from '../bounds.ts';
+import type { EngineKind } from '../engine/engine.ts';
+
+const beginnings: ReadonlySet<string> = new Set(['SELECT', 'WITH', 'VALUES']);
+
+/**
+ * Words that begin a statement or a clause with an effect, in any engine. As the name of a column
+ * they need quotes.
+ */
+const refusedWords: ReadonlySet<string> = new Set([
+  'ALTER',
+  'ANALYZE',
+  'ATTACH',
+  'BACKUP',
+  'BEGIN',
+  'BULK',
+  'CALL',
+  'CHECKPOINT',
+  'CLUSTER',
+  'COMMIT',
+  'COPY',
+  'CREATE',
+  'DBCC',
+  'DEALLOCATE',
+  'DECLARE',
+  'DELETE',
+  'DENY',
+  'DETACH',
+  'DISCARD',
+  'DO',
+  'DROP',
+  'EXEC',
+  'EXECUTE',
+  'EXPLAIN',
+  'EXPORT',
+  'GRANT',
+  'HANDLER',
+  'IMPORT',
+  'INSERT',
+  'INSTALL',
+  'INTO',
+  'KILL',
+  'LISTEN',
+  'LOAD',
+  'LOCK',
+  'MERGE',
+  'NOTIFY',
+  'OPENDATASOURCE',
+  'OPENQUERY',
+  'OPENROWSET',
+  'OPENXML',
+  'OUTFILE',
+  'DUMPFILE',
+  'PRAGMA',
+  'PREPARE',
+  'PROCEDURE',
+  'RECONFIGURE',
+  'REINDEX',
+  'RELEASE',
+  'RENAME',
+  'RESET',
+  'RESTORE',
+  'REVOKE',
+  'ROLLBACK',
+  'SAVEPOINT',
+  'SET',
+  'SHUTDOWN',
+  'TRUNCATE',
+  'UNLOCK',
+  'UPDATE',
+  'USE',
+  'VACUUM',
+  'WAITFOR',
+]);
+
+/**
+ * Functions that write, wait, or reach files, other sessions or other servers. A transaction that
+ * can only read does not stop all of them.
+ */
+const refusedFunctions: Readonly<Record<EngineKind, RegExp>> = {
+  sqlite: /^(?:load_extension|readfile|writefile|edit|eval|fts3_tokenizer|sqlite_\w*log\w*)$/,
+  postgresql: new RegExp(
+    [
+      String.raw`^pg_(?!typeof$|get_\w+$|size_pretty$|(?:total_)?relation_size$|table_size$|indexes_size$|column_size$|database_size$)\w+$`,
+      String.raw`^(?:lo_\w+|loread|lowrite|dblink\w*|set_config|nextval|setval|\w+_to_xml\w*|ts_stat|crosstab\w*|connectby|binary_upgrade\w*|txid_current|xmltable)$`,
+    ].join('|'),
+  ),
+  mysql:
+    /^(?:load_file|sleep|benchmark|get_lock|release_lock|release_all_locks|sys_exec|sys_eval|sys_get|sys_set|nextval|setval|lastval|\w+_pos_wait|\w+_gtid_wait|wait_for_\w+)$/,
+  mssql:
+    /^(?:openrowset|opendatasource|openquery|openxml|xp_\w+|sp_\w+|fn_(?:xe|get_sql|trace|dblog|dump_dblog)\w*)$/,
+};
+
+type Token = { kind: 'word' | 'name' | 'mark'; text: string };
+
+function refuse(reason: string): TidemarkError {
+  return new TidemarkError('INVALID_MESSAGE', `Only SELECT queries are allowed. ${reason}`);
+}
+
+/** The quotes of an engine: what closes each, and whether it makes a name or a text. */
+const quotesOf: Readonly<
+  Record<EngineKind, Readonly<Record<string, readonly [close: string, kind: 'name' | 'mark']>>>
+> = {
+  sqlite: { "'": ["'", 'mark'], '"': ['"', 'name'], '`': ['`', 'name'], '[': [']', 'name'] },
+  postgresql: { "'": ["'", 'mark'], '"': ['"', 'name'] },
+  // A double quote makes a text or a name, as the server is set; both are looked at as a name.
+  mysql: { "'": ["'", 'mark'], '"': ['"', 'name'], '`': ['`', 'name'] },
+  mssql: { "'": ["'", 'mark'], '"': ['"', 'name'], '[': [']', 'name'] },
+};
+
+const word = /[\p{L}_][\p{L}\p{N}_$]*/uy;
+
+/**
+ * What is written differently in the engines, or could hide something from one of them, is not let
+ * through.
+ */
+function refuseAmbiguous(sql: string, at: number, kind: EngineKind): void {
+  const pair = sql.slice(at, at + 2);
+  if (pair === '--' || pair === '/*' || (kind === 'mysql' && sql[at] === '#'))
+    throw refuse('Leave comments out.');
+  if (sql[at] === '\0') throw refuse('It has a zero character in it.');
+  if (kind === 'postgresql' && sql[at] === '$')
+    throw refuse('Write texts in single quotes, not in dollars.');
+  if (kind === 'mysql' && pair === ':=') throw refuse('Variables cannot be assigned.');
+}
+
+function quotedAt(sql: string, at: number, kind: EngineKind): { token: Token; end: number } | null {
+  const open = sql[at] ?? '';
+  const quote = Object.hasOwn(quotesOf[kind], open) ? quotesOf[kind][open] : undefined;
+  if (!quote) return null;
+  const [close, tokenKind] = quote;
+  if (
+    kind === 'postgresql' &&
+    /(?:^|[^\p{L}\p{N}_$])(?:e|u&)$/iu.test(sql.slice(Math.max(0, at - 3), at))
+  )
+    throw refuse('Write texts and names without E and U& before their quotes.');
+  let end = at + 1;
+  let text = '';
+  for (;;) {
+    const found = sql.indexOf(close, end);
+    if (found < 0) throw refuse('A quote is not closed.');
+    text += sql.slice(end, found);
+    end = found + 1;
+    // SQLite's brackets know no doubling.
+    if (sql[end] !== close || (open === '[' && kind === 'sqlite')) break;
+    text += close;
+    end += 1;
+  }
+  if (kind === 'mysql' && text.includes('\\'))
+    throw refuse('Write texts and names without a backslash, which servers read in two ways.');
+  return { token: { kind: tokenKind, text }, end };
+}
+
+function tokensOf(sql: string, kind: EngineKind): Token[] {
+  const tokens: Token[] = [];
+  for (let at = 0; at < sql.length;) {
+    word.lastIndex = at;
+    const found = word.exec(sql)?.[0];
+    if (found !== undefined) {
+      tokens.push({ kind: 'word', text: found });
+      at += found.length;
+      continue;
+    }
+    refuseAmbiguous(sql, at, kind);
+    const quoted = quotedAt(sql, at, kind);
+    if (quoted) tokens.push(quoted.token);
+    else if (!/[\s\d]/.test(sql[at] ?? '')) tokens.push({ kind: 'mark', text: sql[at] ?? '' });
+    at = quoted?.end ?? at + 1;
+  }
+  return tokens;
+}
+
+function checkToken(token: Token, next: Token | undefined, kind: EngineKind): void {
+  if (token.kind === 'mark') return;
+  const upper = token.text.toUpperCase();
+  const isCalled = next?.kind === 'mark' && next.text === '(';
+  if (isCalled && refusedFunctions[kind].test(token.text.toLowerCase()))
+    throw refuse(`The function ${token.text.slice(0, 60)} does more than reading rows.`);
+  if (token.kind === 'name') return;
+  if (refusedWords.has(upper) || (upper === 'REPLACE' && !isCalled))
+    throw refuse(`The word ${upper} cannot be in one; quote it where it is a name.`);
+  if (upper === 'NEXT' && next?.kind === 'word' && next.text.toUpperCase() === 'VALUE')
+    throw refuse('A sequence would move on.');
+}
+
+/**
+ * The SQL without a final semicolon.
+ * @throws TidemarkError INVALID_MESSAGE for what is not one SELECT, TOO_LARGE
+ */
+export function guardedQuery(given: string, kind: EngineKind): string {
+  if (given.length > bounds.queryCharsMax)
+    throw new TidemarkError(
+      'TOO_LARGE',
+      `the query has ${given.length} characters, at most ${bounds.queryCharsMax}`,
+    );
+  const sql = given.trim().replace(/;$/, '').trimEnd();
+  const tokens = tokensOf(sql, kind);
+  const first = tokens.find(({ kind: one, text }) => one !== 'mark' || text !== '(');
+  if (first?.kind !== 'word' || !beginnings.has(first.text.toUpperCase()))
+    throw refuse('It begins with SELECT, WITH or VALUES.');
+  for (const [at, token] of tokens.entries()) {
+    if (token.kind === 'mark' && token.text === ';')
+      throw refuse('There is more than one statement.');
+    checkToken(token, tokens[at + 1], kind);
+  }
+  return sql;
+}

@@ -1,0 +1,70 @@
+/**
+ * What a path means - a connection, an enabled table and the rest - and the answer to a request for
+ * it.
+ */
+import { type Answer, failure } from './answer.ts';
+import type { Connection, Connections } from '../databases/connections.ts';
+import { mayHaveEndpoint } from '../engine/engine.ts';
+import { toTable } from '../engine/table.ts';
+import { answerRoute } from './table-endpoints.ts';
+import { type Form, routeOf } from './table-routes.ts';
+
+export type Target = { connection: Connection; name: string; form: Form; rest: string[] };
+
+const notThere: Answer = {
+  status: 404,
+  body: { Error: 'there is no such route', StatusCode: 404, Code: 'NOT_FOUND' },
+};
+
+/** Null when it means nothing. The parts of the path stay percent-encoded. */
+export function targetOf(connections: Connections, path: string): Target | null {
+  const [, version, routeHash = '', segment = '', ...rest] = (
+    path.startsWith('/') ? path : `/${path}`
+  )
+    .replace(/\?.*$/s, '')
+    .replace(/\/$/, '')
+    .split('/');
+  const connection = version === '1.0' ? connections.byRoute(routeHash) : null;
+  const found = connection && tableIn(segment, connection.endpoints);
+  return found ? { connection, rest, ...found } : null;
+}
+
+/**
+ * The enabled table a part of the path names, and how; the beacon's own have no endpoint, whoever
+ * enabled one.
+ */
+function tableIn(
+  segment: string,
+  endpoints: ReadonlySet<string>,
+): { name: string; form: Form } | null {
+  const forms: { name: string; form: Form; suffix: string }[] = [
+    { name: segment, form: 'one', suffix: '' },
+    { name: segment.slice(0, -1), form: 'many', suffix: 's' },
+    { name: segment.slice(0, -6), form: 'select', suffix: 'Select' },
+  ];
+  const found = forms.find(
+    ({ name, suffix }) => segment.endsWith(suffix) && endpoints.has(name) && mayHaveEndpoint(name),
+  );
+  return found ? { name: found.name, form: found.form } : null;
+}
+
+/** `now` goes into the dates of rows; `body` is parsed when first asked for. Never throws. */
+export async function answerTarget(
+  target: Target | null,
+  verb: string,
+  body: () => unknown,
+  now: string,
+): Promise<Answer> {
+  if (!target) return notThere;
+  try {
+    const { connection, name, form, rest } = target;
+    const route = routeOf(verb, rest, form);
+    // Looked up afresh, so that a column added a moment ago can be used.
+    const [info] = await connection.engine.introspect([name]);
+    if (!info) return notThere;
+    const table = toTable(info, connection.defaults.get(name));
+    return await answerRoute({ engine: connection.engine, table, now }, route, body);
+  } catch (error) {
+    return failure(error);
+  }
+}

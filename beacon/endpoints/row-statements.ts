@@ -1,0 +1,128 @@
+/**
+ * Bodies of table endpoints as statements: what of a body is the sender's to give, and what is
+ * filled in for it.
+ */
+import { messageOf, TidemarkError } from '../../contracts/errors.ts';
+import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
+import type { Scalar } from '../../contracts/schema.ts';
+import { bounds } from '../bounds.ts';
+import {
+  type Engine,
+  type Statement,
+  StatementFault,
+  type StatementResult,
+} from '../engine/engine.ts';
+import { BadRequest } from '../sql/filter.ts';
+import { identityOf, insertRow, removeRow, type RowScope, updateRow } from '../sql/sql-builder.ts';
+import { type Column, type Table, toStored } from '../engine/table.ts';
+
+/** A table of an engine at the time of one request; `now` goes into CreateDate and UpdateDate. */
+export type Endpoint = { engine: Engine; table: Table; now: string };
+
+/** Runs one statement. @throws StatementFault */
+export async function execute(endpoint: Endpoint, statement: Statement): Promise<StatementResult> {
+  const [result] = await endpoint.engine.execute([statement]);
+  if (!result) throw new TidemarkError('INTERNAL', 'the engine gave no result');
+  if (result instanceof StatementFault) throw result;
+  return result;
+}
+
+export async function rowsOf(
+  endpoint: Endpoint,
+  statement: Statement,
+): Promise<Record<string, unknown>[]> {
+  return (await execute(endpoint, statement)).rows;
+}
+
+export function objectBody(body: unknown): JsonObject {
+  if (isJsonObject(body)) return body;
+  throw new BadRequest('the body is not a JSON object');
+}
+
+export function listBody(body: unknown): JsonObject[] {
+  if (!Array.isArray(body)) throw new BadRequest('the body is not a JSON array');
+  if (body.length > bounds.arrayRowsMax)
+    throw new TidemarkError(
+      'TOO_LARGE',
+      `the body has ${body.length} rows, at most ${bounds.arrayRowsMax}`,
+    );
+  return body.map(objectBody);
+}
+
+/** @throws BadRequest for what can be no number of a row */
+export function toId(table: Table, id: unknown): Scalar {
+  const column = identityOf(table);
+  if (id === undefined || id === null || id === '')
+    throw new BadRequest(`no ${column.name} was given`);
+  try {
+    return toStored(id, column);
+  } catch (error) {
+    throw new BadRequest(messageOf(error));
+  }
+}
+
+/**
+ * The columns a body gives, as they are stored. The numbering column and the dates are not the
+ * sender's.
+ */
+function valuesOf(table: Table, body: JsonObject): Record<string, Scalar> {
+  const unknown = Object.keys(body).filter((name) => !table.columns.has(name));
+  if (unknown.length > 0)
+    throw new BadRequest(
+      `table ${table.name} has no column ${unknown.join(', ').slice(0, bounds.reasonCharsMax)}`,
+    );
+  const values: Record<string, Scalar> = {};
+  for (const [name, value] of Object.entries(body)) {
+    const column = table.columns.get(name) as Column;
+    if (!column.isIdentity && name !== 'CreateDate' && name !== 'UpdateDate')
+      values[name] = toStored(value, column);
+  }
+  return values;
+}
+
+export function touched({ table, now }: Endpoint): Record<string, Scalar> {
+  return table.columns.has('UpdateDate') ? { UpdateDate: now } : {};
+}
+
+/**
+ * @throws BadRequest for unknown columns, Misfit for a value its column cannot hold; so do the
+ * others
+ */
+export function insertOf(endpoint: Endpoint, body: JsonObject): Statement {
+  const { engine, table, now } = endpoint;
+  const values = { ...valuesOf(table, body), ...touched(endpoint) };
+  if (table.columns.has('CreateDate')) values['CreateDate'] = now;
+  for (const column of table.columns.values()) {
+    if (!column.isFallbackGiven && !Object.hasOwn(values, column.name))
+      values[column.name] = column.fallback;
+  }
+  return insertRow(engine.kind, table, values);
+}
+
+/**
+ * Changes the row of `id`, else of the body's; a soft-deleted one only when the body says what
+ * Deleted shall be.
+ */
+export function updateOf(endpoint: Endpoint, body: JsonObject, id: unknown): Statement {
+  const { engine, table } = endpoint;
+  const identity = identityOf(table).name;
+  const row = toId(table, id ?? body[identity]);
+  const values = { ...valuesOf(table, body), ...touched(endpoint) };
+  const scope: RowScope = Object.hasOwn(body, 'Deleted') ? 'any' : 'live';
+  // A body that gives nothing changes nothing, and is answered with the row.
+  return updateRow(
+    engine.kind,
+    table,
+    row,
+    Object.keys(values).length === 0 ? { [identity]: row } : values,
+    scope,
+  );
+}
+
+export function deleteOf(endpoint: Endpoint, id: unknown): Statement {
+  const { engine, table } = endpoint;
+  const row = toId(table, id);
+  return table.columns.has('Deleted')
+    ? updateRow(engine.kind, table, row, { Deleted: 1, ...touched(endpoint) }, 'live')
+    : removeRow(engine.kind, table, row);
+}

@@ -1,0 +1,210 @@
+/** Table endpoints: a routed request becomes statements, their results a status and a JSON body. */
+import type { JsonObject } from '../../contracts/json-value.ts';
+import { type Answer, errorBody, failure, notFound } from './answer.ts';
+import { type Statement, StatementFault } from '../engine/engine.ts';
+import { emptyFilter, equals, type Filter } from '../sql/filter.ts';
+import {
+  deleteOf,
+  type Endpoint,
+  execute,
+  insertOf,
+  listBody,
+  objectBody,
+  rowsOf,
+  toId,
+  touched,
+  updateOf,
+} from './row-statements.ts';
+import {
+  columnOf,
+  countRows,
+  identityOf,
+  type RowShape,
+  selectRows,
+  updateRow,
+} from '../sql/sql-builder.ts';
+import { isWriteRoute, type ReadRoute, type Route, type WriteRoute } from './table-routes.ts';
+import {
+  emptyRowOf,
+  liteColumnsOf,
+  liteRowOf,
+  schemaOf,
+  titleOf,
+  validate,
+} from './table-schema.ts';
+import { upsertMany, upsertOne } from './upsert.ts';
+
+/** Runs a route. `body` is the request's, parsed when first asked for. Never throws. */
+export async function answerRoute(
+  endpoint: Endpoint,
+  route: Route,
+  body: () => unknown,
+): Promise<Answer> {
+  try {
+    return await (isWriteRoute(route) ? write(endpoint, route, body) : read(endpoint, route, body));
+  } catch (error) {
+    return failure(error);
+  }
+}
+
+function write(endpoint: Endpoint, route: WriteRoute, body: () => unknown): Promise<Answer> {
+  const { engine, table } = endpoint;
+  switch (route.op) {
+    case 'create':
+      return one(endpoint, insertOf(endpoint, objectBody(body())));
+    case 'create-many':
+      return many(endpoint, listBody(body()), (row) => insertOf(endpoint, row));
+    case 'update':
+      return one(endpoint, updateOf(endpoint, objectBody(body()), route.id));
+    case 'update-many':
+      return many(endpoint, listBody(body()), (row) => updateOf(endpoint, row, null));
+    case 'upsert':
+      return upsertOne(endpoint, objectBody(body()));
+    case 'upsert-many': {
+      const columns = liteColumnsOf(table, []);
+      return upsertMany(endpoint, listBody(body()), route.isDetailed, (row) =>
+        liteRowOf(table, row, columns),
+      );
+    }
+    case 'delete':
+      return counted(
+        endpoint,
+        deleteOf(endpoint, route.id ?? objectBody(body())[identityOf(table).name]),
+      );
+    case 'undelete':
+      return counted(
+        endpoint,
+        updateRow(
+          engine.kind,
+          table,
+          toId(table, route.id),
+          { [columnOf(table, 'Deleted').name]: 0, ...touched(endpoint) },
+          'deleted',
+        ),
+      );
+  }
+}
+
+async function read(endpoint: Endpoint, route: ReadRoute, body: () => unknown): Promise<Answer> {
+  const { engine, table } = endpoint;
+  const list = async (
+    page: { filter: Filter; begin: number; cap: number },
+    shape: RowShape,
+    toItem?: (row: Record<string, unknown>) => object,
+  ) => {
+    const rows = await rowsOf(endpoint, selectRows(engine.kind, table, page.filter, page, shape));
+    return ok(toItem ? rows.map(toItem) : rows);
+  };
+  switch (route.op) {
+    case 'none':
+      return {
+        status: 404,
+        body: { Error: 'there is no such route', StatusCode: 404, Code: 'NOT_FOUND' },
+      };
+    case 'wrong-method':
+      return {
+        status: 405,
+        body: {
+          Error: 'the method does not go with this path',
+          StatusCode: 405,
+          Code: 'WRONG_METHOD',
+        },
+      };
+    case 'read':
+      return one(
+        endpoint,
+        selectRows(
+          engine.kind,
+          table,
+          equals(identityOf(table).name, String(toId(table, route.id))),
+          { begin: 0, cap: 1 },
+        ),
+      );
+    case 'list':
+      return list(route, {});
+    case 'distinct':
+      return list(route, { columns: route.columns, isDistinct: true });
+    case 'lite': {
+      const columns = liteColumnsOf(table, route.columns);
+      return list(route, { columns }, (row) => liteRowOf(table, row, columns));
+    }
+    case 'select': {
+      const { name } = identityOf(table);
+      return list(route, { columns: [name] }, (row) => ({
+        Hash: row[name],
+        Value: titleOf(table, row),
+      }));
+    }
+    case 'max':
+      return highest(endpoint, route.column);
+    case 'count':
+      return ok({
+        Count: Number(
+          (await rowsOf(endpoint, countRows(engine.kind, table, route.filter)))[0]?.['Count'] ?? 0,
+        ),
+      });
+    case 'schema':
+      return ok(schemaOf(table));
+    case 'schema-new':
+      return ok(emptyRowOf(table));
+    case 'validate':
+      return ok(validate(table, objectBody(body())));
+  }
+}
+
+function ok(body: unknown): Answer {
+  return { status: 200, body };
+}
+
+/** The row with the highest value of a column; an empty object when there is no row. */
+async function highest(endpoint: Endpoint, column: string): Promise<Answer> {
+  const filter = emptyFilter();
+  // Engines disagree about where null is sorted.
+  filter.where.any = [
+    [{ kind: 'term', column: columnOf(endpoint.table, column).name, operator: 'NN', values: [] }],
+  ];
+  filter.sort.push({ column, isDescending: true });
+  const [row] = await rowsOf(
+    endpoint,
+    selectRows(endpoint.engine.kind, endpoint.table, filter, { begin: 0, cap: 1 }),
+  );
+  return ok(row ?? {});
+}
+
+async function one(endpoint: Endpoint, statement: Statement): Promise<Answer> {
+  const {
+    rows: [row],
+  } = await execute(endpoint, statement);
+  return row ? ok(row) : { status: 404, body: notFound };
+}
+
+async function counted(endpoint: Endpoint, statement: Statement): Promise<Answer> {
+  const { changes } = await execute(endpoint, statement);
+  return changes > 0 ? ok({ Count: changes }) : { status: 404, body: notFound };
+}
+
+/** Rows in the order of the input; a refused one comes back as it was sent, with its Error. */
+async function many(
+  endpoint: Endpoint,
+  rows: JsonObject[],
+  toStatement: (row: JsonObject) => Statement,
+): Promise<Answer> {
+  const statements: Statement[] = [];
+  const faults = rows.map((row) => {
+    try {
+      statements.push(toStatement(row));
+      return null;
+    } catch (error) {
+      return errorBody(error);
+    }
+  });
+  const results = statements.length === 0 ? [] : await endpoint.engine.execute(statements);
+  let next = 0;
+  const body = rows.map((row, at) => {
+    if (faults[at] !== null) return { ...row, Error: faults[at] };
+    const result = results[next++];
+    if (result instanceof StatementFault) return { ...row, Error: errorBody(result) };
+    return result?.rows[0] ?? { ...row, Error: notFound };
+  });
+  return ok(body);
+}

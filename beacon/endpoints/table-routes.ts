@@ -1,0 +1,175 @@
+/** Paths of a table endpoint: what a method and the part of the path behind the table ask for. */
+import { bounds } from '../bounds.ts';
+import {
+  BadRequest,
+  decodePart,
+  emptyFilter,
+  equals,
+  type Filter,
+  parseFilter,
+} from '../sql/filter.ts';
+
+type Page = { filter: Filter; begin: number; cap: number };
+
+export type WriteRoute =
+  | { op: 'create' | 'create-many' | 'update-many' | 'upsert' }
+  | { op: 'upsert-many'; isDetailed: boolean }
+  /** Without an id it stands in the body. */
+  | { op: 'update' | 'delete'; id: string | null }
+  | { op: 'undelete'; id: string };
+
+export type ReadRoute =
+  | { op: 'schema' | 'schema-new' | 'validate' }
+  | { op: 'read'; id: string }
+  | { op: 'max'; column: string }
+  | { op: 'count'; filter: Filter }
+  | ({ op: 'list' | 'select' } & Page)
+  | ({ op: 'lite' | 'distinct'; columns: string[] } & Page)
+  | { op: 'none' }
+  | { op: 'wrong-method' };
+
+export type Route = WriteRoute | ReadRoute;
+
+const writing: ReadonlySet<string> = new Set([
+  'create',
+  'create-many',
+  'update',
+  'update-many',
+  'upsert',
+  'upsert-many',
+  'delete',
+  'undelete',
+] satisfies WriteRoute['op'][]);
+
+export function isWriteRoute(route: Route): route is WriteRoute {
+  return writing.has(route.op);
+}
+
+/** How the table stands in the path: `T`, `Ts` or `TSelect`. */
+export type Form = 'one' | 'many' | 'select';
+
+const knownMethods: ReadonlySet<string> = new Set(['GET', 'POST', 'PUT', 'DELETE']);
+const none: Route = { op: 'none' };
+const wrongMethod: Route = { op: 'wrong-method' };
+
+/** HEAD reads like GET, PATCH changes like PUT. */
+function plainMethod(method: string): string {
+  if (method === 'HEAD') return 'GET';
+  return method === 'PATCH' ? 'PUT' : method;
+}
+
+/** False for what may change rows. */
+export function isReading(method: string, path: string): boolean {
+  if (method === 'POST') return path.endsWith('/Schema/Validate');
+  return (method === 'GET' || method === 'HEAD') && !path.includes('/Undelete/');
+}
+
+/** `rest` are the parts behind the table, still percent-encoded. @throws BadRequest */
+export function routeOf(method: string, rest: readonly string[], form: Form): Route {
+  const plain = plainMethod(method);
+  if (!knownMethods.has(plain)) return wrongMethod;
+  if (form === 'one') return singularRoute(plain, rest);
+  if (form === 'select')
+    return plain === 'GET' ? withPage(rest, (page) => ({ op: 'select', ...page })) : wrongMethod;
+  return plain === 'GET' ? listRoute(rest) : bulkRoute(plain, rest);
+}
+
+/** Words behind the table that are no number of a row, with the one method of each. */
+const named: Readonly<Record<string, readonly [method: string, route: Route]>> = {
+  Upsert: ['PUT', { op: 'upsert' }],
+  Upserts: ['PUT', { op: 'upsert-many', isDetailed: false }],
+  'Upserts/Detailed': ['PUT', { op: 'upsert-many', isDetailed: true }],
+  Schema: ['GET', { op: 'schema' }],
+  'Schema/New': ['GET', { op: 'schema-new' }],
+  'Schema/Validate': ['POST', { op: 'validate' }],
+};
+
+function singularRoute(method: string, rest: readonly string[]): Route {
+  const path = rest.join('/');
+  const known = Object.hasOwn(named, path) ? named[path] : undefined;
+  if (known) return method === known[0] ? known[1] : wrongMethod;
+  const [first, second] = rest;
+  if (rest.length === 2 && second && (first === 'Undelete' || first === 'Max')) {
+    if (method !== 'GET') return wrongMethod;
+    return first === 'Max'
+      ? { op: 'max', column: decodePart(second) }
+      : { op: 'undelete', id: decodePart(second) };
+  }
+  if (rest.length > 1) return none;
+  const id = first === undefined || first === '' ? null : decodePart(first);
+  switch (method) {
+    case 'GET':
+      return id === null ? wrongMethod : { op: 'read', id };
+    case 'POST':
+      return id === null ? { op: 'create' } : wrongMethod;
+    case 'PUT':
+      return { op: 'update', id };
+    default:
+      return { op: 'delete', id };
+  }
+}
+
+function bulkRoute(method: string, rest: readonly string[]): Route {
+  if (rest.length > 0) return none;
+  if (method === 'POST') return { op: 'create-many' };
+  return method === 'PUT' ? { op: 'update-many' } : wrongMethod;
+}
+
+function listRoute(rest: readonly string[]): Route {
+  const [first, second] = rest;
+  switch (first) {
+    case 'Count': {
+      const found = filterPart(rest.slice(1));
+      return found?.tail.length === 0 ? { op: 'count', filter: found.filter } : none;
+    }
+    case 'Lite':
+      return withPage(rest.slice(1), (page) => ({ op: 'lite', columns: [], ...page }));
+    case 'LiteExtended':
+      return second
+        ? withPage(rest.slice(2), (page) => ({ op: 'lite', columns: columnsPart(second), ...page }))
+        : none;
+    case 'Distinct':
+      return second
+        ? withPage(rest.slice(2), (page) => ({
+            op: 'distinct',
+            columns: columnsPart(second),
+            ...page,
+          }))
+        : none;
+    default:
+      return withPage(rest, (page) => ({ op: 'list', ...page }));
+  }
+}
+
+function withPage(rest: readonly string[], toRoute: (page: Page) => Route): Route {
+  const found = filterPart(rest);
+  if (found === null || (found.tail.length !== 0 && found.tail.length !== 2)) return none;
+  const [begin = '0', cap = String(bounds.pageRowsDefault)] = found.tail;
+  return toRoute({
+    filter: found.filter,
+    begin: numberPart(begin),
+    cap: Math.min(numberPart(cap), bounds.pageRowsMax),
+  });
+}
+
+function filterPart(rest: readonly string[]): { filter: Filter; tail: readonly string[] } | null {
+  const [first, second, third] = rest;
+  if (first === 'FilteredTo')
+    return second === undefined ? null : { filter: parseFilter(second), tail: rest.slice(2) };
+  if (first === 'By')
+    return second === undefined || third === undefined
+      ? null
+      : { filter: equals(decodePart(second), decodePart(third)), tail: rest.slice(3) };
+  return { filter: emptyFilter(), tail: rest };
+}
+
+/** A comma within a name would be sent as %2C, so the list is split before it is decoded. */
+function columnsPart(part: string): string[] {
+  return [...new Set(part.split(',').map(decodePart))];
+}
+
+function numberPart(part: string): number {
+  if (!/^\d{1,15}$/.test(part))
+    throw new BadRequest(`begin and cap are numbers, not ${part.slice(0, 40)}`);
+  return Number(part);
+}

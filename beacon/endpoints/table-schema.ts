@@ -1,0 +1,89 @@
+/**
+ * What a table endpoint tells of its table: a JSON Schema, an empty row, whether a body would fit,
+ * and rows in short.
+ */
+import { messageOf } from '../../contracts/errors.ts';
+import type { JsonObject } from '../../contracts/json-value.ts';
+import { identityOf } from '../sql/sql-builder.ts';
+import { type Column, type Table, toStored } from '../engine/table.ts';
+
+const jsonTypes = {
+  text: 'string',
+  integer: 'integer',
+  float: 'number',
+  boolean: 'boolean',
+  date: 'string',
+  binary: 'string',
+} as const;
+
+function propertyOf(column: Column): object {
+  return {
+    type: column.isNullable ? [jsonTypes[column.family], 'null'] : jsonTypes[column.family],
+    ...(column.charsMax === null ? {} : { maxLength: column.charsMax }),
+    // SQLite keeps dates as text.
+    ...(column.family === 'date' || /^(?:Create|Update|Delete)Date$/.test(column.name)
+      ? { format: 'date-time' }
+      : {}),
+    ...(column.isIdentity ? { readOnly: true } : { default: column.fallback }),
+  };
+}
+
+export function schemaOf(table: Table): object {
+  const columns = [...table.columns.values()];
+  return {
+    title: table.name,
+    type: 'object',
+    properties: Object.fromEntries(columns.map((column) => [column.name, propertyOf(column)])),
+    required: [],
+    additionalProperties: false,
+  };
+}
+
+/** A row as it would be with nothing given. */
+export function emptyRowOf(table: Table): object {
+  return Object.fromEntries(
+    [...table.columns.values()].map((column) => [
+      column.name,
+      column.isIdentity ? 0 : column.fallback,
+    ]),
+  );
+}
+
+/** Every column of the body that is not there or cannot hold its value. */
+export function validate(table: Table, body: JsonObject): { Valid: boolean; Errors: string[] } {
+  const errors = Object.entries(body).flatMap(([name, value]) => {
+    const column = table.columns.get(name);
+    if (!column) return [`table ${table.name} has no column ${name.slice(0, 80)}`];
+    try {
+      toStored(value, column);
+      return [];
+    } catch (error) {
+      return [messageOf(error)];
+    }
+  });
+  return { Valid: errors.length === 0, Errors: errors };
+}
+
+/** Columns of a row in short: numbers, GUIDs and when it changed, and those asked for. */
+export function liteColumnsOf(table: Table, extra: readonly string[]): string[] {
+  const own = [...table.columns.keys()].filter(
+    (name) => name.startsWith('ID') || name.startsWith('GUID') || name === 'UpdateDate',
+  );
+  return [...new Set([identityOf(table).name, ...own, ...extra])];
+}
+
+/** What a row is called where it stands for itself. */
+export function titleOf(table: Table, row: Readonly<Record<string, unknown>>): string {
+  return `${table.name} #${String(row[identityOf(table).name])}`;
+}
+
+export function liteRowOf(
+  table: Table,
+  row: Readonly<Record<string, unknown>>,
+  columns: readonly string[],
+): object {
+  return {
+    Value: titleOf(table, row),
+    ...Object.fromEntries(columns.map((name) => [name, row[name]])),
+  };
+}

@@ -1,0 +1,96 @@
+/**
+ * Statements over many rows for PostgreSQL: rows go in as one array a column, so that the text of a
+ * statement does not grow with them.
+ */
+import type { Scalar } from '../../../contracts/schema.ts';
+import { bounds } from '../../bounds.ts';
+import { encode } from '../../sql/codec.ts';
+import type { Query, SetStatements } from '../server/dialect.ts';
+import type { Column, Table } from '../../engine/table.ts';
+
+type Rows = readonly (readonly Scalar[])[];
+
+export function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+const arrayTypes = {
+  text: 'text',
+  integer: 'bigint',
+  float: 'double precision',
+  boolean: 'boolean',
+  date: 'text',
+  binary: 'text',
+} as const;
+
+/** `unnest` of one array a column as a table `v`, with the values. */
+function arrays(columns: readonly Column[], rows: Rows): { from: string; parameters: unknown[] } {
+  const names = columns.map((_, at) => `c${at}`).join(', ');
+  const from =
+    `unnest(${columns.map((column, at) => `$${at + 1}::${arrayTypes[column.family]}[]`).join(', ')}) ` +
+    `as v(${names})`;
+  return {
+    from,
+    parameters: columns.map((column, at) =>
+      rows.map((row) => encode('postgresql', row[at] ?? null, column)),
+    ),
+  };
+}
+
+/** The value of a column in `v`, in a type that the column takes. */
+function valueOf(column: Column, at: number): string {
+  const isPlain =
+    column.family !== 'date' &&
+    column.family !== 'binary' &&
+    (column.family !== 'text' || /^(text|character)/.test(column.nativeType));
+  // A timestamp without a zone is one in UTC here: so is the session.
+  return isPlain
+    ? `v.c${at}`
+    : `v.c${at}::${column.family === 'date' && column.nativeType.startsWith('timestamp') ? 'timestamptz' : column.nativeType}`;
+}
+
+function matches(by: readonly Column[]): string {
+  return by.map((column, at) => `t.${quoted(column.name)} = ${valueOf(column, at)}`).join(' and ');
+}
+
+function insertText(table: Table, columns: readonly Column[], from: string): string {
+  return (
+    `insert into ${quoted(table.name)} ` +
+    `(${columns.map((column) => quoted(column.name)).join(', ')}) select ` +
+    `${columns.map(valueOf).join(', ')} from ${from}`
+  );
+}
+
+export const postgresSets: SetStatements = {
+  rowsMax: () => bounds.setRowsMax,
+  read(table, key, columns, keys): Query {
+    const { from, parameters } = arrays(key, keys);
+    const list = columns.map((column) => `t.${quoted(column.name)}`).join(', ');
+    return {
+      sql: `select ${list} from ${quoted(table.name)} t join ${from} on ${matches(key)} for update of t`,
+      parameters,
+    };
+  },
+  insert(table, columns, rows): Query {
+    const { from, parameters } = arrays(columns, rows);
+    return { sql: insertText(table, columns, from), parameters };
+  },
+  insertAbsent(table, key, columns, rows): Query {
+    const { from, parameters } = arrays(columns, rows);
+    const names = key.map((column) => quoted(column.name)).join(', ');
+    return {
+      sql: `${insertText(table, columns, from)} on conflict (${names}) do nothing returning ${names}`,
+      parameters,
+    };
+  },
+  update(table, by, columns, rows): Query {
+    const { from, parameters } = arrays([...by, ...columns], rows);
+    const sets = columns
+      .map((column, at) => `${quoted(column.name)} = ${valueOf(column, by.length + at)}`)
+      .join(', ');
+    return {
+      sql: `update ${quoted(table.name)} t set ${sets} from ${from} where ${matches(by)}`,
+      parameters,
+    };
+  },
+};

@@ -1,0 +1,200 @@
+/**
+ * Row mutations as SQLite statements: one upsert for the common case, prepared once per set of
+ * columns, run in the caller's transaction.
+ */
+import type { Statement } from 'better-sqlite3';
+import type { ApplyOutputs } from '../../../contracts/capability.ts';
+import { TidemarkError } from '../../../contracts/errors.ts';
+import type { MutationResult, RowMutation } from '../../../contracts/mutation.ts';
+import type { Scalar } from '../../../contracts/schema.ts';
+import { bounds } from '../../bounds.ts';
+import type { ApplyBatch, DefaultObject } from '../../engine/engine.ts';
+import { insistOnMark, markAfter, skipThrough, takesEffect } from '../../engine/mark-rule.ts';
+import {
+  differingColumns,
+  isProblem,
+  mergeText,
+  type Shape,
+  shapeOf,
+  signatureOf,
+} from '../../engine/mutation-shape.ts';
+import { toStatementFault } from './faults.ts';
+import type { SqliteHandle } from './handle.ts';
+import { readMark, writeMark } from './mark.ts';
+import { compileShape } from './statements.ts';
+import { toStored, toTable } from '../../engine/table.ts';
+
+/**
+ * Statements of one shape. `adopt` takes over a row the incumbent left without a hub; null where
+ * the key has no hub.
+ */
+type Prepared = { shape: Shape; change: Statement; read: Statement; adopt: Statement | null };
+
+const applied: MutationResult = { Outcome: 'applied' };
+const alreadyPresent: MutationResult = { Outcome: 'already-present' };
+const notFound: MutationResult = { Outcome: 'not-found' };
+
+function rejected(reason: string): MutationResult {
+  return { Outcome: 'rejected', Reason: reason.slice(0, bounds.reasonCharsMax) };
+}
+
+export class SqliteApplier {
+  readonly #handle: SqliteHandle;
+  readonly #prepared = new Map<string, Prepared | MutationResult>();
+  #version = -1;
+  #defaults: ReadonlyMap<string, DefaultObject> = new Map();
+
+  constructor(handle: SqliteHandle) {
+    this.#handle = handle;
+  }
+
+  /**
+   * A whole batch with its mark row, in the caller's transaction; the caller takes it back when
+   * `IsCommitted` is false.
+   */
+  apply(batch: ApplyBatch): ApplyOutputs {
+    this.#begin(batch);
+    const stored = readMark(this.#handle, batch);
+    insistOnMark(batch, stored);
+    const skipped = skipThrough(batch, stored);
+    const results = batch.mutations.map((mutation) =>
+      mutation.Seq <= skipped ? alreadyPresent : this.#run(mutation, batch.now),
+    );
+    if (!takesEffect(batch, results)) return { Results: results, IsCommitted: false, Mark: stored };
+    const mark = markAfter(batch, stored);
+    if (mark !== null && mark !== stored) writeMark(this.#handle, batch, mark);
+    return { Results: results, IsCommitted: true, Mark: mark };
+  }
+
+  /** Forgets what was prepared for another schema or other defaults. */
+  #begin(batch: ApplyBatch): void {
+    const version = this.#handle.schemaVersion();
+    if (version === this.#version && batch.defaults === this.#defaults) return;
+    this.#prepared.clear();
+    this.#version = version;
+    this.#defaults = batch.defaults;
+  }
+
+  /** One mutation. @throws what is wrong with the database itself; all else is an outcome */
+  #run(mutation: RowMutation, now: string): MutationResult {
+    try {
+      const prepared = this.#prepare(mutation);
+      return 'Outcome' in prepared ? prepared : this.#runPrepared(prepared, mutation, now);
+    } catch (error) {
+      const fault = toStatementFault(error);
+      if (fault === null) throw error;
+      return rejected(fault.message);
+    }
+  }
+
+  #prepare(mutation: RowMutation): Prepared | MutationResult {
+    const signature = signatureOf(mutation);
+    const known = this.#prepared.get(signature);
+    if (known) return known;
+    if (this.#prepared.size >= bounds.statementsMax) this.#prepared.clear();
+    const made = this.#make(mutation);
+    this.#prepared.set(signature, made);
+    return made;
+  }
+
+  #make(mutation: RowMutation): Prepared | MutationResult {
+    const info = this.#handle.table(mutation.Table);
+    const defaults = this.#defaults.get(mutation.Table);
+    const shape = shapeOf(
+      mutation,
+      info === null || info.name !== mutation.Table ? null : toTable(info, defaults),
+    );
+    if (isProblem(shape)) {
+      if (!shape.isSchemaGap || defaults === undefined) return rejected(shape.reason);
+      // It was there at the last EnsureSchema: the writes are fine, the database is not.
+      throw new TidemarkError('UNAVAILABLE', `${shape.reason}; run EnsureSchema again`, {
+        retryAfterMs: bounds.databaseRetryMs,
+      });
+    }
+    const { change, read, adopt } = compileShape(shape);
+    return {
+      shape,
+      change: this.#handle.db.prepare(change),
+      read: this.#handle.db.prepare(read),
+      adopt: adopt === null ? null : this.#handle.db.prepare(adopt),
+    };
+  }
+
+  #runPrepared(prepared: Prepared, mutation: RowMutation, now: string): MutationResult {
+    const run =
+      mutation.Op === 'write' ? runWrite : mutation.Op === 'insert' ? runInsert : runDelete;
+    try {
+      const result = run(prepared, mutation, now);
+      if (result.Outcome !== 'not-found' || !adopts(prepared, mutation)) return result;
+    } catch (error) {
+      if (toStatementFault(error)?.kind !== 'unique' || !adopts(prepared, mutation)) throw error;
+    }
+    return run(prepared, mutation, now);
+  }
+}
+
+function keyOf({ shape }: Prepared, mutation: RowMutation): Scalar[] {
+  return shape.key.map((column) => toStored(mutation.Key[column.name], column));
+}
+
+/** Gives a row without a hub to the hub of the mutation; false when there is none. */
+function adopts(prepared: Prepared, mutation: RowMutation): boolean {
+  return (
+    prepared.adopt !== null &&
+    prepared.adopt.run(mutation.Key['HubID'], ...keyOf(prepared, mutation)).changes > 0
+  );
+}
+
+/** Values of a new row in the order of `compileShape`; `old` is the row merged into. */
+function rowValues(
+  { shape }: Prepared,
+  mutation: RowMutation,
+  now: string,
+  old: Record<string, unknown> | undefined,
+): Scalar[] {
+  const values: Scalar[] = [];
+  for (const column of shape.key) values.push(toStored(mutation.Key[column.name], column));
+  for (const column of shape.merge) {
+    const base = mutation.Set[column.name] ?? old?.[column.name];
+    values.push(toStored(mergeText(base, mutation.Merge?.[column.name] ?? {}), column));
+  }
+  for (const column of shape.set) values.push(toStored(mutation.Set[column.name], column));
+  for (const column of shape.fill) values.push(toStored(mutation.Fill?.[column.name], column));
+  for (const column of shape.rest) values.push(column.fallback);
+  values.push(mutation.Seq);
+  if (shape.createDate) values.push(now);
+  if (shape.updateDate) values.push(now);
+  return values;
+}
+
+function runWrite(prepared: Prepared, mutation: RowMutation, now: string): MutationResult {
+  const old =
+    prepared.shape.merge.length > 0
+      ? (prepared.read.get(keyOf(prepared, mutation)) as Record<string, unknown> | undefined)
+      : undefined;
+  // What no row could hold is refused whatever is there, as everywhere else.
+  const values = rowValues(prepared, mutation, now, old);
+  if (old && Number(old['BridgeSeq']) >= mutation.Seq) return alreadyPresent;
+  return prepared.change.run(values).changes > 0 ? applied : alreadyPresent;
+}
+
+function runInsert(prepared: Prepared, mutation: RowMutation, now: string): MutationResult {
+  if (prepared.change.run(rowValues(prepared, mutation, now, undefined)).changes > 0)
+    return applied;
+  const stored = prepared.read.get(keyOf(prepared, mutation)) as
+    | Record<string, unknown>
+    | undefined;
+  if (!stored) return rejected(`table ${mutation.Table}: the row was refused and is not there`);
+  if (stored['BridgeSeq'] === mutation.Seq) return alreadyPresent;
+  const names = differingColumns(mutation, prepared.shape, stored);
+  if (names.length === 0) return alreadyPresent;
+  const reason = `the row of ${mutation.Table} already there says otherwise in ${names.join(', ')}`;
+  return { Outcome: 'conflict', Reason: reason.slice(0, bounds.reasonCharsMax) };
+}
+
+function runDelete(prepared: Prepared, mutation: RowMutation, now: string): MutationResult {
+  const key = keyOf(prepared, mutation);
+  const values = prepared.shape.updateDate ? [mutation.Seq, now, ...key] : [mutation.Seq, ...key];
+  if (prepared.change.run(...values, mutation.Seq).changes > 0) return applied;
+  return prepared.read.get(key) ? alreadyPresent : notFound;
+}

@@ -1,0 +1,193 @@
+/** Every capability request comes through here: decoded, sent to its action, audited, answered. */
+import { capabilities, type CapabilityReply } from '../../contracts/capability.ts';
+import { ChunkAssembler, type ChunkReply } from '../../contracts/chunks.ts';
+import { decodeBody, type HeaderReader } from '../../contracts/codec.ts';
+import { messageOf, TidemarkError, toRefusal } from '../../contracts/errors.ts';
+import { isJsonObject } from '../../contracts/json-value.ts';
+import { limits } from '../../contracts/limits.ts';
+import { lastToken } from '../../contracts/subjects.ts';
+import { type AuditNote, type AuditTrail, countOf, subjectOf } from './audit.ts';
+import type { Done } from './meter.ts';
+import { decodeRequest, userOf } from './request.ts';
+import type { Settings } from '../settings.ts';
+import { serving } from './trace.ts';
+
+/**
+ * What an action is told beside its Settings. `audit` says more than everybody can see; each time
+ * it is a line of its own.
+ */
+export type RequestContext = {
+  remoteUser: string;
+  timeoutMs: number;
+  audit(note: AuditNote): void;
+};
+export type ActionHandler = (settings: Settings, context: RequestContext) => unknown;
+/** Capability -> action -> handler. */
+export type Actions = Record<string, Record<string, ActionHandler>>;
+
+export class Gateway {
+  readonly #actions: Actions;
+  readonly #trail: Pick<AuditTrail, 'add'>;
+  readonly #nowMs: () => number;
+  readonly #onDone: (done: Done) => void;
+  /** Requests above the bus's limit come in pieces. */
+  readonly #chunks: ChunkAssembler;
+  #inFlight = 0;
+  #isDraining = false;
+  #idle: (() => void) | null = null;
+
+  constructor(
+    actions: Actions,
+    trail: Pick<AuditTrail, 'add'>,
+    nowMs: () => number,
+    onDone: (done: Done) => void = () => undefined,
+  ) {
+    this.#nowMs = nowMs;
+    this.#onDone = onDone;
+    this.#chunks = new ChunkAssembler(nowMs);
+    this.#actions = actions;
+    this.#trail = trail;
+  }
+
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
+  /** Names of the capabilities offered. */
+  get capabilities(): string[] {
+    return Object.keys(this.#actions);
+  }
+
+  /**
+   * Answers one request whose subject is `mesh.<BeaconID>.<capability>.<Action>`.
+   * @throws TidemarkError, which becomes the refusal
+   */
+  async answer(
+    capability: string,
+    subject: string,
+    body: unknown,
+    headers?: HeaderReader,
+  ): Promise<CapabilityReply<unknown> | ChunkReply> {
+    if (lastToken(subject) !== 'chunk')
+      return this.#watched({ capability, action: lastToken(subject), subject }, body, headers);
+    const taken = this.#chunks.add(body);
+    if (!taken.done) return { Success: true, Received: taken.received };
+    return this.#watched(
+      { capability, action: taken.action, subject },
+      decodeBody(taken.body, taken.headers),
+      headers,
+    );
+  }
+
+  /** Runs a request with a span about it, and counts it. */
+  async #watched(
+    { capability, action: asked, subject }: { capability: string; action: string; subject: string },
+    body: unknown,
+    headers: HeaderReader | undefined,
+  ): Promise<CapabilityReply<unknown>> {
+    const action = Object.hasOwn(this.#actions[capability] ?? {}, asked) ? asked : 'unknown';
+    const reception = serving({ capability, action, subject, writes: writesOf(body) }, headers);
+    const startedMs = this.#nowMs();
+    const done = (outcome: string, outputs: unknown) =>
+      this.#onDone({
+        capability,
+        action,
+        outcome,
+        seconds: (this.#nowMs() - startedMs) / 1000,
+        outputs,
+      });
+    try {
+      const reply = await this.#run(capability, asked, body);
+      done('ok', reply.Outputs);
+      reception.end();
+      return reply;
+    } catch (error) {
+      done(toRefusal(error).Code, null);
+      reception.end(error);
+      throw error;
+    }
+  }
+
+  async #run(capability: string, action: string, body: unknown): Promise<CapabilityReply<unknown>> {
+    if (this.#isDraining)
+      throw new TidemarkError('UNAVAILABLE', 'the beacon is draining', {
+        retryAfterMs: limits.unavailableRetryMs,
+      });
+    this.#inFlight += 1;
+    const notes: AuditNote[] = [];
+    let ending: AuditNote = {};
+    try {
+      const handler = Object.hasOwn(this.#actions, capability) && this.#handler(capability, action);
+      if (!handler)
+        throw new TidemarkError('INVALID_MESSAGE', `${capability}: ${whyNot(capability)}`);
+      const { settings, context } = decodeRequest(body, notes);
+      const outputs = await handler(settings, context);
+      ending = { outcome: 'ok', count: countOf(outputs) };
+      return { Outputs: outputs };
+    } catch (error) {
+      ending = { outcome: toRefusal(error).Code, detail: messageOf(error) };
+      throw error;
+    } finally {
+      this.#note(capability, action, body, ending, notes);
+      this.#inFlight -= 1;
+      if (this.#inFlight === 0) this.#idle?.();
+    }
+  }
+
+  /**
+   * A line for each note of the request, or one for the request. What a note says goes before what
+   * everybody can see.
+   */
+  #note(
+    capability: string,
+    action: string,
+    body: unknown,
+    ending: AuditNote,
+    notes: readonly AuditNote[],
+  ): void {
+    const given = isJsonObject(body) ? body : {};
+    const seen = {
+      ...subjectOf(given['Settings']),
+      outcome: 'ok',
+      count: 0,
+      detail: '',
+      ...ending,
+    };
+    for (const { user, ...note } of notes.length > 0 ? notes : [{}])
+      this.#trail.add({ capability, action, remoteUser: user ?? userOf(given), ...seen, ...note });
+  }
+
+  #handler(capability: string, action: string): ActionHandler {
+    const actions = this.#actions[capability] ?? {};
+    const handler = Object.hasOwn(actions, action) ? actions[action] : undefined;
+    if (!handler)
+      throw new TidemarkError(
+        'INVALID_MESSAGE',
+        `${capability}: unknown action ${action}; there are ${Object.keys(actions).join(', ')}`,
+      );
+    return handler;
+  }
+
+  /** Refuses what comes from now on; resolves when the requests in flight are answered. */
+  async drain(): Promise<void> {
+    this.#isDraining = true;
+    if (this.#inFlight === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#idle = resolve;
+    });
+  }
+}
+
+/** How many mutations an apply has; null for another request. */
+function writesOf(body: unknown): number | null {
+  const settings = isJsonObject(body) ? body['Settings'] : null;
+  return isJsonObject(settings) && Array.isArray(settings['Mutations'])
+    ? settings['Mutations'].length
+    : null;
+}
+
+function whyNot(capability: string): string {
+  return capability === capabilities.batch
+    ? 'switched off on this beacon; use MeadowProxy.Request'
+    : 'not offered by this beacon';
+}

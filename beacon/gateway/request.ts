@@ -1,0 +1,34 @@
+/**
+ * The body of a capability request: its Settings, who asks, and how long the answer is waited for.
+ */
+import { defaultRemoteUser } from '../../contracts/envelope.ts';
+import { isJsonObject } from '../../contracts/json-value.ts';
+import { limits } from '../../contracts/limits.ts';
+import type { AuditNote } from './audit.ts';
+import type { RequestContext } from './gateway.ts';
+import { refuse, type Settings } from '../settings.ts';
+
+/** Who asks, as far as it is said. */
+export function userOf(body: Readonly<Record<string, unknown>>): string {
+  const { RemoteUser: user } = body;
+  return typeof user === 'string' && user !== '' ? user : defaultRemoteUser;
+}
+
+/** @param notes takes what the action tells the audit @throws TidemarkError INVALID_MESSAGE */
+export function decodeRequest(
+  body: unknown,
+  notes: AuditNote[],
+): { settings: Settings; context: RequestContext } {
+  if (!isJsonObject(body)) throw refuse('body', 'an object with Settings', body);
+  const settings = body['Settings'] ?? {};
+  if (!isJsonObject(settings)) throw refuse('Settings', 'an object', settings);
+  const { TimeoutMs: timeoutMs = limits.capabilityMs } = body;
+  if (typeof timeoutMs !== 'number' || !(timeoutMs >= 1))
+    throw refuse('TimeoutMs', 'milliseconds of at least 1', timeoutMs);
+  const context: RequestContext = {
+    remoteUser: userOf(body),
+    timeoutMs: Math.min(timeoutMs, limits.bootstrapStepMs),
+    audit: (note) => void notes.push(note),
+  };
+  return { settings, context };
+}

@@ -1,0 +1,68 @@
+/** Kysely as a compiler: the text of a query for each engine; nothing is run through it. */
+import {
+  type CompiledQuery,
+  DummyDriver,
+  Kysely,
+  MssqlAdapter,
+  MssqlIntrospector,
+  MssqlQueryCompiler,
+  MysqlAdapter,
+  MysqlIntrospector,
+  MysqlQueryCompiler,
+  PostgresAdapter,
+  PostgresIntrospector,
+  PostgresQueryCompiler,
+  SqliteAdapter,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+} from 'kysely';
+import type { EngineKind, Statement } from '../engine/engine.ts';
+
+/** Tables and columns are known only when a request comes. */
+export type AnySchema = Record<string, Record<string, unknown>>;
+
+const createDriver = () => new DummyDriver();
+
+const compilers: Record<EngineKind, Kysely<AnySchema>> = {
+  sqlite: new Kysely({
+    dialect: {
+      createDriver,
+      createAdapter: () => new SqliteAdapter(),
+      createIntrospector: (db) => new SqliteIntrospector(db),
+      createQueryCompiler: () => new SqliteQueryCompiler(),
+    },
+  }),
+  postgresql: new Kysely({
+    dialect: {
+      createDriver,
+      createAdapter: () => new PostgresAdapter(),
+      createIntrospector: (db) => new PostgresIntrospector(db),
+      createQueryCompiler: () => new PostgresQueryCompiler(),
+    },
+  }),
+  mysql: new Kysely({
+    dialect: {
+      createDriver,
+      createAdapter: () => new MysqlAdapter(),
+      createIntrospector: (db) => new MysqlIntrospector(db),
+      createQueryCompiler: () => new MysqlQueryCompiler(),
+    },
+  }),
+  mssql: new Kysely({
+    dialect: {
+      createDriver,
+      createAdapter: () => new MssqlAdapter(),
+      createIntrospector: (db) => new MssqlIntrospector(db),
+      createQueryCompiler: () => new MssqlQueryCompiler(),
+    },
+  }),
+};
+
+/** Compiles statements of that engine; it runs none. */
+export function builderOf(kind: EngineKind): Kysely<AnySchema> {
+  return compilers[kind];
+}
+
+export function toStatement(query: CompiledQuery, isWrite: boolean): Statement {
+  return { sql: query.sql, parameters: query.parameters, isWrite };
+}

@@ -1,0 +1,127 @@
+/**
+ * The proofs of the demonstration: the database itself, read from its file, against what the trace
+ * says.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { isJsonObject, type JsonValue } from '../../contracts/json-value.ts';
+import { jsonColumns, type Scalar, tableOf } from '../../contracts/schema.ts';
+import type { WorkerStatus } from '../../contracts/status.ts';
+import { isGuid } from '../../contracts/envelope.ts';
+import type { Summary } from '../publish/counts.ts';
+import { openReadOnly } from '../../worker/state/connection.ts';
+import type { Expected } from './expected.ts';
+
+export type Proof = { name: string; expected: string; found: string; isOk: boolean };
+
+/** What the runs of publish reported. */
+export type Runs = { first: Summary; second: Summary; again: Summary };
+
+type StoredRow = Record<string, Scalar>;
+
+export function proofsOf(
+  databasePath: string,
+  expected: Expected,
+  runs: Runs,
+  status: WorkerStatus,
+): Proof[] {
+  const rows = (table: string) => readRows(databasePath, table);
+  const items = rows('UVQueueWorkItem');
+  const events = rows('UVQueueWorkItemEvent');
+  const attempts = rows('UVQueueWorkItemAttempt');
+  const manifests = rows('UVManifest');
+  const distinct = (values: Iterable<unknown>) => new Set(values).size;
+  const attemptKeys = attempts.map((row) => `${row['WorkItemHash']} ${row['AttemptNumber']}`);
+  return [
+    equal(
+      'writes in the trace, accepted',
+      expected.writes,
+      runs.first.Accepted + runs.second.Accepted,
+    ),
+    equal('writes published again, all duplicates', expected.writes, runs.again.Duplicates),
+    equal('accepted a second time', 0, runs.again.Accepted),
+    equal('refused', 0, runs.first.Refused + runs.second.Refused + runs.again.Refused),
+    equal('work items', expected.workItems.size, items.length),
+    equal('events', expected.events.size, events.length),
+    equal(
+      'events in the trace found by EventGUID, once each',
+      expected.events.size,
+      distinct(
+        events
+          .map((row) => row['EventGUID'])
+          .filter((guid) => isGuid(guid) && expected.events.has(guid)),
+      ),
+    ),
+    equal('attempts', expected.attempts.size, attempts.length),
+    equal(
+      'attempts in the trace found, once each',
+      expected.attempts.size,
+      distinct(attemptKeys.filter((key) => expected.attempts.has(key))),
+    ),
+    equal('manifests', expected.manifests.size, manifests.length),
+    equal(
+      'work items whose last writes won',
+      expected.workItems.size,
+      items.filter((row) => holdsItem(row, expected)).length,
+    ),
+    equal(
+      'manifests whose last version won',
+      expected.manifests.size,
+      manifests.filter((row) => holdsManifest(row, expected)).length,
+    ),
+    equal('undelivered', 0, status.Queue.Pending + status.Manifest.Pending),
+    equal('dead letters', 0, status.Queue.DeadLetters + status.Manifest.DeadLetters),
+    equal(
+      'balance: accepted less delivered, pending and dead-lettered',
+      0,
+      Math.abs(status.Balance.queue.Difference) + Math.abs(status.Balance.manifest.Difference),
+    ),
+  ];
+}
+
+function equal(name: string, expected: number, found: number): Proof {
+  return { name, expected: String(expected), found: String(found), isOk: expected === found };
+}
+
+function readRows(path: string, table: string): StoredRow[] {
+  const db = openReadOnly(path);
+  try {
+    return db.prepare(`select * from "${table}" where Deleted = 0`).all() as StoredRow[];
+  } finally {
+    db.close();
+  }
+}
+
+function holdsItem(row: StoredRow, { workItems }: Expected): boolean {
+  const fields = workItems.get(String(row['WorkItemHash']));
+  if (!fields) return false;
+  const { columns } = tableOf('UVQueueWorkItem');
+  const extra = JSON.parse(String(row['Extra'] ?? '{}') || '{}') as Record<string, JsonValue>;
+  return Object.entries(fields).every(([name, value]) =>
+    columns.has(name)
+      ? isStoredAs(name, value, row[name] ?? null)
+      : isDeepStrictEqual(extra[name] ?? null, value),
+  );
+}
+
+/**
+ * Null means the column's empty value; JSON is text, a flag is a number, a number in a text column
+ * is text.
+ */
+function isStoredAs(name: string, value: JsonValue, stored: Scalar): boolean {
+  if (value === null)
+    return (
+      stored === null ||
+      stored === '' ||
+      stored === 0 ||
+      stored === tableOf('UVQueueWorkItem').columns.get(name)?.defaultValue
+    );
+  if (typeof value === 'boolean') return Number(stored) === Number(value);
+  if (jsonColumns.has(name) && typeof value !== 'string')
+    return isDeepStrictEqual(JSON.parse(String(stored)), value);
+  return String(stored) === String(value);
+}
+
+function holdsManifest(row: StoredRow, { manifests }: Expected): boolean {
+  const stored: unknown = JSON.parse(String(row['ManifestJSON']));
+  return isJsonObject(stored) && isDeepStrictEqual(stored, manifests.get(String(row['Hash'])));
+}

@@ -1,0 +1,7 @@
+/** Entry of the command line: arguments in, exit code out. */
+import { ignoreClosedPipes } from './terminal/output.ts';
+import { runCommandLine } from './program.ts';
+
+ignoreClosedPipes();
+
+process.exitCode = await runCommandLine(process.argv.slice(2));

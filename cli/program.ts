@@ -1,0 +1,81 @@
+/** All verbs in one program, and the run of one command line. */
+import { Command, CommanderError } from 'commander';
+import { exitCodeOf, lineOf } from './terminal/exit-code.ts';
+import { hint, typedWrong } from './terminal/mistakes.ts';
+import { say } from './terminal/output.ts';
+import { topVerbs } from './verbs/top-verbs.ts';
+import { packageVersion } from './terminal/version.ts';
+import { addGroup, addVerb, type Ended, topics } from './verb.ts';
+import { verbGroups } from './verbs/verb-groups.ts';
+
+const summary =
+  'Keeps every write of a hub in a local journal before answering, and delivers it to ' +
+  'a database in order, once in effect.';
+
+/** The command line without running it. */
+export function buildProgram(ended: Ended): Command {
+  const program = new Command('tidemark')
+    .description(summary)
+    .usage('<verb> [options]')
+    .version(packageVersion(), '-V, --version', 'the version')
+    .helpOption('-h, --help', 'this help; tidemark help <verb> tells more of one')
+    .helpCommand(false)
+    .configureHelp({
+      minWidthToWrap: 20,
+      subcommandTerm: (verb) =>
+        [
+          verb.name(),
+          ...verb.registeredArguments.map((one) =>
+            one.required ? `<${one.name()}>` : `[${one.name()}]`,
+          ),
+        ].join(' '),
+    })
+    // Commander's own words for mistakes; ours are said when it throws.
+    .configureOutput({ outputError: () => undefined });
+  for (const topic of Object.keys(topics) as (keyof typeof topics)[]) {
+    for (const spec of topVerbs.filter((one) => (one.topic ?? 'look') === topic))
+      addVerb(program, spec, ended);
+    for (const group of verbGroups.filter((one) => one.topic === topic))
+      addGroup(program, group, ended);
+  }
+  throwInsteadOfExit(program);
+  return program;
+}
+
+function throwInsteadOfExit(command: Command): void {
+  command.exitOverride();
+  for (const child of command.commands) throwInsteadOfExit(child);
+}
+
+/** `help hwm set` is `hwm set --help`. */
+function spelledOut([first, ...rest]: readonly string[]): string[] {
+  if (first === undefined) return [];
+  return first === 'help'
+    ? [...rest.filter((word) => !word.startsWith('-')), '--help']
+    : [first, ...rest];
+}
+
+/**
+ * Runs one command line to its end. Never throws; what went wrong is on stderr.
+ * @returns the exit code
+ */
+export async function runCommandLine(typed: readonly string[]): Promise<number> {
+  let code = 0;
+  const args = spelledOut(typed);
+  const program = buildProgram((ended) => {
+    code = ended;
+  });
+  const wrong = typedWrong(program, args);
+  if (wrong !== null) {
+    say(`tidemark: ${wrong}`);
+    return 2;
+  }
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return code;
+  } catch (thrown) {
+    const line = thrown instanceof CommanderError ? hint(program, args, thrown) : lineOf(thrown);
+    if (line !== null) say(line);
+    return exitCodeOf(thrown);
+  }
+}

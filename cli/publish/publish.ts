@@ -1,0 +1,147 @@
+/**
+ * `publish`: recorded bridge calls, sent as domain actions to a hub's worker until every write is
+ * answered.
+ */
+import { TidemarkError } from '../../contracts/errors.ts';
+import { createLog } from '../../runtime/log.ts';
+import { Bus, type BusOptions } from '../../runtime/bus/bus.ts';
+import { type Clock, systemClock } from '../../runtime/clock.ts';
+import { Counts, type Summary } from './counts.ts';
+import { Delivery } from './delivery.ts';
+import { TraceReader } from './trace-call.ts';
+import { checkTrace, readTrace } from './trace-file.ts';
+import { Turns } from './turns.ts';
+
+/** Progress where it is read by a person at a terminal, and where it goes to a file. */
+const terminalEveryMs = 200;
+const fileEveryMs = 2_000;
+/** A bus that is started beside us is there within this time. */
+const firstConnectMs = 30_000;
+const connectAgainMs = 250;
+
+export type PublishOptions = {
+  files: readonly string[];
+  bus: BusOptions;
+  hub: string;
+  concurrency: number;
+  batch: number;
+  /** Items sent per second at most; 0 for as fast as it goes. */
+  rate: number;
+  giveUpMs: number;
+  /** Writes go one-way into the hub's JetStream stream. */
+  isOneWay: boolean;
+  signal: AbortSignal;
+  /** Where progress and refusals are said. */
+  out: { isTerminal: boolean; write: (text: string) => void };
+  /** Which lines of a file are sent; all of them when left out. */
+  lines?: (number: number, path: string) => boolean;
+};
+
+/**
+ * Publishes the files side by side, each in its own order per key.
+ * @throws TidemarkError NOT_THERE for a missing file, before anything is sent; UNREACHABLE when it
+ * gave up
+ */
+export async function publish(options: PublishOptions): Promise<Summary> {
+  for (const path of options.files) checkTrace(path);
+  const { out, signal } = options;
+  const counts = new Counts(systemClock, (line) =>
+    out.write(`${out.isTerminal ? '\r\x1b[K' : ''}${line}\n`),
+  );
+  const bus = await firstConnect(options);
+  if (!bus) return counts.summary;
+  const stopProgress = showProgress(counts, out);
+  const delivery = new Delivery({
+    bus,
+    hub: options.hub,
+    clock: systemClock,
+    counts,
+    signal,
+    giveUpMs: options.giveUpMs,
+    isOneWay: options.isOneWay,
+  });
+  const concurrency = Math.max(options.concurrency, options.batch > 1 ? 2 * options.batch : 1);
+  const turns = new Turns(delivery, {
+    concurrency,
+    batch: options.isOneWay ? 1 : options.batch,
+    signal,
+    onSent: (items) => {
+      counts.sent += items;
+    },
+  });
+  const pace = newPace(systemClock, options.rate, signal);
+  try {
+    await Promise.all(options.files.map((path) => pump(path, { turns, counts, pace, options })));
+    await turns.finish();
+  } finally {
+    stopProgress();
+    await bus.close();
+  }
+  return counts.summary;
+}
+
+/**
+ * Waits a while for a bus that is only being started; one that was named wrong never comes. Null
+ * when told to stop.
+ * @throws TidemarkError UNREACHABLE
+ */
+async function firstConnect({ bus, giveUpMs, signal, out }: PublishOptions): Promise<Bus | null> {
+  const untilMs = systemClock.monotonicMs() + (giveUpMs > 0 ? giveUpMs : firstConnectMs);
+  for (let tries = 0; !signal.aborted; tries++) {
+    try {
+      return await Bus.connect({ ...bus, waitForServer: false }, createLog('publish', 'warn'));
+    } catch (error) {
+      if (
+        !(error instanceof TidemarkError) ||
+        error.code !== 'UNREACHABLE' ||
+        systemClock.monotonicMs() >= untilMs
+      )
+        throw error;
+      if (tries === 0)
+        out.write(
+          `${error.message} (trying for ${Math.round((untilMs - systemClock.monotonicMs()) / 1000)} s)\n`,
+        );
+      await systemClock.sleep(connectAgainMs, signal);
+    }
+  }
+  return null;
+}
+
+type Pump = { turns: Turns; counts: Counts; pace: () => Promise<void>; options: PublishOptions };
+
+async function pump(path: string, { turns, counts, pace, options }: Pump): Promise<void> {
+  const reader = new TraceReader(path);
+  for await (const line of readTrace(path)) {
+    if (options.signal.aborted) return;
+    if (options.lines && !options.lines(line.number, path)) continue;
+    const item = reader.read(line);
+    if ('skipped' in item) {
+      if (item.skipped === 'unreadable') counts.unreadable += 1;
+      else counts.skipped += 1;
+      continue;
+    }
+    await pace();
+    await turns.add(item);
+  }
+}
+
+/** Lets through `rate` a second, evenly; a pause is not made up for. */
+function newPace(clock: Clock, rate: number, signal: AbortSignal): () => Promise<void> {
+  if (rate <= 0) return () => Promise.resolve();
+  let nextMs = clock.monotonicMs();
+  return async () => {
+    const nowMs = clock.monotonicMs();
+    nextMs = Math.max(nextMs, nowMs - 100) + 1_000 / rate;
+    if (nextMs - nowMs > 1) await clock.sleep(nextMs - nowMs, signal);
+  };
+}
+
+function showProgress(counts: Counts, out: PublishOptions['out']): () => void {
+  const show = () =>
+    out.write(out.isTerminal ? `\r\x1b[K${counts.progress}` : `${counts.progress}\n`);
+  const cancel = systemClock.every(out.isTerminal ? terminalEveryMs : fileEveryMs, show);
+  return () => {
+    cancel();
+    out.write(out.isTerminal ? `\r\x1b[K${counts.progress}\n` : `${counts.progress}\n`);
+  };
+}

@@ -1,0 +1,148 @@
+/**
+ * What the command line is told: flags, then the environment, then `tidemark.json`, then defaults.
+ * The only reader of process.env in the worker.
+ */
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { TidemarkError } from '../../contracts/errors.ts';
+import { isSubjectToken } from '../../contracts/subjects.ts';
+import type { BusOptions } from '../../runtime/bus/bus.ts';
+import { serviceManagerPlace, type ServiceManagerPlace } from '../../runtime/service-manager.ts';
+import type { MaintenanceSettings } from '../../worker/upkeep/maintenance.ts';
+import type { CapacityBounds } from '../../worker/intake/pressure.ts';
+import type { HttpSettings } from '../../runtime/http/http-access.ts';
+import { boundsOf } from './bounds.ts';
+import { busOf, loginVariables } from './bus-settings.ts';
+import { httpSettings, operatorToken } from './http-settings.ts';
+import { opsSettings } from './ops-settings.ts';
+import {
+  busOfUp,
+  defaults,
+  type Flags,
+  saidOf,
+  type Setting,
+  type SettingName,
+  settingsOf,
+  sources,
+  type Value,
+  variables,
+} from './settings.ts';
+
+const logLevels = ['debug', 'info', 'warn', 'error', 'silent'];
+
+export type CliConfig = {
+  bus: Omit<BusOptions, 'name'>;
+  /** The bus was named, rather than found or assumed. */
+  isBusNamed: boolean;
+  hub: string;
+  /** Absolute. */
+  data: string;
+  isDataNamed: boolean;
+  http: string;
+  /** Where a databeacon answers over HTTP; off unless it is set. */
+  beaconHttp: string | undefined;
+  token: string | null;
+  /** More tokens, names and certificate of the HTTP interface. */
+  access: HttpSettings;
+  intake: 'none' | 'jetstream';
+  logLevel: string;
+  bounds: CapacityBounds;
+  /** Where operations are, and which are left out. */
+  ops: MaintenanceSettings;
+  /** The data directory may lie where writes do not last or locks do not hold. */
+  isAnyFileSystem: boolean;
+  /** A named nats-server binary, and the folders to look for one. */
+  natsServer: string | undefined;
+  path: string;
+  /** Who started the process and wants to hear of it; null when nobody does. */
+  serviceManager: ServiceManagerPlace | null;
+  /** For child processes: what we were given, and how to log in to the bus. */
+  environment: NodeJS.ProcessEnv;
+};
+
+/**
+ * Frozen for the run of one verb.
+ * @throws TidemarkError CONFIG_INVALID naming the flag, variable or key
+ */
+export function loadConfig(flags: Flags): CliConfig {
+  return resolveConfig(flags, process.env);
+}
+
+export function resolveConfig(flags: Flags, environment: NodeJS.ProcessEnv): CliConfig {
+  const found = sources(flags, environment);
+  try {
+    return resolved((name) => found(name)?.value, environment);
+  } catch (error) {
+    throw error instanceof TidemarkError ? saidOf(error, found) : error;
+  }
+}
+
+/** Every setting, with who set it; secrets are masked. @throws TidemarkError as `loadConfig` */
+export function loadSettings(flags: Flags): Setting[] {
+  return settingsOf(flags, process.env, resolveConfig(flags, process.env).data);
+}
+
+function resolved(value: Value, environment: NodeJS.ProcessEnv): CliConfig {
+  const hub = value('hub') ?? defaults.hub;
+  if (!isSubjectToken(hub))
+    throw invalid(`hub ${JSON.stringify(hub)} is not 1 to 64 of A-Z, a-z, 0-9, _ and -`);
+  const data = resolve(value('data') ?? defaults.data);
+  if (isOther(data)) throw invalid(`data ${JSON.stringify(data)} is a file: name a folder`);
+  const url = value('nats');
+  const isAnyFileSystem =
+    choice('anyFileSystem', value('anyFileSystem') ?? '0', ['0', '1']) === '1';
+  const bus = busOf(url ?? busOfUp(data) ?? defaults.nats, value);
+  return {
+    bus,
+    isBusNamed: url !== undefined,
+    hub,
+    data,
+    isDataNamed: value('data') !== undefined,
+    http: address('http', value('http') ?? defaults.http),
+    beaconHttp: optional(value('beaconHttp'), (given) => address('beaconHttp', given)),
+    token: operatorToken(value),
+    access: httpSettings(value),
+    intake: choice('intake', value('intake') ?? 'none', ['none', 'jetstream']) as
+      | 'none'
+      | 'jetstream',
+    logLevel: choice('logLevel', value('logLevel') ?? 'info', logLevels),
+    bounds: boundsOf(value),
+    ops: opsSettings(value, environment, data),
+    isAnyFileSystem,
+    natsServer: value('natsServer'),
+    path: environment['PATH'] ?? '',
+    serviceManager: serviceManagerPlace(environment),
+    environment: {
+      ...environment,
+      ...loginVariables(bus),
+      ...(isAnyFileSystem ? { [variables.anyFileSystem]: '1' } : {}),
+    },
+  };
+}
+
+/** @throws TidemarkError CONFIG_INVALID for what is no host:port */
+function address(name: SettingName, given: string): string {
+  const port = /^(?:\[[0-9a-f:.]+\]|[^:/\s]*):(\d{1,5})$/i.exec(given)?.[1];
+  if (port !== undefined && Number(port) <= 65_535) return given;
+  throw invalid(
+    `${name} ${JSON.stringify(given)} is no address: expected host:port, as ` +
+      (/^\d{1,5}$/.test(given) && Number(given) <= 65_535 ? `127.0.0.1:${given}` : defaults.http),
+  );
+}
+
+function optional<T>(value: T | undefined, check: (value: T) => T): T | undefined {
+  return value === undefined ? undefined : check(value);
+}
+
+function isOther(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === false;
+}
+
+function choice(name: string, value: string, allowed: readonly string[]): string {
+  if (allowed.includes(value)) return value;
+  throw invalid(`${name} ${JSON.stringify(value)} is none of ${allowed.join(', ')}`);
+}
+
+function invalid(message: string): TidemarkError {
+  return new TidemarkError('CONFIG_INVALID', message);
+}

@@ -1,0 +1,40 @@
+/** What the environment says about operations: where they are, and which are left out. */
+import { hostname } from 'node:os';
+import { join, resolve } from 'node:path';
+import { TidemarkError } from '../../contracts/errors.ts';
+import type { MaintenanceSettings } from '../../worker/upkeep/maintenance.ts';
+
+const flagPrefix = 'TIDEMARK_SKIP_OP_';
+
+/**
+ * `TIDEMARK_SKIP_OP_<ID>=1` leaves one out (only `1` does), `TIDEMARK_SKIP_OPS_UNTIL=<ISO time>`
+ * all until then.
+ * @throws TidemarkError CONFIG_INVALID for a time that is none: one that never ends would be
+ * forgotten
+ */
+export function opsSettings(
+  value: (name: 'opsDir' | 'skipOpsUntil') => string | undefined,
+  environment: NodeJS.ProcessEnv,
+  data: string,
+): MaintenanceSettings {
+  const until = value('skipOpsUntil');
+  const allUntilMs = until === undefined ? null : Date.parse(until);
+  if (
+    allUntilMs !== null &&
+    !(Number.isFinite(allUntilMs) && /^\d{4}-\d\d-\d\dT/.test(until ?? ''))
+  ) {
+    throw new TidemarkError(
+      'CONFIG_INVALID',
+      `skipOpsUntil ${JSON.stringify(until)} is no time like 2026-11-21T05:00Z; all ` +
+        'operations can be skipped until a time only',
+    );
+  }
+  const flags = Object.entries(environment)
+    .filter(([name, flag]) => name.startsWith(flagPrefix) && flag === '1')
+    .map(([name]) => name.slice(flagPrefix.length));
+  return {
+    folder: resolve(value('opsDir') ?? join(data, 'ops')),
+    host: hostname(),
+    skips: { flags, allUntilMs },
+  };
+}

@@ -1,0 +1,168 @@
+/**
+ * Where each setting comes from: a flag, a variable, `tidemark.json`, or its default; and how a
+ * wrong one is named.
+ */
+import { existsSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { TidemarkError } from '../../contracts/errors.ts';
+import { usualBounds } from '../../worker/intake/pressure.ts';
+import { readBusFile } from '../up/bus-file.ts';
+import { contextsOf, readSettingsFile } from './contexts.ts';
+import { maskedSetting } from './masked.ts';
+import { nearestOf } from '../terminal/nearest.ts';
+
+/**
+ * Settings of one text value, by their name in `tidemark.json` and as a flag, with the variable
+ * that sets each.
+ */
+export const variables = {
+  nats: 'NATS_URL',
+  creds: 'NATS_CREDS',
+  nkey: 'NATS_NKEY',
+  user: 'NATS_USER',
+  password: 'NATS_PASSWORD',
+  natsToken: 'NATS_TOKEN',
+  cert: 'NATS_CERT',
+  key: 'NATS_KEY',
+  ca: 'NATS_CA',
+  context: 'NATS_CONTEXT',
+  natsServer: 'NATS_SERVER_BIN',
+  hub: 'TIDEMARK_HUB',
+  data: 'TIDEMARK_DATA',
+  http: 'TIDEMARK_HTTP',
+  beaconHttp: 'TIDEMARK_BEACON_HTTP',
+  token: 'TIDEMARK_TOKEN',
+  tokenFile: 'TIDEMARK_TOKEN_FILE',
+  viewToken: 'TIDEMARK_VIEW_TOKEN',
+  viewTokenFile: 'TIDEMARK_VIEW_TOKEN_FILE',
+  tokensFile: 'TIDEMARK_TOKENS_FILE',
+  allowedHosts: 'TIDEMARK_ALLOWED_HOSTS',
+  httpCert: 'TIDEMARK_HTTP_CERT',
+  httpKey: 'TIDEMARK_HTTP_KEY',
+  intake: 'TIDEMARK_INTAKE',
+  logLevel: 'TIDEMARK_LOG',
+  journalBytesMax: 'TIDEMARK_JOURNAL_BYTES_MAX',
+  pendingMax: 'TIDEMARK_PENDING_MAX',
+  diskFreeMin: 'TIDEMARK_DISK_FREE_MIN',
+  opsDir: 'TIDEMARK_OPS_DIR',
+  skipOpsUntil: 'TIDEMARK_SKIP_OPS_UNTIL',
+  anyFileSystem: 'TIDEMARK_ANY_FILE_SYSTEM',
+} as const;
+
+export type SettingName = keyof typeof variables;
+const settingNames = Object.keys(variables) as SettingName[];
+export const defaults: Partial<Record<SettingName, string>> &
+  Record<'hub' | 'data' | 'http' | 'nats', string> = {
+  hub: 'hub1',
+  data: './tidemark-data',
+  http: '127.0.0.1:8390',
+  nats: 'nats://127.0.0.1:4222',
+  intake: 'none',
+  logLevel: 'info',
+  anyFileSystem: '0',
+  journalBytesMax: String(usualBounds.journalBytesMax),
+  pendingMax: String(usualBounds.pendingMax),
+};
+
+/** Flags as the verbs parsed them; other members are the verb's own. */
+export type Flags = Partial<Record<SettingName | 'config', string>> & Record<string, unknown>;
+
+/** One setting as it stands: `Value` null when nobody set it and there is no default. */
+export type Setting = { Name: string; Value: string | null; Origin: string };
+
+/** URL of the bus of an `up` that runs on the data directory. */
+export function busOfUp(data: string): string | undefined {
+  return readBusFile(data)?.Url;
+}
+
+/** Every setting with who set it; secrets are masked. `data` is the data directory they lead to. */
+export function settingsOf(flags: Flags, environment: NodeJS.ProcessEnv, data: string): Setting[] {
+  const found = sources(flags, environment);
+  const up = found('nats') ? null : busOfUp(data);
+  return settingNames.map((Name) => {
+    const { value, origin } = (Name === 'nats' && up
+      ? { value: up, origin: `the up that runs on ${data}` }
+      : found(Name)) ?? { value: defaults[Name], origin: 'default' };
+    return {
+      Name,
+      Value: value === undefined ? null : maskedSetting(Name, value),
+      Origin: value === undefined ? 'not set' : origin,
+    };
+  });
+}
+
+/** What a setting says, whoever set it. */
+export type Value = (name: SettingName) => string | undefined;
+export type Sources = (name: SettingName) => { value: string; origin: string } | null;
+
+/** @throws TidemarkError CONFIG_INVALID for a flag without a value */
+export function sources(flags: Flags, environment: NodeJS.ProcessEnv): Sources {
+  const file = readConfigFile(flags.config);
+  const path = resolve(flags.config ?? 'tidemark.json');
+  for (const name of settingNames) {
+    const flag = flags[name];
+    if (flag === '' || flag?.startsWith('--'))
+      throw invalid(
+        `${flagOf(name)} needs a value${flag === '' ? '' : `, and ${flag} is an option`}`,
+      );
+  }
+  const contexts = contextsOf(flags.context, environment, file.context);
+  return (name) => {
+    const [flag, variable, key] = [flags[name], environment[variables[name]], file[name]];
+    const named = (contexts.named as Partial<Record<SettingName, string>>)[name];
+    const standing = (contexts.standing as Partial<Record<SettingName, string>>)[name];
+    if (flag !== undefined) return { value: flag, origin: `flag ${flagOf(name)}` };
+    if (named !== undefined) return { value: named, origin: `context ${flags.context}` };
+    if (variable) return { value: variable, origin: `environment ${variables[name]}` };
+    if (standing !== undefined)
+      return { value: standing, origin: `context ${environment['NATS_CONTEXT'] || file.context}` };
+    return key === undefined ? null : { value: key, origin: path };
+  };
+}
+
+function flagOf(name: string): string {
+  return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+/** A wrong setting by the name under which it was given. */
+export function saidOf(error: TidemarkError, found: Sources): TidemarkError {
+  const [name = ''] = /^\w+/.exec(error.message) ?? [];
+  const origin = settingNames.includes(name as SettingName)
+    ? found(name as SettingName)?.origin
+    : undefined;
+  if (error.code !== 'CONFIG_INVALID' || origin === undefined) return error;
+  const at = /^(?:flag|environment) (.+)$/.exec(origin)?.[1] ?? `${name} in ${origin}`;
+  return new TidemarkError(error.code, `${at}${error.message.slice(name.length)}`, {
+    cause: error,
+  });
+}
+
+/** `tidemark.json` of the working folder, or the file named with `--config`. */
+function readConfigFile(named: string | undefined): Partial<Record<SettingName, string>> {
+  const path = resolve(named ?? 'tidemark.json');
+  if (!existsSync(path)) {
+    if (named === undefined) return {};
+    throw invalid(`there is no configuration file ${path}`);
+  }
+  if (!statSync(path).isFile())
+    throw invalid(`${path} is no file: --config names a file like tidemark.json`);
+  const content = readSettingsFile(path);
+  const problems = Object.entries(content).flatMap(([name, is]) => problemOf(name, is) ?? []);
+  if (problems.length > 0) throw invalid(`${path}: ${problems.join('; ')}`);
+  return content;
+}
+
+function problemOf(name: string, value: unknown): string | null {
+  if (!settingNames.includes(name as SettingName)) {
+    const nearest = nearestOf(name, settingNames);
+    return (
+      'unknown key ' +
+      `${JSON.stringify(name)}${nearest ? `, did you mean ${nearest}?` : `; known are ${settingNames.join(', ')}`}`
+    );
+  }
+  return typeof value === 'string' && value !== '' ? null : `${name}: expected text`;
+}
+
+function invalid(message: string): TidemarkError {
+  return new TidemarkError('CONFIG_INVALID', message);
+}

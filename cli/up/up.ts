@@ -1,0 +1,194 @@
+/**
+ * `up`: bus, databeacon and worker on one machine, each a child that is started again when it dies.
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { TidemarkError } from '../../contracts/errors.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import {
+  endLeftOver,
+  findNatsServer,
+  freePort,
+  isFreePort,
+  NatsServer,
+} from '../../runtime/bus/nats-server.ts';
+import { boundsArgs } from '../settings/bounds.ts';
+import type { CliConfig } from '../settings/config.ts';
+import { bootstrap } from './bootstrap.ts';
+import { isUpRunning, readLastBusFile, removeBusFile, writeBusFile } from './bus-file.ts';
+import { CliChild } from './cli-child.ts';
+import { type Running, Supervised } from './supervised.ts';
+
+export const upBeacon = { BeaconID: 'db-1', IDBeaconConnection: 1 } as const;
+const usualPort = 4222;
+/** A killed `up` is gone within this time; one still there after it is at work. */
+const predecessorMs = 3_000;
+
+export type UpOptions = {
+  config: CliConfig;
+  /**
+   * Database URLs; the n-th is connection n. The default is a SQLite file in the data directory.
+   */
+  databases: readonly string[];
+  /** `name=value` each. */
+  tags: readonly string[];
+  say: (line: string) => void;
+  /** Takes the one line of stdout. */
+  onReady: (line: string) => void;
+  /** Ends it in order. */
+  stop: AbortSignal;
+  /** Ends it at once. */
+  kill: AbortSignal;
+};
+
+type Part = (name: string, start: () => Promise<Running>) => Promise<void>;
+
+/**
+ * Runs until told to stop.
+ * @returns 0, or the exit code of a part that cannot run
+ * @throws TidemarkError LOCK_HELD when another `up` runs on the data directory, CONFIG_INVALID
+ * without a nats-server
+ */
+export async function runUp(options: UpOptions): Promise<number> {
+  const { config, say } = options;
+  mkdirSync(config.data, { recursive: true });
+  await untilPredecessorIsGone(config.data);
+  const parts: Supervised[] = [];
+  const fatal = Promise.withResolvers<number>();
+  const part: Part = async (name, start) => {
+    const supervised = new Supervised({
+      name,
+      start,
+      clock: systemClock,
+      say,
+      onFatal: fatal.resolve,
+    });
+    await supervised.start();
+    parts.push(supervised);
+  };
+  const killAll = () => parts.forEach((one) => one.kill());
+  options.kill.addEventListener('abort', killAll, { once: true });
+  try {
+    const url = await startBus(options, part);
+    writeBusFile(config.data, { Url: url, Pid: process.pid });
+    const http = await httpAddress(config.http);
+    await startBeacon(options, url, part);
+    await startWorker(options, url, http, part);
+    void bootstrap({ ...config.bus, servers: url }, config.hub, upBeacon, {
+      say,
+      stop: options.stop,
+    }).then(
+      (isReady) => {
+        if (isReady) options.onReady(readyLine(config, url, http));
+      },
+      (error: unknown) => {
+        say(`cannot ask the worker: ${String(error)}`);
+      },
+    );
+    return await Promise.race([fatal.promise, aborted(options.stop), aborted(options.kill)]);
+  } finally {
+    for (const one of parts.reverse()) await one.stop();
+    removeBusFile(config.data);
+  }
+}
+
+/** Two on one directory would take each other's bus away. */
+async function untilPredecessorIsGone(data: string): Promise<void> {
+  const pid = readLastBusFile(data)?.Pid;
+  if (pid === undefined || pid === process.pid) return;
+  const giveUpMs = systemClock.monotonicMs() + predecessorMs;
+  while (isUpRunning(pid)) {
+    if (systemClock.monotonicMs() > giveUpMs)
+      throw new TidemarkError('LOCK_HELD', `another up runs on ${data}: process ${pid}`);
+    await systemClock.sleep(50);
+  }
+}
+
+async function startBus({ config, say }: UpOptions, part: Part): Promise<string> {
+  if (config.isBusNamed) return config.bus.servers;
+  const folder = join(config.data, 'nats');
+  const binary = findNatsServer(config.natsServer, config.path, say);
+  await endLeftOver(folder);
+  const port = await choosePort(config.data);
+  await part('nats-server', async () => {
+    const server = await NatsServer.start({ folder, port, binary });
+    return {
+      pid: server.pid,
+      exited: server.exited.then((words) => ({ code: null, words })),
+      stop: () => server.stop(),
+      kill: () => server.kill(),
+    };
+  });
+  return `nats://127.0.0.1:${port}`;
+}
+
+/** The port of last time where it is free, so that clients find the bus again. */
+async function choosePort(data: string): Promise<number> {
+  const last = Number(
+    /^nats:\/\/127\.0\.0\.1:(\d+)$/.exec(readLastBusFile(data)?.Url ?? '')?.[1] ?? 0,
+  );
+  for (const port of [last, usualPort]) if (port > 0 && (await isFreePort(port))) return port;
+  return freePort();
+}
+
+/** Port 0 is chosen here, so that a worker started again is found at the same address. */
+async function httpAddress(http: string): Promise<string> {
+  return http.endsWith(':0') ? http.slice(0, -1) + String(await freePort()) : http;
+}
+
+function commonArgs({ config }: UpOptions, url: string): string[] {
+  return ['--nats', url, '--log-level', config.logLevel];
+}
+
+function startBeacon(options: UpOptions, url: string, part: Part): Promise<void> {
+  const { config, tags } = options;
+  const databases =
+    options.databases.length > 0
+      ? options.databases
+      : [`sqlite:${join(config.data, 'backend.sqlite')}`];
+  const args = [
+    'beacon',
+    '--id',
+    upBeacon.BeaconID,
+    '--data',
+    join(config.data, upBeacon.BeaconID),
+    ...commonArgs(options, url),
+    ...databases.flatMap((database) => ['--db', database]),
+    ...tags.flatMap((tag) => ['--tag', tag]),
+  ];
+  return part('databeacon', async () => new CliChild(args, config.environment));
+}
+
+function startWorker(options: UpOptions, url: string, http: string, part: Part): Promise<void> {
+  const { config } = options;
+  const args = [
+    'worker',
+    '--hub',
+    config.hub,
+    '--data',
+    config.data,
+    '--http',
+    http,
+    ...commonArgs(options, url),
+    '--intake',
+    config.intake,
+    ...boundsArgs(config.bounds),
+    '--ops-dir',
+    config.ops.folder,
+  ];
+  return part('worker', async () => new CliChild(args, config.environment));
+}
+
+function readyLine(config: CliConfig, url: string, http: string): string {
+  return (
+    `ready bus=${url} http=${config.access.tls ? 'https' : 'http'}://${http} ` +
+    `hub=${config.hub} beacon=${upBeacon.BeaconID} data=${config.data}`
+  );
+}
+
+function aborted(signal: AbortSignal): Promise<number> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve(0);
+    signal.addEventListener('abort', () => resolve(0), { once: true });
+  });
+}

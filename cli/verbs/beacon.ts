@@ -1,0 +1,176 @@
+/** The verb that runs a databeacon, and those about its own state. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Option } from 'commander';
+import { messageOf, TidemarkError } from '../../contracts/errors.ts';
+import type { CliConfig } from '../settings/config.ts';
+import { exitWithParent as exitWithParentProcess } from '../terminal/exit-with-parent.ts';
+import type { Flags } from '../settings/settings.ts';
+import { print, printJson, table } from '../terminal/output.ts';
+import { databases, exitWithParent, listOf, tags } from './setting-options.ts';
+import { beaconAudit, beaconPlan, startBeacon } from './start-beacon.ts';
+import { countFrom, type VerbCall, type VerbSpec } from '../verb.ts';
+
+/** @throws TidemarkError CONFIG_INVALID without one */
+function beaconIdOf(flags: Flags): string {
+  if (typeof flags['id'] === 'string') return flags['id'];
+  throw new TidemarkError(
+    'CONFIG_INVALID',
+    'a beacon needs an id that stays the same over restarts: give --id <id>',
+  );
+}
+
+/** A data directory from elsewhere is the worker's; a beacon's own is inside it, under its id. */
+function beaconFolder(config: CliConfig, flags: Flags): string {
+  if (flags.data !== undefined) return config.data;
+  if (typeof flags['id'] === 'string') return join(config.data, flags['id']);
+  throw new TidemarkError(
+    'CONFIG_INVALID',
+    'which beacon? give --id <id>, or its data directory with --data',
+  );
+}
+
+const beaconAuditVerb: VerbSpec = {
+  name: 'audit',
+  summary: 'who asked a databeacon for what, and what became of it; the newest first',
+  run: showAudit,
+  examples: ['beacon audit --id db-1', 'beacon audit --id db-1 --user ann --limit 20 --json'],
+  options: [
+    new Option('--id <id>', 'BeaconID, whose data directory is ./tidemark-data/<id>'),
+    new Option('--user <name>', 'only the requests of this user'),
+    new Option('--limit <n>', 'lines at most').default(100).argParser(countFrom(1)),
+  ],
+  notes: 'Read from the file of the beacon, which may run; it writes its lines within a second.',
+};
+
+const beaconPlanVerb: VerbSpec = {
+  name: 'plan',
+  summary:
+    'what the first assignment would do to a database, statement by statement; nothing is done',
+  run: showPlan,
+  examples: ['beacon plan postgres://ann:secret@db.local/hub'],
+  args: [
+    ['<url>', 'sqlite:<path>, postgres://, mysql:// or mssql://user:password@host:port/database'],
+  ],
+};
+
+const databaseFile = new Option(
+  '--db-file <path>',
+  'file with a database URL a line, so that no password stands in a list of processes; behind those of --db',
+);
+const beaconId = new Option('--id <id>', 'BeaconID, the same over restarts');
+
+export const beaconVerb: VerbSpec = {
+  name: 'beacon',
+  summary: 'a databeacon alone',
+  topic: 'run',
+  run: beacon,
+  examples: [
+    'beacon --id db-1 --db sqlite:./backend.sqlite',
+    'beacon --id db-1 --db postgres://ann:secret@db.local/hub --http 127.0.0.1:8391',
+  ],
+  options: [
+    beaconId,
+    databases,
+    databaseFile,
+    tags,
+    exitWithParent,
+    new Option(
+      '--http <address>',
+      'answer the table endpoints over HTTP too, as on 127.0.0.1:8391 (default: not at all)',
+    ),
+    new Option(
+      '--front <url>',
+      'put a running retold-databeacon on the bus, in place of databases (docs/BEACONS.md)',
+    ),
+    new Option(
+      '--provider <kind>',
+      'offer the legacy capabilities over rows kept in memory, or in a SQLite file of the ' +
+        'data directory, in place of databases',
+    ).choices(['memory', 'sqlite']),
+    new Option('--no-batch', 'do not offer DataBeaconBatch'),
+    new Option('--read-only', 'refuse writes through MeadowProxy'),
+  ],
+  notes:
+    'Database URLs: sqlite:<path>, postgres://, mysql://, mssql://. The data directory ' +
+    'is ./tidemark-data/<id> unless --data names it.',
+  verbs: [beaconAuditVerb, beaconPlanVerb],
+};
+
+async function showPlan({ args, isJson }: VerbCall): Promise<void> {
+  const plan = await beaconPlan(args[0] ?? '');
+  if (isJson) return printJson(plan);
+  for (const statement of plan.MigrationStatements) print(`${statement};`);
+  for (const skipped of plan.SkippedDestructive) print(`-- left alone: ${skipped}`);
+  if (plan.MigrationStatements.length === 0) print('-- nothing to do');
+}
+
+async function showAudit({ config, flags, isJson }: VerbCall): Promise<void> {
+  const user = flags['user'];
+  const lines = await beaconAudit({
+    dataDir: beaconFolder(config, flags),
+    limit: Number(flags['limit']),
+    ...(typeof user === 'string' ? { user } : {}),
+  });
+  if (isJson) return printJson({ Lines: lines });
+  const rows = lines.map((line) => [
+    line['At'],
+    line['RemoteUser'],
+    `${line['Capability']}.${line['Action']}`,
+    line['IDBeaconConnection'],
+    line['Table'],
+    line['Outcome'],
+    line['Count'],
+    line['Detail'],
+  ]);
+  print(
+    table(
+      ['at', 'user', 'request', 'connection', 'table', 'outcome', 'count', 'detail'],
+      rows,
+      'no lines',
+    ),
+  );
+}
+
+async function beacon({ config, flags }: VerbCall): Promise<never> {
+  if (flags['exitWithParent'] === true) exitWithParentProcess();
+  const id = beaconIdOf(flags);
+  const address = typeof flags['http'] === 'string' ? flags['http'] : config.beaconHttp;
+  const code = await startBeacon(
+    {
+      beaconId: id,
+      databases: [...listOf(flags['db']), ...databasesIn(flags)],
+      dataDir: beaconFolder(config, flags),
+      isBatchOn: flags['batch'] !== false,
+      allowWrites: flags['readOnly'] !== true,
+      tags: listOf(flags['tag']),
+      token: config.token,
+      access: config.access,
+      ...(address === undefined ? {} : { http: address }),
+      ...(typeof flags['front'] === 'string' ? { front: flags['front'] } : {}),
+      ...(flags['provider'] === 'memory' || flags['provider'] === 'sqlite'
+        ? { provider: flags['provider'] }
+        : {}),
+    },
+    { ...config.bus, name: `databeacon ${id}` },
+    config,
+  );
+  return process.exit(code);
+}
+
+/**
+ * URLs of the file named with `--db-file`, one a line.
+ * @throws TidemarkError CONFIG_INVALID when it cannot be read
+ */
+export function databasesIn(flags: Flags): string[] {
+  const path = flags['dbFile'];
+  if (typeof path !== 'string') return [];
+  try {
+    return readFileSync(path, 'utf8')
+      .split('\n')
+      .map((line) => line.trim())
+      .filter((line) => line !== '' && !line.startsWith('#'));
+  } catch (cause) {
+    throw new TidemarkError('CONFIG_INVALID', `--db-file: ${messageOf(cause)}`, { cause });
+  }
+}

@@ -1,0 +1,55 @@
+/**
+ * Options that are settings of the worker, for the verbs that take them, and those of its
+ * neighbours.
+ */
+import { Option } from 'commander';
+import { anyFileSystem, collect } from '../verb.ts';
+
+export const httpOption = new Option(
+  '--http <address>',
+  "address of the console and the operators' API (default: 127.0.0.1:8390)",
+);
+export const intakeOption = new Option(
+  '--intake <kind>',
+  'jetstream: take one-way messages from a stream as well',
+).choices(['none', 'jetstream']);
+export const boundOptions = [
+  new Option(
+    '--journal-bytes-max <size>',
+    'refuse writes when the journal has this many bytes in use (default: 16G)',
+  ),
+  new Option(
+    '--pending-max <n>',
+    'refuse writes when this many are undelivered (default: 5000000)',
+  ),
+  new Option(
+    '--disk-free-min <size>',
+    'refuse writes when the disk has less free (default: 256M, or 5% of a small disk)',
+  ),
+];
+export const opsDirOption = new Option(
+  '--ops-dir <folder>',
+  "folder of the operator's operations (default: <data>/ops)",
+);
+export const settingOptions = [
+  httpOption,
+  intakeOption,
+  ...boundOptions,
+  opsDirOption,
+  anyFileSystem,
+];
+export const natsServer = new Option('--nats-server <path>', 'nats-server binary to start');
+export const databases = new Option(
+  '--db <url>',
+  'database; may be repeated, the n-th is connection n',
+).argParser(collect);
+export const exitWithParent = new Option('--exit-with-parent').hideHelp();
+export const tags = new Option(
+  '--tag <name=value>',
+  'tag of the databeacon; may be repeated',
+).argParser(collect);
+
+/** What an option that may be repeated was given. */
+export function listOf(flag: unknown): string[] {
+  return Array.isArray(flag) ? (flag as string[]) : [];
+}

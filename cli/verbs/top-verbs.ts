@@ -1,0 +1,33 @@
+/** Verbs of one word, and the list of all there are. */
+import type { VerbSpec } from '../verb.ts';
+import { verbGroups } from './verb-groups.ts';
+import { accessVerbs } from './access.ts';
+import { completionVerbs } from './completion.ts';
+import { controlVerbs } from './control.ts';
+import { drillVerbs } from './drill.ts';
+import { inspectVerbs } from './inspect.ts';
+import { runVerbs } from './run.ts';
+import { traceVerbs } from './trace.ts';
+
+export const topVerbs: readonly VerbSpec[] = [
+  ...runVerbs,
+  ...traceVerbs,
+  ...controlVerbs,
+  ...drillVerbs,
+  ...inspectVerbs,
+  ...accessVerbs,
+  ...completionVerbs,
+];
+
+/** Every verb by the words that name it, those under another one too. */
+export function allVerbs(): { path: string; spec: VerbSpec }[] {
+  const under = (before: string, specs: readonly VerbSpec[]): { path: string; spec: VerbSpec }[] =>
+    specs.flatMap((spec) => [
+      { path: `${before}${spec.name}`, spec },
+      ...under(`${before}${spec.name} `, spec.verbs ?? []),
+    ]);
+  return [
+    ...under('', topVerbs),
+    ...verbGroups.flatMap(({ name, verbs }) => under(`${name} `, verbs)),
+  ];
+}

@@ -1,0 +1,57 @@
+/**
+ * What came back on the bus, or did not: answers decoded, refusals and failures as our errors.
+ * Shares the home of the NATS client with `bus.ts`.
+ */
+import { NoRespondersError, RequestError, TimeoutError } from 'nats';
+import type { Answer } from '../../contracts/answer-chunks.ts';
+import { decodeBody } from '../../contracts/codec.ts';
+import {
+  messageOf,
+  type RefusalCode,
+  refusalStatus,
+  TidemarkError,
+} from '../../contracts/errors.ts';
+import { isJsonObject } from '../../contracts/json-value.ts';
+
+/** The value of an answer. @throws TidemarkError with the code of the refusal, when it is one */
+export function decodeAnswer(message: Answer, subject: string): unknown {
+  const value = decodeBody(message.data, message.headers);
+  const status = message.headers?.get('Nats-Service-Error-Code');
+  if (!status) return value;
+  const body = isJsonObject(value) ? value : {};
+  const code =
+    typeof body['Code'] === 'string' && Object.hasOwn(refusalStatus, body['Code'])
+      ? (body['Code'] as RefusalCode)
+      : 'INTERNAL';
+  const reason =
+    typeof body['Reason'] === 'string'
+      ? body['Reason']
+      : message.headers?.get('Nats-Service-Error') || 'no reason given';
+  const retryAfterMs = body['RetryAfterMs'];
+  throw new TidemarkError(
+    code,
+    `${subject}: ${reason}`,
+    typeof retryAfterMs === 'number' ? { retryAfterMs } : {},
+  );
+}
+
+/** True when nobody listens on the subject: the other side is not there, rather than slow. */
+export function isNoResponders(error: unknown): boolean {
+  for (let at: unknown = error; at instanceof Error; at = at.cause) {
+    if (at instanceof NoRespondersError || (at instanceof RequestError && at.isNoResponders()))
+      return true;
+  }
+  return false;
+}
+
+/** Any failure to get an answer, as UNAVAILABLE with its cause. */
+export function toUnavailable(subject: string, cause: unknown): TidemarkError {
+  if (cause instanceof TidemarkError) return cause;
+  if (isNoResponders(cause))
+    return new TidemarkError('UNAVAILABLE', `${subject}: nobody answers there`, { cause });
+  const why =
+    cause instanceof TimeoutError || (cause instanceof Error && cause.name === 'TimeoutError')
+      ? 'no answer in time'
+      : messageOf(cause);
+  return new TidemarkError('UNAVAILABLE', `${subject}: ${why}`, { cause });
+}

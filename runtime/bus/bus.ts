@@ -1,0 +1,339 @@
+/**
+ * The bus: a NATS connection with our manners. The NATS client is imported here, in its `bus-`
+ * neighbours and in `stream.ts` only.
+ */
+import type { Msg, NatsConnection } from 'nats';
+import { acceptHeader, type Answer, wholeAnswer } from '../../contracts/answer-chunks.ts';
+import {
+  contentType,
+  decodeBody,
+  type Encoding,
+  encodeBody,
+  packBody,
+} from '../../contracts/codec.ts';
+import { messageOf, TidemarkError } from '../../contracts/errors.ts';
+import { limits } from '../../contracts/limits.ts';
+import type { Log } from '../log.ts';
+import { decodeAnswer, toUnavailable } from './bus-answer.ts';
+import { chunksOf } from './bus-chunks.ts';
+import { connectWith, oneLine } from './bus-login.ts';
+import { heldAnswers, NatsRequest, toHeaders } from './bus-request.ts';
+import { MicroService, type ServiceSpec } from './micro-service.ts';
+import { Reminder } from '../reminder.ts';
+
+export type BusOptions = {
+  servers: string;
+  /** Shown in the server's connection list. */
+  name: string;
+  user?: string;
+  password?: string;
+  token?: string;
+  /** Paths of a creds file, an nkey seed file, and PEM files. */
+  creds?: string;
+  nkey?: string;
+  tls?: { cert?: string; key?: string; ca?: string };
+  /** Prefix of the subjects its answers come to; made from the name when left out. */
+  inbox?: string;
+  /** Retry the first connect for ever (default), or fail at once. */
+  waitForServer?: boolean;
+};
+
+export type RequestOptions = {
+  timeoutMs?: number;
+  encoding?: Encoding;
+  headers?: Record<string, string>;
+  /** Where a body above the server's limit goes in pieces; without it such a body is TOO_LARGE. */
+  chunkSubject?: string;
+  /**
+   * Bodies above this are gzipped; `limits.gzipAboveBytes` when left out. Never more than the
+   * server takes in one message.
+   */
+  zipAboveBytes?: number;
+};
+
+/** A request's bytes, and the headers that say how to read them. */
+export type Packed = { body: Uint8Array; headers: Record<string, string> };
+
+export class Bus {
+  readonly #connection: NatsConnection;
+  readonly #log: Log;
+  #isConnected = true;
+  #reconnects = 0;
+  readonly #answers = heldAnswers();
+  /** Of a lost connection. */
+  readonly #reminder = new Reminder(limits.busReminderMs);
+  /** Requests in flight: an answer cannot come any more once the connection was lost. */
+  readonly #waiting = new Set<(error: TidemarkError) => void>();
+
+  private constructor(connection: NatsConnection, log: Log) {
+    this.#connection = connection;
+    this.#log = log;
+    void this.#watch();
+  }
+
+  /**
+   * Connects; tries until a server takes us, and says why none does, once for each cause and as a
+   * reminder. With `waitForServer: false` one try is all.
+   * @param told hears why there is none, after each try
+   * @throws TidemarkError CONFIG_INVALID for files of ours that cannot be read; with
+   * `waitForServer: false` also for a server that does not want us, and UNREACHABLE where there is
+   * none
+   */
+  static async connect(
+    options: BusOptions,
+    log: Log,
+    told?: (reason: string) => Promise<void>,
+  ): Promise<Bus> {
+    return new Bus(await connectWith(options, log, told), log);
+  }
+
+  get isConnected(): boolean {
+    return this.#isConnected;
+  }
+
+  get server(): string | null {
+    return this.#isConnected ? this.#connection.getServer() : null;
+  }
+
+  /** Times the connection came back. */
+  get reconnects(): number {
+    return this.#reconnects;
+  }
+
+  get payloadBytesMax(): number {
+    return this.#connection.info?.max_payload ?? limits.busPayloadBytesMax;
+  }
+
+  /** What the server says of itself; null while there is none. */
+  get serverFacts(): { version: string; hasStreams: boolean } | null {
+    const { info } = this.#connection;
+    return this.#isConnected && info
+      ? { version: info.version, hasStreams: info.jetstream === true }
+      : null;
+  }
+
+  /** Milliseconds to the server and back. */
+  roundTripMs(): Promise<number> {
+    return this.#connection.rtt();
+  }
+
+  /** The client's connection, for `stream.ts` only. */
+  get connection(): NatsConnection {
+    return this.#connection;
+  }
+
+  async #watch(): Promise<void> {
+    for await (const status of this.#connection.status()) {
+      if (status.type === 'disconnect') {
+        this.#isConnected = false;
+        this.#log.warn({ server: status.server }, 'bus lost, trying again until it is back');
+        for (const fail of this.#waiting)
+          fail(new TidemarkError('UNAVAILABLE', 'the bus was lost while waiting for an answer'));
+      } else if (status.type === 'reconnect') {
+        this.#isConnected = true;
+        this.#reminder.forget();
+        this.#reconnects += 1;
+        this.#log.info({ server: status.server }, 'bus is back');
+      } else if (
+        status.type === 'error' ||
+        status.type === 'staleConnection' ||
+        status.type === 'slowConsumer'
+      ) {
+        this.#tell(status.type, 'error' in status ? oneLine(status.error) : '');
+      }
+    }
+    this.#isConnected = false;
+  }
+
+  /**
+   * While the connection is away each try may fail for the same cause: said once, and as a
+   * reminder.
+   */
+  #tell(status: string, reason: string): void {
+    const said = `${status}: ${reason}`;
+    if (!this.#reminder.isDue(said) && !this.#isConnected) return;
+    this.#log.warn({ status, ...(reason === '' ? {} : { reason }) }, 'bus status');
+  }
+
+  /**
+   * One request, one answer.
+   * @throws TidemarkError UNAVAILABLE without an answer, TOO_LARGE over the server's limit, else
+   * the code of the refusal
+   */
+  request<T>(subject: string, value: unknown, options: RequestOptions = {}): Promise<T> {
+    return this.send<T>(subject, this.pack(value, options), options);
+  }
+
+  /** The bytes of a request, made ahead of sending it. */
+  pack(value: unknown, options: RequestOptions = {}): Packed {
+    return packBody(
+      value,
+      options.encoding ?? 'msgpack',
+      Math.min(options.zipAboveBytes ?? limits.gzipAboveBytes, this.payloadBytesMax / 2),
+    );
+  }
+
+  /** Sends what was packed; throws as `request` does. */
+  async send<T>(
+    subject: string,
+    { body, headers }: Packed,
+    options: RequestOptions = {},
+  ): Promise<T> {
+    if (!this.#isConnected)
+      throw new TidemarkError('UNAVAILABLE', `the bus is away; ${subject} was not asked`);
+    if (body.length > this.payloadBytesMax - limits.chunkOverheadBytes)
+      return this.#requestInChunks<T>(subject, body, headers, options);
+    return (await this.#ask(subject, { body, headers }, options)) as T;
+  }
+
+  async #ask(subject: string, packed: Packed, options: RequestOptions): Promise<unknown> {
+    const askOnce = (body: Uint8Array, own: Record<string, string>): Promise<Answer> => {
+      const headers = toHeaders({
+        ...own,
+        'Accept-Encoding': 'gzip',
+        [acceptHeader.name]: acceptHeader.value,
+        ...options.headers,
+      });
+      return this.#untilLost(
+        subject,
+        this.#connection.request(subject, body, {
+          timeout: options.timeoutMs ?? limits.capabilityMs,
+          headers,
+        }),
+      );
+    };
+    const first = await askOnce(packed.body, packed.headers);
+    return decodeAnswer(
+      await wholeAnswer(first, (name, value) => askOnce(new Uint8Array(), { [name]: value })),
+      subject,
+    );
+  }
+
+  async #requestInChunks<T>(
+    subject: string,
+    body: Uint8Array,
+    headers: Record<string, string>,
+    options: RequestOptions,
+  ): Promise<T> {
+    const { chunkSubject, ...rest } = options;
+    if (!chunkSubject || body.length > limits.bodyBytesMax) {
+      throw new TidemarkError(
+        'TOO_LARGE',
+        `${subject}: ${body.length} bytes, and the bus takes ${this.payloadBytesMax} in one message`,
+      );
+    }
+    let answer: unknown;
+    // One after the other; the answer to the last is the answer to the whole.
+    for (const chunk of chunksOf(subject, body, headers, this.payloadBytesMax)) {
+      answer = await this.#ask(
+        chunkSubject,
+        { body: encodeBody(chunk, 'msgpack'), headers: { 'Content-Type': contentType.msgpack } },
+        rest,
+      );
+    }
+    return answer as T;
+  }
+
+  async #untilLost(subject: string, asked: Promise<Msg>): Promise<Msg> {
+    const { promise: lost, reject } = Promise.withResolvers<never>();
+    this.#waiting.add(reject);
+    try {
+      return await Promise.race([asked, lost]);
+    } catch (cause) {
+      asked.catch(() => undefined);
+      throw toUnavailable(subject, cause);
+    } finally {
+      this.#waiting.delete(reject);
+    }
+  }
+
+  /**
+   * What all who listen answer to one question, until `maxMs` are over or no more come; unreadable
+   * answers are left out.
+   * @throws TidemarkError UNAVAILABLE when nobody does
+   */
+  async gather(subject: string, maxMs: number, answersMax: number): Promise<unknown[]> {
+    if (!this.#isConnected)
+      throw new TidemarkError('UNAVAILABLE', `the bus is away; ${subject} was not asked`);
+    const answers: unknown[] = [];
+    try {
+      for await (const message of await this.#connection.requestMany(subject, '', {
+        strategy: 'stall',
+        maxWait: maxMs,
+        maxMessages: answersMax,
+      })) {
+        try {
+          answers.push(decodeBody(message.data, message.headers));
+        } catch (thrown) {
+          this.#log.debug({ subject, reason: messageOf(thrown) }, 'unreadable answer dropped');
+        }
+        if (answers.length >= answersMax) break;
+      }
+    } catch (cause) {
+      throw toUnavailable(subject, cause);
+    }
+    return answers;
+  }
+
+  /**
+   * Fire and forget, as JSON; dropped while disconnected, for nobody should act on an old
+   * announcement.
+   */
+  publish(subject: string, value: unknown): void {
+    if (!this.#isConnected || this.#connection.isClosed()) return;
+    this.#connection.publish(subject, encodeBody(value, 'json'));
+  }
+
+  /** Every readable message of a subject; the returned function ends it. */
+  subscribe(subject: string, onMessage: (value: unknown, subject: string) => void): () => void {
+    const subscription = this.#connection.subscribe(subject, {
+      callback: (error, message) => {
+        if (error) return this.#log.warn({ subject, reason: error.message }, 'subscription failed');
+        let value: unknown;
+        try {
+          value = decodeBody(message.data, message.headers);
+        } catch (thrown) {
+          return this.#log.debug(
+            { subject: message.subject, reason: messageOf(thrown) },
+            'unreadable message dropped',
+          );
+        }
+        onMessage(value, message.subject);
+      },
+    });
+    return () => subscription.unsubscribe();
+  }
+
+  /** Answers as a NATS micro service until stopped. */
+  serve(spec: ServiceSpec): MicroService {
+    return new MicroService(spec, (subject, queueGroup, onRequest) => {
+      const subscription = this.#connection.subscribe(subject, {
+        ...(queueGroup ? { queue: queueGroup } : {}),
+        callback: (error, message) => {
+          if (error)
+            return this.#log.warn({ subject, reason: error.message }, 'subscription failed');
+          const request = new NatsRequest(message, this.payloadBytesMax, this.#answers);
+          if (!request.respondPiece()) onRequest(request);
+        },
+      });
+      return {
+        drain: () => (this.#connection.isClosed() ? Promise.resolve() : subscription.drain()),
+      };
+    });
+  }
+
+  /** Resolves when everything sent so far has reached the server. */
+  async flush(): Promise<void> {
+    await this.#connection.flush();
+  }
+
+  /** Stops taking, finishes what was taken, closes. */
+  async drain(): Promise<void> {
+    if (this.#connection.isClosed() || this.#connection.isDraining()) return;
+    await (this.#isConnected ? this.#connection.drain() : this.#connection.close());
+  }
+
+  async close(): Promise<void> {
+    await this.#connection.close();
+  }
+}

@@ -1,0 +1,418 @@
+/**
+ * Values on any engine: what goes in comes out the same, keys differ where their bytes do, and what
+ * a column cannot hold is that mutation's own outcome.
+ */
+import { describe, expect, test } from 'vitest';
+import type { StatementResult } from '../../../beacon/engine/engine.ts';
+import type { RowMutation } from '../../../contracts/mutation.ts';
+import { type Desk, type Shared } from './desk.ts';
+
+const item = 'UVQueueWorkItem';
+
+/** Texts that some database, driver or collation is known to trip over. */
+const texts = [
+  '',
+  ' ',
+  "it's",
+  '"quoted"',
+  '`tick`',
+  'a\\b',
+  '\\',
+  "\\'; drop table x; --",
+  '%_',
+  '~',
+  'FBV~Status~EQ~x',
+  '?',
+  '$1 :name @p1',
+  '{{}}',
+  'line\nbreak\r\n\ttab',
+  '\u0001\u001F\u007F',
+  '\u00E9',
+  'e\u0301',
+  '\u{1F600}',
+  '\u{10FFFF}',
+  'ﬁ',
+  '\u200B',
+  '\uFEFFbom',
+  '\u202Ertl',
+  '0x41',
+  '1e5',
+  'NULL',
+  'true',
+  '2026-11-21T08:00:00.000Z',
+  '2026-11-21 08:00:00',
+];
+
+/** Keys that a collation may take for one another. */
+const distinctKeys = [
+  'A',
+  'a',
+  'a ',
+  ' a',
+  'á',
+  'a\u0301',
+  'ä',
+  'æ',
+  'ae',
+  'ß',
+  'ss',
+  'ẞ',
+  'ı',
+  'i',
+  'İ',
+  'ﬁ',
+  'fi',
+  '1',
+  '01',
+  '1.0',
+  '',
+  'a\u200B',
+  'a\u00AD',
+  '\u{1F600}',
+  '\u{1F601}',
+  'K',
+  '\u212A',
+  'a\t',
+  'a\u00A0',
+];
+
+export function valuesSuite(on: () => Shared): void {
+  const desk = (): Desk => on().desk();
+  describe('values', () => {
+    keptTests(desk);
+  });
+  describe('keys', () => {
+    keyTests(desk);
+  });
+  describe('what a column cannot hold', () => {
+    rejectedTests(on, desk);
+  });
+}
+
+function keptTests(desk: () => Desk): void {
+  test('any text is kept byte for byte, sized and unsized', async () => {
+    const d = desk();
+    const mutations = texts.map((text, at) =>
+      d.workItem(`w${at}`, at + 1, { Status: text, Settings: text, LastError: text }),
+    );
+    expect((await d.apply(mutations)).IsCommitted).toBe(true);
+    expect(await d.rows(item, 'Status', 'Settings', 'LastError')).toEqual(
+      texts.map((text) => ({ Status: text, Settings: text, LastError: text })),
+    );
+  });
+
+  test('any text inserted again is the same text', async () => {
+    const d = desk();
+    const inserts = texts.map((text, at) =>
+      d.event(`e${at}`, at + 1, { ToStatus: text, Payload: text }),
+    );
+    await d.apply(inserts);
+    const again = await d.outcomes(inserts.map((one) => ({ ...one, Seq: one.Seq + 100 })));
+    expect(new Set(again)).toEqual(new Set(['already-present']));
+  });
+
+  test('half a character becomes the replacement character, the same way every time', async () => {
+    const d = desk();
+    const half = d.event('half', 1, { ToStatus: 'x\uD800y', Payload: '\uDC00' });
+    expect(await d.outcomes([half, { ...half, Seq: 2 }])).toEqual(['applied', 'already-present']);
+    expect(await d.rows('UVQueueWorkItemEvent', 'ToStatus', 'Payload')).toEqual([
+      { ToStatus: 'x\uFFFDy', Payload: '\uFFFD' },
+    ]);
+  });
+
+  test('JSON text is kept as it was written', async () => {
+    const d = desk();
+    const json = '{ "b":1,  "a" : [1.0, 1e2, "\\u00e9", 12345678901234567890], "b": 2 }';
+    await d.apply([
+      d.workItem('a', 1, { Settings: json, Result: json }),
+      d.manifest('m', 2, { ManifestJSON: json }),
+    ]);
+    expect(await d.rows(item, 'Settings', 'Result')).toEqual([{ Settings: json, Result: json }]);
+    expect(await d.rows('UVManifest', 'ManifestJSON')).toEqual([{ ManifestJSON: json }]);
+  });
+
+  test('whole numbers are kept to ±2^53', async () => {
+    const d = desk();
+    const numbers = [
+      0,
+      -1,
+      2 ** 31 - 1,
+      2 ** 31,
+      -(2 ** 31) - 1,
+      2 ** 32,
+      Number.MAX_SAFE_INTEGER,
+      Number.MIN_SAFE_INTEGER,
+    ];
+    await d.apply(
+      numbers.map((value, at) =>
+        d.workItem(`n${at}`, at + 1, { Priority: value, QueueWaitMs: value }),
+      ),
+    );
+    expect(await d.rows(item, 'Priority', 'QueueWaitMs')).toEqual(
+      numbers.map((value) => ({ Priority: value, QueueWaitMs: value })),
+    );
+  });
+
+  test('defect 48: a float is the same float', async () => {
+    const d = desk();
+    const floats = [
+      0.1234,
+      1e-300,
+      0.1 + 0.2,
+      1 / 3,
+      -1.5,
+      1.797_693_134_862_315_7e308,
+      2.225_073_858_507_201_4e-308,
+      123_456_789.123_456_78,
+      2 ** 53 + 2,
+      100,
+    ];
+    await d.apply(floats.map((value, at) => d.workItem(`f${at}`, at + 1, { Health: value })));
+    expect((await d.rows(item, 'Health')).map((row) => row['Health'])).toEqual(floats);
+    const seen = await d.engine.execute([
+      {
+        sql: `select "Health" from "${item}" where "HubID" = '${d.hub}'`.replaceAll(
+          '"',
+          d.engine.kind === 'mysql' ? '`' : '"',
+        ),
+        parameters: [],
+        isWrite: false,
+      },
+    ]);
+    expect((seen[0] as StatementResult).rows.map((row) => row['Health'])).toEqual(floats);
+  });
+
+  test('nulls, booleans and objects are stored as the column takes them', async () => {
+    const d = desk();
+    await d.apply([
+      d.workItem('a', 1, {
+        CancelRequested: 'true',
+        Settings: { deep: [1] } as never,
+        LastError: null,
+        Health: null,
+        Status: null,
+        MaxAttempts: null,
+      }),
+      d.workItem('b', 2, {
+        CancelRequested: 0,
+        RequireAffinityMatch: 1,
+        Settings: [1, 'two'] as never,
+        LastError: '',
+        RetryAfter: 7.5,
+        Action: true,
+      }),
+    ]);
+    expect(
+      await d.rows(
+        item,
+        'CancelRequested',
+        'RequireAffinityMatch',
+        'Settings',
+        'LastError',
+        'Health',
+        'Status',
+        'MaxAttempts',
+        'RetryAfter',
+        'Action',
+      ),
+    ).toEqual([
+      {
+        CancelRequested: 1,
+        RequireAffinityMatch: 0,
+        Settings: '{"deep":[1]}',
+        LastError: null,
+        Health: null,
+        Status: 'Pending',
+        MaxAttempts: 1,
+        RetryAfter: '',
+        Action: '',
+      },
+      {
+        CancelRequested: 0,
+        RequireAffinityMatch: 1,
+        Settings: '[1,"two"]',
+        LastError: '',
+        Health: 0,
+        Status: 'Pending',
+        MaxAttempts: 1,
+        RetryAfter: '7.5',
+        Action: 'true',
+      },
+    ]);
+  });
+
+  test('twenty megabytes of text go in and come out', async () => {
+    const d = desk();
+    const text = JSON.stringify({ log: 'é\u{1F600}x"\\'.repeat(1_500_000) });
+    expect(await d.outcomes([d.manifest('big', 1, { ManifestJSON: text })])).toEqual(['applied']);
+    const [row] = await d.rows('UVManifest', 'ManifestJSON');
+    expect(row?.['ManifestJSON'] === text).toBe(true);
+  }, 60_000);
+}
+
+function keyTests(desk: () => Desk): void {
+  test('differ where their characters do: case, accents, blanks at the end', async () => {
+    const d = desk();
+    const mutations = distinctKeys.map((key, at) =>
+      d.workItem(key, at + 1, { Action: String(at) }),
+    );
+    expect(new Set(await d.outcomes(mutations))).toEqual(new Set(['applied']));
+    expect(await d.rows(item, 'WorkItemHash', 'Action')).toEqual(
+      distinctKeys.map((key, at) => ({ WorkItemHash: key, Action: String(at) })),
+    );
+    await d.apply([d.workItem('a ', 100, { Status: 'blank' })]);
+    expect(
+      (await d.rows(item, 'WorkItemHash', 'Status')).filter((row) => row['Status'] !== 'Pending'),
+    ).toEqual([{ WorkItemHash: 'a ', Status: 'blank' }]);
+  });
+
+  test('differ so in one batch, where a set of rows is looked up at once', async () => {
+    const d = desk();
+    const both = (name: string, seq: number): RowMutation[] => [
+      d.event(name, seq, { ToStatus: name }),
+      d.workItem(name, seq + 1, {}, { Merge: { Extra: { name } } }),
+      d.manifest(name, seq + 2, { Status: name }),
+    ];
+    await d.apply(['A', 'a', 'á', 'a '].flatMap((name, at) => both(name, at * 3 + 1)));
+    await d.apply(
+      ['A', 'a', 'á', 'a '].flatMap((name, at) => [
+        d.workItem(name, at + 20, {}, { Merge: { Extra: { again: at } } }),
+        ...(at === 1 ? [d.removal(name, 30)] : []),
+      ]),
+    );
+    expect(
+      (await d.rows(item, 'WorkItemHash', 'Extra')).map((row) => [
+        row['WorkItemHash'],
+        JSON.parse(String(row['Extra'])),
+      ]),
+    ).toEqual(['A', 'a', 'á', 'a '].map((name, at) => [name, { name, again: at }]));
+    expect(await d.rows('UVManifest', 'Hash', 'Deleted')).toEqual([
+      { Hash: 'A', Deleted: 0 },
+      { Hash: 'á', Deleted: 0 },
+      { Hash: 'a ', Deleted: 0 },
+      { Hash: 'a', Deleted: 1 },
+    ]);
+    expect(await d.rows('UVQueueWorkItemEvent', 'ToStatus')).toHaveLength(4);
+  });
+
+  test('of the full size in four-byte characters are stored and found', async () => {
+    const d = desk();
+    const key = '\u{1F600}'.repeat(128);
+    await d.apply([d.workItem(key, 1, { Status: '\u{1F600}'.repeat(32) }), d.attempt(key, 1, 2)]);
+    expect(await d.outcomes([d.workItem(key, 3, { Priority: 1 })])).toEqual(['applied']);
+    expect(await d.rows(item, 'WorkItemHash', 'Priority')).toEqual([
+      { WorkItemHash: key, Priority: 1 },
+    ]);
+  });
+}
+
+function rejectedTests(on: () => Shared, desk: () => Desk): void {
+  test.each<[what: string, change: Partial<RowMutation>, reason: RegExp]>([
+    ['an unknown table', { Table: 'Nope' }, /Nope/],
+    ['a table whose name differs in case', { Table: 'uvqueueworkitem' }, /uvqueueworkitem/],
+    ['an unknown column', { Set: { 'Nope"; DROP TABLE UVManifest; --': 1 } }, /no column/],
+    ['a column that is the beacon’s to write', { Set: { BridgeSeq: 1 } }, /BridgeSeq/],
+    ['the numbering column', { Set: { IDUVQueueWorkItem: 1 } }, /IDUVQueueWorkItem/],
+    ['the mark’s own table', { Table: 'UVBridgeMark' }, /UVBridgeMark/],
+    ['the identity’s own table', { Table: 'UVBridgeStore' }, /UVBridgeStore/],
+    ['a string over its size', { Set: { Status: 'x'.repeat(33) } }, /Status holds at most 32/],
+    ['text in an integer column', { Set: { Priority: 'high' } }, /Priority takes/],
+    ['a fraction in an integer column', { Set: { Priority: 1.5 } }, /Priority takes/],
+    ['an integer beyond 2^53', { Set: { Priority: 2 ** 53 } }, /Priority takes/],
+    ['text in a boolean column', { Set: { CancelRequested: 'maybe' } }, /CancelRequested takes/],
+    ['an object where none can be', { Set: { Priority: { a: 1 } as never } }, /Priority/],
+    ['no number in a float column', { Set: { Health: Number.NaN } }, /Health takes/],
+  ])(
+    '%s is rejected with a reason, and nothing else of the batch is lost',
+    async (_what, change, reason) => {
+      const d = desk();
+      const outputs = await d.apply(
+        [d.workItem('good', 1), { ...d.workItem('a', 2), ...change }, d.event('e', 3)],
+        { isBelowMark: true },
+      );
+      expect(outputs.Results.map((result) => result.Outcome)).toEqual([
+        'applied',
+        'rejected',
+        'applied',
+      ]);
+      expect(outputs.Results[1]?.Reason).toMatch(reason);
+      expect(await d.rows(item, 'WorkItemHash')).toEqual([{ WorkItemHash: 'good' }]);
+    },
+  );
+
+  test('the character NUL is kept, or rejected where the database has none; it is no failure', async () => {
+    const d = desk();
+    const outputs = await d.apply(
+      [
+        d.workItem('good', 1),
+        d.workItem('nul', 2, { Settings: 'a\u0000b' }),
+        d.workItem('n\u0000l', 3),
+        d.event('e', 4),
+      ],
+      { isBelowMark: true },
+    );
+    const isKept = d.engine.kind !== 'postgresql';
+    expect(outputs.Results.map((result) => result.Outcome)).toEqual([
+      'applied',
+      ...Array.from({ length: 2 }, () => (isKept ? 'applied' : 'rejected')),
+      'applied',
+    ]);
+    if (!isKept) expect(outputs.Results[1]?.Reason).toMatch(/NUL|0x00|null character/i);
+    expect(await d.rows('UVQueueWorkItemEvent')).toHaveLength(1);
+    expect((await d.rows(item, 'WorkItemHash', 'Settings')).slice(1)).toEqual(
+      isKept
+        ? [
+            { WorkItemHash: 'nul', Settings: 'a\u0000b' },
+            { WorkItemHash: 'n\u0000l', Settings: '{}' },
+          ]
+        : [],
+    );
+  });
+
+  test('what only the database refuses is rejected in its own words, one by one', async () => {
+    const d = desk();
+    await on().place.query(refusal[on().backend.kind]);
+    try {
+      const batch = [
+        d.workItem('good', 1),
+        d.workItem('bad-one', 2),
+        d.event('e', 3),
+        d.workItem('bad-two', 4),
+        d.workItem('good', 5, { Status: 'Again' }),
+      ];
+      const outputs = await d.apply(batch);
+      expect(outputs.Results.map((result) => result.Outcome)).toEqual([
+        'applied',
+        'rejected',
+        'applied',
+        'rejected',
+        'applied',
+      ]);
+      expect(outputs.Results[1]?.Reason).toMatch(/not_this_one/);
+      expect(outputs.IsCommitted).toBe(false);
+      expect(await d.rows(item)).toEqual([]);
+      expect((await d.apply(batch, { isBelowMark: true })).Results).toEqual(outputs.Results);
+      expect(await d.rows(item, 'WorkItemHash', 'Status')).toEqual([
+        { WorkItemHash: 'good', Status: 'Again' },
+      ]);
+    } finally {
+      await on().place.query(undoRefusal[on().backend.kind]);
+    }
+  });
+}
+
+/** A rule of somebody else's on our table, as each engine has them. */
+const refusal = {
+  sqlite:
+    `create trigger "not_this_one" before insert on "${item}" when NEW."WorkItemHash" ` +
+    `like 'bad%' begin select raise(abort, 'not_this_one'); end`,
+  postgresql: `alter table "${item}" add constraint "not_this_one" check ("WorkItemHash" not like 'bad%')`,
+  mysql: `alter table "${item}" add constraint "not_this_one" check ("WorkItemHash" not like 'bad%')`,
+  mssql: `alter table "${item}" add constraint "not_this_one" check ("WorkItemHash" not like 'bad%')`,
+};
+const undoRefusal = {
+  sqlite: 'drop trigger "not_this_one"',
+  postgresql: `alter table "${item}" drop constraint "not_this_one"`,
+  mysql: `alter table "${item}" drop constraint "not_this_one"`,
+  mssql: `alter table "${item}" drop constraint "not_this_one"`,
+};

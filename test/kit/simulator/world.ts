@@ -1,0 +1,292 @@
+/**
+ * A whole simulated world in one process: hub, bus, worker, disk, beacons and clock, all moved by
+ * one seed.
+ */
+import { lanes } from '../../../contracts/subjects.ts';
+import type { Local } from '../../../worker/journal/local.ts';
+import { SimBeacon, type Witness } from './beacon.ts';
+import { Checks } from './checks.ts';
+import { Dice } from './dice.ts';
+import { Disk, type Image } from './disk.ts';
+import { foldDifferences } from './final-fold.ts';
+import { Hub } from './hub.ts';
+import { Ledger } from './ledger.ts';
+import type { Mutant } from './mutant.ts';
+import { fair, SimBus, type Weather } from './sim-bus.ts';
+import { ProcessClock, SimClock } from './sim-clock.ts';
+import { SimWorker } from './sim-worker.ts';
+import type { Trace } from './trace-log.ts';
+
+const presenceEveryMs = 2_000;
+
+export class World {
+  readonly dice: Dice;
+  readonly clock = new SimClock();
+  readonly beacons: ReadonlyMap<string, SimBeacon>;
+  readonly ledger: Ledger;
+  readonly hub: Hub;
+  readonly disk: Disk;
+  readonly checks: Checks;
+  readonly #trace: Trace;
+  readonly #mutant: Mutant | null;
+  weather: Weather = { ...fair };
+  worker: SimWorker | null = null;
+  bus: SimBus | null = null;
+  /** What the disk held when the process died, until it is started again. */
+  left: Image | null = null;
+
+  constructor(parts: { seed: number; root: string; trace: Trace; mutant: Mutant | null }) {
+    this.dice = new Dice(parts.seed);
+    this.#trace = parts.trace;
+    this.#mutant = parts.mutant;
+    const { dice, clock } = this;
+    const witness: Witness = {
+      note: (line) => this.note(line),
+      violate: (what) => this.#trace.violate(what),
+    };
+    this.beacons = new Map([
+      ['a', new SimBeacon('a', 'batch', witness)],
+      ['b', new SimBeacon('b', dice.chance(0.5) ? 'proxy' : 'batch', witness)],
+    ]);
+    for (const { database } of this.beacons.values()) parts.mutant?.database?.(database);
+    this.ledger = new Ledger(dice, witness);
+    this.hub = new Hub({
+      ledger: this.ledger,
+      dice,
+      clock,
+      weather: () => this.weather,
+      serve: async (message) => {
+        const answers = (await this.worker?.answers(message)) ?? null;
+        if (answers) {
+          message.answered(answers);
+          this.note(
+            `  answered ${message.subject} ` +
+              answers
+                .map((one) =>
+                  one.Success ? `${this.#short(one.Seq)}${one.Duplicate ? '*' : ''}` : one.Code,
+                )
+                .join(' '),
+          );
+        }
+        return answers;
+      },
+    });
+    this.disk = new Disk(parts.root, dice);
+    this.disk.onPowerLoss = (image) => this.#died(image, 'the power went in a commit');
+    this.disk.onFinding = (what) => this.note(`  found: ${what}`);
+    this.checks = new Checks(this.ledger, this.beacons, witness);
+    for (const beacon of this.beacons.values()) this.#announceEvery(beacon);
+  }
+
+  get now(): number {
+    return this.clock.wallMs;
+  }
+
+  note(line: string): void {
+    this.#trace.note(`${this.clock.elapsedMs.toFixed(1)} ${line}`);
+  }
+
+  violate(what: string): void {
+    this.#trace.violate(what);
+  }
+
+  /** Seqs of a run are told by how far they are from its beginning. */
+  #short(seq: number): string {
+    return String(seq - Date.UTC(2026, 0, 1) * 1_000);
+  }
+
+  #announceEvery(beacon: SimBeacon): void {
+    this.announce(beacon);
+    this.clock.timer(presenceEveryMs, () => this.#announceEvery(beacon));
+  }
+
+  /** The beacon says that it is there; the message takes its time, or is lost. */
+  announce(beacon: SimBeacon): void {
+    if (!beacon.isUp || this.dice.chance(this.weather.lost)) return;
+    const { nonce } = beacon;
+    this.clock.timer(this.dice.real() * this.weather.delayMs, () => {
+      if (beacon.nonce === nonce) this.bus?.hear(beacon.presence());
+    });
+  }
+
+  /** The worker process starts over what the disk holds. */
+  start(): void {
+    const { clock, dice, beacons } = this;
+    // What a worker learnt of a database while its file was replaced is lost with that file: this
+    // world has no rescue.
+    if (this.disk.isGhost)
+      for (const { id, database } of beacons.values()) {
+        this.checks.travelled(id);
+        database.untold.add('queue').add('manifest');
+      }
+    this.#mutant?.beforeOpen?.(this.disk.paths);
+    const store = this.disk.open((db) => this.#mutant?.opened?.(db));
+    const bus = new SimBus({ clock, dice, beacons, weather: () => this.weather });
+    const worker = new SimWorker({
+      store,
+      bus,
+      clock: new ProcessClock(clock, dice),
+      witness: { note: (line) => this.note(line), violate: (what) => this.violate(what) },
+      onFault: ({ message }) =>
+        this.crash(false, `the worker ends itself: ${message.replace(/^.*state.db/, 'state.db')}`),
+      prepare: (local: Local) => this.#prepare(local),
+    });
+    this.#mutant?.worker?.(worker);
+    this.bus = bus;
+    this.worker = worker;
+    worker.start();
+    for (const beacon of beacons.values()) this.announce(beacon);
+    if (!worker.assigned('queue'))
+      worker.operate('assign', { BeaconID: 'a', IDBeaconConnection: 1 });
+    this.note('worker started');
+  }
+
+  /** The process dies here, with or without the power of the whole machine. */
+  crash(isPowerLoss: boolean, why = isPowerLoss ? 'power loss' : 'kill'): void {
+    if (!this.worker || this.worker.isDead) return;
+    this.#died(this.disk.left(isPowerLoss), why);
+  }
+
+  #died(image: Image, why: string): void {
+    if (!this.worker || this.worker.isDead) return;
+    this.left = image;
+    this.worker.kill();
+    this.note(why);
+  }
+
+  /** An orderly stop, within the patience of whoever asked for it. */
+  async stop(): Promise<void> {
+    const { worker } = this;
+    if (!worker || worker.isDead) return;
+    const end = { isReached: false };
+    void worker.stop().then(() => {
+      end.isReached = true;
+    });
+    for (let waited = 0; !end.isReached && !worker.isDead && waited < 200; waited++)
+      await this.clock.advance(250);
+    if (worker.isDead) this.left ??= this.disk.image();
+    else this.crash(false, 'killed while stopping');
+    this.note('stopped');
+  }
+
+  /** Time goes on; a worker that died is started again, by whoever looks after it. */
+  async advance(ms: number): Promise<void> {
+    await this.clock.advance(ms);
+    if (!this.left) return;
+    await this.clock.advance(1 + this.dice.below(3_000));
+    this.disk.put(this.left);
+    this.left = null;
+    this.start();
+  }
+
+  /**
+   * A mutant goes in; and what a database without mark rows took before its worker saw that it is
+   * another has no order with what is sent again.
+   */
+  #prepare(local: Local): void {
+    const rewind = local.marks.rewind.bind(local.marks);
+    local.marks.rewind = (database, lane, to, again) => {
+      const { beacon } = local.marks.list(lane).find((mark) => mark.database === database) ?? {};
+      for (const one of this.beacons.values())
+        if (one.id === beacon && one.kind === 'proxy') one.database.orderAnew();
+      rewind(database, lane, to, again);
+    };
+    this.#mutant?.local?.(local);
+  }
+
+  /** The data directory is lost, or an older image of it is put back. */
+  loseJournal(image: Image | null): void {
+    this.check();
+    this.crash(false, image ? 'an older data directory is put back' : 'the data directory is lost');
+    this.left = null;
+    this.disk.put(image);
+    this.hub.forgetMessages();
+    this.start();
+    if (this.worker) this.checks.lostJournal(this.worker);
+  }
+
+  /** I1 to I10, unless nobody is there to be asked. */
+  check(): void {
+    if (this.worker && !this.worker.isDead && !this.disk.isGhost) this.checks.run(this.worker);
+  }
+
+  /** Everything is mended, and has to come to rest with nothing missing. */
+  async finish(): Promise<void> {
+    this.note('healed');
+    this.weather = { ...fair };
+    this.disk.commitsToCrash = 0;
+    this.disk.setFull(false);
+    for (const beacon of this.beacons.values()) {
+      beacon.isUp = true;
+      beacon.database.refused.clear();
+      this.announce(beacon);
+    }
+    this.worker?.operate('resume', {});
+    await this.#rest();
+    // What only a start notices is noticed at the latest now.
+    this.crash(true);
+    await this.advance(5_000);
+    await this.#rest();
+    if (!this.#trace.violation) this.#complete();
+  }
+
+  /** Until nothing is left to do. */
+  async #rest(): Promise<void> {
+    for (let rounds = 0; rounds < 80 && !this.#trace.violation; rounds++) {
+      await this.advance(rounds < 5 ? 500 : 3_000);
+      this.check();
+      if (this.#isAtRest()) return;
+      this.#retryDead();
+    }
+    this.violate(
+      `it does not come to rest: ${this.hub.unanswered} writes unanswered, ` +
+        `${lanes.map((lane) => this.worker?.overview.pending(lane)).join('+')} pending`,
+    );
+  }
+
+  #retryDead(): void {
+    if (this.worker?.outbound.isPaused) this.worker.operate('resume', {});
+    for (const { Seq, Reason } of this.deadLetters())
+      this.worker?.operate('dead-letters', {
+        Verb: Reason.includes('body is gone') ? 'drop' : 'retry',
+        Seq,
+      });
+  }
+
+  deadLetters(): { Seq: number; Reason: string }[] {
+    const listed = this.worker?.operate('dead-letters', { Verb: 'list' }) as
+      | { DeadLetters: { Seq: number; Reason: string }[] }
+      | null
+      | undefined;
+    return listed?.DeadLetters ?? [];
+  }
+
+  #isAtRest(): boolean {
+    const { worker } = this;
+    return (
+      worker !== null &&
+      !this.left &&
+      this.hub.unanswered === 0 &&
+      this.deadLetters().length === 0 &&
+      lanes.every((lane) => worker.overview.balance(lane).Pending === 0)
+    );
+  }
+
+  /** The end: everything is where it should be. */
+  #complete(): void {
+    const { worker } = this;
+    if (!worker) return;
+    this.checks.complete(worker);
+    for (const id of new Set(lanes.map((lane) => worker.assigned(lane)))) {
+      const beacon = this.beacons.get(id ?? '');
+      if (!beacon) continue;
+      for (const one of foldDifferences(beacon.database, this.ledger).slice(0, 3))
+        this.violate(`I7, I8: ${beacon.id} differs from the fold of its writes: ${one}`);
+    }
+  }
+
+  end(): void {
+    this.worker?.kill();
+    this.disk.end();
+  }
+}

@@ -1,0 +1,147 @@
+/**
+ * The count of undelivered entries against counting them all, over random lists of what can happen
+ * to a journal between two looks.
+ */
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { UndeliveredCount } from '../../../worker/journal/undelivered-count.ts';
+import { ManualClock } from '../../kit/manual-clock.ts';
+import { manifest, openState, upsert } from '../../kit/worker/fixture.ts';
+
+type Step =
+  | { do: 'append' | 'strip' | 'hole' | 'merge'; count: number }
+  | { do: 'move'; percent: number };
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  fc.record({
+    do: fc.constantFrom(
+      'append' as const,
+      'append' as const,
+      'strip' as const,
+      'hole' as const,
+      'merge' as const,
+    ),
+    count: fc.integer({ min: 1, max: 4 }),
+  }),
+  fc.record({ do: fc.constant('move' as const), percent: fc.integer({ min: 0, max: 100 }) }),
+);
+
+/**
+ * Real entries of both lanes; merged ones are put into holes of the numbering, as a rescue does.
+ */
+class Run {
+  readonly #local = openState();
+  readonly clock = new ManualClock();
+  readonly #counted: UndeliveredCount;
+  #names = 0;
+  #seq = 0;
+
+  constructor(bounds: { wholeEntries: number; wholeMs: number }) {
+    this.#counted = new UndeliveredCount(this.#local.journal, this.clock, bounds);
+  }
+
+  take(one: Step): void {
+    if (one.do === 'move') this.#move(one.percent);
+    else if (one.do === 'strip')
+      this.#local.journal.strip('queue', this.#local.journal.readAfter('queue', 0, one.count, 1e9));
+    else if (one.do === 'hole')
+      this.#db
+        .prepare('update sqlite_sequence set seq = seq + ? where name = ?')
+        .run(one.count, 'entry');
+    else if (one.do === 'append')
+      this.#local.journal.append(
+        Array.from({ length: one.count }, () => this.#write()),
+        1,
+      );
+    else this.#merge(one.count);
+  }
+
+  get #db() {
+    return this.#local.store.db;
+  }
+
+  #write() {
+    this.#names += 1;
+    return this.#names % 3 === 0
+      ? manifest(`m${this.#names}`, `n${this.#names}`)
+      : upsert(`k${this.#names}`, `n${this.#names}`);
+  }
+
+  /** To that part of the entries there are; 0 is below all. */
+  #move(percent: number): void {
+    const seqs = this.#db.prepare('select seq from entry order by seq').pluck().all() as number[];
+    this.#seq =
+      percent === 0
+        ? 0
+        : (seqs[Math.min(seqs.length - 1, Math.floor((percent / 100) * seqs.length))] ?? 0);
+  }
+
+  #merge(count: number): void {
+    const free = this.#db
+      .prepare<[number], { seq: number }>(
+        'select seq - 1 as seq from entry e where seq > 1 and not exists (select 1 from ' +
+          'entry f where f.seq = e.seq - 1) limit ?',
+      )
+      .all(count);
+    for (const { seq } of free) {
+      this.#names += 1;
+      this.#db
+        .prepare(
+          'insert into entry (seq, lane, action, guid, key, accepted_ms, body) values (?, 0, ?, ?, ?, 1, ?)',
+        )
+        .run(seq, 'QP_UpsertWorkItem', Buffer.from(`merged${this.#names}`.padEnd(16)), 'k', '{}');
+      this.#db.prepare('update lane set accepted = accepted + 1 where lane = 0').run();
+    }
+  }
+
+  compare(): void {
+    expect(this.#counted.above('queue', this.#seq)).toBe(
+      this.#local.journal.countAfter('queue', this.#seq),
+    );
+  }
+
+  /** What only counting all over again can find. */
+  loseOne(): void {
+    this.#db
+      .prepare(
+        'update entry set body = null where seq = (select seq from entry where lane = 0 ' +
+          'order by seq desc limit 1 offset 1)',
+      )
+      .run();
+  }
+
+  get count(): number {
+    return this.#counted.above('queue', this.#seq);
+  }
+}
+
+test('whatever happens between two looks, it is what counting them all gives (I10)', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.array(step, { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 14 }),
+      (looks) => {
+        const run = new Run({ wholeEntries: 0, wholeMs: Number.POSITIVE_INFINITY });
+        for (const steps of looks) {
+          for (const one of steps) run.take(one);
+          run.compare();
+        }
+      },
+    ),
+    { numRuns: 100 },
+  );
+});
+
+test('an entry that is gone from the table is missed at once in a short backlog, and in a long one with the next whole count (I10)', async () => {
+  for (const [wholeEntries, isMissedAtOnce] of [
+    [100, true],
+    [5, false],
+  ] as const) {
+    const run = new Run({ wholeEntries, wholeMs: 60_000 });
+    run.take({ do: 'append', count: 30 });
+    const before = run.count;
+    run.loseOne();
+    expect(run.count).toBe(isMissedAtOnce ? before - 1 : before);
+    await run.clock.advance(60_000);
+    expect(run.count).toBe(before - 1);
+  }
+});

@@ -1,0 +1,338 @@
+/**
+ * Schema steps: each whole or not at all, once, in order, never changed after a release; and stores
+ * of released versions go on living.
+ */
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { openWritable, type Connection } from '../../../../worker/state/connection.ts';
+import { checksumOf, migrate, versionOf } from '../../../../worker/state/schema/migrate.ts';
+import {
+  type Migration,
+  migrations,
+  schemaVersion,
+} from '../../../../worker/state/schema/migrations.ts';
+import { openStore as openStoreAt } from '../../../../worker/state/open/open-store.ts';
+import frozen from '../../../../worker/state/schema/migrations.lock.json' with { type: 'json' };
+import { places, withInside } from '../../../kit/worker/broken-step.ts';
+import { goldenFacts, goldenNames, placeGolden } from '../../../kit/worker/golden.ts';
+import { folderOfTest, hubId, openStore, upsert } from '../../../kit/worker/fixture.ts';
+import { openLocal } from '../../../../worker/journal/local.ts';
+import { root } from '../../../kit/source.ts';
+
+const hash = (path: string) => createHash('sha256').update(readFileSync(path)).digest('hex');
+const schemaOf = (db: Connection) =>
+  db
+    .prepare(
+      "select type, name, sql from sqlite_schema where name not like 'sqlite_%' order by type, name",
+    )
+    .all();
+const historyOf = (db: Connection) =>
+  db.prepare('select version, sha256 from schema_history order by version').all() as {
+    version: number;
+    sha256: string;
+  }[];
+
+function opened(path: string): Connection {
+  const db = openWritable(path);
+  onTestFinished(() => {
+    db.close();
+  });
+  return db;
+}
+
+/** A file at the schema before `version`. */
+function fileBefore(version: number): string {
+  const path = folderOfTest().at('state.db');
+  const db = openWritable(path);
+  migrate(db, migrations.slice(0, version - 1));
+  db.close();
+  return path;
+}
+
+function runProcess(...args: string[]): Promise<{ how: string | number | null; stdout: string }> {
+  const child = spawn(
+    process.execPath,
+    [join(root, 'test/kit/worker/migrate-process.ts'), ...args],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  let stdout = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+  });
+  return new Promise((resolve) => {
+    child.once('close', (code, signal) => resolve({ how: signal ?? code, stdout }));
+  });
+}
+
+describe('migrate — steps', () => {
+  test('versions are 1 to n, and released steps are as they were released (A9)', () => {
+    expect(migrations.map((step) => step.version)).toEqual(migrations.map((_, index) => index + 1));
+    const released = Object.entries(frozen as Record<string, string>);
+    // Only the last step may still be open.
+    expect(released.map(([version]) => Number(version))).toEqual(
+      migrations.slice(0, released.length).map((step) => step.version),
+    );
+    expect(released.length).toBeGreaterThanOrEqual(schemaVersion - 1);
+    for (const [version, sha256] of released)
+      expect(
+        checksumOf(migrations[Number(version) - 1] as Migration),
+        `step ${version} was released: add a new step instead`,
+      ).toBe(sha256);
+  });
+
+  test('all steps run at first, none the second time (A4)', () => {
+    const path = folderOfTest().at('state.db');
+    expect(migrate(opened(path))).toBe(schemaVersion);
+    expect(opened(path).pragma('auto_vacuum', { simple: true })).toBe(2);
+    expect(migrate(opened(path))).toBe(0);
+  });
+
+  const everywhere = migrations.flatMap(({ version }) =>
+    places.map((place) => ({ version, place })),
+  );
+
+  test.each(everywhere)(
+    'a throw at the $place of step $version leaves what was before it, and the next start completes it (A6)',
+    ({ version, place }) => {
+      const db = opened(fileBefore(version));
+      const before = schemaOf(db);
+      const fail = { isOn: true };
+      db.function('inside', () => {
+        if (fail.isOn) throw new Error('broken here');
+        return 1;
+      });
+      expect(() => migrate(db, withInside(migrations, version, place))).toThrow('broken here');
+      expect({
+        version: versionOf(db),
+        schema: schemaOf(db),
+        inTransaction: db.inTransaction,
+      }).toEqual({ version: version - 1, schema: before, inTransaction: false });
+      fail.isOn = false;
+      expect(migrate(db)).toBe(schemaVersion - version + 1);
+    },
+  );
+
+  test.each(everywhere)(
+    'SIGKILL at the $place of step $version leaves what was before it, and the next start completes it (A6)',
+    async ({ version, place }) => {
+      const path = fileBefore(version);
+      expect((await runProcess(path, String(version), place)).how).toBe('SIGKILL');
+      const db = opened(path);
+      expect(versionOf(db)).toBe(version - 1);
+      expect(version === 1 ? schemaOf(db) : historyOf(db)).toHaveLength(version - 1);
+      expect(db.pragma('integrity_check', { simple: true })).toBe('ok');
+      expect(migrate(db)).toBe(schemaVersion - version + 1);
+      expect(historyOf(db).map((row) => row.version)).toEqual(
+        migrations.map((step) => step.version),
+      );
+    },
+  );
+
+  test('of eight processes on an old file exactly one runs each step (A7)', async () => {
+    const path = placeGolden('state-v1', folderOfTest().path);
+    const all = await Promise.all(Array.from({ length: 8 }, () => runProcess(path)));
+    expect(all.map(({ how }) => how)).toEqual(Array(8).fill(0));
+    expect(all.reduce((sum, { stdout }) => sum + Number(stdout), 0)).toBe(schemaVersion - 1);
+    expect(historyOf(opened(path)).map((row) => row.version)).toEqual(
+      migrations.map((step) => step.version),
+    );
+  });
+
+  test('a step that does not say otherwise shuts older programs out, and no later one lets them in again (A8)', () => {
+    const db = opened(fileBefore(schemaVersion + 1));
+    const minimums = () =>
+      ['min_writer', 'min_reader'].map((name) =>
+        db.prepare('select value from meta where name = ?').pluck().get(name),
+      );
+    expect(minimums()).toEqual(['2', '1']);
+    const breaking = {
+      version: schemaVersion + 1,
+      name: 'breaking',
+      sql: 'create table a (b text) strict',
+    };
+    const additive = {
+      version: schemaVersion + 2,
+      name: 'additive',
+      sql: 'create table c (d text) strict',
+      oldestWriter: 1,
+      oldestReader: 1,
+    };
+    migrate(db, [...migrations, breaking, additive]);
+    expect(minimums()).toEqual([String(schemaVersion + 1), String(schemaVersion + 1)]);
+    expect(() => migrate(db)).toThrow(expect.objectContaining({ code: 'NEWER_SCHEMA' }));
+  });
+
+  test('a rebuilt parent keeps its children, and orphans undo the step (A10)', () => {
+    const db = opened(fileBefore(schemaVersion + 1));
+    db.exec(
+      "insert into database values (1, 'b', 1); insert into mark (database, lane, seq, " +
+        "applied, present, skipped, store_id) values (1, 0, 5, 5, 0, 0, 's'), (1, 1, 6, " +
+        "6, 0, 0, 's')",
+    );
+    const rebuild = (keep: string): Migration => ({
+      version: schemaVersion + 1,
+      name: 'rebuild',
+      isRebuild: true,
+      sql: `create table database_new (id integer primary key, beacon text not null, connection integer not null, added text, unique (beacon, connection)) strict;
+        insert into database_new select id, beacon, connection, null from database where ${keep};
+        drop table database; alter table database_new rename to database;`,
+    });
+    expect(() => migrate(db, [...migrations, rebuild('false')])).toThrow(
+      /2 rows without what they refer to/,
+    );
+    expect({ version: versionOf(db), keys: db.pragma('foreign_keys', { simple: true }) }).toEqual({
+      version: schemaVersion,
+      keys: 1,
+    });
+    expect(migrate(db, [...migrations, rebuild('true')])).toBe(1);
+    expect(db.prepare('select count(*) from mark').pluck().get()).toBe(2);
+    expect(db.pragma('foreign_key_check')).toEqual([]);
+    expect(db.pragma('foreign_keys', { simple: true })).toBe(1);
+  });
+});
+
+describe('migrate — files of other programs', () => {
+  function altered(sql: string): string {
+    const dir = folderOfTest();
+    openStoreAt(dir.path).close();
+    const db = new Database(join(dir.path, 'state', 'state.db'));
+    db.exec(sql);
+    db.close();
+    return dir.path;
+  }
+  const newerBut = (
+    oldestWriter: number,
+  ) => `pragma user_version = ${schemaVersion + 1}; update meta set value = '${oldestWriter}' where name = 'min_writer';
+    insert into schema_history values (${schemaVersion + 1}, 'later', 'x', '2030-01-01T00:00:00.000Z')`;
+  const newer = newerBut(schemaVersion + 1);
+
+  test('a newer schema is refused and not written to (A8)', () => {
+    const dataDir = altered(newer);
+    const path = join(dataDir, 'state', 'state.db');
+    const db = opened(path);
+    const before = {
+      changes: db.prepare('select total_changes()').pluck().get(),
+      schema: schemaOf(db),
+      version: versionOf(db),
+    };
+    expect(() => migrate(db)).toThrow(
+      expect.objectContaining({
+        code: 'NEWER_SCHEMA',
+        message: expect.stringContaining(`schema ${schemaVersion + 1}`),
+      }),
+    );
+    expect({
+      changes: db.prepare('select total_changes()').pluck().get(),
+      schema: schemaOf(db),
+      version: versionOf(db),
+    }).toEqual(before);
+  });
+
+  test('the start of a worker leaves every byte of a newer store as it was (A8)', () => {
+    const dataDir = altered(newer);
+    const path = join(dataDir, 'state', 'state.db');
+    const before = hash(path);
+    expect(() => openStoreAt(dataDir)).toThrow(expect.objectContaining({ code: 'NEWER_SCHEMA' }));
+    expect(hash(path)).toBe(before);
+  });
+
+  test('a newer schema that says this program may write it is written (A8)', () => {
+    const dataDir = altered(newerBut(schemaVersion));
+    expect(migrate(opened(join(dataDir, 'state', 'state.db')))).toBe(0);
+    const { journal } = openLocal(openStore(dataDir), hubId);
+    journal.append([upsert('w', 'w')], 1);
+    expect(journal.counts('queue').accepted).toBe(1);
+  });
+
+  test.each([
+    [
+      'a released step that was another',
+      "update schema_history set sha256 = 'x' where version = 1",
+      /step 1 is another/,
+    ],
+    [
+      'a history that ends before the version',
+      `delete from schema_history where version = ${schemaVersion}`,
+      /its history says 1/,
+    ],
+    [
+      'a version behind the history',
+      `pragma user_version = ${schemaVersion - 1}`,
+      new RegExp(`says schema ${schemaVersion - 1}, its history says 1, 2, ${schemaVersion}`),
+    ],
+  ])('%s is refused (A4, C7)', (_what, sql, message) => {
+    expect(() => openStoreAt(altered(sql))).toThrow(
+      expect.objectContaining({ message: expect.stringMatching(message) }),
+    );
+  });
+});
+
+describe('migrate — stores as released versions left them', () => {
+  test.each(goldenNames)(
+    '%s comes to the schema of a new store, with all it had (A4, A9)',
+    (name) => {
+      const dir = folderOfTest();
+      placeGolden(name, dir.path);
+      const { Store, Epoch, Hub, Lanes, Marks, Held, Some, Entries } = goldenFacts(name);
+      const store = openStore(dir.path);
+      expect(schemaOf(store.db)).toEqual(schemaOf(openStore().db));
+      expect({ Store: store.storeId, Epoch: store.epoch, hub: store.meta('hub') }).toEqual({
+        Store,
+        Epoch,
+        hub: Hub,
+      });
+      const { journal } = openLocal(store, Hub);
+      expect(
+        Lanes.map(({ lane }) => journal.counts(lane === 0 ? 'queue' : 'manifest')),
+      ).toMatchObject(Lanes.map(({ accepted, head }) => ({ accepted, head })));
+      expect(store.db.prepare('select lane, seq, applied from mark order by lane').all()).toEqual(
+        Marks.map(({ lane, seq, applied }) => ({ lane, seq, applied })),
+      );
+      if (Held)
+        expect(
+          store.db.prepare('select seq, lane, key, state, reason from held order by seq').all(),
+        ).toEqual(Held);
+      const guidAt = store.db
+        .prepare<[number], string>('select lower(hex(guid)) from entry where seq = ?')
+        .pluck();
+      for (const { Seq, EventGUID } of Some ?? (Entries as { Seq: number; EventGUID: string }[]))
+        expect(guidAt.get(Seq)).toBe(EventGUID.replaceAll('-', ''));
+      expect(store.db.pragma('integrity_check', { simple: true })).toBe('ok');
+    },
+  );
+});
+
+describe('migrate — transactions', () => {
+  test('of 100 commands at once, every 7th throws, and exactly those are missing (A17)', async () => {
+    const store = openStore();
+    const command = async (n: number) => {
+      await Promise.resolve();
+      store.db
+        .transaction(() => {
+          store.setMeta(`n${n}`, 'x');
+          if (n % 7 === 0) throw new Error('the seventh');
+        })
+        .immediate();
+    };
+    const results = await Promise.allSettled(Array.from({ length: 100 }, (_, n) => command(n)));
+    const numbers = Array.from({ length: 100 }, (_, n) => n);
+    expect(results.map(({ status }) => status === 'rejected')).toEqual(
+      numbers.map((n) => n % 7 === 0),
+    );
+    expect(numbers.filter((n) => store.meta(`n${n}`) === undefined)).toEqual(
+      numbers.filter((n) => n % 7 === 0),
+    );
+  });
+
+  test('a transaction that waits is refused, and leaves nothing (A17)', () => {
+    const store = openStore();
+    const waiting = store.db.transaction(() => Promise.resolve(store.setMeta('never', 'x')));
+    expect(() => waiting()).toThrow(/promise/i);
+    expect(store.meta('never')).toBeUndefined();
+    expect(store.db.inTransaction).toBe(false);
+  });
+});

@@ -1,0 +1,346 @@
+/**
+ * One assigned database: brings its schema and endpoints up, and knows whether deliveries may go
+ * there.
+ *
+ * | state              | entered when                                            | left when                       |
+ * |--------------------|---------------------------------------------------------|---------------------------------|
+ * | waiting-for-beacon | the beacon is not there                                 | its presence comes              |
+ * | bootstrapping      | it is there, with a Nonce or StoreID not yet checked    | all four steps are done, or one failed |
+ * | bootstrapped       | EnsureSchema, Introspect, UpdateProxyConfig, EnableEndpoint are done | it leaves, or its Nonce or StoreID changes |
+ * | error              | a step failed                                           | the back-off is over            |
+ *
+ * Both lanes share one target, so nothing is ever bootstrapped twice at once.
+ */
+import {
+  capabilities,
+  type EnableEndpointOutputs,
+  type EnsureSchemaOutputs,
+  legacyCapabilities,
+} from '../../contracts/capability.ts';
+import { messageOf, TidemarkError } from '../../contracts/errors.ts';
+import { limits } from '../../contracts/limits.ts';
+import type { Presence } from '../../contracts/presence.ts';
+import { laneTables, persistenceSchema } from '../../contracts/schema.ts';
+import type { CarrierName, LaneState } from '../../contracts/status.ts';
+import { type Lane, lanes } from '../../contracts/subjects.ts';
+import { Backoff } from '../../runtime/backoff.ts';
+import { type Clock, isoOf } from '../../runtime/clock.ts';
+import type { Log } from '../../runtime/log.ts';
+import type { BeaconDirectory } from './directory.ts';
+import type { Dispatcher } from './dispatcher.ts';
+import { endpointBaseOf } from './endpoint-base.ts';
+import type { Grammar } from './meadow-path.ts';
+
+export type TargetParts = {
+  directory: BeaconDirectory;
+  dispatcher: Dispatcher;
+  clock: Clock;
+  log: Log;
+};
+
+/** Lets the proxy reach the UV tables of any connection, and nothing else. */
+const proxyAllowlist = ['^/?1\\.0/[^/]+/UV[A-Za-z0-9]*'];
+
+export class Target {
+  readonly beacon: string;
+  readonly connection: number;
+  readonly #parts: TargetParts;
+  readonly #listeners: (() => void)[] = [];
+  readonly #stop = new AbortController();
+  #wake = Promise.withResolvers<void>();
+  #state: Exclude<LaneState, 'unassigned'> = 'waiting-for-beacon';
+  #lastError: string | null = null;
+  #bootstrappedAt: string | null = null;
+  #endpoints: ReadonlyMap<string, string> = new Map();
+  #storeId = '';
+  /**
+   * Nonce of the beacon that was bootstrapped; null while it is to be bootstrapped, for a beacon
+   * that is not ours may have an empty one.
+   */
+  #nonce: string | null = null;
+  #generation = 0;
+  /** The beacon that is being bootstrapped, and how to stop waiting for it. */
+  #asked: { nonce: string; giveUp: () => void } | null = null;
+
+  constructor(beacon: string, connection: number, parts: TargetParts) {
+    this.beacon = beacon;
+    this.connection = connection;
+    this.#parts = parts;
+  }
+
+  get state(): Exclude<LaneState, 'unassigned'> {
+    // Follows the truth without waiting for the loop: a beacon that left takes no deliveries from
+    // this moment on.
+    if (!this.#presence()) return 'waiting-for-beacon';
+    return this.#state === 'bootstrapped' && this.#isStale() ? 'bootstrapping' : this.#state;
+  }
+
+  get isReady(): boolean {
+    return this.state === 'bootstrapped';
+  }
+
+  get lastError(): string | null {
+    return this.state === 'error' ? this.#lastError : null;
+  }
+
+  get bootstrappedAt(): string | null {
+    return this.#bootstrappedAt;
+  }
+
+  /** table -> EndpointBase. */
+  get endpoints(): ReadonlyMap<string, string> {
+    return this.#endpoints;
+  }
+
+  get storeId(): string {
+    return this.#storeId;
+  }
+
+  /**
+   * How its filters are spoken: beacons of ours give their databases an identity, those of others
+   * do not.
+   */
+  get grammar(): Grammar {
+    return this.#storeId === '' ? 'theirs' : 'ours';
+  }
+
+  /** Counts bootstraps: what was learnt from the database before is to be learnt again. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /**
+   * The carrier the beacon's capabilities allow a lane, null where there is none and while it is
+   * away.
+   */
+  carrierOf(lane: Lane): CarrierName | null {
+    const presence = this.#presence();
+    return presence && carrierIn(presence, lane);
+  }
+
+  /** The state as one lane sees it: a legacy beacon may be there for the other lane alone. */
+  stateOf(lane: Lane): Exclude<LaneState, 'unassigned'> {
+    const { state } = this;
+    return state === 'bootstrapped' && this.carrierOf(lane) === null ? 'error' : state;
+  }
+
+  /** Why the lane is in error, null when it is not. */
+  lastErrorOf(lane: Lane): string | null {
+    if (this.stateOf(lane) !== 'error') return null;
+    return (
+      this.lastError ??
+      `${this.beacon} does not offer ${legacyCapabilities[lane]}; lane ${lane} needs a beacon that does`
+    );
+  }
+
+  /** Called after every change of state. */
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /**
+   * A delivery failed although the beacon is there: a table may be gone. The schema is looked at
+   * again.
+   */
+  doubt(): void {
+    if (this.#state !== 'bootstrapped') return;
+    this.#nonce = null;
+    this.#wake.resolve();
+  }
+
+  start(): void {
+    this.#parts.directory.onChange(() => {
+      this.#wake.resolve();
+      if (this.#asked && this.#presence()?.Nonce !== this.#asked.nonce) this.#asked.giveUp();
+    });
+    void this.#run();
+  }
+
+  stop(): void {
+    this.#stop.abort();
+    this.#wake.resolve();
+  }
+
+  #presence(): Presence | null {
+    return this.#parts.directory.find(this.beacon);
+  }
+
+  #storeOf(presence: Presence): string {
+    const found = presence.Connections.find((one) => one.IDBeaconConnection === this.connection);
+    // A legacy beacon has no databases to choose from: whatever the number, it means its one store.
+    return (found ?? (isLegacy(presence) ? presence.Connections[0] : undefined))?.StoreID ?? '';
+  }
+
+  /**
+   * Whether the beacon was restarted, or its database is another one, since it was bootstrapped.
+   */
+  #isStale(): boolean {
+    const presence = this.#presence();
+    return !presence || presence.Nonce !== this.#nonce || this.#storeOf(presence) !== this.#storeId;
+  }
+
+  async #run(): Promise<void> {
+    const backoff = new Backoff(this.#parts.clock, {
+      firstMs: limits.backoffFirstMs,
+      longestMs: limits.backoffLongestMs,
+    });
+    while (!this.#stop.signal.aborted) {
+      const woken = this.#wake.promise;
+      const presence = this.#presence();
+      if (!presence) this.#left();
+      else if (this.#isStale() || this.#state === 'error') {
+        await this.#bootstrap(presence, backoff);
+        continue;
+      } else this.#become('bootstrapped');
+      await woken;
+      this.#wake = Promise.withResolvers<void>();
+    }
+  }
+
+  /** Without a Nonce nobody can tell whether it is the same when it comes back. */
+  #left(): void {
+    if (this.#nonce === '') this.#nonce = null;
+    this.#become('waiting-for-beacon');
+  }
+
+  async #bootstrap(presence: Presence, backoff: Backoff): Promise<void> {
+    this.#become('bootstrapping');
+    const { promise: gone, resolve } = Promise.withResolvers<null>();
+    this.#asked = { nonce: presence.Nonce, giveUp: () => resolve(null) };
+    try {
+      // A beacon that died with a request will not answer it, and its successor has not heard of
+      // it.
+      const storeId = await Promise.race([this.#steps(presence), gone]);
+      if (storeId === null) return;
+      this.#storeId = storeId;
+      this.#nonce = presence.Nonce;
+      this.#bootstrappedAt = isoOf(this.#parts.clock.nowMs());
+      this.#generation += 1;
+      backoff.reset();
+      await this.#untilPresent();
+      this.#become('bootstrapped');
+    } catch (thrown) {
+      this.#lastError = messageOf(thrown);
+      this.#parts.directory.suspect(this.beacon, thrown);
+      this.#parts.log.warn(
+        { beacon: this.beacon, connection: this.connection, reason: this.#lastError },
+        'bootstrap failed, trying again',
+      );
+      this.#become('error');
+      await backoff.wait(this.#stop.signal);
+    } finally {
+      this.#asked = null;
+    }
+  }
+
+  /** EnsureSchema may have given the database its identity; presence says so a moment later. */
+  async #untilPresent(): Promise<void> {
+    const until = this.#parts.clock.monotonicMs() + limits.presenceAwayMs;
+    while (this.#parts.clock.monotonicMs() < until && !this.#stop.signal.aborted) {
+      const presence = this.#presence();
+      if (!presence || presence.Nonce !== this.#nonce || this.#storeOf(presence) === this.#storeId)
+        return;
+      await this.#parts.clock.sleep(10, this.#stop.signal);
+    }
+  }
+
+  /**
+   * The four steps; returns the identity of the database.
+   * @throws TidemarkError naming the step that failed
+   */
+  async #steps(presence: Presence): Promise<string> {
+    const where = { IDBeaconConnection: this.connection };
+    if (isLegacy(presence)) return this.#legacyStore(presence);
+    const schema: Partial<EnsureSchemaOutputs> = await this.#step<EnsureSchemaOutputs>(
+      'EnsureSchema',
+      'schema',
+      { ...where, SchemaName: 'ultravisor', SchemaJSON: persistenceSchema },
+    );
+    const {
+      TablesCreated: tables = [],
+      ColumnsAdded: columns = [],
+      IndicesCreated: indices = [],
+    } = schema;
+    if (tables.length + columns.length + indices.length > 0)
+      this.#parts.log.info({ beacon: this.beacon, tables, columns, indices }, 'schema changed');
+    await this.#step('Introspect', 'management', where);
+    await this.#step('UpdateProxyConfig', 'management', { PathAllowlist: proxyAllowlist });
+    const endpoints = new Map<string, string>();
+    const name =
+      this.#presence()?.Connections.find((one) => one.IDBeaconConnection === this.connection)
+        ?.Name ?? '';
+    for (const table of lanes.flatMap((lane) => laneTables[lane])) {
+      const outputs = await this.#step<Partial<EnableEndpointOutputs>>(
+        'EnableEndpoint',
+        'management',
+        { ...where, TableName: table },
+      );
+      endpoints.set(
+        table,
+        await endpointBaseOf(
+          this.#parts.dispatcher,
+          { beacon: this.beacon, connection: this.connection, name },
+          table,
+          outputs,
+        ),
+      );
+    }
+    this.#endpoints = endpoints;
+    return schema.StoreID ?? '';
+  }
+
+  /**
+   * There is nothing to bring up: what it offers is all there is to know.
+   * @throws TidemarkError UNAVAILABLE for a beacon that offers nothing to write with
+   */
+  #legacyStore(presence: Presence): string {
+    if (lanes.every((lane) => carrierIn(presence, lane) === null)) {
+      const { batch, proxy } = capabilities;
+      throw new TidemarkError(
+        'UNAVAILABLE',
+        `${this.beacon} offers none of ` +
+          `${[batch, proxy, ...Object.values(legacyCapabilities)].join(', ')}: there is ` +
+          'nothing to deliver with',
+      );
+    }
+    this.#endpoints = new Map();
+    return this.#storeOf(presence);
+  }
+
+  async #step<Outputs>(
+    action: string,
+    capability: 'schema' | 'management',
+    settings: object,
+  ): Promise<Outputs> {
+    try {
+      return await this.#parts.dispatcher.send<Outputs>(
+        this.beacon,
+        capability,
+        action,
+        settings,
+        limits.bootstrapStepMs,
+      );
+    } catch (cause) {
+      throw new TidemarkError('UNAVAILABLE', `${action} failed: ${messageOf(cause)}`, { cause });
+    }
+  }
+
+  #become(state: Exclude<LaneState, 'unassigned'>): void {
+    const isNew = this.#state !== state;
+    this.#state = state;
+    if (isNew)
+      this.#parts.log.info({ beacon: this.beacon, connection: this.connection, state }, 'target');
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+/** Whether a beacon has no tables of the bridge's to write to. */
+export function isLegacy({ Capabilities }: Presence): boolean {
+  return !Capabilities.includes(capabilities.batch) && !Capabilities.includes(capabilities.proxy);
+}
+
+function carrierIn(presence: Presence, lane: Lane): CarrierName | null {
+  const { Capabilities } = presence;
+  if (isLegacy(presence)) return Capabilities.includes(legacyCapabilities[lane]) ? 'legacy' : null;
+  return Capabilities.includes(capabilities.batch) ? 'batch' : 'meadow-proxy';
+}

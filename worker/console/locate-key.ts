@@ -1,0 +1,78 @@
+/**
+ * Where are the writes of a key? No index of the journal knows keys, and one would cost every
+ * write, so the newest entries are looked through in steps; beyond them are found those that are
+ * held, and the last that wrote each row reads still need.
+ */
+import type { KeyLocations } from '../../contracts/console-answers.ts';
+import { TidemarkError } from '../../contracts/errors.ts';
+import { limits } from '../../contracts/limits.ts';
+import { type Lane, lanes } from '../../contracts/subjects.ts';
+import { nextTurn } from '../../runtime/clock.ts';
+import type { LaneDelivery } from '../replay/delivery.ts';
+import type { Local } from '../journal/local.ts';
+import type { Overview } from '../operators/overview.ts';
+
+export type LocateKeyParts = {
+  local: Pick<Local, 'journal' | 'held' | 'projection'>;
+  overview: Pick<Overview, 'where'>;
+  deliveries: Record<Lane, Pick<LaneDelivery, 'mark'>>;
+};
+
+/**
+ * Writes of a WorkItemHash or RunHash.
+ * @throws TidemarkError INVALID_MESSAGE for an unknown lane or an empty key
+ */
+export async function locateKey(
+  parts: LocateKeyParts,
+  key: string,
+  lane: string | undefined,
+): Promise<KeyLocations> {
+  if (key === '')
+    throw new TidemarkError('INVALID_MESSAGE', 'key: expected a WorkItemHash or RunHash');
+  const which = lanes.filter((one) => lane === undefined || one === lane);
+  if (which.length === 0)
+    throw new TidemarkError('INVALID_MESSAGE', `lane: expected one of ${lanes.join(', ')}`);
+  const scan = await scanFor(parts, key, which);
+  const known = which.flatMap((one) => knownOf(parts, key, one));
+  const seqs = [...new Set([...scan.seqs, ...known])].toSorted((a, b) => b - a);
+  const found = seqs
+    .map((seq) => parts.local.journal.facts(seq))
+    .filter((facts) => facts !== null && facts.key === key && which.includes(facts.lane));
+  return {
+    Key: key,
+    Entries: found
+      .slice(0, limits.locateEntriesMax)
+      .flatMap((facts) => (facts ? [parts.overview.where(facts)] : [])),
+    Scanned: scan.looked,
+    IsComplete: scan.isWhole && found.length <= limits.locateEntriesMax,
+  };
+}
+
+/** Entries that are found without looking through the journal. */
+function knownOf({ local, deliveries }: LocateKeyParts, key: string, lane: Lane): number[] {
+  const mark = deliveries[lane].mark();
+  return [
+    ...local.projection.seqsOf(lane, key, limits.locateEntriesMax),
+    ...(mark ? local.held.ofKey(mark.database, lane, key, limits.locateEntriesMax) : []),
+  ];
+}
+
+/** Looks from the newest entry back, until enough are found or enough were looked at. */
+async function scanFor(
+  { local: { journal } }: LocateKeyParts,
+  key: string,
+  which: readonly Lane[],
+): Promise<{ seqs: number[]; looked: number; isWhole: boolean }> {
+  const seqs: number[] = [];
+  let [looked, below] = [0, Math.max(...lanes.map((lane) => journal.counts(lane).head)) + 1];
+  while (looked < limits.locateScanEntries) {
+    const step = journal.findKey(key, below, limits.locateStepEntries);
+    looked += step.looked;
+    if (step.through === null) return { seqs, looked, isWhole: true };
+    seqs.push(...step.seqs.filter((seq) => which.includes(journal.facts(seq)?.lane ?? 'queue')));
+    if (seqs.length > limits.locateEntriesMax) break;
+    below = step.through;
+    await nextTurn();
+  }
+  return { seqs, looked, isWhole: false };
+}

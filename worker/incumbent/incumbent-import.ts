@@ -1,0 +1,142 @@
+/**
+ * Takes over the two JSON files of the incumbent bridges, once for each content: its assignment is
+ * adopted, its marks are noted.
+ *
+ * Constraint: a mark of the incumbent is a time and says nothing about what was really sent, so no
+ * mark of ours moves by it. Failure: rows and the word that it was done are one transaction, before
+ * the file is renamed; cut off anywhere, the next start goes on.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, renameSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { messageOf } from '../../contracts/errors.ts';
+import type { JsonValue } from '../../contracts/json-value.ts';
+import { limits } from '../../contracts/limits.ts';
+import { laneIndex } from '../../contracts/subjects.ts';
+import { assignmentFileName, marksFileName } from '../state/file-names.ts';
+import { syncFolder } from '../state/guard/identity-file.ts';
+import type { Store } from '../state/store.ts';
+import {
+  assignmentsOf,
+  isOwnMarksFile,
+  marksOf,
+  parseLegacy,
+  type Reject,
+} from './incumbent-items.ts';
+import { isImported, lastStatus, type LegacySummary, noteImport } from './incumbent-table.ts';
+
+type LegacyFile = {
+  source: string;
+  path: string;
+  sha256: string;
+  value: JsonValue | undefined;
+  failure: string | null;
+};
+
+/** What one file gave: how many of its items were taken, and the rest. */
+type Outcome = { imported: number; rejected: Reject[]; failure: string | null };
+
+const doneName = 'legacy_imported';
+
+/** Imports what is there and new; returns one summary a file. Throws only what the store throws. */
+export function importLegacyFiles(store: Store, nowMs: number): LegacySummary[] {
+  const marks = readFile(store, marksFileName);
+  const isOldMarks = marks !== null && !(marks.value !== undefined && isOwnMarksFile(marks.value));
+  // Our own mirror has the shape of the incumbent's assignment. The file is the incumbent's when
+  // this store has written none yet, when the incumbent's marks lie beside it, or when the last one
+  // could not be read and was put back mended.
+  const mayBeTheirs =
+    store.meta(doneName) === undefined ||
+    isOldMarks ||
+    lastStatus(store.db, assignmentFileName) === 'failed';
+  const assignment = mayBeTheirs ? readFile(store, assignmentFileName) : null;
+  // The assignment first: while the marks still lie there, a start that was cut off knows that it
+  // is the incumbent's.
+  const assigned = assignment ? take(store, assignment, nowMs, takeAssignments) : [];
+  const summaries = [...(isOldMarks ? take(store, marks, nowMs, takeMarks) : []), ...assigned];
+  if (store.meta(doneName) === undefined) store.setMeta(doneName, 'done');
+  return summaries;
+}
+
+function readFile(store: Store, source: string): LegacyFile | null {
+  const path = join(store.dataDir, source);
+  if (!existsSync(path)) return null;
+  try {
+    const { size } = statSync(path);
+    if (size > limits.legacyBytesMax)
+      return {
+        source,
+        path,
+        sha256: `size ${size}`,
+        value: undefined,
+        failure: `the file has ${size} bytes, at most ${limits.legacyBytesMax}`,
+      };
+    const bytes = readFileSync(path);
+    const parsed = parseLegacy(bytes.toString('utf8'));
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    return 'failure' in parsed
+      ? { source, path, sha256, value: undefined, failure: parsed.failure }
+      : { source, path, sha256, value: parsed.value, failure: null };
+  } catch (error) {
+    return { source, path, sha256: 'unread', value: undefined, failure: messageOf(error) };
+  }
+}
+
+function take(
+  store: Store,
+  file: LegacyFile,
+  nowMs: number,
+  takeItems: (store: Store, value: JsonValue, nowMs: number) => Outcome,
+): LegacySummary[] {
+  if (isImported(store.db, file.source, file.sha256)) {
+    // Done before; cut off ahead of the rename, or put back: either way there is nothing more to do
+    // with it.
+    keepBeside(store, file.path, 'imported');
+    return [];
+  }
+  const summary = store.db
+    .transaction(() => {
+      const outcome =
+        file.value === undefined
+          ? { imported: 0, rejected: [], failure: file.failure }
+          : takeItems(store, file.value, nowMs);
+      return noteImport(store.db, { source: file.source, sha256: file.sha256, nowMs, ...outcome });
+    })
+    .immediate();
+  keepBeside(store, file.path, summary.Status === 'failed' ? 'unreadable' : 'imported');
+  return [summary];
+}
+
+function takeMarks(store: Store, value: JsonValue, nowMs: number): Outcome {
+  const { taken, rejected, failure } = marksOf(value, nowMs);
+  const note = store.db.prepare(
+    'insert into legacy_mark values (?, ?, ?) on conflict (lane, beacon) do update set at = excluded.at',
+  );
+  for (const { lane, beacon, at } of taken) note.run(laneIndex(lane), beacon, at);
+  return { imported: taken.length, rejected, failure };
+}
+
+function takeAssignments(store: Store, value: JsonValue, nowMs: number): Outcome {
+  const { taken, rejected, failure } = assignmentsOf(value);
+  const assign = store.db.prepare(
+    'insert into assignment (lane, beacon, connection, assigned_ms) values (?, ?, ?, ?) on conflict (lane) do nothing',
+  );
+  const kept = taken
+    .filter(
+      ({ lane, beacon, connection }) =>
+        assign.run(laneIndex(lane), beacon, connection, nowMs).changes === 0,
+    )
+    .map((one): Reject => ({
+      item: JSON.stringify(one),
+      reason: 'the store has an assignment of its own',
+    }));
+  return { imported: taken.length - kept.length, rejected: [...rejected, ...kept], failure };
+}
+
+/** The name is needed for our own file; the content stays, byte for byte. */
+function keepBeside(store: Store, path: string, as: 'imported' | 'unreadable'): void {
+  let beside = `${path}.${as}`;
+  for (let n = 2; existsSync(beside); n++) beside = `${path}.${as}-${n}`;
+  renameSync(path, beside);
+  syncFolder(store.dataDir);
+}

@@ -1,0 +1,211 @@
+/**
+ * What the journal knows of each row, for reads: one more consumer of the journal with its own
+ * position, caught up when a read needs it, so that accepting writes never pays for it.
+ */
+import { toMutation } from '../../bridges/lanes.ts';
+import { type KnownRow, learn } from '../../bridges/read-merge.ts';
+import { limits } from '../../contracts/limits.ts';
+import type { RowQuery } from '../../contracts/mutation.ts';
+import { laneTables, type Scalar, type TableName } from '../../contracts/schema.ts';
+import { type Lane, laneIndex } from '../../contracts/subjects.ts';
+import { nextTurn } from '../../runtime/clock.ts';
+import type { Entry } from '../../bridges/entry.ts';
+import type { Journal } from './journal.ts';
+import type { Connection } from '../state/connection.ts';
+
+/** A row as the journal knows it, and the newest entry that wrote it. */
+export type Projected = { key: string; seq: number; row: KnownRow };
+
+type ProjectedRow = { key: string; seq: number; doc: string };
+
+/** Attempts are never read by hubs, so the journal keeps no view of them. */
+const isProjected = (table: string) => table !== 'UVQueueWorkItemAttempt';
+
+function statementsOf(db: Connection) {
+  return {
+    position: db.prepare<[number], number>('select seq from projection where lane = ?').pluck(),
+    move: db.prepare<[number, number]>('update projection set seq = ? where lane = ?'),
+    get: db.prepare<[string, string, string], ProjectedRow>(
+      'select key, seq, doc from projected where tbl = ? and key = ? and sub = ?',
+    ),
+    seqsOfKey: db
+      .prepare<[string, string, number], number>(
+        'select seq from projected where tbl = ? and key = ? order by seq desc limit ?',
+      )
+      .pluck(),
+    ofKey: db.prepare<[string, string], ProjectedRow>(
+      'select key, seq, doc from projected where tbl = ? and key = ?',
+    ),
+    put: db.prepare<
+      [string, string, string, number, string]
+    >(`insert into projected values (?, ?, ?, ?, ?)
+      on conflict (tbl, key, sub) do update set seq = excluded.seq, doc = excluded.doc`),
+    forget: db.prepare<[string, number]>('delete from projected where tbl = ? and seq <= ?'),
+  };
+}
+
+export class Projection {
+  readonly #db: Connection;
+  readonly #journal: Journal;
+  readonly #sql: ReturnType<typeof statementsOf>;
+  readonly #running = new Map<Lane, Promise<void>>();
+
+  constructor(db: Connection, journal: Journal) {
+    this.#db = db;
+    this.#journal = journal;
+    this.#sql = statementsOf(db);
+  }
+
+  position(lane: Lane): number {
+    return this.#sql.position.get(laneIndex(lane)) ?? 0;
+  }
+
+  /**
+   * Resolves when every entry accepted before the call is in, or when `goesOn` says between two
+   * steps that it need not be.
+   */
+  async catchUp(lane: Lane, goesOn: () => boolean = () => true): Promise<void> {
+    const head = this.#journal.counts(lane).head;
+    while (this.position(lane) < head && goesOn()) {
+      // One that another began may end before we want it to: then the next is ours.
+      const running = this.#running.get(lane) ?? this.#run(lane, head, goesOn);
+      this.#running.set(lane, running);
+      try {
+        await running;
+      } finally {
+        this.#running.delete(lane);
+      }
+    }
+  }
+
+  /** One step, unless somebody is at it. */
+  async advance(lane: Lane): Promise<void> {
+    if (!this.#running.has(lane) && this.position(lane) < this.#journal.counts(lane).head)
+      this.#step(lane);
+  }
+
+  async #run(lane: Lane, head: number, goesOn: () => boolean): Promise<void> {
+    while (goesOn() && this.#step(lane) < head) await nextTurn();
+  }
+
+  /**
+   * To where it came; without anything above, to the head. What it reads is let go before the loop
+   * waits: held over that, all of it would grow old in the heap.
+   */
+  #step(lane: Lane): number {
+    const entries = this.#journal.readAfter(
+      lane,
+      this.position(lane),
+      limits.projectionStepEntries,
+      limits.deliverBytesMax,
+    );
+    const through = entries.at(-1)?.seq ?? this.#journal.counts(lane).head;
+    this.#db
+      .transaction(() => {
+        for (const entry of entries) this.#take(entry);
+        this.#sql.move.run(through, laneIndex(lane));
+      })
+      .immediate();
+    return through;
+  }
+
+  #take(entry: Entry): void {
+    const mutation = toMutation(entry);
+    if (!isProjected(mutation.Table)) return;
+    const sub = mutation.Op === 'insert' ? String(mutation.Key['EventGUID']) : '';
+    const known = this.#sql.get.get(mutation.Table, entry.key, sub);
+    if (known && mutation.Op === 'insert') return;
+    const row = learn(known ? (JSON.parse(known.doc) as KnownRow) : null, mutation);
+    row['BridgeSeq'] = entry.seq;
+    if (mutation.Table === 'UVManifest' && mutation.Op === 'write') {
+      // The manifest itself stays in the journal, where it already is.
+      delete row['ManifestJSON'];
+      row['ManifestSeq'] = entry.seq;
+    }
+    this.#sql.put.run(mutation.Table, entry.key, sub, entry.seq, JSON.stringify(row));
+  }
+
+  /** The row of a key, or null when this journal never heard of it. */
+  row(table: TableName, key: string): Projected | null {
+    const found = this.#sql.get.get(table, key, '');
+    return found ? projectedOf(found) : null;
+  }
+
+  /** All rows of a key: the events of a work item. */
+  rowsOf(table: TableName, key: string): Projected[] {
+    return this.#sql.ofKey.all(table, key).map(projectedOf);
+  }
+
+  /** The entries that wrote the rows of a key last, newest first in each table. */
+  seqsOf(lane: Lane, key: string, limit: number): number[] {
+    return laneTables[lane].flatMap((table) => this.#sql.seqsOfKey.all(table, key, limit));
+  }
+
+  /**
+   * Rows written above `seq` that are in the answer of a query, in its order, at most its limit.
+   */
+  matching(query: RowQuery, seq: number): Projected[] {
+    const sql = matchingSql(query);
+    return this.#db
+      .prepare<Scalar[], ProjectedRow>(sql.text)
+      .all(query.Table, seq, ...sql.values)
+      .map(projectedOf);
+  }
+
+  /**
+   * Rows written above `seq` that are known too little of to tell whether they are in the answer.
+   */
+  untellable(query: RowQuery, seq: number, limit: number): Projected[] {
+    const names = [...query.Terms, ...query.Order].map((term) => term.Column);
+    const text = `select key, seq, doc from projected where tbl = ? and seq > ? and json_extract(doc, '$.Deleted') = 0
+      and (${names.map((name) => `${member(name)} is null`).join(' or ')}) limit ?`;
+    return this.#db
+      .prepare<[string, number, number], ProjectedRow>(text)
+      .all(query.Table, seq, limit)
+      .map(projectedOf);
+  }
+
+  /** Lets go of rows whose last write lost its body: the backend has them. */
+  forgetThrough(lane: Lane, seq: number): void {
+    for (const table of laneTables[lane]) this.#sql.forget.run(table, seq);
+  }
+}
+
+/**
+ * A member of the document; column names were checked against the schema, so they hold no quotes.
+ */
+function member(column: string): string {
+  return `json_extract(doc, '$.${column}')`;
+}
+
+function matchingSql(query: RowQuery): { text: string; values: Scalar[] } {
+  const values: Scalar[] = [];
+  const stored = (value: Scalar) => (typeof value === 'boolean' ? Number(value) : value);
+  const conditions = query.Terms.map(({ Column, Values }) => {
+    values.push(...Values.map(stored));
+    return `${member(Column)} in (${Values.map(() => '?').join()})`;
+  });
+  if (query.After) {
+    const position = query.After;
+    const parts = query.Order.map(({ Column, IsDescending }, index) => {
+      const equal = query.Order.slice(0, index).map((term) => `${member(term.Column)} = ?`);
+      values.push(...position.slice(0, index + 1).map(stored));
+      return [...equal, `${member(Column)} ${IsDescending ? '<' : '>'} ?`].join(' and ');
+    });
+    conditions.push(`(${parts.join(' or ')})`);
+  }
+  const order = query.Order.map(
+    ({ Column, IsDescending }) => `${member(Column)}${IsDescending ? ' desc' : ''}`,
+  );
+  const where = ["tbl = ? and seq > ? and json_extract(doc, '$.Deleted') = 0", ...conditions].join(
+    ' and ',
+  );
+  return {
+    text: `select key, seq, doc from projected where ${where} order by ${order.join()} limit ${query.Limit}`,
+    values,
+  };
+}
+
+function projectedOf(row: ProjectedRow): Projected {
+  return { key: row.key, seq: row.seq, row: JSON.parse(row.doc) as KnownRow };
+}

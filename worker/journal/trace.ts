@@ -1,0 +1,77 @@
+/**
+ * Spans of the worker, named as OpenTelemetry names those of messaging: taking writes and reads in,
+ * delivering the ones and answering the others.
+ */
+import { SpanKind } from '@opentelemetry/api';
+import type { Lane } from '../../contracts/subjects.ts';
+import { type Reception, receive, send } from '../../runtime/trace.ts';
+
+const system = { 'messaging.system': 'nats' };
+
+/** A request of a hub, or a one-way message. @param came its trace context */
+export function accepting(subject: string, came: string | null): Reception {
+  return receive(
+    () => ({
+      name: `accept ${subject}`,
+      kind: SpanKind.CONSUMER,
+      attributes: {
+        ...system,
+        'messaging.destination.name': subject,
+        'messaging.operation.name': 'accept',
+        'messaging.operation.type': 'process',
+      },
+    }),
+    came,
+  );
+}
+
+/** Entries on their way to a beacon. @param traces their contexts, of those that have one */
+export function delivering<T>(
+  to: { beacon: string; lane: Lane; carrier: string; entries: number },
+  traces: Iterable<string>,
+  work: () => Promise<T>,
+): Promise<T> {
+  const { beacon, lane, carrier, entries } = to;
+  return send(
+    {
+      name: `deliver mesh.${beacon}`,
+      kind: SpanKind.PRODUCER,
+      attributes: {
+        ...system,
+        'messaging.destination.name': `mesh.${beacon}`,
+        'messaging.operation.name': 'deliver',
+        'messaging.operation.type': 'send',
+        'messaging.batch.message_count': entries,
+        'tidemark.lane': lane,
+        'tidemark.carrier': carrier,
+      },
+    },
+    traces,
+    work,
+  );
+}
+
+/**
+ * A read that asks the backend, in the context it came in.
+ * @param trace null where it came in none
+ */
+export function reading<T>(
+  action: string,
+  trace: string | null,
+  work: () => Promise<T>,
+): Promise<T> {
+  if (trace === null) return work();
+  return send(
+    {
+      name: `read ${action}`,
+      kind: SpanKind.CLIENT,
+      attributes: {
+        ...system,
+        'messaging.operation.name': 'read',
+        'messaging.operation.type': 'send',
+      },
+    },
+    [trace],
+    work,
+  );
+}

@@ -1,0 +1,218 @@
+/**
+ * What moving a mark would mean: the entries between, by table and key, and what the database has
+ * of them. Reads only.
+ */
+import { toMutation } from '../../bridges/lanes.ts';
+import { messageOf } from '../../contracts/errors.ts';
+import { limits } from '../../contracts/limits.ts';
+import type { BackendFinding, LanePlan, PlannedEntry, SeqRange } from '../../contracts/surgery.ts';
+import { type Lane, laneIndex } from '../../contracts/subjects.ts';
+import type { HeldStore } from '../../hwm/held-store.ts';
+import type { Mark } from '../../hwm/mark-store.ts';
+import { isoOf, nextTurn } from '../../runtime/clock.ts';
+import type { Backend } from '../replay/delivery.ts';
+import { guidText, type Journal } from '../journal/journal.ts';
+import type { Connection } from '../state/connection.ts';
+
+type Between = {
+  seq: number;
+  action: string;
+  key: string;
+  guid: Buffer;
+  acceptedMs: number;
+  isGone: number;
+};
+
+const tables: Readonly<Record<string, string>> = {
+  QP_UpsertWorkItem: 'UVQueueWorkItem',
+  QP_UpdateWorkItem: 'UVQueueWorkItem',
+  QP_AppendEvent: 'UVQueueWorkItemEvent',
+  QP_InsertAttempt: 'UVQueueWorkItemAttempt',
+  QP_UpdateAttemptOutcome: 'UVQueueWorkItemAttempt',
+  MS_UpsertManifest: 'UVManifest',
+  MS_RemoveManifest: 'UVManifest',
+};
+
+function statementsOf(db: Connection) {
+  return {
+    // By the primary key: entries without bodies are in no index by lane.
+    between: db.prepare<
+      [number, number, number, number],
+      Between
+    >(`select seq, action, key, guid, accepted_ms as acceptedMs, body is null as isGone from entry
+      where seq > ? and seq <= ? and lane = ? order by seq limit ?`),
+    atOrBefore: db.prepare<[number, number], { seq: number }>(
+      'select seq from entry where seq <= ? and lane = ? order by seq desc limit 1',
+    ),
+    since: db.prepare<
+      [number, number, number],
+      { last: number | null; found: number | null }
+    >(`select max(seq) as last, min(case when acceptedMs >= ? then seq end) as found
+      from (select seq, accepted_ms as acceptedMs from entry where seq > ? order by seq limit ?)`),
+  };
+}
+
+/** Counts of a stretch while it is read. */
+class Tally {
+  readonly rows: PlannedEntry[] = [];
+  readonly samples: number[] = [];
+  stretch: SeqRange | null = null;
+  gone: SeqRange | null = null;
+  readonly #keys = new Map<string, number>();
+  readonly #tables = new Map<string, { entries: number; keys: Set<string> }>();
+
+  add(entry: Between): void {
+    if (entry.isGone) {
+      this.gone = grown(this.gone, entry.seq);
+      return;
+    }
+    this.stretch = grown(this.stretch, entry.seq);
+    if (this.rows.length < limits.planRowsMax) {
+      this.rows.push({
+        Seq: entry.seq,
+        Action: entry.action,
+        Key: entry.key,
+        EventGUID: guidText(entry.guid),
+        AcceptedAt: isoOf(entry.acceptedMs),
+      });
+    }
+    this.#keys.set(entry.key, (this.#keys.get(entry.key) ?? 0) + 1);
+    const name = tables[entry.action] ?? entry.action;
+    const table = this.#tables.get(name) ?? { entries: 0, keys: new Set() };
+    table.entries += 1;
+    table.keys.add(entry.key);
+    this.#tables.set(name, table);
+  }
+
+  get tables(): LanePlan['Tables'] {
+    return [...this.#tables].map(([Table, { entries, keys }]) => ({
+      Table,
+      Entries: entries,
+      Keys: keys.size,
+    }));
+  }
+
+  get keys(): LanePlan['Keys'] {
+    const most = [...this.#keys].toSorted((a, b) => b[1] - a[1]).slice(0, limits.planKeysMax);
+    return most.map(([Key, Entries]) => ({ Key, Entries }));
+  }
+}
+
+function grown(range: SeqRange | null, seq: number): SeqRange {
+  return { Entries: (range?.Entries ?? 0) + 1, First: range?.First ?? seq, Last: seq };
+}
+
+export class MarksPlanner {
+  readonly #sql: ReturnType<typeof statementsOf>;
+  readonly #journal: Journal;
+  readonly #held: HeldStore;
+
+  constructor(parts: { db: Connection; journal: Journal; held: HeldStore }) {
+    this.#sql = statementsOf(parts.db);
+    this.#journal = parts.journal;
+    this.#held = parts.held;
+  }
+
+  /**
+   * The mark just before the first entry of any lane that was accepted at or after a time; null
+   * when none was.
+   */
+  async beforeTime(ms: number): Promise<number | null> {
+    for (let from = 0; ;) {
+      const { last, found } = this.#sql.since.get(ms, from, limits.planStepEntries) ?? {
+        last: null,
+        found: null,
+      };
+      if (found !== null) return found - 1;
+      if (last === null) return null;
+      from = last;
+      await nextTurn();
+    }
+  }
+
+  /** The Seq of the lane's last entry at or before `seq`; 0 when there is none. */
+  lastAt(lane: Lane, seq: number): number {
+    return this.#sql.atOrBefore.get(seq, laneIndex(lane))?.seq ?? 0;
+  }
+
+  /** Read in steps, so that answers to writes do not wait for it. */
+  async plan(lane: Lane, mark: Mark, to: number, backend: Backend | null): Promise<LanePlan> {
+    const isForwards = to > mark.seq;
+    const [low, high] = isForwards ? [mark.seq, to] : [to, mark.seq];
+    const tally = new Tally();
+    for (let from = low; ;) {
+      const step = this.#sql.between.all(from, high, laneIndex(lane), limits.planStepEntries);
+      for (const entry of step) tally.add(entry);
+      if (step.length < limits.planStepEntries) break;
+      from = step.at(-1)?.seq ?? high;
+      await nextTurn();
+    }
+    const skipped = this.#held.countSkipped(mark.database, lane, low, high);
+    return {
+      Lane: lane,
+      BeaconID: mark.beacon,
+      IDBeaconConnection: mark.connection,
+      From: mark.seq,
+      To: to,
+      Direction: to === mark.seq ? 'none' : isForwards ? 'forwards' : 'backwards',
+      Stretch: tally.stretch,
+      Gone: tally.gone,
+      Held: this.#held.countBetween(mark.database, lane, low, high) - skipped,
+      Skipped: skipped,
+      Tables: tally.tables,
+      Keys: tally.keys,
+      Rows: isForwards ? tally.rows : [],
+      Backend: await this.#ask(lane, tally.stretch, backend),
+    };
+  }
+
+  async #ask(
+    lane: Lane,
+    stretch: SeqRange | null,
+    backend: Backend | null,
+  ): Promise<BackendFinding> {
+    if (!backend) return { IsThere: false, Reason: 'the database is not assigned, or away' };
+    try {
+      const mark = await backend.mark();
+      const checked = await Promise.all(
+        this.#samples(lane, stretch).map(async (seq) => ({
+          seq,
+          has: await this.#has(seq, backend),
+        })),
+      );
+      return {
+        IsThere: true,
+        Mark: mark && { Epoch: mark.Epoch, Seq: mark.Seq },
+        Checked: checked.length,
+        Has: checked.filter((one) => one.has).length,
+        Lacks: checked.filter((one) => !one.has).map((one) => one.seq),
+      };
+    } catch (error) {
+      return { IsThere: false, Reason: messageOf(error) };
+    }
+  }
+
+  /** Some entries of the stretch, from all over it, its first and last among them. */
+  #samples(lane: Lane, stretch: SeqRange | null): number[] {
+    if (!stretch) return [];
+    const parts = limits.planSamples - 1;
+    const near = Array.from({ length: limits.planSamples }, (_, at) =>
+      this.lastAt(lane, stretch.First + Math.floor(((stretch.Last - stretch.First) * at) / parts)),
+    );
+    return [...new Set(near)].filter(
+      (seq) => seq >= stretch.First && this.#journal.read(seq) !== null,
+    );
+  }
+
+  /**
+   * Whether the row an entry is about was written by it or by a later one. What it would delete may
+   * also just not be there.
+   */
+  async #has(seq: number, backend: Backend): Promise<boolean> {
+    const entry = this.#journal.read(seq);
+    if (!entry) return true;
+    const mutation = toMutation(entry);
+    const row = await backend.row(mutation.Table, mutation.Key);
+    return row ? Number(row['BridgeSeq']) >= seq : mutation.Op === 'delete';
+  }
+}

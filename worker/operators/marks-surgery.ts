@@ -1,0 +1,301 @@
+/**
+ * Marks moved by an operator's word: planned first, done only while delivery is paused, and kept on
+ * record.
+ *
+ * Constraints: I4, a mark moves back only here or because the database itself went back; I5 and
+ * I10, what a mark is moved over is held as dropped. Ordering: nothing is under way at any database
+ * when a mark moves; mark, held entries and the record are one transaction.
+ */
+import { createHash } from 'node:crypto';
+import { hostname } from 'node:os';
+import { TidemarkError } from '../../contracts/errors.ts';
+import { limits } from '../../contracts/limits.ts';
+import type {
+  LaneMoved,
+  LanePlan,
+  MarkPlan,
+  MarksSet,
+  MarkTarget,
+  SetMarks,
+} from '../../contracts/surgery.ts';
+import { type Lane, lanes } from '../../contracts/subjects.ts';
+import type { Mark } from '../../hwm/mark-store.ts';
+import { type Clock, isoOf, newUuid } from '../../runtime/clock.ts';
+import type { LaneDelivery } from '../replay/delivery.ts';
+import { guidBytes } from '../journal/journal.ts';
+import type { Local } from '../journal/local.ts';
+import { MarksPlanner } from './marks-plan.ts';
+
+export type SurgeryParts = {
+  local: Pick<Local, 'store' | 'journal' | 'marks' | 'held'>;
+  deliveries: Record<Lane, LaneDelivery>;
+  clock: Clock;
+  version: string;
+  isPaused: () => boolean;
+  isBusy: (lane: Lane) => boolean;
+  /** Marks were moved. */
+  onMoved: (moved: readonly LaneMoved[]) => void;
+};
+
+type Chosen = { lane: Lane; mark: Mark; to: number };
+
+export class MarkSurgery {
+  readonly #parts: SurgeryParts;
+  readonly #planner: MarksPlanner;
+
+  constructor(parts: SurgeryParts) {
+    this.#parts = parts;
+    this.#planner = new MarksPlanner({
+      db: parts.local.store.db,
+      journal: parts.local.journal,
+      held: parts.local.held,
+    });
+  }
+
+  /**
+   * Changes nothing.
+   * @throws TidemarkError INVALID_MESSAGE for a target that makes no sense, NOT_FOUND for an
+   * unknown database
+   */
+  async plan(target: MarkTarget): Promise<MarkPlan> {
+    return this.#planOf(await this.#choose(target), true);
+  }
+
+  /**
+   * @throws TidemarkError as `plan`; CONFLICT when delivery is not paused, when it would go
+   * forwards without force, or when the plan no longer holds; UNAVAILABLE while a delivery does not
+   * end
+   */
+  async set(request: SetMarks): Promise<MarksSet> {
+    if (request.Reason.trim() === '')
+      throw new TidemarkError('INVALID_MESSAGE', 'Reason: say why, for those who find it later');
+    this.#insistOnPause();
+    await this.#untilQuiet();
+    const chosen = await this.#choose(request);
+    const plan = await this.#planOf(chosen, false);
+    if (request.Plan !== undefined && request.Plan !== plan.Plan) {
+      throw new TidemarkError(
+        'CONFLICT',
+        `the plan ${request.Plan} no longer holds, it is ${plan.Plan} now; look at it again: tidemark hwm plan`,
+      );
+    }
+    for (const one of plan.Lanes) insistOnForce(one, request.Force === true);
+    // Much may have happened while the stretch was read.
+    this.#insistOnPause();
+    if (
+      lanes.some((lane) => this.#parts.isBusy(lane)) ||
+      chosen.some(
+        ({ lane, mark }) => this.#parts.local.marks.get(mark.database, lane)?.seq !== mark.seq,
+      )
+    ) {
+      throw new TidemarkError(
+        'CONFLICT',
+        'marks moved while this was prepared; look at the plan again',
+      );
+    }
+    const done = this.#move(request, plan.Lanes, chosen);
+    this.#parts.onMoved(done.Lanes);
+    return done;
+  }
+
+  #insistOnPause(): void {
+    if (!this.#parts.isPaused())
+      throw new TidemarkError(
+        'CONFLICT',
+        'delivery is running; marks are moved only while it is paused: tidemark pause, then this, then tidemark resume',
+      );
+  }
+
+  async #untilQuiet(): Promise<void> {
+    const { clock, isBusy } = this.#parts;
+    const giveUpMs = clock.monotonicMs() + limits.surgeryWaitMs;
+    while (lanes.some((lane) => isBusy(lane))) {
+      if (clock.monotonicMs() >= giveUpMs) {
+        throw new TidemarkError(
+          'UNAVAILABLE',
+          'a delivery is still under way; try again in a moment',
+          { retryAfterMs: limits.overloadedRetryMs },
+        );
+      }
+      await clock.sleep(10);
+    }
+  }
+
+  /** Which marks are meant, and where each of them goes. */
+  async #choose(target: MarkTarget): Promise<Chosen[]> {
+    const wanted = target.Lane ? [target.Lane] : lanes;
+    const asked = await this.#seqOf(target.To);
+    return wanted.flatMap((lane) => {
+      const mark = this.#markOf(lane, target);
+      if (!mark) return [];
+      const { head } = this.#parts.local.journal.counts(lane);
+      if (typeof target.To === 'number' && target.Lane && asked > head) {
+        throw new TidemarkError(
+          'INVALID_MESSAGE',
+          `To: ${asked} is beyond the last entry of lane ${lane}, ${head}; nothing is there to be skipped`,
+        );
+      }
+      return [{ lane, mark, to: this.#planner.lastAt(lane, asked) }];
+    });
+  }
+
+  async #seqOf(to: number | string): Promise<number> {
+    if (typeof to === 'number') return to;
+    const ms = Date.parse(to);
+    if (Number.isNaN(ms))
+      throw new TidemarkError(
+        'INVALID_MESSAGE',
+        `To: ${JSON.stringify(to)} is neither a Seq nor a time as 2026-01-31T12:00:00Z`,
+      );
+    const before = await this.#planner.beforeTime(ms);
+    if (before === null)
+      throw new TidemarkError(
+        'INVALID_MESSAGE',
+        `To: nothing was accepted at or after ${isoOf(ms)}`,
+      );
+    return before;
+  }
+
+  #markOf(lane: Lane, { BeaconID, IDBeaconConnection }: MarkTarget): Mark | null {
+    const { deliveries, local } = this.#parts;
+    if (BeaconID === undefined || IDBeaconConnection === undefined) {
+      const mark = deliveries[lane].mark();
+      if (!mark)
+        throw new TidemarkError(
+          'NOT_FOUND',
+          `lane ${lane} has no database assigned; name one with --beacon and --connection`,
+        );
+      return mark;
+    }
+    const mark = local.marks.find(BeaconID, IDBeaconConnection, lane);
+    if (!mark)
+      throw new TidemarkError(
+        'NOT_FOUND',
+        `lane ${lane} has no mark at ${BeaconID}/${IDBeaconConnection}: tidemark hwm show lists them`,
+      );
+    return mark;
+  }
+
+  async #planOf(chosen: readonly Chosen[], asksBackend: boolean): Promise<MarkPlan> {
+    const plans: LanePlan[] = [];
+    for (const { lane, mark, to } of chosen) {
+      plans.push(
+        await this.#planner.plan(
+          lane,
+          mark,
+          to,
+          asksBackend ? this.#parts.deliveries[lane].backend(mark.beacon, mark.connection) : null,
+        ),
+      );
+    }
+    return { Plan: this.#digestOf(plans, chosen), Lanes: plans };
+  }
+
+  /** Of everything a set depends on; what the database says of itself is not part of it. */
+  #digestOf(plans: readonly LanePlan[], chosen: readonly Chosen[]): string {
+    const facts = plans.map((plan, at) => ({
+      ...plan,
+      Backend: null,
+      Epoch: chosen[at]?.mark.epoch,
+    }));
+    return createHash('sha256')
+      .update(JSON.stringify([this.#parts.local.store.storeId, facts]))
+      .digest('hex')
+      .slice(0, 16);
+  }
+
+  #move(request: SetMarks, plans: readonly LanePlan[], chosen: readonly Chosen[]): MarksSet {
+    const { local, clock } = this.#parts;
+    const Operation = newUuid();
+    const startedMs = clock.nowMs();
+    let moved: LaneMoved[] = [];
+    local.journal.together(() => {
+      moved = chosen.flatMap((one) =>
+        one.to === one.mark.seq ? [] : [this.#moveOne(one, request.Reason, startedMs)],
+      );
+      this.#record(Operation, request, plans, moved, startedMs);
+    });
+    return { Success: true, Operation, Lanes: moved };
+  }
+
+  #moveOne({ lane, mark, to }: Chosen, reason: string, nowMs: number): LaneMoved {
+    const { journal, marks, held } = this.#parts.local;
+    const isForwards = to > mark.seq;
+    const skipped = isForwards
+      ? held.skip(mark.database, lane, { from: mark.seq, through: to, reason, nowMs })
+      : 0;
+    // Settled ones only: what is held was never counted as settled.
+    const again = isForwards
+      ? 0
+      : journal.countAfter(lane, to) -
+        journal.countAfter(lane, mark.seq) -
+        held.countBetween(mark.database, lane, to, mark.seq);
+    const revived = isForwards ? 0 : held.unskip(mark.database, lane, to);
+    const entry = journal.read(to);
+    marks.move(mark.database, lane, {
+      to,
+      guid: entry ? guidBytes(entry.eventGuid) : null,
+      recordedMs: entry ? Date.parse(entry.acceptedAt) : null,
+      again,
+      epoch: newUuid(),
+    });
+    return {
+      Lane: lane,
+      BeaconID: mark.beacon,
+      IDBeaconConnection: mark.connection,
+      From: mark.seq,
+      To: to,
+      Again: again + revived,
+      Skipped: skipped,
+    };
+  }
+
+  #record(
+    id: string,
+    request: SetMarks,
+    plans: readonly LanePlan[],
+    moved: readonly LaneMoved[],
+    nowMs: number,
+  ): void {
+    const { local, version } = this.#parts;
+    local.store.db
+      .prepare(`insert into operation (type, id, sha256, title, state, applied_by, host, pid, app_version, started_ms, ended_ms, changes, note)
+      values ('hwm-set', ?, ?, ?, 'applied', ?, ?, ?, ?, ?, ?, ?, ?)`)
+      .run(
+        id,
+        createHash('sha256')
+          .update(JSON.stringify([request, plans.map((plan) => plan.From)]))
+          .digest('hex'),
+        `hwm set --to ${request.To}`,
+        request.By ?? 'unknown',
+        hostname(),
+        process.pid,
+        version,
+        nowMs,
+        nowMs,
+        moved.reduce((sum, one) => sum + one.Again + one.Skipped, 0),
+        JSON.stringify({ Reason: request.Reason, Force: request.Force === true, Lanes: moved }),
+      );
+  }
+}
+
+/**
+ * Going forwards passes over entries for good, so it is asked for twice, and only in lots that one
+ * transaction can hold.
+ */
+function insistOnForce({ Lane, Direction, From, To, Stretch }: LanePlan, isForced: boolean): void {
+  if (Direction !== 'forwards') return;
+  const count = Stretch?.Entries ?? 0;
+  if (!isForced) {
+    throw new TidemarkError(
+      'CONFLICT',
+      `lane ${Lane} would go forwards from ${From} to ${To} and skip ${count} entries that were accepted: ` +
+        'look at them with tidemark hwm plan, then add --force, or name the other lane alone',
+    );
+  }
+  if (count > limits.surgerySkipMax)
+    throw new TidemarkError(
+      'CONFLICT',
+      `lane ${Lane} would skip ${count} entries, at most ${limits.surgerySkipMax} at once; go in steps`,
+    );
+}

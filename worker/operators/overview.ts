@@ -1,0 +1,231 @@
+/**
+ * What the worker says of itself: status, marks, balance, where a write is. Reads the stores,
+ * changes nothing.
+ */
+import type {
+  Balance,
+  Capacity,
+  DrillView,
+  LaneState,
+  LaneStatus,
+  Location,
+  MarksFile,
+  MarkView,
+  WorkerStatus,
+} from '../../contracts/status.ts';
+import { aggregateState } from '../../contracts/status.ts';
+import { type Lane, lanes } from '../../contracts/subjects.ts';
+import type { HeldStore } from '../../hwm/held-store.ts';
+import type { Mark, MarkStore } from '../../hwm/mark-store.ts';
+import { type Clock, isoOf } from '../../runtime/clock.ts';
+import type { Assignments } from '../beacons/assignments.ts';
+import type { LaneDelivery } from '../replay/delivery.ts';
+import { type EntryFacts, guidText, type Journal } from '../journal/journal.ts';
+import type { Store } from '../state/store.ts';
+import { UndeliveredCount } from '../journal/undelivered-count.ts';
+
+export type OverviewParts = {
+  hubId: string;
+  version: string;
+  store: Store;
+  journal: Journal;
+  marks: MarkStore;
+  held: HeldStore;
+  assignments: Assignments;
+  deliveries: Record<Lane, LaneDelivery>;
+  clock: Clock;
+  isPaused: () => boolean;
+  bus: () => { Connected: boolean; Server: string | null; Reconnects: number };
+  capacity: () => Capacity;
+  /** Without it there never is one. */
+  drill?: () => DrillView | null;
+};
+
+const isoOrNull = (ms: number | null) => (ms === null ? null : isoOf(ms));
+
+export class Overview {
+  readonly #parts: OverviewParts;
+  readonly #startedAt: string;
+  readonly #undelivered: UndeliveredCount;
+
+  constructor(parts: OverviewParts) {
+    this.#parts = parts;
+    this.#startedAt = isoOf(parts.clock.nowMs());
+    this.#undelivered = new UndeliveredCount(parts.journal, parts.clock);
+  }
+
+  /** `balance` may be of a moment ago: it is what takes time to count. */
+  status(balance: WorkerStatus['Balance'] = this.balances()): WorkerStatus {
+    const { hubId, version, store, bus, capacity } = this.#parts;
+    const [queue, manifest] = [this.lane('queue'), this.lane('manifest')];
+    return {
+      HubID: hubId,
+      State: this.state(),
+      Queue: queue,
+      Manifest: manifest,
+      Balance: balance,
+      Store: store.storeId,
+      Epoch: store.epoch,
+      Bus: bus(),
+      Capacity: capacity(),
+      Drill: this.#parts.drill?.() ?? null,
+      Version: version,
+      StartedAt: this.#startedAt,
+    };
+  }
+
+  state(): LaneState {
+    return aggregateState(lanes.map((lane) => this.#laneState(lane)));
+  }
+
+  #laneState(lane: Lane): LaneState {
+    return this.#parts.assignments.of(lane)
+      ? (this.#parts.assignments.targetOf(lane)?.stateOf(lane) ?? 'waiting-for-beacon')
+      : 'unassigned';
+  }
+
+  lane(lane: Lane): LaneStatus {
+    const { assignments, journal, held, clock, deliveries, isPaused } = this.#parts;
+    const assignment = assignments.of(lane);
+    const target = assignments.targetOf(lane);
+    const mark = deliveries[lane].mark();
+    const oldest = this.#oldestPendingMs(lane, mark);
+    return {
+      State: this.#laneState(lane),
+      AssignedBeaconID: assignment?.beacon ?? null,
+      IDBeaconConnection: assignment?.connection ?? 0,
+      LastError: target?.lastErrorOf(lane) ?? null,
+      BootstrappedAt: target?.bootstrappedAt ?? null,
+      AssignedAt: assignment ? isoOf(assignment.assignedMs) : null,
+      AssignedBy: assignment?.by ?? null,
+      Seq: { Head: journal.counts(lane).head, Mark: mark?.seq ?? 0 },
+      Pending: this.pending(lane, mark),
+      OldestPendingMs: oldest === null ? 0 : Math.max(0, clock.nowMs() - oldest),
+      DeadLetters: mark ? held.count(mark.database, lane, 'dead') : 0,
+      Carrier: target?.carrierOf(lane) ?? null,
+      IsPaused: isPaused(),
+    };
+  }
+
+  /** When the oldest pending entry was accepted, parked or above the mark. */
+  #oldestPendingMs(lane: Lane, mark: Mark | null): number | null {
+    const { journal, held } = this.#parts;
+    const parked = mark ? held.oldestParked(mark.database, lane) : null;
+    const entry = parked === null ? null : journal.read(parked);
+    const above = journal.oldestAfter(lane, mark?.seq ?? 0);
+    if (!entry) return above;
+    return Math.min(Date.parse(entry.acceptedAt), above ?? Infinity);
+  }
+
+  /** Accepted and not settled, from the counts: cheap enough for every write. */
+  pending(lane: Lane, mark: Mark | null = this.#parts.deliveries[lane].mark()): number {
+    const { journal, held } = this.#parts;
+    const { accepted, bare } = journal.counts(lane);
+    if (!mark) return accepted - bare;
+    return (
+      accepted -
+      mark.skipped -
+      mark.applied -
+      mark.present -
+      held.count(mark.database, lane, 'dead') -
+      held.count(mark.database, lane, 'dropped')
+    );
+  }
+
+  /**
+   * The counts of I10, with what is pending counted entry by entry: the difference must be zero.
+   */
+  balance(lane: Lane): Balance {
+    const { journal, held, deliveries } = this.#parts;
+    const mark = deliveries[lane].mark();
+    const { accepted, bare } = journal.counts(lane);
+    const parked = mark ? held.count(mark.database, lane, 'parked') : 0;
+    const dead = mark
+      ? held.count(mark.database, lane, 'dead') + held.count(mark.database, lane, 'dropped')
+      : 0;
+    const pending = this.#undelivered.above(lane, mark?.seq ?? 0) + parked;
+    const [applied, present, skipped] = mark
+      ? [mark.applied, mark.present, mark.skipped]
+      : [0, 0, bare];
+    return {
+      Accepted: accepted,
+      Applied: applied,
+      AlreadyPresent: present,
+      Pending: pending,
+      DeadLettered: dead,
+      Skipped: skipped,
+      Difference: accepted - applied - present - pending - dead - skipped,
+    };
+  }
+
+  balances(): Record<Lane, Balance> {
+    return { queue: this.balance('queue'), manifest: this.balance('manifest') };
+  }
+
+  marksFile(): MarksFile {
+    return {
+      Version: 2,
+      Store: this.#parts.store.storeId,
+      WrittenAt: isoOf(this.#parts.clock.nowMs()),
+      Queue: this.#marks('queue'),
+      Manifest: this.#marks('manifest'),
+    };
+  }
+
+  #marks(lane: Lane): Record<string, Record<string, MarkView>> {
+    const { marks, held, journal } = this.#parts;
+    const views: Record<string, Record<string, MarkView>> = {};
+    for (const mark of marks.list(lane)) {
+      const { accepted } = journal.counts(lane);
+      const dead =
+        held.count(mark.database, lane, 'dead') + held.count(mark.database, lane, 'dropped');
+      (views[mark.beacon] ??= {})[String(mark.connection)] = {
+        Seq: mark.seq,
+        EventGUID: mark.guid ? guidText(mark.guid) : null,
+        RecordedAt: isoOrNull(mark.recordedMs),
+        AppliedAt: isoOrNull(mark.appliedMs),
+        Pending: accepted - mark.skipped - mark.applied - mark.present - dead,
+      };
+    }
+    return views;
+  }
+
+  /** Where one write is; `applied` once the mark of the assigned database has passed it. */
+  locate(guid: string): Location {
+    const found = this.#parts.journal.find(guid);
+    return found ? this.where({ ...found, guid }) : { EventGUID: guid, State: 'unknown' };
+  }
+
+  /** Where an entry is. */
+  where(found: EntryFacts): Location {
+    const { deliveries, held, marks } = this.#parts;
+    const { seq, lane, action, key } = found;
+    const about = {
+      EventGUID: found.guid,
+      Seq: seq,
+      Lane: lane,
+      Action: action,
+      Key: key,
+      AcceptedAt: isoOf(found.acceptedMs),
+    };
+    const mark = deliveries[lane].mark();
+    if (!mark) return { ...about, State: 'accepted' };
+    const holding = held.get(mark.database, seq);
+    if (holding?.state === 'dead' || holding?.state === 'dropped') {
+      return {
+        ...about,
+        State: holding.reason?.startsWith('conflict') ? 'conflict' : 'dead-lettered',
+        ...(holding.reason ? { Reason: holding.reason } : {}),
+      };
+    }
+    if (holding)
+      return { ...about, State: 'buffered', Reason: 'parked behind a dead letter of its key' };
+    if (seq > mark.seq) return { ...about, State: 'buffered' };
+    const appliedMs = marks.settledAt(mark.database, lane, seq);
+    return {
+      ...about,
+      State: 'applied',
+      ...(appliedMs === null ? {} : { AppliedAt: isoOf(appliedMs) }),
+    };
+  }
+}

@@ -1,0 +1,162 @@
+/**
+ * Runs a worker as a process: opens its store, joins the bus, serves until told to stop, and says
+ * how it ended.
+ */
+import { messageOf, processExit, TidemarkError } from '../../contracts/errors.ts';
+import { limits } from '../../contracts/limits.ts';
+import type { BusOptions } from '../../runtime/bus/bus.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import type { HttpSettings } from '../../runtime/http/http-access.ts';
+import { createLog, type Log } from '../../runtime/log.ts';
+import { ServiceManager, type ServiceManagerPlace } from '../../runtime/service-manager.ts';
+import { startWorker } from './compose.ts';
+import { saveIfLost } from './ghost.ts';
+import { joinBus } from './joining.ts';
+import type { MaintenanceSettings } from '../upkeep/maintenance.ts';
+import { openAsSoonAsPossible, type Opened } from './opening.ts';
+import type { CapacityBounds } from '../intake/pressure.ts';
+import { watchFiles } from './watchdog.ts';
+
+export type WorkerConfig = {
+  hub: string;
+  /** Data directory. */
+  data: string;
+  /** host:port of the operators' HTTP; port 0 takes a free one. */
+  http: string;
+  /** The operator's own token; without one that may operate, one is made in the data directory. */
+  token: string | null;
+  access: HttpSettings;
+  intake: 'none' | 'jetstream';
+  bus: Omit<BusOptions, 'name'>;
+  logLevel: string;
+  bounds: CapacityBounds;
+  ops: MaintenanceSettings;
+  isAnyFileSystem: boolean;
+  version: string;
+  serviceManager: ServiceManagerPlace | null;
+};
+
+/**
+ * Resolves with the exit code: 0 after an orderly stop, 1 when the store failed, 2 for a wrong
+ * setting, 4 when another worker has the data directory, 5 when a newer program made it. SIGTERM
+ * and SIGINT drain; a second one leaves at once.
+ */
+export async function runWorker(config: WorkerConfig): Promise<number> {
+  const log = createLog('tidemark-worker', config.logLevel, config.serviceManager?.journal).child({
+    hub: config.hub,
+  });
+  try {
+    return await serve(config, log);
+  } catch (error) {
+    log.error({ reason: messageOf(error) }, 'worker ended');
+    return exitCodeOf(error);
+  }
+}
+
+async function serve(config: WorkerConfig, log: Log): Promise<number> {
+  const stop = new AbortController();
+  const manager = new ServiceManager(config.serviceManager, systemClock, log);
+  stop.signal.addEventListener('abort', () => manager.stopping());
+  manager.status('opening the journal');
+  const release = onSignals(() => stop.abort());
+  const opened = await openAsSoonAsPossible(config, log, stop.signal);
+  if (!opened) return 0;
+  try {
+    await serveOver(opened, config, { stop, manager, log });
+  } catch (error) {
+    if (!saveIfLost(opened.local.store, error, log)) throw error;
+    return 1;
+  }
+  release();
+  return 0;
+}
+
+/** Until told to stop. @throws the fault that ends it; the store is open then */
+async function serveOver(
+  { local, findings, http, access }: Opened,
+  config: WorkerConfig,
+  { stop, manager, log }: { stop: AbortController; manager: ServiceManager; log: Log },
+): Promise<void> {
+  const fault = Promise.withResolvers<TidemarkError>();
+  // From here on: a store may be lost while the bus is still waited for.
+  const stopWatching = watchFiles({
+    store: local.store,
+    clock: systemClock,
+    log,
+    onFault: fault.resolve,
+  });
+  const stopped = untilAborted(stop.signal);
+  manager.status(`waiting for the bus at ${config.bus.servers}`);
+  const bus = await joinBus(
+    { local, http, access, bus: config.bus, hub: config.hub, log },
+    Promise.race([stopped, fault.promise]),
+  );
+  if (bus instanceof TidemarkError) throw bus;
+  if (bus === 'stop') {
+    stopWatching();
+    local.store.assertSameFiles();
+    return local.store.close();
+  }
+  const worker = await startWorker(
+    {
+      hubId: config.hub,
+      version: config.version,
+      http,
+      access,
+      isOneWayOn: config.intake === 'jetstream',
+      bounds: config.bounds,
+      ops: config.ops,
+    },
+    {
+      local,
+      findings,
+      bus,
+      clock: systemClock,
+      log,
+      onDrain: () => stop.abort(),
+      onFault: fault.resolve,
+    },
+  );
+  manager.ready(worker.pulse);
+  const ended = await Promise.race([stopped, fault.promise]);
+  stopWatching();
+  if (ended === 'stop') return worker.drain();
+  worker.freeze(ended);
+  // The refusals of the last batch are on their way, and somebody may ask for health: they get a
+  // moment.
+  await Promise.all([
+    Promise.race([bus.flush(), systemClock.sleep(limits.frozenFirstMs)]),
+    systemClock.sleep(limits.frozenFirstMs),
+  ]);
+  throw ended;
+}
+
+function untilAborted(signal: AbortSignal): Promise<'stop'> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve('stop');
+    signal.addEventListener('abort', () => resolve('stop'), { once: true });
+  });
+}
+
+function exitCodeOf(error: unknown): number {
+  if (!(error instanceof TidemarkError)) return 1;
+  return Object.hasOwn(processExit, error.code)
+    ? processExit[error.code as keyof typeof processExit]
+    : 1;
+}
+
+/** First signal: `onFirst`. Second: out, at once; safe, for accepted means journalled. */
+function onSignals(onFirst: () => void): () => void {
+  let count = 0;
+  const onSignal = () => {
+    count += 1;
+    if (count > 1) process.exit(1);
+    onFirst();
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+  return () => {
+    process.off('SIGTERM', onSignal);
+    process.off('SIGINT', onSignal);
+  };
+}

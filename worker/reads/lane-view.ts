@@ -1,0 +1,116 @@
+/**
+ * What a read may ask of one lane: the journal's knowledge, what is pending, and the backend while
+ * it is there.
+ */
+import type { KnownRow } from '../../bridges/read-merge.ts';
+import { TidemarkError } from '../../contracts/errors.ts';
+import { limits } from '../../contracts/limits.ts';
+import type { RowQuery } from '../../contracts/mutation.ts';
+import type { TableName } from '../../contracts/schema.ts';
+import type { Lane } from '../../contracts/subjects.ts';
+import type { HeldStore } from '../../hwm/held-store.ts';
+import type { Assignments } from '../beacons/assignments.ts';
+import type { LaneDelivery } from '../replay/delivery.ts';
+import type { Dispatcher } from '../beacons/dispatcher.ts';
+import type { Journal } from '../journal/journal.ts';
+import { LegacyReads } from './legacy-reads.ts';
+import { MeadowClient } from '../beacons/meadow-client.ts';
+import type { Projected, Projection } from '../journal/projection.ts';
+
+export type LaneViewParts = {
+  lane: Lane;
+  assignments: Assignments;
+  delivery: LaneDelivery;
+  dispatcher: Dispatcher;
+  held: HeldStore;
+  journal: Journal;
+  projection: Projection;
+  isOut: () => boolean;
+  onFailure: (beacon: string, error: unknown) => void;
+};
+
+/** One read's view: mark and waiting keys as they were when it began. */
+export class LaneView {
+  readonly projection: Projection;
+  readonly #parts: LaneViewParts;
+  readonly #markSeq: number;
+  readonly #waitingKeys: ReadonlySet<string>;
+
+  constructor(parts: LaneViewParts) {
+    this.#parts = parts;
+    this.projection = parts.projection;
+    const mark = parts.delivery.mark();
+    this.#markSeq = mark?.seq ?? 0;
+    this.#waitingKeys = mark ? parts.held.poisonedKeys(mark.database, parts.lane) : new Set();
+  }
+
+  /** @throws TidemarkError OVERLOADED when that would take the last room on the disk */
+  async catchUp(): Promise<void> {
+    const { lane, journal, isOut } = this.#parts;
+    if (isOut() && this.projection.position(lane) < journal.counts(lane).head) {
+      throw new TidemarkError(
+        'OVERLOADED',
+        'the disk of the journal is full; what is left of it is for delivering, reads of what is new wait',
+        { retryAfterMs: limits.overloadedRetryMs },
+      );
+    }
+    await this.projection.catchUp(lane);
+  }
+
+  /** Whether the backend may not have the last write of a row yet. */
+  isPending(known: { key: string; seq: number }): boolean {
+    return known.seq > this.#markSeq || this.#waitingKeys.has(known.key);
+  }
+
+  /** No row written at or below this Seq is pending. */
+  pendingFloor(): number {
+    return this.#waitingKeys.size > 0 ? 0 : this.#markSeq;
+  }
+
+  /**
+   * The row as the journal knows it, with the manifest itself fetched from the entry that holds it.
+   */
+  whole(table: TableName, known: Projected): KnownRow {
+    const { ManifestSeq, ...row } = known.row;
+    if (table !== 'UVManifest' || typeof ManifestSeq !== 'number') return row;
+    const entry = this.#parts.journal.read(ManifestSeq);
+    return entry ? { ...row, ManifestJSON: JSON.stringify(entry.settings['Manifest']) } : row;
+  }
+
+  /** Whether the journal still has every write it ever took. */
+  isComplete(): boolean {
+    return this.#parts.journal.counts(this.#parts.lane).bareThrough === 0;
+  }
+
+  /**
+   * @throws TidemarkError UNAVAILABLE when the journal has given up bodies, so that it cannot say
+   * "there is none"
+   */
+  assertComplete(what: string): void {
+    if (this.isComplete()) return;
+    throw new TidemarkError(
+      'UNAVAILABLE',
+      `the database is away, and the journal no longer holds all it would take to answer for ${what}`,
+      { retryAfterMs: limits.unavailableRetryMs },
+    );
+  }
+
+  /** Rows of the backend; null while it is away. */
+  async fromBackend(query: RowQuery): Promise<KnownRow[] | null> {
+    const target = this.#parts.assignments.targetOf(this.#parts.lane);
+    const carrier = target?.carrierOf(this.#parts.lane);
+    if (!target?.isReady || !carrier) return null;
+    const { dispatcher } = this.#parts;
+    try {
+      const source =
+        carrier === 'legacy'
+          ? new LegacyReads(dispatcher, target.beacon)
+          : new MeadowClient(dispatcher, target.beacon, target.endpoints, target.grammar);
+      return await source.rows(query);
+    } catch (error) {
+      if (!(error instanceof TidemarkError) || error.code !== 'UNAVAILABLE') throw error;
+      this.#parts.onFailure(target.beacon, error);
+      return null;
+    }
+  }
+}

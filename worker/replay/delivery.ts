@@ -1,0 +1,238 @@
+/**
+ * Where a lane delivers to right now: its target, the carrier the beacon allows, and the mark
+ * checked against the database's own.
+ */
+import type { StoredMark } from '../../contracts/capability.ts';
+import { TidemarkError } from '../../contracts/errors.ts';
+import type { Row } from '../../contracts/mutation.ts';
+import type { Lane } from '../../contracts/subjects.ts';
+import type { HeldStore } from '../../hwm/held-store.ts';
+import type { Mark, MarkStore } from '../../hwm/mark-store.ts';
+import { newUuid } from '../../runtime/clock.ts';
+import type { Log } from '../../runtime/log.ts';
+import type { Assignments } from '../beacons/assignments.ts';
+import { BatchCarrier, type Carrier } from './carrier.ts';
+import type { Dispatcher } from '../beacons/dispatcher.ts';
+import type { Journal } from '../journal/journal.ts';
+import { LegacyCarrier } from './legacy-carrier.ts';
+import { MeadowCarrier } from './meadow-carrier.ts';
+import { MeadowClient } from '../beacons/meadow-client.ts';
+import type { Destination } from './replay.ts';
+import { classOf } from '../state/guard/storage-error.ts';
+import type { Target } from '../beacons/target.ts';
+
+export type DeliveryParts = {
+  lane: Lane;
+  hubId: string;
+  assignments: Assignments;
+  dispatcher: Dispatcher;
+  journal: Journal;
+  marks: MarkStore;
+  held: HeldStore;
+  log: Log;
+  isPaused: () => boolean;
+  /** Something an operator must hear of. */
+  onFault: (message: string) => void;
+};
+
+/** What was worked out for one generation of a target; another generation means doing it again. */
+type Prepared = {
+  target: Target;
+  generation: number;
+  carrierName: string;
+  epoch: string;
+  destination: Destination;
+};
+
+/** What a plan asks of the database itself. */
+export type Backend = {
+  mark: () => Promise<StoredMark | null>;
+  row: (table: string, key: Row) => Promise<Row | null>;
+};
+
+export class LaneDelivery {
+  readonly #parts: DeliveryParts;
+  #prepared: Prepared | null = null;
+
+  constructor(parts: DeliveryParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * The mark of the lane's assigned database, made when it is first asked for; null while
+   * unassigned, and while there is no room for one.
+   */
+  mark(): Mark | null {
+    const assignment = this.#parts.assignments.of(this.#parts.lane);
+    if (!assignment) return null;
+    try {
+      return this.#openMark(assignment.beacon, assignment.connection);
+    } catch (thrown) {
+      // Who only looks is told what is there, on a full disk too.
+      if (classOf(thrown) === 'capacity') return null;
+      throw thrown;
+    }
+  }
+
+  /**
+   * Where to deliver, or null while nothing can be.
+   * @throws TidemarkError when the database's own mark cannot be read
+   */
+  async destination(): Promise<Destination | null> {
+    const target = this.#parts.assignments.targetOf(this.#parts.lane);
+    if (!target?.isReady || this.#parts.isPaused()) return null;
+    const { generation } = target;
+    const carrierName = target.carrierOf(this.#parts.lane);
+    if (!carrierName) return null;
+    const known = this.#prepared;
+    const mark = this.#openMark(target.beacon, target.connection);
+    const { epoch } = mark;
+    if (
+      known &&
+      known.target === target &&
+      known.generation === generation &&
+      known.carrierName === carrierName &&
+      known.epoch === epoch
+    )
+      return known.destination;
+    const carrier = this.#carrier(target, carrierName, epoch);
+    await this.#reconcile(mark, carrier, target);
+    if (this.#openMark(target.beacon, target.connection).epoch !== epoch) return this.destination();
+    const destination = { database: mark.database, beacon: target.beacon, carrier };
+    this.#prepared = { target, generation, carrierName, epoch, destination };
+    return destination;
+  }
+
+  /**
+   * The database of a connection while it can be asked; null when it is not the lane's, or away.
+   */
+  backend(beacon: string, connection: number): Backend | null {
+    const target = this.#parts.assignments.targetOf(this.#parts.lane);
+    const carrierName = target?.carrierOf(this.#parts.lane);
+    if (
+      !target?.isReady ||
+      !carrierName ||
+      target.beacon !== beacon ||
+      target.connection !== connection
+    )
+      return null;
+    if (carrierName === 'legacy') return unaskable(beacon);
+    const carrier = this.#carrier(target, carrierName, '');
+    const client = new MeadowClient(
+      this.#parts.dispatcher,
+      beacon,
+      target.endpoints,
+      target.grammar,
+    );
+    return {
+      mark: async () => (await carrier.mark())?.mark ?? null,
+      row: (table, key) => client.find(table, key),
+    };
+  }
+
+  #carrier(target: Target, name: string, epoch: string): Carrier {
+    const { dispatcher, hubId, lane, journal } = this.#parts;
+    if (name === 'legacy')
+      return new LegacyCarrier(dispatcher, { beacon: target.beacon, lane }, journal);
+    if (name === 'batch')
+      return new BatchCarrier(dispatcher, {
+        beacon: target.beacon,
+        connection: target.connection,
+        hubId,
+        lane,
+        epoch,
+      });
+    return new MeadowCarrier(
+      new MeadowClient(dispatcher, target.beacon, target.endpoints, target.grammar),
+    );
+  }
+
+  /**
+   * A database new to this journal gets everything that still has its body; the rest is counted as
+   * skipped.
+   */
+  #openMark(beacon: string, connection: number): Mark {
+    const { journal, lane, marks } = this.#parts;
+    const known = marks.find(beacon, connection, lane);
+    if (known) return known;
+    return marks.open(beacon, connection, lane, 0, journal.counts(lane).bare);
+  }
+
+  /**
+   * The database may have gone back in time (a restore, a failover), or be another one under the
+   * same name. Then its own mark is below ours, and what lies between is sent again: BridgeSeq
+   * makes that harmless. A mark above everything we ever accepted says that it is us who went back
+   * in time.
+   */
+  async #reconcile(mark: Mark, carrier: Carrier, target: Target): Promise<void> {
+    const { marks, lane, journal, onFault } = this.#parts;
+    const kept = await carrier.mark();
+    const storeId = kept?.storeId ?? target.storeId;
+    const isOther = mark.storeId !== '' && storeId !== '' && mark.storeId !== storeId;
+    const isComparable = isOther || (kept !== null && mark.carrier === 'batch');
+    const keptSeq = keptSeqOf(mark, kept?.mark ?? null);
+    if (isComparable && keptSeq < mark.seq) this.#rewind(mark, keptSeq, isOther);
+    else if (keptSeq > mark.seq) {
+      // What was held back below the database's mark may be forgotten with our own, so that mark
+      // must not answer for what is sent again.
+      marks.move(mark.database, lane, {
+        to: mark.seq,
+        guid: mark.guid,
+        recordedMs: mark.recordedMs,
+        again: 0,
+        epoch: newUuid(),
+      });
+      if (!journal.has(lane, keptSeq))
+        onFault(
+          `${mark.beacon}/${mark.connection} has writes of lane ${lane} up to Seq ${keptSeq}, ` +
+            'which this journal does not know: it is an older copy of itself. ' +
+            'Nothing was moved; bring the newer journal back, or merge its entries',
+        );
+    }
+    marks.setStoreId(mark.database, lane, storeId);
+  }
+
+  #rewind(mark: Mark, to: number, isOther: boolean): void {
+    const { journal, lane, marks, held, log, onFault } = this.#parts;
+    const again =
+      journal.countAfter(lane, to) -
+      journal.countAfter(lane, mark.seq) -
+      held.countBetween(mark.database, lane, to, mark.seq);
+    marks.rewind(mark.database, lane, to, again);
+    const where = `${mark.beacon}/${mark.connection}`;
+    const why = isOther ? `${where} is another database than before` : `${where} went back in time`;
+    log.warn(
+      { lane, beacon: mark.beacon, from: mark.seq, to, again },
+      `${why}; sending again what the journal still has`,
+    );
+    const { bareThrough } = journal.counts(lane);
+    if (bareThrough > to)
+      onFault(
+        `${why}: writes of lane ${lane} from Seq ${to + 1} to ${bareThrough} are no longer ` +
+          'in the journal and cannot be sent again',
+      );
+  }
+}
+
+/**
+ * How far the database is by its own mark. Under an epoch from before a set it is where the set
+ * left it, unless it shows that it lost something since.
+ */
+function keptSeqOf(mark: Mark, kept: StoredMark | null): number {
+  if (kept === null) return 0;
+  if (kept.Epoch === mark.epoch) return kept.Seq;
+  if (!mark.epochBefore?.split(' ').includes(kept.Epoch)) return 0;
+  return kept.Seq >= (mark.seqBefore ?? 0) ? mark.seq : kept.Seq;
+}
+
+/** Its rows do not tell which write they come from. */
+function unaskable(beacon: string): Backend {
+  const refuse = () =>
+    Promise.reject(
+      new TidemarkError(
+        'REJECTED',
+        `${beacon} is a legacy beacon: it keeps no mark, and its rows no Seq`,
+      ),
+    );
+  return { mark: refuse, row: refuse };
+}

@@ -1,0 +1,41 @@
+/**
+ * The writes of a delivery one request each: keys side by side, the writes of one key one after the
+ * other until one is refused.
+ */
+import PQueue from 'p-queue';
+import type { Folded } from '../../bridges/fold.ts';
+import { limits } from '../../contracts/limits.ts';
+import { isSettledOutcome, type MutationResult } from '../../contracts/mutation.ts';
+
+/**
+ * One result per write, null for one that stands behind a refusal of its key.
+ * @throws what `send` throws, once no request is on its way any more: one that is overtaken by its
+ * own repeat could take a later write back
+ */
+export async function inTurns(
+  writes: readonly Folded[],
+  send: (write: Folded) => Promise<MutationResult>,
+): Promise<(MutationResult | null)[]> {
+  const queue = new PQueue({ concurrency: limits.proxyRequestsMax });
+  const turns = Map.groupBy(writes.keys(), (index) => writes[index]?.key);
+  const results: (MutationResult | null)[] = writes.map(() => null);
+  let failed: { thrown: unknown } | null = null;
+  const take = async (turn: readonly number[]) => {
+    for (const index of turn) {
+      const write = writes[index];
+      if (!write || failed) return;
+      try {
+        const result = await send(write);
+        results[index] = result;
+        if (!isSettledOutcome(result.Outcome)) return;
+      } catch (thrown) {
+        failed ??= { thrown };
+        return;
+      }
+    }
+  };
+  await Promise.all([...turns.values()].map((turn) => queue.add(() => take(turn))));
+  const end = failed as { thrown: unknown } | null;
+  if (end) throw end.thrown;
+  return results;
+}

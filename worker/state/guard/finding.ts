@@ -1,0 +1,38 @@
+/**
+ * What a start or a merge found out about the local state: kept in table fault, logged, told on the
+ * bus.
+ */
+import { systemClock } from '../../../runtime/clock.ts';
+import type { Lane } from '../../../contracts/subjects.ts';
+import type { Connection } from '../connection.ts';
+
+/**
+ * `What` is a sentence for an operator; `Detail` holds the facts in it, `Lost` ranges of Seqs among
+ * them.
+ */
+export type Finding = {
+  Class: string;
+  What: string;
+  Detail: { Lost?: SeqRange[]; [name: string]: unknown };
+};
+
+/** `Lane` where only the Seqs of one lane in it are meant. */
+export type SeqRange = { From: number; To: number; Lane?: Lane };
+
+export function recordFindings(db: Connection, findings: readonly Finding[]): void {
+  const insert = db.prepare('insert into fault (at_ms, class, what, detail) values (?, ?, ?, ?)');
+  db.transaction(() => {
+    for (const { Class, What, Detail } of findings)
+      insert.run(systemClock.nowMs(), Class, What, JSON.stringify(Detail));
+  }).immediate();
+}
+
+/** As people read ranges: `5-9, 12`. */
+export function rangesText(ranges: readonly SeqRange[], most: number): string {
+  const shown = ranges
+    .slice(0, most)
+    .map(({ From, To }) => (From === To ? String(From) : `${From}-${To}`));
+  return ranges.length > most
+    ? `${shown.join(', ')} and ${ranges.length - most} more`
+    : shown.join(', ');
+}

@@ -1,0 +1,238 @@
+/**
+ * store.json: which store a data directory holds and how far it was, for the start that finds the
+ * store gone, older or another.
+ */
+import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../../contracts/json-value.ts';
+import { limits } from '../../../contracts/limits.ts';
+import { isoOf, systemClock } from '../../../runtime/clock.ts';
+import type { Connection } from '../connection.ts';
+import type { StatePaths } from '../paths.ts';
+
+export type FileIdentity = { Dev: number; Ino: number } | null;
+export type PerLane = { Queue: number; Manifest: number };
+
+/**
+ * What store.json says. `Accepted` counts a lane's entries, so that a loss can be told in writes
+ * and not only in Seqs; `Starts` are the first Seqs of the last starts, without which a hole says
+ * nothing.
+ */
+export type StoreIdentity = {
+  Version: 1;
+  Store: string;
+  Epoch: string;
+  Hub: string;
+  IsClean: boolean;
+  Head: PerLane;
+  Accepted: PerLane;
+  Mark: PerLane;
+  Pending: PerLane;
+  Starts: number[];
+  Db: FileIdentity;
+  Wal: FileIdentity;
+  WrittenAt: string;
+};
+
+/**
+ * What a start knows of the store that was here; heads are null when only the file of marks says
+ * so.
+ */
+export type Remembered = {
+  Store: string;
+  Epoch: string | null;
+  Hub: string | null;
+  IsClean: boolean;
+  Head: PerLane | null;
+  Accepted: PerLane | null;
+  Mark: PerLane;
+  Pending: PerLane;
+  Starts: number[];
+  Db: FileIdentity;
+  Wal: FileIdentity;
+  WrittenAt: string;
+};
+
+const zero: PerLane = { Queue: 0, Manifest: 0 };
+
+export function fileIdentity(path: string): FileIdentity {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found ? { Dev: found.dev, Ino: found.ino } : null;
+}
+
+export function isSameFile(a: FileIdentity, b: FileIdentity): boolean {
+  return a !== null && b !== null && a.Dev === b.Dev && a.Ino === b.Ino;
+}
+
+/** What store.json is to say now. */
+export function identityOf(db: Connection, paths: StatePaths, isClean: boolean): StoreIdentity {
+  const meta = (name: string) =>
+    (db.prepare('select value from meta where name = ?').pluck().get(name) as string | undefined) ??
+    '';
+  const [queue, manifest] = [laneFacts(db, 0), laneFacts(db, 1)];
+  const both = (name: keyof typeof queue): PerLane => ({
+    Queue: queue[name],
+    Manifest: manifest[name],
+  });
+  return {
+    Version: 1,
+    Store: meta('store'),
+    Epoch: meta('epoch'),
+    Hub: meta('hub'),
+    IsClean: isClean,
+    Head: both('head'),
+    Accepted: both('accepted'),
+    Mark: both('mark'),
+    Pending: both('pending'),
+    Starts: db
+      .prepare<[number], number>('select first_seq from boot order by first_seq desc limit ?')
+      .pluck()
+      .all(limits.startsRemembered),
+    Db: fileIdentity(paths.db),
+    Wal: isClean ? null : fileIdentity(paths.wal),
+    WrittenAt: isoOf(systemClock.nowMs()),
+  };
+}
+
+/** A lane's counts, with the mark of its assigned database. */
+function laneFacts(
+  db: Connection,
+  lane: number,
+): { head: number; accepted: number; mark: number; pending: number } {
+  const counts = db.prepare('select accepted, head, bare from lane where lane = ?').get(lane) as {
+    accepted: number;
+    head: number;
+    bare: number;
+  };
+  const { accepted, head, bare } = counts;
+  const mark = db
+    .prepare(`select m.database, m.seq, m.applied + m.present + m.skipped as settled from mark m join database d on d.id = m.database
+    join assignment a on a.lane = m.lane and a.beacon = d.beacon and a.connection = d.connection where m.lane = ?`)
+    .get(lane) as { database: number; seq: number; settled: number } | undefined;
+  if (!mark) return { head, accepted, mark: 0, pending: accepted - bare };
+  const given = Number(
+    db
+      .prepare(
+        "select count(*) from held where database = ? and lane = ? and state <> 'parked' and seq <= ?",
+      )
+      .pluck()
+      .get(mark.database, lane, mark.seq),
+  );
+  return { head, accepted, mark: mark.seq, pending: accepted - mark.settled - given };
+}
+
+/** Written to the side, synced, renamed, the folder synced. @throws what the file system throws */
+export function writeIdentity(path: string, identity: StoreIdentity): void {
+  const beside = `${path}.start`;
+  writeFileSync(beside, `${JSON.stringify(identity, null, 2)}\n`, { mode: 0o600, flush: true });
+  renameSync(beside, path);
+  syncFolder(dirname(path));
+}
+
+/** Makes renames in a folder last. */
+export function syncFolder(path: string): void {
+  const folder = openSync(path, 'r');
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+}
+
+function readJson(path: string): JsonObject | null {
+  try {
+    const value = JSON.parse(readFileSync(path, 'utf8')) as JsonValue;
+    return isJsonObject(value) ? value : null;
+  } catch {
+    // Missing or unreadable comes to the same: nothing is remembered by it.
+    return null;
+  }
+}
+
+/**
+ * What store.json remembers, else what the file of marks for people does; null when neither names a
+ * store.
+ */
+export function readRemembered(paths: StatePaths): Remembered | null {
+  const file = readJson(paths.identity);
+  if (file && file['Version'] === 1 && typeof file['Store'] === 'string' && file['Store'] !== '')
+    return fromIdentity(file, file['Store']);
+  const marks = readJson(paths.marks);
+  if (!marks || marks['Version'] !== 2 || typeof marks['Store'] !== 'string') return null;
+  const [queue, manifest] = [ofMarks(marks['Queue']), ofMarks(marks['Manifest'])];
+  return {
+    Store: marks['Store'],
+    Epoch: null,
+    Hub: null,
+    IsClean: false,
+    Head: null,
+    Accepted: null,
+    Starts: [],
+    Db: null,
+    Wal: null,
+    WrittenAt: textOr(marks['WrittenAt'], ''),
+    Mark: { Queue: queue.mark, Manifest: manifest.mark },
+    Pending: { Queue: queue.pending, Manifest: manifest.pending },
+  };
+}
+
+function fromIdentity(file: JsonObject, Store: string): Remembered {
+  return {
+    Store,
+    Epoch: textOr(file['Epoch'], null),
+    Hub: textOr(file['Hub'], null),
+    IsClean: file['IsClean'] === true,
+    Head: perLane(file['Head']),
+    Accepted: perLane(file['Accepted']),
+    Mark: perLane(file['Mark']) ?? zero,
+    Pending: perLane(file['Pending']) ?? zero,
+    Starts: numbersIn(file['Starts']),
+    Db: identityIn(file['Db']),
+    Wal: identityIn(file['Wal']),
+    WrittenAt: textOr(file['WrittenAt'], ''),
+  };
+}
+
+function numbersIn(value: JsonValue | undefined): number[] {
+  return Array.isArray(value) ? value.filter((one) => typeof one === 'number') : [];
+}
+
+function textOr<T>(value: JsonValue | undefined, otherwise: T): string | T {
+  return typeof value === 'string' && value !== '' ? value : otherwise;
+}
+
+function perLane(value: JsonValue | undefined): PerLane | null {
+  if (!isJsonObject(value)) return null;
+  const { Queue, Manifest } = value;
+  return typeof Queue === 'number' && typeof Manifest === 'number' ? { Queue, Manifest } : null;
+}
+
+function identityIn(value: JsonValue | undefined): FileIdentity {
+  if (!isJsonObject(value)) return null;
+  const { Dev, Ino } = value;
+  return typeof Dev === 'number' && typeof Ino === 'number' ? { Dev, Ino } : null;
+}
+
+/** The highest mark of a lane, and the least that is pending for any database. */
+function ofMarks(value: JsonValue | undefined): { mark: number; pending: number } {
+  const views = isJsonObject(value)
+    ? Object.values(value)
+        .flatMap((beacon) => (isJsonObject(beacon) ? Object.values(beacon) : []))
+        .filter(isJsonObject)
+    : [];
+  const numbers = (name: string) =>
+    views.map((view) => view[name]).filter((one) => typeof one === 'number');
+  return {
+    mark: Math.max(0, ...numbers('Seq')),
+    pending:
+      Math.min(...numbers('Pending'), Infinity) === Infinity ? 0 : Math.min(...numbers('Pending')),
+  };
+}

@@ -1,0 +1,95 @@
+/**
+ * What an error of the worker's own SQLite handle means, and whether the process can go on after
+ * it.
+ */
+import { messageOf, TidemarkError } from '../../../contracts/errors.ts';
+import { SqliteError } from '../connection.ts';
+
+/**
+ * transient: a lock, try again. capacity: no room, accept nothing until there is. fatal: the file
+ * is damaged or the disk fails. moved, gone, replaced, modified: the file is not ours any more.
+ * permission: the right to write is gone. closed: the handle is. unknown: not about the file,
+ * perhaps a bug.
+ */
+export type FaultClass =
+  | 'transient'
+  | 'capacity'
+  | 'fatal'
+  | 'moved'
+  | 'gone'
+  | 'replaced'
+  | 'modified'
+  | 'permission'
+  | 'closed'
+  | 'unknown';
+
+/** What was found about one watched file: the cause of the error that tells of it. */
+export type FileFinding = { verdict: 'gone' | 'replaced' | 'modified'; path: string };
+
+/** Transient is looked at first: two of its codes look like failures of the disk. */
+const codes: readonly (readonly [prefix: string, is: FaultClass])[] = [
+  ['SQLITE_BUSY', 'transient'],
+  ['SQLITE_LOCKED', 'transient'],
+  ['SQLITE_PROTOCOL', 'transient'],
+  ['SQLITE_SCHEMA', 'transient'],
+  ['SQLITE_IOERR_BLOCKED', 'transient'],
+  ['SQLITE_IOERR_LOCK', 'transient'],
+  ['SQLITE_FULL', 'capacity'],
+  ['SQLITE_READONLY_DBMOVED', 'moved'],
+  ['SQLITE_CORRUPT', 'fatal'],
+  ['SQLITE_NOTADB', 'fatal'],
+  ['SQLITE_IOERR', 'fatal'],
+  ['SQLITE_READONLY', 'permission'],
+  ['SQLITE_CANTOPEN', 'permission'],
+  ['SQLITE_PERM', 'permission'],
+  ['SQLITE_AUTH', 'permission'],
+];
+
+/**
+ * The class of any thrown value. Texts are never looked at: a beacon may say "disk image is
+ * malformed" of its own database.
+ */
+export function classOf(thrown: unknown): FaultClass {
+  if (thrown instanceof SqliteError)
+    return codes.find(([prefix]) => thrown.code.startsWith(prefix))?.[1] ?? 'unknown';
+  if (thrown instanceof TypeError && thrown.message === 'The database connection is not open')
+    return 'closed';
+  if (!(thrown instanceof TidemarkError) || thrown.cause === undefined) return 'unknown';
+  return isFinding(thrown.cause) ? thrown.cause.verdict : classOf(thrown.cause);
+}
+
+function isFinding(cause: unknown): cause is FileFinding {
+  return typeof cause === 'object' && cause !== null && 'verdict' in cause && 'path' in cause;
+}
+
+const ending: ReadonlySet<FaultClass> = new Set([
+  'fatal',
+  'moved',
+  'gone',
+  'replaced',
+  'modified',
+  'permission',
+  'closed',
+]);
+
+/**
+ * After these nothing may be answered or written any more: what the handle still reads is rescued,
+ * and a fresh process looks at the files.
+ */
+export function endsTheProcess(found: FaultClass): boolean {
+  return ending.has(found);
+}
+
+/** True for what SQLite itself said, also where it fits no class. */
+export function isOfStore(thrown: unknown): boolean {
+  return thrown instanceof SqliteError;
+}
+
+/** A failure of the store as the error that ends the process. */
+export function toStoreFault(thrown: unknown): TidemarkError {
+  return thrown instanceof TidemarkError
+    ? thrown
+    : new TidemarkError('STORAGE_FAILED', `the journal failed: ${messageOf(thrown)}`, {
+        cause: thrown,
+      });
+}

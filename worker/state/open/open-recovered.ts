@@ -1,0 +1,57 @@
+/**
+ * From the files of a data directory to an open database: recovery, schema, identity, merge of what
+ * was saved, and what is lost all the same.
+ */
+import { systemClock } from '../../../runtime/clock.ts';
+import { found, startBoot } from './begin.ts';
+import { type Connection, openWritable, SqliteError } from '../connection.ts';
+import { type Finding, recordFindings } from '../guard/finding.ts';
+import { readRemembered, type Remembered } from '../guard/identity-file.ts';
+import { findLosses } from '../recover/losses.ts';
+import { mergePending } from '../recover/merge-rescues.ts';
+import type { StatePaths } from '../paths.ts';
+import { recoverFiles } from '../recover/recovery.ts';
+import { openedFiles, type OpenedFiles, saveGhost } from './start-ghost.ts';
+
+type Opened = { db: Connection; files: OpenedFiles; findings: Finding[] };
+
+/**
+ * Opens state.db with everything in it that could be brought back. Damage that shows itself only
+ * while the file is worked with is dealt with once more from the beginning.
+ */
+export function openRecovered(paths: StatePaths): Opened {
+  const remembered = readRemembered(paths);
+  try {
+    return openOnce(paths, remembered, false);
+  } catch (error) {
+    if (!(error instanceof SqliteError) || !/^SQLITE_(CORRUPT|NOTADB)/.test(error.code))
+      throw error;
+    return openOnce(paths, remembered, true);
+  }
+}
+
+function openOnce(paths: StatePaths, remembered: Remembered | null, isDamaged: boolean): Opened {
+  const nowMs = systemClock.nowMs();
+  const recovered = recoverFiles(paths, remembered, nowMs, isDamaged);
+  const db = openWritable(paths.db);
+  const files = openedFiles(paths);
+  try {
+    found(db, paths, recovered.identity);
+    const merged = mergePending(db, paths, nowMs);
+    const findings = [
+      ...recovered.findings,
+      ...merged,
+      ...findLosses(db, remembered, recovered.isDoubtful),
+    ];
+    recordFindings(db, findings);
+    startBoot(db);
+    return { db, files, findings };
+  } catch (error) {
+    try {
+      saveGhost(db, paths, files);
+    } finally {
+      db.close();
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,202 @@
+/**
+ * Finds entries in the raw pages of a database file and its log, whatever else of them is damaged:
+ * header, schema, inner pages, a lost half. Works on files that nobody has open. What it finds may
+ * be an older state of a row, or rubbish that looks like one; the merge looks at each.
+ */
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { validTrace } from '../../../runtime/trace.ts';
+import type { StoredEntry } from './entry-lines.ts';
+
+const defaultPageBytes = 4096;
+const walHeaderBytes = 32;
+const frameHeaderBytes = 24;
+const tableLeaf = 0x0d;
+/** Of an entry, and of one written before it had a trace. */
+const columns = 11;
+const columnsBefore = 10;
+
+/** A page's place: in the log if it is there, else in the database. */
+type Place = { fd: number; offset: number };
+
+class Pages {
+  readonly pageBytes: number;
+  readonly #db: number | null;
+  readonly #dbPages: number;
+  readonly #inLog = new Map<number, Place>();
+
+  constructor(db: number | null, log: number | null) {
+    this.#db = db;
+    this.pageBytes = pageBytesOf(db, log);
+    this.#dbPages = db === null ? 0 : Math.ceil(fstatSync(db).size / this.pageBytes);
+    if (log !== null) this.#indexLog(log);
+  }
+
+  /** Frames of the log's present round, the last one of each page. */
+  #indexLog(fd: number): void {
+    const { size } = fstatSync(fd);
+    const salt = readAt(fd, 16, 8);
+    const frameBytes = frameHeaderBytes + this.pageBytes;
+    for (let offset = walHeaderBytes; offset + frameBytes <= size; offset += frameBytes) {
+      const header = readAt(fd, offset, frameHeaderBytes);
+      if (!header.subarray(8, 16).equals(salt)) break;
+      this.#inLog.set(header.readUInt32BE(0), { fd, offset: offset + frameHeaderBytes });
+    }
+  }
+
+  /** No record is larger than all pages together. */
+  get bytesMax(): number {
+    return (this.#dbPages + this.#inLog.size) * this.pageBytes;
+  }
+
+  *numbers(): Generator<number> {
+    for (let page = 2; page <= this.#dbPages; page++) yield page;
+    for (const page of this.#inLog.keys()) if (page > this.#dbPages) yield page;
+  }
+
+  read(page: number): Buffer | null {
+    const inLog = this.#inLog.get(page);
+    if (inLog) return readAt(inLog.fd, inLog.offset, this.pageBytes);
+    if (this.#db === null || page < 1 || page > this.#dbPages) return null;
+    return readAt(this.#db, (page - 1) * this.pageBytes, this.pageBytes);
+  }
+}
+
+function readAt(fd: number, offset: number, bytes: number): Buffer {
+  const buffer = Buffer.alloc(bytes);
+  readSync(fd, buffer, 0, bytes, offset);
+  return buffer;
+}
+
+function pageBytesOf(db: number | null, log: number | null): number {
+  const isSize = (bytes: number) => bytes >= 512 && bytes <= 65_536 && (bytes & (bytes - 1)) === 0;
+  const ofDb = db === null ? 0 : readAt(db, 16, 2).readUInt16BE(0);
+  if (isSize(ofDb)) return ofDb;
+  const ofLog = log === null ? 0 : readAt(log, 8, 4).readUInt32BE(0);
+  return isSize(ofLog) ? ofLog : defaultPageBytes;
+}
+
+/** SQLite's variable-length integer: value and next position. */
+function varint(page: Buffer, at: number): [value: number, next: number] {
+  let value = 0;
+  for (let n = 0; n < 9; n++) {
+    const byte = page[at + n];
+    if (byte === undefined) throw new RangeError('beyond the page');
+    if (n === 8) return [value * 256 + byte, at + 9];
+    value = value * 128 + (byte & 0x7f);
+    if (byte < 0x80) return [value, at + n + 1];
+  }
+  return [value, at + 9];
+}
+
+/** The whole record of a cell, its overflow pages included; null when they are not all there. */
+function payloadOf(pages: Pages, page: Buffer, at: number, bytes: number): Buffer | null {
+  const usable = pages.pageBytes;
+  const localMax = usable - 35;
+  // A damaged length, or a chain that leads back into itself, must not take more than there is.
+  if (bytes > pages.bytesMax) return null;
+  if (bytes <= localMax) return at + bytes <= page.length ? page.subarray(at, at + bytes) : null;
+  const least = Math.floor(((usable - 12) * 32) / 255) - 23;
+  const odd = least + ((bytes - least) % (usable - 4));
+  const local = odd <= localMax ? odd : least;
+  if (at + local + 4 > page.length) return null;
+  const parts = [page.subarray(at, at + local)];
+  let next = page.readUInt32BE(at + local);
+  for (let left = bytes - local; left > 0;) {
+    const overflow = next === 0 ? null : pages.read(next);
+    if (!overflow) return null;
+    const part = overflow.subarray(4, 4 + Math.min(left, usable - 4));
+    parts.push(part);
+    left -= part.length;
+    next = overflow.readUInt32BE(0);
+  }
+  return Buffer.concat(parts, bytes);
+}
+
+type Value = number | string | Buffer | null;
+
+const integerBytes = [0, 1, 2, 3, 4, 6, 8];
+
+/** A record's values; null when it is not one of as many columns as an entry has or had. */
+function valuesOf(record: Buffer): Value[] | null {
+  const [headerBytes, first] = varint(record, 0);
+  const types: number[] = [];
+  for (let at = first; at < headerBytes && types.length <= columns;) {
+    const [type, next] = varint(record, at);
+    types.push(type);
+    at = next;
+  }
+  if (types.length !== columns && types.length !== columnsBefore) return null;
+  let at = headerBytes;
+  return types.map((type): Value => {
+    const bytes = type < 12 ? (integerBytes[type] ?? 8) : Math.floor((type - 12) / 2);
+    const value = type === 8 || type === 9 ? Buffer.alloc(0) : record.subarray(at, at + bytes);
+    at += value.length;
+    if (type === 0) return null;
+    if (type === 8 || type === 9) return type - 8;
+    if (type < 7) return bytes === 8 ? Number(value.readBigInt64BE(0)) : value.readIntBE(0, bytes);
+    if (type < 12) return null;
+    return type % 2 === 0 ? Buffer.from(value) : value.toString('utf8');
+  });
+}
+
+function entryAt(pages: Pages, page: Buffer, at: number): StoredEntry | null {
+  const [bytes, afterBytes] = varint(page, at);
+  const [seq, start] = varint(page, afterBytes);
+  if (bytes > 2 ** 31) return null;
+  const record = payloadOf(pages, page, start, bytes);
+  const values = record && valuesOf(record);
+  if (!values) return null;
+  const [own, lane, action, guid, key, sentAt, user, accepted, body, digest, trace] = values;
+  const isEntry =
+    own === null &&
+    typeof lane === 'number' &&
+    typeof action === 'string' &&
+    Buffer.isBuffer(guid) &&
+    typeof key === 'string' &&
+    typeof accepted === 'number';
+  if (!isEntry) return null;
+  return {
+    seq,
+    lane,
+    action,
+    guid,
+    key,
+    at: typeof sentAt === 'string' ? sentAt : null,
+    user: typeof user === 'string' ? user : null,
+    accepted_ms: accepted,
+    body: typeof body === 'string' ? body : null,
+    digest: Buffer.isBuffer(digest) ? digest : null,
+    trace: validTrace(trace),
+  };
+}
+
+function* entriesOfPage(pages: Pages, page: Buffer): Generator<StoredEntry> {
+  if (page[0] !== tableLeaf) return;
+  const cells = page.readUInt16BE(3);
+  for (let n = 0; n < cells && 8 + 2 * n + 2 <= page.length; n++) {
+    try {
+      const entry = entryAt(pages, page, page.readUInt16BE(8 + 2 * n));
+      if (entry) yield entry;
+    } catch (error) {
+      // Not a cell: this place of the page is damaged, the next one may not be.
+      if (!(error instanceof RangeError)) throw error;
+    }
+  }
+}
+
+/**
+ * Every entry that is physically in the files, in no order, perhaps twice. Either path may be null.
+ */
+export function* carve(dbPath: string | null, logPath: string | null): Generator<StoredEntry> {
+  const db = dbPath === null ? null : openSync(dbPath, 'r');
+  const log = logPath === null ? null : openSync(logPath, 'r');
+  try {
+    const pages = new Pages(db, log);
+    for (const number of pages.numbers()) {
+      const page = pages.read(number);
+      if (page) yield* entriesOfPage(pages, page);
+    }
+  } finally {
+    for (const fd of [db, log]) if (fd !== null) closeSync(fd);
+  }
+}

@@ -1,0 +1,246 @@
+/**
+ * What a merged entry means for each database of the store: delivered by the other side, waiting,
+ * or still to be sent.
+ */
+import type { Connection } from '../connection.ts';
+import type { StoredEntry } from './entry-lines.ts';
+import {
+  isNewStore,
+  numberOf,
+  type Row,
+  rowsOf,
+  type SourceTables,
+  textOf,
+} from './merge-tables.ts';
+
+type Place = 'applied' | 'skipped' | 'dead' | 'dropped' | 'parked';
+
+/** The other side's knowledge of one database and lane. */
+type Theirs = { seq: number; trustedSeq: number; held: Map<number, Row>; mark: Row };
+
+type OwnMark = {
+  database: number;
+  lane: number;
+  seq: number;
+  beacon: string;
+  connection: number;
+  storeId: string;
+};
+
+/**
+ * A mark of the store, with the other side's of the same database, and what is to be added to it.
+ */
+type Pair = OwnMark & { theirs: Theirs | null; head: number; applied: number; skipped: number };
+
+/**
+ * In meta from the first to the last transaction of a merge that restores marks: where they come
+ * from.
+ */
+export const restoringName = 'restoring';
+
+const nameOf = (beacon: string, connection: number, lane: number) =>
+  `${beacon}/${connection}/${lane}`;
+
+function statementsOf(db: Connection) {
+  return {
+    marks: db.prepare<
+      [],
+      OwnMark
+    >(`select m.database, m.lane, m.seq, d.beacon, d.connection, m.store_id as storeId
+      from mark m join database d on d.id = m.database`),
+    head: db.prepare<[number], number>('select head from lane where lane = ?').pluck(),
+    add: db.prepare(
+      'update mark set applied = applied + @applied, skipped = skipped + @skipped where ' +
+        'database = @database and lane = @lane',
+    ),
+    hold: db.prepare(
+      'insert into held values (@database, @seq, @lane, @key, @state, @reason, @sinceMs) ' +
+        'on conflict (database, seq) do nothing',
+    ),
+    guid: db
+      .prepare<[number, number], Buffer>('select guid from entry where seq = ? and lane = ?')
+      .pluck(),
+    countsAt: db.prepare<
+      { database: number; lane: number; seq: number },
+      { settled: number; bareAbove: number }
+    >(`select
+      (select count(*) from entry where lane = @lane and seq <= @seq) - (select count(*) from held where database = @database and lane = @lane and seq <= @seq) as settled,
+      (select count(*) from entry where lane = @lane and seq > @seq and body is null) as bareAbove`),
+    raise:
+      db.prepare(`update mark set seq = @seq, guid = @guid, recorded_ms = @recordedMs, applied_ms = @appliedMs, applied = @applied, present = @present, skipped = @skipped
+      where database = @database and lane = @lane and seq = 0`),
+    restored: db.prepare<[string], string>('select value from meta where name = ?').pluck(),
+    restore: db.prepare('insert or replace into meta values (?, ?)'),
+    done: db.prepare('delete from meta where name = ?'),
+  };
+}
+
+export class MergeMarks {
+  readonly #sql: ReturnType<typeof statementsOf>;
+  readonly #nowMs: number;
+  readonly #theirs = new Map<string, Theirs>();
+  /**
+   * The store had no marks: the other side's were taken over at 0, and are raised once all entries
+   * are in.
+   */
+  readonly #isRestoring: boolean;
+  readonly #from: string;
+  #pairs: Pair[] = [];
+  #parked = 0;
+  #isReplayRunning = false;
+
+  /**
+   * @param isDoubtful a mark read from a damaged file may be too high, and then it would hide what
+   * was never sent
+   */
+  constructor(
+    db: Connection,
+    { tables, isDoubtful }: { tables: SourceTables; isDoubtful: boolean },
+    { nowMs, from = '' }: { nowMs: number; from?: string },
+  ) {
+    this.#sql = statementsOf(db);
+    this.#nowMs = nowMs;
+    this.#from = from;
+    this.#isRestoring =
+      isNewStore(db) || (from !== '' && this.#sql.restored.get(restoringName) === from);
+    const databases = new Map(rowsOf(tables, 'database').map((row) => [numberOf(row, 'id'), row]));
+    const held = Map.groupBy(
+      rowsOf(tables, 'held'),
+      (row) => `${numberOf(row, 'database')}/${numberOf(row, 'lane')}`,
+    );
+    for (const mark of rowsOf(tables, 'mark')) {
+      const [id, lane] = [numberOf(mark, 'database'), numberOf(mark, 'lane')];
+      const database = databases.get(id);
+      if (!database) continue;
+      const rows = held.get(`${id}/${lane}`) ?? [];
+      this.#theirs.set(nameOf(textOf(database, 'beacon'), numberOf(database, 'connection'), lane), {
+        mark,
+        seq: numberOf(mark, 'seq'),
+        trustedSeq: isDoubtful ? 0 : numberOf(mark, 'seq'),
+        held: new Map(rows.map((row) => [numberOf(row, 'seq'), row])),
+      });
+    }
+  }
+
+  /**
+   * In the transaction of the tables: a crash before the end must not leave the marks at 0 for
+   * good, so the next run of this source knows what it goes on with.
+   */
+  begin(): void {
+    if (this.#isRestoring && this.#from !== '') this.#sql.restore.run(restoringName, this.#from);
+  }
+
+  /** Reads the marks as they are now; called first in each transaction. */
+  look(isReplayRunning: boolean): void {
+    this.#isReplayRunning = isReplayRunning;
+    this.#parked = 0;
+    this.#pairs = this.#sql.marks.all().map((own) => ({
+      ...own,
+      head: this.#sql.head.get(own.lane) ?? 0,
+      applied: 0,
+      skipped: 0,
+      theirs: this.#theirsOf(own),
+    }));
+  }
+
+  /** A mark of another database under the same name says nothing about this one. */
+  #theirsOf(own: OwnMark): Theirs | null {
+    const theirs = this.#theirs.get(nameOf(own.beacon, own.connection, own.lane));
+    const storeId = theirs ? textOf(theirs.mark, 'store_id') : '';
+    const isOther = storeId !== '' && own.storeId !== '' && storeId !== own.storeId;
+    return theirs && !isOther ? theirs : null;
+  }
+
+  /** Finds the place of an entry that was just inserted under `seq`, for each database. */
+  place(row: StoredEntry, seq: number): void {
+    for (const pair of this.#pairs) {
+      if (pair.lane !== row.lane) continue;
+      const held = pair.theirs?.held.get(row.seq);
+      const place = placeOf(row, seq, pair, held, this.#isReplayRunning);
+      if (place === null) continue;
+      if (place === 'applied' || place === 'skipped') {
+        pair[place] += 1;
+        continue;
+      }
+      if (place === 'parked') this.#parked += 1;
+      this.#sql.hold.run({
+        database: pair.database,
+        lane: pair.lane,
+        seq,
+        key: row.key,
+        state: place,
+        reason: held && typeof held['reason'] === 'string' ? held['reason'] : null,
+        sinceMs: held ? numberOf(held, 'since_ms') : this.#nowMs,
+      });
+    }
+  }
+
+  /**
+   * Writes the counts; called last in each transaction.
+   * @returns how often an entry was put up for delivery below a mark
+   */
+  write(): number {
+    for (const { database, lane, applied, skipped } of this.#pairs) {
+      if (applied + skipped > 0) this.#sql.add.run({ database, lane, applied, skipped });
+    }
+    return this.#parked;
+  }
+
+  /**
+   * Raises marks that were taken over, with their counts, if their entry is the one they name; else
+   * everything is sent again.
+   */
+  finish(): void {
+    if (!this.#isRestoring) return;
+    this.#sql.done.run(restoringName);
+    this.look(false);
+    for (const { database, lane, theirs } of this.#pairs) {
+      if (!theirs) continue;
+      const { mark, seq } = theirs;
+      const guid = this.#sql.guid.get(seq, lane);
+      if (
+        theirs.trustedSeq !== seq &&
+        !(guid && Buffer.isBuffer(mark['guid']) && guid.equals(mark['guid']))
+      )
+        continue;
+      const { settled, bareAbove } = this.#sql.countsAt.get({ database, lane, seq }) as {
+        settled: number;
+        bareAbove: number;
+      };
+      const notHad = Math.min(numberOf(mark, 'skipped'), settled);
+      const present = Math.min(numberOf(mark, 'present'), settled - notHad);
+      this.#sql.raise.run({
+        database,
+        lane,
+        seq,
+        present,
+        skipped: notHad + bareAbove,
+        applied: settled - notHad - present,
+        guid: mark['guid'] ?? null,
+        recordedMs: mark['recorded_ms'] ?? null,
+        appliedMs: mark['applied_ms'] ?? null,
+      });
+    }
+  }
+}
+
+/** Null: above the mark, delivered in its turn. */
+function placeOf(
+  row: StoredEntry,
+  seq: number,
+  own: Pair,
+  held: Row | undefined,
+  isReplayRunning: boolean,
+): Place | null {
+  const isBelow = seq <= own.seq;
+  const state = held?.['state'];
+  if (row.body === null) {
+    // Without a body nothing can be sent; whether the database has it, only the other side can say.
+    if (state === 'dropped' && isBelow) return 'dropped';
+    return own.theirs !== null && own.theirs.trustedSeq >= row.seq && !held ? 'applied' : 'skipped';
+  }
+  if (state === 'dead' || state === 'dropped' || state === 'parked') return state;
+  if (isBelow)
+    return own.theirs !== null && own.theirs.trustedSeq >= row.seq ? 'applied' : 'parked';
+  return isReplayRunning && seq <= own.head ? 'parked' : null;
+}

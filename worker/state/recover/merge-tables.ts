@@ -1,0 +1,167 @@
+/**
+ * Everything but the entries that a merge takes over: starts, faults, refused messages,
+ * assignments; and all the rest for a store begun anew.
+ */
+import { type Connection, SqliteError } from '../connection.ts';
+
+export type Row = Readonly<Record<string, unknown>>;
+
+/**
+ * Rows of a source by table; a table that could not be read, or is of a later schema, is missing.
+ */
+export type SourceTables = Readonly<Record<string, readonly Row[] | undefined>>;
+
+export function rowsOf(tables: SourceTables, name: string): readonly Row[] {
+  return tables[name] ?? [];
+}
+
+export function numberOf(row: Row, column: string): number {
+  const value = row[column];
+  return typeof value === 'number' ? value : 0;
+}
+
+export function textOf(row: Row, column: string): string {
+  const value = row[column];
+  return typeof value === 'string' ? value : '';
+}
+
+/** What tells two rows of a table without a natural key apart. */
+const sameness: Readonly<Record<string, readonly string[]>> = {
+  refused: ['subject', 'body', 'reason', 'at_ms'],
+  fault: ['at_ms', 'class', 'what'],
+};
+
+/**
+ * Tables whose rows a store that has its own keeps from others: they say what was done to that
+ * other file.
+ */
+const restoredOnly = [
+  'operation',
+  'operation_attempt',
+  'operation_progress',
+  'legacy_import',
+  'legacy_reject',
+  'legacy_mark',
+];
+
+/** The identity is given when the store is made; who had it open last is no longer true. */
+const ownMeta = new Set(['store', 'epoch', 'opened_at', 'owner_pid', 'restoring']);
+
+/**
+ * Nothing was accepted or marked yet, so what another file says of marks and maintenance is all
+ * there is.
+ */
+export function isNewStore(db: Connection): boolean {
+  return (
+    db.prepare('select 1 from entry limit 1').get() === undefined &&
+    db.prepare('select 1 from mark limit 1').get() === undefined
+  );
+}
+
+/**
+ * Takes the tables over, in the caller's transaction. Rows that do not fit the schema are left out.
+ */
+export function mergeTables(db: Connection, tables: SourceTables): void {
+  const isNew = isNewStore(db);
+  put(db, 'boot', rowsOf(tables, 'boot'));
+  for (const name of ['refused', 'fault'])
+    for (const row of rowsOf(tables, name)) append(db, name, row);
+  put(db, 'assignment', rowsOf(tables, 'assignment'));
+  if (isNew) {
+    put(
+      db,
+      'meta',
+      rowsOf(tables, 'meta').filter((row) => !ownMeta.has(textOf(row, 'name'))),
+    );
+    for (const name of restoredOnly) put(db, name, rowsOf(tables, name));
+  }
+  takeDatabases(db, tables, isNew);
+}
+
+/**
+ * Marks are taken only by a store that has none; a database new to an older one is sent everything
+ * when it is assigned.
+ */
+function takeDatabases(db: Connection, tables: SourceTables, isNew: boolean): void {
+  const find = db
+    .prepare<[string, number], number>(
+      'select id from database where beacon = ? and connection = ?',
+    )
+    .pluck();
+  // Marks of the first schema have none of their own.
+  const epoch =
+    epochIn(rowsOf(tables, 'meta')) || epochIn(db.prepare<[], Row>('select * from meta').all());
+  for (const row of rowsOf(tables, 'database')) {
+    const [beacon, connection, theirs] = [
+      textOf(row, 'beacon'),
+      numberOf(row, 'connection'),
+      numberOf(row, 'id'),
+    ];
+    if (isNew) put(db, 'database', [{ beacon, connection }]);
+    const database = find.get(beacon, connection);
+    if (database === undefined) continue;
+    const of = (name: string) =>
+      rowsOf(tables, name).filter((one) => numberOf(one, 'database') === theirs);
+    if (isNew)
+      put(
+        db,
+        'mark',
+        of('mark').map((mark) => ({
+          ...mark,
+          database,
+          epoch: textOf(mark, 'epoch') || epoch,
+          seq: 0,
+          guid: null,
+          applied: 0,
+          present: 0,
+          skipped: 0,
+        })),
+      );
+    put(
+      db,
+      'delivery',
+      of('delivery').map((one) => ({ ...one, database })),
+    );
+  }
+}
+
+function epochIn(meta: readonly Row[]): string {
+  const row = meta.find((one) => one['name'] === 'epoch');
+  return row ? textOf(row, 'value') : '';
+}
+
+function columnsOf(db: Connection, table: string): Set<string> {
+  return new Set(
+    db.prepare(`select name from pragma_table_info('${table}')`).pluck().all() as string[],
+  );
+}
+
+function put(db: Connection, table: string, rows: readonly Row[]): void {
+  if (rows.length === 0) return;
+  const own = columnsOf(db, table);
+  const statements = new Map<string, ReturnType<Connection['prepare']>>();
+  for (const row of rows) {
+    const names = Object.keys(row).filter((name) => own.has(name));
+    if (names.length === 0) continue;
+    const text = `insert or ignore into ${table} (${names.join()}) values (${names.map(() => '?').join()})`;
+    const statement = statements.get(text) ?? db.prepare(text);
+    statements.set(text, statement);
+    try {
+      statement.run(...names.map((name) => row[name]));
+    } catch (error) {
+      // A value of the wrong type comes from a damaged page.
+      if (!(error instanceof SqliteError) || !error.code.startsWith('SQLITE_CONSTRAINT'))
+        throw error;
+    }
+  }
+}
+
+function append(db: Connection, table: string, row: Row): void {
+  const names = sameness[table] ?? [];
+  const isKnown = db
+    .prepare(`select 1 from ${table} where ${names.map((name) => `${name} is ?`).join(' and ')}`)
+    .get(...names.map((name) => row[name] ?? null));
+  if (isKnown !== undefined) return;
+  const { id: _, ...rest } = row;
+  put(db, table, [rest]);
+}

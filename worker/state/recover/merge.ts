@@ -1,0 +1,242 @@
+/**
+ * Takes into the store what another file of accepted writes holds: a rescue, a damaged or older
+ * state.db, an export.
+ *
+ * Constraints: I3, I4, I5, I10; an entry keeps its Seq; what a database may not have is held for
+ * it, never counted as delivered. Ordering: any; several sources may come in any order, and again.
+ * Failure: each chunk is one transaction with its counts, so that a crash leaves a prefix, and the
+ * next run goes on.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { limits } from '../../../contracts/limits.ts';
+import { isJsonObject, type JsonObject } from '../../../contracts/json-value.ts';
+import { digestOf, guidText } from '../../journal/journal.ts';
+import type { Connection } from '../connection.ts';
+import { validTrace } from '../../../runtime/trace.ts';
+import { type StoredEntry, wrongWith } from './entry-lines.ts';
+import { MergeMarks } from './merge-marks.ts';
+import { mergeTables, type SourceTables } from './merge-tables.ts';
+
+export type MergeSource = {
+  tables: SourceTables;
+  entries: Iterable<StoredEntry>;
+  /** Rows come from a damaged file or from people: each is looked at before it is taken. */
+  isDoubtful: boolean;
+};
+
+export type MergeOptions = {
+  nowMs: number;
+  /**
+   * Replay may have a batch in flight that was read before, so whatever is not behind the last
+   * entry goes by way of `held`.
+   */
+  isReplayRunning: boolean;
+  /** Entries of one transaction. */
+  stepEntries?: number;
+  /** Names the source, so that a restoring merge that was cut off goes on as one. */
+  from?: string;
+};
+
+/**
+ * Read = Imported + Known + Rejected. The lists are cut at `limits.findingItemsMax`, the counts are
+ * not.
+ */
+export type Merged = {
+  Read: number;
+  Imported: number;
+  Known: number;
+  Rejected: number;
+  /** Imported under a new Seq at the end, because another entry has theirs. */
+  Renumbered: number;
+  /** Times an imported entry was put up for a database whose mark had passed its Seq. */
+  Parked: number;
+  Conflicts: number;
+  Conflicting: { EventGUID: string; Seq: number; Kept: number }[];
+  Reasons: { Seq: number; Reason: string }[];
+};
+
+type Known = { seq: number; action: string; body: string | null; digest: Buffer | null };
+
+function statementsOf(db: Connection) {
+  return {
+    known: db.prepare<[Buffer], Known>(
+      'select seq, action, body, digest from entry where guid = ?',
+    ),
+    isTaken: db.prepare<[number]>('select 1 from entry where seq = ?').pluck(),
+    insert:
+      db.prepare(`insert into entry (seq, lane, action, guid, key, at, user, accepted_ms, body, digest, trace)
+      values (@seq, @lane, @action, @guid, @key, @at, @user, @accepted_ms, @body, @digest, @trace)`),
+    count: db.prepare(
+      'update lane set accepted = accepted + 1, head = max(head, @seq), bare = bare + ' +
+        '@bare, bare_through = max(bare_through, @bareSeq) where lane = @lane',
+    ),
+    position: db.prepare<[number], number>('select seq from projection where lane = ?').pluck(),
+    restart: db.prepare('update projection set seq = 0 where lane = ?'),
+    forgetQueue: db.prepare("delete from projected where tbl <> 'UVManifest'"),
+    forgetManifest: db.prepare("delete from projected where tbl = 'UVManifest'"),
+  };
+}
+
+export function emptyMerge(): Merged {
+  return {
+    Read: 0,
+    Imported: 0,
+    Known: 0,
+    Rejected: 0,
+    Renumbered: 0,
+    Parked: 0,
+    Conflicts: 0,
+    Conflicting: [],
+    Reasons: [],
+  };
+}
+
+class Merge {
+  readonly merged = emptyMerge();
+  readonly #db: Connection;
+  readonly #source: MergeSource;
+  readonly #options: MergeOptions;
+  readonly #sql: ReturnType<typeof statementsOf>;
+  readonly #marks: MergeMarks;
+
+  constructor(db: Connection, source: MergeSource, options: MergeOptions) {
+    this.#db = db;
+    this.#source = source;
+    this.#options = options;
+    this.#sql = statementsOf(db);
+    this.#marks = new MergeMarks(db, source, options);
+  }
+
+  takeTables(): void {
+    this.#db
+      .transaction(() => {
+        mergeTables(this.#db, this.#source.tables);
+        this.#marks.begin();
+      })
+      .immediate();
+  }
+
+  /** One transaction. */
+  takeChunk(rows: readonly StoredEntry[]): void {
+    const before = structuredClone(this.merged);
+    try {
+      this.#db
+        .transaction(() => {
+          this.#marks.look(this.#options.isReplayRunning);
+          for (const row of rows) this.#take(row);
+          this.merged.Parked += this.#marks.write();
+        })
+        .immediate();
+    } catch (error) {
+      Object.assign(this.merged, before);
+      throw error;
+    }
+  }
+
+  finish(): void {
+    this.#db.transaction(() => this.#marks.finish()).immediate();
+  }
+
+  #take(row: StoredEntry): void {
+    this.merged.Read += 1;
+    const wrong = this.#source.isDoubtful ? wrongWith(row) : null;
+    if (wrong !== null) return this.#reject(row.seq, wrong);
+    const known = this.#sql.known.get(row.guid);
+    if (known) return this.#meet(known, row);
+    const isTaken = this.#sql.isTaken.get(row.seq) !== undefined;
+    // A null Seq is the next one.
+    const seq = Number(
+      this.#sql.insert.run({ ...row, trace: validTrace(row.trace), seq: isTaken ? null : row.seq })
+        .lastInsertRowid,
+    );
+    if (isTaken) this.merged.Renumbered += 1;
+    this.merged.Imported += 1;
+    const isBare = row.body === null;
+    this.#sql.count.run({ lane: row.lane, seq, bare: Number(isBare), bareSeq: isBare ? seq : 0 });
+    this.#marks.place(row, seq);
+    if (!isBare && seq <= (this.#sql.position.get(row.lane) ?? 0))
+      this.#restartProjection(row.lane);
+  }
+
+  #reject(seq: number, reason: string): void {
+    this.merged.Rejected += 1;
+    if (this.merged.Reasons.length < limits.findingItemsMax)
+      this.merged.Reasons.push({ Seq: seq, Reason: reason });
+  }
+
+  /**
+   * The first word stands (I3): the same write again is nothing new, another under its GUID is told
+   * of.
+   */
+  #meet(known: Known, row: StoredEntry): void {
+    this.merged.Known += 1;
+    if (isSameContent(known, row)) return;
+    this.merged.Conflicts += 1;
+    if (this.merged.Conflicting.length < limits.findingItemsMax) {
+      this.merged.Conflicting.push({
+        EventGUID: guidText(row.guid),
+        Seq: row.seq,
+        Kept: known.seq,
+      });
+    }
+  }
+
+  /**
+   * Its rows were folded without an entry that belongs below its position; it starts again with
+   * what has a body.
+   */
+  #restartProjection(lane: number): void {
+    (lane === 0 ? this.#sql.forgetQueue : this.#sql.forgetManifest).run();
+    this.#sql.restart.run(lane);
+  }
+}
+
+function isSameContent(known: Known, row: StoredEntry): boolean {
+  if (known.action !== row.action) return false;
+  if (known.body !== null && known.body === row.body) return true;
+  if (known.body !== null && row.body !== null)
+    return isDeepStrictEqual(JSON.parse(known.body), JSON.parse(row.body));
+  const ours = digestOfEntry(known);
+  const theirs = digestOfEntry(row);
+  return ours !== null && theirs !== null && ours.equals(theirs);
+}
+
+function digestOfEntry(row: {
+  action: string;
+  body: string | null;
+  digest: Buffer | null;
+}): Buffer | null {
+  if (row.body === null) return row.digest;
+  const settings = JSON.parse(row.body) as JsonObject;
+  return isJsonObject(settings) ? digestOf(row.action, settings) : null;
+}
+
+/** Merges in steps of one bounded transaction each; yields what was done so far between them. */
+export function* mergeSteps(
+  db: Connection,
+  source: MergeSource,
+  options: MergeOptions,
+): Generator<Merged, Merged> {
+  const merge = new Merge(db, source, options);
+  merge.takeTables();
+  let chunk: StoredEntry[] = [];
+  for (const row of source.entries) {
+    chunk.push(row);
+    if (chunk.length < (options.stepEntries ?? limits.mergeStepEntries)) continue;
+    merge.takeChunk(chunk);
+    chunk = [];
+    yield merge.merged;
+  }
+  if (chunk.length > 0) merge.takeChunk(chunk);
+  merge.finish();
+  return merge.merged;
+}
+
+/** All steps at once, for a start, where nobody waits for answers yet. */
+export function mergeAll(db: Connection, source: MergeSource, options: MergeOptions): Merged {
+  const steps = mergeSteps(db, source, options);
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * Reads entries through a handle whose file may be damaged, or no longer what it was: around every
+ * page that cannot be read.
+ */
+import { limits } from '../../../contracts/limits.ts';
+import type { Connection } from '../connection.ts';
+import { entryColumns, type StoredEntry } from './entry-lines.ts';
+import type { SeqRange } from '../guard/finding.ts';
+import { versionOf } from '../schema/migrate.ts';
+import { schemaVersion } from '../schema/migrations.ts';
+
+const stepEntries = 500;
+
+/**
+ * Yields what can be read, ascending; returns the ranges of Seq in which something could not be.
+ */
+export function* readEntries(db: Connection): Generator<StoredEntry, SeqRange[]> {
+  // A start may be caught before it has brought the file to our schema.
+  const schema = attempt(() => versionOf(db)) ?? schemaVersion;
+  const after = db.prepare<[number, number], StoredEntry>(
+    `select ${entryColumns(schema)} from entry where seq > ? order by seq limit ?`,
+  );
+  const lost: SeqRange[] = [];
+  let last = 0;
+  for (;;) {
+    const rows = attempt(() => after.all(last, stepEntries)) ?? attempt(() => after.all(last, 1));
+    if (rows?.length === 0) return lost;
+    if (rows) {
+      yield* rows;
+      last = rows.at(-1)?.seq ?? last;
+      continue;
+    }
+    const next = firstReadable(last, (seq) => attempt(() => after.all(seq, 1)));
+    lost.push({ From: last + 1, To: next ?? limits.seqMax });
+    if (next === null) return lost;
+    last = next;
+  }
+}
+
+/**
+ * The lowest Seq behind which reading works again: looked for ahead in growing steps, then between
+ * the last two. Null when there is none.
+ */
+function firstReadable(from: number, read: (seq: number) => StoredEntry[] | null): number | null {
+  let [bad, good] = [from, 0];
+  for (let step = 1; good === 0; step *= 2) {
+    if (bad + step > limits.seqMax) return null;
+    if (read(bad + step) === null) bad += step;
+    else good = bad + step;
+  }
+  while (good - bad > 1) {
+    const middle = bad + Math.floor((good - bad) / 2);
+    if (read(middle) === null) bad = middle;
+    else good = middle;
+  }
+  return good;
+}
+
+/** Null for what the file cannot give any more. */
+function attempt<T>(read: () => T): T | null {
+  try {
+    return read();
+  } catch {
+    // Whatever the reason, the next place is tried: this is the last chance of what can be read.
+    return null;
+  }
+}
+
+/**
+ * All rows of a table up to the first that cannot be read; bytes as `{ hex }`, so that they fit
+ * into JSON.
+ */
+export function readTable(db: Connection, table: string): Record<string, unknown>[] {
+  const rows: Record<string, unknown>[] = [];
+  attempt(() => {
+    for (const row of db.prepare<[], Record<string, unknown>>(`select * from ${table}`).iterate()) {
+      rows.push(
+        Object.fromEntries(
+          Object.entries(row).map(([name, value]) => [
+            name,
+            Buffer.isBuffer(value) ? { hex: value.toString('hex') } : value,
+          ]),
+        ),
+      );
+    }
+  });
+  return rows;
+}

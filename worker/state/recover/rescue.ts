@@ -1,0 +1,203 @@
+/**
+ * Saves what a handle still reads from files that are gone, replaced or damaged, into a folder that
+ * the next start merges.
+ *
+ * Constraint: a ghost writes into `rescue/` only, never into `state/`, where somebody else may be
+ * at work already. Failure: a whole copy if it can be had, else entry by entry; the note is written
+ * last, so that a rescue without one did not end.
+ */
+import {
+  chmodSync,
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { messageOf, TidemarkError } from '../../../contracts/errors.ts';
+import { isoOf } from '../../../runtime/clock.ts';
+import { openReadOnly } from '../connection.ts';
+import { lineOfEntry, type StoredEntry } from './entry-lines.ts';
+import type { SeqRange } from '../guard/finding.ts';
+import { syncFolder } from '../guard/identity-file.ts';
+import { readEntries, readTable } from './read-rows.ts';
+import type { Store } from '../store.ts';
+import type { FaultClass } from '../guard/storage-error.ts';
+
+export type RescueNote = {
+  Version: 1;
+  Store: string;
+  Epoch: string;
+  Hub: string;
+  At: string;
+  Pid: number;
+  Class: FaultClass;
+  What: string;
+  Kind: 'copy' | 'lines';
+  Entries: number;
+  Head: { queue: number; manifest: number };
+  Lost: SeqRange[];
+};
+
+/** What a rescue needs of a store. */
+export type Ghost = Pick<Store, 'db' | 'paths' | 'storeId' | 'epoch' | 'meta'>;
+
+const tables = [
+  'meta',
+  'lane',
+  'database',
+  'mark',
+  'held',
+  'delivery',
+  'assignment',
+  'refused',
+  'boot',
+  'fault',
+  'operation',
+  'operation_attempt',
+  'operation_progress',
+  'legacy_import',
+  'legacy_reject',
+  'legacy_mark',
+];
+
+/**
+ * Makes the rescue and returns its folder and note. Blocks: nothing else may happen to the store
+ * any more.
+ * @throws TidemarkError STORAGE_FAILED when not even single entries can be written anywhere; the
+ * message names what is lost by it
+ */
+export function rescue(
+  store: Ghost,
+  fault: { class: FaultClass; what: string },
+  nowMs: number,
+): { folder: string; note: RescueNote } {
+  const folder = join(
+    store.paths.rescueDir,
+    `${isoOf(nowMs).replaceAll(/[-:.Z]/g, '')}-${process.pid}`,
+  );
+  try {
+    if (store.db.inTransaction) store.db.exec('rollback');
+    // The reserve is there for this: the copy may be what a full disk has no room for.
+    rmSync(store.paths.reserve, { force: true });
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const saved = copyWhole(store, folder) ?? writeLines(store, folder);
+    const note: RescueNote = {
+      Version: 1,
+      Store: store.storeId,
+      Epoch: store.epoch,
+      Hub: metaOf(store, 'hub'),
+      At: isoOf(nowMs),
+      Pid: process.pid,
+      Class: fault.class,
+      What: fault.what,
+      ...saved,
+    };
+    writeNote(folder, note);
+    for (const path of [folder, store.paths.rescueDir, store.paths.dataDir]) syncFolder(path);
+    return { folder, note };
+  } catch (cause) {
+    const { queue, manifest } = headsOf(store);
+    throw new TidemarkError(
+      'STORAGE_FAILED',
+      `nothing could be saved into ${folder}: ${messageOf(cause)}; ` +
+        (`writes behind the marks, up to Seq ${queue} (queue) and ${manifest} (manifest), ` +
+          'are lost unless state/ is still whole'),
+      { cause },
+    );
+  }
+}
+
+type Saved = Pick<RescueNote, 'Kind' | 'Entries' | 'Head' | 'Lost'>;
+
+/** Null when it cannot be had, or does not have every entry that the counts know. */
+function copyWhole(store: Ghost, folder: string): Saved | null {
+  const path = join(folder, 'state.db');
+  try {
+    store.db.prepare('vacuum into ?').run(path);
+    chmodSync(path, 0o600);
+    const copy = openReadOnly(path);
+    try {
+      const isSound = copy.pragma('quick_check(1)', { simple: true }) === 'ok';
+      const entries = Number(copy.prepare('select count(*) from entry').pluck().get());
+      const accepted = Number(copy.prepare('select sum(accepted) from lane').pluck().get());
+      if (isSound && entries === accepted)
+        return { Kind: 'copy', Entries: entries, Head: headsOf(store), Lost: [] };
+    } finally {
+      copy.close();
+    }
+  } catch {
+    // Damage or no room: what follows says which, or succeeds.
+  }
+  rmSync(path, { force: true });
+  return null;
+}
+
+function writeLines(store: Ghost, folder: string): Saved {
+  const content = Object.fromEntries(tables.map((name) => [name, readTable(store.db, name)]));
+  writeFileSync(join(folder, 'tables.json'), JSON.stringify(content), { mode: 0o600, flush: true });
+  const file = openSync(join(folder, 'entries.jsonl'), 'w', 0o600);
+  try {
+    const entries = readEntries(store.db);
+    const broken: SeqRange[] = [];
+    for (let count = 0; ;) {
+      const next = entries.next();
+      if (next.done) {
+        fsyncSync(file);
+        return {
+          Kind: 'lines',
+          Entries: count,
+          Head: headsOf(store),
+          Lost: [...next.value, ...broken].sort((a, b) => a.From - b.From),
+        };
+      }
+      const line = lineOrNull(next.value);
+      if (line === null) broken.push({ From: next.value.seq, To: next.value.seq });
+      else {
+        writeSync(file, line);
+        count += 1;
+      }
+    }
+  } finally {
+    closeSync(file);
+  }
+}
+
+/**
+ * Null for an entry whose body damage has made something else of: it must not take the others
+ * along.
+ */
+function lineOrNull(entry: StoredEntry): string | null {
+  try {
+    return `${JSON.stringify(lineOfEntry(entry))}\n`;
+  } catch {
+    return null;
+  }
+}
+
+function writeNote(folder: string, note: RescueNote): void {
+  const path = join(folder, 'note.json');
+  writeFileSync(`${path}.tmp`, `${JSON.stringify(note, null, 2)}\n`, { mode: 0o600, flush: true });
+  renameSync(`${path}.tmp`, path);
+}
+
+function headsOf(store: Ghost): { queue: number; manifest: number } {
+  try {
+    const heads = store.db.prepare('select head from lane order by lane').pluck().all() as number[];
+    return { queue: heads[0] ?? 0, manifest: heads[1] ?? 0 };
+  } catch {
+    return { queue: 0, manifest: 0 };
+  }
+}
+
+function metaOf(store: Ghost, name: string): string {
+  try {
+    return store.meta(name) ?? '';
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,216 @@
+/**
+ * Opens what a rescue, a file set aside, or any state.db has of accepted writes, sound or not.
+ * Nothing in it is changed.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../../contracts/json-value.ts';
+import { limits } from '../../../contracts/limits.ts';
+import { carve } from './carve.ts';
+import { type Connection, openReadOnly } from '../connection.ts';
+import { allEntries, entryOfLine, type StoredEntry } from './entry-lines.ts';
+import { readLines } from './line-reader.ts';
+import type { MergeSource } from './merge.ts';
+import { type Row, rowsOf, type SourceTables, textOf } from './merge-tables.ts';
+
+/**
+ * How its entries are read: by SQL from a sound file, from raw pages of a damaged one, from lines.
+ */
+export type SourceKind = 'sound' | 'pages' | 'lines';
+
+/** `unread`: tables that were not read to their end. */
+export type OpenedSource = MergeSource & {
+  kind: SourceKind;
+  unread: readonly string[];
+  store: string | null;
+  epoch: string | null;
+  hub: string | null;
+  close: () => void;
+};
+
+const tableNames = [
+  'meta',
+  'boot',
+  'fault',
+  'refused',
+  'assignment',
+  'database',
+  'mark',
+  'held',
+  'delivery',
+  'operation',
+  'operation_attempt',
+  'operation_progress',
+  'legacy_import',
+  'legacy_reject',
+  'legacy_mark',
+] as const;
+
+/** What lies in a folder of rescue/ or aside/; null when nothing in it can hold an entry. */
+export function openFolder(folder: string): OpenedSource | null {
+  const [db, wal, lines] = [
+    join(folder, 'state.db'),
+    join(folder, 'state.db-wal'),
+    join(folder, 'entries.jsonl'),
+  ];
+  const hasDb = isFile(db);
+  if (hasDb || isFile(wal)) return openDatabase(hasDb ? db : null, isFile(wal) ? wal : null);
+  return existsSync(lines) ? openLines(lines, join(folder, 'tables.json')) : null;
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+}
+
+/** A database that nobody writes to. @param db null when only its log is left */
+export function openDatabase(db: string | null, wal: string | null): OpenedSource {
+  const connection = db === null ? null : tryOpen(db);
+  if (connection && isSound(connection, db ?? '')) {
+    const tables = tablesOf(connection, []);
+    return {
+      ...facts(tables),
+      kind: 'sound',
+      isDoubtful: false,
+      tables,
+      unread: [],
+      entries: { [Symbol.iterator]: () => allEntries(connection) },
+      close: () => connection.close(),
+    };
+  }
+  const unread: string[] = connection ? [] : [...tableNames];
+  const tables = connection ? tablesOf(connection, unread) : {};
+  connection?.close();
+  return {
+    ...facts(tables),
+    kind: 'pages',
+    isDoubtful: true,
+    tables,
+    unread,
+    entries: { [Symbol.iterator]: () => distinct(carve(db, wal)) },
+    close: () => undefined,
+  };
+}
+
+function tryOpen(path: string): Connection | null {
+  try {
+    return openReadOnly(path);
+  } catch {
+    // Its pages are read without SQLite then.
+    return null;
+  }
+}
+
+/** Whether SQLite finds nothing wrong with a file, looked through as well as its size allows. */
+export function isSound(db: Connection, path: string): boolean {
+  try {
+    const check =
+      (statSync(path, { throwIfNoEntry: false })?.size ?? 0) <= limits.checkedBytesMax
+        ? 'integrity_check'
+        : 'quick_check';
+    if (db.pragma(`${check}(1)`, { simple: true }) !== 'ok') return false;
+    return (
+      db
+        .prepare("select count(*) from sqlite_schema where name in ('entry', 'lane', 'meta')")
+        .pluck()
+        .get() === 3
+    );
+  } catch {
+    return false;
+  }
+}
+
+/** Old states of pages hold the same row again and again; one of the same content is enough. */
+function* distinct(entries: Iterable<StoredEntry>): Generator<StoredEntry> {
+  const seen = new Set<string>();
+  for (const entry of entries) {
+    const mark = createHash('md5')
+      .update(entry.guid)
+      .update(entry.body ?? entry.digest ?? '')
+      .digest('base64');
+    if (seen.has(mark)) continue;
+    seen.add(mark);
+    yield entry;
+  }
+}
+
+/** `unread` takes the names of those that were not read to their end. */
+function tablesOf(db: Connection, unread: string[]): SourceTables {
+  return Object.fromEntries(tableNames.map((name) => [name, rowsUpToDamage(db, name, unread)]));
+}
+
+function rowsUpToDamage(db: Connection, table: string, unread: string[]): Row[] {
+  const rows: Row[] = [];
+  try {
+    for (const row of db.prepare<[], Row>(`select * from ${table}`).iterate()) rows.push(row);
+  } catch {
+    // A table of a later schema, or a damaged page: what was read before it stands.
+    unread.push(table);
+  }
+  return rows;
+}
+
+function facts(tables: SourceTables): {
+  store: string | null;
+  epoch: string | null;
+  hub: string | null;
+} {
+  const meta = (name: string) => {
+    const row = rowsOf(tables, 'meta').find((one) => one['name'] === name);
+    return row ? textOf(row, 'value') : null;
+  };
+  return { store: meta('store'), epoch: meta('epoch'), hub: meta('hub') };
+}
+
+function openLines(linesPath: string, tablesPath: string): OpenedSource {
+  const tables = readTables(tablesPath);
+  const entries = {
+    *[Symbol.iterator]() {
+      for (const { text } of readLines(linesPath)) yield* entryIn(text);
+    },
+  };
+  return {
+    ...facts(tables),
+    kind: 'lines',
+    isDoubtful: true,
+    tables,
+    unread: existsSync(tablesPath) ? [] : tableNames,
+    entries,
+    close: () => undefined,
+  };
+}
+
+/** A line that was cut short by a crash is no entry. */
+function* entryIn(text: string): Generator<StoredEntry> {
+  try {
+    yield entryOfLine(JSON.parse(text) as unknown);
+  } catch {
+    // What it was is named by the hole it leaves.
+  }
+}
+
+function readTables(path: string): SourceTables {
+  try {
+    const file = JSON.parse(readFileSync(path, 'utf8')) as JsonValue;
+    if (!isJsonObject(file)) return {};
+    return Object.fromEntries(tableNames.map((name) => [name, listOf(file[name]).map(cellsOf)]));
+  } catch {
+    return {};
+  }
+}
+
+function listOf(value: JsonValue | undefined): JsonObject[] {
+  return Array.isArray(value) ? value.filter(isJsonObject) : [];
+}
+
+/** Bytes are written as `{ "hex": ... }`. */
+function cellsOf(row: JsonObject): Row {
+  return Object.fromEntries(
+    Object.entries(row).map(([name, value]) => [
+      name,
+      isJsonObject(value) && typeof value['hex'] === 'string'
+        ? Buffer.from(value['hex'], 'hex')
+        : value,
+    ]),
+  );
+}

@@ -1,0 +1,160 @@
+/**
+ * The folders rescue/ and aside/: what waits to be merged, what was, and files moved out of the
+ * way; both bounded in number.
+ */
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, join } from 'node:path';
+import { isJsonObject, type JsonValue } from '../../../contracts/json-value.ts';
+import { limits } from '../../../contracts/limits.ts';
+import { isoOf } from '../../../runtime/clock.ts';
+import { syncFolder } from '../guard/identity-file.ts';
+import type { StatePaths } from '../paths.ts';
+
+/** What a rescue says of itself, as far as a start needs it. */
+export type RescueNote = {
+  Store: string;
+  Epoch: string;
+  Hub: string;
+  Class: string;
+  Kind: string;
+  head: number;
+};
+
+/** A folder whose entries are not yet in the store. */
+export type Pending = { path: string; isRescue: boolean; note: RescueNote | null };
+
+const mergedName = 'merged';
+/** Lies in a folder of aside/ until what can be read of it is in the store. */
+const markerName = 'unmerged';
+
+function foldersOf(path: string): string[] {
+  if (!existsSync(path)) return [];
+  return readdirSync(path, { withFileTypes: true })
+    .filter((one) => one.isDirectory() && one.name !== mergedName)
+    .map((one) => join(path, one.name))
+    .sort();
+}
+
+function readNote(folder: string): RescueNote | null {
+  try {
+    const note = JSON.parse(readFileSync(join(folder, 'note.json'), 'utf8')) as JsonValue;
+    if (!isJsonObject(note)) return null;
+    const head = isJsonObject(note['Head'])
+      ? Object.values(note['Head']).filter((one) => typeof one === 'number')
+      : [];
+    const text = (name: string) => (typeof note[name] === 'string' ? note[name] : '');
+    return {
+      Store: text('Store'),
+      Epoch: text('Epoch'),
+      Hub: text('Hub'),
+      Class: text('Class'),
+      Kind: text('Kind'),
+      head: Math.max(0, ...head),
+    };
+  } catch {
+    // The note is written last, so one that is missing or cut says that the rescue did not end.
+    return null;
+  }
+}
+
+/**
+ * A rescue without a note may still be under way in another process; its folder's name ends with
+ * the process id.
+ */
+function isUnderWay(folder: string, nowMs: number): boolean {
+  if (nowMs - statSync(folder).mtimeMs > limits.rescueUnfinishedMs) return false;
+  const pid = Number(basename(folder).split('-').at(-1));
+  if (!Number.isSafeInteger(pid) || pid < 1 || pid === process.pid) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** Folders to be merged, oldest first. */
+export function pendingFolders(paths: StatePaths, nowMs: number): Pending[] {
+  const rescues = foldersOf(paths.rescueDir)
+    .map((path) => ({ path, isRescue: true, note: readNote(path) }))
+    .filter((one) => one.note !== null || !isUnderWay(one.path, nowMs));
+  const aside = foldersOf(paths.asideDir)
+    .filter((path) => existsSync(join(path, markerName)))
+    .map((path) => ({ path, isRescue: false, note: null }));
+  return [...rescues, ...aside];
+}
+
+export type RescueView = { Pending: number; Merged: number; Aside: number };
+
+/**
+ * How many folders wait to be merged, were merged and are still kept, and hold files that were set
+ * aside.
+ */
+export function rescueView(paths: StatePaths, nowMs: number): RescueView {
+  const pending = pendingFolders(paths, nowMs).length;
+  return {
+    Pending: pending,
+    Merged: foldersOf(join(paths.rescueDir, mergedName)).length,
+    Aside: foldersOf(paths.asideDir).length,
+  };
+}
+
+/** All of it that can be read is in the store: it is kept for a while, and no longer looked at. */
+export function retire(paths: StatePaths, pending: Pending): void {
+  if (pending.isRescue) {
+    const merged = join(paths.rescueDir, mergedName);
+    mkdirSync(merged, { recursive: true, mode: 0o700 });
+    renameSync(pending.path, join(merged, basename(pending.path)));
+    syncFolder(paths.rescueDir);
+  } else {
+    rmSync(join(pending.path, markerName), { force: true });
+    syncFolder(pending.path);
+  }
+  prune(paths);
+}
+
+/** Only what needs no merging goes, the oldest first. */
+export function prune(paths: StatePaths): void {
+  const merged = foldersOf(join(paths.rescueDir, mergedName));
+  for (const path of merged.slice(0, Math.max(0, merged.length - limits.rescuesMergedMax)))
+    rmSync(path, { recursive: true, force: true });
+  const aside = foldersOf(paths.asideDir).filter((path) => !existsSync(join(path, markerName)));
+  for (const path of aside.slice(0, Math.max(0, aside.length - limits.asideFoldersMax)))
+    rmSync(path, { recursive: true, force: true });
+}
+
+/**
+ * Moves files out of the worker's way, into a folder of their own. Nobody may have them open.
+ * @param isToMerge their entries belong to this store, and are read at the next chance
+ * @returns the folder
+ */
+export function setAside(
+  paths: StatePaths,
+  files: readonly string[],
+  why: string,
+  nowMs: number,
+  isToMerge: boolean,
+): string {
+  const stamp = isoOf(nowMs).replaceAll(/[-:.Z]/g, '');
+  let folder = join(paths.asideDir, `${stamp}-${why}`);
+  for (let n = 2; existsSync(folder); n++) folder = join(paths.asideDir, `${stamp}-${n}-${why}`);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  // Before the files: a crash in between leaves a marker on nothing, never files without one.
+  if (isToMerge) writeFileSync(join(folder, markerName), '', { mode: 0o600, flush: true });
+  syncFolder(folder);
+  syncFolder(paths.asideDir);
+  for (const file of files) if (existsSync(file)) renameSync(file, join(folder, basename(file)));
+  syncFolder(folder);
+  syncFolder(paths.stateDir);
+  prune(paths);
+  return folder;
+}

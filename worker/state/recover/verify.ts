@@ -1,0 +1,107 @@
+/**
+ * What a journal file must be beyond what SQLite checks: counts against rows, marks against heads,
+ * held against entries, holes. Read-only.
+ */
+import { lanes } from '../../../contracts/subjects.ts';
+import type { Connection } from '../connection.ts';
+import { rangesText, type SeqRange } from '../guard/finding.ts';
+import { holesOf, toldLosses, untold } from './losses.ts';
+import { versionOf } from '../schema/migrate.ts';
+
+const shownMax = 20;
+
+/** `Problems` want an operator; `Losses` are ranges that were lost and told of before. */
+export type Verdict = { Problems: string[]; Losses: SeqRange[] };
+
+type Facts = Record<string, string | number | null>;
+
+type Rule = { sql: string; say: (row: Facts) => string };
+
+const rules: readonly Rule[] = [
+  {
+    sql: `select l.lane, l.accepted, l.head, l.bare, (select count(*) from entry e where e.lane = l.lane) as entries,
+      (select coalesce(max(seq), 0) from entry e where e.lane = l.lane) as last, (select count(*) from entry e where e.lane = l.lane and body is null) as without from lane l
+      where accepted <> entries or head <> last or bare <> without`,
+    say: (row) =>
+      `lane ${nameOf(row)} counts ${row['accepted']} entries up to Seq ${row['head']}, ` +
+      `${row['bare']} without body; there are ${row['entries']} up to ${row['last']}, ` +
+      `${row['without']} without`,
+  },
+  {
+    sql: 'select hex(guid) as guid, count(*) as n from entry group by guid having n > 1',
+    say: (row) => `EventGUID ${row['guid']} has ${row['n']} entries`,
+  },
+  {
+    sql:
+      'select count(*) as n, min(seq) as seq from entry where body is null and (digest is ' +
+      'null or length(digest) <> 16) having n > 0',
+    say: (row) =>
+      `${row['n']} entries have neither a body nor a digest, the first is Seq ${row['seq']}`,
+  },
+  {
+    sql: 'select count(*) as n, min(seq) as seq from entry where length(guid) <> 16 having n > 0',
+    say: (row) =>
+      `${row['n']} entries have an EventGUID that is none, the first is Seq ${row['seq']}`,
+  },
+  {
+    sql:
+      'select count(*) as n, min(seq) as seq from entry where body is not null and not ' +
+      'json_valid(body) having n > 0',
+    say: (row) => `${row['n']} entries have a body that is no JSON, the first is Seq ${row['seq']}`,
+  },
+  {
+    sql:
+      'select d.beacon, d.connection, m.lane, m.seq, l.head from mark m join database d ' +
+      'on d.id = m.database join lane l on l.lane = m.lane where m.seq > l.head',
+    say: (row) =>
+      `the mark of ${row['beacon']}/${row['connection']}, lane ${nameOf(row)}, is at Seq ` +
+      `${row['seq']}, above the head ${row['head']}`,
+  },
+  {
+    sql:
+      'select h.seq, h.state, h.lane from held h left join entry e on e.seq = h.seq where ' +
+      'e.seq is null or e.lane <> h.lane or e.key <> h.key',
+    say: (row) =>
+      `Seq ${row['seq']} is held (${row['state']}) without its entry in lane ${nameOf(row)}`,
+  },
+  {
+    sql: `select d.beacon, d.connection, m.lane, l.accepted - m.applied - m.present - m.skipped
+      - (select count(*) from entry e where e.lane = m.lane and e.seq > m.seq and e.body is not null)
+      - (select count(*) from held h where h.database = m.database and h.lane = m.lane and h.seq <= m.seq) as difference
+      from mark m join database d on d.id = m.database join lane l on l.lane = m.lane where difference <> 0`,
+    say: (row) =>
+      `the balance of ${row['beacon']}/${row['connection']}, lane ${nameOf(row)}, differs by ${row['difference']}`,
+  },
+  {
+    sql:
+      "select (select seq from sqlite_sequence where name = 'entry') as given, max(seq) " +
+      'as last from entry having given < last',
+    say: (row) => `the next Seq would be below ${row['last']}`,
+  },
+];
+
+function nameOf(row: Facts): string {
+  return lanes[Number(row['lane'])] ?? String(row['lane']);
+}
+
+/** @param tell names each check before it runs */
+export function verify(db: Connection, tell: (check: string) => void = () => undefined): Verdict {
+  tell('what SQLite can check');
+  const broken = (
+    db.prepare('select * from pragma_integrity_check').pluck().all() as string[]
+  ).filter((line) => line !== 'ok');
+  // Over damaged pages our own questions would only fail in their own ways.
+  if (broken.length > 0) return { Problems: broken, Losses: [] };
+  tell('counts, marks and what is held');
+  const Problems = rules.flatMap(({ sql, say }) =>
+    db.prepare<[], Facts>(`${sql} limit ${shownMax}`).all().map(say),
+  );
+  // Without the starts, which schema 1 did not note, a hole says nothing.
+  if (versionOf(db) < 2) return { Problems, Losses: [] };
+  tell('holes');
+  const Losses = toldLosses(db);
+  const holes = untold(holesOf(db), Losses);
+  if (holes.length > 0)
+    Problems.push(`accepted entries are missing: Seq ${rangesText(holes, shownMax)}`);
+  return { Problems, Losses };
+}

@@ -1,0 +1,116 @@
+/**
+ * Tells listeners on the bus what changed in the store, behind the commits and in their order;
+ * while the bus is away it waits in the log.
+ *
+ * Constraint: never in the way of a write. A row leaves the log only once the server has the event,
+ * so a listener may get one twice: the cursor tells; and a cursor that does not follow on the last,
+ * or another Store, tells it to read everything again.
+ */
+import { messageOf, TidemarkError } from '../../contracts/errors.ts';
+import { limits } from '../../contracts/limits.ts';
+import { subjects } from '../../contracts/subjects.ts';
+import type { Bus } from '../../runtime/bus/bus.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Log } from '../../runtime/log.ts';
+import { ChangeLog } from '../state/schema/change-log.ts';
+import type { Store } from '../state/store.ts';
+
+/** Changes nobody pointed out are found by looking. */
+const lookEveryMs = 1_000;
+const flushMs = 5_000;
+const complainEveryMs = 60_000;
+
+export type ChangePublisherParts = {
+  store: Pick<Store, 'db' | 'storeId'>;
+  bus: Pick<Bus, 'isConnected' | 'publish' | 'flush'>;
+  hubId: string;
+  clock: Clock;
+  log: Log;
+};
+
+export class ChangePublisher {
+  readonly #parts: ChangePublisherParts;
+  readonly #log: ChangeLog;
+  #isDue = false;
+  #running: Promise<void> | null = null;
+  #complainedMs = Number.NEGATIVE_INFINITY;
+  #stopLooking: () => void = () => undefined;
+  #isStopped = true;
+
+  constructor(parts: ChangePublisherParts) {
+    this.#parts = parts;
+    this.#log = new ChangeLog(parts.store.db);
+  }
+
+  start(): void {
+    this.#isStopped = false;
+    this.#stopLooking = this.#parts.clock.every(lookEveryMs, () => this.touch());
+  }
+
+  /**
+   * Something changed: it is told of within `limits.changeCollectMs`, together with what else
+   * changes until then.
+   */
+  touch(): void {
+    if (this.#isDue || this.#isStopped) return;
+    this.#isDue = true;
+    this.#parts.clock.timer(limits.changeCollectMs, () => {
+      this.#isDue = false;
+      if (this.#isStopped) return;
+      this.#running ??= this.#publish().finally(() => {
+        this.#running = null;
+      });
+    });
+  }
+
+  /** Begins nothing more, and lets what is under way end. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#stopLooking();
+    await this.#running;
+  }
+
+  async #publish(): Promise<void> {
+    const { bus, hubId, store } = this.#parts;
+    try {
+      this.#log.bound();
+      for (
+        let told = this.#log.next();
+        told && bus.isConnected && !this.#isStopped;
+        told = this.#log.next()
+      ) {
+        bus.publish(subjects.event(hubId, 'store-changed'), { ...told, Store: store.storeId });
+        await this.#flush();
+        this.#log.forgetThrough(told.cursor);
+      }
+    } catch (error) {
+      this.#complain(error);
+    }
+  }
+
+  /** Resolves once the server has what was published. */
+  async #flush(): Promise<void> {
+    const done = new AbortController();
+    const late = this.#parts.clock.sleep(flushMs, done.signal).then(() => {
+      throw new TidemarkError('UNAVAILABLE', `the bus took no event within ${flushMs} ms`);
+    });
+    try {
+      // When the flush wins, the sleep that was cut short rejects for nobody.
+      late.catch(() => undefined);
+      await Promise.race([this.#parts.bus.flush(), late]);
+    } finally {
+      done.abort();
+    }
+    if (!this.#parts.bus.isConnected) throw new TidemarkError('UNAVAILABLE', 'the bus went away');
+  }
+
+  #complain(error: unknown): void {
+    const nowMs = this.#parts.clock.monotonicMs();
+    if (nowMs - this.#complainedMs < complainEveryMs) return;
+    this.#complainedMs = nowMs;
+    this.#parts.log.warn(
+      { reason: messageOf(error) },
+      'listeners were not told of changes; they wait in the store',
+    );
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * What the worker does for its own store now and then: looks how full it is, lets go of what is
+ * delivered, gives room back to the disk.
+ */
+import { messageOf, type TidemarkError } from '../../contracts/errors.ts';
+import { limits } from '../../contracts/limits.ts';
+import type { Capacity } from '../../contracts/status.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Log } from '../../runtime/log.ts';
+import type { Assignments } from '../beacons/assignments.ts';
+import type { Local } from '../journal/local.ts';
+import { type CapacityBounds, Pressure } from '../intake/pressure.ts';
+import { Retention } from './retention.ts';
+import { Reserve, roomAt } from '../state/guard/disk.ts';
+import type { Finding } from '../state/guard/finding.ts';
+import { RescueMerger } from '../state/recover/merge-rescues.ts';
+import { Space } from './space.ts';
+import { classOf, toStoreFault } from '../state/guard/storage-error.ts';
+
+const sweepEveryMs = 60_000;
+
+export type HousekeepingParts = {
+  local: Local;
+  assignments: Assignments;
+  clock: Clock;
+  log: Log;
+  bounds: CapacityBounds | undefined;
+  /** Undelivered entries of all lanes. */
+  pending: () => number;
+  onPressure: (reason: string | null, capacity: Capacity) => void;
+  onFault: (error: TidemarkError) => void;
+  /** A predecessor's rescue came after this worker began; its writes are in the journal now. */
+  onRescued: (findings: readonly Finding[]) => void;
+};
+
+export class Housekeeping {
+  readonly pressure: Pressure;
+  readonly #parts: HousekeepingParts;
+  readonly #space: Space;
+  readonly #retention: Retention;
+  readonly #rescues: RescueMerger;
+  #stopSweeping: () => void = () => undefined;
+  #stopLooking: () => void = () => undefined;
+
+  constructor(parts: HousekeepingParts) {
+    const { local, assignments, clock, log, bounds, pending, onPressure } = parts;
+    const { store } = local;
+    this.#parts = parts;
+    this.pressure = new Pressure({
+      bytesInUse: () => store.bytesInUse(),
+      pending,
+      room: () => roomAt(store.dataDir),
+      reserve: new Reserve(store.paths),
+      clock,
+      log,
+      bounds,
+      onChange: (reason) => onPressure(reason, this.pressure.capacity()),
+    });
+    this.#space = new Space({ store, clock, onFault: (error) => this.#failed(error) });
+    this.#retention = new Retention({ ...local, assignments, clock });
+    this.#rescues = new RescueMerger(store.db, store.paths);
+  }
+
+  start(): void {
+    this.pressure.start();
+    this.#space.start();
+    this.#stopSweeping = this.#parts.clock.every(
+      sweepEveryMs,
+      () => void this.#retention.sweep().catch((error: unknown) => this.#failed(error)),
+    );
+    this.#stopLooking = this.#parts.clock.every(
+      limits.rescueLookMs,
+      () => void this.#mergeRescues().catch((error: unknown) => this.#failed(error)),
+    );
+  }
+
+  async #mergeRescues(): Promise<void> {
+    const findings = await this.#rescues.look();
+    if (findings.length > 0) this.#parts.onRescued(findings);
+  }
+
+  stop(): void {
+    this.#stopSweeping();
+    this.#stopLooking();
+    this.#rescues.stop();
+    this.#space.stop();
+    this.pressure.stop();
+  }
+
+  /** A full disk or a lock is no fault; anything else that fails here is. */
+  #failed(error: unknown): void {
+    const found = classOf(error);
+    if (found === 'capacity') return this.pressure.full();
+    if (found === 'transient')
+      return this.#parts.log.warn(
+        { reason: messageOf(error) },
+        'the journal is locked; housekeeping goes on later',
+      );
+    this.#parts.onFault(toStoreFault(error));
+  }
+}
