@@ -117,8 +117,8 @@ export const limits = {
    * Moving marks by hand: a delivery that is under way is awaited this long; entries skipped at
    * once (one transaction, below a second).
    */
-  surgeryWaitMs: 4_000,
-  surgerySkipMax: 100_000,
+  moveMarkWaitMs: 4_000,
+  moveSkipMax: 100_000,
   /**
    * Its plan: entries read between two turns of the event loop, entries and keys listed, and
    * entries looked up at the database.

@@ -53,7 +53,7 @@ export type Settlement = {
   nowMs: number;
   applied: number;
   present: number;
-  held: { seq: number; key: string; state: 'dead' | 'parked'; reason: string | null }[];
+  blocked: { seq: number; key: string; state: 'dead' | 'parked'; reason: string | null }[];
   carrier: CarrierName;
 };
 
@@ -158,9 +158,9 @@ export class MarkStore {
     this.#db
       .transaction(() => {
         const where = { database, lane: laneIndex(lane), nowMs: settlement.nowMs };
-        const { held, ...counts } = settlement;
+        const { blocked, ...counts } = settlement;
         if (this.#sql.advance.run({ ...counts, ...where }).changes === 0) return;
-        for (const one of held) this.#sql.hold.run({ ...one, ...where });
+        for (const one of blocked) this.#sql.hold.run({ ...one, ...where });
         this.#sql.delivery.run({ ...where, throughSeq: settlement.throughSeq });
       })
       .immediate();

@@ -14,7 +14,7 @@ export type Verdict = {
    * Entries the database does not have, in Seq order; `dead` the refused one, `parked` those that
    * go after it.
    */
-  held: { seq: number; key: string; state: 'dead' | 'parked'; reason: string | null }[];
+  blocked: { seq: number; key: string; state: 'dead' | 'parked'; reason: string | null }[];
 };
 
 /**
@@ -32,17 +32,22 @@ export function settle(
   const verdict: Verdict = {
     applied: 0,
     present: 0,
-    held: parked.map((one) => ({ ...one, state: 'parked', reason: null })),
+    blocked: parked.map((one) => ({ ...one, state: 'parked', reason: null })),
   };
   sent.forEach(({ key, seqs }, index) => {
     const result = results[index];
     if (result?.Outcome === 'applied') verdict.applied += seqs.length;
     else if (result && isSettledOutcome(result.Outcome)) verdict.present += seqs.length;
     else if (result && seqs.length === 1)
-      verdict.held.push({ seq: seqs[0] as number, key, state: 'dead', reason: reasonOf(result) });
-    else for (const seq of seqs) verdict.held.push({ seq, key, state: 'parked', reason: null });
+      verdict.blocked.push({
+        seq: seqs[0] as number,
+        key,
+        state: 'dead',
+        reason: reasonOf(result),
+      });
+    else for (const seq of seqs) verdict.blocked.push({ seq, key, state: 'parked', reason: null });
   });
-  verdict.held.sort((a, b) => a.seq - b.seq);
+  verdict.blocked.sort((a, b) => a.seq - b.seq);
   return verdict;
 }
 

@@ -8,7 +8,7 @@ import { limits } from '../../contracts/limits.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { bounds } from '../bounds.ts';
 
-type Look = { answer: Promise<JsonObject>; isOver: boolean; isTold: boolean };
+type Look = { answer: Promise<JsonObject>; isOver: boolean; isReported: boolean };
 
 export class FrontLooks {
   readonly #ask: (connection: number) => Promise<JsonObject>;
@@ -30,15 +30,15 @@ export class FrontLooks {
   async look(connection: number, mayRepeat: boolean): Promise<JsonObject> {
     const known = this.#looks.get(connection);
     const look =
-      known && (mayRepeat || !known.isOver || !known.isTold) ? known : this.#start(connection);
+      known && (mayRepeat || !known.isOver || !known.isReported) ? known : this.#start(connection);
     const answer = await this.#inTime(look.answer);
     if (mayRepeat) this.#forget(connection, look);
-    look.isTold = true;
+    look.isReported = true;
     return answer;
   }
 
   #start(connection: number): Look {
-    const look: Look = { answer: this.#ask(connection), isOver: false, isTold: false };
+    const look: Look = { answer: this.#ask(connection), isOver: false, isReported: false };
     this.#looks.set(connection, look);
     look.answer.then(
       () => {

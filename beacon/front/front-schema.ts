@@ -13,7 +13,7 @@ import type { FrontClient } from './front-client.ts';
 import { type Misfit, misfitsOf, statementsFor } from './front-ddl.ts';
 import { type FrontTables, listAt } from './front-tables.ts';
 
-export type FrontParts = { client: FrontClient; tables: FrontTables; log: Log };
+export type FrontOptions = { client: FrontClient; tables: FrontTables; log: Log };
 
 const kinds: Record<string, EngineKind> = {
   sqlite: 'sqlite',
@@ -37,7 +37,7 @@ type Found = {
   kind: EngineKind;
 };
 
-async function look({ client, tables }: FrontParts, settings: Settings): Promise<Found> {
+async function look({ client, tables }: FrontOptions, settings: Settings): Promise<Found> {
   const id = connectionAt(settings);
   const descriptor = decodeDescriptor(settings);
   // It remembers tables that were dropped since; those that are there are in this answer.
@@ -79,7 +79,7 @@ async function look({ client, tables }: FrontParts, settings: Settings): Promise
 }
 
 export async function frontIntrospectSchema(
-  parts: FrontParts,
+  parts: FrontOptions,
   settings: Settings,
 ): Promise<IntrospectSchemaOutputs> {
   return (await look(parts, settings)).outputs;
@@ -90,7 +90,7 @@ export async function frontIntrospectSchema(
  * @throws TidemarkError CONFLICT naming what is not; the statements that would make it are logged
  */
 export async function frontEnsureSchema(
-  parts: FrontParts,
+  parts: FrontOptions,
   settings: Settings,
 ): Promise<Omit<EnsureSchemaOutputs, 'StoreID'>> {
   const { client, log } = parts;

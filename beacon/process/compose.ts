@@ -19,7 +19,7 @@ import { Connections } from '../databases/connections.ts';
 import { startFront } from '../front/front.ts';
 import { startLegacy } from '../legacy/legacy.ts';
 import { Gateway } from '../gateway/gateway.ts';
-import { type BeaconHttpParts, listen } from './http.ts';
+import { type BeaconHttpOptions, listen } from './http.ts';
 import { BeaconMeter } from '../gateway/meter.ts';
 import { PresencePublisher } from '../gateway/presence-publisher.ts';
 import { Proxy } from '../capabilities/proxy.ts';
@@ -135,7 +135,7 @@ export async function startBeacon(
 
 async function listenIfTold(
   config: BeaconConfig,
-  parts: Omit<BeaconHttpParts, 'settings'>,
+  parts: Omit<BeaconHttpOptions, 'settings'>,
 ): Promise<HttpListener | null> {
   const { http, token = null, access = plainHttp, dataDir } = config;
   if (http === undefined) return null;

@@ -17,7 +17,7 @@ import type { BeaconMeter } from '../gateway/meter.ts';
 import type { Proxy } from '../capabilities/proxy.ts';
 import { isReading } from '../endpoints/table-routes.ts';
 
-export type BeaconHttpParts = {
+export type BeaconHttpOptions = {
   proxy: Pick<Proxy, 'request'>;
   metrics: Pick<BeaconMeter, 'text' | 'contentType'>;
   /** Why requests would fail now; null when they would not. */
@@ -51,7 +51,7 @@ function refused(context: Context, error: unknown): Response {
 
 async function table(
   context: Context<{ Bindings: HttpBindings }>,
-  { proxy, tell }: BeaconHttpParts,
+  { proxy, tell }: BeaconHttpOptions,
 ): Promise<Response> {
   const { method } = context.req;
   const isBodied = method !== 'GET' && method !== 'HEAD';
@@ -80,7 +80,7 @@ async function table(
   }
 }
 
-function addGate(app: App, access: HttpAccess, tell: BeaconHttpParts['tell']): void {
+function addGate(app: App, access: HttpAccess, tell: BeaconHttpOptions['tell']): void {
   app.use(async (context, next) => {
     const { incoming } = context.env;
     const isChanging = !isReading(context.req.method, rawPathOf(incoming));
@@ -104,7 +104,7 @@ function addGate(app: App, access: HttpAccess, tell: BeaconHttpParts['tell']): v
   });
 }
 
-function appOf(parts: BeaconHttpParts, access: HttpAccess): App {
+function appOf(parts: BeaconHttpOptions, access: HttpAccess): App {
   const app: App = new Hono();
   addGate(app, access, parts.tell);
   app.use(
@@ -134,7 +134,7 @@ function appOf(parts: BeaconHttpParts, access: HttpAccess): App {
 }
 
 /** @throws TidemarkError CONFIG_INVALID when the address cannot be bound */
-export function listen(address: HttpAddress, parts: BeaconHttpParts): Promise<HttpListener> {
+export function listen(address: HttpAddress, parts: BeaconHttpOptions): Promise<HttpListener> {
   const { settings } = parts;
   const app = appOf(parts, new HttpAccess(address, settings, () => systemClock.monotonicMs()));
   return HttpListener.start(address, settings, app, {

@@ -58,7 +58,7 @@ type Row = {
   skipped: number;
   carrier: string | null;
 };
-type Counts = { accepted: number; head: number; bare: number };
+type Counts = { accepted: number; head: number; stripped: number };
 
 const markSql = `select m.database, d.beacon, d.connection, m.seq, m.guid, m.recorded_ms as recordedMs, m.applied_ms as appliedMs, m.applied, m.present, m.skipped, m.carrier
   from mark m join database d on d.id = m.database`;
@@ -152,10 +152,13 @@ function laneOf(store: ReadStore, lane: number, nowMs: number): LaneFacts {
 
 function countsOf(store: ReadStore, lane: number): Counts {
   return (
-    store.all<Counts>('select accepted, head, bare from lane where lane = ?', lane)[0] ?? {
+    store.all<Counts>(
+      'select accepted, head, bare as stripped from lane where lane = ?',
+      lane,
+    )[0] ?? {
       accepted: 0,
       head: 0,
-      bare: 0,
+      stripped: 0,
     }
   );
 }
@@ -182,10 +185,10 @@ function held(
 function pendingAt(
   store: ReadStore,
   lane: number,
-  { accepted, bare }: Counts,
+  { accepted, stripped }: Counts,
   mark: Row | undefined,
 ): number {
-  if (!mark) return accepted - bare;
+  if (!mark) return accepted - stripped;
   return (
     accepted -
     mark.skipped -
@@ -202,7 +205,7 @@ function pendingAt(
 function balanceOf(
   store: ReadStore,
   lane: number,
-  { accepted, bare }: Counts,
+  { accepted, stripped }: Counts,
   mark: Row | undefined,
 ): Balance {
   const above = Number(
@@ -216,7 +219,7 @@ function balanceOf(
   const DeadLettered = mark
     ? held(store, lane, mark, 'dead') + held(store, lane, mark, 'dropped')
     : 0;
-  const { applied, present, skipped } = mark ?? { applied: 0, present: 0, skipped: bare };
+  const { applied, present, skipped } = mark ?? { applied: 0, present: 0, skipped: stripped };
   const Difference = accepted - applied - present - skipped - Pending - DeadLettered;
   return {
     Accepted: accepted,

@@ -7,7 +7,7 @@ import { createLog } from '../../runtime/log.ts';
 import { Bus, type BusOptions } from '../../runtime/bus/bus.ts';
 import { type Clock, systemClock } from '../../runtime/clock.ts';
 import { Counts, type Summary } from './counts.ts';
-import { Delivery } from './delivery.ts';
+import { KeyedSender } from './keyed-sender.ts';
 import { TraceReader } from './trace-call.ts';
 import { checkTrace, readTrace } from './trace-file.ts';
 import { Turns } from './turns.ts';
@@ -51,7 +51,7 @@ export async function publish(options: PublishOptions): Promise<Summary> {
   const bus = await firstConnect(options);
   if (!bus) return counts.summary;
   const stopProgress = showProgress(counts, out);
-  const delivery = new Delivery({
+  const delivery = new KeyedSender({
     bus,
     hub: options.hub,
     clock: systemClock,

@@ -5,7 +5,7 @@
 import { messageOf } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
 import { nextTurn } from '../../runtime/clock.ts';
-import type { Delivery } from './delivery.ts';
+import type { KeyedSender } from './keyed-sender.ts';
 import type { TraceItem } from './trace-call.ts';
 
 /** Lines taken from the files and not answered yet; one hot key may hold this many back. */
@@ -24,7 +24,7 @@ export type TurnsOptions = {
 };
 
 export class Turns {
-  readonly #delivery: Delivery;
+  readonly #delivery: KeyedSender;
   readonly #options: TurnsOptions;
   /** Items behind the unanswered one of their key. */
   readonly #behind = new Map<string, TraceItem[]>();
@@ -37,7 +37,7 @@ export class Turns {
   #failure: Error | null = null;
   #waiters: (() => void)[] = [];
 
-  constructor(delivery: Delivery, options: TurnsOptions) {
+  constructor(delivery: KeyedSender, options: TurnsOptions) {
     this.#delivery = delivery;
     this.#options = options;
     options.signal.addEventListener('abort', () => this.#wake(), { once: true });

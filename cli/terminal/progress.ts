@@ -21,7 +21,7 @@ export function stderrOut(): Out {
 export class Progress {
   readonly #out: Out;
   readonly #clock: Clock;
-  #toldMs = Number.NEGATIVE_INFINITY;
+  #reportedMs = Number.NEGATIVE_INFINITY;
   #isShown = false;
   /** What was not said, as too much was said just before. */
   #latest: string | null = null;
@@ -35,8 +35,8 @@ export class Progress {
   readonly tell = (line: string): void => {
     const nowMs = this.#clock.monotonicMs();
     this.#latest = line;
-    if (nowMs - this.#toldMs < (this.#out.isTerminal ? terminalEveryMs : fileEveryMs)) return;
-    this.#toldMs = nowMs;
+    if (nowMs - this.#reportedMs < (this.#out.isTerminal ? terminalEveryMs : fileEveryMs)) return;
+    this.#reportedMs = nowMs;
     this.#write(line);
   };
 

@@ -10,7 +10,7 @@ import type {
   MarksSet,
   MarkTarget,
   SeqRange,
-} from '../../contracts/surgery.ts';
+} from '../../contracts/mark-move.ts';
 import { lanes } from '../../contracts/subjects.ts';
 import { withControl } from './control-client.ts';
 import { offlineOption, readOfflineMarks } from '../offline/offline-lines.ts';
@@ -18,7 +18,7 @@ import { print, printJson, table } from '../terminal/output.ts';
 import { countFrom, type VerbCall, type VerbSpec } from '../verb.ts';
 
 /** A plan reads the whole stretch; it may take a while on a large journal. */
-const surgeryMs = 120_000;
+const moveMarkMs = 120_000;
 
 const target = [
   new Option(
@@ -95,7 +95,7 @@ async function showMarks(call: VerbCall): Promise<void> {
 async function plan({ config, flags, isJson }: VerbCall): Promise<void> {
   const wanted = targetOf(flags);
   const found = await withControl(config, (ask) =>
-    ask<MarkPlan>('hwm', { plan: wanted }, surgeryMs),
+    ask<MarkPlan>('hwm', { plan: wanted }, moveMarkMs),
   );
   if (isJson) return printJson(found);
   for (const one of found.Lanes) print(linesOf(one).join('\n'));
@@ -111,7 +111,7 @@ async function set({ config, flags, isJson }: VerbCall): Promise<void> {
     ...(typeof flags['plan'] === 'string' ? { Plan: flags['plan'] } : {}),
   };
   const done = await withControl(config, (ask) =>
-    ask<MarksSet>('hwm', { set: request }, surgeryMs),
+    ask<MarksSet>('hwm', { set: request }, moveMarkMs),
   );
   if (isJson) return printJson(done);
   for (const { Lane, BeaconID, IDBeaconConnection, From, To, Again, Skipped } of done.Lanes) {
@@ -156,7 +156,7 @@ function linesOf(one: LanePlan): string[] {
   if (one.Direction === 'none') return [`${where}, nothing to move`];
   return [
     `${where}, ${one.Direction}`,
-    one.Stretch ? `  ${rangeOf(one.Stretch)} ${verb}` : `  nothing ${verb}`,
+    one.EntrySlice ? `  ${rangeOf(one.EntrySlice)} ${verb}` : `  nothing ${verb}`,
     ...(one.Gone ? [`  ${rangeOf(one.Gone)} have no body any more and cannot be sent again`] : []),
     ...(one.Held > 0
       ? [
@@ -170,8 +170,8 @@ function linesOf(one: LanePlan): string[] {
     ...one.Rows.map(
       (row) => `  ${row.Seq} ${row.Action} ${row.Key} ${row.EventGUID} ${row.AcceptedAt}`,
     ),
-    ...(one.Rows.length > 0 && one.Stretch && one.Rows.length < one.Stretch.Entries
-      ? [`  and ${one.Stretch.Entries - one.Rows.length} more`]
+    ...(one.Rows.length > 0 && one.EntrySlice && one.Rows.length < one.EntrySlice.Entries
+      ? [`  and ${one.EntrySlice.Entries - one.Rows.length} more`]
       : []),
     `  ${backendLine(one.Backend)}`,
   ];

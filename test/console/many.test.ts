@@ -270,7 +270,7 @@ function fill(dataDir: string, count: number): void {
       applied: 0,
       present: 0,
       carrier: 'batch',
-      held: seqs.map((seq, n) => ({
+      blocked: seqs.map((seq, n) => ({
         seq,
         key: `wi-${from + n}`,
         state: 'dead',

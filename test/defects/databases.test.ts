@@ -43,7 +43,7 @@ function exec(sql: string): void {
 function noDeadLetters(): void {
   for (const lane of ['queue', 'manifest'] as const) {
     const mark = world.outbound.deliveries[lane].mark();
-    expect(world.local.held.list(mark?.database ?? 0, 10)).toEqual([]);
+    expect(world.local.blocked.list(mark?.database ?? 0, 10)).toEqual([]);
   }
 }
 

@@ -216,7 +216,7 @@ describe('order', () => {
       );
       const mark = () => world.outbound.deliveries.queue.mark();
       const [dead, ...more] = await until('the conflict is a dead letter', () => {
-        const all = world.local.held.list(mark()?.database ?? 0, 10);
+        const all = world.local.blocked.list(mark()?.database ?? 0, 10);
         return all.length > 0 ? all : null;
       });
       expect(more).toEqual([]);

@@ -11,11 +11,11 @@ const settlement = (throughSeq: number, more: object = {}) => ({
   nowMs: 9,
   applied: 1,
   present: 0,
-  held: [],
+  blocked: [],
   carrier: 'batch' as const,
   ...more,
 });
-const held = (seq: number, key: string, state: 'dead' | 'parked') => ({
+const blocked = (seq: number, key: string, state: 'dead' | 'parked') => ({
   seq,
   key,
   state,
@@ -63,20 +63,20 @@ describe('marks', () => {
   });
 
   test('what is held is kept in the transaction that moves the mark, or not at all (I5)', () => {
-    const { marks, held: store } = openState();
+    const { marks, blocked: store } = openState();
     const { database } = marks.open('db-1', 1, 'queue', 0, 0);
     marks.settle(
       database,
       'queue',
-      settlement(10, { held: [held(8, 'k', 'dead'), held(9, 'k', 'parked')] }),
+      settlement(10, { blocked: [blocked(8, 'k', 'dead'), blocked(9, 'k', 'parked')] }),
     );
-    marks.settle(database, 'queue', settlement(6, { held: [held(5, 'k', 'dead')] }));
+    marks.settle(database, 'queue', settlement(6, { blocked: [blocked(5, 'k', 'dead')] }));
     expect(store.get(database, 5)).toBeNull();
     expect(() =>
       marks.settle(
         database,
         'queue',
-        settlement(20, { held: [{ ...held(15, 'k', 'dead'), state: 'nonsense' }] }),
+        settlement(20, { blocked: [{ ...blocked(15, 'k', 'dead'), state: 'nonsense' }] }),
       ),
     ).toThrow(/CHECK/);
     expect(marks.get(database, 'queue')?.seq).toBe(10);
@@ -120,12 +120,12 @@ describe('held entries', () => {
       database,
       'queue',
       settlement(10, {
-        held: [
-          held(2, 'k', 'dead'),
-          held(3, 'k', 'parked'),
-          held(4, 'l', 'parked'),
-          held(5, 'k', 'dead'),
-          held(6, 'l', 'parked'),
+        blocked: [
+          blocked(2, 'k', 'dead'),
+          blocked(3, 'k', 'parked'),
+          blocked(4, 'l', 'parked'),
+          blocked(5, 'k', 'dead'),
+          blocked(6, 'l', 'parked'),
         ],
       }),
     );
@@ -133,7 +133,7 @@ describe('held entries', () => {
   }
 
   test('the first of each key may go, unless a dead letter of its key is before it; above the mark nothing may (I7)', () => {
-    const { held: store, database } = setup();
+    const { blocked: store, database } = setup();
     store.park(database, 'queue', [{ seq: 12, key: 'm' }], 1);
     expect(store.deliverable(database, 'queue', 10)).toEqual([4]);
     expect(store.retry(database, 2, 1)).toBe(true);
@@ -149,7 +149,7 @@ describe('held entries', () => {
   });
 
   test('only dead letters are retried or dropped, and a settlement is counted once (I10)', () => {
-    const { held: store, marks, database } = setup();
+    const { blocked: store, marks, database } = setup();
     expect([
       store.retry(database, 3, 1),
       store.drop(database, 3, 1),
@@ -162,7 +162,7 @@ describe('held entries', () => {
   });
 
   test('the list tells how many wait behind each, the oldest first', () => {
-    const { held: store, database } = setup();
+    const { blocked: store, database } = setup();
     expect(store.list(database, 10)).toMatchObject([
       { seq: 2, key: 'k', parked: 1, reason: 'r' },
       { seq: 5, key: 'k', parked: 0 },

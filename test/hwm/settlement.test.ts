@@ -13,7 +13,7 @@ test('applied, already present and not found are settled, each entry of a folded
       [{ Outcome: 'applied' }, { Outcome: 'already-present' }, { Outcome: 'not-found' }],
       [],
     ),
-  ).toEqual({ applied: 2, present: 2, held: [] });
+  ).toEqual({ applied: 2, present: 2, blocked: [] });
 });
 
 test('a refused write of one entry is a dead letter with its reason, one of several entries is parked for a try one by one', () => {
@@ -26,7 +26,7 @@ test('a refused write of one entry is a dead letter with its reason, one of seve
   ).toEqual({
     applied: 0,
     present: 0,
-    held: [
+    blocked: [
       { seq: 1, key: 'k1', state: 'dead', reason: 'rejected: too long' },
       { seq: 2, key: 'k2', state: 'parked', reason: null },
       { seq: 5, key: 'k2', state: 'parked', reason: null },
@@ -43,7 +43,7 @@ test('what was not sent, or left out for its key, is parked; all that is held co
       { seq: 1, key: 'x' },
     ],
   );
-  expect(verdict.held.map((one) => [one.seq, one.state])).toEqual([
+  expect(verdict.blocked.map((one) => [one.seq, one.state])).toEqual([
     [1, 'parked'],
     [3, 'dead'],
     [5, 'parked'],
@@ -62,8 +62,8 @@ test('every entry is counted or held, exactly once (I5, I10)', () => {
   ];
   for (const one of outcomes) {
     for (const seqs of [[1], [1, 2, 3]]) {
-      const { applied, present, held } = settle([{ key: 'k', seqs }], [one], []);
-      expect(applied + present + held.length).toBe(seqs.length);
+      const { applied, present, blocked } = settle([{ key: 'k', seqs }], [one], []);
+      expect(applied + present + blocked.length).toBe(seqs.length);
     }
   }
 });

@@ -32,14 +32,14 @@ for (const verb of ['drop', 'retry'] as const) {
     run.database.refused.add(0);
     const [dead = 0] = run.append(write('k', 0));
     await run.rest();
-    expect(run.local.held.get(run.mark?.database ?? 0, dead)?.state).toBe('dead');
+    expect(run.local.blocked.get(run.mark?.database ?? 0, dead)?.state).toBe('dead');
     run.append(write('k', 1), write('l', 2));
     pauseAt(run, true);
     await run.rest();
     expect(run.database.mark?.Seq).toBeGreaterThan(run.mark?.seq ?? 0);
     run.database.refused.clear();
     run.isPaused = false;
-    expect(run.local.held[verb](run.mark?.database ?? 0, dead, 1)).toBe(true);
+    expect(run.local.blocked[verb](run.mark?.database ?? 0, dead, 1)).toBe(true);
     await run.rest();
     expect(run.database.names()).toEqual(verb === 'drop' ? [1, 2] : [0, 1, 2]);
     expect(run.balance.Difference).toBe(0);
@@ -143,7 +143,7 @@ for (const isBefore of [true, false]) {
     const dead = run.append(write('k', 0), write('l', 1), write('m', 2));
     await run.rest();
     const release = async (at: number) => {
-      run.local.held.retry(run.mark?.database ?? 0, dead[at] ?? 0, 1);
+      run.local.blocked.retry(run.mark?.database ?? 0, dead[at] ?? 0, 1);
       await run.rest();
     };
     let backup = run.database.backup();

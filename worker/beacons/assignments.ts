@@ -6,7 +6,7 @@ import type { AssignmentFile, AssignmentView } from '../../contracts/status.ts';
 import { type Lane, laneIndex, lanes } from '../../contracts/subjects.ts';
 import { isoOf } from '../../runtime/clock.ts';
 import type { Connection } from '../state/connection.ts';
-import { isLegacy, Target, type TargetParts } from './target.ts';
+import { isLegacy, Target, type TargetOptions } from './target.ts';
 
 export type Assignment = {
   beacon: string;
@@ -19,13 +19,13 @@ const tagName = 'PersistenceConnectionID';
 
 export class Assignments {
   readonly #db: Connection;
-  readonly #parts: TargetParts;
+  readonly #parts: TargetOptions;
   readonly #current = new Map<Lane, Assignment>();
   /** One per database, shared by the lanes that go there. */
   readonly #targets = new Map<string, Target>();
   readonly #listeners: (() => void)[] = [];
 
-  constructor(db: Connection, parts: TargetParts) {
+  constructor(db: Connection, parts: TargetOptions) {
     this.#db = db;
     this.#parts = parts;
     for (const lane of lanes) {

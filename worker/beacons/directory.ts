@@ -65,7 +65,7 @@ export class BeaconDirectory {
   }
 
   /** Somebody asked it and nobody answered: it is away, without waiting for its silence to grow. */
-  suspect(beacon: string, error: unknown): void {
+  markAwayIfUnreachable(beacon: string, error: unknown): void {
     const seen = this.#beacons.get(beacon);
     if (!seen || seen.isAway || !isNoResponders(error)) return;
     seen.isAway = true;
@@ -121,7 +121,7 @@ export class BeaconDirectory {
         { timeoutMs: 1_000 },
       );
     } catch (error) {
-      this.suspect(BeaconID, error);
+      this.markAwayIfUnreachable(BeaconID, error);
     }
   }
 

@@ -31,7 +31,7 @@ import type { Dispatcher } from './dispatcher.ts';
 import { endpointBaseOf } from './endpoint-base.ts';
 import type { Grammar } from './meadow-path.ts';
 
-export type TargetParts = {
+export type TargetOptions = {
   directory: BeaconDirectory;
   dispatcher: Dispatcher;
   clock: Clock;
@@ -44,7 +44,7 @@ const proxyAllowlist = ['^/?1\\.0/[^/]+/UV[A-Za-z0-9]*'];
 export class Target {
   readonly beacon: string;
   readonly connection: number;
-  readonly #parts: TargetParts;
+  readonly #parts: TargetOptions;
   readonly #listeners: (() => void)[] = [];
   readonly #stop = new AbortController();
   #wake = Promise.withResolvers<void>();
@@ -62,7 +62,7 @@ export class Target {
   /** The beacon that is being bootstrapped, and how to stop waiting for it. */
   #asked: { nonce: string; giveUp: () => void } | null = null;
 
-  constructor(beacon: string, connection: number, parts: TargetParts) {
+  constructor(beacon: string, connection: number, parts: TargetOptions) {
     this.beacon = beacon;
     this.connection = connection;
     this.#parts = parts;
@@ -142,7 +142,7 @@ export class Target {
    * A delivery failed although the beacon is there: a table may be gone. The schema is looked at
    * again.
    */
-  doubt(): void {
+  recheckSchema(): void {
     if (this.#state !== 'bootstrapped') return;
     this.#nonce = null;
     this.#wake.resolve();
@@ -221,7 +221,7 @@ export class Target {
       this.#become('bootstrapped');
     } catch (thrown) {
       this.#lastError = messageOf(thrown);
-      this.#parts.directory.suspect(this.beacon, thrown);
+      this.#parts.directory.markAwayIfUnreachable(this.beacon, thrown);
       this.#parts.log.warn(
         { beacon: this.beacon, connection: this.connection, reason: this.#lastError },
         'bootstrap failed, trying again',

@@ -15,7 +15,7 @@ import { isSubjectToken, services, subjects } from '../../contracts/subjects.ts'
 import type { Bus } from '../../runtime/bus/bus.ts';
 import { type Clock, isoOf } from '../../runtime/clock.ts';
 
-export type FleetParts = {
+export type FleetOptions = {
   hubId: string;
   bus: Pick<Bus, 'gather' | 'request' | 'subscribe'>;
   clock: Clock;
@@ -26,7 +26,7 @@ type Seen = { row: FleetRow; askedMs: number; isDue: boolean };
 type Found = { hub: string; version: string; console: string | null };
 
 export class Fleet {
-  readonly #parts: FleetParts;
+  readonly #parts: FleetOptions;
   readonly #seen = new Map<string, Seen>();
   readonly #asks = new PQueue({ concurrency: limits.fleetAsksMax });
   readonly #watchers = new Set<() => void>();
@@ -34,7 +34,7 @@ export class Fleet {
   #looking: Promise<void> | null = null;
   #stopWatching: () => void = () => undefined;
 
-  constructor(parts: FleetParts) {
+  constructor(parts: FleetOptions) {
     this.#parts = parts;
   }
 

@@ -12,19 +12,19 @@ import { limits } from '../../contracts/limits.ts';
 import { type Lane, lanes } from '../../contracts/subjects.ts';
 import type { Clock } from '../../runtime/clock.ts';
 
-export type HistoryParts = {
+export type HistoryOptions = {
   clock: Pick<Clock, 'nowMs' | 'every'>;
   accepted: (lane: Lane) => number;
   pending: (lane: Lane) => number;
 };
 
 export class History {
-  readonly #parts: HistoryParts;
+  readonly #parts: HistoryOptions;
   readonly #samples: HistorySample[] = [];
   #next = 0;
   #stop: () => void = () => undefined;
 
-  constructor(parts: HistoryParts) {
+  constructor(parts: HistoryOptions) {
     this.#parts = parts;
   }
 

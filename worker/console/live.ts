@@ -20,7 +20,7 @@ export type LiveEvent = 'status' | 'beacons' | 'history' | 'sample' | 'fleet' | 
 /** Takes an event; a later one of the same name says all that matters, but for samples. */
 export type Listener = (name: LiveEvent, data: object) => void;
 
-export type LiveParts = {
+export type LiveOptions = {
   status: (balance: WorkerStatus['Balance']) => WorkerStatus;
   balance: () => Record<Lane, Balance>;
   beacons: () => Presence[];
@@ -31,7 +31,7 @@ export type LiveParts = {
 };
 
 export class Live {
-  readonly #parts: LiveParts;
+  readonly #parts: LiveOptions;
   readonly #listeners = new Set<Listener>();
   #isDirty = true;
   #statusMs = Number.NEGATIVE_INFINITY;
@@ -42,7 +42,7 @@ export class Live {
   #inTransit = false;
   #stop: (() => void) | null = null;
 
-  constructor(parts: LiveParts) {
+  constructor(parts: LiveOptions) {
     this.#parts = parts;
   }
 

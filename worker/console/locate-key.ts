@@ -12,8 +12,8 @@ import type { LaneDelivery } from '../replay/delivery.ts';
 import type { Local } from '../journal/local.ts';
 import type { Overview } from '../operators/overview.ts';
 
-export type LocateKeyParts = {
-  local: Pick<Local, 'journal' | 'held' | 'projection'>;
+export type LocateKeyOptions = {
+  local: Pick<Local, 'journal' | 'blocked' | 'projection'>;
   overview: Pick<Overview, 'where'>;
   deliveries: Record<Lane, Pick<LaneDelivery, 'mark'>>;
 };
@@ -23,7 +23,7 @@ export type LocateKeyParts = {
  * @throws TidemarkError INVALID_MESSAGE for an unknown lane or an empty key
  */
 export async function locateKey(
-  parts: LocateKeyParts,
+  parts: LocateKeyOptions,
   key: string,
   lane: string | undefined,
 ): Promise<KeyLocations> {
@@ -49,17 +49,17 @@ export async function locateKey(
 }
 
 /** Entries that are found without looking through the journal. */
-function knownOf({ local, deliveries }: LocateKeyParts, key: string, lane: Lane): number[] {
+function knownOf({ local, deliveries }: LocateKeyOptions, key: string, lane: Lane): number[] {
   const mark = deliveries[lane].mark();
   return [
     ...local.projection.seqsOf(lane, key, limits.locateEntriesMax),
-    ...(mark ? local.held.ofKey(mark.database, lane, key, limits.locateEntriesMax) : []),
+    ...(mark ? local.blocked.ofKey(mark.database, lane, key, limits.locateEntriesMax) : []),
   ];
 }
 
 /** Looks from the newest entry back, until enough are found or enough were looked at. */
 async function scanFor(
-  { local: { journal } }: LocateKeyParts,
+  { local: { journal } }: LocateKeyOptions,
   key: string,
   which: readonly Lane[],
 ): Promise<{ seqs: number[]; looked: number; isWhole: boolean }> {

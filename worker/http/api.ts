@@ -7,9 +7,9 @@ import type { Metrics } from '../metrics/metrics.ts';
 import { bodyOf, paramsOf, queryOf } from './answers.ts';
 import { given } from './schemas.ts';
 
-export type ApiParts = { control: Control; metrics: Metrics; beacons: () => Presence[] };
+export type ApiOptions = { control: Control; metrics: Metrics; beacons: () => Presence[] };
 
-export function addPersistence(app: Hono, { control }: ApiParts): void {
+export function addPersistence(app: Hono, { control }: ApiOptions): void {
   app.post('/Ultravisor/Persistence/Assign', async (context) =>
     context.json(control.assign(await bodyOf(context, given.assign))),
   );
@@ -19,7 +19,7 @@ export function addPersistence(app: Hono, { control }: ApiParts): void {
   });
 }
 
-export function addApi(app: Hono, { control, beacons, metrics }: ApiParts): void {
+export function addApi(app: Hono, { control, beacons, metrics }: ApiOptions): void {
   app.get('/metrics', async (context) =>
     context.body(await metrics.text(), 200, { 'Content-Type': metrics.contentType }),
   );

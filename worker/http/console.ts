@@ -10,15 +10,15 @@ import type { Control } from '../operators/control.ts';
 import type { Fleet } from '../console/fleet.ts';
 import type { History } from '../console/history.ts';
 import { queryOf } from './answers.ts';
-import { addEvents, type EventParts } from './events.ts';
+import { addEvents, type EventRouteOptions } from './events.ts';
 import { given } from './schemas.ts';
 
-export type ConsoleParts = {
+export type ConsoleRouteOptions = {
   control: Control;
   fleet: Fleet;
   history: History;
   locateKey: (key: string, lane: string | undefined) => Promise<KeyLocations>;
-} & EventParts;
+} & EventRouteOptions;
 
 /** Beside the sources in a checkout, and beside the build in a package. */
 const folder = join(import.meta.dirname, '..', '..', 'console');
@@ -75,7 +75,7 @@ export function addPage(app: Hono): void {
   }
 }
 
-export function addConsole(app: Hono, parts: ConsoleParts): void {
+export function addConsole(app: Hono, parts: ConsoleRouteOptions): void {
   const { control, fleet, history, locateKey } = parts;
   app.get('/api/fleet', async (context) => context.json({ Workers: await fleet.list() }));
   app.get('/api/history', (context) => context.json(history.view()));

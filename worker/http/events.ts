@@ -12,10 +12,10 @@ import type { Live, LiveEvent } from '../console/live.ts';
 import { queryOf } from './answers.ts';
 import { given } from './schemas.ts';
 
-export type EventParts = { live: Live; history: History; clock: Clock };
+export type EventRouteOptions = { live: Live; history: History; clock: Clock };
 
 /** `?watch=fleet` adds the other workers. */
-export function addEvents(app: Hono, parts: EventParts): void {
+export function addEvents(app: Hono, parts: EventRouteOptions): void {
   app.get('/api/events', (context) => {
     if (parts.live.listeners >= limits.liveClientsMax) {
       throw new TidemarkError(
@@ -34,7 +34,7 @@ export function addEvents(app: Hono, parts: EventParts): void {
 /** Until the reader goes, or takes nothing any more. */
 async function follow(
   stream: SSEStreamingApi,
-  { live, history, clock }: EventParts,
+  { live, history, clock }: EventRouteOptions,
   isWatchingFleet: boolean,
 ): Promise<void> {
   const waiting = new Map<LiveEvent, object>();

@@ -7,11 +7,11 @@ import { bodyOf, paramsOf } from './answers.ts';
 import { callerOf, notedOf } from './noted.ts';
 import { given } from './schemas.ts';
 
-export type LabRouteParts = { lab: Lab; beacons: () => Presence[] };
+export type LabRouteOptions = { lab: Lab; beacons: () => Presence[] };
 
 const at = '/api/lab/ultravisor-instances';
 
-export function addLab(app: Hono, { lab, beacons }: LabRouteParts): void {
+export function addLab(app: Hono, { lab, beacons }: LabRouteOptions): void {
   app.get(at, (context) => answer(context, async () => ({ Instances: await lab.list() })));
   app.get(`${at}/:id`, (context) => answer(context, () => lab.get(paramsOf(context, given.id).id)));
   app.post(`${at}/:id/persistence-beacon`, (context) =>

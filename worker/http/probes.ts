@@ -1,13 +1,13 @@
 /** What orchestrators and load balancers ask: alive, ready, and health in detail. */
 import type { Hono } from 'hono';
 
-export type ProbeParts = {
+export type ProbeOptions = {
   /** Why a write sent now would not be accepted; null when it would. */
   unready: () => string | null;
   health: () => object;
 };
 
-export function addProbes(app: Hono, parts: ProbeParts): void {
+export function addProbes(app: Hono, parts: ProbeOptions): void {
   app.get('/livez', (context) => context.text('ok'));
   app.get('/readyz', (context) => {
     const reason = parts.unready();

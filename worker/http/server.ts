@@ -5,16 +5,16 @@ import { HttpListener } from '../../runtime/http/http-listener.ts';
 import type { OperatorLog } from '../operators/operator-log.ts';
 import { addAccess } from './access.ts';
 import { addErrors } from './answers.ts';
-import { addApi, addPersistence, type ApiParts } from './api.ts';
-import { addConsole, addPage, type ConsoleParts } from './console.ts';
-import { addLab, type LabRouteParts } from './lab.ts';
+import { addApi, addPersistence, type ApiOptions } from './api.ts';
+import { addConsole, addPage, type ConsoleRouteOptions } from './console.ts';
+import { addLab, type LabRouteOptions } from './lab.ts';
 import { addOpenApi } from './openapi.ts';
-import { addProbes, type ProbeParts } from './probes.ts';
+import { addProbes, type ProbeOptions } from './probes.ts';
 
-export type HttpParts = ApiParts &
-  ProbeParts &
-  ConsoleParts &
-  LabRouteParts & {
+export type HttpOptions = ApiOptions &
+  ProbeOptions &
+  ConsoleRouteOptions &
+  LabRouteOptions & {
     /** Tokens, names and certificate. */
     settings: HttpSettings;
     operators: OperatorLog;
@@ -22,7 +22,7 @@ export type HttpParts = ApiParts &
   };
 
 /** All routes, behind the gate. */
-export function appOf(address: HttpAddress, parts: HttpParts): Hono {
+export function appOf(address: HttpAddress, parts: HttpOptions): Hono {
   const app = new Hono();
   addAccess(app, address, parts);
   addPage(app);
@@ -37,6 +37,6 @@ export function appOf(address: HttpAddress, parts: HttpParts): Hono {
 }
 
 /** Listens. @throws TidemarkError CONFIG_INVALID when the address cannot be bound */
-export function listen(address: HttpAddress, parts: HttpParts): Promise<HttpListener> {
+export function listen(address: HttpAddress, parts: HttpOptions): Promise<HttpListener> {
   return HttpListener.start(address, parts.settings, appOf(address, parts));
 }

@@ -10,18 +10,18 @@ import { type HttpAddress, type HttpSettings, plainHttp } from '../../runtime/ht
 import { HttpListener } from '../../runtime/http/http-listener.ts';
 import { addAccess } from './access.ts';
 import { addErrors } from './answers.ts';
-import { addProbes, type ProbeParts } from './probes.ts';
+import { addProbes, type ProbeOptions } from './probes.ts';
 
-export type WaitingRoomParts = { http: HttpAddress; access?: HttpSettings; clock: Clock };
+export type WaitingRoomOptions = { http: HttpAddress; access?: HttpSettings; clock: Clock };
 
 export class WaitingRoom {
-  readonly #parts: WaitingRoomParts;
+  readonly #parts: WaitingRoomOptions;
   readonly #since: string;
   #reason = '';
   #more: (since: string) => object = () => ({});
   #listener: HttpListener | null = null;
 
-  constructor(parts: WaitingRoomParts) {
+  constructor(parts: WaitingRoomOptions) {
     this.#parts = parts;
     this.#since = isoOf(parts.clock.nowMs());
   }
@@ -65,7 +65,7 @@ export class WaitingRoom {
 export function listenProbes(
   address: HttpAddress,
   settings: HttpSettings,
-  parts: ProbeParts,
+  parts: ProbeOptions,
 ): Promise<HttpListener> {
   const app = new Hono();
   addAccess(app, address, { settings, operators: null });

@@ -22,7 +22,7 @@ import type { Intake } from '../intake/intake.ts';
 import type { Reader } from '../reads/reader.ts';
 import { accepting } from '../journal/trace.ts';
 
-export type LaneEndpointParts = {
+export type LaneEndpointOptions = {
   hubId: string;
   intake: Intake;
   reader: Reader;
@@ -34,10 +34,10 @@ export type LaneEndpointParts = {
 };
 
 export class LaneEndpoints {
-  readonly #parts: LaneEndpointParts;
+  readonly #parts: LaneEndpointOptions;
   readonly #chunks: ChunkAssembler;
 
-  constructor(parts: LaneEndpointParts) {
+  constructor(parts: LaneEndpointOptions) {
     this.#parts = parts;
     this.#chunks = new ChunkAssembler(parts.nowMs);
   }

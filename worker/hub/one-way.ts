@@ -21,7 +21,7 @@ import type { Intake } from '../intake/intake.ts';
 import { accepting } from '../journal/trace.ts';
 import type { Refused } from '../journal/refused.ts';
 
-export type OneWayParts = {
+export type OneWayOptions = {
   hubId: string;
   bus: Bus;
   intake: Intake;
@@ -35,11 +35,11 @@ const fetchMs = 1_000;
 const permanent: readonly string[] = ['INVALID_MESSAGE', 'CONFLICT', 'TOO_LARGE'];
 
 export class OneWay {
-  readonly #parts: OneWayParts;
+  readonly #parts: OneWayOptions;
   readonly #stop = new AbortController();
   #running: Promise<void> | null = null;
 
-  constructor(parts: OneWayParts) {
+  constructor(parts: OneWayOptions) {
     this.#parts = parts;
   }
 

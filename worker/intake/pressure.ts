@@ -27,7 +27,7 @@ export const usualBounds: CapacityBounds = {
   diskFreeMin: null,
 };
 
-export type PressureParts = {
+export type PressureOptions = {
   bytesInUse: () => number;
   pending: () => number;
   room: () => DiskRoom | null;
@@ -45,7 +45,7 @@ export type PressureParts = {
 type Level = { usedBytes: number; pending: number; room: DiskRoom | null };
 
 export class Pressure {
-  readonly #parts: PressureParts;
+  readonly #parts: PressureOptions;
   readonly #bounds: CapacityBounds;
   readonly #rate: FillRate;
   #level: Level = { usedBytes: 0, pending: 0, room: null };
@@ -58,7 +58,7 @@ export class Pressure {
   #reason: string | null = null;
   #stopLooking: () => void = () => undefined;
 
-  constructor(parts: PressureParts) {
+  constructor(parts: PressureOptions) {
     this.#parts = parts;
     this.#bounds = parts.bounds ?? usualBounds;
     this.#rate = new FillRate();

@@ -41,10 +41,15 @@ type EntryRow = {
 type BodyRow = Omit<EntryRow, 'lane' | 'digest' | 'guid'> & { guid: string };
 
 /** Entries in a row; `isCut` when a limit of bytes ended it before the limit of entries. */
-export type Stretch = { entries: Entry[]; bytes: number; isCut: boolean };
+export type EntrySlice = { entries: Entry[]; bytes: number; isCut: boolean };
 
 /** `bare` entries, none of them above `bareThrough`, have given up their bodies. */
-export type LaneCounts = { accepted: number; head: number; bare: number; bareThrough: number };
+export type LaneCounts = {
+  accepted: number;
+  head: number;
+  stripped: number;
+  strippedThrough: number;
+};
 
 /** A UUID's 16 bytes: its identity whatever the case of its letters. */
 export function guidBytes(guid: string): Buffer {
@@ -140,7 +145,7 @@ function statementsOf(db: Connection) {
       `select ${bodyColumns} from entry where lane = ? and seq > ? and body is not null order by seq limit ?`,
     ),
     lane: db.prepare<[number], LaneCounts>(
-      'select accepted, head, bare, bare_through as bareThrough from lane where lane = ?',
+      'select accepted, head, bare as stripped, bare_through as strippedThrough from lane where lane = ?',
     ),
     countAfter: db
       .prepare<[number, number]>(
@@ -174,7 +179,7 @@ function statementsOf(db: Connection) {
     keep: db.prepare<[Buffer, number]>(
       'update entry set body = null, trace = null, digest = ? where seq = ?',
     ),
-    bare: db.prepare<[number, number, number]>(
+    stripped: db.prepare<[number, number, number]>(
       'update lane set bare = bare + ?, bare_through = max(bare_through, ?) where lane = ?',
     ),
   };
@@ -263,22 +268,22 @@ export class Journal {
    * bodies, but at least one.
    */
   readAfter(lane: Lane, seq: number, limit: number, bytesMax: number): Entry[] {
-    return this.readStretch(lane, seq, limit, bytesMax).entries;
+    return this.readSlice(lane, seq, limit, bytesMax).entries;
   }
 
   /** The same with the bytes of their bodies, and whether the bytes ended it. */
-  readStretch(lane: Lane, seq: number, limit: number, bytesMax: number): Stretch {
-    const stretch: Stretch = { entries: [], bytes: 0, isCut: false };
+  readSlice(lane: Lane, seq: number, limit: number, bytesMax: number): EntrySlice {
+    const slice: EntrySlice = { entries: [], bytes: 0, isCut: false };
     for (const row of this.#sql.after.iterate(laneIndex(lane), seq, limit)) {
       const bytes = row.body?.length ?? 0;
-      if (stretch.entries.length > 0 && stretch.bytes + bytes > bytesMax) {
-        stretch.isCut = true;
+      if (slice.entries.length > 0 && slice.bytes + bytes > bytesMax) {
+        slice.isCut = true;
         break;
       }
-      stretch.bytes += bytes;
-      stretch.entries.push(this.#toEntry(row));
+      slice.bytes += bytes;
+      slice.entries.push(this.#toEntry(row));
     }
-    return stretch;
+    return slice;
   }
 
   /** One entry with its body, or null when it is unknown or its body was given up by retention. */
@@ -365,7 +370,7 @@ export class Journal {
         for (const entry of entries)
           this.#sql.keep.run(digestOf(entry.action, entry.settings), entry.seq);
         const last = entries.at(-1);
-        if (last) this.#sql.bare.run(entries.length, last.seq, laneIndex(lane));
+        if (last) this.#sql.stripped.run(entries.length, last.seq, laneIndex(lane));
       })
       .immediate();
   }

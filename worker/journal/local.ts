@@ -1,6 +1,6 @@
 /** The worker's local state: everything that reads or writes state.db, made from one open store. */
 import { TidemarkError } from '../../contracts/errors.ts';
-import { HeldStore } from '../../hwm/held-store.ts';
+import { BlockedStore } from '../../hwm/blocked-store.ts';
 import { MarkStore } from '../../hwm/mark-store.ts';
 import { Journal } from './journal.ts';
 import { Projection } from './projection.ts';
@@ -11,7 +11,7 @@ export type Local = {
   store: Store;
   journal: Journal;
   marks: MarkStore;
-  held: HeldStore;
+  blocked: BlockedStore;
   projection: Projection;
   refused: Refused;
 };
@@ -36,7 +36,7 @@ export function openLocal(store: Store, hubId: string): Local {
     store,
     journal,
     marks: new MarkStore(store.db),
-    held: new HeldStore(store.db),
+    blocked: new BlockedStore(store.db),
     projection: new Projection(store.db, journal),
     refused: new Refused(store.db),
   };

@@ -155,7 +155,7 @@ export class Projection {
   /**
    * Rows written above `seq` that are known too little of to tell whether they are in the answer.
    */
-  untellable(query: RowQuery, seq: number, limit: number): Projected[] {
+  undecidable(query: RowQuery, seq: number, limit: number): Projected[] {
     const names = [...query.Terms, ...query.Order].map((term) => term.Column);
     const text = `select key, seq, doc from projected where tbl = ? and seq > ? and json_extract(doc, '$.Deleted') = 0
       and (${names.map((name) => `${member(name)} is null`).join(' or ')}) limit ?`;

@@ -58,7 +58,8 @@ export class UndeliveredCount {
     const came = this.#journal.countBetween(lane, head, now.head);
     // A merge puts entries among those that were counted, and retention may have taken bodies of
     // them.
-    if (came !== now.accepted - accepted || now.bareThrough > Math.min(seq, last.seq)) return null;
+    if (came !== now.accepted - accepted || now.strippedThrough > Math.min(seq, last.seq))
+      return null;
     const [from, to] = seq < last.seq ? [seq, last.seq] : [last.seq, seq];
     const moved = this.#journal.countBetween(lane, from, to);
     return last.count + came + (seq < last.seq ? moved : -moved);

@@ -11,7 +11,7 @@ import type { Meter } from './meter.ts';
 import type { Overview } from '../operators/overview.ts';
 import { versionOf } from '../state/schema/migrate.ts';
 
-export type MetricsParts = {
+export type MetricsOptions = {
   overview: Pick<Overview, 'lane' | 'balance'>;
   local: Pick<Local, 'store' | 'journal' | 'marks' | 'refused'>;
   clock: Clock;
@@ -25,7 +25,10 @@ export class Metrics {
   readonly #gauges: Gauges;
   readonly #sources: GaugeSources;
 
-  constructor(meter: Meter, { overview, local, clock, version, capacity, process }: MetricsParts) {
+  constructor(
+    meter: Meter,
+    { overview, local, clock, version, capacity, process }: MetricsOptions,
+  ) {
     const { store, journal, marks, refused } = local;
     this.#meter = meter;
     new Gauge({

@@ -3,27 +3,27 @@
  */
 import { TidemarkError } from '../../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
-import type { MarkPlan, MarksSet, MarkTarget } from '../../contracts/surgery.ts';
+import type { MarkPlan, MarksSet, MarkTarget } from '../../contracts/mark-move.ts';
 import type { MarksFile } from '../../contracts/status.ts';
 import { isSubjectToken, type Lane, lanes } from '../../contracts/subjects.ts';
-import type { MarkSurgery } from './marks-surgery.ts';
+import type { MarkMover } from './mark-mover.ts';
 
 const textCharsMax = 500;
 
 /**
- * `{}` shows the marks; `{plan: {...}}` and `{set: {...}}` as in contracts/surgery.ts.
+ * `{}` shows the marks; `{plan: {...}}` and `{set: {...}}` as in contracts/mark-move.ts.
  * @throws TidemarkError INVALID_MESSAGE naming the field
  */
 export function hwmVerb(
   body: JsonObject,
-  parts: { surgery: MarkSurgery; marksFile: () => MarksFile },
+  parts: { markMover: MarkMover; marksFile: () => MarksFile },
 ): MarksFile | Promise<MarkPlan | MarksSet> {
   const { plan, set } = body;
-  if (isJsonObject(plan)) return parts.surgery.plan(decodeTarget(plan));
+  if (isJsonObject(plan)) return parts.markMover.plan(decodeTarget(plan));
   if (!isJsonObject(set)) return parts.marksFile();
   const [Reason, Plan, By] = [textOf(set, 'Reason'), textOf(set, 'Plan'), textOf(set, 'By')];
   if (Reason === undefined) throw invalid('Reason: say why, for those who find it later');
-  return parts.surgery.set({
+  return parts.markMover.set({
     ...decodeTarget(set),
     Reason,
     Force: set['Force'] === true,

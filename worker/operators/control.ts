@@ -6,7 +6,7 @@ import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import type { LaneStatus } from '../../contracts/status.ts';
 import { isSubjectToken, type Lane, lanes, lastToken, subjects } from '../../contracts/subjects.ts';
-import type { HeldStore } from '../../hwm/held-store.ts';
+import type { BlockedStore } from '../../hwm/blocked-store.ts';
 import { type Clock, isoOf } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { EndpointSpec } from '../../runtime/bus/micro-service.ts';
@@ -15,18 +15,18 @@ import { deadLetterPage, deadLetters, neverAccepted } from './dead-letters.ts';
 import type { Overview } from './overview.ts';
 import { hwmVerb } from './control-hwm.ts';
 import { type Drill, drillVerb } from './drill.ts';
-import type { MarkSurgery } from './marks-surgery.ts';
+import type { MarkMover } from './mark-mover.ts';
 import { busCallOf, OperatorLog } from './operator-log.ts';
 import type { Refused } from '../journal/refused.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { LaneDelivery } from '../replay/delivery.ts';
 import type { Connection } from '../state/connection.ts';
 
-export type ControlParts = {
+export type ControlOptions = {
   hubId: string;
   overview: Overview;
   assignments: Assignments;
-  held: HeldStore;
+  blocked: BlockedStore;
   refused: Refused;
   journal: Journal;
   clock: Clock;
@@ -35,7 +35,7 @@ export type ControlParts = {
   drain: () => void;
   wake: () => void;
   journalBytes: () => number;
-  surgery: MarkSurgery;
+  markMover: MarkMover;
   ops: (body: JsonObject) => unknown;
   db: Connection;
   log: Log;
@@ -63,9 +63,9 @@ export const verbs = [
 export class Control {
   /** Who did what, through whichever door. */
   readonly operators: OperatorLog;
-  readonly #parts: ControlParts;
+  readonly #parts: ControlOptions;
 
-  constructor(parts: ControlParts) {
+  constructor(parts: ControlOptions) {
     this.#parts = parts;
     this.operators = new OperatorLog(parts.db, parts.clock, parts.log);
   }
@@ -100,7 +100,7 @@ export class Control {
         return this.clear();
       case 'hwm':
         return hwmVerb(given, {
-          surgery: this.#parts.surgery,
+          markMover: this.#parts.markMover,
           marksFile: () => this.#parts.overview.marksFile(),
         });
       case 'locate':
@@ -219,8 +219,8 @@ export class Control {
     const nowMs = this.#parts.clock.nowMs();
     const isDone =
       verb === 'retry'
-        ? this.#parts.held.retry(database, Seq, nowMs)
-        : this.#parts.held.drop(database, Seq, nowMs);
+        ? this.#parts.blocked.retry(database, Seq, nowMs)
+        : this.#parts.blocked.drop(database, Seq, nowMs);
     this.#parts.wake();
     return { Success: isDone };
   }
@@ -243,8 +243,8 @@ export class Control {
 
   #find(lane: Lane, seq: number) {
     const mark = this.#parts.deliveries[lane].mark();
-    const held = mark ? this.#parts.held.get(mark.database, seq) : null;
-    return held?.state === 'dead' && lanes[held.lane] === lane ? held : null;
+    const blocked = mark ? this.#parts.blocked.get(mark.database, seq) : null;
+    return blocked?.state === 'dead' && lanes[blocked.lane] === lane ? blocked : null;
   }
 
   #listDead(): DeadLetterView[] {

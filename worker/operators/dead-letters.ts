@@ -7,30 +7,30 @@ import { TidemarkError } from '../../contracts/errors.ts';
 import type { JsonObject } from '../../contracts/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import { type Lane, lanes } from '../../contracts/subjects.ts';
-import type { HeldStore } from '../../hwm/held-store.ts';
+import type { BlockedStore } from '../../hwm/blocked-store.ts';
 import { isoOf } from '../../runtime/clock.ts';
 import type { LaneDelivery } from '../replay/delivery.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Refused } from '../journal/refused.ts';
 
-export type DeadLetterParts = {
-  held: HeldStore;
+export type DeadLetterOptions = {
+  blocked: BlockedStore;
   journal: Journal;
   refused: Refused;
   deliveries: Record<Lane, Pick<LaneDelivery, 'mark'>>;
 };
 
-function databasesOf({ deliveries }: DeadLetterParts): number[] {
+function databasesOf({ deliveries }: DeadLetterOptions): number[] {
   return [...new Set(lanes.flatMap((lane) => deliveries[lane].mark()?.database ?? []))];
 }
 
 /** What the assigned databases refused, above a Seq and in its order. */
 export function deadLetters(
-  parts: DeadLetterParts,
+  parts: DeadLetterOptions,
   after: number,
   limit: number,
 ): DeadLetterView[] {
-  const dead = databasesOf(parts).flatMap((database) => parts.held.list(database, limit, after));
+  const dead = databasesOf(parts).flatMap((database) => parts.blocked.list(database, limit, after));
   return dead
     .toSorted((a, b) => a.seq - b.seq)
     .slice(0, limit)
@@ -70,7 +70,7 @@ export function neverAccepted(refused: Refused, after: number, limit: number): D
  * @throws TidemarkError INVALID_MESSAGE naming the field
  */
 export function deadLetterPage(
-  parts: DeadLetterParts,
+  parts: DeadLetterOptions,
   { After = 0, Limit = limits.listRowsDefault }: JsonObject,
 ): DeadLetterPage {
   const limit = Number(Limit);
@@ -93,13 +93,13 @@ export function deadLetterPage(
   return { DeadLetters: page, Next: found.length > limit ? next : null, Total: total(parts) };
 }
 
-function total(parts: DeadLetterParts): number {
-  const { deliveries, held, refused } = parts;
+function total(parts: DeadLetterOptions): number {
+  const { deliveries, blocked, refused } = parts;
   return (
     refused.count() +
     lanes.reduce((sum, lane) => {
       const mark = deliveries[lane].mark();
-      return mark ? sum + held.count(mark.database, lane, 'dead') : sum;
+      return mark ? sum + blocked.count(mark.database, lane, 'dead') : sum;
     }, 0)
   );
 }

@@ -24,7 +24,7 @@ import type { BeaconDirectory } from '../beacons/directory.ts';
 import type { LaneDelivery } from '../replay/delivery.ts';
 import type { Journal } from '../journal/journal.ts';
 
-export type DrillParts = {
+export type DrillOptions = {
   directory: BeaconDirectory;
   assignments: Assignments;
   deliveries: Record<Lane, LaneDelivery>;
@@ -46,11 +46,11 @@ type Running = {
 };
 
 export class Drill {
-  readonly #parts: DrillParts;
+  readonly #parts: DrillOptions;
   #running: Running | null = null;
   #last: DrillReport | null = null;
 
-  constructor(parts: DrillParts) {
+  constructor(parts: DrillOptions) {
     this.#parts = parts;
   }
 

@@ -28,7 +28,7 @@ export type Instance = {
   IDPersistenceConnection: number;
 };
 
-export type LabParts = {
+export type LabOptions = {
   bus: Pick<Bus, 'gather' | 'request' | 'subscribe'>;
   clock: Clock;
   beacons: () => Presence[];
@@ -38,13 +38,13 @@ type Seen = { atMs: number; status: WorkerStatus | null };
 type Asked = { status: WorkerStatus } | { is: 'stopped' | 'unresponsive'; error: TidemarkError };
 
 export class Lab {
-  readonly #parts: LabParts;
+  readonly #parts: LabOptions;
   /** The one seen last is at the end. */
   readonly #seen = new Map<string, Seen>();
   readonly #asks = new PQueue({ concurrency: limits.labAsksMax });
   #stop: () => void = () => undefined;
 
-  constructor(parts: LabParts) {
+  constructor(parts: LabOptions) {
     this.#parts = parts;
   }
 

@@ -15,7 +15,7 @@ import type {
 } from '../../contracts/status.ts';
 import { aggregateState } from '../../contracts/status.ts';
 import { type Lane, lanes } from '../../contracts/subjects.ts';
-import type { HeldStore } from '../../hwm/held-store.ts';
+import type { BlockedStore } from '../../hwm/blocked-store.ts';
 import type { Mark, MarkStore } from '../../hwm/mark-store.ts';
 import { type Clock, isoOf } from '../../runtime/clock.ts';
 import type { Assignments } from '../beacons/assignments.ts';
@@ -24,13 +24,13 @@ import { type EntryFacts, guidText, type Journal } from '../journal/journal.ts';
 import type { Store } from '../state/store.ts';
 import { UndeliveredCount } from '../journal/undelivered-count.ts';
 
-export type OverviewParts = {
+export type OverviewOptions = {
   hubId: string;
   version: string;
   store: Store;
   journal: Journal;
   marks: MarkStore;
-  held: HeldStore;
+  blocked: BlockedStore;
   assignments: Assignments;
   deliveries: Record<Lane, LaneDelivery>;
   clock: Clock;
@@ -44,11 +44,11 @@ export type OverviewParts = {
 const isoOrNull = (ms: number | null) => (ms === null ? null : isoOf(ms));
 
 export class Overview {
-  readonly #parts: OverviewParts;
+  readonly #parts: OverviewOptions;
   readonly #startedAt: string;
   readonly #undelivered: UndeliveredCount;
 
-  constructor(parts: OverviewParts) {
+  constructor(parts: OverviewOptions) {
     this.#parts = parts;
     this.#startedAt = isoOf(parts.clock.nowMs());
     this.#undelivered = new UndeliveredCount(parts.journal, parts.clock);
@@ -85,7 +85,7 @@ export class Overview {
   }
 
   lane(lane: Lane): LaneStatus {
-    const { assignments, journal, held, clock, deliveries, isPaused } = this.#parts;
+    const { assignments, journal, blocked, clock, deliveries, isPaused } = this.#parts;
     const assignment = assignments.of(lane);
     const target = assignments.targetOf(lane);
     const mark = deliveries[lane].mark();
@@ -101,7 +101,7 @@ export class Overview {
       Seq: { Head: journal.counts(lane).head, Mark: mark?.seq ?? 0 },
       Pending: this.pending(lane, mark),
       OldestPendingMs: oldest === null ? 0 : Math.max(0, clock.nowMs() - oldest),
-      DeadLetters: mark ? held.count(mark.database, lane, 'dead') : 0,
+      DeadLetters: mark ? blocked.count(mark.database, lane, 'dead') : 0,
       Carrier: target?.carrierOf(lane) ?? null,
       IsPaused: isPaused(),
     };
@@ -109,8 +109,8 @@ export class Overview {
 
   /** When the oldest pending entry was accepted, parked or above the mark. */
   #oldestPendingMs(lane: Lane, mark: Mark | null): number | null {
-    const { journal, held } = this.#parts;
-    const parked = mark ? held.oldestParked(mark.database, lane) : null;
+    const { journal, blocked } = this.#parts;
+    const parked = mark ? blocked.oldestParked(mark.database, lane) : null;
     const entry = parked === null ? null : journal.read(parked);
     const above = journal.oldestAfter(lane, mark?.seq ?? 0);
     if (!entry) return above;
@@ -119,16 +119,16 @@ export class Overview {
 
   /** Accepted and not settled, from the counts: cheap enough for every write. */
   pending(lane: Lane, mark: Mark | null = this.#parts.deliveries[lane].mark()): number {
-    const { journal, held } = this.#parts;
-    const { accepted, bare } = journal.counts(lane);
-    if (!mark) return accepted - bare;
+    const { journal, blocked } = this.#parts;
+    const { accepted, stripped } = journal.counts(lane);
+    if (!mark) return accepted - stripped;
     return (
       accepted -
       mark.skipped -
       mark.applied -
       mark.present -
-      held.count(mark.database, lane, 'dead') -
-      held.count(mark.database, lane, 'dropped')
+      blocked.count(mark.database, lane, 'dead') -
+      blocked.count(mark.database, lane, 'dropped')
     );
   }
 
@@ -136,17 +136,17 @@ export class Overview {
    * The counts of I10, with what is pending counted entry by entry: the difference must be zero.
    */
   balance(lane: Lane): Balance {
-    const { journal, held, deliveries } = this.#parts;
+    const { journal, blocked, deliveries } = this.#parts;
     const mark = deliveries[lane].mark();
-    const { accepted, bare } = journal.counts(lane);
-    const parked = mark ? held.count(mark.database, lane, 'parked') : 0;
+    const { accepted, stripped } = journal.counts(lane);
+    const parked = mark ? blocked.count(mark.database, lane, 'parked') : 0;
     const dead = mark
-      ? held.count(mark.database, lane, 'dead') + held.count(mark.database, lane, 'dropped')
+      ? blocked.count(mark.database, lane, 'dead') + blocked.count(mark.database, lane, 'dropped')
       : 0;
     const pending = this.#undelivered.above(lane, mark?.seq ?? 0) + parked;
     const [applied, present, skipped] = mark
       ? [mark.applied, mark.present, mark.skipped]
-      : [0, 0, bare];
+      : [0, 0, stripped];
     return {
       Accepted: accepted,
       Applied: applied,
@@ -173,12 +173,12 @@ export class Overview {
   }
 
   #marks(lane: Lane): Record<string, Record<string, MarkView>> {
-    const { marks, held, journal } = this.#parts;
+    const { marks, blocked, journal } = this.#parts;
     const views: Record<string, Record<string, MarkView>> = {};
     for (const mark of marks.list(lane)) {
       const { accepted } = journal.counts(lane);
       const dead =
-        held.count(mark.database, lane, 'dead') + held.count(mark.database, lane, 'dropped');
+        blocked.count(mark.database, lane, 'dead') + blocked.count(mark.database, lane, 'dropped');
       (views[mark.beacon] ??= {})[String(mark.connection)] = {
         Seq: mark.seq,
         EventGUID: mark.guid ? guidText(mark.guid) : null,
@@ -198,7 +198,7 @@ export class Overview {
 
   /** Where an entry is. */
   where(found: EntryFacts): Location {
-    const { deliveries, held, marks } = this.#parts;
+    const { deliveries, blocked, marks } = this.#parts;
     const { seq, lane, action, key } = found;
     const about = {
       EventGUID: found.guid,
@@ -210,7 +210,7 @@ export class Overview {
     };
     const mark = deliveries[lane].mark();
     if (!mark) return { ...about, State: 'accepted' };
-    const holding = held.get(mark.database, seq);
+    const holding = blocked.get(mark.database, seq);
     if (holding?.state === 'dead' || holding?.state === 'dropped') {
       return {
         ...about,

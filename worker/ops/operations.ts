@@ -23,7 +23,7 @@ import { OperationTable, type Runner } from './table.ts';
 /** What the environment leaves out: flags of single operations, and all of them until a time. */
 export type SkipSettings = { flags: readonly string[]; allUntilMs: number | null };
 
-export type OperationsParts = {
+export type OperationsOptions = {
   store: Pick<Store, 'db' | 'paths' | 'assertSameFiles'>;
   hubId: string;
   /** Absolute folder of the operator's files. */
@@ -74,14 +74,14 @@ export type OperationsView = {
 } & OperationsSummary;
 
 export class Operations {
-  readonly #parts: OperationsParts;
+  readonly #parts: OperationsOptions;
   readonly #table: OperationTable;
   readonly #runner: OperationRunner;
   #running: string | null = null;
   /** Why the last run over what is pending could not begin. */
   #problem: string | null = null;
 
-  constructor(parts: OperationsParts) {
+  constructor(parts: OperationsOptions) {
     this.#parts = parts;
     this.#table = new OperationTable(parts.store.db);
     this.#runner = new OperationRunner({ ...parts, table: this.#table });

@@ -23,7 +23,7 @@ import type {
 import { countRows } from './row-counts.ts';
 import type { OperationTable, Runner } from './table.ts';
 
-export type RunnerParts = {
+export type RunnerOptions = {
   store: Pick<Store, 'db' | 'paths' | 'assertSameFiles'>;
   hubId: string;
   table: OperationTable;
@@ -54,9 +54,9 @@ type Run = RunOrder & {
 type Ended = { kind: ResultKind; note: string | null };
 
 export class OperationRunner {
-  readonly #parts: RunnerParts;
+  readonly #parts: RunnerOptions;
 
-  constructor(parts: RunnerParts) {
+  constructor(parts: RunnerOptions) {
     this.#parts = parts;
   }
 

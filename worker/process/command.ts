@@ -10,7 +10,7 @@ import type { HttpSettings } from '../../runtime/http/http-access.ts';
 import { createLog, type Log } from '../../runtime/log.ts';
 import { ServiceManager, type ServiceManagerPlace } from '../../runtime/service-manager.ts';
 import { startWorker } from './compose.ts';
-import { saveIfLost } from './ghost.ts';
+import { saveIfLost } from './save-if-lost.ts';
 import { joinBus } from './joining.ts';
 import type { MaintenanceSettings } from '../upkeep/maintenance.ts';
 import { openAsSoonAsPossible, type Opened } from './opening.ts';

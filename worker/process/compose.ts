@@ -20,7 +20,7 @@ import { legacySummaries } from '../incumbent/incumbent-table.ts';
 import type { Local } from '../journal/local.ts';
 import { localHealth } from './local-health.ts';
 import { Maintenance, type MaintenanceSettings } from '../upkeep/maintenance.ts';
-import { MarkSurgery } from '../operators/marks-surgery.ts';
+import { MarkMover } from '../operators/mark-mover.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import { Meter } from '../metrics/meter.ts';
 import { Mirrors } from './mirrors.ts';
@@ -57,7 +57,7 @@ export type RunningWorker = {
   pulse: () => string | null;
 };
 
-export type WorkerParts = {
+export type WorkerOptions = {
   local: Local;
   bus: Bus;
   clock: Clock;
@@ -73,7 +73,7 @@ export type WorkerParts = {
 /** Starts a worker over its open local state and a bus. */
 export async function startWorker(
   settings: WorkerSettings,
-  parts: WorkerParts,
+  parts: WorkerOptions,
 ): Promise<RunningWorker> {
   const { bus, clock, log } = parts;
   const { store } = parts.local;
@@ -193,7 +193,7 @@ export async function startWorker(
 }
 
 /** Makes everything and connects it; nothing runs yet. */
-function assemble(settings: WorkerSettings, parts: WorkerParts) {
+function assemble(settings: WorkerSettings, parts: WorkerOptions) {
   const { local, bus, clock, log } = parts;
   const { store } = local;
   const { hubId, version } = settings;
@@ -226,7 +226,7 @@ function assemble(settings: WorkerSettings, parts: WorkerParts) {
     isOut: () => housekeeping.pressure.isOut,
     onStoreFault: parts.onFault,
   });
-  const { drill, surgery } = byHand(outbound, parts, version, changed);
+  const { drill, markMover } = byHand(outbound, parts, version, changed);
   const overview: Overview = new Overview({
     hubId,
     version,
@@ -286,7 +286,7 @@ function assemble(settings: WorkerSettings, parts: WorkerParts) {
     outbound,
     overview,
     pressure: housekeeping.pressure,
-    surgery,
+    markMover,
     drill,
     clock,
     log,
@@ -326,7 +326,7 @@ function assemble(settings: WorkerSettings, parts: WorkerParts) {
 /** What operators do to delivery by hand. */
 function byHand(
   outbound: Outbound,
-  { local, clock, log }: WorkerParts,
+  { local, clock, log }: WorkerOptions,
   version: string,
   changed: () => void,
 ) {
@@ -341,7 +341,7 @@ function byHand(
     log,
     isPaused,
   });
-  const surgery = new MarkSurgery({
+  const markMover = new MarkMover({
     local,
     deliveries,
     clock,
@@ -353,7 +353,7 @@ function byHand(
       changed();
     },
   });
-  return { drill, surgery };
+  return { drill, markMover };
 }
 
 /** What an operator must hear of. */

@@ -6,10 +6,10 @@ import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
 import { Backoff } from '../../runtime/backoff.ts';
 import type { Log } from '../../runtime/log.ts';
-import { WaitingRoom, type WaitingRoomParts } from '../http/waiting-room.ts';
+import { WaitingRoom, type WaitingRoomOptions } from '../http/waiting-room.ts';
 import { classOf } from '../state/guard/storage-error.ts';
 
-export type FrozenParts = WaitingRoomParts & { log: Log; signal: AbortSignal };
+export type FrozenOptions = WaitingRoomOptions & { log: Log; signal: AbortSignal };
 
 /**
  * What `open` gives, once it does; null when told to stop before. Anything but STORAGE_FAILED is
@@ -18,7 +18,7 @@ export type FrozenParts = WaitingRoomParts & { log: Log; signal: AbortSignal };
  */
 export async function openWhenPossible<T>(
   open: () => T,
-  { log, signal, ...parts }: FrozenParts,
+  { log, signal, ...parts }: FrozenOptions,
 ): Promise<T | null> {
   const backoff = new Backoff(parts.clock, {
     firstMs: limits.frozenFirstMs,

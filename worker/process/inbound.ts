@@ -13,7 +13,7 @@ import { Control } from '../operators/control.ts';
 import type { Drill } from '../operators/drill.ts';
 import { Intake, type IntakeEvents } from '../intake/intake.ts';
 import type { Local } from '../journal/local.ts';
-import type { MarkSurgery } from '../operators/marks-surgery.ts';
+import type { MarkMover } from '../operators/mark-mover.ts';
 import type { Meter } from '../metrics/meter.ts';
 import { OneWay } from '../hub/one-way.ts';
 import type { Outbound } from './outbound.ts';
@@ -21,14 +21,14 @@ import type { Overview } from '../operators/overview.ts';
 import type { Pressure } from '../intake/pressure.ts';
 import { Reader } from '../reads/reader.ts';
 
-export type InboundParts = {
+export type InboundOptions = {
   hubId: string;
   bus: Bus;
   local: Local;
   outbound: Outbound;
   overview: Overview;
   pressure: Pressure;
-  surgery: MarkSurgery;
+  markMover: MarkMover;
   drill: Drill;
   clock: Clock;
   log: Log;
@@ -45,11 +45,11 @@ export class Inbound {
   readonly control: Control;
   readonly #lanes: LaneEndpoints;
   readonly #oneWay: OneWay | null;
-  readonly #parts: InboundParts;
+  readonly #parts: InboundOptions;
   #acceptedSeen = -1;
   #stopCatchingUp: () => void = () => undefined;
 
-  constructor(parts: InboundParts) {
+  constructor(parts: InboundOptions) {
     const { hubId, bus, local, outbound, overview, clock, log, meter } = parts;
     this.#parts = parts;
     this.intake = new Intake({
@@ -85,7 +85,7 @@ export class Inbound {
       hubId,
       overview,
       assignments: outbound.assignments,
-      held: local.held,
+      blocked: local.blocked,
       refused: local.refused,
       journal: local.journal,
       clock,
@@ -95,7 +95,7 @@ export class Inbound {
       // As after a write: delivery looks again, and who watches is told.
       wake: () => lanes.forEach((lane) => parts.onAccepted(lane)),
       journalBytes: () => local.store.bytes(),
-      surgery: parts.surgery,
+      markMover: parts.markMover,
       ops: parts.ops,
       drill: parts.drill,
       db: local.store.db,
@@ -181,8 +181,8 @@ export class Inbound {
 function whyNotApplied(local: Local, outbound: Outbound, lane: Lane, seq: number): string | null {
   const mark = outbound.deliveries[lane].mark();
   if (!mark) return 'no database is assigned';
-  const held = local.held.get(mark.database, seq);
-  if (held?.state === 'parked') return 'parked behind a dead letter of its key';
-  if (held) return `dead letter: ${held.reason ?? ''}`;
+  const blocked = local.blocked.get(mark.database, seq);
+  if (blocked?.state === 'parked') return 'parked behind a dead letter of its key';
+  if (blocked) return `dead letter: ${blocked.reason ?? ''}`;
   return seq > mark.seq ? 'the database does not have it yet' : null;
 }

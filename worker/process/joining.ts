@@ -11,7 +11,7 @@ import type { Local } from '../journal/local.ts';
 import { localHealth } from './local-health.ts';
 import { roomAt } from '../state/guard/disk.ts';
 
-export type JoinParts = {
+export type JoinOptions = {
   local: Local;
   http: HttpAddress;
   access: HttpSettings;
@@ -27,7 +27,7 @@ export type JoinParts = {
  * of HTTP
  */
 export async function joinBus<T>(
-  { local, http, access, bus, hub, log }: JoinParts,
+  { local, http, access, bus, hub, log }: JoinOptions,
   ended: Promise<T>,
 ): Promise<Bus | T> {
   const room = new WaitingRoom({ http, access, clock: systemClock });

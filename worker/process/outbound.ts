@@ -18,7 +18,7 @@ import type { Meter } from '../metrics/meter.ts';
 import { Replay } from '../replay/replay.ts';
 import { classOf, endsTheProcess, isOfStore, toStoreFault } from '../state/guard/storage-error.ts';
 
-export type OutboundParts = {
+export type OutboundOptions = {
   hubId: string;
   bus: Bus;
   local: Local;
@@ -44,14 +44,14 @@ export class Outbound {
   readonly directory: BeaconDirectory;
   readonly assignments: Assignments;
   readonly deliveries: Record<Lane, LaneDelivery>;
-  readonly #parts: OutboundParts;
+  readonly #parts: OutboundOptions;
   readonly #dispatcher: Dispatcher;
   readonly #replays: Record<Lane, Replay>;
   #isPaused: boolean;
   /** Failures of our own store in a row that fit no class. */
   #strikes = 0;
 
-  constructor(parts: OutboundParts) {
+  constructor(parts: OutboundOptions) {
     const { bus, local, clock, log } = parts;
     this.#parts = parts;
     this.#isPaused = local.store.meta(pausedName) === 'yes';
@@ -88,7 +88,7 @@ export class Outbound {
       dispatcher: this.#dispatcher,
       journal: local.journal,
       marks: local.marks,
-      held: local.held,
+      blocked: local.blocked,
       log,
       isPaused: () => this.#isPaused,
       onFault,
@@ -102,7 +102,7 @@ export class Outbound {
         lane,
         journal: local.journal,
         marks: local.marks,
-        held: local.held,
+        blocked: local.blocked,
         clock,
         log,
         ...(meter ? { meter } : {}),
@@ -123,8 +123,8 @@ export class Outbound {
             return void (
               ++this.#strikes >= limits.storeStrikesMax && onStoreFault(toStoreFault(error))
             );
-          this.directory.suspect(beacon, error);
-          this.assignments.targetOf(lane)?.doubt();
+          this.directory.markAwayIfUnreachable(beacon, error);
+          this.assignments.targetOf(lane)?.recheckSchema();
         },
       },
     );
@@ -176,13 +176,13 @@ export class Outbound {
       assignments: this.assignments,
       delivery: this.deliveries[lane],
       dispatcher: this.#dispatcher,
-      held: local.held,
+      blocked: local.blocked,
       journal: local.journal,
       projection: local.projection,
       isOut: this.#parts.isOut ?? (() => false),
       onFailure: (beacon, error) => {
         log.warn({ lane, beacon, reason: messageOf(error) }, 'read fell back to the journal');
-        this.directory.suspect(beacon, error);
+        this.directory.markAwayIfUnreachable(beacon, error);
       },
     });
   }

@@ -5,7 +5,7 @@
 import type { Clock } from '../../runtime/clock.ts';
 import { isCapacityError, type Store } from '../state/store.ts';
 
-export type PulseParts = {
+export type PulseOptions = {
   store: Pick<Store, 'assertSameFiles' | 'setMeta'>;
   clock: Clock;
   intake: { readonly commits: number };
@@ -18,7 +18,7 @@ export type PulseParts = {
  * null when it does not. A full disk is no reason to be started again: the worker refuses writes
  * then, and goes on by itself when there is room.
  */
-export function pulseOf({ store, clock, intake, summary }: PulseParts): () => string | null {
+export function pulseOf({ store, clock, intake, summary }: PulseOptions): () => string | null {
   let seen = -1;
   return () => {
     try {

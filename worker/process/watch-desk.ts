@@ -13,7 +13,7 @@ import { locateKey } from '../console/locate-key.ts';
 import type { Outbound } from './outbound.ts';
 import type { Overview } from '../operators/overview.ts';
 
-export type WatchDeskParts = {
+export type WatchDeskOptions = {
   hubId: string;
   bus: Bus;
   local: Local;
@@ -28,12 +28,12 @@ export class WatchDesk {
   readonly history: History;
   readonly live: Live;
   readonly clock: Clock;
-  readonly #parts: WatchDeskParts;
+  readonly #parts: WatchDeskOptions;
   /** One search through the journal at a time: each takes turns from those who write. */
   readonly #searches = new PQueue({ concurrency: 1 });
   #url = '';
 
-  constructor(parts: WatchDeskParts) {
+  constructor(parts: WatchDeskOptions) {
     const { hubId, bus, local, outbound, overview, clock, log } = parts;
     this.#parts = parts;
     this.clock = clock;

@@ -8,7 +8,7 @@ import { limits } from '../../contracts/limits.ts';
 import type { RowQuery } from '../../contracts/mutation.ts';
 import type { TableName } from '../../contracts/schema.ts';
 import type { Lane } from '../../contracts/subjects.ts';
-import type { HeldStore } from '../../hwm/held-store.ts';
+import type { BlockedStore } from '../../hwm/blocked-store.ts';
 import type { Assignments } from '../beacons/assignments.ts';
 import type { LaneDelivery } from '../replay/delivery.ts';
 import type { Dispatcher } from '../beacons/dispatcher.ts';
@@ -17,12 +17,12 @@ import { LegacyReads } from './legacy-reads.ts';
 import { MeadowClient } from '../beacons/meadow-client.ts';
 import type { Projected, Projection } from '../journal/projection.ts';
 
-export type LaneViewParts = {
+export type LaneViewOptions = {
   lane: Lane;
   assignments: Assignments;
   delivery: LaneDelivery;
   dispatcher: Dispatcher;
-  held: HeldStore;
+  blocked: BlockedStore;
   journal: Journal;
   projection: Projection;
   isOut: () => boolean;
@@ -32,16 +32,16 @@ export type LaneViewParts = {
 /** One read's view: mark and waiting keys as they were when it began. */
 export class LaneView {
   readonly projection: Projection;
-  readonly #parts: LaneViewParts;
+  readonly #parts: LaneViewOptions;
   readonly #markSeq: number;
   readonly #waitingKeys: ReadonlySet<string>;
 
-  constructor(parts: LaneViewParts) {
+  constructor(parts: LaneViewOptions) {
     this.#parts = parts;
     this.projection = parts.projection;
     const mark = parts.delivery.mark();
     this.#markSeq = mark?.seq ?? 0;
-    this.#waitingKeys = mark ? parts.held.poisonedKeys(mark.database, parts.lane) : new Set();
+    this.#waitingKeys = mark ? parts.blocked.poisonedKeys(mark.database, parts.lane) : new Set();
   }
 
   /** @throws TidemarkError OVERLOADED when that would take the last room on the disk */
@@ -79,7 +79,7 @@ export class LaneView {
 
   /** Whether the journal still has every write it ever took. */
   isComplete(): boolean {
-    return this.#parts.journal.counts(this.#parts.lane).bareThrough === 0;
+    return this.#parts.journal.counts(this.#parts.lane).strippedThrough === 0;
   }
 
   /**

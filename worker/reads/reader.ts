@@ -180,7 +180,7 @@ export class Reader {
   #journalList(view: LaneView, query: RowQuery): Answer {
     const table = query.Table as TableName;
     const partly = view.projection
-      .untellable(query, 0, limits.listBaseRowsMax)
+      .undecidable(query, 0, limits.listBaseRowsMax)
       .map((one) => withDefaults(table, view.whole(table, one)));
     const rows = [
       ...view.projection
@@ -204,7 +204,7 @@ export class Reader {
     const floor = view.pendingFloor();
     const candidates = [
       ...view.projection.matching(query, floor),
-      ...view.projection.untellable(query, floor, limits.listBaseRowsMax),
+      ...view.projection.undecidable(query, floor, limits.listBaseRowsMax),
     ].filter((one) => view.isPending(one));
     const rows = new Map<string, KnownRow>();
     const put = (row: KnownRow) => {

@@ -57,7 +57,7 @@ export interface Carrier {
 }
 
 /** Who delivers what where; the same for every carrier. */
-export type Route = {
+export type DeliveryRoute = {
   beacon: string;
   connection: number;
   hubId: string;
@@ -70,14 +70,14 @@ export class BatchCarrier implements Carrier {
   readonly name = 'batch';
   readonly isAtomic = true;
   readonly #dispatcher: Dispatcher;
-  readonly #route: Route;
+  readonly #route: DeliveryRoute;
   /**
    * The mark row as it was last seen; undefined while nobody asked. Once it is of our epoch, each
    * delivery knows how far it must be.
    */
   #seen: { epoch: string; seq: number } | undefined;
 
-  constructor(dispatcher: Dispatcher, route: Route) {
+  constructor(dispatcher: Dispatcher, route: DeliveryRoute) {
     this.#dispatcher = dispatcher;
     this.#route = route;
   }

@@ -6,7 +6,7 @@ import type { StoredMark } from '../../contracts/capability.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
 import type { Row } from '../../contracts/mutation.ts';
 import type { Lane } from '../../contracts/subjects.ts';
-import type { HeldStore } from '../../hwm/held-store.ts';
+import type { BlockedStore } from '../../hwm/blocked-store.ts';
 import type { Mark, MarkStore } from '../../hwm/mark-store.ts';
 import { newUuid } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
@@ -21,14 +21,14 @@ import type { Destination } from './replay.ts';
 import { classOf } from '../state/guard/storage-error.ts';
 import type { Target } from '../beacons/target.ts';
 
-export type DeliveryParts = {
+export type LaneDeliveryOptions = {
   lane: Lane;
   hubId: string;
   assignments: Assignments;
   dispatcher: Dispatcher;
   journal: Journal;
   marks: MarkStore;
-  held: HeldStore;
+  blocked: BlockedStore;
   log: Log;
   isPaused: () => boolean;
   /** Something an operator must hear of. */
@@ -51,10 +51,10 @@ export type Backend = {
 };
 
 export class LaneDelivery {
-  readonly #parts: DeliveryParts;
+  readonly #parts: LaneDeliveryOptions;
   #prepared: Prepared | null = null;
 
-  constructor(parts: DeliveryParts) {
+  constructor(parts: LaneDeliveryOptions) {
     this.#parts = parts;
   }
 
@@ -155,7 +155,7 @@ export class LaneDelivery {
     const { journal, lane, marks } = this.#parts;
     const known = marks.find(beacon, connection, lane);
     if (known) return known;
-    return marks.open(beacon, connection, lane, 0, journal.counts(lane).bare);
+    return marks.open(beacon, connection, lane, 0, journal.counts(lane).stripped);
   }
 
   /**
@@ -193,11 +193,11 @@ export class LaneDelivery {
   }
 
   #rewind(mark: Mark, to: number, isOther: boolean): void {
-    const { journal, lane, marks, held, log, onFault } = this.#parts;
+    const { journal, lane, marks, blocked, log, onFault } = this.#parts;
     const again =
       journal.countAfter(lane, to) -
       journal.countAfter(lane, mark.seq) -
-      held.countBetween(mark.database, lane, to, mark.seq);
+      blocked.countBetween(mark.database, lane, to, mark.seq);
     marks.rewind(mark.database, lane, to, again);
     const where = `${mark.beacon}/${mark.connection}`;
     const why = isOther ? `${where} is another database than before` : `${where} went back in time`;
@@ -205,10 +205,10 @@ export class LaneDelivery {
       { lane, beacon: mark.beacon, from: mark.seq, to, again },
       `${why}; sending again what the journal still has`,
     );
-    const { bareThrough } = journal.counts(lane);
-    if (bareThrough > to)
+    const { strippedThrough } = journal.counts(lane);
+    if (strippedThrough > to)
       onFault(
-        `${why}: writes of lane ${lane} from Seq ${to + 1} to ${bareThrough} are no longer ` +
+        `${why}: writes of lane ${lane} from Seq ${to + 1} to ${strippedThrough} are no longer ` +
           'in the journal and cannot be sent again',
       );
   }

@@ -6,11 +6,11 @@ import { type Folded, foldBatch, type Keyed } from '../../bridges/fold.ts';
 import { toMutation } from '../../bridges/lanes.ts';
 import type { Carrier } from './carrier.ts';
 
-export function keyed(entry: Entry): Keyed {
+export function toKeyedWrite(entry: Entry): Keyed {
   return { mutation: toMutation(entry), key: entry.key };
 }
 
-export function alone(write: Keyed): Folded {
+export function unfolded(write: Keyed): Folded {
   return { ...write, seqs: [write.mutation.Seq] };
 }
 
@@ -18,5 +18,5 @@ export function writesFor(
   carrier: Pick<Carrier, 'isAtomic' | 'isVerbatim'>,
   writes: readonly Keyed[],
 ): Folded[] {
-  return carrier.isVerbatim ? writes.map(alone) : foldBatch(writes, carrier.isAtomic);
+  return carrier.isVerbatim ? writes.map(unfolded) : foldBatch(writes, carrier.isAtomic);
 }

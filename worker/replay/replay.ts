@@ -13,7 +13,7 @@ import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
 import { isSettledOutcome } from '../../contracts/mutation.ts';
 import type { Lane } from '../../contracts/subjects.ts';
-import type { HeldStore } from '../../hwm/held-store.ts';
+import type { BlockedStore } from '../../hwm/blocked-store.ts';
 import type { Mark, MarkStore } from '../../hwm/mark-store.ts';
 import { reasonOf, refusedKeys, settle } from '../../hwm/settlement.ts';
 import { Backoff } from '../../runtime/backoff.ts';
@@ -22,15 +22,15 @@ import type { Log } from '../../runtime/log.ts';
 import type { Carrier, Delivered, Delivery } from './carrier.ts';
 import { guidBytes, type Journal } from '../journal/journal.ts';
 import { BatchSize } from './batch-size.ts';
-import { alone, keyed, writesFor } from './entry-writes.ts';
+import { unfolded, toKeyedWrite, writesFor } from './entry-writes.ts';
 import type { Meter } from '../metrics/meter.ts';
 import { delivering } from '../journal/trace.ts';
 
-export type ReplayParts = {
+export type ReplayOptions = {
   lane: Lane;
   journal: Journal;
   marks: MarkStore;
-  held: HeldStore;
+  blocked: BlockedStore;
   clock: Clock;
   log: Log;
   meter?: Meter;
@@ -59,7 +59,7 @@ type Batch = {
 
 export class Replay {
   readonly lane: Lane;
-  readonly #parts: ReplayParts;
+  readonly #parts: ReplayOptions;
   /** Null while there is nowhere to deliver: unassigned, away, bootstrapping, paused. */
   readonly #destination: () => Promise<Destination | null>;
   readonly #onSettled: () => void;
@@ -72,7 +72,7 @@ export class Replay {
   #running: Promise<void> | null = null;
 
   constructor(
-    parts: ReplayParts,
+    parts: ReplayOptions,
     events: {
       destination: () => Promise<Destination | null>;
       onSettled: () => void;
@@ -174,7 +174,7 @@ export class Replay {
   async #batchAfter(seq: number, destination: Destination): Promise<Batch | null> {
     const ahead = this.#ahead;
     this.#ahead = null;
-    const waiting = this.#parts.held.poisonedKeys(destination.database, this.lane);
+    const waiting = this.#parts.blocked.poisonedKeys(destination.database, this.lane);
     const isUsable =
       ahead !== null &&
       ahead.afterSeq === seq &&
@@ -198,10 +198,10 @@ export class Replay {
     const going: Keyed[] = [];
     const parked: Place[] = [];
     const traces: string[] = [];
-    const dropped = this.#parts.held.droppedAbove(database, this.lane, afterSeq);
+    const dropped = this.#parts.blocked.droppedAbove(database, this.lane, afterSeq);
     for (let bytes = 0; entries.length < size && bytes < limits.deliverBytesMax;) {
       const from = entries.at(-1)?.seq ?? afterSeq;
-      const step = this.#parts.journal.readStretch(
+      const step = this.#parts.journal.readSlice(
         this.lane,
         from,
         Math.min(limits.deliverStepEntries, size - entries.length),
@@ -210,7 +210,7 @@ export class Replay {
       for (const entry of step.entries) {
         if (waiting.has(entry.key)) parked.push({ seq: entry.seq, key: entry.key });
         else if (!dropped.has(entry.seq)) {
-          going.push(keyed(entry));
+          going.push(toKeyedWrite(entry));
           if (entry.trace !== undefined) traces.push(entry.trace);
         }
         entries.push(entry);
@@ -242,11 +242,11 @@ export class Replay {
   }
 
   async #deliverBatch(destination: Destination, batch: Batch): Promise<void> {
-    const { clock, marks, held } = this.#parts;
+    const { clock, marks, blocked } = this.#parts;
     const { database, carrier } = destination;
     // Kept before it is sent: the database's own mark will be past them even if no answer comes,
     // and they must go below it then.
-    if (batch.parked.length > 0) held.park(database, this.lane, batch.parked, clock.nowMs());
+    if (batch.parked.length > 0) blocked.park(database, this.lane, batch.parked, clock.nowMs());
     const startedMs = clock.monotonicMs();
     // The next batch is made while the beacon works on this one; it is sent only once this one is
     // settled.
@@ -268,7 +268,7 @@ export class Replay {
           'UNAVAILABLE',
           `${destination.beacon} did not commit a batch and refused nothing in it`,
         );
-      return held.park(
+      return blocked.park(
         database,
         this.lane,
         batch.going.filter((entry) => refused.has(entry.key)),
@@ -276,7 +276,7 @@ export class Replay {
       );
     }
     const verdict = settle(writes, results, batch.parked);
-    for (const one of verdict.held)
+    for (const one of verdict.blocked)
       if (one.state === 'dead') this.#tellDead(one.seq, one.key, one.reason);
     marks.settle(database, this.lane, {
       throughSeq: batch.last.seq,
@@ -321,8 +321,8 @@ export class Replay {
    * order.
    */
   async #deliverReleased(destination: Destination): Promise<boolean> {
-    const { held, journal, clock, marks } = this.#parts;
-    const seqs = held.deliverable(
+    const { blocked, journal, clock, marks } = this.#parts;
+    const seqs = blocked.deliverable(
       destination.database,
       this.lane,
       Math.min(limits.deliverEntriesMin, this.#size.entries),
@@ -334,9 +334,10 @@ export class Replay {
     for (const seq of seqs) {
       const entry = journal.read(seq);
       if (entry) entries.push(entry);
-      else held.bury(destination.database, seq, 'its body is gone from the journal', clock.nowMs());
+      else
+        blocked.bury(destination.database, seq, 'its body is gone from the journal', clock.nowMs());
     }
-    const writes = entries.map((entry) => alone(keyed(entry)));
+    const writes = entries.map((entry) => unfolded(toKeyedWrite(entry)));
     const delivered = await this.#applyBelow(
       destination,
       mark,
@@ -348,9 +349,9 @@ export class Replay {
       const result = delivered.results[index];
       if (!result) return;
       if (isSettledOutcome(result.Outcome))
-        held.settle(destination.database, this.lane, entry.seq, result.Outcome === 'applied');
+        blocked.settle(destination.database, this.lane, entry.seq, result.Outcome === 'applied');
       else {
-        held.bury(destination.database, entry.seq, reasonOf(result), clock.nowMs());
+        blocked.bury(destination.database, entry.seq, reasonOf(result), clock.nowMs());
         this.#tellDead(entry.seq, entry.key, reasonOf(result));
       }
     });

@@ -20,7 +20,7 @@ const lookEveryMs = 1_000;
 const flushMs = 5_000;
 const complainEveryMs = 60_000;
 
-export type ChangePublisherParts = {
+export type ChangePublisherOptions = {
   store: Pick<Store, 'db' | 'storeId'>;
   bus: Pick<Bus, 'isConnected' | 'publish' | 'flush'>;
   hubId: string;
@@ -29,7 +29,7 @@ export type ChangePublisherParts = {
 };
 
 export class ChangePublisher {
-  readonly #parts: ChangePublisherParts;
+  readonly #parts: ChangePublisherOptions;
   readonly #log: ChangeLog;
   #isDue = false;
   #running: Promise<void> | null = null;
@@ -37,7 +37,7 @@ export class ChangePublisher {
   #stopLooking: () => void = () => undefined;
   #isStopped = true;
 
-  constructor(parts: ChangePublisherParts) {
+  constructor(parts: ChangePublisherOptions) {
     this.#parts = parts;
     this.#log = new ChangeLog(parts.store.db);
   }

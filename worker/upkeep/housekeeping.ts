@@ -19,7 +19,7 @@ import { classOf, toStoreFault } from '../state/guard/storage-error.ts';
 
 const sweepEveryMs = 60_000;
 
-export type HousekeepingParts = {
+export type HousekeepingOptions = {
   local: Local;
   assignments: Assignments;
   clock: Clock;
@@ -35,14 +35,14 @@ export type HousekeepingParts = {
 
 export class Housekeeping {
   readonly pressure: Pressure;
-  readonly #parts: HousekeepingParts;
+  readonly #parts: HousekeepingOptions;
   readonly #space: Space;
   readonly #retention: Retention;
   readonly #rescues: RescueMerger;
   #stopSweeping: () => void = () => undefined;
   #stopLooking: () => void = () => undefined;
 
-  constructor(parts: HousekeepingParts) {
+  constructor(parts: HousekeepingOptions) {
     const { local, assignments, clock, log, bounds, pending, onPressure } = parts;
     const { store } = local;
     this.#parts = parts;

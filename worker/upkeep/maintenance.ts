@@ -13,7 +13,7 @@ import type { Store } from '../state/store.ts';
 /** Where the operator's operations are, and what is left out of them. */
 export type MaintenanceSettings = { folder: string; host: string; skips: SkipSettings };
 
-export type MaintenanceParts = {
+export type MaintenanceOptions = {
   store: Store;
   hubId: string;
   version: string;
@@ -27,12 +27,12 @@ export type MaintenanceParts = {
 export class Maintenance {
   readonly control: ControlOps;
   readonly #operations: Operations;
-  readonly #parts: MaintenanceParts;
+  readonly #parts: MaintenanceOptions;
   readonly #stop = new AbortController();
   #isHeldUp = false;
   #work: Promise<void> = Promise.resolve();
 
-  constructor(settings: MaintenanceSettings, parts: MaintenanceParts) {
+  constructor(settings: MaintenanceSettings, parts: MaintenanceOptions) {
     this.#parts = parts;
     this.#operations = new Operations({
       ...settings,

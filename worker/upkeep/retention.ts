@@ -5,17 +5,17 @@
  */
 import { limits } from '../../contracts/limits.ts';
 import { type Lane, lanes } from '../../contracts/subjects.ts';
-import type { HeldStore } from '../../hwm/held-store.ts';
+import type { BlockedStore } from '../../hwm/blocked-store.ts';
 import type { MarkStore } from '../../hwm/mark-store.ts';
 import { type Clock, nextTurn } from '../../runtime/clock.ts';
 import type { Assignments } from '../beacons/assignments.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Projection } from '../journal/projection.ts';
 
-export type RetentionParts = {
+export type RetentionOptions = {
   journal: Journal;
   marks: MarkStore;
-  held: HeldStore;
+  blocked: BlockedStore;
   projection: Projection;
   assignments: Assignments;
   clock: Clock;
@@ -25,11 +25,11 @@ export type RetentionParts = {
 export type RetentionBounds = { entries: number; ms: number };
 
 export class Retention {
-  readonly #parts: RetentionParts;
+  readonly #parts: RetentionOptions;
   readonly #bounds: RetentionBounds;
 
   constructor(
-    parts: RetentionParts,
+    parts: RetentionOptions,
     bounds: RetentionBounds = { entries: limits.retainedEntriesMax, ms: limits.retainedMs },
   ) {
     this.#parts = parts;
@@ -38,12 +38,12 @@ export class Retention {
 
   /** The Seq up to which the assigned database has everything; null when none is assigned. */
   floor(lane: Lane): number | null {
-    const { assignments, marks, held } = this.#parts;
+    const { assignments, marks, blocked } = this.#parts;
     const assignment = assignments.of(lane);
     if (!assignment) return null;
     const mark = marks.find(assignment.beacon, assignment.connection, lane);
     if (!mark) return null;
-    const oldest = held.oldest(mark.database, lane);
+    const oldest = blocked.oldest(mark.database, lane);
     return oldest === null ? mark.seq : Math.min(mark.seq, oldest - 1);
   }
 

@@ -39,7 +39,7 @@ function rejected(reason: string): MutationResult {
   return { Outcome: 'rejected', Reason: reason.slice(0, bounds.reasonCharsMax) };
 }
 
-export type ApplierParts = {
+export type ApplierOptions = {
   session: Session;
   sets: SetStatements;
   savepoint: Savepoint;
@@ -52,11 +52,11 @@ export type ApplierParts = {
 type Pair = { item: Item; old: StoredRow };
 
 export class SetApplier {
-  readonly #parts: ApplierParts;
+  readonly #parts: ApplierOptions;
   readonly #results: MutationResult[] = [];
   #now = '';
 
-  constructor(parts: ApplierParts) {
+  constructor(parts: ApplierOptions) {
     this.#parts = parts;
   }
 

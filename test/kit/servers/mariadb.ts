@@ -6,7 +6,13 @@ import { dirname, join } from 'node:path';
 import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise';
 import { freePort } from '../../../runtime/bus/nats-server.ts';
 import { DatabaseServer, findServer, serverUser } from './database-server.ts';
-import { type Held, type LookRow, type LookValue, started, TestDatabase } from './test-database.ts';
+import {
+  type BlockedEntry,
+  type LookRow,
+  type LookValue,
+  started,
+  TestDatabase,
+} from './test-database.ts';
 
 const user = 'tidemark';
 const password = 'not-a-secret';
@@ -97,7 +103,7 @@ export class TestMariadb extends TestDatabase {
     }
   }
 
-  async hold(sql: string, database: string): Promise<Held> {
+  async hold(sql: string, database: string): Promise<BlockedEntry> {
     const connection = await this.#connect(database);
     await connection.query(`start transaction; ${sql}`);
     return { release: async () => connection.destroy() };

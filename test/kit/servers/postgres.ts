@@ -6,7 +6,13 @@ import { dirname, join } from 'node:path';
 import pg from 'pg';
 import { freePort } from '../../../runtime/bus/nats-server.ts';
 import { DatabaseServer, findServer, serverUser } from './database-server.ts';
-import { type Held, type LookRow, type LookValue, started, TestDatabase } from './test-database.ts';
+import {
+  type BlockedEntry,
+  type LookRow,
+  type LookValue,
+  started,
+  TestDatabase,
+} from './test-database.ts';
 
 /** Debian keeps the server out of PATH, one folder for each version. */
 const debianFolder = '/usr/lib/postgresql';
@@ -122,7 +128,7 @@ export class TestPostgres extends TestDatabase {
     }
   }
 
-  async hold(sql: string, database: string): Promise<Held> {
+  async hold(sql: string, database: string): Promise<BlockedEntry> {
     const client = await this.#connect(database);
     await client.query(`begin; ${sql}`);
     return { release: () => client.end().catch(() => undefined) };

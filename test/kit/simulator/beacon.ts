@@ -125,7 +125,7 @@ export class SimBeacon {
         `I9: a batch of ${settings.Mutations.length} mutations, at most ${limits.deliverEntriesMax}`,
       );
     if (isPrompt && this.#asked.get(settings.Lane) === this.database.travels)
-      this.database.untold.delete(settings.Lane);
+      this.database.unreported.delete(settings.Lane);
     const outputs = this.database.apply(settings);
     this.#witness.note(
       `  ${this.id} ${settings.Lane} applied ` +

@@ -9,9 +9,9 @@ import type { SimDatabase } from './database.ts';
 import type { Ledger, Write } from './ledger.ts';
 import { pendingMax, type SimWorker } from './sim-worker.ts';
 
-type EntryRow = { seq: number; lane: number; guid: Buffer; isBare: number };
-type HeldRow = { database: number; seq: number; state: string };
-type Known = { write: Write; seq: number; isBare: boolean };
+type EntryRow = { seq: number; lane: number; guid: Buffer; isStripped: number };
+type BlockedRow = { database: number; seq: number; state: string };
+type Known = { write: Write; seq: number; isStripped: boolean };
 
 /** More than a backlog's bound may be waiting when it is met. */
 const pendingSlack = 24;
@@ -60,9 +60,9 @@ export class Checks {
         )
         .all(),
     );
-    const held = new Map(
+    const blocked = new Map(
       db
-        .prepare<[], HeldRow>('select database, seq, state from held')
+        .prepare<[], BlockedRow>('select database, seq, state from held')
         .all()
         .map((one) => [`${one.database} ${one.seq}`, one.state]),
     );
@@ -72,11 +72,11 @@ export class Checks {
         const beacon = this.#beacons.get(mark.beacon);
         if (!beacon) continue;
         this.#notBack(`${mark.beacon} ${lane}`, mark.seq);
-        if (!beacon.database.untold.has(lane))
+        if (!beacon.database.unreported.has(lane))
           this.#settled(
             entries.filter((one) => one.write.lane === lane),
             { id: mark.database, seq: mark.seq },
-            held,
+            blocked,
             beacon,
           );
       }
@@ -104,7 +104,7 @@ export class Checks {
       if (laneIndex(write.lane) !== row.lane)
         this.#witness.violate(`write ${write.name} of lane ${write.lane} is in another one`);
       this.#lastSeq = Math.max(this.#lastSeq, row.seq);
-      return [{ write, seq: row.seq, isBare: row.isBare === 1 }];
+      return [{ write, seq: row.seq, isStripped: row.isStripped === 1 }];
     });
     const there = new Set(known.map((one) => one.write.name));
     for (const write of this.#ledger.writes) {
@@ -141,7 +141,7 @@ export class Checks {
   #settled(
     entries: Known[],
     mark: { id: number; seq: number },
-    held: ReadonlyMap<string, string>,
+    blocked: ReadonlyMap<string, string>,
     { id, kind, database }: SimBeacon,
   ): void {
     // Without a mark row nobody can tell a world when its worker has noticed.
@@ -149,9 +149,9 @@ export class Checks {
     const has = database.has();
     const waiting = new Map<string, number>();
     for (const one of entries) {
-      const state = held.get(`${mark.id} ${one.seq}`);
+      const state = blocked.get(`${mark.id} ${one.seq}`);
       const isThere = isIn(database, has, one);
-      if (one.seq <= mark.seq && !one.isBare && state === undefined && !isThere)
+      if (one.seq <= mark.seq && !one.isStripped && state === undefined && !isThere)
         this.#witness.violate(
           `I5: ${id} lacks write ${one.write.name} (Seq ${one.seq}) below the mark ${mark.seq}`,
         );
@@ -171,7 +171,7 @@ export class Checks {
     const mark = beacon && worker.local.marks.find(beacon.id, 1, lane);
     const has = beacon?.database.has();
     for (const one of entries) {
-      if (!one.isBare || one.write.lane !== lane || this.#bare.has(one.write.name)) continue;
+      if (!one.isStripped || one.write.lane !== lane || this.#bare.has(one.write.name)) continue;
       this.#bare.add(one.write.name);
       if (!beacon || !mark || !has)
         this.#witness.violate(
@@ -180,7 +180,7 @@ export class Checks {
       else if (
         beacon.database.hasTravelled ||
         this.#hasLostJournal ||
-        worker.local.held.get(mark.database, one.seq)?.state === 'dropped'
+        worker.local.blocked.get(mark.database, one.seq)?.state === 'dropped'
       )
         continue;
       else if (!isIn(beacon.database, has, one))
@@ -222,12 +222,12 @@ export class Checks {
       for (const one of entries) {
         if (
           one.write.lane !== lane ||
-          one.isBare ||
+          one.isStripped ||
           beacon.database.early.has(one.write.key) ||
           isIn(beacon.database, has, one)
         )
           continue;
-        if (worker.local.held.get(mark.database, one.seq)?.state !== 'dropped')
+        if (worker.local.blocked.get(mark.database, one.seq)?.state !== 'dropped')
           this.#witness.violate(
             `I5: at the end ${beacon.id} lacks write ${one.write.name} (Seq ${one.seq})`,
           );

@@ -53,7 +53,7 @@ export class SimDatabase {
   hasMarks = true;
   storeId: string;
   /** Lanes that have not noticed yet that it went back in time. */
-  readonly untold = new Set<Lane>();
+  readonly unreported = new Set<Lane>();
   /** Keys written to it before its worker saw that it is another. */
   readonly early = new Set<string>();
   #travels = 0;
@@ -117,7 +117,7 @@ export class SimDatabase {
 
   #travelled(): void {
     this.#travels += 1;
-    this.untold.add('queue').add('manifest');
+    this.unreported.add('queue').add('manifest');
   }
 
   /**

@@ -71,7 +71,7 @@ export class Disk {
   /** Commits until the power goes in the middle of one; 0 when it stays. */
   commitsToCrash = 0;
   /** Another file lies at the path than the one the worker has open. */
-  isGhost = false;
+  isLost = false;
   /** Told of what the recovery of a start found. */
   onFinding: (what: string) => void = () => undefined;
   /** Told with what the disk holds when the power went in the middle of a commit. */
@@ -106,7 +106,7 @@ export class Disk {
     });
     this.#store = store;
     this.commitsToCrash = 0;
-    this.isGhost = false;
+    this.isLost = false;
     prepare(store.db);
     this.#watch(store.db);
     this.#synced = this.image();
@@ -127,7 +127,7 @@ export class Disk {
     const isSynced =
       this.#store?.db.open !== true ||
       Number(this.#store.db.pragma('synchronous', { simple: true })) >= 2;
-    if (!isPowerLoss || isSynced || this.isGhost) return now;
+    if (!isPowerLoss || isSynced || this.isLost) return now;
     return { db: now.db, wal: torn(this.#synced.wal, now.wal, this.#dice) };
   }
 
@@ -151,7 +151,7 @@ export class Disk {
     renameSync(beside, this.paths.db);
     rmSync(this.paths.wal, { force: true });
     rmSync(this.paths.shm, { force: true });
-    this.isGhost = true;
+    this.isLost = true;
   }
 
   /** The file may not grow, or may again. */
@@ -186,7 +186,7 @@ export class Disk {
 
   /** The log is synced before a checkpoint begins, so only one of the two is cut off. */
   #middle(before: Image, after: Image): Image {
-    if (this.isGhost) return after;
+    if (this.isLost) return after;
     if (!before.db.equals(after.db) && this.#dice.chance(0.5))
       return { db: torn(before.db, after.db, this.#dice), wal: after.wal };
     return { db: before.db, wal: torn(before.wal, after.wal, this.#dice) };

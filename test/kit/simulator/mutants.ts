@@ -189,8 +189,8 @@ const ofMarks: Mutant[] = [
   {
     name: 'bodies of held entries are given up',
     breaks: 'I6',
-    local: ({ held }) => {
-      held.oldest = () => null;
+    local: ({ blocked }) => {
+      blocked.oldest = () => null;
     },
   },
   {
@@ -207,20 +207,20 @@ const ofDelivery: Mutant[] = [
   {
     name: 'parked entries do not wait for their dead letter',
     breaks: 'I7',
-    local: ({ held, store }) => {
+    local: ({ blocked, store }) => {
       const parked = store.db
         .prepare(`select min(seq) from held where database = ? and lane = ? and state = 'parked'
         and seq <= (select seq from mark where mark.database = held.database and mark.lane = held.lane) group by key order by 1 limit ?`)
         .pluck();
-      held.deliverable = (database, lane, limit) =>
+      blocked.deliverable = (database, lane, limit) =>
         parked.all(database, lanes.indexOf(lane), limit) as number[];
     },
   },
   {
     name: 'new writes of a waiting key are not parked',
     breaks: 'I7',
-    local: ({ held }) => {
-      held.poisonedKeys = () => new Set();
+    local: ({ blocked }) => {
+      blocked.poisonedKeys = () => new Set();
     },
   },
   {
@@ -260,9 +260,9 @@ const ofDelivery: Mutant[] = [
     name: 'a batch begins with the entry at the mark',
     breaks: 'I10',
     local: ({ journal }) => {
-      const readStretch = journal.readStretch.bind(journal);
-      journal.readStretch = (lane, seq, limit, bytesMax) =>
-        readStretch(lane, Math.max(0, seq - 1), limit, bytesMax);
+      const readSlice = journal.readSlice.bind(journal);
+      journal.readSlice = (lane, seq, limit, bytesMax) =>
+        readSlice(lane, Math.max(0, seq - 1), limit, bytesMax);
     },
   },
 ];

@@ -10,7 +10,7 @@ import type { EndpointSpec } from '../../../runtime/bus/micro-service.ts';
 import { Drill } from '../../../worker/operators/drill.ts';
 import { Inbound } from '../../../worker/process/inbound.ts';
 import { type Local, openLocal } from '../../../worker/journal/local.ts';
-import { MarkSurgery } from '../../../worker/operators/marks-surgery.ts';
+import { MarkMover } from '../../../worker/operators/mark-mover.ts';
 import { Outbound } from '../../../worker/process/outbound.ts';
 import { Overview } from '../../../worker/operators/overview.ts';
 import { Pressure } from '../../../worker/intake/pressure.ts';
@@ -28,7 +28,7 @@ import type { ProcessClock } from './sim-clock.ts';
 /** Undelivered entries a simulated worker takes before it refuses. */
 export const pendingMax = 30;
 
-export type SimWorkerParts = {
+export type SimWorkerOptions = {
   store: Store;
   bus: SimBus;
   clock: ProcessClock;
@@ -46,12 +46,12 @@ export class SimWorker {
   readonly overview: Overview;
   readonly retention: Retention;
   readonly #pressure: Pressure;
-  readonly #parts: SimWorkerParts;
+  readonly #parts: SimWorkerOptions;
   readonly #endpoints: EndpointSpec[];
   #stopWatching: () => void = () => undefined;
   #isDead = false;
 
-  constructor(parts: SimWorkerParts) {
+  constructor(parts: SimWorkerOptions) {
     const { store, clock } = parts;
     const bus = parts.bus.asBus();
     this.#parts = parts;
@@ -90,7 +90,7 @@ export class SimWorker {
       capacity: () => this.#pressure.capacity(),
       bus: () => ({ Connected: true, Server: null, Reconnects: 0 }),
     });
-    const surgery = new MarkSurgery({
+    const markMover = new MarkMover({
       local,
       deliveries: this.outbound.deliveries,
       clock,
@@ -110,7 +110,7 @@ export class SimWorker {
       isPaused: () => this.outbound.isPaused,
     });
     this.inbound = new Inbound({
-      surgery,
+      markMover,
       drill,
       ops: () => null,
       hubId,

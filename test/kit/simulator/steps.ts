@@ -122,7 +122,7 @@ export class Steps {
   #toDisk(name: 'checkpoint' | 'replace' | 'full' | 'loseJournal' | 'keepJournal'): void {
     const world = this.#world;
     const { disk, dice, worker } = world;
-    if (!worker || worker.isDead || disk.isGhost) return;
+    if (!worker || worker.isDead || disk.isLost) return;
     if (name === 'checkpoint') {
       const left = disk.checkpoint(dice.chance(0.3));
       if (!left) return;
@@ -139,7 +139,7 @@ export class Steps {
     const { worker, dice, ledger, beacons } = this.#world;
     // What an operator says to a worker whose file is gone is not kept in this world, which has no
     // rescue.
-    if (!worker || worker.isDead || this.#world.disk.isGhost) return;
+    if (!worker || worker.isDead || this.#world.disk.isLost) return;
     if (name === 'pause') worker.operate(worker.outbound.isPaused ? 'resume' : 'pause', {});
     else if (name === 'assign')
       worker.operate('assign', {

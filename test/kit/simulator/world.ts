@@ -114,10 +114,10 @@ export class World {
     const { clock, dice, beacons } = this;
     // What a worker learnt of a database while its file was replaced is lost with that file: this
     // world has no rescue.
-    if (this.disk.isGhost)
+    if (this.disk.isLost)
       for (const { id, database } of beacons.values()) {
         this.checks.travelled(id);
-        database.untold.add('queue').add('manifest');
+        database.unreported.add('queue').add('manifest');
       }
     this.#mutant?.beforeOpen?.(this.disk.paths);
     const store = this.disk.open((db) => this.#mutant?.opened?.(db));
@@ -207,7 +207,7 @@ export class World {
 
   /** I1 to I10, unless nobody is there to be asked. */
   check(): void {
-    if (this.worker && !this.worker.isDead && !this.disk.isGhost) this.checks.run(this.worker);
+    if (this.worker && !this.worker.isDead && !this.disk.isLost) this.checks.run(this.worker);
   }
 
   /** Everything is mended, and has to come to rest with nothing missing. */

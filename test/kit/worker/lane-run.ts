@@ -11,7 +11,7 @@ import type { Assignments } from '../../../worker/beacons/assignments.ts';
 import { LaneDelivery } from '../../../worker/replay/delivery.ts';
 import type { Dispatcher } from '../../../worker/beacons/dispatcher.ts';
 import { type Local, openLocal } from '../../../worker/journal/local.ts';
-import { MarkSurgery } from '../../../worker/operators/marks-surgery.ts';
+import { MarkMover } from '../../../worker/operators/mark-mover.ts';
 import { Overview } from '../../../worker/operators/overview.ts';
 import { type Destination, Replay } from '../../../worker/replay/replay.ts';
 import { openStore } from '../../../worker/state/open/open-store.ts';
@@ -93,7 +93,7 @@ export class LaneRun {
       dispatcher: new ScriptedDispatcher(this.databases) as unknown as Dispatcher,
       journal: local.journal,
       marks: local.marks,
-      held: local.held,
+      blocked: local.blocked,
       log: silent,
       isPaused: () => this.isPaused,
       onFault: (message) => this.faults.push(message),
@@ -103,7 +103,7 @@ export class LaneRun {
         lane: 'queue',
         journal: local.journal,
         marks: local.marks,
-        held: local.held,
+        blocked: local.blocked,
         clock: this.clock,
         log: silent,
       },
@@ -142,9 +142,9 @@ export class LaneRun {
   }
 
   /** Marks of this lane, moved by hand. */
-  get surgery(): MarkSurgery {
+  get markMover(): MarkMover {
     const { local, delivery, replay } = this.#parts;
-    return new MarkSurgery({
+    return new MarkMover({
       local,
       deliveries: { queue: delivery, manifest: delivery },
       clock: this.clock,

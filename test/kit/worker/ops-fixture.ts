@@ -8,7 +8,7 @@ import { systemClock } from '../../../runtime/clock.ts';
 import type { OperationResult, RunReport } from '../../../worker/ops/operation.ts';
 import {
   Operations,
-  type OperationsParts,
+  type OperationsOptions,
   type RunRequest,
 } from '../../../worker/ops/operations.ts';
 import type { Store } from '../../../worker/state/store.ts';
@@ -61,7 +61,7 @@ export class OpsBench {
     );
   }
 
-  operations(more: Partial<OperationsParts> = {}): Operations {
+  operations(more: Partial<OperationsOptions> = {}): Operations {
     return new Operations({
       store: this.store,
       hubId,
@@ -79,7 +79,7 @@ export class OpsBench {
     return { by: 'cli', say: (line) => this.said.push(line), ...more };
   }
 
-  run(more: Partial<RunRequest> = {}, parts: Partial<OperationsParts> = {}): Promise<RunReport> {
+  run(more: Partial<RunRequest> = {}, parts: Partial<OperationsOptions> = {}): Promise<RunReport> {
     return this.operations(parts).runPending(this.request(more));
   }
 

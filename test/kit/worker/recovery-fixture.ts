@@ -80,7 +80,9 @@ export function noteNow(local: Local): void {
 export function balance(local: Local): number {
   const { journal } = local;
   return (
-    journal.counts('queue').accepted - journal.counts('queue').bare - journal.countAfter('queue', 0)
+    journal.counts('queue').accepted -
+    journal.counts('queue').stripped -
+    journal.countAfter('queue', 0)
   );
 }
 

@@ -4,7 +4,7 @@
  */
 import { expect, test } from 'vitest';
 import { limits } from '../../../contracts/limits.ts';
-import { type DeadLetterParts, deadLetterPage } from '../../../worker/operators/dead-letters.ts';
+import { type DeadLetterOptions, deadLetterPage } from '../../../worker/operators/dead-letters.ts';
 import { History } from '../../../worker/console/history.ts';
 import { locateKey } from '../../../worker/console/locate-key.ts';
 import { ManualClock } from '../../kit/manual-clock.ts';
@@ -46,7 +46,7 @@ test('the history keeps half an hour, oldest first, and says of each sample whet
 async function withDead(
   dead: number,
   refused: number,
-): Promise<{ parts: DeadLetterParts; seqs: number[] }> {
+): Promise<{ parts: DeadLetterOptions; seqs: number[] }> {
   const run = LaneRun.ofTest();
   const writes = Array.from({ length: dead }, (_, n) =>
     patch(`d${n}`, `n${n}`, { [`F${n + 1}`]: 1 }),

@@ -90,7 +90,7 @@ class Run {
 
   #strip(which: Lane, count: number): void {
     const due = this.#local.journal
-      .readAfter(which, this.#local.journal.counts(which).bareThrough, count, 1e9)
+      .readAfter(which, this.#local.journal.counts(which).strippedThrough, count, 1e9)
       .slice(0, count);
     this.#local.journal.strip(which, due);
     for (const one of this.#model
@@ -117,7 +117,7 @@ class Run {
       expect(journal.counts(which)).toMatchObject({
         accepted: all.length,
         head: all.at(-1)?.seq ?? 0,
-        bareThrough: all.findLast((one) => !one.hasBody)?.seq ?? 0,
+        strippedThrough: all.findLast((one) => !one.hasBody)?.seq ?? 0,
       });
       expect(journal.countAfter(which, 0)).toBe(bodies.length);
     }

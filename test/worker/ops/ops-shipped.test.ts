@@ -92,7 +92,7 @@ test('compact — a store made without auto_vacuum is told so, and written anew 
 });
 
 /** A store with one database that has taken everything of the queue lane but what is held. */
-function withHeld(
+function withBlocked(
   bench: OpsBench,
   dead: readonly { at: number; reason: string; sinceMs: number }[],
 ) {
@@ -115,7 +115,7 @@ function withHeld(
     applied: 0,
     present: 0,
     carrier: 'batch',
-    held: dead.flatMap(({ at, reason }, index) => [
+    blocked: dead.flatMap(({ at, reason }, index) => [
       { seq: seqs[2 * index] as number, key: `key-${at}`, state: 'dead' as const, reason },
       {
         seq: seqs[2 * index + 1] as number,
@@ -136,7 +136,7 @@ function withHeld(
 
 test('purge-dead-letters — by age and reason; what is parked behind them may go, and the counts stay whole (I10)', async () => {
   const bench = new OpsBench();
-  const { local, database, seqs } = withHeld(bench, [
+  const { local, database, seqs } = withBlocked(bench, [
     { at: 1, reason: 'rejected: too long', sinceMs: 0 },
     { at: 2, reason: 'rejected: too long', sinceMs: Date.now() },
     { at: 3, reason: 'conflict: other', sinceMs: 0 },
@@ -145,35 +145,35 @@ test('purge-dead-letters — by age and reason; what is parked behind them may g
     Result: 'failed',
     Error: expect.stringMatching(/say which/) as string,
   });
-  expect(local.held.deliverable(database, 'queue', 10)).toEqual([]);
+  expect(local.blocked.deliverable(database, 'queue', 10)).toEqual([]);
   const args = { 'older-than-days': '30', reason: 'too long' };
   expect(await runShipped(bench, 'purge-dead-letters', args, true)).toMatchObject({
     Result: 'rolled_back',
-    Tables: { held: { Updated: 1 } },
+    Tables: { blocked: { Updated: 1 } },
   });
   expect(await runShipped(bench, 'purge-dead-letters', args)).toMatchObject({
     Result: 'applied',
     Note: '1 dead letters given up',
   });
   expect([
-    local.held.count(database, 'queue', 'dead'),
-    local.held.count(database, 'queue', 'dropped'),
-    local.held.count(database, 'queue', 'parked'),
+    local.blocked.count(database, 'queue', 'dead'),
+    local.blocked.count(database, 'queue', 'dropped'),
+    local.blocked.count(database, 'queue', 'parked'),
   ]).toEqual([2, 1, 3]);
-  expect(local.held.deliverable(database, 'queue', 10)).toEqual([seqs[1]]);
+  expect(local.blocked.deliverable(database, 'queue', 10)).toEqual([seqs[1]]);
   expect(
     await runShipped(bench, 'purge-dead-letters', { 'older-than-days': '0', lane: 'manifest' }),
   ).toMatchObject({ Note: '0 dead letters given up' });
   expect(await runShipped(bench, 'purge-dead-letters', { 'older-than-days': '0' })).toMatchObject({
     Note: '2 dead letters given up',
   });
-  expect(local.held.deliverable(database, 'queue', 10)).toEqual([seqs[1], seqs[3], seqs[5]]);
+  expect(local.blocked.deliverable(database, 'queue', 10)).toEqual([seqs[1], seqs[3], seqs[5]]);
 });
 
 test('purge-dead-letters — many go in steps', async () => {
   const bench = new OpsBench();
   const count = limits.purgeStepEntries + 10;
-  const { local, database } = withHeld(
+  const { local, database } = withBlocked(
     bench,
     Array.from({ length: count }, (_, at) => ({ at, reason: 'x', sinceMs: nowMs - 40 * dayMs })),
   );
@@ -181,7 +181,7 @@ test('purge-dead-letters — many go in steps', async () => {
     Steps: 2,
     Note: `${count} dead letters given up`,
   });
-  expect(local.held.count(database, 'queue', 'dropped')).toBe(count);
+  expect(local.blocked.count(database, 'queue', 'dropped')).toBe(count);
 });
 
 test('rebuild-projection — rows that say something wrong say what the journal says again', async () => {

@@ -163,7 +163,7 @@ test('rows that are missing or older are named, and come back whole with repair=
   expect([...before, ...differences(world)]).toEqual([0, 0, 0, 0]);
   await until('what was sent again is there', () =>
     (['queue', 'manifest'] as const).every(
-      (lane) => world.local.held.oldestParked(1, lane) === null,
+      (lane) => world.local.blocked.oldestParked(1, lane) === null,
     ),
   );
   const byText = (rows: Rows) => rows.map((row) => JSON.stringify(row)).sort();

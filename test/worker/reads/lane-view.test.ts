@@ -1,7 +1,7 @@
 /** What reads may take: the view of the journal is not caught up with the last room on the disk. */
 import { expect, test } from 'vitest';
 import { limits } from '../../../contracts/limits.ts';
-import { LaneView, type LaneViewParts } from '../../../worker/reads/lane-view.ts';
+import { LaneView, type LaneViewOptions } from '../../../worker/reads/lane-view.ts';
 import { openState, upsert } from '../../kit/worker/fixture.ts';
 
 test('with the reserve given up a read waits for what it would have to write, and goes on with what is there', async () => {
@@ -12,7 +12,7 @@ test('with the reserve given up a read waits for what it would have to write, an
     ...local,
     delivery: { mark: () => null },
     isOut: () => disk.isOut,
-  } as unknown as LaneViewParts);
+  } as unknown as LaneViewOptions);
   local.journal.append([upsert('a', 'x')], 1);
   await view.catchUp();
   disk.isOut = true;

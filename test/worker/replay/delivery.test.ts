@@ -35,7 +35,7 @@ function setup() {
       dispatcher: {} as Dispatcher,
       journal: local.journal,
       marks: local.marks,
-      held: local.held,
+      blocked: local.blocked,
       log: silent,
       isPaused: () => false,
       onFault: (message) => faults.push(message),
@@ -51,7 +51,7 @@ function setup() {
       nowMs: 1,
       applied: 1,
       present: 0,
-      held: [],
+      blocked: [],
       carrier: 'meadow-proxy',
     });
   };

@@ -30,7 +30,7 @@ function setup(envelopes: WriteEnvelope[], answer: Answer = () => ({ Success: tr
   const lane = envelopes[0]?.lane ?? 'queue';
   const carrier = new LegacyCarrier(dispatcher, { beacon: 'old-1', lane }, journal);
   journal.append(envelopes, 1_000);
-  const entries = journal.readStretch(lane, 0, 1_000, 1e9).entries;
+  const entries = journal.readSlice(lane, 0, 1_000, 1e9).entries;
   const writes = entries.map((entry) => ({
     mutation: toMutation(entry),
     key: entry.key,

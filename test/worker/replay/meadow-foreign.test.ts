@@ -295,7 +295,11 @@ test('defect 11: an event that is stored with other words is a conflict and stay
     { EventGUID: same, EventType: 'ours' },
   ]);
   expect(
-    world.local.held.count(world.outbound.deliveries.queue.mark()?.database ?? 0, 'queue', 'dead'),
+    world.local.blocked.count(
+      world.outbound.deliveries.queue.mark()?.database ?? 0,
+      'queue',
+      'dead',
+    ),
   ).toBe(1);
 });
 

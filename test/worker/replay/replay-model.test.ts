@@ -135,14 +135,14 @@ class Machine {
   }
 
   #release(verb: 'retry' | 'drop', which: number, isMended: boolean): void {
-    const { held } = this.#run.local;
+    const { blocked } = this.#run.local;
     const database = this.#run.mark?.database ?? 0;
-    const dead = held.list(database, 100);
+    const dead = blocked.list(database, 100);
     const one = dead[which % Math.max(dead.length, 1)];
     if (!one) return;
     const name = this.#entries.find((entry) => entry.seq === one.seq)?.name ?? -1;
     if (isMended) this.#run.database.refused.delete(name);
-    expect(held[verb](database, one.seq, 1)).toBe(true);
+    expect(blocked[verb](database, one.seq, 1)).toBe(true);
   }
 
   async #set(which: number): Promise<void> {
@@ -152,7 +152,7 @@ class Machine {
     await run.rest();
     const to = this.#entries[which % (this.#entries.length + 1)]?.seq ?? 0;
     const from = run.mark?.seq ?? 0;
-    await run.surgery.set({ To: to, Lane: 'queue', Reason: 'the model', Force: true });
+    await run.markMover.set({ To: to, Lane: 'queue', Reason: 'the model', Force: true });
     for (const entry of this.#entries)
       if (entry.seq > from && entry.seq <= to) this.#skipped.add(entry.name);
     expect(run.mark?.seq).toBe(to);
@@ -182,7 +182,7 @@ class Machine {
     const has = new Set(model.names());
     const poisoned = new Set<string>();
     for (const entry of this.#entries) {
-      const state = this.#run.local.held.get(database, entry.seq)?.state;
+      const state = this.#run.local.blocked.get(database, entry.seq)?.state;
       if (state === 'dropped' && this.#skipped.has(entry.name)) continue;
       if (state === undefined)
         expect(

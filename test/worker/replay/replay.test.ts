@@ -11,7 +11,7 @@ import { LaneRun } from '../../kit/worker/lane-run.ts';
 const item = (key: string, n: number) => upsert(key, `n${n}`, { Status: `s${n}`, [`F${n}`]: 1 });
 const change = (key: string, n: number) => patch(key, `n${n}`, { Status: `s${n}`, [`F${n}`]: 1 });
 const happening = (key: string, n: number) => event(key, `n${n}`, { [`F${n}`]: 1 });
-const dead = (run: LaneRun) => run.local.held.list(run.mark?.database ?? 0, 100);
+const dead = (run: LaneRun) => run.local.blocked.list(run.mark?.database ?? 0, 100);
 
 test.each([true, false])(
   'everything is delivered and the mark is at the head (I5, I10), isAtomic %s',
@@ -71,7 +71,7 @@ test.each([true, false])(
     await run.rest();
     expect(run.database.names()).toEqual([1, 2]);
     expect(dead(run).map((one) => one.seq)).toEqual([seqs[2]]);
-    expect(run.local.held.count(run.mark?.database ?? 0, 'queue', 'parked')).toBe(2);
+    expect(run.local.blocked.count(run.mark?.database ?? 0, 'queue', 'parked')).toBe(2);
   },
 );
 
@@ -89,7 +89,7 @@ test.each(['retry', 'drop'] as const)(
     );
     await run.rest();
     run.database.refused.clear();
-    expect(run.local.held[verb](run.mark?.database ?? 0, bad, 1)).toBe(true);
+    expect(run.local.blocked[verb](run.mark?.database ?? 0, bad, 1)).toBe(true);
     await run.rest();
     const expected = verb === 'retry' ? [1, 2, 3, 4] : [1, 3, 4];
     expect(run.database.effects.filter((one) => one.key === 'a').map((one) => one.name)).toEqual(
@@ -101,7 +101,7 @@ test.each(['retry', 'drop'] as const)(
       DeadLettered: verb === 'retry' ? 0 : 1,
       Difference: 0,
     });
-    expect(run.local.held[verb](run.mark?.database ?? 0, bad, 1)).toBe(false);
+    expect(run.local.blocked[verb](run.mark?.database ?? 0, bad, 1)).toBe(false);
   },
 );
 
@@ -111,15 +111,15 @@ test('a retry that is refused again is a dead letter again, and two of one key a
   const [first = 0] = run.append(...[1, 2, 3, 4].map((n) => happening('a', n)));
   await run.rest();
   const database = run.mark?.database ?? 0;
-  run.local.held.retry(database, first, 1);
+  run.local.blocked.retry(database, first, 1);
   await run.rest();
   expect(dead(run).map((one) => one.seq)).toEqual([first]);
   run.database.refused.delete(1);
-  run.local.held.retry(database, first, 1);
+  run.local.blocked.retry(database, first, 1);
   await run.rest();
   expect(run.database.names()).toEqual([1, 2]);
   const [second] = dead(run);
-  run.local.held.drop(database, second?.seq ?? 0, 1);
+  run.local.blocked.drop(database, second?.seq ?? 0, 1);
   await run.rest();
   expect(run.database.effects.map((one) => one.name)).toEqual([1, 2, 4]);
   expect(run.balance).toMatchObject({ Applied: 3, DeadLettered: 1, Pending: 0, Difference: 0 });
@@ -264,7 +264,7 @@ test.each(['still refused', 'no longer refused'])(
       item('c', 4),
     );
     await run.rest();
-    for (const seq of [bad, worse]) run.local.held.drop(run.mark?.database ?? 0, seq, 1);
+    for (const seq of [bad, worse]) run.local.blocked.drop(run.mark?.database ?? 0, seq, 1);
     await run.rest();
     expect(run.database.names()).toEqual([2, 3]);
     if (now === 'no longer refused') run.database.refused.clear();
@@ -290,7 +290,7 @@ test('a dead letter whose body is gone is buried again with that reason', async 
   run.local.store.db
     .prepare('update entry set body = null where seq = ? and lane = ?')
     .run(bad, laneIndex('queue'));
-  run.local.held.retry(run.mark?.database ?? 0, bad, 1);
+  run.local.blocked.retry(run.mark?.database ?? 0, bad, 1);
   await run.rest();
   expect(dead(run)).toMatchObject([{ seq: bad, reason: 'its body is gone from the journal' }]);
 });

@@ -44,7 +44,7 @@ const methods: [
   [
     'marks.settle',
     one,
-    ({ marks }, seq) => marks.settle(1, 'queue', { ...settled, throughSeq: seq, held: [] }),
+    ({ marks }, seq) => marks.settle(1, 'queue', { ...settled, throughSeq: seq, blocked: [] }),
   ],
   [
     'marks.settle with a dead letter',
@@ -53,16 +53,16 @@ const methods: [
       marks.settle(1, 'queue', {
         ...settled,
         throughSeq: seq,
-        held: [{ seq, key: 'w', state: 'dead', reason: 'no' }],
+        blocked: [{ seq, key: 'w', state: 'dead', reason: 'no' }],
       }),
   ],
   ['marks.rewind', dead, ({ marks }) => marks.rewind(1, 'queue', 0, 0)],
   ['marks.setStoreId', one, ({ marks }) => marks.setStoreId(1, 'queue', 'other')],
-  ['held.park', one, ({ held }, seq) => held.park(1, 'queue', [{ seq, key: 'w' }], 3)],
-  ['held.bury', dead, ({ held }, seq) => held.bury(1, seq, 'again', 4)],
-  ['held.retry', dead, ({ held }, seq) => held.retry(1, seq, 4)],
-  ['held.drop', dead, ({ held }, seq) => held.drop(1, seq, 4)],
-  ['held.settle', dead, ({ held }, seq) => held.settle(1, 'queue', seq, true)],
+  ['held.park', one, ({ blocked }, seq) => blocked.park(1, 'queue', [{ seq, key: 'w' }], 3)],
+  ['held.bury', dead, ({ blocked }, seq) => blocked.bury(1, seq, 'again', 4)],
+  ['held.retry', dead, ({ blocked }, seq) => blocked.retry(1, seq, 4)],
+  ['held.drop', dead, ({ blocked }, seq) => blocked.drop(1, seq, 4)],
+  ['held.settle', dead, ({ blocked }, seq) => blocked.settle(1, 'queue', seq, true)],
   ['refused.keep', () => 0, ({ refused }) => refused.keep('s', Buffer.from('x'), 'no', 1)],
   [
     'refused.drop',
@@ -133,7 +133,7 @@ function dead(local: Local): number {
   local.marks.settle(1, 'queue', {
     ...settled,
     throughSeq: seq,
-    held: [{ seq, key: 'w', state: 'dead', reason: 'no' }],
+    blocked: [{ seq, key: 'w', state: 'dead', reason: 'no' }],
   });
   return seq;
 }

@@ -46,7 +46,7 @@ test('a dead letter keeps its body, and all that is parked behind it (I6)', asyn
   await retentionOf(run, { entries: 0, ms: 0 }).sweep();
   expect(Math.min(...bodies(run))).toBe(bad);
   run.database.refused.clear();
-  run.local.held.retry(run.mark?.database ?? 0, bad, 1);
+  run.local.blocked.retry(run.mark?.database ?? 0, bad, 1);
   await run.rest();
   expect(run.database.names()).toEqual([1, 2, 3, 4]);
   await retentionOf(run, { entries: 0, ms: 0 }).sweep();
@@ -108,8 +108,8 @@ test('a sweep at any moment loses nothing that was accepted (I6, I10)', async ()
           const mend = async () => {
             run.database.refused.clear();
             const database = run.mark?.database ?? 0;
-            for (const one of run.local.held.list(database, 100))
-              run.local.held.retry(database, one.seq, 1);
+            for (const one of run.local.blocked.list(database, 100))
+              run.local.blocked.retry(database, one.seq, 1);
             await run.rest();
           };
           for (const one of steps) {

@@ -5,7 +5,7 @@
 import { TidemarkError } from '../../../contracts/errors.ts';
 import { limits } from '../../../contracts/limits.ts';
 import { laneIndex } from '../../../contracts/subjects.ts';
-import { HeldStore } from '../../../hwm/held-store.ts';
+import { BlockedStore } from '../../../hwm/blocked-store.ts';
 import { countArg, lanesArg } from '../arguments.ts';
 import { type OperationContext, shippedOperation } from '../operation.ts';
 
@@ -20,8 +20,8 @@ export const purgeDeadLetters = shippedOperation({
   },
   step: (context, cursor) => {
     const found = matching(context);
-    const held = new HeldStore(context.db);
-    for (const { database, seq } of found) held.drop(database, seq, context.nowMs);
+    const blocked = new BlockedStore(context.db);
+    for (const { database, seq } of found) blocked.drop(database, seq, context.nowMs);
     const given = Number(cursor ?? 0) + found.length;
     return found.length < limits.purgeStepEntries
       ? { cursor: null, note: `${given} dead letters given up` }

@@ -33,7 +33,7 @@ function step({ db, args }: OperationContext, cursor: string | null): Step {
       : (JSON.parse(cursor) as Position);
   for (const lane of wanted)
     db.prepare('update projection set seq = ? where lane = ?').run(
-      bareThrough(db, lane),
+      strippedThrough(db, lane),
       laneIndex(lane),
     );
   const last = forget(db, position);
@@ -42,10 +42,10 @@ function step({ db, args }: OperationContext, cursor: string | null): Step {
   if (next !== undefined)
     return { cursor: JSON.stringify({ table: next, key: '', sub: '', rows: position.rows }) };
   const kept = wanted
-    .filter((lane) => bareThrough(db, lane) > 0)
+    .filter((lane) => strippedThrough(db, lane) > 0)
     .map(
       (lane) =>
-        `; rows of ${lane} are kept, for bodies up to Seq ${bareThrough(db, lane)} are given up`,
+        `; rows of ${lane} are kept, for bodies up to Seq ${strippedThrough(db, lane)} are given up`,
     );
   return {
     cursor: null,
@@ -55,7 +55,7 @@ function step({ db, args }: OperationContext, cursor: string | null): Step {
   };
 }
 
-function bareThrough(db: Connection, lane: Lane): number {
+function strippedThrough(db: Connection, lane: Lane): number {
   return Number(
     db.prepare('select bare_through from lane where lane = ?').pluck().get(laneIndex(lane)),
   );
@@ -63,7 +63,7 @@ function bareThrough(db: Connection, lane: Lane): number {
 
 function forgettable(db: Connection, lane: Lane): string[] {
   return laneTables[lane].filter(
-    (table) => table === 'UVQueueWorkItemEvent' || bareThrough(db, lane) === 0,
+    (table) => table === 'UVQueueWorkItemEvent' || strippedThrough(db, lane) === 0,
   );
 }
 

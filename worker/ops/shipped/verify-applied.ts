@@ -14,7 +14,7 @@ import { TidemarkError } from '../../../contracts/errors.ts';
 import { limits } from '../../../contracts/limits.ts';
 import type { RowMutation, RowQuery } from '../../../contracts/mutation.ts';
 import { type Lane, laneIndex } from '../../../contracts/subjects.ts';
-import { HeldStore } from '../../../hwm/held-store.ts';
+import { BlockedStore } from '../../../hwm/blocked-store.ts';
 import { nextTurn } from '../../../runtime/clock.ts';
 import { Journal } from '../../journal/journal.ts';
 import type { Connection } from '../../state/connection.ts';
@@ -119,8 +119,8 @@ async function look(
   const entries = new Journal(db, hubId)
     .readAfter(lane, from, limits.verifyStepEntries, limits.deliverBytesMax)
     .filter((entry) => entry.seq <= through);
-  const held = new HeldStore(db);
-  const due = entries.filter((entry) => held.get(mark.database, entry.seq) === null);
+  const blocked = new BlockedStore(db);
+  const due = entries.filter((entry) => blocked.get(mark.database, entry.seq) === null);
   const findings: Finding[] = [];
   for (let at = 0; at < due.length; at += parallel) {
     const found = await Promise.all(
@@ -158,16 +158,11 @@ async function allOf(
 ): Promise<Place[]> {
   const places: Place[] = [];
   if (keys.size === 0) return places;
-  const stretch = db.prepare(
+  const slice = db.prepare(
     'select seq, key from entry where lane = ? and seq > ? and seq <= ? and body is not null order by seq limit ?',
   );
   for (let after = 0; ;) {
-    const read = stretch.all(
-      laneIndex(lane),
-      after,
-      markSeq,
-      limits.retentionStepEntries,
-    ) as Place[];
+    const read = slice.all(laneIndex(lane), after, markSeq, limits.retentionStepEntries) as Place[];
     places.push(...read.filter((place) => keys.has(place.key)));
     const last = read.at(-1);
     if (!last) return places;
@@ -237,7 +232,7 @@ function step(
   // A database that was exchanged meanwhile is another one's affair.
   const isSameDatabase = seen !== null && markOf(db, lane)?.database === seen.database;
   const again = isSameDatabase
-    ? new HeldStore(db).sendAgain(seen.database, lane, seen.again, nowMs)
+    ? new BlockedStore(db).sendAgain(seen.database, lane, seen.again, nowMs)
     : 0;
   const next: Position = {
     lane,

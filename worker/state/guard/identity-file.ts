@@ -107,17 +107,19 @@ function laneFacts(
   db: Connection,
   lane: number,
 ): { head: number; accepted: number; mark: number; pending: number } {
-  const counts = db.prepare('select accepted, head, bare from lane where lane = ?').get(lane) as {
+  const counts = db
+    .prepare('select accepted, head, bare as stripped from lane where lane = ?')
+    .get(lane) as {
     accepted: number;
     head: number;
-    bare: number;
+    stripped: number;
   };
-  const { accepted, head, bare } = counts;
+  const { accepted, head, stripped } = counts;
   const mark = db
     .prepare(`select m.database, m.seq, m.applied + m.present + m.skipped as settled from mark m join database d on d.id = m.database
     join assignment a on a.lane = m.lane and a.beacon = d.beacon and a.connection = d.connection where m.lane = ?`)
     .get(lane) as { database: number; seq: number; settled: number } | undefined;
-  if (!mark) return { head, accepted, mark: 0, pending: accepted - bare };
+  if (!mark) return { head, accepted, mark: 0, pending: accepted - stripped };
   const given = Number(
     db
       .prepare(

@@ -13,7 +13,7 @@ import type { StatePaths } from '../paths.ts';
  * Brings the file to the present schema, and gives a new store its identity, or that of the store
  * whose entries are to be merged into it.
  */
-export function found(
+export function initialiseStore(
   db: Connection,
   paths: StatePaths,
   identity: { store: string; epoch: string } | null,

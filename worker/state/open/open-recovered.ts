@@ -3,7 +3,7 @@
  * was saved, and what is lost all the same.
  */
 import { systemClock } from '../../../runtime/clock.ts';
-import { found, startBoot } from './begin.ts';
+import { initialiseStore, startBoot } from './begin.ts';
 import { type Connection, openWritable, SqliteError } from '../connection.ts';
 import { type Finding, recordFindings } from '../guard/finding.ts';
 import { readRemembered, type Remembered } from '../guard/identity-file.ts';
@@ -11,7 +11,7 @@ import { findLosses } from '../recover/losses.ts';
 import { mergePending } from '../recover/merge-rescues.ts';
 import type { StatePaths } from '../paths.ts';
 import { recoverFiles } from '../recover/recovery.ts';
-import { openedFiles, type OpenedFiles, saveGhost } from './start-ghost.ts';
+import { openedFiles, type OpenedFiles, saveLostStore } from './lost-while-opening.ts';
 
 type Opened = { db: Connection; files: OpenedFiles; findings: Finding[] };
 
@@ -36,7 +36,7 @@ function openOnce(paths: StatePaths, remembered: Remembered | null, isDamaged: b
   const db = openWritable(paths.db);
   const files = openedFiles(paths);
   try {
-    found(db, paths, recovered.identity);
+    initialiseStore(db, paths, recovered.identity);
     const merged = mergePending(db, paths, nowMs);
     const findings = [
       ...recovered.findings,
@@ -48,7 +48,7 @@ function openOnce(paths: StatePaths, remembered: Remembered | null, isDamaged: b
     return { db, files, findings };
   } catch (error) {
     try {
-      saveGhost(db, paths, files);
+      saveLostStore(db, paths, files);
     } finally {
       db.close();
     }

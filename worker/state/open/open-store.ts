@@ -11,7 +11,7 @@ import { makeFolder, narrow } from './folder.ts';
 import { identityOf, writeIdentity } from '../guard/identity-file.ts';
 import { openRecovered } from './open-recovered.ts';
 import { pathsOf, type StatePaths } from '../paths.ts';
-import { assertStillThere, type OpenedFiles, saveGhost } from './start-ghost.ts';
+import { assertStillThere, type OpenedFiles, saveLostStore } from './lost-while-opening.ts';
 import { Store } from '../store.ts';
 import { takeWriterLock } from './writer-lock.ts';
 
@@ -64,7 +64,7 @@ function arm(db: Connection, lock: Connection, paths: StatePaths, files: OpenedF
     return store;
   } catch (error) {
     try {
-      saveGhost(db, paths, files);
+      saveLostStore(db, paths, files);
     } finally {
       db.close();
     }

@@ -31,7 +31,7 @@ export function holesOf(db: Connection, starts: readonly number[] = []): SeqRang
 }
 
 /** Ranges that a fault has told of before. */
-export function toldLosses(db: Connection): SeqRange[] {
+export function reportedLosses(db: Connection): SeqRange[] {
   const details = db
     .prepare<[], string>('select detail from fault where detail like \'%"Lost"%\'')
     .pluck()
@@ -40,7 +40,7 @@ export function toldLosses(db: Connection): SeqRange[] {
 }
 
 /** Ranges that are in none of the told ones. */
-export function untold(ranges: readonly SeqRange[], told: readonly SeqRange[]): SeqRange[] {
+export function unreported(ranges: readonly SeqRange[], told: readonly SeqRange[]): SeqRange[] {
   return ranges.filter(
     (one) => !told.some((other) => other.From <= one.From && one.To <= other.To),
   );
@@ -78,7 +78,7 @@ export function findLosses(
   const last = count(db, 'select coalesce(max(seq), 0) from entry');
   const head = remembered?.Head ? Math.max(remembered.Head.Queue, remembered.Head.Manifest) : 0;
   if (!isDoubtful && head <= last && missing.Queue + missing.Manifest === 0) return [];
-  const holes = untold(holesOf(db, remembered?.Starts), toldLosses(db));
+  const holes = unreported(holesOf(db, remembered?.Starts), reportedLosses(db));
   const Lost = head > last ? [...holes, { From: last + 1, To: head }] : holes;
   return Lost.length === 0 && missing.Queue + missing.Manifest === 0
     ? []

@@ -16,7 +16,7 @@ import {
 type Place = 'applied' | 'skipped' | 'dead' | 'dropped' | 'parked';
 
 /** The other side's knowledge of one database and lane. */
-type Theirs = { seq: number; trustedSeq: number; held: Map<number, Row>; mark: Row };
+type Theirs = { seq: number; trustedSeq: number; blocked: Map<number, Row>; mark: Row };
 
 type OwnMark = {
   database: number;
@@ -62,10 +62,10 @@ function statementsOf(db: Connection) {
       .pluck(),
     countsAt: db.prepare<
       { database: number; lane: number; seq: number },
-      { settled: number; bareAbove: number }
+      { settled: number; strippedAbove: number }
     >(`select
       (select count(*) from entry where lane = @lane and seq <= @seq) - (select count(*) from held where database = @database and lane = @lane and seq <= @seq) as settled,
-      (select count(*) from entry where lane = @lane and seq > @seq and body is null) as bareAbove`),
+      (select count(*) from entry where lane = @lane and seq > @seq and body is null) as strippedAbove`),
     raise:
       db.prepare(`update mark set seq = @seq, guid = @guid, recorded_ms = @recordedMs, applied_ms = @appliedMs, applied = @applied, present = @present, skipped = @skipped
       where database = @database and lane = @lane and seq = 0`),
@@ -104,7 +104,7 @@ export class MergeMarks {
     this.#isRestoring =
       isNewStore(db) || (from !== '' && this.#sql.restored.get(restoringName) === from);
     const databases = new Map(rowsOf(tables, 'database').map((row) => [numberOf(row, 'id'), row]));
-    const held = Map.groupBy(
+    const blocked = Map.groupBy(
       rowsOf(tables, 'held'),
       (row) => `${numberOf(row, 'database')}/${numberOf(row, 'lane')}`,
     );
@@ -112,12 +112,12 @@ export class MergeMarks {
       const [id, lane] = [numberOf(mark, 'database'), numberOf(mark, 'lane')];
       const database = databases.get(id);
       if (!database) continue;
-      const rows = held.get(`${id}/${lane}`) ?? [];
+      const rows = blocked.get(`${id}/${lane}`) ?? [];
       this.#theirs.set(nameOf(textOf(database, 'beacon'), numberOf(database, 'connection'), lane), {
         mark,
         seq: numberOf(mark, 'seq'),
         trustedSeq: isDoubtful ? 0 : numberOf(mark, 'seq'),
-        held: new Map(rows.map((row) => [numberOf(row, 'seq'), row])),
+        blocked: new Map(rows.map((row) => [numberOf(row, 'seq'), row])),
       });
     }
   }
@@ -155,8 +155,8 @@ export class MergeMarks {
   place(row: StoredEntry, seq: number): void {
     for (const pair of this.#pairs) {
       if (pair.lane !== row.lane) continue;
-      const held = pair.theirs?.held.get(row.seq);
-      const place = placeOf(row, seq, pair, held, this.#isReplayRunning);
+      const blocked = pair.theirs?.blocked.get(row.seq);
+      const place = placeOf(row, seq, pair, blocked, this.#isReplayRunning);
       if (place === null) continue;
       if (place === 'applied' || place === 'skipped') {
         pair[place] += 1;
@@ -169,8 +169,8 @@ export class MergeMarks {
         seq,
         key: row.key,
         state: place,
-        reason: held && typeof held['reason'] === 'string' ? held['reason'] : null,
-        sinceMs: held ? numberOf(held, 'since_ms') : this.#nowMs,
+        reason: blocked && typeof blocked['reason'] === 'string' ? blocked['reason'] : null,
+        sinceMs: blocked ? numberOf(blocked, 'since_ms') : this.#nowMs,
       });
     }
   }
@@ -203,9 +203,9 @@ export class MergeMarks {
         !(guid && Buffer.isBuffer(mark['guid']) && guid.equals(mark['guid']))
       )
         continue;
-      const { settled, bareAbove } = this.#sql.countsAt.get({ database, lane, seq }) as {
+      const { settled, strippedAbove } = this.#sql.countsAt.get({ database, lane, seq }) as {
         settled: number;
-        bareAbove: number;
+        strippedAbove: number;
       };
       const notHad = Math.min(numberOf(mark, 'skipped'), settled);
       const present = Math.min(numberOf(mark, 'present'), settled - notHad);
@@ -214,7 +214,7 @@ export class MergeMarks {
         lane,
         seq,
         present,
-        skipped: notHad + bareAbove,
+        skipped: notHad + strippedAbove,
         applied: settled - notHad - present,
         guid: mark['guid'] ?? null,
         recordedMs: mark['recorded_ms'] ?? null,
@@ -229,15 +229,17 @@ function placeOf(
   row: StoredEntry,
   seq: number,
   own: Pair,
-  held: Row | undefined,
+  blocked: Row | undefined,
   isReplayRunning: boolean,
 ): Place | null {
   const isBelow = seq <= own.seq;
-  const state = held?.['state'];
+  const state = blocked?.['state'];
   if (row.body === null) {
     // Without a body nothing can be sent; whether the database has it, only the other side can say.
     if (state === 'dropped' && isBelow) return 'dropped';
-    return own.theirs !== null && own.theirs.trustedSeq >= row.seq && !held ? 'applied' : 'skipped';
+    return own.theirs !== null && own.theirs.trustedSeq >= row.seq && !blocked
+      ? 'applied'
+      : 'skipped';
   }
   if (state === 'dead' || state === 'dropped' || state === 'parked') return state;
   if (isBelow)

@@ -68,7 +68,7 @@ function statementsOf(db: Connection) {
       values (@seq, @lane, @action, @guid, @key, @at, @user, @accepted_ms, @body, @digest, @trace)`),
     count: db.prepare(
       'update lane set accepted = accepted + 1, head = max(head, @seq), bare = bare + ' +
-        '@bare, bare_through = max(bare_through, @bareSeq) where lane = @lane',
+        '@stripped, bare_through = max(bare_through, @strippedSeq) where lane = @lane',
     ),
     position: db.prepare<[number], number>('select seq from projection where lane = ?').pluck(),
     restart: db.prepare('update projection set seq = 0 where lane = ?'),
@@ -151,10 +151,15 @@ class Merge {
     );
     if (isTaken) this.merged.Renumbered += 1;
     this.merged.Imported += 1;
-    const isBare = row.body === null;
-    this.#sql.count.run({ lane: row.lane, seq, bare: Number(isBare), bareSeq: isBare ? seq : 0 });
+    const isStripped = row.body === null;
+    this.#sql.count.run({
+      lane: row.lane,
+      seq,
+      stripped: Number(isStripped),
+      strippedSeq: isStripped ? seq : 0,
+    });
     this.#marks.place(row, seq);
-    if (!isBare && seq <= (this.#sql.position.get(row.lane) ?? 0))
+    if (!isStripped && seq <= (this.#sql.position.get(row.lane) ?? 0))
       this.#restartProjection(row.lane);
   }
 

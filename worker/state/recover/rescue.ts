@@ -44,7 +44,7 @@ export type RescueNote = {
 };
 
 /** What a rescue needs of a store. */
-export type Ghost = Pick<Store, 'db' | 'paths' | 'storeId' | 'epoch' | 'meta'>;
+export type LostStore = Pick<Store, 'db' | 'paths' | 'storeId' | 'epoch' | 'meta'>;
 
 const tables = [
   'meta',
@@ -72,7 +72,7 @@ const tables = [
  * message names what is lost by it
  */
 export function rescue(
-  store: Ghost,
+  store: LostStore,
   fault: { class: FaultClass; what: string },
   nowMs: number,
 ): { folder: string; note: RescueNote } {
@@ -115,7 +115,7 @@ export function rescue(
 type Saved = Pick<RescueNote, 'Kind' | 'Entries' | 'Head' | 'Lost'>;
 
 /** Null when it cannot be had, or does not have every entry that the counts know. */
-function copyWhole(store: Ghost, folder: string): Saved | null {
+function copyWhole(store: LostStore, folder: string): Saved | null {
   const path = join(folder, 'state.db');
   try {
     store.db.prepare('vacuum into ?').run(path);
@@ -137,7 +137,7 @@ function copyWhole(store: Ghost, folder: string): Saved | null {
   return null;
 }
 
-function writeLines(store: Ghost, folder: string): Saved {
+function writeLines(store: LostStore, folder: string): Saved {
   const content = Object.fromEntries(tables.map((name) => [name, readTable(store.db, name)]));
   writeFileSync(join(folder, 'tables.json'), JSON.stringify(content), { mode: 0o600, flush: true });
   const file = openSync(join(folder, 'entries.jsonl'), 'w', 0o600);
@@ -185,7 +185,7 @@ function writeNote(folder: string, note: RescueNote): void {
   renameSync(`${path}.tmp`, path);
 }
 
-function headsOf(store: Ghost): { queue: number; manifest: number } {
+function headsOf(store: LostStore): { queue: number; manifest: number } {
   try {
     const heads = store.db.prepare('select head from lane order by lane').pluck().all() as number[];
     return { queue: heads[0] ?? 0, manifest: heads[1] ?? 0 };
@@ -194,7 +194,7 @@ function headsOf(store: Ghost): { queue: number; manifest: number } {
   }
 }
 
-function metaOf(store: Ghost, name: string): string {
+function metaOf(store: LostStore, name: string): string {
   try {
     return store.meta(name) ?? '';
   } catch {

@@ -5,7 +5,7 @@
 import { lanes } from '../../../contracts/subjects.ts';
 import type { Connection } from '../connection.ts';
 import { rangesText, type SeqRange } from '../guard/finding.ts';
-import { holesOf, toldLosses, untold } from './losses.ts';
+import { holesOf, reportedLosses, unreported } from './losses.ts';
 import { versionOf } from '../schema/migrate.ts';
 
 const shownMax = 20;
@@ -99,8 +99,8 @@ export function verify(db: Connection, tell: (check: string) => void = () => und
   // Without the starts, which schema 1 did not note, a hole says nothing.
   if (versionOf(db) < 2) return { Problems, Losses: [] };
   tell('holes');
-  const Losses = toldLosses(db);
-  const holes = untold(holesOf(db), Losses);
+  const Losses = reportedLosses(db);
+  const holes = unreported(holesOf(db), Losses);
   if (holes.length > 0)
     Problems.push(`accepted entries are missing: Seq ${rangesText(holes, shownMax)}`);
   return { Problems, Losses };

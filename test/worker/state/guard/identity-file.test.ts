@@ -24,7 +24,7 @@ test('it holds heads, counts, the mark of the assigned database and what waits f
   });
   const { database } = marks.open('db-1', 1, 'queue', 0, 0);
   store.db.prepare("insert into assignment values (0, 'db-1', 1, 1)").run();
-  const held = [{ seq: seqs[1] ?? 0, key: 'h1', state: 'dead' as const, reason: 'x' }];
+  const blocked = [{ seq: seqs[1] ?? 0, key: 'h1', state: 'dead' as const, reason: 'x' }];
   marks.settle(database, 'queue', {
     throughSeq: seqs[2] ?? 0,
     throughGuid: Buffer.alloc(16),
@@ -32,7 +32,7 @@ test('it holds heads, counts, the mark of the assigned database and what waits f
     nowMs: 1,
     applied: 2,
     present: 0,
-    held,
+    blocked,
     carrier: 'batch',
   });
   const note = store.note();

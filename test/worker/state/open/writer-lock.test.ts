@@ -114,10 +114,10 @@ test('what was set at the open holds behind writes, and at the next open (A3)', 
   for (const at of ['first open', 'second open']) {
     const store = openStoreAt(dir.path);
     for (let n = 0; n < 3; n++) store.setMeta(`x${n}`, 'y');
-    const found = Object.fromEntries(
+    const initialiseStore = Object.fromEntries(
       Object.keys(wanted).map((name) => [name, store.db.pragma(name, { simple: true })]),
     );
     store.close();
-    expect({ at, ...found }).toEqual({ at, ...wanted });
+    expect({ at, ...initialiseStore }).toEqual({ at, ...wanted });
   }
 });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { isoOf } from '../../../../runtime/clock.ts';
 import { guidBytes } from '../../../../worker/journal/journal.ts';
-import { type Ghost, rescue } from '../../../../worker/state/recover/rescue.ts';
+import { type LostStore, rescue } from '../../../../worker/state/recover/rescue.ts';
 import { verify } from '../../../../worker/state/recover/verify.ts';
 import { ManualClock } from '../../../kit/manual-clock.ts';
 import { folderOfTest } from '../../../kit/worker/fixture.ts';
@@ -15,7 +15,7 @@ import { root } from '../../../kit/source.ts';
 const script = join(root, 'test/kit/worker/dying-start.ts');
 const ordered = {
   entry: 'seq',
-  held: 'database, seq',
+  blocked: 'database, seq',
   mark: 'database, lane',
   database: 'id',
   assignment: 'lane',
@@ -63,7 +63,7 @@ function folderToMerge(path: string, isGone: boolean): void {
     applied: 4,
     present: 0,
     carrier: 'batch',
-    held: [
+    blocked: [
       { seq: at(2), key: 'w2', state: 'dead', reason: 'rejected: test' },
       { seq: at(3), key: 'w3', state: 'parked', reason: null },
     ],
@@ -85,7 +85,7 @@ function folderToMerge(path: string, isGone: boolean): void {
     nowMs: 3,
     applied: 7,
     present: 0,
-    held: [],
+    blocked: [],
     carrier: 'batch',
   });
   noteNow(later);
@@ -96,7 +96,7 @@ function folderToMerge(path: string, isGone: boolean): void {
 }
 
 /** Something lies where VACUUM INTO would write. */
-function rescueLines(store: Ghost, nowMs: number): void {
+function rescueLines(store: LostStore, nowMs: number): void {
   const folder = join(
     store.paths.rescueDir,
     `${isoOf(nowMs).replaceAll(/[-:.Z]/g, '')}-${process.pid}`,

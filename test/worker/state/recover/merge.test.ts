@@ -82,7 +82,13 @@ class Life {
   }
 
   mark(lane: Lane) {
-    return this.local.marks.open(beacon, connection, lane, 0, this.local.journal.counts(lane).bare);
+    return this.local.marks.open(
+      beacon,
+      connection,
+      lane,
+      0,
+      this.local.journal.counts(lane).stripped,
+    );
   }
 
   run(steps: readonly Step[]): void {
@@ -110,11 +116,11 @@ class Life {
 
   #deliver(lane: Lane, count: number, dead: number): void {
     const { database, seq } = this.mark(lane);
-    const waiting = this.local.held.poisonedKeys(database, lane);
+    const waiting = this.local.blocked.poisonedKeys(database, lane);
     const entries = this.local.journal.readAfter(lane, seq, count, 1e9);
     const last = entries.at(-1);
     if (!last) return;
-    const held = entries.flatMap((entry, at) => {
+    const blocked = entries.flatMap((entry, at) => {
       const state = waiting.has(entry.key)
         ? ('parked' as const)
         : at === dead
@@ -131,9 +137,9 @@ class Life {
         },
       ];
     });
-    const isHeld = new Set(held.map((one) => one.seq));
-    const dropped = this.local.held.droppedAbove(database, lane, seq);
-    const gone = entries.filter((entry) => !isHeld.has(entry.seq) && !dropped.has(entry.seq));
+    const isBlocked = new Set(blocked.map((one) => one.seq));
+    const dropped = this.local.blocked.droppedAbove(database, lane, seq);
+    const gone = entries.filter((entry) => !isBlocked.has(entry.seq) && !dropped.has(entry.seq));
     for (const entry of gone) this.#backend.add(entry.eventGuid);
     this.local.marks.settle(database, lane, {
       throughSeq: last.seq,
@@ -142,14 +148,14 @@ class Life {
       nowMs: 2,
       applied: gone.length,
       present: 0,
-      held,
+      blocked,
       carrier: 'batch',
     });
   }
 
   #strip(lane: Lane, count: number): void {
     const { database, seq } = this.mark(lane);
-    const oldest = this.local.held.oldest(database, lane);
+    const oldest = this.local.blocked.oldest(database, lane);
     const floor = oldest === null ? seq : Math.min(seq, oldest - 1);
     this.local.journal.strip(
       lane,
@@ -159,8 +165,10 @@ class Life {
 
   #drop(lane: Lane): void {
     const { database } = this.mark(lane);
-    const first = this.local.held.list(database, 100).find((one) => one.lane === laneIndex(lane));
-    if (first) this.local.held.drop(database, first.seq, 3);
+    const first = this.local.blocked
+      .list(database, 100)
+      .find((one) => one.lane === laneIndex(lane));
+    if (first) this.local.blocked.drop(database, first.seq, 3);
   }
 
   copyTo(path: string): void {
@@ -169,10 +177,10 @@ class Life {
 
   /** I10, with every part counted from the rows. */
   difference(lane: Lane): number {
-    const { journal, held } = this.local;
+    const { journal, blocked } = this.local;
     const mark = this.mark(lane);
     const parts = (['dead', 'dropped', 'parked'] as const).map((state) =>
-      held.count(mark.database, lane, state),
+      blocked.count(mark.database, lane, state),
     );
     const rest =
       mark.applied +
@@ -188,7 +196,7 @@ class Life {
       seq: number;
       lane: number;
       guid: Buffer;
-      bare: number;
+      stripped: number;
     }[];
   }
 }
@@ -232,11 +240,13 @@ function check(
     expect(mark.seq, 'I4').toBeGreaterThanOrEqual(marksBefore[lane]);
     expect(life.difference(lane), `I10 ${lane}`).toBe(0);
     for (const row of rows.filter(
-      (one) => one.lane === laneIndex(lane) && one.seq <= mark.seq && !one.bare,
+      (one) => one.lane === laneIndex(lane) && one.seq <= mark.seq && !one.stripped,
     )) {
-      const isHeld = life.local.held.get(mark.database, row.seq) !== null;
+      const isBlocked = life.local.blocked.get(mark.database, row.seq) !== null;
       const guid = [...union.keys()].find((one) => guidBytes(one).equals(row.guid)) ?? '';
-      expect(isHeld || backend.has(guid), `I5 ${guid} at ${row.seq}, mark ${mark.seq}`).toBe(true);
+      expect(isBlocked || backend.has(guid), `I5 ${guid} at ${row.seq}, mark ${mark.seq}`).toBe(
+        true,
+      );
     }
   }
 }
@@ -262,7 +272,7 @@ test('merge of ghosts into their store, in any order, repeated, with a crash in 
           openState(dir.at(`ghost${n}`)).store.close();
           rmSync(dir.at(`ghost${n}`, 'store.json'));
           store.copyTo(dir.at(`copy${n}.db`));
-          const ghost = ghostOf(
+          const ghost = lostStoreOf(
             dir.at(`ghost${n}`),
             dir.at(`copy${n}.db`),
             `ghost${n}`,
@@ -305,7 +315,7 @@ test('merge of ghosts into their store, in any order, repeated, with a crash in 
   );
 }, 120_000);
 
-function ghostOf(
+function lostStoreOf(
   path: string,
   copy: string,
   name: string,

@@ -77,10 +77,10 @@ describe('recovery — rescues', () => {
       nowMs: 1,
       applied: 3,
       present: 0,
-      held: [],
+      blocked: [],
       carrier: 'batch',
     });
-    expect(second.local.held.deliverable(database, 'queue', 100)).toEqual(seqs);
+    expect(second.local.blocked.deliverable(database, 'queue', 100)).toEqual(seqs);
     expect(balance(second.local)).toBe(0);
     expect(second.local.store.db.prepare('select class from fault').pluck().all()).toEqual([
       'rescue-merged',
@@ -106,7 +106,7 @@ describe('recovery — rescues', () => {
         applied: 3,
         present: 1,
         carrier: 'batch',
-        held: [{ seq: seqs[2] ?? 0, key: 'w2', state: 'dead', reason: 'rejected: test' }],
+        blocked: [{ seq: seqs[2] ?? 0, key: 'w2', state: 'dead', reason: 'rejected: test' }],
       });
       const root =
         local.store.db
@@ -126,7 +126,7 @@ describe('recovery — rescues', () => {
           ? { seq: seqs[4], applied: 3, present: 1, skipped: 0 }
           : { seq: 0, applied: 0, present: 0, skipped: 0 },
       );
-      expect(second.local.held.list(database, 10)).toMatchObject([
+      expect(second.local.blocked.list(database, 10)).toMatchObject([
         { seq: seqs[2], state: 'dead', reason: 'rejected: test' },
       ]);
       expect(verify(second.local.store.db)).toEqual({ Problems: [], Losses: [] });

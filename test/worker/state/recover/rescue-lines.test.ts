@@ -8,7 +8,7 @@ import { expect, test } from 'vitest';
 import { isoOf } from '../../../../runtime/clock.ts';
 import { guidBytes } from '../../../../worker/journal/journal.ts';
 import type { Local } from '../../../../worker/journal/local.ts';
-import { type Ghost, rescue } from '../../../../worker/state/recover/rescue.ts';
+import { type LostStore, rescue } from '../../../../worker/state/recover/rescue.ts';
 import { verify } from '../../../../worker/state/recover/verify.ts';
 import { parentOf } from '../../../kit/traces.ts';
 import { folderOfTest, manifest } from '../../../kit/worker/fixture.ts';
@@ -17,7 +17,7 @@ import { append, balance, noteNow, open } from '../../../kit/worker/recovery-fix
 const [beacon, connection, nowMs] = ['db-1', 1, 1_700_000_000_000];
 
 /** Something lies where VACUUM INTO would write, so that it fails as it does on a damaged page. */
-function rescueLines(store: Ghost): string {
+function rescueLines(store: LostStore): string {
   const folder = join(
     store.paths.rescueDir,
     `${isoOf(nowMs).replaceAll(/[-:.Z]/g, '')}-${process.pid}`,
@@ -38,7 +38,7 @@ function fill(local: Local): number[] {
   local.journal.append([{ ...manifest('m1', 'm1'), trace: parentOf('a') }], nowMs);
   const { database } = local.marks.open(beacon, connection, 'queue', 0, 0);
   const at = (n: number) => seqs[n] ?? 0;
-  const held = [
+  const blocked = [
     { n: 2, state: 'dead' as const, reason: 'rejected: test' },
     { n: 3, state: 'parked' as const, reason: null },
     { n: 4, state: 'dead' as const, reason: 'rejected: other' },
@@ -51,10 +51,10 @@ function fill(local: Local): number[] {
     nowMs: 2,
     applied: 4,
     present: 1,
-    held,
+    blocked,
     carrier: 'batch',
   });
-  local.held.drop(database, at(4), 3);
+  local.blocked.drop(database, at(4), 3);
   local.journal.strip('queue', local.journal.readAfter('queue', 0, 1, 1e9));
   const { db } = local.store;
   db.prepare(
@@ -68,7 +68,7 @@ function fill(local: Local): number[] {
 
 const ordered = {
   entry: 'seq',
-  held: 'database, seq',
+  blocked: 'database, seq',
   mark: 'database, lane',
   database: 'id',
   assignment: 'lane',

@@ -17,17 +17,17 @@ import type {
   MarksSet,
   MarkTarget,
   SetMarks,
-} from '../../contracts/surgery.ts';
+} from '../../contracts/mark-move.ts';
 import { type Lane, lanes } from '../../contracts/subjects.ts';
 import type { Mark } from '../../hwm/mark-store.ts';
 import { type Clock, isoOf, newUuid } from '../../runtime/clock.ts';
 import type { LaneDelivery } from '../replay/delivery.ts';
 import { guidBytes } from '../journal/journal.ts';
 import type { Local } from '../journal/local.ts';
-import { MarksPlanner } from './marks-plan.ts';
+import { MarksPlanner } from './mark-plan.ts';
 
-export type SurgeryParts = {
-  local: Pick<Local, 'store' | 'journal' | 'marks' | 'held'>;
+export type MarkMoverOptions = {
+  local: Pick<Local, 'store' | 'journal' | 'marks' | 'blocked'>;
   deliveries: Record<Lane, LaneDelivery>;
   clock: Clock;
   version: string;
@@ -39,16 +39,16 @@ export type SurgeryParts = {
 
 type Chosen = { lane: Lane; mark: Mark; to: number };
 
-export class MarkSurgery {
-  readonly #parts: SurgeryParts;
+export class MarkMover {
+  readonly #parts: MarkMoverOptions;
   readonly #planner: MarksPlanner;
 
-  constructor(parts: SurgeryParts) {
+  constructor(parts: MarkMoverOptions) {
     this.#parts = parts;
     this.#planner = new MarksPlanner({
       db: parts.local.store.db,
       journal: parts.local.journal,
-      held: parts.local.held,
+      blocked: parts.local.blocked,
     });
   }
 
@@ -108,7 +108,7 @@ export class MarkSurgery {
 
   async #untilQuiet(): Promise<void> {
     const { clock, isBusy } = this.#parts;
-    const giveUpMs = clock.monotonicMs() + limits.surgeryWaitMs;
+    const giveUpMs = clock.monotonicMs() + limits.moveMarkWaitMs;
     while (lanes.some((lane) => isBusy(lane))) {
       if (clock.monotonicMs() >= giveUpMs) {
         throw new TidemarkError(
@@ -219,18 +219,18 @@ export class MarkSurgery {
   }
 
   #moveOne({ lane, mark, to }: Chosen, reason: string, nowMs: number): LaneMoved {
-    const { journal, marks, held } = this.#parts.local;
+    const { journal, marks, blocked } = this.#parts.local;
     const isForwards = to > mark.seq;
     const skipped = isForwards
-      ? held.skip(mark.database, lane, { from: mark.seq, through: to, reason, nowMs })
+      ? blocked.skip(mark.database, lane, { from: mark.seq, through: to, reason, nowMs })
       : 0;
     // Settled ones only: what is held was never counted as settled.
     const again = isForwards
       ? 0
       : journal.countAfter(lane, to) -
         journal.countAfter(lane, mark.seq) -
-        held.countBetween(mark.database, lane, to, mark.seq);
-    const revived = isForwards ? 0 : held.unskip(mark.database, lane, to);
+        blocked.countBetween(mark.database, lane, to, mark.seq);
+    const revived = isForwards ? 0 : blocked.unskip(mark.database, lane, to);
     const entry = journal.read(to);
     marks.move(mark.database, lane, {
       to,
@@ -283,9 +283,12 @@ export class MarkSurgery {
  * Going forwards passes over entries for good, so it is asked for twice, and only in lots that one
  * transaction can hold.
  */
-function insistOnForce({ Lane, Direction, From, To, Stretch }: LanePlan, isForced: boolean): void {
+function insistOnForce(
+  { Lane, Direction, From, To, EntrySlice }: LanePlan,
+  isForced: boolean,
+): void {
   if (Direction !== 'forwards') return;
-  const count = Stretch?.Entries ?? 0;
+  const count = EntrySlice?.Entries ?? 0;
   if (!isForced) {
     throw new TidemarkError(
       'CONFLICT',
@@ -293,9 +296,9 @@ function insistOnForce({ Lane, Direction, From, To, Stretch }: LanePlan, isForce
         'look at them with tidemark hwm plan, then add --force, or name the other lane alone',
     );
   }
-  if (count > limits.surgerySkipMax)
+  if (count > limits.moveSkipMax)
     throw new TidemarkError(
       'CONFLICT',
-      `lane ${Lane} would skip ${count} entries, at most ${limits.surgerySkipMax} at once; go in steps`,
+      `lane ${Lane} would skip ${count} entries, at most ${limits.moveSkipMax} at once; go in steps`,
     );
 }

@@ -5,9 +5,14 @@
 import { toMutation } from '../../bridges/lanes.ts';
 import { messageOf } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
-import type { BackendFinding, LanePlan, PlannedEntry, SeqRange } from '../../contracts/surgery.ts';
+import type {
+  BackendFinding,
+  LanePlan,
+  PlannedEntry,
+  SeqRange,
+} from '../../contracts/mark-move.ts';
 import { type Lane, laneIndex } from '../../contracts/subjects.ts';
-import type { HeldStore } from '../../hwm/held-store.ts';
+import type { BlockedStore } from '../../hwm/blocked-store.ts';
 import type { Mark } from '../../hwm/mark-store.ts';
 import { isoOf, nextTurn } from '../../runtime/clock.ts';
 import type { Backend } from '../replay/delivery.ts';
@@ -56,7 +61,7 @@ function statementsOf(db: Connection) {
 class Tally {
   readonly rows: PlannedEntry[] = [];
   readonly samples: number[] = [];
-  stretch: SeqRange | null = null;
+  slice: SeqRange | null = null;
   gone: SeqRange | null = null;
   readonly #keys = new Map<string, number>();
   readonly #tables = new Map<string, { entries: number; keys: Set<string> }>();
@@ -66,7 +71,7 @@ class Tally {
       this.gone = grown(this.gone, entry.seq);
       return;
     }
-    this.stretch = grown(this.stretch, entry.seq);
+    this.slice = grown(this.slice, entry.seq);
     if (this.rows.length < limits.planRowsMax) {
       this.rows.push({
         Seq: entry.seq,
@@ -105,12 +110,12 @@ function grown(range: SeqRange | null, seq: number): SeqRange {
 export class MarksPlanner {
   readonly #sql: ReturnType<typeof statementsOf>;
   readonly #journal: Journal;
-  readonly #held: HeldStore;
+  readonly #blocked: BlockedStore;
 
-  constructor(parts: { db: Connection; journal: Journal; held: HeldStore }) {
+  constructor(parts: { db: Connection; journal: Journal; blocked: BlockedStore }) {
     this.#sql = statementsOf(parts.db);
     this.#journal = parts.journal;
-    this.#held = parts.held;
+    this.#blocked = parts.blocked;
   }
 
   /**
@@ -147,7 +152,7 @@ export class MarksPlanner {
       from = step.at(-1)?.seq ?? high;
       await nextTurn();
     }
-    const skipped = this.#held.countSkipped(mark.database, lane, low, high);
+    const skipped = this.#blocked.countSkipped(mark.database, lane, low, high);
     return {
       Lane: lane,
       BeaconID: mark.beacon,
@@ -155,27 +160,23 @@ export class MarksPlanner {
       From: mark.seq,
       To: to,
       Direction: to === mark.seq ? 'none' : isForwards ? 'forwards' : 'backwards',
-      Stretch: tally.stretch,
+      EntrySlice: tally.slice,
       Gone: tally.gone,
-      Held: this.#held.countBetween(mark.database, lane, low, high) - skipped,
+      Held: this.#blocked.countBetween(mark.database, lane, low, high) - skipped,
       Skipped: skipped,
       Tables: tally.tables,
       Keys: tally.keys,
       Rows: isForwards ? tally.rows : [],
-      Backend: await this.#ask(lane, tally.stretch, backend),
+      Backend: await this.#ask(lane, tally.slice, backend),
     };
   }
 
-  async #ask(
-    lane: Lane,
-    stretch: SeqRange | null,
-    backend: Backend | null,
-  ): Promise<BackendFinding> {
+  async #ask(lane: Lane, slice: SeqRange | null, backend: Backend | null): Promise<BackendFinding> {
     if (!backend) return { IsThere: false, Reason: 'the database is not assigned, or away' };
     try {
       const mark = await backend.mark();
       const checked = await Promise.all(
-        this.#samples(lane, stretch).map(async (seq) => ({
+        this.#samples(lane, slice).map(async (seq) => ({
           seq,
           has: await this.#has(seq, backend),
         })),
@@ -193,14 +194,14 @@ export class MarksPlanner {
   }
 
   /** Some entries of the stretch, from all over it, its first and last among them. */
-  #samples(lane: Lane, stretch: SeqRange | null): number[] {
-    if (!stretch) return [];
+  #samples(lane: Lane, slice: SeqRange | null): number[] {
+    if (!slice) return [];
     const parts = limits.planSamples - 1;
     const near = Array.from({ length: limits.planSamples }, (_, at) =>
-      this.lastAt(lane, stretch.First + Math.floor(((stretch.Last - stretch.First) * at) / parts)),
+      this.lastAt(lane, slice.First + Math.floor(((slice.Last - slice.First) * at) / parts)),
     );
     return [...new Set(near)].filter(
-      (seq) => seq >= stretch.First && this.#journal.read(seq) !== null,
+      (seq) => seq >= slice.First && this.#journal.read(seq) !== null,
     );
   }
 

@@ -26,10 +26,10 @@ export async function delivered(count = 6): Promise<{ run: LaneRun; seqs: number
 
 /** Moves the mark of the queue lane. */
 export const set = (run: LaneRun, to: number | string, more: object = {}) =>
-  run.surgery.set({ To: to, Lane: 'queue', Reason: why, ...more });
+  run.markMover.set({ To: to, Lane: 'queue', Reason: why, ...more });
 /** The plan of the queue lane. */
 export const plan = async (run: LaneRun, to: number | string, more: object = {}) =>
-  (await run.surgery.plan({ To: to, Lane: 'queue', ...more })).Lanes[0];
+  (await run.markMover.plan({ To: to, Lane: 'queue', ...more })).Lanes[0];
 /** Delivers again until there is nothing left. */
 export const resumed = async (run: LaneRun) => {
   run.isPaused = false;

@@ -6,12 +6,12 @@
 import type { Database } from 'better-sqlite3';
 import { type Lane, laneIndex } from '../contracts/subjects.ts';
 
-export type HeldState = 'dead' | 'parked' | 'dropped';
-export type Held = {
+export type BlockedState = 'dead' | 'parked' | 'dropped';
+export type BlockedEntry = {
   seq: number;
   lane: number;
   key: string;
-  state: HeldState;
+  state: BlockedState;
   reason: string | null;
   sinceMs: number;
   parked: number;
@@ -46,7 +46,7 @@ function statementsOf(db: Database) {
     ),
     count: db
       .prepare<
-        [{ database: number; lane: number; state: HeldState }]
+        [{ database: number; lane: number; state: BlockedState }]
       >(`select count(*) from held where database = @database and lane = @lane and state = @state
       and (seq <= (select seq from mark m where m.database = @database and m.lane = @lane) or not ${hasBody})`)
       .pluck(),
@@ -63,7 +63,7 @@ function statementsOf(db: Database) {
     // By itself SQLite goes through all that is held above, for each row anew.
     list: db.prepare<
       [number, number, number],
-      Held
+      BlockedEntry
     >(`select h.seq, h.lane, h.key, h.state, h.reason, h.since_ms as sinceMs,
       (select count(*) from held p indexed by held_key where p.database = h.database and p.lane = h.lane and p.key = h.key and p.state = 'parked' and p.seq > h.seq) as parked
       from held h where h.database = ? and h.state = 'dead' and h.seq > ? order by h.seq limit ?`),
@@ -72,7 +72,7 @@ function statementsOf(db: Database) {
         'select seq from held where database = ? and lane = ? and key = ? order by seq desc limit ?',
       )
       .pluck(),
-    get: db.prepare<[number, number], Held>(
+    get: db.prepare<[number, number], BlockedEntry>(
       'select seq, lane, key, state, reason, since_ms as sinceMs, 0 as parked from held where database = ? and seq = ?',
     ),
     oldest: db
@@ -109,7 +109,7 @@ function statementsOf(db: Database) {
   };
 }
 
-export class HeldStore {
+export class BlockedStore {
   readonly #db: Database;
   readonly #sql: ReturnType<typeof statementsOf>;
 
@@ -201,10 +201,10 @@ export class HeldStore {
 
   /** Gives a dead letter up; what is parked behind it is released. It stays counted. */
   drop(database: number, seq: number, nowMs: number): boolean {
-    const held = this.#sql.get.get(database, seq);
-    if (held?.state !== 'dead') return false;
+    const blocked = this.#sql.get.get(database, seq);
+    if (blocked?.state !== 'dead') return false;
     return (
-      this.#sql.setState.run({ database, seq, state: 'dropped', reason: held.reason, nowMs })
+      this.#sql.setState.run({ database, seq, state: 'dropped', reason: blocked.reason, nowMs })
         .changes === 1
     );
   }
@@ -216,11 +216,11 @@ export class HeldStore {
   skip(
     database: number,
     lane: Lane,
-    stretch: { from: number; through: number; reason: string; nowMs: number },
+    slice: { from: number; through: number; reason: string; nowMs: number },
   ): number {
     return this.#sql.skip.run({
-      ...stretch,
-      reason: skipped + stretch.reason,
+      ...slice,
+      reason: skipped + slice.reason,
       database,
       lane: laneIndex(lane),
     }).changes;
@@ -243,7 +243,7 @@ export class HeldStore {
    * Held entries up to the mark, and above it those without a body; others above it are pending
    * like all there.
    */
-  count(database: number, lane: Lane, state: HeldState): number {
+  count(database: number, lane: Lane, state: BlockedState): number {
     return Number(this.#sql.count.get({ database, lane: laneIndex(lane), state }));
   }
 
@@ -261,7 +261,7 @@ export class HeldStore {
   }
 
   /** Dead letters above `after`, oldest first, each with how many writes wait behind it. */
-  list(database: number, limit: number, after = 0): Held[] {
+  list(database: number, limit: number, after = 0): BlockedEntry[] {
     return this.#sql.list.all(database, after, limit);
   }
 
@@ -270,7 +270,7 @@ export class HeldStore {
     return this.#sql.ofKey.all(database, laneIndex(lane), key, limit) as number[];
   }
 
-  get(database: number, seq: number): Held | null {
+  get(database: number, seq: number): BlockedEntry | null {
     return this.#sql.get.get(database, seq) ?? null;
   }
 

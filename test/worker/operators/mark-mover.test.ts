@@ -14,7 +14,7 @@ import {
   resumed,
   set,
   why,
-} from '../../kit/worker/surgery-run.ts';
+} from '../../kit/worker/mark-mover-run.ts';
 
 test('a set back sends the stretch again, and the rows are those of before (I4, I8, I10)', async () => {
   const { run, seqs } = await delivered();
@@ -118,7 +118,7 @@ test('forwards is refused without force, and with it what is passed over is held
   const done = await set(run, waiting[1] ?? 0, { Force: true });
   expect(done.Lanes).toMatchObject([{ From: seqs[5], To: waiting[1], Skipped: 2, Again: 0 }]);
   const { database = 0 } = run.mark ?? {};
-  expect(run.local.held.get(database, waiting[0] ?? 0)).toMatchObject({
+  expect(run.local.blocked.get(database, waiting[0] ?? 0)).toMatchObject({
     state: 'dropped',
     key: 'a',
     reason: `skipped by hwm set: ${why}`,
@@ -137,24 +137,24 @@ test('a set back takes up again what a set forwards skipped, and leaves dead let
   const [bad = 0, next = 0] = run.append(change('a', 3), change('b', 4));
   await resumed(run);
   const { database = 0 } = run.mark ?? {};
-  expect(run.local.held.drop(database, bad, 1)).toBe(true);
+  expect(run.local.blocked.drop(database, bad, 1)).toBe(true);
   run.isPaused = true;
   await run.rest();
   const last = run.append(change('a', 5), change('b', 6)).at(-1) ?? 0;
   await set(run, last, { Force: true });
   run.database.refused.clear();
   expect(await plan(run, seqs[0] ?? 0)).toMatchObject({
-    Held: 1,
+    BlockedEntry: 1,
     Skipped: 2,
-    Stretch: { Entries: 5 },
+    EntrySlice: { Entries: 5 },
   });
   const done = await set(run, seqs[0] ?? 0);
   expect(done.Lanes).toMatchObject([{ Again: 4 }]);
   expect(run.balance).toMatchObject({ Applied: 1, Difference: 0 });
   await resumed(run);
   expect(run.database.names()).toEqual([1, 2, 4, 5, 6]);
-  expect(run.local.held.get(database, bad)?.state).toBe('dropped');
-  expect(run.local.held.get(database, next)).toBeNull();
+  expect(run.local.blocked.get(database, bad)?.state).toBe('dropped');
+  expect(run.local.blocked.get(database, next)).toBeNull();
   expect(run.balance).toMatchObject({ Accepted: 6, DeadLettered: 1, Pending: 0, Difference: 0 });
 });
 
@@ -169,12 +169,15 @@ test('dead letters and what is parked behind them stay so when their stretch goe
   expect(run.balance).toMatchObject({ Pending: 5, Difference: 0 });
   await resumed(run);
   const { database = 0 } = run.mark ?? {};
-  expect(run.local.held.get(database, bad)?.state).toBe('dead');
-  expect(run.local.held.get(database, behind)?.state).toBe('parked');
-  expect(run.local.held.get(database, seqs[0] ?? 0), 'what came before it went through').toBeNull();
+  expect(run.local.blocked.get(database, bad)?.state).toBe('dead');
+  expect(run.local.blocked.get(database, behind)?.state).toBe('parked');
+  expect(
+    run.local.blocked.get(database, seqs[0] ?? 0),
+    'what came before it went through',
+  ).toBeNull();
   expect(run.balance).toMatchObject({ Accepted: 5, DeadLettered: 1, Pending: 1, Difference: 0 });
   run.database.refused.clear();
-  run.local.held.retry(database, bad, 1);
+  run.local.blocked.retry(database, bad, 1);
   await run.rest();
   expect(run.database.names()).toEqual([1, 2, 3, 4, 5]);
   expect(run.balance).toMatchObject({ DeadLettered: 0, Pending: 0, Difference: 0 });
@@ -183,7 +186,7 @@ test('dead letters and what is parked behind them stay so when their stretch goe
 test('a set forwards passes over dead letters and what is parked behind them as well (I5, I10)', async () => {
   const { run } = await delivered(2);
   run.database.refused.add(3);
-  const held = run.append(change('a', 3), change('a', 4));
+  const blocked = run.append(change('a', 3), change('a', 4));
   const head = run.append(change('b', 5))[0] ?? 0;
   await resumed(run);
   run.isPaused = true;
@@ -191,7 +194,7 @@ test('a set forwards passes over dead letters and what is parked behind them as 
   await set(run, 0);
   await set(run, head, { Force: true });
   const { database = 0 } = run.mark ?? {};
-  expect(held.map((seq) => run.local.held.get(database, seq)?.state)).toEqual([
+  expect(blocked.map((seq) => run.local.blocked.get(database, seq)?.state)).toEqual([
     'dropped',
     'dropped',
   ]);
@@ -203,7 +206,7 @@ test('what was dropped and then lost its body is counted when its stretch goes a
   run.database.refused.add(3);
   const [bad = 0] = run.append(change('a', 3), change('b', 4));
   await resumed(run);
-  run.local.held.drop(run.mark?.database ?? 0, bad, 1);
+  run.local.blocked.drop(run.mark?.database ?? 0, bad, 1);
   const assignments = { of: () => run.assigned } as unknown as Assignments;
   expect(
     await new Retention(
@@ -278,7 +281,7 @@ test('a database that went back in time after a set is noticed all the same (I4)
   run.returns();
   await resumed(run);
   expect(run.database.names()).toEqual([1, 2, 3, 4, 5, 6]);
-  expect(run.local.held.get(run.mark?.database ?? 0, last)?.state).toBe('dropped');
+  expect(run.local.blocked.get(run.mark?.database ?? 0, last)?.state).toBe('dropped');
   expect(run.mark?.seq).toBeGreaterThanOrEqual(waiting.at(-1) ?? 0);
   expect(run.balance.Difference).toBe(0);
 });

@@ -37,7 +37,7 @@ const finalCodes: ReadonlySet<string> = new Set([
   'NOT_FOUND',
 ]);
 
-export type DeliveryOptions = {
+export type KeyedSenderOptions = {
   bus: Bus;
   hub: string;
   clock: Clock;
@@ -57,10 +57,10 @@ type Tries = {
   answeredMs: number | null;
 };
 
-export class Delivery {
-  readonly #options: DeliveryOptions;
+export class KeyedSender {
+  readonly #options: KeyedSenderOptions;
 
-  constructor(options: DeliveryOptions) {
+  constructor(options: KeyedSenderOptions) {
     this.#options = options;
   }
 

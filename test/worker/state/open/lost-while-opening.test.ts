@@ -7,7 +7,10 @@ import { expect, test } from 'vitest';
 import { Journal } from '../../../../worker/journal/journal.ts';
 import { openRecovered } from '../../../../worker/state/open/open-recovered.ts';
 import { pathsOf } from '../../../../worker/state/paths.ts';
-import { assertStillThere, saveGhost } from '../../../../worker/state/open/start-ghost.ts';
+import {
+  assertStillThere,
+  saveLostStore,
+} from '../../../../worker/state/open/lost-while-opening.ts';
 import { folderOfTest, hubId, openState, upsert } from '../../../kit/worker/fixture.ts';
 
 /** A folder with three accepted writes, opened half way. */
@@ -35,7 +38,7 @@ test.each(['removed', 'replaced'] as const)(
       renameSync(pathsOf(other.path).db, paths.db);
     }
     expect(() => assertStillThere(paths, files)).toThrow(/removed or replaced while it was opened/);
-    saveGhost(db, paths, files);
+    saveLostStore(db, paths, files);
     db.close();
     const again = openState(path);
     expect(
@@ -46,7 +49,7 @@ test.each(['removed', 'replaced'] as const)(
 
 test('a start that fails with its files in place leaves no rescue', () => {
   const { paths, db, files } = halfOpened();
-  saveGhost(db, paths, files);
+  saveLostStore(db, paths, files);
   db.close();
   expect(() => rmSync(paths.rescueDir)).toThrow(/ENOENT/);
 });

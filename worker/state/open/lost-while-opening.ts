@@ -19,7 +19,7 @@ export function openedFiles(paths: StatePaths): OpenedFiles {
 }
 
 /** A log that was not yet there when the database was opened is the one that came since. */
-function isGhost(paths: StatePaths, opened: OpenedFiles): boolean {
+function isLost(paths: StatePaths, opened: OpenedFiles): boolean {
   return (
     !isSameFile(fileIdentity(paths.db), opened.db) ||
     (opened.wal !== null && !isSameFile(fileIdentity(paths.wal), opened.wal))
@@ -32,7 +32,7 @@ function isGhost(paths: StatePaths, opened: OpenedFiles): boolean {
  * @throws TidemarkError STORAGE_FAILED
  */
 export function assertStillThere(paths: StatePaths, opened: OpenedFiles): void {
-  if (!isGhost(paths, opened)) return;
+  if (!isLost(paths, opened)) return;
   const cause: FileFinding = {
     verdict: fileIdentity(paths.db) === null ? 'gone' : 'replaced',
     path: paths.db,
@@ -48,8 +48,8 @@ export function assertStillThere(paths: StatePaths, opened: OpenedFiles): void {
  * For a start that failed: rescues when it failed because its files are not there any more.
  * @throws TidemarkError STORAGE_FAILED naming what is lost when nothing can be saved
  */
-export function saveGhost(db: Connection, paths: StatePaths, opened: OpenedFiles): void {
-  if (!db.open || !isGhost(paths, opened)) return;
+export function saveLostStore(db: Connection, paths: StatePaths, opened: OpenedFiles): void {
+  if (!db.open || !isLost(paths, opened)) return;
   const meta = (name: string) =>
     db.prepare<[string], string>('select value from meta where name = ?').pluck().get(name);
   const known = (name: string): string => {

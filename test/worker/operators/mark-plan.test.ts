@@ -1,7 +1,7 @@
 /** Plans of moving marks: what they tell, that they change nothing, and that a set holds to one. */
 import { expect, test } from 'vitest';
 import { event, manifest, upsert } from '../../kit/worker/fixture.ts';
-import { change, delivered, plan, resumed, set } from '../../kit/worker/surgery-run.ts';
+import { change, delivered, plan, resumed, set } from '../../kit/worker/mark-mover-run.ts';
 
 test('a plan tells what would go again, by table and key, and changes nothing', async () => {
   const { run, seqs } = await delivered(4);
@@ -16,7 +16,7 @@ test('a plan tells what would go again, by table and key, and changes nothing', 
   expect(found).toMatchObject({
     Direction: 'backwards',
     To: seqs[1],
-    Stretch: { Entries: 3, First: seqs[2] },
+    EntrySlice: { Entries: 3, First: seqs[2] },
     Gone: null,
     Held: 0,
     Rows: [],
@@ -30,7 +30,10 @@ test('a plan tells what would go again, by table and key, and changes nothing', 
     ],
   });
   expect(dump()).toEqual(before);
-  expect(await plan(run, run.mark?.seq ?? 0)).toMatchObject({ Direction: 'none', Stretch: null });
+  expect(await plan(run, run.mark?.seq ?? 0)).toMatchObject({
+    Direction: 'none',
+    EntrySlice: null,
+  });
 });
 
 test('a plan forwards lists what would be skipped one by one', async () => {
@@ -50,7 +53,7 @@ test('a time means everything accepted at or after it', async () => {
   const third = run.local.journal.read(seqs[2] ?? 0)?.acceptedAt ?? '';
   expect(await plan(run, third)).toMatchObject({
     To: seqs[1],
-    Stretch: { First: seqs[2], Entries: 4 },
+    EntrySlice: { First: seqs[2], Entries: 4 },
   });
   expect(await plan(run, '1970-01-01')).toMatchObject({ To: 0 });
   await expect(plan(run, '2999-01-01T00:00:00Z')).rejects.toMatchObject({
@@ -65,10 +68,10 @@ test('a time means everything accepted at or after it', async () => {
 test('a plan that no longer holds is refused, one that does is done', async () => {
   const { run, seqs } = await delivered();
   const target = { To: seqs[2] ?? 0, Lane: 'queue' as const };
-  const { Plan } = await run.surgery.plan(target);
+  const { Plan } = await run.markMover.plan(target);
   run.append(change('z', 9));
   expect(
-    (await run.surgery.plan(target)).Plan,
+    (await run.markMover.plan(target)).Plan,
     'what is accepted meanwhile is not part of it',
   ).toBe(Plan);
   await resumed(run);
@@ -78,7 +81,7 @@ test('a plan that no longer holds is refused, one that does is done', async () =
     code: 'CONFLICT',
     message: expect.stringContaining('no longer holds'),
   });
-  const again = await run.surgery.plan(target);
+  const again = await run.markMover.plan(target);
   await set(run, target.To, { Plan: again.Plan });
   expect(run.mark?.seq).toBe(target.To);
 });
@@ -99,7 +102,7 @@ test('targets that make no sense are refused with the field', async () => {
     message: expect.stringContaining('--beacon'),
   });
   expect(await plan(run, 0, { BeaconID: 'a', IDBeaconConnection: 1 })).toMatchObject({
-    Stretch: { Entries: 6 },
+    EntrySlice: { Entries: 6 },
   });
 });
 
