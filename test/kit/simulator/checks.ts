@@ -24,7 +24,7 @@ export class Checks {
   readonly #marks = new Map<string, number>();
   /** `beacon lane` whose mark may go back once, because its database did. */
   readonly #mayGoBack = new Set<string>();
-  readonly #bare = new Set<number>();
+  readonly #stripped = new Set<number>();
   #lastSeq = 0;
   #hasLostJournal = false;
 
@@ -43,7 +43,7 @@ export class Checks {
   lostJournal(worker: SimWorker): void {
     this.#hasLostJournal = true;
     this.#marks.clear();
-    this.#bare.clear();
+    this.#stripped.clear();
     const { db } = worker.local.store;
     this.#ledger.forget(
       new Set((db.prepare('select guid from entry').pluck().all() as Buffer[]).map(guidText)),
@@ -56,7 +56,7 @@ export class Checks {
     const entries = this.#journal(
       db
         .prepare<[], EntryRow>(
-          'select seq, lane, guid, body is null as isBare from entry order by seq',
+          'select seq, lane, guid, body is null as isStripped from entry order by seq',
         )
         .all(),
     );
@@ -171,8 +171,8 @@ export class Checks {
     const mark = beacon && worker.local.marks.find(beacon.id, 1, lane);
     const has = beacon?.database.has();
     for (const one of entries) {
-      if (!one.isStripped || one.write.lane !== lane || this.#bare.has(one.write.name)) continue;
-      this.#bare.add(one.write.name);
+      if (!one.isStripped || one.write.lane !== lane || this.#stripped.has(one.write.name)) continue;
+      this.#stripped.add(one.write.name);
       if (!beacon || !mark || !has)
         this.#witness.violate(
           `I6: write ${one.write.name} gave up its body while no database is assigned`,
@@ -210,7 +210,7 @@ export class Checks {
     const entries = this.#journal(
       db
         .prepare<[], EntryRow>(
-          'select seq, lane, guid, body is null as isBare from entry order by seq',
+          'select seq, lane, guid, body is null as isStripped from entry order by seq',
         )
         .all(),
     );
