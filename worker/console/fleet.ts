@@ -5,6 +5,7 @@
  * Failure: a hub that was seen and is silent stays listed as away. With the bus away our own row is
  * still there, for it does not come over the bus.
  */
+import { hostname } from 'node:os';
 import PQueue from 'p-queue';
 import type { FleetRow } from '../../contracts/console-answers.ts';
 import { messageOf } from '../../contracts/errors.ts';
@@ -19,7 +20,8 @@ export type FleetOptions = {
   hubId: string;
   bus: Pick<Bus, 'gather' | 'request' | 'subscribe'>;
   clock: Clock;
-  self: () => { status: WorkerStatus; console: string };
+  /** Our own. */
+  status: () => WorkerStatus;
 };
 
 type Seen = { row: FleetRow; askedMs: number; isDue: boolean };
@@ -27,6 +29,8 @@ type Found = { hub: string; version: string; console: string | null };
 
 export class Fleet {
   readonly #parts: FleetOptions;
+  /** Where our own console is, once it is anywhere. */
+  console = '';
   readonly #seen = new Map<string, Seen>();
   readonly #asks = new PQueue({ concurrency: limits.fleetAsksMax });
   readonly #watchers = new Set<() => void>();
@@ -49,8 +53,8 @@ export class Fleet {
 
   /** What is known without asking. */
   rows(): FleetRow[] {
-    const { hubId, self, clock } = this.#parts;
-    const { status, console } = self();
+    const { hubId, clock } = this.#parts;
+    const status = this.#parts.status();
     const known = this.#seen.get(hubId)?.row.Instances ?? 1;
     const own: FleetRow = {
       HubID: hubId,
@@ -59,7 +63,7 @@ export class Fleet {
       SeenAt: isoOf(clock.nowMs()),
       Instances: known,
       Version: status.Version,
-      Console: console,
+      Console: this.console,
       Status: status,
       Reason: null,
     };
@@ -242,4 +246,12 @@ function isStatus(value: unknown): value is WorkerStatus {
       typeof one['DeadLetters'] === 'number'
     );
   });
+}
+
+/**
+ * Where the console of a worker is, as reported to the consoles of others. An address that means
+ * every one becomes the machine's name.
+ */
+export function consoleUrlOf(httpUrl: string): string {
+  return httpUrl.replace(/\/\/(?:0\.0\.0\.0|\[::\])(?=:|$)/, `//${hostname()}`);
 }
