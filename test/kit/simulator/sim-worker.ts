@@ -79,8 +79,8 @@ export class SimWorker {
 
   start(): void {
     const { clock, store, onFault } = this.#parts;
-    this.#stopWatching = watchFiles({ store, clock, log: silent, onFault });
     this.core.start();
+    this.#stopWatching = watchFiles({ store, clock, log: silent, onFault });
   }
 
   /** The process is gone: it neither answers nor hears nor wakes any more. */
