@@ -5,7 +5,6 @@
  * Failure: a hub that was seen and is silent stays listed as away. With the bus away our own row is
  * still there, for it does not come over the bus.
  */
-import { hostname } from 'node:os';
 import PQueue from 'p-queue';
 import type { FleetRow } from '../../contracts/console-answers.ts';
 import { messageOf } from '../../contracts/errors.ts';
@@ -246,12 +245,4 @@ function isStatus(value: unknown): value is WorkerStatus {
       typeof one['DeadLetters'] === 'number'
     );
   });
-}
-
-/**
- * Where the console of a worker is, as reported to the consoles of others. An address that means
- * every one becomes the machine's name.
- */
-export function consoleUrlOf(httpUrl: string): string {
-  return httpUrl.replace(/\/\/(?:0\.0\.0\.0|\[::\])(?=:|$)/, `//${hostname()}`);
 }

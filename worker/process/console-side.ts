@@ -1,4 +1,5 @@
 /** What a page watches of a worker: the other workers, the last half hour, and what happens now. */
+import { hostname } from 'node:os';
 import type { KeyLocations } from '../../contracts/console-answers.ts';
 import { Fleet } from '../console/fleet.ts';
 import { History } from '../console/history.ts';
@@ -35,4 +36,12 @@ export function makeConsoleSide(
   });
   const search = new KeySearch({ local, overview, deliveries: destinations.deliveries });
   return { fleet, history, live, locateKey: (key, lane) => search.locate(key, lane) };
+}
+
+/**
+ * Where the console of a worker is, as reported to the consoles of others. An address that means
+ * every one becomes the machine's name.
+ */
+export function consoleUrlOf(httpUrl: string): string {
+  return httpUrl.replace(/\/\/(?:0\.0\.0\.0|\[::\])(?=:|$)/, `//${hostname()}`);
 }

@@ -33,16 +33,23 @@ export type Batch = {
 };
 
 export class BatchMaker {
-  readonly size = new BatchSize();
   readonly #lane: Lane;
   readonly #journal: Journal;
   readonly #blocked: BlockedStore;
+  readonly #size: { readonly entries: number };
   #ahead: Batch | null = null;
 
-  constructor(parts: { lane: Lane; journal: Journal; blocked: BlockedStore }) {
+  /** @param parts `size` says how many entries a batch takes, at this moment */
+  constructor(parts: {
+    lane: Lane;
+    journal: Journal;
+    blocked: BlockedStore;
+    size: { readonly entries: number };
+  }) {
     this.#lane = parts.lane;
     this.#journal = parts.journal;
     this.#blocked = parts.blocked;
+    this.#size = parts.size;
   }
 
   /**
@@ -83,7 +90,7 @@ export class BatchMaker {
     { database, carrier }: Destination,
     waiting: ReadonlySet<string>,
   ): Promise<Batch | null> {
-    const size = this.size.entries;
+    const size = this.#size.entries;
     const entries: Entry[] = [];
     const going: Going[] = [];
     const parked: Place[] = [];
@@ -139,35 +146,4 @@ function unfolded(write: Going): SentWrite {
 /** An entry as a write by itself. */
 export function toSentWrite(entry: Entry): SentWrite {
   return unfolded(translated(entry));
-}
-
-/**
- * How many entries a delivery takes: grows while the beacon answers fast, shrinks when it is slow
- * or fails.
- */
-class BatchSize {
-  #entries: number = limits.deliverEntriesMin;
-
-  get entries(): number {
-    return this.#entries;
-  }
-
-  /** Learns from a delivery; one that was not full says nothing about a larger one. */
-  adapt(sent: number, tookMs: number): void {
-    if (tookMs > limits.deliverSlowMs) this.shrink();
-    else if (tookMs < limits.deliverFastMs && sent >= this.#entries)
-      this.#entries = Math.min(limits.deliverEntriesMax, this.#entries * 2);
-  }
-
-  /** The next delivery takes one entry; it grows again from there. */
-  one(): void {
-    this.#entries = 1;
-  }
-
-  shrink(): void {
-    this.#entries = Math.max(
-      Math.min(this.#entries, limits.deliverEntriesMin),
-      Math.floor(this.#entries / 2),
-    );
-  }
 }

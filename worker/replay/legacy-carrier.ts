@@ -21,8 +21,14 @@ import { delivering } from '../journal/trace.ts';
 const permanent: readonly string[] = ['INVALID_MESSAGE', 'CONFLICT', 'NOT_FOUND', 'TOO_LARGE'];
 /** What passes, where a beacon says it in the place of a reason. */
 const temporaryCodes: readonly unknown[] = ['UNAVAILABLE', 'OVERLOADED', 'STORAGE_FAILED'];
-const temporaryWords =
-  /\bunavailable\b|\btimed out\b|\btimeout\b|\btry again\b|\bdatabase is locked\b|\bdisk (?:is )?full\b|\bE(?:CONNREFUSED|CONNRESET|TIMEDOUT|NOSPC)\b/i;
+const temporaryWords = new RegExp(
+  [
+    String.raw`\b(?:unavailable|timed out|timeout|try again|database is locked)\b`,
+    String.raw`\bdisk (?:is )?full\b`,
+    String.raw`\bE(?:CONNREFUSED|CONNRESET|TIMEDOUT|NOSPC)\b`,
+  ].join('|'),
+  'i',
+);
 /** How a beacon says that there is no such row, where it does not say NOT_FOUND. */
 const absentWords = /\bunknown\b|\bnot found\b|\bno such\b|\bdoes not exist\b/i;
 

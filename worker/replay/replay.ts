@@ -18,11 +18,11 @@ import { reasonOf, refusedKeys, settle } from '../../hwm/settlement.ts';
 import { Backoff } from '../../runtime/backoff.ts';
 import { type Clock, newUuid } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
-import type { Delivered, Delivery, SentWrite } from './carrier.ts';
+import type { Delivered, SentWrite } from './carrier.ts';
 import type { Destination } from './delivery.ts';
 import { guidBytes, type Journal } from '../journal/journal.ts';
 import { type Batch, BatchMaker, toSentWrite } from './batch.ts';
-import { delivering } from '../journal/trace.ts';
+import { Sender } from './sender.ts';
 
 export type ReplayOptions = {
   lane: Lane;
@@ -54,6 +54,7 @@ export class Replay {
   readonly lane: Lane;
   readonly #parts: ReplayOptions;
   readonly #batches: BatchMaker;
+  readonly #sender: Sender;
   readonly #stop = new AbortController();
   #isBusy = false;
   #wake = Promise.withResolvers<void>();
@@ -62,7 +63,8 @@ export class Replay {
   constructor(parts: ReplayOptions) {
     this.lane = parts.lane;
     this.#parts = parts;
-    this.#batches = new BatchMaker(parts);
+    this.#sender = new Sender(parts);
+    this.#batches = new BatchMaker({ ...parts, size: this.#sender.size });
   }
 
   /**
@@ -105,7 +107,7 @@ export class Replay {
         backoff.reset();
         if (hasDelivered) continue;
       } catch (thrown) {
-        this.#batches.size.shrink();
+        this.#sender.size.shrink();
         this.#parts.listener.failed(beacon, thrown);
         this.#parts.log.warn(
           { lane: this.lane, beacon, reason: messageOf(thrown) },
@@ -155,14 +157,14 @@ export class Replay {
     // The next batch is made while the beacon works on this one; it is sent only once this one is
     // settled.
     const [delivered, ahead] = await Promise.all([
-      this.#apply(destination, batch.delivery),
+      this.#sender.send(destination, batch.delivery),
       this.#batches.following(batch, destination),
     ]);
     this.#batches.keep(ahead);
     if (!delivered) return;
     const { results, isCommitted } = delivered;
     const { writes } = batch.delivery;
-    this.#batches.size.adapt(batch.entries, clock.monotonicMs() - startedMs);
+    this.#sender.size.adapt(batch.entries, clock.monotonicMs() - startedMs);
     if (!isCommitted) {
       const refused = refusedKeys(writes, results);
       if (refused.size === 0)
@@ -192,33 +194,6 @@ export class Replay {
   }
 
   /**
-   * A batch that no message can carry is cut down to one entry; one entry that none can carry is
-   * refused for good.
-   */
-  async #apply(destination: Destination, delivery: Delivery): Promise<Delivered | null> {
-    const startedMs = this.#parts.clock.monotonicMs();
-    try {
-      const { beacon, carrier } = destination;
-      const to = {
-        beacon,
-        lane: this.lane,
-        carrier: carrier.name,
-        entries: delivery.writes.reduce((sum, write) => sum + write.seqs.length, 0),
-      };
-      return await delivering(to, delivery.traces ?? [], () => carrier.apply(delivery));
-    } catch (thrown) {
-      if (!(thrown instanceof TidemarkError) || thrown.code !== 'TOO_LARGE') throw thrown;
-      if (delivery.writes.length > 1) {
-        this.#batches.size.one();
-        return null;
-      }
-      return { results: [{ Outcome: 'rejected', Reason: thrown.message }], isCommitted: true };
-    } finally {
-      this.#parts.meter?.flushed(this.lane, (this.#parts.clock.monotonicMs() - startedMs) / 1000);
-    }
-  }
-
-  /**
    * Sends what may go from behind dead letters: the first entry of each key, one by one, in Seq
    * order.
    */
@@ -227,7 +202,7 @@ export class Replay {
     const seqs = blocked.deliverable(
       destination.database,
       this.lane,
-      Math.min(limits.deliverEntriesMin, this.#batches.size.entries),
+      Math.min(limits.deliverEntriesMin, this.#sender.size.entries),
     );
     const mark = marks.get(destination.database, this.lane);
     if (seqs.length === 0 || !mark) return false;
@@ -280,10 +255,10 @@ export class Replay {
       afterSeq: seq,
       traces,
     };
-    if (!destination.carrier.isAtomic) return this.#apply(destination, delivery);
+    if (!destination.carrier.isAtomic) return this.#sender.send(destination, delivery);
     const epoch = newUuid();
     marks.renewEpoch(database, this.lane, epoch);
-    const delivered = await this.#apply(destination, { ...delivery, epoch });
+    const delivered = await this.#sender.send(destination, { ...delivery, epoch });
     // Before anything of it counts as delivered.
     if (delivered?.epoch === epoch) marks.confirmEpoch(database, this.lane, epoch);
     return delivered;
