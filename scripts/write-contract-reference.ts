@@ -211,7 +211,8 @@ function beaconSections(defs: Defs, types: Set<string>): string {
 \`${subjects.capability('<BeaconID>', '<Capability>', '<Action>')}\` with
 \`{Settings, RemoteUser?, TimeoutMs?}\` (${limits.capabilityMs} ms by default), answered by
 \`{Outputs, Log?}\` or by a refusal as above. A worker uses \`DataBeaconBatch\` if it is offered, else
-\`MeadowProxy\`, else the legacy capabilities \`QueuePersistence\` and \`ManifestStore\`, whose actions are those of the lanes.
+\`MeadowProxy\`, else the legacy capabilities \`QueuePersistence\` and \`ManifestStore\`, whose actions
+are those of the lanes.
 
 ${sections.join('\n\n')}
 
