@@ -105,6 +105,16 @@ test('a file that is not there would be found', () => {
   ]);
 });
 
+test.each(['worker', 'beacon'])('every room of %s/ is on the map, and no other', (folder) => {
+  const text = readFileSync(join(root, 'docs', 'ARCHITECTURE.md'), 'utf8');
+  const map = new RegExp(`^ {4}${folder}/\\n((?: {6}.*\\n)+)`, 'm').exec(text)?.[1] ?? '';
+  const rooms = readdirSync(join(root, folder), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name);
+  const named = [...map.matchAll(/^ {6}([\w-]+)\//gm)].map(([, name]) => name);
+  expect(named.toSorted()).toEqual(rooms.toSorted());
+});
+
 test('every test that a row of LOCAL-STATE.md names is there', () => {
   const named = documents
     .filter(({ path }) => path === join('docs', 'LOCAL-STATE.md'))
