@@ -1,5 +1,6 @@
 /** Control requests to the worker of a hub, as the verbs make them. */
 import { userInfo } from 'node:os';
+import type { ControlVerb } from '../../contracts/control-verbs.ts';
 import { subjects } from '../../contracts/subjects.ts';
 import { Bus } from '../../runtime/bus/bus.ts';
 import { createLog } from '../../runtime/log.ts';
@@ -7,21 +8,6 @@ import type { CliConfig } from '../settings/config.ts';
 
 /** A worker answers control within milliseconds; longer is as good as not there. */
 const answerMs = 5_000;
-
-export type ControlVerb =
-  | 'status'
-  | 'assign'
-  | 'clear'
-  | 'hwm'
-  | 'locate'
-  | 'dead-letters'
-  | 'pause'
-  | 'resume'
-  | 'drain'
-  | 'journal'
-  | 'ops'
-  | 'operator-log'
-  | 'drill';
 
 /** Asks one thing; some take longer. */
 export type Ask = <T>(verb: ControlVerb, body?: object, timeoutMs?: number) => Promise<T>;
