@@ -4,7 +4,7 @@
  */
 import type { Action } from '../contracts/actions.ts';
 import type { RefusalCode } from '../contracts/errors.ts';
-import type { verbs } from '../worker/operators/control.ts';
+import type { ControlVerb } from '../contracts/control-verbs.ts';
 
 /** What a write does at the backend, or what a read answers. */
 export const actionTexts: Record<Action, string> = {
@@ -74,10 +74,7 @@ export const refusalTexts: Record<RefusalCode, { when: string; what: string }> =
 };
 
 /** Body and answer of each verb of control. */
-export const verbTexts: Record<
-  (typeof verbs)[number],
-  { body: string; answer: string; what: string }
-> = {
+export const verbTexts: Record<ControlVerb, { body: string; answer: string; what: string }> = {
   status: { body: '`{}`', answer: '`WorkerStatus`', what: 'state, lag, balance, room' },
   assign: {
     body: '`{BeaconID, IDBeaconConnection}`; `BeaconID` null removes the assignment',
