@@ -1,7 +1,7 @@
 /** Looks into a data directory without the worker: read-only, never blocking the writer. */
 import { type Lane, lanes } from '../../contracts/subjects.ts';
 import { isoOf } from '../../runtime/clock.ts';
-import { guidText } from '../../worker/journal/journal.ts';
+import { guidText } from '../../worker/state/entry-identity.ts';
 import { openReadOnly } from '../../worker/state/connection.ts';
 import { pathsOf } from '../../worker/state/paths.ts';
 import { openForReading, type ReadStore } from '../../worker/state/open/read-store.ts';

@@ -5,7 +5,7 @@
 import type { Balance, LaneStatus, MarksFile, MarkView } from '../../contracts/status.ts';
 import { type Lane, lanes } from '../../contracts/subjects.ts';
 import { isoOf } from '../../runtime/clock.ts';
-import { guidText } from '../../worker/journal/journal.ts';
+import { guidText } from '../../worker/state/entry-identity.ts';
 import type { FaultView } from '../../worker/state/guard/fault-log.ts';
 import { lockHolder } from '../../worker/state/open/lock-holder.ts';
 import { pathsOf } from '../../worker/state/paths.ts';

@@ -22,7 +22,7 @@ import { type Lane, lanes } from '../../contracts/subjects.ts';
 import type { Mark } from '../../hwm/mark-store.ts';
 import { type Clock, isoOf, newUuid } from '../../runtime/clock.ts';
 import type { LaneDelivery } from '../replay/delivery.ts';
-import { guidBytes } from '../journal/journal.ts';
+import { guidBytes } from '../state/entry-identity.ts';
 import type { Local } from '../journal/local.ts';
 import { MarksPlanner } from './mark-plan.ts';
 

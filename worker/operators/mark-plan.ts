@@ -16,7 +16,8 @@ import type { BlockedStore } from '../../hwm/blocked-store.ts';
 import type { Mark } from '../../hwm/mark-store.ts';
 import { isoOf, nextTurn } from '../../runtime/clock.ts';
 import type { Backend } from '../replay/delivery.ts';
-import { guidText, type Journal } from '../journal/journal.ts';
+import type { Journal } from '../journal/journal.ts';
+import { guidText } from '../state/entry-identity.ts';
 import type { Connection } from '../state/connection.ts';
 
 type Between = {

@@ -20,7 +20,8 @@ import type { Mark, MarkStore } from '../../hwm/mark-store.ts';
 import { type Clock, isoOf } from '../../runtime/clock.ts';
 import type { Assignments } from '../beacons/assignments.ts';
 import type { LaneDelivery } from '../replay/delivery.ts';
-import { type EntryFacts, guidText, type Journal } from '../journal/journal.ts';
+import type { EntryFacts, Journal } from '../journal/journal.ts';
+import { guidText } from '../state/entry-identity.ts';
 import type { Store } from '../state/store.ts';
 import { UndeliveredCount } from '../journal/undelivered-count.ts';
 
