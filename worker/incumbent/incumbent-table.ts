@@ -81,9 +81,13 @@ export function noteImport(
     rejected: rejected.length,
     at_ms: nowMs,
   };
-  db.prepare(`insert into legacy_import values (@source, @sha256, @status, @reason, @read, @imported, @rejected, @at_ms)
-    on conflict (source, sha256) do update set status = excluded.status, reason = excluded.reason, read = excluded.read, imported = excluded.imported,
-    rejected = excluded.rejected, at_ms = excluded.at_ms`).run(row);
+  db.prepare(
+    'insert into legacy_import values ' +
+      '(@source, @sha256, @status, @reason, @read, @imported, @rejected, @at_ms) ' +
+      'on conflict (source, sha256) do update set status = excluded.status, ' +
+      'reason = excluded.reason, read = excluded.read, imported = excluded.imported, ' +
+      'rejected = excluded.rejected, at_ms = excluded.at_ms',
+  ).run(row);
   db.prepare('delete from legacy_reject where source = ? and sha256 = ?').run(source, sha256);
   const keep = db.prepare(
     'insert into legacy_reject (source, sha256, item, reason) values (?, ?, ?, ?)',

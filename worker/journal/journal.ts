@@ -63,11 +63,12 @@ function factsOf(row: EntryRow): EntryFacts {
   };
 }
 
-function statementsOf(db: Connection) {
-  const columns = 'seq, lane, action, guid, key, at, user, accepted_ms, body, digest, trace';
-  // A Buffer for each row costs more than all its other columns but the body.
-  const bodyColumns =
-    'seq, action, lower(hex(guid)) as guid, key, at, user, accepted_ms, body, trace';
+const columns = 'seq, lane, action, guid, key, at, user, accepted_ms, body, digest, trace';
+/** A Buffer for each row costs more than all its other columns but the body. */
+const bodyColumns =
+  'seq, action, lower(hex(guid)) as guid, key, at, user, accepted_ms, body, trace';
+
+function entriesOf(db: Connection) {
   return {
     byGuid: db.prepare<[Buffer], EntryRow>(`select ${columns} from entry where guid = ?`),
     bySeq: db.prepare<[number], EntryRow>(`select ${columns} from entry where seq = ?`),
@@ -77,6 +78,23 @@ function statementsOf(db: Connection) {
     after: db.prepare<[number, number, number], BodyRow>(
       `select ${bodyColumns} from entry where lane = ? and seq > ? and body is not null order by seq limit ?`,
     ),
+    below: db.prepare<[number, number]>(
+      'select min(seq) as through, count(*) as looked from (select seq from entry where ' +
+        'seq < ? order by seq desc limit ?)',
+    ),
+    ofKey: db
+      .prepare<[number, number, string]>(
+        'select seq from entry where seq >= ? and seq < ? and key = ? order by seq desc',
+      )
+      .pluck(),
+    keep: db.prepare<[Buffer, number]>(
+      'update entry set body = null, trace = null, digest = ? where seq = ?',
+    ),
+  };
+}
+
+function countsOf(db: Connection) {
+  return {
     lane: db.prepare<[number], LaneCounts>(
       'select accepted, head, bare as stripped, bare_through as strippedThrough from lane where lane = ?',
     ),
@@ -100,18 +118,6 @@ function statementsOf(db: Connection) {
         'select accepted_ms from entry where lane = ? and seq > ? and body is not null order by seq limit 1',
       )
       .pluck(),
-    below: db.prepare<[number, number]>(
-      'select min(seq) as through, count(*) as looked from (select seq from entry where ' +
-        'seq < ? order by seq desc limit ?)',
-    ),
-    ofKey: db
-      .prepare<[number, number, string]>(
-        'select seq from entry where seq >= ? and seq < ? and key = ? order by seq desc',
-      )
-      .pluck(),
-    keep: db.prepare<[Buffer, number]>(
-      'update entry set body = null, trace = null, digest = ? where seq = ?',
-    ),
     stripped: db.prepare<[number, number, number]>(
       'update lane set bare = bare + ?, bare_through = max(bare_through, ?) where lane = ?',
     ),
@@ -121,7 +127,8 @@ function statementsOf(db: Connection) {
 export class Journal {
   readonly #db: Connection;
   readonly #hubId: string;
-  readonly #sql: ReturnType<typeof statementsOf>;
+  readonly #entries: ReturnType<typeof entriesOf>;
+  readonly #counts: ReturnType<typeof countsOf>;
   #lastMs = Number.NaN;
   #lastIso = '';
   readonly #appender: Appender;
@@ -129,7 +136,8 @@ export class Journal {
   constructor(db: Connection, hubId: string) {
     this.#db = db;
     this.#hubId = hubId;
-    this.#sql = statementsOf(db);
+    this.#entries = entriesOf(db);
+    this.#counts = countsOf(db);
     this.#appender = new Appender(db);
   }
 
@@ -152,7 +160,7 @@ export class Journal {
   /** The same with the bytes of their bodies, and whether the bytes ended it. */
   readSlice(lane: Lane, seq: number, limit: number, bytesMax: number): EntrySlice {
     const slice: EntrySlice = { entries: [], bytes: 0, isCut: false };
-    for (const row of this.#sql.after.iterate(laneIndex(lane), seq, limit)) {
+    for (const row of this.#entries.after.iterate(laneIndex(lane), seq, limit)) {
       const bytes = row.body?.length ?? 0;
       if (slice.entries.length > 0 && slice.bytes + bytes > bytesMax) {
         slice.isCut = true;
@@ -166,19 +174,19 @@ export class Journal {
 
   /** One entry with its body, or null when it is unknown or its body was given up by retention. */
   read(seq: number): Entry | null {
-    const row = this.#sql.withBody.get(seq);
+    const row = this.#entries.withBody.get(seq);
     return row ? this.#toEntry(row) : null;
   }
 
   /** Facts of an entry by its EventGUID, body or not. */
   find(guid: string): EntryFacts | null {
-    const row = this.#sql.byGuid.get(guidBytes(guid));
+    const row = this.#entries.byGuid.get(guidBytes(guid));
     return row ? factsOf(row) : null;
   }
 
   /** The same by its Seq. */
   facts(seq: number): EntryFacts | null {
-    const row = this.#sql.bySeq.get(seq);
+    const row = this.#entries.bySeq.get(seq);
     return row ? factsOf(row) : null;
   }
 
@@ -191,12 +199,12 @@ export class Journal {
     seq: number,
     count: number,
   ): { seqs: number[]; looked: number; through: number | null } {
-    const { through, looked } = this.#sql.below.get(seq, count) as {
+    const { through, looked } = this.#entries.below.get(seq, count) as {
       through: number | null;
       looked: number;
     };
     return {
-      seqs: through === null ? [] : (this.#sql.ofKey.all(through, seq, key) as number[]),
+      seqs: through === null ? [] : (this.#entries.ofKey.all(through, seq, key) as number[]),
       looked,
       through,
     };
@@ -204,33 +212,33 @@ export class Journal {
 
   /** Whether an entry of this lane has this Seq, body or not. */
   has(lane: Lane, seq: number): boolean {
-    return this.#sql.bySeq.get(seq)?.lane === laneIndex(lane);
+    return this.#entries.bySeq.get(seq)?.lane === laneIndex(lane);
   }
 
   counts(lane: Lane): LaneCounts {
-    return this.#sql.lane.get(laneIndex(lane)) as LaneCounts;
+    return this.#counts.lane.get(laneIndex(lane)) as LaneCounts;
   }
 
   /** Entries of a lane above `seq` that have their bodies, counted one by one. */
   countAfter(lane: Lane, seq: number): number {
-    return Number(this.#sql.countAfter.get(laneIndex(lane), seq));
+    return Number(this.#counts.countAfter.get(laneIndex(lane), seq));
   }
 
   /** The same in a slice, `to` included. */
   countBetween(lane: Lane, from: number, to: number): number {
-    return from >= to ? 0 : Number(this.#sql.countBetween.get(laneIndex(lane), from, to));
+    return from >= to ? 0 : Number(this.#counts.countBetween.get(laneIndex(lane), from, to));
   }
 
   /** Bytes of a body, the average of the last thousand; 0 without any. */
   bodyBytes(): number {
-    return Number(this.#sql.bodyBytes.get() ?? 0);
+    return Number(this.#counts.bodyBytes.get() ?? 0);
   }
 
   /**
    * When the oldest entry above `seq` that has its body was accepted, or null when there is none.
    */
   oldestAfter(lane: Lane, seq: number): number | null {
-    return (this.#sql.oldest.get(laneIndex(lane), seq) as number | undefined) ?? null;
+    return (this.#counts.oldest.get(laneIndex(lane), seq) as number | undefined) ?? null;
   }
 
   /** Runs steps on the store as one transaction: all of them, or none. */
@@ -246,9 +254,9 @@ export class Journal {
     this.#db
       .transaction(() => {
         for (const entry of entries)
-          this.#sql.keep.run(contentDigest(entry.action, entry.settings), entry.seq);
+          this.#entries.keep.run(contentDigest(entry.action, entry.settings), entry.seq);
         const last = entries.at(-1);
-        if (last) this.#sql.stripped.run(entries.length, last.seq, laneIndex(lane));
+        if (last) this.#counts.stripped.run(entries.length, last.seq, laneIndex(lane));
       })
       .immediate();
   }

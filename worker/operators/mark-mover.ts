@@ -222,7 +222,7 @@ export class MarkMover {
     const { journal, marks, blocked } = this.#parts.local;
     const isForwards = to > mark.seq;
     const skipped = isForwards
-      ? blocked.skip(mark.database, lane, { from: mark.seq, through: to, reason, nowMs })
+      ? blocked.skipped.add(mark.database, lane, { from: mark.seq, through: to, reason, nowMs })
       : 0;
     // Settled ones only: what is held was never counted as settled.
     const again = isForwards
@@ -230,7 +230,7 @@ export class MarkMover {
       : journal.countAfter(lane, to) -
         journal.countAfter(lane, mark.seq) -
         blocked.countBetween(mark.database, lane, to, mark.seq);
-    const revived = isForwards ? 0 : blocked.unskip(mark.database, lane, to);
+    const revived = isForwards ? 0 : blocked.skipped.takeBack(mark.database, lane, to);
     const entry = journal.read(to);
     marks.move(mark.database, lane, {
       to,
@@ -283,12 +283,9 @@ export class MarkMover {
  * Going forwards passes over entries for good, so it is asked for twice, and only in lots that one
  * transaction can hold.
  */
-function insistOnForce(
-  { Lane, Direction, From, To, EntrySlice }: LanePlan,
-  isForced: boolean,
-): void {
+function insistOnForce({ Lane, Direction, From, To, Stretch }: LanePlan, isForced: boolean): void {
   if (Direction !== 'forwards') return;
-  const count = EntrySlice?.Entries ?? 0;
+  const count = Stretch?.Entries ?? 0;
   if (!isForced) {
     throw new TidemarkError(
       'CONFLICT',

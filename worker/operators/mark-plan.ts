@@ -153,7 +153,7 @@ export class MarksPlanner {
       from = step.at(-1)?.seq ?? high;
       await nextTurn();
     }
-    const skipped = this.#blocked.countSkipped(mark.database, lane, low, high);
+    const skipped = this.#blocked.skipped.count(mark.database, lane, low, high);
     return {
       Lane: lane,
       BeaconID: mark.beacon,
@@ -161,7 +161,7 @@ export class MarksPlanner {
       From: mark.seq,
       To: to,
       Direction: to === mark.seq ? 'none' : isForwards ? 'forwards' : 'backwards',
-      EntrySlice: tally.slice,
+      Stretch: tally.slice,
       Gone: tally.gone,
       Held: this.#blocked.countBetween(mark.database, lane, low, high) - skipped,
       Skipped: skipped,

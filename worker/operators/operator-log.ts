@@ -51,8 +51,9 @@ export type OperatorRow = {
   reason: string | null;
 };
 
-export const operatorActionsSql = `select id, at_ms as atMs, who, via, action, detail, outcome, reason from operator_action
-  where id < ? order by id desc limit ?`;
+export const operatorActionsSql =
+  'select id, at_ms as atMs, who, via, action, detail, outcome, reason from operator_action ' +
+  'where id < ? order by id desc limit ?';
 
 /** A process log, or whatever else shows a person a warning. */
 type Warns = { warn(facts: object, what: string): void };

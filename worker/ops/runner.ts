@@ -20,7 +20,7 @@ import type {
   Runnable,
   Step,
 } from './operation.ts';
-import { countRows } from './row-counts.ts';
+import { countChangedRows } from './row-counts.ts';
 import type { OperationTable, Runner } from './table.ts';
 
 export type RunnerOptions = {
@@ -253,7 +253,7 @@ export class OperationRunner {
     const startedMs = clock.monotonicMs();
     store.db.exec('begin immediate');
     try {
-      const counted = countRows(store.db);
+      const counted = countChangedRows(store.db);
       let note: string | null = null;
       do {
         const step = this.#callInside(run, cursor, prepared);

@@ -15,6 +15,7 @@ import { limits } from '../../../contracts/limits.ts';
 import type { RowMutation, RowQuery } from '../../../contracts/mutation.ts';
 import { type Lane, laneIndex } from '../../../contracts/subjects.ts';
 import { BlockedStore } from '../../../hwm/blocked-store.ts';
+import { assignedMark, type MarkRow } from '../../../hwm/mark-row.ts';
 import { nextTurn } from '../../../runtime/clock.ts';
 import { Journal } from '../../journal/journal.ts';
 import type { Connection } from '../../state/connection.ts';
@@ -86,11 +87,8 @@ function positionOf(
 }
 
 /** The assigned database's mark; null while the lane is unassigned. */
-function markOf(db: Connection, lane: Lane): { database: number; seq: number } | null {
-  return (db
-    .prepare(`select m.database, m.seq from mark m join database d on d.id = m.database
-    join assignment a on a.lane = m.lane and a.beacon = d.beacon and a.connection = d.connection where m.lane = ?`)
-    .get(laneIndex(lane)) ?? null) as { database: number; seq: number } | null;
+function markOf(db: Connection, lane: Lane): MarkRow | null {
+  return db.prepare<[number], MarkRow>(assignedMark).get(laneIndex(lane)) ?? null;
 }
 
 /** The Seq behind which the last `count` entries up to a mark begin. */

@@ -19,9 +19,12 @@ type Rule = { sql: string; say: (row: Facts) => string };
 
 const rules: readonly Rule[] = [
   {
-    sql: `select l.lane, l.accepted, l.head, l.bare, (select count(*) from entry e where e.lane = l.lane) as entries,
-      (select coalesce(max(seq), 0) from entry e where e.lane = l.lane) as last, (select count(*) from entry e where e.lane = l.lane and body is null) as without from lane l
-      where accepted <> entries or head <> last or bare <> without`,
+    sql:
+      'select l.lane, l.accepted, l.head, l.bare, ' +
+      '(select count(*) from entry e where e.lane = l.lane) as entries, ' +
+      '(select coalesce(max(seq), 0) from entry e where e.lane = l.lane) as last, ' +
+      '(select count(*) from entry e where e.lane = l.lane and body is null) as without ' +
+      'from lane l where accepted <> entries or head <> last or bare <> without',
     say: (row) =>
       `lane ${nameOf(row)} counts ${row['accepted']} entries up to Seq ${row['head']}, ` +
       `${row['bare']} without body; there are ${row['entries']} up to ${row['last']}, ` +

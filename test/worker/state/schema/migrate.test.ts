@@ -277,7 +277,7 @@ describe('migrate — stores as released versions left them', () => {
     (name) => {
       const dir = folderOfTest();
       placeGolden(name, dir.path);
-      const { Store, Epoch, Hub, Lanes, Marks, BlockedEntry, Some, Entries } = goldenFacts(name);
+      const { Store, Epoch, Hub, Lanes, Marks, Held, Some, Entries } = goldenFacts(name);
       const store = openStore(dir.path);
       expect(schemaOf(store.db)).toEqual(schemaOf(openStore().db));
       expect({ Store: store.storeId, Epoch: store.epoch, hub: store.meta('hub') }).toEqual({
@@ -292,10 +292,10 @@ describe('migrate — stores as released versions left them', () => {
       expect(store.db.prepare('select lane, seq, applied from mark order by lane').all()).toEqual(
         Marks.map(({ lane, seq, applied }) => ({ lane, seq, applied })),
       );
-      if (BlockedEntry)
+      if (Held)
         expect(
           store.db.prepare('select seq, lane, key, state, reason from held order by seq').all(),
-        ).toEqual(BlockedEntry);
+        ).toEqual(Held);
       const guidAt = store.db
         .prepare<[number], string>('select lower(hex(guid)) from entry where seq = ?')
         .pluck();
