@@ -28,8 +28,7 @@ export const markColumns =
 export const markTables = 'mark m join database d on d.id = m.database';
 
 /** Marks of a lane, in the order they are shown in. */
-export const marksOfLane =
-  `select ${markColumns} from ${markTables} where m.lane = ? ` + 'order by d.beacon, d.connection';
+export const marksOfLane = `select ${markColumns} from ${markTables} where m.lane = ? order by d.beacon, d.connection`;
 
 /** The mark of the database a lane is assigned to. */
 export const assignedMark =

@@ -6,7 +6,8 @@ import type { AssignmentFile, AssignmentView } from '../../contracts/status.ts';
 import { type Lane, laneIndex, lanes } from '../../contracts/subjects.ts';
 import { isoOf } from '../../runtime/clock.ts';
 import type { Connection } from '../state/connection.ts';
-import { isLegacy, Target, type TargetOptions } from './target.ts';
+import { isLegacy } from './offers.ts';
+import { Target, type TargetOptions } from './target.ts';
 
 export type Assignment = {
   beacon: string;

@@ -6,9 +6,9 @@ import type { OperationType, ResultKind, Runnable, StartedBy } from './operation
 /** Who runs operations, kept with everything they do. */
 export type Runner = { by: StartedBy; host: string; pid: number; version: string };
 
-/** An applied operation, or one that is skipped until a time. */
+/** An applied operation, or one that is skipped until a time; marks that were moved are on record too. */
 export type MarkerRow = {
-  type: OperationType;
+  type: OperationType | 'hwm-set';
   id: string;
   sha256: string;
   title: string;
