@@ -6,7 +6,7 @@ import { pendingIn } from './offline.ts';
 import { openReadOnly } from '../../worker/state/connection.ts';
 import { pathsOf } from '../../worker/state/paths.ts';
 import { openForReading, type ReadStore } from '../../worker/state/open/read-store.ts';
-import { type Verdict, verify } from '../../worker/state/recover/verify.ts';
+import { type Verification, verify } from '../../worker/state/recover/verify.ts';
 
 export type EntryView = {
   Seq: number;
@@ -95,7 +95,7 @@ export function listEntries(dataDir: string, afterSeq: number, limit: number): E
  * @throws TidemarkError as `openForReading`, SqliteError for pages that cannot be asked about at
  * all
  */
-export function verifyJournal(dataDir: string, tell?: (check: string) => void): Verdict {
+export function verifyJournal(dataDir: string, tell?: (check: string) => void): Verification {
   openForReading(dataDir).close();
   const db = openReadOnly(pathsOf(dataDir).db);
   try {

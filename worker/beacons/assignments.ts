@@ -147,14 +147,14 @@ export class Assignments {
     for (const [name, { beacon, connection }] of wanted) {
       if (this.#targets.has(name)) continue;
       const target = new Target(beacon, connection, this.#parts);
-      target.onChange(() => this.#tell());
+      target.onChange(() => this.#report());
       this.#targets.set(name, target);
       target.start();
     }
-    this.#tell();
+    this.#report();
   }
 
-  #tell(): void {
+  #report(): void {
     for (const listener of this.#listeners) listener();
   }
 }

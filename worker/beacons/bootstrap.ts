@@ -21,7 +21,7 @@ import { carrierIn, isLegacy, storeIn } from './offers.ts';
 /** `endpoints` is table -> EndpointBase; a legacy beacon has none. */
 export type Bootstrapped = { storeId: string; endpoints: ReadonlyMap<string, string> };
 
-export type BootstrapOptions = {
+export type BringUpOptions = {
   beacon: string;
   connection: number;
   dispatcher: Dispatcher;
@@ -34,10 +34,7 @@ export type BootstrapOptions = {
 const proxyAllowlist = ['^/?1\\.0/[^/]+/UV[A-Za-z0-9]*'];
 
 /** @throws TidemarkError naming the step that failed */
-export async function bootstrap(
-  options: BootstrapOptions,
-  presence: Presence,
-): Promise<Bootstrapped> {
+export async function bringUp(options: BringUpOptions, presence: Presence): Promise<Bootstrapped> {
   const { beacon, connection, log } = options;
   if (isLegacy(presence)) return legacyStore(presence, connection);
   const where = { IDBeaconConnection: connection };
@@ -59,7 +56,7 @@ export async function bootstrap(
   return { storeId: schema.StoreID ?? '', endpoints: await endpointsOf(options) };
 }
 
-async function endpointsOf(options: BootstrapOptions): Promise<ReadonlyMap<string, string>> {
+async function endpointsOf(options: BringUpOptions): Promise<ReadonlyMap<string, string>> {
   const { beacon, connection, dispatcher, presence } = options;
   const endpoints = new Map<string, string>();
   const name =
@@ -97,7 +94,7 @@ function legacyStore(presence: Presence, connection: number): Bootstrapped {
 }
 
 async function step<Outputs>(
-  { dispatcher, beacon }: BootstrapOptions,
+  { dispatcher, beacon }: BringUpOptions,
   action: string,
   capability: 'schema' | 'management',
   settings: object,

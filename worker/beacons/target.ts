@@ -20,7 +20,7 @@ import type { Lane } from '../../contracts/subjects.ts';
 import { Backoff } from '../../runtime/backoff.ts';
 import { type Clock, isoOf } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
-import { bootstrap, type BootstrapOptions } from './bootstrap.ts';
+import { bringUp, type BringUpOptions } from './bootstrap.ts';
 import type { BeaconDirectory } from './directory.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { Grammar } from './meadow-path.ts';
@@ -200,7 +200,7 @@ export class Target {
     try {
       // A beacon that died with a request will not answer it, and its successor has not heard of
       // it.
-      const done = await Promise.race([bootstrap(this.#bootstrapOptions(), presence), gone]);
+      const done = await Promise.race([bringUp(this.#bringUpOptions(), presence), gone]);
       if (done === null) return;
       this.#storeId = done.storeId;
       this.#endpoints = done.endpoints;
@@ -224,7 +224,7 @@ export class Target {
     }
   }
 
-  #bootstrapOptions(): BootstrapOptions {
+  #bringUpOptions(): BringUpOptions {
     const { dispatcher, log } = this.#parts;
     const { beacon, connection } = this;
     return { beacon, connection, dispatcher, log, presence: () => this.#presence() };

@@ -15,7 +15,7 @@ type Taken<Name extends OperationName, What extends Part> =
     : undefined;
 
 /** One call; a part is undefined where the list has no schema for it. */
-export type Call<Name extends OperationName> = {
+export type RouteCall<Name extends OperationName> = {
   context: Context;
   params: Taken<Name, 'params'>;
   query: Taken<Name, 'query'>;
@@ -24,7 +24,7 @@ export type Call<Name extends OperationName> = {
 
 type Answer = Response | Promise<Response>;
 
-export type Handlers = { readonly [Name in OperationName]: (call: Call<Name>) => Answer };
+export type Handlers = { readonly [Name in OperationName]: (call: RouteCall<Name>) => Answer };
 
 /** In the order of the list, for the first route that fits is taken. */
 export function mount(app: Hono, handlers: Partial<Handlers>): void {

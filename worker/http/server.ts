@@ -5,10 +5,16 @@ import { HttpListener } from '../../runtime/http/http-listener.ts';
 import type { OperatorLog } from '../operators/operator-log.ts';
 import { addAccess } from './access.ts';
 import { addErrors } from './answers.ts';
-import { apiHandlers, type ApiOptions, deadLetterHandlers, persistenceHandlers } from './api.ts';
+import {
+  apiHandlers,
+  type ApiOptions,
+  deadLetterHandlers,
+  labHandlers,
+  type LabRouteOptions,
+  persistenceHandlers,
+} from './api.ts';
 import { consoleHandlers, type ConsoleRouteOptions, pageHandlers } from './console.ts';
 import { eventHandlers, type EventRouteOptions } from './events.ts';
-import { labHandlers, type LabRouteOptions } from './lab.ts';
 import { documentHandlers } from './openapi.ts';
 import { probeHandlers, type ProbeOptions } from './probes.ts';
 import { type Handlers, mount } from './routes.ts';

@@ -15,8 +15,8 @@ import { Housekeeping } from '../upkeep/housekeeping.ts';
 import { listen } from '../http/server.ts';
 import { Inbound } from './inbound.ts';
 import { Lab } from '../operators/lab.ts';
-import { importLegacyFiles } from '../incumbent/incumbent-import.ts';
-import { legacySummaries } from '../incumbent/incumbent-table.ts';
+import { importIncumbentFiles } from '../incumbent/incumbent-import.ts';
+import { incumbentSummaries } from '../incumbent/incumbent-table.ts';
 import type { Local } from '../journal/local.ts';
 import { localHealth } from './local-health.ts';
 import { Maintenance, type MaintenanceSettings } from '../upkeep/maintenance.ts';
@@ -79,7 +79,7 @@ export async function startWorker(
   const { store } = parts.local;
   const { hubId, version } = settings;
   // Assignments are read when the parts are made, so the incumbent's come first.
-  const imported = importLegacyFiles(store, clock.nowMs());
+  const imported = importIncumbentFiles(store, clock.nowMs());
   if (imported.length > 0) log.info({ imported }, 'files of the incumbent were looked at');
   const {
     announcer,
@@ -98,7 +98,7 @@ export async function startWorker(
 
   await maintenance.beforeIntake();
   const nonce = newUuid();
-  const lab = new Lab({ bus, clock, beacons: () => outbound.directory.list() });
+  const lab = new Lab({ workers: desk.workers, clock, beacons: () => outbound.directory.list() });
   const http = await listen(settings.http, {
     ...desk.routes(),
     control: inbound.control,
@@ -115,7 +115,7 @@ export async function startWorker(
       At: isoOf(clock.nowMs()),
       ...facts(() => ({ Ready: inbound.unready() === null, Reason: inbound.unready() })),
       ...facts(() => overview.status()),
-      ...facts(() => ({ Ops: maintenance.summary(), Legacy: legacySummaries(store.db) })),
+      ...facts(() => ({ Ops: maintenance.summary(), Legacy: incumbentSummaries(store.db) })),
       ...localHealth({
         store,
         fault,
@@ -140,7 +140,7 @@ export async function startWorker(
   housekeeping.start();
   changes.start();
   desk.start();
-  announcer.legacy(imported);
+  announcer.incumbentFiles(imported);
   announcer.findings(parts.findings ?? []);
   log.info({ data: store.dataDir, http: http.url, store: store.storeId }, 'worker is up');
 

@@ -12,6 +12,7 @@ import type { Local } from '../journal/local.ts';
 import { locateKey } from '../console/locate-key.ts';
 import type { Outbound } from './outbound.ts';
 import type { Overview } from '../operators/overview.ts';
+import { WorkerRegistry } from '../operators/worker-registry.ts';
 
 export type WatchDeskOptions = {
   hubId: string;
@@ -24,6 +25,8 @@ export type WatchDeskOptions = {
 };
 
 export class WatchDesk {
+  /** What is known of all workers of the bus. */
+  readonly workers: WorkerRegistry;
   readonly fleet: Fleet;
   readonly history: History;
   readonly live: Live;
@@ -37,9 +40,10 @@ export class WatchDesk {
     const { hubId, bus, local, outbound, overview, clock, log } = parts;
     this.#parts = parts;
     this.clock = clock;
+    this.workers = new WorkerRegistry({ bus, clock });
     this.fleet = new Fleet({
       hubId,
-      bus,
+      workers: this.workers,
       clock,
       self: () => ({ status: overview.status(), console: this.#url }),
     });

@@ -66,7 +66,7 @@ export type Remembered = {
 
 const zero: PerLane = { Queue: 0, Manifest: 0 };
 
-export function fileIdentity(path: string): FileIdentity {
+export function identityOfFile(path: string): FileIdentity {
   const found = statSync(path, { throwIfNoEntry: false });
   return found ? { Dev: found.dev, Ino: found.ino } : null;
 }
@@ -76,7 +76,7 @@ export function isSameFile(a: FileIdentity, b: FileIdentity): boolean {
 }
 
 /** What store.json is to say now. */
-export function identityOf(db: Connection, paths: StatePaths, isClean: boolean): StoreIdentity {
+export function storeIdentity(db: Connection, paths: StatePaths, isClean: boolean): StoreIdentity {
   const meta = (name: string) =>
     (db.prepare('select value from meta where name = ?').pluck().get(name) as string | undefined) ??
     '';
@@ -99,8 +99,8 @@ export function identityOf(db: Connection, paths: StatePaths, isClean: boolean):
       .prepare<[number], number>('select first_seq from boot order by first_seq desc limit ?')
       .pluck()
       .all(limits.startsRemembered),
-    Db: fileIdentity(paths.db),
-    Wal: isClean ? null : fileIdentity(paths.wal),
+    Db: identityOfFile(paths.db),
+    Wal: isClean ? null : identityOfFile(paths.wal),
     WrittenAt: isoOf(systemClock.nowMs()),
   };
 }

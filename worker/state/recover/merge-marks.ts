@@ -8,8 +8,8 @@ import type { StoredEntry } from './entry-lines.ts';
 import {
   isNewStore,
   numberOf,
-  type Row,
-  rowsOf,
+  type SourceRow,
+  sourceRows,
   type SourceTables,
   textOf,
 } from './merge-tables.ts';
@@ -17,7 +17,7 @@ import {
 type Place = 'applied' | 'skipped' | 'dead' | 'dropped' | 'parked';
 
 /** The other side's knowledge of one database and lane. */
-type Theirs = { seq: number; trustedSeq: number; blocked: Map<number, Row>; mark: Row };
+type Theirs = { seq: number; trustedSeq: number; blocked: Map<number, SourceRow>; mark: SourceRow };
 
 type OwnMark = MarkRow & { lane: number };
 
@@ -98,12 +98,14 @@ export class MergeMarks {
     this.#from = from;
     this.#isRestoring =
       isNewStore(db) || (from !== '' && this.#sql.restored.get(restoringName) === from);
-    const databases = new Map(rowsOf(tables, 'database').map((row) => [numberOf(row, 'id'), row]));
+    const databases = new Map(
+      sourceRows(tables, 'database').map((row) => [numberOf(row, 'id'), row]),
+    );
     const blocked = Map.groupBy(
-      rowsOf(tables, 'held'),
+      sourceRows(tables, 'held'),
       (row) => `${numberOf(row, 'database')}/${numberOf(row, 'lane')}`,
     );
-    for (const mark of rowsOf(tables, 'mark')) {
+    for (const mark of sourceRows(tables, 'mark')) {
       const [id, lane] = [numberOf(mark, 'database'), numberOf(mark, 'lane')];
       const database = databases.get(id);
       if (!database) continue;
@@ -224,7 +226,7 @@ function placeOf(
   row: StoredEntry,
   seq: number,
   own: Pair,
-  blocked: Row | undefined,
+  blocked: SourceRow | undefined,
   isReplayRunning: boolean,
 ): Place | null {
   const isBelow = seq <= own.seq;

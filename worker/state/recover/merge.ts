@@ -170,7 +170,7 @@ class Merge {
   }
 
   /**
-   * The first word stands (I3): the same write again is nothing new, another under its GUID is told
+   * The first word stands (I3): the same write again is nothing new, another under its GUID is reported
    * of.
    */
   #meet(known: Known, row: StoredEntry): void {

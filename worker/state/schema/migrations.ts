@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-export type Migration = {
+export type SchemaStep = {
   version: number;
   name: string;
   sql: string;
@@ -27,7 +27,7 @@ function sqlOf(step: string): string {
   return readFileSync(join(import.meta.dirname, 'steps', `${step}.sql`), 'utf8');
 }
 
-export const migrations: readonly Migration[] = [
+export const migrations: readonly SchemaStep[] = [
   {
     version: 1,
     name: 'journal, marks, dead letters, assignments, projection',

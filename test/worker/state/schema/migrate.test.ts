@@ -11,7 +11,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { openWritable, type Connection } from '../../../../worker/state/connection.ts';
 import { checksumOf, migrate, versionOf } from '../../../../worker/state/schema/migrate.ts';
 import {
-  type Migration,
+  type SchemaStep,
   migrations,
   schemaVersion,
 } from '../../../../worker/state/schema/migrations.ts';
@@ -79,7 +79,7 @@ describe('migrate — steps', () => {
     expect(released.length).toBeGreaterThanOrEqual(schemaVersion - 1);
     for (const [version, sha256] of released)
       expect(
-        checksumOf(migrations[Number(version) - 1] as Migration),
+        checksumOf(migrations[Number(version) - 1] as SchemaStep),
         `step ${version} was released: add a new step instead`,
       ).toBe(sha256);
   });
@@ -173,7 +173,7 @@ describe('migrate — steps', () => {
         "applied, present, skipped, store_id) values (1, 0, 5, 5, 0, 0, 's'), (1, 1, 6, " +
         "6, 0, 0, 's')",
     );
-    const rebuild = (keep: string): Migration => ({
+    const rebuild = (keep: string): SchemaStep => ({
       version: schemaVersion + 1,
       name: 'rebuild',
       isRebuild: true,
