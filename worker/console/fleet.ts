@@ -16,11 +16,14 @@ export type FleetOptions = {
   hubId: string;
   workers: WorkerRegistry;
   clock: Clock;
-  self: () => { status: WorkerStatus; console: string };
+  /** Our own. */
+  status: () => WorkerStatus;
 };
 
 export class Fleet {
   readonly #parts: FleetOptions;
+  /** Where our own console is, once it is anywhere. */
+  console = '';
   /** Hubs that are asked again in a moment. */
   readonly #due = new Set<string>();
   readonly #watchers = new Set<() => void>();
@@ -43,8 +46,8 @@ export class Fleet {
 
   /** What is known without asking. */
   rows(): FleetRow[] {
-    const { hubId, self, clock, workers } = this.#parts;
-    const { status, console } = self();
+    const { hubId, clock, workers } = this.#parts;
+    const status = this.#parts.status();
     const known = Math.max(1, workers.find(hubId)?.instances ?? 1);
     const own: FleetRow = {
       HubID: hubId,
@@ -53,7 +56,7 @@ export class Fleet {
       SeenAt: isoOf(clock.nowMs()),
       Instances: known,
       Version: status.Version,
-      Console: console,
+      Console: this.console,
       Status: status,
       Reason: null,
     };

@@ -3,6 +3,7 @@
  * OpenAPI document is made of them.
  */
 import { Type } from '@sinclair/typebox';
+import { bareVerbs } from '../../contracts/control-verbs.ts';
 import { limits } from '../../contracts/limits.ts';
 
 const tokenText = '1 to 64 of A-Z a-z 0-9 _ -';
@@ -58,7 +59,7 @@ export const given = {
   }),
   verb: Type.Object({
     verb: Type.Union(
-      ['pause', 'resume', 'drain', 'clear'].map((one) => Type.Literal(one)),
+      bareVerbs.map((one) => Type.Literal(one)),
       { description: 'pause, resume, drain or clear' },
     ),
   }),

@@ -3,6 +3,7 @@
  * mounted and documented from here, so a route that is not here is not served.
  */
 import type { TObject, TSchema } from '@sinclair/typebox';
+import { bareVerbs } from '../../contracts/control-verbs.ts';
 import { answered } from './answered.ts';
 import { given } from './given.ts';
 
@@ -208,7 +209,7 @@ export const operations = {
   },
   deliveryVerb: {
     method: 'post',
-    path: '/api/:verb{pause|resume|drain|clear}',
+    path: `/api/:verb{${bareVerbs.join('|')}}`,
     tag: 'act',
     summary:
       'Hold delivery, go on, leave after finishing what was taken, or take the assignment back.',

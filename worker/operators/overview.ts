@@ -16,7 +16,7 @@ import type {
 import { aggregateState } from '../../contracts/status.ts';
 import { type Lane, lanes } from '../../contracts/subjects.ts';
 import type { BlockedStore } from '../../hwm/blocked-store.ts';
-import { balanceOf, pendingOf } from '../../hwm/balance.ts';
+import { balanceOf } from '../../hwm/balance.ts';
 import type { MarkRow } from '../../hwm/mark-row.ts';
 import type { Mark, MarkStore } from '../../hwm/mark-store.ts';
 import { type Clock, isoOf } from '../../runtime/clock.ts';
@@ -24,6 +24,7 @@ import type { Assignments } from '../beacons/assignments.ts';
 import type { LaneDelivery } from '../replay/delivery.ts';
 import type { EntryFacts, Journal } from '../journal/journal.ts';
 import { guidText } from '../state/entry-identity.ts';
+import { pendingAt } from '../replay/pending.ts';
 import type { Store } from '../state/store.ts';
 import { UndeliveredCount } from '../journal/undelivered-count.ts';
 
@@ -120,7 +121,7 @@ export class Overview {
 
   /** Accepted and not settled, from the counts: cheap enough for every write. */
   pending(lane: Lane, mark: Mark | null = this.#parts.deliveries[lane].mark()): number {
-    return pendingOf(this.#parts.journal.counts(lane), mark, this.#givenUp(lane, mark));
+    return pendingAt(this.#parts, lane, mark);
   }
 
   #givenUp(lane: Lane, mark: Mark | null): number {
