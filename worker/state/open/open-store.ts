@@ -2,13 +2,12 @@
  * The order in which a worker's local state is opened: folder, lock, database, schema, identity,
  * and only then the store.
  */
-import { chmodSync, mkdirSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { messageOf, TidemarkError } from '../../../contracts/errors.ts';
 import { insistOnSync } from './begin.ts';
 import type { Connection } from '../connection.ts';
 import type { Finding } from '../guard/finding.ts';
 import { assertDurable, doubtOf } from './file-system.ts';
+import { makeFolder, narrow } from './folder.ts';
 import { storeIdentity, writeIdentity } from '../guard/identity-file.ts';
 import { openRecovered } from './open-recovered.ts';
 import { pathsOf, type StatePaths } from '../paths.ts';
@@ -71,43 +70,4 @@ function arm(db: Connection, lock: Connection, paths: StatePaths, files: OpenedF
     }
     throw error;
   }
-}
-
-/** For its owner alone, and its files with it. */
-function makeFolder(path: string): void {
-  try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
-    chmodSync(path, 0o700);
-  } catch (cause) {
-    // What is there but cannot be used now may be usable later; what cannot be made at all is a
-    // wrong setting.
-    const isThere =
-      statSync(dirname(path), { throwIfNoEntry: false })?.isDirectory() === true &&
-      (cause as NodeJS.ErrnoException).code !== 'ENOTDIR' &&
-      (cause as NodeJS.ErrnoException).code !== 'EEXIST';
-    if (isThere)
-      throw new TidemarkError(
-        'STORAGE_FAILED',
-        `cannot use the data directory ${path}: ${messageOf(cause)}`,
-        { cause },
-      );
-    throw new TidemarkError(
-      'CONFIG_INVALID',
-      `cannot make the data directory ${path}: ${messageOf(cause)}`,
-      { cause },
-    );
-  }
-}
-
-/**
- * Before SQLite looks at them: a log is made with the mode its database has then.
- * @returns those that others could read
- */
-function narrow(paths: StatePaths): string[] {
-  return [paths.db, paths.wal, paths.shm].filter((path) => {
-    const mode = statSync(path, { throwIfNoEntry: false })?.mode ?? 0;
-    if ((mode & 0o077) === 0) return false;
-    chmodSync(path, mode & 0o700);
-    return true;
-  });
 }
