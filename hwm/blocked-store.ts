@@ -234,7 +234,7 @@ export class BlockedStore {
 
   /**
    * Seqs given up above `seq`: they stay out when a database that went back in time is sent the
-   * stretch again.
+   * slice again.
    */
   droppedAbove(database: number, lane: Lane, seq: number): Set<number> {
     return new Set(this.#look.dropped.all(database, laneIndex(lane), seq) as number[]);

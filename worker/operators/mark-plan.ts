@@ -58,7 +58,7 @@ function statementsOf(db: Connection) {
   };
 }
 
-/** Counts of a stretch while it is read. */
+/** Counts of a slice while it is read. */
 class Tally {
   readonly rows: PlannedEntry[] = [];
   readonly samples: number[] = [];
@@ -194,7 +194,7 @@ export class MarksPlanner {
     }
   }
 
-  /** Some entries of the stretch, from all over it, its first and last among them. */
+  /** Some entries of the slice, from all over it, its first and last among them. */
   #samples(lane: Lane, slice: SeqRange | null): number[] {
     if (!slice) return [];
     const parts = limits.planSamples - 1;
