@@ -2,16 +2,19 @@
  * `demo`: publishes a recorded trace, kills the databeacon on the way, brings it back, and proves
  * from the database that nothing is lost or doubled.
  */
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { TidemarkError } from '../../contracts/errors.ts';
 import type { WorkerStatus } from '../../contracts/status.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { duration, table } from '../terminal/output.ts';
 import type { Summary } from '../publish/counts.ts';
 import { publish } from '../publish/publish.ts';
+import { readTrace } from '../publish/trace-file.ts';
 import { expectedOf } from './expected.ts';
 import { demoHub } from './onlooker.ts';
 import { type Proof, proofsOf } from './proofs.ts';
 import { type DemoOptions, DemoStack } from './stack.ts';
-import { middleOf, traceFiles } from './trace-files.ts';
 
 /** Slow enough that one can watch the lag grow. */
 const awayPerSecond = 100;
@@ -131,4 +134,30 @@ function showProofs(say: (line: string) => void, proofs: readonly Proof[], took:
       ? `every accepted write is in the database once (${took})`
       : `${failed} proofs failed (${took})`,
   );
+}
+
+/**
+ * The traces that come with the package: two folders up in the sources, three in the build.
+ * @throws TidemarkError NOT_THERE
+ */
+function traceFiles(): string[] {
+  return ['demo-queue.jsonl', 'demo-manifest.jsonl'].map((name) => {
+    const paths = ['../../examples/', '../../../examples/'].map((at) =>
+      fileURLToPath(new URL(at + name, import.meta.url)),
+    );
+    const found = paths.find((path) => existsSync(path));
+    if (!found)
+      throw new TidemarkError(
+        'NOT_THERE',
+        `the bundled trace ${name} is not there; is the package complete?`,
+      );
+    return found;
+  });
+}
+
+/** Number of the line in the middle of a file. */
+async function middleOf(path: string): Promise<number> {
+  let last = 0;
+  for await (const line of readTrace(path)) last = line.number;
+  return Math.floor(last / 2);
 }
