@@ -23,47 +23,35 @@ const lookEveryMs = 400;
 
 const lagOf = (status: WorkerStatus) => status.Queue.Pending + status.Manifest.Pending;
 
+type Send = (more: {
+  rate?: number;
+  lines?: (number: number, path: string) => boolean;
+}) => Promise<Summary>;
+
 /** Runs the whole demonstration. @returns the proofs, each ok or not */
 export async function runDemo(options: DemoOptions): Promise<Proof[]> {
-  const { stop } = options;
   const startedMs = systemClock.monotonicMs();
+  const tookMs = () => systemClock.monotonicMs() - startedMs;
   const say = (line: string) =>
-    options.say(
-      `${((systemClock.monotonicMs() - startedMs) / 1_000).toFixed(1).padStart(5)} s  ${line}`,
-    );
+    options.say(`${(tookMs() / 1_000).toFixed(1).padStart(5)} s  ${line}`);
   const files = traceFiles();
   const expected = await expectedOf(files);
   const halfOf = new Map<string, number>();
   for (const path of files) halfOf.set(path, await middleOf(path));
+  const isFirstHalf = (number: number, path: string) => number <= (halfOf.get(path) ?? 0);
   const stack = new DemoStack(options);
-  const send = (more: { rate?: number; lines?: (number: number, path: string) => boolean }) =>
-    publish({
-      files,
-      bus: { servers: stack.url, name: 'tidemark-demo' },
-      hub: demoHub,
-      concurrency: 64,
-      batch: 1,
-      rate: 0,
-      giveUpMs: stepMs,
-      isOneWay: false,
-      signal: stop,
-      out: { isTerminal: false, write: () => undefined },
-      ...more,
-    });
+  const send = sendingTo(stack, files, options.stop);
   try {
     say('starting a nats-server, a databeacon on a fresh SQLite file, and a worker');
     await stack.start();
     say('ready; publishing the first half of the trace');
-    const first = await send({ lines: (number, path) => number <= (halfOf.get(path) ?? 0) });
+    const first = await send({ lines: isFirstHalf });
     await stack.until('the first half is delivered', (status) => lagOf(status) === 0, stepMs);
     say(`accepted ${first.Accepted} writes, all delivered; killing the databeacon (SIGKILL)`);
     await stack.killBeacon();
     say('publishing the second half while it is away');
-    const second = await watched(
-      stack,
-      say,
-      send({ rate: awayPerSecond, lines: (number, path) => number > (halfOf.get(path) ?? 0) }),
-    );
+    const sending = send({ rate: awayPerSecond, lines: (...line) => !isFirstHalf(...line) });
+    const second = await watched(stack, say, sending);
     await showOutage(stack, say, expected.workItems.keys().next().value ?? '');
     say('starting the databeacon again');
     stack.startBeacon();
@@ -77,11 +65,28 @@ export async function runDemo(options: DemoOptions): Promise<Proof[]> {
     const status = await stack.until('the lag is zero', (one) => lagOf(one) === 0, stepMs);
     say(`accepted ${again.Accepted}, duplicates ${again.Duplicates}; reading the database`);
     const proofs = proofsOf(stack.database, expected, { first, second, again }, status);
-    showProofs(options.say, proofs, duration(systemClock.monotonicMs() - startedMs));
+    showProofs(options.say, proofs, duration(tookMs()));
     return proofs;
   } finally {
     await stack.stop();
   }
+}
+
+function sendingTo(stack: DemoStack, files: readonly string[], stop: AbortSignal): Send {
+  return (more) =>
+    publish({
+      files,
+      bus: { servers: stack.url, name: 'tidemark-demo' },
+      hub: demoHub,
+      concurrency: 64,
+      batch: 1,
+      rate: 0,
+      giveUpMs: stepMs,
+      isOneWay: false,
+      signal: stop,
+      out: { isTerminal: false, write: () => undefined },
+      ...more,
+    });
 }
 
 /** Says how the lag grows while `sending` runs. */

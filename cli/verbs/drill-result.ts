@@ -99,12 +99,13 @@ export function tellResult({
   Proofs,
 }: DrillResult): void {
   const end = { deadline: '', stop: ', ended early', restart: ', ended with its worker' }[EndedBy];
+  const recovery =
+    RecoverySeconds === null
+      ? 'not recovered yet'
+      : `recovered in ${duration(RecoverySeconds * 1000)}`;
   print(
-    `${BeaconID} was away for ${duration(Seconds * 1000)}${end}: ${Accepted} accepted meanwhile, ${PeakPending} undelivered at the most, ${
-      RecoverySeconds === null
-        ? 'not recovered yet'
-        : `recovered in ${duration(RecoverySeconds * 1000)}`
-    }`,
+    `${BeaconID} was away for ${duration(Seconds * 1000)}${end}: ` +
+      `${Accepted} accepted meanwhile, ${PeakPending} undelivered at the most, ${recovery}`,
   );
   for (const { Proof: proof, IsOk, What } of Proofs)
     print(`${coloured(IsOk ? 'ok  ' : 'fail')}  ${proof}: ${What}`);
