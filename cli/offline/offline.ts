@@ -60,8 +60,7 @@ type Row = {
 };
 type Counts = { accepted: number; head: number; stripped: number };
 
-const markSql = `select m.database, d.beacon, d.connection, m.seq, m.guid, m.recorded_ms as recordedMs,
-    m.applied_ms as appliedMs, m.applied, m.present, m.skipped, m.carrier
+const markSql = `select m.database, d.beacon, d.connection, m.seq, m.guid, m.recorded_ms as recordedMs, m.applied_ms as appliedMs, m.applied, m.present, m.skipped, m.carrier
   from mark m join database d on d.id = m.database`;
 
 /** @throws TidemarkError as `openForReading`, STORAGE_FAILED for a page that is damaged */
@@ -237,10 +236,8 @@ function balanceOf(
 function oldest(store: ReadStore, lane: number, mark: Row | undefined): number | null {
   const found = store.value(
     `select min(accepted_ms) from (
-    select accepted_ms from (
-      select accepted_ms from entry where lane = @lane and seq > @seq and body is not null order by seq limit 1)
-    union all select e.accepted_ms from held h join entry e on e.seq = h.seq
-      where h.database = @database and h.lane = @lane and h.state = 'parked')`,
+    select accepted_ms from (select accepted_ms from entry where lane = @lane and seq > @seq and body is not null order by seq limit 1)
+    union all select e.accepted_ms from held h join entry e on e.seq = h.seq where h.database = @database and h.lane = @lane and h.state = 'parked')`,
     { lane, seq: mark?.seq ?? 0, database: mark?.database ?? 0 },
   );
   return typeof found === 'number' ? found : null;
