@@ -8,7 +8,8 @@ import { listConnections, listTables, queryTable, readRecords } from './access.t
 import { apply, decodeApply, readMark, usersOf } from './batch.ts';
 import type { Connections } from '../databases/connections.ts';
 import type { DefaultObject } from '../engine/engine.ts';
-import type { Actions, RequestContext } from '../gateway/gateway.ts';
+import type { Actions } from '../gateway/gateway.ts';
+import type { RequestContext } from '../gateway/request.ts';
 import {
   createConnection,
   disableEndpoint,

@@ -4,7 +4,7 @@
  */
 import { messageOf, processExit, TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
-import type { BusOptions } from '../../runtime/bus/bus.ts';
+import type { BusOptions } from '../../runtime/bus/bus-login.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { HttpSettings } from '../../runtime/http/http-access.ts';
 import { createLog, type Log } from '../../runtime/log.ts';

@@ -13,7 +13,7 @@ import { TidemarkError } from '../../contracts/errors.ts';
 import type { MutationResult } from '../../contracts/mutation.ts';
 import type { CarrierName } from '../../contracts/status.ts';
 import type { Lane } from '../../contracts/subjects.ts';
-import type { Packed } from '../../runtime/bus/bus.ts';
+import type { Packed } from '../../runtime/bus/requester.ts';
 import type { Dispatcher } from '../beacons/dispatcher.ts';
 
 export type Delivery = {
