@@ -3,6 +3,7 @@
  */
 import type { JsonObject, JsonValue } from '../../contracts/json-value.ts';
 import type { Scalar } from '../../contracts/schema.ts';
+import type { ProviderName } from '../databases/config.ts';
 
 /** `runs` holds the manifests as they were sent, `manifests` what a list shows of them. */
 export const kinds = ['workItems', 'events', 'attempts', 'manifests', 'runs'] as const;
@@ -20,8 +21,6 @@ export type Wanted = {
   order: { field: string; isDescending: boolean }[];
   limit: number;
 };
-
-export type ProviderName = 'memory' | 'sqlite';
 
 /**
  * Every method

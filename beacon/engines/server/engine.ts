@@ -7,6 +7,7 @@ import type { ApplyOutputs } from '../../../contracts/capability.ts';
 import { messageOf, TidemarkError } from '../../../contracts/errors.ts';
 import { Backoff } from '../../../runtime/backoff.ts';
 import { systemClock } from '../../../runtime/clock.ts';
+import { withDeadline } from '../../../runtime/deadline.ts';
 import { bounds } from '../../bounds.ts';
 import {
   type ApplyBatch,
@@ -168,10 +169,8 @@ export class ServerEngine implements Engine {
     const db = this.#db;
     this.#db = null;
     this.#shapes.forget();
-    await Promise.race([
-      db?.destroy().catch(() => undefined),
-      systemClock.sleep(bounds.poolCloseMs),
-    ]);
+    const destroyed = db?.destroy().catch(() => undefined);
+    if (destroyed) await withDeadline(destroyed, systemClock, bounds.poolCloseMs, () => undefined);
   }
 
   /**
@@ -183,10 +182,13 @@ export class ServerEngine implements Engine {
     withinMs: number = bounds.statementMs,
   ): Promise<T> {
     const backoff = new Backoff(systemClock, bounds.deadlockBackoff);
+    const deadlineMs = withinMs + bounds.answerSlackMs;
     for (let tries = 1; ; tries++) {
       const db = this.#current();
       try {
-        return await this.#inTime(work(db), withinMs);
+        return await withDeadline(work(db), systemClock, deadlineMs, () => {
+          throw new Error(`no answer within ${deadlineMs} ms`);
+        });
       } catch (error) {
         if (error instanceof TidemarkError || error instanceof RefusedLot) throw error;
         const fault = this.#dialect.faultOf(error);
@@ -201,19 +203,6 @@ export class ServerEngine implements Engine {
           retryAfterMs: bounds.databaseRetryMs,
         });
       }
-    }
-  }
-
-  async #inTime<T>(work: Promise<T>, ms: number): Promise<T> {
-    const { promise: late, reject } = Promise.withResolvers<never>();
-    const cancel = systemClock.timer(ms + bounds.answerSlackMs, () =>
-      reject(new Error(`no answer within ${ms + bounds.answerSlackMs} ms`)),
-    );
-    try {
-      return await Promise.race([work, late]);
-    } finally {
-      cancel();
-      work.catch(() => undefined);
     }
   }
 }
