@@ -10,7 +10,7 @@ import { emptyFilter } from '../sql/filter.ts';
 import { tableAt, visibleTables } from '../databases/known-tables.ts';
 import { guardedQuery } from './query-guard.ts';
 import { integerAt, type Settings, textAt } from '../settings.ts';
-import { countRows, selectRows } from '../sql/sql-builder.ts';
+import { countRows, selectRows } from '../sql/row-reads.ts';
 import { toTable } from '../engine/table.ts';
 
 /** Where the databases are stays here: Config is masked. */

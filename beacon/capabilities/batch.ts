@@ -13,7 +13,7 @@ import type { Connection } from '../databases/connections.ts';
 import { type ApplyBatch, markTable, StatementFault } from '../engine/engine.ts';
 import { equals } from '../sql/filter.ts';
 import { booleanAt, integerAt, listAt, refuse, type Settings, textAt } from '../settings.ts';
-import { selectRows } from '../sql/sql-builder.ts';
+import { selectRows } from '../sql/row-reads.ts';
 import { toTable } from '../engine/table.ts';
 
 const epochCharsMax = 36;

@@ -13,7 +13,8 @@ import {
   type StatementResult,
 } from '../engine/engine.ts';
 import { BadRequest } from '../sql/filter.ts';
-import { identityOf, insertRow, removeRow, type RowScope, updateRow } from '../sql/sql-builder.ts';
+import { identityColumnOf } from '../sql/conditions.ts';
+import { insertRow, removeRow, type RowScope, updateRow } from '../sql/row-writes.ts';
 import { type Column, type Table, toStored } from '../engine/table.ts';
 
 /** A table of an engine at the time of one request; `now` goes into CreateDate and UpdateDate. */
@@ -51,7 +52,7 @@ export function listBody(body: unknown): JsonObject[] {
 
 /** @throws BadRequest for what can be no number of a row */
 export function toId(table: Table, id: unknown): Scalar {
-  const column = identityOf(table);
+  const column = identityColumnOf(table);
   if (id === undefined || id === null || id === '')
     throw new BadRequest(`no ${column.name} was given`);
   try {
@@ -105,7 +106,7 @@ export function insertOf(endpoint: Endpoint, body: JsonObject): Statement {
  */
 export function updateOf(endpoint: Endpoint, body: JsonObject, id: unknown): Statement {
   const { engine, table } = endpoint;
-  const identity = identityOf(table).name;
+  const identity = identityColumnOf(table).name;
   const row = toId(table, id ?? body[identity]);
   const values = { ...valuesOf(table, body), ...touched(endpoint) };
   const scope: RowScope = Object.hasOwn(body, 'Deleted') ? 'any' : 'live';

@@ -15,14 +15,9 @@ import {
   touched,
   updateOf,
 } from './row-statements.ts';
-import {
-  columnOf,
-  countRows,
-  identityOf,
-  type RowShape,
-  selectRows,
-  updateRow,
-} from '../sql/sql-builder.ts';
+import { columnOf, identityColumnOf } from '../sql/conditions.ts';
+import { countRows, type Page, type RowShape, selectRows } from '../sql/row-reads.ts';
+import { updateRow } from '../sql/row-writes.ts';
 import { isWriteRoute, type ReadRoute, type Route, type WriteRoute } from './table-routes.ts';
 import {
   emptyRowOf,
@@ -69,7 +64,7 @@ function write(endpoint: Endpoint, route: WriteRoute, body: () => unknown): Prom
     case 'delete':
       return counted(
         endpoint,
-        deleteOf(endpoint, route.id ?? objectBody(body())[identityOf(table).name]),
+        deleteOf(endpoint, route.id ?? objectBody(body())[identityColumnOf(table).name]),
       );
     case 'undelete':
       return counted(
@@ -87,62 +82,36 @@ function write(endpoint: Endpoint, route: WriteRoute, body: () => unknown): Prom
 
 async function read(endpoint: Endpoint, route: ReadRoute, body: () => unknown): Promise<Answer> {
   const { engine, table } = endpoint;
-  const list = async (
-    page: { filter: Filter; begin: number; cap: number },
-    shape: RowShape,
-    toItem?: (row: Record<string, unknown>) => object,
-  ) => {
-    const rows = await rowsOf(endpoint, selectRows(engine.kind, table, page.filter, page, shape));
-    return ok(toItem ? rows.map(toItem) : rows);
-  };
   switch (route.op) {
     case 'none':
-      return {
-        status: 404,
-        body: { Error: 'there is no such route', StatusCode: 404, Code: 'NOT_FOUND' },
-      };
+      return refused(404, 'NOT_FOUND', 'there is no such route');
     case 'wrong-method':
-      return {
-        status: 405,
-        body: {
-          Error: 'the method does not go with this path',
-          StatusCode: 405,
-          Code: 'WRONG_METHOD',
-        },
-      };
-    case 'read':
-      return one(
-        endpoint,
-        selectRows(
-          engine.kind,
-          table,
-          equals(identityOf(table).name, String(toId(table, route.id))),
-          { begin: 0, cap: 1 },
-        ),
-      );
+      return refused(405, 'WRONG_METHOD', 'the method does not go with this path');
+    case 'read': {
+      const byId = equals(identityColumnOf(table).name, String(toId(table, route.id)));
+      return one(endpoint, selectRows(engine.kind, table, byId, { begin: 0, cap: 1 }));
+    }
     case 'list':
-      return list(route, {});
+      return list(endpoint, route, {});
     case 'distinct':
-      return list(route, { columns: route.columns, isDistinct: true });
+      return list(endpoint, route, { columns: route.columns, isDistinct: true });
     case 'lite': {
       const columns = liteColumnsOf(table, route.columns);
-      return list(route, { columns }, (row) => liteRowOf(table, row, columns));
+      return list(endpoint, route, { columns }, (row) => liteRowOf(table, row, columns));
     }
     case 'select': {
-      const { name } = identityOf(table);
-      return list(route, { columns: [name] }, (row) => ({
+      const { name } = identityColumnOf(table);
+      return list(endpoint, route, { columns: [name] }, (row) => ({
         Hash: row[name],
         Value: titleOf(table, row),
       }));
     }
     case 'max':
       return highest(endpoint, route.column);
-    case 'count':
-      return ok({
-        Count: Number(
-          (await rowsOf(endpoint, countRows(engine.kind, table, route.filter)))[0]?.['Count'] ?? 0,
-        ),
-      });
+    case 'count': {
+      const [row] = await rowsOf(endpoint, countRows(engine.kind, table, route.filter));
+      return ok({ Count: Number(row?.['Count'] ?? 0) });
+    }
     case 'schema':
       return ok(schemaOf(table));
     case 'schema-new':
@@ -150,6 +119,21 @@ async function read(endpoint: Endpoint, route: ReadRoute, body: () => unknown): 
     case 'validate':
       return ok(validate(table, objectBody(body())));
   }
+}
+
+async function list(
+  endpoint: Endpoint,
+  page: Page & { filter: Filter },
+  shape: RowShape,
+  toItem?: (row: Record<string, unknown>) => object,
+): Promise<Answer> {
+  const { engine, table } = endpoint;
+  const rows = await rowsOf(endpoint, selectRows(engine.kind, table, page.filter, page, shape));
+  return ok(toItem ? rows.map(toItem) : rows);
+}
+
+function refused(status: number, code: string, reason: string): Answer {
+  return { status, body: { Error: reason, StatusCode: status, Code: code } };
 }
 
 function ok(body: unknown): Answer {

@@ -4,7 +4,7 @@
  */
 import { messageOf } from '../../contracts/errors.ts';
 import type { JsonObject } from '../../contracts/json-value.ts';
-import { identityOf } from '../sql/sql-builder.ts';
+import { identityColumnOf } from '../sql/conditions.ts';
 import { type Column, type Table, toStored } from '../engine/table.ts';
 
 const jsonTypes = {
@@ -69,12 +69,12 @@ export function liteColumnsOf(table: Table, extra: readonly string[]): string[] 
   const own = [...table.columns.keys()].filter(
     (name) => name.startsWith('ID') || name.startsWith('GUID') || name === 'UpdateDate',
   );
-  return [...new Set([identityOf(table).name, ...own, ...extra])];
+  return [...new Set([identityColumnOf(table).name, ...own, ...extra])];
 }
 
 /** What a row is called where it stands for itself. */
 export function titleOf(table: Table, row: Readonly<Record<string, unknown>>): string {
-  return `${table.name} #${String(row[identityOf(table).name])}`;
+  return `${table.name} #${String(row[identityColumnOf(table).name])}`;
 }
 
 export function liteRowOf(

@@ -8,7 +8,8 @@ import { type Answer, type ErrorBody, errorBody, failure, notFound } from './ans
 import { type Statement, StatementFault } from '../engine/engine.ts';
 import { BadRequest, emptyFilter, equals, type Filter, type Term } from '../sql/filter.ts';
 import { type Endpoint, insertOf, toId, updateOf } from './row-statements.ts';
-import { identityOf, selectRows } from '../sql/sql-builder.ts';
+import { identityColumnOf } from '../sql/conditions.ts';
+import { selectRows } from '../sql/row-reads.ts';
 import { type Table, toStored } from '../engine/table.ts';
 
 export type Upserted =
@@ -104,7 +105,7 @@ async function findAll(
   open: readonly number[],
 ): Promise<Map<number, Set<Scalar> | Error>> {
   const { engine, table } = endpoint;
-  const identity = identityOf(table).name;
+  const identity = identityColumnOf(table).name;
   const found = new Map<number, Set<Scalar> | Error>();
   const looks: { index: number; isById: boolean; statement: Statement }[] = [];
   for (const index of open) {
@@ -148,7 +149,7 @@ async function findAll(
  * counts as an insert would store it.
  */
 function filtersOf(table: Table, body: JsonObject): { filter: Filter; isById: boolean }[] {
-  const identity = identityOf(table).name;
+  const identity = identityColumnOf(table).name;
   const given = body[identity];
   const filters: { filter: Filter; isById: boolean }[] = [];
   if (given !== undefined && given !== null && given !== '' && given !== 0 && given !== '0') {

@@ -94,12 +94,10 @@ export class ServerEngine implements Engine {
         transact(
           db,
           (session) =>
-            new SetApplier({
-              session,
-              isCareful,
-              shapes: this.#shapes,
-              ...this.#applierParts(),
-            }).apply(batch),
+            new SetApplier(
+              { session, isCareful, shapes: this.#shapes, ...this.#applierOptions() },
+              batch.now,
+            ).apply(batch),
           (outputs) => outputs.IsCommitted,
         ),
       );
@@ -111,7 +109,7 @@ export class ServerEngine implements Engine {
     }
   }
 
-  #applierParts() {
+  #applierOptions() {
     const { sets, savepoint } = this.#dialect;
     return { sets, savepoint, faultOf: (error: unknown) => this.#dialect.faultOf(error) };
   }

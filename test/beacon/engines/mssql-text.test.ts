@@ -14,13 +14,8 @@ import { columnsSql, indexesSql } from '../../../beacon/engines/mssql/introspect
 import { mssqlSets } from '../../../beacon/engines/mssql/sets.ts';
 import { StatementFault, type TableInfo } from '../../../beacon/engine/engine.ts';
 import { emptyFilter, parseFilter } from '../../../beacon/sql/filter.ts';
-import {
-  countRows,
-  insertRow,
-  removeRow,
-  selectRows,
-  updateRow,
-} from '../../../beacon/sql/sql-builder.ts';
+import { countRows, selectRows } from '../../../beacon/sql/row-reads.ts';
+import { insertRow, removeRow, updateRow } from '../../../beacon/sql/row-writes.ts';
 import { type Column, toTable } from '../../../beacon/engine/table.ts';
 
 const plain = {
