@@ -20,9 +20,14 @@ import {
 
 const tables = `
   create table if not exists legacy_store (id text not null) strict;
-  ${kinds.map((kind) => `create table if not exists "${kind}" (arrival integer primary key, key text not null unique, row text not null) strict;`).join('\n')}
+  ${kinds.map(tableOf).join('\n')}
   create index if not exists eventsOfItem on events (${fieldOf('WorkItemHash')});
 `;
+
+function tableOf(kind: Kind): string {
+  const columns = 'arrival integer primary key, key text not null unique, row text not null';
+  return `create table if not exists "${kind}" (${columns}) strict;`;
+}
 
 /** Names go into the statement as they are: an index is found by the text of its expression. */
 function fieldOf(name: string): string {
@@ -56,14 +61,15 @@ export class SqliteProvider implements LegacyProvider {
   }
 
   list(kind: Kind, { terms, order, limit }: Wanted): JsonObject[] {
-    const where = terms.map(
+    const conditions = terms.map(
       ({ field, values }) => `${fieldOf(field)} in (${values.map(() => '?').join()})`,
     );
+    const where = conditions.length > 0 ? ` where ${conditions.join(' and ')}` : '';
     const by = [
       ...order.map(({ field, isDescending }) => `${fieldOf(field)}${isDescending ? ' desc' : ''}`),
       'arrival',
     ];
-    const sql = `select row from "${kind}"${where.length > 0 ? ` where ${where.join(' and ')}` : ''} order by ${by.join()} limit ?`;
+    const sql = `select row from "${kind}"${where} order by ${by.join()} limit ?`;
     const parameters = [...terms.flatMap(({ values }) => values.map(comparable)), limit];
     return this.#use(({ handle }) => {
       const rows: JsonObject[] = [];

@@ -57,12 +57,8 @@ async function startDatabases(config: BeaconConfig, place: BeaconPlace): Promise
   const trail = new AuditTrail(state, clock, log);
   const actions = actionsOf({ connections, proxy, clock, isBatchOn: config.isBatchOn, onChange });
   const meter = new BeaconMeter(beaconVersion, actions, () => connections.presence());
-  const gateway = new Gateway(
-    actions,
-    trail,
-    () => clock.monotonicMs(),
-    (done) => meter.done(done),
-  );
+  const nowMs = () => clock.monotonicMs();
+  const gateway = new Gateway(actions, trail, nowMs, (done) => meter.done(done));
   presence = new PresencePublisher(bus, clock, async (status) => ({
     BeaconID: beaconId,
     Status: status,

@@ -43,10 +43,10 @@ function valueOf(column: Column, at: number): string {
     column.family !== 'date' &&
     column.family !== 'binary' &&
     (column.family !== 'text' || /^(text|character)/.test(column.nativeType));
+  if (isPlain) return `v.c${at}`;
   // A timestamp without a zone is one in UTC here: so is the session.
-  return isPlain
-    ? `v.c${at}`
-    : `v.c${at}::${column.family === 'date' && column.nativeType.startsWith('timestamp') ? 'timestamptz' : column.nativeType}`;
+  const isTimestamp = column.family === 'date' && column.nativeType.startsWith('timestamp');
+  return `v.c${at}::${isTimestamp ? 'timestamptz' : column.nativeType}`;
 }
 
 function matches(by: readonly Column[]): string {
