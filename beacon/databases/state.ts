@@ -11,7 +11,7 @@ import type { Scalar } from '../../contracts/schema.ts';
 import { bounds } from '../bounds.ts';
 import type { DefaultObject } from '../engine/engine.ts';
 import { openSqliteFile } from '../engines/sqlite/engine.ts';
-import { fileIdentity } from '../engines/sqlite/handle.ts';
+import { databaseFileIdentity } from '../engines/sqlite/handle.ts';
 
 /** A connection as it is kept. `Origin`: given at the start, or made by request. */
 export type ConnectionRecord = {
@@ -224,10 +224,10 @@ export class BeaconState {
 
   /** Whether the path is this very file or one beside it, under whatever name. */
   owns(path: string): boolean {
-    const asked = fileIdentity(path);
+    const asked = databaseFileIdentity(path);
     return (
       asked !== '' &&
-      ['', '-wal', '-shm'].some((suffix) => fileIdentity(this.#path + suffix) === asked)
+      ['', '-wal', '-shm'].some((suffix) => databaseFileIdentity(this.#path + suffix) === asked)
     );
   }
 

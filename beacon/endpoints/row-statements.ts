@@ -15,7 +15,7 @@ import {
 import { BadRequest } from '../sql/filter.ts';
 import { identityColumnOf } from '../sql/conditions.ts';
 import { insertRow, removeRow, type RowScope, updateRow } from '../sql/row-writes.ts';
-import { type Column, type Table, toStored } from '../engine/table.ts';
+import { type Column, type Table, toColumnValue } from '../engine/table.ts';
 
 /** A table of an engine at the time of one request; `now` goes into CreateDate and UpdateDate. */
 export type Endpoint = { engine: Engine; table: Table; now: string };
@@ -28,7 +28,7 @@ export async function execute(endpoint: Endpoint, statement: Statement): Promise
   return result;
 }
 
-export async function rowsOf(
+export async function endpointRows(
   endpoint: Endpoint,
   statement: Statement,
 ): Promise<Record<string, unknown>[]> {
@@ -56,7 +56,7 @@ export function toId(table: Table, id: unknown): Scalar {
   if (id === undefined || id === null || id === '')
     throw new BadRequest(`no ${column.name} was given`);
   try {
-    return toStored(id, column);
+    return toColumnValue(id, column);
   } catch (error) {
     throw new BadRequest(messageOf(error));
   }
@@ -76,7 +76,7 @@ function valuesOf(table: Table, body: JsonObject): Record<string, Scalar> {
   for (const [name, value] of Object.entries(body)) {
     const column = table.columns.get(name) as Column;
     if (!column.isIdentity && name !== 'CreateDate' && name !== 'UpdateDate')
-      values[name] = toStored(value, column);
+      values[name] = toColumnValue(value, column);
   }
   return values;
 }

@@ -1,24 +1,24 @@
 /** Table endpoints: a routed request becomes statements, their results a status and a JSON body. */
 import type { JsonObject } from '../../contracts/json-value.ts';
-import { type Answer, errorBody, failure, notFound } from './answer.ts';
+import { type EndpointAnswer, errorBody, failure, notFound } from './answer.ts';
 import { type Statement, StatementFault } from '../engine/engine.ts';
 import { emptyFilter, equals, type Filter } from '../sql/filter.ts';
 import {
   deleteOf,
   type Endpoint,
+  endpointRows,
   execute,
   insertOf,
   listBody,
   objectBody,
-  rowsOf,
   toId,
   touched,
   updateOf,
 } from './row-statements.ts';
 import { columnOf, identityColumnOf } from '../sql/conditions.ts';
-import { countRows, type Page, type RowShape, selectRows } from '../sql/row-reads.ts';
+import { countMatching, type Page, type RowShape, selectRows } from '../sql/row-reads.ts';
 import { updateRow } from '../sql/row-writes.ts';
-import { isWriteRoute, type ReadRoute, type Route, type WriteRoute } from './table-routes.ts';
+import { isWriteRoute, type ReadRoute, type TableRoute, type WriteRoute } from './table-routes.ts';
 import {
   emptyRowOf,
   liteColumnsOf,
@@ -32,9 +32,9 @@ import { upsertMany, upsertOne } from './upsert.ts';
 /** Runs a route. `body` is the request's, parsed when first asked for. Never throws. */
 export async function answerRoute(
   endpoint: Endpoint,
-  route: Route,
+  route: TableRoute,
   body: () => unknown,
-): Promise<Answer> {
+): Promise<EndpointAnswer> {
   try {
     return await (isWriteRoute(route) ? write(endpoint, route, body) : read(endpoint, route, body));
   } catch (error) {
@@ -42,7 +42,11 @@ export async function answerRoute(
   }
 }
 
-function write(endpoint: Endpoint, route: WriteRoute, body: () => unknown): Promise<Answer> {
+function write(
+  endpoint: Endpoint,
+  route: WriteRoute,
+  body: () => unknown,
+): Promise<EndpointAnswer> {
   const { engine, table } = endpoint;
   switch (route.op) {
     case 'create':
@@ -80,7 +84,11 @@ function write(endpoint: Endpoint, route: WriteRoute, body: () => unknown): Prom
   }
 }
 
-async function read(endpoint: Endpoint, route: ReadRoute, body: () => unknown): Promise<Answer> {
+async function read(
+  endpoint: Endpoint,
+  route: ReadRoute,
+  body: () => unknown,
+): Promise<EndpointAnswer> {
   const { engine, table } = endpoint;
   switch (route.op) {
     case 'none':
@@ -109,7 +117,7 @@ async function read(endpoint: Endpoint, route: ReadRoute, body: () => unknown): 
     case 'max':
       return highest(endpoint, route.column);
     case 'count': {
-      const [row] = await rowsOf(endpoint, countRows(engine.kind, table, route.filter));
+      const [row] = await endpointRows(endpoint, countMatching(engine.kind, table, route.filter));
       return ok({ Count: Number(row?.['Count'] ?? 0) });
     }
     case 'schema':
@@ -126,43 +134,46 @@ async function list(
   page: Page & { filter: Filter },
   shape: RowShape,
   toItem?: (row: Record<string, unknown>) => object,
-): Promise<Answer> {
+): Promise<EndpointAnswer> {
   const { engine, table } = endpoint;
-  const rows = await rowsOf(endpoint, selectRows(engine.kind, table, page.filter, page, shape));
+  const rows = await endpointRows(
+    endpoint,
+    selectRows(engine.kind, table, page.filter, page, shape),
+  );
   return ok(toItem ? rows.map(toItem) : rows);
 }
 
-function refused(status: number, code: string, reason: string): Answer {
+function refused(status: number, code: string, reason: string): EndpointAnswer {
   return { status, body: { Error: reason, StatusCode: status, Code: code } };
 }
 
-function ok(body: unknown): Answer {
+function ok(body: unknown): EndpointAnswer {
   return { status: 200, body };
 }
 
 /** The row with the highest value of a column; an empty object when there is no row. */
-async function highest(endpoint: Endpoint, column: string): Promise<Answer> {
+async function highest(endpoint: Endpoint, column: string): Promise<EndpointAnswer> {
   const filter = emptyFilter();
   // Engines disagree about where null is sorted.
   filter.where.any = [
     [{ kind: 'term', column: columnOf(endpoint.table, column).name, operator: 'NN', values: [] }],
   ];
   filter.sort.push({ column, isDescending: true });
-  const [row] = await rowsOf(
+  const [row] = await endpointRows(
     endpoint,
     selectRows(endpoint.engine.kind, endpoint.table, filter, { begin: 0, cap: 1 }),
   );
   return ok(row ?? {});
 }
 
-async function one(endpoint: Endpoint, statement: Statement): Promise<Answer> {
+async function one(endpoint: Endpoint, statement: Statement): Promise<EndpointAnswer> {
   const {
     rows: [row],
   } = await execute(endpoint, statement);
   return row ? ok(row) : { status: 404, body: notFound };
 }
 
-async function counted(endpoint: Endpoint, statement: Statement): Promise<Answer> {
+async function counted(endpoint: Endpoint, statement: Statement): Promise<EndpointAnswer> {
   const { changes } = await execute(endpoint, statement);
   return changes > 0 ? ok({ Count: changes }) : { status: 404, body: notFound };
 }
@@ -172,7 +183,7 @@ async function many(
   endpoint: Endpoint,
   rows: JsonObject[],
   toStatement: (row: JsonObject) => Statement,
-): Promise<Answer> {
+): Promise<EndpointAnswer> {
   const statements: Statement[] = [];
   const faults = rows.map((row) => {
     try {

@@ -5,7 +5,7 @@
 import { messageOf } from '../../contracts/errors.ts';
 import type { JsonObject } from '../../contracts/json-value.ts';
 import { identityColumnOf } from '../sql/conditions.ts';
-import { type Column, type Table, toStored } from '../engine/table.ts';
+import { type Column, type Table, toColumnValue } from '../engine/table.ts';
 
 const jsonTypes = {
   text: 'string',
@@ -55,7 +55,7 @@ export function validate(table: Table, body: JsonObject): { Valid: boolean; Erro
     const column = table.columns.get(name);
     if (!column) return [`table ${table.name} has no column ${name.slice(0, 80)}`];
     try {
-      toStored(value, column);
+      toColumnValue(value, column);
       return [];
     } catch (error) {
       return [messageOf(error)];

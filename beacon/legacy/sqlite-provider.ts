@@ -7,14 +7,14 @@ import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
 import { newUuid } from '../../runtime/clock.ts';
 import { bounds } from '../bounds.ts';
 import { openSqliteFile } from '../engines/sqlite/engine.ts';
-import { isBroken, toUnavailable } from '../engines/sqlite/faults.ts';
+import { fileUnavailable, isBroken } from '../engines/sqlite/faults.ts';
 import { SqliteHandle } from '../engines/sqlite/handle.ts';
 import {
-  type Change,
   comparable,
   type Kind,
   kinds,
   type LegacyProvider,
+  type RowChange,
   type Wanted,
 } from './provider.ts';
 
@@ -90,7 +90,7 @@ export class SqliteProvider implements LegacyProvider {
     });
   }
 
-  write(changes: readonly Change[]): void {
+  write(changes: readonly RowChange[]): void {
     this.#use(({ handle }) => {
       const work = handle.db.transaction(() => {
         for (const { kind, key, row } of changes) {
@@ -125,7 +125,7 @@ export class SqliteProvider implements LegacyProvider {
       return work(this.#current());
     } catch (error) {
       if (isBroken(error)) this.close();
-      throw toUnavailable(this.#path, error);
+      throw fileUnavailable(this.#path, error);
     }
   }
 

@@ -7,14 +7,14 @@ import { decodeAddress, plainHttp } from '../../runtime/http/http-access.ts';
 import type { HttpListener } from '../../runtime/http/http-listener.ts';
 import type { Log } from '../../runtime/log.ts';
 import { withToken } from '../../runtime/http/token.ts';
-import { actionsOf } from '../capabilities/actions.ts';
+import { databaseActions } from '../capabilities/actions.ts';
 import { type AuditNote, AuditTrail } from '../gateway/audit.ts';
 import { type BeaconConfig, checkBeaconConfig, hasToken } from '../databases/config.ts';
 import { Connections } from '../databases/connections.ts';
 import { startFront } from '../front/front.ts';
 import { startLegacy } from '../legacy/legacy.ts';
 import { Gateway } from '../gateway/gateway.ts';
-import { type BeaconHttpOptions, listen } from './http.ts';
+import { type BeaconHttpOptions, listenForTables } from './http.ts';
 import { BeaconMeter } from '../gateway/meter.ts';
 import {
   type BeaconPlace,
@@ -44,7 +44,7 @@ export async function startBeacon(
 /** A databeacon that answers for databases of its own. */
 async function startDatabases(config: BeaconConfig, place: BeaconPlace): Promise<RunningBeacon> {
   const { bus, log, clock } = place;
-  const { beaconId } = config;
+  const { beaconId, isBatchOn } = config;
   const state = BeaconState.open(config.dataDir);
   const nonce = newUuid();
   let presence: PresencePublisher | null = null;
@@ -55,7 +55,7 @@ async function startDatabases(config: BeaconConfig, place: BeaconPlace): Promise
   });
   const proxy = new Proxy(state, connections, clock, config.allowWrites ?? true);
   const trail = new AuditTrail(state, clock, log);
-  const actions = actionsOf({ connections, proxy, clock, isBatchOn: config.isBatchOn, onChange });
+  const actions = databaseActions({ connections, proxy, clock, isBatchOn, onChange });
   const meter = new BeaconMeter(beaconVersion, actions, () => connections.presence());
   const nowMs = () => clock.monotonicMs();
   const gateway = new Gateway(actions, trail, nowMs, (done) => meter.done(done));
@@ -112,7 +112,7 @@ async function listenIfTold(
 ): Promise<HttpListener | null> {
   const { http, token = null, access = plainHttp, dataDir } = config;
   if (http === undefined) return null;
-  return listen(decodeAddress(http, hasToken(config)), {
+  return listenForTables(decodeAddress(http, hasToken(config)), {
     ...parts,
     settings: withToken(access, token, dataDir),
   });

@@ -2,7 +2,7 @@
 import { type Expression, type ExpressionBuilder, sql, type SqlBool } from 'kysely';
 import type { Scalar } from '../../contracts/schema.ts';
 import type { EngineKind } from '../engine/engine.ts';
-import { type Column, Misfit, type Table, toStored } from '../engine/table.ts';
+import { type Column, Misfit, type Table, toColumnValue } from '../engine/table.ts';
 import { encode } from './codec.ts';
 import { BadRequest, type Filter, type Group, type Term } from './filter.ts';
 import type { AnySchema } from './query-compiler.ts';
@@ -40,7 +40,10 @@ function comparable(kind: EngineKind, text: string, column: Column): Scalar | Ex
   try {
     const value = encode(
       kind,
-      toStored(text, { ...column, family: column.family === 'integer' ? 'float' : column.family }),
+      toColumnValue(text, {
+        ...column,
+        family: column.family === 'integer' ? 'float' : column.family,
+      }),
       column,
     );
     // PostgreSQL takes the other side for a value of the column's own type.

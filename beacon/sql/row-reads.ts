@@ -83,7 +83,7 @@ export function paged<O>(
 }
 
 /** One row with the single column `Count`. */
-export function countRows(kind: EngineKind, table: Table, filter: Filter): Statement {
+export function countMatching(kind: EngineKind, table: Table, filter: Filter): Statement {
   const query = builderOf(kind)
     .selectFrom(table.name)
     .select((eb) => eb.fn.countAll().as('Count'))

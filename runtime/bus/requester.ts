@@ -3,9 +3,9 @@
  * given up when the bus is lost.
  */
 import type { Msg, NatsConnection } from 'nats';
-import { acceptHeader, type Answer, wholeAnswer } from '../../contracts/answer-chunks.ts';
+import { acceptHeader, type AnswerMessage, wholeAnswer } from '../../contracts/answer-chunks.ts';
 import { type ChunkBody, splitIntoChunks } from '../../contracts/chunks.ts';
-import { contentType, type Encoding, encodeBody, packBody } from '../../contracts/codec.ts';
+import { contentType, encodeBody, type Encoding, packBody } from '../../contracts/codec.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
 import { lastToken } from '../../contracts/subjects.ts';
@@ -64,7 +64,7 @@ export class Requester {
   }
 
   async #ask(subject: string, packed: Packed, options: RequestOptions): Promise<unknown> {
-    const askOnce = (body: Uint8Array, own: Record<string, string>): Promise<Answer> => {
+    const askOnce = (body: Uint8Array, own: Record<string, string>): Promise<AnswerMessage> => {
       const headers = toHeaders({
         ...own,
         'Accept-Encoding': 'gzip',
