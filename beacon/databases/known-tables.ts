@@ -17,7 +17,7 @@ export async function knownTable(connection: DatabaseConnection, name: string): 
   if (table && !isBeaconTable(table.name)) return table;
   throw new TidemarkError(
     'NOT_FOUND',
-    `Introspected table not found: ${name}. DatabaseConnection ${connection.id} has no such table; run EnsureSchema first.`,
+    `Introspected table not found: ${name}. Connection ${connection.id} has no such table; run EnsureSchema first.`,
   );
 }
 
