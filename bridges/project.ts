@@ -12,7 +12,7 @@ import {
 } from '../contracts/schema.ts';
 
 /** Columns of the table, and the fields it has no column for. */
-export type Projection = { columns: Row; extra: JsonObject };
+export type ProjectedFields = { columns: Row; extra: JsonObject };
 
 /** Whether a string stored as it is would come back from a JSON column as something else. */
 function readsAsJson(text: string): boolean {
@@ -50,7 +50,7 @@ export function toStored(column: SchemaColumn, value: JsonValue): Scalar {
  * The fields of a row as columns. Columns the bridge or the database own, and the natural key, are
  * left out: a hub that sends a row back as it read it must not overwrite them.
  */
-export function project(table: SchemaTable, fields: JsonObject): Projection {
+export function project(table: SchemaTable, fields: JsonObject): ProjectedFields {
   const columns: Row = {};
   let extra: JsonObject = {};
   for (const name of Object.keys(fields)) {

@@ -2,6 +2,7 @@
  * Brings a fresh worker to its database: assigns the beacon once the worker answers, and waits
  * until both lanes are bootstrapped.
  */
+import type { ControlVerb } from '../../contracts/control-verbs.ts';
 import { messageOf } from '../../contracts/errors.ts';
 import type { WorkerStatus } from '../../contracts/status.ts';
 import { subjects } from '../../contracts/subjects.ts';
@@ -15,7 +16,7 @@ const answerMs = 2_000;
 /** People hear this often what is waited for. */
 const sayEveryMs = 5_000;
 
-export type Assignment = { BeaconID: string; IDBeaconConnection: number };
+export type FirstAssignment = { BeaconID: string; IDBeaconConnection: number };
 export type BootstrapOptions = { say: (line: string) => void; stop: AbortSignal };
 
 /**
@@ -25,11 +26,11 @@ export type BootstrapOptions = { say: (line: string) => void; stop: AbortSignal 
 export async function bootstrap(
   options: Omit<BusOptions, 'name'>,
   hub: string,
-  assignment: Assignment,
+  assignment: FirstAssignment,
   { say, stop }: BootstrapOptions,
 ): Promise<boolean> {
   const bus = await Bus.connect({ ...options, name: 'tidemark-up' }, createLog('up', 'error'));
-  const ask = <T>(verb: string, body: object) =>
+  const ask = <T>(verb: ControlVerb, body: object) =>
     bus.request<T>(subjects.control(hub, verb), body, { timeoutMs: answerMs });
   let saidMs = systemClock.monotonicMs();
   try {

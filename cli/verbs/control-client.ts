@@ -1,27 +1,16 @@
 /** Control requests to the worker of a hub, as the verbs make them. */
 import { userInfo } from 'node:os';
+import type { ControlVerb } from '../../contracts/control-verbs.ts';
+import { TidemarkError } from '../../contracts/errors.ts';
 import { subjects } from '../../contracts/subjects.ts';
 import { Bus } from '../../runtime/bus/bus.ts';
+import { isNoResponders } from '../../runtime/bus/bus-answer.ts';
 import { createLog } from '../../runtime/log.ts';
+import { nobodyAnswers } from '../served-hubs.ts';
 import type { CliConfig } from '../settings/config.ts';
 
 /** A worker answers control within milliseconds; longer is as good as not there. */
 const answerMs = 5_000;
-
-export type ControlVerb =
-  | 'status'
-  | 'assign'
-  | 'clear'
-  | 'hwm'
-  | 'locate'
-  | 'dead-letters'
-  | 'pause'
-  | 'resume'
-  | 'drain'
-  | 'journal'
-  | 'ops'
-  | 'operator-log'
-  | 'drill';
 
 /** Asks one thing; some take longer. */
 export type Ask = <T>(verb: ControlVerb, body?: object, timeoutMs?: number) => Promise<T>;
@@ -39,10 +28,45 @@ export async function withControl<T>(config: CliConfig, use: (ask: Ask) => Promi
   try {
     // Not proven to the worker, but what its log of operators can say.
     const RemoteUser = userInfo().username;
-    return await use((verb, body = {}, timeoutMs = answerMs) =>
-      bus.request(subjects.control(config.hub, verb), { RemoteUser, ...body }, { timeoutMs }),
-    );
+    return await use(async (verb, body = {}, timeoutMs = answerMs) => {
+      const subject = subjects.control(config.hub, verb);
+      try {
+        return await bus.request(subject, { RemoteUser, ...body }, { timeoutMs });
+      } catch (error) {
+        throw isNoResponders(error) ? await nobodyAnswers(bus, config.hub, error) : error;
+      }
+    });
   } finally {
     await bus.close();
   }
+}
+
+/** Asks the worker; without one, does it here. */
+export async function workerOr<T>(
+  config: CliConfig,
+  ask: (ask: Ask) => Promise<T>,
+  here: () => Promise<T> | T,
+): Promise<T> {
+  let isReached = false;
+  try {
+    return await withControl(config, (control) =>
+      ask(async (verb, body) => {
+        const reply = await control(verb, body);
+        isReached = true;
+        return reply as never;
+      }),
+    );
+  } catch (error) {
+    // A worker that went away in the middle may have done it, or half of it: that is not ours to
+    // repeat.
+    if (isReached || !isAway(error)) throw error;
+    return here();
+  }
+}
+
+/** Whether there was nobody to ask. */
+function isAway(error: unknown): boolean {
+  return (
+    error instanceof TidemarkError && (error.code === 'UNREACHABLE' || error.code === 'UNAVAILABLE')
+  );
 }

@@ -2,7 +2,7 @@
  * The bus: a NATS connection with our manners. The NATS client is imported here, in its `bus-`
  * neighbours and in `stream.ts` only.
  */
-import type { NatsConnection } from 'nats';
+import type { Msg, MsgHdrs, NatsConnection } from 'nats';
 import { decodeBody, encodeBody } from '../../contracts/codec.ts';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
@@ -133,6 +133,20 @@ export class Bus {
     if (!this.#isConnected)
       throw new TidemarkError('UNAVAILABLE', `the bus is away; ${subject} was not asked`);
     return (await this.#requester.send(subject, packed, options)) as T;
+  }
+
+  /**
+   * One message and its answer, as they are: what the client library of hubs sends by.
+   * @throws TidemarkError UNAVAILABLE without an answer, at once when the bus is or gets lost
+   */
+  exchange(
+    subject: string,
+    body: Uint8Array,
+    options: { timeout: number; headers: MsgHdrs },
+  ): Promise<Msg> {
+    if (!this.#isConnected)
+      throw new TidemarkError('UNAVAILABLE', `the bus is away; ${subject} was not asked`);
+    return this.#requester.exchange(subject, body, options);
   }
 
   /**

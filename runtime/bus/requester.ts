@@ -2,7 +2,7 @@
  * Requests to others on the bus: packed, sent in pieces where one message cannot carry them, and
  * given up when the bus is lost.
  */
-import type { Msg, NatsConnection } from 'nats';
+import type { Msg, MsgHdrs, NatsConnection } from 'nats';
 import { acceptHeader, type AnswerMessage, wholeAnswer } from '../../contracts/answer-chunks.ts';
 import { type ChunkBody, splitIntoChunks } from '../../contracts/chunks.ts';
 import { contentType, encodeBody, type Encoding, packBody } from '../../contracts/codec.ts';
@@ -71,13 +71,10 @@ export class Requester {
         [acceptHeader.name]: acceptHeader.value,
         ...options.headers,
       });
-      return this.#untilLost(
-        subject,
-        this.#connection.request(subject, body, {
-          timeout: options.timeoutMs ?? limits.capabilityMs,
-          headers,
-        }),
-      );
+      return this.exchange(subject, body, {
+        timeout: options.timeoutMs ?? limits.capabilityMs,
+        headers,
+      });
     };
     const first = await askOnce(packed.body, packed.headers);
     return decodeAnswer(
@@ -109,7 +106,13 @@ export class Requester {
     return answer;
   }
 
-  async #untilLost(subject: string, asked: Promise<Msg>): Promise<Msg> {
+  /** One message and its answer, as they are. */
+  async exchange(
+    subject: string,
+    body: Uint8Array,
+    options: { timeout: number; headers: MsgHdrs },
+  ): Promise<Msg> {
+    const asked = this.#connection.request(subject, body, options);
     const { promise: lost, reject } = Promise.withResolvers<never>();
     this.#waiting.add(reject);
     try {

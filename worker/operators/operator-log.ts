@@ -2,8 +2,9 @@
  * Who did what: each call of an operator that changes something, or tried to, through whichever
  * door. Bounded, the oldest go.
  */
+import { controlVerbs, isControlVerb } from '../../contracts/control-verbs.ts';
 import { messageOf, TidemarkError, toRefusal, refusalStatus } from '../../contracts/errors.ts';
-import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
+import type { JsonObject } from '../../contracts/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import { type Clock, isoOf } from '../../runtime/clock.ts';
 import type { Connection } from '../state/connection.ts';
@@ -12,7 +13,7 @@ import type { Connection } from '../state/connection.ts';
  * Denied: for want of a right. Refused: the call was wrong, or it is not the time. Failed: it could
  * not be done.
  */
-export type Outcome = 'done' | 'refused' | 'denied' | 'failed';
+export type CallOutcome = 'done' | 'refused' | 'denied' | 'failed';
 
 export type OperatorCall = {
   /**
@@ -51,8 +52,9 @@ export type OperatorRow = {
   reason: string | null;
 };
 
-export const operatorActionsSql = `select id, at_ms as atMs, who, via, action, detail, outcome, reason from operator_action
-  where id < ? order by id desc limit ?`;
+export const operatorActionsSql =
+  'select id, at_ms as atMs, who, via, action, detail, outcome, reason from operator_action ' +
+  'where id < ? order by id desc limit ?';
 
 /** A process log, or whatever else shows a person a warning. */
 type Warns = { warn(facts: object, what: string): void };
@@ -71,7 +73,7 @@ export class OperatorLog {
   /** Never throws: what was done is done, and whoever asked for it is told so. */
   note(
     { who, via, action, detail }: OperatorCall,
-    outcome: Outcome,
+    outcome: CallOutcome,
     reason: string | null = null,
   ): void {
     try {
@@ -144,7 +146,7 @@ export class OperatorLog {
 }
 
 /** By the status of an answer. */
-export function outcomeOf(status: number): Outcome {
+export function outcomeOf(status: number): CallOutcome {
   if (status < 400) return 'done';
   if (status === 401 || status === 403) return 'denied';
   return status < 500 ? 'refused' : 'failed';
@@ -182,24 +184,9 @@ export function pageView(rows: readonly OperatorRow[], limit: number): OperatorA
   return { Actions, Next: rows.length > limit ? (Actions.at(-1)?.ID ?? null) : null };
 }
 
-/** Verbs of control that only look; whatever else is asked changes something, or means to. */
-const looking: Readonly<Record<string, (body: JsonObject) => boolean>> = {
-  status: () => true,
-  locate: () => true,
-  journal: () => true,
-  'operator-log': () => true,
-  hwm: (body) => !isJsonObject(body['set']),
-  'dead-letters': (body) =>
-    typeof body['retry'] !== 'number' &&
-    typeof body['drop'] !== 'number' &&
-    ['list', 'show'].includes(String(body['Verb'] ?? 'list')),
-  drill: (body) => body['BeaconID'] === undefined && body['Stop'] !== true,
-  ops: (body) => ['status', 'history', 'progress'].includes(String(body['Verb'] ?? 'status')),
-};
-
 /** A control request over the bus as a call to be noted; null when it only looks. */
 export function busCallOf(verb: string, body: JsonObject): OperatorCall | null {
-  if (Object.hasOwn(looking, verb) && looking[verb]?.(body) === true) return null;
+  if (isControlVerb(verb) && controlVerbs[verb](body)) return null;
   const { RemoteUser, ...detail } = body;
   const sub =
     ['retry', 'drop', 'set'].find((one) => one in body) ??

@@ -8,7 +8,7 @@ import { type ApplyBatch, markTable, StatementFault } from '../../engine/engine.
 import { insistOnMark, markAfter, skipThrough, takesEffect } from '../../engine/mark-rule.ts';
 import type { Fault, Savepoint, Session, SetStatements } from './dialect.ts';
 import { LotWriter } from './lot-writer.ts';
-import { MarkRow } from './mark.ts';
+import { ServerMark } from './mark.ts';
 import { alreadyPresent, Outcomes } from './outcomes.ts';
 import { type Item, itemOf, lotsOf, NewRows } from './rows.ts';
 import type { Shapes } from './shapes.ts';
@@ -47,15 +47,15 @@ export class SetApplier {
    */
   async apply(batch: ApplyBatch): Promise<ApplyOutputs> {
     const { session, sets, shapes } = this.#options;
-    const markRow = new MarkRow(session, sets, shapes.table(markTable));
-    const stored = await markRow.read(batch);
+    const serverMark = new ServerMark(session, sets, shapes.table(markTable));
+    const stored = await serverMark.read(batch);
     insistOnMark(batch, stored);
     for (const lot of lotsOf(this.#itemsOf(batch, skipThrough(batch, stored))))
       for (const part of this.#cut(lot)) await this.#lot(part);
     const results = this.#outcomes.all(batch.mutations.length);
     if (!takesEffect(batch, results)) return { Results: results, IsCommitted: false, Mark: stored };
     const mark = markAfter(batch, stored);
-    if (mark !== null && mark !== stored) await markRow.write(batch, mark, stored !== null);
+    if (mark !== null && mark !== stored) await serverMark.write(batch, mark, stored !== null);
     return { Results: results, IsCommitted: true, Mark: mark };
   }
 

@@ -6,7 +6,7 @@ import { type ApplyBatch, markTable } from '../../engine/engine.ts';
 import type { Column, Table } from '../../engine/table.ts';
 import type { Session, SetStatements } from './dialect.ts';
 
-export class MarkRow {
+export class ServerMark {
   readonly #session: Session;
   readonly #sets: SetStatements;
   readonly #table: Table;

@@ -3,7 +3,7 @@
  * databases have, against the ledger.
  */
 import { type Lane, laneIndex, lanes } from '../../../contracts/subjects.ts';
-import { guidText } from '../../../worker/journal/journal.ts';
+import { guidText } from '../../../worker/state/entry-identity.ts';
 import type { SimBeacon, Witness } from './beacon.ts';
 import type { SimDatabase } from './database.ts';
 import type { Ledger, Write } from './ledger.ts';
@@ -117,8 +117,8 @@ export class Checks {
   }
 
   /** I9 and I10. */
-  #counts({ overview }: SimWorker, lane: Lane): void {
-    const balance = overview.balance(lane);
+  #counts({ core }: SimWorker, lane: Lane): void {
+    const balance = core.operators.overview.balance(lane);
     if (balance.Difference !== 0)
       this.#witness.violate(
         `I10: the balance of lane ${lane} is off by ${balance.Difference}: ${JSON.stringify(balance)}`,
@@ -171,7 +171,8 @@ export class Checks {
     const mark = beacon && worker.local.marks.find(beacon.id, 1, lane);
     const has = beacon?.database.has();
     for (const one of entries) {
-      if (!one.isStripped || one.write.lane !== lane || this.#stripped.has(one.write.name)) continue;
+      if (!one.isStripped || one.write.lane !== lane || this.#stripped.has(one.write.name))
+        continue;
       this.#stripped.add(one.write.name);
       if (!beacon || !mark || !has)
         this.#witness.violate(

@@ -144,9 +144,9 @@ test('a set back takes up again what a set forwards skipped, and leaves dead let
   await set(run, last, { Force: true });
   run.database.refused.clear();
   expect(await plan(run, seqs[0] ?? 0)).toMatchObject({
-    BlockedEntry: 1,
+    Held: 1,
     Skipped: 2,
-    EntrySlice: { Entries: 5 },
+    Stretch: { Entries: 5 },
   });
   const done = await set(run, seqs[0] ?? 0);
   expect(done.Lanes).toMatchObject([{ Again: 4 }]);

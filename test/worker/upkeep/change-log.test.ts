@@ -7,7 +7,7 @@ import { limits } from '../../../contracts/limits.ts';
 import type { Local } from '../../../worker/journal/local.ts';
 import { ChangePublisher } from '../../../worker/upkeep/change-publisher.ts';
 import { ChangeLog, type Changes } from '../../../worker/state/schema/change-log.ts';
-import { importLegacyFiles } from '../../../worker/incumbent/incumbent-import.ts';
+import { importIncumbentFiles } from '../../../worker/incumbent/incumbent-import.ts';
 import { openReadOnly } from '../../../worker/state/connection.ts';
 import { ManualClock } from '../../kit/manual-clock.ts';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -118,7 +118,7 @@ const methods: [
       );
       return 0;
     },
-    ({ store }) => importLegacyFiles(store, 7),
+    ({ store }) => importIncumbentFiles(store, 7),
   ],
 ];
 

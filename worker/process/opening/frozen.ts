@@ -1,0 +1,58 @@
+/**
+ * Waits for a store that cannot be opened now (no right, no room, a read-only disk): the process
+ * stays up, says why, and tries again.
+ */
+import { messageOf, TidemarkError } from '../../../contracts/errors.ts';
+import { limits } from '../../../contracts/limits.ts';
+import { Backoff } from '../../../runtime/backoff.ts';
+import type { Log } from '../../../runtime/log.ts';
+import { WaitingRoom, type WaitingRoomOptions } from '../../http/waiting-room.ts';
+import { classOf } from '../../state/guard/storage-error.ts';
+
+export type FrozenOptions = WaitingRoomOptions & { log: Log; signal: AbortSignal };
+
+/**
+ * What `open` gives, once it does; null when told to stop before. Anything but STORAGE_FAILED is
+ * thrown on at once: waiting cannot mend it. Meanwhile /livez is ok, /readyz is 503, /healthz names
+ * the cause.
+ */
+export async function openWhenPossible<T>(
+  open: () => T,
+  { log, signal, ...parts }: FrozenOptions,
+): Promise<T | null> {
+  const backoff = new Backoff(parts.clock, {
+    firstMs: limits.frozenFirstMs,
+    longestMs: limits.frozenLongestMs,
+  });
+  const room = new WaitingRoom(parts);
+  let said = '';
+  try {
+    while (!signal.aborted) {
+      try {
+        return open();
+      } catch (error) {
+        if (!(error instanceof TidemarkError) || error.code !== 'STORAGE_FAILED') throw error;
+        if (error.message !== said)
+          log.error(
+            { reason: messageOf(error) },
+            'the store cannot be opened; the worker is frozen and tries again',
+          );
+        said = error.message;
+        await room.say(said, (since) => healthOf(error, since));
+      }
+      await backoff.wait(signal);
+    }
+    return null;
+  } finally {
+    await room.close();
+  }
+}
+
+function healthOf(error: TidemarkError, since: string): object {
+  const found = classOf(error);
+  return {
+    Frozen: { Since: since },
+    Db: { Status: 'fault', Class: found },
+    Faults: [{ At: since, Class: found, What: error.message, Detail: null }],
+  };
+}

@@ -1,0 +1,57 @@
+/**
+ * How a worker comes to the bus: it tries until it is there, and meanwhile answers those who ask
+ * how it is.
+ */
+import { Bus } from '../../../runtime/bus/bus.ts';
+import type { BusOptions } from '../../../runtime/bus/bus-login.ts';
+import { systemClock } from '../../../runtime/clock.ts';
+import type { HttpAddress, HttpSettings } from '../../../runtime/http/http-access.ts';
+import type { Log } from '../../../runtime/log.ts';
+import { WaitingRoom } from '../../http/waiting-room.ts';
+import type { Local } from '../../journal/local.ts';
+import { localHealth } from '../local-health.ts';
+import { roomAt } from '../../state/guard/disk.ts';
+
+export type JoinOptions = {
+  local: Local;
+  http: HttpAddress;
+  access: HttpSettings;
+  bus: Omit<BusOptions, 'name'>;
+  hub: string;
+  log: Log;
+};
+
+/**
+ * The bus, or what came first of `ended`. Until then /livez is ok, /readyz is 503, and /healthz
+ * says why and how the store is.
+ * @throws TidemarkError CONFIG_INVALID for settings no waiting mends: files of ours, or the address
+ * of HTTP
+ */
+export async function joinBus<T>(
+  { local, http, access, bus, hub, log }: JoinOptions,
+  ended: Promise<T>,
+): Promise<Bus | T> {
+  const room = new WaitingRoom({ http, access, clock: systemClock });
+  try {
+    const connecting = Bus.connect({ ...bus, name: `tidemark-worker ${hub}` }, log, (reason) =>
+      room.say(reason, () => healthOf(local)),
+    );
+    return await Promise.race([connecting, ended]);
+  } finally {
+    await room.close();
+  }
+}
+
+function healthOf({ store }: Local): object {
+  const capacity = { FreeBytes: roomAt(store.paths.stateDir)?.freeBytes ?? null, Refusing: null };
+  return {
+    Bus: { Connected: false, Server: null },
+    ...localHealth({
+      store,
+      fault: null,
+      lastCommitMs: null,
+      capacity,
+      nowMs: systemClock.nowMs(),
+    }),
+  };
+}
