@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { queryTable } from '../../../beacon/capabilities/access.ts';
-import type { Connection } from '../../../beacon/databases/connections.ts';
+import type { DatabaseConnection } from '../../../beacon/databases/connections.ts';
 import type { EngineKind, StatementResult } from '../../../beacon/engine/engine.ts';
 import { bounds } from '../../../beacon/bounds.ts';
 import { guardedQuery } from '../../../beacon/capabilities/query-guard.ts';
@@ -324,7 +324,7 @@ describe('SQLite itself', () => {
 test('QueryTable says when there is more than it gives, and what was wrong', async () => {
   const { engine } = openEngine();
   await engine.migrate(() => ['CREATE TABLE T (A INTEGER)', 'INSERT INTO T VALUES (1), (2), (3)']);
-  const connection = { engine } as unknown as Connection;
+  const connection = { engine } as unknown as DatabaseConnection;
   expect(
     await queryTable(connection, { SQL: 'SELECT A FROM T ORDER BY A;', Cap: 2 }, 10_000),
   ).toEqual({ Rows: [{ A: 1 }, { A: 2 }], RowCount: 2, IsCut: true });
