@@ -118,7 +118,7 @@ describe('projection — values', () => {
     });
   });
 
-  test('objects and lists in JSON columns are stored as JSON, strings as they are unless they would come back as something else', () => {
+  test('objects and lists in JSON columns are stored as JSON, strings as they are if that is unambiguous', () => {
     expect(item({ Settings: { a: [1, null] }, Result: 'plain text' }).Set).toEqual({
       Settings: '{"a":[1,null]}',
       Result: 'plain text',
@@ -201,7 +201,7 @@ describe('projection — values', () => {
     expect(mutation.Set).toEqual({});
   });
 
-  test("a row sent back as it was read does not overwrite what is not the hub's: identity, hub, Seq, dates, Deleted", () => {
+  test("a row sent back as read overwrites nothing but the hub's: identity, hub, Seq, dates, Deleted stay", () => {
     const mutation = item({
       IDUVQueueWorkItem: 9,
       HubID: 'other',
@@ -229,7 +229,7 @@ describe('projection — values', () => {
 });
 
 describe('projection — events', () => {
-  test("defect 9: an event without GUID gets its envelope's, and its time from the sender, else from acceptance", () => {
+  test("defect 9: an event without GUID gets its envelope's; its time is the sender's, else acceptance", () => {
     const sent = event(
       { EventType: 'enqueued', Payload: { a: 1 } },
       { at: '2026-01-01T00:00:00.000Z' },

@@ -83,7 +83,7 @@ describe.for(['v3', 'v2'] as const)('client over nats %s', (library) => {
     },
   );
 
-  test("events get EventGUID, Seq and EmittedAt, one identity for the event and its write; an identity of the caller's stays alone", async () => {
+  test("events get EventGUID, Seq, EmittedAt, the same for event and write; the caller's identity stays", async () => {
     await using worker = await workerOf();
     await using hub = await hubOf();
     await hub.client.appendEvent({ WorkItemHash: 'w', EventType: 'enqueued' });
@@ -144,7 +144,7 @@ describe.for(['v3', 'v2'] as const)('client over nats %s', (library) => {
     expect(worker.heard.length).toBeGreaterThan(1);
   });
 
-  test('one write of a key is unanswered at a time and the others follow in order, those of other keys go on (I7)', async () => {
+  test('one write of a key is unanswered at a time, the others follow in order, other keys go on (I7)', async () => {
     await using worker = await workerOf();
     await using hub = await hubOf({ timeoutMs: 5_000 });
     const gate = Promise.withResolvers<undefined>();
@@ -195,7 +195,7 @@ describe.for(['v3', 'v2'] as const)('client over nats %s', (library) => {
     );
   });
 
-  test('batch mode: different keys share a request, a key is in one at a time, and each item has its own answer', async () => {
+  test('batch mode: keys share a request, a key is in one at a time, each item has its own answer', async () => {
     await using worker = await workerOf();
     await using hub = await hubOf({ batch: { itemsMax: 10, delayMs: 3 }, timeoutMs: 5_000 });
     worker.answer = ({ body }) => {

@@ -96,7 +96,7 @@ describe('a backlog', () => {
     ]);
   });
 
-  test('defect 9, defect 10: events without a GUID keep what identifies them, and none is taken for another', async () => {
+  test('defect 9, defect 10: events without a GUID keep what identifies them, none is taken for another', async () => {
     const named = Array.from({ length: 5 }, (_, n) =>
       event('w', `e${n}`, { EventType: 'enqueued' }),
     );
@@ -297,7 +297,7 @@ describe('where it goes', () => {
     expect(() => rows('UVQueueWorkItem', 'customer')).toThrow(/no such table|unable to open/);
   });
 
-  test('defect 24: after a re-assignment to another connection of the same beacon, that database gets everything', async () => {
+  test('defect 24: after re-assignment to another connection of its beacon, that one gets everything', async () => {
     await attach();
     await world.accept(upsert('one', 'one'));
     await world.drained();

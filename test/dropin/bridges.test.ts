@@ -33,7 +33,7 @@ const manifestsOf = (more: BridgeOptions = {}) =>
   kept(new ManifestStoreBridge({ NatsURL: stack.nats.url, HubID: 'hub1', ...more }));
 const ok = { Available: true, Success: true };
 
-test('every method of the incumbent is there, synchronous where it is synchronous, and a promise that resolves where it is one', async () => {
+test('every method of the incumbent is there, synchronous or with a promise that resolves, as there', async () => {
   const queue = queueOf();
   const manifests = manifestsOf();
   const calls: [string, () => Promise<object>, object][] = [
@@ -177,7 +177,7 @@ describe('what goes wrong is told, never thrown', () => {
     expect(await call(queueOf())).toMatchObject(expected);
   });
 
-  test('no worker: writes are given up after GiveUpMs, reads after TimeoutMs, both as not available, and the status says error or waiting', async () => {
+  test('no worker: writes end after GiveUpMs, reads after TimeoutMs, as not available, as status says', async () => {
     const lonely = queueOf({ HubID: 'nobody', GiveUpMs: 300, TimeoutMs: 300 });
     const [write, read] = await Promise.all([
       lonely.upsertWorkItem({ WorkItemHash: 'w' }),
@@ -205,7 +205,7 @@ describe('what goes wrong is told, never thrown', () => {
     });
   });
 
-  test('too much waiting is refused with its reason, by number and by size, and taken again when there is room', async () => {
+  test('too much waiting is refused with its reason, by number and size, and taken when there is room', async () => {
     const lonely = queueOf({ HubID: 'nobody', WritesMax: 2, GiveUpMs: 400 });
     const waiting = [
       lonely.upsertWorkItem({ WorkItemHash: 'a' }),
@@ -245,7 +245,7 @@ function circle(): never {
   return item as never;
 }
 
-test('arguments are taken as they are at the call: what the caller changes afterwards is not written, and one key keeps its order', async () => {
+test('arguments are taken as they are at the call; later changes are not written, a key keeps its order', async () => {
   const queue = queueOf();
   const item: Record<string, unknown> & { WorkItemHash: string } = {
     WorkItemHash: 'snap',
@@ -285,7 +285,7 @@ test('a read of a key comes behind the writes of it that the caller did not wait
   }
 });
 
-test('the status is kept: at once after an assignment, and after the worker says so; clear and assign as the incumbent', async () => {
+test("the status is kept: after an assignment, after the worker's word; clear, assign as the incumbent", async () => {
   const queue = queueOf();
   const manifests = manifestsOf();
   const fresh = await until(
@@ -377,7 +377,7 @@ describe('made as the hub makes its services', () => {
     },
   };
 
-  test('(hub, options, hash): hub, log, options, UUID, Hash and serviceType, settings from the hub, and a word in its log', async () => {
+  test("(hub, options, hash): hub, log, options, UUID, Hash, serviceType, the hub's settings, its log", async () => {
     const queue = kept(
       new QueuePersistenceBridge(hub, { NatsURL: stack.nats.url, RemoteUser: 'ann' }, 'my-hash'),
     );
@@ -439,7 +439,7 @@ describe('made as the hub makes its services', () => {
   });
 });
 
-test('a bridge made before there is a bus keeps its writes, says what is missing, and gives up what is left when it is closed', async () => {
+test('a bridge made before there is a bus keeps its writes, says what is missing, drops them when closed', async () => {
   await using nats = await TestNats.start();
   await nats.kill();
   const queue = kept(new QueuePersistenceBridge({ NatsURL: nats.url }));

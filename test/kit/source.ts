@@ -133,12 +133,13 @@ export function blocksOf(code: string): Block[] {
   return found;
 }
 
-const notFunction =
-  /^(?:\}?\s*(?:if|else|for|while|switch|catch|do|try|finally)\b|(?:export\s+)?(?:abstract\s+)?(?:class|interface|type|import|enum)\b)/;
+const statement = /^\}?\s*(?:if|else|for|while|switch|catch|do|try|finally)\b/;
+const declaration = /^(?:export\s+)?(?:abstract\s+)?(?:class|interface|type|import|enum)\b/;
 
 /** True for the braces around a function's body. */
 export function isFunction({ header }: Block): boolean {
   // The body of a `describe` is a list of tests, each a function of its own.
   if (/=>\s*$/.test(header)) return !/\bdescribe\b/.test(header);
-  return !notFunction.test(header) && /\)\s*(?::[^=;]+)?$/.test(header);
+  if (statement.test(header) || declaration.test(header)) return false;
+  return /\)\s*(?::[^=;]+)?$/.test(header);
 }

@@ -255,7 +255,7 @@ describe('connections', () => {
     expect(() => databaseAt(settings)).not.toThrow('hush');
   });
 
-  test('a secret is never shown again: not in replies, errors, presence or lists, and the file it is kept in is the owner’s alone', async () => {
+  test('a secret is never shown again: not in replies, errors, presence, lists; its file is private', async () => {
     const folder = tempFolder();
     const { connections } = await start({ folder });
     const settings = {

@@ -39,7 +39,7 @@ describe('upsert', () => {
     ]);
   });
 
-  test('by number when there is a row of it, else by key; a key that is left out counts as it would be stored', async () => {
+  test('by number when a row has it, else by key; a key left out counts as it would be stored', async () => {
     const { call, path } = await startEnabled();
     await call('POST', B, { WorkItemHash: 'a', Status: 'One' });
     expect(

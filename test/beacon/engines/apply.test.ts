@@ -256,7 +256,7 @@ describe('the mark', () => {
     ]);
   });
 
-  test('below the mark nothing is skipped and the mark stays, and the good ones take effect beside a bad one', async () => {
+  test('below the mark nothing is skipped, the mark stays, good ones take effect beside a bad one', async () => {
     const { engine, path } = await openBackend();
     await applyTo(engine, [], { throughSeq: 9 });
     const outputs = await applyTo(engine, [workItem('a', 3), workItem('b', 4, { Nope: 1 })], {
@@ -349,7 +349,7 @@ describe('a database that is not well', () => {
     expect((await applyTo(engine, big)).IsCommitted).toBe(true);
   });
 
-  test('a deleted file is made anew, empty and without an identity, and nothing is applied to the old one', async () => {
+  test('a deleted file is made anew, empty, without identity; nothing is applied to the old one', async () => {
     const { engine, path } = await openBackend();
     rmSync(path);
     await expect(applyTo(engine, [workItem('a', 1)])).rejects.toMatchObject({

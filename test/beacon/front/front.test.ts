@@ -180,7 +180,7 @@ test('a table that was dropped is missing, although the server remembers its col
   ).rejects.toThrow('1 tables or columns are missing (UVManifest)');
 });
 
-test('a connection that the server left down at its start is connected, once for workers that come together', async () => {
+test('a connection the server left down at its start is made once for workers that come together', async () => {
   const { ask, seen } = await startFront({ quirks: ['no-autoconnect'] });
   const ensure = () =>
     ask('DataBeaconSchema', 'EnsureSchema', { ...here, SchemaJSON: persistenceSchema });

@@ -128,10 +128,17 @@ describe('trail', () => {
   test('a state of the first version is taken over with what it holds', () => {
     const folder = tempFolder();
     const db = new Database(join(folder, 'beacon.db'));
-    db.exec(`CREATE TABLE Connection (IDBeaconConnection INTEGER PRIMARY KEY, Name TEXT NOT NULL UNIQUE, Url TEXT NOT NULL, Origin TEXT NOT NULL, Description TEXT NOT NULL) STRICT;
-      CREATE TABLE Proxy (ID INTEGER PRIMARY KEY CHECK (ID = 1), PathAllowlist TEXT NOT NULL, AllowWrites INTEGER NOT NULL) STRICT;
-      CREATE TABLE Audit (IDAudit INTEGER PRIMARY KEY AUTOINCREMENT, At TEXT NOT NULL, RemoteUser TEXT NOT NULL, Capability TEXT NOT NULL, Action TEXT NOT NULL, IDBeaconConnection INTEGER NOT NULL, Detail TEXT NOT NULL) STRICT;
-      INSERT INTO Proxy VALUES (1, '["^/x/"]', 0); INSERT INTO Audit VALUES (1, '2026-01-01', 'ann', 'C', 'A', 1, 'd'); PRAGMA user_version = 1`);
+    db.exec(`
+      CREATE TABLE Connection (IDBeaconConnection INTEGER PRIMARY KEY, Name TEXT NOT NULL UNIQUE,
+        Url TEXT NOT NULL, Origin TEXT NOT NULL, Description TEXT NOT NULL) STRICT;
+      CREATE TABLE Proxy (ID INTEGER PRIMARY KEY CHECK (ID = 1), PathAllowlist TEXT NOT NULL,
+        AllowWrites INTEGER NOT NULL) STRICT;
+      CREATE TABLE Audit (IDAudit INTEGER PRIMARY KEY AUTOINCREMENT, At TEXT NOT NULL,
+        RemoteUser TEXT NOT NULL, Capability TEXT NOT NULL, Action TEXT NOT NULL,
+        IDBeaconConnection INTEGER NOT NULL, Detail TEXT NOT NULL) STRICT;
+      INSERT INTO Proxy VALUES (1, '["^/x/"]', 0);
+      INSERT INTO Audit VALUES (1, '2026-01-01', 'ann', 'C', 'A', 1, 'd');
+      PRAGMA user_version = 1`);
     db.close();
     const state = BeaconState.open(folder);
     expect(state.proxyConfig()).toMatchObject({ patterns: ['^/x/'], allowWrites: false });
@@ -193,7 +200,7 @@ describe('every request', () => {
     expect(kit.heard.at(-1)?.Connections).toHaveLength(4);
   });
 
-  test('leaves its user, connection, table, outcome and count, be it refused or not; the command line shows it', async () => {
+  test('leaves user, connection, table, outcome and count, refused or not; the command line shows it', async () => {
     const kit = await startOn(nats, bus);
     const ask = async (
       capability: string,

@@ -106,7 +106,7 @@ describe.each(['memory', 'sqlite'] as const)('provider %s', (provider) => {
     });
   });
 
-  test('an event is kept once by its GUID, another under that GUID is refused, one without gets its own (defects 10, 46)', async () => {
+  test('an event is kept once by its GUID, no other takes it, one without gets one (defects 10, 46)', async () => {
     const q = queue((await start(provider)).ask);
     const event = {
       EventGUID: 'g1',
@@ -178,7 +178,7 @@ describe.each(['memory', 'sqlite'] as const)('provider %s', (provider) => {
     ]);
   });
 
-  test('lists filter, limit and order, also by -EnqueuedAt (defects 32, 33); what is no column is refused', async () => {
+  test('lists filter, limit and order, also by -EnqueuedAt (defects 32, 33); unknown columns are refused', async () => {
     const q = queue((await start(provider)).ask);
     const rows = [
       ['c', '2', 'Running'],
@@ -269,7 +269,7 @@ describe.each(['memory', 'sqlite'] as const)('provider %s', (provider) => {
 
 const identity = (presence: Presence | undefined) => presence?.Connections[0]?.StoreID;
 
-test('the file keeps rows and identity over a restart; a file that was deleted begins with another identity', async () => {
+test('the file keeps rows and identity over a restart; after it was deleted, the identity is new', async () => {
   const dataDir = tempFolder();
   const one = await start('sqlite', { dataDir });
   await queue(one.ask)('UpsertWorkItem', { WorkItem: { WorkItemHash: 'w', Status: 'Kept' } });

@@ -317,7 +317,7 @@ test('the journal of a worker is no database: not read, not written', async () =
   store.close();
 });
 
-test('defect 22: killed and started again it is the same beacon with the same connections, and SIGTERM ends it in order', async () => {
+test('defect 22: killed and started again it is the same beacon, same connections; SIGTERM ends it', async () => {
   const folder = tempFolder();
   const args = [
     join(root, 'test/kit/beacon/beacon-child.ts'),

@@ -251,7 +251,7 @@ test.each(goldenNames)(
   30_000,
 );
 
-test('beside a worker that runs, after one that was killed, and after one that stopped: what it said itself, and who holds the lock (C1, C4)', async () => {
+test('beside a running, a killed and a stopped worker: its own words, and who has the lock (C1, C4)', async () => {
   await using stack = await Stack.start();
   const data = stack.workerFile();
   await stack.hub.client.upsertWorkItem(

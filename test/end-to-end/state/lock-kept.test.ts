@@ -62,11 +62,13 @@ afterAll(() => stack?.[Symbol.asyncDispose]());
 
 test('the probe can tell: a holder that opens and closes the file by plain calls lets another in (A1)', () => {
   using dir = tempDir('lock-kept');
+  const another = `import Database from 'better-sqlite3'; const path = process.argv[1]; ${take}`;
   const holder = (harm: string) =>
     inChild(
       dir.at('writer.lock'),
       `const mine = new Database(path); mine.exec('begin exclusive'); ${harm}
-    const ran = spawnSync(process.execPath, ['--input-type=module', '-e', ${JSON.stringify(`import Database from 'better-sqlite3'; const path = process.argv[1]; ${take}`)}, path], { encoding: 'utf8' });
+    const given = ['--input-type=module', '-e', ${JSON.stringify(another)}, path];
+    const ran = spawnSync(process.execPath, given, { encoding: 'utf8' });
     console.log(ran.stdout.trim());`,
     );
   expect(holder('')).toBe(held);

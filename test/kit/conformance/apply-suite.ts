@@ -420,7 +420,7 @@ function markTests(desk: () => Desk): void {
     expect(await mark(d)).toMatchObject([{ Seq: 6 }]);
   });
 
-  test('below the mark nothing is skipped, each is its own affair, and the mark stays; a new epoch begins in the same transaction', async () => {
+  test('below the mark nothing is skipped, each stands alone, the mark stays; a new epoch begins with it', async () => {
     const d = desk();
     await d.apply([d.event('g', 1, { BeaconID: 'x' })], { throughSeq: 9 });
     const below = await d.apply(
@@ -449,7 +449,7 @@ function markTests(desk: () => Desk): void {
 }
 
 function batchTests(desk: () => Desk): void {
-  test('with a refused mutation takes no effect, says what became of each, and is refused the same way again', async () => {
+  test('with a refused mutation takes no effect, says what became of each, is refused the same again', async () => {
     const d = desk();
     await d.apply([d.event('g', 1, { BeaconID: 'x' })]);
     const batch = [

@@ -125,7 +125,7 @@ export function processSuite(on: () => Shared, isServer: boolean): void {
 }
 
 function servingTests(on: () => Shared, its: () => Running): void {
-  test('says which engine it fronts, makes the schema, serves batches, marks and endpoints, and killed and started again is the same', async () => {
+  test('names its engine, makes the schema, serves batches, marks, endpoints; killed and restarted too', async () => {
     const { ask, place, beacon } = its();
     const first = await its().says('the beacon is online', (connection) => connection.Connected);
     expect(first).toMatchObject({

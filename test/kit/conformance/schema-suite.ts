@@ -55,7 +55,7 @@ function tableOf(scope: string): TableDescriptor {
 }
 
 function freshTests(backend: () => RunningBackend): void {
-  test('gets every table, column and index of the descriptor, and the report names each; a second run reports nothing', async () => {
+  test('gets each table, column, index of the descriptor, reported by name; a second run has no news', async () => {
     const place = await backend().fresh();
     const { engine } = openFor(place);
     const first = await ensureSchema(engine, 'ultravisor', persistenceSchema);
@@ -171,7 +171,7 @@ function firstTests(backend: () => RunningBackend): void {
     expect(await engine.check()).toEqual({ isConnected: true, storeId: '', reason: '' });
   });
 
-  test('defect 29: ten EnsureSchema at once, each by an engine of its own, all succeed and make one schema with one identity', async () => {
+  test('defect 29: ten EnsureSchema at once, an engine each, make one schema with one identity', async () => {
     const place = await backend().fresh();
     const opened = Array.from({ length: 10 }, () => openAt(place.url));
     onTestFinished(async () => {
@@ -224,7 +224,7 @@ function growthTests(backend: () => RunningBackend): void {
     ],
   };
 
-  test('defect 50: columns, indexes and tables arrive with the data in place, and can be used at once by whoever was connected before', async () => {
+  test('defect 50: columns, indexes, tables arrive with data in place, at once usable by those connected', async () => {
     const d = await freshDesk(backend());
     const other = new Desk(openFor(d.place).engine, d.place, 'hub2');
     await d.apply([d.event('e-1', 1, { EventType: 'old' })]);

@@ -210,7 +210,9 @@ const ofDelivery: Mutant[] = [
     local: ({ blocked, store }) => {
       const parked = store.db
         .prepare(`select min(seq) from held where database = ? and lane = ? and state = 'parked'
-        and seq <= (select seq from mark where mark.database = held.database and mark.lane = held.lane) group by key order by 1 limit ?`)
+          and seq <=
+            (select seq from mark where mark.database = held.database and mark.lane = held.lane)
+          group by key order by 1 limit ?`)
         .pluck();
       blocked.deliverable = (database, lane, limit) =>
         parked.all(database, lanes.indexOf(lane), limit) as number[];

@@ -220,7 +220,7 @@ const cases: Case[] = [
 const secrets = /right-word|wrong-word|right-token|wrong-token|SUA[A-Z2-7]{20}|secret-of-the-file/;
 
 describe.each(cases)('$name', ({ server, scheme, right, wrong, says, code = 2 }) => {
-  test('lets a worker in that is right; a wrong one says so once and goes on trying, the command line in one line', async () => {
+  test('lets a worker in that is right; a wrong one says so once and tries on, the command line once', async () => {
     await using nats = await SecuredNats.start(server, scheme);
     const worker = (name: string, env: Env) =>
       new TidemarkProcess(
@@ -262,7 +262,7 @@ describe.each(cases)('$name', ({ server, scheme, right, wrong, says, code = 2 })
   }, 120_000);
 });
 
-test('a file of credentials that holds none is told without what it holds, and so is a URL of TLS at a server without', async () => {
+test('a credentials file that holds none is reported without its content; so is TLS at a server without', async () => {
   await using nats = await SecuredNats.start(jwts);
   writeFileSync(nats.dir.at('no.nk'), 'secret-of-the-file\n');
   const ask = (env: Env, url = nats.url) => tidemark(['status', '--nats', url], { env });

@@ -57,7 +57,7 @@ function setup(mesh = new ScriptedMesh(), path = folderOfTest().path) {
 const fresh = () => ({ nonce: 'n1', storeIds: { 1: '', 2: '' } });
 
 describe('bootstrap', () => {
-  test('EnsureSchema, Introspect, UpdateProxyConfig, EnableEndpoint of each table: once for both lanes (defect 29)', async () => {
+  test('EnsureSchema, Introspect, UpdateProxyConfig, EnableEndpoint of each table: once (defect 29)', async () => {
     const { mesh, assignments, state, turns, pass } = setup();
     expect(state()).toBe('unassigned');
     assignments.assign('db-1', 1);
@@ -112,7 +112,7 @@ describe('bootstrap', () => {
     expect(assignments.targetOf('queue')?.generation).toBe(2);
   });
 
-  test('defect 30: an error is retried with back-off by itself, names the step, and is over when it is over', async () => {
+  test('defect 30: an error is retried with back-off, names the step, and is over when it is over', async () => {
     const { mesh, assignments, state, pass, turns } = setup();
     mesh.broken.set('Introspect', 'no permission');
     assignments.assign('db-1', 1);
@@ -203,7 +203,7 @@ describe('bootstrap', () => {
 });
 
 describe('presence', () => {
-  test('defect 4, defect 26: a silent beacon is waiting-for-beacon within 6 s, and back with its next word', async () => {
+  test('defect 4, defect 26: a silent beacon is waiting-for-beacon in 6 s, back with its next word', async () => {
     const { mesh, assignments, state, pass, turns } = setup();
     assignments.assign('db-1', 1);
     mesh.announce('db-1', fresh());

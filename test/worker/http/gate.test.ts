@@ -33,7 +33,7 @@ describe('a worker on loopback', () => {
     await kit?.[Symbol.asyncDispose]();
   });
 
-  test('who may view reads, who may operate changes, and an operator with tokens gets no further one in the data directory', async () => {
+  test('viewers read, operators change; an operator with tokens gets no other in the data directory', async () => {
     const pause = async (headers: Record<string, string>) =>
       (await kit.ask({ method: 'POST', path: '/api/pause', headers })).status;
     expect([
@@ -189,7 +189,7 @@ describe('a worker on loopback', () => {
   });
 });
 
-test('beyond loopback every call needs a token, one that may view is enough to read, and without any it does not start', async () => {
+test('beyond loopback every call needs a token, one that may view can read; without it does not start', async () => {
   await using kit = await startWorkerKit({
     host: '0.0.0.0',
     env: () => ({ TIDEMARK_TOKEN: 'op-secret', TIDEMARK_VIEW_TOKEN: 'view-secret' }),

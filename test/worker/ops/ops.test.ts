@@ -12,7 +12,7 @@ import { kinds, leaveOutOf, OpsBench } from '../../kit/worker/ops-fixture.ts';
 
 const skippable = 'export const isSkippable = true;';
 
-test('B6 — the second of three throws: its effects and marker are gone, the first is applied, the third is never called and counted', async () => {
+test('B6 — the second of three throws: its effects are gone, the first is applied, the third not called', async () => {
   const bench = new OpsBench();
   bench.op('1-good');
   bench.op('2-bad', "throw new Error('does not fit')");
@@ -30,7 +30,7 @@ test('B6 — the second of three throws: its effects and marker are gone, the fi
   });
 });
 
-test('B6 — a failed attempt is kept, and the mended operation goes through, in its place and not as a late one', async () => {
+test('B6 — a failed attempt is kept; the mended operation goes through in its place, not as a late one', async () => {
   const bench = new OpsBench();
   bench.op('1-bad', "throw new Error('first try')");
   bench.op('2-next');
@@ -72,7 +72,7 @@ test('B7 — a step gets no network handle, and may not end the transaction its 
   expect(bench.applied()).toEqual(['1-looks']);
 });
 
-test('B8 B9 — the marker is read again under the write lock: who comes second runs nothing and is told as raced', async () => {
+test('B8 B9 — the marker is read again under the write lock: the second runs nothing and reports raced', async () => {
   const bench = new OpsBench();
   bench.file(
     'a.ts',
@@ -121,7 +121,7 @@ test.for([
   expect(bench.applied()).toEqual(result === 'applied' ? ['a-b'] : []);
 });
 
-test('B10 — what was skipped is recorded with its why, shows in health, takes along what requires it, and comes back', async () => {
+test('B10 — a skip is recorded with its why, shows in health, takes along what requires it, is undone', async () => {
   const bench = new OpsBench();
   bench.op('1-a', '', skippable);
   bench.op('2-b', '', "export const requires = ['1-a'];");

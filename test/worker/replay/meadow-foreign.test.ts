@@ -166,7 +166,7 @@ test('a list of many long values is asked in as many paths as the server takes',
   expect(rows.map((row) => row['RunID']).toSorted()).toEqual(runs);
 });
 
-test('a page whose rows are too large together is asked for in smaller ones, and a row that is too large alone is told', async () => {
+test('a page too large together is asked for in smaller ones, a row too large alone is reported', async () => {
   const all: Row[] = Array.from({ length: 20 }, (_, n) => ({
     IDUVManifest: n + 1,
     Hash: `m${n}`,
@@ -225,7 +225,7 @@ test('a row that has the Seq of its removal and is still to be seen was left hal
   expect(rows('SELECT Deleted FROM UVManifest')).toEqual([{ Deleted: 1 }]);
 });
 
-test('a database the incumbent made is taken over: its rows stay, ours have numbers where its new columns hold text', async () => {
+test('a database of the incumbent is taken over: rows stay, ours are numbers where new columns are text', async () => {
   const { world, settle, rows } = await start({
     prepare: async (path) => {
       const database = new Database(path);
@@ -269,7 +269,7 @@ test('a database the incumbent made is taken over: its rows stay, ours have numb
   ]);
 });
 
-test('defect 11: an event that is stored with other words is a conflict and stays; one with the same words is already present', async () => {
+test('defect 11: an event stored with other words is a conflict; one with the same is already present', async () => {
   const { world, settle, path, rows } = await start();
   const [other, same] = [
     'e7e7e7e7-0000-4000-8000-000000000001',
@@ -303,7 +303,7 @@ test('defect 11: an event that is stored with other words is a conflict and stay
   ).toBe(1);
 });
 
-test('what the database refuses for good costs one dead letter and holds nothing up; a missing column is made again', async () => {
+test('what the database refuses for good is one dead letter, no delay; a missing column is made again', async () => {
   const { settle, path, rows } = await start();
   const database = new Database(path);
   onTestFinished(() => void database.close());

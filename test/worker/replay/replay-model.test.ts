@@ -292,7 +292,7 @@ test(
 );
 
 test(
-  'replay — with marks moved by hand to anywhere, databases exchanged and restored, answers lost, restarts (I4, I5, I7, I8, I10)',
+  'replay — with marks moved by hand, exchange, restore, lost answers, restarts (I4, I5, I7, I8, I10)',
   { timeout: 150_000 },
   async () => {
     const steps = fc.array(fc.oneof(...travelling, moving, moving), {

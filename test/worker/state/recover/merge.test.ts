@@ -253,7 +253,7 @@ function check(
 
 const settings = { numRuns: 40 };
 
-test('merge of ghosts into their store, in any order, repeated, with a crash in between: union once, Seqs kept, marks and counts right (I3, I4, I5, I10)', () => {
+test('merge of lost stores in any order, repeated, amid crashes: each once, Seqs kept (I3, I4, I5, I10)', () => {
   fc.assert(
     fc.property(
       lifeArb,

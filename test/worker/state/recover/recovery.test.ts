@@ -233,7 +233,10 @@ describe('recovery — damaged files: every entry that is physically there is ke
     writeFileSync(db, file);
     const second = open(dir.path);
     expect(second.findings.find((one) => one.Class === 'salvaged')?.What).toMatch(
-      /its marks, dead letters, refused messages, assignments, maintenance records could not be read whole.*sent again.*look whether a database is assigned/,
+      new RegExp(
+        'its marks, dead letters, refused messages, assignments, maintenance records ' +
+          'could not be read whole.*sent again.*look whether a database is assigned',
+      ),
     );
   });
 
@@ -306,7 +309,7 @@ describe('recovery — the log and its database', () => {
     expect(seqsOf(local)).toEqual([...inBackup, ...inFile, ...inLog]);
   });
 
-  test('an older backup moved beside the log of another: the log is not replayed over it, its entries come back, the rest is named (D11)', () => {
+  test("an older backup moved beside another's log: the log is not replayed, the rest is named (D11)", () => {
     const { path, backup, storeId, inBackup, inFile, inLog } = crashedWithBackup();
     renameSync(backup, pathsOf(path).db);
     const { local, classes, findings } = open(path);
@@ -322,7 +325,7 @@ describe('recovery — the log and its database', () => {
     expect(balance(local)).toBe(0);
   });
 
-  test('an older backup put in place after a clean stop, by mv or by cp, is adopted with the range it lacks (D11)', () => {
+  test('an older backup put in place after a clean stop, by mv or cp, is adopted with the range it lacks (D11)', () => {
     for (const put of [renameSync, copyFileSync]) {
       const dir = folderOfTest();
       const first = open(dir.path);

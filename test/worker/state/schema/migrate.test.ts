@@ -177,7 +177,8 @@ describe('migrate — steps', () => {
       version: schemaVersion + 1,
       name: 'rebuild',
       isRebuild: true,
-      sql: `create table database_new (id integer primary key, beacon text not null, connection integer not null, added text, unique (beacon, connection)) strict;
+      sql: `create table database_new (id integer primary key, beacon text not null,
+          connection integer not null, added text, unique (beacon, connection)) strict;
         insert into database_new select id, beacon, connection, null from database where ${keep};
         drop table database; alter table database_new rename to database;`,
     });
