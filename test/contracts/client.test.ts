@@ -3,7 +3,6 @@
  */
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { guidMaker, systemStamps } from '../../contracts/client/stamps.ts';
 import { isGuid } from '../../contracts/envelope.ts';
 import type { JsonObject } from '../../contracts/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
@@ -297,18 +296,4 @@ describe.for(['v3', 'v2'] as const)('client over nats %s', (library) => {
     await expect(accepted).resolves.toMatchObject({ Success: true });
     expect(new Set(guids(worker.heard)).size).toBe(1);
   });
-});
-
-test('client — identities are UUIDs of version 7, in order within a millisecond and over thousands, none twice', () => {
-  const next = guidMaker({ ...systemStamps, nowMs: () => 1_700_000_000_000 });
-  const made = Array.from({ length: 10_000 }, next);
-  expect(
-    made.every((guid) => isGuid(guid) && guid[14] === '7' && '89ab'.includes(guid[19] ?? '')),
-  ).toBe(true);
-  expect(new Set(made).size).toBe(made.length);
-  expect(made.toSorted()).toEqual(made);
-});
-
-test('client — a HubID that is no subject token is refused', async () => {
-  await expect(connectHub(nats.url, { hub: 'a.b' })).rejects.toThrow(RangeError);
 });

@@ -2,70 +2,17 @@
  * Reads and deliveries of a worker at a beacon with the incumbent's quirks: the answers come from
  * its database, not from the journal.
  */
-import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
-import type { WriteEnvelope } from '../../../contracts/envelope.ts';
 import { TidemarkError } from '../../../contracts/errors.ts';
 import type { Row, RowQuery } from '../../../contracts/mutation.ts';
-import { Bus } from '../../../runtime/bus/bus.ts';
 import { pagesOf } from '../../../worker/beacons/foreign-rows.ts';
 import type { Place } from '../../kit/conformance/backends.ts';
 import { makeIncumbent } from '../../kit/conformance/incumbent.ts';
-import { type Quirk, QuirkyBeacon } from '../../kit/quirky/quirky-beacon.ts';
-import { serveQuirky } from '../../kit/quirky/quirky-beacon-bus.ts';
-import {
-  folderOfTest,
-  event,
-  manifest,
-  patch,
-  silent,
-  upsert,
-  write,
-} from '../../kit/worker/fixture.ts';
-import { World } from '../../kit/worker/with-beacon.ts';
-
-type Rig = {
-  world: World;
-  path: string;
-  settle: (...envelopes: WriteEnvelope[]) => Promise<void>;
-  rows: (sql: string) => Record<string, unknown>[];
-};
-
-/** @param prepare makes what is in the database before the beacon opens it */
-async function start({
-  quirks = [] as Quirk[],
-  prepare = (_path: string): Promise<void> => Promise.resolve(),
-} = {}): Promise<Rig> {
-  const world = await World.start();
-  onTestFinished(() => world[Symbol.asyncDispose]());
-  const path = join(folderOfTest().path, 'theirs.sqlite');
-  await prepare(path);
-  const beacon = new QuirkyBeacon(path, quirks);
-  const bus = await Bus.connect({ servers: world.nats.url, name: 'theirs' }, silent);
-  const stop = await serveQuirky(beacon, bus, 'theirs');
-  onTestFinished(async () => {
-    await stop();
-    await bus.close();
-    beacon.close();
-  });
-  await world.assign('theirs');
-  const settle = async (...envelopes: WriteEnvelope[]) => {
-    await world.accept(...envelopes);
-    await world.drained();
-    await world.forget();
-  };
-  const rows = (sql: string) => {
-    const database = new Database(path);
-    try {
-      return database.prepare(sql).all() as Record<string, unknown>[];
-    } finally {
-      database.close();
-    }
-  };
-  return { world, path, settle, rows };
-}
+import type { Quirk } from '../../kit/quirky/quirky-beacon.ts';
+import { event, manifest, patch, upsert, write } from '../../kit/worker/fixture.ts';
+import { start } from '../../kit/worker/foreign-rig.ts';
 
 test('defect 37: each hash finds itself and nothing else, in keys, in lists of values and behind a page', async () => {
   const { world, settle } = await start();

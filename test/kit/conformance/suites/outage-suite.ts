@@ -4,10 +4,10 @@
  */
 import { rmSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import type { RowMutation } from '../../../contracts/mutation.ts';
-import type { TestDatabase } from '../servers/test-database.ts';
-import { until } from '../until.ts';
-import { Desk, freshDesk, openFor, type Shared } from './desk.ts';
+import type { RowMutation } from '../../../../contracts/mutation.ts';
+import type { TestDatabase } from '../../servers/test-database.ts';
+import { until } from '../../until.ts';
+import { Desk, freshDesk, openFor, type Shared } from '../desk.ts';
 
 const item = 'UVQueueWorkItem';
 /**
