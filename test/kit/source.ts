@@ -25,20 +25,15 @@ export function readSources(folders: readonly string[], files: readonly string[]
     const path = join(root, folder);
     if (!existsSync(path)) return [];
     return readdirSync(path, { recursive: true, withFileTypes: true })
-      .filter(
-        (entry) =>
-          entry.isFile() &&
-          (entry.name.endsWith('.ts') || (folder === 'console' && entry.name.endsWith('.js'))),
-      )
+      .filter((entry) => entry.isFile() && /\.(?:ts|js|cjs)$/.test(entry.name))
       .map((entry) => relative(root, join(entry.parentPath, entry.name)));
   });
   return [...paths, ...files.filter((file) => existsSync(join(root, file)))]
     .toSorted()
-    .map(readSource);
+    .map((path) => sourceOf(path, readFileSync(join(root, path), 'utf8')));
 }
 
-function readSource(path: string): Source {
-  const text = readFileSync(join(root, path), 'utf8');
+export function sourceOf(path: string, text: string): Source {
   return {
     path,
     folder: path.split('/')[0] ?? '',
@@ -137,9 +132,10 @@ const statement = /^\}?\s*(?:if|else|for|while|switch|catch|do|try|finally)\b/;
 const declaration = /^(?:export\s+)?(?:abstract\s+)?(?:class|interface|type|import|enum)\b/;
 
 /** True for the braces around a function's body. */
-export function isFunction({ header }: Block): boolean {
-  // The body of a `describe` is a list of tests, each a function of its own.
-  if (/=>\s*$/.test(header)) return !/\bdescribe\b/.test(header);
+export function isFunction({ header, body }: Block): boolean {
+  // A function that registers tests is a list of them, each a function of its own.
+  if (/^\s*test(?:\.\w+)?[(<]/m.test(body)) return false;
+  if (/=>\s*$/.test(header)) return true;
   if (statement.test(header) || declaration.test(header)) return false;
   return /\)\s*(?::[^=;]+)?$/.test(header);
 }
