@@ -3,7 +3,7 @@
  * and what a hub in JavaScript hands over.
  */
 import { expect, test } from 'vitest';
-import { QueuePersistenceBridge } from '../../dropin/bridges.ts';
+import { type ManifestStoreBridge, QueuePersistenceBridge } from '../../dropin/bridges.ts';
 import { readRows } from '../kit/rows/compare.ts';
 import { TestNats } from '../kit/servers/nats.ts';
 import { until } from '../kit/until.ts';
@@ -11,10 +11,12 @@ import { ok, openBridges } from '../kit/processes/open-bridges.ts';
 
 const { stack, kept, queueOf, manifestsOf } = openBridges();
 
-test('every method of the incumbent is there, synchronous or with a promise that resolves, as there', async () => {
-  const queue = queueOf();
-  const manifests = manifestsOf();
-  const calls: [string, () => Promise<object>, object][] = [
+/** Each method once: what it is, the call, and what the answer holds. */
+function callsOf(
+  queue: QueuePersistenceBridge,
+  manifests: ManifestStoreBridge,
+): [string, () => Promise<object>, object][] {
+  return [
     [
       'upsertWorkItem',
       () =>
@@ -71,7 +73,12 @@ test('every method of the incumbent is there, synchronous or with a promise that
     ['removeManifest', () => manifests.removeManifest('m1'), ok],
     ['removeManifest of nothing', () => manifests.removeManifest('nosuch'), ok],
   ];
-  for (const [what, send, expected] of calls) {
+}
+
+test('every method of the incumbent is there, synchronous or with a promise that resolves, as there', async () => {
+  const queue = queueOf();
+  const manifests = manifestsOf();
+  for (const [what, send, expected] of callsOf(queue, manifests)) {
     const call = send();
     expect({ what, isPromise: call instanceof Promise, ...(await call) }).toMatchObject({
       what,
@@ -147,6 +154,21 @@ test('a read of a key comes behind the writes of it that the caller did not wait
   }
 });
 
+const statusKeys = [
+  'State',
+  'AssignedBeaconID',
+  'IDBeaconConnection',
+  'LastError',
+  'BootstrappedAt',
+  'AssignedAt',
+];
+const beaconOf = (queue: QueuePersistenceBridge) => [
+  queue.getBeaconID(),
+  queue.isBeaconAvailable(),
+  queue.isMeadowProxyMode(),
+  queue.getPersistenceBeacon(),
+];
+
 test("the status is kept: after an assignment, after the worker's word; clear, assign as the incumbent", async () => {
   const queue = queueOf();
   const manifests = manifestsOf();
@@ -154,14 +176,7 @@ test("the status is kept: after an assignment, after the worker's word; clear, a
     'the bridge heard of the worker',
     () => queue.getPersistenceStatus().State === 'bootstrapped' && queue.getPersistenceStatus(),
   );
-  expect(Object.keys(fresh)).toEqual([
-    'State',
-    'AssignedBeaconID',
-    'IDBeaconConnection',
-    'LastError',
-    'BootstrappedAt',
-    'AssignedAt',
-  ]);
+  expect(Object.keys(fresh)).toEqual(statusKeys);
   expect(fresh).toMatchObject({
     AssignedBeaconID: 'db-1',
     IDBeaconConnection: 1,
@@ -169,12 +184,12 @@ test("the status is kept: after an assignment, after the worker's word; clear, a
     BootstrappedAt: expect.any(String) as string,
     AssignedAt: expect.any(String) as string,
   });
-  expect([
-    queue.getBeaconID(),
-    queue.isBeaconAvailable(),
-    queue.isMeadowProxyMode(),
-    queue.getPersistenceBeacon(),
-  ]).toEqual(['db-1', true, true, { BeaconID: 'db-1', IDBeaconConnection: 1 }]);
+  expect(beaconOf(queue)).toEqual([
+    'db-1',
+    true,
+    true,
+    { BeaconID: 'db-1', IDBeaconConnection: 1 },
+  ]);
   const cleared = queue.clearPersistenceAssignment();
   expect(queue.getPersistenceStatus()).toMatchObject({
     State: 'unassigned',
@@ -182,12 +197,7 @@ test("the status is kept: after an assignment, after the worker's word; clear, a
     IDBeaconConnection: 0,
     AssignedAt: null,
   });
-  expect([
-    queue.getBeaconID(),
-    queue.isBeaconAvailable(),
-    queue.isMeadowProxyMode(),
-    queue.getPersistenceBeacon(),
-  ]).toEqual([null, false, false, null]);
+  expect(beaconOf(queue)).toEqual([null, false, false, null]);
   expect(await cleared).toMatchObject(ok);
   await until(
     'the other bridge heard of it',

@@ -9,6 +9,139 @@ import type { TestNats } from '../../kit/servers/nats.ts';
 import { rowsIn, workItem } from '../../kit/beacon/fixture.ts';
 import { startOn, withBus } from '../../kit/beacon/with-bus.ts';
 
+type Asking = (
+  capability: string,
+  action: string,
+  settings: object,
+  user?: string,
+) => Promise<void>;
+
+/** Requests of each kind, by different users, refused ones among them. */
+async function askOfEverything(ask: Asking): Promise<void> {
+  const at = { IDBeaconConnection: 1 };
+  const apply = (more: object, user: string) =>
+    ask(
+      'DataBeaconBatch',
+      'Apply',
+      { ...at, HubID: 'h', Lane: 'queue', Epoch: 'e', ...more },
+      user,
+    );
+  await ask(
+    'DataBeaconSchema',
+    'EnsureSchema',
+    { ...at, SchemaName: 'ultravisor', SchemaJSON: persistenceSchema },
+    'ann',
+  );
+  await apply(
+    {
+      ThroughSeq: 3,
+      Mutations: [
+        { ...workItem('a', 1), RemoteUser: 'bob' },
+        { ...workItem('b', 2), RemoteUser: 'bob' },
+        workItem('c', 3),
+      ],
+    },
+    'carol',
+  );
+  await apply({ Lane: 'no' }, 'carol');
+  await ask(
+    'DataBeaconManagement',
+    'EnableEndpoint',
+    { ...at, TableName: 'UVQueueWorkItem' },
+    'ann',
+  );
+  await ask('MeadowProxy', 'Request', {
+    Method: 'GET',
+    Path: '/1.0/backend/UVQueueWorkItems',
+    RemoteUser: 'dora',
+  });
+  await ask('MeadowProxy', 'Request', { Method: 'GET', Path: '/1.0/Secret' }, 'eve');
+  await ask(
+    'MeadowProxy',
+    'Request',
+    { Method: 'DELETE', Path: '/1.0/backend/UVQueueWorkItem/99' },
+    'eve',
+  );
+  await ask('DataBeaconAccess', 'QueryTable', { ...at, SQL: 'DROP TABLE UVManifest' }, 'eve');
+  await ask('DataBeaconAccess', 'QueryTable', { ...at, SQL: 'SELECT 1 AS a' }, 'eve');
+  await ask(
+    'DataBeaconAccess',
+    'Aggregate',
+    {
+      ...at,
+      AggregateSpec: {
+        Table: 'UVQueueWorkItem',
+        Aggregates: [{ Source: '*', Function: 'Count', As: 'N' }],
+      },
+    },
+    'eve',
+  );
+  await ask('DataBeaconAccess', 'ListConnections', {});
+  await ask('DataBeaconAccess', 'Nope', {}, 'eve');
+}
+
+/** User, capability, action, connection, table, outcome, count and detail of each of them. */
+const audited = [
+  [
+    'ann',
+    'DataBeaconSchema',
+    'EnsureSchema',
+    1,
+    'ultravisor',
+    'ok',
+    expect.any(Number),
+    expect.stringContaining('CREATE TABLE'),
+  ],
+  ['bob', 'DataBeaconBatch', 'Apply', 1, '', 'ok', 2, 'h.queue through 3'],
+  ['carol', 'DataBeaconBatch', 'Apply', 1, '', 'ok', 1, 'h.queue through 3'],
+  [
+    'carol',
+    'DataBeaconBatch',
+    'Apply',
+    1,
+    '',
+    'INVALID_MESSAGE',
+    0,
+    expect.stringContaining('Settings.Lane'),
+  ],
+  ['ann', 'DataBeaconManagement', 'EnableEndpoint', 1, 'UVQueueWorkItem', 'ok', 0, ''],
+  [
+    'dora',
+    'MeadowProxy',
+    'Request',
+    1,
+    'UVQueueWorkItem',
+    '200',
+    3,
+    'GET /1.0/backend/UVQueueWorkItems',
+  ],
+  ['eve', 'MeadowProxy', 'Request', 0, '', 'INVALID_MESSAGE', 0, 'GET /1.0/Secret'],
+  [
+    'eve',
+    'MeadowProxy',
+    'Request',
+    1,
+    'UVQueueWorkItem',
+    '404',
+    0,
+    'DELETE /1.0/backend/UVQueueWorkItem/99',
+  ],
+  ['eve', 'DataBeaconAccess', 'QueryTable', 1, '', 'INVALID_MESSAGE', 0, 'DROP TABLE UVManifest'],
+  ['eve', 'DataBeaconAccess', 'QueryTable', 1, '', 'ok', 1, 'SELECT 1 AS a'],
+  ['eve', 'DataBeaconAccess', 'Aggregate', 1, 'UVQueueWorkItem', 'ok', 1, ''],
+  ['ultravisor-system', 'DataBeaconAccess', 'ListConnections', 0, '', 'ok', 1, ''],
+  [
+    'eve',
+    'DataBeaconAccess',
+    'Nope',
+    0,
+    '',
+    'INVALID_MESSAGE',
+    0,
+    expect.stringContaining('unknown action'),
+  ],
+];
+
 describe('every request', () => {
   let nats: TestNats;
   let bus: Bus;
@@ -75,141 +208,14 @@ describe('every request', () => {
         })
         .catch(() => undefined);
     };
-    const at = { IDBeaconConnection: 1 };
-    const apply = (more: object, user: string) =>
-      ask(
-        'DataBeaconBatch',
-        'Apply',
-        { ...at, HubID: 'h', Lane: 'queue', Epoch: 'e', ...more },
-        user,
-      );
-    await ask(
-      'DataBeaconSchema',
-      'EnsureSchema',
-      { ...at, SchemaName: 'ultravisor', SchemaJSON: persistenceSchema },
-      'ann',
-    );
-    await apply(
-      {
-        ThroughSeq: 3,
-        Mutations: [
-          { ...workItem('a', 1), RemoteUser: 'bob' },
-          { ...workItem('b', 2), RemoteUser: 'bob' },
-          workItem('c', 3),
-        ],
-      },
-      'carol',
-    );
-    await apply({ Lane: 'no' }, 'carol');
-    await ask(
-      'DataBeaconManagement',
-      'EnableEndpoint',
-      { ...at, TableName: 'UVQueueWorkItem' },
-      'ann',
-    );
-    await ask('MeadowProxy', 'Request', {
-      Method: 'GET',
-      Path: '/1.0/backend/UVQueueWorkItems',
-      RemoteUser: 'dora',
-    });
-    await ask('MeadowProxy', 'Request', { Method: 'GET', Path: '/1.0/Secret' }, 'eve');
-    await ask(
-      'MeadowProxy',
-      'Request',
-      { Method: 'DELETE', Path: '/1.0/backend/UVQueueWorkItem/99' },
-      'eve',
-    );
-    await ask('DataBeaconAccess', 'QueryTable', { ...at, SQL: 'DROP TABLE UVManifest' }, 'eve');
-    await ask('DataBeaconAccess', 'QueryTable', { ...at, SQL: 'SELECT 1 AS a' }, 'eve');
-    await ask(
-      'DataBeaconAccess',
-      'Aggregate',
-      {
-        ...at,
-        AggregateSpec: {
-          Table: 'UVQueueWorkItem',
-          Aggregates: [{ Source: '*', Function: 'Count', As: 'N' }],
-        },
-      },
-      'eve',
-    );
-    await ask('DataBeaconAccess', 'ListConnections', {});
-    await ask('DataBeaconAccess', 'Nope', {}, 'eve');
+    await askOfEverything(ask);
     await kit.beacon.drain();
     const seen = rowsIn(
       join(kit.config.dataDir, 'beacon.db'),
       'SELECT RemoteUser, Capability, Action, IDBeaconConnection, TableName, Outcome, ' +
         'Count, Detail FROM Audit ORDER BY IDAudit',
     ).map((row) => Object.values(row));
-    expect(seen).toEqual([
-      [
-        'ann',
-        'DataBeaconSchema',
-        'EnsureSchema',
-        1,
-        'ultravisor',
-        'ok',
-        expect.any(Number),
-        expect.stringContaining('CREATE TABLE'),
-      ],
-      ['bob', 'DataBeaconBatch', 'Apply', 1, '', 'ok', 2, 'h.queue through 3'],
-      ['carol', 'DataBeaconBatch', 'Apply', 1, '', 'ok', 1, 'h.queue through 3'],
-      [
-        'carol',
-        'DataBeaconBatch',
-        'Apply',
-        1,
-        '',
-        'INVALID_MESSAGE',
-        0,
-        expect.stringContaining('Settings.Lane'),
-      ],
-      ['ann', 'DataBeaconManagement', 'EnableEndpoint', 1, 'UVQueueWorkItem', 'ok', 0, ''],
-      [
-        'dora',
-        'MeadowProxy',
-        'Request',
-        1,
-        'UVQueueWorkItem',
-        '200',
-        3,
-        'GET /1.0/backend/UVQueueWorkItems',
-      ],
-      ['eve', 'MeadowProxy', 'Request', 0, '', 'INVALID_MESSAGE', 0, 'GET /1.0/Secret'],
-      [
-        'eve',
-        'MeadowProxy',
-        'Request',
-        1,
-        'UVQueueWorkItem',
-        '404',
-        0,
-        'DELETE /1.0/backend/UVQueueWorkItem/99',
-      ],
-      [
-        'eve',
-        'DataBeaconAccess',
-        'QueryTable',
-        1,
-        '',
-        'INVALID_MESSAGE',
-        0,
-        'DROP TABLE UVManifest',
-      ],
-      ['eve', 'DataBeaconAccess', 'QueryTable', 1, '', 'ok', 1, 'SELECT 1 AS a'],
-      ['eve', 'DataBeaconAccess', 'Aggregate', 1, 'UVQueueWorkItem', 'ok', 1, ''],
-      ['ultravisor-system', 'DataBeaconAccess', 'ListConnections', 0, '', 'ok', 1, ''],
-      [
-        'eve',
-        'DataBeaconAccess',
-        'Nope',
-        0,
-        '',
-        'INVALID_MESSAGE',
-        0,
-        expect.stringContaining('unknown action'),
-      ],
-    ]);
+    expect(seen).toEqual(audited);
     const shown = await tidemark([
       'beacon',
       'audit',

@@ -23,6 +23,69 @@ const told = Object.entries(document.paths)
   )
   .toSorted();
 
+const lab = '/api/lab/ultravisor-instances';
+
+/** Calls that are refused, and the field each is refused by. */
+const wrong: [method: string, path: string, real: string, field: string, body?: unknown][] = [
+  ['GET', '/api/beacons/{id}/connections', '/api/beacons/a.b/connections', 'id'],
+  ['GET', '/api/lab/beacons/{id}/connections', '/api/lab/beacons/a.b/connections', 'id'],
+  ['GET', '/api/locate/{guid}', '/api/locate/none', 'guid'],
+  ['GET', '/api/dead-letters/{seq}', '/api/dead-letters/one', 'seq'],
+  ['POST', '/api/dead-letters/{seq}/{verb}', '/api/dead-letters/one/retry', 'seq'],
+  ['GET', '/api/operator-log', '/api/operator-log?limit=many', 'limit'],
+  ['GET', '/api/operator-log', '/api/operator-log?before=-1', 'before'],
+  ['GET', '/api/dead-letters', '/api/dead-letters?limit=x', 'limit'],
+  ['GET', '/api/dead-letters', '/api/dead-letters?after=x', 'after'],
+  ['GET', '/api/locate', '/api/locate', 'key'],
+  ['GET', '/api/locate', '/api/locate?key=', 'key'],
+  ['GET', '/api/locate', '/api/locate?key=a&lane=b', 'lane'],
+  ['GET', '/api/events', '/api/events?watch=me', 'watch'],
+  ...[`${lab}/{id}`, `${lab}/{id}/persistence-status`].map(
+    (path) => ['GET', path, path.replace('{id}', 'a.b'), 'id'] as [string, string, string, string],
+  ),
+  [
+    'POST',
+    `${lab}/{id}/persistence-beacon`,
+    `${lab}/a.b/persistence-beacon`,
+    'id',
+    { IDBeacon: null },
+  ],
+  ...[
+    [{}, 'IDBeacon'],
+    [{ IDBeacon: 'a b' }, 'IDBeacon'],
+    [{ IDBeacon: 7 }, 'IDBeacon'],
+    [{ IDBeacon: 'db-1', IDBeaconConnection: 'one' }, 'IDBeaconConnection'],
+    ['text', 'body'],
+  ].map(
+    ([body, field]) =>
+      ['POST', `${lab}/{id}/persistence-beacon`, `${lab}/hub1/persistence-beacon`, field, body] as [
+        string,
+        string,
+        string,
+        string,
+        unknown,
+      ],
+  ),
+  ...[
+    [{}, 'BeaconID'],
+    [{ BeaconID: 'a b' }, 'BeaconID'],
+    [{ BeaconID: true }, 'BeaconID'],
+    [{ BeaconID: 'db-1', IDBeaconConnection: 1.5 }, 'IDBeaconConnection'],
+    [{ BeaconID: 'db-1', IDBeaconConnection: -1 }, 'IDBeaconConnection'],
+    [{ BeaconID: 'db-1' }, 'IDBeaconConnection'],
+    [[], 'body'],
+  ].map(
+    ([body, field]) =>
+      ['POST', '/Ultravisor/Persistence/Assign', '/Ultravisor/Persistence/Assign', field, body] as [
+        string,
+        string,
+        string,
+        string,
+        unknown,
+      ],
+  ),
+];
+
 describe('of a running worker', () => {
   let stack: Stack;
   let port = 0;
@@ -97,8 +160,6 @@ describe('of a running worker', () => {
     seen.add(`GET ${path}`);
     expect([status, headers.get('content-type')]).toEqual([200, 'text/event-stream']);
   }
-
-  const lab = '/api/lab/ultravisor-instances';
 
   test('each answer is as the document says, for every route', async () => {
     await stack.hub.client.upsertWorkItem(
@@ -185,66 +246,6 @@ describe('of a running worker', () => {
   }, 90_000);
 
   test('what is wrong is refused by the name of the field: in the path, in the query, in the body', async () => {
-    const wrong: [method: string, path: string, real: string, field: string, body?: unknown][] = [
-      ['GET', '/api/beacons/{id}/connections', '/api/beacons/a.b/connections', 'id'],
-      ['GET', '/api/lab/beacons/{id}/connections', '/api/lab/beacons/a.b/connections', 'id'],
-      ['GET', '/api/locate/{guid}', '/api/locate/none', 'guid'],
-      ['GET', '/api/dead-letters/{seq}', '/api/dead-letters/one', 'seq'],
-      ['POST', '/api/dead-letters/{seq}/{verb}', '/api/dead-letters/one/retry', 'seq'],
-      ['GET', '/api/operator-log', '/api/operator-log?limit=many', 'limit'],
-      ['GET', '/api/operator-log', '/api/operator-log?before=-1', 'before'],
-      ['GET', '/api/dead-letters', '/api/dead-letters?limit=x', 'limit'],
-      ['GET', '/api/dead-letters', '/api/dead-letters?after=x', 'after'],
-      ['GET', '/api/locate', '/api/locate', 'key'],
-      ['GET', '/api/locate', '/api/locate?key=', 'key'],
-      ['GET', '/api/locate', '/api/locate?key=a&lane=b', 'lane'],
-      ['GET', '/api/events', '/api/events?watch=me', 'watch'],
-      ...[`${lab}/{id}`, `${lab}/{id}/persistence-status`].map(
-        (path) =>
-          ['GET', path, path.replace('{id}', 'a.b'), 'id'] as [string, string, string, string],
-      ),
-      [
-        'POST',
-        `${lab}/{id}/persistence-beacon`,
-        `${lab}/a.b/persistence-beacon`,
-        'id',
-        { IDBeacon: null },
-      ],
-      ...[
-        [{}, 'IDBeacon'],
-        [{ IDBeacon: 'a b' }, 'IDBeacon'],
-        [{ IDBeacon: 7 }, 'IDBeacon'],
-        [{ IDBeacon: 'db-1', IDBeaconConnection: 'one' }, 'IDBeaconConnection'],
-        ['text', 'body'],
-      ].map(
-        ([body, field]) =>
-          [
-            'POST',
-            `${lab}/{id}/persistence-beacon`,
-            `${lab}/hub1/persistence-beacon`,
-            field,
-            body,
-          ] as [string, string, string, string, unknown],
-      ),
-      ...[
-        [{}, 'BeaconID'],
-        [{ BeaconID: 'a b' }, 'BeaconID'],
-        [{ BeaconID: true }, 'BeaconID'],
-        [{ BeaconID: 'db-1', IDBeaconConnection: 1.5 }, 'IDBeaconConnection'],
-        [{ BeaconID: 'db-1', IDBeaconConnection: -1 }, 'IDBeaconConnection'],
-        [{ BeaconID: 'db-1' }, 'IDBeaconConnection'],
-        [[], 'body'],
-      ].map(
-        ([body, field]) =>
-          [
-            'POST',
-            '/Ultravisor/Persistence/Assign',
-            '/Ultravisor/Persistence/Assign',
-            field,
-            body,
-          ] as [string, string, string, string, unknown],
-      ),
-    ];
     for (const [method, path, real, field, body] of wrong) {
       await call(method, path, 400, real, { body });
       const { json } = await ask(port, {

@@ -144,7 +144,7 @@ test('a set back takes up what a set forwards skipped, and leaves dead letters t
   await set(run, last, { Force: true });
   run.database.refused.clear();
   expect(await plan(run, seqs[0] ?? 0)).toMatchObject({
-    BlockedEntry: 1,
+    Held: 1,
     Skipped: 2,
     EntrySlice: { Entries: 5 },
   });

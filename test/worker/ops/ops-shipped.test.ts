@@ -149,7 +149,7 @@ test('purge-dead-letters — by age and reason; what is parked behind may go, co
   const args = { 'older-than-days': '30', reason: 'too long' };
   expect(await runShipped(bench, 'purge-dead-letters', args, true)).toMatchObject({
     Result: 'rolled_back',
-    Tables: { blocked: { Updated: 1 } },
+    Tables: { held: { Updated: 1 } },
   });
   expect(await runShipped(bench, 'purge-dead-letters', args)).toMatchObject({
     Result: 'applied',

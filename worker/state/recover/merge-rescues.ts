@@ -89,7 +89,7 @@ function* mergeFolder(
 /** What lay beside the entries, by its table. */
 const beside = {
   mark: 'marks',
-  blocked: 'dead letters',
+  held: 'dead letters',
   refused: 'refused messages',
   assignment: 'assignments',
   operation: 'maintenance records',

@@ -95,18 +95,8 @@ function takeOverTests(backend: () => RunningBackend): void {
       { now: later },
     );
     expect(outcomes).toEqual(['applied', 'applied', 'applied', 'applied']);
-    expect(
-      await d.rows(
-        item,
-        'WorkItemHash',
-        'Status',
-        'Settings',
-        'Priority',
-        'Health',
-        'BridgeSeq',
-        'MaxAttempts',
-      ),
-    ).toEqual([
+    const columns = ['Status', 'Settings', 'Priority', 'Health', 'BridgeSeq', 'MaxAttempts'];
+    expect(await d.rows(item, 'WorkItemHash', ...columns)).toEqual([
       {
         WorkItemHash: 'Old-1',
         Status: 'Complete',

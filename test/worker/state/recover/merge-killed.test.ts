@@ -15,7 +15,7 @@ import { root } from '../../../kit/source.ts';
 const script = join(root, 'test/kit/worker/dying-start.ts');
 const ordered = {
   entry: 'seq',
-  blocked: 'database, seq',
+  held: 'database, seq',
   mark: 'database, lane',
   database: 'id',
   assignment: 'lane',

@@ -69,7 +69,7 @@ function fill(local: Local): number[] {
 
 const ordered = {
   entry: 'seq',
-  blocked: 'database, seq',
+  held: 'database, seq',
   mark: 'database, lane',
   database: 'id',
   assignment: 'lane',
