@@ -5,7 +5,8 @@ import fc from 'fast-check';
 import { expect } from 'vitest';
 import { event, patch, upsert, write } from './fixture.ts';
 import { LaneRun } from './lane-run.ts';
-import type { Backup, Fault, ModelDatabase } from './scripted-carrier.ts';
+import type { Backup } from '../simulator/database.ts';
+import type { Fault, ModelDatabase } from './scripted-carrier.ts';
 
 const kinds = ['upsert', 'patch', 'event', 'attempt', 'outcome'] as const;
 type Item = { key: string; kind: (typeof kinds)[number]; isRefused: boolean };

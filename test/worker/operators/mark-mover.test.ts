@@ -44,8 +44,9 @@ test('a set back sends the stretch again, and the rows are those of before (I4, 
 
 test('a database that lost rows, but not its mark, gets them again by a set back, and not without (I4)', async () => {
   const { run } = await delivered();
-  const { mark } = run.database;
-  run.database.restore({ content: { rows: new Map(), mark }, storeId: run.database.storeId });
+  const backup = run.database.backup();
+  backup.content.rows.clear();
+  run.database.restore(backup);
   run.returns();
   await resumed(run);
   expect(run.database.names()).toEqual([]);
@@ -289,7 +290,7 @@ test('a database that went back in time after a set is noticed all the same (I4)
 test('a database ahead of everything this journal knows is said, and nothing is moved (I4)', async () => {
   const { run, seqs } = await delivered();
   const backup = run.database.backup();
-  if (backup.content.mark) backup.content.mark.Seq += 1_000;
+  for (const mark of backup.content.marks.values()) mark.Seq += 1_000;
   run.database.restore(backup);
   run.returns();
   await resumed(run);

@@ -49,7 +49,7 @@ test.each([true, false])(
     await run.rest();
     expect(run.database.names()).toEqual([1, 4, 7]);
     expect(dead(run)).toMatchObject([
-      { seq: seqs[1], key: 'a', state: 'dead', reason: 'rejected: the script says so', parked: 3 },
+      { seq: seqs[1], key: 'a', state: 'dead', reason: 'rejected: refused by the script', parked: 3 },
     ]);
     expect(run.mark?.seq).toBe(run.local.journal.counts('queue').head);
     expect(run.balance).toMatchObject({
@@ -227,8 +227,7 @@ test('another database under the same name gets everything again (I4)', async ()
   const run = LaneRun.ofTest();
   run.append(item('a', 1), change('a', 2));
   await run.rest();
-  const empty = { content: { rows: new Map(), mark: null }, storeId: 'store-other' };
-  run.database.restore(empty);
+  run.database.exchange('store-other');
   run.returns();
   await run.rest();
   expect(run.database.names()).toEqual([1, 2]);
