@@ -7,7 +7,7 @@ import type { Row } from '../contracts/mutation.ts';
 import { type Column, ownColumns, type Scalar, type Table } from '../contracts/schema.ts';
 
 /** Columns of the table, and the fields it has no column for. */
-export type Projection = { columns: Row; extra: JsonObject };
+export type ProjectedFields = { columns: Row; extra: JsonObject };
 
 /** Whether a string stored as it is would come back from a JSON column as something else. */
 function readsAsJson(text: string): boolean {
@@ -45,7 +45,7 @@ export function toStored(column: Column, value: JsonValue): Scalar {
  * The fields of a row as columns. Columns the bridge or the database own, and the natural key, are
  * left out: a hub that sends a row back as it read it must not overwrite them.
  */
-export function project(table: Table, fields: JsonObject): Projection {
+export function project(table: Table, fields: JsonObject): ProjectedFields {
   const columns: Row = {};
   let extra: JsonObject = {};
   for (const name of Object.keys(fields)) {

@@ -1,6 +1,6 @@
 /** All verbs in one program, and the run of one command line. */
 import { Command, CommanderError } from 'commander';
-import { exitCodeOf, lineOf } from './terminal/exit-code.ts';
+import { messageOf, processExit, TidemarkError } from '../contracts/errors.ts';
 import { hint, typedWrong } from './terminal/mistakes.ts';
 import { say } from './terminal/output.ts';
 import { topVerbs } from './verbs/top-verbs.ts';
@@ -11,6 +11,13 @@ import { verbGroups } from './verbs/verb-groups.ts';
 const summary =
   'Keeps every write of a hub in a local journal before answering, and delivers it to ' +
   'a database in order, once in effect.';
+
+/** Codes of refusals that mean more to a shell than "failed". */
+const refusalExit: Readonly<Record<string, number>> = {
+  UNAVAILABLE: 4,
+  NOT_FOUND: 3,
+  INVALID_MESSAGE: 2,
+};
 
 /** The command line without running it. */
 export function buildProgram(ended: Ended): Command {
@@ -78,4 +85,22 @@ export async function runCommandLine(typed: readonly string[]): Promise<number> 
     if (line !== null) say(line);
     return exitCodeOf(thrown);
   }
+}
+
+/**
+ * What a verb's end means to the shell: 0 ok, 1 failed, 2 usage, 3 not found, 4 lock held or
+ * unreachable, 5 newer schema, 6 needs attention.
+ */
+function exitCodeOf(thrown: unknown): number {
+  if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2;
+  if (!(thrown instanceof TidemarkError)) return 1;
+  const own: Readonly<Record<string, number>> = processExit;
+  return own[thrown.code] ?? refusalExit[thrown.code] ?? 1;
+}
+
+/** The line for stderr; null where commander has said it already. A bug in ours keeps its stack. */
+function lineOf(thrown: unknown): string | null {
+  if (thrown instanceof CommanderError) return null;
+  if (thrown instanceof TidemarkError) return `tidemark: ${thrown.message}`;
+  return `tidemark: ${thrown instanceof Error ? (thrown.stack ?? thrown.message) : messageOf(thrown)}`;
 }

@@ -28,7 +28,7 @@ export async function nobodyAnswers(bus: Bus, hub: string, cause: unknown): Prom
 /** Hubs whose workers are on the bus, sorted. */
 async function hubsServed(bus: Bus): Promise<string[]> {
   const subject = services.subject('INFO', services.worker);
-  const answers = await bus.gather(subject, askMs, limits.labHubsMax).catch(() => []);
+  const answers = await bus.gather(subject, askMs, limits.fleetHubsMax).catch(() => []);
   const hubs = answers.map((answer) =>
     isJsonObject(answer) && isJsonObject(answer['metadata']) ? answer['metadata']['hub'] : null,
   );

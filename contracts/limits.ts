@@ -350,14 +350,8 @@ export const limits = {
   httpCallersMax: 1_000,
   /** Tokens of one file: all are compared at each call. */
   httpTokensMax: 1_000,
-  /**
-   * The lab: hubs remembered, one worker's answer, answers to the ping in all, and workers asked at
-   * once.
-   */
-  labHubsMax: 1_000,
+  /** Until when a worker may carry out what the lab ordered. */
   labAnswerMs: 2_000,
-  labPingMs: 1_500,
-  labAsksMax: 25,
   /** What operators did, kept and shown at once; the texts of one line. */
   operatorActionsMax: 10_000,
   operatorActionsShownMax: 1_000,

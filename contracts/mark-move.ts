@@ -50,7 +50,7 @@ export type LanePlan = {
   To: number;
   Direction: 'backwards' | 'forwards' | 'none';
   /** Entries between with a body: sent again, or skipped. */
-  EntrySlice: SeqRange | null;
+  Stretch: SeqRange | null;
   /**
    * Entries between whose bodies are gone: they cannot be sent again, and are not skipped either.
    */

@@ -5,6 +5,8 @@
  */
 import type { Database } from 'better-sqlite3';
 import { type Lane, laneIndex } from '../contracts/subjects.ts';
+import { fewerSettled } from './mark-row.ts';
+import { SkippedEntries } from './skipped-entries.ts';
 
 export type BlockedState = 'dead' | 'parked' | 'dropped';
 export type BlockedEntry = {
@@ -18,12 +20,13 @@ export type BlockedEntry = {
 };
 
 const hasBody = 'exists (select 1 from entry e where e.seq = held.seq and e.body is not null)';
-/**
- * Tells what an operator skipped by moving a mark forward from what was given up as a dead letter.
- */
-const skipped = 'skipped by hwm set: ';
+/** How many are held in a state: see `BlockedStore.count`. */
+export const blockedCount =
+  'select count(*) from held where database = @database and lane = @lane and state = @state ' +
+  'and (seq <= (select seq from mark m where m.database = @database and m.lane = @lane) ' +
+  `or not ${hasBody})`;
 
-function statementsOf(db: Database) {
+function lookupsOf(db: Database) {
   return {
     keys: db
       .prepare<[number, number]>(
@@ -31,24 +34,16 @@ function statementsOf(db: Database) {
       )
       .pluck(),
     deliverable: db
-      .prepare<
-        [{ database: number; lane: number; limit: number }]
-      >(`select min(seq) from held h where database = @database and lane = @lane
-      and state = 'parked' and not exists (select 1 from held d indexed by held_key where d.database = h.database and d.lane = h.lane and d.key = h.key
-      and d.state = 'dead' and d.seq < h.seq) and seq <= (select seq from mark m where m.database = h.database and m.lane = h.lane) group by key order by 1 limit @limit`)
+      .prepare<[{ database: number; lane: number; limit: number }]>(
+        'select min(seq) from held h where database = @database and lane = @lane ' +
+          "and state = 'parked' and not exists (select 1 from held d indexed by held_key " +
+          'where d.database = h.database and d.lane = h.lane and d.key = h.key ' +
+          "and d.state = 'dead' and d.seq < h.seq) and seq <= (select seq from mark m " +
+          'where m.database = h.database and m.lane = h.lane) group by key order by 1 limit @limit',
+      )
       .pluck(),
-    park: db.prepare(
-      "insert into held values (?, ?, ?, ?, 'parked', null, ?) on conflict (database, seq) do nothing",
-    ),
-    remove: db.prepare('delete from held where database = ? and seq = ?'),
-    setState: db.prepare(
-      'update held set state = @state, reason = @reason, since_ms = @nowMs where database = @database and seq = @seq',
-    ),
     count: db
-      .prepare<
-        [{ database: number; lane: number; state: BlockedState }]
-      >(`select count(*) from held where database = @database and lane = @lane and state = @state
-      and (seq <= (select seq from mark m where m.database = @database and m.lane = @lane) or not ${hasBody})`)
+      .prepare<[{ database: number; lane: number; state: BlockedState }]>(blockedCount)
       .pluck(),
     between: db
       .prepare<[number, number, number, number]>(
@@ -61,12 +56,13 @@ function statementsOf(db: Database) {
       )
       .pluck(),
     // By itself SQLite goes through all that is held above, for each row anew.
-    list: db.prepare<
-      [number, number, number],
-      BlockedEntry
-    >(`select h.seq, h.lane, h.key, h.state, h.reason, h.since_ms as sinceMs,
-      (select count(*) from held p indexed by held_key where p.database = h.database and p.lane = h.lane and p.key = h.key and p.state = 'parked' and p.seq > h.seq) as parked
-      from held h where h.database = ? and h.state = 'dead' and h.seq > ? order by h.seq limit ?`),
+    list: db.prepare<[number, number, number], BlockedEntry>(
+      'select h.seq, h.lane, h.key, h.state, h.reason, h.since_ms as sinceMs, ' +
+        '(select count(*) from held p indexed by held_key where p.database = h.database ' +
+        "and p.lane = h.lane and p.key = h.key and p.state = 'parked' and p.seq > h.seq) " +
+        "as parked from held h where h.database = ? and h.state = 'dead' and h.seq > ? " +
+        'order by h.seq limit ?',
+    ),
     ofKey: db
       .prepare<[number, number, string, number]>(
         'select seq from held where database = ? and lane = ? and key = ? order by seq desc limit ?',
@@ -85,24 +81,23 @@ function statementsOf(db: Database) {
         "select min(seq) from held where database = ? and lane = ? and state = 'parked'",
       )
       .pluck(),
+  };
+}
+
+function changesOf(db: Database) {
+  return {
+    park: db.prepare(
+      "insert into held values (?, ?, ?, ?, 'parked', null, ?) on conflict (database, seq) do nothing",
+    ),
+    remove: db.prepare('delete from held where database = ? and seq = ?'),
+    setState: db.prepare(
+      'update held set state = @state, reason = @reason, since_ms = @nowMs where database = @database and seq = @seq',
+    ),
     // The counts of a mark lose what is sent again, however it was settled; sending it adds it to
     // them anew.
-    uncount:
-      db.prepare(`update mark set applied = max(0, applied - @again), present = present - max(0, @again - applied)
-      where database = @database and lane = @lane`),
-    skip: db.prepare(`insert into held select @database, seq, lane, key, 'dropped', @reason, @nowMs from entry
-      where lane = @lane and seq > @from and seq <= @through and body is not null
-      on conflict (database, seq) do update set state = 'dropped', reason = excluded.reason, since_ms = excluded.since_ms where state <> 'dropped'`),
-    unskip: db.prepare(
-      `delete from held where database = ? and lane = ? and seq > ? and state = 'dropped' ` +
-        `and substr(reason, 1, ${skipped.length}) = '${skipped}' and ${hasBody}`,
+    uncount: db.prepare(
+      `update mark set ${fewerSettled} where database = @database and lane = @lane`,
     ),
-    skipped: db
-      .prepare<
-        [number, number, number, number]
-      >(`select count(*) from held where database = ? and lane = ? and seq > ? and seq <= ?
-      and state = 'dropped' and substr(reason, 1, ${skipped.length}) = '${skipped}' and ${hasBody}`)
-      .pluck(),
     countSettled: db.prepare(
       'update mark set applied = applied + ?, present = present + ? where database = ? and lane = ?',
     ),
@@ -110,22 +105,26 @@ function statementsOf(db: Database) {
 }
 
 export class BlockedStore {
+  readonly skipped: SkippedEntries;
   readonly #db: Database;
-  readonly #sql: ReturnType<typeof statementsOf>;
+  readonly #look: ReturnType<typeof lookupsOf>;
+  readonly #change: ReturnType<typeof changesOf>;
 
   constructor(db: Database) {
     this.#db = db;
-    this.#sql = statementsOf(db);
+    this.#look = lookupsOf(db);
+    this.#change = changesOf(db);
+    this.skipped = new SkippedEntries(db);
   }
 
   /** Keys whose new writes must wait behind what is held. */
   poisonedKeys(database: number, lane: Lane): Set<string> {
-    return new Set(this.#sql.keys.all(database, laneIndex(lane)) as string[]);
+    return new Set(this.#look.keys.all(database, laneIndex(lane)) as string[]);
   }
 
   /** Seqs that may be delivered now: the first of each key, with no dead letter ahead of it. */
   deliverable(database: number, lane: Lane, limit: number): number[] {
-    return this.#sql.deliverable.all({ database, lane: laneIndex(lane), limit }) as number[];
+    return this.#look.deliverable.all({ database, lane: laneIndex(lane), limit }) as number[];
   }
 
   /**
@@ -141,7 +140,7 @@ export class BlockedStore {
     this.#db
       .transaction(() => {
         for (const entry of entries)
-          this.#sql.park.run(database, entry.seq, laneIndex(lane), entry.key, nowMs);
+          this.#change.park.run(database, entry.seq, laneIndex(lane), entry.key, nowMs);
       })
       .immediate();
   }
@@ -160,14 +159,14 @@ export class BlockedStore {
       .transaction(() => {
         let again = 0;
         for (const entry of entries)
-          again += this.#sql.park.run(
+          again += this.#change.park.run(
             database,
             entry.seq,
             laneIndex(lane),
             entry.key,
             nowMs,
           ).changes;
-        this.#sql.uncount.run({ again, database, lane: laneIndex(lane) });
+        this.#change.uncount.run({ again, database, lane: laneIndex(lane) });
         return again;
       })
       .immediate();
@@ -177,15 +176,20 @@ export class BlockedStore {
   settle(database: number, lane: Lane, seq: number, isApplied: boolean): void {
     this.#db
       .transaction(() => {
-        if (this.#sql.remove.run(database, seq).changes === 0) return;
-        this.#sql.countSettled.run(isApplied ? 1 : 0, isApplied ? 0 : 1, database, laneIndex(lane));
+        if (this.#change.remove.run(database, seq).changes === 0) return;
+        this.#change.countSettled.run(
+          isApplied ? 1 : 0,
+          isApplied ? 0 : 1,
+          database,
+          laneIndex(lane),
+        );
       })
       .immediate();
   }
 
   /** The backend refused a held entry: it becomes (again) a dead letter. */
   bury(database: number, seq: number, reason: string, nowMs: number): void {
-    this.#sql.setState.run({ database, seq, state: 'dead', reason, nowMs });
+    this.#change.setState.run({ database, seq, state: 'dead', reason, nowMs });
   }
 
   /**
@@ -193,50 +197,21 @@ export class BlockedStore {
    * dead letter.
    */
   retry(database: number, seq: number, nowMs: number): boolean {
-    if (this.#sql.get.get(database, seq)?.state !== 'dead') return false;
+    if (this.#look.get.get(database, seq)?.state !== 'dead') return false;
     return (
-      this.#sql.setState.run({ database, seq, state: 'parked', reason: null, nowMs }).changes === 1
+      this.#change.setState.run({ database, seq, state: 'parked', reason: null, nowMs }).changes ===
+      1
     );
   }
 
   /** Gives a dead letter up; what is parked behind it is released. It stays counted. */
   drop(database: number, seq: number, nowMs: number): boolean {
-    const blocked = this.#sql.get.get(database, seq);
+    const blocked = this.#look.get.get(database, seq);
     if (blocked?.state !== 'dead') return false;
     return (
-      this.#sql.setState.run({ database, seq, state: 'dropped', reason: blocked.reason, nowMs })
+      this.#change.setState.run({ database, seq, state: 'dropped', reason: blocked.reason, nowMs })
         .changes === 1
     );
-  }
-
-  /**
-   * Gives up all entries with `from` < Seq <= `through`, held before or not, so that a mark may
-   * pass them. Returns how many.
-   */
-  skip(
-    database: number,
-    lane: Lane,
-    slice: { from: number; through: number; reason: string; nowMs: number },
-  ): number {
-    return this.#sql.skip.run({
-      ...slice,
-      reason: skipped + slice.reason,
-      database,
-      lane: laneIndex(lane),
-    }).changes;
-  }
-
-  /**
-   * Takes back what was skipped above `seq`: it goes out again. Dead letters that were dropped stay
-   * so.
-   */
-  unskip(database: number, lane: Lane, seq: number): number {
-    return this.#sql.unskip.run(database, laneIndex(lane), seq).changes;
-  }
-
-  /** What `unskip` would take back of `from` < Seq <= `through`. */
-  countSkipped(database: number, lane: Lane, from: number, through: number): number {
-    return Number(this.#sql.skipped.get(database, laneIndex(lane), from, through));
   }
 
   /**
@@ -244,39 +219,44 @@ export class BlockedStore {
    * like all there.
    */
   count(database: number, lane: Lane, state: BlockedState): number {
-    return Number(this.#sql.count.get({ database, lane: laneIndex(lane), state }));
+    return Number(this.#look.count.get({ database, lane: laneIndex(lane), state }));
+  }
+
+  /** Dead letters, dropped ones included, as `count` counts them. */
+  countGivenUp(database: number, lane: Lane): number {
+    return this.count(database, lane, 'dead') + this.count(database, lane, 'dropped');
   }
 
   /** Held entries with a body and `from` < Seq <= `through`, dropped ones included. */
   countBetween(database: number, lane: Lane, from: number, through: number): number {
-    return Number(this.#sql.between.get(database, laneIndex(lane), from, through));
+    return Number(this.#look.between.get(database, laneIndex(lane), from, through));
   }
 
   /**
    * Seqs given up above `seq`: they stay out when a database that went back in time is sent the
-   * stretch again.
+   * slice again.
    */
   droppedAbove(database: number, lane: Lane, seq: number): Set<number> {
-    return new Set(this.#sql.dropped.all(database, laneIndex(lane), seq) as number[]);
+    return new Set(this.#look.dropped.all(database, laneIndex(lane), seq) as number[]);
   }
 
   /** Dead letters above `after`, oldest first, each with how many writes wait behind it. */
   list(database: number, limit: number, after = 0): BlockedEntry[] {
-    return this.#sql.list.all(database, after, limit);
+    return this.#look.list.all(database, after, limit);
   }
 
   /** Seqs held of one key, newest first. */
   ofKey(database: number, lane: Lane, key: string, limit: number): number[] {
-    return this.#sql.ofKey.all(database, laneIndex(lane), key, limit) as number[];
+    return this.#look.ofKey.all(database, laneIndex(lane), key, limit) as number[];
   }
 
   get(database: number, seq: number): BlockedEntry | null {
-    return this.#sql.get.get(database, seq) ?? null;
+    return this.#look.get.get(database, seq) ?? null;
   }
 
   /** The lowest Seq that is held, or null: nothing at or above it may lose its body. */
   oldest(database: number, lane: Lane): number | null {
-    return this.#sql.oldest.get(database, laneIndex(lane)) as number | null;
+    return this.#look.oldest.get(database, laneIndex(lane)) as number | null;
   }
 
   /**
@@ -284,6 +264,6 @@ export class BlockedStore {
    * does.
    */
   oldestParked(database: number, lane: Lane): number | null {
-    return this.#sql.oldestParked.get(database, laneIndex(lane)) as number | null;
+    return this.#look.oldestParked.get(database, laneIndex(lane)) as number | null;
   }
 }

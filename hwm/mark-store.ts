@@ -8,21 +8,10 @@
 import type { Database } from 'better-sqlite3';
 import { type Lane, laneIndex } from '../contracts/subjects.ts';
 import type { CarrierName } from '../contracts/status.ts';
+import { fewerSettled, markColumns, type MarkRow, markTables } from './mark-row.ts';
 
-export type Mark = {
-  database: number;
-  beacon: string;
-  connection: number;
-  storeId: string;
-  seq: number;
-  guid: Buffer | null;
-  recordedMs: number | null;
-  appliedMs: number | null;
-  applied: number;
-  present: number;
-  skipped: number;
-  carrier: CarrierName | null;
-  /** Under which the mark is told to the database; a set by an operator makes a new one. */
+export type Mark = MarkRow & {
+  /** Sent to the database with the mark; a set by an operator makes a new one. */
   epoch: string;
   /**
    * Epochs before, blank between, that the database may still show because nothing was settled
@@ -57,44 +46,64 @@ export type Settlement = {
   carrier: CarrierName;
 };
 
-const select = `select m.database, d.beacon, d.connection, m.store_id as storeId, m.seq, m.guid, m.recorded_ms as recordedMs,
-  m.applied_ms as appliedMs, m.applied, m.present, m.skipped, m.carrier,
-  m.epoch, m.epoch_before as epochBefore, m.seq_before as seqBefore from mark m join database d on d.id = m.database`;
+const select =
+  `select ${markColumns}, m.epoch, m.epoch_before as epochBefore, m.seq_before as seqBefore ` +
+  `from ${markTables}`;
 
-function statementsOf(db: Database) {
+const epochBefore = "epoch_before = trim(coalesce(epoch_before, '') || ' ' || epoch)";
+
+function lookupsOf(db: Database) {
+  return {
+    databaseId: db.prepare<[string, number], { id: number }>(
+      'select id from database where beacon = ? and connection = ?',
+    ),
+    get: db.prepare<[number, number], Mark>(`${select} where m.database = ? and m.lane = ?`),
+    list: db.prepare<[number], Mark>(`${select} where m.lane = ? order by d.beacon, d.connection`),
+    deliveredAt: db
+      .prepare<[number, number, number]>(
+        'select at_ms from delivery where database = ? and lane = ? and through_seq >= ? order by through_seq limit 1',
+      )
+      .pluck(),
+  };
+}
+
+function changesOf(db: Database) {
   return {
     addDatabase: db.prepare(
       'insert into database (beacon, connection) values (?, ?) on conflict (beacon, connection) do nothing',
     ),
-    databaseId: db.prepare<[string, number], { id: number }>(
-      'select id from database where beacon = ? and connection = ?',
-    ),
     setStore: db.prepare('update mark set store_id = ? where database = ? and lane = ?'),
-    addMark:
-      db.prepare(`insert into mark (database, lane, seq, applied, present, skipped, store_id, epoch)
-      values (?, ?, ?, 0, 0, ?, '', coalesce((select value from meta where name = 'epoch'), '')) on conflict (database, lane) do nothing`),
-    get: db.prepare<[number, number], Mark>(`${select} where m.database = ? and m.lane = ?`),
-    list: db.prepare<[number], Mark>(`${select} where m.lane = ? order by d.beacon, d.connection`),
-    advance:
-      db.prepare(`update mark set seq = @throughSeq, guid = @throughGuid, recorded_ms = @recordedMs, applied_ms = @nowMs,
-      applied = applied + @applied, present = present + @present, carrier = @carrier,
-      epoch_before = null, seq_before = null where database = @database and lane = @lane and seq < @throughSeq`),
-    rewind:
-      db.prepare(`update mark set seq = @to, guid = null, applied = max(0, applied - @again), present = present - max(0, @again - applied)
-      where database = @database and lane = @lane`),
-    move: db.prepare(`update mark set seq = @to, guid = @guid, recorded_ms = @recordedMs, applied = max(0, applied - @again), present = present - max(0, @again - applied),
-      epoch_before = trim(coalesce(epoch_before, '') || ' ' || epoch), seq_before = min(coalesce(seq_before, seq), seq, @to), epoch = @epoch
-      where database = @database and lane = @lane`),
-    renew:
-      db.prepare(`update mark set epoch_before = trim(coalesce(epoch_before, '') || ' ' || epoch), seq_before = min(coalesce(seq_before, seq), seq), epoch = ?
-      where database = ? and lane = ?`),
+    addMark: db.prepare(
+      'insert into mark (database, lane, seq, applied, present, skipped, store_id, epoch) ' +
+        "values (?, ?, ?, 0, 0, ?, '', coalesce((select value from meta where name = 'epoch'), '')) " +
+        'on conflict (database, lane) do nothing',
+    ),
+    advance: db.prepare(
+      'update mark set seq = @throughSeq, guid = @throughGuid, recorded_ms = @recordedMs, ' +
+        'applied_ms = @nowMs, applied = applied + @applied, present = present + @present, ' +
+        'carrier = @carrier, epoch_before = null, seq_before = null ' +
+        'where database = @database and lane = @lane and seq < @throughSeq',
+    ),
+    rewind: db.prepare(
+      `update mark set seq = @to, guid = null, ${fewerSettled} ` +
+        'where database = @database and lane = @lane',
+    ),
+    move: db.prepare(
+      `update mark set seq = @to, guid = @guid, recorded_ms = @recordedMs, ${fewerSettled}, ` +
+        `${epochBefore}, seq_before = min(coalesce(seq_before, seq), seq, @to), epoch = @epoch ` +
+        'where database = @database and lane = @lane',
+    ),
+    renew: db.prepare(
+      `update mark set ${epochBefore}, seq_before = min(coalesce(seq_before, seq), seq), ` +
+        'epoch = ? where database = ? and lane = ?',
+    ),
     confirm: db.prepare(
       'update mark set epoch_before = null, seq_before = null where database = ? and lane = ? and epoch = ?',
     ),
-    passOver: db.prepare<
-      [{ lane: number; seq: number }]
-    >(`update mark set skipped = skipped + 1 where lane = @lane and seq < @seq
-      and not exists (select 1 from held h where h.database = mark.database and h.seq = @seq)`),
+    passOver: db.prepare<[{ lane: number; seq: number }]>(
+      'update mark set skipped = skipped + 1 where lane = @lane and seq < @seq and not exists ' +
+        '(select 1 from held h where h.database = mark.database and h.seq = @seq)',
+    ),
     hold: db.prepare(
       'insert into held values (@database, @seq, @lane, @key, @state, @reason, @nowMs) on ' +
         'conflict (database, seq) do nothing',
@@ -102,22 +111,19 @@ function statementsOf(db: Database) {
     delivery: db.prepare(
       'insert into delivery values (@database, @lane, @throughSeq, @nowMs) on conflict do nothing',
     ),
-    deliveredAt: db
-      .prepare<[number, number, number]>(
-        'select at_ms from delivery where database = ? and lane = ? and through_seq >= ? order by through_seq limit 1',
-      )
-      .pluck(),
     forgetDeliveries: db.prepare('delete from delivery where at_ms < ?'),
   };
 }
 
 export class MarkStore {
   readonly #db: Database;
-  readonly #sql: ReturnType<typeof statementsOf>;
+  readonly #look: ReturnType<typeof lookupsOf>;
+  readonly #change: ReturnType<typeof changesOf>;
 
   constructor(db: Database) {
     this.#db = db;
-    this.#sql = statementsOf(db);
+    this.#look = lookupsOf(db);
+    this.#change = changesOf(db);
   }
 
   /**
@@ -127,27 +133,27 @@ export class MarkStore {
   open(beacon: string, connection: number, lane: Lane, seq: number, skipped: number): Mark {
     this.#db
       .transaction(() => {
-        this.#sql.addDatabase.run(beacon, connection);
-        const { id } = this.#sql.databaseId.get(beacon, connection) as { id: number };
-        this.#sql.addMark.run(id, laneIndex(lane), seq, skipped);
+        this.#change.addDatabase.run(beacon, connection);
+        const { id } = this.#look.databaseId.get(beacon, connection) as { id: number };
+        this.#change.addMark.run(id, laneIndex(lane), seq, skipped);
       })
       .immediate();
-    const { id } = this.#sql.databaseId.get(beacon, connection) as { id: number };
+    const { id } = this.#look.databaseId.get(beacon, connection) as { id: number };
     return this.get(id, lane) as Mark;
   }
 
   /** The mark of a connection of a beacon, or null when nothing was ever assigned to it. */
   find(beacon: string, connection: number, lane: Lane): Mark | null {
-    const known = this.#sql.databaseId.get(beacon, connection);
+    const known = this.#look.databaseId.get(beacon, connection);
     return known ? this.get(known.id, lane) : null;
   }
 
   get(database: number, lane: Lane): Mark | null {
-    return this.#sql.get.get(database, laneIndex(lane)) ?? null;
+    return this.#look.get.get(database, laneIndex(lane)) ?? null;
   }
 
   list(lane: Lane): Mark[] {
-    return this.#sql.list.all(laneIndex(lane));
+    return this.#look.list.all(laneIndex(lane));
   }
 
   /**
@@ -159,9 +165,9 @@ export class MarkStore {
       .transaction(() => {
         const where = { database, lane: laneIndex(lane), nowMs: settlement.nowMs };
         const { blocked, ...counts } = settlement;
-        if (this.#sql.advance.run({ ...counts, ...where }).changes === 0) return;
-        for (const one of blocked) this.#sql.hold.run({ ...one, ...where });
-        this.#sql.delivery.run({ ...where, throughSeq: settlement.throughSeq });
+        if (this.#change.advance.run({ ...counts, ...where }).changes === 0) return;
+        for (const one of blocked) this.#change.hold.run({ ...one, ...where });
+        this.#change.delivery.run({ ...where, throughSeq: settlement.throughSeq });
       })
       .immediate();
   }
@@ -171,7 +177,7 @@ export class MarkStore {
    * another database. `again` is how many settled entries will be sent again.
    */
   rewind(database: number, lane: Lane, to: number, again: number): void {
-    this.#sql.rewind.run({ database, lane: laneIndex(lane), to, again });
+    this.#change.rewind.run({ database, lane: laneIndex(lane), to, again });
   }
 
   /**
@@ -179,7 +185,7 @@ export class MarkStore {
    * again what it had under the old.
    */
   move(database: number, lane: Lane, move: Move): void {
-    this.#sql.move.run({ ...move, database, lane: laneIndex(lane) });
+    this.#change.move.run({ ...move, database, lane: laneIndex(lane) });
   }
 
   /**
@@ -187,12 +193,12 @@ export class MarkStore {
    * database that still shows the old one.
    */
   renewEpoch(database: number, lane: Lane, epoch: string): void {
-    this.#sql.renew.run(epoch, database, laneIndex(lane));
+    this.#change.renew.run(epoch, database, laneIndex(lane));
   }
 
   /** The database shows the epoch: from now on one of before says that it went back in time. */
   confirmEpoch(database: number, lane: Lane, epoch: string): void {
-    this.#sql.confirm.run(database, laneIndex(lane), epoch);
+    this.#change.confirm.run(database, laneIndex(lane), epoch);
   }
 
   /**
@@ -200,7 +206,7 @@ export class MarkStore {
    * whose marks are below, can never get them.
    */
   passOver(lane: Lane, seqs: readonly number[]): void {
-    for (const seq of seqs) this.#sql.passOver.run({ lane: laneIndex(lane), seq });
+    for (const seq of seqs) this.#change.passOver.run({ lane: laneIndex(lane), seq });
   }
 
   /**
@@ -208,7 +214,7 @@ export class MarkStore {
    * to notice when it is another.
    */
   setStoreId(database: number, lane: Lane, storeId: string): void {
-    this.#sql.setStore.run(storeId, database, laneIndex(lane));
+    this.#change.setStore.run(storeId, database, laneIndex(lane));
   }
 
   /**
@@ -217,11 +223,11 @@ export class MarkStore {
    */
   settledAt(database: number, lane: Lane, seq: number): number | null {
     return (
-      (this.#sql.deliveredAt.get(database, laneIndex(lane), seq) as number | undefined) ?? null
+      (this.#look.deliveredAt.get(database, laneIndex(lane), seq) as number | undefined) ?? null
     );
   }
 
   forgetDeliveriesBefore(ms: number): void {
-    this.#sql.forgetDeliveries.run(ms);
+    this.#change.forgetDeliveries.run(ms);
   }
 }

@@ -7,7 +7,7 @@ import { isSettledOutcome, type MutationResult } from '../contracts/mutation.ts'
 /** Entries of one mutation, ascending; all of one key. */
 export type Sent = { key: string; seqs: readonly number[] };
 
-export type Verdict = {
+export type BatchVerdict = {
   applied: number;
   present: number;
   /**
@@ -28,8 +28,8 @@ export function settle(
   sent: readonly Sent[],
   results: readonly (MutationResult | null)[],
   parked: readonly { seq: number; key: string }[],
-): Verdict {
-  const verdict: Verdict = {
+): BatchVerdict {
+  const verdict: BatchVerdict = {
     applied: 0,
     present: 0,
     blocked: parked.map((one) => ({ ...one, state: 'parked', reason: null })),

@@ -16,7 +16,10 @@ export type Schema = { [name: string]: unknown };
 export type Defs = Record<string, Schema>;
 
 /** A table in Markdown. */
-export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+export function markdownTable(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+): string {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
   return [line(head), `|${head.map(() => '---|').join('')}`, ...rows.map(line)].join('\n');
 }
@@ -90,7 +93,7 @@ function fieldRows(schema: Schema, shown: Set<unknown>, prefix = ''): string[][]
 
 /** @param shown descriptions of rows whose fields were listed already */
 export function fieldTable(schema: Schema, shown = new Set<unknown>()): string {
-  return table(['field', 'type', 'required', 'meaning'], fieldRows(schema, shown));
+  return markdownTable(['field', 'type', 'required', 'meaning'], fieldRows(schema, shown));
 }
 
 /** Columns of a backend table. */
@@ -101,7 +104,7 @@ export function columnTable({ Schema, Indexes = [] }: TableDescriptor): string {
     );
     return [`\`${Column}\``, Type, Size && /^\d+$/.test(Size) ? Size : '', within.join('; ')];
   });
-  return table(['column', 'type', 'characters', 'index'], rows);
+  return markdownTable(['column', 'type', 'characters', 'index'], rows);
 }
 
 export function columnTables(): string {
@@ -149,7 +152,7 @@ export function limitTable(): string {
     ]);
     reason = 'as above';
   }
-  return table(['bound', 'value', 'unit', 'reason'], rows);
+  return markdownTable(['bound', 'value', 'unit', 'reason'], rows);
 }
 
 const lines = readdirSync(contracts)

@@ -137,7 +137,7 @@ export const eventTexts: Record<
     when: 'the state, database, carrier or error of a lane changed, or delivery was paused',
   },
   'store-changed': {
-    body: '`{cursor, From, changes: [{table, op, ids, count}], Store, Resync?}`',
+    body: '`{cursor, From, changes: [{table, op, ids, Count}], Store, Resync?}`',
     when: 'after a commit; `Resync` means that more changed than could be kept, so read everything again',
   },
   fault: { body: '`{At, Class, What}`', when: 'something happened that an operator must know' },

@@ -22,7 +22,7 @@ import {
   type Defs,
   fieldTable,
   limitTable,
-  table,
+  markdownTable,
   typeBlock,
 } from './contract-reference-tables.ts';
 import { contractSchemaText } from './write-contract-schema.ts';
@@ -51,7 +51,7 @@ The answer has the encoding of the request; a worker asks databeacons in JSON.
 
 **Headers of a request.**
 
-${table(
+${markdownTable(
   ['header', 'meaning'],
   [
     ['`Content-Type`, `Content-Encoding`', 'encoding of the body'],
@@ -100,7 +100,7 @@ are ignored; unknown fields of a row are kept in its column \`Extra\`.
 
 ${fieldTable(def(defs, 'Envelope'))}
 
-${table(['subject', '', 'what it does'], overview)}
+${markdownTable(['subject', '', 'what it does'], overview)}
 
 The tables below list \`Settings\`. In every field of a row, null stands for the column's default.
 
@@ -118,7 +118,7 @@ ${section('To a read', replyTexts.read, 'ReadReply')}
 
 ${section('A refusal', replyTexts.refusal, 'Refusal')}
 
-${table(
+${markdownTable(
   ['code', 'header', 'when', 'what the sender should do'],
   Object.entries(refusalStatus).map(([code, status]) => [
     `\`${code}\``,
@@ -170,7 +170,7 @@ function controlSection(types: Set<string>): string {
 
 \`${subjects.control(hub, '<verb>')}\`, for everybody the bus permits.
 
-${table(
+${markdownTable(
   ['verb', 'body', 'answer', ''],
   Object.entries(verbTexts).map(([verb, { body, answer, what }]) => [
     `\`${verb}\``,
@@ -184,7 +184,7 @@ ${typeBlock(controlTypes, types)}
 
 ### Events
 
-${table(
+${markdownTable(
   ['subject', 'body', 'when'],
   Object.entries(eventTexts).map(([name, { body, when }]) => [
     `\`${subjects.event(hub, name as keyof typeof eventTexts)}\``,

@@ -2,16 +2,19 @@
  * `demo`: publishes a recorded trace, kills the databeacon on the way, brings it back, and proves
  * from the database that nothing is lost or doubled.
  */
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { TidemarkError } from '../../contracts/errors.ts';
 import type { WorkerStatus } from '../../contracts/status.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { duration, table } from '../terminal/output.ts';
 import type { Summary } from '../publish/counts.ts';
 import { publish } from '../publish/publish.ts';
+import { readTrace } from '../publish/trace-file.ts';
 import { expectedOf } from './expected.ts';
 import { demoHub } from './onlooker.ts';
 import { type Proof, proofsOf } from './proofs.ts';
 import { type DemoOptions, DemoStack } from './stack.ts';
-import { middleOf, traceFiles } from './trace-files.ts';
 
 /** Slow enough that one can watch the lag grow. */
 const awayPerSecond = 100;
@@ -20,47 +23,35 @@ const lookEveryMs = 400;
 
 const lagOf = (status: WorkerStatus) => status.Queue.Pending + status.Manifest.Pending;
 
+type Send = (more: {
+  rate?: number;
+  lines?: (number: number, path: string) => boolean;
+}) => Promise<Summary>;
+
 /** Runs the whole demonstration. @returns the proofs, each ok or not */
 export async function runDemo(options: DemoOptions): Promise<Proof[]> {
-  const { stop } = options;
   const startedMs = systemClock.monotonicMs();
+  const tookMs = () => systemClock.monotonicMs() - startedMs;
   const say = (line: string) =>
-    options.say(
-      `${((systemClock.monotonicMs() - startedMs) / 1_000).toFixed(1).padStart(5)} s  ${line}`,
-    );
+    options.say(`${(tookMs() / 1_000).toFixed(1).padStart(5)} s  ${line}`);
   const files = traceFiles();
   const expected = await expectedOf(files);
   const halfOf = new Map<string, number>();
   for (const path of files) halfOf.set(path, await middleOf(path));
+  const isFirstHalf = (number: number, path: string) => number <= (halfOf.get(path) ?? 0);
   const stack = new DemoStack(options);
-  const send = (more: { rate?: number; lines?: (number: number, path: string) => boolean }) =>
-    publish({
-      files,
-      bus: { servers: stack.url, name: 'tidemark-demo' },
-      hub: demoHub,
-      concurrency: 64,
-      batch: 1,
-      rate: 0,
-      giveUpMs: stepMs,
-      isOneWay: false,
-      signal: stop,
-      out: { isTerminal: false, write: () => undefined },
-      ...more,
-    });
+  const send = sendingTo(stack, files, options.stop);
   try {
     say('starting a nats-server, a databeacon on a fresh SQLite file, and a worker');
     await stack.start();
     say('ready; publishing the first half of the trace');
-    const first = await send({ lines: (number, path) => number <= (halfOf.get(path) ?? 0) });
+    const first = await send({ lines: isFirstHalf });
     await stack.until('the first half is delivered', (status) => lagOf(status) === 0, stepMs);
     say(`accepted ${first.Accepted} writes, all delivered; killing the databeacon (SIGKILL)`);
     await stack.killBeacon();
     say('publishing the second half while it is away');
-    const second = await watched(
-      stack,
-      say,
-      send({ rate: awayPerSecond, lines: (number, path) => number > (halfOf.get(path) ?? 0) }),
-    );
+    const sending = send({ rate: awayPerSecond, lines: (...line) => !isFirstHalf(...line) });
+    const second = await watched(stack, say, sending);
     await showOutage(stack, say, expected.workItems.keys().next().value ?? '');
     say('starting the databeacon again');
     stack.startBeacon();
@@ -74,11 +65,28 @@ export async function runDemo(options: DemoOptions): Promise<Proof[]> {
     const status = await stack.until('the lag is zero', (one) => lagOf(one) === 0, stepMs);
     say(`accepted ${again.Accepted}, duplicates ${again.Duplicates}; reading the database`);
     const proofs = proofsOf(stack.database, expected, { first, second, again }, status);
-    showProofs(options.say, proofs, duration(systemClock.monotonicMs() - startedMs));
+    showProofs(options.say, proofs, duration(tookMs()));
     return proofs;
   } finally {
     await stack.stop();
   }
+}
+
+function sendingTo(stack: DemoStack, files: readonly string[], stop: AbortSignal): Send {
+  return (more) =>
+    publish({
+      files,
+      bus: { servers: stack.url, name: 'tidemark-demo' },
+      hub: demoHub,
+      concurrency: 64,
+      batch: 1,
+      rate: 0,
+      giveUpMs: stepMs,
+      isOneWay: false,
+      signal: stop,
+      out: { isTerminal: false, write: () => undefined },
+      ...more,
+    });
 }
 
 /** Says how the lag grows while `sending` runs. */
@@ -131,4 +139,30 @@ function showProofs(say: (line: string) => void, proofs: readonly Proof[], took:
       ? `every accepted write is in the database once (${took})`
       : `${failed} proofs failed (${took})`,
   );
+}
+
+/**
+ * The traces that come with the package: two folders up in the sources, three in the build.
+ * @throws TidemarkError NOT_THERE
+ */
+function traceFiles(): string[] {
+  return ['demo-queue.jsonl', 'demo-manifest.jsonl'].map((name) => {
+    const paths = ['../../examples/', '../../../examples/'].map((at) =>
+      fileURLToPath(new URL(at + name, import.meta.url)),
+    );
+    const found = paths.find((path) => existsSync(path));
+    if (!found)
+      throw new TidemarkError(
+        'NOT_THERE',
+        `the bundled trace ${name} is not there; is the package complete?`,
+      );
+    return found;
+  });
+}
+
+/** Number of the line in the middle of a file. */
+async function middleOf(path: string): Promise<number> {
+  let last = 0;
+  for await (const line of readTrace(path)) last = line.number;
+  return Math.floor(last / 2);
 }

@@ -24,13 +24,7 @@ export function proofsOf(
   runs: Runs,
   status: WorkerStatus,
 ): Proof[] {
-  const rows = (table: string) => readRows(databasePath, table);
-  const items = rows('UVQueueWorkItem');
-  const events = rows('UVQueueWorkItemEvent');
-  const attempts = rows('UVQueueWorkItemAttempt');
-  const manifests = rows('UVManifest');
-  const distinct = (values: Iterable<unknown>) => new Set(values).size;
-  const attemptKeys = attempts.map((row) => `${row['WorkItemHash']} ${row['AttemptNumber']}`);
+  const { queue, manifest } = status.Balance;
   return [
     equal(
       'writes in the trace, accepted',
@@ -40,16 +34,35 @@ export function proofsOf(
     equal('writes published again, all duplicates', expected.writes, runs.again.Duplicates),
     equal('accepted a second time', 0, runs.again.Accepted),
     equal('refused', 0, runs.first.Refused + runs.second.Refused + runs.again.Refused),
+    ...rowProofs(databasePath, expected),
+    equal('undelivered', 0, status.Queue.Pending + status.Manifest.Pending),
+    equal('dead letters', 0, status.Queue.DeadLetters + status.Manifest.DeadLetters),
+    equal(
+      'balance: accepted less delivered, pending and dead-lettered',
+      0,
+      Math.abs(queue.Difference) + Math.abs(manifest.Difference),
+    ),
+  ];
+}
+
+/** What is in the database: neither more nor less than the trace says, and the last of it. */
+function rowProofs(databasePath: string, expected: Expected): Proof[] {
+  const rows = (table: string) => readRows(databasePath, table);
+  const items = rows('UVQueueWorkItem');
+  const events = rows('UVQueueWorkItemEvent');
+  const attempts = rows('UVQueueWorkItemAttempt');
+  const manifests = rows('UVManifest');
+  const attemptKeys = attempts.map((row) => `${row['WorkItemHash']} ${row['AttemptNumber']}`);
+  const known = events
+    .map((row) => row['EventGUID'])
+    .filter((guid) => isGuid(guid) && expected.events.has(guid));
+  return [
     equal('work items', expected.workItems.size, items.length),
     equal('events', expected.events.size, events.length),
     equal(
       'events in the trace found by EventGUID, once each',
       expected.events.size,
-      distinct(
-        events
-          .map((row) => row['EventGUID'])
-          .filter((guid) => isGuid(guid) && expected.events.has(guid)),
-      ),
+      distinct(known),
     ),
     equal('attempts', expected.attempts.size, attempts.length),
     equal(
@@ -68,14 +81,11 @@ export function proofsOf(
       expected.manifests.size,
       manifests.filter((row) => holdsManifest(row, expected)).length,
     ),
-    equal('undelivered', 0, status.Queue.Pending + status.Manifest.Pending),
-    equal('dead letters', 0, status.Queue.DeadLetters + status.Manifest.DeadLetters),
-    equal(
-      'balance: accepted less delivered, pending and dead-lettered',
-      0,
-      Math.abs(status.Balance.queue.Difference) + Math.abs(status.Balance.manifest.Difference),
-    ),
   ];
+}
+
+function distinct(values: Iterable<unknown>): number {
+  return new Set(values).size;
 }
 
 function equal(name: string, expected: number, found: number): Proof {

@@ -97,35 +97,38 @@ function ownerChecks(store: ReadStore, { lock, reserve }: StatePaths): Check[] {
             `is gone without a stop (${since})`,
             'start it again; nothing that was accepted is lost by that',
           );
-  if (!isRunning)
-    return [
-      worker,
-      holder === null
-        ? ok('lock', held)
-        : warn(
-            'lock',
-            `${held}, and is not the worker that is noted`,
-            'a worker that starts now would exit 4: wait for that process, or end it',
-          ),
-    ];
-  const isReserved = (lookAt(() => statSync(reserve, { throwIfNoEntry: false })?.size, 0) ?? 0) > 0;
+  if (isRunning) return [worker, runningLockCheck(last.pid, holder, held), reserveCheck(reserve)];
   return [
     worker,
-    holder === last.pid
+    holder === null
       ? ok('lock', held)
       : warn(
           'lock',
-          `the worker, pid ${last.pid}, does not hold it: ${held}`,
-          'the lock was removed or replaced under it: stop the worker and start it again',
-        ),
-    isReserved
-      ? ok('reserve', 'room is kept for delivering on a full disk')
-      : warn(
-          'reserve',
-          'no room is kept for delivering on a full disk',
-          'it was given up, or removed: make room; the worker makes it again',
+          `${held}, and is not the worker that is noted`,
+          'a worker that starts now would exit 4: wait for that process, or end it',
         ),
   ];
+}
+
+function runningLockCheck(pid: number, holder: number | null, held: string): Check {
+  return holder === pid
+    ? ok('lock', held)
+    : warn(
+        'lock',
+        `the worker, pid ${pid}, does not hold it: ${held}`,
+        'the lock was removed or replaced under it: stop the worker and start it again',
+      );
+}
+
+function reserveCheck(path: string): Check {
+  const isReserved = (lookAt(() => statSync(path, { throwIfNoEntry: false })?.size, 0) ?? 0) > 0;
+  return isReserved
+    ? ok('reserve', 'room is kept for delivering on a full disk')
+    : warn(
+        'reserve',
+        'no room is kept for delivering on a full disk',
+        'it was given up, or removed: make room; the worker makes it again',
+      );
 }
 
 function isAlive(pid: number): boolean {

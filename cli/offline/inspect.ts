@@ -1,11 +1,12 @@
 /** Looks into a data directory without the worker: read-only, never blocking the writer. */
 import { type Lane, lanes } from '../../contracts/subjects.ts';
 import { isoOf } from '../../runtime/clock.ts';
-import { guidText } from '../../worker/journal/journal.ts';
+import { guidText } from '../../worker/state/entry-identity.ts';
+import { pendingIn } from './offline.ts';
 import { openReadOnly } from '../../worker/state/connection.ts';
 import { pathsOf } from '../../worker/state/paths.ts';
 import { openForReading, type ReadStore } from '../../worker/state/open/read-store.ts';
-import { type Verdict, verify } from '../../worker/state/recover/verify.ts';
+import { type Verification, verify } from '../../worker/state/recover/verify.ts';
 
 export type EntryView = {
   Seq: number;
@@ -27,11 +28,6 @@ export type JournalView = {
   Store: string;
 };
 
-function pendingSql(lane: number): string {
-  return `select count(*) from entry where lane = ${lane} and body is not null and seq > coalesce((select m.seq from mark m
-    join database d on d.id = m.database join assignment a on a.lane = m.lane and a.beacon = d.beacon and a.connection = d.connection where m.lane = ${lane}), 0)`;
-}
-
 function count(store: ReadStore, sql: string): number {
   return Number(store.value(sql));
 }
@@ -50,7 +46,7 @@ export function inspectJournal(dataDir: string): JournalView {
     const accepted = perLane('accepted');
     return {
       Entries: accepted.queue + accepted.manifest,
-      Pending: count(db, pendingSql(0)) + count(db, pendingSql(1)),
+      Pending: db.atOnce(() => pendingIn(db, 0) + pendingIn(db, 1)),
       Bytes: count(db, 'select page_count * page_size from pragma_page_count, pragma_page_size'),
       Head: perLane('head'),
       Accepted: accepted,
@@ -99,7 +95,7 @@ export function listEntries(dataDir: string, afterSeq: number, limit: number): E
  * @throws TidemarkError as `openForReading`, SqliteError for pages that cannot be asked about at
  * all
  */
-export function verifyJournal(dataDir: string, tell?: (check: string) => void): Verdict {
+export function verifyJournal(dataDir: string, tell?: (check: string) => void): Verification {
   openForReading(dataDir).close();
   const db = openReadOnly(pathsOf(dataDir).db);
   try {

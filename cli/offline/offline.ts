@@ -4,8 +4,11 @@
  */
 import type { Balance, LaneStatus, MarksFile, MarkView } from '../../contracts/status.ts';
 import { type Lane, lanes } from '../../contracts/subjects.ts';
+import { balanceOf, type EntryCounts, pendingOf } from '../../hwm/balance.ts';
+import { blockedCount, type BlockedState } from '../../hwm/blocked-store.ts';
+import { assignedMark, type MarkRow, marksOfLane } from '../../hwm/mark-row.ts';
 import { isoOf } from '../../runtime/clock.ts';
-import { guidText } from '../../worker/journal/journal.ts';
+import { markView } from '../../worker/operators/overview.ts';
 import type { FaultView } from '../../worker/state/guard/fault-log.ts';
 import { lockHolder } from '../../worker/state/open/lock-holder.ts';
 import { pathsOf } from '../../worker/state/paths.ts';
@@ -45,23 +48,7 @@ export type OfflineStatus = {
 
 export type OfflineMarks = MarksFile & { Offline: true };
 
-type Row = {
-  database: number;
-  beacon: string;
-  connection: number;
-  seq: number;
-  guid: Buffer | null;
-  recordedMs: number | null;
-  appliedMs: number | null;
-  applied: number;
-  present: number;
-  skipped: number;
-  carrier: string | null;
-};
-type Counts = { accepted: number; head: number; stripped: number };
-
-const markSql = `select m.database, d.beacon, d.connection, m.seq, m.guid, m.recorded_ms as recordedMs, m.applied_ms as appliedMs, m.applied, m.present, m.skipped, m.carrier
-  from mark m join database d on d.id = m.database`;
+type Counts = EntryCounts & { head: number };
 
 /** @throws TidemarkError as `openForReading`, STORAGE_FAILED for a page that is damaged */
 export function offlineStatus(dataDir: string, nowMs: number): OfflineStatus {
@@ -123,15 +110,9 @@ function laneOf(store: ReadStore, lane: number, nowMs: number): LaneFacts {
     'select beacon, connection, assigned_ms as atMs from assignment where lane = ?',
     lane,
   )[0];
-  const mark =
-    assignment &&
-    store.all<Row>(
-      `${markSql} where m.lane = ? and d.beacon = ? and d.connection = ?`,
-      lane,
-      assignment.beacon,
-      assignment.connection,
-    )[0];
+  const mark = store.all<MarkRow>(assignedMark, lane)[0] ?? null;
   const counts = countsOf(store, lane);
+  const givenUp = countGivenUp(store, lane, mark);
   const oldestMs = oldest(store, lane, mark);
   return {
     status: {
@@ -140,13 +121,13 @@ function laneOf(store: ReadStore, lane: number, nowMs: number): LaneFacts {
       IDBeaconConnection: assignment?.connection ?? 0,
       AssignedAt: assignment ? isoOf(assignment.atMs) : null,
       Seq: { Head: counts.head, Mark: mark?.seq ?? 0 },
-      Pending: pendingAt(store, lane, counts, mark),
+      Pending: pendingOf(counts, mark, givenUp),
       OldestPendingMs: oldestMs === null ? 0 : Math.max(0, nowMs - oldestMs),
-      DeadLetters: mark ? held(store, lane, mark, 'dead') : 0,
+      DeadLetters: countBlocked(store, lane, mark, 'dead'),
       Carrier: mark?.carrier ?? null,
       IsPaused: meta(store, 'paused') === 'yes',
     },
-    balance: balanceOf(store, lane, counts, mark),
+    balance: balanceOf(counts, mark, { pending: countPending(store, lane, mark), givenUp }),
   };
 }
 
@@ -163,77 +144,37 @@ function countsOf(store: ReadStore, lane: number): Counts {
   );
 }
 
-function held(
+function countBlocked(
   store: ReadStore,
   lane: number,
-  { database, seq }: Row,
-  state: 'dead' | 'parked' | 'dropped',
+  mark: MarkRow | null,
+  state: BlockedState,
 ): number {
-  return Number(
-    store.value(
-      `select count(*) from held where database = ? and lane = ? and state = ?
-    and (seq <= ? or not exists (select 1 from entry e where e.seq = held.seq and e.body is not null))`,
-      database,
-      lane,
-      state,
-      seq,
-    ),
-  );
+  return mark ? Number(store.value(blockedCount, { database: mark.database, lane, state })) : 0;
 }
 
-/** From the counts alone. */
-function pendingAt(
-  store: ReadStore,
-  lane: number,
-  { accepted, stripped }: Counts,
-  mark: Row | undefined,
-): number {
-  if (!mark) return accepted - stripped;
-  return (
-    accepted -
-    mark.skipped -
-    mark.applied -
-    mark.present -
-    held(store, lane, mark, 'dead') -
-    held(store, lane, mark, 'dropped')
-  );
+function countGivenUp(store: ReadStore, lane: number, mark: MarkRow | null): number {
+  return countBlocked(store, lane, mark, 'dead') + countBlocked(store, lane, mark, 'dropped');
 }
 
-/**
- * As the worker's own: pending is counted entry by entry, so that the difference says something.
- */
-function balanceOf(
-  store: ReadStore,
-  lane: number,
-  { accepted, stripped }: Counts,
-  mark: Row | undefined,
-): Balance {
-  const above = Number(
-    store.value(
-      'select count(*) from entry where lane = ? and seq > ? and body is not null',
-      lane,
-      mark?.seq ?? 0,
-    ),
+/** What a lane's assigned database does not have yet, from the counts. */
+export function pendingIn(store: ReadStore, lane: number): number {
+  const mark = store.all<MarkRow>(assignedMark, lane)[0] ?? null;
+  return pendingOf(countsOf(store, lane), mark, countGivenUp(store, lane, mark));
+}
+
+/** Pending entries counted one by one: those above the mark, and those parked below it. */
+function countPending(store: ReadStore, lane: number, mark: MarkRow | null): number {
+  const above = store.value(
+    'select count(*) from entry where lane = ? and seq > ? and body is not null',
+    lane,
+    mark?.seq ?? 0,
   );
-  const Pending = above + (mark ? held(store, lane, mark, 'parked') : 0);
-  const DeadLettered = mark
-    ? held(store, lane, mark, 'dead') + held(store, lane, mark, 'dropped')
-    : 0;
-  const { applied, present, skipped } = mark ?? { applied: 0, present: 0, skipped: stripped };
-  const Difference = accepted - applied - present - skipped - Pending - DeadLettered;
-  return {
-    Accepted: accepted,
-    Applied: applied,
-    AlreadyPresent: present,
-    Pending,
-    DeadLettered,
-    Skipped: skipped,
-    Difference,
-  };
+  return Number(above) + countBlocked(store, lane, mark, 'parked');
 }
 
 /** When the oldest pending entry was accepted, parked or above the mark. */
-function oldest(store: ReadStore, lane: number, mark: Row | undefined): number | null {
+function oldest(store: ReadStore, lane: number, mark: MarkRow | null): number | null {
   const found = store.value(
     `select min(accepted_ms) from (
     select accepted_ms from (select accepted_ms from entry where lane = @lane and seq > @seq and body is not null order by seq limit 1)
@@ -246,23 +187,12 @@ function oldest(store: ReadStore, lane: number, mark: Row | undefined): number |
 function marksOf(store: ReadStore, lane: number): Record<string, Record<string, MarkView>> {
   const views: Record<string, Record<string, MarkView>> = {};
   const counts = countsOf(store, lane);
-  for (const mark of store.all<Row>(
-    `${markSql} where m.lane = ? order by d.beacon, d.connection`,
-    lane,
-  )) {
-    (views[mark.beacon] ??= {})[String(mark.connection)] = {
-      Seq: mark.seq,
-      EventGUID: mark.guid ? guidText(mark.guid) : null,
-      RecordedAt: isoOrNull(mark.recordedMs),
-      AppliedAt: isoOrNull(mark.appliedMs),
-      Pending: pendingAt(store, lane, counts, mark),
-    };
-  }
+  for (const mark of store.all<MarkRow>(marksOfLane, lane))
+    (views[mark.beacon] ??= {})[String(mark.connection)] = markView(
+      mark,
+      pendingOf(counts, mark, countGivenUp(store, lane, mark)),
+    );
   return views;
-}
-
-function isoOrNull(ms: number | null): string | null {
-  return ms === null ? null : isoOf(ms);
 }
 
 function lastStart(store: ReadStore): LastStart | null {
@@ -271,6 +201,10 @@ function lastStart(store: ReadStore): LastStart | null {
     'select pid, started_ms as startedMs, stopped_ms as stoppedMs from boot order by rowid desc limit 1',
   )[0];
   return row
-    ? { Pid: row.pid, StartedAt: isoOf(row.startedMs), StoppedAt: isoOrNull(row.stoppedMs) }
+    ? {
+        Pid: row.pid,
+        StartedAt: isoOf(row.startedMs),
+        StoppedAt: row.stoppedMs === null ? null : isoOf(row.stoppedMs),
+      }
     : null;
 }

@@ -1,5 +1,4 @@
 /** Operations without a worker: the command line takes the writer's lock and does them itself. */
-import { TidemarkError } from '../../contracts/errors.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { openLocal } from '../../worker/journal/local.ts';
 import { notedHere } from './noted-here.ts';
@@ -9,13 +8,6 @@ import { openStore } from '../../worker/state/open/open-store.ts';
 import type { CliConfig } from '../settings/config.ts';
 import { say } from '../terminal/output.ts';
 import { packageVersion } from '../terminal/version.ts';
-
-/** Whether there was nobody to ask. */
-export function isAway(error: unknown): boolean {
-  return (
-    error instanceof TidemarkError && (error.code === 'UNREACHABLE' || error.code === 'UNAVAILABLE')
-  );
-}
 
 /**
  * What is done is noted in the store, as a worker does it.

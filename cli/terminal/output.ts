@@ -81,12 +81,8 @@ export function table(
         const room = widths[at] ?? 0;
         const text = cell.length > room ? `${cell.slice(0, room - 1)}…` : cell;
         // The last column keeps no blanks behind it, coloured ones neither.
-        const padded = isNumeric[at]
-          ? text.padStart(room)
-          : at === row.length - 1
-            ? text
-            : text.padEnd(room);
-        return paint(at, padded);
+        const isLast = at === row.length - 1;
+        return paint(at, isNumeric[at] ? text.padStart(room) : isLast ? text : text.padEnd(room));
       })
       .join(' '.repeat(gap))
       .trimEnd();

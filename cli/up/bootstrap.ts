@@ -15,7 +15,7 @@ const answerMs = 2_000;
 /** People hear this often what is waited for. */
 const sayEveryMs = 5_000;
 
-export type Assignment = { BeaconID: string; IDBeaconConnection: number };
+export type FirstAssignment = { BeaconID: string; IDBeaconConnection: number };
 export type BootstrapOptions = { say: (line: string) => void; stop: AbortSignal };
 
 /**
@@ -25,7 +25,7 @@ export type BootstrapOptions = { say: (line: string) => void; stop: AbortSignal 
 export async function bootstrap(
   options: Omit<BusOptions, 'name'>,
   hub: string,
-  assignment: Assignment,
+  assignment: FirstAssignment,
   { say, stop }: BootstrapOptions,
 ): Promise<boolean> {
   const bus = await Bus.connect({ ...options, name: 'tidemark-up' }, createLog('up', 'error'));

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { Option } from 'commander';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import type { CliConfig } from '../settings/config.ts';
-import { exitWithParent as exitWithParentProcess } from '../terminal/exit-with-parent.ts';
+import { exitWithParent } from '../terminal/exit-with-parent.ts';
 import type { Flags } from '../settings/settings.ts';
 import { print, printJson, table } from '../terminal/output.ts';
-import { databases, exitWithParent, listOf, tags } from './setting-options.ts';
-import { beaconAudit, beaconPlan, startBeacon } from './start-beacon.ts';
+import { databases, exitWithParentOption, listOf, tags } from './setting-options.ts';
+import { beaconAudit, beaconPlan, launchBeacon } from './start-beacon.ts';
 import { countFrom, type VerbCall, type VerbSpec } from '../verb.ts';
 
 /** @throws TidemarkError CONFIG_INVALID without one */
@@ -74,7 +74,7 @@ export const beaconVerb: VerbSpec = {
     databases,
     databaseFile,
     tags,
-    exitWithParent,
+    exitWithParentOption,
     new Option(
       '--http <address>',
       'answer the table endpoints over HTTP too, as on 127.0.0.1:8391 (default: not at all)',
@@ -133,10 +133,10 @@ async function showAudit({ config, flags, isJson }: VerbCall): Promise<void> {
 }
 
 async function beacon({ config, flags }: VerbCall): Promise<never> {
-  if (flags['exitWithParent'] === true) exitWithParentProcess();
+  if (flags['exitWithParent'] === true) exitWithParent();
   const id = beaconIdOf(flags);
   const address = typeof flags['http'] === 'string' ? flags['http'] : config.beaconHttp;
-  const code = await startBeacon(
+  const code = await launchBeacon(
     {
       beaconId: id,
       databases: [...listOf(flags['db']), ...databasesIn(flags)],

@@ -1,6 +1,7 @@
 /** Control requests to the worker of a hub, as the verbs make them. */
 import { userInfo } from 'node:os';
 import type { ControlVerb } from '../../contracts/control-verbs.ts';
+import { TidemarkError } from '../../contracts/errors.ts';
 import { subjects } from '../../contracts/subjects.ts';
 import { Bus } from '../../runtime/bus/bus.ts';
 import { isNoResponders } from '../../runtime/bus/bus-answer.ts';
@@ -38,4 +39,34 @@ export async function withControl<T>(config: CliConfig, use: (ask: Ask) => Promi
   } finally {
     await bus.close();
   }
+}
+
+/** Asks the worker; without one, does it here. */
+export async function workerOr<T>(
+  config: CliConfig,
+  ask: (ask: Ask) => Promise<T>,
+  here: () => Promise<T> | T,
+): Promise<T> {
+  let isReached = false;
+  try {
+    return await withControl(config, (control) =>
+      ask(async (verb, body) => {
+        const reply = await control(verb, body);
+        isReached = true;
+        return reply as never;
+      }),
+    );
+  } catch (error) {
+    // A worker that went away in the middle may have done it, or half of it: that is not ours to
+    // repeat.
+    if (isReached || !isAway(error)) throw error;
+    return here();
+  }
+}
+
+/** Whether there was nobody to ask. */
+function isAway(error: unknown): boolean {
+  return (
+    error instanceof TidemarkError && (error.code === 'UNREACHABLE' || error.code === 'UNAVAILABLE')
+  );
 }

@@ -33,7 +33,8 @@ export function resultOf({
 }): DrillResult {
   const over = report ? Object.values(report.Lanes) : [];
   const sum = (of: readonly number[]) => of.reduce((total, one) => total + one, 0);
-  const dead = (status: WorkerStatus) => sum(lanes.map((lane) => laneOf(status, lane).DeadLetters));
+  const dead = (status: WorkerStatus) =>
+    sum(lanes.map((lane) => laneStatusOf(status, lane).DeadLetters));
   const [wasDead, isDead] = [dead(before), dead(after)];
   return {
     BeaconID: beacon,
@@ -51,8 +52,8 @@ export function resultOf({
         What: lanes
           .map(
             (lane) =>
-              `${lane} at ${laneOf(after, lane).Seq.Mark} of ` +
-              `${report?.Lanes[lane]?.Head ?? laneOf(after, lane).Seq.Head}`,
+              `${lane} at ${laneStatusOf(after, lane).Seq.Mark} of ` +
+              `${report?.Lanes[lane]?.Head ?? laneStatusOf(after, lane).Seq.Head}`,
           )
           .join(', '),
       },
@@ -81,10 +82,10 @@ function balanced(name: string, { Balance }: WorkerStatus): Proof {
 
 /** Lanes that go to a beacon. */
 export function lanesOf(status: WorkerStatus, beacon: string): Lane[] {
-  return lanes.filter((lane) => laneOf(status, lane).AssignedBeaconID === beacon);
+  return lanes.filter((lane) => laneStatusOf(status, lane).AssignedBeaconID === beacon);
 }
 
-export function laneOf(status: WorkerStatus, lane: Lane) {
+export function laneStatusOf(status: WorkerStatus, lane: Lane) {
   return lane === 'queue' ? status.Queue : status.Manifest;
 }
 
@@ -98,12 +99,13 @@ export function tellResult({
   Proofs,
 }: DrillResult): void {
   const end = { deadline: '', stop: ', ended early', restart: ', ended with its worker' }[EndedBy];
+  const recovery =
+    RecoverySeconds === null
+      ? 'not recovered yet'
+      : `recovered in ${duration(RecoverySeconds * 1000)}`;
   print(
-    `${BeaconID} was away for ${duration(Seconds * 1000)}${end}: ${Accepted} accepted meanwhile, ${PeakPending} undelivered at the most, ${
-      RecoverySeconds === null
-        ? 'not recovered yet'
-        : `recovered in ${duration(RecoverySeconds * 1000)}`
-    }`,
+    `${BeaconID} was away for ${duration(Seconds * 1000)}${end}: ` +
+      `${Accepted} accepted meanwhile, ${PeakPending} undelivered at the most, ${recovery}`,
   );
   for (const { Proof: proof, IsOk, What } of Proofs)
     print(`${coloured(IsOk ? 'ok  ' : 'fail')}  ${proof}: ${What}`);

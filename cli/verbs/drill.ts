@@ -8,7 +8,7 @@ import type { DrillReply, DrillReport, WorkerStatus } from '../../contracts/stat
 import type { Lane } from '../../contracts/subjects.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { type Ask, withControl } from './control-client.ts';
-import { laneOf, lanesOf, resultOf, tellResult } from './drill-result.ts';
+import { laneStatusOf, lanesOf, resultOf, tellResult } from './drill-result.ts';
 import { duration, print, printJson, say } from '../terminal/output.ts';
 import { Progress } from '../terminal/progress.ts';
 import { onStopSignals } from '../terminal/signals.ts';
@@ -146,12 +146,12 @@ async function untilRecovered(
   for (;;) {
     const status = await patiently(() => ask<WorkerStatus>('status'));
     const served = lanesOf(status, beacon);
-    heads ??= Object.fromEntries(served.map((lane) => [lane, laneOf(status, lane).Seq.Head]));
+    heads ??= Object.fromEntries(served.map((lane) => [lane, laneStatusOf(status, lane).Seq.Head]));
     const ms = systemClock.monotonicMs() - beganMs;
     const isDone = served.every(
       (lane) =>
-        laneOf(status, lane).State === 'bootstrapped' &&
-        laneOf(status, lane).Seq.Mark >= (heads?.[lane] ?? 0),
+        laneStatusOf(status, lane).State === 'bootstrapped' &&
+        laneStatusOf(status, lane).Seq.Mark >= (heads?.[lane] ?? 0),
     );
     if (isDone) return { status, ms };
     if (ms > waitMs) return { status, ms: null };

@@ -156,7 +156,7 @@ function linesOf(one: LanePlan): string[] {
   if (one.Direction === 'none') return [`${where}, nothing to move`];
   return [
     `${where}, ${one.Direction}`,
-    one.EntrySlice ? `  ${rangeOf(one.EntrySlice)} ${verb}` : `  nothing ${verb}`,
+    one.Stretch ? `  ${rangeOf(one.Stretch)} ${verb}` : `  nothing ${verb}`,
     ...(one.Gone ? [`  ${rangeOf(one.Gone)} have no body any more and cannot be sent again`] : []),
     ...(one.Held > 0
       ? [
@@ -170,8 +170,8 @@ function linesOf(one: LanePlan): string[] {
     ...one.Rows.map(
       (row) => `  ${row.Seq} ${row.Action} ${row.Key} ${row.EventGUID} ${row.AcceptedAt}`,
     ),
-    ...(one.Rows.length > 0 && one.EntrySlice && one.Rows.length < one.EntrySlice.Entries
-      ? [`  and ${one.EntrySlice.Entries - one.Rows.length} more`]
+    ...(one.Rows.length > 0 && one.Stretch && one.Rows.length < one.Stretch.Entries
+      ? [`  and ${one.Stretch.Entries - one.Rows.length} more`]
       : []),
     `  ${backendLine(one.Backend)}`,
   ];

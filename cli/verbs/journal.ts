@@ -13,7 +13,7 @@ import {
 import { exportLines, salvageTo, writeLines } from '../offline/journal-export.ts';
 import { importLines, previewImport } from '../offline/journal-import.ts';
 import { pathsOf } from '../../worker/state/paths.ts';
-import type { Verdict } from '../../worker/state/recover/verify.ts';
+import type { Verification } from '../../worker/state/recover/verify.ts';
 import { withControl } from './control-client.ts';
 import { cellOf, facts, print, printJson, say, table } from '../terminal/output.ts';
 import { withProgress } from '../terminal/progress.ts';
@@ -129,7 +129,7 @@ async function verify({ config, isJson }: VerbCall): Promise<number> {
 }
 
 /** A file that SQLite cannot even open is a finding, not a failure. */
-function verdictOf(data: string, tell: (line: string) => void): Verdict {
+function verdictOf(data: string, tell: (line: string) => void): Verification {
   try {
     return verifyJournal(data, (check) => tell(`checking ${check}`));
   } catch (error) {

@@ -1,10 +1,10 @@
 /** Verbs that run until they are told to stop: everything at once, and its parts alone. */
 import { assertUsable } from '../settings/usable.ts';
-import { exitWithParent as exitWithParentProcess } from '../terminal/exit-with-parent.ts';
+import { exitWithParent } from '../terminal/exit-with-parent.ts';
 import { print, say } from '../terminal/output.ts';
 import {
   databases,
-  exitWithParent,
+  exitWithParentOption,
   listOf,
   natsServer,
   settingOptions,
@@ -36,7 +36,7 @@ export const runVerbs: readonly VerbSpec[] = [
     summary: 'the worker of a hub alone',
     topic: 'run',
     run: worker,
-    options: [...settingOptions, exitWithParent],
+    options: [...settingOptions, exitWithParentOption],
     examples: ['worker --hub hub1 --data /var/lib/tidemark --nats nats://bus.local:4222'],
     notes: 'Then tidemark assign <beacon> <connection> says where it delivers to.',
   },
@@ -60,7 +60,7 @@ async function up({ config, flags }: VerbCall): Promise<never> {
 }
 
 async function worker({ config, flags }: VerbCall): Promise<never> {
-  if (flags['exitWithParent'] === true) exitWithParentProcess();
+  if (flags['exitWithParent'] === true) exitWithParent();
   // Said in one line here; as a process it would only be in the log.
   assertUsable(config);
   const {

@@ -43,7 +43,7 @@ export const databases = new Option(
   '--db <url>',
   'database; may be repeated, the n-th is connection n',
 ).argParser(collect);
-export const exitWithParent = new Option('--exit-with-parent').hideHelp();
+export const exitWithParentOption = new Option('--exit-with-parent').hideHelp();
 export const tags = new Option(
   '--tag <name=value>',
   'tag of the databeacon; may be repeated',

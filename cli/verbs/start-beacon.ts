@@ -51,7 +51,7 @@ export async function beaconPlan(url: string): Promise<EnsureSchemaOutputs> {
  * @returns the exit code
  * @throws TidemarkError CONFIG_INVALID for a tag without a name
  */
-export async function startBeacon(
+export async function launchBeacon(
   settings: BeaconSettings,
   bus: BusOptions,
   surroundings: { logLevel: string; serviceManager: ServiceManagerPlace | null },

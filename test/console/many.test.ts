@@ -12,7 +12,7 @@ import { createLog } from '../../runtime/log.ts';
 import type { MicroService } from '../../runtime/bus/micro-service.ts';
 import { openLocal } from '../../worker/journal/local.ts';
 import { openStore } from '../../worker/state/open/open-store.ts';
-import { guidBytes } from '../../worker/journal/journal.ts';
+import { guidBytes } from '../../worker/state/entry-identity.ts';
 import { guidOf } from '../kit/rows/trace.ts';
 import { until } from '../kit/until.ts';
 import { upsert } from '../kit/worker/fixture.ts';

@@ -167,9 +167,11 @@ describe('the Kubernetes sidecar', () => {
       expect.stringContaining(`http://${defaults.http}/livez`),
       expect.stringContaining(`http://${defaults.http}/readyz`),
     ]);
-    expect(operations.filter(({ tag }) => tag === 'probes').map(({ path }) => path)).toEqual(
-      expect.arrayContaining(['/livez', '/readyz']),
-    );
+    expect(
+      Object.values(operations)
+        .filter(({ tag }) => tag === 'probes')
+        .map(({ path }) => path),
+    ).toEqual(expect.arrayContaining(['/livez', '/readyz']));
     expect(Number(pod['terminationGracePeriodSeconds']) * 1_000).toBeGreaterThan(
       2 * limits.drainMs,
     );

@@ -6,7 +6,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { OperationsView } from '../../worker/ops/operations.ts';
+import type { OperationsView } from '../../worker/ops/views.ts';
 import { tidemark } from '../kit/processes/cli-fixture.ts';
 import { Stack } from '../kit/processes/stack.ts';
 import { tempDir } from '../kit/temp-dir.ts';

@@ -1,6 +1,6 @@
 /** Marks and what is held below them, on a real store. */
 import { describe, expect, test } from 'vitest';
-import { guidBytes } from '../../worker/journal/journal.ts';
+import { guidBytes } from '../../worker/state/entry-identity.ts';
 import { guidOf } from '../kit/rows/trace.ts';
 import { openState } from '../kit/worker/fixture.ts';
 

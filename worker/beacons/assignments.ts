@@ -6,7 +6,8 @@ import type { AssignmentFile, AssignmentView } from '../../contracts/status.ts';
 import { type Lane, laneIndex, lanes } from '../../contracts/subjects.ts';
 import { isoOf } from '../../runtime/clock.ts';
 import type { Connection } from '../state/connection.ts';
-import { isLegacy, Target, type TargetOptions } from './target.ts';
+import { isLegacy } from './offers.ts';
+import { Target, type TargetOptions } from './target.ts';
 
 export type Assignment = {
   beacon: string;
@@ -146,14 +147,14 @@ export class Assignments {
     for (const [name, { beacon, connection }] of wanted) {
       if (this.#targets.has(name)) continue;
       const target = new Target(beacon, connection, this.#parts);
-      target.onChange(() => this.#tell());
+      target.onChange(() => this.#report());
       this.#targets.set(name, target);
       target.start();
     }
-    this.#tell();
+    this.#report();
   }
 
-  #tell(): void {
+  #report(): void {
     for (const listener of this.#listeners) listener();
   }
 }

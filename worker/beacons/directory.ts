@@ -49,7 +49,7 @@ export class BeaconDirectory {
   hide(beacon: string | null): void {
     if (this.#hidden === beacon) return;
     this.#hidden = beacon;
-    this.#tell();
+    this.#report();
   }
 
   #isThere({ presence, isAway }: Seen): boolean {
@@ -69,7 +69,7 @@ export class BeaconDirectory {
     const seen = this.#beacons.get(beacon);
     if (!seen || seen.isAway || !isNoResponders(error)) return;
     seen.isAway = true;
-    this.#tell();
+    this.#report();
   }
 
   #onPresence(body: unknown): void {
@@ -89,7 +89,7 @@ export class BeaconDirectory {
       before.isAway !== isAway ||
       JSON.stringify(before.presence) !== JSON.stringify(presence)
     )
-      this.#tell();
+      this.#report();
   }
 
   #sweep(): void {
@@ -99,7 +99,7 @@ export class BeaconDirectory {
       // A hair early, so that "away within six seconds" holds for whoever measures from outside.
       if (silentMs >= limits.presenceAwayMs - 500) {
         seen.isAway = true;
-        this.#tell();
+        this.#report();
       } else if (!seen.isAsked) {
         seen.isAsked = true;
         void this.#ask(seen.presence);
@@ -125,7 +125,7 @@ export class BeaconDirectory {
     }
   }
 
-  #tell(): void {
+  #report(): void {
     for (const listener of this.#listeners) listener();
   }
 }

@@ -10,7 +10,7 @@ import type { Dispatcher } from './dispatcher.ts';
 export type EndpointPlace = {
   beacon: string;
   connection: number;
-  /** As presence tells it; empty when it does not. */ name: string;
+  /** As presence reports it; empty when it does not. */ name: string;
 };
 
 /**
@@ -43,7 +43,7 @@ async function candidatesOf(
         names.push(String(row['Name'] ?? ''));
     }
   } catch (error) {
-    // A beacon without DataBeaconAccess is not asked twice; presence may have told the name.
+    // A beacon without DataBeaconAccess is not asked twice; presence may have reported the name.
     if (!(error instanceof TidemarkError)) throw error;
   }
   return [

@@ -34,8 +34,19 @@ const goneWords = /record not found|no record (?:found|updated)/i;
  */
 const permanentCodes = /^(?:22|23|42804)|^ER_(?:DATA_TOO_LONG|TRUNCATED|WARN_DATA|BAD_NULL)/;
 /** The same where the code says nothing. */
-const permanentWords =
-  /(?:NOT NULL|CHECK) constraint failed|cannot be bound|datatype mismatch|too big|would be truncated|Cannot insert the value NULL|Arithmetic overflow|Conversion failed/i;
+const permanentWords = new RegExp(
+  [
+    '(?:NOT NULL|CHECK) constraint failed',
+    'cannot be bound',
+    'datatype mismatch',
+    'too big',
+    'would be truncated',
+    'Cannot insert the value NULL',
+    'Arithmetic overflow',
+    'Conversion failed',
+  ].join('|'),
+  'i',
+);
 
 export class MeadowClient {
   readonly #dispatcher: Dispatcher;

@@ -54,7 +54,8 @@ function positionStanza(
       .slice(0, index)
       .map((term, at) => valueStanza(term.Column, position[at] ?? '', grammar));
     const value = position[index] ?? '';
-    const beyond = `FBV~${Column}~${IsDescending ? 'LT' : 'GT'}~${encoded(grammar === 'theirs' ? boundOf(value, IsDescending) : value)}`;
+    const bound = grammar === 'theirs' ? boundOf(value, IsDescending) : value;
+    const beyond = `FBV~${Column}~${IsDescending ? 'LT' : 'GT'}~${encoded(bound)}`;
     return group(index > 0, [...equal, beyond]);
   });
   return group(false, alternatives);

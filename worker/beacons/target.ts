@@ -2,34 +2,29 @@
  * One assigned database: brings its schema and endpoints up, and knows whether deliveries may go
  * there.
  *
- * | state              | entered when                                            | left when                       |
- * |--------------------|---------------------------------------------------------|---------------------------------|
- * | waiting-for-beacon | the beacon is not there                                 | its presence comes              |
- * | bootstrapping      | it is there, with a Nonce or StoreID not yet checked    | all four steps are done, or one failed |
- * | bootstrapped       | EnsureSchema, Introspect, UpdateProxyConfig, EnableEndpoint are done | it leaves, or its Nonce or StoreID changes |
- * | error              | a step failed                                           | the back-off is over            |
+ * | state              | entered when                             | left when                          |
+ * |--------------------|------------------------------------------|------------------------------------|
+ * | waiting-for-beacon | the beacon is not there                  | its presence comes                 |
+ * | bootstrapping      | it is there, its Nonce or StoreID is new | all steps are done, or one failed  |
+ * | bootstrapped       | all steps of `bootstrap.ts` are done     | it leaves, or one of both is new   |
+ * | error              | a step failed                            | the back-off is over               |
  *
  * Both lanes share one target, so nothing is ever bootstrapped twice at once.
  */
-import {
-  capabilities,
-  type EnableEndpointOutputs,
-  type EnsureSchemaOutputs,
-  legacyCapabilities,
-} from '../../contracts/capability.ts';
-import { messageOf, TidemarkError } from '../../contracts/errors.ts';
+import { legacyCapabilities } from '../../contracts/capability.ts';
+import { messageOf } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
 import type { Presence } from '../../contracts/presence.ts';
-import { laneTables, persistenceSchema } from '../../contracts/schema.ts';
 import type { CarrierName, LaneState } from '../../contracts/status.ts';
-import { type Lane, lanes } from '../../contracts/subjects.ts';
+import type { Lane } from '../../contracts/subjects.ts';
 import { Backoff } from '../../runtime/backoff.ts';
 import { type Clock, isoOf } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
+import { bringUp, type BringUpOptions } from './bootstrap.ts';
 import type { BeaconDirectory } from './directory.ts';
 import type { Dispatcher } from './dispatcher.ts';
-import { endpointBaseOf } from './endpoint-base.ts';
 import type { Grammar } from './meadow-path.ts';
+import { carrierIn, storeIn } from './offers.ts';
 
 export type TargetOptions = {
   directory: BeaconDirectory;
@@ -37,9 +32,6 @@ export type TargetOptions = {
   clock: Clock;
   log: Log;
 };
-
-/** Lets the proxy reach the UV tables of any connection, and nothing else. */
-const proxyAllowlist = ['^/?1\\.0/[^/]+/UV[A-Za-z0-9]*'];
 
 export class Target {
   readonly beacon: string;
@@ -165,18 +157,16 @@ export class Target {
     return this.#parts.directory.find(this.beacon);
   }
 
-  #storeOf(presence: Presence): string {
-    const found = presence.Connections.find((one) => one.IDBeaconConnection === this.connection);
-    // A legacy beacon has no databases to choose from: whatever the number, it means its one store.
-    return (found ?? (isLegacy(presence) ? presence.Connections[0] : undefined))?.StoreID ?? '';
-  }
-
   /**
    * Whether the beacon was restarted, or its database is another one, since it was bootstrapped.
    */
   #isStale(): boolean {
     const presence = this.#presence();
-    return !presence || presence.Nonce !== this.#nonce || this.#storeOf(presence) !== this.#storeId;
+    return (
+      !presence ||
+      presence.Nonce !== this.#nonce ||
+      storeIn(presence, this.connection) !== this.#storeId
+    );
   }
 
   async #run(): Promise<void> {
@@ -210,9 +200,10 @@ export class Target {
     try {
       // A beacon that died with a request will not answer it, and its successor has not heard of
       // it.
-      const storeId = await Promise.race([this.#steps(presence), gone]);
-      if (storeId === null) return;
-      this.#storeId = storeId;
+      const done = await Promise.race([bringUp(this.#bringUpOptions(), presence), gone]);
+      if (done === null) return;
+      this.#storeId = done.storeId;
+      this.#endpoints = done.endpoints;
       this.#nonce = presence.Nonce;
       this.#bootstrappedAt = isoOf(this.#parts.clock.nowMs());
       this.#generation += 1;
@@ -233,95 +224,24 @@ export class Target {
     }
   }
 
+  #bringUpOptions(): BringUpOptions {
+    const { dispatcher, log } = this.#parts;
+    const { beacon, connection } = this;
+    return { beacon, connection, dispatcher, log, presence: () => this.#presence() };
+  }
+
   /** EnsureSchema may have given the database its identity; presence says so a moment later. */
   async #untilPresent(): Promise<void> {
     const until = this.#parts.clock.monotonicMs() + limits.presenceAwayMs;
     while (this.#parts.clock.monotonicMs() < until && !this.#stop.signal.aborted) {
       const presence = this.#presence();
-      if (!presence || presence.Nonce !== this.#nonce || this.#storeOf(presence) === this.#storeId)
+      if (
+        !presence ||
+        presence.Nonce !== this.#nonce ||
+        storeIn(presence, this.connection) === this.#storeId
+      )
         return;
       await this.#parts.clock.sleep(10, this.#stop.signal);
-    }
-  }
-
-  /**
-   * The four steps; returns the identity of the database.
-   * @throws TidemarkError naming the step that failed
-   */
-  async #steps(presence: Presence): Promise<string> {
-    const where = { IDBeaconConnection: this.connection };
-    if (isLegacy(presence)) return this.#legacyStore(presence);
-    const schema: Partial<EnsureSchemaOutputs> = await this.#step<EnsureSchemaOutputs>(
-      'EnsureSchema',
-      'schema',
-      { ...where, SchemaName: 'ultravisor', SchemaJSON: persistenceSchema },
-    );
-    const {
-      TablesCreated: tables = [],
-      ColumnsAdded: columns = [],
-      IndicesCreated: indices = [],
-    } = schema;
-    if (tables.length + columns.length + indices.length > 0)
-      this.#parts.log.info({ beacon: this.beacon, tables, columns, indices }, 'schema changed');
-    await this.#step('Introspect', 'management', where);
-    await this.#step('UpdateProxyConfig', 'management', { PathAllowlist: proxyAllowlist });
-    const endpoints = new Map<string, string>();
-    const name =
-      this.#presence()?.Connections.find((one) => one.IDBeaconConnection === this.connection)
-        ?.Name ?? '';
-    for (const table of lanes.flatMap((lane) => laneTables[lane])) {
-      const outputs = await this.#step<Partial<EnableEndpointOutputs>>(
-        'EnableEndpoint',
-        'management',
-        { ...where, TableName: table },
-      );
-      endpoints.set(
-        table,
-        await endpointBaseOf(
-          this.#parts.dispatcher,
-          { beacon: this.beacon, connection: this.connection, name },
-          table,
-          outputs,
-        ),
-      );
-    }
-    this.#endpoints = endpoints;
-    return schema.StoreID ?? '';
-  }
-
-  /**
-   * There is nothing to bring up: what it offers is all there is to know.
-   * @throws TidemarkError UNAVAILABLE for a beacon that offers nothing to write with
-   */
-  #legacyStore(presence: Presence): string {
-    if (lanes.every((lane) => carrierIn(presence, lane) === null)) {
-      const { batch, proxy } = capabilities;
-      throw new TidemarkError(
-        'UNAVAILABLE',
-        `${this.beacon} offers none of ` +
-          `${[batch, proxy, ...Object.values(legacyCapabilities)].join(', ')}: there is ` +
-          'nothing to deliver with',
-      );
-    }
-    this.#endpoints = new Map();
-    return this.#storeOf(presence);
-  }
-
-  async #step<Outputs>(
-    action: string,
-    capability: 'schema' | 'management',
-    settings: object,
-  ): Promise<Outputs> {
-    try {
-      return await this.#parts.dispatcher.send<Outputs>(
-        this.beacon,
-        capability,
-        action,
-        settings,
-        limits.bootstrapStepMs,
-      );
-    } catch (cause) {
-      throw new TidemarkError('UNAVAILABLE', `${action} failed: ${messageOf(cause)}`, { cause });
     }
   }
 
@@ -332,15 +252,4 @@ export class Target {
       this.#parts.log.info({ beacon: this.beacon, connection: this.connection, state }, 'target');
     for (const listener of this.#listeners) listener();
   }
-}
-
-/** Whether a beacon has no tables of the bridge's to write to. */
-export function isLegacy({ Capabilities }: Presence): boolean {
-  return !Capabilities.includes(capabilities.batch) && !Capabilities.includes(capabilities.proxy);
-}
-
-function carrierIn(presence: Presence, lane: Lane): CarrierName | null {
-  const { Capabilities } = presence;
-  if (isLegacy(presence)) return Capabilities.includes(legacyCapabilities[lane]) ? 'legacy' : null;
-  return Capabilities.includes(capabilities.batch) ? 'batch' : 'meadow-proxy';
 }

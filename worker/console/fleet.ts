@@ -5,33 +5,27 @@
  * Failure: a hub that was seen and is silent stays listed as away. With the bus away our own row is
  * still there, for it does not come over the bus.
  */
-import PQueue from 'p-queue';
 import type { FleetRow } from '../../contracts/console-answers.ts';
 import { messageOf } from '../../contracts/errors.ts';
-import { isJsonObject } from '../../contracts/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import type { WorkerStatus } from '../../contracts/status.ts';
-import { isSubjectToken, services, subjects } from '../../contracts/subjects.ts';
-import type { Bus } from '../../runtime/bus/bus.ts';
 import { type Clock, isoOf } from '../../runtime/clock.ts';
+import type { SeenWorker, WorkerRegistry } from '../operators/worker-registry.ts';
 
 export type FleetOptions = {
   hubId: string;
-  bus: Pick<Bus, 'gather' | 'request' | 'subscribe'>;
+  workers: WorkerRegistry;
   clock: Clock;
   /** Our own. */
   status: () => WorkerStatus;
 };
 
-type Seen = { row: FleetRow; askedMs: number; isDue: boolean };
-type Found = { hub: string; version: string; console: string | null };
-
 export class Fleet {
   readonly #parts: FleetOptions;
   /** Where our own console is, once it is anywhere. */
   console = '';
-  readonly #seen = new Map<string, Seen>();
-  readonly #asks = new PQueue({ concurrency: limits.fleetAsksMax });
+  /** Hubs that are asked again in a moment. */
+  readonly #due = new Set<string>();
   readonly #watchers = new Set<() => void>();
   #lookedMs = Number.NEGATIVE_INFINITY;
   #looking: Promise<void> | null = null;
@@ -52,9 +46,9 @@ export class Fleet {
 
   /** What is known without asking. */
   rows(): FleetRow[] {
-    const { hubId, clock } = this.#parts;
+    const { hubId, clock, workers } = this.#parts;
     const status = this.#parts.status();
-    const known = this.#seen.get(hubId)?.row.Instances ?? 1;
+    const known = Math.max(1, workers.find(hubId)?.instances ?? 1);
     const own: FleetRow = {
       HubID: hubId,
       IsSelf: true,
@@ -66,9 +60,7 @@ export class Fleet {
       Status: status,
       Reason: null,
     };
-    const others = [...this.#seen.values()]
-      .map((seen) => seen.row)
-      .filter((row) => row.HubID !== hubId);
+    const others = this.#others().map(rowOf);
     return [own, ...others.toSorted((a, b) => (a.HubID < b.HubID ? -1 : 1))];
   }
 
@@ -83,17 +75,15 @@ export class Fleet {
   }
 
   #startWatching(): void {
-    const { bus, clock } = this.#parts;
-    const look = () => void this.list().then(() => this.#tell());
+    const { workers, clock } = this.#parts;
+    const look = () => void this.list().then(() => this.#report());
     const stops = [
       clock.every(limits.fleetEveryMs, look),
       clock.every(limits.fleetTransitMs, () =>
-        this.#askThose((row) => row.Status !== null && !row.IsAway && isInTransit(row.Status)),
+        this.#askThose(({ status, isAway }) => status !== null && !isAway && isInTransit(status)),
       ),
       // A worker says so when its state changes; numbers are asked for.
-      bus.subscribe(subjects.event('*', 'state'), (_, subject) =>
-        this.#onState(subject.split('.')[1] ?? ''),
-      ),
+      workers.listen((worker) => this.#onState(worker)),
     ];
     this.#stopWatching = () => {
       for (const stop of stops) stop();
@@ -101,108 +91,39 @@ export class Fleet {
     look();
   }
 
+  #others(): SeenWorker[] {
+    return this.#parts.workers.all().filter(({ hub }) => hub !== this.#parts.hubId);
+  }
+
   /** One of a hub nobody has heard of is a worker that just came. */
-  #onState(hub: string): void {
-    const { clock, hubId } = this.#parts;
-    const seen = this.#seen.get(hub);
-    if (hub === hubId) return;
-    if (!seen) return void this.list().then(() => this.#tell());
-    if (seen.isDue) return;
+  #onState({ hub, version, askedMs }: SeenWorker): void {
+    const { clock, hubId, workers } = this.#parts;
+    if (hub === hubId || this.#due.has(hub)) return;
+    // It says its version when it is pinged.
+    if (version === '') return void this.list().then(() => this.#report());
     // What was asked for a moment ago may be of before the change.
-    seen.isDue = true;
-    clock.timer(Math.max(0, seen.askedMs + limits.fleetFreshMs - clock.monotonicMs()), () => {
-      seen.isDue = false;
-      void this.#ask(seen).then(() => this.#tell());
+    this.#due.add(hub);
+    clock.timer(Math.max(0, askedMs + limits.fleetFreshMs - clock.monotonicMs()), () => {
+      this.#due.delete(hub);
+      void workers.askInTurn(hub).then(() => this.#report());
     });
   }
 
-  #askThose(which: (row: FleetRow) => boolean): void {
+  #askThose(which: (worker: SeenWorker) => boolean): void {
     const nowMs = this.#parts.clock.monotonicMs();
-    const due = [...this.#seen.values()].filter(
-      ({ row, askedMs }) =>
-        which(row) && row.HubID !== this.#parts.hubId && nowMs - askedMs > limits.fleetFreshMs,
-    );
-    for (const seen of due) void this.#ask(seen).then(() => this.#tell());
+    for (const one of this.#others())
+      if (which(one) && nowMs - one.askedMs > limits.fleetFreshMs)
+        void this.#parts.workers.askInTurn(one.hub).then(() => this.#report());
   }
 
   async #look(): Promise<void> {
-    const found = new Map<string, Found[]>();
-    const reason = await this.#ping().then((answers) => {
-      for (const one of answers) found.set(one.hub, [...(found.get(one.hub) ?? []), one]);
-      return null;
-    }, messageOf);
-    for (const [hub, instances] of found) this.#note(hub, instances);
-    await Promise.all(
-      [...this.#seen.values()]
-        .filter(({ row }) => row.HubID !== this.#parts.hubId)
-        .map((seen) => this.#ask(seen, reason)),
-    );
-    this.#lookedMs = this.#parts.clock.monotonicMs();
+    const { workers, clock } = this.#parts;
+    const reason = await workers.ping().then(() => null, messageOf);
+    await Promise.all(this.#others().map(({ hub }) => workers.askInTurn(hub, reason)));
+    this.#lookedMs = clock.monotonicMs();
   }
 
-  async #ping(): Promise<Found[]> {
-    return (
-      await this.#parts.bus.gather(
-        services.subject('PING', services.worker),
-        limits.fleetPingMs,
-        limits.fleetHubsMax,
-      )
-    ).flatMap((answer) => foundIn(answer) ?? []);
-  }
-
-  /** The longest silent one makes room for a new hub. */
-  #note(hub: string, instances: Found[]): void {
-    const [{ version, console } = { version: '', console: null }] = instances;
-    const seen = this.#seen.get(hub);
-    const facts = { Instances: instances.length, Version: version, Console: console };
-    if (seen) {
-      seen.row = { ...seen.row, ...facts };
-      return;
-    }
-    if (this.#seen.size >= limits.fleetHubsMax) {
-      const away = [...this.#seen.values()]
-        .filter(({ row }) => row.IsAway)
-        .toSorted((a, b) => (a.row.SeenAt < b.row.SeenAt ? -1 : 1))[0];
-      if (!away) return;
-      this.#seen.delete(away.row.HubID);
-    }
-    const row = {
-      HubID: hub,
-      IsSelf: false,
-      IsAway: false,
-      SeenAt: isoOf(this.#parts.clock.nowMs()),
-      ...facts,
-      Status: null,
-      Reason: 'not asked yet',
-    };
-    this.#seen.set(hub, { row, askedMs: Number.NEGATIVE_INFINITY, isDue: false });
-  }
-
-  async #ask(seen: Seen, whyNot: string | null = null): Promise<void> {
-    const { bus, clock } = this.#parts;
-    seen.askedMs = clock.monotonicMs();
-    try {
-      const status: unknown = await this.#asks.add(() =>
-        bus.request(
-          subjects.control(seen.row.HubID, 'status'),
-          {},
-          { timeoutMs: limits.fleetStatusMs },
-        ),
-      );
-      seen.row = {
-        ...seen.row,
-        IsAway: false,
-        SeenAt: isoOf(clock.nowMs()),
-        ...(isStatus(status)
-          ? { Status: status, Reason: null }
-          : { Reason: 'its answer is not a status' }),
-      };
-    } catch (error) {
-      seen.row = { ...seen.row, IsAway: true, Instances: 0, Reason: whyNot ?? messageOf(error) };
-    }
-  }
-
-  #tell(): void {
+  #report(): void {
     for (const watcher of this.#watchers) watcher();
   }
 }
@@ -221,28 +142,16 @@ export function isInTransit({
   );
 }
 
-function foundIn(answer: unknown): Found | null {
-  const metadata = isJsonObject(answer) ? answer['metadata'] : null;
-  if (!isJsonObject(answer) || !isJsonObject(metadata)) return null;
-  const { hub, Console } = metadata;
-  if (typeof hub !== 'string' || !isSubjectToken(hub)) return null;
+function rowOf(worker: SeenWorker): FleetRow {
   return {
-    hub,
-    version: String(answer['version'] ?? ''),
-    console: typeof Console === 'string' && /^https?:\/\//.test(Console) ? Console : null,
+    HubID: worker.hub,
+    IsSelf: false,
+    IsAway: worker.isAway,
+    SeenAt: isoOf(worker.seenMs),
+    Instances: worker.instances,
+    Version: worker.version,
+    Console: worker.console,
+    Status: worker.status,
+    Reason: worker.reason,
   };
-}
-
-/** Anybody may answer on the bus: what is not a status is not shown as one. */
-function isStatus(value: unknown): value is WorkerStatus {
-  if (!isJsonObject(value) || typeof value['HubID'] !== 'string') return false;
-  return ['Queue', 'Manifest'].every((lane) => {
-    const one = value[lane];
-    return (
-      isJsonObject(one) &&
-      typeof one['State'] === 'string' &&
-      typeof one['Pending'] === 'number' &&
-      typeof one['DeadLetters'] === 'number'
-    );
-  });
 }

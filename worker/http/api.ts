@@ -1,68 +1,127 @@
-/** Routes of one worker: metrics, the two persistence routes, and the verbs of control as JSON. */
-import type { Hono } from 'hono';
-import { bareVerbs } from '../../contracts/control-verbs.ts';
-import { TidemarkError } from '../../contracts/errors.ts';
-import type { Presence } from '../../contracts/presence.ts';
+/**
+ * Calls as JSON: to one worker its metrics, the two persistence calls and the verbs of control; to
+ * all workers of the bus the lab, by the incumbent's paths and shapes.
+ */
+import type { Context } from 'hono';
+import { TidemarkError, toRefusal } from '../../contracts/errors.ts';
+import type { ConnectionPresence, Presence } from '../../contracts/presence.ts';
 import type { Control } from '../operators/control.ts';
+import type { Lab } from '../operators/lab.ts';
 import type { Metrics } from '../metrics/metrics.ts';
-import { bodyOf, paramsOf, queryOf } from './answers.ts';
-import { given } from './schemas.ts';
+import { callerOf, notedOf } from './noted.ts';
+import type { Handlers } from './routes.ts';
 
 export type ApiOptions = { control: Control; metrics: Metrics; beacons: () => Presence[] };
 
-export function addPersistence(app: Hono, { control }: ApiOptions): void {
-  app.post('/Ultravisor/Persistence/Assign', async (context) =>
-    context.json(control.assign(await bodyOf(context, given.assign))),
-  );
-  app.get('/Ultravisor/Persistence/Status', (context) => {
-    const { Queue, Manifest } = control.run('status', {}) as { Queue: object; Manifest: object };
-    return context.json({ Queue, Manifest });
-  });
+export function persistenceHandlers({
+  control,
+}: ApiOptions): Pick<Handlers, 'assign' | 'persistenceStatus'> {
+  return {
+    assign: ({ context, body }) => context.json(control.assign(body)),
+    persistenceStatus: ({ context }) => {
+      const { Queue, Manifest } = control.run('status', {}) as { Queue: object; Manifest: object };
+      return context.json({ Queue, Manifest });
+    },
+  };
 }
 
-export function addApi(app: Hono, { control, beacons, metrics }: ApiOptions): void {
-  app.get('/metrics', async (context) =>
-    context.body(await metrics.text(), 200, { 'Content-Type': metrics.contentType }),
-  );
-  app.get('/api/status', (context) => context.json(control.run('status', {}) as object));
-  app.get('/api/hwm', (context) => context.json(control.run('hwm', {}) as object));
-  app.get('/api/beacons', (context) => context.json({ Beacons: beacons() }));
-  app.get('/api/beacons/:id/connections', (context) => {
-    const { id } = paramsOf(context, given.id);
-    const beacon = beacons().find((one) => one.BeaconID === id);
-    if (!beacon) throw new TidemarkError('NOT_FOUND', `beacon ${id} is not there`);
-    return context.json({ Connections: beacon.Connections });
-  });
-  app.get('/api/ops', async (context) => context.json((await control.run('ops', {})) as object));
-  app.get('/api/journal', (context) => context.json(control.journal()));
-  app.get('/api/dead-letters/:seq', (context) =>
-    context.json(
-      control.deadLetters({ Verb: 'show', ...deadOne(paramsOf(context, given.seq).seq) }) as object,
-    ),
-  );
-  app.post('/api/dead-letters/:seq/:verb{retry|drop}', (context) => {
-    const { seq, verb } = paramsOf(context, given.seqVerb);
-    return context.json(control.deadLetters({ Verb: verb, ...deadOne(seq) }) as object);
-  });
-  app.get('/api/operator-log', (context) => {
-    const { limit, before } = queryOf(context, given.page);
-    return context.json(
-      control.run('operator-log', {
-        ...(limit === undefined ? {} : { Limit: Number(limit) }),
-        ...(before === undefined ? {} : { Before: Number(before) }),
-      }) as object,
-    );
-  });
-  app.get('/api/locate/:guid', (context) => {
-    const location = control.locate(paramsOf(context, given.guid).guid) as { State: string };
-    return context.json(location, location.State === 'unknown' ? 404 : 200);
-  });
-  app.post(`/api/:verb{${bareVerbs.join('|')}}`, (context) =>
-    context.json(control.run(paramsOf(context, given.verb).verb, {}) as object),
-  );
+type ApiNames =
+  | 'metrics'
+  | 'status'
+  | 'hwm'
+  | 'beacons'
+  | 'beaconConnections'
+  | 'ops'
+  | 'journal'
+  | 'operatorLog'
+  | 'locate'
+  | 'deliveryVerb';
+
+export function apiHandlers({ control, beacons, metrics }: ApiOptions): Pick<Handlers, ApiNames> {
+  return {
+    metrics: async ({ context }) =>
+      context.body(await metrics.text(), 200, { 'Content-Type': metrics.contentType }),
+    status: ({ context }) => context.json(control.run('status', {}) as object),
+    hwm: ({ context }) => context.json(control.run('hwm', {}) as object),
+    beacons: ({ context }) => context.json({ Beacons: beacons() }),
+    beaconConnections: ({ context, params }) => context.json(connectionsOf(beacons(), params.id)),
+    ops: async ({ context }) => context.json((await control.run('ops', {})) as object),
+    journal: ({ context }) => context.json(control.journal()),
+    operatorLog: ({ context, query: { limit, before } }) =>
+      context.json(
+        control.run('operator-log', {
+          ...(limit === undefined ? {} : { Limit: Number(limit) }),
+          ...(before === undefined ? {} : { Before: Number(before) }),
+        }) as object,
+      ),
+    locate: ({ context, params }) => {
+      const location = control.locate(params.guid) as { State: string };
+      return context.json(location, location.State === 'unknown' ? 404 : 200);
+    },
+    deliveryVerb: ({ context, params }) => context.json(control.run(params.verb, {}) as object),
+  };
+}
+
+/** @throws TidemarkError NOT_FOUND for a beacon that is not there */
+export function connectionsOf(
+  beacons: readonly Presence[],
+  id: string,
+): { Connections: ConnectionPresence[] } {
+  const beacon = beacons.find((one) => one.BeaconID === id);
+  if (!beacon) throw new TidemarkError('NOT_FOUND', `beacon ${id} is not there`);
+  return { Connections: beacon.Connections };
+}
+
+export function deadLetterHandlers({
+  control,
+}: ApiOptions): Pick<Handlers, 'deadLetters' | 'deadLetter' | 'endDeadLetter'> {
+  return {
+    // Without a page asked for, the list is whole.
+    deadLetters: ({ context, query: { after, limit } }) =>
+      context.json(
+        control.deadLetters({
+          Verb: 'list',
+          ...(after === undefined ? {} : { After: after }),
+          ...(limit === undefined ? {} : { Limit: Number(limit) }),
+        }) as object,
+      ),
+    deadLetter: ({ context, params }) =>
+      context.json(control.deadLetters({ Verb: 'show', ...deadOne(params.seq) }) as object),
+    endDeadLetter: ({ context, params: { seq, verb } }) =>
+      context.json(control.deadLetters({ Verb: verb, ...deadOne(seq) }) as object),
+  };
 }
 
 /** A Seq, or `id-<ID>` of a one-way message that was never accepted. */
 function deadOne(text: string): { Seq: number } | { ID: number } {
   return text.startsWith('id-') ? { ID: Number(text.slice(3)) } : { Seq: Number(text) };
+}
+
+export type LabRouteOptions = { lab: Lab; beacons: () => Presence[] };
+
+type LabNames = 'instances' | 'instance' | 'assignInstance' | 'instanceStatus' | 'labConnections';
+
+export function labHandlers({ lab, beacons }: LabRouteOptions): Pick<Handlers, LabNames> {
+  return {
+    instances: ({ context }) => answer(context, async () => ({ Instances: await lab.list() })),
+    instance: ({ context, params }) => answer(context, () => lab.get(params.id)),
+    assignInstance: ({ context, params, body }) =>
+      answer(context, async () => ({
+        Persistence: await lab.assign(params.id, body, `lab:${callerOf(context)?.name ?? ''}`),
+      })),
+    instanceStatus: ({ context, params }) =>
+      answer(context, async () => ({ Persistence: await lab.status(params.id) })),
+    labConnections: ({ context, params }) => context.json(connectionsOf(beacons(), params.id)),
+  };
+}
+
+/** A worker that does not answer is the far side's fault: 502, as whoever stands before it says. */
+async function answer(context: Context, work: () => Promise<object>): Promise<Response> {
+  try {
+    return context.json(await work());
+  } catch (error) {
+    if (!(error instanceof TidemarkError) || error.code !== 'UNAVAILABLE') throw error;
+    notedOf(context).reason = error.message;
+    return context.json(toRefusal(error), 502);
+  }
 }

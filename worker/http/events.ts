@@ -2,33 +2,32 @@
  * `GET /api/events`: what happens in the worker, as server-sent events. A slow reader gets the
  * newest of each, never a queue.
  */
-import type { Hono } from 'hono';
 import { type SSEStreamingApi, streamSSE } from 'hono/streaming';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { History } from '../console/history.ts';
 import type { Live, LiveEvent } from '../console/live.ts';
-import { queryOf } from './answers.ts';
-import { given } from './schemas.ts';
+import type { Handlers } from './routes.ts';
 
 export type EventRouteOptions = { live: Live; history: History; clock: Clock };
 
 /** `?watch=fleet` adds the other workers. */
-export function addEvents(app: Hono, parts: EventRouteOptions): void {
-  app.get('/api/events', (context) => {
-    if (parts.live.listeners >= limits.liveClientsMax) {
-      throw new TidemarkError(
-        'UNAVAILABLE',
-        `${limits.liveClientsMax} consoles follow this worker already, no more are taken`,
-        { retryAfterMs: limits.liveBeatMs },
-      );
-    }
-    const isWatchingFleet = queryOf(context, given.watch).watch === 'fleet';
-    context.header('Cache-Control', 'no-store');
-    context.header('X-Accel-Buffering', 'no');
-    return streamSSE(context, (stream) => follow(stream, parts, isWatchingFleet));
-  });
+export function eventHandlers(parts: EventRouteOptions): Pick<Handlers, 'events'> {
+  return {
+    events: ({ context, query }) => {
+      if (parts.live.listeners >= limits.liveClientsMax) {
+        throw new TidemarkError(
+          'UNAVAILABLE',
+          `${limits.liveClientsMax} consoles follow this worker already, no more are taken`,
+          { retryAfterMs: limits.liveBeatMs },
+        );
+      }
+      context.header('Cache-Control', 'no-store');
+      context.header('X-Accel-Buffering', 'no');
+      return streamSSE(context, (stream) => follow(stream, parts, query.watch === 'fleet'));
+    },
+  };
 }
 
 /** Until the reader goes, or takes nothing any more. */
@@ -40,7 +39,7 @@ async function follow(
   const waiting = new Map<LiveEvent, object>();
   let news = Promise.withResolvers<void>();
   const leave = live.join((name, data) => {
-    // A sample that would replace another is told with all of them.
+    // A sample that would replace another is sent with all of them.
     if (name === 'sample' && waiting.has('sample')) waiting.set('history', history.view());
     waiting.set(name, data);
     news.resolve();

@@ -1,8 +1,8 @@
 /** The OpenAPI 3.1 document of the operators' HTTP, made of the schemas that check the calls. */
 import type { TObject, TSchema } from '@sinclair/typebox';
-import type { Hono } from 'hono';
+import { answered } from './answered.ts';
 import { type HttpOperation, operations } from './operations.ts';
-import { answered } from './schemas.ts';
+import type { Handlers } from './routes.ts';
 
 type Json = { [name: string]: unknown };
 
@@ -19,15 +19,15 @@ const meanings: Readonly<Record<number, string>> = {
   503: 'Not now; Reason says why.',
 };
 
-export function addOpenApi(app: Hono, { version }: { version: string }): void {
+export function documentHandlers({ version }: { version: string }): Pick<Handlers, 'openapi'> {
   const document = openApiDocument(version);
-  app.get('/api/openapi.json', (context) => context.json(document));
+  return { openapi: ({ context }) => context.json(document) };
 }
 
 export function openApiDocument(version: string): Json {
   const schemas: Json = {};
   const paths: Record<string, Json> = {};
-  for (const operation of operations)
+  for (const operation of Object.values(operations))
     (paths[openPath(operation.path)] ??= {})[operation.method] = operationOf(operation, schemas);
   return {
     openapi: '3.1.1',

@@ -1,10 +1,11 @@
 /**
- * All calls of the operators' HTTP: what each is for, what it takes and what it answers. A route
- * that is not here is a failing test.
+ * All calls of the operators' HTTP: what each is for, what it takes and what it answers. They are
+ * mounted and documented from here, so a route that is not here is not served.
  */
 import type { TObject, TSchema } from '@sinclair/typebox';
 import { bareVerbs } from '../../contracts/control-verbs.ts';
-import { answered, given } from './schemas.ts';
+import { answered } from './answered.ts';
+import { given } from './given.ts';
 
 export type HttpOperation = {
   method: 'get' | 'post';
@@ -26,15 +27,15 @@ const gone = { 404: refusal };
 const lab = '/api/lab/ultravisor-instances';
 const hubGone = { ...wrong, ...gone, 409: refusal, 502: refusal };
 
-export const operations: readonly HttpOperation[] = [
-  {
+export const operations = {
+  page: {
     method: 'get',
     path: '/',
     tag: 'page',
     summary: 'The console; it holds no data, and needs no token.',
     answers: { 200: 'text/html' },
   },
-  {
+  pageFile: {
     method: 'get',
     path: '/console/:file',
     tag: 'page',
@@ -42,42 +43,42 @@ export const operations: readonly HttpOperation[] = [
     params: given.file,
     answers: { 200: 'text/javascript', 404: refusal },
   },
-  {
+  livez: {
     method: 'get',
     path: '/livez',
     tag: 'probes',
     summary: 'The process is alive.',
     answers: { 200: plain },
   },
-  {
+  readyz: {
     method: 'get',
     path: '/readyz',
     tag: 'probes',
     summary: 'A write sent now would be accepted; a backend that is away does not matter.',
     answers: { 200: plain, 503: plain },
   },
-  {
+  healthz: {
     method: 'get',
     path: '/healthz',
     tag: 'probes',
     summary: 'Health in detail.',
     answers: { 200: answered.health },
   },
-  {
+  metrics: {
     method: 'get',
     path: '/metrics',
     tag: 'probes',
     summary: 'Metrics for Prometheus.',
     answers: { 200: plain },
   },
-  {
+  openapi: {
     method: 'get',
     path: '/api/openapi.json',
     tag: 'probes',
     summary: 'This document.',
     answers: { 200: answered.openapi },
   },
-  {
+  assign: {
     method: 'post',
     path: '/Ultravisor/Persistence/Assign',
     tag: 'persistence',
@@ -85,35 +86,35 @@ export const operations: readonly HttpOperation[] = [
     body: given.assign,
     answers: { 200: answered.assigned, ...wrong, 413: refusal, 503: refusal },
   },
-  {
+  persistenceStatus: {
     method: 'get',
     path: '/Ultravisor/Persistence/Status',
     tag: 'persistence',
     summary: 'The state of both lanes.',
     answers: { 200: answered.lanes },
   },
-  {
+  status: {
     method: 'get',
     path: '/api/status',
     tag: 'look',
     summary: 'The state of the worker.',
     answers: { 200: answered.status },
   },
-  {
+  hwm: {
     method: 'get',
     path: '/api/hwm',
     tag: 'look',
     summary: 'High-water marks of all databases.',
     answers: { 200: answered.hwm },
   },
-  {
+  beacons: {
     method: 'get',
     path: '/api/beacons',
     tag: 'look',
     summary: 'Beacons that are there.',
     answers: { 200: answered.beacons },
   },
-  {
+  beaconConnections: {
     method: 'get',
     path: '/api/beacons/:id/connections',
     tag: 'look',
@@ -121,21 +122,21 @@ export const operations: readonly HttpOperation[] = [
     params: given.id,
     answers: { 200: answered.connections, ...wrong, ...gone },
   },
-  {
+  ops: {
     method: 'get',
     path: '/api/ops',
     tag: 'look',
     summary: 'Maintenance operations and how they stand.',
     answers: { 200: answered.ops },
   },
-  {
+  journal: {
     method: 'get',
     path: '/api/journal',
     tag: 'look',
     summary: 'Counts of the journal.',
     answers: { 200: answered.journal },
   },
-  {
+  operatorLog: {
     method: 'get',
     path: '/api/operator-log',
     tag: 'look',
@@ -143,7 +144,7 @@ export const operations: readonly HttpOperation[] = [
     query: given.page,
     answers: { 200: answered.operatorLog, ...wrong },
   },
-  {
+  deadLetters: {
     method: 'get',
     path: '/api/dead-letters',
     tag: 'look',
@@ -151,7 +152,7 @@ export const operations: readonly HttpOperation[] = [
     query: given.deadLetterPage,
     answers: { 200: answered.deadLetters, ...wrong },
   },
-  {
+  deadLetter: {
     method: 'get',
     path: '/api/dead-letters/:seq',
     tag: 'look',
@@ -159,7 +160,7 @@ export const operations: readonly HttpOperation[] = [
     params: given.seq,
     answers: { 200: answered.deadLetter, ...wrong, ...gone },
   },
-  {
+  endDeadLetter: {
     method: 'post',
     path: '/api/dead-letters/:seq/:verb{retry|drop}',
     tag: 'act',
@@ -167,7 +168,7 @@ export const operations: readonly HttpOperation[] = [
     params: given.seqVerb,
     answers: { 200: answered.success, ...wrong, ...gone },
   },
-  {
+  locate: {
     method: 'get',
     path: '/api/locate/:guid',
     tag: 'look',
@@ -175,7 +176,7 @@ export const operations: readonly HttpOperation[] = [
     params: given.guid,
     answers: { 200: answered.location, ...wrong, 404: answered.location },
   },
-  {
+  locateKey: {
     method: 'get',
     path: '/api/locate',
     tag: 'look',
@@ -184,21 +185,21 @@ export const operations: readonly HttpOperation[] = [
     query: given.key,
     answers: { 200: answered.keyLocations, ...wrong, 404: answered.keyLocations },
   },
-  {
+  fleet: {
     method: 'get',
     path: '/api/fleet',
     tag: 'look',
     summary: 'All workers of the bus, as the console shows them.',
     answers: { 200: answered.fleet },
   },
-  {
+  history: {
     method: 'get',
     path: '/api/history',
     tag: 'look',
     summary: 'Levels of the last half hour.',
     answers: { 200: answered.history },
   },
-  {
+  events: {
     method: 'get',
     path: '/api/events',
     tag: 'look',
@@ -206,7 +207,7 @@ export const operations: readonly HttpOperation[] = [
     query: given.watch,
     answers: { 200: 'text/event-stream', ...wrong, 503: refusal },
   },
-  {
+  deliveryVerb: {
     method: 'post',
     path: `/api/:verb{${bareVerbs.join('|')}}`,
     tag: 'act',
@@ -215,14 +216,14 @@ export const operations: readonly HttpOperation[] = [
     params: given.verb,
     answers: { 200: answered.success, ...gone },
   },
-  {
+  instances: {
     method: 'get',
     path: lab,
     tag: 'lab',
     summary: 'All workers of the bus.',
     answers: { 200: answered.instances, 502: refusal },
   },
-  {
+  instance: {
     method: 'get',
     path: `${lab}/:id`,
     tag: 'lab',
@@ -230,7 +231,7 @@ export const operations: readonly HttpOperation[] = [
     params: given.id,
     answers: { 200: answered.instance, ...wrong, ...gone, 502: refusal },
   },
-  {
+  assignInstance: {
     method: 'post',
     path: `${lab}/:id/persistence-beacon`,
     tag: 'lab',
@@ -239,7 +240,7 @@ export const operations: readonly HttpOperation[] = [
     body: given.labAssign,
     answers: { 200: answered.persistence, ...hubGone, 413: refusal },
   },
-  {
+  instanceStatus: {
     method: 'get',
     path: `${lab}/:id/persistence-status`,
     tag: 'lab',
@@ -247,7 +248,7 @@ export const operations: readonly HttpOperation[] = [
     params: given.id,
     answers: { 200: answered.persistence, ...hubGone },
   },
-  {
+  labConnections: {
     method: 'get',
     path: '/api/lab/beacons/:id/connections',
     tag: 'lab',
@@ -255,4 +256,6 @@ export const operations: readonly HttpOperation[] = [
     params: given.id,
     answers: { 200: answered.connections, ...wrong, ...gone },
   },
-];
+} as const satisfies Record<string, HttpOperation>;
+
+export type OperationName = keyof typeof operations;

@@ -1,5 +1,5 @@
 /** What orchestrators and load balancers ask: alive, ready, and health in detail. */
-import type { Hono } from 'hono';
+import type { Handlers } from './routes.ts';
 
 export type ProbeOptions = {
   /** Why a write sent now would not be accepted; null when it would. */
@@ -7,13 +7,13 @@ export type ProbeOptions = {
   health: () => object;
 };
 
-export function addProbes(app: Hono, parts: ProbeOptions): void {
-  app.get('/livez', (context) => context.text('ok'));
-  app.get('/readyz', (context) => {
-    const reason = parts.unready();
-    return reason === null ? context.text('ok') : context.text(reason, 503);
-  });
-  app.get('/healthz', (context) =>
-    context.json(parts.health(), 200, { 'Cache-Control': 'no-store' }),
-  );
+export function probeHandlers(parts: ProbeOptions): Pick<Handlers, 'livez' | 'readyz' | 'healthz'> {
+  return {
+    livez: ({ context }) => context.text('ok'),
+    readyz: ({ context }) => {
+      const reason = parts.unready();
+      return reason === null ? context.text('ok') : context.text(reason, 503);
+    },
+    healthz: ({ context }) => context.json(parts.health(), 200, { 'Cache-Control': 'no-store' }),
+  };
 }

@@ -1,19 +1,28 @@
-/** The operators' HTTP server: which routes there are, behind the gate. */
+/** The operators' HTTP server: every call of the list, behind the gate. */
 import { Hono } from 'hono';
 import type { HttpAddress, HttpSettings } from '../../runtime/http/http-access.ts';
 import { HttpListener } from '../../runtime/http/http-listener.ts';
 import type { OperatorLog } from '../operators/operator-log.ts';
 import { addAccess } from './access.ts';
 import { addErrors } from './answers.ts';
-import { addApi, addPersistence, type ApiOptions } from './api.ts';
-import { addConsole, addPage, type ConsoleRouteOptions } from './console.ts';
-import { addLab, type LabRouteOptions } from './lab.ts';
-import { addOpenApi } from './openapi.ts';
-import { addProbes, type ProbeOptions } from './probes.ts';
+import {
+  apiHandlers,
+  type ApiOptions,
+  deadLetterHandlers,
+  labHandlers,
+  type LabRouteOptions,
+  persistenceHandlers,
+} from './api.ts';
+import { consoleHandlers, type ConsoleRouteOptions, pageHandlers } from './console.ts';
+import { eventHandlers, type EventRouteOptions } from './events.ts';
+import { documentHandlers } from './openapi.ts';
+import { probeHandlers, type ProbeOptions } from './probes.ts';
+import { type Handlers, mount } from './routes.ts';
 
 export type HttpOptions = ApiOptions &
   ProbeOptions &
   ConsoleRouteOptions &
+  EventRouteOptions &
   LabRouteOptions & {
     /** Tokens, names and certificate. */
     settings: HttpSettings;
@@ -21,17 +30,22 @@ export type HttpOptions = ApiOptions &
     version: string;
   };
 
-/** All routes, behind the gate. */
+/** The list of calls is whole: one without a handler does not compile. */
 export function appOf(address: HttpAddress, parts: HttpOptions): Hono {
   const app = new Hono();
   addAccess(app, address, parts);
-  addPage(app);
-  addProbes(app, parts);
-  addPersistence(app, parts);
-  addApi(app, parts);
-  addConsole(app, parts);
-  addLab(app, parts);
-  addOpenApi(app, parts);
+  const handlers: Handlers = {
+    ...pageHandlers(),
+    ...probeHandlers(parts),
+    ...persistenceHandlers(parts),
+    ...apiHandlers(parts),
+    ...deadLetterHandlers(parts),
+    ...consoleHandlers(parts),
+    ...eventHandlers(parts),
+    ...labHandlers(parts),
+    ...documentHandlers(parts),
+  };
+  mount(app, handlers);
   addErrors(app);
   return app;
 }

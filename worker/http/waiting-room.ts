@@ -10,7 +10,8 @@ import { type HttpAddress, type HttpSettings, plainHttp } from '../../runtime/ht
 import { HttpListener } from '../../runtime/http/http-listener.ts';
 import { addAccess } from './access.ts';
 import { addErrors } from './answers.ts';
-import { addProbes, type ProbeOptions } from './probes.ts';
+import { probeHandlers, type ProbeOptions } from './probes.ts';
+import { mount } from './routes.ts';
 
 export type WaitingRoomOptions = { http: HttpAddress; access?: HttpSettings; clock: Clock };
 
@@ -69,7 +70,7 @@ export function listenProbes(
 ): Promise<HttpListener> {
   const app = new Hono();
   addAccess(app, address, { settings, operators: null });
-  addProbes(app, parts);
+  mount(app, probeHandlers(parts));
   // Without the reason: the page is shown to people who may not see it.
   app.all('*', () => {
     throw new TidemarkError(

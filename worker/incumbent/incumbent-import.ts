@@ -20,12 +20,12 @@ import {
   assignmentsOf,
   isOwnMarksFile,
   marksOf,
-  parseLegacy,
+  parseIncumbent,
   type Reject,
 } from './incumbent-items.ts';
-import { isImported, lastStatus, type LegacySummary, noteImport } from './incumbent-table.ts';
+import { isImported, lastStatus, type IncumbentSummary, noteImport } from './incumbent-table.ts';
 
-type LegacyFile = {
+type IncumbentFile = {
   source: string;
   path: string;
   sha256: string;
@@ -39,7 +39,7 @@ type Outcome = { imported: number; rejected: Reject[]; failure: string | null };
 const doneName = 'legacy_imported';
 
 /** Imports what is there and new; returns one summary a file. Throws only what the store throws. */
-export function importLegacyFiles(store: Store, nowMs: number): LegacySummary[] {
+export function importIncumbentFiles(store: Store, nowMs: number): IncumbentSummary[] {
   const marks = readFile(store, marksFileName);
   const isOldMarks = marks !== null && !(marks.value !== undefined && isOwnMarksFile(marks.value));
   // Our own mirror has the shape of the incumbent's assignment. The file is the incumbent's when
@@ -58,7 +58,7 @@ export function importLegacyFiles(store: Store, nowMs: number): LegacySummary[] 
   return summaries;
 }
 
-function readFile(store: Store, source: string): LegacyFile | null {
+function readFile(store: Store, source: string): IncumbentFile | null {
   const path = join(store.dataDir, source);
   if (!existsSync(path)) return null;
   try {
@@ -72,7 +72,7 @@ function readFile(store: Store, source: string): LegacyFile | null {
         failure: `the file has ${size} bytes, at most ${limits.legacyBytesMax}`,
       };
     const bytes = readFileSync(path);
-    const parsed = parseLegacy(bytes.toString('utf8'));
+    const parsed = parseIncumbent(bytes.toString('utf8'));
     const sha256 = createHash('sha256').update(bytes).digest('hex');
     return 'failure' in parsed
       ? { source, path, sha256, value: undefined, failure: parsed.failure }
@@ -84,10 +84,10 @@ function readFile(store: Store, source: string): LegacyFile | null {
 
 function take(
   store: Store,
-  file: LegacyFile,
+  file: IncumbentFile,
   nowMs: number,
   takeItems: (store: Store, value: JsonValue, nowMs: number) => Outcome,
-): LegacySummary[] {
+): IncumbentSummary[] {
   if (isImported(store.db, file.source, file.sha256)) {
     // Done before; cut off ahead of the rename, or put back: either way there is nothing more to do
     // with it.

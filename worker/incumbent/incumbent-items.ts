@@ -7,8 +7,8 @@ import { isJsonObject, type JsonValue } from '../../contracts/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import { isSubjectToken, type Lane, lanes } from '../../contracts/subjects.ts';
 
-export type LegacyMark = { lane: Lane; beacon: string; at: string };
-export type LegacyAssignment = { lane: Lane; beacon: string; connection: number };
+export type IncumbentMark = { lane: Lane; beacon: string; at: string };
+export type IncumbentAssignment = { lane: Lane; beacon: string; connection: number };
 export type Reject = { item: string; reason: string };
 
 /** `failure` says why nothing at all could be read. */
@@ -25,7 +25,7 @@ function reject(name: string, value: JsonValue | undefined, reason: string): Rej
 }
 
 /** The file as JSON; a byte-order mark before it is no fault. */
-export function parseLegacy(text: string): { value: JsonValue } | { failure: string } {
+export function parseIncumbent(text: string): { value: JsonValue } | { failure: string } {
   if (text.trim() === '') return { failure: 'the file is empty' };
   try {
     return { value: JSON.parse(text.replace(/^\u{feff}/u, '')) as JsonValue };
@@ -40,8 +40,8 @@ export function isOwnMarksFile(value: JsonValue): boolean {
 }
 
 /** `{ "Queue": { "<BeaconID>": "<iso>" }, "Manifest": { ... } }` */
-export function marksOf(value: JsonValue, nowMs: number): Items<LegacyMark> {
-  const items: Items<LegacyMark> = { taken: [], rejected: [], failure: null };
+export function marksOf(value: JsonValue, nowMs: number): Items<IncumbentMark> {
+  const items: Items<IncumbentMark> = { taken: [], rejected: [], failure: null };
   if (!isJsonObject(value)) return { ...items, failure: 'not an object' };
   eachSection(value, items, (lane, name, section) => {
     if (!isJsonObject(section))
@@ -66,8 +66,8 @@ function problemOfMark(beacon: string, at: JsonValue, nowMs: number): string | n
  * `{ "Queue": { BeaconID, IDBeaconConnection } | null, "Manifest": ... }`, or in the older flat
  * shape one for both.
  */
-export function assignmentsOf(value: JsonValue): Items<LegacyAssignment> {
-  const items: Items<LegacyAssignment> = { taken: [], rejected: [], failure: null };
+export function assignmentsOf(value: JsonValue): Items<IncumbentAssignment> {
+  const items: Items<IncumbentAssignment> = { taken: [], rejected: [], failure: null };
   if (!isJsonObject(value)) return { ...items, failure: 'not an object' };
   const isFlat = 'BeaconID' in value;
   const both = isFlat ? Object.fromEntries(lanes.map((lane) => [sections[lane], value])) : value;

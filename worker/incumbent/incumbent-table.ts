@@ -4,7 +4,7 @@ import type { Connection } from '../state/connection.ts';
 import type { Reject } from './incumbent-items.ts';
 
 /** Read = Imported + Rejected. */
-export type LegacySummary = {
+export type IncumbentSummary = {
   Source: string;
   Sha256: string;
   Status: 'imported' | 'failed';
@@ -26,7 +26,7 @@ type Row = {
   at_ms: number;
 };
 
-function summaryOf(row: Row): LegacySummary {
+function summaryOf(row: Row): IncumbentSummary {
   return {
     Source: row.source,
     Sha256: row.sha256,
@@ -69,7 +69,7 @@ export function noteImport(
     rejected: readonly Reject[];
     failure: string | null;
   },
-): LegacySummary {
+): IncumbentSummary {
   const { source, sha256, nowMs, imported, rejected, failure } = given;
   const row: Row = {
     source,
@@ -81,9 +81,13 @@ export function noteImport(
     rejected: rejected.length,
     at_ms: nowMs,
   };
-  db.prepare(`insert into legacy_import values (@source, @sha256, @status, @reason, @read, @imported, @rejected, @at_ms)
-    on conflict (source, sha256) do update set status = excluded.status, reason = excluded.reason, read = excluded.read, imported = excluded.imported,
-    rejected = excluded.rejected, at_ms = excluded.at_ms`).run(row);
+  db.prepare(
+    'insert into legacy_import values ' +
+      '(@source, @sha256, @status, @reason, @read, @imported, @rejected, @at_ms) ' +
+      'on conflict (source, sha256) do update set status = excluded.status, ' +
+      'reason = excluded.reason, read = excluded.read, imported = excluded.imported, ' +
+      'rejected = excluded.rejected, at_ms = excluded.at_ms',
+  ).run(row);
   db.prepare('delete from legacy_reject where source = ? and sha256 = ?').run(source, sha256);
   const keep = db.prepare(
     'insert into legacy_reject (source, sha256, item, reason) values (?, ?, ?, ?)',
@@ -93,7 +97,7 @@ export function noteImport(
 }
 
 /** The last import of each file, for health. */
-export function legacySummaries(db: Connection): LegacySummary[] {
+export function incumbentSummaries(db: Connection): IncumbentSummary[] {
   const rows = db
     .prepare<[], Row>('select * from legacy_import order by at_ms desc, rowid desc')
     .all();

@@ -46,7 +46,7 @@ export class UndeliveredCount {
 
   /**
    * From the count before; null when it is short, long ago, or more has changed than ends of the
-   * stretch.
+   * slice.
    */
   #since(last: Counted, lane: Lane, seq: number, now: LaneCounts): number | null {
     if (

@@ -45,10 +45,10 @@ export class Gauges {
   readonly #delivered: Counter<'lane' | 'result'>;
   readonly #storeFaults: Counter;
   /**
-   * Highest counts of delivered writes that were told: one that is sent once more, to a database
+   * Highest counts of delivered writes that were reported: one that is sent once more, to a database
    * that went back in time, is not another write.
    */
-  readonly #told = new Map<string, number>();
+  readonly #reported = new Map<string, number>();
   readonly #set: (sources: GaugeSources) => void;
 
   constructor(registry: Registry) {
@@ -258,8 +258,8 @@ export class Gauges {
         ['applied', sum((mark) => mark.applied)],
         ['duplicate', sum((mark) => mark.present)],
       ] as const) {
-        const most = Math.max(count, this.#told.get(`${lane} ${result}`) ?? 0);
-        this.#told.set(`${lane} ${result}`, most);
+        const most = Math.max(count, this.#reported.get(`${lane} ${result}`) ?? 0);
+        this.#reported.set(`${lane} ${result}`, most);
         this.#delivered.inc({ lane, result }, most);
       }
     }

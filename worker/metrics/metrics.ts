@@ -3,9 +3,9 @@
  * scrape. docs/METRICS.md says what each means.
  */
 import { Gauge } from '@prometheus-io/client';
+import type { Lane } from '../../contracts/subjects.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Local } from '../journal/local.ts';
-import { BalanceCheck } from './balance-check.ts';
 import { Gauges, type GaugeSources } from './gauges.ts';
 import type { Meter } from './meter.ts';
 import type { Overview } from '../operators/overview.ts';
@@ -68,5 +68,37 @@ export class Metrics {
 
   get contentType(): string {
     return this.#meter.registry.contentType;
+  }
+}
+
+/**
+ * Counting a million entries that wait takes 25 ms in which nothing is answered: then it is done
+ * every 25 s at most.
+ */
+const timesItsCost = 1_000;
+
+/**
+ * The balance of I10 for whoever asks often: counted entry by entry, and never more than a thousandth
+ * of the time is spent on it.
+ */
+export class BalanceCheck {
+  readonly #count: (lane: Lane) => number;
+  readonly #clock: Pick<Clock, 'monotonicMs'>;
+  readonly #last = new Map<Lane, { difference: number; againMs: number }>();
+
+  constructor(count: (lane: Lane) => number, clock: Pick<Clock, 'monotonicMs'>) {
+    this.#count = count;
+    this.#clock = clock;
+  }
+
+  /** The difference now, or as it was when it was last counted. */
+  difference(lane: Lane): number {
+    const startMs = this.#clock.monotonicMs();
+    const last = this.#last.get(lane);
+    if (last && startMs < last.againMs) return last.difference;
+    const difference = this.#count(lane);
+    const endMs = this.#clock.monotonicMs();
+    this.#last.set(lane, { difference, againMs: endMs + timesItsCost * (endMs - startMs) });
+    return difference;
   }
 }

@@ -6,7 +6,7 @@ import type { Capacity, WorkerStatus } from '../../contracts/status.ts';
 import { subjects } from '../../contracts/subjects.ts';
 import type { Bus } from '../../runtime/bus/bus.ts';
 import { type Clock, isoOf } from '../../runtime/clock.ts';
-import type { LegacySummary } from '../incumbent/incumbent-table.ts';
+import type { IncumbentSummary } from '../incumbent/incumbent-table.ts';
 import type { Finding } from '../state/guard/finding.ts';
 
 export class Announcer {
@@ -21,7 +21,7 @@ export class Announcer {
     this.#clock = clock;
   }
 
-  /** Told once for each change of a lane's state, database or error. */
+  /** Reported once for each change of a lane's state, database or error. */
   state(status: WorkerStatus): void {
     const facts = [status.Queue, status.Manifest].map(
       ({ State, AssignedBeaconID, IDBeaconConnection, LastError, Carrier, IsPaused }) => ({
@@ -45,7 +45,7 @@ export class Announcer {
   }
 
   /** A file of the incumbent was taken in, or could not be. */
-  legacy(summaries: readonly LegacySummary[]): void {
+  incumbentFiles(summaries: readonly IncumbentSummary[]): void {
     for (const summary of summaries) {
       this.#bus.publish(subjects.event(this.#hubId, 'legacy'), summary);
       if (summary.Status === 'failed')

@@ -1,5 +1,4 @@
 /** The operators' verbs, the same over the bus (`tidemark.<hub>.control.<verb>`) and over HTTP. */
-import type { DeadLetterView } from '../../contracts/console-answers.ts';
 import {
   controlVerbNames,
   isControlVerb,
@@ -8,15 +7,14 @@ import {
 import { TidemarkError } from '../../contracts/errors.ts';
 import { isGuid } from '../../contracts/envelope.ts';
 import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
-import { limits } from '../../contracts/limits.ts';
 import type { LaneStatus } from '../../contracts/status.ts';
-import { isSubjectToken, type Lane, lanes, lastToken, subjects } from '../../contracts/subjects.ts';
+import { isSubjectToken, type Lane, lastToken, subjects } from '../../contracts/subjects.ts';
 import type { BlockedStore } from '../../hwm/blocked-store.ts';
-import { type Clock, isoOf } from '../../runtime/clock.ts';
+import type { Clock } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { EndpointSpec } from '../../runtime/bus/micro-service.ts';
 import type { Assignments } from '../beacons/assignments.ts';
-import { deadLetterPage, deadLetters, neverAccepted } from './dead-letters.ts';
+import { DeadLetterVerbs } from './dead-letter-verbs.ts';
 import type { Overview } from './overview.ts';
 import { hwmVerb } from './control-hwm.ts';
 import { type Drill, drillVerb } from './drill.ts';
@@ -53,6 +51,7 @@ export class Control {
   /** Who did what, through whichever door. */
   readonly operators: OperatorLog;
   readonly #parts: ControlOptions;
+  readonly #deadLetters: DeadLetterVerbs;
   readonly #handlers: Record<ControlVerb, (given: JsonObject) => unknown> = {
     status: () => this.#parts.overview.status(),
     assign: (given) => this.assign(given),
@@ -76,6 +75,7 @@ export class Control {
 
   constructor(parts: ControlOptions) {
     this.#parts = parts;
+    this.#deadLetters = new DeadLetterVerbs(parts);
     this.operators = new OperatorLog(parts.db, parts.clock, parts.log);
   }
 
@@ -178,66 +178,6 @@ export class Control {
    * in short `{retry: Seq}`, `{drop: Seq}`.
    */
   deadLetters(given: JsonObject): unknown {
-    const short = (['show', 'retry', 'drop'] as const).find(
-      (one) => typeof given[one] === 'number',
-    );
-    const body = short ? { Verb: short, Seq: given[short] as number } : given;
-    const verb = body['Verb'] ?? 'list';
-    if (verb === 'list' && (body['After'] !== undefined || body['Limit'] !== undefined))
-      return deadLetterPage(this.#parts, body);
-    if (verb === 'list') return { DeadLetters: this.#listDead() };
-    if (verb === 'show' || verb === 'retry' || verb === 'drop') return this.#oneDead(verb, body);
-    throw new TidemarkError('INVALID_MESSAGE', 'Verb: expected list, show, retry or drop');
-  }
-
-  #oneDead(verb: 'show' | 'retry' | 'drop', body: JsonObject): unknown {
-    const { Seq, ID } = body;
-    if (typeof ID === 'number' && verb !== 'retry') return this.#refusedMessage(verb, ID);
-    if (typeof Seq !== 'number')
-      throw new TidemarkError('INVALID_MESSAGE', 'Seq: expected the Seq of a dead letter');
-    const lane = lanes.find((one) => this.#find(one, Seq) !== null);
-    const database = lane ? this.#parts.deliveries[lane].mark()?.database : undefined;
-    if (!lane || database === undefined)
-      throw new TidemarkError('NOT_FOUND', `Seq: there is no dead letter ${Seq}`);
-    if (verb === 'show') {
-      const view = this.#listDead().find((one) => one.Seq === Seq);
-      return { DeadLetter: { ...view, Settings: this.#parts.journal.read(Seq)?.settings ?? null } };
-    }
-    const nowMs = this.#parts.clock.nowMs();
-    const isDone =
-      verb === 'retry'
-        ? this.#parts.blocked.retry(database, Seq, nowMs)
-        : this.#parts.blocked.drop(database, Seq, nowMs);
-    this.#parts.wake();
-    return { Success: isDone };
-  }
-
-  #refusedMessage(verb: 'show' | 'drop', id: number): unknown {
-    const message = this.#parts.refused.get(id);
-    if (!message) throw new TidemarkError('NOT_FOUND', `ID: there is no refused message ${id}`);
-    if (verb === 'show')
-      return {
-        DeadLetter: {
-          ID: id,
-          Subject: message.subject,
-          Reason: message.reason,
-          At: isoOf(message.atMs),
-          Body: message.body.toString('utf8'),
-        },
-      };
-    return { Success: this.#parts.refused.drop(id) };
-  }
-
-  #find(lane: Lane, seq: number) {
-    const mark = this.#parts.deliveries[lane].mark();
-    const blocked = mark ? this.#parts.blocked.get(mark.database, seq) : null;
-    return blocked?.state === 'dead' && lanes[blocked.lane] === lane ? blocked : null;
-  }
-
-  #listDead(): DeadLetterView[] {
-    return [
-      ...deadLetters(this.#parts, 0, limits.listRowsDefault),
-      ...neverAccepted(this.#parts.refused, 0, limits.listRowsDefault),
-    ];
+    return this.#deadLetters.run(given);
   }
 }

@@ -49,7 +49,7 @@ export function deadLetters(
     });
 }
 
-/** One-way messages nobody could be told about. */
+/** One-way messages whose refusal could not be reported to anybody. */
 export function neverAccepted(refused: Refused, after: number, limit: number): DeadLetterView[] {
   return refused.list(limit, after).map((one) => ({
     ID: one.id,

@@ -98,7 +98,7 @@ export class Drill {
     return this.reply();
   }
 
-  /** The process ends, and with it the drill: nothing is told of it. */
+  /** The process ends, and with it the drill: nothing is reported of it. */
   cancel(): void {
     this.#running?.cancel();
     this.#running = null;

@@ -9,7 +9,7 @@ export type Persistence = {
   /** BeaconID; 0 where there is none, as the incumbent's column says. */
   IDPersistenceBeacon: string | 0;
   IDPersistenceConnection: number;
-  /** As presence tells them; null while the beacon is away. */
+  /** As presence reports them; null while the beacon is away. */
   BeaconRecord: Omit<Presence, 'Connections'> | null;
   ConnectionRecord: ConnectionPresence | null;
   Queue: LaneStatus | null;

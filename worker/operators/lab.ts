@@ -3,17 +3,16 @@
  * by the names and shapes of the incumbent's lab. A worker is asked over the bus. One that was seen
  * and answers no more does not run; one that listens and does not answer in time failed.
  */
-import PQueue from 'p-queue';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
-import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
+import type { JsonObject } from '../../contracts/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import type { Presence } from '../../contracts/presence.ts';
 import type { LaneStatus, WorkerStatus } from '../../contracts/status.ts';
-import { isSubjectToken, services, subjects } from '../../contracts/subjects.ts';
-import type { Bus } from '../../runtime/bus/bus.ts';
+import { isSubjectToken } from '../../contracts/subjects.ts';
 import { isNoResponders } from '../../runtime/bus/bus-answer.ts';
 import { type Clock, isoOf } from '../../runtime/clock.ts';
 import { type Persistence, persistenceOf } from './lab-persistence.ts';
+import type { Asked, WorkerRegistry } from './worker-registry.ts';
 
 export type Instance = {
   /** The HubID. */
@@ -29,19 +28,15 @@ export type Instance = {
 };
 
 export type LabOptions = {
-  bus: Pick<Bus, 'gather' | 'request' | 'subscribe'>;
+  workers: WorkerRegistry;
   clock: Clock;
   beacons: () => Presence[];
 };
 
-type Seen = { atMs: number; status: WorkerStatus | null };
-type Asked = { status: WorkerStatus } | { is: 'stopped' | 'unresponsive'; error: TidemarkError };
+type Answered = { status: WorkerStatus } | { is: 'stopped' | 'unresponsive'; error: TidemarkError };
 
 export class Lab {
   readonly #parts: LabOptions;
-  /** The one seen last is at the end. */
-  readonly #seen = new Map<string, Seen>();
-  readonly #asks = new PQueue({ concurrency: limits.labAsksMax });
   #stop: () => void = () => undefined;
 
   constructor(parts: LabOptions) {
@@ -50,10 +45,7 @@ export class Lab {
 
   /** Hears of workers, so that it knows those that were there before anybody asked. */
   start(): void {
-    this.#stop = this.#parts.bus.subscribe(subjects.event('*', 'state'), (_, subject) => {
-      const hub = subject.split('.')[1] ?? '';
-      if (isSubjectToken(hub)) this.#note(hub, this.#seen.get(hub)?.status ?? null);
-    });
+    this.#stop = this.#parts.workers.listen();
   }
 
   stop(): void {
@@ -62,18 +54,25 @@ export class Lab {
 
   /** All that answer, and those that were seen. */
   async list(): Promise<Instance[]> {
-    for (const hub of await this.#ping()) this.#note(hub, this.#seen.get(hub)?.status ?? null);
-    const instances = [...this.#seen.keys()].map(async (hub) =>
-      this.#instance(hub, await this.#asks.add(() => this.#ask(hub))),
-    );
+    const { workers } = this.#parts;
+    // Without any answer there is not even our own: it has just left the bus.
+    await workers.ping().catch((error: unknown) => {
+      if (!isNoResponders(error)) throw error;
+    });
+    const instances = workers
+      .all()
+      .map(async ({ hub }) =>
+        this.#instance(hub, this.#answered(hub, await workers.askInTurn(hub))),
+      );
     return (await Promise.all(instances)).toSorted((a, b) => (a.ID < b.ID ? -1 : 1));
   }
 
   /** @throws TidemarkError NOT_FOUND for a hub nobody has seen */
   async get(hub: string): Promise<{ Instance: Instance; Persistence: Persistence }> {
     const asked = await this.#ask(this.#known(hub));
-    if (!('status' in asked) && !this.#seen.has(hub)) throw notThere(hub);
-    const last = this.#seen.get(hub)?.status ?? null;
+    const seen = this.#parts.workers.find(hub);
+    if (!('status' in asked) && !seen) throw notThere(hub);
+    const last = seen?.status ?? null;
     const lanes = 'status' in asked ? asked.status : { Queue: null, Manifest: null };
     const found = persistenceOf(lanes, this.#parts.beacons(), last);
     return {
@@ -107,11 +106,11 @@ export class Lab {
       RemoteUser: by,
       NotAfter,
     };
-    const reply = await this.#request<{ Queue: LaneStatus; Manifest: LaneStatus }>(
-      hub,
-      'assign',
-      order,
-    );
+    const reply = await this.#parts.workers
+      .request<{ Queue: LaneStatus; Manifest: LaneStatus }>(hub, 'assign', order)
+      .catch((error: unknown) => {
+        throw isNoResponders(error) ? this.#notRunning(hub, error) : error;
+      });
     return persistenceOf(reply, this.#parts.beacons());
   }
 
@@ -126,62 +125,42 @@ export class Lab {
     throw asked.error;
   }
 
-  async #ask(hub: string): Promise<Asked> {
-    try {
-      const status = await this.#request<unknown>(hub, 'status', {});
-      if (!isStatus(status))
-        throw new TidemarkError('UNAVAILABLE', `hub ${hub}: what answers there is no worker`);
-      this.#note(hub, status);
-      return { status };
-    } catch (thrown) {
-      const error =
-        thrown instanceof TidemarkError
-          ? thrown
-          : new TidemarkError('UNAVAILABLE', messageOf(thrown), { cause: thrown });
+  async #ask(hub: string): Promise<Answered> {
+    return this.#answered(hub, await this.#parts.workers.ask(hub));
+  }
+
+  #answered(hub: string, asked: Asked): Answered {
+    if ('status' in asked) return asked;
+    if ('isStranger' in asked)
       return {
-        is: error.code === 'CONFLICT' || error.code === 'NOT_FOUND' ? 'stopped' : 'unresponsive',
-        error,
+        is: 'unresponsive',
+        error: new TidemarkError('UNAVAILABLE', `hub ${hub}: what answers there is no worker`),
       };
-    }
+    const { error } = asked;
+    if (isNoResponders(error)) return { is: 'stopped', error: this.#notRunning(hub, error) };
+    if (!(error instanceof TidemarkError))
+      return {
+        is: 'unresponsive',
+        error: new TidemarkError('UNAVAILABLE', messageOf(error), { cause: error }),
+      };
+    return {
+      is: error.code === 'CONFLICT' || error.code === 'NOT_FOUND' ? 'stopped' : 'unresponsive',
+      error,
+    };
   }
 
-  async #request<T>(hub: string, verb: string, body: object): Promise<T> {
-    try {
-      return await this.#parts.bus.request<T>(subjects.control(hub, verb), body, {
-        timeoutMs: limits.labAnswerMs,
-      });
-    } catch (error) {
-      if (!isNoResponders(error)) throw error;
-      const seen = this.#seen.get(hub);
-      if (!seen) throw notThere(hub);
-      throw new TidemarkError(
-        'CONFLICT',
-        `the worker of hub ${hub} is not running; it was there at ${isoOf(seen.atMs)}`,
-        { cause: error },
-      );
-    }
+  #notRunning(hub: string, cause: unknown): TidemarkError {
+    const seen = this.#parts.workers.find(hub);
+    if (!seen) return notThere(hub);
+    return new TidemarkError(
+      'CONFLICT',
+      `the worker of hub ${hub} is not running; it was there at ${isoOf(seen.seenMs)}`,
+      { cause },
+    );
   }
 
-  async #ping(): Promise<string[]> {
-    const answers = await this.#parts.bus
-      .gather(services.subject('PING', services.worker), limits.labPingMs, limits.labHubsMax)
-      .catch((error: unknown) => {
-        // Then there is not even our own: it has just left the bus.
-        if (isNoResponders(error)) return [];
-        throw error;
-      });
-    return [...new Set(answers.flatMap((answer) => hubIn(answer) ?? []))];
-  }
-
-  #note(hub: string, status: WorkerStatus | null): void {
-    this.#seen.delete(hub);
-    this.#seen.set(hub, { atMs: this.#parts.clock.nowMs(), status });
-    const [oldest] = this.#seen.keys();
-    if (this.#seen.size > limits.labHubsMax && oldest !== undefined) this.#seen.delete(oldest);
-  }
-
-  #instance(hub: string, asked: Asked): Instance {
-    const seen = this.#seen.get(hub);
+  #instance(hub: string, asked: Answered): Instance {
+    const seen = this.#parts.workers.find(hub);
     const status = seen?.status;
     return {
       ID: hub,
@@ -189,7 +168,7 @@ export class Lab {
       Status: 'status' in asked ? 'running' : asked.is,
       Version: status?.Version ?? null,
       StartedAt: status?.StartedAt ?? null,
-      SeenAt: isoOf(seen?.atMs ?? 0),
+      SeenAt: isoOf(seen?.seenMs ?? 0),
       IDPersistenceBeacon: status?.Queue.AssignedBeaconID ?? 0,
       IDPersistenceConnection: status?.Queue.IDBeaconConnection ?? 0,
     };
@@ -200,21 +179,5 @@ function notThere(hub: string): TidemarkError {
   return new TidemarkError(
     'NOT_FOUND',
     `there is no worker of a hub ${JSON.stringify(hub.slice(0, limits.hubIdCharsMax))} on this bus`,
-  );
-}
-
-function hubIn(answer: unknown): string | null {
-  const metadata = isJsonObject(answer) ? answer['metadata'] : null;
-  const hub = isJsonObject(metadata) ? metadata['hub'] : null;
-  return typeof hub === 'string' && isSubjectToken(hub) ? hub : null;
-}
-
-/** Anybody may answer on the bus. */
-function isStatus(value: unknown): value is WorkerStatus {
-  return (
-    isJsonObject(value) &&
-    ['Queue', 'Manifest'].every(
-      (lane) => isJsonObject(value[lane]) && typeof value[lane]['State'] === 'string',
-    )
   );
 }

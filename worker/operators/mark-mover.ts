@@ -19,11 +19,12 @@ import type {
   SetMarks,
 } from '../../contracts/mark-move.ts';
 import { type Lane, lanes } from '../../contracts/subjects.ts';
-import type { Mark } from '../../hwm/mark-store.ts';
-import { type Clock, isoOf, newUuid } from '../../runtime/clock.ts';
+import { type Clock, newUuid } from '../../runtime/clock.ts';
 import type { LaneDelivery } from '../replay/delivery.ts';
-import { guidBytes } from '../journal/journal.ts';
+import { guidBytes } from '../state/entry-identity.ts';
 import type { Local } from '../journal/local.ts';
+import { OperationTable } from '../ops/table.ts';
+import { type Chosen, MarkChooser } from './mark-choice.ts';
 import { MarksPlanner } from './mark-plan.ts';
 
 export type MarkMoverOptions = {
@@ -37,19 +38,21 @@ export type MarkMoverOptions = {
   onMoved: (moved: readonly LaneMoved[]) => void;
 };
 
-type Chosen = { lane: Lane; mark: Mark; to: number };
-
 export class MarkMover {
   readonly #parts: MarkMoverOptions;
   readonly #planner: MarksPlanner;
+  readonly #chooser: MarkChooser;
+  readonly #operations: OperationTable;
 
   constructor(parts: MarkMoverOptions) {
     this.#parts = parts;
+    this.#operations = new OperationTable(parts.local.store.db);
     this.#planner = new MarksPlanner({
       db: parts.local.store.db,
       journal: parts.local.journal,
       blocked: parts.local.blocked,
     });
+    this.#chooser = new MarkChooser(parts, this.#planner);
   }
 
   /**
@@ -58,7 +61,7 @@ export class MarkMover {
    * unknown database
    */
   async plan(target: MarkTarget): Promise<MarkPlan> {
-    return this.#planOf(await this.#choose(target), true);
+    return this.#planOf(await this.#chooser.choose(target), true);
   }
 
   /**
@@ -71,7 +74,7 @@ export class MarkMover {
       throw new TidemarkError('INVALID_MESSAGE', 'Reason: say why, for those who find it later');
     this.#insistOnPause();
     await this.#untilQuiet();
-    const chosen = await this.#choose(request);
+    const chosen = await this.#chooser.choose(request);
     const plan = await this.#planOf(chosen, false);
     if (request.Plan !== undefined && request.Plan !== plan.Plan) {
       throw new TidemarkError(
@@ -80,7 +83,7 @@ export class MarkMover {
       );
     }
     for (const one of plan.Lanes) insistOnForce(one, request.Force === true);
-    // Much may have happened while the stretch was read.
+    // Much may have happened while the entries were read.
     this.#insistOnPause();
     if (
       lanes.some((lane) => this.#parts.isBusy(lane)) ||
@@ -119,61 +122,6 @@ export class MarkMover {
       }
       await clock.sleep(10);
     }
-  }
-
-  /** Which marks are meant, and where each of them goes. */
-  async #choose(target: MarkTarget): Promise<Chosen[]> {
-    const wanted = target.Lane ? [target.Lane] : lanes;
-    const asked = await this.#seqOf(target.To);
-    return wanted.flatMap((lane) => {
-      const mark = this.#markOf(lane, target);
-      if (!mark) return [];
-      const { head } = this.#parts.local.journal.counts(lane);
-      if (typeof target.To === 'number' && target.Lane && asked > head) {
-        throw new TidemarkError(
-          'INVALID_MESSAGE',
-          `To: ${asked} is beyond the last entry of lane ${lane}, ${head}; nothing is there to be skipped`,
-        );
-      }
-      return [{ lane, mark, to: this.#planner.lastAt(lane, asked) }];
-    });
-  }
-
-  async #seqOf(to: number | string): Promise<number> {
-    if (typeof to === 'number') return to;
-    const ms = Date.parse(to);
-    if (Number.isNaN(ms))
-      throw new TidemarkError(
-        'INVALID_MESSAGE',
-        `To: ${JSON.stringify(to)} is neither a Seq nor a time as 2026-01-31T12:00:00Z`,
-      );
-    const before = await this.#planner.beforeTime(ms);
-    if (before === null)
-      throw new TidemarkError(
-        'INVALID_MESSAGE',
-        `To: nothing was accepted at or after ${isoOf(ms)}`,
-      );
-    return before;
-  }
-
-  #markOf(lane: Lane, { BeaconID, IDBeaconConnection }: MarkTarget): Mark | null {
-    const { deliveries, local } = this.#parts;
-    if (BeaconID === undefined || IDBeaconConnection === undefined) {
-      const mark = deliveries[lane].mark();
-      if (!mark)
-        throw new TidemarkError(
-          'NOT_FOUND',
-          `lane ${lane} has no database assigned; name one with --beacon and --connection`,
-        );
-      return mark;
-    }
-    const mark = local.marks.find(BeaconID, IDBeaconConnection, lane);
-    if (!mark)
-      throw new TidemarkError(
-        'NOT_FOUND',
-        `lane ${lane} has no mark at ${BeaconID}/${IDBeaconConnection}: tidemark hwm show lists them`,
-      );
-    return mark;
   }
 
   async #planOf(chosen: readonly Chosen[], asksBackend: boolean): Promise<MarkPlan> {
@@ -222,7 +170,7 @@ export class MarkMover {
     const { journal, marks, blocked } = this.#parts.local;
     const isForwards = to > mark.seq;
     const skipped = isForwards
-      ? blocked.skip(mark.database, lane, { from: mark.seq, through: to, reason, nowMs })
+      ? blocked.skipped.add(mark.database, lane, { from: mark.seq, through: to, reason, nowMs })
       : 0;
     // Settled ones only: what is held was never counted as settled.
     const again = isForwards
@@ -230,7 +178,7 @@ export class MarkMover {
       : journal.countAfter(lane, to) -
         journal.countAfter(lane, mark.seq) -
         blocked.countBetween(mark.database, lane, to, mark.seq);
-    const revived = isForwards ? 0 : blocked.unskip(mark.database, lane, to);
+    const revived = isForwards ? 0 : blocked.skipped.takeBack(mark.database, lane, to);
     const entry = journal.read(to);
     marks.move(mark.database, lane, {
       to,
@@ -257,25 +205,25 @@ export class MarkMover {
     moved: readonly LaneMoved[],
     nowMs: number,
   ): void {
-    const { local, version } = this.#parts;
-    local.store.db
-      .prepare(`insert into operation (type, id, sha256, title, state, applied_by, host, pid, app_version, started_ms, ended_ms, changes, note)
-      values ('hwm-set', ?, ?, ?, 'applied', ?, ?, ?, ?, ?, ?, ?, ?)`)
-      .run(
-        id,
-        createHash('sha256')
-          .update(JSON.stringify([request, plans.map((plan) => plan.From)]))
-          .digest('hex'),
-        `hwm set --to ${request.To}`,
-        request.By ?? 'unknown',
-        hostname(),
-        process.pid,
-        version,
-        nowMs,
-        nowMs,
-        moved.reduce((sum, one) => sum + one.Again + one.Skipped, 0),
-        JSON.stringify({ Reason: request.Reason, Force: request.Force === true, Lanes: moved }),
-      );
+    const sha256 = createHash('sha256')
+      .update(JSON.stringify([request, plans.map((plan) => plan.From)]))
+      .digest('hex');
+    this.#operations.mark({
+      type: 'hwm-set',
+      id,
+      sha256,
+      title: `hwm set --to ${request.To}`,
+      state: 'applied',
+      by: request.By ?? 'unknown',
+      host: hostname(),
+      pid: process.pid,
+      version: this.#parts.version,
+      startedMs: nowMs,
+      endedMs: nowMs,
+      changes: moved.reduce((sum, one) => sum + one.Again + one.Skipped, 0),
+      note: JSON.stringify({ Reason: request.Reason, Force: request.Force === true, Lanes: moved }),
+      untilMs: null,
+    });
   }
 }
 
@@ -283,12 +231,9 @@ export class MarkMover {
  * Going forwards passes over entries for good, so it is asked for twice, and only in lots that one
  * transaction can hold.
  */
-function insistOnForce(
-  { Lane, Direction, From, To, EntrySlice }: LanePlan,
-  isForced: boolean,
-): void {
+function insistOnForce({ Lane, Direction, From, To, Stretch }: LanePlan, isForced: boolean): void {
   if (Direction !== 'forwards') return;
-  const count = EntrySlice?.Entries ?? 0;
+  const count = Stretch?.Entries ?? 0;
   if (!isForced) {
     throw new TidemarkError(
       'CONFLICT',

@@ -16,7 +16,8 @@ import type { BlockedStore } from '../../hwm/blocked-store.ts';
 import type { Mark } from '../../hwm/mark-store.ts';
 import { isoOf, nextTurn } from '../../runtime/clock.ts';
 import type { Backend } from '../replay/delivery.ts';
-import { guidText, type Journal } from '../journal/journal.ts';
+import type { Journal } from '../journal/journal.ts';
+import { guidText } from '../state/entry-identity.ts';
 import type { Connection } from '../state/connection.ts';
 
 type Between = {
@@ -57,7 +58,7 @@ function statementsOf(db: Connection) {
   };
 }
 
-/** Counts of a stretch while it is read. */
+/** Counts of a slice while it is read. */
 class Tally {
   readonly rows: PlannedEntry[] = [];
   readonly samples: number[] = [];
@@ -152,7 +153,7 @@ export class MarksPlanner {
       from = step.at(-1)?.seq ?? high;
       await nextTurn();
     }
-    const skipped = this.#blocked.countSkipped(mark.database, lane, low, high);
+    const skipped = this.#blocked.skipped.count(mark.database, lane, low, high);
     return {
       Lane: lane,
       BeaconID: mark.beacon,
@@ -160,7 +161,7 @@ export class MarksPlanner {
       From: mark.seq,
       To: to,
       Direction: to === mark.seq ? 'none' : isForwards ? 'forwards' : 'backwards',
-      EntrySlice: tally.slice,
+      Stretch: tally.slice,
       Gone: tally.gone,
       Held: this.#blocked.countBetween(mark.database, lane, low, high) - skipped,
       Skipped: skipped,
@@ -193,7 +194,7 @@ export class MarksPlanner {
     }
   }
 
-  /** Some entries of the stretch, from all over it, its first and last among them. */
+  /** Some entries of the slice, from all over it, its first and last among them. */
   #samples(lane: Lane, slice: SeqRange | null): number[] {
     if (!slice) return [];
     const parts = limits.planSamples - 1;

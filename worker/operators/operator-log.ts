@@ -13,7 +13,7 @@ import type { Connection } from '../state/connection.ts';
  * Denied: for want of a right. Refused: the call was wrong, or it is not the time. Failed: it could
  * not be done.
  */
-export type Outcome = 'done' | 'refused' | 'denied' | 'failed';
+export type CallOutcome = 'done' | 'refused' | 'denied' | 'failed';
 
 export type OperatorCall = {
   /**
@@ -52,8 +52,9 @@ export type OperatorRow = {
   reason: string | null;
 };
 
-export const operatorActionsSql = `select id, at_ms as atMs, who, via, action, detail, outcome, reason from operator_action
-  where id < ? order by id desc limit ?`;
+export const operatorActionsSql =
+  'select id, at_ms as atMs, who, via, action, detail, outcome, reason from operator_action ' +
+  'where id < ? order by id desc limit ?';
 
 /** A process log, or whatever else shows a person a warning. */
 type Warns = { warn(facts: object, what: string): void };
@@ -72,7 +73,7 @@ export class OperatorLog {
   /** Never throws: what was done is done, and whoever asked for it is told so. */
   note(
     { who, via, action, detail }: OperatorCall,
-    outcome: Outcome,
+    outcome: CallOutcome,
     reason: string | null = null,
   ): void {
     try {
@@ -145,7 +146,7 @@ export class OperatorLog {
 }
 
 /** By the status of an answer. */
-export function outcomeOf(status: number): Outcome {
+export function outcomeOf(status: number): CallOutcome {
   if (status < 400) return 'done';
   if (status === 401 || status === 403) return 'denied';
   return status < 500 ? 'refused' : 'failed';

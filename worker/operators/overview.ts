@@ -16,12 +16,15 @@ import type {
 import { aggregateState } from '../../contracts/status.ts';
 import { type Lane, lanes } from '../../contracts/subjects.ts';
 import type { BlockedStore } from '../../hwm/blocked-store.ts';
+import { balanceOf } from '../../hwm/balance.ts';
+import type { MarkRow } from '../../hwm/mark-row.ts';
 import type { Mark, MarkStore } from '../../hwm/mark-store.ts';
 import { type Clock, isoOf } from '../../runtime/clock.ts';
 import type { Assignments } from '../beacons/assignments.ts';
 import type { LaneDelivery } from '../replay/delivery.ts';
-import { pendingOf } from '../replay/pending.ts';
-import { type EntryFacts, guidText, type Journal } from '../journal/journal.ts';
+import type { EntryFacts, Journal } from '../journal/journal.ts';
+import { guidText } from '../state/entry-identity.ts';
+import { pendingAt } from '../replay/pending.ts';
 import type { Store } from '../state/store.ts';
 import { UndeliveredCount } from '../journal/undelivered-count.ts';
 
@@ -41,8 +44,6 @@ export type OverviewOptions = {
   /** Without it there never is one. */
   drill?: () => DrillView | null;
 };
-
-const isoOrNull = (ms: number | null) => (ms === null ? null : isoOf(ms));
 
 export class Overview {
   readonly #parts: OverviewOptions;
@@ -120,7 +121,11 @@ export class Overview {
 
   /** Accepted and not settled, from the counts: cheap enough for every write. */
   pending(lane: Lane, mark: Mark | null = this.#parts.deliveries[lane].mark()): number {
-    return pendingOf(this.#parts, lane, mark);
+    return pendingAt(this.#parts, lane, mark);
+  }
+
+  #givenUp(lane: Lane, mark: Mark | null): number {
+    return mark ? this.#parts.blocked.countGivenUp(mark.database, lane) : 0;
   }
 
   /**
@@ -129,24 +134,11 @@ export class Overview {
   balance(lane: Lane): Balance {
     const { journal, blocked, deliveries } = this.#parts;
     const mark = deliveries[lane].mark();
-    const { accepted, stripped } = journal.counts(lane);
     const parked = mark ? blocked.count(mark.database, lane, 'parked') : 0;
-    const dead = mark
-      ? blocked.count(mark.database, lane, 'dead') + blocked.count(mark.database, lane, 'dropped')
-      : 0;
-    const pending = this.#undelivered.above(lane, mark?.seq ?? 0) + parked;
-    const [applied, present, skipped] = mark
-      ? [mark.applied, mark.present, mark.skipped]
-      : [0, 0, stripped];
-    return {
-      Accepted: accepted,
-      Applied: applied,
-      AlreadyPresent: present,
-      Pending: pending,
-      DeadLettered: dead,
-      Skipped: skipped,
-      Difference: accepted - applied - present - pending - dead - skipped,
-    };
+    return balanceOf(journal.counts(lane), mark, {
+      pending: this.#undelivered.above(lane, mark?.seq ?? 0) + parked,
+      givenUp: this.#givenUp(lane, mark),
+    });
   }
 
   balances(): Record<Lane, Balance> {
@@ -164,20 +156,12 @@ export class Overview {
   }
 
   #marks(lane: Lane): Record<string, Record<string, MarkView>> {
-    const { marks, blocked, journal } = this.#parts;
     const views: Record<string, Record<string, MarkView>> = {};
-    for (const mark of marks.list(lane)) {
-      const { accepted } = journal.counts(lane);
-      const dead =
-        blocked.count(mark.database, lane, 'dead') + blocked.count(mark.database, lane, 'dropped');
-      (views[mark.beacon] ??= {})[String(mark.connection)] = {
-        Seq: mark.seq,
-        EventGUID: mark.guid ? guidText(mark.guid) : null,
-        RecordedAt: isoOrNull(mark.recordedMs),
-        AppliedAt: isoOrNull(mark.appliedMs),
-        Pending: accepted - mark.skipped - mark.applied - mark.present - dead,
-      };
-    }
+    for (const mark of this.#parts.marks.list(lane))
+      (views[mark.beacon] ??= {})[String(mark.connection)] = markView(
+        mark,
+        this.pending(lane, mark),
+      );
     return views;
   }
 
@@ -219,4 +203,16 @@ export class Overview {
       ...(appliedMs === null ? {} : { AppliedAt: isoOf(appliedMs) }),
     };
   }
+}
+
+/** A mark as operators see it. */
+export function markView(mark: MarkRow, pending: number): MarkView {
+  const isoOrNull = (ms: number | null) => (ms === null ? null : isoOf(ms));
+  return {
+    Seq: mark.seq,
+    EventGUID: mark.guid ? guidText(mark.guid) : null,
+    RecordedAt: isoOrNull(mark.recordedMs),
+    AppliedAt: isoOrNull(mark.appliedMs),
+    Pending: pending,
+  };
 }

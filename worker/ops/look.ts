@@ -5,9 +5,8 @@ import { type Connection, openReadOnly } from '../state/connection.ts';
 import { versionOf } from '../state/schema/migrate.ts';
 import { schemaVersion } from '../state/schema/migrations.ts';
 import { pathsOf } from '../state/paths.ts';
-import { historyOf, type OperationsView, statusOf } from './operations.ts';
-import type { AttemptView } from './standing.ts';
 import { OperationTable } from './table.ts';
+import { type AttemptView, historyOf, type OperationsView, statusOf } from './views.ts';
 
 /** The first schema that knows operations. */
 const firstSchema = 2;

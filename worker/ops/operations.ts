@@ -5,23 +5,20 @@
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { type Clock, isoOf } from '../../runtime/clock.ts';
 import type { Store } from '../state/store.ts';
-import { type Candidate, flagOf, listOperations, loadOperations } from './files.ts';
+import { Admission, type SkipSettings, waitsFor } from './admission.ts';
+import { type Candidate, listOperations } from './files.ts';
 import type { BackendRows, OperationResult, Runnable, RunReport, StartedBy } from './operation.ts';
 import { OperationRunner } from './runner.ts';
 import { shippedOperations } from './shipped.ts';
+import { type Standing, standings } from './standing.ts';
+import { OperationTable, type Runner } from './table.ts';
 import {
   type AttemptView,
-  attemptView,
-  isSkipInForce,
-  type OperationView,
-  type Standing,
-  standings,
-  viewOf,
-} from './standing.ts';
-import { OperationTable, type Runner } from './table.ts';
-
-/** What the environment leaves out: flags of single operations, and all of them until a time. */
-export type SkipSettings = { flags: readonly string[]; allUntilMs: number | null };
+  historyOf,
+  type OperationsSummary,
+  type OperationsView,
+  statusOf,
+} from './views.ts';
 
 export type OperationsOptions = {
   store: Pick<Store, 'db' | 'paths' | 'assertSameFiles'>;
@@ -51,32 +48,11 @@ export type RunRequest = {
   stop?: AbortSignal;
 };
 
-export type OperationsSummary = {
-  Pending: number;
-  Failed: number;
-  Skipped: number;
-  Drift: number;
-  Problem: string | null;
-};
-
-export type OperationsView = {
-  Folder: string;
-  Operations: OperationView[];
-  Shipped: {
-    ID: string;
-    Title: string;
-    Args: Readonly<Record<string, string>>;
-    LastResult: string | null;
-    LastAt: string | null;
-    LastNote: string | null;
-    LastError: string | null;
-  }[];
-} & OperationsSummary;
-
 export class Operations {
   readonly #parts: OperationsOptions;
   readonly #table: OperationTable;
   readonly #runner: OperationRunner;
+  readonly #admission: Admission;
   #running: string | null = null;
   /** Why the last run over what is pending could not begin. */
   #problem: string | null = null;
@@ -85,6 +61,7 @@ export class Operations {
     this.#parts = parts;
     this.#table = new OperationTable(parts.store.db);
     this.#runner = new OperationRunner({ ...parts, table: this.#table });
+    this.#admission = new Admission(parts);
     // Whoever has the store open for writing is the only one; what still "runs" died with its
     // process.
     this.#table.interrupt(parts.clock.nowMs());
@@ -170,7 +147,7 @@ export class Operations {
     const all = this.#standings();
     const open = all.filter((one) => one.state !== 'applied' && one.file);
     const results: OperationResult[] = [];
-    if (this.#areAllSkipped()) {
+    if (this.#admission.areAllSkipped()) {
       for (const one of open)
         results.push(
           this.#skipped(
@@ -181,11 +158,11 @@ export class Operations {
         );
       return { Results: results, NotAttempted: 0, Left: 0 };
     }
-    const loaded = await this.#load(open, all);
+    const loaded = await this.#admission.load(open, all);
     const skippedIds = new Set<string>();
     for (const [at, runnable] of loaded.entries()) {
       const standing = open[at] as Standing;
-      const why = this.#whySkipped(standing, runnable, skippedIds);
+      const why = this.#admission.whySkipped(standing, runnable, skippedIds);
       if (why !== null) {
         skippedIds.add(runnable.id);
         results.push(this.#skipped(runnable, request, why));
@@ -207,57 +184,6 @@ export class Operations {
     return { Results: results, NotAttempted: 0, Left: 0 };
   }
 
-  /**
-   * @throws TidemarkError INVALID_MESSAGE when one of them cannot be loaded, or requires what is
-   * not there or sorts behind it
-   */
-  async #load(open: readonly Standing[], all: readonly Standing[]): Promise<Runnable[]> {
-    const loaded = await loadOperations(open.map((one) => one.file as Candidate));
-    const known = new Set(all.map((one) => one.id));
-    for (const { id, operation } of loaded) {
-      if (shippedOperations.has(id))
-        throw new TidemarkError(
-          'INVALID_MESSAGE',
-          `operation ${id} has the name of a shipped one; rename its file`,
-        );
-      for (const required of operation.requires) {
-        if (!known.has(required))
-          throw new TidemarkError(
-            'INVALID_MESSAGE',
-            `operation ${id} requires ${required}, which is not there`,
-          );
-        if (required >= id)
-          throw new TidemarkError(
-            'INVALID_MESSAGE',
-            `operation ${id} requires ${required}, which comes behind it; rename one`,
-          );
-      }
-    }
-    return loaded;
-  }
-
-  #areAllSkipped(): boolean {
-    return (this.#parts.skips.allUntilMs ?? 0) > this.#parts.clock.nowMs();
-  }
-
-  /**
-   * Why an operation is skipped, on somebody's word or with one it requires; null when it is not.
-   */
-  #whySkipped(
-    { id, marker }: Standing,
-    { operation }: Runnable,
-    skippedIds: ReadonlySet<string>,
-  ): string | null {
-    const parent = operation.requires.find((one) => skippedIds.has(one));
-    if (parent !== undefined) return `it requires ${parent}, which is skipped`;
-    if (isSkipInForce(marker, this.#parts.clock.nowMs()))
-      return `${marker?.note ?? ''} (until ${isoOf(marker?.untilMs ?? 0)})`;
-    const flag = flagOf(id);
-    return operation.isSkippable && this.#parts.skips.flags.includes(flag)
-      ? `TIDEMARK_SKIP_OP_${flag}=1`
-      : null;
-  }
-
   async #named(id: string, request: RunRequest): Promise<RunReport> {
     const shipped = shippedOperations.get(id);
     const runnable = shipped
@@ -269,34 +195,13 @@ export class Operations {
 
   /** The operator's operation of that id, or what became of it without running. */
   async #own(id: string, request: RunRequest): Promise<Runnable | OperationResult> {
-    const all = this.#standings();
-    const standing = all.find((one) => one.id === id);
-    if (!standing?.file)
-      throw new TidemarkError(
-        'NOT_FOUND',
-        `there is no operation ${id}; shipped ones are ` +
-          `${[...shippedOperations.keys()].join(', ')}, others come from ${this.#parts.folder}`,
-      );
-    if (standing.state === 'applied')
-      throw new TidemarkError(
-        'INVALID_MESSAGE',
-        `operation ${id} was applied ${isoOf(standing.marker?.endedMs ?? 0)} by ` +
-          `${standing.marker?.by}; a change needs a new operation`,
-      );
-    const [runnable] = await this.#load([standing], all);
-    const open = new Set(all.filter((one) => one.state !== 'applied').map((one) => one.id));
-    const missing = runnable?.operation.requires.find((one) => open.has(one));
-    if (missing !== undefined)
-      throw new TidemarkError(
-        'INVALID_MESSAGE',
-        `operation ${id} requires ${missing}, which is not applied`,
-      );
-    const why = this.#areAllSkipped()
+    const { standing, runnable } = await this.#admission.pick(id, this.#standings());
+    const why = this.#admission.areAllSkipped()
       ? 'TIDEMARK_SKIP_OPS_UNTIL'
-      : this.#whySkipped(standing, runnable as Runnable, new Set());
-    if (why !== null) return this.#skipped(runnable as Runnable, request, why);
+      : this.#admission.whySkipped(standing, runnable, new Set());
+    if (why !== null) return this.#skipped(runnable, request, why);
     const waits = waitsFor({ ...standing, sameAs: null }, request);
-    return waits === null ? (runnable as Runnable) : resultOf(runnable as Runnable, waits);
+    return waits === null ? runnable : resultOf(runnable, waits);
   }
 
   #run(runnable: Runnable, request: RunRequest): Promise<OperationResult> {
@@ -356,28 +261,8 @@ export class Operations {
     id: string,
     { reason, untilMs, by }: { reason: string; untilMs: number; by: StartedBy },
   ): Promise<void> {
-    const nowMs = this.#parts.clock.nowMs();
-    const all = this.#standings();
-    const standing = all.find((one) => one.id === id && one.file);
-    if (!standing)
-      throw new TidemarkError('NOT_FOUND', `there is no operation ${id} in ${this.#parts.folder}`);
-    if (standing.state === 'applied')
-      throw new TidemarkError(
-        'INVALID_MESSAGE',
-        `operation ${id} is applied; there is nothing to skip`,
-      );
-    if (reason.trim() === '') throw new TidemarkError('INVALID_MESSAGE', 'a skip needs a reason');
-    if (!(untilMs > nowMs))
-      throw new TidemarkError(
-        'INVALID_MESSAGE',
-        'a skip needs a time in the future at which it ends',
-      );
-    const [runnable] = await this.#load([standing], all);
-    if (!runnable?.operation.isSkippable)
-      throw new TidemarkError(
-        'INVALID_MESSAGE',
-        `operation ${id} is not skippable; its file says so with: export const isSkippable = true`,
-      );
+    const skip = { reason, untilMs, nowMs: this.#parts.clock.nowMs() };
+    const runnable = await this.#admission.skippable(id, this.#standings(), skip);
     this.#table.mark({
       ...this.#runnerOf({ by, say: () => {} }),
       type: 'operator',
@@ -385,25 +270,13 @@ export class Operations {
       sha256: runnable.sha256,
       title: runnable.operation.description,
       state: 'skipped',
-      startedMs: nowMs,
-      endedMs: nowMs,
+      startedMs: skip.nowMs,
+      endedMs: skip.nowMs,
       changes: 0,
       note: reason,
       untilMs,
     });
   }
-}
-
-/** What keeps a pending operation from running by itself; null when nothing does. */
-function waitsFor({ lateBehind, sameAs, id }: Standing, { isAnyOrder }: RunRequest): string | null {
-  if (sameAs !== null)
-    return (
-      `it has the content of ${sameAs}, which was applied: a new name of the same? To run ` +
-      `it nevertheless: tidemark ops run ${id}`
-    );
-  if (lateBehind !== null && !isAnyOrder)
-    return `it comes before ${lateBehind}, which is applied already; to run it nevertheless: --allow-out-of-order`;
-  return null;
 }
 
 function resultOf({ type, id }: Pick<Runnable, 'type' | 'id'>, why: string): OperationResult {
@@ -417,53 +290,4 @@ function resultOf({ type, id }: Pick<Runnable, 'type' | 'id'>, why: string): Ope
     Note: why,
     Error: null,
   };
-}
-
-/**
- * How everything stands, from any connection to a store; a folder that cannot be read is told as
- * its problem.
- */
-export function statusOf(folder: string, table: OperationTable, nowMs: number): OperationsView {
-  const attempts = table.lastAttempts();
-  const { files, problem } = filesOf(folder);
-  const views = standings(files, table.markers(), attempts, nowMs).map(viewOf);
-  const count = (isSo: (view: OperationView) => boolean) => views.filter(isSo).length;
-  const shipped = [...shippedOperations].map(([id, { description, args }]) => {
-    const last = attempts.find((one) => one.type === 'shipped' && one.operation === id);
-    return {
-      ID: id,
-      Title: description,
-      Args: args,
-      LastResult: last?.result ?? null,
-      LastAt: last ? isoOf(last.startedMs) : null,
-      LastNote: last?.note ?? null,
-      LastError: last?.error ?? null,
-    };
-  });
-  return {
-    Folder: folder,
-    Operations: views,
-    Shipped: shipped,
-    Pending: count(({ State }) => State === 'pending'),
-    Failed: count(({ State }) => State === 'failed'),
-    Skipped: count(({ State }) => State === 'skipped'),
-    Drift: count(({ IsDrifted, SameAs }) => IsDrifted || SameAs !== null),
-    Problem: problem,
-  };
-}
-
-/** @throws TidemarkError NOT_FOUND for an id nobody ever ran */
-export function historyOf(table: OperationTable, id: string | null): AttemptView[] {
-  const attempts = table.attempts(id);
-  if (id !== null && attempts.length === 0)
-    throw new TidemarkError('NOT_FOUND', `operation ${id} was never run here`);
-  return attempts.map(attemptView);
-}
-
-function filesOf(folder: string): { files: Candidate[]; problem: string | null } {
-  try {
-    return { files: listOperations(folder), problem: null };
-  } catch (error) {
-    return { files: [], problem: messageOf(error) };
-  }
 }

@@ -8,7 +8,7 @@ const kinds = { Inserted: 'insert', Updated: 'update', Deleted: 'delete' } as co
  * Begins to count; to be called inside a transaction that will be rolled back. Returns what was
  * counted so far.
  */
-export function countRows(db: Connection): () => RowChanges {
+export function countChangedRows(db: Connection): () => RowChanges {
   const tables = db
     .prepare(
       "select name from main.sqlite_schema where type = 'table' and name not like " +

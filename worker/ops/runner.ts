@@ -3,7 +3,7 @@
  *
  * Constraints: the marker is read again under the write lock, so of several runners one applies; a
  * step is synchronous and has no network. Ordering: an attempt is recorded, then the step commits
- * with its marker, then the files are checked, then it is told as applied. Failure: what a step did
+ * with its marker, then the files are checked, then it is reported as applied. Failure: what a step did
  * is rolled back, earlier steps stay with their cursor, and the next run goes on from there.
  */
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
@@ -20,7 +20,7 @@ import type {
   Runnable,
   Step,
 } from './operation.ts';
-import { countRows } from './row-counts.ts';
+import { countChangedRows } from './row-counts.ts';
 import type { OperationTable, Runner } from './table.ts';
 
 export type RunnerOptions = {
@@ -253,7 +253,7 @@ export class OperationRunner {
     const startedMs = clock.monotonicMs();
     store.db.exec('begin immediate');
     try {
-      const counted = countRows(store.db);
+      const counted = countChangedRows(store.db);
       let note: string | null = null;
       do {
         const step = this.#callInside(run, cursor, prepared);

@@ -48,7 +48,8 @@ export function newOperation(folder: string, purpose: string, nowMs: number): st
 }
 
 function template(purpose: string): string {
-  return `/** An operation on the worker's store: runs once, in one transaction with its marker. What throws is rolled back. */
+  return `/** An operation on the worker's store: runs once, in one transaction with its marker. \
+What throws is rolled back. */
 import type { OperationContext } from 'tidemark/operations';
 
 export const description = ${JSON.stringify(purpose)};

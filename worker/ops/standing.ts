@@ -2,7 +2,6 @@
  * How each operation stands: files against markers and attempts. Pure: what is pending, late,
  * renamed, edited, skipped, failed.
  */
-import { isoOf } from '../../runtime/clock.ts';
 import type { Candidate } from './files.ts';
 import type { AttemptRow, MarkerRow } from './table.ts';
 
@@ -69,17 +68,21 @@ export function standings(
   });
   const gone = applied
     .filter((marker) => !present.has(marker.id))
-    .map((marker): Standing => ({
-      id: marker.id,
-      file: null,
-      marker,
-      last: lastById.get(marker.id) ?? null,
-      state: 'applied',
-      isDrifted: false,
-      sameAs: null,
-      lateBehind: null,
-    }));
+    .map((marker) => withoutFile(marker, lastById.get(marker.id) ?? null));
   return [...ofFiles, ...gone].sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+function withoutFile(marker: MarkerRow, last: AttemptRow | null): Standing {
+  return {
+    id: marker.id,
+    file: null,
+    marker,
+    last,
+    state: 'applied',
+    isDrifted: false,
+    sameAs: null,
+    lateBehind: null,
+  };
 }
 
 function stateOf(marker: MarkerRow | null, last: AttemptRow | null, nowMs: number): State {
@@ -92,105 +95,4 @@ function stateOf(marker: MarkerRow | null, last: AttemptRow | null, nowMs: numbe
 /** Whether `ops skip` holds an operation back at this time. */
 export function isSkipInForce(marker: MarkerRow | null, nowMs: number): boolean {
   return marker?.state === 'skipped' && (marker.untilMs ?? 0) > nowMs;
-}
-
-export type OperationView = {
-  ID: string;
-  State: State;
-  Title: string | null;
-  IsDrifted: boolean;
-  SameAs: string | null;
-  LateBehind: string | null;
-  IsFileGone: boolean;
-  By: string | null;
-  Host: string | null;
-  At: string | null;
-  DurationMs: number | null;
-  Changes: number | null;
-  Note: string | null;
-  Until: string | null;
-  LastResult: string | null;
-  LastAt: string | null;
-  LastError: string | null;
-};
-
-/** A standing as operators see it. */
-export function viewOf({
-  id,
-  state,
-  file,
-  marker,
-  last,
-  isDrifted,
-  sameAs,
-  lateBehind,
-}: Standing): OperationView {
-  return {
-    ID: id,
-    State: state,
-    Title: marker?.title ?? null,
-    IsDrifted: isDrifted,
-    SameAs: sameAs,
-    LateBehind: lateBehind,
-    IsFileGone: file === null,
-    By: marker?.by ?? null,
-    Host: marker?.host ?? null,
-    At: marker ? isoOf(marker.endedMs) : null,
-    DurationMs: marker ? marker.endedMs - marker.startedMs : null,
-    Changes: marker?.changes ?? null,
-    Note: marker?.note ?? last?.note ?? null,
-    Until: marker?.untilMs ? isoOf(marker.untilMs) : null,
-    LastResult: last?.result ?? null,
-    LastAt: last ? isoOf(last.startedMs) : null,
-    LastError: last?.error ?? null,
-  };
-}
-
-export type AttemptView = {
-  Type: string;
-  ID: string;
-  SHA256: string;
-  Result: string;
-  By: string;
-  Host: string;
-  Pid: number;
-  Version: string;
-  StartedAt: string;
-  EndedAt: string | null;
-  Changes: number;
-  Note: string | null;
-  Error: string | null;
-};
-
-/** One attempt as operators see it. */
-export function attemptView({
-  type,
-  operation,
-  sha256,
-  result,
-  by,
-  host,
-  pid,
-  version,
-  startedMs,
-  endedMs,
-  changes,
-  note,
-  error,
-}: AttemptRow): AttemptView {
-  return {
-    Type: type,
-    ID: operation,
-    SHA256: sha256,
-    Result: result,
-    By: by,
-    Host: host,
-    Pid: pid,
-    Version: version,
-    StartedAt: isoOf(startedMs),
-    EndedAt: endedMs === null ? null : isoOf(endedMs),
-    Changes: changes,
-    Note: note,
-    Error: error,
-  };
 }

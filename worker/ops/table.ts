@@ -6,9 +6,9 @@ import type { OperationType, ResultKind, Runnable, StartedBy } from './operation
 /** Who runs operations, kept with everything they do. */
 export type Runner = { by: StartedBy; host: string; pid: number; version: string };
 
-/** An applied operation, or one that is skipped until a time. */
+/** An applied operation, or one that is skipped until a time; marks that were moved are on record too. */
 export type MarkerRow = {
-  type: OperationType;
+  type: OperationType | 'hwm-set';
   id: string;
   sha256: string;
   title: string;
@@ -52,24 +52,50 @@ export type Ending = {
   nowMs: number;
 };
 
-const markerColumns = `type, id, sha256, title, state, applied_by as "by", host, pid, app_version as version, started_ms as startedMs, ended_ms as endedMs,
-  changes, note, until_ms as untilMs`;
-const attemptColumns = `id, type, operation, sha256, result, applied_by as "by", host, pid, app_version as version, started_ms as startedMs, ended_ms as endedMs,
-  changes, note, error`;
+const runnerColumns =
+  'applied_by as "by", host, pid, app_version as version, ' +
+  'started_ms as startedMs, ended_ms as endedMs, changes, note';
+const markerColumns = `type, id, sha256, title, state, ${runnerColumns}, until_ms as untilMs`;
+const attemptColumns = `id, type, operation, sha256, result, ${runnerColumns}, error`;
 
-function statementsOf(db: Connection) {
+function lookupsOf(db: Connection) {
   return {
     isApplied: db.prepare<[string, string]>(
       "select 1 from operation where type = ? and id = ? and state = 'applied'",
     ),
     markers: db.prepare<[], MarkerRow>(`select ${markerColumns} from operation order by type, id`),
-    mark: db.prepare(`insert into operation values (@type, @id, @sha256, @title, @state, @by, @host, @pid, @version, @startedMs, @endedMs, @changes, @note, @untilMs)
-      on conflict (type, id) do update set sha256 = excluded.sha256, title = excluded.title, state = excluded.state, applied_by = excluded.applied_by,
-      host = excluded.host, pid = excluded.pid, app_version = excluded.app_version, started_ms = excluded.started_ms, ended_ms = excluded.ended_ms,
-      changes = excluded.changes, note = excluded.note, until_ms = excluded.until_ms`),
-    start:
-      db.prepare(`insert into operation_attempt (type, operation, sha256, result, applied_by, host, pid, app_version, started_ms, changes)
-      values (@type, @id, @sha256, 'running', @by, @host, @pid, @version, @nowMs, 0)`),
+    attempts: db.prepare<[{ operation: string | null; limit: number }], AttemptRow>(
+      `select ${attemptColumns} from operation_attempt ` +
+        'where @operation is null or operation = @operation order by id desc limit @limit',
+    ),
+    // What was only tried, and what somebody else did, says nothing about how an operation stands.
+    last: db.prepare<[], AttemptRow>(
+      `select ${attemptColumns} from operation_attempt where id in ` +
+        '(select max(id) from operation_attempt ' +
+        "where result not in ('rolled_back', 'raced') group by type, operation)",
+    ),
+    progress: db.prepare<[string, string, string], ProgressRow>(
+      'select cursor, steps, changes from operation_progress where type = ? and id = ? and args = ?',
+    ),
+  };
+}
+
+function changesOf(db: Connection) {
+  return {
+    mark: db.prepare(
+      'insert into operation values (@type, @id, @sha256, @title, @state, @by, @host, @pid, ' +
+        '@version, @startedMs, @endedMs, @changes, @note, @untilMs) ' +
+        'on conflict (type, id) do update set sha256 = excluded.sha256, title = excluded.title, ' +
+        'state = excluded.state, applied_by = excluded.applied_by, host = excluded.host, ' +
+        'pid = excluded.pid, app_version = excluded.app_version, ' +
+        'started_ms = excluded.started_ms, ended_ms = excluded.ended_ms, ' +
+        'changes = excluded.changes, note = excluded.note, until_ms = excluded.until_ms',
+    ),
+    start: db.prepare(
+      'insert into operation_attempt (type, operation, sha256, result, applied_by, host, pid, ' +
+        "app_version, started_ms, changes) values (@type, @id, @sha256, 'running', @by, @host, " +
+        '@pid, @version, @nowMs, 0)',
+    ),
     end: db.prepare(
       'update operation_attempt set result = @result, ended_ms = @nowMs, changes = ' +
         '@changes, note = @note, error = @error where id = @attempt',
@@ -80,44 +106,35 @@ function statementsOf(db: Connection) {
     interrupt: db.prepare(
       "update operation_attempt set result = 'interrupted', ended_ms = ? where result = 'running'",
     ),
-    attempts: db.prepare<
-      [{ operation: string | null; limit: number }],
-      AttemptRow
-    >(`select ${attemptColumns} from operation_attempt
-      where @operation is null or operation = @operation order by id desc limit @limit`),
-    // What was only tried, and what somebody else did, says nothing about how an operation stands.
-    last: db.prepare<
-      [],
-      AttemptRow
-    >(`select ${attemptColumns} from operation_attempt where id in (select max(id) from operation_attempt
-      where result not in ('rolled_back', 'raced') group by type, operation)`),
-    progress: db.prepare<[string, string, string], ProgressRow>(
-      'select cursor, steps, changes from operation_progress where type = ? and id = ? and args = ?',
+    saveProgress: db.prepare(
+      'insert into operation_progress ' +
+        'values (@type, @id, @args, @cursor, @steps, @changes, @nowMs) on conflict (type, id) ' +
+        'do update set args = excluded.args, cursor = excluded.cursor, steps = excluded.steps, ' +
+        'changes = excluded.changes, at_ms = excluded.at_ms',
     ),
-    saveProgress:
-      db.prepare(`insert into operation_progress values (@type, @id, @args, @cursor, @steps, @changes, @nowMs) on conflict (type, id)
-      do update set args = excluded.args, cursor = excluded.cursor, steps = excluded.steps, changes = excluded.changes, at_ms = excluded.at_ms`),
     clearProgress: db.prepare('delete from operation_progress where type = ? and id = ?'),
   };
 }
 
 export class OperationTable {
-  readonly #sql: ReturnType<typeof statementsOf>;
+  readonly #look: ReturnType<typeof lookupsOf>;
+  readonly #change: ReturnType<typeof changesOf>;
 
   constructor(db: Connection) {
-    this.#sql = statementsOf(db);
+    this.#look = lookupsOf(db);
+    this.#change = changesOf(db);
   }
 
   isApplied(type: OperationType, id: string): boolean {
-    return this.#sql.isApplied.get(type, id) !== undefined;
+    return this.#look.isApplied.get(type, id) !== undefined;
   }
 
   markers(): MarkerRow[] {
-    return this.#sql.markers.all();
+    return this.#look.markers.all();
   }
 
   mark(row: MarkerRow): void {
-    this.#sql.mark.run(row);
+    this.#change.mark.run(row);
   }
 
   /** Begins an attempt; it is there before anything is done, so that one that died is known. */
@@ -126,12 +143,12 @@ export class OperationTable {
     runner: Runner,
     nowMs: number,
   ): number {
-    this.#sql.trim.run(limits.operationAttemptsMax);
-    return Number(this.#sql.start.run({ type, id, sha256, ...runner, nowMs }).lastInsertRowid);
+    this.#change.trim.run(limits.operationAttemptsMax);
+    return Number(this.#change.start.run({ type, id, sha256, ...runner, nowMs }).lastInsertRowid);
   }
 
   end(attempt: number, ending: Ending): void {
-    this.#sql.end.run({ attempt, ...ending });
+    this.#change.end.run({ attempt, ...ending });
   }
 
   /**
@@ -139,22 +156,22 @@ export class OperationTable {
    * any.
    */
   interrupt(nowMs: number): void {
-    this.#sql.interrupt.run(nowMs);
+    this.#change.interrupt.run(nowMs);
   }
 
   /** Newest first; of one operation, or of all. */
   attempts(operation: string | null): AttemptRow[] {
-    return this.#sql.attempts.all({ operation, limit: limits.operationHistoryMax });
+    return this.#look.attempts.all({ operation, limit: limits.operationHistoryMax });
   }
 
   /** The last attempt of each that says how it stands. */
   lastAttempts(): AttemptRow[] {
-    return this.#sql.last.all();
+    return this.#look.last.all();
   }
 
   /** How far a run with these arguments came; null when there is none to go on with. */
   progress({ type, id }: Pick<Runnable, 'type' | 'id'>, args: string): ProgressRow | null {
-    return this.#sql.progress.get(type, id, args) ?? null;
+    return this.#look.progress.get(type, id, args) ?? null;
   }
 
   saveProgress(
@@ -163,10 +180,10 @@ export class OperationTable {
     progress: ProgressRow,
     nowMs: number,
   ): void {
-    this.#sql.saveProgress.run({ type, id, args, ...progress, nowMs });
+    this.#change.saveProgress.run({ type, id, args, ...progress, nowMs });
   }
 
   clearProgress({ type, id }: Pick<Runnable, 'type' | 'id'>): void {
-    this.#sql.clearProgress.run(type, id);
+    this.#change.clearProgress.run(type, id);
   }
 }

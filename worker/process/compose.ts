@@ -11,7 +11,7 @@ import type { HttpSettings } from '../../runtime/http/http-access.ts';
 import type { HttpListener } from '../../runtime/http/http-listener.ts';
 import type { Log } from '../../runtime/log.ts';
 import { listen } from '../http/server.ts';
-import { importLegacyFiles } from '../incumbent/incumbent-import.ts';
+import { importIncumbentFiles } from '../incumbent/incumbent-import.ts';
 import type { CapacityBounds } from '../intake/pressure.ts';
 import type { Local } from '../journal/local.ts';
 import { Meter } from '../metrics/meter.ts';
@@ -76,7 +76,7 @@ export async function startWorker(
   const { local, bus, clock, log } = options;
   const { store } = local;
   // Assignments are read when the core is made, so the incumbent's come first.
-  const imported = importLegacyFiles(store, clock.nowMs());
+  const imported = importIncumbentFiles(store, clock.nowMs());
   if (imported.length > 0) log.info({ imported }, 'files of the incumbent were looked at');
   const parts = assemble(settings, options);
   const { core, control, desk, announcer } = parts;
@@ -107,7 +107,7 @@ export async function startWorker(
   parts.housekeeping.start();
   parts.changes.start();
   desk.history.start((sample, isNews) => desk.live.sample(sample, isNews));
-  announcer.legacy(imported);
+  announcer.incumbentFiles(imported);
   announcer.findings(options.findings ?? []);
   log.info({ data: store.dataDir, http: http.url, store: store.storeId }, 'worker is up');
   return handleOf({ ...parts, service, http }, options);
@@ -204,7 +204,11 @@ function assemble(settings: WorkerSettings, options: WorkerOptions): Parts {
     process: () => ({ waiting: core.hub.intake.waiting, isBusConnected: bus.isConnected }),
   });
   const desk = makeConsoleSide({ ...settings, ...outside }, core);
-  const lab = new Lab({ bus, clock, beacons: () => destinations.directory.list() });
+  const lab = new Lab({
+    workers: desk.workers,
+    clock,
+    beacons: () => destinations.directory.list(),
+  });
   const health = new Health({ core, maintenance, store, clock });
   const heard = { core, desk, announcer, changes, mirrors };
   passOn(heard, meter, options);

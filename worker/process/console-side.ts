@@ -5,10 +5,13 @@ import { Fleet } from '../console/fleet.ts';
 import { History } from '../console/history.ts';
 import { Live } from '../console/live.ts';
 import { KeySearch } from '../console/locate-key.ts';
+import { WorkerRegistry } from '../operators/worker-registry.ts';
 import type { Core } from './core.ts';
 import type { CoreOptions } from './core-options.ts';
 
 export type ConsoleSide = {
+  /** What is known of all workers of the bus. */
+  workers: WorkerRegistry;
   fleet: Fleet;
   history: History;
   live: Live;
@@ -19,7 +22,8 @@ export function makeConsoleSide(
   { hubId, local, bus, clock, log }: CoreOptions,
   { delivery: { destinations, pending }, operators: { overview } }: Core,
 ): ConsoleSide {
-  const fleet = new Fleet({ hubId, bus, clock, status: () => overview.status() });
+  const workers = new WorkerRegistry({ bus, clock });
+  const fleet = new Fleet({ hubId, workers, clock, status: () => overview.status() });
   const history = new History({
     clock,
     accepted: (lane) => local.journal.counts(lane).accepted,
@@ -35,7 +39,7 @@ export function makeConsoleSide(
     log,
   });
   const search = new KeySearch({ local, overview, deliveries: destinations.deliveries });
-  return { fleet, history, live, locateKey: (key, lane) => search.locate(key, lane) };
+  return { workers, fleet, history, live, locateKey: (key, lane) => search.locate(key, lane) };
 }
 
 /**

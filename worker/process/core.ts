@@ -109,6 +109,7 @@ export class Core {
    */
   freeze(fault: TidemarkError): void {
     this.hub.intake.freeze(fault);
+    this.hub.readyReads.stop();
     this.delivery.pressure.stop();
     this.operators.drill.cancel();
     void this.#stopReplays().catch(() => undefined);

@@ -7,7 +7,7 @@ import { AppliedWaiters, whyNotApplied } from '../intake/applied-waiters.ts';
 import { Pressure } from '../intake/pressure.ts';
 import { Destinations } from '../replay/destinations.ts';
 import { Failures } from '../replay/failures.ts';
-import { pendingOf } from '../replay/pending.ts';
+import { pendingAt } from '../replay/pending.ts';
 import { Replay } from '../replay/replay.ts';
 import { Reserve } from '../state/guard/disk.ts';
 import type { CoreEvents } from './core-events.ts';
@@ -35,7 +35,7 @@ export function makeDeliverySide(options: CoreOptions, events: CoreEvents): Deli
     onFault: (message) => events.deliveryFault(message),
   });
   const { deliveries } = destinations;
-  const pending = (lane: Lane) => pendingOf(local, lane, deliveries[lane].mark());
+  const pending = (lane: Lane) => pendingAt(local, lane, deliveries[lane].mark());
   const pressure = new Pressure({
     bytesInUse: () => store.bytesInUse(),
     pending: () => lanes.reduce((sum, lane) => sum + pending(lane), 0),

@@ -4,7 +4,7 @@
  */
 import type { TidemarkError } from '../../contracts/errors.ts';
 import { type Clock, isoOf, newUuid } from '../../runtime/clock.ts';
-import { legacySummaries } from '../incumbent/incumbent-table.ts';
+import { incumbentSummaries } from '../incumbent/incumbent-table.ts';
 import type { Store } from '../state/store.ts';
 import type { Maintenance } from '../upkeep/maintenance.ts';
 import type { Core } from './core.ts';
@@ -35,7 +35,7 @@ export class Health {
       At: isoOf(clock.nowMs()),
       ...facts(() => ({ Ready: core.unready() === null, Reason: core.unready() })),
       ...facts(() => core.operators.overview.status()),
-      ...facts(() => ({ Ops: maintenance.summary(), Legacy: legacySummaries(store.db) })),
+      ...facts(() => ({ Ops: maintenance.summary(), Legacy: incumbentSummaries(store.db) })),
       ...localHealth({
         store,
         fault: this.fault,

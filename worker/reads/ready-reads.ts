@@ -30,7 +30,14 @@ export class ReadyReads {
   }
 
   start(): void {
-    this.#stopLooking = this.#parts.clock.every(limits.projectionIdleMs, () => this.#look());
+    this.#stopLooking = this.#parts.clock.every(limits.projectionIdleMs, () => {
+      try {
+        this.#look();
+      } catch (error) {
+        // A store that cannot be read is found by those who watch it; reads only come later.
+        this.#lags(error);
+      }
+    });
   }
 
   stop(): void {
@@ -42,7 +49,7 @@ export class ReadyReads {
    * while a backlog is delivered, it waits; reads catch up for themselves then.
    */
   #look(): void {
-    const { local, pending, isRefusing, log } = this.#parts;
+    const { local, pending, isRefusing } = this.#parts;
     const accepted = this.#accepted();
     const came = accepted - this.#acceptedSeen;
     this.#acceptedSeen = accepted;
@@ -63,10 +70,12 @@ export class ReadyReads {
           : isMuch
             ? null
             : local.projection.advance(lane);
-      working?.catch((error: unknown) =>
-        log.warn({ lane, reason: messageOf(error) }, 'the view for reads lags behind'),
-      );
+      working?.catch((error: unknown) => this.#lags(error, lane));
     }
+  }
+
+  #lags(error: unknown, lane?: Lane): void {
+    this.#parts.log.warn({ lane, reason: messageOf(error) }, 'the view for reads lags behind');
   }
 
   #accepted(): number {

@@ -20,7 +20,8 @@ import { type Clock, newUuid } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Delivered, SentWrite } from './carrier.ts';
 import type { Destination } from './delivery.ts';
-import { guidBytes, type Journal } from '../journal/journal.ts';
+import type { Journal } from '../journal/journal.ts';
+import { guidBytes } from '../state/entry-identity.ts';
 import { type Batch, BatchMaker, toSentWrite } from './batch.ts';
 import { Sender } from './sender.ts';
 

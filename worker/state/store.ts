@@ -7,7 +7,7 @@ import { limits } from '../../contracts/limits.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { Connection } from './connection.ts';
 import { FileGuard, type IdentityView } from './guard/file-guard.ts';
-import { identityOf, type StoreIdentity, writeIdentity } from './guard/identity-file.ts';
+import { storeIdentity, type StoreIdentity, writeIdentity } from './guard/identity-file.ts';
 import type { StatePaths } from './paths.ts';
 import { classOf, type FileFinding } from './guard/storage-error.ts';
 
@@ -129,7 +129,7 @@ export class Store {
    */
   note(): StoreIdentity {
     this.assertSameFiles();
-    return identityOf(this.db, this.paths, false);
+    return storeIdentity(this.db, this.paths, false);
   }
 
   /** Bytes of the database and its write-ahead log. */
@@ -178,7 +178,7 @@ export class Store {
         .prepare('update boot set stopped_ms = ? where rowid = (select max(rowid) from boot)')
         .run(systemClock.nowMs());
       this.checkpoint('truncate');
-      return identityOf(this.db, this.paths, true);
+      return storeIdentity(this.db, this.paths, true);
     } catch (error) {
       if (isCapacityError(error)) return null;
       throw error;

@@ -1,5 +1,5 @@
 /**
- * Tells listeners on the bus what changed in the store, behind the commits and in their order;
+ * Reports to listeners on the bus what changed in the store, behind the commits and in their order;
  * while the bus is away it waits in the log.
  *
  * Constraint: never in the way of a write. A row leaves the log only once the server has the event,
@@ -48,7 +48,7 @@ export class ChangePublisher {
   }
 
   /**
-   * Something changed: it is told of within `limits.changeCollectMs`, together with what else
+   * Something changed: it is reported within `limits.changeCollectMs`, together with what else
    * changes until then.
    */
   touch(): void {
@@ -75,13 +75,13 @@ export class ChangePublisher {
     try {
       this.#log.bound();
       for (
-        let told = this.#log.next();
-        told && bus.isConnected && !this.#isStopped;
-        told = this.#log.next()
+        let change = this.#log.next();
+        change && bus.isConnected && !this.#isStopped;
+        change = this.#log.next()
       ) {
-        bus.publish(subjects.event(hubId, 'store-changed'), { ...told, Store: store.storeId });
+        bus.publish(subjects.event(hubId, 'store-changed'), { ...change, Store: store.storeId });
         await this.#flush();
-        this.#log.forgetThrough(told.cursor);
+        this.#log.forgetThrough(change.cursor);
       }
     } catch (error) {
       this.#complain(error);

@@ -7,7 +7,9 @@ import { type Clock } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
 import { ControlOps } from '../operators/control-ops.ts';
 import type { BackendRows, RunReport } from '../ops/operation.ts';
-import { Operations, type OperationsSummary, type SkipSettings } from '../ops/operations.ts';
+import type { SkipSettings } from '../ops/admission.ts';
+import { Operations } from '../ops/operations.ts';
+import type { OperationsSummary } from '../ops/views.ts';
 import type { Store } from '../state/store.ts';
 
 /** Where the operator's operations are, and what is left out of them. */

@@ -50,9 +50,7 @@ test('a plan tells what would go again and that the database has it; nothing cha
   const plan = await json<MarkPlan>('plan', '--to', '0');
   expect(plan.Plan).toMatch(/^[0-9a-f]{16}$/);
   expect(plan.Lanes.map((one) => one.Lane)).toEqual(['queue', 'manifest']);
-  expect(plan.Lanes.reduce((sum, one) => sum + (one.EntrySlice?.Entries ?? 0), 0)).toBe(
-    calls.length,
-  );
+  expect(plan.Lanes.reduce((sum, one) => sum + (one.Stretch?.Entries ?? 0), 0)).toBe(calls.length);
   for (const { Backend, From } of plan.Lanes) {
     if (!Backend.IsThere) throw new Error(Backend.Reason);
     expect(Backend.Mark).toMatchObject({ Seq: From });
@@ -117,7 +115,7 @@ test("rows lost behind a database's back come again by a set back; those it has 
     '--plan',
     plan.Plan,
   );
-  expect(done.Lanes).toMatchObject([{ Lane: 'queue', To: 0, Again: lane.EntrySlice?.Entries }]);
+  expect(done.Lanes).toMatchObject([{ Lane: 'queue', To: 0, Again: lane.Stretch?.Entries }]);
   await stack.control('resume');
   const status = await stack.drained();
   expect(status.Balance.queue.Difference).toBe(0);

@@ -135,7 +135,9 @@ test('every HTTP route leaves the lock held (A1)', async () => {
         ),
     );
   expect(
-    operations.filter((one) => !isCalled(one)).map(({ method, path }) => `${method} ${path}`),
+    Object.values(operations)
+      .filter((one) => !isCalled(one))
+      .map(({ method, path }) => `${method} ${path}`),
   ).toEqual([]);
   for (const [method, path] of routes) {
     const answer = await fetch(stack.httpUrl + path, {

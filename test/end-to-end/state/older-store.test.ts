@@ -70,7 +70,7 @@ test.each<[GoldenName, number]>([
     using dir = tempDir('older');
     await using nats = await TestNats.start();
     const calls = callsIn(placeGolden(name, dir.at('worker')));
-    const { Store, Lanes, Marks, BlockedEntry } = goldenFacts(name);
+    const { Store, Lanes, Marks, Held } = goldenFacts(name);
     await using beacon = new TidemarkProcess([
       'beacon',
       '--id',
@@ -100,7 +100,7 @@ test.each<[GoldenName, number]>([
       Queue: { DeadLetters: dead },
       Balance: { queue: { Difference: 0 }, manifest: { Difference: 0 } },
     });
-    for (const { seq, state } of BlockedEntry ?? [])
+    for (const { seq, state } of Held ?? [])
       if (state === 'dead') await control(hub, 'dead-letters', { Verb: 'retry', Seq: seq });
     const { Balance } = await delivered(hub, 0);
     const whole = (lane: number) => ({

@@ -4,7 +4,7 @@
  */
 import { expect, test } from 'vitest';
 import { exportLines } from '../../../cli/offline/journal-export.ts';
-import { guidBytes } from '../../../worker/journal/journal.ts';
+import { guidBytes } from '../../../worker/state/entry-identity.ts';
 import {
   type EntryLine,
   entryOfLine,

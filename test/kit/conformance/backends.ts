@@ -8,7 +8,7 @@ import { TestMariadb } from '../servers/mariadb.ts';
 import { GivenMssql, mssqlUrl } from '../servers/mssql.ts';
 import { TestPostgres } from '../servers/postgres.ts';
 import { tempDir } from '../temp-dir.ts';
-import type { BlockedEntry, LookRow, TestDatabase } from '../servers/test-database.ts';
+import type { HeldLock, LookRow, TestDatabase } from '../servers/test-database.ts';
 
 /**
  * One database. `query` quotes names with `"` on every backend and gives dates as ISO text,
@@ -18,7 +18,7 @@ export type Place = {
   url: string;
   query(sql: string): Promise<LookRow[]>;
   /** A transaction left open with its locks. */
-  hold(sql: string): Promise<BlockedEntry>;
+  hold(sql: string): Promise<HeldLock>;
 };
 
 /** A backend that runs. `server` is null where the database is a file. */
@@ -66,7 +66,7 @@ function querySqlite(path: string, sql: string): LookRow[] {
   }
 }
 
-function holdSqlite(path: string, sql: string): BlockedEntry {
+function holdSqlite(path: string, sql: string): HeldLock {
   const db = new Database(path);
   db.exec(`begin immediate; ${sql}`);
   return {

@@ -7,7 +7,7 @@ import { join, relative } from 'node:path';
 import type { WriteReply } from '../../../contracts/reply.ts';
 import { openLocal } from '../../../worker/journal/local.ts';
 import type { Finding } from '../../../worker/state/guard/finding.ts';
-import { fileIdentity } from '../../../worker/state/guard/identity-file.ts';
+import { identityOfFile } from '../../../worker/state/guard/identity-file.ts';
 import { openStore } from '../../../worker/state/open/open-store.ts';
 import { pathsOf } from '../../../worker/state/paths.ts';
 import { FaultLayer, type FileOperation } from '../fault-layer/fault-layer.ts';
@@ -216,8 +216,8 @@ function keepIdentity(folder: string): void {
   try {
     const store = JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>;
     const { db, wal } = pathsOf(folder);
-    if (store['Db']) store['Db'] = fileIdentity(db) ?? store['Db'];
-    if (store['Wal']) store['Wal'] = fileIdentity(wal) ?? store['Wal'];
+    if (store['Db']) store['Db'] = identityOfFile(db) ?? store['Db'];
+    if (store['Wal']) store['Wal'] = identityOfFile(wal) ?? store['Wal'];
     writeFileSync(path, JSON.stringify(store), { mode: 0o600 });
   } catch {
     // Not there yet, or torn by the cut: a start does without.

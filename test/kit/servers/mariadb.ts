@@ -7,7 +7,7 @@ import { type Connection, createConnection, type RowDataPacket } from 'mysql2/pr
 import { freePort } from '../../../runtime/bus/nats-server.ts';
 import { DatabaseServer, findServer, serverUser } from './database-server.ts';
 import {
-  type BlockedEntry,
+  type HeldLock,
   type LookRow,
   type LookValue,
   started,
@@ -103,7 +103,7 @@ export class TestMariadb extends TestDatabase {
     }
   }
 
-  async hold(sql: string, database: string): Promise<BlockedEntry> {
+  async hold(sql: string, database: string): Promise<HeldLock> {
     const connection = await this.#connect(database);
     await connection.query(`start transaction; ${sql}`);
     return { release: async () => connection.destroy() };

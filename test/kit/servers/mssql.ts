@@ -3,7 +3,7 @@
  * so there is none to start and to kill.
  */
 import { Connection, type ConnectionConfiguration, Request } from 'tedious';
-import type { BlockedEntry, LookRow } from './test-database.ts';
+import type { HeldLock, LookRow } from './test-database.ts';
 
 /**
  * URL of the server with a login that may make databases, from the environment; null where there is
@@ -42,7 +42,7 @@ export class GivenMssql {
     }
   }
 
-  async hold(sql: string, database: string): Promise<BlockedEntry> {
+  async hold(sql: string, database: string): Promise<HeldLock> {
     const connection = await this.#connect(database);
     await run(connection, `begin transaction; ${sql}`);
     return { release: async () => connection.close() };

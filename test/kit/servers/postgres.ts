@@ -7,7 +7,7 @@ import pg from 'pg';
 import { freePort } from '../../../runtime/bus/nats-server.ts';
 import { DatabaseServer, findServer, serverUser } from './database-server.ts';
 import {
-  type BlockedEntry,
+  type HeldLock,
   type LookRow,
   type LookValue,
   started,
@@ -128,7 +128,7 @@ export class TestPostgres extends TestDatabase {
     }
   }
 
-  async hold(sql: string, database: string): Promise<BlockedEntry> {
+  async hold(sql: string, database: string): Promise<HeldLock> {
     const client = await this.#connect(database);
     await client.query(`begin; ${sql}`);
     return { release: () => client.end().catch(() => undefined) };

@@ -9,7 +9,7 @@ export type LookRow = Record<string, unknown>;
 export type LookValue = string | number | null;
 
 /** A transaction left open with its locks, as another program would hold them. */
-export type BlockedEntry = { release(): Promise<void> };
+export type HeldLock = { release(): Promise<void> };
 
 export abstract class TestDatabase implements AsyncDisposable {
   protected readonly server: DatabaseServer;
@@ -27,7 +27,7 @@ export abstract class TestDatabase implements AsyncDisposable {
    */
   abstract query(sql: string, database?: string, parameters?: LookValue[]): Promise<LookRow[]>;
   /** Runs a statement in a transaction and leaves it open. */
-  abstract hold(sql: string, database: string): Promise<BlockedEntry>;
+  abstract hold(sql: string, database: string): Promise<HeldLock>;
 
   /** Makes an empty database and gives its name. */
   async createDatabase(): Promise<string> {

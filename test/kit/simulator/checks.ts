@@ -3,7 +3,7 @@
  * databases have, against the ledger.
  */
 import { type Lane, laneIndex, lanes } from '../../../contracts/subjects.ts';
-import { guidText } from '../../../worker/journal/journal.ts';
+import { guidText } from '../../../worker/state/entry-identity.ts';
 import type { SimBeacon, Witness } from './beacon.ts';
 import type { SimDatabase } from './database.ts';
 import type { Ledger, Write } from './ledger.ts';

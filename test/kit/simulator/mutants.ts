@@ -7,7 +7,7 @@ import type { WriteReply } from '../../../contracts/reply.ts';
 import { limits } from '../../../contracts/limits.ts';
 import type { Folded } from '../../../bridges/fold.ts';
 import { lanes } from '../../../contracts/subjects.ts';
-import { guidBytes } from '../../../worker/journal/journal.ts';
+import { guidBytes } from '../../../worker/state/entry-identity.ts';
 import type { Carrier } from '../../../worker/replay/carrier.ts';
 import type { Mutant } from './mutant.ts';
 import type { SimWorker } from './sim-worker.ts';

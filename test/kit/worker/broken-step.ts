@@ -1,15 +1,15 @@
 /** A step of the schema that calls the SQL function `inside` on its way. */
-import type { Migration } from '../../../worker/state/schema/migrations.ts';
+import type { SchemaStep } from '../../../worker/state/schema/migrations.ts';
 
 export const places = ['start', 'middle', 'end'] as const;
 export type Place = (typeof places)[number];
 
 /** The steps, with one of them calling `inside()` before, amid or behind its statements. */
 export function withInside(
-  steps: readonly Migration[],
+  steps: readonly SchemaStep[],
   version: number,
   place: Place,
-): Migration[] {
+): SchemaStep[] {
   return steps.map((step) =>
     step.version === version ? { ...step, sql: broken(step.sql, place) } : step,
   );

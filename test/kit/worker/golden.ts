@@ -13,7 +13,7 @@ export type GoldenFacts = {
   Hub: string;
   Lanes: { lane: number; accepted: number; head: number }[];
   Marks: { beacon: string; lane: number; seq: number; applied: number }[];
-  BlockedEntry?: { seq: number; key: string; state: string; reason: string | null }[];
+  Held?: { seq: number; key: string; state: string; reason: string | null }[];
   Some?: { Seq: number; EventGUID: string }[];
   Entries: number | { Seq: number; EventGUID: string }[];
 };

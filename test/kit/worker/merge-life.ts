@@ -5,7 +5,7 @@ import { copyFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import { type Lane, laneIndex, lanes } from '../../../contracts/subjects.ts';
-import { guidBytes } from '../../../worker/journal/journal.ts';
+import { guidBytes } from '../../../worker/state/entry-identity.ts';
 import type { Local } from '../../../worker/journal/local.ts';
 import { mergeAll, type Merged } from '../../../worker/state/recover/merge.ts';
 import { pathsOf } from '../../../worker/state/paths.ts';

@@ -8,7 +8,8 @@ import { limits } from '../../../contracts/limits.ts';
 import { nextTurn } from '../../../runtime/clock.ts';
 import type { Fleet } from '../../../worker/console/fleet.ts';
 import { History } from '../../../worker/console/history.ts';
-import { addEvents } from '../../../worker/http/events.ts';
+import { eventHandlers } from '../../../worker/http/events.ts';
+import { mount } from '../../../worker/http/routes.ts';
 import { Live } from '../../../worker/console/live.ts';
 import { patch, silent } from '../../kit/worker/fixture.ts';
 import { LaneRun } from '../../kit/worker/lane-run.ts';
@@ -38,7 +39,7 @@ test('one that takes nothing is let go after a while; one that reads late gets t
   });
   history.start((sample, isNews) => live.sample(sample, isNews));
   const app = new Hono();
-  addEvents(app, { live, history, clock });
+  mount(app, eventHandlers({ live, history, clock }));
 
   live.touch();
   await clock.advance(limits.liveGapMs * 3);

@@ -6,8 +6,8 @@ import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { limits } from '../../../contracts/limits.ts';
-import { importLegacyFiles } from '../../../worker/incumbent/incumbent-import.ts';
-import { legacySummaries } from '../../../worker/incumbent/incumbent-table.ts';
+import { importIncumbentFiles } from '../../../worker/incumbent/incumbent-import.ts';
+import { incumbentSummaries } from '../../../worker/incumbent/incumbent-table.ts';
 import type { Store } from '../../../worker/state/store.ts';
 import { folderOfTest, openStore } from '../../kit/worker/fixture.ts';
 
@@ -47,7 +47,7 @@ const marks = (store: Store) => store.db.prepare('select count(*) from mark').pl
 describe('what is taken', () => {
   test('C14 — the assignment is adopted, times noted, no mark moves; both files stay, byte for byte', () => {
     const { store, names } = setup({ [marksFile]: goodMarks, [assignmentFile]: goodAssignment });
-    expect(importLegacyFiles(store, nowMs)).toMatchObject([
+    expect(importIncumbentFiles(store, nowMs)).toMatchObject([
       { Source: marksFile, Status: 'imported', Read: 2, Imported: 2, Rejected: 0 },
       { Source: assignmentFile, Status: 'imported', Read: 1, Imported: 1, Rejected: 0 },
     ]);
@@ -68,7 +68,7 @@ describe('what is taken', () => {
 
   test('the older flat shape of an assignment is for both lanes', () => {
     const { store } = setup({ [assignmentFile]: '{"BeaconID":"db-1","IDBeaconConnection":1}' });
-    importLegacyFiles(store, nowMs);
+    importIncumbentFiles(store, nowMs);
     expect(assignments(store)).toEqual([
       { lane: 0, beacon: 'db-1', connection: 1 },
       { lane: 1, beacon: 'db-1', connection: 1 },
@@ -77,11 +77,11 @@ describe('what is taken', () => {
 
   test('C9 — nothing there is nothing done, and our own files are not those of the incumbent', () => {
     const { store, put, names } = setup();
-    expect(importLegacyFiles(store, nowMs)).toEqual([]);
+    expect(importIncumbentFiles(store, nowMs)).toEqual([]);
     put(marksFile, '{"Version":2,"Store":"x","Queue":{},"Manifest":{}}');
     put(assignmentFile, goodAssignment);
     // The operator cleared the assignment, and the worker died before it wrote the file again.
-    expect(importLegacyFiles(store, nowMs)).toEqual([]);
+    expect(importIncumbentFiles(store, nowMs)).toEqual([]);
     expect(assignments(store)).toEqual([]);
     expect(names()).toEqual([assignmentFile, marksFile]);
   });
@@ -91,11 +91,11 @@ describe('what is taken', () => {
       [marksFile]: goodMarks,
       [assignmentFile]: goodAssignment,
     });
-    importLegacyFiles(store, nowMs);
+    importIncumbentFiles(store, nowMs);
     store.db.exec('delete from assignment');
     put(marksFile, goodMarks);
     put(assignmentFile, goodAssignment);
-    expect(importLegacyFiles(store, nowMs)).toEqual([]);
+    expect(importIncumbentFiles(store, nowMs)).toEqual([]);
     expect(assignments(store)).toEqual([]);
     expect(names()).toEqual([
       `${assignmentFile}.imported`,
@@ -105,7 +105,7 @@ describe('what is taken', () => {
     ]);
     put(marksFile, goodMarks.replace('beacon-1', 'beacon-2'));
     put(assignmentFile, goodAssignment.replace('db-1', 'db-7'));
-    expect(importLegacyFiles(store, nowMs)).toMatchObject([
+    expect(importIncumbentFiles(store, nowMs)).toMatchObject([
       { Status: 'imported' },
       { Status: 'imported', Imported: 1 },
     ]);
@@ -117,7 +117,9 @@ describe('what is taken', () => {
     store.db.exec(
       "insert into assignment (lane, beacon, connection, assigned_ms) values (0, 'own', 1, 1)",
     );
-    expect(importLegacyFiles(store, nowMs)).toMatchObject([{ Read: 1, Imported: 0, Rejected: 1 }]);
+    expect(importIncumbentFiles(store, nowMs)).toMatchObject([
+      { Read: 1, Imported: 0, Rejected: 1 },
+    ]);
     expect(assignments(store)).toEqual([{ lane: 0, beacon: 'own', connection: 1 }]);
     expect(rejects(store)).toMatchObject([{ reason: 'the store has an assignment of its own' }]);
   });
@@ -178,7 +180,7 @@ describe('C12 — what cannot be taken is listed, word for word', () => {
     ];
   test.each(bad)('%s', (_what, file, content, imported, rejected) => {
     const { store } = setup({ [file]: content });
-    const [summary] = importLegacyFiles(store, nowMs);
+    const [summary] = importIncumbentFiles(store, nowMs);
     expect(summary).toMatchObject({
       Status: 'imported',
       Imported: imported,
@@ -200,10 +202,10 @@ describe('C12 — what cannot be taken is listed, word for word', () => {
     'C10 — %s: told as failed, kept as it is, and the start goes on',
     (_what, content, reason) => {
       const { store, names } = setup({ [marksFile]: content });
-      expect(importLegacyFiles(store, nowMs)).toMatchObject([
+      expect(importIncumbentFiles(store, nowMs)).toMatchObject([
         { Status: 'failed', Reason: expect.stringContaining(reason), Imported: 0 },
       ]);
-      expect(legacySummaries(store.db)).toMatchObject([{ Source: marksFile, Status: 'failed' }]);
+      expect(incumbentSummaries(store.db)).toMatchObject([{ Source: marksFile, Status: 'failed' }]);
       expect(names()).toEqual([`${marksFile}.unreadable`]);
       expect(
         readFileSync(join(store.dataDir, `${marksFile}.unreadable`)).equals(Buffer.from(content)),
@@ -213,15 +215,15 @@ describe('C12 — what cannot be taken is listed, word for word', () => {
 
   test('C11 — mended and put back, it is taken', () => {
     const { store, put } = setup({ [assignmentFile]: goodAssignment.slice(0, 30) });
-    expect(importLegacyFiles(store, nowMs)).toMatchObject([{ Status: 'failed' }]);
+    expect(importIncumbentFiles(store, nowMs)).toMatchObject([{ Status: 'failed' }]);
     put(assignmentFile, goodAssignment);
-    expect(importLegacyFiles(store, nowMs + 1)).toMatchObject([
+    expect(importIncumbentFiles(store, nowMs + 1)).toMatchObject([
       { Status: 'imported', Imported: 1 },
     ]);
-    expect(legacySummaries(store.db)).toMatchObject([{ Status: 'imported' }]);
+    expect(incumbentSummaries(store.db)).toMatchObject([{ Status: 'imported' }]);
     expect(assignments(store)).toHaveLength(1);
     put(assignmentFile, goodAssignment.replace('db-1', 'ours'));
-    expect(importLegacyFiles(store, nowMs + 2)).toEqual([]);
+    expect(importIncumbentFiles(store, nowMs + 2)).toEqual([]);
   });
 });
 
@@ -231,27 +233,27 @@ describe('cut off anywhere', () => {
     store.db.exec(
       "create trigger broken before insert on legacy_import begin select raise(abort, 'cut off'); end",
     );
-    expect(() => importLegacyFiles(store, nowMs)).toThrow('cut off');
+    expect(() => importIncumbentFiles(store, nowMs)).toThrow('cut off');
     expect([assignments(store), names()]).toEqual([[], [assignmentFile]]);
     store.db.exec('drop trigger broken');
-    expect(importLegacyFiles(store, nowMs)).toMatchObject([{ Imported: 1 }]);
-    expect(importLegacyFiles(store, nowMs)).toEqual([]);
+    expect(importIncumbentFiles(store, nowMs)).toMatchObject([{ Imported: 1 }]);
+    expect(importIncumbentFiles(store, nowMs)).toEqual([]);
   });
 
   test('between the two files, in a store that had its own: both are taken in the end', () => {
     const { store, put } = setup();
-    importLegacyFiles(store, nowMs);
+    importIncumbentFiles(store, nowMs);
     put(marksFile, goodMarks);
     put(assignmentFile, goodAssignment);
     store.db.exec(
       'create trigger broken before insert on legacy_import when new.source = ' +
         `'${marksFile}' begin select raise(abort, 'cut off'); end`,
     );
-    expect(() => importLegacyFiles(store, nowMs)).toThrow('cut off');
+    expect(() => importIncumbentFiles(store, nowMs)).toThrow('cut off');
     store.db.exec('drop trigger broken');
-    importLegacyFiles(store, nowMs);
+    importIncumbentFiles(store, nowMs);
     expect(
-      legacySummaries(store.db)
+      incumbentSummaries(store.db)
         .map((summary) => [summary.Source, summary.Status])
         .sort(),
     ).toEqual([
@@ -263,12 +265,12 @@ describe('cut off anywhere', () => {
 
   test('between the commit and the rename: the next start only renames', () => {
     const { store } = setup({ [marksFile]: goodMarks, [assignmentFile]: goodAssignment });
-    importLegacyFiles(store, nowMs);
+    importIncumbentFiles(store, nowMs);
     // As if the process had died there: the rows are in, the files lie where they lay.
     for (const name of [marksFile, assignmentFile])
       renameSync(join(store.dataDir, `${name}.imported`), join(store.dataDir, name));
     store.db.exec("delete from meta where name = 'legacy_imported'; delete from assignment");
-    expect(importLegacyFiles(store, nowMs)).toEqual([]);
+    expect(importIncumbentFiles(store, nowMs)).toEqual([]);
     expect(assignments(store)).toEqual([]);
     expect(existsSync(join(store.dataDir, marksFile))).toBe(false);
   });

@@ -8,7 +8,8 @@ import { describe, expect, test } from 'vitest';
 import { decodeEnvelope, type WriteEnvelope } from '../../../contracts/envelope.ts';
 import { TidemarkError } from '../../../contracts/errors.ts';
 import { limits } from '../../../contracts/limits.ts';
-import { guidBytes, guidText, type Journal } from '../../../worker/journal/journal.ts';
+import type { Journal } from '../../../worker/journal/journal.ts';
+import { guidBytes, guidText } from '../../../worker/state/entry-identity.ts';
 import { openLocal } from '../../../worker/journal/local.ts';
 import { guidOf } from '../../kit/rows/trace.ts';
 import {

@@ -6,7 +6,7 @@ import { Registry } from '@prometheus-io/client';
 import { expect, test } from 'vitest';
 import type { Capacity, LaneStatus } from '../../../contracts/status.ts';
 import type { Mark } from '../../../hwm/mark-store.ts';
-import { BalanceCheck } from '../../../worker/metrics/balance-check.ts';
+import { BalanceCheck } from '../../../worker/metrics/metrics.ts';
 import { Gauges, type GaugeSources } from '../../../worker/metrics/gauges.ts';
 import { Meter } from '../../../worker/metrics/meter.ts';
 import { valueIn, valuesIn } from '../../kit/exposition.ts';

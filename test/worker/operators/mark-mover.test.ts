@@ -147,7 +147,7 @@ test('a set back takes up what a set forwards skipped, and leaves dead letters t
   expect(await plan(run, seqs[0] ?? 0)).toMatchObject({
     Held: 1,
     Skipped: 2,
-    EntrySlice: { Entries: 5 },
+    Stretch: { Entries: 5 },
   });
   const done = await set(run, seqs[0] ?? 0);
   expect(done.Lanes).toMatchObject([{ Again: 4 }]);

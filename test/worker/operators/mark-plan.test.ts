@@ -16,7 +16,7 @@ test('a plan tells what would go again, by table and key, and changes nothing', 
   expect(found).toMatchObject({
     Direction: 'backwards',
     To: seqs[1],
-    EntrySlice: { Entries: 3, First: seqs[2] },
+    Stretch: { Entries: 3, First: seqs[2] },
     Gone: null,
     Held: 0,
     Rows: [],
@@ -32,7 +32,7 @@ test('a plan tells what would go again, by table and key, and changes nothing', 
   expect(dump()).toEqual(before);
   expect(await plan(run, run.mark?.seq ?? 0)).toMatchObject({
     Direction: 'none',
-    EntrySlice: null,
+    Stretch: null,
   });
 });
 
@@ -53,7 +53,7 @@ test('a time means everything accepted at or after it', async () => {
   const third = run.local.journal.read(seqs[2] ?? 0)?.acceptedAt ?? '';
   expect(await plan(run, third)).toMatchObject({
     To: seqs[1],
-    EntrySlice: { First: seqs[2], Entries: 4 },
+    Stretch: { First: seqs[2], Entries: 4 },
   });
   expect(await plan(run, '1970-01-01')).toMatchObject({ To: 0 });
   await expect(plan(run, '2999-01-01T00:00:00Z')).rejects.toMatchObject({
@@ -102,7 +102,7 @@ test('targets that make no sense are refused with the field', async () => {
     message: expect.stringContaining('--beacon'),
   });
   expect(await plan(run, 0, { BeaconID: 'a', IDBeaconConnection: 1 })).toMatchObject({
-    EntrySlice: { Entries: 6 },
+    Stretch: { Entries: 6 },
   });
 });
 

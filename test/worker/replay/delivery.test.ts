@@ -7,7 +7,7 @@ import type { Lane } from '../../../contracts/subjects.ts';
 import type { Assignments } from '../../../worker/beacons/assignments.ts';
 import { LaneDelivery } from '../../../worker/replay/delivery.ts';
 import type { Dispatcher } from '../../../worker/beacons/dispatcher.ts';
-import { guidBytes } from '../../../worker/journal/journal.ts';
+import { guidBytes } from '../../../worker/state/entry-identity.ts';
 import { guidOf } from '../../kit/rows/trace.ts';
 import { hubId, manifest, openState, silent, upsert } from '../../kit/worker/fixture.ts';
 

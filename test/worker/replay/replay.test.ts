@@ -49,7 +49,13 @@ test.each([true, false])(
     await run.rest();
     expect(run.database.names()).toEqual([1, 4, 7]);
     expect(dead(run)).toMatchObject([
-      { seq: seqs[1], key: 'a', state: 'dead', reason: 'rejected: refused by the script', parked: 3 },
+      {
+        seq: seqs[1],
+        key: 'a',
+        state: 'dead',
+        reason: 'rejected: refused by the script',
+        parked: 3,
+      },
     ]);
     expect(run.mark?.seq).toBe(run.local.journal.counts('queue').head);
     expect(run.balance).toMatchObject({

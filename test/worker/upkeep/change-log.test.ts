@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { limits } from '../../../contracts/limits.ts';
 import type { Local } from '../../../worker/journal/local.ts';
 import { ChangeLog, type Changes } from '../../../worker/state/schema/change-log.ts';
-import { importLegacyFiles } from '../../../worker/incumbent/incumbent-import.ts';
+import { importIncumbentFiles } from '../../../worker/incumbent/incumbent-import.ts';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { folderOfTest, openState, upsert } from '../../kit/worker/fixture.ts';
@@ -115,7 +115,7 @@ const methods: [
       );
       return 0;
     },
-    ({ store }) => importLegacyFiles(store, 7),
+    ({ store }) => importIncumbentFiles(store, 7),
   ],
 ];
 

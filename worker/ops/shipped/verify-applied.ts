@@ -1,31 +1,22 @@
 /**
  * Compares the last entries the assigned database should have with the rows it shows, and sends
  * again what is not there.
- *
- * A row is right when its BridgeSeq is the newest entry's and it holds what that entry set, or when
- * a later write passed over it. Sending again mends rows that are missing or older. One that
- * somebody changed under the same BridgeSeq is reported only: the database takes it for the row it
- * has.
  */
-import type { Entry } from '../../../bridges/entry.ts';
-import { toMutation } from '../../../bridges/lanes.ts';
-import { compareScalars, type KnownRow } from '../../../bridges/read-merge.ts';
-import { TidemarkError } from '../../../contracts/errors.ts';
 import { limits } from '../../../contracts/limits.ts';
-import type { RowMutation, RowQuery } from '../../../contracts/mutation.ts';
 import { type Lane, laneIndex } from '../../../contracts/subjects.ts';
 import { BlockedStore } from '../../../hwm/blocked-store.ts';
+import { assignedMark, type MarkRow } from '../../../hwm/mark-row.ts';
 import { nextTurn } from '../../../runtime/clock.ts';
 import { Journal } from '../../journal/journal.ts';
 import type { Connection } from '../../state/connection.ts';
 import { countArg, isArgSet, lanesArg } from '../arguments.ts';
 import {
-  type BackendRows,
   type OperationContext,
   type PrepareContext,
   shippedOperation,
   type Step,
 } from '../operation.ts';
+import { checkRow, type Finding } from './row-check.ts';
 
 /** Where it is: lane, last Seq looked at, the mark when it began, and what was found so far. */
 type Position = {
@@ -38,8 +29,6 @@ type Position = {
   changed: number;
   again: number;
 };
-
-type Finding = { entry: Entry; kind: 'missing' | 'older' | 'changed'; what: string };
 
 /** What was seen from outside the transaction. */
 type Look = {
@@ -86,11 +75,8 @@ function positionOf(
 }
 
 /** The assigned database's mark; null while the lane is unassigned. */
-function markOf(db: Connection, lane: Lane): { database: number; seq: number } | null {
-  return (db
-    .prepare(`select m.database, m.seq from mark m join database d on d.id = m.database
-    join assignment a on a.lane = m.lane and a.beacon = d.beacon and a.connection = d.connection where m.lane = ?`)
-    .get(laneIndex(lane)) ?? null) as { database: number; seq: number } | null;
+function markOf(db: Connection, lane: Lane): MarkRow | null {
+  return db.prepare<[number], MarkRow>(assignedMark).get(laneIndex(lane)) ?? null;
 }
 
 /** The Seq behind which the last `count` entries up to a mark begin. */
@@ -124,7 +110,7 @@ async function look(
   const findings: Finding[] = [];
   for (let at = 0; at < due.length; at += parallel) {
     const found = await Promise.all(
-      due.slice(at, at + parallel).map((entry) => check(entry, lane, backend)),
+      due.slice(at, at + parallel).map((entry) => checkRow(entry, lane, backend)),
     );
     findings.push(...found.filter((one) => one !== null));
   }
@@ -169,54 +155,6 @@ async function allOf(
     after = last.seq;
     await nextTurn();
   }
-}
-
-async function check(entry: Entry, lane: Lane, backend: BackendRows): Promise<Finding | null> {
-  const mutation = toMutation(entry);
-  const rows = await backend(lane, rowQuery(mutation));
-  if (!rows)
-    throw new TidemarkError(
-      'UNAVAILABLE',
-      `the database of lane ${lane} is away; run it again when it is there, it goes on from here`,
-    );
-  const [row] = rows;
-  const what = `${entry.action} ${entry.key}, Seq ${entry.seq}`;
-  if (!row) return mutation.Op === 'delete' ? null : { entry, kind: 'missing', what };
-  const bridgeSeq = Number(row['BridgeSeq']);
-  if (mutation.Op !== 'insert' && bridgeSeq < entry.seq) return { entry, kind: 'older', what };
-  if (mutation.Op !== 'insert' && bridgeSeq > entry.seq) return null;
-  const columns = Object.entries(mutation.Op === 'delete' ? { Deleted: 1 } : mutation.Set)
-    .filter(([name, value]) => !isSame(value, row[name]))
-    .map(([name]) => name);
-  return columns.length === 0
-    ? null
-    : { entry, kind: 'changed', what: `${what}: ${columns.join(', ')}` };
-}
-
-/** The row of a mutation, soft-deleted or not: naming Deleted shows both. */
-function rowQuery(mutation: RowMutation): RowQuery {
-  const terms = Object.entries(mutation.Key).map(([Column, value]) => ({
-    Column,
-    Values: [value],
-  }));
-  const [last = ''] = Object.keys(mutation.Key).slice(-1);
-  return {
-    Table: mutation.Table,
-    Terms: [...terms, { Column: 'Deleted', Values: [0, 1] }],
-    Order: [{ Column: last, IsDescending: false }],
-    Limit: 1,
-  };
-}
-
-/** Databases answer booleans as numbers and numbers as text as they like. */
-function isSame(expected: KnownRow[string], found: KnownRow[string] | undefined): boolean {
-  const plain = (value: KnownRow[string] | undefined) =>
-    typeof value === 'boolean' ? Number(value) : (value ?? null);
-  const [one, other] = [plain(expected), plain(found)];
-  if (compareScalars(one, other) === 0) return true;
-  return (
-    one !== null && other !== null && typeof one !== typeof other && String(one) === String(other)
-  );
 }
 
 function step(

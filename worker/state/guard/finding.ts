@@ -1,6 +1,6 @@
 /**
- * What a start or a merge found out about the local state: kept in table fault, logged, told on the
- * bus.
+ * What a start or a merge found out about the local state: kept in table fault, logged, reported on
+ * the bus.
  */
 import { systemClock } from '../../../runtime/clock.ts';
 import type { Lane } from '../../../contracts/subjects.ts';
@@ -13,11 +13,11 @@ import type { Connection } from '../connection.ts';
 export type Finding = {
   Class: string;
   What: string;
-  Detail: { Lost?: SeqRange[]; [name: string]: unknown };
+  Detail: { Lost?: SeqGap[]; [name: string]: unknown };
 };
 
 /** `Lane` where only the Seqs of one lane in it are meant. */
-export type SeqRange = { From: number; To: number; Lane?: Lane };
+export type SeqGap = { From: number; To: number; Lane?: Lane };
 
 export function recordFindings(db: Connection, findings: readonly Finding[]): void {
   const insert = db.prepare('insert into fault (at_ms, class, what, detail) values (?, ?, ?, ?)');
@@ -28,7 +28,7 @@ export function recordFindings(db: Connection, findings: readonly Finding[]): vo
 }
 
 /** As people read ranges: `5-9, 12`. */
-export function rangesText(ranges: readonly SeqRange[], most: number): string {
+export function rangesText(ranges: readonly SeqGap[], most: number): string {
   const shown = ranges
     .slice(0, most)
     .map(({ From, To }) => (From === To ? String(From) : `${From}-${To}`));

@@ -14,6 +14,9 @@ import {
 import { dirname } from 'node:path';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../../contracts/json-value.ts';
 import { limits } from '../../../contracts/limits.ts';
+import { type EntryCounts, pendingOf } from '../../../hwm/balance.ts';
+import { blockedCount, type BlockedState } from '../../../hwm/blocked-store.ts';
+import { assignedMark, type MarkRow } from '../../../hwm/mark-row.ts';
 import { isoOf, systemClock } from '../../../runtime/clock.ts';
 import type { Connection } from '../connection.ts';
 import type { StatePaths } from '../paths.ts';
@@ -63,7 +66,7 @@ export type Remembered = {
 
 const zero: PerLane = { Queue: 0, Manifest: 0 };
 
-export function fileIdentity(path: string): FileIdentity {
+export function identityOfFile(path: string): FileIdentity {
   const found = statSync(path, { throwIfNoEntry: false });
   return found ? { Dev: found.dev, Ino: found.ino } : null;
 }
@@ -73,7 +76,7 @@ export function isSameFile(a: FileIdentity, b: FileIdentity): boolean {
 }
 
 /** What store.json is to say now. */
-export function identityOf(db: Connection, paths: StatePaths, isClean: boolean): StoreIdentity {
+export function storeIdentity(db: Connection, paths: StatePaths, isClean: boolean): StoreIdentity {
   const meta = (name: string) =>
     (db.prepare('select value from meta where name = ?').pluck().get(name) as string | undefined) ??
     '';
@@ -96,8 +99,8 @@ export function identityOf(db: Connection, paths: StatePaths, isClean: boolean):
       .prepare<[number], number>('select first_seq from boot order by first_seq desc limit ?')
       .pluck()
       .all(limits.startsRemembered),
-    Db: fileIdentity(paths.db),
-    Wal: isClean ? null : fileIdentity(paths.wal),
+    Db: identityOfFile(paths.db),
+    Wal: isClean ? null : identityOfFile(paths.wal),
     WrittenAt: isoOf(systemClock.nowMs()),
   };
 }
@@ -109,26 +112,17 @@ function laneFacts(
 ): { head: number; accepted: number; mark: number; pending: number } {
   const counts = db
     .prepare('select accepted, head, bare as stripped from lane where lane = ?')
-    .get(lane) as {
-    accepted: number;
-    head: number;
-    stripped: number;
+    .get(lane) as EntryCounts & { head: number };
+  const mark = db.prepare<[number], MarkRow>(assignedMark).get(lane) ?? null;
+  const count = db.prepare<[object], number>(blockedCount).pluck();
+  const countOf = (state: BlockedState) =>
+    mark ? Number(count.get({ database: mark.database, lane, state })) : 0;
+  return {
+    head: counts.head,
+    accepted: counts.accepted,
+    mark: mark?.seq ?? 0,
+    pending: pendingOf(counts, mark, countOf('dead') + countOf('dropped')),
   };
-  const { accepted, head, stripped } = counts;
-  const mark = db
-    .prepare(`select m.database, m.seq, m.applied + m.present + m.skipped as settled from mark m join database d on d.id = m.database
-    join assignment a on a.lane = m.lane and a.beacon = d.beacon and a.connection = d.connection where m.lane = ?`)
-    .get(lane) as { database: number; seq: number; settled: number } | undefined;
-  if (!mark) return { head, accepted, mark: 0, pending: accepted - stripped };
-  const given = Number(
-    db
-      .prepare(
-        "select count(*) from held where database = ? and lane = ? and state <> 'parked' and seq <= ?",
-      )
-      .pluck()
-      .get(mark.database, lane, mark.seq),
-  );
-  return { head, accepted, mark: mark.seq, pending: accepted - mark.settled - given };
 }
 
 /** Written to the side, synced, renamed, the folder synced. @throws what the file system throws */

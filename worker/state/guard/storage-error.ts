@@ -23,7 +23,7 @@ export type FaultClass =
   | 'closed'
   | 'unknown';
 
-/** What was found about one watched file: the cause of the error that tells of it. */
+/** What was found about one watched file: the cause of the error that reports it. */
 export type FileFinding = { verdict: 'gone' | 'replaced' | 'modified'; path: string };
 
 /** Transient is looked at first: two of its codes look like failures of the disk. */

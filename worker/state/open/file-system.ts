@@ -47,7 +47,7 @@ export function fileSystemAt(path: string): FileSystem {
 }
 
 /**
- * What to tell of at a start: a file system that is allowed and may still not keep its word; null
+ * What to report at a start: a file system that is allowed and may still not keep its word; null
  * for a local disk.
  */
 export function doubtOf(dataDir: string): string | null {

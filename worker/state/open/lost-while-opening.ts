@@ -5,7 +5,7 @@
 import { TidemarkError } from '../../../contracts/errors.ts';
 import { systemClock } from '../../../runtime/clock.ts';
 import type { Connection } from '../connection.ts';
-import { type FileIdentity, fileIdentity, isSameFile } from '../guard/identity-file.ts';
+import { type FileIdentity, identityOfFile, isSameFile } from '../guard/identity-file.ts';
 import type { StatePaths } from '../paths.ts';
 import { rescue } from '../recover/rescue.ts';
 import type { FileFinding } from '../guard/storage-error.ts';
@@ -15,14 +15,14 @@ export type OpenedFiles = { db: FileIdentity; wal: FileIdentity };
 
 /** To be asked right after the opening: what lies there later may be another file. */
 export function openedFiles(paths: StatePaths): OpenedFiles {
-  return { db: fileIdentity(paths.db), wal: fileIdentity(paths.wal) };
+  return { db: identityOfFile(paths.db), wal: identityOfFile(paths.wal) };
 }
 
 /** A log that was not yet there when the database was opened is the one that came since. */
 function isLost(paths: StatePaths, opened: OpenedFiles): boolean {
   return (
-    !isSameFile(fileIdentity(paths.db), opened.db) ||
-    (opened.wal !== null && !isSameFile(fileIdentity(paths.wal), opened.wal))
+    !isSameFile(identityOfFile(paths.db), opened.db) ||
+    (opened.wal !== null && !isSameFile(identityOfFile(paths.wal), opened.wal))
   );
 }
 
@@ -34,7 +34,7 @@ function isLost(paths: StatePaths, opened: OpenedFiles): boolean {
 export function assertStillThere(paths: StatePaths, opened: OpenedFiles): void {
   if (!isLost(paths, opened)) return;
   const cause: FileFinding = {
-    verdict: fileIdentity(paths.db) === null ? 'gone' : 'replaced',
+    verdict: identityOfFile(paths.db) === null ? 'gone' : 'replaced',
     path: paths.db,
   };
   throw new TidemarkError(

@@ -8,7 +8,7 @@ import type { Connection } from '../connection.ts';
 import type { Finding } from '../guard/finding.ts';
 import { assertDurable, doubtOf } from './file-system.ts';
 import { makeFolder, narrow } from './folder.ts';
-import { identityOf, writeIdentity } from '../guard/identity-file.ts';
+import { storeIdentity, writeIdentity } from '../guard/identity-file.ts';
 import { openRecovered } from './open-recovered.ts';
 import { pathsOf, type StatePaths } from '../paths.ts';
 import { assertStillThere, type OpenedFiles, saveLostStore } from './lost-while-opening.ts';
@@ -17,14 +17,14 @@ import { takeWriterLock } from './writer-lock.ts';
 
 /**
  * Opens the state of a data directory, after bringing back what a predecessor lost hold of. A store
- * that was lost or damaged is never replaced without a word: `tell` gets every finding, which is
+ * that was lost or damaged is never replaced without a word: `report` gets every finding, which is
  * also in table fault.
  * @throws TidemarkError LOCK_HELD when another worker has it, NEWER_SCHEMA, CONFIG_INVALID for a
  * folder that cannot be made, STORAGE_FAILED otherwise
  */
 export function openStore(
   dataDir: string,
-  tell: (finding: Finding) => void = () => undefined,
+  report: (finding: Finding) => void = () => undefined,
   options: { isAnyFileSystem?: boolean } = {},
 ): Store {
   const paths = pathsOf(dataDir);
@@ -36,14 +36,14 @@ export function openStore(
     const { db, files, findings } = openRecovered(paths);
     const store = arm(db, lock, paths, files);
     const doubt = doubtOf(dataDir);
-    if (doubt) tell({ Class: 'file-system', What: doubt, Detail: {} });
+    if (doubt) report({ Class: 'file-system', What: doubt, Detail: {} });
     if (narrowed.length > 0)
-      tell({
+      report({
         Class: 'modes',
         What: `others could read ${narrowed.join(', ')}; now only its owner can`,
         Detail: {},
       });
-    findings.forEach(tell);
+    findings.forEach(report);
     return store;
   } catch (cause) {
     lock.close();
@@ -58,7 +58,7 @@ export function openStore(
 function arm(db: Connection, lock: Connection, paths: StatePaths, files: OpenedFiles): Store {
   try {
     insistOnSync(db);
-    writeIdentity(paths.identity, identityOf(db, paths, false));
+    writeIdentity(paths.identity, storeIdentity(db, paths, false));
     const store = new Store(db, lock, paths);
     assertStillThere(paths, files);
     return store;

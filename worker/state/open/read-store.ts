@@ -85,23 +85,22 @@ export function openForReading(dataDir: string): ReadStore {
 }
 
 function assertFile({ db: path, wal }: StatePaths): void {
-  let initialiseStore;
+  let found;
   try {
-    initialiseStore = statSync(path, { throwIfNoEntry: false });
+    found = statSync(path, { throwIfNoEntry: false });
   } catch (cause) {
     throw failed(
       `${path} cannot be looked at: ${messageOf(cause)}; run this as the user of the worker`,
       cause,
     );
   }
-  if (!initialiseStore)
+  if (!found)
     throw new TidemarkError(
       'NOT_THERE',
       `there is no ${path}; is --data the directory of a worker that ran?`,
     );
-  if (!initialiseStore.isFile())
-    throw failed(`${path} is no file; move it away, and start the worker`);
-  if (initialiseStore.size === 0 && !statSync(wal, { throwIfNoEntry: false })?.size)
+  if (!found.isFile()) throw failed(`${path} is no file; move it away, and start the worker`);
+  if (found.size === 0 && !statSync(wal, { throwIfNoEntry: false })?.size)
     throw new TidemarkError(
       'NOT_THERE',
       `${path} is empty: a worker's start was cut off, or the file was; start the worker`,

@@ -11,6 +11,7 @@ import { type Lane, laneIndex, lanes } from '../../../contracts/subjects.ts';
 import { isoOf } from '../../../runtime/clock.ts';
 import { validTrace } from '../../../runtime/trace.ts';
 import type { Connection } from '../connection.ts';
+import { guidText } from '../entry-identity.ts';
 import { versionOf } from '../schema/migrate.ts';
 
 /** A row of table entry, as it lies in the file. */
@@ -141,10 +142,13 @@ function wrongWithBody(
   body: string,
 ): string | null {
   try {
-    const hex = row.guid.toString('hex');
-    const EventGUID = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
     const envelope = decodeEnvelope(
-      { EventGUID, Settings: JSON.parse(body) as unknown, At: row.at, RemoteUser: row.user },
+      {
+        EventGUID: guidText(row.guid),
+        Settings: JSON.parse(body) as unknown,
+        At: row.at,
+        RemoteUser: row.user,
+      },
       lane,
       action,
     );

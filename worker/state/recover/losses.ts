@@ -5,7 +5,7 @@
 import { limits } from '../../../contracts/limits.ts';
 import { lanes } from '../../../contracts/subjects.ts';
 import type { Connection } from '../connection.ts';
-import { type Finding, rangesText, type SeqRange } from '../guard/finding.ts';
+import { type Finding, rangesText, type SeqGap } from '../guard/finding.ts';
 import type { PerLane, Remembered } from '../guard/identity-file.ts';
 
 /**
@@ -14,13 +14,13 @@ import type { PerLane, Remembered } from '../guard/identity-file.ts';
  * starts is not. Reads the whole index of Seqs.
  * @param starts first Seqs that are known from elsewhere
  */
-export function holesOf(db: Connection, starts: readonly number[] = []): SeqRange[] {
+export function holesOf(db: Connection, starts: readonly number[] = []): SeqGap[] {
   const gaps = db.prepare<[], { before: number; after: number }>(`select before, seq as after from
     (select seq, lag(seq, 1, 0) over (order by seq) as before from entry) where seq > before + 1`);
   const startOf = db
     .prepare<[number], number | null>('select max(first_seq) from boot where first_seq <= ?')
     .pluck();
-  const holes: SeqRange[] = [];
+  const holes: SeqGap[] = [];
   for (const { before, after } of gaps.all()) {
     const first = Math.max(startOf.get(after) ?? 0, ...starts.filter((start) => start <= after));
     if (first === 0) continue;
@@ -30,19 +30,19 @@ export function holesOf(db: Connection, starts: readonly number[] = []): SeqRang
   return holes;
 }
 
-/** Ranges that a fault has told of before. */
-export function reportedLosses(db: Connection): SeqRange[] {
+/** Ranges that a fault has reported before. */
+export function reportedLosses(db: Connection): SeqGap[] {
   const details = db
     .prepare<[], string>('select detail from fault where detail like \'%"Lost"%\'')
     .pluck()
     .all();
-  return details.flatMap((text) => (JSON.parse(text) as { Lost?: SeqRange[] }).Lost ?? []);
+  return details.flatMap((text) => (JSON.parse(text) as { Lost?: SeqGap[] }).Lost ?? []);
 }
 
-/** Ranges that are in none of the told ones. */
-export function unreported(ranges: readonly SeqRange[], told: readonly SeqRange[]): SeqRange[] {
+/** Ranges that are in none of the reported ones. */
+export function unreported(ranges: readonly SeqGap[], reported: readonly SeqGap[]): SeqGap[] {
   return ranges.filter(
-    (one) => !told.some((other) => other.From <= one.From && one.To <= other.To),
+    (one) => !reported.some((other) => other.From <= one.From && one.To <= other.To),
   );
 }
 
@@ -56,7 +56,7 @@ function count(db: Connection, sql: string, ...values: number[]): number {
 }
 
 /**
- * What is missing after everything that could be brought back was merged, for a start to tell.
+ * What is missing after everything that could be brought back was merged, for a start to report.
  * @param isDoubtful something was damaged, so that holes are to be looked for
  */
 export function findLosses(
@@ -85,7 +85,7 @@ export function findLosses(
     : [lostWrites(Lost, missing, remembered)];
 }
 
-function lostWrites(ranges: SeqRange[], Missing: PerLane, remembered: Remembered | null): Finding {
+function lostWrites(ranges: SeqGap[], Missing: PerLane, remembered: Remembered | null): Finding {
   const Writes = Missing.Queue + Missing.Manifest;
   const number =
     Writes > 0
@@ -116,8 +116,8 @@ function lostWrites(ranges: SeqRange[], Missing: PerLane, remembered: Remembered
 }
 
 /** The parts of a range in which no entry is. */
-function absent(db: Connection, { From, To }: SeqRange): SeqRange[] {
-  const ranges: SeqRange[] = [];
+function absent(db: Connection, { From, To }: SeqGap): SeqGap[] {
+  const ranges: SeqGap[] = [];
   let next = From;
   for (const seq of db
     .prepare<[number, number], number>(

@@ -2,13 +2,14 @@
  * What a merged entry means for each database of the store: delivered by the other side, waiting,
  * or still to be sent.
  */
+import { markColumns, type MarkRow, markTables } from '../../../hwm/mark-row.ts';
 import type { Connection } from '../connection.ts';
 import type { StoredEntry } from './entry-lines.ts';
 import {
   isNewStore,
   numberOf,
-  type Row,
-  rowsOf,
+  type SourceRow,
+  sourceRows,
   type SourceTables,
   textOf,
 } from './merge-tables.ts';
@@ -16,16 +17,9 @@ import {
 type Place = 'applied' | 'skipped' | 'dead' | 'dropped' | 'parked';
 
 /** The other side's knowledge of one database and lane. */
-type Theirs = { seq: number; trustedSeq: number; blocked: Map<number, Row>; mark: Row };
+type Theirs = { seq: number; trustedSeq: number; blocked: Map<number, SourceRow>; mark: SourceRow };
 
-type OwnMark = {
-  database: number;
-  lane: number;
-  seq: number;
-  beacon: string;
-  connection: number;
-  storeId: string;
-};
+type OwnMark = MarkRow & { lane: number };
 
 /**
  * A mark of the store, with the other side's of the same database, and what is to be added to it.
@@ -43,11 +37,7 @@ const nameOf = (beacon: string, connection: number, lane: number) =>
 
 function statementsOf(db: Connection) {
   return {
-    marks: db.prepare<
-      [],
-      OwnMark
-    >(`select m.database, m.lane, m.seq, d.beacon, d.connection, m.store_id as storeId
-      from mark m join database d on d.id = m.database`),
+    marks: db.prepare<[], OwnMark>(`select m.lane, ${markColumns} from ${markTables}`),
     head: db.prepare<[number], number>('select head from lane where lane = ?').pluck(),
     add: db.prepare(
       'update mark set applied = applied + @applied, skipped = skipped + @skipped where ' +
@@ -63,12 +53,17 @@ function statementsOf(db: Connection) {
     countsAt: db.prepare<
       { database: number; lane: number; seq: number },
       { settled: number; strippedAbove: number }
-    >(`select
-      (select count(*) from entry where lane = @lane and seq <= @seq) - (select count(*) from held where database = @database and lane = @lane and seq <= @seq) as settled,
-      (select count(*) from entry where lane = @lane and seq > @seq and body is null) as strippedAbove`),
-    raise:
-      db.prepare(`update mark set seq = @seq, guid = @guid, recorded_ms = @recordedMs, applied_ms = @appliedMs, applied = @applied, present = @present, skipped = @skipped
-      where database = @database and lane = @lane and seq = 0`),
+    >(
+      'select (select count(*) from entry where lane = @lane and seq <= @seq) - ' +
+        '(select count(*) from held where database = @database and lane = @lane ' +
+        'and seq <= @seq) as settled, (select count(*) from entry ' +
+        'where lane = @lane and seq > @seq and body is null) as strippedAbove',
+    ),
+    raise: db.prepare(
+      'update mark set seq = @seq, guid = @guid, recorded_ms = @recordedMs, ' +
+        'applied_ms = @appliedMs, applied = @applied, present = @present, skipped = @skipped ' +
+        'where database = @database and lane = @lane and seq = 0',
+    ),
     restored: db.prepare<[string], string>('select value from meta where name = ?').pluck(),
     restore: db.prepare('insert or replace into meta values (?, ?)'),
     done: db.prepare('delete from meta where name = ?'),
@@ -103,12 +98,14 @@ export class MergeMarks {
     this.#from = from;
     this.#isRestoring =
       isNewStore(db) || (from !== '' && this.#sql.restored.get(restoringName) === from);
-    const databases = new Map(rowsOf(tables, 'database').map((row) => [numberOf(row, 'id'), row]));
+    const databases = new Map(
+      sourceRows(tables, 'database').map((row) => [numberOf(row, 'id'), row]),
+    );
     const blocked = Map.groupBy(
-      rowsOf(tables, 'held'),
+      sourceRows(tables, 'held'),
       (row) => `${numberOf(row, 'database')}/${numberOf(row, 'lane')}`,
     );
-    for (const mark of rowsOf(tables, 'mark')) {
+    for (const mark of sourceRows(tables, 'mark')) {
       const [id, lane] = [numberOf(mark, 'database'), numberOf(mark, 'lane')];
       const database = databases.get(id);
       if (!database) continue;
@@ -229,7 +226,7 @@ function placeOf(
   row: StoredEntry,
   seq: number,
   own: Pair,
-  blocked: Row | undefined,
+  blocked: SourceRow | undefined,
   isReplayRunning: boolean,
 ): Place | null {
   const isBelow = seq <= own.seq;

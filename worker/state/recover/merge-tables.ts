@@ -4,23 +4,23 @@
  */
 import { type Connection, SqliteError } from '../connection.ts';
 
-export type Row = Readonly<Record<string, unknown>>;
+export type SourceRow = Readonly<Record<string, unknown>>;
 
 /**
  * Rows of a source by table; a table that could not be read, or is of a later schema, is missing.
  */
-export type SourceTables = Readonly<Record<string, readonly Row[] | undefined>>;
+export type SourceTables = Readonly<Record<string, readonly SourceRow[] | undefined>>;
 
-export function rowsOf(tables: SourceTables, name: string): readonly Row[] {
+export function sourceRows(tables: SourceTables, name: string): readonly SourceRow[] {
   return tables[name] ?? [];
 }
 
-export function numberOf(row: Row, column: string): number {
+export function numberOf(row: SourceRow, column: string): number {
   const value = row[column];
   return typeof value === 'number' ? value : 0;
 }
 
-export function textOf(row: Row, column: string): string {
+export function textOf(row: SourceRow, column: string): string {
   const value = row[column];
   return typeof value === 'string' ? value : '';
 }
@@ -63,17 +63,17 @@ export function isNewStore(db: Connection): boolean {
  */
 export function mergeTables(db: Connection, tables: SourceTables): void {
   const isNew = isNewStore(db);
-  put(db, 'boot', rowsOf(tables, 'boot'));
+  put(db, 'boot', sourceRows(tables, 'boot'));
   for (const name of ['refused', 'fault'])
-    for (const row of rowsOf(tables, name)) append(db, name, row);
-  put(db, 'assignment', rowsOf(tables, 'assignment'));
+    for (const row of sourceRows(tables, name)) append(db, name, row);
+  put(db, 'assignment', sourceRows(tables, 'assignment'));
   if (isNew) {
     put(
       db,
       'meta',
-      rowsOf(tables, 'meta').filter((row) => !ownMeta.has(textOf(row, 'name'))),
+      sourceRows(tables, 'meta').filter((row) => !ownMeta.has(textOf(row, 'name'))),
     );
-    for (const name of restoredOnly) put(db, name, rowsOf(tables, name));
+    for (const name of restoredOnly) put(db, name, sourceRows(tables, name));
   }
   takeDatabases(db, tables, isNew);
 }
@@ -90,8 +90,9 @@ function takeDatabases(db: Connection, tables: SourceTables, isNew: boolean): vo
     .pluck();
   // Marks of the first schema have none of their own.
   const epoch =
-    epochIn(rowsOf(tables, 'meta')) || epochIn(db.prepare<[], Row>('select * from meta').all());
-  for (const row of rowsOf(tables, 'database')) {
+    epochIn(sourceRows(tables, 'meta')) ||
+    epochIn(db.prepare<[], SourceRow>('select * from meta').all());
+  for (const row of sourceRows(tables, 'database')) {
     const [beacon, connection, theirs] = [
       textOf(row, 'beacon'),
       numberOf(row, 'connection'),
@@ -101,7 +102,7 @@ function takeDatabases(db: Connection, tables: SourceTables, isNew: boolean): vo
     const database = find.get(beacon, connection);
     if (database === undefined) continue;
     const of = (name: string) =>
-      rowsOf(tables, name).filter((one) => numberOf(one, 'database') === theirs);
+      sourceRows(tables, name).filter((one) => numberOf(one, 'database') === theirs);
     if (isNew)
       put(
         db,
@@ -125,7 +126,7 @@ function takeDatabases(db: Connection, tables: SourceTables, isNew: boolean): vo
   }
 }
 
-function epochIn(meta: readonly Row[]): string {
+function epochIn(meta: readonly SourceRow[]): string {
   const row = meta.find((one) => one['name'] === 'epoch');
   return row ? textOf(row, 'value') : '';
 }
@@ -136,7 +137,7 @@ function columnsOf(db: Connection, table: string): Set<string> {
   );
 }
 
-function put(db: Connection, table: string, rows: readonly Row[]): void {
+function put(db: Connection, table: string, rows: readonly SourceRow[]): void {
   if (rows.length === 0) return;
   const own = columnsOf(db, table);
   const statements = new Map<string, ReturnType<Connection['prepare']>>();
@@ -156,7 +157,7 @@ function put(db: Connection, table: string, rows: readonly Row[]): void {
   }
 }
 
-function append(db: Connection, table: string, row: Row): void {
+function append(db: Connection, table: string, row: SourceRow): void {
   const names = sameness[table] ?? [];
   const isKnown = db
     .prepare(`select 1 from ${table} where ${names.map((name) => `${name} is ?`).join(' and ')}`)

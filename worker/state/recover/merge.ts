@@ -10,7 +10,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { limits } from '../../../contracts/limits.ts';
 import { isJsonObject, type JsonObject } from '../../../contracts/json-value.ts';
-import { digestOf, guidText } from '../../journal/journal.ts';
+import { contentDigest, guidText } from '../entry-identity.ts';
 import type { Connection } from '../connection.ts';
 import { validTrace } from '../../../runtime/trace.ts';
 import { type StoredEntry, wrongWith } from './entry-lines.ts';
@@ -170,7 +170,7 @@ class Merge {
   }
 
   /**
-   * The first word stands (I3): the same write again is nothing new, another under its GUID is told
+   * The first word stands (I3): the same write again is nothing new, another under its GUID is reported
    * of.
    */
   #meet(known: Known, row: StoredEntry): void {
@@ -213,7 +213,7 @@ function digestOfEntry(row: {
 }): Buffer | null {
   if (row.body === null) return row.digest;
   const settings = JSON.parse(row.body) as JsonObject;
-  return isJsonObject(settings) ? digestOf(row.action, settings) : null;
+  return isJsonObject(settings) ? contentDigest(row.action, settings) : null;
 }
 
 /** Merges in steps of one bounded transaction each; yields what was done so far between them. */

@@ -5,7 +5,7 @@
 import { limits } from '../../../contracts/limits.ts';
 import type { Connection } from '../connection.ts';
 import { entryColumns, type StoredEntry } from './entry-lines.ts';
-import type { SeqRange } from '../guard/finding.ts';
+import type { SeqGap } from '../guard/finding.ts';
 import { versionOf } from '../schema/migrate.ts';
 import { schemaVersion } from '../schema/migrations.ts';
 
@@ -14,13 +14,13 @@ const stepEntries = 500;
 /**
  * Yields what can be read, ascending; returns the ranges of Seq in which something could not be.
  */
-export function* readEntries(db: Connection): Generator<StoredEntry, SeqRange[]> {
+export function* readEntries(db: Connection): Generator<StoredEntry, SeqGap[]> {
   // A start may be caught before it has brought the file to our schema.
   const schema = attempt(() => versionOf(db)) ?? schemaVersion;
   const after = db.prepare<[number, number], StoredEntry>(
     `select ${entryColumns(schema)} from entry where seq > ? order by seq limit ?`,
   );
-  const lost: SeqRange[] = [];
+  const lost: SeqGap[] = [];
   let last = 0;
   for (;;) {
     const rows = attempt(() => after.all(last, stepEntries)) ?? attempt(() => after.all(last, 1));

@@ -12,7 +12,7 @@ import { messageOf, TidemarkError } from '../../../contracts/errors.ts';
 import { limits } from '../../../contracts/limits.ts';
 import { type Connection, openLockFile, openReadOnly, SqliteError } from '../connection.ts';
 import type { Finding } from '../guard/finding.ts';
-import { fileIdentity, isSameFile, type Remembered, syncFolder } from '../guard/identity-file.ts';
+import { identityOfFile, isSameFile, type Remembered, syncFolder } from '../guard/identity-file.ts';
 import { versionOf } from '../schema/migrate.ts';
 import { schemaVersion } from '../schema/migrations.ts';
 import type { StatePaths } from '../paths.ts';
@@ -112,8 +112,8 @@ function judge(
   if (found.head < head && !findings.some((one) => one.Class === 'log-gone')) {
     const isTorn =
       remembered?.IsClean === false &&
-      isSameFile(fileIdentity(paths.db), remembered.Db) &&
-      isSameFile(fileIdentity(paths.wal), remembered.Wal);
+      isSameFile(identityOfFile(paths.db), remembered.Db) &&
+      isSameFile(identityOfFile(paths.wal), remembered.Wal);
     const what = isTorn
       ? 'ends early: its log was cut, or an older copy was written over it'
       : 'was replaced by an older copy of the same store';
@@ -138,8 +138,8 @@ function separateLog(
   findings: Finding[],
 ): boolean {
   if (!remembered?.Db || !remembered.Wal || remembered.IsClean) return false;
-  const isSameDb = isSameFile(fileIdentity(paths.db), remembered.Db);
-  const wal = fileIdentity(paths.wal);
+  const isSameDb = isSameFile(identityOfFile(paths.db), remembered.Db);
+  const wal = identityOfFile(paths.wal);
   if (wal === null) {
     if (isSameDb)
       findings.push({

@@ -22,7 +22,7 @@ import { messageOf, TidemarkError } from '../../../contracts/errors.ts';
 import { isoOf } from '../../../runtime/clock.ts';
 import { openReadOnly } from '../connection.ts';
 import { lineOfEntry, type StoredEntry } from './entry-lines.ts';
-import type { SeqRange } from '../guard/finding.ts';
+import type { SeqGap } from '../guard/finding.ts';
 import { syncFolder } from '../guard/identity-file.ts';
 import { readEntries, readTable } from './read-rows.ts';
 import type { Store } from '../store.ts';
@@ -40,7 +40,7 @@ export type RescueNote = {
   Kind: 'copy' | 'lines';
   Entries: number;
   Head: { queue: number; manifest: number };
-  Lost: SeqRange[];
+  Lost: SeqGap[];
 };
 
 /** What a rescue needs of a store. */
@@ -143,7 +143,7 @@ function writeLines(store: LostStore, folder: string): Saved {
   const file = openSync(join(folder, 'entries.jsonl'), 'w', 0o600);
   try {
     const entries = readEntries(store.db);
-    const broken: SeqRange[] = [];
+    const broken: SeqGap[] = [];
     for (let count = 0; ;) {
       const next = entries.next();
       if (next.done) {

@@ -12,7 +12,7 @@ import { type Connection, openReadOnly } from '../connection.ts';
 import { allEntries, entryOfLine, type StoredEntry } from './entry-lines.ts';
 import { readLines } from './line-reader.ts';
 import type { MergeSource } from './merge.ts';
-import { type Row, rowsOf, type SourceTables, textOf } from './merge-tables.ts';
+import { type SourceRow, sourceRows, type SourceTables, textOf } from './merge-tables.ts';
 
 /**
  * How its entries are read: by SQL from a sound file, from raw pages of a damaged one, from lines.
@@ -139,10 +139,10 @@ function tablesOf(db: Connection, unread: string[]): SourceTables {
   return Object.fromEntries(tableNames.map((name) => [name, rowsUpToDamage(db, name, unread)]));
 }
 
-function rowsUpToDamage(db: Connection, table: string, unread: string[]): Row[] {
-  const rows: Row[] = [];
+function rowsUpToDamage(db: Connection, table: string, unread: string[]): SourceRow[] {
+  const rows: SourceRow[] = [];
   try {
-    for (const row of db.prepare<[], Row>(`select * from ${table}`).iterate()) rows.push(row);
+    for (const row of db.prepare<[], SourceRow>(`select * from ${table}`).iterate()) rows.push(row);
   } catch {
     // A table of a later schema, or a damaged page: what was read before it stands.
     unread.push(table);
@@ -156,7 +156,7 @@ function facts(tables: SourceTables): {
   hub: string | null;
 } {
   const meta = (name: string) => {
-    const row = rowsOf(tables, 'meta').find((one) => one['name'] === name);
+    const row = sourceRows(tables, 'meta').find((one) => one['name'] === name);
     return row ? textOf(row, 'value') : null;
   };
   return { store: meta('store'), epoch: meta('epoch'), hub: meta('hub') };
@@ -204,7 +204,7 @@ function listOf(value: JsonValue | undefined): JsonObject[] {
 }
 
 /** Bytes are written as `{ "hex": ... }`. */
-function cellsOf(row: JsonObject): Row {
+function cellsOf(row: JsonObject): SourceRow {
   return Object.fromEntries(
     Object.entries(row).map(([name, value]) => [
       name,

@@ -18,19 +18,17 @@ import { limits } from '../../../contracts/limits.ts';
 import { isoOf } from '../../../runtime/clock.ts';
 import { syncFolder } from '../guard/identity-file.ts';
 import type { StatePaths } from '../paths.ts';
+import type { RescueNote } from './rescue.ts';
 
-/** What a rescue says of itself, as far as a start needs it. */
-export type RescueNote = {
-  Store: string;
-  Epoch: string;
-  Hub: string;
+/** What a start needs of a rescue's note; what the note does not say is empty. */
+export type NoteFacts = Pick<RescueNote, 'Store' | 'Epoch' | 'Hub'> & {
   Class: string;
   Kind: string;
   head: number;
 };
 
 /** A folder whose entries are not yet in the store. */
-export type Pending = { path: string; isRescue: boolean; note: RescueNote | null };
+export type Pending = { path: string; isRescue: boolean; note: NoteFacts | null };
 
 const mergedName = 'merged';
 /** Lies in a folder of aside/ until what can be read of it is in the store. */
@@ -44,7 +42,7 @@ function foldersOf(path: string): string[] {
     .sort();
 }
 
-function readNote(folder: string): RescueNote | null {
+function readNote(folder: string): NoteFacts | null {
   try {
     const note = JSON.parse(readFileSync(join(folder, 'note.json'), 'utf8')) as JsonValue;
     if (!isJsonObject(note)) return null;

@@ -4,14 +4,14 @@
  */
 import { lanes } from '../../../contracts/subjects.ts';
 import type { Connection } from '../connection.ts';
-import { rangesText, type SeqRange } from '../guard/finding.ts';
+import { rangesText, type SeqGap } from '../guard/finding.ts';
 import { holesOf, reportedLosses, unreported } from './losses.ts';
 import { versionOf } from '../schema/migrate.ts';
 
 const shownMax = 20;
 
-/** `Problems` want an operator; `Losses` are ranges that were lost and told of before. */
-export type Verdict = { Problems: string[]; Losses: SeqRange[] };
+/** `Problems` want an operator; `Losses` are ranges that were lost and reported before. */
+export type Verification = { Problems: string[]; Losses: SeqGap[] };
 
 type Facts = Record<string, string | number | null>;
 
@@ -19,9 +19,12 @@ type Rule = { sql: string; say: (row: Facts) => string };
 
 const rules: readonly Rule[] = [
   {
-    sql: `select l.lane, l.accepted, l.head, l.bare, (select count(*) from entry e where e.lane = l.lane) as entries,
-      (select coalesce(max(seq), 0) from entry e where e.lane = l.lane) as last, (select count(*) from entry e where e.lane = l.lane and body is null) as without from lane l
-      where accepted <> entries or head <> last or bare <> without`,
+    sql:
+      'select l.lane, l.accepted, l.head, l.bare, ' +
+      '(select count(*) from entry e where e.lane = l.lane) as entries, ' +
+      '(select coalesce(max(seq), 0) from entry e where e.lane = l.lane) as last, ' +
+      '(select count(*) from entry e where e.lane = l.lane and body is null) as without ' +
+      'from lane l where accepted <> entries or head <> last or bare <> without',
     say: (row) =>
       `lane ${nameOf(row)} counts ${row['accepted']} entries up to Seq ${row['head']}, ` +
       `${row['bare']} without body; there are ${row['entries']} up to ${row['last']}, ` +
@@ -84,21 +87,24 @@ function nameOf(row: Facts): string {
   return lanes[Number(row['lane'])] ?? String(row['lane']);
 }
 
-/** @param tell names each check before it runs */
-export function verify(db: Connection, tell: (check: string) => void = () => undefined): Verdict {
-  tell('what SQLite can check');
+/** @param report names each check before it runs */
+export function verify(
+  db: Connection,
+  report: (check: string) => void = () => undefined,
+): Verification {
+  report('what SQLite can check');
   const broken = (
     db.prepare('select * from pragma_integrity_check').pluck().all() as string[]
   ).filter((line) => line !== 'ok');
   // Over damaged pages our own questions would only fail in their own ways.
   if (broken.length > 0) return { Problems: broken, Losses: [] };
-  tell('counts, marks and what is held');
+  report('counts, marks and what is held');
   const Problems = rules.flatMap(({ sql, say }) =>
     db.prepare<[], Facts>(`${sql} limit ${shownMax}`).all().map(say),
   );
   // Without the starts, which schema 1 did not note, a hole says nothing.
   if (versionOf(db) < 2) return { Problems, Losses: [] };
-  tell('holes');
+  report('holes');
   const Losses = reportedLosses(db);
   const holes = unreported(holesOf(db), Losses);
   if (holes.length > 0)

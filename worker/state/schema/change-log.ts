@@ -1,6 +1,6 @@
 /**
  * What changed in the store, row by row in the order of commits; written by triggers in the
- * transaction of the change, read by whoever tells listeners.
+ * transaction of the change, read by whoever reports to listeners.
  */
 import { limits } from '../../../contracts/limits.ts';
 import type { Connection } from '../connection.ts';
@@ -36,22 +36,22 @@ export class ChangeLog {
   }
 
   /**
-   * The oldest changes that were not told yet, put together by table and kind; null when there are
+   * The oldest changes that were not reported yet, put together by table and kind; null when there are
    * none.
    */
   next(): Changes | null {
     const rows = this.#next.all(limits.changeEventRows);
     const [first, last] = [rows[0], rows.at(-1)];
     if (!first || !last) return null;
-    const told = {
+    const change = {
       cursor: last.cursor,
       From: first.cursor - 1,
       changes: together(rows.filter((row) => row.op !== 'resync')),
     };
-    return first.op === 'resync' ? { ...told, Resync: true } : told;
+    return first.op === 'resync' ? { ...change, Resync: true } : change;
   }
 
-  /** They were told. */
+  /** They were reported. */
   forgetThrough(cursor: number): void {
     this.#forget.run(cursor);
   }

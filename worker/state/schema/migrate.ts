@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { TidemarkError } from '../../../contracts/errors.ts';
 import { isoOf, systemClock } from '../../../runtime/clock.ts';
 import type { Connection } from '../connection.ts';
-import { type Migration, migrations } from './migrations.ts';
+import { type SchemaStep, migrations } from './migrations.ts';
 
 export function versionOf(db: Connection): number {
   return Number(db.pragma('user_version', { simple: true }));
@@ -16,17 +16,17 @@ export function versionOf(db: Connection): number {
  * Runs what is missing; returns how many steps that was.
  * @throws TidemarkError NEWER_SCHEMA when another program made the file, and nothing was written
  */
-export function migrate(db: Connection, steps: readonly Migration[] = migrations): number {
+export function migrate(db: Connection, steps: readonly SchemaStep[] = migrations): number {
   const target = steps.at(-1)?.version ?? 0;
   assertKnown(db, steps, target);
   return steps.filter((step) => runStep(db, step)).length;
 }
 
-export function checksumOf(step: Migration): string {
+export function checksumOf(step: SchemaStep): string {
   return createHash('sha256').update(step.sql).digest('hex');
 }
 
-function runStep(db: Connection, step: Migration): boolean {
+function runStep(db: Connection, step: SchemaStep): boolean {
   if (versionOf(db) >= step.version) return false;
   const foreignKeys = db.pragma('foreign_keys', { simple: true });
   // Inside a transaction this pragma does nothing, and a rebuilt parent would take its children
@@ -60,7 +60,7 @@ function runStep(db: Connection, step: Migration): boolean {
   }
 }
 
-function assertNoOrphans(db: Connection, step: Migration): void {
+function assertNoOrphans(db: Connection, step: SchemaStep): void {
   const orphans = db.pragma('foreign_key_check') as unknown[];
   if (orphans.length > 0)
     throw new TidemarkError(
@@ -71,7 +71,7 @@ function assertNoOrphans(db: Connection, step: Migration): void {
 }
 
 /** The file is of our line of schemas, and not beyond what this program may write. */
-function assertKnown(db: Connection, steps: readonly Migration[], target: number): void {
+function assertKnown(db: Connection, steps: readonly SchemaStep[], target: number): void {
   const version = versionOf(db);
   if (version === 0) return;
   const history = db

@@ -4,7 +4,7 @@ import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { isoOf } from '../../../../runtime/clock.ts';
-import { guidBytes } from '../../../../worker/journal/journal.ts';
+import { guidBytes } from '../../../../worker/state/entry-identity.ts';
 import { type LostStore, rescue } from '../../../../worker/state/recover/rescue.ts';
 import { verify } from '../../../../worker/state/recover/verify.ts';
 import { ManualClock } from '../../../kit/manual-clock.ts';

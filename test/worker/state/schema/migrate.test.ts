@@ -8,7 +8,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { openWritable, type Connection } from '../../../../worker/state/connection.ts';
 import { checksumOf, migrate, versionOf } from '../../../../worker/state/schema/migrate.ts';
 import {
-  type Migration,
+  type SchemaStep,
   migrations,
   schemaVersion,
 } from '../../../../worker/state/schema/migrations.ts';
@@ -74,7 +74,7 @@ describe('migrate — steps', () => {
     expect(released.length).toBeGreaterThanOrEqual(schemaVersion - 1);
     for (const [version, sha256] of released)
       expect(
-        checksumOf(migrations[Number(version) - 1] as Migration),
+        checksumOf(migrations[Number(version) - 1] as SchemaStep),
         `step ${version} was released: add a new step instead`,
       ).toBe(sha256);
   });
@@ -168,7 +168,7 @@ describe('migrate — steps', () => {
         "applied, present, skipped, store_id) values (1, 0, 5, 5, 0, 0, 's'), (1, 1, 6, " +
         "6, 0, 0, 's')",
     );
-    const rebuild = (keep: string): Migration => ({
+    const rebuild = (keep: string): SchemaStep => ({
       version: schemaVersion + 1,
       name: 'rebuild',
       isRebuild: true,
@@ -197,7 +197,7 @@ describe('migrate — stores as released versions left them', () => {
     (name) => {
       const dir = folderOfTest();
       placeGolden(name, dir.path);
-      const { Store, Epoch, Hub, Lanes, Marks, BlockedEntry, Some, Entries } = goldenFacts(name);
+      const { Store, Epoch, Hub, Lanes, Marks, Held, Some, Entries } = goldenFacts(name);
       const store = openStore(dir.path);
       expect(schemaOf(store.db)).toEqual(schemaOf(openStore().db));
       expect({ Store: store.storeId, Epoch: store.epoch, hub: store.meta('hub') }).toEqual({
@@ -212,10 +212,10 @@ describe('migrate — stores as released versions left them', () => {
       expect(store.db.prepare('select lane, seq, applied from mark order by lane').all()).toEqual(
         Marks.map(({ lane, seq, applied }) => ({ lane, seq, applied })),
       );
-      if (BlockedEntry)
+      if (Held)
         expect(
           store.db.prepare('select seq, lane, key, state, reason from held order by seq').all(),
-        ).toEqual(BlockedEntry);
+        ).toEqual(Held);
       const guidAt = store.db
         .prepare<[number], string>('select lower(hex(guid)) from entry where seq = ?')
         .pluck();

@@ -1,0 +1,67 @@
+/**
+ * Entries an operator passed over by moving a mark forwards: kept beside the dead letters that were
+ * dropped, told from them by their reason, and sent after all when the mark is moved back.
+ */
+import type { Database } from 'better-sqlite3';
+import { type Lane, laneIndex } from '../contracts/subjects.ts';
+
+const prefix = 'skipped by hwm set: ';
+const isSkipped =
+  `state = 'dropped' and substr(reason, 1, ${prefix.length}) = '${prefix}' ` +
+  'and exists (select 1 from entry e where e.seq = held.seq and e.body is not null)';
+
+function statementsOf(db: Database) {
+  return {
+    add: db.prepare(
+      'insert into held select @database, seq, lane, key, ' +
+        "'dropped', @reason, @nowMs from entry " +
+        'where lane = @lane and seq > @from and seq <= @through and body is not null ' +
+        "on conflict (database, seq) do update set state = 'dropped', " +
+        "reason = excluded.reason, since_ms = excluded.since_ms where state <> 'dropped'",
+    ),
+    takeBack: db.prepare(
+      `delete from held where database = ? and lane = ? and seq > ? and ${isSkipped}`,
+    ),
+    count: db
+      .prepare<[number, number, number, number]>(
+        'select count(*) from held where database = ? and lane = ? ' +
+          `and seq > ? and seq <= ? and ${isSkipped}`,
+      )
+      .pluck(),
+  };
+}
+
+export class SkippedEntries {
+  readonly #sql: ReturnType<typeof statementsOf>;
+
+  constructor(db: Database) {
+    this.#sql = statementsOf(db);
+  }
+
+  /**
+   * Gives up all entries with `from` < Seq <= `through`, held before or not, so that a mark may
+   * pass them. Returns how many.
+   */
+  add(
+    database: number,
+    lane: Lane,
+    slice: { from: number; through: number; reason: string; nowMs: number },
+  ): number {
+    return this.#sql.add.run({
+      ...slice,
+      reason: prefix + slice.reason,
+      database,
+      lane: laneIndex(lane),
+    }).changes;
+  }
+
+  /** Those above `seq` go out again. Dead letters that were dropped stay so. */
+  takeBack(database: number, lane: Lane, seq: number): number {
+    return this.#sql.takeBack.run(database, laneIndex(lane), seq).changes;
+  }
+
+  /** What `takeBack` would send of `from` < Seq <= `through`. */
+  count(database: number, lane: Lane, from: number, through: number): number {
+    return Number(this.#sql.count.get(database, laneIndex(lane), from, through));
+  }
+}
