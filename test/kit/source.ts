@@ -75,7 +75,6 @@ const blanks: readonly RegExp[] = [
   /\/\/[^\n]*/y,
   /'(?:[^'\\\n]|\\.)*'/y,
   /"(?:[^"\\\n]|\\.)*"/y,
-  /`(?:[^`\\]|\\[\s\S])*`/y,
 ];
 const pattern = /\/(?:[^/\\\n[]|\\.|\[(?:[^\]\\\n]|\\.)*\])+\/[a-z]*/y;
 
@@ -86,7 +85,10 @@ function blanked(text: string): string {
     const candidates = /(?:^|[=(,:[!&|?{};\n]|return)\s*$/.test(out.slice(-12))
       ? [...blanks, pattern]
       : blanks;
-    const piece = candidates.map((one) => matchAt(one, text, at)).find((match) => match !== '');
+    const piece =
+      text[at] === '`'
+        ? text.slice(at, endOfTemplate(text, at))
+        : candidates.map((one) => matchAt(one, text, at)).find((match) => match !== '');
     if (piece === undefined) out += text[at++];
     else {
       out += piece.replace(/[^\n]/g, ' ');
@@ -94,6 +96,22 @@ function blanked(text: string): string {
     }
   }
   return out;
+}
+
+/** Behind the template that begins at `at`, with the templates within its expressions. */
+function endOfTemplate(text: string, at: number): number {
+  let next = at + 1;
+  let depth = 0;
+  while (next < text.length && (depth > 0 || text[next] !== '`')) {
+    if (text[next] === '\\') next += 2;
+    else if (text[next] === '`') next = endOfTemplate(text, next);
+    else {
+      if (text.startsWith('${', next) || (depth > 0 && text[next] === '{')) depth += 1;
+      if (depth > 0 && text[next] === '}') depth -= 1;
+      next += text.startsWith('${', next) ? 2 : 1;
+    }
+  }
+  return next + 1;
 }
 
 function matchAt(expression: RegExp, text: string, at: number): string {

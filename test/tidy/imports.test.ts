@@ -56,7 +56,7 @@ const rooms: Record<string, readonly (readonly string[])[]> = {
     ['store.ts'],
     ['guard'],
     ['schema'],
-    ['connection.ts', 'paths.ts', 'file-names.ts'],
+    ['connection.ts', 'paths.ts', 'file-names.ts', 'entry-identity.ts'],
   ],
   beacon: [
     ['process'],

@@ -1,7 +1,4 @@
-/**
- * Replay against scripted databases: settlement, dead letters and what waits behind them, lost
- * answers, other databases, time travel.
- */
+/** Replay against scripted databases: settlement, dead letters, lost answers, time travel. */
 import { expect, test } from 'vitest';
 import { laneIndex } from '../../../contracts/subjects.ts';
 import { limits } from '../../../contracts/limits.ts';
