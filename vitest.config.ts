@@ -1,14 +1,35 @@
 /**
- * How the tests run: real servers and processes on a small machine, so few at once, and with
- * patience.
+ * How the tests run, in three projects: `unit` in one process for many files, `system` with real
+ * servers and processes, and `long`, which is a command of its own.
  */
+import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+
+/** Clusters of servers, upgrades, campaigns of kills and faults, mutants, packages and images. */
+const long = [
+  'test/conformance/{mariadb,mssql,postgresql,servers,traces}.test.ts',
+  'test/deploy/{image,installed}.test.ts',
+  'test/dropin/kill.test.ts',
+  'test/end-to-end/{kill,kill-servers,large,servers}.test.ts',
+  'test/end-to-end/foreign/*.test.ts',
+  'test/end-to-end/state/{older-store,power-cut}.test.ts',
+  'test/faults/*.test.ts',
+  'test/packed.test.ts',
+  'test/simulator/mutants.test.ts',
+];
+
+/** What a file imports that starts servers or processes, or measures this one's memory. */
+const outside =
+  /node:child_process|kit\/(?:processes|servers|console|deploy|faults|conformance)\/|with-bus\.ts|with-beacon\.ts/;
+const all = globSync('test/**/*.test.ts', { cwd: import.meta.dirname });
+const unit = all.filter(
+  (file) => !outside.test(readFileSync(join(import.meta.dirname, file), 'utf8')),
+);
 
 // oxlint-disable-next-line import/no-default-export -- vitest reads its configuration from the default export.
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     globalSetup: ['test/kit/global-setup.ts'],
     // Hundreds of processes are started; without it each spends half of its start on compiling the
     // same files.
@@ -21,5 +42,13 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     teardownTimeout: 20_000,
+    projects: [
+      { extends: true, test: { name: 'unit', include: unit, exclude: long, isolate: false } },
+      {
+        extends: true,
+        test: { name: 'system', include: ['test/**/*.test.ts'], exclude: [...unit, ...long] },
+      },
+      { extends: true, test: { name: 'long', include: long } },
+    ],
   },
 });

@@ -41,10 +41,13 @@ function aptGet(args: readonly string[], log: string, say: Say): void {
   const out = openSync(log, 'a');
   const from = fstatSync(out).size;
   try {
-    const { status, error } = spawnSync('apt-get', args, {
-      stdio: ['ignore', out, out],
-      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-    });
+    const { status, error } = spawnSync(
+      'env',
+      ['DEBIAN_FRONTEND=noninteractive', 'apt-get', ...args],
+      {
+        stdio: ['ignore', out, out],
+      },
+    );
     if (status !== 0)
       say(
         `apt-get ${args[0]} ended with ${error?.message ?? status}${errorsIn(readFileSync(log).subarray(from))}`,

@@ -43,9 +43,11 @@ async function main() {
   const calls = [];
   for (let n = 0; n < 200; n++) {
     const item = { WorkItemHash: prefix + n, Status: 'Pending', Settings: { n } };
-    calls.push(queue.upsertWorkItem(item), queue.appendEvent({ WorkItemHash: item.WorkItemHash, EventType: 'enqueued' }));
+    calls.push(queue.upsertWorkItem(item));
+    calls.push(queue.appendEvent({ WorkItemHash: item.WorkItemHash, EventType: 'enqueued' }));
     item.Status = 'wrong';
-    calls.push(queue.updateWorkItem(item.WorkItemHash, { Status: 'Complete' }), manifests.upsertManifest({ Hash: prefix + n, Output: { n } }));
+    calls.push(queue.updateWorkItem(item.WorkItemHash, { Status: 'Complete' }));
+    calls.push(manifests.upsertManifest({ Hash: prefix + n, Output: { n } }));
     if (n === 100) {
       await Promise.all(calls);
       process.stdout.write('half\\n');
@@ -57,7 +59,9 @@ async function main() {
   const read = await queue.getWorkItemByHash(prefix + 7);
   const manifest = await manifests.getManifest(prefix + 7);
   const left = await queue.close() + await manifests.close();
-  process.stdout.write(JSON.stringify({ good: answers.filter((answer) => answer.Success).length, status: read.WorkItem && read.WorkItem.Status, manifest: manifest.Manifest, left }) + '\\n');
+  const good = answers.filter((answer) => answer.Success).length;
+  const status = read.WorkItem && read.WorkItem.Status;
+  process.stdout.write(JSON.stringify({ good, status, manifest: manifest.Manifest, left }) + '\\n');
 }
 main();
 `;

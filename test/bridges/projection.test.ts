@@ -4,50 +4,13 @@
  */
 import { describe, expect, test } from 'vitest';
 import { writeActions } from '../../contracts/actions.ts';
-import { decodeEnvelope } from '../../contracts/envelope.ts';
 import { type TableName, tableOf } from '../../contracts/schema.ts';
 import type { JsonObject } from '../../contracts/json-value.ts';
-import type { Entry } from '../../bridges/entry.ts';
 import { toMutation } from '../../bridges/lanes.ts';
 import { manifestMutation } from '../../bridges/manifest-bridge.ts';
 import { present } from '../../bridges/project.ts';
 import { queueMutation } from '../../bridges/queue-bridge.ts';
-import { guidOf } from '../kit/rows/trace.ts';
-
-/** An entry as the journal gives it: decoded, so that only what intake accepts is asked about. */
-function entryOf(action: string, settings: object, more: Partial<Entry> = {}): Entry {
-  const envelope = decodeEnvelope(
-    { EventGUID: guidOf(action), Settings: settings },
-    action.startsWith('QP_') ? 'queue' : 'manifest',
-    action,
-  );
-  if (envelope.kind !== 'write') throw new TypeError(action);
-  return {
-    seq: 7,
-    hubId: 'h',
-    action: envelope.action,
-    eventGuid: envelope.eventGuid,
-    key: envelope.key,
-    at: null,
-    acceptedAt: '2026-11-21T00:00:00.000Z',
-    remoteUser: 'ultravisor-system',
-    settings: envelope.settings,
-    ...more,
-  };
-}
-
-const item = (fields: object, more: Partial<Entry> = {}) =>
-  toMutation(entryOf('QP_UpsertWorkItem', { WorkItem: { WorkItemHash: 'w', ...fields } }, more));
-const event = (fields: object, more: Partial<Entry> = {}) =>
-  toMutation(entryOf('QP_AppendEvent', { Event: { WorkItemHash: 'w', ...fields } }, more));
-const attempt = (fields: object) =>
-  toMutation(
-    entryOf('QP_InsertAttempt', { Attempt: { WorkItemHash: 'w', AttemptNumber: 2, ...fields } }),
-  );
-const outcome = (fields: object) =>
-  toMutation(
-    entryOf('QP_UpdateAttemptOutcome', { WorkItemHash: 'w', AttemptNumber: 2, Patch: fields }),
-  );
+import { attempt, entryOf, event, item } from '../kit/rows/entries.ts';
 
 describe('projection — values', () => {
   test("null for a column that cannot be null is the column's default; where it can, it stays null", () => {
@@ -118,7 +81,7 @@ describe('projection — values', () => {
     });
   });
 
-  test('objects and lists in JSON columns are stored as JSON, strings as they are unless they would come back as something else', () => {
+  test('objects and lists in JSON columns are stored as JSON, strings as they are if that is unambiguous', () => {
     expect(item({ Settings: { a: [1, null] }, Result: 'plain text' }).Set).toEqual({
       Settings: '{"a":[1,null]}',
       Result: 'plain text',
@@ -201,7 +164,7 @@ describe('projection — values', () => {
     expect(mutation.Set).toEqual({});
   });
 
-  test("a row sent back as it was read does not overwrite what is not the hub's: identity, hub, Seq, dates, Deleted", () => {
+  test("a row sent back as read overwrites nothing but the hub's: identity, hub, Seq, dates, Deleted stay", () => {
     const mutation = item({
       IDUVQueueWorkItem: 9,
       HubID: 'other',
@@ -225,115 +188,6 @@ describe('projection — values', () => {
   test('defect 47: another sender than the usual is carried along, the usual one is not repeated', () => {
     expect(item({}, { remoteUser: 'ops' }).RemoteUser).toBe('ops');
     expect(item({})).not.toHaveProperty('RemoteUser');
-  });
-});
-
-describe('projection — events', () => {
-  test("defect 9: an event without GUID gets its envelope's, and its time from the sender, else from acceptance", () => {
-    const sent = event(
-      { EventType: 'enqueued', Payload: { a: 1 } },
-      { at: '2026-01-01T00:00:00.000Z' },
-    );
-    expect(sent).toEqual({
-      Op: 'insert',
-      Table: 'UVQueueWorkItemEvent',
-      Key: { EventGUID: guidOf('QP_AppendEvent') },
-      Seq: 7,
-      Set: { HubID: 'h', WorkItemHash: 'w', EventType: 'enqueued', Payload: '{"a":1}' },
-      Fill: { EmittedAt: '2026-01-01T00:00:00.000Z', Seq: 0 },
-    });
-    expect(event({ EventGUID: null, EmittedAt: '' }).Fill).toMatchObject({
-      EmittedAt: '2026-11-21T00:00:00.000Z',
-    });
-  });
-
-  test('its own GUID, time and count are kept', () => {
-    const mutation = event({ EventGUID: 'e-1', EmittedAt: 'then', Seq: 3 });
-    expect(mutation).toMatchObject({
-      Key: { EventGUID: 'e-1' },
-      Set: { EmittedAt: 'then', Seq: 3 },
-    });
-    expect(mutation).not.toHaveProperty('Fill');
-  });
-});
-
-describe('projection — attempts', () => {
-  test("an insert only fills, with StartedAt, EndedAt and Error from the coordinator's names where they lack", () => {
-    expect(attempt({ BeaconID: 'b', DispatchedAt: 'd', Outcome: 'Dispatched' })).toEqual({
-      Op: 'write',
-      Table: 'UVQueueWorkItemAttempt',
-      Key: { HubID: 'h', WorkItemHash: 'w', AttemptNumber: 2 },
-      Seq: 7,
-      Set: {},
-      Fill: { BeaconID: 'b', DispatchedAt: 'd', Outcome: 'Dispatched', StartedAt: 'd' },
-    });
-  });
-
-  test('an outcome sets, and creates where there is none', () => {
-    expect(
-      outcome({ CompletedAt: 'c', Outcome: 'Error', ErrorMessage: 'bad', DurationMs: 5, Odd: 1 }),
-    ).toEqual({
-      Op: 'write',
-      Table: 'UVQueueWorkItemAttempt',
-      Key: { HubID: 'h', WorkItemHash: 'w', AttemptNumber: 2 },
-      Seq: 7,
-      Set: {
-        CompletedAt: 'c',
-        Outcome: 'Error',
-        ErrorMessage: 'bad',
-        DurationMs: 5,
-        EndedAt: 'c',
-        Error: 'bad',
-      },
-      Merge: { Extra: { Odd: 1 } },
-    });
-    expect(outcome({ StartedAt: 'own', DispatchedAt: 'd' }).Set).toEqual({
-      StartedAt: 'own',
-      DispatchedAt: 'd',
-    });
-  });
-});
-
-describe('projection — manifests', () => {
-  const manifest = (fields: object) =>
-    toMutation(entryOf('MS_UpsertManifest', { Manifest: { Hash: 'm', ...fields } }));
-
-  test('the whole manifest is kept, and its columns are all written, so that none is left from the one before', () => {
-    const sent = {
-      Status: 'Complete',
-      Live: true,
-      ElapsedMs: 5,
-      Output: { deep: ['x'] },
-      StartTime: 's',
-    };
-    expect(manifest(sent)).toEqual({
-      Op: 'write',
-      Table: 'UVManifest',
-      Key: { HubID: 'h', Hash: 'm' },
-      Seq: 7,
-      Set: {
-        OperationHash: '',
-        OperationName: '',
-        Status: 'Complete',
-        RunMode: '',
-        Live: true,
-        StartTime: 's',
-        StopTime: '',
-        ElapsedMs: 5,
-        StagingPath: '',
-        ManifestJSON: JSON.stringify({ Hash: 'm', ...sent }),
-      },
-    });
-  });
-
-  test('a removal is a soft delete by hash', () => {
-    expect(toMutation(entryOf('MS_RemoveManifest', { RunHash: 'm' }))).toEqual({
-      Op: 'delete',
-      Table: 'UVManifest',
-      Key: { HubID: 'h', Hash: 'm' },
-      Seq: 7,
-      Set: {},
-    });
   });
 });
 

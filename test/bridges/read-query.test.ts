@@ -167,7 +167,8 @@ describe('paths — defect 37: no text of a hub is read as filter', () => {
 
   test('events are read by hub and hash, in their order, up to the limit', () => {
     expect(queryPath('/1.0/c/E', eventsQuery('h', 'w', 9))).toBe(
-      '/1.0/c/Es/FilteredTo/FBV~HubID~EQ~h~FBV~WorkItemHash~EQ~w~FSF~EmittedAt~ASC~0~FSF~Seq~ASC~0~FSF~BridgeSeq~ASC~0/0/9',
+      '/1.0/c/Es/FilteredTo/FBV~HubID~EQ~h~FBV~WorkItemHash~EQ~w' +
+        '~FSF~EmittedAt~ASC~0~FSF~Seq~ASC~0~FSF~BridgeSeq~ASC~0/0/9',
     );
   });
 });

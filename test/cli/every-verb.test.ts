@@ -2,7 +2,7 @@
  * Every verb once through the real program, on one system of real processes; a verb without a case
  * fails, and every reading verb gives JSON.
  */
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -11,8 +11,9 @@ import { allVerbs } from '../../cli/verbs/top-verbs.ts';
 import { root } from '../kit/source.ts';
 import { Stack } from '../kit/processes/stack.ts';
 import { tempDir } from '../kit/temp-dir.ts';
+import { demoAlone, printed, upAlone } from '../kit/processes/alone.ts';
 import { until } from '../kit/until.ts';
-import { type Ran, startTidemark, tidemark } from '../kit/processes/cli-fixture.ts';
+import { type Ran, tidemark } from '../kit/processes/cli-fixture.ts';
 
 const deadlineMs = 45_000;
 const dir = tempDir('every-verb');
@@ -35,48 +36,13 @@ const run = (line: string, ...more: string[]): Promise<Ran> =>
 const offBus = (line: string, ...more: string[]): Promise<Ran> =>
   tidemark([...line.split(' '), ...more, '--nats', 'nats://127.0.0.1:1', '--data', apart]);
 
-/** What a verb printed, which is one document. */
-async function json<T = Record<string, unknown>>(ran: Promise<Ran>, code = 0): Promise<T> {
-  const { code: ended, stdout, stderr } = await ran;
-  expect([ended, stdout === '' ? stderr : '']).toEqual([code, '']);
-  return JSON.parse(stdout) as T;
-}
-
 const bootstrapped = () =>
   until('bootstrapped', async () => (await stack.status()).State === 'bootstrapped', {
     deadlineMs,
   });
 
-async function entries(): Promise<EntryView[]> {
-  return (await json<{ Entries: EntryView[] }>(run('journal ls --limit 1000 --json'))).Entries;
-}
-
-/** A dead letter of its own, by a rule of the database. @returns its Seq */
-async function deadLetter(name: string): Promise<number> {
-  const db = new Database(stack.backendPath);
-  db.exec(
-    'create trigger if not exists no_poison before insert on UVQueueWorkItem when ' +
-      "new.WorkItemHash like 'poison%' begin select raise(abort, 'poison'); end",
-  );
-  db.close();
-  const before = (await stack.status()).Queue.DeadLetters;
-  const { Seq } = await stack.hub.client.upsertWorkItem({ WorkItemHash: `poison-${name}` });
-  await until(
-    'it is a dead letter',
-    async () => (await stack.status()).Queue.DeadLetters > before,
-    { deadlineMs },
-  );
-  return Seq;
-}
-
-/** Copies the store as it is, read through a backup, so that the copy is whole. */
-async function copyStore(): Promise<void> {
-  if (existsSync(apart)) return;
-  mkdirSync(`${apart}/state`, { recursive: true });
-  const db = new Database(stack.workerFile('state', 'state.db'), { readonly: true });
-  await db.backup(`${apart}/state/state.db`);
-  db.close();
-}
+const entries = async () =>
+  (await printed<{ Entries: EntryView[] }>(run('journal ls --limit 1000 --json'))).Entries;
 
 /** In the order they run. */
 const cases: Record<string, () => Promise<void>> = {
@@ -89,7 +55,7 @@ const cases: Record<string, () => Promise<void>> = {
   beacon: async () =>
     expect([stack.beacon.args[0], stack.beacon.isRunning]).toEqual(['beacon', true]),
   publish: async () => {
-    const { Sent, Accepted, Refused } = await json<Record<string, number>>(
+    const { Sent, Accepted, Refused } = await printed<Record<string, number>>(
       run('publish', join(root, 'examples', 'demo-queue.jsonl'), '--batch', '50'),
     );
     expect([(Accepted ?? 0) > 100, (Sent ?? 0) >= (Accepted ?? 0), Refused]).toEqual([
@@ -100,12 +66,12 @@ const cases: Record<string, () => Promise<void>> = {
     await stack.drained();
   },
   status: async () => {
-    expect(await json(run('status --json'))).toMatchObject({
+    expect(await printed(run('status --json'))).toMatchObject({
       HubID: 'hub1',
       State: 'bootstrapped',
       Drill: null,
     });
-    expect(await json(run('status --offline --json'))).toMatchObject({ Offline: true });
+    expect(await printed(run('status --offline --json'))).toMatchObject({ Offline: true });
     expect(await run('status')).toMatchObject({
       code: 0,
       stdout: expect.stringMatching(/^queue +bootstrapped +db-1/m),
@@ -113,77 +79,81 @@ const cases: Record<string, () => Promise<void>> = {
   },
   locate: async () => {
     const [first] = await entries();
-    expect(await json(run(`locate ${first?.EventGUID} --json`))).toMatchObject({
+    expect(await printed(run(`locate ${first?.EventGUID} --json`))).toMatchObject({
       State: 'applied',
       Seq: first?.Seq,
     });
-    expect(await json(run('locate 0b8f6c1e-2d4a-4c3b-9f57-6a1d2e3f4a5b --json'), 3)).toMatchObject({
+    expect(
+      await printed(run('locate 0b8f6c1e-2d4a-4c3b-9f57-6a1d2e3f4a5b --json'), 3),
+    ).toMatchObject({
       State: 'unknown',
     });
   },
   pause: async () => {
-    expect(await json(run('pause --json'))).toMatchObject({ Success: true });
+    expect(await printed(run('pause --json'))).toMatchObject({ Success: true });
     expect((await stack.status()).Queue.IsPaused).toBe(true);
   },
   'hwm show': async () => {
-    expect(await json(run('hwm show --json'))).toMatchObject({
+    expect(await printed(run('hwm show --json'))).toMatchObject({
       Version: 2,
       Queue: { 'db-1': { 1: {} } },
     });
-    expect(await json(run('hwm show --offline --json'))).toMatchObject({ Offline: true });
+    expect(await printed(run('hwm show --offline --json'))).toMatchObject({ Offline: true });
   },
   'hwm plan': async () => {
     const [first] = await entries();
-    expect(await json(run(`hwm plan --to ${first?.Seq} --lane queue --json`))).toMatchObject({
+    expect(await printed(run(`hwm plan --to ${first?.Seq} --lane queue --json`))).toMatchObject({
       Lanes: [{ Lane: 'queue', Direction: 'backwards' }],
     });
   },
   'hwm set': async () => {
     const [first] = await entries();
     expect(
-      await json(run(`hwm set --to ${first?.Seq} --lane queue --reason test --json`)),
+      await printed(run(`hwm set --to ${first?.Seq} --lane queue --reason test --json`)),
     ).toMatchObject({ Lanes: [{ Lane: 'queue', To: first?.Seq }] });
   },
   resume: async () => {
-    expect(await json(run('resume --json'))).toMatchObject({ Success: true });
+    expect(await printed(run('resume --json'))).toMatchObject({ Success: true });
     await stack.drained();
   },
   clear: async () => {
-    expect(await json(run('clear --json'))).toMatchObject({ Queue: { State: 'unassigned' } });
+    expect(await printed(run('clear --json'))).toMatchObject({ Queue: { State: 'unassigned' } });
   },
   assign: async () => {
-    expect(await json(run('assign db-1 1 --json'))).toMatchObject({
+    expect(await printed(run('assign db-1 1 --json'))).toMatchObject({
       Success: true,
       Queue: { AssignedBeaconID: 'db-1' },
     });
     await bootstrapped();
   },
   'dead-letters ls': async () => {
-    const seq = await deadLetter('ls');
-    expect(await json(run('dead-letters ls --json'))).toMatchObject({
+    const seq = await stack.deadLetter('ls');
+    expect(await printed(run('dead-letters ls --json'))).toMatchObject({
       DeadLetters: [{ Seq: seq, Key: 'poison-ls' }],
     });
   },
   'dead-letters show': async () => {
-    const seq = await deadLetter('show');
-    expect(await json(run(`dead-letters show ${seq} --json`))).toMatchObject({
+    const seq = await stack.deadLetter('show');
+    expect(await printed(run(`dead-letters show ${seq} --json`))).toMatchObject({
       DeadLetter: { Seq: seq, Reason: expect.stringContaining('poison') as string },
     });
     expect((await run('dead-letters show 5')).code).toBe(3);
   },
   'dead-letters drop': async () => {
-    expect(await json(run(`dead-letters drop ${await deadLetter('drop')} --json`))).toMatchObject({
+    expect(
+      await printed(run(`dead-letters drop ${await stack.deadLetter('drop')} --json`)),
+    ).toMatchObject({
       Success: true,
     });
   },
   'dead-letters retry': async () => {
-    const seq = await deadLetter('retry');
+    const seq = await stack.deadLetter('retry');
     const db = new Database(stack.backendPath);
     db.exec('drop trigger no_poison');
     db.close();
-    expect(await json(run(`dead-letters retry ${seq} --json`))).toMatchObject({ Success: true });
+    expect(await printed(run(`dead-letters retry ${seq} --json`))).toMatchObject({ Success: true });
     for (const { Seq } of (
-      await json<{ DeadLetters: { Seq: number }[] }>(run('dead-letters ls --json'))
+      await printed<{ DeadLetters: { Seq: number }[] }>(run('dead-letters ls --json'))
     ).DeadLetters)
       if (Seq !== seq) await run(`dead-letters retry ${Seq}`);
     await until('all are delivered', async () => (await stack.status()).Queue.DeadLetters === 0, {
@@ -191,52 +161,52 @@ const cases: Record<string, () => Promise<void>> = {
     });
   },
   drill: async () => {
-    expect(await json(run('drill db-1 --seconds 1 --json'))).toMatchObject({
+    expect(await printed(run('drill db-1 --seconds 1 --json'))).toMatchObject({
       BeaconID: 'db-1',
       EndedBy: 'deadline',
     });
   },
   doctor: async () => {
-    const { Checks } = await json<{ Checks: { Level: string }[] }>(run('doctor --json'));
+    const { Checks } = await printed<{ Checks: { Level: string }[] }>(run('doctor --json'));
     expect(Checks.filter(({ Level }) => Level !== 'ok')).toEqual([]);
   },
   'config show': async () =>
-    expect(Object.keys(await json(run('config show --json')))).toEqual(['Settings']),
+    expect(Object.keys(await printed(run('config show --json')))).toEqual(['Settings']),
   'config check': async () =>
-    expect(await json(run('config check --json'))).toMatchObject({ Success: true }),
+    expect(await printed(run('config check --json'))).toMatchObject({ Success: true }),
   'journal stats': async () => {
-    await copyStore();
-    expect(await json(run('journal stats --json'))).toMatchObject({ Pending: 0 });
-    expect(await json(offBus('journal stats --json'))).toMatchObject({
+    await stack.copyStore(apart);
+    expect(await printed(run('journal stats --json'))).toMatchObject({ Pending: 0 });
+    expect(await printed(offBus('journal stats --json'))).toMatchObject({
       Store: (await stack.status()).Store,
     });
   },
   'journal ls': async () => expect((await entries()).length).toBeGreaterThan(100),
   'journal verify': async () =>
-    expect(await json(run('journal verify --json'))).toMatchObject({ Problems: [] }),
+    expect(await printed(run('journal verify --json'))).toMatchObject({ Problems: [] }),
   'journal export': async () => {
-    await copyStore();
-    const { Exported } = await json<{ Exported: number }>(
+    await stack.copyStore(apart);
+    const { Exported } = await printed<{ Exported: number }>(
       offBus('journal export --json', '--out', dir.at('out.jsonl')),
     );
     expect(readFileSync(dir.at('out.jsonl'), 'utf8').trimEnd().split('\n').length).toBe(Exported);
   },
   'journal import': async () => {
     expect(
-      await json(offBus('journal import --dry-run --json', dir.at('out.jsonl'))),
+      await printed(offBus('journal import --dry-run --json', dir.at('out.jsonl'))),
     ).toMatchObject({ Imported: 0, Rejected: 0 });
-    expect(await json(offBus('journal import --json', dir.at('out.jsonl')))).toMatchObject({
+    expect(await printed(offBus('journal import --json', dir.at('out.jsonl')))).toMatchObject({
       Imported: 0,
       Rejected: 0,
     });
   },
   'journal salvage': async () => {
     expect(
-      await json(offBus('journal salvage --json', apart, '--out', dir.at('saved.jsonl'))),
+      await printed(offBus('journal salvage --json', apart, '--out', dir.at('saved.jsonl'))),
     ).toMatchObject({ Source: 'sound', Rejected: 0 });
   },
   'ops new': async () => {
-    const { Path } = await json<{ Path: string }>(run('ops new count refused messages --json'));
+    const { Path } = await printed<{ Path: string }>(run('ops new count refused messages --json'));
     expect(existsSync(Path)).toBe(true);
     writeFileSync(
       Path,
@@ -246,27 +216,27 @@ const cases: Record<string, () => Promise<void>> = {
     );
   },
   'ops status': async () =>
-    expect(await json(run('ops status --json'), 6)).toMatchObject({ Pending: 1 }),
+    expect(await printed(run('ops status --json'), 6)).toMatchObject({ Pending: 1 }),
   'ops skip': async () => {
     const [{ ID } = { ID: '' }] = (
-      await json<{ Operations: { ID: string }[] }>(run('ops status --json'), 6)
+      await printed<{ Operations: { ID: string }[] }>(run('ops status --json'), 6)
     ).Operations;
     expect(
-      await json(run(`ops skip ${ID} --reason test --until 2999-01-01T00:00:00Z --json`)),
+      await printed(run(`ops skip ${ID} --reason test --until 2999-01-01T00:00:00Z --json`)),
     ).toMatchObject({ Success: true });
   },
   'ops run': async () =>
-    expect(await json(run('ops run compact --json'))).toMatchObject({
+    expect(await printed(run('ops run compact --json'))).toMatchObject({
       Results: [{ ID: 'compact' }],
     }),
   'ops history': async () =>
     expect(
-      (await json<{ Attempts: { ID: string }[] }>(run('ops history --json'))).Attempts.map(
+      (await printed<{ Attempts: { ID: string }[] }>(run('ops history --json'))).Attempts.map(
         ({ ID }) => ID,
       ),
     ).toContain('compact'),
   'beacon audit': async () => {
-    const { Lines } = await json<{ Lines: object[] }>(
+    const { Lines } = await printed<{ Lines: object[] }>(
       tidemark([
         'beacon',
         'audit',
@@ -280,52 +250,41 @@ const cases: Record<string, () => Promise<void>> = {
   'beacon plan': async () => {
     expect(
       (
-        await json<{ MigrationStatements: string[] }>(
+        await printed<{ MigrationStatements: string[] }>(
           tidemark(['beacon', 'plan', `sqlite:${dir.at('new.sqlite')}`, '--json']),
         )
       ).MigrationStatements.length,
     ).toBeGreaterThan(5);
     copyFileSync(stack.backendPath, dir.at('copy.sqlite'));
     expect(
-      await json(tidemark(['beacon', 'plan', `sqlite:${stack.backendPath}`, '--json'])),
+      await printed(tidemark(['beacon', 'plan', `sqlite:${stack.backendPath}`, '--json'])),
     ).toMatchObject({ MigrationStatements: [] });
   },
   log: async () => {
-    const { Actions } = await json<{ Actions: { Action: string }[] }>(run('log --json'));
+    const { Actions } = await printed<{ Actions: { Action: string }[] }>(run('log --json'));
     expect(Actions.map(({ Action }) => Action)).toEqual(
       expect.arrayContaining(['assign', 'pause', 'drill', 'dead-letters retry']),
     );
   },
   permissions: async () =>
-    expect(Object.keys(await json(run('permissions --json')))).toEqual([
+    expect(Object.keys(await printed(run('permissions --json')))).toEqual([
       'worker',
       'beacon',
       'hub',
       'operator',
     ]),
   completion: async () => {
-    expect(await json(run('completion bash --json'))).toMatchObject({ Shell: 'bash' });
+    expect(await printed(run('completion bash --json'))).toMatchObject({ Shell: 'bash' });
     expect((await run('completion powershell')).code).toBe(2);
   },
   drain: async () => {
-    expect(await json(run('drain --until-empty --json'))).toMatchObject({ Queue: { Pending: 0 } });
+    expect(await printed(run('drain --until-empty --json'))).toMatchObject({
+      Queue: { Pending: 0 },
+    });
     expect(await stack.worker.exited).toBe('exit 0');
   },
-  up: async () => {
-    const all = startTidemark(['up', '--data', dir.at('up'), '--http', '127.0.0.1:0', '--json']);
-    await until('it is ready', () => /^ready .*nats:\/\/127\.0\.0\.1:\d+/m.test(all.out.stdout), {
-      deadlineMs,
-    });
-    expect(await json(tidemark(['status', '--json', '--data', dir.at('up')]))).toMatchObject({
-      State: 'bootstrapped',
-    });
-    all.child.kill('SIGTERM');
-    expect((await all.ended).code).toBe(0);
-  },
-  demo: async () => {
-    const proofs = await json<{ isOk: boolean }[]>(tidemark(['demo', '--json']));
-    expect(proofs.filter(({ isOk }) => !isOk)).toEqual([]);
-  },
+  up: () => upAlone(dir),
+  demo: demoAlone,
 };
 
 test('every verb has its case, and no case is without its verb', () => {

@@ -20,6 +20,18 @@ import { SecuredNats } from '../kit/servers/secured-nats.ts';
 
 const login = (user: string) => ({ NATS_USER: user, NATS_PASSWORD: 'pw' });
 
+const operatorVerbs = [
+  ['pause'],
+  ['resume'],
+  ['hwm', 'show'],
+  ['dead-letters', 'ls'],
+  ['journal', 'stats'],
+  ['log'],
+  ['ops', 'status'],
+  ['doctor'],
+  ['clear'],
+];
+
 describe('with just those permissions', () => {
   let nats: SecuredNats;
   let worker: TidemarkProcess;
@@ -147,17 +159,7 @@ describe('with just those permissions', () => {
     expect(await hub.getWorkItemByHash('ow-1')).toMatchObject({
       WorkItem: { WorkItemHash: 'ow-1' },
     });
-    for (const verb of [
-      ['pause'],
-      ['resume'],
-      ['hwm', 'show'],
-      ['dead-letters', 'ls'],
-      ['journal', 'stats'],
-      ['log'],
-      ['ops', 'status'],
-      ['doctor'],
-      ['clear'],
-    ])
+    for (const verb of operatorVerbs)
       expect([verb, [0, 6].includes((await operator(...verb)).code ?? 1)]).toEqual([verb, true]);
 
     expect(nats.log).not.toMatch(/violation/i);

@@ -28,7 +28,8 @@ describe('the picker', () => {
     page.evaluate(`{
     const pill = document.querySelector('section[aria-labelledby="lane-queue"] .pill');
     globalThis.pillSeen = [pill.textContent];
-    new MutationObserver(() => globalThis.pillSeen.push(pill.textContent)).observe(pill, { childList: true, characterData: true, subtree: true });
+    const observer = new MutationObserver(() => globalThis.pillSeen.push(pill.textContent));
+    observer.observe(pill, { childList: true, characterData: true, subtree: true });
   }`);
 
   const assigned = () => rig.stack.control('assign', { BeaconID: 'db-1', IDBeaconConnection: 1 });
@@ -110,7 +111,7 @@ describe('the picker', () => {
     await page.context().close();
   });
 
-  test('a databeacon that leaves or comes while the picker is open is told there, and what was chosen stays', async () => {
+  test('a databeacon that leaves or comes while the picker is open is shown; the choice stays', async () => {
     await assigned();
     const page = await rig.open();
     await page.getByRole('button', { name: 'Change persistence' }).click();

@@ -212,7 +212,7 @@ describe('a hundred thousand dead letters', () => {
     await page.context().close();
   }, 120_000);
 
-  test('without a page asked for, the list is as it was before there were pages; beyond the bounds it is refused', async () => {
+  test('without a page asked for, the list is as before there were pages; out of bounds is refused', async () => {
     const ask = async (query: string) => {
       const answer = await fetch(`${rig.stack.httpUrl}/api/dead-letters${query}`);
       return {

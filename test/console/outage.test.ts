@@ -18,7 +18,7 @@ describe('an outage, watched', () => {
     await rig?.[Symbol.asyncDispose]();
   });
 
-  test('the databeacon is killed: waiting-for-beacon, the backlog grows; it is back: the backlog drains, and nothing is lost (I10)', async () => {
+  test('the databeacon is killed: backlog and waiting-for-beacon; it is back: it drains, none lost (I10)', async () => {
     const { stack } = rig;
     const page = await rig.open();
     await shows(page, '#persistence', 'Persistence: bootstrapped');
@@ -92,7 +92,7 @@ describe('an outage, watched', () => {
     await page.context().close();
   });
 
-  test('the worker is killed: a banner says since when, values are greyed and nothing can be pressed; it is back: all by itself', async () => {
+  test('the worker is killed: a banner, grey values, nothing to press; it is back: all by itself', async () => {
     const { stack } = rig;
     const page = await rig.open();
     // Live comes before the first status: there must be values to be greyed.

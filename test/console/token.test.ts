@@ -8,7 +8,7 @@ import { freePort } from '../../runtime/bus/nats-server.ts';
 import { until } from '../kit/until.ts';
 import { ConsoleRig, shows } from '../kit/console/fixture.ts';
 
-test('on loopback it is asked for by the first change: a wrong one is called wrong, the right one does what was asked', async () => {
+test('on loopback the first change asks for it: a wrong one is called wrong, the right one works', async () => {
   await using rig = await ConsoleRig.start();
   const page = await rig.open('', { token: null });
   await shows(page, '#persistence', 'Persistence: bootstrapped');

@@ -16,7 +16,7 @@ describe('writes and dead letters', () => {
     await rig?.[Symbol.asyncDispose]();
   });
 
-  test('a write is found by its EventGUID and by its WorkItemHash, with its way so far; one that is on its way is followed', async () => {
+  test('a write is found by EventGUID and WorkItemHash with its way so far, and followed on its way', async () => {
     const { client } = rig.stack.hub;
     await client.upsertWorkItem(
       { WorkItemHash: 'wi-1', Status: 'Pending' },
@@ -36,7 +36,10 @@ describe('writes and dead letters', () => {
     await shows(page, said, 'Found.');
     expect(await rows.allTextContents()).toEqual([
       expect.stringMatching(
-        /^Seq \d+ applied QP_UpsertWorkItem, key wi-1, queue lane.*Accepted, on disk\d\d:\d\d:\d\dApplied by the database\d\d:\d\d:\d\d$/,
+        new RegExp(
+          String.raw`^Seq \d+ applied QP_UpsertWorkItem, key wi-1, queue lane.*` +
+            String.raw`Accepted, on disk\d\d:\d\d:\d\dApplied by the database\d\d:\d\d:\d\d$`,
+        ),
       ),
     ]);
     await find('wi-1');
@@ -104,7 +107,7 @@ describe('writes and dead letters', () => {
     await page.context().close();
   });
 
-  test('a dead letter is dropped only when the question is answered with yes, and stays in the balance (I10)', async () => {
+  test('a dead letter is dropped only after a yes to the question, and stays in the balance (I10)', async () => {
     const { client } = rig.stack.hub;
     const allow = rig.refuse('worse');
     const page = await rig.open();

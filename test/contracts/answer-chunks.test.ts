@@ -49,7 +49,7 @@ test('answer chunks — an answer without the headers is left as it is', async (
   expect(acceptHeader.value).toBe('chunks');
 });
 
-test('answer chunks — what is not fetched is forgotten after a minute; more than the bound is OVERLOADED, more than a body TOO_LARGE (I9)', () => {
+test('answer chunks — forgotten after a minute; above the bound OVERLOADED, above a body TOO_LARGE (I9)', () => {
   let nowMs = 0;
   const answers = held(() => nowMs);
   const large = new Uint8Array(limits.bodyBytesMax);

@@ -76,7 +76,7 @@ test('chunks — pieces fit into a message with room for its headers', () => {
   }
 });
 
-test('chunks — each chunk is answered with how many distinct ones are there; data may be base64 where chunks are JSON', () => {
+test('chunks — each is answered with how many distinct ones are there; in JSON data may be base64', () => {
   const assembler = new ChunkAssembler(() => 0);
   expect(assembler.add(chunk({ Data: Buffer.from('abc').toString('base64') }))).toEqual({
     done: false,

@@ -8,7 +8,7 @@ test('contract.schema.json is what `npm run contract` would write', () => {
   expect(readFileSync(contractSchemaPath, 'utf8')).toBe(contractSchemaText());
 });
 
-test('every reference in contract.schema.json leads to a definition, and every action has its Settings and its request', () => {
+test('every reference in contract.schema.json leads to a definition; every action has Settings and request', () => {
   const text = contractSchemaText();
   const { $defs } = JSON.parse(text) as { $defs: Record<string, unknown> };
   const references = [...text.matchAll(/"#\/\$defs\/([^"]+)"/g)].map((match) => match[1] ?? '');

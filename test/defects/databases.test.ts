@@ -104,7 +104,7 @@ describe.each(carriers)('by %s', (_name, isBatchOn) => {
   });
 });
 
-test('a database restored from a backup gets what it lost, and only the mark that was really older moves (I4)', async () => {
+test('a database restored from a backup gets what it lost; only a mark that was older moves (I4)', async () => {
   await attach(true);
   await world.accept(upsert('kept', 'kept'), manifest('m', 'm'));
   await world.drained();

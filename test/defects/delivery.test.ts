@@ -96,7 +96,7 @@ describe('a backlog', () => {
     ]);
   });
 
-  test('defect 9, defect 10: events without a GUID keep what identifies them, and none is taken for another', async () => {
+  test('defect 9, defect 10: events without a GUID keep what identifies them, none is taken for another', async () => {
     const named = Array.from({ length: 5 }, (_, n) =>
       event('w', `e${n}`, { EventType: 'enqueued' }),
     );
@@ -284,38 +284,4 @@ describe('real traffic', () => {
       ]);
     },
   );
-});
-
-describe('where it goes', () => {
-  test('defect 20: with two databeacons there, only the assigned one gets tables and rows', async () => {
-    await world.startBeacon('customer');
-    await world.startBeacon('db-1');
-    await world.assign('db-1');
-    await world.accept(upsert('w', 'w'), manifest('m', 'm'));
-    await world.drained();
-    expect(hashes()).toEqual(['w']);
-    expect(() => rows('UVQueueWorkItem', 'customer')).toThrow(/no such table|unable to open/);
-  });
-
-  test('defect 24: after a re-assignment to another connection of the same beacon, that database gets everything', async () => {
-    await attach();
-    await world.accept(upsert('one', 'one'));
-    await world.drained();
-    await world.assign('db-1', 2);
-    await world.accept(upsert('two', 'two'));
-    await world.drained();
-    expect(
-      rows('UVQueueWorkItem', 'db-1', 2)
-        .map((row) => row['WorkItemHash'])
-        .toSorted(),
-    ).toEqual(['one', 'two']);
-    expect(hashes()).toEqual(['one']);
-  });
-
-  test('defect 47: hubs share a database without sharing rows', async () => {
-    await attach();
-    await world.accept(upsert('w', 'w'));
-    await world.drained();
-    expect(rows('UVQueueWorkItem')).toMatchObject([{ HubID: 'hub1', WorkItemHash: 'w' }]);
-  });
 });

@@ -114,7 +114,7 @@ function asUser(words: readonly string[], env: Record<string, string>, cwd: stri
   });
 }
 
-test('started as that user over files it may not write: it serves, its health check passes, SIGTERM ends it with 0, and nothing was written but the data', async () => {
+test('as that user over files it may not write: it serves, is healthy, ends with 0, writes data only', async () => {
   await using nats = await TestNats.start();
   const data = folder.at('data');
   mkdirSync(data, { mode: 0o700 });

@@ -39,7 +39,7 @@ describe('the package', () => {
         : one === path || one.startsWith(`${path.replace(/\/$/, '')}/`),
     );
 
-  test('every path under deploy/, examples/, docs/ and the contracts that a document or a deployment file names is in it', () => {
+  test('every path under deploy/, examples/, docs/ and the contracts that a document names is in it', () => {
     const documents = packed.filter(
       (path) =>
         /^(?:docs\/.*\.md|deploy\/.*|examples\/.*\.md|README\.md)$/.test(path) &&
@@ -103,7 +103,7 @@ describe('the steps for systemd in UPGRADE-BACKUP.md', () => {
     .map((line) => line.trim())
     .filter((line) => line !== '');
 
-  test('carried out where only systemd itself is: units, settings, secrets and user are where the units look for them, and nobody else reads the secrets', async () => {
+  test('where only systemd is: units, settings, secrets and user are in place, the secrets private', async () => {
     findServer({
       binary: 'systemd-sysusers',
       folders: () => ['/usr/bin', '/bin'],
@@ -133,7 +133,7 @@ describe('the steps for systemd in UPGRADE-BACKUP.md', () => {
     expect(existsSync(folder.at('etc', 'tidemark', 'worker.env'))).toBe(true);
   });
 
-  test('what is installed can be read by the user of the units whatever umask root has, and the command is on the path', () => {
+  test("the units' user can read what is installed whatever root's umask; the command is on the path", () => {
     expect(steps[0]).toBe('(umask 022; npm install --prefix /opt/tidemark tidemark)');
     expect(steps).toContain(
       'ln -s /opt/tidemark/node_modules/.bin/tidemark /usr/local/bin/tidemark',

@@ -89,7 +89,7 @@ describe('compose.yaml', () => {
     }
   });
 
-  test('no secret in any environment or command line, every volume and secret is declared, and the bus is published on loopback only', () => {
+  test('no secret in environment or command line, volumes and secrets declared, bus on loopback only', () => {
     for (const [, service] of services) {
       const environment = Object.entries((service['environment'] ?? {}) as Record<string, string>);
       expect(
@@ -156,7 +156,7 @@ describe('the Kubernetes sidecar', () => {
     );
   });
 
-  test('the worker is a native sidecar that the hub does not wait for, probed for alive and ready, and has time to finish', () => {
+  test('the worker is a native sidecar the hub does not wait for, with probes and time to finish', () => {
     expectOurs(worker['args'] as string[]);
     expect(worker).toMatchObject({ restartPolicy: 'Always' });
     expect(worker).not.toHaveProperty('startupProbe');

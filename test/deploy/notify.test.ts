@@ -52,7 +52,7 @@ async function workerOn(
   );
 }
 
-test('the worker is ready only when the bus is there, says so once, is alive while idle, and tells that it stops', async () => {
+test('the worker is ready only with the bus, says so once, is alive while idle, and reports its stop', async () => {
   await using socket = await NotifySocket.open();
   await using nats = await TestNats.start();
   using folder = tempDir('notify-data');

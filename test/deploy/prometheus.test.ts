@@ -52,7 +52,7 @@ test.each(wrong)('the tests of the alerts find %s', (_, from, to) => {
   expect(promtool(['test', 'rules', 'alerts.test.yml'], { folder: dir.path }).status).toBe(1);
 });
 
-test('every alert has a test, a severity, and says what is wrong, what it means and what to do, with a chapter of docs/OPERATIONS.md', () => {
+test('every alert has a test, a severity, what is wrong, what to do, a chapter of docs/OPERATIONS.md', () => {
   const tests = readFileSync(join(folder, 'alerts.test.yml'), 'utf8');
   const chapters = new Set(
     [...readFileSync(join(root, 'docs', 'OPERATIONS.md'), 'utf8').matchAll(/^#+ (.*)$/gm)].map(
@@ -101,7 +101,7 @@ const dashboard = JSON.parse(
   readFileSync(join(root, 'deploy', 'grafana', 'tidemark.json'), 'utf8'),
 ) as Dashboard;
 
-test('the dashboard is whole: ids once, no panel upon another, every panel says what it shows and asks something', () => {
+test('the dashboard is whole: ids once, no overlapping panels, each with a description and a query', () => {
   const { panels } = dashboard;
   expect(new Set(panels.map((panel) => panel.id)).size).toBe(panels.length);
   const cells = panels.flatMap(({ gridPos: { x, y, w, h } }) =>

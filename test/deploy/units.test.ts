@@ -94,7 +94,7 @@ describe.for(units)('%s', (unit) => {
       expect(stdout).toContain(`${option} `);
   });
 
-  test('ready is told, the watchdog is on, what starting again cannot mend is not started again, secrets come as credentials', () => {
+  test('ready is notified, the watchdog is on, wrong settings do not restart, secrets are credentials', () => {
     const text = textOf(unit);
     for (const line of [
       'Type=notify',

@@ -2,41 +2,21 @@
  * The drop-in bridges against a real worker: the incumbent's envelopes, its questions about state,
  * and what a hub in JavaScript hands over.
  */
-import { createRequire } from 'node:module';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { connect as connectV2, headers as headersV2 } from 'nats-v2';
-import * as natsV2 from 'nats-v2';
-import type { BridgeOptions, NatsConnection } from '../../dropin/config.ts';
-import { ManifestStoreBridge, QueuePersistenceBridge } from '../../dropin/bridges.ts';
+import { expect, test } from 'vitest';
+import { type ManifestStoreBridge, QueuePersistenceBridge } from '../../dropin/bridges.ts';
 import { readRows } from '../kit/rows/compare.ts';
 import { TestNats } from '../kit/servers/nats.ts';
-import { Stack } from '../kit/processes/stack.ts';
 import { until } from '../kit/until.ts';
+import { ok, openBridges } from '../kit/processes/open-bridges.ts';
 
-let stack: Stack;
-const opened: { close(waitMs?: number): Promise<unknown> }[] = [];
-beforeAll(async () => {
-  stack = await Stack.start();
-}, 90_000);
-afterAll(async () => {
-  await Promise.all(opened.map((bridge) => bridge.close(0)));
-  await stack[Symbol.asyncDispose]();
-});
+const { stack, kept, queueOf, manifestsOf } = openBridges();
 
-function kept<T extends { close(waitMs?: number): Promise<unknown> }>(bridge: T): T {
-  opened.push(bridge);
-  return bridge;
-}
-const queueOf = (more: BridgeOptions = {}) =>
-  kept(new QueuePersistenceBridge({ NatsURL: stack.nats.url, HubID: 'hub1', ...more }));
-const manifestsOf = (more: BridgeOptions = {}) =>
-  kept(new ManifestStoreBridge({ NatsURL: stack.nats.url, HubID: 'hub1', ...more }));
-const ok = { Available: true, Success: true };
-
-test('every method of the incumbent is there, synchronous where it is synchronous, and a promise that resolves where it is one', async () => {
-  const queue = queueOf();
-  const manifests = manifestsOf();
-  const calls: [string, () => Promise<object>, object][] = [
+/** Each method once: what it is, the call, and what the answer holds. */
+function callsOf(
+  queue: QueuePersistenceBridge,
+  manifests: ManifestStoreBridge,
+): [string, () => Promise<object>, object][] {
+  return [
     [
       'upsertWorkItem',
       () =>
@@ -93,7 +73,12 @@ test('every method of the incumbent is there, synchronous where it is synchronou
     ['removeManifest', () => manifests.removeManifest('m1'), ok],
     ['removeManifest of nothing', () => manifests.removeManifest('nosuch'), ok],
   ];
-  for (const [what, send, expected] of calls) {
+}
+
+test('every method of the incumbent is there, synchronous or with a promise that resolves, as there', async () => {
+  const queue = queueOf();
+  const manifests = manifestsOf();
+  for (const [what, send, expected] of callsOf(queue, manifests)) {
     const call = send();
     expect({ what, isPromise: call instanceof Promise, ...(await call) }).toMatchObject({
       what,
@@ -129,123 +114,7 @@ test('every method of the incumbent is there, synchronous where it is synchronou
   );
 });
 
-describe('what goes wrong is told, never thrown', () => {
-  test.for<[string, (queue: QueuePersistenceBridge) => Promise<object>, object]>([
-    [
-      'nothing for an item',
-      (queue) => queue.upsertWorkItem(undefined as never),
-      {
-        Available: true,
-        Success: false,
-        Code: 'INVALID_MESSAGE',
-        Reason: expect.stringContaining('WorkItem') as string,
-      },
-    ],
-    [
-      'an item without its hash',
-      (queue) => queue.upsertWorkItem({} as never),
-      { Available: true, Success: false, Code: 'INVALID_MESSAGE' },
-    ],
-    [
-      'a hash over 128 characters',
-      (queue) => queue.updateWorkItem('x'.repeat(129), {}),
-      { Available: true, Success: false, Code: 'INVALID_MESSAGE' },
-    ],
-    [
-      'a circle',
-      (queue) => queue.upsertWorkItem(circle()),
-      { Available: true, Success: false, Code: 'INVALID_MESSAGE' },
-    ],
-    [
-      'a filter the worker does not know',
-      (queue) => queue.listWorkItems({ Colour: 'red' } as never),
-      { Available: true, Success: false, Code: 'INVALID_MESSAGE', WorkItems: [] },
-    ],
-    [
-      'a read of nothing',
-      (queue) => queue.getWorkItemByHash(undefined as never),
-      {
-        Available: true,
-        Success: false,
-        Code: 'INVALID_MESSAGE',
-        WorkItem: null,
-        WorkItems: [],
-        Events: [],
-      },
-    ],
-  ])('%s', async ([, call, expected]) => {
-    expect(await call(queueOf())).toMatchObject(expected);
-  });
-
-  test('no worker: writes are given up after GiveUpMs, reads after TimeoutMs, both as not available, and the status says error or waiting', async () => {
-    const lonely = queueOf({ HubID: 'nobody', GiveUpMs: 300, TimeoutMs: 300 });
-    const [write, read] = await Promise.all([
-      lonely.upsertWorkItem({ WorkItemHash: 'w' }),
-      lonely.getWorkItemByHash('w'),
-    ]);
-    expect(write).toMatchObject({
-      Available: false,
-      Success: false,
-      Reason: expect.any(String) as string,
-    });
-    expect(read).toMatchObject({
-      Available: false,
-      Success: false,
-      WorkItem: null,
-      WorkItems: [],
-      Events: [],
-    });
-    expect(await lonely.setPersistenceAssignment('db-1', 1)).toMatchObject({
-      Available: false,
-      Success: false,
-    });
-    expect(lonely.getPersistenceStatus()).toMatchObject({
-      State: 'waiting-for-beacon',
-      LastError: expect.stringContaining('does not answer') as string,
-    });
-  });
-
-  test('too much waiting is refused with its reason, by number and by size, and taken again when there is room', async () => {
-    const lonely = queueOf({ HubID: 'nobody', WritesMax: 2, GiveUpMs: 400 });
-    const waiting = [
-      lonely.upsertWorkItem({ WorkItemHash: 'a' }),
-      lonely.upsertWorkItem({ WorkItemHash: 'b' }),
-    ];
-    expect(await lonely.upsertWorkItem({ WorkItemHash: 'c' })).toMatchObject({
-      Available: true,
-      Success: false,
-      Code: 'OVERLOADED',
-      Reason: expect.stringContaining('2 writes') as string,
-    });
-    await Promise.all(waiting);
-    expect(lonely.unanswered).toBe(0);
-    const narrow = queueOf({ HubID: 'nobody', WriteCharsMax: 1_000, GiveUpMs: 400 });
-    const first = narrow.upsertWorkItem({ WorkItemHash: 'a', Result: 'x'.repeat(900) });
-    expect(
-      await narrow.upsertWorkItem({ WorkItemHash: 'b', Result: 'x'.repeat(900) }),
-    ).toMatchObject({ Available: true, Success: false, Code: 'OVERLOADED' });
-    await first;
-    expect(
-      await narrow.upsertWorkItem({ WorkItemHash: 'b', Result: 'x'.repeat(900) }),
-    ).toMatchObject({ Available: false });
-  });
-
-  test('options that cannot be are refused when the bridge is made', () => {
-    expect(() => new QueuePersistenceBridge({ HubID: 'no blanks' })).toThrow(/HubID/);
-    expect(() => new QueuePersistenceBridge({ TimeoutMs: -1 })).toThrow(/TimeoutMs/);
-    expect(() => new QueuePersistenceBridge({ Connection: {} as NatsConnection })).toThrow(
-      /Headers/,
-    );
-  });
-});
-
-function circle(): never {
-  const item: Record<string, unknown> = { WorkItemHash: 'c' };
-  item['Self'] = item;
-  return item as never;
-}
-
-test('arguments are taken as they are at the call: what the caller changes afterwards is not written, and one key keeps its order', async () => {
+test('arguments are taken as they are at the call; later changes are not written, a key keeps its order', async () => {
   const queue = queueOf();
   const item: Record<string, unknown> & { WorkItemHash: string } = {
     WorkItemHash: 'snap',
@@ -264,8 +133,8 @@ test('arguments are taken as they are at the call: what the caller changes after
   item.WorkItemHash = 'other';
   const seqs = (await Promise.all(calls)).map((answer) => Number(answer['Seq']));
   expect(seqs).toEqual(seqs.toSorted((one, other) => one - other));
-  await stack.drained();
-  const rows = readRows(stack.backendPath, 'UVQueueWorkItem').filter((row) =>
+  await stack().drained();
+  const rows = readRows(stack().backendPath, 'UVQueueWorkItem').filter((row) =>
     ['snap', 'other'].includes(String(row['WorkItemHash'])),
   );
   expect(rows).toMatchObject([
@@ -285,21 +154,29 @@ test('a read of a key comes behind the writes of it that the caller did not wait
   }
 });
 
-test('the status is kept: at once after an assignment, and after the worker says so; clear and assign as the incumbent', async () => {
+const statusKeys = [
+  'State',
+  'AssignedBeaconID',
+  'IDBeaconConnection',
+  'LastError',
+  'BootstrappedAt',
+  'AssignedAt',
+];
+const beaconOf = (queue: QueuePersistenceBridge) => [
+  queue.getBeaconID(),
+  queue.isBeaconAvailable(),
+  queue.isMeadowProxyMode(),
+  queue.getPersistenceBeacon(),
+];
+
+test("the status is kept: after an assignment, after the worker's word; clear, assign as the incumbent", async () => {
   const queue = queueOf();
   const manifests = manifestsOf();
   const fresh = await until(
     'the bridge heard of the worker',
     () => queue.getPersistenceStatus().State === 'bootstrapped' && queue.getPersistenceStatus(),
   );
-  expect(Object.keys(fresh)).toEqual([
-    'State',
-    'AssignedBeaconID',
-    'IDBeaconConnection',
-    'LastError',
-    'BootstrappedAt',
-    'AssignedAt',
-  ]);
+  expect(Object.keys(fresh)).toEqual(statusKeys);
   expect(fresh).toMatchObject({
     AssignedBeaconID: 'db-1',
     IDBeaconConnection: 1,
@@ -307,12 +184,12 @@ test('the status is kept: at once after an assignment, and after the worker says
     BootstrappedAt: expect.any(String) as string,
     AssignedAt: expect.any(String) as string,
   });
-  expect([
-    queue.getBeaconID(),
-    queue.isBeaconAvailable(),
-    queue.isMeadowProxyMode(),
-    queue.getPersistenceBeacon(),
-  ]).toEqual(['db-1', true, true, { BeaconID: 'db-1', IDBeaconConnection: 1 }]);
+  expect(beaconOf(queue)).toEqual([
+    'db-1',
+    true,
+    true,
+    { BeaconID: 'db-1', IDBeaconConnection: 1 },
+  ]);
   const cleared = queue.clearPersistenceAssignment();
   expect(queue.getPersistenceStatus()).toMatchObject({
     State: 'unassigned',
@@ -320,12 +197,7 @@ test('the status is kept: at once after an assignment, and after the worker says
     IDBeaconConnection: 0,
     AssignedAt: null,
   });
-  expect([
-    queue.getBeaconID(),
-    queue.isBeaconAvailable(),
-    queue.isMeadowProxyMode(),
-    queue.getPersistenceBeacon(),
-  ]).toEqual([null, false, false, null]);
+  expect(beaconOf(queue)).toEqual([null, false, false, null]);
   expect(await cleared).toMatchObject(ok);
   await until(
     'the other bridge heard of it',
@@ -342,13 +214,13 @@ test('the status is kept: at once after an assignment, and after the worker says
     'both are bootstrapped',
     () => queue.isMeadowProxyMode() && manifests.isMeadowProxyMode(),
   );
-  await stack.beacon.kill();
+  await stack().beacon.kill();
   await until(
     'both hear that the beacon is away',
     () => queue.getPersistenceStatus().State === 'waiting-for-beacon' && !queue.isBeaconAvailable(),
   );
   expect(await queue.upsertWorkItem({ WorkItemHash: 'in-the-outage' })).toMatchObject(ok);
-  stack.beacon.restart();
+  stack().beacon.restart();
   await until('it is back', () => queue.isBeaconAvailable() && manifests.isBeaconAvailable(), {
     deadlineMs: 45_000,
   });
@@ -363,83 +235,7 @@ test('the status is kept: at once after an assignment, and after the worker says
   );
 }, 120_000);
 
-describe('made as the hub makes its services', () => {
-  const log: string[] = [];
-  const hub = {
-    isFable: true,
-    getUUID: () => 'uuid-1',
-    services: {},
-    servicesMap: {},
-    settings: { Tidemark: { HubID: 'hub1', TimeoutMs: 2_000 } },
-    Logging: {
-      info: (line: string) => log.push(`info ${line}`),
-      warn: (line: string) => log.push(`warn ${line}`),
-    },
-  };
-
-  test('(hub, options, hash): hub, log, options, UUID, Hash and serviceType, settings from the hub, and a word in its log', async () => {
-    const queue = kept(
-      new QueuePersistenceBridge(hub, { NatsURL: stack.nats.url, RemoteUser: 'ann' }, 'my-hash'),
-    );
-    expect(QueuePersistenceBridge.isFableService).toBe(true);
-    expect(queue).toMatchObject({
-      fable: hub,
-      log: hub.Logging,
-      UUID: 'uuid-1',
-      Hash: 'my-hash',
-      serviceType: 'UltravisorQueuePersistenceBridge',
-      options: { RemoteUser: 'ann' },
-    });
-    expect(kept(new ManifestStoreBridge(hub, { NatsURL: stack.nats.url }))).toMatchObject({
-      Hash: 'uuid-1',
-      serviceType: 'UltravisorManifestStoreBridge',
-    });
-    expect(await queue.upsertWorkItem({ WorkItemHash: 'f1' })).toMatchObject(ok);
-    expect(log.join()).toContain('the worker of hub hub1 answers');
-  });
-
-  test("over a connection of the hub's own with the 2.x client, or with its copy of that client", async () => {
-    const connection = await connectV2({ servers: stack.nats.url });
-    const own = queueOf({
-      Connection: connection as unknown as NatsConnection,
-      Headers: headersV2,
-    });
-    expect(
-      await own.upsertWorkItem({ WorkItemHash: 'v2', Result: 'r'.repeat(100_000) }),
-    ).toMatchObject(ok);
-    expect(await own.getWorkItemByHash('v2')).toMatchObject(ok);
-    await own.close();
-    expect(connection.isClosed()).toBe(false);
-    expect(await own.upsertWorkItem({ WorkItemHash: 'late' })).toMatchObject({
-      Available: false,
-      Success: false,
-      Reason: expect.stringContaining('closed') as string,
-    });
-    const other = queueOf({
-      Connection: connection as unknown as NatsConnection,
-      Headers: headersV2,
-    });
-    expect(await other.upsertWorkItem({ WorkItemHash: 'v2b' })).toMatchObject(ok);
-    await connection.close();
-    expect(await other.upsertWorkItem({ WorkItemHash: 'late' })).toMatchObject({
-      Available: false,
-      Success: false,
-      Reason: expect.stringContaining('closed its connection') as string,
-    });
-    const copy = manifestsOf({ Nats: natsV2 });
-    expect(await copy.upsertManifest({ Hash: 'v2' })).toMatchObject(ok);
-  });
-
-  test('require gives the same names', () => {
-    const loaded = createRequire(import.meta.url)('../../dropin/bridges.cjs') as object;
-    expect(Object.keys(loaded).toSorted()).toEqual([
-      'ManifestStoreBridge',
-      'QueuePersistenceBridge',
-    ]);
-  });
-});
-
-test('a bridge made before there is a bus keeps its writes, says what is missing, and gives up what is left when it is closed', async () => {
+test('a bridge made before there is a bus keeps its writes, says what is missing, drops them when closed', async () => {
   await using nats = await TestNats.start();
   await nats.kill();
   const queue = kept(new QueuePersistenceBridge({ NatsURL: nats.url }));

@@ -32,7 +32,7 @@ async function listenTo(
   return { bus, [Symbol.asyncDispose]: () => bus.close() };
 }
 
-test('A12, A13 — the bus is killed under load: writes before, between and after are all told, in order, once or again under the same cursor', async () => {
+test('A12, A13 — the bus is killed under load: all writes are reported in order, repeats by one cursor', async () => {
   await using stack = await Stack.start();
   const told: Told[] = [];
   await using listener = await listenTo(stack.nats.url, 'store-changed', (value) => {
@@ -98,7 +98,7 @@ test('A12, A13 — the bus is killed under load: writes before, between and afte
   expect(told.some((event) => event.changes.some((change) => change.table === 'mark'))).toBe(true);
 }, 120_000);
 
-test('C10, C13 — files of the incumbent at a start: one event each, health names the one that could not be read, marks stay where they are', async () => {
+test('C10, C13 — files of the incumbent at a start: an event each, health names the bad one, marks stay', async () => {
   await using stack = await Stack.start({ isAssigned: false });
   await stack.worker.stop();
   mkdirSync(stack.workerFile(), { recursive: true });

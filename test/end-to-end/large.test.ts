@@ -16,7 +16,7 @@ describe('bodies larger than a message', () => {
     await stack?.[Symbol.asyncDispose]();
   });
 
-  test('a manifest of 24 MB that cannot be compressed is accepted, delivered whole, and does not hold up others', async () => {
+  test('a manifest of 24 MB that cannot be compressed is accepted, delivered whole, delays no others', async () => {
     const { client } = stack.hub;
     const blob = randomBytes(18_000_000).toString('base64');
     const reply = await client.upsertManifest({

@@ -9,7 +9,7 @@ import { TidemarkProcess } from '../kit/processes/processes.ts';
 import { tempDir } from '../kit/temp-dir.ts';
 import { until } from '../kit/until.ts';
 
-test('probes answer while the bus is away, without its login; with the bus the worker serves, and without one it stops when told', async () => {
+test('probes answer while the bus is away, without its login; with it the worker serves; it stops', async () => {
   await using nats = await TestNats.start();
   using folder = tempDir('no-bus');
   const port = await freePort();

@@ -80,7 +80,7 @@ afterAll(async () => {
   dir[Symbol.dispose]();
 });
 
-test('B6 — at the start one is applied, one fails, the next is not attempted; the worker takes writes, and health says so', async () => {
+test('B6 — at the start one is applied, one fails, no next; the worker takes writes, and health says so', async () => {
   expect((await health()).Ops).toEqual({
     Pending: 1,
     Failed: 1,
@@ -164,7 +164,7 @@ test('B19 — writes are answered while an operation of many steps runs, and its
   });
 });
 
-test('B19 — killed in the middle, the worker goes on with it at its next start, takes writes meanwhile, and does no step twice', async () => {
+test('B19 — killed in the middle, the next start goes on with it, takes writes, does no step twice', async () => {
   longOp('2026-02-02-killed', 200, 10);
   const running = tidemark(['ops', 'run', '--nats', stack.nats.url, '--data', stack.workerFile()]);
   await until('it is in the middle', () => metaNames('2026-02-02-killed%').length > 20);

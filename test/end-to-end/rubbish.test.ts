@@ -72,7 +72,7 @@ describe('rubbish on the bus', () => {
     };
   };
 
-  test('each is refused with the code and the header the contract names, and the Reason starts with a path', async () => {
+  test("each is refused with the contract's code and header, and the Reason starts with a path", async () => {
     const pid = stack.worker.pid;
     const name = actionName.filter(
       (text) => /^[A-Za-z0-9_-]+$/.test(text) && text !== 'batch' && text !== 'chunk',
@@ -106,7 +106,7 @@ describe('rubbish on the bus', () => {
     expect(stack.worker.pid).toBe(pid);
   });
 
-  test('batches and chunks of rubbish are refused too, and a bad item does not refuse the good one beside it', async () => {
+  test('batches and chunks of rubbish are refused too; a bad item does not refuse the good one', async () => {
     // First, while no half-sent transfer of the rubbish below is open: too many are OVERLOADED.
     const Data = encodeBody(
       { Action: 'chunk', Transfer: guidOf('inner'), Index: 0, Count: 1, Data: 'e30=' },

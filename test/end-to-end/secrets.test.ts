@@ -14,6 +14,16 @@ import { freePort } from '../../runtime/bus/nats-server.ts';
 
 const secret = /bus-secret|db-secret|http-secret/;
 
+/** Connections whose settings hold a secret, as members and as a URL. */
+const withSecrets = [
+  {
+    Name: 'more',
+    Type: 'PostgreSQL',
+    Config: { server: '127.0.0.1', port: 1, user: 'ann', password: 'db-secret', database: 'x' },
+  },
+  { Name: 'url', Type: 'PostgreSQL', Config: 'postgres://ann:db-secret@127.0.0.1:1/x' },
+];
+
 describe('while databases are away', () => {
   let nats: SecuredNats;
   let port: number;
@@ -95,30 +105,8 @@ describe('while databases are away', () => {
         }),
       );
     }
-    seen.push(
-      await request('mesh.db-1.DataBeaconManagement.CreateConnection', {
-        Settings: {
-          Name: 'more',
-          Type: 'PostgreSQL',
-          Config: {
-            server: '127.0.0.1',
-            port: 1,
-            user: 'ann',
-            password: 'db-secret',
-            database: 'x',
-          },
-        },
-      }),
-    );
-    seen.push(
-      await request('mesh.db-1.DataBeaconManagement.CreateConnection', {
-        Settings: {
-          Name: 'url',
-          Type: 'PostgreSQL',
-          Config: 'postgres://ann:db-secret@127.0.0.1:1/x',
-        },
-      }),
-    );
+    for (const Settings of withSecrets)
+      seen.push(await request('mesh.db-1.DataBeaconManagement.CreateConnection', { Settings }));
     const connections = await request('mesh.db-1.DataBeaconAccess.ListConnections', {
       Settings: {},
     });

@@ -25,7 +25,7 @@ describe('one-way through JetStream', () => {
   const accepted = async () =>
     Object.values((await stack.status()).Balance).reduce((sum, lane) => sum + lane.Accepted, 0);
 
-  test('what was published while the worker was down, and what came after, is in the database once and in order (I7)', async () => {
+  test('what was published while the worker was down, and after, is in the database once, in order (I7)', async () => {
     await stack.worker.kill();
     await send(calls.slice(0, half));
     stack.worker.restart();
@@ -39,7 +39,7 @@ describe('one-way through JetStream', () => {
     ).toEqual([]);
   }, 150_000);
 
-  test('a repeat is settled without a second entry, and what can never be accepted is kept as a dead letter', async () => {
+  test('a repeat is settled without a second entry; what can never be accepted is a dead letter', async () => {
     const kept = async () =>
       (await stack.control<{ DeadLetters: { Reason: string }[] }>('dead-letters', { Verb: 'list' }))
         .DeadLetters;

@@ -125,7 +125,7 @@ describe('hubs of other kinds', () => {
     });
   });
 
-  test('the same write in MessagePack is a duplicate of the one in JSON: the encoding is not its content (I3)', async () => {
+  test('the same write in MessagePack is a duplicate of the one in JSON: encoding is not content (I3)', async () => {
     const write = { EventGUID: guidOf('both-encodings') };
     await using json = await connectHub(stack.nats.url, { hub: stack.hubId, encoding: 'json' });
     const item = {

@@ -132,7 +132,7 @@ describe('held entries', () => {
     return { ...state, database };
   }
 
-  test('the first of each key may go, unless a dead letter of its key is before it; above the mark nothing may (I7)', () => {
+  test('the first of each key may go, unless a dead letter is before it; above the mark nothing may (I7)', () => {
     const { blocked: store, database } = setup();
     store.park(database, 'queue', [{ seq: 12, key: 'm' }], 1);
     expect(store.deliverable(database, 'queue', 10)).toEqual([4]);

@@ -16,7 +16,7 @@ test('applied, already present and not found are settled, each entry of a folded
   ).toEqual({ applied: 2, present: 2, blocked: [] });
 });
 
-test('a refused write of one entry is a dead letter with its reason, one of several entries is parked for a try one by one', () => {
+test('a refused write of one entry is a dead letter, one of several entries is parked to be tried one by one', () => {
   expect(
     settle(
       [sent(1), sent(2, 5)],

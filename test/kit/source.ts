@@ -25,20 +25,15 @@ export function readSources(folders: readonly string[], files: readonly string[]
     const path = join(root, folder);
     if (!existsSync(path)) return [];
     return readdirSync(path, { recursive: true, withFileTypes: true })
-      .filter(
-        (entry) =>
-          entry.isFile() &&
-          (entry.name.endsWith('.ts') || (folder === 'console' && entry.name.endsWith('.js'))),
-      )
+      .filter((entry) => entry.isFile() && /\.(?:ts|js|cjs)$/.test(entry.name))
       .map((entry) => relative(root, join(entry.parentPath, entry.name)));
   });
   return [...paths, ...files.filter((file) => existsSync(join(root, file)))]
     .toSorted()
-    .map(readSource);
+    .map((path) => sourceOf(path, readFileSync(join(root, path), 'utf8')));
 }
 
-function readSource(path: string): Source {
-  const text = readFileSync(join(root, path), 'utf8');
+export function sourceOf(path: string, text: string): Source {
   return {
     path,
     folder: path.split('/')[0] ?? '',
@@ -80,7 +75,6 @@ const blanks: readonly RegExp[] = [
   /\/\/[^\n]*/y,
   /'(?:[^'\\\n]|\\.)*'/y,
   /"(?:[^"\\\n]|\\.)*"/y,
-  /`(?:[^`\\]|\\[\s\S])*`/y,
 ];
 const pattern = /\/(?:[^/\\\n[]|\\.|\[(?:[^\]\\\n]|\\.)*\])+\/[a-z]*/y;
 
@@ -91,7 +85,10 @@ function blanked(text: string): string {
     const candidates = /(?:^|[=(,:[!&|?{};\n]|return)\s*$/.test(out.slice(-12))
       ? [...blanks, pattern]
       : blanks;
-    const piece = candidates.map((one) => matchAt(one, text, at)).find((match) => match !== '');
+    const piece =
+      text[at] === '`'
+        ? text.slice(at, endOfTemplate(text, at))
+        : candidates.map((one) => matchAt(one, text, at)).find((match) => match !== '');
     if (piece === undefined) out += text[at++];
     else {
       out += piece.replace(/[^\n]/g, ' ');
@@ -99,6 +96,22 @@ function blanked(text: string): string {
     }
   }
   return out;
+}
+
+/** Behind the template that begins at `at`, with the templates within its expressions. */
+function endOfTemplate(text: string, at: number): number {
+  let next = at + 1;
+  let depth = 0;
+  while (next < text.length && (depth > 0 || text[next] !== '`')) {
+    if (text[next] === '\\') next += 2;
+    else if (text[next] === '`') next = endOfTemplate(text, next);
+    else {
+      if (text.startsWith('${', next) || (depth > 0 && text[next] === '{')) depth += 1;
+      if (depth > 0 && text[next] === '}') depth -= 1;
+      next += text.startsWith('${', next) ? 2 : 1;
+    }
+  }
+  return next + 1;
 }
 
 function matchAt(expression: RegExp, text: string, at: number): string {
@@ -133,12 +146,14 @@ export function blocksOf(code: string): Block[] {
   return found;
 }
 
-const notFunction =
-  /^(?:\}?\s*(?:if|else|for|while|switch|catch|do|try|finally)\b|(?:export\s+)?(?:abstract\s+)?(?:class|interface|type|import|enum)\b)/;
+const statement = /^\}?\s*(?:if|else|for|while|switch|catch|do|try|finally)\b/;
+const declaration = /^(?:export\s+)?(?:abstract\s+)?(?:class|interface|type|import|enum)\b/;
 
 /** True for the braces around a function's body. */
-export function isFunction({ header }: Block): boolean {
-  // The body of a `describe` is a list of tests, each a function of its own.
-  if (/=>\s*$/.test(header)) return !/\bdescribe\b/.test(header);
-  return !notFunction.test(header) && /\)\s*(?::[^=;]+)?$/.test(header);
+export function isFunction({ header, body }: Block): boolean {
+  // A function that registers tests is a list of them, each a function of its own.
+  if (/^\s*test(?:\.\w+)?[(<]/m.test(body)) return false;
+  if (/=>\s*$/.test(header)) return true;
+  if (statement.test(header) || declaration.test(header)) return false;
+  return /\)\s*(?::[^=;]+)?$/.test(header);
 }

@@ -27,7 +27,7 @@ function pauseAt(run: LaneRun, isAnswerLost: boolean): void {
 }
 
 for (const verb of ['drop', 'retry'] as const) {
-  test(`a write parked in a batch whose answer was lost reaches the database after ${verb} of its dead letter (I5)`, async () => {
+  test(`a write parked in a batch with a lost answer arrives after ${verb} of its dead letter (I5)`, async () => {
     const run = LaneRun.ofTest();
     run.database.refused.add(0);
     const [dead = 0] = run.append(write('k', 0));
@@ -91,7 +91,7 @@ test('retention stops when another database is assigned while it waits (I6)', as
   expect(await retention.sweep()).toBe(0);
 });
 
-test('a database that goes back in time behind a running beacon takes no batch that would hide the gap (I5)', async () => {
+test('a database that goes back in time behind a running beacon takes no batch that hides the gap (I5)', async () => {
   const run = LaneRun.ofTest();
   run.append(upsert('k', 'n0', { F0: 1 }));
   await run.rest();
@@ -137,7 +137,7 @@ test('an answer to another batch settles nothing (I5)', async () => {
 });
 
 for (const isBefore of [true, false]) {
-  test(`a released write is sent again to a database restored from ${isBefore ? 'before it' : 'between two of them'} (I5)`, async () => {
+  test(`a released write is sent again after a restore from ${isBefore ? 'before it' : 'amid two'} (I5)`, async () => {
     const run = LaneRun.ofTest();
     for (const name of [0, 1]) run.database.refused.add(name);
     const dead = run.append(write('k', 0), write('l', 1), write('m', 2));

@@ -80,7 +80,7 @@ test.each(cases)('%s', (_what, batch, stored, isIn) => {
   else expect(ask).toThrow(expect.objectContaining({ code: 'UNAVAILABLE' }));
 });
 
-test('a batch below the mark that begins an epoch leaves the mark at its Seq; any other leaves the row alone (I4, I5)', () => {
+test('a batch below the mark leaves its Seq; only one that begins an epoch changes the row (I4, I5)', () => {
   const batch = {
     hubId: 'h',
     lane: 'queue' as const,

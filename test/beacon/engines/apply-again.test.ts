@@ -113,7 +113,7 @@ describe('applying again', () => {
     );
   });
 
-  test('SIGKILL in the middle of applying leaves mark and rows consistent, and going on from the mark completes them (I8)', async () => {
+  test('SIGKILL amid applying leaves mark and rows consistent; going on completes them (I8)', async () => {
     const folder = tempFolder();
     const path = join(folder, 'backend.sqlite');
     const child = spawn(process.execPath, [join(root, 'test/kit/beacon/apply-child.ts'), path], {

@@ -84,7 +84,7 @@ test('SQL Server — a statement stays within 2 100 parameters and 1 000 rows', 
   }
 });
 
-test('SQL Server — tables: names in brackets, types that keep their values, text equal only when it is the same', () => {
+test('SQL Server — tables: names in brackets, types that keep their values, exact comparison of text', () => {
   const made = createTableStatement(
     'mssql',
     {

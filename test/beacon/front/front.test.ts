@@ -2,94 +2,26 @@
  * A retold-databeacon's HTTP server on the bus: what goes through, what is kept out, and what is
  * said when there is no route for it.
  */
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, onTestFinished, test } from 'vitest';
 import type { ProxyOutputs } from '../../../contracts/capability.ts';
-import { decodePresence, type Presence } from '../../../contracts/presence.ts';
 import { persistenceSchema } from '../../../contracts/schema.ts';
-import type { Bus } from '../../../runtime/bus/bus.ts';
-import { systemClock } from '../../../runtime/clock.ts';
-import { createLog } from '../../../runtime/log.ts';
-import { startBeacon } from '../../../beacon/process/compose.ts';
 import { checkBeaconConfig } from '../../../beacon/databases/config.ts';
 import { frontUrl } from '../../../beacon/front/front-client.ts';
+import type { Bus } from '../../../runtime/bus/bus.ts';
 import type { TestNats } from '../../kit/servers/nats.ts';
-import { type Quirk, QuirkyBeacon } from '../../kit/quirky/quirky-beacon.ts';
-import { listenQuirky, type SeenRequest } from '../../kit/quirky/quirky-beacon-http.ts';
 import { until } from '../../kit/until.ts';
-import { tempFolder } from '../../kit/beacon/fixture.ts';
-import { type Ask, askOf, connect, withBus } from '../../kit/beacon/with-bus.ts';
+import { withBus } from '../../kit/beacon/with-bus.ts';
+import { B, here, startFrontOn } from '../../kit/beacon/front.ts';
 
-const log = createLog('test', 'silent');
-const B = '/1.0/uv-external/UVQueueWorkItem';
-const here = { IDBeaconConnection: 1 };
 let nats: TestNats;
 let bus: Bus;
-let count = 0;
 withBus((...on) => {
   [nats, bus] = on;
 });
 
-type Kit = {
-  path: string;
-  ask: Ask;
-  seen: SeenRequest[];
-  heard: Presence[];
-  beacon: QuirkyBeacon;
-  server: Server;
-  listen: (port: number) => Promise<Server>;
-  port: number;
-};
-
-/** @param isMade whether the tables were made by other means */
-async function startFront({
-  isMade = true,
-  allowWrites = true,
-  quirks = [] as Quirk[],
-} = {}): Promise<Kit> {
-  const folder = tempFolder();
-  const path = join(folder, 'backend.sqlite');
-  const beacon = new QuirkyBeacon(path, quirks);
-  onTestFinished(() => beacon.close());
-  if (isMade) beacon.ensureSchema({ ...here, SchemaJSON: persistenceSchema });
-  const seen: SeenRequest[] = [];
-  const listen = (port: number) => listenQuirky(beacon, port, (request) => void seen.push(request));
-  const server = await listen(0);
-  onTestFinished(() => void server.close());
-  const { port } = server.address() as AddressInfo;
-  const beaconId = `front-${++count}`;
-  const heard: Presence[] = [];
-  onTestFinished(
-    bus.subscribe('mesh.presence', (value) => {
-      const presence = decodePresence(value);
-      if (presence?.BeaconID === beaconId) heard.push(presence);
-    }),
-  );
-  await bus.flush();
-  const own = await connect(nats, beaconId);
-  const running = await startBeacon(
-    {
-      beaconId,
-      databases: [],
-      front: `http://127.0.0.1:${port}`,
-      dataDir: join(folder, 'own'),
-      isBatchOn: true,
-      tags: { PersistenceConnectionID: '1' },
-      allowWrites,
-    },
-    own,
-    log,
-    systemClock,
-  );
-  onTestFinished(async () => {
-    await running.drain();
-    await own.close();
-  });
-  return { path, ask: askOf(bus, beaconId), seen, heard, beacon, server, listen, port };
-}
+const startFront = (options: Parameters<typeof startFrontOn>[2] = {}) =>
+  startFrontOn(nats, bus, options);
 
 test('presence tells the connections of the server and offers no batch', async () => {
   const { heard } = await startFront();
@@ -180,7 +112,7 @@ test('a table that was dropped is missing, although the server remembers its col
   ).rejects.toThrow('1 tables or columns are missing (UVManifest)');
 });
 
-test('a connection that the server left down at its start is connected, once for workers that come together', async () => {
+test('a connection the server left down at its start is made once for workers that come together', async () => {
   const { ask, seen } = await startFront({ quirks: ['no-autoconnect'] });
   const ensure = () =>
     ask('DataBeaconSchema', 'EnsureSchema', { ...here, SchemaJSON: persistenceSchema });

@@ -1,6 +1,4 @@
 /** The databeacon on a real bus: presence, refusals, restart, drain. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -15,10 +13,8 @@ import type { Bus } from '../../../runtime/bus/bus.ts';
 import type { BeaconConfig } from '../../../beacon/databases/config.ts';
 import type { TestNats } from '../../kit/servers/nats.ts';
 import { until } from '../../kit/until.ts';
-import { openStore } from '../../../worker/state/open/open-store.ts';
-import { rowsIn, tempFolder, workItem } from '../../kit/beacon/fixture.ts';
-import { askOf, type Kit, startOn, withBus } from '../../kit/beacon/with-bus.ts';
-import { root } from '../../kit/source.ts';
+import { rowsIn, workItem } from '../../kit/beacon/fixture.ts';
+import { type Kit, startOn, withBus } from '../../kit/beacon/with-bus.ts';
 
 let nats: TestNats;
 let bus: Bus;
@@ -289,64 +285,4 @@ describe('requests', () => {
       Created: false,
     });
   });
-});
-
-test('the journal of a worker is no database: not read, not written', async () => {
-  const kit = await startOn(nats, bus);
-  const store = openStore(tempFolder());
-  const { Connected, ConnectError, IDBeaconConnection } = await kit.ask<Record<string, unknown>>(
-    'DataBeaconManagement',
-    'CreateConnection',
-    { Name: 'Journal', Type: 'SQLite', Config: store.paths.db },
-  );
-  expect({ Connected, ConnectError }).toEqual({
-    Connected: false,
-    ConnectError: expect.stringContaining('is the journal of a worker'),
-  });
-  await expect(
-    kit.ask('DataBeaconAccess', 'QueryTable', { IDBeaconConnection, SQL: 'select * from meta' }),
-  ).rejects.toThrow(/journal of a worker/);
-  await expect(
-    kit.ask('DataBeaconSchema', 'EnsureSchema', {
-      IDBeaconConnection,
-      SchemaName: 'x',
-      SchemaJSON: persistenceSchema,
-    }),
-  ).rejects.toThrow(/journal of a worker/);
-  store.assertSameFiles();
-  store.close();
-});
-
-test('defect 22: killed and started again it is the same beacon with the same connections, and SIGTERM ends it in order', async () => {
-  const folder = tempFolder();
-  const args = [
-    join(root, 'test/kit/beacon/beacon-child.ts'),
-    nats.url,
-    'db-child',
-    join(folder, 'own'),
-    `sqlite:${join(folder, 'one.sqlite')}`,
-    `sqlite:${join(folder, 'two', 'one.sqlite')}`,
-  ];
-  const names: unknown[] = [];
-  for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] });
-    await once(child.stdout, 'data');
-    const { Connections } = await askOf(bus, 'db-child')<{
-      Connections: { IDBeaconConnection: number; Name: string }[];
-    }>('DataBeaconAccess', 'ListConnections');
-    names.push(Connections.map((one) => [one.IDBeaconConnection, one.Name]));
-    child.kill(signal);
-    const [code] = (await once(child, 'exit')) as [number | null];
-    expect(code).toBe(signal === 'SIGTERM' ? 0 : null);
-  }
-  expect(names).toEqual([
-    [
-      [1, 'one'],
-      [2, 'one-2'],
-    ],
-    [
-      [1, 'one'],
-      [2, 'one-2'],
-    ],
-  ]);
 });

@@ -82,7 +82,12 @@ test('no secret is shown, wherever it stands', async () => {
     NATS_CERT: join(dir, 'cert.pem'),
   };
   const found = await settings(['--config', file], env);
-  const shown = `${JSON.stringify(found)}${(await runHere(['config', 'show', '--config', file], env)).stdout}${(await runHere(['config', 'check', '--config', file, '--json'], env)).stdout}`;
+  const { stdout: shownByShow } = await runHere(['config', 'show', '--config', file], env);
+  const { stdout: shownByCheck } = await runHere(
+    ['config', 'check', '--config', file, '--json'],
+    env,
+  );
+  const shown = JSON.stringify(found) + shownByShow + shownByCheck;
   expect(shown).not.toContain('SECRET');
   expect(found).toMatchObject({
     nats: { Value: 'nats://ann:***@one:4222,nats://***@two' },

@@ -3,11 +3,9 @@
  * contract and the right word in one or two lines.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
-import { root } from '../../kit/source.ts';
-import { startTidemark, tempFolder, tidemark, until } from '../../kit/processes/cli-fixture.ts';
+import { afterAll, describe, expect, test } from 'vitest';
+import { tempFolder, tidemark } from '../../kit/processes/cli-fixture.ts';
 import { runHere } from '../../kit/processes/in-process.ts';
 
 const folder = tempFolder();
@@ -264,39 +262,6 @@ describe('a mistake is answered with the right word', () => {
     expect(ran.stderr).not.toContain('secret');
   });
 });
-
-test('a server that says nothing is given up on, and named', async () => {
-  const server = createServer(() => undefined);
-  await new Promise<void>((done) => {
-    server.listen(0, '127.0.0.1', done);
-  });
-  onTestFinished(() => void server.close());
-  const { port } = server.address() as { port: number };
-  const ran = await runHere(['status', '--nats', `nats://127.0.0.1:${port}`]);
-  expect(ran).toMatchObject({
-    code: 4,
-    stderr: expect.stringContaining(`no bus at nats://127.0.0.1:${port}`),
-  });
-}, 30_000);
-
-test('a publish that waits for a bus that never comes is ended by Ctrl-C, and says meanwhile what it waits for', async () => {
-  const waiting = startTidemark([
-    'publish',
-    join(root, 'examples', 'demo-queue.jsonl'),
-    '--nats',
-    nowhere,
-  ]);
-  await until('it says so', () =>
-    waiting.out.stderr.includes(
-      `no bus at ${nowhere}: connection refused; is nats-server running there? (trying for 30 s)`,
-    ),
-  );
-  waiting.child.kill('SIGINT');
-  expect(await waiting.ended).toMatchObject({
-    code: 1,
-    stdout: expect.stringContaining('"Sent":0'),
-  });
-}, 60_000);
 
 test.each<Row>([
   ['stauts', 2, 'did you mean status?'],

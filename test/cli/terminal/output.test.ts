@@ -178,7 +178,7 @@ describe('progress', () => {
     expect(out.join('')).not.toContain('\r');
   });
 
-  test('a verification on a terminal leaves no line of progress behind; into a pipe it says what it checks', async () => {
+  test('a verification on a terminal leaves no progress behind; into a pipe it says what it checks', async () => {
     using folder = tempFolder();
     const data = folder.path;
     const store = openStore(data);

@@ -78,7 +78,7 @@ describe('up', () => {
 
   const pidOf = (verb: string) => processesOn(data).find((one) => one.verb === verb)?.pid ?? 0;
 
-  test('says ready once both lanes are bootstrapped, is found by other verbs, and leaves nothing at a stop', async () => {
+  test('says ready once both lanes are bootstrapped, other verbs find it, a stop leaves nothing', async () => {
     const up = start();
     const { bus, http } = await ready(up);
     expect((await fetch(`${http}/readyz`)).status).toBe(200);

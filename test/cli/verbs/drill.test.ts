@@ -108,7 +108,7 @@ describe('a drill under traffic', () => {
     await atRest();
   }, 120_000);
 
-  test('refused: a beacon no lane goes to, a second drill, more than there is room for; --force does it all the same', async () => {
+  test('refused: a beacon no lane uses, a second drill, too little room; --force does it all the same', async () => {
     expect(await drill('db-9').ended).toMatchObject({
       code: 3,
       stderr: expect.stringContaining('no lane goes to db-9; assigned is db-1'),

@@ -94,7 +94,7 @@ test.each([
   expect(ran.code).toBe(code);
 });
 
-test('rows lost behind the back of a database come again by a set back, and those it has do not change (I4, I8)', async () => {
+test("rows lost behind a database's back come again by a set back; those it has do not change (I4, I8)", async () => {
   const database = new Database(stack.backendPath);
   const lost = database.prepare('delete from UVQueueWorkItemEvent').run().changes;
   database.close();
@@ -125,7 +125,7 @@ test('rows lost behind the back of a database come again by a set back, and thos
   ).toEqual([]);
 }, 60_000);
 
-test('forwards is refused without --force, and with it the entries are given up with their reason (I5, I10)', async () => {
+test('forwards is refused without --force; with it the entries are given up with their reason (I5, I10)', async () => {
   await stack.control('pause');
   const reply = await stack.hub.client.upsertWorkItem({
     WorkItemHash: 'skipped-1',

@@ -53,7 +53,7 @@ const rowsOf = (data: string) => {
 const hashOf = (path: string) => createHash('sha256').update(readFileSync(path)).digest('hex');
 const journal = (data: string, ...args: string[]) => tidemark(['journal', ...args, '--data', data]);
 
-test('export beside a running writer, import elsewhere: the same entries, twice is known, and verify finds both sound', async () => {
+test('export beside a running writer, import elsewhere: the same entries, once; verify finds both sound', async () => {
   const [one, two] = [folder(), folder()];
   const local = filled(one);
   const exported = await journal(one, 'export', '--out', join(one, 'out.jsonl'), '--json');
@@ -162,7 +162,9 @@ test('verify names what is wrong and exits 6', async () => {
   const db = new Database(pathsOf(data).db);
   const seqs = db.prepare('select seq from entry order by seq').pluck().all() as number[];
   db.exec(`delete from entry where seq = ${seqs[7]}; update entry set digest = null where body is null;
-    insert into database values (1, 'db-1', 1); insert into mark (database, lane, seq, applied, present, skipped, store_id) values (1, 0, ${(seqs[19] ?? 0) + 5}, 0, 0, 0, '');
+    insert into database values (1, 'db-1', 1);
+    insert into mark (database, lane, seq, applied, present, skipped, store_id)
+      values (1, 0, ${(seqs[19] ?? 0) + 5}, 0, 0, 0, '');
     insert into held values (1, ${seqs[7]}, 0, 'h7', 'dead', 'x', 1)`);
   db.close();
   const ran = await journal(data, 'verify', '--json');

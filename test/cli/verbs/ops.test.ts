@@ -63,7 +63,7 @@ test('B15 — status without a store is exit 3 and unknown, never pending, and m
   expect(readdirSync(folder.path)).toEqual(['ops']);
 });
 
-test('B15 B16 — status is 6 while something is pending or failed, 0 when all is applied; run applies, and a dry run does not', async () => {
+test('B15 B16 — status is 6 while one is pending or failed, 0 after; run applies, a dry run does not', async () => {
   const { ops, op, calls } = bench();
   expect((await ops(['status'])).code).toBe(0);
   op('2026-01-01-a');
@@ -101,7 +101,7 @@ test('B6 — a failing one is exit 1 and says how many were not attempted', asyn
   expect((await ops(['status'])).code).toBe(6);
 });
 
-test('B8 — four processes that start together run it once in total; the losers find the lock held, or nothing pending', async () => {
+test('B8 — of four processes started together one runs it; the others meet the lock or nothing pending', async () => {
   const { ops, op, calls } = bench();
   op('a');
   const ended = await Promise.all([1, 2, 3, 4].map(() => ops(['run'])));
@@ -113,7 +113,7 @@ test('B8 — four processes that start together run it once in total; the losers
   }
 }, 60_000);
 
-test('B5 — a relative folder is looked for from where the command was started, and plain JavaScript runs too', async () => {
+test('B5 — a relative folder counts from where the command was started; plain JavaScript runs too', async () => {
   const { ops, path } = bench();
   mkdirSync(join(path, 'elsewhere', 'mine'), { recursive: true });
   writeFileSync(join(path, 'elsewhere', 'mine', 'part.mjs'), "export const text = 'from a part';");

@@ -49,7 +49,7 @@ describe.for(variants)(
     });
     const rowsOf = (table: string) => rowsIn(stack, table);
 
-    test('recorded traffic ends as the fold of it, each key in order, and a second time changes nothing (I3, I7)', async () => {
+    test('recorded traffic ends as its fold, each key in order; a second time changes nothing (I3, I7)', async () => {
       const published = await publish(stack.hub.client, calls);
       expect(published.refused).toEqual([]);
       const status = await stack.drained(120_000);
@@ -200,7 +200,7 @@ describe.for(variants)(
       ).toMatchObject([{ RunID: 'one' }]);
     }, 60_000);
 
-    test('a restarted beacon has forgotten its endpoints and its allowlist, and is bootstrapped again; a restarted worker finds them (defects 23, 25)', async () => {
+    test('a restarted beacon forgot its endpoints and is bootstrapped anew (defects 23, 25)', async () => {
       const { client } = stack.hub;
       await client.upsertManifest({ Hash: 'run-x', Status: 'Complete' });
       await stack.beacon.kill();
@@ -265,7 +265,7 @@ describe.for(variants)(
   },
 );
 
-test('worker and beacon killed again and again under traffic: nothing lost, nothing twice, order right (I1, I5, I7)', async () => {
+test('worker and beacon killed again and again: nothing lost, nothing twice, order right (I1, I5, I7)', async () => {
   const report = await killRun({
     calls,
     killsEach: 2,

@@ -101,7 +101,7 @@ describe('rows in a file', () => {
     ]);
   });
 
-  test('recorded traffic through kill -9 of the beacon and of the worker ends as the fold of it, each event once and in order (I2, I3, I7)', async () => {
+  test('recorded traffic through kill -9 of beacon and worker ends as its fold, events once (I2, I3, I7)', async () => {
     const killAt = [
       [40, 'beacon'],
       [110, 'worker'],
@@ -151,7 +151,7 @@ describe('rows in a file', () => {
     expect(legacyRows(stack.legacyPath, stack.hubId)).toEqual(before);
   }, 60_000);
 
-  test('an outage: accepted, read from the journal, then delivered in order; what was there is there (I1, I5)', async () => {
+  test('an outage: accepted, read from the journal, then delivered in order; old rows stay (I1, I5)', async () => {
     const { client } = stack.hub;
     await stack.beacon.kill();
     await until('it is away', async () => (await stack.status()).State === 'waiting-for-beacon');
@@ -179,7 +179,7 @@ describe('rows in a file', () => {
     expect(differences().filter((one) => one.what !== 'extra')).toEqual([]);
   }, 90_000);
 
-  test('a write that is refused becomes a dead letter and its key waits; the others flow, and it goes on when it is given up (I7)', async () => {
+  test('a refused write is a dead letter and its key waits until it is given up; the others flow (I7)', async () => {
     const { client } = stack.hub;
     const stolen = {
       EventGUID: guidOf('stolen'),
@@ -239,7 +239,7 @@ describe('rows in a file', () => {
   }, 60_000);
 });
 
-test('rows in memory: after kill -9 of their beacon all is sent again, and reads are those of the fold (I4)', async () => {
+test('rows in memory: after kill -9 of their beacon all is sent again, reads are those of the fold (I4)', async () => {
   await using stack = await Stack.start({ provider: 'memory' });
   await publish(stack.hub.client, calls);
   await stack.drained();

@@ -19,7 +19,7 @@ type Health = {
   Frozen?: { Since: string };
 };
 
-test('D17, D18 — a hub is refused with code and delay, and its library sends the same write until a fresh process takes it', async () => {
+test('D17, D18 — a hub is refused with code and delay; its library resends until a new process takes it', async () => {
   await using stack = await Stack.start();
   const health = async () => (await (await fetch(`${stack.httpUrl}/healthz`)).json()) as Health;
   const before = await health();
@@ -61,7 +61,7 @@ test('D17, D18 — a hub is refused with code and delay, and its library sends t
   expect([after.Nonce === before.Nonce, after.Pid === before.Pid]).toEqual([false, false]);
 }, 120_000);
 
-test('D16 — the command line: a worker that is frozen or gone is said to be, with what to do, and doctor names the cause', async () => {
+test('D16 — the command line says a worker is frozen or gone, and what to do; doctor names the cause', async () => {
   await using stack = await Stack.start();
   const common = ['--nats', stack.nats.url, '--data', stack.workerFile()];
   expect((await tidemark(['status', ...common])).code).toBe(0);

@@ -52,7 +52,7 @@ const newest = {
   NodeHash: 'node of newer',
 };
 
-test('a rescue that is put back after newer writes of its key were delivered changes nothing of theirs (D10, I2, I3)', async () => {
+test('a rescue put back after newer writes of its key were delivered changes none of them (D10, I2, I3)', async () => {
   await using stack = await Stack.start();
   const rescue = stack.workerFile('rescue');
   const away = `${stack.workerFile()}-rescue-away`;

@@ -62,24 +62,21 @@ afterAll(() => stack?.[Symbol.asyncDispose]());
 
 test('the probe can tell: a holder that opens and closes the file by plain calls lets another in (A1)', () => {
   using dir = tempDir('lock-kept');
+  const another = `import Database from 'better-sqlite3'; const path = process.argv[1]; ${take}`;
   const holder = (harm: string) =>
     inChild(
       dir.at('writer.lock'),
       `const mine = new Database(path); mine.exec('begin exclusive'); ${harm}
-    const ran = spawnSync(process.execPath, ['--input-type=module', '-e', ${JSON.stringify(`import Database from 'better-sqlite3'; const path = process.argv[1]; ${take}`)}, path], { encoding: 'utf8' });
+    const given = ['--input-type=module', '-e', ${JSON.stringify(another)}, path];
+    const ran = spawnSync(process.execPath, given, { encoding: 'utf8' });
     console.log(ran.stdout.trim());`,
     );
   expect(holder('')).toBe(held);
   expect(holder('fs.closeSync(fs.openSync(path));')).toBe('free');
 });
 
-test('every HTTP route leaves the lock held (A1)', async () => {
-  const headers = {
-    Authorization: `Bearer ${readFileSync(stack.workerFile('token'), 'utf8').trim()}`,
-    'Content-Type': 'application/json',
-  };
-  const assign = JSON.stringify({ BeaconID: 'db-1', IDBeacon: 'db-1', IDBeaconConnection: 1 });
-  const routes = [
+function routesOf(hubId: string) {
+  return [
     ...[
       '/livez',
       '/readyz',
@@ -103,7 +100,7 @@ test('every HTTP route leaves the lock held (A1)', async () => {
       '/api/events',
       '/',
       '/console/main.js',
-      ...['', `/${stack.hubId}`, `/${stack.hubId}/persistence-status`].map(
+      ...['', `/${hubId}`, `/${hubId}/persistence-status`].map(
         (path) => `/api/lab/ultravisor-instances${path}`,
       ),
       '/api/lab/beacons/db-1/connections',
@@ -115,9 +112,18 @@ test('every HTTP route leaves the lock held (A1)', async () => {
       '/api/dead-letters/1/drop',
       '/api/clear',
       '/Ultravisor/Persistence/Assign',
-      `/api/lab/ultravisor-instances/${stack.hubId}/persistence-beacon`,
+      `/api/lab/ultravisor-instances/${hubId}/persistence-beacon`,
     ].map((path) => ['POST', path] as const),
   ];
+}
+
+test('every HTTP route leaves the lock held (A1)', async () => {
+  const headers = {
+    Authorization: `Bearer ${readFileSync(stack.workerFile('token'), 'utf8').trim()}`,
+    'Content-Type': 'application/json',
+  };
+  const assign = JSON.stringify({ BeaconID: 'db-1', IDBeacon: 'db-1', IDBeaconConnection: 1 });
+  const routes = routesOf(stack.hubId);
   // Which there are is what the OpenAPI document says; it is held against the router. Drain is the
   // last test's.
   const isCalled = ({ method, path }: HttpOperation) =>

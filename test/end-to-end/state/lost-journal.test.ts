@@ -21,7 +21,7 @@ describe('a lost data directory', () => {
   const row = () =>
     readRows(stack.backendPath, 'UVQueueWorkItem').find((one) => one['WorkItemHash'] === 'w');
 
-  test('Seqs of the new journal are above all of the old one, so that its writes win over rows of the old (I2)', async () => {
+  test('Seqs of the new journal are above all of the old, so that its writes win over old rows (I2)', async () => {
     const { client } = stack.hub;
     const old = await client.upsertWorkItem(
       { WorkItemHash: 'w', Status: 'Pending', Priority: 1 },
@@ -44,7 +44,7 @@ describe('a lost data directory', () => {
     expect(row()).toMatchObject({ Status: 'Complete', Priority: 1, BridgeSeq: next.Seq });
   }, 90_000);
 
-  test('a worker that is started a second time on the same data directory leaves with 4, and the first works on', async () => {
+  test('a worker started a second time on a data directory leaves with 4, and the first works on', async () => {
     await using second = new TidemarkProcess(
       stack.worker.args.map((argument) =>
         argument.startsWith('127.0.0.1:') ? '127.0.0.1:0' : argument,

@@ -123,7 +123,7 @@ describe.each(harms)('$what, with a backlog waiting (I1)', (harm) => {
 
   const at = (...parts: string[]) => stack.workerFile(...parts);
 
-  test('the worker accepts nothing more, says why, saves all it has accepted, and leaves with 1 (D8, D10)', async () => {
+  test('the worker accepts nothing more, says why, saves what it accepted, leaves with 1 (D8, D10)', async () => {
     await writer.writes(200);
     await stack.drained();
     await stack.worker.stop();

@@ -50,7 +50,7 @@ test('a line says its trace, and one that is none is left out with the entry kep
     expect(entryOfLine({ ...traced, Trace })).toMatchObject({ seq: traced?.Seq, trace: null });
 });
 
-test('a merge takes traces along, heals those that are damaged, and does not call another trace another content (I3)', () => {
+test('a merge takes traces along, heals damaged ones; another trace is not another content (I3)', () => {
   const { store, journal } = openState(folderOfTest().path);
   journal.append([{ ...upsert('a', 'a'), trace: parentOf('a') }], 1_000);
   const lineOf = (name: string, trace: string | null, seq: number) => ({

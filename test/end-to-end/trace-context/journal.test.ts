@@ -85,7 +85,7 @@ test('a write of before an outage and a restart of the worker reaches the databe
   expect(kept('one')).toBe(`${parentOf('a')}\nvendor=1`);
 });
 
-test('several traces in one delivery: one of its own, and theirs beside it; without any there is no header', async () => {
+test('several traces in a delivery: its own, theirs beside it; without any there is no header', async () => {
   const several = await deliveredTogether(async () => {
     await upsert('two', { traceparent: parentOf('b') });
     await upsert('three', { traceparent: parentOf('c') });
@@ -100,7 +100,7 @@ test('several traces in one delivery: one of its own, and theirs beside it; with
   expect(kept('four')).toBeNull();
 });
 
-test('a repeat with another trace is a duplicate, a trace that is none is ignored, and neither is a conflict (I3)', async () => {
+test('a repeat with another trace is a duplicate, a bad trace is ignored, neither is a conflict (I3)', async () => {
   const first = await upsert('five', { traceparent: parentOf('d') });
   expect(await upsert('five', { traceparent: parentOf('e') })).toMatchObject({
     Success: true,

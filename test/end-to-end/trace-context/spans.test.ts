@@ -112,7 +112,7 @@ const applied = () =>
 const parentIdOf = (span: ReadableSpan | undefined) => span?.parentSpanContext?.spanId;
 const idOf = (span: ReadableSpan | undefined) => span?.spanContext().spanId;
 
-test('a write is one trace from the hub to the database: accept, deliver, apply, each below the one before', async () => {
+test('a write is one trace from hub to database: accept, deliver, apply, each below the one before', async () => {
   await upsert('one', { traceparent: parentOf('a', '1'), tracestate: 'v=1' });
   const [apply] = await applied();
   const [accept] = spans('accept');
@@ -191,7 +191,7 @@ test('a read is one trace from the hub to the database', async () => {
   expect(read?.kind).toBe(SpanKind.CLIENT);
 });
 
-test("a hub without traces gets one where the worker records, and all items of a batch are of the batch's", async () => {
+test("a hub without traces gets one where the worker records; items of a batch are of the batch's", async () => {
   const items = ['four', 'five'].map((name) => ({
     Action: 'QP_UpsertWorkItem',
     ...envelope(name),

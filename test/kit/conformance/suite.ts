@@ -1,16 +1,16 @@
 /** The one suite every engine must pass unchanged. */
 import { afterAll, beforeAll, describe } from 'vitest';
-import { accessSuite } from './access-suite.ts';
-import { applySuite } from './apply-suite.ts';
+import { accessSuite } from './suites/access-suite.ts';
+import { applySuite } from './suites/apply-suite.ts';
 import { type BackendName, backends } from './backends.ts';
 import { Shared } from './desk.ts';
-import { endpointsSuite } from './endpoints-suite.ts';
-import { equalSuite } from './equal-suite.ts';
-import { incumbentSuite } from './incumbent-suite.ts';
-import { outageSuite } from './outage-suite.ts';
-import { processSuite } from './process-suite.ts';
-import { schemaSuite } from './schema-suite.ts';
-import { valuesSuite } from './values-suite.ts';
+import { endpointsSuite } from './suites/endpoints-suite.ts';
+import { equalSuite } from './suites/equal-suite.ts';
+import { incumbentSuite } from './suites/incumbent-suite.ts';
+import { outageSuite } from './suites/outage-suite.ts';
+import { processSuite } from './suites/process-suite.ts';
+import { schemaSuite } from './suites/schema-suite.ts';
+import { valuesSuite } from './suites/values-suite.ts';
 
 /** Runs all of it on one kind of database, with one server for all. */
 export function conformance(name: BackendName): void {

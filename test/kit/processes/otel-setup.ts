@@ -13,9 +13,13 @@ const exporter = {
   export: (spans: ReadableSpan[], done: (result: { code: number }) => void) => {
     for (const span of spans) {
       const { traceId, spanId } = span.spanContext();
-      process.stdout.write(
-        `${JSON.stringify({ Span: span.name, TraceId: traceId, SpanId: spanId, Parent: span.parentSpanContext?.spanId ?? null })}\n`,
-      );
+      const line = {
+        Span: span.name,
+        TraceId: traceId,
+        SpanId: spanId,
+        Parent: span.parentSpanContext?.spanId ?? null,
+      };
+      process.stdout.write(`${JSON.stringify(line)}\n`);
     }
     done({ code: 0 });
   },

@@ -2,6 +2,9 @@
  * The whole of Tidemark in real processes on one machine: bus, databeacon over SQLite, worker,
  * assigned to each other.
  */
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { decodeBody } from '../../../contracts/codec.ts';
 import type { WorkerStatus } from '../../../contracts/status.ts';
 import { subjects } from '../../../contracts/subjects.ts';
@@ -194,6 +197,33 @@ export class Stack implements AsyncDisposable {
       },
       { deadlineMs },
     );
+  }
+
+  /** Makes a dead letter of its own, by a rule of the SQLite database. @returns its Seq */
+  async deadLetter(name: string): Promise<number> {
+    const db = new Database(this.backendPath);
+    db.exec(
+      'create trigger if not exists no_poison before insert on UVQueueWorkItem when ' +
+        "new.WorkItemHash like 'poison%' begin select raise(abort, 'poison'); end",
+    );
+    db.close();
+    const before = (await this.status()).Queue.DeadLetters;
+    const { Seq } = await this.hub.client.upsertWorkItem({ WorkItemHash: `poison-${name}` });
+    await until(
+      'it is a dead letter',
+      async () => (await this.status()).Queue.DeadLetters > before,
+      { deadlineMs: settleMs },
+    );
+    return Seq;
+  }
+
+  /** Copies the worker's store into a data directory, through a backup, so that it is whole. */
+  async copyStore(dataDir: string): Promise<void> {
+    if (existsSync(dataDir)) return;
+    mkdirSync(join(dataDir, 'state'), { recursive: true });
+    const db = new Database(this.workerFile('state', 'state.db'), { readonly: true });
+    await db.backup(join(dataDir, 'state', 'state.db'));
+    db.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -12,7 +12,7 @@ const call = (method: string, ...args: unknown[]): FoldCall => ({
 });
 const fold = (...calls: FoldCall[]) => foldCalls(calls, 'h');
 
-test('fold — an upsert takes defaults for what is absent or null, text for numbers, JSON for objects, and Extra for the rest', () => {
+test('fold — an upsert takes defaults for what is absent or null, text, JSON, and Extra for the rest', () => {
   const { UVQueueWorkItem } = fold(
     call('upsertWorkItem', {
       WorkItemHash: 'w',

@@ -27,16 +27,18 @@ export type FoldTableName =
  * others.
  */
 const shapes: Record<FoldTableName, string> = {
-  UVQueueWorkItem: `WorkItemHash:s RunID:s RunHash:s NodeHash:s OperationHash:s Capability:s Action:s Settings:j={} AffinityKey:s AssignedBeaconID:s
-    Status:s=Pending Priority:i EnqueuedAt:s DispatchedAt:s StartedAt:s ClaimedAt:s CompletedAt:s CanceledAt:s AssignedAt:s LastEventAt:s
-    QueueWaitMs:i TimeoutMs:i Health:f HealthLabel:s=Unknown HealthReason:n HealthComputedAt:s AttemptNumber:i MaxAttempts:i=1 RetryBackoffMs:i
-    RetryAfter:s LastError:t Result:j CancelRequested:b CancelReason:n CreatedAt:s RequireAffinityMatch:b StalledAt:s`,
+  UVQueueWorkItem: `WorkItemHash:s RunID:s RunHash:s NodeHash:s OperationHash:s Capability:s Action:s
+    Settings:j={} AffinityKey:s AssignedBeaconID:s Status:s=Pending Priority:i EnqueuedAt:s
+    DispatchedAt:s StartedAt:s ClaimedAt:s CompletedAt:s CanceledAt:s AssignedAt:s LastEventAt:s
+    QueueWaitMs:i TimeoutMs:i Health:f HealthLabel:s=Unknown HealthReason:n HealthComputedAt:s
+    AttemptNumber:i MaxAttempts:i=1 RetryBackoffMs:i RetryAfter:s LastError:t Result:j
+    CancelRequested:b CancelReason:n CreatedAt:s RequireAffinityMatch:b StalledAt:s`,
   UVQueueWorkItemEvent:
     'EventGUID:s WorkItemHash:s EventType:s Payload:j={} EmittedAt:s Seq:i FromStatus:s ToStatus:s BeaconID:s RunID:s',
-  UVQueueWorkItemAttempt: `WorkItemHash:s AttemptNumber:i BeaconID:s StartedAt:s EndedAt:s Outcome:s Error:t DispatchedAt:s CompletedAt:s
-    DurationMs:i ErrorMessage:t`,
-  UVManifest: `Hash:s OperationHash:s OperationName:n Status:s RunMode:s Live:b StartTime:s StopTime:s ElapsedMs:i ManifestJSON:j={}
-    StagingPath:n`,
+  UVQueueWorkItemAttempt: `WorkItemHash:s AttemptNumber:i BeaconID:s StartedAt:s EndedAt:s Outcome:s
+    Error:t DispatchedAt:s CompletedAt:s DurationMs:i ErrorMessage:t`,
+  UVManifest: `Hash:s OperationHash:s OperationName:n Status:s RunMode:s Live:b StartTime:s StopTime:s
+    ElapsedMs:i ManifestJSON:j={} StagingPath:n`,
 };
 
 type Column = { kind: string; empty: FoldValue };

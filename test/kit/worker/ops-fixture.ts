@@ -43,7 +43,9 @@ export class OpsBench {
     this.file(
       `${id}.ts`,
       `export const description: string = 'does ${id}';\n${exports}
-      export function run(context: any) { context.db.prepare('insert into effect (what) values (?)').run('${id}'); ${more} }`,
+      export function run(context: any) {
+        context.db.prepare('insert into effect (what) values (?)').run('${id}'); ${more}
+      }`,
     );
   }
 

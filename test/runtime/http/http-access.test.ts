@@ -136,7 +136,7 @@ describe('Origin, against pages of other sites', () => {
 });
 
 describe('tokens and roles', () => {
-  test('on loopback reading is open; beyond it everything but the page needs a token; changing needs one that may operate', () => {
+  test("on loopback reading is open; beyond it all but the page needs a token; changing an operator's", () => {
     for (const [host, reading] of [
       ['127.0.0.1', 200],
       ['0.0.0.0', 401],

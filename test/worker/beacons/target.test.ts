@@ -2,62 +2,12 @@
  * Bringing a database up, and keeping to the truth about it: bootstrap once, again when it must be,
  * errors retried, presence and tags followed.
  */
-import { describe, expect, onTestFinished, test } from 'vitest';
-import { nextTurn } from '../../../runtime/clock.ts';
+import { describe, expect, test } from 'vitest';
 import { limits } from '../../../contracts/limits.ts';
-import { Assignments } from '../../../worker/beacons/assignments.ts';
-import { BeaconDirectory } from '../../../worker/beacons/directory.ts';
-import { ManualClock } from '../../kit/manual-clock.ts';
-import { folderOfTest, openStore, silent } from '../../kit/worker/fixture.ts';
-import { ScriptedMesh } from '../../kit/worker/scripted-mesh.ts';
-
-const steps = [
-  'EnsureSchema',
-  'Introspect',
-  'UpdateProxyConfig',
-  'EnableEndpoint UVQueueWorkItem',
-  'EnableEndpoint UVQueueWorkItemEvent',
-  'EnableEndpoint UVQueueWorkItemAttempt',
-  'EnableEndpoint UVManifest',
-];
-const stepsOf = (beacon: string) => steps.map((step) => `${beacon} ${step}`);
-
-function setup(mesh = new ScriptedMesh(), path = folderOfTest().path) {
-  const clock = new ManualClock();
-  const directory = new BeaconDirectory(mesh.bus, clock);
-  const store = openStore(path);
-  const assignments = new Assignments(store.db, {
-    directory,
-    dispatcher: mesh.dispatcher,
-    clock,
-    log: silent,
-  });
-  directory.start();
-  assignments.start();
-  onTestFinished(() => {
-    assignments.stop();
-    directory.stop();
-  });
-  /** Lets everything that needs no time happen. */
-  const turns = async () => {
-    for (let n = 0; n < 30; n++) await nextTurn();
-  };
-  /** The beacons publish as they do, every two seconds, while time passes. */
-  const pass = async (ms: number, present: string[] = []) => {
-    for (let left = ms; left > 0; left -= 250) {
-      if (left % 2_000 === 0) for (const beacon of present) mesh.announce(beacon);
-      await clock.advance(Math.min(250, left));
-      await turns();
-    }
-  };
-  const state = () => assignments.targetOf('queue')?.state ?? 'unassigned';
-  return { mesh, clock, directory, assignments, store, turns, pass, state };
-}
-
-const fresh = () => ({ nonce: 'n1', storeIds: { 1: '', 2: '' } });
+import { fresh, setup, stepsOf } from '../../kit/worker/target-setup.ts';
 
 describe('bootstrap', () => {
-  test('EnsureSchema, Introspect, UpdateProxyConfig, EnableEndpoint of each table: once for both lanes (defect 29)', async () => {
+  test('EnsureSchema, Introspect, UpdateProxyConfig, EnableEndpoint of each table: once (defect 29)', async () => {
     const { mesh, assignments, state, turns, pass } = setup();
     expect(state()).toBe('unassigned');
     assignments.assign('db-1', 1);
@@ -112,7 +62,7 @@ describe('bootstrap', () => {
     expect(assignments.targetOf('queue')?.generation).toBe(2);
   });
 
-  test('defect 30: an error is retried with back-off by itself, names the step, and is over when it is over', async () => {
+  test('defect 30: an error is retried with back-off, names the step, and is over when it is over', async () => {
     const { mesh, assignments, state, pass, turns } = setup();
     mesh.broken.set('Introspect', 'no permission');
     assignments.assign('db-1', 1);
@@ -203,7 +153,7 @@ describe('bootstrap', () => {
 });
 
 describe('presence', () => {
-  test('defect 4, defect 26: a silent beacon is waiting-for-beacon within 6 s, and back with its next word', async () => {
+  test('defect 4, defect 26: a silent beacon is waiting-for-beacon in 6 s, back with its next word', async () => {
     const { mesh, assignments, state, pass, turns } = setup();
     assignments.assign('db-1', 1);
     mesh.announce('db-1', fresh());
@@ -256,110 +206,5 @@ describe('presence', () => {
       }).not.toThrow();
     }
     expect(directory.list()).toEqual([]);
-  });
-});
-
-describe('assignment', () => {
-  test('defect 20: the assigned beacon and no other is asked', async () => {
-    const { mesh, assignments, pass } = setup();
-    mesh.announce('db-1', fresh());
-    mesh.announce('db-2', { nonce: 'm1', storeIds: { 1: '' } });
-    assignments.assign('db-2', 1);
-    await pass(6_000, ['db-1', 'db-2']);
-    expect(mesh.asked.filter((one) => !one.startsWith('db-2'))).toEqual([]);
-  });
-
-  test('defect 24: another connection of the same beacon is bootstrapped', async () => {
-    const { mesh, assignments, state, pass } = setup();
-    assignments.assign('db-1', 1);
-    mesh.announce('db-1', fresh());
-    await pass(500);
-    assignments.assign('db-1', 2);
-    expect(state()).toBe('bootstrapping');
-    await pass(500);
-    mesh.announce('db-1');
-    await pass(500);
-    expect(mesh.asked).toEqual([...stepsOf('db-1'), ...stepsOf('db-1')]);
-    expect(assignments.targetOf('queue')).toMatchObject({
-      connection: 2,
-      storeId: 'store-2',
-      state: 'bootstrapped',
-    });
-  });
-
-  test('defect 31: a tagged beacon is used without an assignment, and the status says so', async () => {
-    const { mesh, assignments, state, pass } = setup();
-    mesh.announce('plain', fresh());
-    mesh.announce('tagged', {
-      nonce: 't',
-      storeIds: { 1: '', 2: '' },
-      tags: { PersistenceConnectionID: '2' },
-    });
-    await pass(500, ['plain', 'tagged']);
-    mesh.announce('tagged');
-    await pass(500);
-    expect(assignments.of('queue')).toMatchObject({ beacon: 'tagged', connection: 2, by: 'tag' });
-    expect(state()).toBe('bootstrapped');
-    expect(assignments.file()).toEqual({ Queue: null, Manifest: null });
-  });
-
-  test("the operator's word wins over a tag, is kept over a restart, and gives way when taken back", async () => {
-    const path = folderOfTest().path;
-    const mesh = new ScriptedMesh();
-    const first = setup(mesh, path);
-    mesh.announce('tagged', {
-      nonce: 't',
-      storeIds: { 1: '' },
-      tags: { PersistenceConnectionID: '1' },
-    });
-    await first.turns();
-    first.assignments.assign('db-1', 1);
-    mesh.announce('tagged');
-    await first.turns();
-    expect(first.assignments.of('manifest')).toMatchObject({ beacon: 'db-1', by: 'operator' });
-    first.store.close();
-    const second = setup(mesh, path);
-    mesh.announce('tagged');
-    await second.turns();
-    expect(second.assignments.of('queue')).toMatchObject({
-      beacon: 'db-1',
-      connection: 1,
-      by: 'operator',
-    });
-    expect(second.assignments.file().Queue).toMatchObject({
-      BeaconID: 'db-1',
-      IDBeaconConnection: 1,
-    });
-    second.assignments.clear();
-    expect(second.assignments.of('queue')).toMatchObject({ beacon: 'tagged', by: 'tag' });
-  });
-
-  test('a tagged beacon that is away for a while keeps its lanes', async () => {
-    const { mesh, assignments, state, pass } = setup();
-    mesh.announce('t-1', {
-      nonce: 't',
-      storeIds: { 1: '' },
-      tags: { PersistenceConnectionID: '1' },
-    });
-    mesh.announce('t-2', {
-      nonce: 'u',
-      storeIds: { 1: '' },
-      tags: { PersistenceConnectionID: '1' },
-    });
-    await pass(10_000, ['t-2']);
-    expect(assignments.of('queue')?.beacon).toBe('t-1');
-    expect(state()).toBe('waiting-for-beacon');
-  });
-
-  test('tags that are no number are not followed', async () => {
-    const { mesh, assignments, turns } = setup();
-    for (const tag of ['', 'x', '1.5', 'NaN'])
-      mesh.announce('t', {
-        nonce: 't',
-        storeIds: { 1: '' },
-        tags: { PersistenceConnectionID: tag },
-      });
-    await turns();
-    expect(assignments.of('queue')).toBeNull();
   });
 });

@@ -66,7 +66,7 @@ async function withDead(
   };
 }
 
-test('pages of dead letters go through all of them once, the refused messages behind, whatever their size', async () => {
+test('pages of dead letters go through all of them once, refused messages behind, whatever their size', async () => {
   const { parts, seqs } = await withDead(7, 4);
   for (const Limit of [1, 2, 3, 7, 8, 11, 50]) {
     const seen: (number | null | undefined)[] = [];
@@ -84,7 +84,7 @@ test('pages of dead letters go through all of them once, the refused messages be
   expect(() => deadLetterPage(parts, { After: 'id-' })).toThrow(/After: expected/);
 });
 
-test('the writes of a key are found newest first: in the newest entries, held, and the last of each row beyond them', async () => {
+test('writes of a key are found newest first: newest entries, blocked ones, the last of each row', async () => {
   const run = LaneRun.ofTest();
   await run.rest();
   run.isPaused = true;

@@ -45,7 +45,7 @@ const rejects = (store: Store) =>
 const marks = (store: Store) => store.db.prepare('select count(*) from mark').pluck().get();
 
 describe('what is taken', () => {
-  test('C14 — the assignment is adopted, the times are noted, no mark moves; both files stay beside, byte for byte', () => {
+  test('C14 — the assignment is adopted, times noted, no mark moves; both files stay, byte for byte', () => {
     const { store, names } = setup({ [marksFile]: goodMarks, [assignmentFile]: goodAssignment });
     expect(importIncumbentFiles(store, nowMs)).toMatchObject([
       { Source: marksFile, Status: 'imported', Read: 2, Imported: 2, Rejected: 0 },

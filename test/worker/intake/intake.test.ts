@@ -77,7 +77,7 @@ test('writes that come together share one commit, and each gets its own answer (
   expect(journal.counts('queue').accepted + journal.counts('manifest').accepted).toBe(200);
 });
 
-test('no answer before the commit: what is in the journal at the moment of the answer is there for another reader (I1)', async () => {
+test('no answer before the commit: at the answer another reader finds it in the journal (I1)', async () => {
   const { intake, dir } = setup();
   const other = openReadOnly(pathsOf(dir.path).db);
   const reply = await intake.accept(upsert('a', 'x'));
@@ -125,7 +125,7 @@ test('draining answers all that was taken and refuses what comes after', async (
   expect(intake.waiting).toBe(0);
 });
 
-test('a file that was removed: those who wait are refused, nothing more is taken, and the fault is told once (I1)', async () => {
+test('a removed file: those who wait are refused, nothing more is taken, the fault is reported once (I1)', async () => {
   const { intake, dir, faults, accepted } = setup();
   await intake.accept(upsert('a', 'before'));
   rmSync(pathsOf(dir.path).db);
@@ -165,7 +165,7 @@ test('a failing transaction refuses all who wait for it, and stored nothing (I1)
   });
 });
 
-test('D6 — a lock held by somebody else is refused with a delay, and over when it is let go; nobody leaves', async () => {
+test('D6 — a lock held by another is refused with a delay, and over when it is let go; nobody leaves', async () => {
   const { intake, store, faults } = setup();
   store.db.pragma('busy_timeout = 0');
   const other = new Database(store.paths.db);

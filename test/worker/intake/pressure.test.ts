@@ -43,7 +43,7 @@ function setup(bounds = { ...usualBounds, diskFreeMin: (100 * MiB) as number | n
   return { dir, clock, level, told, pressure, reserve, hasReserve, made };
 }
 
-test('B7 — below the least free room writes are refused with a delay before the disk is full, above it with some to spare they are taken (I9)', async () => {
+test('B7 — below the least free room writes are refused with a delay, well above it they are taken (I9)', async () => {
   const { clock, level, told, pressure, made } = setup();
   pressure.start();
   await made();

@@ -131,7 +131,7 @@ class Run {
   }
 }
 
-test('journal — after any list of appends, repeats, conflicts, retention and restarts it holds what the model holds (I2, I3)', () => {
+test('journal — after any appends, repeats, conflicts, retention, restarts it equals the model (I2, I3)', () => {
   fc.assert(
     fc.property(fc.array(step, { minLength: 1, maxLength: 20 }), (steps) => {
       const run = new Run();

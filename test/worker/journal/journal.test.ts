@@ -69,7 +69,7 @@ describe('journal — Seq (I2)', () => {
     expect(seqOf(again, upsert('a', 'two'))).toBeGreaterThan(last);
   });
 
-  test('is above all of the old ones after the data directory was lost and made anew, and the epoch tells them apart (I2)', () => {
+  test('is above all old ones after the data directory was made anew; the epoch tells them apart (I2)', () => {
     const dir = folderOfTest();
     const old = openStore(dir.path);
     const last = seqOf(openLocal(old, hubId).journal, upsert('a', 'one'));

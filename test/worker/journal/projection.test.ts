@@ -13,7 +13,7 @@ function backlog() {
   return { projection, head: journal.counts('queue').head, goesOnFor };
 }
 
-test('work ahead of any read ends between two steps when something better is to be done, and keeps what it has', async () => {
+test('work ahead of any read ends between two steps for something better, and keeps what it has', async () => {
   const { projection, head, goesOnFor } = backlog();
   await projection.catchUp('queue', goesOnFor(3));
   expect(projection.row('UVQueueWorkItem', 'k0')).not.toBeNull();

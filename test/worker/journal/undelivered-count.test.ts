@@ -131,7 +131,7 @@ test('whatever happens between two looks, it is what counting them all gives (I1
   );
 });
 
-test('an entry that is gone from the table is missed at once in a short backlog, and in a long one with the next whole count (I10)', async () => {
+test('a missing entry is noticed at once in a short backlog, in a long one with the next count (I10)', async () => {
   for (const [wholeEntries, isMissedAtOnce] of [
     [100, true],
     [5, false],

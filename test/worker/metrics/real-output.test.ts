@@ -100,7 +100,7 @@ test('with the databeacon away the buffer and the lag grow by what is accepted',
   await stack.drained();
 });
 
-test('over a restart of the worker, what is from the tables stays, and what are events of the process begins anew', async () => {
+test('over a restart of the worker, what is from tables stays, what counts its own events begins anew', async () => {
   await stack.worker.stop();
   stack.worker.restart();
   await stack.drained();

@@ -44,8 +44,9 @@ test('a set back sends the stretch again, and the rows are those of before (I4, 
 
 test('a database that lost rows, but not its mark, gets them again by a set back, and not without (I4)', async () => {
   const { run } = await delivered();
-  const { mark } = run.database;
-  run.database.restore({ content: { rows: new Map(), mark }, storeId: run.database.storeId });
+  const backup = run.database.backup();
+  backup.content.rows.clear();
+  run.database.restore(backup);
   run.returns();
   await resumed(run);
   expect(run.database.names()).toEqual([]);
@@ -107,7 +108,7 @@ test('a delivery under way when it was paused is settled first, and its marks ar
   expect(run.balance).toMatchObject({ Accepted: 7, Pending: 0, Difference: 0 });
 });
 
-test('forwards is refused without force, and with it what is passed over is held as dropped with the reason (I5, I10)', async () => {
+test('forwards is refused without force; with it what is passed over is dropped with reason (I5, I10)', async () => {
   const { run, seqs } = await delivered();
   const waiting = run.append(change('a', 7), change('b', 8), change('c', 9));
   await expect(set(run, waiting[1] ?? 0)).rejects.toMatchObject({
@@ -131,7 +132,7 @@ test('forwards is refused without force, and with it what is passed over is held
   expect(run.balance).toMatchObject({ DeadLettered: 2, Pending: 0, Difference: 0 });
 });
 
-test('a set back takes up again what a set forwards skipped, and leaves dead letters that were dropped (I10)', async () => {
+test('a set back takes up what a set forwards skipped, and leaves dead letters that were dropped (I10)', async () => {
   const { run, seqs } = await delivered(2);
   run.database.refused.add(3);
   const [bad = 0, next = 0] = run.append(change('a', 3), change('b', 4));
@@ -225,7 +226,7 @@ test('what was dropped and then lost its body is counted when its stretch goes a
   expect(run.balance).toMatchObject({ Accepted: 5, DeadLettered: 1, Pending: 0, Difference: 0 });
 });
 
-test('a restart between set and resume forgets nothing, and the own mark of the database does not undo a set (I4)', async () => {
+test("a restart between set and resume forgets nothing; the database's own mark undoes no set (I4)", async () => {
   const { run, seqs } = await delivered();
   const waiting = run.append(change('a', 7), change('b', 8));
   await set(run, waiting[0] ?? 0, { Force: true });
@@ -289,7 +290,7 @@ test('a database that went back in time after a set is noticed all the same (I4)
 test('a database ahead of everything this journal knows is said, and nothing is moved (I4)', async () => {
   const { run, seqs } = await delivered();
   const backup = run.database.backup();
-  if (backup.content.mark) backup.content.mark.Seq += 1_000;
+  for (const mark of backup.content.marks.values()) mark.Seq += 1_000;
   run.database.restore(backup);
   run.returns();
   await resumed(run);

@@ -169,7 +169,8 @@ describe('the log itself', () => {
     const { store, operators } = open();
     store.db
       .prepare(`insert into operator_action (at_ms, who, via, action, detail, outcome, reason)
-      with recursive n(i) as (select 1 union all select i + 1 from n where i < ?) select i, 'w', 'bus', 'pause', null, 'done', null from n`)
+        with recursive n(i) as (select 1 union all select i + 1 from n where i < ?)
+        select i, 'w', 'bus', 'pause', null, 'done', null from n`)
       .run(limits.operatorActionsMax + 50);
     operators.note(
       { who: 'w', via: 'bus', action: 'pause\nfake line', detail: { Text: 'x'.repeat(5_000) } },
@@ -185,7 +186,7 @@ describe('the log itself', () => {
     ]);
   });
 
-  test('failing, it does not stand in the way: the verb is answered as it ended, and the process log says what is missing', async () => {
+  test('failing, it is not in the way: verbs are answered as they end, the process log says what failed', async () => {
     const warnings: object[] = [];
     const { store, operators } = open({ ...silent, warn: (fields) => void warnings.push(fields) });
     store.db.exec('drop table operator_action');

@@ -43,7 +43,7 @@ test('a write is unknown, accepted, buffered, applied, as it goes its way', asyn
   expect(applied.AppliedAt).toMatch(/Z$/);
 });
 
-test('a refused write is dead-lettered with its reason, those behind it are buffered, and all of them are in the balance (I10)', async () => {
+test('a refused write is a dead letter, those behind it are blocked, all are in the balance (I10)', async () => {
   const run = LaneRun.ofTest();
   run.database.refused.add(2);
   run.append(change('b', 1), change('a', 2), change('a', 3));
@@ -70,7 +70,7 @@ test('a refused write is dead-lettered with its reason, those behind it are buff
   });
 });
 
-test('what is pending is counted the same from the counts and entry by entry, paused, delivered and given up (I10)', async () => {
+test('pending is the same from counts and entry by entry: paused, delivered, given up (I10)', async () => {
   const run = LaneRun.ofTest();
   const same = () => {
     expect(run.overview.pending('queue')).toBe(run.balance.Pending);

@@ -197,7 +197,7 @@ test('B13 — an operation under the name of a shipped one is refused, and types
   ).toEqual(['operator', 'shipped']);
 });
 
-test('B14 — new makes a name from date, time and purpose, never writes over a file, and its template runs', async () => {
+test('B14 — new makes a name from date, time and purpose, overwrites no file, and its template runs', async () => {
   const bench = new OpsBench();
   const atMs = Date.parse('2026-11-21T07:33:00Z');
   const path = newOperation(bench.folder, '  Fix the Größe of_rows! ', atMs);

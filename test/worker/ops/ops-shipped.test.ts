@@ -66,7 +66,7 @@ test('compact — free pages go back in steps, with turns between them, and the 
   expect(number(bench, 'page_count')).toBeLessThan(before.pages - before.free + 1);
 });
 
-test('compact — a store made without auto_vacuum is told so, and written anew only when that is asked for', async () => {
+test('compact — a store made without auto_vacuum is named so, and written anew only when asked for', async () => {
   const bench = new OpsBench();
   bench.store.db.pragma('auto_vacuum = none');
   bench.store.db.exec('vacuum');
@@ -134,7 +134,7 @@ function withBlocked(
   return { local, database, seqs };
 }
 
-test('purge-dead-letters — by age and reason; what is parked behind them may go, and the counts stay whole (I10)', async () => {
+test('purge-dead-letters — by age and reason; what is parked behind may go, counts stay whole (I10)', async () => {
   const bench = new OpsBench();
   const { local, database, seqs } = withBlocked(bench, [
     { at: 1, reason: 'rejected: too long', sinceMs: 0 },
@@ -210,7 +210,7 @@ test('rebuild-projection — rows that say something wrong say what the journal 
   expect(dump()).toEqual(right);
 });
 
-test('rebuild-projection — many rows are forgotten in steps, and whenever the view says it is caught up, it has everything', async () => {
+test('rebuild-projection — rows are forgotten in steps; a view that says caught up has everything', async () => {
   const bench = new OpsBench();
   const { journal, projection } = openLocal(bench.store, hubId);
   const count = 3 * limits.rebuildStepRows;

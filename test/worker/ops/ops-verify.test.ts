@@ -128,7 +128,7 @@ test.for([true, false])(
   },
 );
 
-test('rows that are missing or older are named, and come back whole with repair=yes; the counts stay whole meanwhile (I10)', async () => {
+test('missing or older rows are named, and come back with repair=yes; counts stay whole meanwhile (I10)', async () => {
   await using world = await worldWithRows();
   const right = dump(world);
   backend(world, (db) => {

@@ -4,7 +4,7 @@ import { limits } from '../../../contracts/limits.ts';
 import { LaneView, type LaneViewOptions } from '../../../worker/reads/lane-view.ts';
 import { openState, upsert } from '../../kit/worker/fixture.ts';
 
-test('with the reserve given up a read waits for what it would have to write, and goes on with what is there', async () => {
+test('with the reserve given up a read waits for what it would write, and goes on with what is there', async () => {
   const local = openState();
   const disk = { isOut: false };
   const view = new LaneView({

@@ -31,7 +31,7 @@ describe.each(['memory', 'sqlite'] as const)('provider %s', (provider) => {
   test('events come once, oldest first, pending ones among the others', () =>
     seesEventsInOrder(world));
 
-  test('a manifest as it was sent with its row beside it, in short in lists, whole where that is wanted, gone when removed (defect 36)', async () => {
+  test('a manifest with its row beside it, short in lists, whole if wanted, gone if removed (defect 36)', async () => {
     const sent = {
       Hash: 'm',
       Status: 'Complete',
@@ -123,7 +123,7 @@ describe.each(['memory', 'sqlite'] as const)('provider %s', (provider) => {
   });
 });
 
-test('rows that were only in memory are sent again when their beacon begins anew, as far as the journal has them', async () => {
+test('rows only in memory are sent again when their beacon begins anew, as far as the journal has them', async () => {
   await using world = await World.start();
   const start = () => world.startBeacon('old-1', { databases: [], provider: 'memory' });
   await start();

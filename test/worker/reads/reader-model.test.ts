@@ -129,7 +129,7 @@ async function pend(
 
 let run = 0;
 
-test('reader — work items: filters, orders and pages over pending writes are those after delivery (defect 34)', async () => {
+test('reader — work items: filters, orders, pages over pending writes as after delivery (defect 34)', async () => {
   const filters = filter([
     'EnqueuedAt',
     '-EnqueuedAt',

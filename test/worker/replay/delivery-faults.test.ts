@@ -18,7 +18,7 @@ describe('delivery over a store that fails', () => {
     await world?.[Symbol.asyncDispose]();
   });
 
-  test('an error that fits no class ends the worker after some in a row, not after one, and the beacon is not blamed', async () => {
+  test('an unclassified error ends the worker after some in a row, not one; the beacon is not blamed', async () => {
     await world.accept(upsert('w', 'delivered'));
     await world.drained();
     world.core.setPaused(true);

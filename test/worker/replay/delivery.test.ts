@@ -79,7 +79,7 @@ test('a beacon that was only restarted moves no mark (I4)', async () => {
   expect(lanes.queue.mark()?.seq).toBe(before);
 });
 
-test('nothing is delivered while the target is not ready, and the same destination is given as long as nothing changed', async () => {
+test('nothing is delivered while the target is not ready; the destination is the same until a change', async () => {
   const { target, lanes } = setup();
   const first = await lanes.queue.destination();
   expect(await lanes.queue.destination()).toBe(first);

@@ -103,7 +103,7 @@ describe('what is sent', () => {
     ]);
   });
 
-  test('an event goes out with GUID, time and count, the same each time; what the hub gave stays (defect 9)', async () => {
+  test("an event goes out with GUID, time, count, the same each time; the hub's values stay (defect 9)", async () => {
     const { apply, sent } = setup([
       event('w', 'bare', { Payload: { a: 1 } }),
       event('w', 'full', { EventGUID: guidOf('full'), EmittedAt: 'then', Seq: 7 }),

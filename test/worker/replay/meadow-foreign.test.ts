@@ -2,70 +2,17 @@
  * Reads and deliveries of a worker at a beacon with the incumbent's quirks: the answers come from
  * its database, not from the journal.
  */
-import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
-import type { WriteEnvelope } from '../../../contracts/envelope.ts';
 import { TidemarkError } from '../../../contracts/errors.ts';
 import type { Row, RowQuery } from '../../../contracts/mutation.ts';
-import { Bus } from '../../../runtime/bus/bus.ts';
 import { pagesOf } from '../../../worker/beacons/foreign-rows.ts';
 import type { Place } from '../../kit/conformance/backends.ts';
 import { makeIncumbent } from '../../kit/conformance/incumbent.ts';
-import { type Quirk, QuirkyBeacon } from '../../kit/quirky/quirky-beacon.ts';
-import { serveQuirky } from '../../kit/quirky/quirky-beacon-bus.ts';
-import {
-  folderOfTest,
-  event,
-  manifest,
-  patch,
-  silent,
-  upsert,
-  write,
-} from '../../kit/worker/fixture.ts';
-import { World } from '../../kit/worker/with-beacon.ts';
-
-type Rig = {
-  world: World;
-  path: string;
-  settle: (...envelopes: WriteEnvelope[]) => Promise<void>;
-  rows: (sql: string) => Record<string, unknown>[];
-};
-
-/** @param prepare makes what is in the database before the beacon opens it */
-async function start({
-  quirks = [] as Quirk[],
-  prepare = (_path: string): Promise<void> => Promise.resolve(),
-} = {}): Promise<Rig> {
-  const world = await World.start();
-  onTestFinished(() => world[Symbol.asyncDispose]());
-  const path = join(folderOfTest().path, 'theirs.sqlite');
-  await prepare(path);
-  const beacon = new QuirkyBeacon(path, quirks);
-  const bus = await Bus.connect({ servers: world.nats.url, name: 'theirs' }, silent);
-  const stop = await serveQuirky(beacon, bus, 'theirs');
-  onTestFinished(async () => {
-    await stop();
-    await bus.close();
-    beacon.close();
-  });
-  await world.assign('theirs');
-  const settle = async (...envelopes: WriteEnvelope[]) => {
-    await world.accept(...envelopes);
-    await world.drained();
-    await world.forget();
-  };
-  const rows = (sql: string) => {
-    const database = new Database(path);
-    try {
-      return database.prepare(sql).all() as Record<string, unknown>[];
-    } finally {
-      database.close();
-    }
-  };
-  return { world, path, settle, rows };
-}
+import type { Quirk } from '../../kit/quirky/quirky-beacon.ts';
+import { event, manifest, patch, upsert, write } from '../../kit/worker/fixture.ts';
+import { start } from '../../kit/worker/foreign-rig.ts';
 
 test('defect 37: each hash finds itself and nothing else, in keys, in lists of values and behind a page', async () => {
   const { world, settle } = await start();
@@ -166,7 +113,7 @@ test('a list of many long values is asked in as many paths as the server takes',
   expect(rows.map((row) => row['RunID']).toSorted()).toEqual(runs);
 });
 
-test('a page whose rows are too large together is asked for in smaller ones, and a row that is too large alone is told', async () => {
+test('a page too large together is asked for in smaller ones, a row too large alone is reported', async () => {
   const all: Row[] = Array.from({ length: 20 }, (_, n) => ({
     IDUVManifest: n + 1,
     Hash: `m${n}`,
@@ -225,7 +172,7 @@ test('a row that has the Seq of its removal and is still to be seen was left hal
   expect(rows('SELECT Deleted FROM UVManifest')).toEqual([{ Deleted: 1 }]);
 });
 
-test('a database the incumbent made is taken over: its rows stay, ours have numbers where its new columns hold text', async () => {
+test('a database of the incumbent is taken over: rows stay, ours are numbers where new columns are text', async () => {
   const { world, settle, rows } = await start({
     prepare: async (path) => {
       const database = new Database(path);
@@ -269,7 +216,7 @@ test('a database the incumbent made is taken over: its rows stay, ours have numb
   ]);
 });
 
-test('defect 11: an event that is stored with other words is a conflict and stays; one with the same words is already present', async () => {
+test('defect 11: an event stored with other words is a conflict; one with the same is already present', async () => {
   const { world, settle, path, rows } = await start();
   const [other, same] = [
     'e7e7e7e7-0000-4000-8000-000000000001',
@@ -303,7 +250,7 @@ test('defect 11: an event that is stored with other words is a conflict and stay
   ).toBe(1);
 });
 
-test('what the database refuses for good costs one dead letter and holds nothing up; a missing column is made again', async () => {
+test('what the database refuses for good is one dead letter, no delay; a missing column is made again', async () => {
   const { settle, path, rows } = await start();
   const database = new Database(path);
   onTestFinished(() => void database.close());

@@ -1,7 +1,4 @@
-/**
- * Replay against scripted databases: settlement, dead letters and what waits behind them, lost
- * answers, other databases, time travel.
- */
+/** Replay against scripted databases: settlement, dead letters, lost answers, time travel. */
 import { expect, test } from 'vitest';
 import { laneIndex } from '../../../contracts/subjects.ts';
 import { limits } from '../../../contracts/limits.ts';
@@ -49,7 +46,13 @@ test.each([true, false])(
     await run.rest();
     expect(run.database.names()).toEqual([1, 4, 7]);
     expect(dead(run)).toMatchObject([
-      { seq: seqs[1], key: 'a', state: 'dead', reason: 'rejected: the script says so', parked: 3 },
+      {
+        seq: seqs[1],
+        key: 'a',
+        state: 'dead',
+        reason: 'rejected: refused by the script',
+        parked: 3,
+      },
     ]);
     expect(run.mark?.seq).toBe(run.local.journal.counts('queue').head);
     expect(run.balance).toMatchObject({
@@ -105,7 +108,7 @@ test.each(['retry', 'drop'] as const)(
   },
 );
 
-test('a retry that is refused again is a dead letter again, and two of one key are released one after the other (I7)', async () => {
+test('a retry refused again is a dead letter again; two of one key are released one after the other (I7)', async () => {
   const run = LaneRun.ofTest();
   for (const n of [1, 3]) run.database.refused.add(n);
   const [first = 0] = run.append(...[1, 2, 3, 4].map((n) => happening('a', n)));
@@ -139,7 +142,7 @@ test('dead letters outlive a restart with all that waits behind them (I5, I7)', 
 });
 
 test.each([true, false])(
-  'defect 45: an answer that was lost after the database had committed: sent again, once in effect, counted once (I8, I10), isAtomic %s',
+  'defect 45: an answer lost after the commit: sent again, in effect and counted once (I8, I10), isAtomic %s',
   async (isAtomic) => {
     const run = LaneRun.ofTest(isAtomic);
     run.database.faults.push('lose', 'fail', 'lose');
@@ -184,7 +187,7 @@ test('paused: nothing leaves, all is accepted; resumed: all leaves', async () =>
   expect(run.database.names()).toEqual([1]);
 });
 
-test('another database gets everything the journal retains, in order, and dead letters of the first are not those of the second (I7)', async () => {
+test('another database gets all the journal retains, in order, and its own dead letters only (I7)', async () => {
   const run = LaneRun.ofTest();
   run.database.refused.add(2);
   run.append(item('a', 1), change('a', 2), change('a', 3), happening('b', 4));
@@ -227,15 +230,14 @@ test('another database under the same name gets everything again (I4)', async ()
   const run = LaneRun.ofTest();
   run.append(item('a', 1), change('a', 2));
   await run.rest();
-  const empty = { content: { rows: new Map(), mark: null }, storeId: 'store-other' };
-  run.database.restore(empty);
+  run.database.exchange('store-other');
   run.returns();
   await run.rest();
   expect(run.database.names()).toEqual([1, 2]);
   expect(run.balance).toMatchObject({ Accepted: 2, Difference: 0 });
 });
 
-test('a database that went back behind what the journal still has: told as a fault, the rest is sent (I4)', async () => {
+test('a database that went back behind what the journal has: reported as a fault, the rest is sent (I4)', async () => {
   const run = LaneRun.ofTest();
   const backup = run.database.backup();
   run.append(item('a', 1), item('b', 2));

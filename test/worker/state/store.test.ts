@@ -184,7 +184,7 @@ describe('A16 — statements live with their handle', () => {
 });
 
 describe('A2 — the data directory', () => {
-  test('missing folders are made, for their owner alone; one that cannot be made is a wrong setting, told with path and reason', () => {
+  test('missing folders are made, for their owner alone; one that cannot be made is a wrong setting', () => {
     const dir = folderOfTest();
     openStore(dir.at('a', 'b', 'c')).setMeta('x', 'y');
     expect((statSync(dir.at('a', 'b', 'c', 'state')).mode & 0o777).toString(8)).toBe('700');

@@ -18,7 +18,7 @@ const sweep = (run: LaneRun) =>
     { entries: 0, ms: 0 },
   ).sweep();
 
-test('a write whose body was given up is still a duplicate, other content under it still a conflict (I3, I6)', async () => {
+test('a write whose body was given up is still a duplicate, other content under it a conflict (I3, I6)', async () => {
   const run = LaneRun.ofTest();
   const [seq = 0] = run.append(upsert('a', 'n1', { Status: 's', Settings: { x: 1, y: 2 } }));
   await run.rest();

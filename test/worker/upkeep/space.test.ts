@@ -114,7 +114,7 @@ test('the log stays short under load (I9)', async () => {
   expect(await load(60 * MiB)).toBeLessThan(2 * limits.checkpointBytes);
 });
 
-test('the log grows only by what is written while a reader looks on, and is written over behind it (C6, I9)', async () => {
+test('the log grows only by what is written while a reader looks on, and is reused behind it (C6, I9)', async () => {
   const { store, load } = loaded();
   await load(4 * MiB);
   const reader = openReadOnly(store.paths.db);

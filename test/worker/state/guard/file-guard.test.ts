@@ -129,7 +129,7 @@ describe('what the guard sees after a commit, without looking at the log (I1)', 
     );
   });
 
-  test('D8 — right after a change of the folder the log is looked at, for the time of a second change may be the same', () => {
+  test('D8 — right after a change of the folder the log is looked at: a second may have the same time', () => {
     const { store, paths } = setup();
     const at = new Date(1_700_000_000_000);
     utimesSync(paths.stateDir, at, at);
@@ -187,7 +187,7 @@ describe('what the guard does not mind', () => {
     expect(longest).toBeLessThan(3 * limits.checkpointBytes);
   });
 
-  test('D9, D13 — a file that cannot be looked at is no sign of anything; degraded after a while, and well again', () => {
+  test('D9, D13 — a file that cannot be looked at is no sign of anything; degraded after a while, then well', () => {
     const { store, paths, journal } = setup();
     renameSync(paths.db, `${paths.db}.away`);
     // A link to itself: the system answers with an error that is not "there is none".

@@ -27,7 +27,7 @@ function halfOpened() {
 }
 
 test.each(['removed', 'replaced'] as const)(
-  'D12 — a database that is %s between opening and arming is not watched as if it were the one opened, and nothing in it is lost',
+  'D12 — a database %s between opening and arming is not watched as the one opened, and loses nothing',
   (how) => {
     const { path, paths, db, files } = halfOpened();
     expect(() => assertStillThere(paths, files)).not.toThrow();

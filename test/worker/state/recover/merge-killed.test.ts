@@ -113,7 +113,7 @@ for (const [name, isGone] of [
   ['into a store whose mark has passed what is merged', false],
   ['into a store made anew', true],
 ] as const) {
-  test(`a start killed amid merging ${name}: the next one ends as an undisturbed one does, one after it changes nothing (D10, I4, I5, I10)`, () => {
+  test(`a start killed amid merging ${name}: the next ends as undisturbed, then no change (D10, I4, I5, I10)`, () => {
     const dir = folderOfTest();
     folderToMerge(dir.at('made'), isGone);
     const fresh = (to: string) => {

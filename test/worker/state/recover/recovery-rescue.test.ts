@@ -53,7 +53,7 @@ describe('recovery — rescues', () => {
     expect(seqsOf(second.local)).toEqual(seqs);
   });
 
-  test('a predecessor ends its rescue after its successor began: merged beside the running worker, and what is in flight passes over none of it (I5)', async () => {
+  test('a rescue that ends after its successor began is merged beside it; none in flight passes it (I5)', async () => {
     const dir = folderOfTest();
     const first = open(dir.path);
     const seqs = append(first.local, 0, 6);
@@ -87,7 +87,7 @@ describe('recovery — rescues', () => {
     ]);
   });
 
-  test('marks of a damaged file are taken over only if their entry is the one they name; the counts add up either way (I4, I5, I10)', () => {
+  test('marks of a damaged file count only if their entry is the one they name; counts add up (I4, I5, I10)', () => {
     for (const isTrue of [true, false]) {
       const dir = folderOfTest();
       const { local } = open(dir.path);

@@ -61,7 +61,8 @@ function fill(local: Local): number[] {
     "insert into assignment (lane, beacon, connection, assigned_ms) values (0, 'db-1', 1, 5)",
   ).run();
   db.prepare("insert into operation_progress values ('index', 'one', '[]', '7', 3, 2, 5)").run();
-  db.prepare(`insert into operation_attempt (type, operation, sha256, result, applied_by, host, pid, app_version, started_ms, changes)
+  db.prepare(`insert into operation_attempt
+    (type, operation, sha256, result, applied_by, host, pid, app_version, started_ms, changes)
     values ('index', 'one', 'f', 'failed', 'test', 'here', 1, '0', 5, 2)`).run();
   return seqs;
 }
@@ -89,7 +90,7 @@ function contentOf({ store: { db } }: Local): Record<string, unknown[]> {
   );
 }
 
-test('a row-wise rescue read back by a start: every entry with its Seq, marks, what is held and the assignment as they were (D10, I4, I10)', () => {
+test('a row-wise rescue read back: every entry with its Seq, marks, blocked, assignment (D10, I4, I10)', () => {
   const dir = folderOfTest();
   const first = open(dir.path);
   const seqs = fill(first.local);
@@ -116,7 +117,7 @@ test('a row-wise rescue read back by a start: every entry with its Seq, marks, w
   expect(contentOf(third.local)).toEqual(before);
 });
 
-test('a row-wise rescue without its tables: every entry is there and is sent again, none is counted as delivered (I5)', () => {
+test('a row-wise rescue without its tables: each entry is sent again, none counts as delivered (I5)', () => {
   const dir = folderOfTest();
   const first = open(dir.path);
   const seqs = append(first.local, 0, 6);

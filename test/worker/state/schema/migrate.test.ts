@@ -3,10 +3,7 @@
  * of released versions go on living.
  */
 import { spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { openWritable, type Connection } from '../../../../worker/state/connection.ts';
 import { checksumOf, migrate, versionOf } from '../../../../worker/state/schema/migrate.ts';
@@ -15,15 +12,13 @@ import {
   migrations,
   schemaVersion,
 } from '../../../../worker/state/schema/migrations.ts';
-import { openStore as openStoreAt } from '../../../../worker/state/open/open-store.ts';
 import frozen from '../../../../worker/state/schema/migrations.lock.json' with { type: 'json' };
 import { places, withInside } from '../../../kit/worker/broken-step.ts';
 import { goldenFacts, goldenNames, placeGolden } from '../../../kit/worker/golden.ts';
-import { folderOfTest, hubId, openStore, upsert } from '../../../kit/worker/fixture.ts';
+import { folderOfTest, openStore } from '../../../kit/worker/fixture.ts';
 import { openLocal } from '../../../../worker/journal/local.ts';
 import { root } from '../../../kit/source.ts';
 
-const hash = (path: string) => createHash('sha256').update(readFileSync(path)).digest('hex');
 const schemaOf = (db: Connection) =>
   db
     .prepare(
@@ -177,7 +172,8 @@ describe('migrate — steps', () => {
       version: schemaVersion + 1,
       name: 'rebuild',
       isRebuild: true,
-      sql: `create table database_new (id integer primary key, beacon text not null, connection integer not null, added text, unique (beacon, connection)) strict;
+      sql: `create table database_new (id integer primary key, beacon text not null,
+          connection integer not null, added text, unique (beacon, connection)) strict;
         insert into database_new select id, beacon, connection, null from database where ${keep};
         drop table database; alter table database_new rename to database;`,
     });
@@ -192,82 +188,6 @@ describe('migrate — steps', () => {
     expect(db.prepare('select count(*) from mark').pluck().get()).toBe(2);
     expect(db.pragma('foreign_key_check')).toEqual([]);
     expect(db.pragma('foreign_keys', { simple: true })).toBe(1);
-  });
-});
-
-describe('migrate — files of other programs', () => {
-  function altered(sql: string): string {
-    const dir = folderOfTest();
-    openStoreAt(dir.path).close();
-    const db = new Database(join(dir.path, 'state', 'state.db'));
-    db.exec(sql);
-    db.close();
-    return dir.path;
-  }
-  const newerBut = (
-    oldestWriter: number,
-  ) => `pragma user_version = ${schemaVersion + 1}; update meta set value = '${oldestWriter}' where name = 'min_writer';
-    insert into schema_history values (${schemaVersion + 1}, 'later', 'x', '2030-01-01T00:00:00.000Z')`;
-  const newer = newerBut(schemaVersion + 1);
-
-  test('a newer schema is refused and not written to (A8)', () => {
-    const dataDir = altered(newer);
-    const path = join(dataDir, 'state', 'state.db');
-    const db = opened(path);
-    const before = {
-      changes: db.prepare('select total_changes()').pluck().get(),
-      schema: schemaOf(db),
-      version: versionOf(db),
-    };
-    expect(() => migrate(db)).toThrow(
-      expect.objectContaining({
-        code: 'NEWER_SCHEMA',
-        message: expect.stringContaining(`schema ${schemaVersion + 1}`),
-      }),
-    );
-    expect({
-      changes: db.prepare('select total_changes()').pluck().get(),
-      schema: schemaOf(db),
-      version: versionOf(db),
-    }).toEqual(before);
-  });
-
-  test('the start of a worker leaves every byte of a newer store as it was (A8)', () => {
-    const dataDir = altered(newer);
-    const path = join(dataDir, 'state', 'state.db');
-    const before = hash(path);
-    expect(() => openStoreAt(dataDir)).toThrow(expect.objectContaining({ code: 'NEWER_SCHEMA' }));
-    expect(hash(path)).toBe(before);
-  });
-
-  test('a newer schema that says this program may write it is written (A8)', () => {
-    const dataDir = altered(newerBut(schemaVersion));
-    expect(migrate(opened(join(dataDir, 'state', 'state.db')))).toBe(0);
-    const { journal } = openLocal(openStore(dataDir), hubId);
-    journal.append([upsert('w', 'w')], 1);
-    expect(journal.counts('queue').accepted).toBe(1);
-  });
-
-  test.each([
-    [
-      'a released step that was another',
-      "update schema_history set sha256 = 'x' where version = 1",
-      /step 1 is another/,
-    ],
-    [
-      'a history that ends before the version',
-      `delete from schema_history where version = ${schemaVersion}`,
-      /its history says 1/,
-    ],
-    [
-      'a version behind the history',
-      `pragma user_version = ${schemaVersion - 1}`,
-      new RegExp(`says schema ${schemaVersion - 1}, its history says 1, 2, ${schemaVersion}`),
-    ],
-  ])('%s is refused (A4, C7)', (_what, sql, message) => {
-    expect(() => openStoreAt(altered(sql))).toThrow(
-      expect.objectContaining({ message: expect.stringMatching(message) }),
-    );
   });
 });
 
@@ -304,35 +224,4 @@ describe('migrate — stores as released versions left them', () => {
       expect(store.db.pragma('integrity_check', { simple: true })).toBe('ok');
     },
   );
-});
-
-describe('migrate — transactions', () => {
-  test('of 100 commands at once, every 7th throws, and exactly those are missing (A17)', async () => {
-    const store = openStore();
-    const command = async (n: number) => {
-      await Promise.resolve();
-      store.db
-        .transaction(() => {
-          store.setMeta(`n${n}`, 'x');
-          if (n % 7 === 0) throw new Error('the seventh');
-        })
-        .immediate();
-    };
-    const results = await Promise.allSettled(Array.from({ length: 100 }, (_, n) => command(n)));
-    const numbers = Array.from({ length: 100 }, (_, n) => n);
-    expect(results.map(({ status }) => status === 'rejected')).toEqual(
-      numbers.map((n) => n % 7 === 0),
-    );
-    expect(numbers.filter((n) => store.meta(`n${n}`) === undefined)).toEqual(
-      numbers.filter((n) => n % 7 === 0),
-    );
-  });
-
-  test('a transaction that waits is refused, and leaves nothing (A17)', () => {
-    const store = openStore();
-    const waiting = store.db.transaction(() => Promise.resolve(store.setMeta('never', 'x')));
-    expect(() => waiting()).toThrow(/promise/i);
-    expect(store.meta('never')).toBeUndefined();
-    expect(store.db.inTransaction).toBe(false);
-  });
 });

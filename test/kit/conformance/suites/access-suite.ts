@@ -3,11 +3,11 @@
  * reads and nothing else.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { aggregate, join } from '../../../beacon/capabilities/access-groups.ts';
-import { queryTable } from '../../../beacon/capabilities/access.ts';
-import { backends, type RunningBackend } from './backends.ts';
-import type { Shared } from './desk.ts';
-import { type Endpoints, openEndpoints } from './endpoints.ts';
+import { aggregate, join } from '../../../../beacon/capabilities/access-groups.ts';
+import { queryTable } from '../../../../beacon/capabilities/access.ts';
+import { backends, type RunningBackend } from '../backends.ts';
+import type { Shared } from '../desk.ts';
+import { type Endpoints, openEndpoints } from '../endpoints.ts';
 
 const T = 'UVQueueWorkItem';
 const items = Array.from({ length: 14 }, (_, at) => ({

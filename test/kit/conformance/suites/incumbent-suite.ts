@@ -3,11 +3,11 @@
  * rows go to the first hub that writes them.
  */
 import { describe, expect, test } from 'vitest';
-import { persistenceSchema } from '../../../contracts/schema.ts';
-import { ensureSchema } from '../../../beacon/capabilities/schema-manager.ts';
-import type { RunningBackend } from './backends.ts';
-import { Desk, freshDesk, later, openFor, type Shared } from './desk.ts';
-import { addedColumns, makeIncumbent } from './incumbent.ts';
+import { persistenceSchema } from '../../../../contracts/schema.ts';
+import { ensureSchema } from '../../../../beacon/capabilities/schema-manager.ts';
+import type { RunningBackend } from '../backends.ts';
+import { Desk, freshDesk, later, openFor, type Shared } from '../desk.ts';
+import { addedColumns, makeIncumbent } from '../incumbent.ts';
 
 const item = 'UVQueueWorkItem';
 
@@ -95,18 +95,8 @@ function takeOverTests(backend: () => RunningBackend): void {
       { now: later },
     );
     expect(outcomes).toEqual(['applied', 'applied', 'applied', 'applied']);
-    expect(
-      await d.rows(
-        item,
-        'WorkItemHash',
-        'Status',
-        'Settings',
-        'Priority',
-        'Health',
-        'BridgeSeq',
-        'MaxAttempts',
-      ),
-    ).toEqual([
+    const columns = ['Status', 'Settings', 'Priority', 'Health', 'BridgeSeq', 'MaxAttempts'];
+    expect(await d.rows(item, 'WorkItemHash', ...columns)).toEqual([
       {
         WorkItemHash: 'Old-1',
         Status: 'Complete',

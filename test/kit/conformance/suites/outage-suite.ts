@@ -4,10 +4,10 @@
  */
 import { rmSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import type { RowMutation } from '../../../contracts/mutation.ts';
-import type { TestDatabase } from '../servers/test-database.ts';
-import { until } from '../until.ts';
-import { Desk, freshDesk, openFor, type Shared } from './desk.ts';
+import type { RowMutation } from '../../../../contracts/mutation.ts';
+import type { TestDatabase } from '../../servers/test-database.ts';
+import { until } from '../../until.ts';
+import { Desk, freshDesk, openFor, type Shared } from '../desk.ts';
 
 const item = 'UVQueueWorkItem';
 /**
@@ -87,7 +87,7 @@ function killTests(on: () => Shared): void {
     ]);
   }, 60_000);
 
-  test('killed at any moment of a stream of batches: what was answered is there, and going on from the mark completes it (I2, I5)', async () => {
+  test('killed amid batches: what was answered is there, going on from the mark completes it (I2, I5)', async () => {
     const d = await freshDesk(on().backend);
     const batch = (from: number): RowMutation[] =>
       Array.from({ length: 25 }, (_, at) =>

@@ -10,21 +10,21 @@ import {
   type EnsureSchemaOutputs,
   type MarkOutputs,
   type ProxyOutputs,
-} from '../../../contracts/capability.ts';
+} from '../../../../contracts/capability.ts';
 import {
   type ConnectionPresence,
   decodePresence,
   type Presence,
-} from '../../../contracts/presence.ts';
-import { persistenceSchema } from '../../../contracts/schema.ts';
-import type { Bus } from '../../../runtime/bus/bus.ts';
-import { type Ask, askOf, connect } from '../beacon/with-bus.ts';
-import { TestNats } from '../servers/nats.ts';
-import { TidemarkProcess } from '../processes/processes.ts';
-import { type TempDir, tempDir } from '../temp-dir.ts';
-import { until } from '../until.ts';
-import type { Place } from './backends.ts';
-import { Desk, type Shared } from './desk.ts';
+} from '../../../../contracts/presence.ts';
+import { persistenceSchema } from '../../../../contracts/schema.ts';
+import type { Bus } from '../../../../runtime/bus/bus.ts';
+import { type Ask, askOf, connect } from '../../beacon/with-bus.ts';
+import { TestNats } from '../../servers/nats.ts';
+import { TidemarkProcess } from '../../processes/processes.ts';
+import { type TempDir, tempDir } from '../../temp-dir.ts';
+import { until } from '../../until.ts';
+import type { Place } from '../backends.ts';
+import { Desk, type Shared } from '../desk.ts';
 
 const { batch, proxy, schema, management, access } = capabilities;
 const at = { IDBeaconConnection: 1 };
@@ -125,7 +125,7 @@ export function processSuite(on: () => Shared, isServer: boolean): void {
 }
 
 function servingTests(on: () => Shared, its: () => Running): void {
-  test('says which engine it fronts, makes the schema, serves batches, marks and endpoints, and killed and started again is the same', async () => {
+  test('names its engine, makes the schema, serves batches, marks, endpoints; killed and restarted too', async () => {
     const { ask, place, beacon } = its();
     const first = await its().says('the beacon is online', (connection) => connection.Connected);
     expect(first).toMatchObject({
