@@ -171,7 +171,8 @@ export class Checks {
     const mark = beacon && worker.local.marks.find(beacon.id, 1, lane);
     const has = beacon?.database.has();
     for (const one of entries) {
-      if (!one.isStripped || one.write.lane !== lane || this.#stripped.has(one.write.name)) continue;
+      if (!one.isStripped || one.write.lane !== lane || this.#stripped.has(one.write.name))
+        continue;
       this.#stripped.add(one.write.name);
       if (!beacon || !mark || !has)
         this.#witness.violate(
