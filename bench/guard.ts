@@ -9,7 +9,7 @@ import { createLog } from '../runtime/log.ts';
 import { Intake } from '../worker/intake/intake.ts';
 import { openLocal } from '../worker/journal/local.ts';
 import { openStore } from '../worker/state/open/open-store.ts';
-import { watchFiles } from '../worker/process/watchdog.ts';
+import { watchFiles } from '../worker/process/watch.ts';
 import { atFullSpeed, median, round } from './load.ts';
 import { newEventGuid, recordedWrites, type Rig } from './rig.ts';
 

@@ -3,6 +3,7 @@
  * subscribe to, as nats-server checks them.
  */
 import { capabilities, legacyCapabilities } from '../contracts/capability.ts';
+import type { ControlVerb } from '../contracts/control-verbs.ts';
 import { inboxOf, lanes, services, subjects } from '../contracts/subjects.ts';
 
 export const processes = ['worker', 'beacon', 'hub', 'operator'] as const;
@@ -57,7 +58,7 @@ function asService(name: string): string[] {
 }
 
 function workerPermissions({ hub, beacon, isOneWayOn, isLab }: PermissionSettings): Permissions {
-  const inOthers = isLab ? ['status', 'assign', 'clear'] : ['status'];
+  const inOthers: ControlVerb[] = isLab ? ['status', 'assign', 'clear'] : ['status'];
   const asked = Object.values({ ...capabilities, ...legacyCapabilities });
   return {
     publish: {

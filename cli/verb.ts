@@ -119,7 +119,10 @@ function addCommonOptions(command: Command): void {
       '--context <name>',
       'bus and login of a context of the nats command line (default: $NATS_CONTEXT)',
     ),
-    new Option('--hub <id>', 'hub (default: hub1)'),
+    new Option(
+      '--hub <id>',
+      'hub (default: $TIDEMARK_HUB, then the hub of an `up` on --data, then hub1)',
+    ),
     new Option('--data <folder>', 'data directory (default: ./tidemark-data)'),
     new Option('--config <file>', 'configuration file (default: ./tidemark.json, if there)'),
     new Option('--json', 'results as JSON'),

@@ -15,13 +15,13 @@ export type Schema = { [name: string]: unknown };
 /** Definitions of the contract schema by name. */
 export type Defs = Record<string, Schema>;
 
-/** A table in Markdown, a column wider than none only where a row needs it. */
+/** A table in Markdown. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
   return [line(head), `|${head.map(() => '---|').join('')}`, ...rows.map(line)].join('\n');
 }
 
-/** What a schema takes, in words. */
+/** What a schema accepts, in words. */
 function typeOf(schema: Schema): string {
   const { $ref, const: one, enum: some, anyOf, oneOf, type, items } = schema;
   if (typeof $ref === 'string') return $ref.replace('#/$defs/', '');
@@ -34,7 +34,7 @@ function typeOf(schema: Schema): string {
   return typeof type === 'string' ? type : 'any';
 }
 
-/** Bounds a schema says itself. */
+/** Bounds that a schema states itself. */
 function boundsOf(schema: Schema): string {
   const words: [name: string, word: (value: string) => string][] = [
     ['minLength', (value) => `at least ${value} characters`],
@@ -60,8 +60,8 @@ function meaningOf(schema: Schema): string {
 }
 
 /**
- * The fields of an object, those within its objects too, by their paths; a row's only where its
- * table was not shown before.
+ * The fields of an object by their paths, including those of objects inside it. The columns of a
+ * table are listed the first time only.
  */
 function fieldRows(schema: Schema, shown: Set<unknown>, prefix = ''): string[][] {
   const properties = (schema['properties'] ?? {}) as Record<string, Schema>;
@@ -71,7 +71,7 @@ function fieldRows(schema: Schema, shown: Set<unknown>, prefix = ''): string[][]
       typeof field['description'] === 'string' && field['description'].startsWith('fields of ');
     const isKnown = isRow && shown.has(field['description']);
     if (isRow) shown.add(field['description']);
-    // A column's description says all that its alternatives would.
+    // A column's description covers its alternatives.
     const words =
       field['anyOf'] && field['description']
         ? [meaningOf(field), '']
@@ -88,7 +88,7 @@ function fieldRows(schema: Schema, shown: Set<unknown>, prefix = ''): string[][]
   });
 }
 
-/** @param shown descriptions of the rows whose fields were shown already */
+/** @param shown descriptions of rows whose fields were listed already */
 export function fieldTable(schema: Schema, shown = new Set<unknown>()): string {
   return table(['field', 'type', 'required', 'meaning'], fieldRows(schema, shown));
 }
@@ -123,8 +123,8 @@ function unitOf(name: string): string {
 }
 
 /**
- * Every bound with its value and the reason beside it in the code; one that stands behind another
- * shares its reason.
+ * Every bound with its value and the reason beside it in the code; a bound without a comment shares
+ * the reason of the one above.
  */
 export function limitTable(): string {
   const source = readFileSync(join(contracts, 'limits.ts'), 'utf8');
@@ -156,10 +156,10 @@ const lines = readdirSync(contracts)
   .filter((file) => file.endsWith('.ts'))
   .flatMap((file) => readFileSync(join(contracts, file), 'utf8').split('\n'));
 
-/** Types that the code makes of a list. */
+/** Types that the code derives from a list. */
 const listed: Record<string, readonly string[]> = { Lane: lanes, Outcome: outcomes };
 
-/** A type as the code has it, its comment included; null when no contract has one of that name. */
+/** A type as it is in the code, with its comment; null when no contract has one of that name. */
 function typeText(name: string): string | null {
   const values = listed[name];
   if (values) return `type ${name} = ${values.map((value) => `'${value}'`).join(' | ')};`;
@@ -185,7 +185,7 @@ function typeText(name: string): string | null {
 }
 
 /**
- * Types as code, and those they are made of, each once a page.
+ * Types as code, and those they are made of, each once per page.
  * @throws Error when no contract has one of these names
  */
 export function typeBlock(names: readonly string[], shown: Set<string>): string {
@@ -198,7 +198,7 @@ export function typeBlock(names: readonly string[], shown: Set<string>): string 
     if (text === null) continue;
     shown.add(name);
     texts.push(text);
-    // What stands before a colon is a field's name.
+    // A name before a colon is a field.
     queue.push(
       ...[...text.replaceAll(/\/\*\*[\s\S]*?\*\//g, '').matchAll(/\b([A-Z]\w+)\b(?!\??:)/g)].map(
         (match) => match[1] ?? '',

@@ -1,92 +1,101 @@
 /**
- * What the contract reference says in words: for each action, code, verb, event and capability what
- * no schema can. One text each, or the compiler complains.
+ * The sentences of the contract reference: for each action, code, verb, event and capability, what a
+ * schema cannot say. The compiler complains about one that is missing.
  */
 import type { Action } from '../contracts/actions.ts';
 import type { RefusalCode } from '../contracts/errors.ts';
-import type { verbs } from '../worker/operators/control.ts';
+import type { ControlVerb } from '../contracts/control-verbs.ts';
 
-/** What a write does at the backend, what a read answers. */
+/** What a write does at the backend, or what a read answers. */
 export const actionTexts: Record<Action, string> = {
-  QP_UpsertWorkItem: 'inserts, or overwrites the given fields, by WorkItemHash',
-  QP_UpdateWorkItem: 'overwrites the given fields; makes the row where there is none',
-  QP_AppendEvent: "inserts once by EventGUID: the event's own, else that of the envelope",
+  QP_UpsertWorkItem: 'inserts the row, or overwrites the given fields, by WorkItemHash',
+  QP_UpdateWorkItem: 'overwrites the given fields; creates the row if there is none',
+  QP_AppendEvent: "inserts once by EventGUID: the event's own, else the envelope's",
   QP_InsertAttempt:
-    'inserts by WorkItemHash and AttemptNumber; of a row that is there it fills only the fields that are empty',
-  QP_UpdateAttemptOutcome: 'overwrites the given fields; makes the row where there is none',
-  QP_GetWorkItemByHash: 'answers `WorkItem`, or null',
+    'inserts by WorkItemHash and AttemptNumber; in an existing row it fills only empty fields',
+  QP_UpdateAttemptOutcome: 'overwrites the given fields; creates the row if there is none',
+  QP_GetWorkItemByHash: 'answers `WorkItem`, or null if there is none',
   QP_ListWorkItems: 'answers `WorkItems`, and `Next` while there are more',
   QP_GetEvents: 'answers `Events`, oldest first (EmittedAt, Seq, then arrival)',
-  MS_UpsertManifest: 'inserts, or overwrites, by Hash; the whole manifest is kept in ManifestJSON',
+  MS_UpsertManifest: 'inserts or overwrites by Hash; the whole manifest is kept in ManifestJSON',
   MS_RemoveManifest:
-    'deletes softly; one that is not there is a success, and a later upsert brings it back',
+    'deletes softly; removing what is not there is a success, and a later upsert brings it back',
   MS_GetManifest:
-    'answers `Manifest` as it was sent, and `Row` as it is stored; both null where there is none',
+    'answers `Manifest` as it was sent and `Row` as it is stored; both are null if there is none',
   MS_ListManifests: 'answers `Manifests`, rows without ManifestJSON unless `Filter.Full`',
 };
 
-/** When a code is answered, and what the sender does. */
+/** What the fields of an answer do not say. */
+export const replyTexts = {
+  write:
+    'Sent only after the commit to the journal is synced to disk. A repeat of an accepted EventGUID gets the Seq of ' +
+    'the first, with `Duplicate: true`. With `Wait: "applied"` the answer comes once the backend has the write.',
+  read:
+    'Accepted writes that are not delivered yet are laid over what the backend answers. `Source` says where the ' +
+    'answer is from. `Partial` means that only the journal answered, and that it no longer has older writes. A miss ' +
+    'is a success with null.',
+  refusal: 'The headers `Nats-Service-Error` and `Nats-Service-Error-Code` carry the same.',
+};
+
+/** When a code is answered, and what the sender should do. */
 export const refusalTexts: Record<RefusalCode, { when: string; what: string }> = {
   INVALID_MESSAGE: {
-    when: 'it cannot be decoded, the action is unknown, a field is missing or wrong; `Reason` names its path',
-    what: 'mend the request; the same again is refused again',
+    when: 'the request cannot be decoded, or its action is unknown, or a field is wrong; `Reason` names its path',
+    what: 'correct the request; the same one will be refused again',
   },
   NOT_FOUND: {
-    when: 'a verb of control or a capability names what is not there',
-    what: 'look for it first',
+    when: 'a control verb or a capability names something that does not exist',
+    what: 'check the name',
   },
   CONFLICT: {
-    when: 'the EventGUID is known with other content (Action and Settings as decoded)',
-    what: 'a mistake in the sender: a new write needs a new EventGUID',
+    when: 'the EventGUID is known with other content (Action and Settings, compared as decoded)',
+    what: 'a bug in the sender: a new write needs a new EventGUID',
   },
   TOO_LARGE: {
-    when: 'the body, or an answer that cannot be fetched in pieces, is over its bound',
-    what: 'send less, ask for fewer rows',
+    when: 'the body, or an answer that cannot be fetched in pieces, exceeds its bound',
+    what: 'send less, or ask for fewer rows',
   },
   OVERLOADED: {
     when: 'the journal, its disk or a queue is at its bound; nothing was stored',
     what: 'send again after `RetryAfterMs`, with the same EventGUID',
   },
   INTERNAL: {
-    when: 'a mistake in Tidemark; nothing was stored',
+    when: 'a bug in Tidemark; nothing was stored',
     what: 'report it; sending again is safe',
   },
   UNAVAILABLE: {
-    when: 'starting, draining, or a read that the journal cannot answer while the backend is away',
+    when: 'the worker is starting or draining, or the journal cannot answer a read while the backend is away',
     what: 'send again, with the same EventGUID',
   },
   STORAGE_FAILED: {
-    when: 'the local store failed, and the worker is about to start again; nobody knows whether the write was stored',
+    when: 'the local store failed and the worker is about to restart; whether the write was stored is unknown',
     what: 'send again, with the same EventGUID',
   },
 };
 
 /** Body and answer of each verb of control. */
-export const verbTexts: Record<
-  (typeof verbs)[number],
-  { body: string; answer: string; what: string }
-> = {
+export const verbTexts: Record<ControlVerb, { body: string; answer: string; what: string }> = {
   status: { body: '`{}`', answer: '`WorkerStatus`', what: 'state, lag, balance, room' },
   assign: {
-    body: '`{BeaconID, IDBeaconConnection}`; `BeaconID` null takes it back',
-    answer: '`{Success, Queue, Manifest}`, a `LaneStatus` each',
-    what: 'sends both lanes to a database from now on',
+    body: '`{BeaconID, IDBeaconConnection}`; `BeaconID` null removes the assignment',
+    answer: '`{Success, Queue, Manifest}`, each a `LaneStatus`',
+    what: 'delivers both lanes to this database from now on',
   },
   clear: {
     body: '`{}`',
     answer: '`{Success, Queue, Manifest}`',
-    what: 'takes the assignment back; a beacon with the tag `PersistenceConnectionID` is followed again',
+    what: 'removes the assignment; the beacon with the tag `PersistenceConnectionID` is used again, if there is one',
   },
   hwm: {
     body: '`{}`, `{plan: MarkTarget}` or `{set: SetMarks}`',
     answer: '`MarksFile`, `MarkPlan` or `MarksSet`',
-    what: 'the marks, a plan of moving them, the moving',
+    what: 'shows the marks, plans moving them, or moves them',
   },
   locate: { body: '`{EventGUID}`', answer: '`Location`', what: 'where a write is' },
   'dead-letters': {
     body:
       '`{Verb?: "list", After?, Limit?}`, `{Verb: "show" \\| "retry" \\| "drop", Seq}`; ' +
-      'one-way messages by `ID` in place of `Seq`',
+      'one-way messages by `ID` instead of `Seq`',
     answer: '`{DeadLetters}`, `{DeadLetter}` or `{Success}`',
     what: 'writes the backend refused for good, and one-way messages that can never be accepted',
   },
@@ -98,24 +107,24 @@ export const verbTexts: Record<
   pause: {
     body: '`{}`',
     answer: '`{Success}`',
-    what: 'holds delivery, over restarts too; accepting goes on',
+    what: 'stops delivery until `resume`, also across restarts; writes are still accepted',
   },
-  resume: { body: '`{}`', answer: '`{Success}`', what: 'delivers again' },
-  drain: { body: '`{}`', answer: '`{Success}`', what: 'ends the worker in order' },
+  resume: { body: '`{}`', answer: '`{Success}`', what: 'continues delivery' },
+  drain: { body: '`{}`', answer: '`{Success}`', what: 'stops the worker in order' },
   ops: {
     body: '`{Verb?: "status" \\| "history" \\| "run" \\| "progress" \\| "skip", ...}`',
-    answer: 'by verb',
+    answer: 'depends on the verb',
     what: 'maintenance operations ([OPERATIONS.md](OPERATIONS.md))',
   },
   'operator-log': {
     body: '`{Limit?, Before?}`',
     answer: '`{Actions, Next}`, newest first',
-    what: 'what operators changed or tried to',
+    what: 'what operators changed or tried to change',
   },
   drill: {
     body: '`{}`, `{BeaconID, Seconds, Force?}` or `{Stop: true}`',
     answer: '`DrillReply`',
-    what: 'lets a beacon count as away for a while',
+    what: 'makes the worker treat a beacon as away for a while',
   },
 };
 
@@ -128,24 +137,24 @@ export const eventTexts: Record<
     when: 'the state, database, carrier or error of a lane changed, or delivery was paused',
   },
   'store-changed': {
-    body: '`{cursor, From, changes: [{table, op, ids, count}], Store, Resync?}`',
-    when: 'behind a commit; with `Resync` there was more than could be kept, and everything is to be read again',
+    body: '`{cursor, From, changes: [{table, op, ids, Count}], Store, Resync?}`',
+    when: 'after a commit; `Resync` means that more changed than could be kept, so read everything again',
   },
-  fault: { body: '`{At, Class, What}`', when: 'something an operator must hear of' },
+  fault: { body: '`{At, Class, What}`', when: 'something happened that an operator must know' },
   pressure: {
     body: '`{At, Reason, Capacity}`',
-    when: 'writes begin to be refused for room, and with `Reason` null are taken again',
+    when: 'writes are refused for lack of room; with `Reason` null they are accepted again',
   },
   legacy: {
     body: '`{Source, Status, Reason?, ...}`',
-    when: 'a file of the incumbent was taken in, or could not be',
+    when: 'a file of the incumbent was imported, or could not be',
   },
 };
 
 /** What each capability is for; its types are printed from the code. */
 export const capabilityTexts: Record<string, { what: string; types: readonly string[] }> = {
   DataBeaconBatch: {
-    what: "The fast path of a worker: row mutations in one database transaction with the hub's mark row.",
+    what: "A worker's fast path: row mutations in one database transaction together with the hub's mark row.",
     types: [
       'ApplySettings',
       'ApplyOutputs',
@@ -163,11 +172,11 @@ export const capabilityTexts: Record<string, { what: string; types: readonly str
     types: ['ProxySettings', 'ProxyOutputs'],
   },
   DataBeaconSchema: {
-    what: 'Tables from a descriptor; only ever adds.',
+    what: 'Creates tables from a descriptor; it only ever adds.',
     types: ['EnsureSchemaSettings', 'EnsureSchemaOutputs', 'IntrospectSchemaOutputs'],
   },
   DataBeaconManagement: {
-    what: 'Connections, endpoints, and what the proxy lets through.',
+    what: 'Connections, endpoints, and what the proxy allows.',
     types: [
       'IntrospectOutputs',
       'ColumnFacts',
@@ -177,5 +186,5 @@ export const capabilityTexts: Record<string, { what: string; types: readonly str
       'UpdateProxyConfigOutputs',
     ],
   },
-  DataBeaconAccess: { what: 'Reading, for people and tools; nothing of it writes.', types: [] },
+  DataBeaconAccess: { what: 'Reading, for people and tools; it never writes.', types: [] },
 };

@@ -14,6 +14,7 @@ import {
   capabilityTexts,
   eventTexts,
   refusalTexts,
+  replyTexts,
   verbTexts,
 } from './contract-reference-texts.ts';
 import {
@@ -26,7 +27,7 @@ import {
 } from './contract-reference-tables.ts';
 import { contractSchemaText } from './write-contract-schema.ts';
 
-/** Where the reference lies. */
+/** The file it writes. */
 export const contractReferencePath = join(import.meta.dirname, '..', 'docs', 'CONTRACT.md');
 
 const hub = '<HubID>';
@@ -39,35 +40,44 @@ const def = (defs: Defs, name: string) => {
 function opening(): string {
   return `# The contract on the bus
 
-Subjects, bodies, answers, refusals and bounds. Written from the code by \`npm run contract:reference\`; do not edit. The bodies as JSON Schema are in
-[contracts/contract.schema.json](../contracts/contract.schema.json); HTTP is described in [openapi.json](openapi.json).
+Subjects, bodies, answers, refusals and bounds. \`npm run contract:reference\` writes this page from the code; do not
+edit it. The bodies as JSON Schema are in [contracts/contract.schema.json](../contracts/contract.schema.json); HTTP is
+described in [openapi.json](openapi.json).
 
-**Encoding.** MessagePack (plain maps) or JSON. The header \`Content-Type\` (\`application/msgpack\`, \`application/json\`) says which; without it a body that begins with
-\`{\` or \`[\` is JSON. The answer has the encoding of the request; a worker asks databeacons in JSON. \`Content-Encoding: gzip\` is taken on every request. Times are ISO-8601, UTC, with milliseconds.
+**Encoding.** MessagePack (plain maps) or JSON. The header \`Content-Type\` (\`application/msgpack\`,
+\`application/json\`) says which; without it, a body that begins with \`{\` or \`[\` is JSON, any other MessagePack.
+The answer has the encoding of the request; a worker asks databeacons in JSON.
+\`Content-Encoding: gzip\` is accepted on every request. Times are ISO-8601, UTC, with milliseconds.
 
 **Headers of a request.**
 
 ${table(
   ['header', 'meaning'],
   [
-    ['`Content-Type`, `Content-Encoding`', 'of the body'],
-    ['`Accept-Encoding: gzip`', 'the answer may be zipped'],
+    ['`Content-Type`, `Content-Encoding`', 'encoding of the body'],
+    ['`Accept-Encoding: gzip`', 'the answer may be compressed'],
     [
       '`Tidemark-Accept: chunks`',
-      "an answer above the server's max_payload may come in pieces ([ADR 0015](adr/0015-answers-in-pieces.md))",
+      "an answer larger than the server's max_payload may come in pieces ([ADR 0015](adr/0015-answers-in-pieces.md))",
     ],
     [
       '`traceparent`, `tracestate`',
-      `W3C trace context: kept with the write, and continued at the databeacon ([METRICS.md](METRICS.md#traces)); one that is not as the standard says is ignored. At most ${limits.traceParentCharsMax} and ${limits.traceStateCharsMax} characters`,
+      'W3C trace context: kept with the write and continued at the databeacon ([METRICS.md](METRICS.md#traces)); ' +
+        `a malformed one is ignored. At most ${limits.traceParentCharsMax} and ${limits.traceStateCharsMax} characters`,
     ],
   ],
 )}
 
-**Names.** HubID and BeaconID are 1 to 64 of \`A-Z a-z 0-9 _ -\`. EventGUID is any UUID, stamped once by the sender and kept on every retry.`;
+**Names.** HubID and BeaconID are 1 to 64 of \`A-Z a-z 0-9 _ -\`. EventGUID is any UUID. The sender stamps it once
+and keeps it on every retry.`;
 }
 
 function actionSection(defs: Defs, action: Action, lane: Lane, shown: Set<unknown>): string {
-  return `### ${action}\n\n\`${subjects.action(hub, lane, action)}\`: ${actionTexts[action]}.\n\n${fieldTable(def(defs, `${action}.Settings`), shown)}`;
+  return `### ${action}
+
+\`${subjects.action(hub, lane, action)}\`: ${actionTexts[action]}.
+
+${fieldTable(def(defs, `${action}.Settings`), shown)}`;
 }
 
 function laneSections(defs: Defs): string {
@@ -85,14 +95,14 @@ function laneSections(defs: Defs): string {
   );
   return `## Hub to worker
 
-The body of a request is an envelope; EventGUID is required on writes and ignored on reads. Further fields of Settings are ignored, further fields of a row are
-kept in its column \`Extra\`.
+The body of a request is an envelope. EventGUID is required on writes and ignored on reads. Unknown fields of Settings
+are ignored; unknown fields of a row are kept in its column \`Extra\`.
 
 ${fieldTable(def(defs, 'Envelope'))}
 
 ${table(['subject', '', 'what it does'], overview)}
 
-The tables below are of \`Settings\`. In every field of a row null stands for the column's default.
+The tables below list \`Settings\`. In every field of a row, null stands for the column's default.
 
 ${lanes.flatMap((lane) => of(lane).map((action) => actionSection(defs, action, lane, shown))).join('\n\n')}`;
 }
@@ -102,14 +112,14 @@ function replySections(defs: Defs): string {
     `### ${title}\n\n${text}\n\n${fieldTable(def(defs, name))}`;
   return `## Answers
 
-${section('To a write', 'Sent only after the commit of the journal is synced to disk. A repeat of an accepted EventGUID gets the Seq of the first, with `Duplicate: true`. With `Wait: "applied"` it comes once the backend has the write.', 'WriteReply')}
+${section('To a write', replyTexts.write, 'WriteReply')}
 
-${section('To a read', 'What is accepted and not yet delivered lies over what the backend answers. `Source` says where the answer is from; `Partial` that the journal alone answered and has given up older writes. A miss is a success with null.', 'ReadReply')}
+${section('To a read', replyTexts.read, 'ReadReply')}
 
-${section('A refusal', 'The headers `Nats-Service-Error` and `Nats-Service-Error-Code` say the same.', 'Refusal')}
+${section('A refusal', replyTexts.refusal, 'Refusal')}
 
 ${table(
-  ['code', 'header', 'when', 'what the sender does'],
+  ['code', 'header', 'when', 'what the sender should do'],
   Object.entries(refusalStatus).map(([code, status]) => [
     `\`${code}\``,
     String(status),
@@ -124,27 +134,41 @@ function otherWays(defs: Defs): string {
 
 ### Batches
 
-\`${subjects.batch(hub, 'queue')}\` and \`${subjects.batch(hub, 'manifest')}\`: up to ${limits.batchItemsMax} writes in one commit. An item is an envelope with its \`Action\`; one that is refused does not refuse
-the others. \`Results\` are in the order of \`Items\`, a write's answer or a refusal each.
+\`${subjects.batch(hub, 'queue')}\` and \`${subjects.batch(hub, 'manifest')}\`: up to ${limits.batchItemsMax} writes
+in one commit. An item is an envelope with its \`Action\`; a refused item does not affect the others. \`Results\` are
+in the order of \`Items\`, each the answer to a write or a refusal.
 
 ${fieldTable(def(defs, 'BatchReply'))}
 
 ### Chunks
 
-\`${subjects.chunk(hub, 'queue')}\` and \`${subjects.chunk(hub, 'manifest')}\`: a body above the server's max_payload, in pieces; the answer to the last is that to the whole.
+\`${subjects.chunk(hub, 'queue')}\` and \`${subjects.chunk(hub, 'manifest')}\`: a body larger than the
+server's max_payload, in pieces; the answer to the last piece is the answer to the whole.
 
 ${fieldTable(def(defs, 'Chunk'))}
 
 ### One way
 
-Publish the envelope to \`${subjects.oneWay(hub, 'queue', '<Action>')}\` (stream \`${subjects.oneWayStream(hub)}\`, made by a worker with \`--intake jetstream\`) with \`Nats-Msg-Id\` = EventGUID. It is
-acknowledged after the worker's own synced commit; what can never be accepted is kept with the dead letters.`;
+Publish the envelope to \`${subjects.oneWay(hub, 'queue', '<Action>')}\` (stream \`${subjects.oneWayStream(hub)}\`,
+made by a worker with \`--intake jetstream\`) with \`Nats-Msg-Id\` = EventGUID. It is acknowledged after the
+worker's own synced commit. A message that can never be accepted is kept with the dead letters.`;
 }
+
+/** What the verbs take and answer; the others are made of these. */
+const controlTypes = [
+  'WorkerStatus',
+  'Location',
+  'MarksFile',
+  'SetMarks',
+  'MarkPlan',
+  'MarksSet',
+  'DrillReply',
+];
 
 function controlSection(types: Set<string>): string {
   return `## Control
 
-\`${subjects.control(hub, '<verb>')}\`, for whoever the bus permits.
+\`${subjects.control(hub, '<verb>')}\`, for everybody the bus permits.
 
 ${table(
   ['verb', 'body', 'answer', ''],
@@ -156,7 +180,7 @@ ${table(
   ]),
 )}
 
-${typeBlock(['WorkerStatus', 'Location', 'MarksFile', 'SetMarks', 'MarkPlan', 'MarksSet', 'DrillReply'], types)}
+${typeBlock(controlTypes, types)}
 
 ### Events
 
@@ -171,7 +195,7 @@ ${table(
 }
 
 function beaconSections(defs: Defs, types: Set<string>): string {
-  // Only their names are asked for; nothing of it runs.
+  // Only the names are used; nothing runs.
   const actions = actionsOf({ isBatchOn: true } as Parts);
   const sections = Object.entries(actions).map(([capability, of]) => {
     const text = capabilityTexts[capability];
@@ -179,20 +203,42 @@ function beaconSections(defs: Defs, types: Set<string>): string {
     const names = Object.keys(of)
       .map((action) => `\`${action}\``)
       .join(', ');
-    return `### ${capability}\n\n${text.what} Actions: ${names}.${text.types.length > 0 ? `\n\n${typeBlock(text.types, types)}` : ''}`;
+    const block = text.types.length > 0 ? `\n\n${typeBlock(text.types, types)}` : '';
+    return `### ${capability}\n\n${text.what} Actions: ${names}.${block}`;
   });
   return `## Worker to beacon
 
-\`${subjects.capability('<BeaconID>', '<Capability>', '<Action>')}\` with \`{Settings, RemoteUser?, TimeoutMs?}\` (${limits.capabilityMs} ms where it says nothing), answered by \`{Outputs, Log?}\` or by a refusal as above. A worker uses
-\`DataBeaconBatch\` where it is offered, else \`MeadowProxy\`, else the legacy capabilities \`QueuePersistence\` and \`ManifestStore\`, whose actions are those of the lanes.
+\`${subjects.capability('<BeaconID>', '<Capability>', '<Action>')}\` with
+\`{Settings, RemoteUser?, TimeoutMs?}\` (${limits.capabilityMs} ms by default), answered by
+\`{Outputs, Log?}\` or by a refusal as above. A worker uses \`DataBeaconBatch\` if it is offered, else
+\`MeadowProxy\`, else the legacy capabilities \`QueuePersistence\` and \`ManifestStore\`, whose actions
+are those of the lanes.
 
 ${sections.join('\n\n')}
 
 ### Presence
 
-\`${subjects.presence}\`, every ${limits.presenceEveryMs} ms and on change; silent for ${limits.presenceAwayMs} ms is away.
+\`${subjects.presence}\`, every ${limits.presenceEveryMs} ms and on change; a beacon that is silent for
+${limits.presenceAwayMs} ms counts as away.
 
 ${fieldTable(def(defs, 'Presence'))}`;
+}
+
+function backendSection(): string {
+  return `## Backend tables
+
+[contracts/persistence-schema.json](../contracts/persistence-schema.json), which the worker makes each database ensure.
+Columns are added, never dropped or changed.
+
+${columnTables()}`;
+}
+
+function boundsSection(): string {
+  return `## Bounds
+
+From [contracts/limits.ts](../contracts/limits.ts). \`tidemark worker --help\` lists those an operator can set.
+
+${limitTable()}`;
 }
 
 /** The whole page, with its final line end. */
@@ -206,8 +252,8 @@ export function contractReferenceText(): string {
     otherWays($defs),
     controlSection(types),
     beaconSections($defs, types),
-    `## Backend tables\n\n[contracts/persistence-schema.json](../contracts/persistence-schema.json), which the worker has each database ensure; columns are added, never dropped or changed.\n\n${columnTables()}`,
-    `## Bounds\n\nOf [contracts/limits.ts](../contracts/limits.ts). Those an operator can set are in \`tidemark worker --help\`.\n\n${limitTable()}`,
+    backendSection(),
+    boundsSection(),
   ].join('\n\n')}\n`;
 }
 

@@ -1,9 +1,9 @@
 /**
- * What the documents say is there: every command line with its verb and options, every link with
- * its target, every alert with a place to read on.
+ * What the documents say is there: every command line with its verb and options, every link and
+ * every file with its target, every alert with a place to read on.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { buildProgram } from '../cli/program.ts';
@@ -47,7 +47,8 @@ test('documents were found', () => {
 
 test('every relative link leads to a file, and every anchor to a heading', () => {
   const broken = documents.flatMap(({ path, text }) =>
-    [...text.matchAll(/\]\(([^)\s]+)\)/g)].flatMap(([, link = '']) => {
+    [...text.matchAll(/\]\(([^)\s]+)\)|<img src="([^"]+)"/g)].flatMap(([, plain, image]) => {
+      const link = plain ?? image ?? '';
       if (/^[a-z]+:/.test(link)) return [];
       const [file = '', anchor] = link.split('#');
       const target = file === '' ? join(root, path) : join(root, dirname(path), file);
@@ -59,6 +60,68 @@ test('every relative link leads to a file, and every anchor to a heading', () =>
     }),
   );
   expect(broken).toEqual([]);
+});
+
+/** `a/{b,c}.ts` as `a/b.ts` and `a/c.ts`. */
+function spelledOut(name: string): string[] {
+  const list = /^(.*?)\{([^}]*)\}(.*)$/.exec(name);
+  if (!list) return [name];
+  const [, before = '', parts = '', after = ''] = list;
+  return parts.split(',').flatMap((part) => spelledOut(`${before}${part}${after}`));
+}
+
+/** Whether there is such a file; `*` stands for any part of its name. */
+function isThere(name: string): boolean {
+  if (!name.includes('*')) return existsSync(join(root, name));
+  const folder = join(root, dirname(name));
+  const pattern = new RegExp(`^${basename(name).replaceAll('.', '\\.').replaceAll('*', '[^/]*')}$`);
+  return existsSync(folder) && readdirSync(folder).some((one) => pattern.test(one));
+}
+
+/** Files of this repository that a text names in code spans, by their paths from the root. */
+function filesNamedIn(text: string): string[] {
+  return [
+    ...text.matchAll(
+      /`((?:[\w@.{},*-]+\/)+[\w@.{},*-]+\.(?:[cm]?[jt]s|css|html|jsonl?|md|sql|ya?ml))`/g,
+    ),
+  ].flatMap(([, name = '']) => spelledOut(name));
+}
+
+test('every file that a code span names by its path is there', () => {
+  const named = documents.flatMap(({ path, text }) =>
+    filesNamedIn(text).map((name) => ({ path, name })),
+  );
+  expect(named.length).toBeGreaterThan(80);
+  expect(
+    named.filter(({ name }) => !isThere(name)).map(({ path, name }) => `${path}: ${name}`),
+  ).toEqual([]);
+});
+
+test('a file that is not there would be found', () => {
+  const text = 'see `worker/replay/{replay,replya}.ts`, `docs/adr/0001-*.md` and `test/no-*.ts`';
+  expect(filesNamedIn(text).filter((name) => !isThere(name))).toEqual([
+    'worker/replay/replya.ts',
+    'test/no-*.ts',
+  ]);
+});
+
+test.each(['worker', 'beacon'])('every room of %s/ is on the map, and no other', (folder) => {
+  const text = readFileSync(join(root, 'docs', 'ARCHITECTURE.md'), 'utf8');
+  const map = new RegExp(`^ {4}${folder}/\\n((?: {6}.*\\n)+)`, 'm').exec(text)?.[1] ?? '';
+  const rooms = readdirSync(join(root, folder), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name);
+  const named = [...map.matchAll(/^ {6}([\w-]+)\//gm)].map(([, name]) => name);
+  expect(named.toSorted()).toEqual(rooms.toSorted());
+});
+
+test('every test that a row of LOCAL-STATE.md names is there', () => {
+  const named = documents
+    .filter(({ path }) => path === join('docs', 'LOCAL-STATE.md'))
+    .flatMap(({ text }) => [...text.matchAll(/^\| [A-D]\d+ \|.*\| (`.*`) \|$/gm)])
+    .flatMap(([, cell = '']) => [...cell.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name));
+  expect(named.length).toBeGreaterThan(100);
+  expect(named.filter((name) => !isThere(`test/${name}.test.ts`))).toEqual([]);
 });
 
 /** Commands in code spans and indented blocks, without comments, each as its words. */
@@ -148,6 +211,16 @@ test('every alert has a row in NIGHT-CALL.md', () => {
   expect(names.filter((name) => !text.includes(name))).toEqual([]);
 });
 
+test('every runbook of an alert leads to a heading', () => {
+  const alerts = readFileSync(join(root, 'deploy', 'prometheus', 'alerts.yml'), 'utf8');
+  const runbooks = [...alerts.matchAll(/runbook: '([^'#]+)#([^']+)'/g)];
+  expect(runbooks.length).toBeGreaterThan(10);
+  const lost = runbooks.filter(
+    ([, file = '', anchor = '']) => !anchorsOf(readFileSync(join(root, file), 'utf8')).has(anchor),
+  );
+  expect(lost.map(([runbook]) => runbook)).toEqual([]);
+});
+
 test('every class of fault that the sources name has a row in NIGHT-CALL.md', () => {
   const sources = readdirSync(join(root, 'worker'), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.ts'))
@@ -161,7 +234,7 @@ test('every class of fault that the sources name has a row in NIGHT-CALL.md', ()
   );
   const kinds =
     /export type FaultClass = ([^;]+);/.exec(
-      readFileSync(join(root, 'worker', 'state', 'storage-error.ts'), 'utf8'),
+      readFileSync(join(root, 'worker', 'state', 'guard', 'storage-error.ts'), 'utf8'),
     )?.[1] ?? '';
   for (const [, name = ''] of kinds.matchAll(/'([a-z]+)'/g)) classes.add(name);
   expect(classes.size).toBeGreaterThan(15);

@@ -1,31 +1,22 @@
-/**
- * Looks over the bus and what is on it: the server, the worker of a hub, and the databeacons its
- * lanes go to with their databases.
- */
-import type { IntrospectSchemaOutputs } from '../../contracts/capability.ts';
-import { capabilities } from '../../contracts/capability.ts';
+/** Looks over the bus and what is on it: the server, the worker of a hub, and its databeacons. */
 import { messageOf } from '../../contracts/errors.ts';
 import { isJsonObject } from '../../contracts/json-value.ts';
-import { decodePresence, type Presence } from '../../contracts/presence.ts';
-import { persistenceSchema } from '../../contracts/schema.ts';
 import type { WorkerStatus } from '../../contracts/status.ts';
 import { subjects } from '../../contracts/subjects.ts';
 import type { Bus } from '../../runtime/bus/bus.ts';
+import { isNoResponders } from '../../runtime/bus/bus-answer.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { nobodyAnswers } from '../served-hubs.ts';
+import { beaconChecks, type Database } from './doctor-beacons.ts';
 import { type Check, fail, ok, warn } from './doctor-check.ts';
 
 /** What is tested; older servers lack things of the protocol we use. */
 const oldestServer = [2, 9] as const;
 const payloadBytesMin = 1024 * 1024;
 const answerMs = 3_000;
-/** A catalogue of a busy server takes a while; a look must not take longer. */
-const schemaMs = 15_000;
-/** Presence comes every two seconds. */
-const presenceMs = 2_600;
 /** Leases and marks compare times of several machines; beyond this people are misled by them. */
 const clockMsMax = 2_000;
 
-export type Database = { beacon: string; connection: number };
 export type BusExam = {
   bus: Bus;
   hub: string;
@@ -40,12 +31,14 @@ export type BusExam = {
 export async function examineBus(exam: BusExam): Promise<Check[]> {
   const status = await exam.bus
     .request<WorkerStatus>(subjects.control(exam.hub, 'status'), {}, { timeoutMs: answerMs })
-    .catch((error: unknown) => messageOf(error));
+    .catch(async (error: unknown) =>
+      messageOf(isNoResponders(error) ? await nobodyAnswers(exam.bus, exam.hub, error) : error),
+    );
   const databases = typeof status === 'string' ? [...exam.assigned] : databasesOf(status);
   return [
     ...(await serverChecks(exam)),
     workerCheck(exam.hub, status),
-    ...(await beaconChecks(exam, databases)),
+    ...(await beaconChecks(exam.bus, exam.clock, databases)),
   ];
 }
 
@@ -146,158 +139,4 @@ function databasesOf({ Queue, Manifest }: WorkerStatus): Database[] {
         ({ beacon, connection }) => beacon === one.beacon && connection === one.connection,
       ) === at,
   );
-}
-
-async function beaconChecks(
-  { bus, clock }: BusExam,
-  databases: readonly Database[],
-): Promise<Check[]> {
-  if (databases.length === 0)
-    return [
-      warn(
-        'beacon',
-        'no lane is assigned',
-        'tidemark assign <beacon> <connection>; writes are kept until then',
-      ),
-    ];
-  const seen = await presences(
-    bus,
-    clock,
-    databases.map(({ beacon }) => beacon),
-  );
-  const checks: Check[] = [];
-  for (const database of databases)
-    checks.push(
-      ...(await databaseChecks(bus, database, seen.get(database.beacon) ?? null, [...seen.keys()])),
-    );
-  return checks;
-}
-
-/**
- * What beacons say of themselves, until all that are wanted were heard or it has been long enough.
- */
-async function presences(
-  bus: Bus,
-  clock: Clock,
-  wanted: readonly string[],
-): Promise<Map<string, Presence>> {
-  const seen = new Map<string, Presence>();
-  const done = new AbortController();
-  const stop = bus.subscribe(subjects.presence, (body) => {
-    const presence = decodePresence(body);
-    if (presence) seen.set(presence.BeaconID, presence);
-    if (wanted.every((beacon) => seen.has(beacon))) done.abort();
-  });
-  await clock.sleep(presenceMs, done.signal);
-  stop();
-  return seen;
-}
-
-async function databaseChecks(
-  bus: Bus,
-  { beacon, connection }: Database,
-  presence: Presence | null,
-  others: readonly string[],
-): Promise<Check[]> {
-  const there = others.length > 0 ? `; there are ${others.join(', ')}` : '';
-  if (!presence)
-    return [
-      warn(
-        'beacon',
-        `${beacon} is away${there}`,
-        `start it, or assign another; writes are kept meanwhile`,
-      ),
-    ];
-  const { Status, Capabilities, Connections } = presence;
-  const isLegacy =
-    !Capabilities.includes(capabilities.batch) && !Capabilities.includes(capabilities.proxy);
-  const carrier = Capabilities.includes(capabilities.batch)
-    ? 'batch'
-    : isLegacy
-      ? 'legacy'
-      : 'meadow-proxy';
-  const checks = [
-    Status === 'Draining'
-      ? warn('beacon', `${beacon} is draining`, 'wait for it to come back')
-      : ok('beacon', `${beacon} is ${Status.toLowerCase()}`),
-  ];
-  if (
-    isLegacy &&
-    !Capabilities.some((one) => one === 'QueuePersistence' || one === 'ManifestStore')
-  )
-    return [
-      ...checks,
-      fail('carrier', `${beacon} offers nothing to deliver with`, 'assign a databeacon'),
-    ];
-  checks.push(
-    carrier === 'batch'
-      ? ok('carrier', 'batch')
-      : warn(
-          'carrier',
-          `${carrier}: ${beacon} does not offer ${capabilities.batch}`,
-          'slower, and one write at a time; use our databeacon where you can (docs/BEACONS.md)',
-        ),
-  );
-  const found = Connections.find((one) => one.IDBeaconConnection === connection);
-  if (isLegacy) return checks;
-  if (!found)
-    return [
-      ...checks,
-      fail(
-        'connection',
-        `${beacon} has no connection ${connection}; it has ` +
-          (Connections.map((one) => one.IDBeaconConnection).join(', ') || 'none'),
-        'tidemark assign names another one',
-      ),
-    ];
-  if (!found.Connected)
-    return [
-      ...checks,
-      warn(
-        'connection',
-        `${beacon}/${connection} (${found.Engine}) does not reach its database`,
-        'look at the database, and at the log of the beacon',
-      ),
-    ];
-  return [
-    ...checks,
-    ok('connection', `${beacon}/${connection}: ${found.Engine}, connected`),
-    await schemaCheck(bus, beacon, connection),
-  ];
-}
-
-async function schemaCheck(bus: Bus, beacon: string, connection: number): Promise<Check> {
-  try {
-    const { Outputs } = await bus.request<{ Outputs: IntrospectSchemaOutputs }>(
-      subjects.capability(beacon, capabilities.schema, 'IntrospectSchema'),
-      {
-        Settings: {
-          IDBeaconConnection: connection,
-          SchemaName: 'ultravisor',
-          SchemaJSON: persistenceSchema,
-        },
-      },
-      { timeoutMs: schemaMs },
-    );
-    const missing = Outputs.Tables.flatMap(({ Scope, Exists, MissingColumns }) =>
-      Exists ? MissingColumns.map((column) => `${Scope}.${column}`) : [Scope],
-    );
-    if (missing.length === 0)
-      return ok(
-        'backend schema',
-        `all ${Outputs.Tables.length} tables of ${beacon}/${connection} are as described`,
-      );
-    return warn(
-      'backend schema',
-      `${beacon}/${connection} lacks ` +
-        `${missing.slice(0, 8).join(', ')}${missing.length > 8 ? ` and ${missing.length - 8} more` : ''}`,
-      'assign it again, or start the beacon again: the bootstrap adds what is missing',
-    );
-  } catch (error) {
-    return warn(
-      'backend schema',
-      `cannot be looked at: ${messageOf(error)}`,
-      'look at the database, and at the log of the beacon',
-    );
-  }
 }

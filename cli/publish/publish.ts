@@ -7,10 +7,9 @@ import { createLog } from '../../runtime/log.ts';
 import { Bus, type BusOptions } from '../../runtime/bus/bus.ts';
 import { type Clock, systemClock } from '../../runtime/clock.ts';
 import { Counts, type Summary } from './counts.ts';
-import { KeyedSender } from './keyed-sender.ts';
+import { Delivery } from './delivery.ts';
 import { TraceReader } from './trace-call.ts';
 import { checkTrace, readTrace } from './trace-file.ts';
-import { Turns } from './turns.ts';
 
 /** Progress where it is read by a person at a terminal, and where it goes to a file. */
 const terminalEveryMs = 200;
@@ -51,28 +50,22 @@ export async function publish(options: PublishOptions): Promise<Summary> {
   const bus = await firstConnect(options);
   if (!bus) return counts.summary;
   const stopProgress = showProgress(counts, out);
-  const delivery = new KeyedSender({
+  const { hub, batch, giveUpMs, isOneWay } = options;
+  const concurrency = Math.max(options.concurrency, batch > 1 ? 2 * batch : 1);
+  const delivery = new Delivery({
     bus,
-    hub: options.hub,
-    clock: systemClock,
+    hub,
     counts,
     signal,
-    giveUpMs: options.giveUpMs,
-    isOneWay: options.isOneWay,
-  });
-  const concurrency = Math.max(options.concurrency, options.batch > 1 ? 2 * options.batch : 1);
-  const turns = new Turns(delivery, {
     concurrency,
-    batch: options.isOneWay ? 1 : options.batch,
-    signal,
-    onSent: (items) => {
-      counts.sent += items;
-    },
+    batch,
+    giveUpMs,
+    isOneWay,
   });
   const pace = newPace(systemClock, options.rate, signal);
   try {
-    await Promise.all(options.files.map((path) => pump(path, { turns, counts, pace, options })));
-    await turns.finish();
+    await Promise.all(options.files.map((path) => pump(path, { delivery, counts, pace, options })));
+    await delivery.finish();
   } finally {
     stopProgress();
     await bus.close();
@@ -107,9 +100,14 @@ async function firstConnect({ bus, giveUpMs, signal, out }: PublishOptions): Pro
   return null;
 }
 
-type Pump = { turns: Turns; counts: Counts; pace: () => Promise<void>; options: PublishOptions };
+type Pump = {
+  delivery: Delivery;
+  counts: Counts;
+  pace: () => Promise<void>;
+  options: PublishOptions;
+};
 
-async function pump(path: string, { turns, counts, pace, options }: Pump): Promise<void> {
+async function pump(path: string, { delivery, counts, pace, options }: Pump): Promise<void> {
   const reader = new TraceReader(path);
   for await (const line of readTrace(path)) {
     if (options.signal.aborted) return;
@@ -121,7 +119,7 @@ async function pump(path: string, { turns, counts, pace, options }: Pump): Promi
       continue;
     }
     await pace();
-    await turns.add(item);
+    await delivery.add(item);
   }
 }
 

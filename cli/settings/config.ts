@@ -1,5 +1,6 @@
 /**
- * What the command line is told: flags, then the environment, then `tidemark.json`, then defaults.
+ * What the command line is told: flags, then the environment, then `tidemark.json`, then what an `up`
+ * on the data directory has, then defaults.
  * The only reader of process.env in the worker.
  */
 import { statSync } from 'node:fs';
@@ -16,13 +17,13 @@ import { busOf, loginVariables } from './bus-settings.ts';
 import { httpSettings, operatorToken } from './http-settings.ts';
 import { opsSettings } from './ops-settings.ts';
 import {
-  busOfUp,
   defaults,
   type Flags,
   saidOf,
   type Setting,
   type SettingName,
   settingsOf,
+  settingsOfUp,
   sources,
   type Value,
   variables,
@@ -83,15 +84,16 @@ export function loadSettings(flags: Flags): Setting[] {
 }
 
 function resolved(value: Value, environment: NodeJS.ProcessEnv): CliConfig {
-  const hub = value('hub') ?? defaults.hub;
-  if (!isSubjectToken(hub))
-    throw invalid(`hub ${JSON.stringify(hub)} is not 1 to 64 of A-Z, a-z, 0-9, _ and -`);
   const data = resolve(value('data') ?? defaults.data);
   if (isOther(data)) throw invalid(`data ${JSON.stringify(data)} is a file: name a folder`);
+  const up = settingsOfUp(data);
+  const hub = value('hub') ?? up.hub ?? defaults.hub;
+  if (!isSubjectToken(hub))
+    throw invalid(`hub ${JSON.stringify(hub)} is not 1 to 64 of A-Z, a-z, 0-9, _ and -`);
   const url = value('nats');
   const isAnyFileSystem =
     choice('anyFileSystem', value('anyFileSystem') ?? '0', ['0', '1']) === '1';
-  const bus = busOf(url ?? busOfUp(data) ?? defaults.nats, value);
+  const bus = busOf(url ?? up.nats ?? defaults.nats, value);
   return {
     bus,
     isBusNamed: url !== undefined,

@@ -1,6 +1,6 @@
 /**
- * Where each setting comes from: a flag, a variable, `tidemark.json`, or its default; and how a
- * wrong one is named.
+ * Where each setting comes from: a flag, a variable, `tidemark.json`, an `up` that runs on the data
+ * directory, or its default; and how a wrong one is named.
  */
 import { existsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -70,19 +70,23 @@ export type Flags = Partial<Record<SettingName | 'config', string>> & Record<str
 /** One setting as it stands: `Value` null when nobody set it and there is no default. */
 export type Setting = { Name: string; Value: string | null; Origin: string };
 
-/** URL of the bus of an `up` that runs on the data directory. */
-export function busOfUp(data: string): string | undefined {
-  return readBusFile(data)?.Url;
+/** What an `up` that runs on the data directory has: its bus and its hub. */
+export function settingsOfUp(data: string): Partial<Record<SettingName, string>> {
+  const up = readBusFile(data);
+  if (up === null) return {};
+  return { nats: up.Url, ...(up.Hub === undefined ? {} : { hub: up.Hub }) };
 }
 
 /** Every setting with who set it; secrets are masked. `data` is the data directory they lead to. */
 export function settingsOf(flags: Flags, environment: NodeJS.ProcessEnv, data: string): Setting[] {
   const found = sources(flags, environment);
-  const up = found('nats') ? null : busOfUp(data);
+  const up = settingsOfUp(data);
+  const otherwise = (name: SettingName) =>
+    up[name] === undefined
+      ? { value: defaults[name], origin: 'default' }
+      : { value: up[name], origin: `the up that runs on ${data}` };
   return settingNames.map((Name) => {
-    const { value, origin } = (Name === 'nats' && up
-      ? { value: up, origin: `the up that runs on ${data}` }
-      : found(Name)) ?? { value: defaults[Name], origin: 'default' };
+    const { value, origin } = found(Name) ?? otherwise(Name);
     return {
       Name,
       Value: value === undefined ? null : maskedSetting(Name, value),

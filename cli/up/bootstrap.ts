@@ -2,6 +2,7 @@
  * Brings a fresh worker to its database: assigns the beacon once the worker answers, and waits
  * until both lanes are bootstrapped.
  */
+import type { ControlVerb } from '../../contracts/control-verbs.ts';
 import { messageOf } from '../../contracts/errors.ts';
 import type { WorkerStatus } from '../../contracts/status.ts';
 import { subjects } from '../../contracts/subjects.ts';
@@ -28,7 +29,7 @@ export async function bootstrap(
   { say, stop }: BootstrapOptions,
 ): Promise<boolean> {
   const bus = await Bus.connect({ ...options, name: 'tidemark-up' }, createLog('up', 'error'));
-  const ask = <T>(verb: string, body: object) =>
+  const ask = <T>(verb: ControlVerb, body: object) =>
     bus.request<T>(subjects.control(hub, verb), body, { timeoutMs: answerMs });
   let saidMs = systemClock.monotonicMs();
   try {

@@ -1,14 +1,17 @@
 /**
- * `bus.json` in the data directory: where the bus of a running `up` is, so that other verbs on the
- * directory find it.
+ * `bus.json` in the data directory: where the bus of a running `up` is and which hub it serves, so
+ * that other verbs on the directory find them.
  */
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isJsonObject } from '../../contracts/json-value.ts';
+import { isSubjectToken } from '../../contracts/subjects.ts';
 import { commandOf } from '../../runtime/bus/nats-server.ts';
 
 export type BusFile = {
   Url: string;
+  /** Not in a file that an earlier version wrote. */
+  Hub?: string;
   /** Process of the `up` that wrote it. */
   Pid: number;
 };
@@ -29,7 +32,8 @@ export function readLastBusFile(data: string): BusFile | null {
       typeof content['Pid'] !== 'number'
     )
       return null;
-    return { Url: content['Url'], Pid: content['Pid'] };
+    const { Url, Hub, Pid } = content;
+    return { Url, Pid, ...(typeof Hub === 'string' && isSubjectToken(Hub) ? { Hub } : {}) };
   } catch {
     // Half-written by a full disk, or removed in between: as good as absent.
     return null;

@@ -70,7 +70,7 @@ export async function runUp(options: UpOptions): Promise<number> {
   options.kill.addEventListener('abort', killAll, { once: true });
   try {
     const url = await startBus(options, part);
-    writeBusFile(config.data, { Url: url, Pid: process.pid });
+    writeBusFile(config.data, { Url: url, Hub: config.hub, Pid: process.pid });
     const http = await httpAddress(config.http);
     await startBeacon(options, url, part);
     await startWorker(options, url, http, part);

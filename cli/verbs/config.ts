@@ -17,7 +17,8 @@ export const configVerbs: readonly VerbSpec[] = [
     alias: 'ls',
     examples: ['config show', 'config show --config /etc/tidemark.json --json'],
     notes:
-      'Order: flag, environment, tidemark.json, default. The names are those of tidemark.json.',
+      'Order: flag, environment, tidemark.json, bus and hub of an `up` on --data, default. ' +
+      'The names are those of tidemark.json.',
   },
   {
     name: 'check',

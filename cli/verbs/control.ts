@@ -1,11 +1,12 @@
 /** Verbs that ask or tell a running worker: status, marks, assignment, pause and drain. */
 import { Option } from 'commander';
+import type { ControlVerb } from '../../contracts/control-verbs.ts';
 import { isGuid } from '../../contracts/envelope.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
 import type { Capacity, LaneStatus, Location, WorkerStatus } from '../../contracts/status.ts';
 import { isSubjectToken } from '../../contracts/subjects.ts';
 import { systemClock } from '../../runtime/clock.ts';
-import { type Ask, type ControlVerb, withControl } from './control-client.ts';
+import { type Ask, withControl } from './control-client.ts';
 import { offlineOption, showOfflineStatus } from '../offline/offline-lines.ts';
 import { coloured } from '../terminal/colour.ts';
 import { duration, facts, print, printJson, size, table } from '../terminal/output.ts';

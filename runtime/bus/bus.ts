@@ -2,7 +2,7 @@
  * The bus: a NATS connection with our manners. The NATS client is imported here, in its `bus-`
  * neighbours and in `stream.ts` only.
  */
-import type { Msg, NatsConnection } from 'nats';
+import type { Msg, MsgHdrs, NatsConnection } from 'nats';
 import { acceptHeader, type Answer, wholeAnswer } from '../../contracts/answer-chunks.ts';
 import {
   contentType,
@@ -232,6 +232,20 @@ export class Bus {
       );
     }
     return answer as T;
+  }
+
+  /**
+   * One message and its answer, as they are: what the client library of hubs sends by.
+   * @throws TidemarkError UNAVAILABLE without an answer, at once when the bus is or gets lost
+   */
+  exchange(
+    subject: string,
+    body: Uint8Array,
+    options: { timeout: number; headers: MsgHdrs },
+  ): Promise<Msg> {
+    if (!this.#isConnected)
+      throw new TidemarkError('UNAVAILABLE', `the bus is away; ${subject} was not asked`);
+    return this.#untilLost(subject, this.#connection.request(subject, body, options));
   }
 
   async #untilLost(subject: string, asked: Promise<Msg>): Promise<Msg> {

@@ -2,13 +2,14 @@
  * A nats-server of our own: found or installed, started on loopback with JetStream, and stopped.
  * Its files live in one folder.
  */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createConnection, createServer } from 'node:net';
 import { delimiter, join, resolve } from 'node:path';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
 import { newUuid, systemClock } from '../clock.ts';
+import { canInstall, installPackage, type Say } from '../debian-package.ts';
 
 const loopback = '127.0.0.1';
 /** A server that has not opened its port by then has a problem its log names. */
@@ -32,9 +33,6 @@ export type NatsServerOptions = {
   binary: string;
 };
 
-/** Hears one line for people about something slow or unusual. */
-export type Say = (line: string) => void;
-
 /**
  * Path of a nats-server: the named one, else on `path` or in the usual folders, else (Debian, as
  * root) installed with apt-get.
@@ -49,10 +47,10 @@ export function findNatsServer(named: string | undefined, path: string, say: Say
   const find = () => folders.map((folder) => join(folder, 'nats-server')).find(isFile);
   const found = find();
   if (found) return found;
-  if (!existsSync('/etc/debian_version') || process.getuid?.() !== 0) {
+  if (!canInstall()) {
     throw new TidemarkError('CONFIG_INVALID', `nats-server is not installed; ${howToGet}`);
   }
-  installOnDebian(say);
+  installPackage('nats-server', say);
   const installed = find();
   if (installed) return installed;
   throw new TidemarkError('CONFIG_INVALID', `apt-get could not install nats-server; ${howToGet}`);
@@ -60,25 +58,6 @@ export function findNatsServer(named: string | undefined, path: string, say: Say
 
 function isFile(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
-}
-
-/** The package would start a system service of its own; a policy of 101 keeps it from that. */
-function installOnDebian(say: Say): void {
-  say('nats-server is not installed; installing it with apt-get');
-  const policy = '/usr/sbin/policy-rc.d';
-  const isOurs = !existsSync(policy);
-  if (isOurs) writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
-  try {
-    for (const args of [
-      ['update', '-q'],
-      ['install', '-q', '-y', '--no-install-recommends', 'nats-server'],
-    ]) {
-      const { status } = spawnSync('apt-get', args, { stdio: ['ignore', 2, 2] });
-      if (status !== 0) say(`apt-get ${args[0]} ended with ${status}`);
-    }
-  } finally {
-    if (isOurs) rmSync(policy, { force: true });
-  }
 }
 
 /** True when nothing listens on this port of the loopback address. */

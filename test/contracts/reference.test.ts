@@ -10,7 +10,7 @@ import {
   contractReferencePath,
   contractReferenceText,
 } from '../../scripts/write-contract-reference.ts';
-import { verbs } from '../../worker/operators/control.ts';
+import { controlVerbNames } from '../../contracts/control-verbs.ts';
 
 const text = contractReferenceText();
 
@@ -22,9 +22,12 @@ test('every action, code, verb, bound and column is in it', () => {
   const columns = persistenceSchema.Tables.flatMap((table) =>
     table.Schema.map((column) => column.Column),
   );
-  const names = [...Object.keys(refusalStatus), ...verbs, ...Object.keys(limits), ...columns].map(
-    (name) => `| \`${name}\` |`,
-  );
+  const names = [
+    ...Object.keys(refusalStatus),
+    ...controlVerbNames,
+    ...Object.keys(limits),
+    ...columns,
+  ].map((name) => `| \`${name}\` |`);
   const headings = [...writeActions, ...readActions].map((action) => `### ${action}\n`);
   expect([...names, ...headings].filter((part) => !text.includes(part))).toEqual([]);
 });

@@ -42,7 +42,7 @@ function exec(sql: string): void {
 
 function noDeadLetters(): void {
   for (const lane of ['queue', 'manifest'] as const) {
-    const mark = world.outbound.deliveries[lane].mark();
+    const mark = world.destinations.deliveries[lane].mark();
     expect(world.local.blocked.list(mark?.database ?? 0, 10)).toEqual([]);
   }
 }
@@ -73,7 +73,8 @@ describe.each(carriers)('by %s', (_name, isBatchOn) => {
     await until(
       'a delivery failed',
       () =>
-        world.outbound.deliveries.queue.mark()?.seq !== world.local.journal.counts('queue').head,
+        world.destinations.deliveries.queue.mark()?.seq !==
+        world.local.journal.counts('queue').head,
     );
     other.exec('rollback');
     other.close();
@@ -112,7 +113,7 @@ test('a database restored from a backup gets what it lost, and only the mark tha
   await world.startBeacon('db-1');
   await world.accept(upsert('lost', 'lost'), patch('kept', 'patched', { Status: 'Running' }));
   await world.drained();
-  const manifestMark = world.outbound.deliveries.manifest.mark();
+  const manifestMark = world.destinations.deliveries.manifest.mark();
   await world.stopBeacon('db-1');
   for (const end of ['', '-wal', '-shm']) rmSync(path() + end, { force: true });
   copyFileSync(`${path()}.backup`, path());
@@ -122,7 +123,7 @@ test('a database restored from a backup gets what it lost, and only the mark tha
   expect(rows('UVQueueWorkItem').find((row) => row['WorkItemHash'] === 'kept')).toMatchObject({
     Status: 'Running',
   });
-  expect(world.outbound.deliveries.manifest.mark()).toMatchObject({
+  expect(world.destinations.deliveries.manifest.mark()).toMatchObject({
     seq: manifestMark?.seq,
     applied: 1,
   });

@@ -214,7 +214,7 @@ describe('order', () => {
         event('w', 'e3', { EventGUID: 'shared', EventType: 'failed' }),
         event('v', 'e4'),
       );
-      const mark = () => world.outbound.deliveries.queue.mark();
+      const mark = () => world.destinations.deliveries.queue.mark();
       const [dead, ...more] = await until('the conflict is a dead letter', () => {
         const all = world.local.blocked.list(mark()?.database ?? 0, 10);
         return all.length > 0 ? all : null;

@@ -19,7 +19,8 @@ export type FleetOptions = {
   hubId: string;
   bus: Pick<Bus, 'gather' | 'request' | 'subscribe'>;
   clock: Clock;
-  self: () => { status: WorkerStatus; console: string };
+  /** Our own. */
+  status: () => WorkerStatus;
 };
 
 type Seen = { row: FleetRow; askedMs: number; isDue: boolean };
@@ -27,6 +28,8 @@ type Found = { hub: string; version: string; console: string | null };
 
 export class Fleet {
   readonly #parts: FleetOptions;
+  /** Where our own console is, once it is anywhere. */
+  console = '';
   readonly #seen = new Map<string, Seen>();
   readonly #asks = new PQueue({ concurrency: limits.fleetAsksMax });
   readonly #watchers = new Set<() => void>();
@@ -49,8 +52,8 @@ export class Fleet {
 
   /** What is known without asking. */
   rows(): FleetRow[] {
-    const { hubId, self, clock } = this.#parts;
-    const { status, console } = self();
+    const { hubId, clock } = this.#parts;
+    const status = this.#parts.status();
     const known = this.#seen.get(hubId)?.row.Instances ?? 1;
     const own: FleetRow = {
       HubID: hubId,
@@ -59,7 +62,7 @@ export class Fleet {
       SeenAt: isoOf(clock.nowMs()),
       Instances: known,
       Version: status.Version,
-      Console: console,
+      Console: this.console,
       Status: status,
       Reason: null,
     };

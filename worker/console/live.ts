@@ -1,5 +1,5 @@
 /**
- * What consoles are told as it happens: status, beacons, samples of the history, and the fleet to
+ * What consoles hear as it happens: status, beacons, samples of the history, and the fleet to
  * those who watch it.
  *
  * Constraint: nothing is counted while nobody listens, and once for all who do; while nothing
@@ -57,7 +57,7 @@ export class Live {
 
   /** A sample was taken. */
   sample(sample: HistorySample, isNews: boolean): void {
-    if (isNews) this.#tell('sample', sample);
+    if (isNews) this.#report('sample', sample);
   }
 
   /** Tells everything at once, then what changes; the returned function ends it. */
@@ -85,7 +85,7 @@ export class Live {
     try {
       this.#look();
     } catch (error) {
-      // A store that cannot be asked is told of by those who need it.
+      // A store that cannot be asked is reported by those who need it.
       this.#parts.log.debug({ reason: messageOf(error) }, 'consoles were not told');
     }
   }
@@ -96,17 +96,17 @@ export class Live {
       this.#tellStatus();
     const beacons = this.#parts.beacons();
     const text = JSON.stringify(beacons);
-    if (text !== this.#beacons) this.#tell('beacons', { Beacons: beacons });
+    if (text !== this.#beacons) this.#report('beacons', { Beacons: beacons });
     this.#beacons = text;
     if (nowMs - this.#beatMs < limits.liveBeatMs) return;
     this.#beatMs = nowMs;
-    this.#tell('beat', { At: isoOf(this.#parts.clock.nowMs()) });
+    this.#report('beat', { At: isoOf(this.#parts.clock.nowMs()) });
   }
 
   #tellStatus(): void {
     const before = this.#status;
     const status = this.#countStatus();
-    if (this.#status !== before) this.#tell('status', status);
+    if (this.#status !== before) this.#report('status', status);
   }
 
   #countStatus(): WorkerStatus {
@@ -124,7 +124,7 @@ export class Live {
     const { clock, balance } = this.#parts;
     const nowMs = clock.monotonicMs();
     if (this.#balance && nowMs < this.#balance.dueMs) {
-      // What was put off is told later, also when nothing else changes.
+      // What was put off is reported later, also when nothing else changes.
       this.#isDirty = true;
       return this.#balance.value;
     }
@@ -134,7 +134,7 @@ export class Live {
     return value;
   }
 
-  #tell(name: LiveEvent, data: object): void {
+  #report(name: LiveEvent, data: object): void {
     for (const listener of this.#listeners) listener(name, data);
   }
 }

@@ -3,6 +3,7 @@
  * write, so the newest entries are looked through in steps; beyond them are found those that are
  * held, and the last that wrote each row reads still need.
  */
+import PQueue from 'p-queue';
 import type { KeyLocations } from '../../contracts/console-answers.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
@@ -17,6 +18,20 @@ export type LocateKeyOptions = {
   overview: Pick<Overview, 'where'>;
   deliveries: Record<Lane, Pick<LaneDelivery, 'mark'>>;
 };
+
+/** One search through the journal at a time: each takes turns from those who write. */
+export class KeySearch {
+  readonly #parts: LocateKeyOptions;
+  readonly #searches = new PQueue({ concurrency: 1 });
+
+  constructor(parts: LocateKeyOptions) {
+    this.#parts = parts;
+  }
+
+  locate(key: string, lane: string | undefined): Promise<KeyLocations> {
+    return this.#searches.add(() => locateKey(this.#parts, key, lane));
+  }
+}
 
 /**
  * Writes of a WorkItemHash or RunHash.

@@ -1,5 +1,6 @@
 /** Routes of one worker: metrics, the two persistence routes, and the verbs of control as JSON. */
 import type { Hono } from 'hono';
+import { bareVerbs } from '../../contracts/control-verbs.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
 import type { Presence } from '../../contracts/presence.ts';
 import type { Control } from '../operators/control.ts';
@@ -56,7 +57,7 @@ export function addApi(app: Hono, { control, beacons, metrics }: ApiOptions): vo
     const location = control.locate(paramsOf(context, given.guid).guid) as { State: string };
     return context.json(location, location.State === 'unknown' ? 404 : 200);
   });
-  app.post('/api/:verb{pause|resume|drain|clear}', (context) =>
+  app.post(`/api/:verb{${bareVerbs.join('|')}}`, (context) =>
     context.json(control.run(paramsOf(context, given.verb).verb, {}) as object),
   );
 }

@@ -3,6 +3,7 @@
  * that is not here is a failing test.
  */
 import type { TObject, TSchema } from '@sinclair/typebox';
+import { bareVerbs } from '../../contracts/control-verbs.ts';
 import { answered, given } from './schemas.ts';
 
 export type HttpOperation = {
@@ -207,7 +208,7 @@ export const operations: readonly HttpOperation[] = [
   },
   {
     method: 'post',
-    path: '/api/:verb{pause|resume|drain|clear}',
+    path: `/api/:verb{${bareVerbs.join('|')}}`,
     tag: 'act',
     summary:
       'Hold delivery, go on, leave after finishing what was taken, or take the assignment back.',

@@ -3,6 +3,7 @@
  * them, and the OpenAPI document is made of them.
  */
 import { type TProperties, type TSchema, Type } from '@sinclair/typebox';
+import { bareVerbs } from '../../contracts/control-verbs.ts';
 import { refusalStatus } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
 
@@ -59,7 +60,7 @@ export const given = {
   }),
   verb: Type.Object({
     verb: Type.Union(
-      ['pause', 'resume', 'drain', 'clear'].map((one) => Type.Literal(one)),
+      bareVerbs.map((one) => Type.Literal(one)),
       { description: 'pause, resume, drain or clear' },
     ),
   }),

@@ -4,6 +4,8 @@
  */
 import type { WriteReply } from '../../contracts/reply.ts';
 import type { Lane } from '../../contracts/subjects.ts';
+import type { BlockedStore } from '../../hwm/blocked-store.ts';
+import type { Mark } from '../../hwm/mark-store.ts';
 import type { Clock } from '../../runtime/clock.ts';
 
 type Waiter = {
@@ -56,4 +58,17 @@ export class AppliedWaiters {
       waiter.resolve({ ...waiter.reply, Durability: 'applied' });
     }
   }
+}
+
+/** Why an entry is not applied at the database of its lane; null when it is. */
+export function whyNotApplied(
+  blockedStore: Pick<BlockedStore, 'get'>,
+  mark: Mark | null,
+  seq: number,
+): string | null {
+  if (!mark) return 'no database is assigned';
+  const blocked = blockedStore.get(mark.database, seq);
+  if (blocked?.state === 'parked') return 'parked behind a dead letter of its key';
+  if (blocked) return `dead letter: ${blocked.reason ?? ''}`;
+  return seq > mark.seq ? 'the database does not have it yet' : null;
 }

@@ -5,6 +5,8 @@
  * I1: no answer before the commit. One commit serves every write that came while the last one ran,
  * so the sync is paid once for all of them.
  */
+import type { WriteAction } from '../../contracts/actions.ts';
+import type { JsonValue } from '../../contracts/json-value.ts';
 import { lanes, type Lane } from '../../contracts/subjects.ts';
 import type { WriteEnvelope } from '../../contracts/envelope.ts';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
@@ -12,9 +14,7 @@ import { limits } from '../../contracts/limits.ts';
 import type { WriteReply } from '../../contracts/reply.ts';
 import { type Clock, onNextTurn } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
-import { bytesOf } from './body-size.ts';
 import type { Appended, Journal } from '../journal/journal.ts';
-import type { Meter } from '../metrics/meter.ts';
 import type { Pressure } from './pressure.ts';
 import { classOf, endsTheProcess, toStoreFault } from '../state/guard/storage-error.ts';
 import type { Store } from '../state/store.ts';
@@ -26,12 +26,17 @@ type Waiting = {
   reject: (error: TidemarkError) => void;
 };
 
-/** What intake tells the rest of the worker. */
+/** What intake reports to the rest of the worker. */
 export type IntakeEvents = {
   /** Writes of this lane are in the journal, from the first of these Seqs on. */
   onAccepted: (lane: Lane) => void;
   /** The local store failed; the process must end. */
   onFault: (error: TidemarkError) => void;
+};
+
+/** Who counts commits. */
+export type IntakeMeter = {
+  committed: (seconds: number, actions: readonly WriteAction[]) => void;
 };
 
 export class Intake {
@@ -40,7 +45,7 @@ export class Intake {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #events: IntakeEvents;
-  readonly #meter: Meter | undefined;
+  readonly #meter: IntakeMeter | undefined;
   readonly #pressure: Pick<Pressure, 'refusal' | 'took' | 'full'>;
   #waiting: Waiting[] = [];
   #waitingBytes = 0;
@@ -57,7 +62,7 @@ export class Intake {
     clock: Clock;
     log: Log;
     events: IntakeEvents;
-    meter?: Meter;
+    meter?: IntakeMeter | undefined;
     pressure: Pick<Pressure, 'refusal' | 'took' | 'full'>;
   }) {
     this.#store = parts.store;
@@ -268,4 +273,17 @@ function answer(one: Waiting, result: Appended): void {
     EventGUID: one.envelope.eventGuid,
     Duplicate: !result.isNew,
   });
+}
+
+/**
+ * About how many bytes a decoded body takes, without writing it out: characters of its texts and
+ * names, and eight for anything else. Never much more than its JSON.
+ */
+function bytesOf(value: JsonValue): number {
+  if (typeof value === 'string') return value.length + 2;
+  if (typeof value !== 'object' || value === null) return 8;
+  let bytes = 2;
+  if (Array.isArray(value)) for (const one of value) bytes += bytesOf(one);
+  else for (const name in value) bytes += name.length + 4 + bytesOf(value[name] as JsonValue);
+  return bytes;
 }

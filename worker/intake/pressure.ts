@@ -11,7 +11,6 @@ import { limits } from '../../contracts/limits.ts';
 import type { Capacity } from '../../contracts/status.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
-import { FillRate } from './fill-rate.ts';
 import type { DiskRoom, Reserve } from '../state/guard/disk.ts';
 
 /** Bounds an operator may set. `diskFreeMin` null: the usual one, less on small disks. */
@@ -36,7 +35,7 @@ export type PressureOptions = {
   log: Log;
   bounds?: CapacityBounds | undefined;
   /**
-   * Told once when writes begin to be refused for room, with the reason, and once with null when
+   * Called once when writes begin to be refused for room, with the reason, and once with null when
    * they are taken again.
    */
   onChange?: (reason: string | null) => void;
@@ -106,7 +105,7 @@ export class Pressure {
         { bytes },
         'the disk is full: the reserve is given up, so that delivering goes on',
       );
-    this.#tell();
+    this.#report();
   }
 
   /** Reads all levels anew. A level that cannot be read is left as it was. */
@@ -127,7 +126,7 @@ export class Pressure {
       pending: this.#level.pending,
       gone: -(this.#level.room?.freeBytes ?? 0),
     });
-    this.#tell();
+    this.#report();
   }
 
   /**
@@ -177,7 +176,7 @@ export class Pressure {
       : null;
   }
 
-  #tell(): void {
+  #report(): void {
     const reason = this.#isDiskLow ? this.#diskReason() : this.#storeReason();
     const isNews = (reason === null) !== (this.#reason === null);
     this.#reason = reason;
@@ -206,5 +205,42 @@ export class Pressure {
         ...(freeMin === null ? {} : { gone: -freeMin }),
       }),
     };
+  }
+}
+
+type Levels = Record<string, number>;
+
+/** When something that grows will be full, from its levels over the last minutes. */
+class FillRate {
+  readonly #samples: { atMs: number; levels: Levels }[] = [];
+  #last: { atMs: number; levels: Levels } | null = null;
+
+  /** Takes levels down; kept are one every few seconds, over some minutes. */
+  note(atMs: number, levels: Levels): void {
+    this.#last = { atMs, levels };
+    const newest = this.#samples.at(-1);
+    if (newest && atMs - newest.atMs < limits.capacitySampleMs) return;
+    this.#samples.push(this.#last);
+    while ((this.#samples[0]?.atMs ?? atMs) < atMs - limits.capacityWindowMs) this.#samples.shift();
+  }
+
+  /**
+   * Seconds until the first of the levels meets its bound if all go on as they did; 0 at a bound,
+   * null when none will.
+   */
+  secondsUntil(bounds: Levels): number | null {
+    const [oldest] = this.#samples;
+    const last = this.#last;
+    if (!oldest || !last) return null;
+    if (Object.entries(bounds).some(([name, bound]) => (last.levels[name] ?? 0) >= bound)) return 0;
+    const seconds = (last.atMs - oldest.atMs) / 1000;
+    if (seconds * 1000 < limits.capacityWindowMsMin) return null;
+    const times = Object.entries(bounds).flatMap(([name, bound]) => {
+      const now = last.levels[name] ?? 0;
+      const perSecond = (now - (oldest.levels[name] ?? 0)) / seconds;
+      return perSecond > 0 ? [(bound - now) / perSecond] : [];
+    });
+    const first = Math.min(...times);
+    return first <= limits.timeToFullSecondsMax ? Math.round(first) : null;
   }
 }

@@ -1,5 +1,10 @@
 /** The operators' verbs, the same over the bus (`tidemark.<hub>.control.<verb>`) and over HTTP. */
 import type { DeadLetterView } from '../../contracts/console-answers.ts';
+import {
+  controlVerbNames,
+  isControlVerb,
+  type ControlVerb,
+} from '../../contracts/control-verbs.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { isGuid } from '../../contracts/envelope.ts';
 import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
@@ -44,26 +49,30 @@ export type ControlOptions = {
 
 export type AssignReply = { Success: true; Queue: LaneStatus; Manifest: LaneStatus };
 
-export const verbs = [
-  'status',
-  'assign',
-  'clear',
-  'hwm',
-  'locate',
-  'dead-letters',
-  'journal',
-  'pause',
-  'resume',
-  'drain',
-  'ops',
-  'operator-log',
-  'drill',
-] as const;
-
 export class Control {
   /** Who did what, through whichever door. */
   readonly operators: OperatorLog;
   readonly #parts: ControlOptions;
+  readonly #handlers: Record<ControlVerb, (given: JsonObject) => unknown> = {
+    status: () => this.#parts.overview.status(),
+    assign: (given) => this.assign(given),
+    clear: () => this.clear(),
+    hwm: (given) =>
+      hwmVerb(given, {
+        markMover: this.#parts.markMover,
+        marksFile: () => this.#parts.overview.marksFile(),
+      }),
+    locate: (given) => this.locate(given['EventGUID']),
+    'dead-letters': (given) => this.deadLetters(given),
+    journal: () => this.journal(),
+    pause: () => this.#hold(true),
+    resume: () => this.#hold(false),
+    drain: () => this.#drain(),
+    ops: (given) => this.#parts.ops(given),
+    'operator-log': (given) => this.operators.list(given),
+    drill: (given) =>
+      drillVerb(given, this.#parts.drill, () => this.#parts.overview.status().Capacity),
+  };
 
   constructor(parts: ControlOptions) {
     this.#parts = parts;
@@ -90,44 +99,22 @@ export class Control {
    * is not there
    */
   run(verb: string, body: unknown): unknown {
-    const given = isJsonObject(body) ? body : {};
-    switch (verb) {
-      case 'status':
-        return this.#parts.overview.status();
-      case 'assign':
-        return this.assign(given);
-      case 'clear':
-        return this.clear();
-      case 'hwm':
-        return hwmVerb(given, {
-          markMover: this.#parts.markMover,
-          marksFile: () => this.#parts.overview.marksFile(),
-        });
-      case 'locate':
-        return this.locate(given['EventGUID']);
-      case 'dead-letters':
-        return this.deadLetters(given);
-      case 'journal':
-        return this.journal();
-      case 'pause':
-      case 'resume':
-        this.#parts.setPaused(verb === 'pause');
-        return { Success: true };
-      case 'ops':
-        return this.#parts.ops(given);
-      case 'operator-log':
-        return this.operators.list(given);
-      case 'drill':
-        return drillVerb(given, this.#parts.drill, () => this.#parts.overview.status().Capacity);
-      case 'drain':
-        this.#parts.drain();
-        return { Success: true };
-      default:
-        throw new TidemarkError(
-          'INVALID_MESSAGE',
-          `control.${verb}: unknown verb; there are ${verbs.join(', ')}`,
-        );
-    }
+    if (!isControlVerb(verb))
+      throw new TidemarkError(
+        'INVALID_MESSAGE',
+        `control.${verb}: unknown verb; there are ${controlVerbNames.join(', ')}`,
+      );
+    return this.#handlers[verb](isJsonObject(body) ? body : {});
+  }
+
+  #hold(isPaused: boolean): { Success: true } {
+    this.#parts.setPaused(isPaused);
+    return { Success: true };
+  }
+
+  #drain(): { Success: true } {
+    this.#parts.drain();
+    return { Success: true };
   }
 
   /** `{BeaconID|null, IDBeaconConnection, NotAfter?}`; null takes the assignment back. */

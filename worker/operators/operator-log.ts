@@ -2,8 +2,9 @@
  * Who did what: each call of an operator that changes something, or tried to, through whichever
  * door. Bounded, the oldest go.
  */
+import { controlVerbs, isControlVerb } from '../../contracts/control-verbs.ts';
 import { messageOf, TidemarkError, toRefusal, refusalStatus } from '../../contracts/errors.ts';
-import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
+import type { JsonObject } from '../../contracts/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import { type Clock, isoOf } from '../../runtime/clock.ts';
 import type { Connection } from '../state/connection.ts';
@@ -182,24 +183,9 @@ export function pageView(rows: readonly OperatorRow[], limit: number): OperatorA
   return { Actions, Next: rows.length > limit ? (Actions.at(-1)?.ID ?? null) : null };
 }
 
-/** Verbs of control that only look; whatever else is asked changes something, or means to. */
-const looking: Readonly<Record<string, (body: JsonObject) => boolean>> = {
-  status: () => true,
-  locate: () => true,
-  journal: () => true,
-  'operator-log': () => true,
-  hwm: (body) => !isJsonObject(body['set']),
-  'dead-letters': (body) =>
-    typeof body['retry'] !== 'number' &&
-    typeof body['drop'] !== 'number' &&
-    ['list', 'show'].includes(String(body['Verb'] ?? 'list')),
-  drill: (body) => body['BeaconID'] === undefined && body['Stop'] !== true,
-  ops: (body) => ['status', 'history', 'progress'].includes(String(body['Verb'] ?? 'status')),
-};
-
 /** A control request over the bus as a call to be noted; null when it only looks. */
 export function busCallOf(verb: string, body: JsonObject): OperatorCall | null {
-  if (Object.hasOwn(looking, verb) && looking[verb]?.(body) === true) return null;
+  if (isControlVerb(verb) && controlVerbs[verb](body)) return null;
   const { RemoteUser, ...detail } = body;
   const sub =
     ['retry', 'drop', 'set'].find((one) => one in body) ??

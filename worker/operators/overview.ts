@@ -20,6 +20,7 @@ import type { Mark, MarkStore } from '../../hwm/mark-store.ts';
 import { type Clock, isoOf } from '../../runtime/clock.ts';
 import type { Assignments } from '../beacons/assignments.ts';
 import type { LaneDelivery } from '../replay/delivery.ts';
+import { pendingOf } from '../replay/pending.ts';
 import { type EntryFacts, guidText, type Journal } from '../journal/journal.ts';
 import type { Store } from '../state/store.ts';
 import { UndeliveredCount } from '../journal/undelivered-count.ts';
@@ -119,17 +120,7 @@ export class Overview {
 
   /** Accepted and not settled, from the counts: cheap enough for every write. */
   pending(lane: Lane, mark: Mark | null = this.#parts.deliveries[lane].mark()): number {
-    const { journal, blocked } = this.#parts;
-    const { accepted, stripped } = journal.counts(lane);
-    if (!mark) return accepted - stripped;
-    return (
-      accepted -
-      mark.skipped -
-      mark.applied -
-      mark.present -
-      blocked.count(mark.database, lane, 'dead') -
-      blocked.count(mark.database, lane, 'dropped')
-    );
+    return pendingOf(this.#parts, lane, mark);
   }
 
   /**

@@ -6,32 +6,21 @@ import { messageOf, processExit, TidemarkError } from '../../contracts/errors.ts
 import { limits } from '../../contracts/limits.ts';
 import type { BusOptions } from '../../runtime/bus/bus.ts';
 import { systemClock } from '../../runtime/clock.ts';
-import type { HttpSettings } from '../../runtime/http/http-access.ts';
 import { createLog, type Log } from '../../runtime/log.ts';
 import { ServiceManager, type ServiceManagerPlace } from '../../runtime/service-manager.ts';
 import { startWorker } from './compose.ts';
-import { saveIfLost } from './save-if-lost.ts';
-import { joinBus } from './joining.ts';
+import { joinBus } from './opening/joining.ts';
 import type { MaintenanceSettings } from '../upkeep/maintenance.ts';
-import { openAsSoonAsPossible, type Opened } from './opening.ts';
+import { openAsSoonAsPossible, type Opened, type OpeningSettings } from './opening/opening.ts';
 import type { CapacityBounds } from '../intake/pressure.ts';
-import { watchFiles } from './watchdog.ts';
+import { saveIfLost, watchFiles } from './watch.ts';
 
-export type WorkerConfig = {
-  hub: string;
-  /** Data directory. */
-  data: string;
-  /** host:port of the operators' HTTP; port 0 takes a free one. */
-  http: string;
-  /** The operator's own token; without one that may operate, one is made in the data directory. */
-  token: string | null;
-  access: HttpSettings;
+export type WorkerConfig = OpeningSettings & {
   intake: 'none' | 'jetstream';
   bus: Omit<BusOptions, 'name'>;
   logLevel: string;
   bounds: CapacityBounds;
   ops: MaintenanceSettings;
-  isAnyFileSystem: boolean;
   version: string;
   serviceManager: ServiceManagerPlace | null;
 };

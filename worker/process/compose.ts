@@ -1,37 +1,35 @@
-/** Puts a worker together, starts it, and takes it down again in reverse; decides nothing else. */
+/**
+ * Puts a worker together: the core, with HTTP, a console and upkeep around it; starts it, and takes
+ * it down again in reverse.
+ */
 import { TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
-import { lanes } from '../../contracts/subjects.ts';
 import type { Bus } from '../../runtime/bus/bus.ts';
-import { type Clock, isoOf, newUuid } from '../../runtime/clock.ts';
+import type { MicroService } from '../../runtime/bus/micro-service.ts';
+import type { Clock } from '../../runtime/clock.ts';
 import type { HttpSettings } from '../../runtime/http/http-access.ts';
 import type { HttpListener } from '../../runtime/http/http-listener.ts';
 import type { Log } from '../../runtime/log.ts';
-import type { MicroService } from '../../runtime/bus/micro-service.ts';
-import { Announcer } from '../operators/announcer.ts';
-import { ChangePublisher } from '../upkeep/change-publisher.ts';
-import { Drill } from '../operators/drill.ts';
-import { Housekeeping } from '../upkeep/housekeeping.ts';
 import { listen } from '../http/server.ts';
-import { Inbound } from './inbound.ts';
-import { Lab } from '../operators/lab.ts';
 import { importLegacyFiles } from '../incumbent/incumbent-import.ts';
-import { legacySummaries } from '../incumbent/incumbent-table.ts';
-import type { Local } from '../journal/local.ts';
-import { localHealth } from './local-health.ts';
-import { Maintenance, type MaintenanceSettings } from '../upkeep/maintenance.ts';
-import { MarkMover } from '../operators/mark-mover.ts';
-import { Metrics } from '../metrics/metrics.ts';
-import { Meter } from '../metrics/meter.ts';
-import { Mirrors } from './mirrors.ts';
-import { Outbound } from './outbound.ts';
-import { Overview } from '../operators/overview.ts';
 import type { CapacityBounds } from '../intake/pressure.ts';
-import { pulseOf } from './pulse.ts';
-import { classOf } from '../state/guard/storage-error.ts';
+import type { Local } from '../journal/local.ts';
+import { Meter } from '../metrics/meter.ts';
+import { Metrics } from '../metrics/metrics.ts';
+import { Announcer } from '../operators/announcer.ts';
+import type { Control } from '../operators/control.ts';
+import { Lab } from '../operators/lab.ts';
+import { roomAt } from '../state/guard/disk.ts';
 import type { Finding } from '../state/guard/finding.ts';
-import type { Store } from '../state/store.ts';
-import { WatchDesk } from './watch-desk.ts';
+import { classOf } from '../state/guard/storage-error.ts';
+import { ChangePublisher } from '../upkeep/change-publisher.ts';
+import { Housekeeping } from '../upkeep/housekeeping.ts';
+import { Maintenance, type MaintenanceSettings } from '../upkeep/maintenance.ts';
+import { type ConsoleSide, consoleUrlOf, makeConsoleSide } from './console-side.ts';
+import { Core } from './core.ts';
+import { Health } from './health.ts';
+import { Mirrors } from './mirrors.ts';
+import { pulseOf } from './watch.ts';
 
 export type WorkerSettings = {
   hubId: string;
@@ -62,7 +60,7 @@ export type WorkerOptions = {
   bus: Bus;
   clock: Clock;
   log: Log;
-  /** What the start found wrong with the files, to be told once the bus is there. */
+  /** What the start found wrong with the files, to be reported once the bus is there. */
   findings?: readonly Finding[];
   /** An operator's wish that the process end. */
   onDrain: () => void;
@@ -73,358 +71,204 @@ export type WorkerOptions = {
 /** Starts a worker over its open local state and a bus. */
 export async function startWorker(
   settings: WorkerSettings,
-  parts: WorkerOptions,
+  options: WorkerOptions,
 ): Promise<RunningWorker> {
-  const { bus, clock, log } = parts;
-  const { store } = parts.local;
-  const { hubId, version } = settings;
-  // Assignments are read when the parts are made, so the incumbent's come first.
+  const { local, bus, clock, log } = options;
+  const { store } = local;
+  // Assignments are read when the core is made, so the incumbent's come first.
   const imported = importLegacyFiles(store, clock.nowMs());
   if (imported.length > 0) log.info({ imported }, 'files of the incumbent were looked at');
-  const {
-    announcer,
-    changes,
-    outbound,
-    overview,
-    drill,
-    mirrors,
-    maintenance,
-    inbound,
-    metrics,
-    housekeeping,
-    desk,
-  } = assemble(settings, parts);
-  let fault: TidemarkError | null = null;
-
-  await maintenance.beforeIntake();
-  const nonce = newUuid();
-  const lab = new Lab({ bus, clock, beacons: () => outbound.directory.list() });
+  const parts = assemble(settings, options);
+  const { core, control, desk, announcer } = parts;
+  await parts.maintenance.beforeIntake();
   const http = await listen(settings.http, {
-    ...desk.routes(),
-    control: inbound.control,
-    metrics,
-    lab,
-    version,
+    ...parts,
+    ...desk,
+    clock,
+    version: settings.version,
     settings: settings.access,
-    operators: inbound.control.operators,
-    beacons: () => outbound.directory.list(),
-    unready: () => inbound.unready(),
-    health: () => ({
-      Nonce: nonce,
-      Pid: process.pid,
-      At: isoOf(clock.nowMs()),
-      ...facts(() => ({ Ready: inbound.unready() === null, Reason: inbound.unready() })),
-      ...facts(() => overview.status()),
-      ...facts(() => ({ Ops: maintenance.summary(), Legacy: legacySummaries(store.db) })),
-      ...localHealth({
-        store,
-        fault,
-        lastCommitMs: inbound.intake.lastCommitMs,
-        capacity: housekeeping.pressure.capacity(),
-        nowMs: clock.nowMs(),
-      }),
-    }),
+    operators: control.operators,
+    beacons: () => core.delivery.destinations.directory.list(),
+    unready: () => core.unready(),
+    health: () => parts.health.view(),
   });
-  await mirrors.write();
-  outbound.start();
-  lab.start();
+  desk.fleet.console = consoleUrlOf(http.url);
+  await parts.mirrors.write();
+  core.start();
+  parts.lab.start();
   const service = bus.serve({
     name: 'tidemark-worker',
-    version,
+    version: settings.version,
     description: 'store-and-forward persistence bridge',
-    metadata: { hub: hubId, Console: desk.consoleUrl(http.url) },
-    endpoints: inbound.endpoints(),
+    metadata: { hub: settings.hubId, Console: desk.fleet.console },
+    endpoints: core.endpointsWith(control),
   });
-  inbound.start();
-  maintenance.start();
-  housekeeping.start();
-  changes.start();
-  desk.start();
+  parts.maintenance.start();
+  parts.housekeeping.start();
+  parts.changes.start();
+  desk.history.start((sample, isNews) => desk.live.sample(sample, isNews));
   announcer.legacy(imported);
-  announcer.findings(parts.findings ?? []);
+  announcer.findings(options.findings ?? []);
   log.info({ data: store.dataDir, http: http.url, store: store.storeId }, 'worker is up');
+  return handleOf({ ...parts, service, http }, options);
+}
 
+function handleOf(running: Running, options: WorkerOptions): RunningWorker {
+  const { core, health, housekeeping, desk, changes, maintenance, announcer, http } = running;
+  const { local, clock } = options;
   let draining: Promise<void> | null = null;
-  const freeze = (error: TidemarkError) => {
-    fault = error;
-    inbound.intake.freeze(error);
-    housekeeping.stop();
-    desk.stop();
-    void changes.stop();
-    void maintenance.stop();
-    drill.cancel();
-    outbound.freeze();
-    announcer.fault(error.message, classOf(error));
-  };
-  const pulse = pulseOf({
-    store,
-    clock,
-    intake: inbound.intake,
-    summary: () =>
-      fault
-        ? fault.message
-        : `${overview.status().State}, ${overview.pending('queue') + overview.pending('manifest')} pending`,
-  });
   return {
     httpUrl: http.url,
-    freeze,
-    pulse,
-    drain: () =>
-      (draining ??= withDeadline(
-        takeDown({
-          drill,
-          maintenance,
-          housekeeping,
-          desk,
-          changes,
-          service,
-          inbound,
-          outbound,
-          mirrors,
-          bus,
-          http,
-          store,
-          log,
-        }),
-        clock,
-        limits.drainMs,
-      )),
+    pulse: pulseOf({
+      store: local.store,
+      clock,
+      intake: core.hub.intake,
+      summary: () => health.summary(),
+    }),
+    freeze: (fault) => {
+      health.fault = fault;
+      core.freeze(fault);
+      housekeeping.stop();
+      desk.history.stop();
+      void changes.stop();
+      void maintenance.stop();
+      announcer.fault(fault.message, classOf(fault));
+    },
+    drain: () => (draining ??= withDeadline(takeDown(running, options), clock, limits.drainMs)),
   };
 }
 
-/** Makes everything and connects it; nothing runs yet. */
-function assemble(settings: WorkerSettings, parts: WorkerOptions) {
-  const { local, bus, clock, log } = parts;
+type Parts = {
+  core: Core;
+  control: Control;
+  desk: ConsoleSide;
+  announcer: Announcer;
+  changes: ChangePublisher;
+  maintenance: Maintenance;
+  mirrors: Mirrors;
+  housekeeping: Housekeeping;
+  metrics: Metrics;
+  lab: Lab;
+  health: Health;
+};
+
+type Running = Parts & { service: MicroService; http: HttpListener };
+
+/** Makes everything, each part after those it needs; nothing runs yet. */
+function assemble(settings: WorkerSettings, options: WorkerOptions): Parts {
+  const { local, bus, clock, log } = options;
   const { store } = local;
   const { hubId, version } = settings;
   const announcer = new Announcer(bus, hubId, clock);
   const meter = new Meter();
   const changes = new ChangePublisher({ store, bus, hubId, clock, log });
-  const changed = () => {
-    changes.touch();
-    mirrors.touch();
-    desk.live.touch();
-  };
-
-  const outbound: Outbound = new Outbound({
-    hubId,
-    bus,
-    local,
-    clock,
-    log,
-    meter,
-    onSettled: (lane) => {
-      inbound.applied.check(lane);
-      changed();
-    },
-    onChange: () => {
-      announcer.state(overview.status());
-      changed();
-    },
-    onFault: (message) => told(message, { log, announcer, meter }),
-    onFull: () => housekeeping.pressure.full(),
-    isOut: () => housekeeping.pressure.isOut,
-    onStoreFault: parts.onFault,
-  });
-  const { drill, markMover } = byHand(outbound, parts, version, changed);
-  const overview: Overview = new Overview({
-    hubId,
-    version,
-    ...local,
-    assignments: outbound.assignments,
-    deliveries: outbound.deliveries,
-    clock,
-    isPaused: () => outbound.isPaused,
-    drill: () => drill.view(),
-    capacity: () => housekeeping.pressure.capacity(),
-    bus: () => ({ Connected: bus.isConnected, Server: bus.server, Reconnects: bus.reconnects }),
-  });
-  const housekeeping = new Housekeeping({
-    local,
-    assignments: outbound.assignments,
-    clock,
-    log,
-    bounds: settings.bounds,
-    pending: () => overview.pending('queue') + overview.pending('manifest'),
-    onPressure: (...told) => {
-      announcer.pressure(...told);
-      desk.live.touch();
-    },
-    onFault: parts.onFault,
-    onRescued: (findings) => {
-      for (const { Class, Detail, What } of findings)
-        log.warn({ class: Class, detail: Detail }, What);
-      announcer.findings(findings);
-      lanes.forEach(changed);
-      outbound.wakeAll();
-    },
-  });
-  const mirrors: Mirrors = new Mirrors(
-    store.dataDir,
-    {
-      marks: () => overview.marksFile(),
-      assignment: () => outbound.assignments.file(),
-      identity: () => store.note(),
-    },
-    clock,
-    log,
-  );
+  const outside = { local, bus, clock, log, meter, room: () => roomAt(store.dataDir) };
+  const core = new Core({ ...settings, ...outside });
+  const { overview } = core.operators;
+  const { destinations, pressure } = core.delivery;
   const maintenance = new Maintenance(settings.ops, {
     store,
     hubId,
     version,
     clock,
     log,
-    backend: (lane, query) => outbound.view(lane).fromBackend(query),
-    wake: () => outbound.wakeAll(),
+    backend: (lane, query) => core.hub.view(lane).fromBackend(query),
+    wake: () => core.wakeAll(),
   });
-  const inbound: Inbound = new Inbound({
+  const control = core.controlWith({
     ops: (body) => maintenance.control.handle(body),
-    hubId,
-    bus,
+    drain: options.onDrain,
+  });
+  const mirrors = mirrorsOf(core, options);
+  const housekeeping = new Housekeeping({
     local,
-    outbound,
-    overview,
-    pressure: housekeeping.pressure,
-    markMover,
-    drill,
+    assignments: destinations.assignments,
+    pressure,
     clock,
     log,
-    meter,
-    isOneWayOn: settings.isOneWayOn,
-    onDrain: parts.onDrain,
-    onAccepted: (lane) => {
-      outbound.wake(lane);
-      changed();
+    onFault: options.onFault,
+    onRescued: (findings) => {
+      for (const { Class, Detail, What } of findings)
+        log.warn({ class: Class, detail: Detail }, What);
+      announcer.findings(findings);
+      core.events.changed();
+      core.wakeAll();
     },
-    onFault: parts.onFault,
   });
-  const desk: WatchDesk = new WatchDesk({ hubId, bus, local, outbound, overview, clock, log });
   const metrics = new Metrics(meter, {
     overview,
     local,
     clock,
     version,
-    capacity: () => housekeeping.pressure.capacity(),
-    process: () => ({ waiting: inbound.intake.waiting, isBusConnected: bus.isConnected }),
+    capacity: () => pressure.capacity(),
+    process: () => ({ waiting: core.hub.intake.waiting, isBusConnected: bus.isConnected }),
   });
-  return {
+  const desk = makeConsoleSide({ ...settings, ...outside }, core);
+  const lab = new Lab({ bus, clock, beacons: () => destinations.directory.list() });
+  const health = new Health({ core, maintenance, store, clock });
+  const heard = { core, desk, announcer, changes, mirrors };
+  passOn(heard, meter, options);
+  return { ...heard, control, maintenance, housekeeping, metrics, lab, health };
+}
+
+/** What happens in the core reaches those who show it, write it down or act on it. */
+function passOn(
+  {
+    core,
+    desk,
     announcer,
     changes,
-    outbound,
-    overview,
-    drill,
     mirrors,
-    maintenance,
-    inbound,
-    metrics,
-    housekeeping,
-    desk,
-  };
-}
-
-/** What operators do to delivery by hand. */
-function byHand(
-  outbound: Outbound,
-  { local, clock, log }: WorkerOptions,
-  version: string,
-  changed: () => void,
-) {
-  const { directory, assignments, deliveries } = outbound;
-  const isPaused = () => outbound.isPaused;
-  const drill = new Drill({
-    directory,
-    assignments,
-    deliveries,
-    journal: local.journal,
-    clock,
-    log,
-    isPaused,
-  });
-  const markMover = new MarkMover({
-    local,
-    deliveries,
-    clock,
-    version,
-    isPaused,
-    isBusy: (lane) => outbound.isBusy(lane),
-    onMoved: (moved) => {
-      log.warn({ moved }, 'marks were moved by hand');
-      changed();
-    },
-  });
-  return { drill, markMover };
-}
-
-/** What an operator must hear of. */
-function told(
-  message: string,
-  { log, announcer, meter }: { log: Log; announcer: Announcer; meter: Meter },
+  }: Pick<Parts, 'core' | 'desk' | 'announcer' | 'changes' | 'mirrors'>,
+  meter: Meter,
+  { log, onFault }: WorkerOptions,
 ): void {
-  log.error({}, message);
-  announcer.fault(message);
-  meter.fault();
+  core.events.listen({
+    changed: () => {
+      changes.touch();
+      mirrors.touch();
+      desk.live.touch();
+    },
+    stateChanged: () => announcer.state(core.operators.overview.status()),
+    pressure: (reason) => {
+      announcer.pressure(reason, core.delivery.pressure.capacity());
+      desk.live.touch();
+    },
+    deliveryFault: (message) => {
+      log.error({}, message);
+      announcer.fault(message);
+      meter.fault();
+    },
+    storeFault: onFault,
+  });
 }
 
-type Parts = {
-  drill: Drill;
-  maintenance: Maintenance;
-  housekeeping: Housekeeping;
-  desk: WatchDesk;
-  changes: ChangePublisher;
-  service: MicroService;
-  inbound: Inbound;
-  outbound: Outbound;
-  mirrors: Mirrors;
-  bus: Bus;
-  http: HttpListener;
-  store: Store;
-  log: Log;
-};
+function mirrorsOf({ delivery, operators }: Core, { local, clock, log }: WorkerOptions): Mirrors {
+  const { store } = local;
+  const content = {
+    marks: () => operators.overview.marksFile(),
+    assignment: () => delivery.destinations.assignments.file(),
+    identity: () => store.note(),
+  };
+  return new Mirrors(store.dataDir, content, clock, log);
+}
 
 /** In reverse: take nothing new, finish what was taken, settle what is in flight, close. */
-async function takeDown({
-  drill,
-  maintenance,
-  housekeeping,
-  desk,
-  changes,
-  service,
-  inbound,
-  outbound,
-  mirrors,
-  bus,
-  http,
-  store,
-  log,
-}: Parts): Promise<void> {
-  housekeeping.stop();
-  desk.stop();
-  await maintenance.stop();
-  await service.stop();
-  await inbound.drain();
-  drill.cancel();
-  await outbound.stop();
-  await mirrors.close();
-  await changes.stop();
+async function takeDown(running: Running, { local, bus, log }: WorkerOptions): Promise<void> {
+  running.housekeeping.stop();
+  running.desk.history.stop();
+  await running.maintenance.stop();
+  await running.service.stop();
+  await running.core.drain();
+  await running.mirrors.close();
+  await running.changes.stop();
   await bus.drain();
-  await http.close();
+  await running.http.close();
   // A close leaves files alone that are not ours; what only the handle still has is to be saved
   // first.
-  store.assertSameFiles();
-  store.close();
+  local.store.assertSameFiles();
+  local.store.close();
   log.info({}, 'worker is down, everything taken is on disk');
-}
-
-/**
- * A part of health that a broken store cannot give is left out: what broke it is told beside it.
- */
-function facts<T extends object>(read: () => T): Partial<T> {
-  try {
-    return read();
-  } catch {
-    return {};
-  }
 }
 
 /** An orderly stop has a deadline: what was accepted is on disk in any case. */

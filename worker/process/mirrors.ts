@@ -51,7 +51,7 @@ export class Mirrors {
   }
 
   /**
-   * Writes all now. A file that cannot be written is told of and tried again with the next change:
+   * Writes all now. A file that cannot be written is reported and tried again with the next change:
    * the truth is in the store.
    */
   async write(): Promise<void> {

@@ -8,6 +8,7 @@ import type {
   MarkOutputs,
   StoredMark,
 } from '../../contracts/capability.ts';
+import type { Entry } from '../../bridges/entry.ts';
 import type { Folded } from '../../bridges/fold.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
 import type { MutationResult } from '../../contracts/mutation.ts';
@@ -16,8 +17,11 @@ import type { Lane } from '../../contracts/subjects.ts';
 import type { Packed } from '../../runtime/bus/bus.ts';
 import type { Dispatcher } from '../beacons/dispatcher.ts';
 
+/** A write on its way; `entry` is as it came from the hub, where the write stands for one alone. */
+export type SentWrite = Folded & { entry?: Entry };
+
 export type Delivery = {
-  writes: readonly Folded[];
+  writes: readonly SentWrite[];
   /** The lane's mark once this delivery is settled. */
   throughSeq: number;
   /** Entries released from behind a dead letter: they lie below the mark on purpose. */
@@ -46,7 +50,7 @@ export interface Carrier {
   readonly name: CarrierName;
   /** Whether a delivery takes effect whole or not at all; then `isCommitted` says which. */
   readonly isAtomic: boolean;
-  /** Takes each entry by itself, as the hub sent it: nothing is folded for it. */
+  /** Takes each entry by itself, as the hub sent it: nothing is folded for it, each write has its `entry`. */
   readonly isVerbatim?: boolean;
   /** Does ahead what sending needs, while another delivery is on its way. */
   prepare?(delivery: Delivery): Delivery;

@@ -17,7 +17,6 @@ import type { Journal } from '../journal/journal.ts';
 import { LegacyCarrier } from './legacy-carrier.ts';
 import { MeadowCarrier } from './meadow-carrier.ts';
 import { MeadowClient } from '../beacons/meadow-client.ts';
-import type { Destination } from './replay.ts';
 import { classOf } from '../state/guard/storage-error.ts';
 import type { Target } from '../beacons/target.ts';
 
@@ -34,6 +33,9 @@ export type LaneDeliveryOptions = {
   /** Something an operator must hear of. */
   onFault: (message: string) => void;
 };
+
+/** Where a lane delivers to at this moment. */
+export type Destination = { database: number; beacon: string; carrier: Carrier };
 
 /** What was worked out for one generation of a target; another generation means doing it again. */
 type Prepared = {
@@ -131,9 +133,8 @@ export class LaneDelivery {
   }
 
   #carrier(target: Target, name: string, epoch: string): Carrier {
-    const { dispatcher, hubId, lane, journal } = this.#parts;
-    if (name === 'legacy')
-      return new LegacyCarrier(dispatcher, { beacon: target.beacon, lane }, journal);
+    const { dispatcher, hubId, lane } = this.#parts;
+    if (name === 'legacy') return new LegacyCarrier(dispatcher, { beacon: target.beacon, lane });
     if (name === 'batch')
       return new BatchCarrier(dispatcher, {
         beacon: target.beacon,

@@ -3,9 +3,9 @@
  * other until one is refused.
  */
 import PQueue from 'p-queue';
-import type { Folded } from '../../bridges/fold.ts';
 import { limits } from '../../contracts/limits.ts';
 import { isSettledOutcome, type MutationResult } from '../../contracts/mutation.ts';
+import type { SentWrite } from './carrier.ts';
 
 /**
  * One result per write, null for one that stands behind a refusal of its key.
@@ -13,8 +13,8 @@ import { isSettledOutcome, type MutationResult } from '../../contracts/mutation.
  * own repeat could take a later write back
  */
 export async function inTurns(
-  writes: readonly Folded[],
-  send: (write: Folded) => Promise<MutationResult>,
+  writes: readonly SentWrite[],
+  send: (write: SentWrite) => Promise<MutationResult>,
 ): Promise<(MutationResult | null)[]> {
   const queue = new PQueue({ concurrency: limits.proxyRequestsMax });
   const turns = Map.groupBy(writes.keys(), (index) => writes[index]?.key);

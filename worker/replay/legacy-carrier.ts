@@ -7,15 +7,13 @@
  * that merges rows by their keys and events by their GUIDs is left as if each came once.
  */
 import type { Entry } from '../../bridges/entry.ts';
-import type { Folded } from '../../bridges/fold.ts';
 import type { WriteAction } from '../../contracts/actions.ts';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
 import type { MutationResult, RowMutation } from '../../contracts/mutation.ts';
 import type { Lane } from '../../contracts/subjects.ts';
-import type { Carrier, Delivered, Delivery } from './carrier.ts';
+import type { Carrier, Delivered, Delivery, SentWrite } from './carrier.ts';
 import type { Dispatcher } from '../beacons/dispatcher.ts';
-import type { Journal } from '../journal/journal.ts';
 import { inTurns } from './key-turns.ts';
 import { delivering } from '../journal/trace.ts';
 
@@ -23,8 +21,14 @@ import { delivering } from '../journal/trace.ts';
 const permanent: readonly string[] = ['INVALID_MESSAGE', 'CONFLICT', 'NOT_FOUND', 'TOO_LARGE'];
 /** What passes, where a beacon says it in the place of a reason. */
 const temporaryCodes: readonly unknown[] = ['UNAVAILABLE', 'OVERLOADED', 'STORAGE_FAILED'];
-const temporaryWords =
-  /\bunavailable\b|\btimed out\b|\btimeout\b|\btry again\b|\bdatabase is locked\b|\bdisk (?:is )?full\b|\bE(?:CONNREFUSED|CONNRESET|TIMEDOUT|NOSPC)\b/i;
+const temporaryWords = new RegExp(
+  [
+    String.raw`\b(?:unavailable|timed out|timeout|try again|database is locked)\b`,
+    String.raw`\bdisk (?:is )?full\b`,
+    String.raw`\bE(?:CONNREFUSED|CONNRESET|TIMEDOUT|NOSPC)\b`,
+  ].join('|'),
+  'i',
+);
 /** How a beacon says that there is no such row, where it does not say NOT_FOUND. */
 const absentWords = /\bunknown\b|\bnot found\b|\bno such\b|\bdoes not exist\b/i;
 
@@ -36,16 +40,10 @@ export class LegacyCarrier implements Carrier {
   readonly isVerbatim = true;
   readonly #dispatcher: Dispatcher;
   readonly #route: { beacon: string; lane: Lane };
-  readonly #journal: Pick<Journal, 'read'>;
 
-  constructor(
-    dispatcher: Dispatcher,
-    route: { beacon: string; lane: Lane },
-    journal: Pick<Journal, 'read'>,
-  ) {
+  constructor(dispatcher: Dispatcher, route: { beacon: string; lane: Lane }) {
     this.#dispatcher = dispatcher;
     this.#route = route;
-    this.#journal = journal;
   }
 
   async apply(delivery: Delivery): Promise<Delivered> {
@@ -60,14 +58,9 @@ export class LegacyCarrier implements Carrier {
     return Promise.resolve(null);
   }
 
-  async #send({ mutation }: Folded): Promise<MutationResult> {
+  async #send({ mutation, entry }: SentWrite): Promise<MutationResult> {
     const { beacon, lane } = this.#route;
-    const entry = this.#journal.read(mutation.Seq);
-    if (!entry)
-      throw new TidemarkError(
-        'UNAVAILABLE',
-        `the journal no longer has the body of Seq ${mutation.Seq}`,
-      );
+    if (!entry) throw new TidemarkError('INTERNAL', `Seq ${mutation.Seq} came without its entry`);
     const request = (action: string, settings: JsonObject) =>
       this.#dispatcher.send<Outputs>(beacon, lane, action, settings);
     const { trace } = entry;

@@ -8,7 +8,6 @@
  * BridgeSeq make that harmless.
  */
 import type { Entry } from '../../bridges/entry.ts';
-import type { Folded, Keyed } from '../../bridges/fold.ts';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
 import { isSettledOutcome } from '../../contracts/mutation.ts';
@@ -17,14 +16,13 @@ import type { BlockedStore } from '../../hwm/blocked-store.ts';
 import type { Mark, MarkStore } from '../../hwm/mark-store.ts';
 import { reasonOf, refusedKeys, settle } from '../../hwm/settlement.ts';
 import { Backoff } from '../../runtime/backoff.ts';
-import { type Clock, newUuid, nextTurn } from '../../runtime/clock.ts';
+import { type Clock, newUuid } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
-import type { Carrier, Delivered, Delivery } from './carrier.ts';
+import type { Delivered, SentWrite } from './carrier.ts';
+import type { Destination } from './delivery.ts';
 import { guidBytes, type Journal } from '../journal/journal.ts';
-import { BatchSize } from './batch-size.ts';
-import { unfolded, toKeyedWrite, writesFor } from './entry-writes.ts';
-import type { Meter } from '../metrics/meter.ts';
-import { delivering } from '../journal/trace.ts';
+import { type Batch, BatchMaker, toSentWrite } from './batch.ts';
+import { Sender } from './sender.ts';
 
 export type ReplayOptions = {
   lane: Lane;
@@ -33,62 +31,44 @@ export type ReplayOptions = {
   blocked: BlockedStore;
   clock: Clock;
   log: Log;
-  meter?: Meter;
+  meter?: ReplayMeter | undefined;
+  /** Null while there is nowhere to deliver: unassigned, away, bootstrapping, paused. */
+  destination: () => Promise<Destination | null>;
+  listener: ReplayListener;
 };
 
-/** Where a lane delivers to at this moment. */
-export type Destination = { database: number; beacon: string; carrier: Carrier };
+/** Who counts what becomes of deliveries. */
+export type ReplayMeter = {
+  flushed: (lane: Lane, seconds: number) => void;
+  deadLettered: (reason: string) => void;
+};
 
-type Place = { seq: number; key: string };
-
-/** A stretch of the journal, made ready to be sent. */
-type Batch = {
-  afterSeq: number;
-  last: Entry;
-  entries: number;
-  carrier: Carrier;
-  delivery: Delivery;
-  /** Entries that are sent, and those that wait behind what is held. */
-  going: Place[];
-  parked: Place[];
-  /** As many entries as a delivery may have: there are probably more. */
-  isFull: boolean;
-  /** Nothing was left out of it. */
-  isFree: boolean;
+/** What a lane reports of its deliveries. */
+export type ReplayListener = {
+  /** The mark moved, or what is blocked behind it. */
+  settled: () => void;
+  failed: (beacon: string, error: unknown) => void;
 };
 
 export class Replay {
   readonly lane: Lane;
   readonly #parts: ReplayOptions;
-  /** Null while there is nowhere to deliver: unassigned, away, bootstrapping, paused. */
-  readonly #destination: () => Promise<Destination | null>;
-  readonly #onSettled: () => void;
-  readonly #onFailure: (beacon: string, error: unknown) => void;
+  readonly #batches: BatchMaker;
+  readonly #sender: Sender;
   readonly #stop = new AbortController();
-  readonly #size: BatchSize;
-  #ahead: Batch | null = null;
   #isBusy = false;
   #wake = Promise.withResolvers<void>();
   #running: Promise<void> | null = null;
 
-  constructor(
-    parts: ReplayOptions,
-    events: {
-      destination: () => Promise<Destination | null>;
-      onSettled: () => void;
-      onFailure: (beacon: string, error: unknown) => void;
-    },
-  ) {
+  constructor(parts: ReplayOptions) {
     this.lane = parts.lane;
     this.#parts = parts;
-    this.#destination = events.destination;
-    this.#onSettled = events.onSettled;
-    this.#onFailure = events.onFailure;
-    this.#size = new BatchSize();
+    this.#sender = new Sender(parts);
+    this.#batches = new BatchMaker({ ...parts, size: this.#sender.size });
   }
 
   /**
-   * A delivery is under way, or is being prepared: marks and held entries are not for others to
+   * A delivery is under way, or is being prepared: marks and blocked entries are not for others to
    * change now.
    */
   get isBusy(): boolean {
@@ -121,14 +101,14 @@ export class Replay {
       let beacon = '';
       this.#isBusy = true;
       try {
-        const destination = await this.#destination();
+        const destination = await this.#parts.destination();
         beacon = destination?.beacon ?? '';
         const hasDelivered = destination !== null && (await this.#deliver(destination));
         backoff.reset();
         if (hasDelivered) continue;
       } catch (thrown) {
-        this.#size.shrink();
-        this.#onFailure(beacon, thrown);
+        this.#sender.size.shrink();
+        this.#parts.listener.failed(beacon, thrown);
         this.#parts.log.warn(
           { lane: this.lane, beacon, reason: messageOf(thrown) },
           'delivery failed, trying again',
@@ -147,17 +127,17 @@ export class Replay {
   async #deliver(destination: Destination): Promise<boolean> {
     if (await this.#deliverReleased(destination)) return true;
     const mark = this.#parts.marks.get(destination.database, this.lane);
-    const batch = mark && (await this.#batchAfter(mark.seq, destination));
-    if (!batch) return mark !== null && this.#tellEpoch(destination, mark);
+    const batch = mark && (await this.#batches.after(mark.seq, destination));
+    if (!batch) return mark !== null && this.#reportEpoch(destination, mark);
     await this.#deliverBatch(destination, batch);
     return true;
   }
 
   /**
-   * A new epoch is told to the database at once, if need be by a batch of nothing: until then a
-   * copy from before could not be told from it.
+   * A new epoch is reported to the database at once, if need be by a batch of nothing: until then a
+   * copy from before could not be known from it.
    */
-  async #tellEpoch(
+  async #reportEpoch(
     { database, carrier }: Destination,
     { epoch, epochBefore, seq }: Mark,
   ): Promise<boolean> {
@@ -165,80 +145,6 @@ export class Replay {
     await carrier.apply({ writes: [], throughSeq: seq, isBelowMark: false, afterSeq: seq });
     this.#parts.marks.confirmEpoch(database, this.lane, epoch);
     return true;
-  }
-
-  /**
-   * The batch above a mark: the one made ahead if what is held has not changed since, else a fresh
-   * one.
-   */
-  async #batchAfter(seq: number, destination: Destination): Promise<Batch | null> {
-    const ahead = this.#ahead;
-    this.#ahead = null;
-    const waiting = this.#parts.blocked.poisonedKeys(destination.database, this.lane);
-    const isUsable =
-      ahead !== null &&
-      ahead.afterSeq === seq &&
-      ahead.carrier === destination.carrier &&
-      ahead.isFree &&
-      waiting.size === 0;
-    return isUsable ? ahead : this.#makeBatch(seq, destination, waiting);
-  }
-
-  /**
-   * Made in steps, so that answers to writes and the sending of the batch before do not wait for
-   * it.
-   */
-  async #makeBatch(
-    afterSeq: number,
-    { database, carrier }: Destination,
-    waiting: ReadonlySet<string>,
-  ): Promise<Batch | null> {
-    const size = this.#size.entries;
-    const entries: Entry[] = [];
-    const going: Keyed[] = [];
-    const parked: Place[] = [];
-    const traces: string[] = [];
-    const dropped = this.#parts.blocked.droppedAbove(database, this.lane, afterSeq);
-    for (let bytes = 0; entries.length < size && bytes < limits.deliverBytesMax;) {
-      const from = entries.at(-1)?.seq ?? afterSeq;
-      const step = this.#parts.journal.readSlice(
-        this.lane,
-        from,
-        Math.min(limits.deliverStepEntries, size - entries.length),
-        limits.deliverBytesMax - bytes,
-      );
-      for (const entry of step.entries) {
-        if (waiting.has(entry.key)) parked.push({ seq: entry.seq, key: entry.key });
-        else if (!dropped.has(entry.seq)) {
-          going.push(toKeyedWrite(entry));
-          if (entry.trace !== undefined) traces.push(entry.trace);
-        }
-        entries.push(entry);
-      }
-      bytes += step.bytes;
-      if (step.isCut || step.entries.length < limits.deliverStepEntries) break;
-      await nextTurn();
-    }
-    const last = entries.at(-1);
-    if (!last) return null;
-    const delivery: Delivery = {
-      writes: writesFor(carrier, going),
-      throughSeq: last.seq,
-      isBelowMark: false,
-      afterSeq,
-      traces,
-    };
-    return {
-      afterSeq,
-      carrier,
-      last,
-      entries: entries.length,
-      isFull: entries.length >= size,
-      isFree: waiting.size === 0 && dropped.size === 0,
-      going: going.map(({ mutation, key }) => ({ seq: mutation.Seq, key })),
-      parked,
-      delivery: carrier.prepare?.(delivery) ?? delivery,
-    };
   }
 
   async #deliverBatch(destination: Destination, batch: Batch): Promise<void> {
@@ -251,16 +157,14 @@ export class Replay {
     // The next batch is made while the beacon works on this one; it is sent only once this one is
     // settled.
     const [delivered, ahead] = await Promise.all([
-      this.#apply(destination, batch.delivery),
-      batch.isFull && batch.isFree
-        ? nextTurn().then(() => this.#makeBatch(batch.last.seq, destination, new Set()))
-        : null,
+      this.#sender.send(destination, batch.delivery),
+      this.#batches.following(batch, destination),
     ]);
-    this.#ahead = ahead;
+    this.#batches.keep(ahead);
     if (!delivered) return;
     const { results, isCommitted } = delivered;
     const { writes } = batch.delivery;
-    this.#size.adapt(batch.entries, clock.monotonicMs() - startedMs);
+    this.#sender.size.adapt(batch.entries, clock.monotonicMs() - startedMs);
     if (!isCommitted) {
       const refused = refusedKeys(writes, results);
       if (refused.size === 0)
@@ -277,7 +181,7 @@ export class Replay {
     }
     const verdict = settle(writes, results, batch.parked);
     for (const one of verdict.blocked)
-      if (one.state === 'dead') this.#tellDead(one.seq, one.key, one.reason);
+      if (one.state === 'dead') this.#reportDead(one.seq, one.key, one.reason);
     marks.settle(database, this.lane, {
       throughSeq: batch.last.seq,
       throughGuid: guidBytes(batch.last.eventGuid),
@@ -286,34 +190,7 @@ export class Replay {
       carrier: carrier.name,
       ...verdict,
     });
-    this.#onSettled();
-  }
-
-  /**
-   * A batch that no message can carry is cut down to one entry; one entry that none can carry is
-   * refused for good.
-   */
-  async #apply(destination: Destination, delivery: Delivery): Promise<Delivered | null> {
-    const startedMs = this.#parts.clock.monotonicMs();
-    try {
-      const { beacon, carrier } = destination;
-      const to = {
-        beacon,
-        lane: this.lane,
-        carrier: carrier.name,
-        entries: delivery.writes.reduce((sum, write) => sum + write.seqs.length, 0),
-      };
-      return await delivering(to, delivery.traces ?? [], () => carrier.apply(delivery));
-    } catch (thrown) {
-      if (!(thrown instanceof TidemarkError) || thrown.code !== 'TOO_LARGE') throw thrown;
-      if (delivery.writes.length > 1) {
-        this.#size.one();
-        return null;
-      }
-      return { results: [{ Outcome: 'rejected', Reason: thrown.message }], isCommitted: true };
-    } finally {
-      this.#parts.meter?.flushed(this.lane, (this.#parts.clock.monotonicMs() - startedMs) / 1000);
-    }
+    this.#parts.listener.settled();
   }
 
   /**
@@ -325,11 +202,11 @@ export class Replay {
     const seqs = blocked.deliverable(
       destination.database,
       this.lane,
-      Math.min(limits.deliverEntriesMin, this.#size.entries),
+      Math.min(limits.deliverEntriesMin, this.#sender.size.entries),
     );
     const mark = marks.get(destination.database, this.lane);
     if (seqs.length === 0 || !mark) return false;
-    if (await this.#tellEpoch(destination, mark)) return true;
+    if (await this.#reportEpoch(destination, mark)) return true;
     const entries: Entry[] = [];
     for (const seq of seqs) {
       const entry = journal.read(seq);
@@ -337,7 +214,7 @@ export class Replay {
       else
         blocked.bury(destination.database, seq, 'its body is gone from the journal', clock.nowMs());
     }
-    const writes = entries.map((entry) => unfolded(toKeyedWrite(entry)));
+    const writes = entries.map(toSentWrite);
     const delivered = await this.#applyBelow(
       destination,
       mark,
@@ -352,10 +229,10 @@ export class Replay {
         blocked.settle(destination.database, this.lane, entry.seq, result.Outcome === 'applied');
       else {
         blocked.bury(destination.database, entry.seq, reasonOf(result), clock.nowMs());
-        this.#tellDead(entry.seq, entry.key, reasonOf(result));
+        this.#reportDead(entry.seq, entry.key, reasonOf(result));
       }
     });
-    this.#onSettled();
+    this.#parts.listener.settled();
     return true;
   }
 
@@ -367,7 +244,7 @@ export class Replay {
   async #applyBelow(
     destination: Destination,
     { database, seq }: Mark,
-    writes: readonly Folded[],
+    writes: readonly SentWrite[],
     traces: readonly string[],
   ): Promise<Delivered | null> {
     const { marks } = this.#parts;
@@ -378,16 +255,16 @@ export class Replay {
       afterSeq: seq,
       traces,
     };
-    if (!destination.carrier.isAtomic) return this.#apply(destination, delivery);
+    if (!destination.carrier.isAtomic) return this.#sender.send(destination, delivery);
     const epoch = newUuid();
     marks.renewEpoch(database, this.lane, epoch);
-    const delivered = await this.#apply(destination, { ...delivery, epoch });
+    const delivered = await this.#sender.send(destination, { ...delivery, epoch });
     // Before anything of it counts as delivered.
     if (delivered?.epoch === epoch) marks.confirmEpoch(database, this.lane, epoch);
     return delivered;
   }
 
-  #tellDead(seq: number, key: string, reason: string | null): void {
+  #reportDead(seq: number, key: string, reason: string | null): void {
     this.#parts.meter?.deadLettered(reason ?? '');
     this.#parts.log.error(
       { lane: this.lane, seq, key, reason },

@@ -1,17 +1,15 @@
 /**
- * What the worker does for its own store now and then: looks how full it is, lets go of what is
- * delivered, gives room back to the disk.
+ * What the worker does for its own store now and then: lets go of what is delivered, gives room
+ * back to the disk, takes in what was rescued.
  */
 import { messageOf, type TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
-import type { Capacity } from '../../contracts/status.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Assignments } from '../beacons/assignments.ts';
 import type { Local } from '../journal/local.ts';
-import { type CapacityBounds, Pressure } from '../intake/pressure.ts';
+import type { Pressure } from '../intake/pressure.ts';
 import { Retention } from './retention.ts';
-import { Reserve, roomAt } from '../state/guard/disk.ts';
 import type { Finding } from '../state/guard/finding.ts';
 import { RescueMerger } from '../state/recover/merge-rescues.ts';
 import { Space } from './space.ts';
@@ -24,17 +22,14 @@ export type HousekeepingOptions = {
   assignments: Assignments;
   clock: Clock;
   log: Log;
-  bounds: CapacityBounds | undefined;
-  /** Undelivered entries of all lanes. */
-  pending: () => number;
-  onPressure: (reason: string | null, capacity: Capacity) => void;
+  /** Hears of a disk that is full. */
+  pressure: Pick<Pressure, 'full'>;
   onFault: (error: TidemarkError) => void;
   /** A predecessor's rescue came after this worker began; its writes are in the journal now. */
   onRescued: (findings: readonly Finding[]) => void;
 };
 
 export class Housekeeping {
-  readonly pressure: Pressure;
   readonly #parts: HousekeepingOptions;
   readonly #space: Space;
   readonly #retention: Retention;
@@ -43,26 +38,15 @@ export class Housekeeping {
   #stopLooking: () => void = () => undefined;
 
   constructor(parts: HousekeepingOptions) {
-    const { local, assignments, clock, log, bounds, pending, onPressure } = parts;
+    const { local, assignments, clock } = parts;
     const { store } = local;
     this.#parts = parts;
-    this.pressure = new Pressure({
-      bytesInUse: () => store.bytesInUse(),
-      pending,
-      room: () => roomAt(store.dataDir),
-      reserve: new Reserve(store.paths),
-      clock,
-      log,
-      bounds,
-      onChange: (reason) => onPressure(reason, this.pressure.capacity()),
-    });
     this.#space = new Space({ store, clock, onFault: (error) => this.#failed(error) });
     this.#retention = new Retention({ ...local, assignments, clock });
     this.#rescues = new RescueMerger(store.db, store.paths);
   }
 
   start(): void {
-    this.pressure.start();
     this.#space.start();
     this.#stopSweeping = this.#parts.clock.every(
       sweepEveryMs,
@@ -84,13 +68,12 @@ export class Housekeeping {
     this.#stopLooking();
     this.#rescues.stop();
     this.#space.stop();
-    this.pressure.stop();
   }
 
   /** A full disk or a lock is no fault; anything else that fails here is. */
   #failed(error: unknown): void {
     const found = classOf(error);
-    if (found === 'capacity') return this.pressure.full();
+    if (found === 'capacity') return this.#parts.pressure.full();
     if (found === 'transient')
       return this.#parts.log.warn(
         { reason: messageOf(error) },

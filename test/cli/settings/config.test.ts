@@ -52,11 +52,14 @@ test('every setting is there, with its origin: flag, variable, file, default', a
   expect((await runHere(['config', 'show'])).stdout).toMatch(/^hub +hub1 +default$/m);
 });
 
-test('the bus of a running up is named as such', async () => {
+test('bus and hub of a running up are named as such', async () => {
   const data = folder();
   // Any process with `up` in its command line stands for one; ours has it in its arguments.
-  writeBusFile(data, { Url: 'nats://127.0.0.1:5555', Pid: 1 });
-  const { nats } = await settings(['--data', data]);
+  writeBusFile(data, { Url: 'nats://127.0.0.1:5555', Hub: 'h1', Pid: 1 });
+  const { nats, hub } = await settings(['--data', data]);
+  expect([hub?.Origin, hub?.Value]).toEqual(
+    nats?.Origin === 'default' ? ['default', 'hub1'] : [`the up that runs on ${data}`, 'h1'],
+  );
   expect([nats?.Origin, nats?.Value]).toEqual(
     nats?.Origin === 'default'
       ? ['default', 'nats://127.0.0.1:4222']

@@ -107,6 +107,25 @@ describe('up', () => {
     expect((await tidemark(['journal', 'verify', '--data', data])).code).toBe(0);
   });
 
+  test('its hub is found beside its bus; where another is named, the answer says which are served', async () => {
+    const up = start(['--hub', 'h1']);
+    await ready(up);
+    expect(await status()).toMatchObject({ HubID: 'h1' });
+    const shown = await tidemark(['config', 'show', '--data', data]);
+    expect(shown.stdout).toMatch(/^hub +h1 +the up that runs on /m);
+    const trace = writeTrace(folder.path, 'a.jsonl', [['removeManifest', 'run-1']]);
+    expect((await tidemark(['publish', trace, '--data', data])).stdout).toContain('"Accepted":1');
+    expect(await tidemark(['status', '--data', data, '--hub', 'h2'])).toEqual({
+      code: 4,
+      stdout: '',
+      stderr:
+        'tidemark: hub h2: nobody answers there; served on this bus: h1; name one with --hub\n',
+    });
+    expect(
+      await tidemark(['status', '--data', data], { env: { TIDEMARK_HUB: 'h3' } }),
+    ).toMatchObject({ code: 4, stderr: expect.stringContaining('hub h3: nobody answers') });
+  });
+
   test('starts again whatever part is killed, at the same addresses', async () => {
     const up = start();
     const { http } = await ready(up);

@@ -16,6 +16,7 @@ import {
 import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { canInstall, installPackage } from '../../../runtime/debian-package.ts';
 
 const source = join(import.meta.dirname, 'fault-layer.c');
 
@@ -42,12 +43,7 @@ function compiler(): string {
     );
   const found = find();
   if (found) return found;
-  process.stderr.write('no C compiler is installed; installing tcc with apt-get\n');
-  for (const args of [
-    ['update', '-q'],
-    ['install', '-q', '-y', '--no-install-recommends', 'tcc'],
-  ])
-    spawnSync('apt-get', args, { stdio: ['ignore', 2, 2] });
+  if (canInstall()) installPackage('tcc', (line) => void process.stderr.write(`${line}\n`));
   const installed = find();
   if (!installed) throw new Error('the fault layer needs a C compiler: install gcc, clang or tcc');
   return installed;

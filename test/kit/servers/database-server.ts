@@ -13,10 +13,10 @@ import {
   renameSync,
   rmSync,
   statSync,
-  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
+import { canInstall, installPackage } from '../../../runtime/debian-package.ts';
 import { tempDir } from '../temp-dir.ts';
 import { until } from '../until.ts';
 
@@ -39,29 +39,11 @@ export function findServer({ binary, folders, package: name }: Wanted): string {
   const found = find();
   if (found) return found;
   const howTo = `these tests need a real ${binary}: apt-get install ${name}, or put the one you have on PATH`;
-  if (!existsSync('/etc/debian_version') || process.getuid?.() !== 0) throw new Error(howTo);
-  install(name);
+  if (!canInstall()) throw new Error(howTo);
+  installPackage(name, (line) => void process.stderr.write(`${line}\n`));
   const installed = find();
   if (installed) return installed;
   throw new Error(`apt-get could not install ${name}; ${howTo}`);
-}
-
-/** The package would start a system service of its own; a policy of 101 keeps it from that. */
-function install(name: string): void {
-  process.stderr.write(`${name} is not installed; installing it with apt-get\n`);
-  const policy = '/usr/sbin/policy-rc.d';
-  const isOurs = !existsSync(policy);
-  if (isOurs) writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
-  try {
-    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-    spawnSync('apt-get', ['update', '-q'], { stdio: ['ignore', 2, 2], env });
-    spawnSync('apt-get', ['install', '-q', '-y', '--no-install-recommends', name], {
-      stdio: ['ignore', 2, 2],
-      env,
-    });
-  } finally {
-    if (isOurs) rmSync(policy, { force: true });
-  }
 }
 
 /** Who the server runs as: itself for everybody but root, which databases refuse. */

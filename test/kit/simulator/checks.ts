@@ -117,8 +117,8 @@ export class Checks {
   }
 
   /** I9 and I10. */
-  #counts({ overview }: SimWorker, lane: Lane): void {
-    const balance = overview.balance(lane);
+  #counts({ core }: SimWorker, lane: Lane): void {
+    const balance = core.operators.overview.balance(lane);
     if (balance.Difference !== 0)
       this.#witness.violate(
         `I10: the balance of lane ${lane} is off by ${balance.Difference}: ${JSON.stringify(balance)}`,

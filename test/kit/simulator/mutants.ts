@@ -21,7 +21,7 @@ function aroundCarrier(
   ) => Carrier['apply'],
 ): void {
   for (const lane of lanes) {
-    const delivery = worker.outbound.deliveries[lane];
+    const delivery = worker.core.delivery.destinations.deliveries[lane];
     const destination = delivery.destination.bind(delivery);
     const wrapped = new WeakMap<object, Carrier>();
     delivery.destination = async () => {
@@ -50,7 +50,12 @@ const ofJournal: Mutant[] = [
   {
     name: 'a write is answered before its commit',
     breaks: 'I1',
-    worker: ({ inbound: { intake }, local }) => {
+    worker: ({
+      core: {
+        hub: { intake },
+      },
+      local,
+    }) => {
       const accept = intake.accept.bind(intake);
       intake.accept = (envelope) => {
         accept(envelope).catch(() => undefined);
@@ -209,8 +214,12 @@ const ofDelivery: Mutant[] = [
     breaks: 'I7',
     local: ({ blocked, store }) => {
       const parked = store.db
-        .prepare(`select min(seq) from held where database = ? and lane = ? and state = 'parked'
-        and seq <= (select seq from mark where mark.database = held.database and mark.lane = held.lane) group by key order by 1 limit ?`)
+        .prepare(
+          `select min(seq) from held where database = ? and lane = ? and state = 'parked'
+            and seq <= (select seq from mark
+              where mark.database = held.database and mark.lane = held.lane)
+            group by key order by 1 limit ?`,
+        )
         .pluck();
       blocked.deliverable = (database, lane, limit) =>
         parked.all(database, lanes.indexOf(lane), limit) as number[];
@@ -233,7 +242,11 @@ const ofDelivery: Mutant[] = [
   {
     name: 'intake takes without bound',
     breaks: 'I9',
-    worker: ({ inbound: { intake } }) => {
+    worker: ({
+      core: {
+        hub: { intake },
+      },
+    }) => {
       intake.refusal = () => null;
     },
   },

@@ -1,23 +1,18 @@
 /**
- * A worker process of a simulated world: all of the real parts between the bus and the disk, put
- * together as compose.ts does, without HTTP and mirrors.
+ * A worker process of a simulated world: the core of the real one, on a simulated bus, disk and
+ * clock.
  */
 import { type Refusal, toRefusal } from '../../../contracts/errors.ts';
 import { limits } from '../../../contracts/limits.ts';
 import type { BatchReply } from '../../../contracts/reply.ts';
 import { type Lane, lanes } from '../../../contracts/subjects.ts';
 import type { EndpointSpec } from '../../../runtime/bus/micro-service.ts';
-import { Drill } from '../../../worker/operators/drill.ts';
-import { Inbound } from '../../../worker/process/inbound.ts';
+import type { Control } from '../../../worker/operators/control.ts';
+import { Core } from '../../../worker/process/core.ts';
 import { type Local, openLocal } from '../../../worker/journal/local.ts';
-import { MarkMover } from '../../../worker/operators/mark-mover.ts';
-import { Outbound } from '../../../worker/process/outbound.ts';
-import { Overview } from '../../../worker/operators/overview.ts';
-import { Pressure } from '../../../worker/intake/pressure.ts';
 import { Retention } from '../../../worker/upkeep/retention.ts';
-import { Reserve } from '../../../worker/state/guard/disk.ts';
 import type { Store } from '../../../worker/state/store.ts';
-import { watchFiles } from '../../../worker/process/watchdog.ts';
+import { watchFiles } from '../../../worker/process/watch.ts';
 import { hubId, silent } from '../worker/fixture.ts';
 import type { Witness } from './beacon.ts';
 import type { Message } from './hub.ts';
@@ -41,96 +36,41 @@ export type SimWorkerOptions = {
 
 export class SimWorker {
   readonly local: Local;
-  readonly outbound: Outbound;
-  readonly inbound: Inbound;
-  readonly overview: Overview;
+  readonly core: Core;
   readonly retention: Retention;
-  readonly #pressure: Pressure;
   readonly #parts: SimWorkerOptions;
+  readonly #control: Control;
   readonly #endpoints: EndpointSpec[];
   #stopWatching: () => void = () => undefined;
   #isDead = false;
 
   constructor(parts: SimWorkerOptions) {
-    const { store, clock } = parts;
-    const bus = parts.bus.asBus();
+    const { store, clock, bus, witness } = parts;
     this.#parts = parts;
     this.local = openLocal(store, hubId);
     parts.prepare(this.local);
-    const { local } = this;
-    this.outbound = new Outbound({
-      hubId,
-      bus,
-      local,
-      clock,
-      log: silent,
-      onSettled: (lane) => this.inbound.applied.check(lane),
-      onChange: () => undefined,
-      onFault: (message) => parts.witness.note(`  fault: ${message}`),
-      onFull: () => this.#pressure.full(),
-      onStoreFault: (error) => parts.onFault(error),
-    });
-    this.#pressure = new Pressure({
-      bytesInUse: () => store.bytesInUse(),
-      pending: () => this.overview.pending('queue') + this.overview.pending('manifest'),
-      room: () => null,
-      reserve: new Reserve(store.paths),
-      clock,
-      log: silent,
-      bounds: { journalBytesMax: limits.journalBytesMax, pendingMax, diskFreeMin: null },
-    });
-    this.overview = new Overview({
+    this.core = new Core({
       hubId,
       version: 'sim',
-      ...local,
-      assignments: this.outbound.assignments,
-      deliveries: this.outbound.deliveries,
-      clock,
-      isPaused: () => this.outbound.isPaused,
-      capacity: () => this.#pressure.capacity(),
-      bus: () => ({ Connected: true, Server: null, Reconnects: 0 }),
-    });
-    const markMover = new MarkMover({
-      local,
-      deliveries: this.outbound.deliveries,
-      clock,
-      version: 'sim',
-      isPaused: () => this.outbound.isPaused,
-      isBusy: (lane) => this.outbound.isBusy(lane),
-      onMoved: () => undefined,
-    });
-    const { directory, assignments, deliveries } = this.outbound;
-    const drill = new Drill({
-      directory,
-      assignments,
-      deliveries,
-      journal: local.journal,
-      clock,
-      log: silent,
-      isPaused: () => this.outbound.isPaused,
-    });
-    this.inbound = new Inbound({
-      markMover,
-      drill,
-      ops: () => null,
-      hubId,
-      bus,
-      local,
-      outbound: this.outbound,
-      overview: this.overview,
-      pressure: this.#pressure,
-      clock,
-      log: silent,
       isOneWayOn: false,
-      onDrain: () => undefined,
-      onAccepted: (lane) => this.outbound.wake(lane),
-      onFault: (error) => parts.onFault(error),
+      bounds: { journalBytesMax: limits.journalBytesMax, pendingMax, diskFreeMin: null },
+      local: this.local,
+      bus: bus.asBus(),
+      clock,
+      log: silent,
+      room: () => null,
     });
+    this.core.events.listen({
+      deliveryFault: (message) => witness.note(`  fault: ${message}`),
+      storeFault: (error) => parts.onFault(error),
+    });
+    this.#control = this.core.controlWith({ ops: () => null, drain: () => undefined });
+    const { assignments } = this.core.delivery.destinations;
     this.retention = new Retention(
-      { ...local, assignments: this.outbound.assignments, clock },
+      { ...this.local, assignments, clock },
       { entries: 6, ms: 30_000 },
     );
-    this.#endpoints = this.inbound.endpoints();
+    this.#endpoints = this.core.endpointsWith(this.#control);
   }
 
   get isDead(): boolean {
@@ -139,10 +79,8 @@ export class SimWorker {
 
   start(): void {
     const { clock, store, onFault } = this.#parts;
-    this.#pressure.start();
+    this.core.start();
     this.#stopWatching = watchFiles({ store, clock, log: silent, onFault });
-    this.outbound.start();
-    this.inbound.start();
   }
 
   /** The process is gone: it neither answers nor hears nor wakes any more. */
@@ -154,9 +92,7 @@ export class SimWorker {
 
   /** An orderly stop; the store is closed at its end. */
   async stop(): Promise<void> {
-    await this.inbound.drain();
-    await this.outbound.stop();
-    this.#pressure.stop();
+    await this.core.drain();
     this.#stopWatching();
     if (this.#isDead) return;
     this.local.store.close();
@@ -185,7 +121,7 @@ export class SimWorker {
   }
 
   #boundIntake(): void {
-    const { waiting } = this.inbound.intake;
+    const { waiting } = this.core.hub.intake;
     if (waiting > limits.intakeQueueMax)
       this.#parts.witness.violate(
         `I9: ${waiting} writes wait for a commit, at most ${limits.intakeQueueMax}`,
@@ -200,13 +136,13 @@ export class SimWorker {
   /** An operator's verb. Refused ones are the operator's own affair. */
   operate(verb: string, body: object): unknown {
     try {
-      return this.inbound.control.run(verb, body);
+      return this.#control.run(verb, body);
     } catch {
       return null;
     }
   }
 
   assigned(lane: Lane): string | null {
-    return this.outbound.assignments.of(lane)?.beacon ?? null;
+    return this.core.delivery.destinations.assignments.of(lane)?.beacon ?? null;
   }
 }

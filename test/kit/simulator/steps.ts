@@ -140,7 +140,8 @@ export class Steps {
     // What an operator says to a worker whose file is gone is not kept in this world, which has no
     // rescue.
     if (!worker || worker.isDead || this.#world.disk.isLost) return;
-    if (name === 'pause') worker.operate(worker.outbound.isPaused ? 'resume' : 'pause', {});
+    if (name === 'pause')
+      worker.operate(worker.core.delivery.destinations.isPaused ? 'resume' : 'pause', {});
     else if (name === 'assign')
       worker.operate('assign', {
         BeaconID: worker.assigned('queue') === 'a' ? 'b' : 'a',

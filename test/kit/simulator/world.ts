@@ -240,12 +240,12 @@ export class World {
     }
     this.violate(
       `it does not come to rest: ${this.hub.unanswered} writes unanswered, ` +
-        `${lanes.map((lane) => this.worker?.overview.pending(lane)).join('+')} pending`,
+        `${lanes.map((lane) => this.worker?.core.operators.overview.pending(lane)).join('+')} pending`,
     );
   }
 
   #retryDead(): void {
-    if (this.worker?.outbound.isPaused) this.worker.operate('resume', {});
+    if (this.worker?.core.delivery.destinations.isPaused) this.worker.operate('resume', {});
     for (const { Seq, Reason } of this.deadLetters())
       this.worker?.operate('dead-letters', {
         Verb: Reason.includes('body is gone') ? 'drop' : 'retry',
@@ -268,7 +268,7 @@ export class World {
       !this.left &&
       this.hub.unanswered === 0 &&
       this.deadLetters().length === 0 &&
-      lanes.every((lane) => worker.overview.balance(lane).Pending === 0)
+      lanes.every((lane) => worker.core.operators.overview.balance(lane).Pending === 0)
     );
   }
 

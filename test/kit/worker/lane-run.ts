@@ -8,12 +8,12 @@ import type { WriteEnvelope } from '../../../contracts/envelope.ts';
 import { TidemarkError } from '../../../contracts/errors.ts';
 import { nextTurn } from '../../../runtime/clock.ts';
 import type { Assignments } from '../../../worker/beacons/assignments.ts';
-import { LaneDelivery } from '../../../worker/replay/delivery.ts';
+import { type Destination, LaneDelivery } from '../../../worker/replay/delivery.ts';
 import type { Dispatcher } from '../../../worker/beacons/dispatcher.ts';
 import { type Local, openLocal } from '../../../worker/journal/local.ts';
 import { MarkMover } from '../../../worker/operators/mark-mover.ts';
 import { Overview } from '../../../worker/operators/overview.ts';
-import { type Destination, Replay } from '../../../worker/replay/replay.ts';
+import { Replay } from '../../../worker/replay/replay.ts';
 import { openStore } from '../../../worker/state/open/open-store.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { tempDir, type TempDir } from '../temp-dir.ts';
@@ -98,24 +98,22 @@ export class LaneRun {
       isPaused: () => this.isPaused,
       onFault: (message) => this.faults.push(message),
     });
-    const replay = new Replay(
-      {
-        lane: 'queue',
-        journal: local.journal,
-        marks: local.marks,
-        blocked: local.blocked,
-        clock: this.clock,
-        log: silent,
-      },
-      {
-        destination: () =>
-          this.#isAtomic ? delivery.destination() : Promise.resolve(this.#proxied(delivery)),
-        onSettled: () => {
+    const replay = new Replay({
+      lane: 'queue',
+      journal: local.journal,
+      marks: local.marks,
+      blocked: local.blocked,
+      clock: this.clock,
+      log: silent,
+      destination: () =>
+        this.#isAtomic ? delivery.destination() : Promise.resolve(this.#proxied(delivery)),
+      listener: {
+        settled: () => {
           this.settled += 1;
         },
-        onFailure: () => {},
+        failed: () => {},
       },
-    );
+    });
     const overview = new Overview({
       hubId,
       version: 'test',

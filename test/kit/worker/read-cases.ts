@@ -33,11 +33,11 @@ export async function seesPendingOverDelivered(world: World): Promise<void> {
     },
   });
   await world.forget();
-  world.outbound.setPaused(true);
+  world.core.setPaused(true);
   await world.accept(patch('over', 'over2', { Status: 'Running', More: 2 }));
   const now = { Status: 'Running', Priority: 4, Extra: { Odd: { a: 1 }, More: 2 } };
   expect(await item()).toMatchObject({ Source: 'merged', WorkItem: now });
-  world.outbound.setPaused(false);
+  world.core.setPaused(false);
   await world.drained();
   expect(await item()).toMatchObject({ Source: 'beacon', WorkItem: now });
 }
@@ -49,7 +49,7 @@ export async function seesEventsInOrder(world: World): Promise<void> {
     event('ev', 'ev4', { EmittedAt: '4', EventType: 'fourth', Seq: 1 }),
   );
   await world.drained();
-  world.outbound.setPaused(true);
+  world.core.setPaused(true);
   await world.accept(
     event('ev', 'ev1', { EmittedAt: '1', EventType: 'first' }),
     event('ev', 'ev3', { EmittedAt: '4', EventType: 'third', Payload: { p: 1 } }),
@@ -59,7 +59,7 @@ export async function seesEventsInOrder(world: World): Promise<void> {
     ((await read(more))['Events'] as JsonObject[]).map((one) => one['EventType']);
   expect(await types()).toEqual(['first', 'second', 'third', 'fourth']);
   expect(await types({ Limit: 2 })).toEqual(['first', 'second']);
-  world.outbound.setPaused(false);
+  world.core.setPaused(false);
   await world.drained();
   expect(await types()).toEqual(['first', 'second', 'third', 'fourth']);
   expect(await types({ Limit: 0 })).toHaveLength(4);

@@ -14,26 +14,22 @@ import type { JsonObject } from '../../../contracts/json-value.ts';
 import type { ReadReply } from '../../../contracts/reply.ts';
 import { Bus } from '../../../runtime/bus/bus.ts';
 import { systemClock } from '../../../runtime/clock.ts';
-import { Intake } from '../../../worker/intake/intake.ts';
 import { type Local, openLocal } from '../../../worker/journal/local.ts';
-import { Outbound } from '../../../worker/process/outbound.ts';
-import { Reader } from '../../../worker/reads/reader.ts';
+import { Core } from '../../../worker/process/core.ts';
 import { Retention } from '../../../worker/upkeep/retention.ts';
 import { openStore } from '../../../worker/state/open/open-store.ts';
 import { TestNats } from '../servers/nats.ts';
 import { tempDir, type TempDir } from '../temp-dir.ts';
 import { until } from '../until.ts';
-import { hubId, roomy, silent } from './fixture.ts';
+import { hubId, silent } from './fixture.ts';
 
 export class World implements AsyncDisposable {
   readonly nats: TestNats;
   readonly local: Local;
-  readonly outbound: Outbound;
+  readonly core: Core;
   readonly faults: string[] = [];
   readonly #dir: TempDir;
   readonly #bus: Bus;
-  readonly #intake: Intake;
-  readonly #reader: Reader;
   readonly #beacons = new Map<string, { beacon: RunningBeacon; bus: Bus }>();
 
   private constructor(nats: TestNats, bus: Bus, dir: TempDir) {
@@ -41,34 +37,25 @@ export class World implements AsyncDisposable {
     this.#bus = bus;
     this.#dir = dir;
     this.local = openLocal(openStore(dir.at('worker')), hubId);
-    this.outbound = new Outbound({
+    this.core = new Core({
       hubId,
-      bus,
+      version: 'test',
+      isOneWayOn: false,
       local: this.local,
+      bus,
       clock: systemClock,
       log: silent,
-      onSettled: () => {},
-      onChange: () => {},
-      onStoreFault: (error) => this.faults.push(error.message),
-      onFull: () => {},
-      onFault: (message) => this.faults.push(message),
+      room: () => null,
     });
-    this.#intake = new Intake({
-      store: this.local.store,
-      journal: this.local.journal,
-      clock: systemClock,
-      log: silent,
-      pressure: roomy,
-      events: {
-        onAccepted: (lane) => this.outbound.wake(lane),
-        onFault: (error) => this.faults.push(error.message),
-      },
+    this.core.events.listen({
+      deliveryFault: (message) => this.faults.push(message),
+      storeFault: (error) => this.faults.push(error.message),
     });
-    this.#reader = new Reader({
-      hubId,
-      view: (lane) => this.outbound.view(lane),
-      now: () => '2026-11-21T00:00:00.000Z',
-    });
+  }
+
+  /** Who is there, what is assigned, and the marks. */
+  get destinations(): Core['delivery']['destinations'] {
+    return this.core.delivery.destinations;
   }
 
   /** Bus and worker; no beacon, nothing assigned. */
@@ -79,7 +66,7 @@ export class World implements AsyncDisposable {
       await Bus.connect({ servers: nats.url, name: 'world' }, silent),
       tempDir('world'),
     );
-    world.outbound.start();
+    world.core.start();
     return world;
   }
 
@@ -115,17 +102,17 @@ export class World implements AsyncDisposable {
   }
 
   async assign(beaconId: string, connection = 1): Promise<void> {
-    this.outbound.assignments.assign(beaconId, connection);
+    this.destinations.assignments.assign(beaconId, connection);
     await until(
       `${beaconId} is bootstrapped`,
       () =>
-        this.outbound.assignments.targetOf('queue')?.isReady &&
-        this.outbound.assignments.targetOf('manifest')?.isReady,
+        this.destinations.assignments.targetOf('queue')?.isReady &&
+        this.destinations.assignments.targetOf('manifest')?.isReady,
     );
   }
 
   async accept(...envelopes: WriteEnvelope[]): Promise<void> {
-    await Promise.all(envelopes.map((envelope) => this.#intake.accept(envelope)));
+    await Promise.all(envelopes.map((envelope) => this.core.hub.intake.accept(envelope)));
   }
 
   /** @throws TidemarkError as the bus endpoint would */
@@ -135,7 +122,7 @@ export class World implements AsyncDisposable {
       action.startsWith('QP_') ? 'queue' : 'manifest',
       action,
     );
-    return this.#reader.read(envelope as ReadEnvelope);
+    return this.core.hub.reader.read(envelope as ReadEnvelope);
   }
 
   /** All rows of a list, page by page; and where the pages came from. */
@@ -164,7 +151,7 @@ export class World implements AsyncDisposable {
       () =>
         (['queue', 'manifest'] as const).every((lane) => {
           const { head } = this.local.journal.counts(lane);
-          return head === 0 || (this.outbound.deliveries[lane].mark()?.seq ?? 0) >= head;
+          return head === 0 || (this.destinations.deliveries[lane].mark()?.seq ?? 0) >= head;
         }),
       { everyMs: 5 },
     );
@@ -173,13 +160,13 @@ export class World implements AsyncDisposable {
   /** Gives up every delivered body: what the journal knows of rows goes with them. */
   async forget(): Promise<void> {
     await new Retention(
-      { ...this.local, assignments: this.outbound.assignments, clock: systemClock },
+      { ...this.local, assignments: this.destinations.assignments, clock: systemClock },
       { entries: 0, ms: 0 },
     ).sweep();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.outbound.stop();
+    await this.core.drain();
     for (const beaconId of this.#beacons.keys()) await this.stopBeacon(beaconId);
     await this.#bus.close();
     this.local.store.close();

@@ -24,7 +24,7 @@ async function verify(world: World, args: Record<string, string> = {}) {
     version: '1',
     skips: { flags: [], allUntilMs: null },
     clock: systemClock,
-    backend: (lane, query) => world.outbound.view(lane).fromBackend(query),
+    backend: (lane, query) => world.core.hub.view(lane).fromBackend(query),
   });
   const {
     Results: [result],
@@ -33,7 +33,7 @@ async function verify(world: World, args: Record<string, string> = {}) {
     say: (line) => said.push(line),
     args,
   });
-  world.outbound.wakeAll();
+  world.core.wakeAll();
   return { result, said };
 }
 
@@ -75,8 +75,8 @@ function differences(world: World): number[] {
     hubId,
     version: '1',
     ...world.local,
-    assignments: world.outbound.assignments,
-    deliveries: world.outbound.deliveries,
+    assignments: world.destinations.assignments,
+    deliveries: world.destinations.deliveries,
     clock: systemClock,
     isPaused: () => false,
     bus: () => ({ Connected: true, Server: null, Reconnects: 0 }),
@@ -194,6 +194,9 @@ test('with the database away it fails, says so, and goes on from there when it i
     Error: expect.stringMatching(/is away; run it again/) as string,
   });
   await world.startBeacon('db-1');
-  await until('the database is back', () => world.outbound.assignments.targetOf('queue')?.isReady);
+  await until(
+    'the database is back',
+    () => world.destinations.assignments.targetOf('queue')?.isReady,
+  );
   expect((await verify(world)).result).toMatchObject({ Result: 'applied' });
 });

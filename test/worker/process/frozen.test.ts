@@ -4,7 +4,7 @@
  */
 import { expect, test } from 'vitest';
 import { TidemarkError } from '../../../contracts/errors.ts';
-import { openWhenPossible } from '../../../worker/process/frozen.ts';
+import { openWhenPossible } from '../../../worker/process/opening/frozen.ts';
 import { freePort } from '../../../runtime/bus/nats-server.ts';
 import { ManualClock } from '../../kit/manual-clock.ts';
 import { until } from '../../kit/until.ts';

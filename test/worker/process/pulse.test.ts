@@ -4,7 +4,7 @@
  */
 import { rmSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { pulseOf } from '../../../worker/process/pulse.ts';
+import { pulseOf } from '../../../worker/process/watch.ts';
 import { openStore } from '../../../worker/state/open/open-store.ts';
 import { isCapacityError, type Store } from '../../../worker/state/store.ts';
 import { ManualClock } from '../../kit/manual-clock.ts';

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import type { TidemarkError } from '../../../contracts/errors.ts';
 import { limits } from '../../../contracts/limits.ts';
 import { openLocal } from '../../../worker/journal/local.ts';
-import { watchFiles } from '../../../worker/process/watchdog.ts';
+import { watchFiles } from '../../../worker/process/watch.ts';
 import { ManualClock } from '../../kit/manual-clock.ts';
 import { folderOfTest, hubId, openStore, silent, upsert } from '../../kit/worker/fixture.ts';
 
@@ -60,7 +60,7 @@ test('D14 — a look that throws is tried again; stopped is stopped', async () =
 
 test('D14 — it does not keep a process alive', () => {
   const script = `
-    import { watchFiles } from ${JSON.stringify(join(import.meta.dirname, '../../../worker/process/watchdog.ts'))};
+    import { watchFiles } from ${JSON.stringify(join(import.meta.dirname, '../../../worker/process/watch.ts'))};
     import { systemClock } from ${JSON.stringify(join(import.meta.dirname, '../../../runtime/clock.ts'))};
     watchFiles({ store: {}, clock: systemClock, log: {}, onFault: () => {} });`;
   expect(

@@ -55,10 +55,10 @@ describe.each(['memory', 'sqlite'] as const)('provider %s', (provider) => {
     expect(await list()).toMatchObject([{ Hash: 'm', Live: true }]);
     expect(JSON.stringify(await list())).not.toContain('deep');
     expect(await list({ Full: true })).toMatchObject([{ Hash: 'm', ManifestJSON: sent }]);
-    world.outbound.setPaused(true);
+    world.core.setPaused(true);
     await world.accept(write('MS_RemoveManifest', 'm2', { RunHash: 'm' }));
     expect([await get(), await list()]).toMatchObject([{ Source: 'merged', Manifest: null }, []]);
-    world.outbound.setPaused(false);
+    world.core.setPaused(false);
     await world.drained();
     expect([await get(), await list()]).toMatchObject([{ Source: 'beacon', Manifest: null }, []]);
   });
@@ -85,18 +85,18 @@ describe.each(['memory', 'sqlite'] as const)('provider %s', (provider) => {
     ].map((filter) => ({ ...filter, RunID: 'lists', Limit: 7 }));
     const all = () => Promise.all(filters.map((filter) => world.list('QP_ListWorkItems', filter)));
     const fromBeacon = await all();
-    world.outbound.setPaused(true);
+    world.core.setPaused(true);
     await world.accept(patch('l5', 'l5 late', { Status: 'Pending', EnqueuedAt: '2026-01-09' }));
     const merged = await all();
     expect(new Set(fromBeacon.flatMap((one) => [...one.sources]))).toEqual(new Set(['beacon']));
     if (provider === 'memory') {
-      world.outbound.setPaused(false);
+      world.core.setPaused(false);
       return;
     }
     await world.stopBeacon('old-1');
     await until(
       'it is away',
-      () => world.outbound.assignments.targetOf('queue')?.state === 'waiting-for-beacon',
+      () => world.destinations.assignments.targetOf('queue')?.state === 'waiting-for-beacon',
     );
     const fromJournal = await all();
     expect(new Set(fromJournal.flatMap((one) => [...one.sources]))).toEqual(new Set(['journal']));
@@ -107,16 +107,16 @@ describe.each(['memory', 'sqlite'] as const)('provider %s', (provider) => {
     expect(names(merged)).toEqual(names(fromJournal));
     expect(fromBeacon.map(({ rows }) => rows.length)).toEqual([60, 60, 60, 40, 20]);
     await world.startBeacon('old-1', { databases: [], provider });
-    world.outbound.setPaused(false);
+    world.core.setPaused(false);
     await world.drained();
     expect(names(await all())).toEqual(names(fromJournal));
   });
 
   test('it keeps no mark to compare with, and says so to who asks', async () => {
-    const backend = world.outbound.deliveries.queue.backend('old-1', 0);
+    const backend = world.destinations.deliveries.queue.backend('old-1', 0);
     await expect(backend?.mark()).rejects.toThrow('legacy');
     await expect(
-      world.outbound
+      world.core.hub
         .view('queue')
         .fromBackend({ Table: 'UVQueueWorkItemAttempt', Terms: [], Order: [], Limit: 1 }),
     ).rejects.toThrow('legacy');
@@ -137,7 +137,7 @@ test('rows that were only in memory are sent again when their beacon begins anew
   await world.stopBeacon('old-1');
   await until(
     'it is away',
-    () => world.outbound.assignments.targetOf('queue')?.state === 'waiting-for-beacon',
+    () => world.destinations.assignments.targetOf('queue')?.state === 'waiting-for-beacon',
   );
   await start();
   await until('all is there again', async () => {

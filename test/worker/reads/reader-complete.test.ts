@@ -22,7 +22,7 @@ test('a miss is null from the whole journal, and UNAVAILABLE only once bodies we
   const away = () =>
     until(
       'the beacon is away',
-      () => world.outbound.assignments.targetOf('queue')?.state === 'waiting-for-beacon',
+      () => world.destinations.assignments.targetOf('queue')?.state === 'waiting-for-beacon',
     );
   await world.stopBeacon('db-1');
   await away();

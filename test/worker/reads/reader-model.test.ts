@@ -103,7 +103,7 @@ async function compare(
 ): Promise<void> {
   const table = action === 'QP_ListWorkItems' ? 'UVQueueWorkItem' : 'UVManifest';
   const before = await world.list(action, given);
-  world.outbound.setPaused(false);
+  world.core.setPaused(false);
   await world.drained();
   const after = await world.list(action, given);
   const names = (rows: JsonObject[]) =>
@@ -119,11 +119,11 @@ async function pend(
   second: WriteEnvelope[],
   isForgotten: boolean,
 ): Promise<void> {
-  world.outbound.setPaused(false);
+  world.core.setPaused(false);
   await world.accept(...first);
   await world.drained();
   if (isForgotten) await world.forget();
-  world.outbound.setPaused(true);
+  world.core.setPaused(true);
   await world.accept(...second);
 }
 

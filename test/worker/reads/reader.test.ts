@@ -81,7 +81,7 @@ describe('defect 36: one shape, wherever the answer comes from', () => {
   };
 
   test('the manifest as it was sent, with its row beside; pending, delivered, removed, brought back', async () => {
-    world.outbound.setPaused(true);
+    world.core.setPaused(true);
     const { Hash, ...fields } = sent;
     await world.accept(manifest(Hash, 'm1', fields));
     const get = () => world.read('MS_GetManifest', { RunHash: 'm' });
@@ -90,7 +90,7 @@ describe('defect 36: one shape, wherever the answer comes from', () => {
       Manifest: sent,
       Row: { Hash: 'm', Status: 'Complete', Live: true, ElapsedMs: 0 },
     });
-    world.outbound.setPaused(false);
+    world.core.setPaused(false);
     await world.drained();
     expect(await get()).toMatchObject({
       Source: 'beacon',
@@ -206,7 +206,7 @@ describe('the database is away', () => {
     await world.stopBeacon('db-1');
     await until(
       'the beacon is away',
-      () => world.outbound.assignments.targetOf('queue')?.state === 'waiting-for-beacon',
+      () => world.destinations.assignments.targetOf('queue')?.state === 'waiting-for-beacon',
     );
     await world.accept(
       patch('away', 'away3', { Status: 'Running' }),
@@ -233,7 +233,10 @@ describe('the database is away', () => {
       Partial: true,
     });
     await world.startBeacon('db-1');
-    await until('the beacon is back', () => world.outbound.assignments.targetOf('queue')?.isReady);
+    await until(
+      'the beacon is back',
+      () => world.destinations.assignments.targetOf('queue')?.isReady,
+    );
     await world.drained();
     expect(await item('away')).toMatchObject({ Source: 'beacon', WorkItem: { Status: 'Running' } });
   });
@@ -249,6 +252,9 @@ describe('the database is away', () => {
     );
     expect((await item('mid')).Source).toBe('journal');
     await world.startBeacon('db-1');
-    await until('the beacon is back', () => world.outbound.assignments.targetOf('queue')?.isReady);
+    await until(
+      'the beacon is back',
+      () => world.destinations.assignments.targetOf('queue')?.isReady,
+    );
   });
 });

@@ -28,13 +28,14 @@ function setup(envelopes: WriteEnvelope[], answer: Answer = () => ({ Success: tr
     },
   } as unknown as Dispatcher;
   const lane = envelopes[0]?.lane ?? 'queue';
-  const carrier = new LegacyCarrier(dispatcher, { beacon: 'old-1', lane }, journal);
+  const carrier = new LegacyCarrier(dispatcher, { beacon: 'old-1', lane });
   journal.append(envelopes, 1_000);
   const entries = journal.readSlice(lane, 0, 1_000, 1e9).entries;
   const writes = entries.map((entry) => ({
     mutation: toMutation(entry),
     key: entry.key,
     seqs: [entry.seq],
+    entry,
   }));
   const apply = () =>
     carrier.apply({ writes, throughSeq: writes.length, isBelowMark: false, afterSeq: 0 });

@@ -213,14 +213,14 @@ test.for([{ quirks: [] as Quirk[] }, { quirks: ['put-ignores-deleted'] as Quirk[
 test('a row that has the Seq of its removal and is still to be seen was left half done, and is removed', async () => {
   const { world, settle, rows, path } = await start({ quirks: ['put-ignores-deleted'] });
   await settle(manifest('m', 'm1', { Status: 'one' }));
-  world.outbound.setPaused(true);
+  world.core.setPaused(true);
   await world.accept(write('MS_RemoveManifest', 'm2', { RunHash: 'm' }));
   const database = new Database(path);
   database
     .prepare('UPDATE UVManifest SET BridgeSeq = ?')
     .run(String(world.local.journal.counts('manifest').head));
   database.close();
-  world.outbound.setPaused(false);
+  world.core.setPaused(false);
   await world.drained();
   expect(rows('SELECT Deleted FROM UVManifest')).toEqual([{ Deleted: 1 }]);
 });
@@ -296,7 +296,7 @@ test('defect 11: an event that is stored with other words is a conflict and stay
   ]);
   expect(
     world.local.blocked.count(
-      world.outbound.deliveries.queue.mark()?.database ?? 0,
+      world.destinations.deliveries.queue.mark()?.database ?? 0,
       'queue',
       'dead',
     ),

@@ -21,31 +21,31 @@ describe('delivery over a store that fails', () => {
   test('an error that fits no class ends the worker after some in a row, not after one, and the beacon is not blamed', async () => {
     await world.accept(upsert('w', 'delivered'));
     await world.drained();
-    world.outbound.setPaused(true);
+    world.core.setPaused(true);
     await world.accept(upsert('w', 'waiting'));
     world.local.store.db.exec('alter table held rename to elsewhere');
-    world.outbound.setPaused(false);
+    world.core.setPaused(false);
     await until('the fault is told', () => world.faults.length > 0);
     expect(world.faults[0]).toContain('the journal failed');
     expect(
-      world.outbound.directory.list().map((one) => one.BeaconID),
+      world.destinations.directory.list().map((one) => one.BeaconID),
       'still there',
     ).toEqual(['db-1']);
-    expect(world.outbound.assignments.targetOf('queue')?.isReady).toBe(true);
+    expect(world.destinations.assignments.targetOf('queue')?.isReady).toBe(true);
   });
 
   test('once it works again, delivery goes on where it was', async () => {
     world.local.store.db.exec('alter table elsewhere rename to held');
     await world.drained();
     world.faults.length = 0;
-    expect(world.outbound.deliveries.queue.mark()?.seq).toBe(
+    expect(world.destinations.deliveries.queue.mark()?.seq).toBe(
       world.local.journal.counts('queue').head,
     );
   });
 
   test('a handle that was closed is told at once', async () => {
     world.local.store.db.close();
-    world.outbound.wakeAll();
+    world.core.wakeAll();
     await until('the fault is told', () => world.faults.length > 0);
     expect(world.faults[0]).toContain('not open');
   });

@@ -2,14 +2,14 @@
  * How a worker comes to the bus: it tries until it is there, and meanwhile answers those who ask
  * how it is.
  */
-import { Bus, type BusOptions } from '../../runtime/bus/bus.ts';
-import { systemClock } from '../../runtime/clock.ts';
-import type { HttpAddress, HttpSettings } from '../../runtime/http/http-access.ts';
-import type { Log } from '../../runtime/log.ts';
-import { WaitingRoom } from '../http/waiting-room.ts';
-import type { Local } from '../journal/local.ts';
-import { localHealth } from './local-health.ts';
-import { roomAt } from '../state/guard/disk.ts';
+import { Bus, type BusOptions } from '../../../runtime/bus/bus.ts';
+import { systemClock } from '../../../runtime/clock.ts';
+import type { HttpAddress, HttpSettings } from '../../../runtime/http/http-access.ts';
+import type { Log } from '../../../runtime/log.ts';
+import { WaitingRoom } from '../../http/waiting-room.ts';
+import type { Local } from '../../journal/local.ts';
+import { localHealth } from '../local-health.ts';
+import { roomAt } from '../../state/guard/disk.ts';
 
 export type JoinOptions = {
   local: Local;

@@ -2,27 +2,38 @@
  * The first thing a worker does: it opens its local state, now or as soon as that is possible, and
  * keeps what was found to be wrong with it.
  */
-import { systemClock } from '../../runtime/clock.ts';
+import { systemClock } from '../../../runtime/clock.ts';
 import {
   decodeAddress,
   type HttpAddress,
   type HttpSettings,
-} from '../../runtime/http/http-access.ts';
-import type { Log } from '../../runtime/log.ts';
-import { withToken } from '../../runtime/http/token.ts';
-import type { WorkerConfig } from './command.ts';
+} from '../../../runtime/http/http-access.ts';
+import type { Log } from '../../../runtime/log.ts';
+import { withToken } from '../../../runtime/http/token.ts';
 import { openWhenPossible } from './frozen.ts';
-import { type Local, openLocal } from '../journal/local.ts';
-import { withReserve } from '../state/guard/disk.ts';
-import type { Finding } from '../state/guard/finding.ts';
-import { openStore } from '../state/open/open-store.ts';
-import { pathsOf } from '../state/paths.ts';
+import { type Local, openLocal } from '../../journal/local.ts';
+import { withReserve } from '../../state/guard/disk.ts';
+import type { Finding } from '../../state/guard/finding.ts';
+import { openStore } from '../../state/open/open-store.ts';
+import { pathsOf } from '../../state/paths.ts';
+
+export type OpeningSettings = {
+  hub: string;
+  /** Data directory. */
+  data: string;
+  /** host:port of the operators' HTTP; port 0 takes a free one. */
+  http: string;
+  /** The operator's own token; without one that may operate, one is made in the data directory. */
+  token: string | null;
+  access: HttpSettings;
+  isAnyFileSystem: boolean;
+};
 
 export type Opened = { local: Local; findings: Finding[]; http: HttpAddress; access: HttpSettings };
 
 /** Null when told to stop before. @throws TidemarkError for what waiting cannot mend */
 export async function openAsSoonAsPossible(
-  config: WorkerConfig,
+  config: OpeningSettings,
   log: Log,
   signal: AbortSignal,
 ): Promise<Opened | null> {

@@ -2,12 +2,12 @@
  * Waits for a store that cannot be opened now (no right, no room, a read-only disk): the process
  * stays up, says why, and tries again.
  */
-import { messageOf, TidemarkError } from '../../contracts/errors.ts';
-import { limits } from '../../contracts/limits.ts';
-import { Backoff } from '../../runtime/backoff.ts';
-import type { Log } from '../../runtime/log.ts';
-import { WaitingRoom, type WaitingRoomOptions } from '../http/waiting-room.ts';
-import { classOf } from '../state/guard/storage-error.ts';
+import { messageOf, TidemarkError } from '../../../contracts/errors.ts';
+import { limits } from '../../../contracts/limits.ts';
+import { Backoff } from '../../../runtime/backoff.ts';
+import type { Log } from '../../../runtime/log.ts';
+import { WaitingRoom, type WaitingRoomOptions } from '../../http/waiting-room.ts';
+import { classOf } from '../../state/guard/storage-error.ts';
 
 export type FrozenOptions = WaitingRoomOptions & { log: Log; signal: AbortSignal };
 

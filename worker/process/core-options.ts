@@ -1,0 +1,23 @@
+/** What a core is made of: the outside of a worker, which a test or a simulator may put in its place. */
+import type { Bus } from '../../runtime/bus/bus.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Log } from '../../runtime/log.ts';
+import type { CapacityBounds } from '../intake/pressure.ts';
+import type { Local } from '../journal/local.ts';
+import type { Meter } from '../metrics/meter.ts';
+import type { DiskRoom } from '../state/guard/disk.ts';
+
+export type CoreOptions = {
+  hubId: string;
+  version: string;
+  /** Takes messages from the hub's one-way stream as well. */
+  isOneWayOn: boolean;
+  bounds?: CapacityBounds | undefined;
+  local: Local;
+  bus: Bus;
+  clock: Clock;
+  log: Log;
+  meter?: Meter;
+  /** Room on the disk of the store; null when it cannot be told. */
+  room: () => DiskRoom | null;
+};

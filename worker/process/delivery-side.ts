@@ -1,0 +1,78 @@
+/**
+ * The part of the core that delivers: where to, how much is on its way and how full that makes the
+ * disk, and one replay a lane that sends.
+ */
+import { type Lane, lanes } from '../../contracts/subjects.ts';
+import { AppliedWaiters, whyNotApplied } from '../intake/applied-waiters.ts';
+import { Pressure } from '../intake/pressure.ts';
+import { Destinations } from '../replay/destinations.ts';
+import { Failures } from '../replay/failures.ts';
+import { pendingOf } from '../replay/pending.ts';
+import { Replay } from '../replay/replay.ts';
+import { Reserve } from '../state/guard/disk.ts';
+import type { CoreEvents } from './core-events.ts';
+import type { CoreOptions } from './core-options.ts';
+
+export type DeliverySide = {
+  destinations: Destinations;
+  /** Accepted and not settled. */
+  pending: (lane: Lane) => number;
+  pressure: Pressure;
+  /** Senders who wait until their write is applied. */
+  applied: AppliedWaiters;
+  replays: Record<Lane, Replay>;
+};
+
+export function makeDeliverySide(options: CoreOptions, events: CoreEvents): DeliverySide {
+  const { hubId, bounds, local, bus, clock, log, meter, room } = options;
+  const { store, journal, marks, blocked } = local;
+  const destinations = new Destinations({
+    hubId,
+    bus,
+    local,
+    clock,
+    log,
+    onFault: (message) => events.deliveryFault(message),
+  });
+  const { deliveries } = destinations;
+  const pending = (lane: Lane) => pendingOf(local, lane, deliveries[lane].mark());
+  const pressure = new Pressure({
+    bytesInUse: () => store.bytesInUse(),
+    pending: () => lanes.reduce((sum, lane) => sum + pending(lane), 0),
+    room,
+    reserve: new Reserve(store.paths),
+    clock,
+    log,
+    bounds,
+    onChange: (reason) => events.pressure(reason),
+  });
+  const applied = new AppliedWaiters(clock, (lane, seq) =>
+    whyNotApplied(blocked, deliveries[lane].mark(), seq),
+  );
+  const failures = new Failures({
+    destinations,
+    onFull: () => pressure.full(),
+    onStoreFault: (error) => events.storeFault(error),
+  });
+  const replayOf = (lane: Lane) =>
+    new Replay({
+      lane,
+      journal,
+      marks,
+      blocked,
+      clock,
+      log,
+      meter,
+      destination: () => deliveries[lane].destination(),
+      listener: {
+        settled: () => {
+          failures.settled();
+          applied.check(lane);
+          events.changed();
+        },
+        failed: (beacon, error) => failures.failed(lane, beacon, error),
+      },
+    });
+  const replays = { queue: replayOf('queue'), manifest: replayOf('manifest') };
+  return { destinations, pending, pressure, applied, replays };
+}

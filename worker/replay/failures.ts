@@ -1,0 +1,48 @@
+/**
+ * What a failed delivery means: our own disk or store is in trouble, or the beacon is, and then it
+ * is looked at again.
+ */
+import type { TidemarkError } from '../../contracts/errors.ts';
+import { limits } from '../../contracts/limits.ts';
+import type { Lane } from '../../contracts/subjects.ts';
+import { classOf, endsTheProcess, isOfStore, toStoreFault } from '../state/guard/storage-error.ts';
+import type { Destinations } from './destinations.ts';
+
+export type FailuresOptions = {
+  destinations: Pick<Destinations, 'directory' | 'assignments'>;
+  /** A delivery could not be settled because the disk is full. */
+  onFull: () => void;
+  /** The local store failed while settling; the process must end. */
+  onStoreFault: (error: TidemarkError) => void;
+};
+
+export class Failures {
+  readonly #parts: FailuresOptions;
+  /** Failures of our own store in a row that fit no class. */
+  #strikes = 0;
+
+  constructor(parts: FailuresOptions) {
+    this.#parts = parts;
+  }
+
+  /** A delivery was settled, so the store works. */
+  settled(): void {
+    this.#strikes = 0;
+  }
+
+  failed(lane: Lane, beacon: string, error: unknown): void {
+    const { destinations, onFull, onStoreFault } = this.#parts;
+    // Our own disk says nothing about the beacon.
+    const found = classOf(error);
+    if (found === 'capacity') return onFull();
+    if (found === 'transient') return;
+    if (endsTheProcess(found)) return onStoreFault(toStoreFault(error));
+    if (isOfStore(error)) {
+      this.#strikes += 1;
+      if (this.#strikes >= limits.storeStrikesMax) onStoreFault(toStoreFault(error));
+      return;
+    }
+    destinations.directory.markAwayIfUnreachable(beacon, error);
+    destinations.assignments.targetOf(lane)?.recheckSchema();
+  }
+}

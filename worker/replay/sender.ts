@@ -1,0 +1,81 @@
+/**
+ * Sends deliveries by a carrier, each in the traces of its entries, and learns how many entries the
+ * next one may have.
+ */
+import { TidemarkError } from '../../contracts/errors.ts';
+import { limits } from '../../contracts/limits.ts';
+import type { Lane } from '../../contracts/subjects.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { delivering } from '../journal/trace.ts';
+import type { Delivered, Delivery } from './carrier.ts';
+import type { Destination } from './delivery.ts';
+
+export type SenderOptions = {
+  lane: Lane;
+  clock: Clock;
+  meter?: { flushed: (lane: Lane, seconds: number) => void } | undefined;
+};
+
+export class Sender {
+  readonly size = new BatchSize();
+  readonly #parts: SenderOptions;
+
+  constructor(parts: SenderOptions) {
+    this.#parts = parts;
+  }
+
+  /**
+   * A delivery that no message can carry gives null, and the next one takes a single entry; a
+   * single write that none can carry is refused for good.
+   * @throws what the carrier throws: nothing is known then
+   */
+  async send({ beacon, carrier }: Destination, delivery: Delivery): Promise<Delivered | null> {
+    const { lane, clock, meter } = this.#parts;
+    const startedMs = clock.monotonicMs();
+    const entries = delivery.writes.reduce((sum, write) => sum + write.seqs.length, 0);
+    const to = { beacon, lane, carrier: carrier.name, entries };
+    try {
+      return await delivering(to, delivery.traces ?? [], () => carrier.apply(delivery));
+    } catch (thrown) {
+      if (!(thrown instanceof TidemarkError) || thrown.code !== 'TOO_LARGE') throw thrown;
+      if (delivery.writes.length > 1) {
+        this.size.one();
+        return null;
+      }
+      return { results: [{ Outcome: 'rejected', Reason: thrown.message }], isCommitted: true };
+    } finally {
+      meter?.flushed(lane, (clock.monotonicMs() - startedMs) / 1000);
+    }
+  }
+}
+
+/**
+ * How many entries a delivery takes: grows while the beacon answers fast, shrinks when it is slow
+ * or fails.
+ */
+class BatchSize {
+  #entries: number = limits.deliverEntriesMin;
+
+  get entries(): number {
+    return this.#entries;
+  }
+
+  /** Learns from a delivery; one that was not full says nothing about a larger one. */
+  adapt(sent: number, tookMs: number): void {
+    if (tookMs > limits.deliverSlowMs) this.shrink();
+    else if (tookMs < limits.deliverFastMs && sent >= this.#entries)
+      this.#entries = Math.min(limits.deliverEntriesMax, this.#entries * 2);
+  }
+
+  /** The next delivery takes one entry; it grows again from there. */
+  one(): void {
+    this.#entries = 1;
+  }
+
+  shrink(): void {
+    this.#entries = Math.max(
+      Math.min(this.#entries, limits.deliverEntriesMin),
+      Math.floor(this.#entries / 2),
+    );
+  }
+}
