@@ -7,6 +7,12 @@ export const messageLimits = {
    * TOO_LARGE.
    */
   bodyBytesMax: 64 * MiB,
+  /** Values in a body, members and their names counted: 64 MiB of `[],` would be 20 million. */
+  bodyValuesMax: 2_000_000,
+  /** Levels in a body: its envelope, and `jsonDepthMax` within. */
+  bodyDepthMax: 136,
+  /** Smaller JSON cannot have too many values; the walk over what was parsed finds its depth. */
+  jsonScanAboveBytes: 64 * KiB,
   /** Requests above this are gzipped by our senders: below it the CPU costs more than the bytes. */
   gzipAboveBytes: 64 * KiB,
   /** Answers above this are gzipped for those who take it: a list of outcomes is not worth it. */
