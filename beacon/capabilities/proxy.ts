@@ -61,6 +61,7 @@ export class Proxy {
     settings: Settings,
     timeoutMs: number,
     tell: Tell = () => undefined,
+    hub: string | null = null,
   ): Promise<ProxyOutputs> {
     const { Method: method, Path: path } = settings;
     if (typeof method !== 'string' || method === '')
@@ -88,12 +89,10 @@ export class Proxy {
       if (!this.#patterns.some((matches) => matches(path)))
         throw new TidemarkError('INVALID_MESSAGE', 'MeadowProxy: path is not in the allowlist.');
       const answer = await this.#inTime(
-        answerTarget(
-          target,
-          verb,
-          () => parseBody(settings['Body'], this.#config.bodyBytesMax),
-          isoOf(this.#clock.nowMs()),
-        ),
+        answerTarget(target, verb, () => parseBody(settings['Body'], this.#config.bodyBytesMax), {
+          now: isoOf(this.#clock.nowMs()),
+          hub,
+        }),
         Math.min(timeoutMs, this.#config.requestMs),
       );
       Object.assign(note, { outcome: String(answer.status), count: rowsIn(answer) });

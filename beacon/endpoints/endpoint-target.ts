@@ -53,12 +53,15 @@ function tableIn(
   return found ? { name: found.name, form: found.form } : null;
 }
 
-/** `now` goes into the dates of rows; `body` is parsed when first asked for. Never throws. */
+/**
+ * `now` goes into the dates of rows, only rows of `hub` are there when there is one; `body` is parsed
+ * when first asked for. Never throws.
+ */
 export async function answerTarget(
   target: EndpointTarget | null,
   verb: string,
   body: () => unknown,
-  now: string,
+  scope: { now: string; hub: string | null },
 ): Promise<EndpointAnswer> {
   if (!target) return notThere;
   try {
@@ -68,7 +71,7 @@ export async function answerTarget(
     const [info] = await connection.engine.introspect([name]);
     if (!info) return notThere;
     const table = toTable(info, connection.defaults.get(name));
-    return await answerRoute({ engine: connection.engine, table, now }, route, body);
+    return await answerRoute({ engine: connection.engine, table, ...scope }, route, body);
   } catch (error) {
     return failure(error);
   }

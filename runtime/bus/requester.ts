@@ -8,7 +8,7 @@ import { type ChunkBody, splitIntoChunks } from '../../contracts/chunks.ts';
 import { contentType, encodeBody, type Encoding, packBody } from '../../contracts/codec.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
-import { lastToken } from '../../contracts/subjects.ts';
+import { actionIn } from '../../contracts/subjects.ts';
 import { newUuid } from '../clock.ts';
 import { decodeAnswer, toUnavailable } from './bus-answer.ts';
 import { toHeaders } from './bus-request.ts';
@@ -140,7 +140,7 @@ function chunksOf(
   const whole = {
     Transfer: newUuid(),
     Count: pieces.length,
-    Action: lastToken(subject),
+    Action: actionIn(subject),
     ContentType: headers['Content-Type'] ?? '',
     ContentEncoding: headers['Content-Encoding'] ?? '',
   };
