@@ -4,7 +4,12 @@
  */
 import { isJsonObject, type JsonObject, type JsonValue } from '../contracts/json-value.ts';
 import type { Row } from '../contracts/mutation.ts';
-import { type Column, ownColumns, type Scalar, type Table } from '../contracts/schema.ts';
+import {
+  ownColumns,
+  type Scalar,
+  type SchemaColumn,
+  type SchemaTable,
+} from '../contracts/schema.ts';
 
 /** Columns of the table, and the fields it has no column for. */
 export type ProjectedFields = { columns: Row; extra: JsonObject };
@@ -22,7 +27,7 @@ function readsAsJson(text: string): boolean {
 /**
  * One value as its column stores it; null in a column that cannot be null is the column's default.
  */
-export function toStored(column: Column, value: JsonValue): Scalar {
+export function toStored(column: SchemaColumn, value: JsonValue): Scalar {
   if (value === null) return column.isNullable ? null : column.defaultValue;
   switch (column.kind) {
     case 'json':
@@ -45,7 +50,7 @@ export function toStored(column: Column, value: JsonValue): Scalar {
  * The fields of a row as columns. Columns the bridge or the database own, and the natural key, are
  * left out: a hub that sends a row back as it read it must not overwrite them.
  */
-export function project(table: Table, fields: JsonObject): ProjectedFields {
+export function project(table: SchemaTable, fields: JsonObject): ProjectedFields {
   const columns: Row = {};
   let extra: JsonObject = {};
   for (const name of Object.keys(fields)) {
@@ -77,7 +82,7 @@ export function follow(columns: Row, target: string, source: string): void {
  * A stored row as a hub reads it: JSON parsed, booleans and numbers in one form whatever the
  * engine.
  */
-export function present(table: Table, stored: Record<string, unknown>): JsonObject {
+export function present(table: SchemaTable, stored: Record<string, unknown>): JsonObject {
   const row: JsonObject = {};
   for (const name of Object.keys(stored)) {
     row[name] = presentValue(table.columns.get(name), stored[name]);
@@ -85,7 +90,7 @@ export function present(table: Table, stored: Record<string, unknown>): JsonObje
   return row;
 }
 
-function presentValue(column: Column | undefined, value: unknown): JsonValue {
+function presentValue(column: SchemaColumn | undefined, value: unknown): JsonValue {
   if (value === null || value === undefined) return null;
   switch (column?.kind) {
     case 'json':
@@ -115,7 +120,7 @@ function parsed(text: string): JsonValue {
 }
 
 /** Defaults of a table's columns, for a row known only in part. */
-export function defaultsOf(table: Table): Row {
+export function defaultsOf(table: SchemaTable): Row {
   const row: Row = {};
   for (const column of table.columns.values()) {
     if (column.kind !== 'own') row[column.name] = column.defaultValue;

@@ -7,10 +7,15 @@ import { TidemarkError } from '../contracts/errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../contracts/json-value.ts';
 import { limits } from '../contracts/limits.ts';
 import type { RowQuery } from '../contracts/mutation.ts';
-import { type Scalar, type Table, type TableName, tableOf } from '../contracts/schema.ts';
+import { type Scalar, type SchemaTable, type TableName, tableOf } from '../contracts/schema.ts';
 
 /** What a list action reads from, and how it is ordered when nothing is said. */
-type Listing = { table: Table; filters: readonly string[]; orderBy: string; tieBreaker: string };
+type Listing = {
+  table: SchemaTable;
+  filters: readonly string[];
+  orderBy: string;
+  tieBreaker: string;
+};
 
 const listings = {
   QP_ListWorkItems: {

@@ -2,24 +2,15 @@
  * The console: follows the worker's events, keeps what they say, and shows the view that the
  * address names.
  */
-/** @import { FleetRow, HistoryView } from '../contracts/console-answers.ts' */
-/** @import { Presence } from '../contracts/presence.ts' */
-/** @import { WorkerStatus } from '../contracts/status.ts' */
-import { needToken } from './api.js';
-import { button, el, setProps, setText } from './dom.js';
-import { FleetView } from './fleet-view.js';
-import { ForeignView } from './foreign-view.js';
-import { time } from './format.js';
-import { withSample } from './history.js';
-import { Stream } from './stream.js';
-import { WorkerView } from './worker-view.js';
-
-/**
- * `nowMs` is the worker's clock as it was last told; `downMs` since when the worker is not reached,
- * null while it is.
- * @typedef {{ status: WorkerStatus | null, beacons: readonly Presence[], history: HistoryView |
- * null, fleet: readonly FleetRow[], nowMs: number, downMs: number | null, heardMs: number }} State
- */
+/** @import { State } from './views/worker-view.js' */
+import { needToken } from './feed/api.js';
+import { button, el, setProps, setText } from './parts/dom.js';
+import { FleetView } from './views/fleet-view.js';
+import { ForeignView } from './views/foreign-view.js';
+import { time } from './parts/format.js';
+import { withSample } from './feed/history.js';
+import { Stream } from './feed/stream.js';
+import { WorkerView } from './views/worker-view.js';
 
 /** @type {State} */
 const state = {

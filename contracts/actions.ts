@@ -6,7 +6,7 @@
 import { type TProperties, type TSchema, Type } from '@sinclair/typebox';
 import { isJsonObject, type JsonObject, type JsonValue } from './json-value.ts';
 import { limits } from './limits.ts';
-import { type Column, type TableName, tableOf } from './schema.ts';
+import { type SchemaColumn, type TableName, tableOf } from './schema.ts';
 import type { Lane } from './subjects.ts';
 
 export const writeActions = [
@@ -38,7 +38,7 @@ const hash = (what: string) =>
   });
 
 /** What one column takes on the wire; null always means "the column's empty value". */
-function columnSchema(column: Column): TSchema {
+function columnSchema(column: SchemaColumn): TSchema {
   switch (column.kind) {
     case 'integer':
       return Type.Union(

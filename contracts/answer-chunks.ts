@@ -17,7 +17,10 @@ const transferHeader = 'Tidemark-Transfer';
 const countHeader = 'Tidemark-Chunks';
 
 /** A message as both NATS clients have it. */
-export type Answer = { readonly data: Uint8Array; readonly headers?: HeaderReader | undefined };
+export type AnswerMessage = {
+  readonly data: Uint8Array;
+  readonly headers?: HeaderReader | undefined;
+};
 
 type Held = { body: Uint8Array; pieceBytes: number; sinceMs: number };
 
@@ -110,9 +113,9 @@ export class HeldAnswers {
  * @throws TidemarkError TOO_LARGE, UNAVAILABLE when a piece is lost, and what `fetch` throws
  */
 export async function wholeAnswer(
-  first: Answer,
-  fetch: (name: string, value: string) => Promise<Answer>,
-): Promise<Answer> {
+  first: AnswerMessage,
+  fetch: (name: string, value: string) => Promise<AnswerMessage>,
+): Promise<AnswerMessage> {
   const transfer = first.headers?.get(transferHeader);
   if (!transfer) return first;
   const count = Number(first.headers?.get(countHeader));

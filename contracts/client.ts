@@ -3,6 +3,16 @@
  * stamped once and retried until it is accepted.
  */
 import { type Action, keyOf, type WriteAction } from './actions.ts';
+import {
+  type AttemptFields,
+  copyOf,
+  type Fields,
+  type ManifestFields,
+  type ManifestFilter,
+  type WorkItemFields,
+  type WorkItemFilter,
+  type WriteStamp,
+} from './client/arguments.ts';
 import { Batcher, type BatchOptions } from './client/batcher.ts';
 import { KeyTurns } from './client/key-turns.ts';
 import { retrying, type RetryOptions } from './client/retry.ts';
@@ -10,44 +20,24 @@ import { type HubConnection, type HubHeaders, Sender } from './client/sender.ts'
 import { guidMaker, type Stamps, systemStamps } from './client/stamps.ts';
 import type { Encoding } from './codec.ts';
 import { isGuid } from './envelope.ts';
-import { messageOf, TidemarkError } from './errors.ts';
 import type { JsonObject } from './json-value.ts';
 import { limits } from './limits.ts';
 import type { ReadReply, WriteReply } from './reply.ts';
 import { isSubjectToken, type Lane } from './subjects.ts';
 
-export type { BatchOptions, HubConnection, HubHeaders, RetryOptions, Stamps };
-
-/** A row as a coordinator has it: columns of the schema, and whatever else it carries. */
-export type Fields = Readonly<Record<string, unknown>>;
-export type WorkItemFields = Fields & { readonly WorkItemHash: string };
-export type AttemptFields = WorkItemFields & { readonly AttemptNumber: number };
-export type ManifestFields = Fields & { readonly Hash: string };
-
-type PageFilter = { Limit?: number; OrderBy?: string; After?: string };
-export type WorkItemFilter = PageFilter & {
-  Status?: string | string[];
-  AssignedBeaconID?: string | string[];
-  RunID?: string | string[];
-  Capability?: string | string[];
-  OperationHash?: string | string[];
-};
-export type ManifestFilter = PageFilter & {
-  Status?: string | string[];
-  OperationHash?: string | string[];
-  Full?: boolean;
-};
-
-/** What a write may carry besides its content. */
-export type WriteStamp = {
-  /** The write's identity, where the caller has one; else a new UUIDv7. */
-  EventGUID?: string;
-  /** The sender's time, ISO-8601. */
-  At?: string;
-  RemoteUser?: string;
-  /** `applied`: answer once the backend has it, or after `WaitMs`. */
-  Wait?: 'synced' | 'applied';
-  WaitMs?: number;
+export type {
+  AttemptFields,
+  BatchOptions,
+  Fields,
+  HubConnection,
+  HubHeaders,
+  ManifestFields,
+  ManifestFilter,
+  RetryOptions,
+  Stamps,
+  WorkItemFields,
+  WorkItemFilter,
+  WriteStamp,
 };
 
 export type HubClientOptions<Headers extends HubHeaders> = {
@@ -286,22 +276,5 @@ export class HubClient<Headers extends HubHeaders> {
     const traceparent = this.#traceparent();
     const send = () => this.#sender.send(lane, action, { Settings: settings }, { traceparent });
     return (await retrying(send, this.#retry, this.#stamps)) as ReadReply;
-  }
-}
-
-/**
- * What the arguments say now, as JSON has it: members that are undefined are not there, dates are
- * text.
- */
-function copyOf(given: Fields): { settings: JsonObject; bytes: number } {
-  try {
-    const text = JSON.stringify(given);
-    return { settings: JSON.parse(text) as JsonObject, bytes: text.length };
-  } catch (cause) {
-    throw new TidemarkError(
-      'INVALID_MESSAGE',
-      `the arguments cannot be said in JSON: ${messageOf(cause)}`,
-      { cause },
-    );
   }
 }

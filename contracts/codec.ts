@@ -4,6 +4,7 @@
  */
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { Packr } from 'msgpackr';
+import { scanJson, scanMessagePack } from './body-scan.ts';
 import { TidemarkError } from './errors.ts';
 import { limits } from './limits.ts';
 
@@ -35,15 +36,18 @@ export function encodingOf(body: Uint8Array, headers?: HeaderReader): Encoding {
 }
 
 /**
- * Bytes to a value, unzipped if `Content-Encoding` says so. An empty body is an empty object.
+ * Bytes to a value, unzipped if `Content-Encoding` says so. An empty body is an empty object. The
+ * bytes are looked through before anything is built of them.
  * @throws TidemarkError INVALID_MESSAGE when it cannot be read, TOO_LARGE over
- * `limits.bodyBytesMax`.
+ * `limits.bodyBytesMax` or `limits.bodyValuesMax`.
  */
 export function decodeBody(body: Uint8Array, headers?: HeaderReader): unknown {
   const plain = inflate(body, headers);
   if (plain.length === 0) return {};
   if (plain.length > limits.bodyBytesMax) throw tooLarge(plain.length);
   const encoding = encodingOf(plain, headers);
+  if (encoding === 'msgpack') scanMessagePack(plain);
+  else if (plain.length > limits.jsonScanAboveBytes) scanJson(plain);
   try {
     return encoding === 'json' ? JSON.parse(text.decode(plain)) : packr.unpack(plain);
   } catch (cause) {

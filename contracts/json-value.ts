@@ -70,9 +70,21 @@ function fromRecord(value: Record<string, unknown>, path: string, depth: number)
     const was = value[key];
     if (typeof was === 'string' || was === null) continue;
     const is = toJsonValue(was, `${path}.${key}`, depth + 1);
-    if (is !== was) (copy ??= { ...value } as JsonObject)[key] = is;
+    if (is !== was) setMember((copy ??= { ...value } as JsonObject), key, is);
   }
   return copy ?? (value as JsonObject);
+}
+
+/** An assignment to `__proto__` would change what the object is, and lose the member. */
+function setMember(object: JsonObject, name: string, value: JsonValue): void {
+  if (name !== '__proto__') object[name] = value;
+  else
+    Object.defineProperty(object, name, {
+      value,
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    });
 }
 
 function fromBigInt(value: bigint, path: string): number {

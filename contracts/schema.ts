@@ -48,7 +48,7 @@ export const ownColumns: ReadonlySet<string> = new Set([
 /** Text without a bound, sized text, JSON text, and the rest by their own names. */
 export type ColumnKind = 'text' | 'sized' | 'json' | 'integer' | 'float' | 'boolean' | 'own';
 
-export type Column = {
+export type SchemaColumn = {
   name: string;
   kind: ColumnKind;
   /** Characters a sized column holds; 0 where there is no bound. */
@@ -58,12 +58,12 @@ export type Column = {
   defaultValue: Scalar;
 };
 
-export type Table = {
+export type SchemaTable = {
   name: string;
   idColumn: string;
   /** Columns of the unique natural key, HubID first where it is part of it. */
   key: readonly string[];
-  columns: ReadonlyMap<string, Column>;
+  columns: ReadonlyMap<string, SchemaColumn>;
 };
 
 function kindOf(column: ColumnDescriptor): ColumnKind {
@@ -98,8 +98,8 @@ export function isNullableColumn(column: ColumnDescriptor): boolean {
   }
 }
 
-function toTable(table: TableDescriptor): Table {
-  const columns = new Map<string, Column>();
+function toTable(table: TableDescriptor): SchemaTable {
+  const columns = new Map<string, SchemaColumn>();
   for (const column of table.Schema) {
     const kind = kindOf(column);
     columns.set(column.Column, {
@@ -128,7 +128,7 @@ export type TableName =
   | 'UVBridgeMark';
 
 /** A table of the persistence schema by its name. */
-export function tableOf(name: TableName): Table {
+export function tableOf(name: TableName): SchemaTable {
   const table = tables.get(name);
   if (!table) throw new RangeError(`no table ${name} in the persistence schema`);
   return table;

@@ -13,8 +13,8 @@ import { messageOf } from '../contracts/errors.ts';
 import type { JsonObject } from '../contracts/json-value.ts';
 import { limits } from '../contracts/limits.ts';
 import type { ReadReply, WriteReply } from '../contracts/reply.ts';
-import { type BridgeOptions, type BridgeSettings, settingsOf } from './config.ts';
-import { type Envelope, refused, unread, written } from './envelopes.ts';
+import { type BridgeOptions, type BridgeSettings, bridgeSettings } from './config.ts';
+import { type BridgeReply, refused, unread, written } from './envelopes.ts';
 import { Link } from './link.ts';
 import { type PersistenceStatus, StatusCache } from './status.ts';
 
@@ -77,7 +77,7 @@ export abstract class Bridge {
     this.serviceType = serviceType;
     this.UUID = (isHub ? hub.getUUID?.() : undefined) ?? guidMaker(systemStamps)();
     this.Hash = hash ?? (typeof options === 'string' ? options : this.UUID);
-    const settings = settingsOf(this.options, isHub ? hub.settings : undefined);
+    const settings = bridgeSettings(this.options, isHub ? hub.settings : undefined);
     this.#settings = settings;
     this.#stamp = settings.RemoteUser === undefined ? {} : { RemoteUser: settings.RemoteUser };
     this.#status = new StatusCache(lane === 'queue' ? 'Queue' : 'Manifest');
@@ -111,7 +111,7 @@ export abstract class Bridge {
   setPersistenceAssignment(
     beaconId: string | null,
     idBeaconConnection?: number,
-  ): Promise<Envelope> {
+  ): Promise<BridgeReply> {
     const BeaconID = beaconId || null;
     const IDBeaconConnection = idBeaconConnection ?? 0;
     this.#status.assigning(
@@ -124,7 +124,7 @@ export abstract class Bridge {
     );
   }
 
-  clearPersistenceAssignment(): Promise<Envelope> {
+  clearPersistenceAssignment(): Promise<BridgeReply> {
     return this.setPersistenceAssignment(null, 0);
   }
 
@@ -173,9 +173,9 @@ export abstract class Bridge {
   protected write(
     key: unknown,
     send: (client: Client, stamp: WriteStamp) => Promise<WriteReply>,
-  ): Promise<Envelope> {
+  ): Promise<BridgeReply> {
     const name = String(key);
-    const answered: Promise<Envelope> = send(this.#writer, this.#stamp)
+    const answered: Promise<BridgeReply> = send(this.#writer, this.#stamp)
       .then(written, refused)
       .finally(() => {
         if (this.#unanswered.get(name) === answered) this.#unanswered.delete(name);
@@ -188,8 +188,8 @@ export abstract class Bridge {
   protected async read(
     key: unknown,
     send: (client: Client) => Promise<ReadReply>,
-    toEnvelope: (reply: ReadReply) => Envelope,
-  ): Promise<Envelope> {
+    toEnvelope: (reply: ReadReply) => BridgeReply,
+  ): Promise<BridgeReply> {
     try {
       const before = this.#unanswered.get(String(key));
       if (before) await Promise.race([before, systemStamps.sleep(this.#settings.TimeoutMs)]);
@@ -199,7 +199,7 @@ export abstract class Bridge {
     }
   }
 
-  async #assign([verb, body]: [string, JsonObject]): Promise<Envelope> {
+  async #assign([verb, body]: [string, JsonObject]): Promise<BridgeReply> {
     const endMs = systemStamps.nowMs() + this.#settings.TimeoutMs;
     for (;;) {
       try {

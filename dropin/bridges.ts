@@ -13,62 +13,62 @@ import type {
 import { limits } from '../contracts/limits.ts';
 import { Bridge, type Hub } from './bridge.ts';
 import type { BridgeOptions } from './config.ts';
-import { type Envelope, filterOf, found, limitOf } from './envelopes.ts';
+import { type BridgeReply, filterOf, listLimit, toReadReply } from './envelopes.ts';
 
 export class QueuePersistenceBridge extends Bridge {
   constructor(hub?: Hub | BridgeOptions, options?: BridgeOptions | string, hash?: string) {
     super('queue', 'UltravisorQueuePersistenceBridge', hub, options, hash);
   }
 
-  upsertWorkItem(item: WorkItemFields): Promise<Envelope> {
+  upsertWorkItem(item: WorkItemFields): Promise<BridgeReply> {
     return this.write(fieldOf(item, 'WorkItemHash'), (client, stamp) =>
       client.upsertWorkItem(item, stamp),
     );
   }
 
-  updateWorkItem(hash: string, patch: Fields): Promise<Envelope> {
+  updateWorkItem(hash: string, patch: Fields): Promise<BridgeReply> {
     return this.write(hash, (client, stamp) => client.updateWorkItem(hash, patch, stamp));
   }
 
-  appendEvent(event: WorkItemFields): Promise<Envelope> {
+  appendEvent(event: WorkItemFields): Promise<BridgeReply> {
     return this.write(fieldOf(event, 'WorkItemHash'), (client, stamp) =>
       client.appendEvent(event, stamp),
     );
   }
 
-  insertAttempt(attempt: AttemptFields): Promise<Envelope> {
+  insertAttempt(attempt: AttemptFields): Promise<BridgeReply> {
     return this.write(fieldOf(attempt, 'WorkItemHash'), (client, stamp) =>
       client.insertAttempt(attempt, stamp),
     );
   }
 
-  updateAttemptOutcome(hash: string, attemptNumber: number, patch: Fields): Promise<Envelope> {
+  updateAttemptOutcome(hash: string, attemptNumber: number, patch: Fields): Promise<BridgeReply> {
     return this.write(hash, (client, stamp) =>
       client.updateAttemptOutcome(hash, attemptNumber, patch, stamp),
     );
   }
 
-  getWorkItemByHash(hash: string): Promise<Envelope> {
+  getWorkItemByHash(hash: string): Promise<BridgeReply> {
     return this.read(
       hash,
       (client) => client.getWorkItemByHash(hash),
-      (reply) => found(reply, 'WorkItem', hash),
+      (reply) => toReadReply(reply, 'WorkItem', hash),
     );
   }
 
-  listWorkItems(filter?: WorkItemFilter): Promise<Envelope> {
+  listWorkItems(filter?: WorkItemFilter): Promise<BridgeReply> {
     return this.read(
       '',
       (client) => client.listWorkItems(filterOf(filter, limits.listRowsMax)),
-      (reply) => found(reply),
+      (reply) => toReadReply(reply),
     );
   }
 
-  getEvents(hash: string, limit?: number): Promise<Envelope> {
+  getEvents(hash: string, limit?: number): Promise<BridgeReply> {
     return this.read(
       hash,
-      (client) => client.getEvents(hash, limitOf(limit, limits.listRowsMax)),
-      (reply) => found(reply),
+      (client) => client.getEvents(hash, listLimit(limit, limits.listRowsMax)),
+      (reply) => toReadReply(reply),
     );
   }
 }
@@ -78,29 +78,29 @@ export class ManifestStoreBridge extends Bridge {
     super('manifest', 'UltravisorManifestStoreBridge', hub, options, hash);
   }
 
-  upsertManifest(manifest: ManifestFields): Promise<Envelope> {
+  upsertManifest(manifest: ManifestFields): Promise<BridgeReply> {
     return this.write(fieldOf(manifest, 'Hash'), (client, stamp) =>
       client.upsertManifest(manifest, stamp),
     );
   }
 
-  removeManifest(runHash: string): Promise<Envelope> {
+  removeManifest(runHash: string): Promise<BridgeReply> {
     return this.write(runHash, (client, stamp) => client.removeManifest(runHash, stamp));
   }
 
-  getManifest(runHash: string): Promise<Envelope> {
+  getManifest(runHash: string): Promise<BridgeReply> {
     return this.read(
       runHash,
       (client) => client.getManifest(runHash),
-      (reply) => found(reply, 'Manifest', runHash),
+      (reply) => toReadReply(reply, 'Manifest', runHash),
     );
   }
 
-  listManifests(filter?: ManifestFilter): Promise<Envelope> {
+  listManifests(filter?: ManifestFilter): Promise<BridgeReply> {
     return this.read(
       '',
       (client) => client.listManifests(filterOf(filter, limits.listRowsMax)),
-      (reply) => found(reply),
+      (reply) => toReadReply(reply),
     );
   }
 }

@@ -78,7 +78,7 @@ export type BridgeSettings = Required<
  * @throws RangeError or TypeError naming the option: a hub must see at its start that its
  * persistence is not set up
  */
-export function settingsOf(options: BridgeOptions, hubSettings: unknown): BridgeSettings {
+export function bridgeSettings(options: BridgeOptions, hubSettings: unknown): BridgeSettings {
   return resolveSettings({ ...within(hubSettings), ...options }, process.env);
 }
 

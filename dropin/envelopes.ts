@@ -10,7 +10,7 @@ import type { ReadReply, WriteReply } from '../contracts/reply.ts';
  * What every call of a bridge resolves with; further members are the worker's (`Seq`, `EventGUID`,
  * `Source`) or the payload of a read.
  */
-export type Envelope = {
+export type BridgeReply = {
   Available: boolean;
   Success: boolean;
   Reason?: string;
@@ -23,7 +23,7 @@ const nothing = {
   manifest: { Manifest: null, Manifests: [] },
 } as const;
 
-export function written(reply: WriteReply): Envelope {
+export function written(reply: WriteReply): BridgeReply {
   return { ...reply };
 }
 
@@ -31,7 +31,11 @@ export function written(reply: WriteReply): Envelope {
  * A list, or a row that is there. A row that is not is `Success: false` with null, as callers of
  * the incumbent expect; `Code` tells a miss from a failure.
  */
-export function found(reply: ReadReply, row?: 'WorkItem' | 'Manifest', key = ''): Envelope {
+export function toReadReply(
+  reply: ReadReply,
+  row?: 'WorkItem' | 'Manifest',
+  key = '',
+): BridgeReply {
   if (row === undefined || reply[row] !== null) return { ...reply };
   return {
     ...reply,
@@ -45,7 +49,7 @@ export function found(reply: ReadReply, row?: 'WorkItem' | 'Manifest', key = '')
  * Whatever was thrown. Nobody to ask is `Available: false`; a refusal, or too much waiting already,
  * is `Available: true`.
  */
-export function refused(thrown: unknown): Envelope {
+export function refused(thrown: unknown): BridgeReply {
   const error =
     thrown instanceof TidemarkError && thrown.code === 'CLOSED'
       ? new TidemarkError('UNAVAILABLE', thrown.message)
@@ -53,7 +57,7 @@ export function refused(thrown: unknown): Envelope {
   return { ...toRefusal(error) };
 }
 
-export function unread(thrown: unknown, lane: keyof typeof nothing): Envelope {
+export function unread(thrown: unknown, lane: keyof typeof nothing): BridgeReply {
   return { ...refused(thrown), ...structuredClone(nothing[lane]) };
 }
 
@@ -70,13 +74,13 @@ export function filterOf(given: unknown, limitMax: number): Record<string, JsonV
     ),
   );
   if (!('Limit' in named)) return named;
-  const limit = limitOf(named['Limit'], limitMax);
+  const limit = listLimit(named['Limit'], limitMax);
   const { Limit: _given, ...rest } = named;
   return limit === undefined ? rest : { ...rest, Limit: limit };
 }
 
 /** 1 to the most; none for what is no number above 0. */
-export function limitOf(given: unknown, limitMax: number): number | undefined {
+export function listLimit(given: unknown, limitMax: number): number | undefined {
   const limit = Math.trunc(Number(given));
   return limit >= 1 ? Math.min(limit, limitMax) : undefined;
 }

@@ -3,12 +3,67 @@
  * called a password is one.
  */
 
-/** Also where the URL is in the middle of a sentence, and where there are several. */
+const mask = '***';
+
+/** A sentence with URLs in it: a quote or the end of the line ends one. */
 export function masked(text: string): string {
-  return (
-    text
-      // Up to the last @: a password may have one that nobody encoded.
-      .replaceAll(/(:\/\/)[^\s"'<>/]*@/g, '$1***@')
-      .replaceAll(/([?&;](?:password|pwd|token|secret)=)[^&;\s"']*/gi, '$1***')
-  );
+  const [before, urls] = cutAtUrls(text);
+  const shown = urls.map((url) => {
+    const end = url.search(/["'<>\r\n]/);
+    if (end === -1) return withoutLogin(url, () => mask);
+    return withoutLogin(url.slice(0, end), () => mask) + url.slice(end);
+  });
+  return [before, ...shown]
+    .join('')
+    .replaceAll(/([?&;](?:password|pwd|token|secret)=)[^&;\s"']*/gi, `$1${mask}`);
+}
+
+/**
+ * A text that is a URL, or a list of them, the first with or without its scheme:
+ * `nats://***@host`, `postgres://ann:***@host/db`.
+ */
+export function maskedUrl(text: string): string {
+  const [before, urls] = cutAtUrls(text);
+  // Without a scheme it may be a path, of which only what looks like a login is one.
+  const first = /^[^/\s:@]+:(?!\/\/)/.test(before)
+    ? withoutLogin(before, nameOf)
+    : before.replaceAll(
+        /(^|,)([^/,\s]*)@/g,
+        (_, comma: string, login: string) => `${comma}${nameOf(login)}@`,
+      );
+  return [first, ...urls.map((url) => withoutLogin(url, nameOf))]
+    .join('')
+    .replaceAll(/([?&;](?:password|pwd|token|secret)=)[^&]*/gi, `$1${mask}`);
+}
+
+/**
+ * The text behind each scheme, up to and with the next scheme. A scheme in the middle of a word is
+ * part of a password.
+ */
+function cutAtUrls(text: string): [before: string, urls: string[]] {
+  const [before = '', ...others] = text.split(/(?<=:\/\/)/);
+  const urls: string[] = [];
+  let isCut = true;
+  for (const other of others) {
+    if (isCut) urls.push(other);
+    else urls.push(`${urls.pop()}${other}`);
+    isCut = /[\s,;"'<>(=][a-z][a-z0-9+.-]{0,30}:\/\/$/i.test(other);
+  }
+  return [before, urls];
+}
+
+/**
+ * What stands behind a scheme, with what is before its last @ replaced: a password that nobody
+ * encoded may hold @, slashes, commas and blanks. A path begins with a slash and has no login.
+ */
+function withoutLogin(url: string, toShown: (login: string) => string): string {
+  const at = url.lastIndexOf('@');
+  if (at === -1 || url.startsWith('/')) return url;
+  return `${toShown(url.slice(0, at))}${url.slice(at)}`;
+}
+
+/** The name in a login may be seen; a token alone has none. */
+function nameOf(login: string): string {
+  const colon = login.indexOf(':');
+  return colon === -1 ? mask : `${login.slice(0, colon)}:${mask}`;
 }

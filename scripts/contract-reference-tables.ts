@@ -125,17 +125,25 @@ function unitOf(name: string): string {
   return units.find(([ending]) => ending.test(name))?.[1] ?? '';
 }
 
+/** The bounds as the code has them, in the order in which they become one object. */
+function limitSources(): string {
+  const merged = readFileSync(join(contracts, 'limits.ts'), 'utf8');
+  return [...merged.matchAll(/^ {2}\.\.\.(\w+)Limits,$/gm)]
+    .map(([, subject]) => {
+      const source = readFileSync(join(contracts, 'limits', `${subject}.ts`), 'utf8');
+      return source.slice(source.indexOf(`export const ${subject}Limits`));
+    })
+    .join('\n');
+}
+
 /**
  * Every bound with its value and the reason beside it in the code; a bound without a comment shares
  * the reason of the one above.
  */
 export function limitTable(): string {
-  const source = readFileSync(join(contracts, 'limits.ts'), 'utf8');
   const rows: string[][] = [];
   let reason = '';
-  for (const [, comment, name] of source
-    .slice(source.indexOf('export const limits'))
-    .matchAll(/\/\*\*([\s\S]*?)\*\/|^ {2}(\w+):/gm)) {
+  for (const [, comment, name] of limitSources().matchAll(/\/\*\*([\s\S]*?)\*\/|^ {2}(\w+):/gm)) {
     if (comment !== undefined) {
       reason = comment
         .replaceAll(/\s*\n\s*\*?\s*/g, ' ')

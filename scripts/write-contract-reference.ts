@@ -5,7 +5,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Action, isWriteAction, readActions, writeActions } from '../contracts/actions.ts';
-import { actionsOf, type Parts } from '../beacon/capabilities/actions.ts';
+import { databaseActions, type Parts } from '../beacon/capabilities/actions.ts';
 import { type RefusalCode, refusalStatus } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
 import { type Lane, lanes, subjects } from '../contracts/subjects.ts';
@@ -196,7 +196,7 @@ ${markdownTable(
 
 function beaconSections(defs: Defs, types: Set<string>): string {
   // Only the names are used; nothing runs.
-  const actions = actionsOf({ isBatchOn: true } as Parts);
+  const actions = databaseActions({ isBatchOn: true } as Parts);
   const sections = Object.entries(actions).map(([capability, of]) => {
     const text = capabilityTexts[capability];
     if (!text) throw new Error(`nothing says what ${capability} is for`);

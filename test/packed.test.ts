@@ -156,8 +156,10 @@ type Ran = { code: number; stdout: string; stderr: string };
 test('the command line runs from the build: help, operations, demo trace, exit codes', async () => {
   expect(readdirSync(installed)).toEqual(expect.arrayContaining(['bin', 'dist', 'examples']));
   expect(readdirSync(installed)).not.toContain('worker');
-  expect(readdirSync(join(installed, 'dist', 'console'))).toEqual(
-    readdirSync(join(root, 'console')).filter((name) => name !== 'tsconfig.json'),
+  const filesOf = (path: string) =>
+    readdirSync(path, { recursive: true, encoding: 'utf8' }).toSorted();
+  expect(filesOf(join(installed, 'dist', 'console'))).toEqual(
+    filesOf(join(root, 'console')).filter((name) => name !== 'tsconfig.json'),
   );
 
   const tidemark = (...args: string[]): Promise<Ran> =>

@@ -1,8 +1,8 @@
 /** Aggregate and Join of DataBeaconAccess: rows of tables in groups, and in pairs. */
 import { TidemarkError } from '../../contracts/errors.ts';
-import { type QueryOutputs, rowsOf } from './access-rows.ts';
+import { type QueryOutputs, readRows } from './access-rows.ts';
 import { aggregateSpecAt, joinSpecAt } from './access-spec.ts';
-import type { Connection } from '../databases/connections.ts';
+import type { DatabaseConnection } from '../databases/connections.ts';
 import type { Statement } from '../engine/engine.ts';
 import { BadRequest } from '../sql/filter.ts';
 import { knownTable } from '../databases/known-tables.ts';
@@ -23,7 +23,7 @@ function built(build: () => Statement): Statement {
 
 /** Groups of a table's rows, soft-deleted ones left out. */
 export async function aggregate(
-  connection: Connection,
+  connection: DatabaseConnection,
   settings: Settings,
 ): Promise<QueryOutputs & { SQL: string }> {
   const spec = aggregateSpecAt(settings);
@@ -32,7 +32,7 @@ export async function aggregate(
   const numbers = spec.aggregates
     .filter(({ call }) => call !== 'min' && call !== 'max')
     .map(({ as }) => as);
-  const rows = await rowsOf(connection, statement);
+  const rows = await readRows(connection, statement);
   // Servers give sums and means as decimals in text.
   for (const row of rows)
     for (const name of numbers) if (typeof row[name] === 'string') row[name] = Number(row[name]);
@@ -44,7 +44,7 @@ export async function aggregate(
  * last row.
  */
 export async function join(
-  connection: Connection,
+  connection: DatabaseConnection,
   settings: Settings,
 ): Promise<
   QueryOutputs & { Offset: number; AfterValue: unknown; CursorField: string | null; SQL: string }
@@ -55,7 +55,7 @@ export async function join(
     toTable(await knownTable(connection, spec.related)),
   ];
   const statement = built(() => joinRows(connection.engine.kind, source, related, spec, spec.page));
-  const rows = await rowsOf(connection, statement);
+  const rows = await readRows(connection, statement);
   return {
     Rows: rows,
     RowCount: rows.length,

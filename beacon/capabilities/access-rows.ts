@@ -1,7 +1,7 @@
 /** Rows of one reading statement of DataBeaconAccess, with a refusal as the sender's affair. */
 import { TidemarkError } from '../../contracts/errors.ts';
 import { bounds } from '../bounds.ts';
-import type { Connection } from '../databases/connections.ts';
+import type { DatabaseConnection } from '../databases/connections.ts';
 import { type Statement, StatementFault } from '../engine/engine.ts';
 
 export type Rows = Record<string, unknown>[];
@@ -10,7 +10,10 @@ export type QueryOutputs = { Rows: Rows; RowCount: number };
 /**
  * @throws TidemarkError INVALID_MESSAGE with the database's own words when it refuses the statement
  */
-export async function rowsOf(connection: Connection, statement: Statement): Promise<Rows> {
+export async function readRows(
+  connection: DatabaseConnection,
+  statement: Statement,
+): Promise<Rows> {
   const [result] = await connection.engine.execute([statement]);
   if (result instanceof StatementFault)
     throw new TidemarkError('INVALID_MESSAGE', result.message.slice(0, bounds.reasonCharsMax), {

@@ -4,7 +4,7 @@ import { bounds } from '../bounds.ts';
 import { BadRequest, emptyFilter, type Filter, parseFilter } from '../sql/filter.ts';
 import { integerAt, listAt, objectAt, refuse, type Settings } from '../settings.ts';
 import type { AggregateFunction, AggregateQuery, JoinQuery } from '../sql/sql-aggregate.ts';
-import type { Page } from '../sql/sql-builder.ts';
+import type { Page } from '../sql/row-reads.ts';
 
 const functions: Readonly<Record<string, AggregateFunction>> = {
   sum: 'sum',

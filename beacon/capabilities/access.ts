@@ -2,15 +2,15 @@
  * DataBeaconAccess: reading databases without changing anything, by table and by SQL of the
  * caller's.
  */
-import { type QueryOutputs, type Rows, rowsOf } from './access-rows.ts';
+import { type QueryOutputs, readRows, type Rows } from './access-rows.ts';
 import { bounds } from '../bounds.ts';
 import { typeNames } from '../databases/connection-config.ts';
-import type { Connection, Connections } from '../databases/connections.ts';
+import type { DatabaseConnection, Connections } from '../databases/connections.ts';
 import { emptyFilter } from '../sql/filter.ts';
 import { tableAt, visibleTables } from '../databases/known-tables.ts';
 import { guardedQuery } from './query-guard.ts';
 import { integerAt, type Settings, textAt } from '../settings.ts';
-import { countRows, selectRows } from '../sql/sql-builder.ts';
+import { countMatching, selectRows } from '../sql/row-reads.ts';
 import { toTable } from '../engine/table.ts';
 
 /** Where the databases are stays here: Config is masked. */
@@ -35,16 +35,16 @@ export async function listConnections(
   };
 }
 
-export async function listTables(connection: Connection): Promise<{
+export async function listTables(connection: DatabaseConnection): Promise<{
   Tables: { TableName: string; EndpointsEnabled: boolean; RowCountEstimate: number }[];
 }> {
   const tables = [];
   for (const info of await visibleTables(connection)) {
     const filter = emptyFilter();
     filter.columns.add('Deleted');
-    const [row] = await rowsOf(
+    const [row] = await readRows(
       connection,
-      countRows(connection.engine.kind, toTable(info), filter),
+      countMatching(connection.engine.kind, toTable(info), filter),
     );
     tables.push({
       TableName: info.name,
@@ -57,7 +57,7 @@ export async function listTables(connection: Connection): Promise<{
 
 /** Rows in the order of their numbers, soft-deleted ones left out. */
 export async function readRecords(
-  connection: Connection,
+  connection: DatabaseConnection,
   settings: Settings,
 ): Promise<{ Records: Rows; Count: number }> {
   const table = toTable(await tableAt(connection, settings));
@@ -65,7 +65,7 @@ export async function readRecords(
     begin: integerAt(settings, 'Begin', 0, Number.MAX_SAFE_INTEGER, 0),
     cap: integerAt(settings, 'Cap', 1, bounds.pageRowsMax, bounds.readRecordsDefault),
   };
-  const records = await rowsOf(
+  const records = await readRows(
     connection,
     selectRows(connection.engine.kind, table, emptyFilter(), page),
   );
@@ -77,7 +77,7 @@ export async function readRecords(
  * @throws TidemarkError INVALID_MESSAGE for anything else, TOO_LARGE for too much
  */
 export async function queryTable(
-  connection: Connection,
+  connection: DatabaseConnection,
   settings: Settings,
   timeoutMs: number,
 ): Promise<QueryOutputs & { IsCut: boolean }> {
@@ -90,7 +90,7 @@ export async function queryTable(
     rowsMax: cap + 1,
     timeoutMs: Math.max(1, Math.min(bounds.queryMs, Math.round(timeoutMs * bounds.queryShare))),
   };
-  const rows = await rowsOf(connection, { sql, parameters: [], isWrite: false, query });
+  const rows = await readRows(connection, { sql, parameters: [], isWrite: false, query });
   return {
     Rows: rows.slice(0, cap),
     RowCount: Math.min(rows.length, cap),

@@ -5,10 +5,11 @@ import { limits } from '../../contracts/limits.ts';
 import { type Clock } from '../../runtime/clock.ts';
 import { aggregate, join } from './access-groups.ts';
 import { listConnections, listTables, queryTable, readRecords } from './access.ts';
-import { apply, decodeApply, readMark, usersOf } from './batch.ts';
+import { apply, decodeApply, storedMark, usersOf } from './batch.ts';
 import type { Connections } from '../databases/connections.ts';
 import type { DefaultObject } from '../engine/engine.ts';
-import type { Actions, RequestContext } from '../gateway/gateway.ts';
+import type { Actions } from '../gateway/gateway.ts';
+import type { RequestContext } from '../gateway/request.ts';
 import {
   createConnection,
   disableEndpoint,
@@ -30,7 +31,7 @@ export type Parts = {
   onChange: () => void;
 };
 
-export function actionsOf(parts: Parts): Actions {
+export function databaseActions(parts: Parts): Actions {
   return {
     ...(parts.isBatchOn ? { [capabilities.batch]: batchActions(parts) } : {}),
     [capabilities.proxy]: {
@@ -58,7 +59,7 @@ function batchActions({ connections, clock }: Parts): Actions[string] {
       }
       return outputs;
     },
-    Mark: (settings) => readMark(settings, connections.get(connectionAt(settings))),
+    Mark: (settings) => storedMark(settings, connections.get(connectionAt(settings))),
   };
 }
 

@@ -9,11 +9,11 @@ import type { Row, RowMutation } from '../../contracts/mutation.ts';
 import { isSubjectToken, type Lane, lanes } from '../../contracts/subjects.ts';
 import { type Clock, isoOf } from '../../runtime/clock.ts';
 import { bounds } from '../bounds.ts';
-import type { Connection } from '../databases/connections.ts';
+import type { DatabaseConnection } from '../databases/connections.ts';
 import { type ApplyBatch, markTable, StatementFault } from '../engine/engine.ts';
 import { equals } from '../sql/filter.ts';
 import { booleanAt, integerAt, listAt, refuse, type Settings, textAt } from '../settings.ts';
-import { selectRows } from '../sql/sql-builder.ts';
+import { selectRows } from '../sql/row-reads.ts';
 import { toTable } from '../engine/table.ts';
 
 const epochCharsMax = 36;
@@ -61,7 +61,11 @@ function mutationAt(value: unknown, at: number): RowMutation {
 }
 
 /** The Settings of Apply, checked. @throws TidemarkError INVALID_MESSAGE */
-export function decodeApply(settings: Settings, connection: Connection, clock: Clock): ApplyBatch {
+export function decodeApply(
+  settings: Settings,
+  connection: DatabaseConnection,
+  clock: Clock,
+): ApplyBatch {
   const given = settings['AfterEpoch'];
   return {
     ...hubAt(settings),
@@ -83,7 +87,7 @@ export function decodeApply(settings: Settings, connection: Connection, clock: C
  * One Apply after the other on each connection.
  * @throws TidemarkError UNAVAILABLE when the database itself fails; nothing was changed then
  */
-export function apply(batch: ApplyBatch, connection: Connection): Promise<ApplyOutputs> {
+export function apply(batch: ApplyBatch, connection: DatabaseConnection): Promise<ApplyOutputs> {
   return connection.applies.run(() =>
     connection.engine.apply({ ...batch, defaults: connection.defaults }),
   );
@@ -98,7 +102,10 @@ export function usersOf(batch: ApplyBatch, remoteUser: string): Map<string, numb
 }
 
 /** The stored mark, or null; and the identity of the database. */
-export async function readMark(settings: Settings, connection: Connection): Promise<MarkOutputs> {
+export async function storedMark(
+  settings: Settings,
+  connection: DatabaseConnection,
+): Promise<MarkOutputs> {
   const { hubId, lane } = hubAt(settings);
   const { engine } = connection;
   const [info] = await engine.introspect([markTable]);

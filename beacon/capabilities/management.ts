@@ -7,7 +7,7 @@ import type {
 import { TidemarkError } from '../../contracts/errors.ts';
 import type { ColumnDescriptor } from '../../contracts/schema.ts';
 import { databaseAt, typeNames, withoutSecret } from '../databases/connection-config.ts';
-import type { Connection, Connections } from '../databases/connections.ts';
+import type { DatabaseConnection, Connections } from '../databases/connections.ts';
 import { type ColumnInfo, mayHaveEndpoint } from '../engine/engine.ts';
 import { tableAt, tableNameCharsMax, visibleTables } from '../databases/known-tables.ts';
 import { type Settings, textAt } from '../settings.ts';
@@ -53,7 +53,7 @@ function factsOf(column: ColumnInfo): ColumnFacts {
 
 /** Every table but the beacon's own, or the one of `TableName`. */
 export async function introspect(
-  connection: Connection,
+  connection: DatabaseConnection,
   settings: Settings,
 ): Promise<IntrospectOutputs> {
   const tables =
@@ -89,7 +89,7 @@ function descriptorOf(column: ColumnInfo): ColumnDescriptor {
 
 /** A table as meadow describes one. */
 export async function introspectPackage(
-  connection: Connection,
+  connection: DatabaseConnection,
   settings: Settings,
 ): Promise<{ Package: object }> {
   const info = await tableAt(connection, settings);
@@ -110,7 +110,7 @@ export async function introspectPackage(
  */
 export async function enableEndpoint(
   connections: Connections,
-  connection: Connection,
+  connection: DatabaseConnection,
   settings: Settings,
 ): Promise<EnableEndpointOutputs> {
   const table = await tableAt(connection, settings);
@@ -132,7 +132,7 @@ export async function enableEndpoint(
 /** Acts at once. A table without an endpoint is as good as done. */
 export function disableEndpoint(
   connections: Connections,
-  connection: Connection,
+  connection: DatabaseConnection,
   settings: Settings,
 ): { TableName: string; Disabled: true } {
   const name = textAt(settings, 'TableName', tableNameCharsMax);

@@ -1,7 +1,7 @@
 /** Bodies of MeadowProxy.Request, in and out: JSON text within bounds. */
 import type { ProxyOutputs } from '../../contracts/capability.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
-import { type Answer, failure } from '../endpoints/answer.ts';
+import { type EndpointAnswer, failure } from '../endpoints/answer.ts';
 import { bounds } from '../bounds.ts';
 import { BadRequest } from '../sql/filter.ts';
 
@@ -22,7 +22,7 @@ export function parseBody(body: unknown, bytesMax: number): unknown {
   }
 }
 
-export function toOutputs(answer: Answer): ProxyOutputs {
+export function toOutputs(answer: EndpointAnswer): ProxyOutputs {
   const body = answer.body === undefined ? '' : JSON.stringify(answer.body);
   if (body.length > bounds.answerBytesMax) {
     return toOutputs(
@@ -42,7 +42,7 @@ export function toOutputs(answer: Answer): ProxyOutputs {
 }
 
 /** Rows an answer has, for the audit. */
-export function rowsIn({ status, body }: Answer): number {
+export function rowsIn({ status, body }: EndpointAnswer): number {
   if (status >= 300) return 0;
   return Array.isArray(body) ? body.length : 1;
 }

@@ -6,6 +6,7 @@ import type { ProxyOutputs, UpdateProxyConfigOutputs } from '../../contracts/cap
 import { TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
 import { type Clock, isoOf } from '../../runtime/clock.ts';
+import { withDeadline } from '../../runtime/deadline.ts';
 import type { AuditNote } from '../gateway/audit.ts';
 import { bounds } from '../bounds.ts';
 import type { Connections } from '../databases/connections.ts';
@@ -102,16 +103,10 @@ export class Proxy {
     }
   }
 
-  async #inTime<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
-    const { promise: late, reject } = Promise.withResolvers<never>();
-    const cancel = this.#clock.timer(timeoutMs, () =>
-      reject(new TidemarkError('UNAVAILABLE', `MeadowProxy: no answer within ${timeoutMs} ms`)),
-    );
-    try {
-      return await Promise.race([work, late]);
-    } finally {
-      cancel();
-    }
+  #inTime<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
+    return withDeadline(work, this.#clock, timeoutMs, () => {
+      throw new TidemarkError('UNAVAILABLE', `MeadowProxy: no answer within ${timeoutMs} ms`);
+    });
   }
 
   /**

@@ -79,6 +79,34 @@ const refusedWords: ReadonlySet<string> = new Set([
   'WAITFOR',
 ]);
 
+/** Of PostgreSQL's own functions `pg_...` these only look. */
+const postgresFacts = [
+  'typeof',
+  String.raw`get_\w+`,
+  'size_pretty',
+  '(?:total_)?relation_size',
+  'table_size',
+  'indexes_size',
+  'column_size',
+  'database_size',
+];
+/** Large objects, other servers, settings, sequences, and what runs text as a query. */
+const postgresEffects = [
+  String.raw`lo_\w+|loread|lowrite`,
+  String.raw`dblink\w*`,
+  'set_config|nextval|setval|txid_current',
+  String.raw`\w+_to_xml\w*|xmltable|ts_stat|crosstab\w*|connectby`,
+  String.raw`binary_upgrade\w*`,
+];
+/** Files, waiting, locks, programs of the host, sequences. */
+const mysqlEffects = [
+  'load_file|sleep|benchmark',
+  'get_lock|release_lock|release_all_locks',
+  'sys_exec|sys_eval|sys_get|sys_set',
+  'nextval|setval|lastval',
+  String.raw`\w+_pos_wait|\w+_gtid_wait|wait_for_\w+`,
+];
+
 /**
  * Functions that write, wait, or reach files, other sessions or other servers. A transaction that
  * can only read does not stop all of them.
@@ -87,12 +115,11 @@ const refusedFunctions: Readonly<Record<EngineKind, RegExp>> = {
   sqlite: /^(?:load_extension|readfile|writefile|edit|eval|fts3_tokenizer|sqlite_\w*log\w*)$/,
   postgresql: new RegExp(
     [
-      String.raw`^pg_(?!typeof$|get_\w+$|size_pretty$|(?:total_)?relation_size$|table_size$|indexes_size$|column_size$|database_size$)\w+$`,
-      String.raw`^(?:lo_\w+|loread|lowrite|dblink\w*|set_config|nextval|setval|\w+_to_xml\w*|ts_stat|crosstab\w*|connectby|binary_upgrade\w*|txid_current|xmltable)$`,
+      String.raw`^pg_(?!(?:${postgresFacts.join('|')})$)\w+$`,
+      String.raw`^(?:${postgresEffects.join('|')})$`,
     ].join('|'),
   ),
-  mysql:
-    /^(?:load_file|sleep|benchmark|get_lock|release_lock|release_all_locks|sys_exec|sys_eval|sys_get|sys_set|nextval|setval|lastval|\w+_pos_wait|\w+_gtid_wait|wait_for_\w+)$/,
+  mysql: new RegExp(`^(?:${mysqlEffects.join('|')})$`),
   mssql:
     /^(?:openrowset|opendatasource|openquery|openxml|xp_\w+|sp_\w+|fn_(?:xe|get_sql|trace|dblog|dump_dblog)\w*)$/,
 };

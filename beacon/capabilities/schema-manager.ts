@@ -21,7 +21,7 @@ import {
 import { diffTable, type TableDiff } from '../sql/schema-diff.ts';
 
 /** What a migration will do, and what it will answer. */
-export type Migration = { statements: string[]; outputs: EnsureSchemaOutputs };
+export type TableMigration = { statements: string[]; outputs: EnsureSchemaOutputs };
 
 /**
  * Plans the additions that bring a database up to the descriptor. `freshId` is used where the
@@ -33,7 +33,7 @@ export function planMigration(
   descriptor: SchemaDescriptor,
   state: DatabaseState,
   freshId: string,
-): Migration {
+): TableMigration {
   const outputs: EnsureSchemaOutputs = {
     Success: true,
     SchemaName: schemaName,

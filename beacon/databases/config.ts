@@ -2,7 +2,9 @@
 import { basename, extname, resolve } from 'node:path';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { decodeAddress, type HttpSettings } from '../../runtime/http/http-access.ts';
-import type { ProviderName } from '../legacy/provider.ts';
+
+/** What can keep the rows of the legacy capabilities where there is no database. */
+export type ProviderName = 'memory' | 'sqlite';
 
 export type BeaconConfig = {
   /** 1-64 of `[A-Za-z0-9_-]`, the same over restarts. */

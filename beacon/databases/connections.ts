@@ -8,11 +8,10 @@ import { bounds } from '../bounds.ts';
 import { parseDatabaseUrl } from './config.ts';
 import type { DefaultObject, Engine } from '../engine/engine.ts';
 import { openEngine } from './open-engine.ts';
-import { Serial } from './serial.ts';
 import type { BeaconState, ConnectionRecord } from './state.ts';
 
 /** One database. `endpoints` are the tables that answer over MeadowProxy. */
-export type Connection = {
+export type DatabaseConnection = {
   id: number;
   name: string;
   /** The name as a part of a path. */
@@ -59,7 +58,7 @@ export class Connections {
   readonly #onChange: () => void;
   /** As they were given, with their secrets: the n-th is connection n. */
   readonly #urls: readonly string[];
-  readonly #byId = new Map<number, Connection>();
+  readonly #byId = new Map<number, DatabaseConnection>();
 
   /** `onChange` is called when a database appeared or was found replaced. */
   constructor(state: BeaconState, urls: readonly string[], onChange: () => void) {
@@ -71,8 +70,8 @@ export class Connections {
     for (const record of state.connections()) this.#add(record);
   }
 
-  #add(record: ConnectionRecord): Connection {
-    const connection: Connection = {
+  #add(record: ConnectionRecord): DatabaseConnection {
+    const connection: DatabaseConnection = {
       id: record.IDBeaconConnection,
       name: record.Name,
       routeHash: routeHashOf(record.Name),
@@ -92,12 +91,12 @@ export class Connections {
     );
   }
 
-  all(): Connection[] {
+  all(): DatabaseConnection[] {
     return [...this.#byId.values()];
   }
 
   /** @throws TidemarkError NOT_FOUND */
-  get(id: number): Connection {
+  get(id: number): DatabaseConnection {
     const connection = this.#byId.get(id);
     if (connection) return connection;
     throw new TidemarkError(
@@ -106,7 +105,7 @@ export class Connections {
     );
   }
 
-  byRoute(routeHash: string): Connection | null {
+  byRoute(routeHash: string): DatabaseConnection | null {
     return this.all().find((connection) => connection.routeHash === routeHash) ?? null;
   }
 
@@ -119,7 +118,7 @@ export class Connections {
     name: string,
     url: string,
     description: string,
-  ): { connection: Connection; isNew: boolean } {
+  ): { connection: DatabaseConnection; isNew: boolean } {
     const known = this.all().find((connection) => connection.name === name);
     if (known) return { connection: known, isNew: false };
     const other = this.byRoute(routeHashOf(name));
@@ -152,13 +151,16 @@ export class Connections {
   }
 
   /** Idempotent; acts at once and is kept. */
-  setEndpoint(connection: Connection, table: string, isEnabled: boolean): void {
+  setEndpoint(connection: DatabaseConnection, table: string, isEnabled: boolean): void {
     this.#state.setEndpoint(connection.id, table, isEnabled);
     if (isEnabled) connection.endpoints.add(table);
     else connection.endpoints.delete(table);
   }
 
-  rememberDefaults(connection: Connection, defaults: ReadonlyMap<string, DefaultObject>): void {
+  rememberDefaults(
+    connection: DatabaseConnection,
+    defaults: ReadonlyMap<string, DefaultObject>,
+  ): void {
     const merged = new Map([...connection.defaults, ...defaults]);
     if (JSON.stringify([...merged]) === JSON.stringify([...connection.defaults])) return;
     this.#state.putDefaults(connection.id, defaults);
@@ -183,5 +185,43 @@ export class Connections {
 
   async close(): Promise<void> {
     await Promise.all(this.all().map((connection) => connection.engine.close()));
+  }
+}
+
+/** Work of one kind, one at a time, with a bound on what waits. */
+class Serial {
+  readonly #waitingMax: number;
+  readonly #retryAfterMs: number;
+  #tail: Promise<unknown> = Promise.resolve();
+  #waiting = 0;
+
+  constructor(waitingMax: number, retryAfterMs: number) {
+    this.#waitingMax = waitingMax;
+    this.#retryAfterMs = retryAfterMs;
+  }
+
+  /**
+   * Runs `work` after everything given before it.
+   * @throws TidemarkError OVERLOADED when too much waits, else what `work` throws
+   */
+  run<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#waiting >= this.#waitingMax) {
+      return Promise.reject(
+        new TidemarkError(
+          'OVERLOADED',
+          `${this.#waiting} requests of this connection are waiting`,
+          { retryAfterMs: this.#retryAfterMs },
+        ),
+      );
+    }
+    this.#waiting += 1;
+    const turn = this.#tail.then(work);
+    // The next one runs whatever became of this one; its caller hears of it.
+    this.#tail = turn
+      .catch(() => undefined)
+      .finally(() => {
+        this.#waiting -= 1;
+      });
+    return turn;
   }
 }

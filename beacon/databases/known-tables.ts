@@ -1,17 +1,17 @@
 /** Tables of a connection as requests name them: the beacon's own are not among them. */
 import { TidemarkError } from '../../contracts/errors.ts';
-import type { Connection } from './connections.ts';
+import type { DatabaseConnection } from './connections.ts';
 import { isBeaconTable, type TableInfo } from '../engine/engine.ts';
 import { type Settings, textAt } from '../settings.ts';
 
 export const tableNameCharsMax = 128;
 
-export async function visibleTables(connection: Connection): Promise<TableInfo[]> {
+export async function visibleTables(connection: DatabaseConnection): Promise<TableInfo[]> {
   return (await connection.engine.introspect()).filter((table) => !isBeaconTable(table.name));
 }
 
 /** The table of that name. @throws TidemarkError NOT_FOUND */
-export async function knownTable(connection: Connection, name: string): Promise<TableInfo> {
+export async function knownTable(connection: DatabaseConnection, name: string): Promise<TableInfo> {
   const [table] = isBeaconTable(name) ? [] : await connection.engine.introspect([name]);
   // An engine may know a table by more names than one.
   if (table && !isBeaconTable(table.name)) return table;
@@ -22,6 +22,6 @@ export async function knownTable(connection: Connection, name: string): Promise<
 }
 
 /** The table of `Settings.TableName`. @throws TidemarkError NOT_FOUND, INVALID_MESSAGE */
-export function tableAt(connection: Connection, settings: Settings): Promise<TableInfo> {
+export function tableAt(connection: DatabaseConnection, settings: Settings): Promise<TableInfo> {
   return knownTable(connection, textAt(settings, 'TableName', tableNameCharsMax));
 }

@@ -11,7 +11,7 @@ import type { Scalar } from '../../contracts/schema.ts';
 import { bounds } from '../bounds.ts';
 import type { DefaultObject } from '../engine/engine.ts';
 import { openSqliteFile } from '../engines/sqlite/engine.ts';
-import { fileIdentity } from '../engines/sqlite/handle.ts';
+import { databaseFileIdentity } from '../engines/sqlite/handle.ts';
 
 /** A connection as it is kept. `Origin`: given at the start, or made by request. */
 export type ConnectionRecord = {
@@ -46,12 +46,16 @@ export type AuditLine = {
 /** The n-th brings a file of version n to n + 1; released ones stay as they are. */
 const steps = [
   `
-  CREATE TABLE Connection (IDBeaconConnection INTEGER PRIMARY KEY, Name TEXT NOT NULL UNIQUE, Url TEXT NOT NULL, Origin TEXT NOT NULL, Description TEXT NOT NULL) STRICT;
-  CREATE TABLE Endpoint (IDBeaconConnection INTEGER NOT NULL, TableName TEXT NOT NULL, PRIMARY KEY (IDBeaconConnection, TableName)) STRICT;
-  CREATE TABLE TableDefault (IDBeaconConnection INTEGER NOT NULL, TableName TEXT NOT NULL, DefaultObject TEXT NOT NULL, PRIMARY KEY (IDBeaconConnection, TableName)) STRICT;
-  CREATE TABLE Proxy (ID INTEGER PRIMARY KEY CHECK (ID = 1), PathAllowlist TEXT NOT NULL, AllowWrites INTEGER NOT NULL) STRICT;
-  CREATE TABLE Audit (IDAudit INTEGER PRIMARY KEY AUTOINCREMENT, At TEXT NOT NULL, RemoteUser TEXT NOT NULL, Capability TEXT NOT NULL,
-    Action TEXT NOT NULL, IDBeaconConnection INTEGER NOT NULL, Detail TEXT NOT NULL) STRICT;
+  CREATE TABLE Connection (IDBeaconConnection INTEGER PRIMARY KEY, Name TEXT NOT NULL UNIQUE, Url TEXT NOT NULL,
+    Origin TEXT NOT NULL, Description TEXT NOT NULL) STRICT;
+  CREATE TABLE Endpoint (IDBeaconConnection INTEGER NOT NULL, TableName TEXT NOT NULL,
+    PRIMARY KEY (IDBeaconConnection, TableName)) STRICT;
+  CREATE TABLE TableDefault (IDBeaconConnection INTEGER NOT NULL, TableName TEXT NOT NULL, DefaultObject TEXT NOT NULL,
+    PRIMARY KEY (IDBeaconConnection, TableName)) STRICT;
+  CREATE TABLE Proxy (ID INTEGER PRIMARY KEY CHECK (ID = 1), PathAllowlist TEXT NOT NULL,
+    AllowWrites INTEGER NOT NULL) STRICT;
+  CREATE TABLE Audit (IDAudit INTEGER PRIMARY KEY AUTOINCREMENT, At TEXT NOT NULL, RemoteUser TEXT NOT NULL,
+    Capability TEXT NOT NULL, Action TEXT NOT NULL, IDBeaconConnection INTEGER NOT NULL, Detail TEXT NOT NULL) STRICT;
   `,
   `
   ALTER TABLE Proxy ADD COLUMN BodyBytesMax INTEGER NOT NULL DEFAULT ${limits.bodyBytesMax};
@@ -220,17 +224,19 @@ export class BeaconState {
 
   /** Whether the path is this very file or one beside it, under whatever name. */
   owns(path: string): boolean {
-    const asked = fileIdentity(path);
+    const asked = databaseFileIdentity(path);
     return (
       asked !== '' &&
-      ['', '-wal', '-shm'].some((suffix) => fileIdentity(this.#path + suffix) === asked)
+      ['', '-wal', '-shm'].some((suffix) => databaseFileIdentity(this.#path + suffix) === asked)
     );
   }
 
   addAudit(lines: readonly AuditLine[]): void {
-    const insert = this.#db
-      .prepare(`INSERT INTO Audit (At, RemoteUser, Capability, Action, IDBeaconConnection, TableName, Outcome, Count, Detail)
-      VALUES (@at, @remoteUser, @capability, @action, @connection, @table, @outcome, @count, @detail)`);
+    const insert = this.#db.prepare(`
+      INSERT INTO Audit (At, RemoteUser, Capability, Action,
+        IDBeaconConnection, TableName, Outcome, Count, Detail)
+      VALUES (@at, @remoteUser, @capability, @action,
+        @connection, @table, @outcome, @count, @detail)`);
     this.#db
       .transaction(() => {
         for (const line of lines) insert.run(line);
@@ -269,8 +275,11 @@ export function readAudit(
     const db = new Database(path, { readonly: true, timeout: bounds.busyMs });
     try {
       return db
-        .prepare(`SELECT At AS at, RemoteUser AS remoteUser, Capability AS capability, Action AS action, IDBeaconConnection AS connection, TableName AS "table",
-        Outcome AS outcome, Count AS count, Detail AS detail FROM Audit WHERE @user IS NULL OR RemoteUser = @user ORDER BY IDAudit DESC LIMIT @limit`)
+        .prepare(`
+          SELECT At AS at, RemoteUser AS remoteUser, Capability AS capability, Action AS action,
+            IDBeaconConnection AS connection, TableName AS "table",
+            Outcome AS outcome, Count AS count, Detail AS detail
+          FROM Audit WHERE @user IS NULL OR RemoteUser = @user ORDER BY IDAudit DESC LIMIT @limit`)
         .all({ user: user ?? null, limit }) as AuditLine[];
     } finally {
       db.close();

@@ -6,7 +6,7 @@ import { StatementFault } from '../engine/engine.ts';
 import { BadRequest } from '../sql/filter.ts';
 import { Misfit } from '../engine/table.ts';
 
-export type Answer = { status: number; body: unknown; headers?: Record<string, string> };
+export type EndpointAnswer = { status: number; body: unknown; headers?: Record<string, string> };
 export type ErrorBody = { Error: string; StatusCode: number; Code: string };
 
 export const notFound: ErrorBody = {
@@ -40,7 +40,7 @@ export function errorBody(error: unknown): ErrorBody {
   }
 }
 
-export function failure(error: unknown): Answer {
+export function failure(error: unknown): EndpointAnswer {
   const body = errorBody(error);
   return { status: body.StatusCode, body };
 }

@@ -2,22 +2,27 @@
  * What a path means - a connection, an enabled table and the rest - and the answer to a request for
  * it.
  */
-import { type Answer, failure } from './answer.ts';
-import type { Connection, Connections } from '../databases/connections.ts';
+import { type EndpointAnswer, failure } from './answer.ts';
+import type { DatabaseConnection, Connections } from '../databases/connections.ts';
 import { mayHaveEndpoint } from '../engine/engine.ts';
 import { toTable } from '../engine/table.ts';
 import { answerRoute } from './table-endpoints.ts';
 import { type Form, routeOf } from './table-routes.ts';
 
-export type Target = { connection: Connection; name: string; form: Form; rest: string[] };
+export type EndpointTarget = {
+  connection: DatabaseConnection;
+  name: string;
+  form: Form;
+  rest: string[];
+};
 
-const notThere: Answer = {
+const notThere: EndpointAnswer = {
   status: 404,
   body: { Error: 'there is no such route', StatusCode: 404, Code: 'NOT_FOUND' },
 };
 
 /** Null when it means nothing. The parts of the path stay percent-encoded. */
-export function targetOf(connections: Connections, path: string): Target | null {
+export function targetOf(connections: Connections, path: string): EndpointTarget | null {
   const [, version, routeHash = '', segment = '', ...rest] = (
     path.startsWith('/') ? path : `/${path}`
   )
@@ -50,11 +55,11 @@ function tableIn(
 
 /** `now` goes into the dates of rows; `body` is parsed when first asked for. Never throws. */
 export async function answerTarget(
-  target: Target | null,
+  target: EndpointTarget | null,
   verb: string,
   body: () => unknown,
   now: string,
-): Promise<Answer> {
+): Promise<EndpointAnswer> {
   if (!target) return notThere;
   try {
     const { connection, name, form, rest } = target;

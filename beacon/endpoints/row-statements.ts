@@ -13,8 +13,9 @@ import {
   type StatementResult,
 } from '../engine/engine.ts';
 import { BadRequest } from '../sql/filter.ts';
-import { identityOf, insertRow, removeRow, type RowScope, updateRow } from '../sql/sql-builder.ts';
-import { type Column, type Table, toStored } from '../engine/table.ts';
+import { identityColumnOf } from '../sql/conditions.ts';
+import { insertRow, removeRow, type RowScope, updateRow } from '../sql/row-writes.ts';
+import { type Column, type Table, toColumnValue } from '../engine/table.ts';
 
 /** A table of an engine at the time of one request; `now` goes into CreateDate and UpdateDate. */
 export type Endpoint = { engine: Engine; table: Table; now: string };
@@ -27,7 +28,7 @@ export async function execute(endpoint: Endpoint, statement: Statement): Promise
   return result;
 }
 
-export async function rowsOf(
+export async function endpointRows(
   endpoint: Endpoint,
   statement: Statement,
 ): Promise<Record<string, unknown>[]> {
@@ -51,11 +52,11 @@ export function listBody(body: unknown): JsonObject[] {
 
 /** @throws BadRequest for what can be no number of a row */
 export function toId(table: Table, id: unknown): Scalar {
-  const column = identityOf(table);
+  const column = identityColumnOf(table);
   if (id === undefined || id === null || id === '')
     throw new BadRequest(`no ${column.name} was given`);
   try {
-    return toStored(id, column);
+    return toColumnValue(id, column);
   } catch (error) {
     throw new BadRequest(messageOf(error));
   }
@@ -75,7 +76,7 @@ function valuesOf(table: Table, body: JsonObject): Record<string, Scalar> {
   for (const [name, value] of Object.entries(body)) {
     const column = table.columns.get(name) as Column;
     if (!column.isIdentity && name !== 'CreateDate' && name !== 'UpdateDate')
-      values[name] = toStored(value, column);
+      values[name] = toColumnValue(value, column);
   }
   return values;
 }
@@ -105,7 +106,7 @@ export function insertOf(endpoint: Endpoint, body: JsonObject): Statement {
  */
 export function updateOf(endpoint: Endpoint, body: JsonObject, id: unknown): Statement {
   const { engine, table } = endpoint;
-  const identity = identityOf(table).name;
+  const identity = identityColumnOf(table).name;
   const row = toId(table, id ?? body[identity]);
   const values = { ...valuesOf(table, body), ...touched(endpoint) };
   const scope: RowScope = Object.hasOwn(body, 'Deleted') ? 'any' : 'live';

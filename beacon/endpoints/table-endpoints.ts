@@ -1,29 +1,24 @@
 /** Table endpoints: a routed request becomes statements, their results a status and a JSON body. */
 import type { JsonObject } from '../../contracts/json-value.ts';
-import { type Answer, errorBody, failure, notFound } from './answer.ts';
+import { type EndpointAnswer, errorBody, failure, notFound } from './answer.ts';
 import { type Statement, StatementFault } from '../engine/engine.ts';
 import { emptyFilter, equals, type Filter } from '../sql/filter.ts';
 import {
   deleteOf,
   type Endpoint,
+  endpointRows,
   execute,
   insertOf,
   listBody,
   objectBody,
-  rowsOf,
   toId,
   touched,
   updateOf,
 } from './row-statements.ts';
-import {
-  columnOf,
-  countRows,
-  identityOf,
-  type RowShape,
-  selectRows,
-  updateRow,
-} from '../sql/sql-builder.ts';
-import { isWriteRoute, type ReadRoute, type Route, type WriteRoute } from './table-routes.ts';
+import { columnOf, identityColumnOf } from '../sql/conditions.ts';
+import { countMatching, type Page, type RowShape, selectRows } from '../sql/row-reads.ts';
+import { updateRow } from '../sql/row-writes.ts';
+import { isWriteRoute, type ReadRoute, type TableRoute, type WriteRoute } from './table-routes.ts';
 import {
   emptyRowOf,
   liteColumnsOf,
@@ -37,9 +32,9 @@ import { upsertMany, upsertOne } from './upsert.ts';
 /** Runs a route. `body` is the request's, parsed when first asked for. Never throws. */
 export async function answerRoute(
   endpoint: Endpoint,
-  route: Route,
+  route: TableRoute,
   body: () => unknown,
-): Promise<Answer> {
+): Promise<EndpointAnswer> {
   try {
     return await (isWriteRoute(route) ? write(endpoint, route, body) : read(endpoint, route, body));
   } catch (error) {
@@ -47,7 +42,11 @@ export async function answerRoute(
   }
 }
 
-function write(endpoint: Endpoint, route: WriteRoute, body: () => unknown): Promise<Answer> {
+function write(
+  endpoint: Endpoint,
+  route: WriteRoute,
+  body: () => unknown,
+): Promise<EndpointAnswer> {
   const { engine, table } = endpoint;
   switch (route.op) {
     case 'create':
@@ -69,7 +68,7 @@ function write(endpoint: Endpoint, route: WriteRoute, body: () => unknown): Prom
     case 'delete':
       return counted(
         endpoint,
-        deleteOf(endpoint, route.id ?? objectBody(body())[identityOf(table).name]),
+        deleteOf(endpoint, route.id ?? objectBody(body())[identityColumnOf(table).name]),
       );
     case 'undelete':
       return counted(
@@ -85,64 +84,42 @@ function write(endpoint: Endpoint, route: WriteRoute, body: () => unknown): Prom
   }
 }
 
-async function read(endpoint: Endpoint, route: ReadRoute, body: () => unknown): Promise<Answer> {
+async function read(
+  endpoint: Endpoint,
+  route: ReadRoute,
+  body: () => unknown,
+): Promise<EndpointAnswer> {
   const { engine, table } = endpoint;
-  const list = async (
-    page: { filter: Filter; begin: number; cap: number },
-    shape: RowShape,
-    toItem?: (row: Record<string, unknown>) => object,
-  ) => {
-    const rows = await rowsOf(endpoint, selectRows(engine.kind, table, page.filter, page, shape));
-    return ok(toItem ? rows.map(toItem) : rows);
-  };
   switch (route.op) {
     case 'none':
-      return {
-        status: 404,
-        body: { Error: 'there is no such route', StatusCode: 404, Code: 'NOT_FOUND' },
-      };
+      return refused(404, 'NOT_FOUND', 'there is no such route');
     case 'wrong-method':
-      return {
-        status: 405,
-        body: {
-          Error: 'the method does not go with this path',
-          StatusCode: 405,
-          Code: 'WRONG_METHOD',
-        },
-      };
-    case 'read':
-      return one(
-        endpoint,
-        selectRows(
-          engine.kind,
-          table,
-          equals(identityOf(table).name, String(toId(table, route.id))),
-          { begin: 0, cap: 1 },
-        ),
-      );
+      return refused(405, 'WRONG_METHOD', 'the method does not go with this path');
+    case 'read': {
+      const byId = equals(identityColumnOf(table).name, String(toId(table, route.id)));
+      return one(endpoint, selectRows(engine.kind, table, byId, { begin: 0, cap: 1 }));
+    }
     case 'list':
-      return list(route, {});
+      return list(endpoint, route, {});
     case 'distinct':
-      return list(route, { columns: route.columns, isDistinct: true });
+      return list(endpoint, route, { columns: route.columns, isDistinct: true });
     case 'lite': {
       const columns = liteColumnsOf(table, route.columns);
-      return list(route, { columns }, (row) => liteRowOf(table, row, columns));
+      return list(endpoint, route, { columns }, (row) => liteRowOf(table, row, columns));
     }
     case 'select': {
-      const { name } = identityOf(table);
-      return list(route, { columns: [name] }, (row) => ({
+      const { name } = identityColumnOf(table);
+      return list(endpoint, route, { columns: [name] }, (row) => ({
         Hash: row[name],
         Value: titleOf(table, row),
       }));
     }
     case 'max':
       return highest(endpoint, route.column);
-    case 'count':
-      return ok({
-        Count: Number(
-          (await rowsOf(endpoint, countRows(engine.kind, table, route.filter)))[0]?.['Count'] ?? 0,
-        ),
-      });
+    case 'count': {
+      const [row] = await endpointRows(endpoint, countMatching(engine.kind, table, route.filter));
+      return ok({ Count: Number(row?.['Count'] ?? 0) });
+    }
     case 'schema':
       return ok(schemaOf(table));
     case 'schema-new':
@@ -152,33 +129,51 @@ async function read(endpoint: Endpoint, route: ReadRoute, body: () => unknown): 
   }
 }
 
-function ok(body: unknown): Answer {
+async function list(
+  endpoint: Endpoint,
+  page: Page & { filter: Filter },
+  shape: RowShape,
+  toItem?: (row: Record<string, unknown>) => object,
+): Promise<EndpointAnswer> {
+  const { engine, table } = endpoint;
+  const rows = await endpointRows(
+    endpoint,
+    selectRows(engine.kind, table, page.filter, page, shape),
+  );
+  return ok(toItem ? rows.map(toItem) : rows);
+}
+
+function refused(status: number, code: string, reason: string): EndpointAnswer {
+  return { status, body: { Error: reason, StatusCode: status, Code: code } };
+}
+
+function ok(body: unknown): EndpointAnswer {
   return { status: 200, body };
 }
 
 /** The row with the highest value of a column; an empty object when there is no row. */
-async function highest(endpoint: Endpoint, column: string): Promise<Answer> {
+async function highest(endpoint: Endpoint, column: string): Promise<EndpointAnswer> {
   const filter = emptyFilter();
   // Engines disagree about where null is sorted.
   filter.where.any = [
     [{ kind: 'term', column: columnOf(endpoint.table, column).name, operator: 'NN', values: [] }],
   ];
   filter.sort.push({ column, isDescending: true });
-  const [row] = await rowsOf(
+  const [row] = await endpointRows(
     endpoint,
     selectRows(endpoint.engine.kind, endpoint.table, filter, { begin: 0, cap: 1 }),
   );
   return ok(row ?? {});
 }
 
-async function one(endpoint: Endpoint, statement: Statement): Promise<Answer> {
+async function one(endpoint: Endpoint, statement: Statement): Promise<EndpointAnswer> {
   const {
     rows: [row],
   } = await execute(endpoint, statement);
   return row ? ok(row) : { status: 404, body: notFound };
 }
 
-async function counted(endpoint: Endpoint, statement: Statement): Promise<Answer> {
+async function counted(endpoint: Endpoint, statement: Statement): Promise<EndpointAnswer> {
   const { changes } = await execute(endpoint, statement);
   return changes > 0 ? ok({ Count: changes }) : { status: 404, body: notFound };
 }
@@ -188,7 +183,7 @@ async function many(
   endpoint: Endpoint,
   rows: JsonObject[],
   toStatement: (row: JsonObject) => Statement,
-): Promise<Answer> {
+): Promise<EndpointAnswer> {
   const statements: Statement[] = [];
   const faults = rows.map((row) => {
     try {

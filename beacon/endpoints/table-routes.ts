@@ -28,7 +28,7 @@ export type ReadRoute =
   | { op: 'none' }
   | { op: 'wrong-method' };
 
-export type Route = WriteRoute | ReadRoute;
+export type TableRoute = WriteRoute | ReadRoute;
 
 const writing: ReadonlySet<string> = new Set([
   'create',
@@ -41,7 +41,7 @@ const writing: ReadonlySet<string> = new Set([
   'undelete',
 ] satisfies WriteRoute['op'][]);
 
-export function isWriteRoute(route: Route): route is WriteRoute {
+export function isWriteRoute(route: TableRoute): route is WriteRoute {
   return writing.has(route.op);
 }
 
@@ -49,8 +49,8 @@ export function isWriteRoute(route: Route): route is WriteRoute {
 export type Form = 'one' | 'many' | 'select';
 
 const knownMethods: ReadonlySet<string> = new Set(['GET', 'POST', 'PUT', 'DELETE']);
-const none: Route = { op: 'none' };
-const wrongMethod: Route = { op: 'wrong-method' };
+const none: TableRoute = { op: 'none' };
+const wrongMethod: TableRoute = { op: 'wrong-method' };
 
 /** HEAD reads like GET, PATCH changes like PUT. */
 function plainMethod(method: string): string {
@@ -65,7 +65,7 @@ export function isReading(method: string, path: string): boolean {
 }
 
 /** `rest` are the parts behind the table, still percent-encoded. @throws BadRequest */
-export function routeOf(method: string, rest: readonly string[], form: Form): Route {
+export function routeOf(method: string, rest: readonly string[], form: Form): TableRoute {
   const plain = plainMethod(method);
   if (!knownMethods.has(plain)) return wrongMethod;
   if (form === 'one') return singularRoute(plain, rest);
@@ -75,7 +75,7 @@ export function routeOf(method: string, rest: readonly string[], form: Form): Ro
 }
 
 /** Words behind the table that are no number of a row, with the one method of each. */
-const named: Readonly<Record<string, readonly [method: string, route: Route]>> = {
+const named: Readonly<Record<string, readonly [method: string, route: TableRoute]>> = {
   Upsert: ['PUT', { op: 'upsert' }],
   Upserts: ['PUT', { op: 'upsert-many', isDetailed: false }],
   'Upserts/Detailed': ['PUT', { op: 'upsert-many', isDetailed: true }],
@@ -84,7 +84,7 @@ const named: Readonly<Record<string, readonly [method: string, route: Route]>> =
   'Schema/Validate': ['POST', { op: 'validate' }],
 };
 
-function singularRoute(method: string, rest: readonly string[]): Route {
+function singularRoute(method: string, rest: readonly string[]): TableRoute {
   const path = rest.join('/');
   const known = Object.hasOwn(named, path) ? named[path] : undefined;
   if (known) return method === known[0] ? known[1] : wrongMethod;
@@ -109,13 +109,13 @@ function singularRoute(method: string, rest: readonly string[]): Route {
   }
 }
 
-function bulkRoute(method: string, rest: readonly string[]): Route {
+function bulkRoute(method: string, rest: readonly string[]): TableRoute {
   if (rest.length > 0) return none;
   if (method === 'POST') return { op: 'create-many' };
   return method === 'PUT' ? { op: 'update-many' } : wrongMethod;
 }
 
-function listRoute(rest: readonly string[]): Route {
+function listRoute(rest: readonly string[]): TableRoute {
   const [first, second] = rest;
   switch (first) {
     case 'Count': {
@@ -141,7 +141,7 @@ function listRoute(rest: readonly string[]): Route {
   }
 }
 
-function withPage(rest: readonly string[], toRoute: (page: Page) => Route): Route {
+function withPage(rest: readonly string[], toRoute: (page: Page) => TableRoute): TableRoute {
   const found = filterPart(rest);
   if (found === null || (found.tail.length !== 0 && found.tail.length !== 2)) return none;
   const [begin = '0', cap = String(bounds.pageRowsDefault)] = found.tail;

@@ -4,8 +4,8 @@
  */
 import { messageOf } from '../../contracts/errors.ts';
 import type { JsonObject } from '../../contracts/json-value.ts';
-import { identityOf } from '../sql/sql-builder.ts';
-import { type Column, type Table, toStored } from '../engine/table.ts';
+import { identityColumnOf } from '../sql/conditions.ts';
+import { type Column, type Table, toColumnValue } from '../engine/table.ts';
 
 const jsonTypes = {
   text: 'string',
@@ -55,7 +55,7 @@ export function validate(table: Table, body: JsonObject): { Valid: boolean; Erro
     const column = table.columns.get(name);
     if (!column) return [`table ${table.name} has no column ${name.slice(0, 80)}`];
     try {
-      toStored(value, column);
+      toColumnValue(value, column);
       return [];
     } catch (error) {
       return [messageOf(error)];
@@ -69,12 +69,12 @@ export function liteColumnsOf(table: Table, extra: readonly string[]): string[] 
   const own = [...table.columns.keys()].filter(
     (name) => name.startsWith('ID') || name.startsWith('GUID') || name === 'UpdateDate',
   );
-  return [...new Set([identityOf(table).name, ...own, ...extra])];
+  return [...new Set([identityColumnOf(table).name, ...own, ...extra])];
 }
 
 /** What a row is called where it stands for itself. */
 export function titleOf(table: Table, row: Readonly<Record<string, unknown>>): string {
-  return `${table.name} #${String(row[identityOf(table).name])}`;
+  return `${table.name} #${String(row[identityColumnOf(table).name])}`;
 }
 
 export function liteRowOf(

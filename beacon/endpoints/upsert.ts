@@ -4,12 +4,13 @@
  */
 import type { JsonObject } from '../../contracts/json-value.ts';
 import type { Scalar } from '../../contracts/schema.ts';
-import { type Answer, type ErrorBody, errorBody, failure, notFound } from './answer.ts';
+import { type EndpointAnswer, type ErrorBody, errorBody, failure, notFound } from './answer.ts';
 import { type Statement, StatementFault } from '../engine/engine.ts';
 import { BadRequest, emptyFilter, equals, type Filter, type Term } from '../sql/filter.ts';
 import { type Endpoint, insertOf, toId, updateOf } from './row-statements.ts';
-import { identityOf, selectRows } from '../sql/sql-builder.ts';
-import { type Table, toStored } from '../engine/table.ts';
+import { identityColumnOf } from '../sql/conditions.ts';
+import { selectRows } from '../sql/row-reads.ts';
+import { type Table, toColumnValue } from '../engine/table.ts';
 
 export type Upserted =
   | { operation: 'Create' | 'Update'; row: Record<string, unknown> }
@@ -104,7 +105,7 @@ async function findAll(
   open: readonly number[],
 ): Promise<Map<number, Set<Scalar> | Error>> {
   const { engine, table } = endpoint;
-  const identity = identityOf(table).name;
+  const identity = identityColumnOf(table).name;
   const found = new Map<number, Set<Scalar> | Error>();
   const looks: { index: number; isById: boolean; statement: Statement }[] = [];
   for (const index of open) {
@@ -148,7 +149,7 @@ async function findAll(
  * counts as an insert would store it.
  */
 function filtersOf(table: Table, body: JsonObject): { filter: Filter; isById: boolean }[] {
-  const identity = identityOf(table).name;
+  const identity = identityColumnOf(table).name;
   const given = body[identity];
   const filters: { filter: Filter; isById: boolean }[] = [];
   if (given !== undefined && given !== null && given !== '' && given !== 0 && given !== '0') {
@@ -176,7 +177,7 @@ function keyFilter(table: Table, key: readonly string[], body: JsonObject): Filt
   for (const name of key) {
     const column = table.columns.get(name);
     if (!column) return null;
-    const value = Object.hasOwn(body, name) ? toStored(body[name], column) : column.fallback;
+    const value = Object.hasOwn(body, name) ? toColumnValue(body[name], column) : column.fallback;
     if (value === null) return null;
     terms.push({ kind: 'term', column: name, operator: 'EQ', values: [String(value)] });
   }
@@ -186,7 +187,7 @@ function keyFilter(table: Table, key: readonly string[], body: JsonObject): Filt
 }
 
 /** The row as it is then. */
-export async function upsertOne(endpoint: Endpoint, body: JsonObject): Promise<Answer> {
+export async function upsertOne(endpoint: Endpoint, body: JsonObject): Promise<EndpointAnswer> {
   const [outcome] = await upsertRows(endpoint, [body]);
   if (!outcome) throw new BadRequest('nothing was given');
   return 'row' in outcome
@@ -203,7 +204,7 @@ export async function upsertMany(
   bodies: readonly JsonObject[],
   isDetailed: boolean,
   toLite: (row: Record<string, unknown>) => object,
-): Promise<Answer> {
+): Promise<EndpointAnswer> {
   try {
     const outcomes = await upsertRows(endpoint, bodies);
     const done = outcomes.flatMap((outcome) => ('row' in outcome ? [toLite(outcome.row)] : []));

@@ -7,7 +7,7 @@ import { isJsonObject } from '../../contracts/json-value.ts';
 import type { RowMutation } from '../../contracts/mutation.ts';
 import type { Scalar } from '../../contracts/schema.ts';
 import { isBeaconTable, markTable } from './engine.ts';
-import { type Column, type Table, toStored } from './table.ts';
+import { type Column, type Table, toColumnValue } from './table.ts';
 
 /**
  * Columns a mutation writes, resolved. `set` never repeats a key column, `fill` never one of `set`.
@@ -134,7 +134,7 @@ export function differingColumns(
   stored: Readonly<Record<string, unknown>>,
 ): string[] {
   const differs = (column: Column, value: Scalar | undefined) =>
-    toStored(value, column) !== stored[column.name];
+    toColumnValue(value, column) !== stored[column.name];
   return [
     ...shape.key.filter((column) => differs(column, mutation.Key[column.name])),
     ...shape.set.filter((column) => differs(column, mutation.Set[column.name])),

@@ -48,7 +48,7 @@ function withFallback(info: ColumnInfo, defaults: DefaultObject): Column {
   };
   const remembered = Object.hasOwn(defaults, info.name) ? defaults[info.name] : undefined;
   if (remembered === undefined || remembered === null || info.isIdentity) return column;
-  const stored = toStored(remembered, column);
+  const stored = toColumnValue(remembered, column);
   return {
     ...column,
     fallback: stored,
@@ -61,7 +61,7 @@ function withFallback(info: ColumnInfo, defaults: DefaultObject): Column {
  * as JSON text, null as the default where null cannot be.
  * @throws Misfit when the column cannot hold it
  */
-export function toStored(value: unknown, column: Column): Scalar {
+export function toColumnValue(value: unknown, column: Column): Scalar {
   if (value === null || value === undefined) return column.isNullable ? null : column.fallback;
   switch (column.family) {
     case 'integer':

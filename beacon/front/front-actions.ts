@@ -14,7 +14,7 @@ import { connectionAt, type Settings, textAt } from '../settings.ts';
 import type { FrontClient } from './front-client.ts';
 import type { FrontProxy } from './front-proxy.ts';
 import { frontEnsureSchema, frontIntrospectSchema } from './front-schema.ts';
-import { FrontTables, listAt } from './front-tables.ts';
+import { FrontTables, objectsAt } from './front-tables.ts';
 
 type Parts = { client: FrontClient; proxy: FrontProxy; log: Log; clock: Clock };
 
@@ -49,12 +49,13 @@ export function frontActions({ client, proxy, log, clock }: Parts): Actions {
     },
     [capabilities.access]: {
       ListConnections: async () => ({
-        Connections: listAt(await client.manage('GET', '/beacon/connections'), 'Connections').map(
-          (row) => ({ ...row, Config: '{}' }),
-        ),
+        Connections: objectsAt(
+          await client.manage('GET', '/beacon/connections'),
+          'Connections',
+        ).map((row) => ({ ...row, Config: '{}' })),
       }),
       ListTables: async (settings) => ({
-        Tables: listAt(
+        Tables: objectsAt(
           await client.manage('GET', `/beacon/connection/${connectionAt(settings)}/tables`),
           'Tables',
         ),
@@ -69,7 +70,7 @@ async function introspect(tables: FrontTables, settings: Settings): Promise<obje
   const connection = connectionAt(settings);
   const answer = await tables.introspect(connection, true);
   if (settings['TableName'] === undefined)
-    return { TableCount: answer['TableCount'] ?? 0, Tables: listAt(answer, 'Tables') };
+    return { TableCount: answer['TableCount'] ?? 0, Tables: objectsAt(answer, 'Tables') };
   return { TableCount: 1, Tables: [await tables.table(connection, tableAt(settings))] };
 }
 
@@ -87,6 +88,6 @@ async function query(client: FrontClient, settings: Settings, timeoutMs: number)
     Math.min(timeoutMs, bounds.queryMs),
     { SQL: sql },
   );
-  const rows = listAt(answer, 'Rows').slice(0, bounds.queryRowsMax);
+  const rows = objectsAt(answer, 'Rows').slice(0, bounds.queryRowsMax);
   return { Rows: rows, RowCount: rows.length };
 }

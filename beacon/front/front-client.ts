@@ -5,6 +5,7 @@
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
+import { maskedUrl } from '../../runtime/masked.ts';
 import { bounds } from '../bounds.ts';
 
 export type FrontCall = { body?: string; user?: string; session?: string; timeoutMs: number };
@@ -129,7 +130,7 @@ export function frontUrl(text: string): string {
     throw new TidemarkError(
       'CONFIG_INVALID',
       '--front: expected http://host:port of a retold-databeacon, got ' +
-        JSON.stringify(text.replace(/\/\/[^@/]*@/, '//***@')),
+        JSON.stringify(maskedUrl(text)),
     );
   }
   return url.href;

@@ -13,10 +13,10 @@ import {
 } from '../sql/ddl.ts';
 import type { EngineKind } from '../engine/engine.ts';
 import type { FrontClient } from './front-client.ts';
-import { type FrontColumn, listAt } from './front-tables.ts';
+import { type FrontColumn, objectsAt } from './front-tables.ts';
 
 /** A column that takes not everything it should, why, and the statement that makes it. */
-export type Misfit = { column: string; why: string; statement: string };
+export type ColumnMisfit = { column: string; why: string; statement: string };
 
 /**
  * As `tidemark beacon --db` chooses it: keys are equal only when they are the same, trailing blanks
@@ -28,8 +28,8 @@ export function misfitsOf(
   kind: EngineKind,
   table: TableDescriptor,
   found: readonly FrontColumn[],
-): Misfit[] {
-  return table.Schema.flatMap((column): Misfit[] => {
+): ColumnMisfit[] {
+  return table.Schema.flatMap((column): ColumnMisfit[] => {
     const { nativeType = '', charsMax = null } =
       found.find(({ name }) => name === column.Column) ?? {};
     const name = `${table.Scope}.${column.Column}`;
@@ -104,7 +104,7 @@ async function collationOf(client: FrontClient, connection: number): Promise<str
     'select collation_name as name from information_schema.collations where ' +
     `collation_name in (${collations.map((name) => `'${name}'`).join(', ')})`;
   try {
-    const rows = listAt(
+    const rows = objectsAt(
       await client.manage('POST', `/beacon/connection/${connection}/query`, undefined, {
         SQL: sql,
       }),

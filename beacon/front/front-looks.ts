@@ -6,6 +6,7 @@ import { TidemarkError } from '../../contracts/errors.ts';
 import type { JsonObject } from '../../contracts/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { withDeadline } from '../../runtime/deadline.ts';
 import { bounds } from '../bounds.ts';
 
 type Look = { answer: Promise<JsonObject>; isOver: boolean; isReported: boolean };
@@ -54,20 +55,13 @@ export class FrontLooks {
     if (this.#looks.get(connection) === look) this.#looks.delete(connection);
   }
 
-  async #inTime(answer: Promise<JsonObject>): Promise<JsonObject> {
-    const { promise: late, resolve } = Promise.withResolvers<null>();
-    const cancel = this.#clock.timer(bounds.migrationMs, () => resolve(null));
-    try {
-      const first = await Promise.race([answer, late]);
-      if (first === null)
-        throw new TidemarkError(
-          'UNAVAILABLE',
-          'the server is still looking at the tables of its database; ask again',
-          { retryAfterMs: limits.unavailableRetryMs },
-        );
-      return first;
-    } finally {
-      cancel();
-    }
+  #inTime(answer: Promise<JsonObject>): Promise<JsonObject> {
+    return withDeadline(answer, this.#clock, bounds.migrationMs, () => {
+      throw new TidemarkError(
+        'UNAVAILABLE',
+        'the server is still looking at the tables of its database; ask again',
+        { retryAfterMs: limits.unavailableRetryMs },
+      );
+    });
   }
 }

@@ -6,7 +6,7 @@ import type { ProxyOutputs, UpdateProxyConfigOutputs } from '../../contracts/cap
 import { TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
 import { bounds } from '../bounds.ts';
-import type { RequestContext } from '../gateway/gateway.ts';
+import type { RequestContext } from '../gateway/request.ts';
 import { defaultPattern, patternAt, toPathPattern } from '../endpoints/path-pattern.ts';
 import { booleanAt, integerAt, listAt, refuse, type Settings } from '../settings.ts';
 import { isReading } from '../endpoints/table-routes.ts';

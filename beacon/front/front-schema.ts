@@ -10,8 +10,8 @@ import type { EngineKind } from '../engine/engine.ts';
 import { decodeDescriptor } from '../capabilities/schema-settings.ts';
 import { connectionAt, type Settings } from '../settings.ts';
 import type { FrontClient } from './front-client.ts';
-import { type Misfit, misfitsOf, statementsFor } from './front-ddl.ts';
-import { type FrontTables, listAt } from './front-tables.ts';
+import { type ColumnMisfit, misfitsOf, statementsFor } from './front-ddl.ts';
+import { type FrontTables, objectsAt } from './front-tables.ts';
 
 export type FrontOptions = { client: FrontClient; tables: FrontTables; log: Log };
 
@@ -32,7 +32,7 @@ export function engineOf(type: unknown): EngineKind {
 type Found = {
   outputs: IntrospectSchemaOutputs;
   missing: string[];
-  misfits: Misfit[];
+  misfits: ColumnMisfit[];
   descriptor: ReturnType<typeof decodeDescriptor>;
   kind: EngineKind;
 };
@@ -42,14 +42,14 @@ async function look({ client, tables }: FrontOptions, settings: Settings): Promi
   const descriptor = decodeDescriptor(settings);
   // It remembers tables that were dropped since; those that are there are in this answer.
   const there = new Set(
-    listAt(await tables.introspect(id), 'Tables').map((table) => table['TableName']),
+    objectsAt(await tables.introspect(id), 'Tables').map((table) => table['TableName']),
   );
   const { Connection } = await client
     .manage('GET', `/beacon/connection/${id}`)
     .catch((): Record<string, unknown> => ({}));
   const kind = engineOf(isJsonObject(Connection) ? Connection['Type'] : '');
   const missing: string[] = [];
-  const misfits: Misfit[] = [];
+  const misfits: ColumnMisfit[] = [];
   const seen: IntrospectSchemaOutputs['Tables'] = [];
   for (const table of descriptor.Tables) {
     const columns = there.has(table.Scope) ? await tables.columns(id, table.Scope) : null;

@@ -19,7 +19,7 @@ export const connectionPath = toPathPattern(defaultPattern);
 
 export type FrontColumn = { name: string; nativeType: string; charsMax: number | null };
 
-export function listAt(answer: JsonObject, name: string): JsonObject[] {
+export function objectsAt(answer: JsonObject, name: string): JsonObject[] {
   const { [name]: list } = answer;
   return Array.isArray(list) ? list.filter(isJsonObject) : [];
 }
@@ -70,7 +70,7 @@ export class FrontTables {
    */
   async columns(connection: number, table: string): Promise<FrontColumn[]> {
     const answer = await this.table(connection, table);
-    return listAt(answer, 'Columns').map(({ Name: name, NativeType: type, MaxLength: max }) => ({
+    return objectsAt(answer, 'Columns').map(({ Name: name, NativeType: type, MaxLength: max }) => ({
       name: String(name),
       nativeType: String(type).toLowerCase(),
       charsMax: typeof max === 'number' ? max : null,
@@ -109,7 +109,10 @@ export class FrontTables {
 
   async #baseOf(connection: number, table: string): Promise<unknown> {
     try {
-      const endpoints = listAt(await this.#client.manage('GET', '/beacon/endpoints'), 'Endpoints');
+      const endpoints = objectsAt(
+        await this.#client.manage('GET', '/beacon/endpoints'),
+        'Endpoints',
+      );
       return endpoints.find(
         (one) => Number(one['ConnectionID']) === connection && one['TableName'] === table,
       )?.['EndpointBase'];

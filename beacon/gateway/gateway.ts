@@ -8,19 +8,10 @@ import { limits } from '../../contracts/limits.ts';
 import { lastToken } from '../../contracts/subjects.ts';
 import { type AuditNote, type AuditTrail, countOf, subjectOf } from './audit.ts';
 import type { Done } from './meter.ts';
-import { decodeRequest, userOf } from './request.ts';
+import { decodeRequest, type RequestContext, userOf } from './request.ts';
 import type { Settings } from '../settings.ts';
 import { serving } from './trace.ts';
 
-/**
- * What an action is told beside its Settings. `audit` says more than everybody can see; each time
- * it is a line of its own.
- */
-export type RequestContext = {
-  remoteUser: string;
-  timeoutMs: number;
-  audit(note: AuditNote): void;
-};
 export type ActionHandler = (settings: Settings, context: RequestContext) => unknown;
 /** Capability -> action -> handler. */
 export type Actions = Record<string, Record<string, ActionHandler>>;

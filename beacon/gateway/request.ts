@@ -5,8 +5,17 @@ import { defaultRemoteUser } from '../../contracts/envelope.ts';
 import { isJsonObject } from '../../contracts/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import type { AuditNote } from './audit.ts';
-import type { RequestContext } from './gateway.ts';
 import { refuse, type Settings } from '../settings.ts';
+
+/**
+ * What an action is told beside its Settings. `audit` says more than everybody can see; each time
+ * it is a line of its own.
+ */
+export type RequestContext = {
+  remoteUser: string;
+  timeoutMs: number;
+  audit(note: AuditNote): void;
+};
 
 /** Who asks, as far as it is said. */
 export function userOf(body: Readonly<Record<string, unknown>>): string {

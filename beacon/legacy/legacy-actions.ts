@@ -23,7 +23,7 @@ import {
 import type { LegacyProvider } from './provider.ts';
 
 /** `Code` NOT_FOUND: there is no row to be patched, and none was made. */
-export type Written = {
+export type LegacyAnswer = {
   Success: boolean;
   Reason?: string;
   Code?: 'NOT_FOUND';
@@ -31,7 +31,7 @@ export type Written = {
   AlreadyAbsent?: true;
 };
 
-const done: Written = { Success: true };
+const done: LegacyAnswer = { Success: true };
 const hashCharsMax = 128;
 const manifestsDefault = 100;
 
@@ -74,7 +74,7 @@ function workItemActions(provider: LegacyProvider): Actions[string] {
     limit: limits.listRowsDefault,
   };
   return {
-    QP_UpsertWorkItem: (settings): Written => {
+    QP_UpsertWorkItem: (settings): LegacyAnswer => {
       const item = rowAt(settings, 'WorkItem');
       const key = textAt(item, 'WorkItemHash', hashCharsMax, 'Settings.WorkItem.WorkItemHash');
       provider.write([
@@ -82,7 +82,7 @@ function workItemActions(provider: LegacyProvider): Actions[string] {
       ]);
       return done;
     },
-    QP_UpdateWorkItem: (settings): Written => {
+    QP_UpdateWorkItem: (settings): LegacyAnswer => {
       const key = textAt(settings, 'WorkItemHash', hashCharsMax);
       const found = provider.find('workItems', key);
       if (!found)
@@ -114,7 +114,7 @@ function workItemActions(provider: LegacyProvider): Actions[string] {
 function eventActions(provider: LegacyProvider): Actions[string] {
   const order = ['EmittedAt', 'Seq'].map((field) => ({ field, isDescending: false }));
   return {
-    QP_AppendEvent: (settings): Written => {
+    QP_AppendEvent: (settings): LegacyAnswer => {
       const event = rowAt(settings, 'Event');
       textAt(event, 'WorkItemHash', hashCharsMax, 'Settings.Event.WorkItemHash');
       // Without a GUID nobody can tell a repeat; it is kept under one of its own.
@@ -155,7 +155,7 @@ function eventActions(provider: LegacyProvider): Actions[string] {
 
 function attemptActions(provider: LegacyProvider): Actions[string] {
   return {
-    QP_InsertAttempt: (settings): Written => {
+    QP_InsertAttempt: (settings): LegacyAnswer => {
       const attempt = rowAt(settings, 'Attempt');
       const key = attemptKey(
         textAt(attempt, 'WorkItemHash', hashCharsMax, 'Settings.Attempt.WorkItemHash'),
@@ -172,7 +172,7 @@ function attemptActions(provider: LegacyProvider): Actions[string] {
       ]);
       return found ? { Success: true, AlreadyPresent: true } : done;
     },
-    QP_UpdateAttemptOutcome: (settings): Written => {
+    QP_UpdateAttemptOutcome: (settings): LegacyAnswer => {
       const hash = textAt(settings, 'WorkItemHash', hashCharsMax);
       const number = attemptNumberAt(settings);
       const key = attemptKey(hash, number);
@@ -202,7 +202,7 @@ function attemptActions(provider: LegacyProvider): Actions[string] {
 function manifestActions(provider: LegacyProvider): Actions[string] {
   const listing = { table: manifests, orderBy: 'StartTime', key: 'Hash', limit: manifestsDefault };
   return {
-    MS_UpsertManifest: (settings): Written => {
+    MS_UpsertManifest: (settings): LegacyAnswer => {
       const manifest = rowAt(settings, 'Manifest');
       const key = textAt(manifest, 'Hash', hashCharsMax, 'Settings.Manifest.Hash');
       provider.write([
@@ -211,7 +211,7 @@ function manifestActions(provider: LegacyProvider): Actions[string] {
       ]);
       return done;
     },
-    MS_RemoveManifest: (settings): Written => {
+    MS_RemoveManifest: (settings): LegacyAnswer => {
       const key = textAt(settings, 'RunHash', hashCharsMax);
       if (!provider.find('manifests', key)) return { Success: true, AlreadyAbsent: true };
       provider.write([

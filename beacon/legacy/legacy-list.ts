@@ -4,7 +4,7 @@
  */
 import { TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
-import { type Scalar, type Table, ownColumns } from '../../contracts/schema.ts';
+import { ownColumns, type Scalar, type SchemaTable } from '../../contracts/schema.ts';
 import { integerAt, objectAt, refuse, type Settings } from '../settings.ts';
 import type { Wanted } from './provider.ts';
 
@@ -13,7 +13,7 @@ const orderShape = /^(-?)([A-Za-z]\w*)(?:\s+(asc|desc))?$/i;
 /** Members of a filter that are not columns. */
 const others: ReadonlySet<string> = new Set(['Limit', 'OrderBy', 'Full']);
 
-type Listing = { table: Table; orderBy: string; key: string; limit: number };
+type Listing = { table: SchemaTable; orderBy: string; key: string; limit: number };
 
 function columnOf({ table }: Listing, name: string, path: string): string {
   if (table.columns.has(name) && !ownColumns.has(name)) return name;

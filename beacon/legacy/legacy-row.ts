@@ -4,20 +4,20 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { JsonObject, JsonValue } from '../../contracts/json-value.ts';
-import { type Column, type Table, tableOf } from '../../contracts/schema.ts';
+import { type SchemaColumn, type SchemaTable, tableOf } from '../../contracts/schema.ts';
 
 export const workItems = tableOf('UVQueueWorkItem');
 export const attempts = tableOf('UVQueueWorkItemAttempt');
 export const manifests = tableOf('UVManifest');
 
 /** JSON columns are kept parsed. */
-function defaultOf(column: Column): JsonValue {
+function defaultOf(column: SchemaColumn): JsonValue {
   const { kind, defaultValue } = column;
   return kind === 'json' && defaultValue === '{}' ? {} : defaultValue;
 }
 
 /** A row about which nothing was said yet. */
-export function freshRow(table: Table): JsonObject {
+export function freshRow(table: SchemaTable): JsonObject {
   const row: JsonObject = {};
   for (const column of table.columns.values()) {
     if (column.kind !== 'own' && column.name !== 'Extra' && column.name !== 'ManifestJSON')
@@ -27,7 +27,7 @@ export function freshRow(table: Table): JsonObject {
 }
 
 /** A row with fields put over it; null in a column that cannot be null is its default. */
-export function merged(table: Table, row: JsonObject | null, fields: JsonObject): JsonObject {
+export function merged(table: SchemaTable, row: JsonObject | null, fields: JsonObject): JsonObject {
   const result: JsonObject = { ...(row ?? freshRow(table)) };
   for (const [name, value] of Object.entries(fields)) {
     const column = table.columns.get(name);
@@ -37,7 +37,7 @@ export function merged(table: Table, row: JsonObject | null, fields: JsonObject)
 }
 
 /** A row with fields put only where it has nothing. */
-export function filled(table: Table, row: JsonObject, fields: JsonObject): JsonObject {
+export function filled(table: SchemaTable, row: JsonObject, fields: JsonObject): JsonObject {
   const missing = Object.entries(fields).filter(([name]) =>
     [undefined, null, '', 0, false].includes(row[name] as null),
   );

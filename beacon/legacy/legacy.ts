@@ -1,28 +1,25 @@
 /** A beacon without databases: the legacy capabilities over a provider of rows, on the bus. */
-import { limits } from '../../contracts/limits.ts';
-import type { Presence } from '../../contracts/presence.ts';
-import { subjects } from '../../contracts/subjects.ts';
-import type { Bus } from '../../runtime/bus/bus.ts';
-import { type Clock, newUuid } from '../../runtime/clock.ts';
+import { join } from 'node:path';
+import { messageOf } from '../../contracts/errors.ts';
+import type { ConnectionPresence, Presence } from '../../contracts/presence.ts';
+import { newUuid } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
+import type { ProviderName } from '../databases/config.ts';
+import { BeaconState } from '../databases/state.ts';
 import { AuditTrail } from '../gateway/audit.ts';
 import { Gateway } from '../gateway/gateway.ts';
+import { type BeaconPlace, goOnline, type RunningBeacon } from '../gateway/online.ts';
 import { PresencePublisher } from '../gateway/presence-publisher.ts';
-import { BeaconState } from '../databases/state.ts';
 import { legacyActions } from './legacy-actions.ts';
-import { connectionOf, openProvider } from './open-provider.ts';
-import type { ProviderName } from './provider.ts';
+import { MemoryProvider } from './memory-provider.ts';
+import type { LegacyProvider } from './provider.ts';
+import { SqliteProvider } from './sqlite-provider.ts';
 
 export type LegacyConfig = {
   beaconId: string;
   provider: ProviderName;
   dataDir: string;
   tags: Record<string, string>;
-};
-export type RunningLegacy = {
-  readonly nonce: string;
-  readonly httpUrl: null;
-  drain(): Promise<void>;
 };
 
 /**
@@ -31,12 +28,10 @@ export type RunningLegacy = {
  */
 export async function startLegacy(
   config: LegacyConfig,
-  bus: Bus,
-  log: Log,
-  clock: Clock,
-  version: string,
-): Promise<RunningLegacy> {
+  place: BeaconPlace,
+): Promise<RunningBeacon> {
   const { beaconId, tags } = config;
+  const { bus, log, clock } = place;
   const state = BeaconState.open(config.dataDir);
   const provider = openProvider(config.provider, config.dataDir);
   const trail = new AuditTrail(state, clock, log);
@@ -50,37 +45,37 @@ export async function startLegacy(
     Tags: tags,
     Connections: [connectionOf(provider, log)],
   }));
-  const service = bus.serve({
-    name: 'databeacon',
-    version,
-    description: 'keeps rows for the persistence bridge by the legacy capabilities',
-    metadata: { BeaconID: beaconId },
-    endpoints: gateway.capabilities.map((capability) => ({
-      name: capability,
-      subject: subjects.capabilityAll(beaconId, capability),
-      handle: (request) =>
-        gateway.answer(capability, request.subject, request.decode(), request.headers),
-    })),
-  });
-  await bus.flush();
-  await presence.start();
-  log.info(
-    { beacon: beaconId, nonce, provider: provider.name, capabilities: gateway.capabilities },
-    'databeacon is online',
+  return goOnline(
+    {
+      beaconId,
+      nonce,
+      description: 'keeps rows for the persistence bridge by the legacy capabilities',
+      capabilities: gateway.capabilities,
+      gateway,
+      presence,
+      trail,
+      state,
+      facts: () => ({ nonce, provider: provider.name }),
+      closeRows: () => provider.close(),
+    },
+    place,
   );
+}
 
-  const stop = async (): Promise<void> => {
-    await presence.become('Draining');
-    const { promise: late, resolve } = Promise.withResolvers<void>();
-    const cancel = clock.timer(limits.drainMs, resolve);
-    await Promise.race([Promise.all([service.stop(), gateway.drain()]), late]);
-    cancel();
-    await presence.stop();
-    trail.stop();
-    provider.close();
-    state.close();
-    log.info({ beacon: beaconId }, 'databeacon is drained');
-  };
-  let stopped: Promise<void> | null = null;
-  return { nonce, httpUrl: null, drain: () => (stopped ??= stop()) };
+/** The provider of that name; a file lies in the data folder. */
+function openProvider(name: ProviderName, dataDir: string): LegacyProvider {
+  return name === 'memory'
+    ? new MemoryProvider()
+    : new SqliteProvider(join(dataDir, 'legacy.sqlite'));
+}
+
+/** Its one store, in the place of a database; the number says nothing. */
+function connectionOf(provider: LegacyProvider, log: Log): ConnectionPresence {
+  const one = { IDBeaconConnection: 1, Name: 'legacy', Engine: provider.name };
+  try {
+    return { ...one, Connected: true, StoreID: provider.storeId() };
+  } catch (error) {
+    log.warn({ reason: messageOf(error) }, 'the rows cannot be reached');
+    return { ...one, Connected: false, StoreID: '' };
+  }
 }

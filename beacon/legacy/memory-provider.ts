@@ -5,11 +5,11 @@
 import type { JsonObject } from '../../contracts/json-value.ts';
 import { newUuid } from '../../runtime/clock.ts';
 import {
-  type Change,
   comparable,
   type Kind,
   kinds,
   type LegacyProvider,
+  type RowChange,
   type Wanted,
 } from './provider.ts';
 
@@ -44,7 +44,7 @@ export class MemoryProvider implements LegacyProvider {
       .slice(0, limit);
   }
 
-  write(changes: readonly Change[]): void {
+  write(changes: readonly RowChange[]): void {
     for (const { kind, key, row } of changes) {
       if (row) this.#rows.get(kind)?.set(key, row);
       else this.#rows.get(kind)?.delete(key);

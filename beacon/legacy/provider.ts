@@ -3,13 +3,14 @@
  */
 import type { JsonObject, JsonValue } from '../../contracts/json-value.ts';
 import type { Scalar } from '../../contracts/schema.ts';
+import type { ProviderName } from '../databases/config.ts';
 
 /** `runs` holds the manifests as they were sent, `manifests` what a list shows of them. */
 export const kinds = ['workItems', 'events', 'attempts', 'manifests', 'runs'] as const;
 export type Kind = (typeof kinds)[number];
 
 /** A row to be kept under its key, or taken away with null. */
-export type Change = { kind: Kind; key: string; row: JsonObject | null };
+export type RowChange = { kind: Kind; key: string; row: JsonObject | null };
 
 /**
  * Rows that have one of the values in each of the fields, in order; where the order says nothing,
@@ -20,8 +21,6 @@ export type Wanted = {
   order: { field: string; isDescending: boolean }[];
   limit: number;
 };
-
-export type ProviderName = 'memory' | 'sqlite';
 
 /**
  * Every method
@@ -37,7 +36,7 @@ export interface LegacyProvider {
   /** @throws TidemarkError TOO_LARGE too, for rows over `bounds.answerBytesMax` in all */
   list(kind: Kind, wanted: Wanted): JsonObject[];
   /** All of it or nothing, as safe as it gets when it returns. */
-  write(changes: readonly Change[]): void;
+  write(changes: readonly RowChange[]): void;
   close(): void;
 }
 

@@ -7,22 +7,27 @@ import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
 import { newUuid } from '../../runtime/clock.ts';
 import { bounds } from '../bounds.ts';
 import { openSqliteFile } from '../engines/sqlite/engine.ts';
-import { isBroken, toUnavailable } from '../engines/sqlite/faults.ts';
+import { fileUnavailable, isBroken } from '../engines/sqlite/faults.ts';
 import { SqliteHandle } from '../engines/sqlite/handle.ts';
 import {
-  type Change,
   comparable,
   type Kind,
   kinds,
   type LegacyProvider,
+  type RowChange,
   type Wanted,
 } from './provider.ts';
 
 const tables = `
   create table if not exists legacy_store (id text not null) strict;
-  ${kinds.map((kind) => `create table if not exists "${kind}" (arrival integer primary key, key text not null unique, row text not null) strict;`).join('\n')}
+  ${kinds.map(tableOf).join('\n')}
   create index if not exists eventsOfItem on events (${fieldOf('WorkItemHash')});
 `;
+
+function tableOf(kind: Kind): string {
+  const columns = 'arrival integer primary key, key text not null unique, row text not null';
+  return `create table if not exists "${kind}" (${columns}) strict;`;
+}
 
 /** Names go into the statement as they are: an index is found by the text of its expression. */
 function fieldOf(name: string): string {
@@ -56,14 +61,15 @@ export class SqliteProvider implements LegacyProvider {
   }
 
   list(kind: Kind, { terms, order, limit }: Wanted): JsonObject[] {
-    const where = terms.map(
+    const conditions = terms.map(
       ({ field, values }) => `${fieldOf(field)} in (${values.map(() => '?').join()})`,
     );
+    const where = conditions.length > 0 ? ` where ${conditions.join(' and ')}` : '';
     const by = [
       ...order.map(({ field, isDescending }) => `${fieldOf(field)}${isDescending ? ' desc' : ''}`),
       'arrival',
     ];
-    const sql = `select row from "${kind}"${where.length > 0 ? ` where ${where.join(' and ')}` : ''} order by ${by.join()} limit ?`;
+    const sql = `select row from "${kind}"${where} order by ${by.join()} limit ?`;
     const parameters = [...terms.flatMap(({ values }) => values.map(comparable)), limit];
     return this.#use(({ handle }) => {
       const rows: JsonObject[] = [];
@@ -84,7 +90,7 @@ export class SqliteProvider implements LegacyProvider {
     });
   }
 
-  write(changes: readonly Change[]): void {
+  write(changes: readonly RowChange[]): void {
     this.#use(({ handle }) => {
       const work = handle.db.transaction(() => {
         for (const { kind, key, row } of changes) {
@@ -119,7 +125,7 @@ export class SqliteProvider implements LegacyProvider {
       return work(this.#current());
     } catch (error) {
       if (isBroken(error)) this.close();
-      throw toUnavailable(this.#path, error);
+      throw fileUnavailable(this.#path, error);
     }
   }
 

@@ -1,6 +1,7 @@
 /** Runs a databeacon as a process: connects the bus, starts, and drains on the first signal. */
 import { messageOf, processExit, TidemarkError } from '../../contracts/errors.ts';
-import { Bus, type BusOptions } from '../../runtime/bus/bus.ts';
+import { Bus } from '../../runtime/bus/bus.ts';
+import type { BusOptions } from '../../runtime/bus/bus-login.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { createLog } from '../../runtime/log.ts';
 import { ServiceManager, type ServiceManagerPlace } from '../../runtime/service-manager.ts';

@@ -1,42 +1,30 @@
-/**
- * The databeacon put together: state, databases, gateway, micro service, presence; and taken apart
- * again.
- */
+/** The databeacon put together: state, databases, gateway, presence, HTTP. */
 import { capabilities } from '../../contracts/capability.ts';
-import { limits } from '../../contracts/limits.ts';
 import type { ConnectionPresence } from '../../contracts/presence.ts';
-import { subjects } from '../../contracts/subjects.ts';
 import type { Bus } from '../../runtime/bus/bus.ts';
 import { type Clock, newUuid } from '../../runtime/clock.ts';
 import { decodeAddress, plainHttp } from '../../runtime/http/http-access.ts';
 import type { HttpListener } from '../../runtime/http/http-listener.ts';
 import type { Log } from '../../runtime/log.ts';
 import { withToken } from '../../runtime/http/token.ts';
-import { actionsOf } from '../capabilities/actions.ts';
-import { AuditTrail } from '../gateway/audit.ts';
+import { databaseActions } from '../capabilities/actions.ts';
+import { type AuditNote, AuditTrail } from '../gateway/audit.ts';
 import { type BeaconConfig, checkBeaconConfig, hasToken } from '../databases/config.ts';
 import { Connections } from '../databases/connections.ts';
 import { startFront } from '../front/front.ts';
 import { startLegacy } from '../legacy/legacy.ts';
 import { Gateway } from '../gateway/gateway.ts';
-import { type BeaconHttpOptions, listen } from './http.ts';
+import { type BeaconHttpOptions, listenForTables } from './http.ts';
 import { BeaconMeter } from '../gateway/meter.ts';
+import {
+  type BeaconPlace,
+  beaconVersion,
+  goOnline,
+  type RunningBeacon,
+} from '../gateway/online.ts';
 import { PresencePublisher } from '../gateway/presence-publisher.ts';
 import { Proxy } from '../capabilities/proxy.ts';
-import { BeaconState } from '../databases/state.ts';
-
-/**
- * `drain` says Draining, finishes what was taken, and closes the databases; the bus stays the
- * caller's. Twice is the same promise.
- */
-export type RunningBeacon = {
-  readonly nonce: string;
-  /** Null when HTTP is off. */ readonly httpUrl: string | null;
-  drain(): Promise<void>;
-};
-
-/** Version of the databeacon as its micro service tells it. */
-const version = '0.1.0';
+import { type AuditLine, BeaconState } from '../databases/state.ts';
 
 /** Starts a databeacon on a connected bus. @throws TidemarkError CONFIG_INVALID or NEWER_SCHEMA */
 export async function startBeacon(
@@ -46,10 +34,17 @@ export async function startBeacon(
   clock: Clock,
 ): Promise<RunningBeacon> {
   checkBeaconConfig(config);
-  if (config.provider !== undefined)
-    return startLegacy({ ...config, provider: config.provider }, bus, log, clock, version);
-  if (config.front !== undefined)
-    return startFront({ ...config, front: config.front }, bus, log, clock, version);
+  const place = { bus, log, clock };
+  const { provider, front } = config;
+  if (provider !== undefined) return startLegacy({ ...config, provider }, place);
+  if (front !== undefined) return startFront({ ...config, front }, place);
+  return startDatabases(config, place);
+}
+
+/** A databeacon that answers for databases of its own. */
+async function startDatabases(config: BeaconConfig, place: BeaconPlace): Promise<RunningBeacon> {
+  const { bus, log, clock } = place;
+  const { beaconId, isBatchOn } = config;
   const state = BeaconState.open(config.dataDir);
   const nonce = newUuid();
   let presence: PresencePublisher | null = null;
@@ -60,77 +55,55 @@ export async function startBeacon(
   });
   const proxy = new Proxy(state, connections, clock, config.allowWrites ?? true);
   const trail = new AuditTrail(state, clock, log);
-  const actions = actionsOf({ connections, proxy, clock, isBatchOn: config.isBatchOn, onChange });
-  const meter = new BeaconMeter(version, actions, () => connections.presence());
-  const gateway = new Gateway(
-    actions,
-    trail,
-    () => clock.monotonicMs(),
-    (done) => meter.done(done),
-  );
+  const actions = databaseActions({ connections, proxy, clock, isBatchOn, onChange });
+  const meter = new BeaconMeter(beaconVersion, actions, () => connections.presence());
+  const nowMs = () => clock.monotonicMs();
+  const gateway = new Gateway(actions, trail, nowMs, (done) => meter.done(done));
   presence = new PresencePublisher(bus, clock, async (status) => ({
-    BeaconID: config.beaconId,
+    BeaconID: beaconId,
     Status: status,
     Nonce: nonce,
     Capabilities: gateway.capabilities,
     Tags: config.tags,
     Connections: await connections.presence(),
   }));
-  const service = bus.serve({
-    name: 'databeacon',
-    version,
-    description: 'fronts databases for the persistence bridge',
-    metadata: { BeaconID: config.beaconId },
-    endpoints: Object.values(capabilities).map((capability) => ({
-      name: capability,
-      subject: subjects.capabilityAll(config.beaconId, capability),
-      handle: (request) =>
-        gateway.answer(capability, request.subject, request.decode(), request.headers),
-    })),
-  });
   const http = await listenIfTold(config, {
     proxy,
     metrics: meter,
-    tell: (user, method, note) =>
-      trail.add({
-        remoteUser: user,
-        capability: 'HTTP',
-        action: method,
-        connection: 0,
-        table: '',
-        outcome: 'ok',
-        count: 0,
-        detail: '',
-        ...note,
-      }),
+    tell: (user, method, note) => trail.add(httpLine(user, method, note)),
     unready: async () => unreadyOf(await connections.presence(), gateway.isDraining),
   });
-  // Who hears of the beacon, or of its start, can ask it.
-  await inTime(bus.flush(), clock);
-  await presence.start();
-  log.info(
+  return goOnline(
     {
-      beacon: config.beaconId,
+      beaconId,
       nonce,
-      capabilities: gateway.capabilities,
-      connections: await connections.presence(),
-      http: http?.url,
+      description: 'fronts databases for the persistence bridge',
+      capabilities: Object.values(capabilities),
+      gateway,
+      presence,
+      trail,
+      state,
+      http,
+      facts: async () => ({ nonce, connections: await connections.presence(), http: http?.url }),
+      closeRows: () => connections.close(),
     },
-    'databeacon is online',
+    place,
   );
+}
 
-  const stop = async (): Promise<void> => {
-    await presence.become('Draining');
-    await inTime(Promise.all([service.stop(), gateway.drain(), http?.drain()]), clock);
-    await http?.close();
-    await presence.stop();
-    trail.stop();
-    await connections.close();
-    state.close();
-    log.info({ beacon: config.beaconId }, 'databeacon is drained');
+/** What came over HTTP, as a line of the audit; the note says what is special to it. */
+function httpLine(user: string, method: string, note: AuditNote): Omit<AuditLine, 'at'> {
+  return {
+    remoteUser: user,
+    capability: 'HTTP',
+    action: method,
+    connection: 0,
+    table: '',
+    outcome: 'ok',
+    count: 0,
+    detail: '',
+    ...note,
   };
-  let stopped: Promise<void> | null = null;
-  return { nonce, httpUrl: http?.url ?? null, drain: () => (stopped ??= stop()) };
 }
 
 async function listenIfTold(
@@ -139,7 +112,7 @@ async function listenIfTold(
 ): Promise<HttpListener | null> {
   const { http, token = null, access = plainHttp, dataDir } = config;
   if (http === undefined) return null;
-  return listen(decodeAddress(http, hasToken(config)), {
+  return listenForTables(decodeAddress(http, hasToken(config)), {
     ...parts,
     settings: withToken(access, token, dataDir),
   });
@@ -149,12 +122,4 @@ function unreadyOf(presences: readonly ConnectionPresence[], isDraining: boolean
   if (isDraining) return 'draining';
   const away = presences.filter((one) => !one.Connected).map((one) => one.Name);
   return away.length > 0 ? `away: ${away.join(', ')}` : null;
-}
-
-/** Requests that hang do not keep the process: what was committed is on disk. */
-async function inTime(work: Promise<unknown>, clock: Clock): Promise<void> {
-  const { promise: late, resolve } = Promise.withResolvers<void>();
-  const cancel = clock.timer(limits.drainMs, resolve);
-  await Promise.race([work, late]);
-  cancel();
 }

@@ -134,7 +134,10 @@ function appOf(parts: BeaconHttpOptions, access: HttpAccess): App {
 }
 
 /** @throws TidemarkError CONFIG_INVALID when the address cannot be bound */
-export function listen(address: HttpAddress, parts: BeaconHttpOptions): Promise<HttpListener> {
+export function listenForTables(
+  address: HttpAddress,
+  parts: BeaconHttpOptions,
+): Promise<HttpListener> {
   const { settings } = parts;
   const app = appOf(parts, new HttpAccess(address, settings, () => systemClock.monotonicMs()));
   return HttpListener.start(address, settings, app, {

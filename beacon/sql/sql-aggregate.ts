@@ -5,16 +5,9 @@
 import { type AggregateFunctionBuilder, sql } from 'kysely';
 import type { EngineKind, Statement } from '../engine/engine.ts';
 import { type Filter } from './filter.ts';
-import { builderOf, toStatement } from './query-compiler.ts';
-import {
-  type Builder,
-  columnOf,
-  direction,
-  type Page,
-  paged,
-  type Schema,
-  visible,
-} from './sql-builder.ts';
+import { type Builder, columnOf, visible } from './conditions.ts';
+import { type AnySchema, builderOf, toStatement } from './query-compiler.ts';
+import { direction, type Page, paged } from './row-reads.ts';
 import type { Table } from '../engine/table.ts';
 
 export type AggregateFunction = 'sum' | 'count' | 'avg' | 'min' | 'max';
@@ -32,7 +25,7 @@ function callOf(
   eb: Builder,
   { source, call, as }: AggregateQuery['aggregates'][number],
   table: Table,
-): ReturnType<AggregateFunctionBuilder<Schema, string>['as']> {
+): ReturnType<AggregateFunctionBuilder<AnySchema, string>['as']> {
   if (source === null) return eb.fn.countAll().as(as);
   const { name } = columnOf(table, source);
   // A mean of whole numbers is cut to four places in MySQL, and to none in SQL Server.
@@ -41,7 +34,7 @@ function callOf(
       ? sql`${sql.ref(name)} * 1e0`
       : sql.ref(name);
   return sql<number>`${sql.raw(call)}(${of})`.as(as) as unknown as ReturnType<
-    AggregateFunctionBuilder<Schema, string>['as']
+    AggregateFunctionBuilder<AnySchema, string>['as']
   >;
 }
 

@@ -4,7 +4,8 @@
  */
 import { TidemarkError } from '../../contracts/errors.ts';
 import { createLog } from '../../runtime/log.ts';
-import { Bus, type BusOptions } from '../../runtime/bus/bus.ts';
+import { Bus } from '../../runtime/bus/bus.ts';
+import type { BusOptions } from '../../runtime/bus/bus-login.ts';
 import { type Clock, systemClock } from '../../runtime/clock.ts';
 import { Counts, type Summary } from './counts.ts';
 import { Delivery } from './delivery.ts';

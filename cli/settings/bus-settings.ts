@@ -1,7 +1,7 @@
 /** How to reach the bus and log in to it, from the settings of the command line. */
 import { statSync } from 'node:fs';
 import { TidemarkError } from '../../contracts/errors.ts';
-import type { BusOptions } from '../../runtime/bus/bus.ts';
+import type { BusOptions } from '../../runtime/bus/bus-login.ts';
 import { decodeBusUrl } from './bus-url.ts';
 import { maskedSetting } from './masked.ts';
 import type { Value } from './settings.ts';

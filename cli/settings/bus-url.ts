@@ -3,7 +3,7 @@
  * client could use is refused with what was meant.
  */
 import { TidemarkError } from '../../contracts/errors.ts';
-import { maskedUrl } from './masked.ts';
+import { maskedUrl } from '../../runtime/masked.ts';
 
 export type BusUrl = { servers: string; user?: string; password?: string; token?: string };
 

@@ -7,7 +7,7 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { isSubjectToken } from '../../contracts/subjects.ts';
-import type { BusOptions } from '../../runtime/bus/bus.ts';
+import type { BusOptions } from '../../runtime/bus/bus-login.ts';
 import { serviceManagerPlace, type ServiceManagerPlace } from '../../runtime/service-manager.ts';
 import type { MaintenanceSettings } from '../../worker/upkeep/maintenance.ts';
 import type { CapacityBounds } from '../../worker/intake/pressure.ts';

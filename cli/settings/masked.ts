@@ -1,4 +1,5 @@
 /** Settings as they may be shown: without passwords, tokens and what files of credentials hold. */
+import { maskedUrl } from '../../runtime/masked.ts';
 
 const mask = '***';
 const secrets = new Set([
@@ -11,19 +12,6 @@ const secrets = new Set([
   'key',
   'httpKey',
 ]);
-
-/**
- * A URL without what logs in with it: `nats://***@host`, `postgres://ann:***@host/db`. Lists of
- * URLs too.
- */
-export function maskedUrl(url: string): string {
-  const plain = url.replace(
-    /(^|,|:\/\/)([^/,\s]*)@/g,
-    (_, before: string, login: string) =>
-      `${before}${login.includes(':') ? `${login.slice(0, login.indexOf(':'))}:${mask}` : mask}@`,
-  );
-  return plain.replace(/([?&](?:password|token|pwd|secret)=)[^&]*/gi, `$1${mask}`);
-}
 
 /**
  * The value of a setting by its name. Of a secret that is in a file the path is no secret, of one

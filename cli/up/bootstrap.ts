@@ -6,7 +6,8 @@ import type { ControlVerb } from '../../contracts/control-verbs.ts';
 import { messageOf } from '../../contracts/errors.ts';
 import type { WorkerStatus } from '../../contracts/status.ts';
 import { subjects } from '../../contracts/subjects.ts';
-import { Bus, type BusOptions } from '../../runtime/bus/bus.ts';
+import { Bus } from '../../runtime/bus/bus.ts';
+import type { BusOptions } from '../../runtime/bus/bus-login.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { createLog } from '../../runtime/log.ts';
 

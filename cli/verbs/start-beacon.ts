@@ -4,7 +4,7 @@
  */
 import type { EnsureSchemaOutputs } from '../../contracts/capability.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
-import type { BusOptions } from '../../runtime/bus/bus.ts';
+import type { BusOptions } from '../../runtime/bus/bus-login.ts';
 import type { HttpSettings } from '../../runtime/http/http-access.ts';
 import type { ServiceManagerPlace } from '../../runtime/service-manager.ts';
 

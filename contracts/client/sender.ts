@@ -2,13 +2,13 @@
  * One request of a hub to its worker, sent once: encoded, gzipped or cut into chunks as its size
  * wants, and its reply read.
  */
-import { acceptHeader, type Answer, wholeAnswer } from '../answer-chunks.ts';
+import { acceptHeader, type AnswerMessage, wholeAnswer } from '../answer-chunks.ts';
 import { type ChunkBody, splitIntoChunks } from '../chunks.ts';
 import {
   contentType,
   decodeBody,
-  type Encoding,
   encodeBody,
+  type Encoding,
   type HeaderReader,
   packBody,
 } from '../codec.ts';
@@ -140,7 +140,7 @@ export class Sender<Headers extends HubHeaders> {
     subject: string,
     { body, headers }: Packed,
     { waitMs = 0, traceparent }: SendOptions,
-  ): Promise<Answer> {
+  ): Promise<AnswerMessage> {
     const { connection, timeoutMs } = this.#options;
     const head = this.#options.headers();
     for (const [name, value] of Object.entries({

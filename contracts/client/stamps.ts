@@ -54,5 +54,6 @@ function guidOf(ms: number, count: number, tail: Uint8Array): string {
   tail[0] = ((tail[0] ?? 0) & 0x3f) | 0x80;
   const time = ms.toString(16).padStart(12, '0');
   const rest = Buffer.from(tail).toString('hex');
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${count.toString(16).padStart(3, '0')}-${rest.slice(0, 4)}-${rest.slice(4)}`;
+  const counter = count.toString(16).padStart(3, '0');
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${counter}-${rest.slice(0, 4)}-${rest.slice(4)}`;
 }

@@ -3,7 +3,7 @@
  * Shares the home of the NATS client with `bus.ts`.
  */
 import { NoRespondersError, RequestError, TimeoutError } from 'nats';
-import type { Answer } from '../../contracts/answer-chunks.ts';
+import type { AnswerMessage } from '../../contracts/answer-chunks.ts';
 import { decodeBody } from '../../contracts/codec.ts';
 import {
   messageOf,
@@ -14,7 +14,7 @@ import {
 import { isJsonObject } from '../../contracts/json-value.ts';
 
 /** The value of an answer. @throws TidemarkError with the code of the refusal, when it is one */
-export function decodeAnswer(message: Answer, subject: string): unknown {
+export function decodeAnswer(message: AnswerMessage, subject: string): unknown {
   const value = decodeBody(message.data, message.headers);
   const status = message.headers?.get('Nats-Service-Error-Code');
   if (!status) return value;

@@ -15,11 +15,27 @@ import {
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
 import { inboxOf } from '../../contracts/subjects.ts';
-import type { BusOptions } from './bus.ts';
 import { systemClock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import { masked } from '../masked.ts';
 import { Reminder } from '../reminder.ts';
+
+export type BusOptions = {
+  servers: string;
+  /** Shown in the server's connection list. */
+  name: string;
+  user?: string;
+  password?: string;
+  token?: string;
+  /** Paths of a creds file, an nkey seed file, and PEM files. */
+  creds?: string;
+  nkey?: string;
+  tls?: { cert?: string; key?: string; ca?: string };
+  /** Prefix of the subjects its answers come to; made from the name when left out. */
+  inbox?: string;
+  /** Retry the first connect for ever (default), or fail at once. */
+  waitForServer?: boolean;
+};
 
 const reconnectMs = 250;
 

@@ -3,56 +3,16 @@
  * neighbours and in `stream.ts` only.
  */
 import type { Msg, MsgHdrs, NatsConnection } from 'nats';
-import { acceptHeader, type Answer, wholeAnswer } from '../../contracts/answer-chunks.ts';
-import {
-  contentType,
-  decodeBody,
-  type Encoding,
-  encodeBody,
-  packBody,
-} from '../../contracts/codec.ts';
+import { decodeBody, encodeBody } from '../../contracts/codec.ts';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
 import type { Log } from '../log.ts';
-import { decodeAnswer, toUnavailable } from './bus-answer.ts';
-import { chunksOf } from './bus-chunks.ts';
-import { connectWith, oneLine } from './bus-login.ts';
-import { heldAnswers, NatsRequest, toHeaders } from './bus-request.ts';
-import { MicroService, type ServiceSpec } from './micro-service.ts';
 import { Reminder } from '../reminder.ts';
-
-export type BusOptions = {
-  servers: string;
-  /** Shown in the server's connection list. */
-  name: string;
-  user?: string;
-  password?: string;
-  token?: string;
-  /** Paths of a creds file, an nkey seed file, and PEM files. */
-  creds?: string;
-  nkey?: string;
-  tls?: { cert?: string; key?: string; ca?: string };
-  /** Prefix of the subjects its answers come to; made from the name when left out. */
-  inbox?: string;
-  /** Retry the first connect for ever (default), or fail at once. */
-  waitForServer?: boolean;
-};
-
-export type RequestOptions = {
-  timeoutMs?: number;
-  encoding?: Encoding;
-  headers?: Record<string, string>;
-  /** Where a body above the server's limit goes in pieces; without it such a body is TOO_LARGE. */
-  chunkSubject?: string;
-  /**
-   * Bodies above this are gzipped; `limits.gzipAboveBytes` when left out. Never more than the
-   * server takes in one message.
-   */
-  zipAboveBytes?: number;
-};
-
-/** A request's bytes, and the headers that say how to read them. */
-export type Packed = { body: Uint8Array; headers: Record<string, string> };
+import { toUnavailable } from './bus-answer.ts';
+import { type BusOptions, connectWith, oneLine } from './bus-login.ts';
+import { heldAnswers, NatsRequest } from './bus-request.ts';
+import { MicroService, type ServiceSpec } from './micro-service.ts';
+import { type Packed, Requester, type RequestOptions } from './requester.ts';
 
 export class Bus {
   readonly #connection: NatsConnection;
@@ -62,12 +22,12 @@ export class Bus {
   readonly #answers = heldAnswers();
   /** Of a lost connection. */
   readonly #reminder = new Reminder(limits.busReminderMs);
-  /** Requests in flight: an answer cannot come any more once the connection was lost. */
-  readonly #waiting = new Set<(error: TidemarkError) => void>();
+  readonly #requester: Requester;
 
   private constructor(connection: NatsConnection, log: Log) {
     this.#connection = connection;
     this.#log = log;
+    this.#requester = new Requester(connection);
     void this.#watch();
   }
 
@@ -101,7 +61,7 @@ export class Bus {
   }
 
   get payloadBytesMax(): number {
-    return this.#connection.info?.max_payload ?? limits.busPayloadBytesMax;
+    return this.#requester.payloadBytesMax;
   }
 
   /** What the server says of itself; null while there is none. */
@@ -127,8 +87,7 @@ export class Bus {
       if (status.type === 'disconnect') {
         this.#isConnected = false;
         this.#log.warn({ server: status.server }, 'bus lost, trying again until it is back');
-        for (const fail of this.#waiting)
-          fail(new TidemarkError('UNAVAILABLE', 'the bus was lost while waiting for an answer'));
+        this.#requester.giveUp();
       } else if (status.type === 'reconnect') {
         this.#isConnected = true;
         this.#reminder.forget();
@@ -166,72 +125,14 @@ export class Bus {
 
   /** The bytes of a request, made ahead of sending it. */
   pack(value: unknown, options: RequestOptions = {}): Packed {
-    return packBody(
-      value,
-      options.encoding ?? 'msgpack',
-      Math.min(options.zipAboveBytes ?? limits.gzipAboveBytes, this.payloadBytesMax / 2),
-    );
+    return this.#requester.pack(value, options);
   }
 
   /** Sends what was packed; throws as `request` does. */
-  async send<T>(
-    subject: string,
-    { body, headers }: Packed,
-    options: RequestOptions = {},
-  ): Promise<T> {
+  async send<T>(subject: string, packed: Packed, options: RequestOptions = {}): Promise<T> {
     if (!this.#isConnected)
       throw new TidemarkError('UNAVAILABLE', `the bus is away; ${subject} was not asked`);
-    if (body.length > this.payloadBytesMax - limits.chunkOverheadBytes)
-      return this.#requestInChunks<T>(subject, body, headers, options);
-    return (await this.#ask(subject, { body, headers }, options)) as T;
-  }
-
-  async #ask(subject: string, packed: Packed, options: RequestOptions): Promise<unknown> {
-    const askOnce = (body: Uint8Array, own: Record<string, string>): Promise<Answer> => {
-      const headers = toHeaders({
-        ...own,
-        'Accept-Encoding': 'gzip',
-        [acceptHeader.name]: acceptHeader.value,
-        ...options.headers,
-      });
-      return this.#untilLost(
-        subject,
-        this.#connection.request(subject, body, {
-          timeout: options.timeoutMs ?? limits.capabilityMs,
-          headers,
-        }),
-      );
-    };
-    const first = await askOnce(packed.body, packed.headers);
-    return decodeAnswer(
-      await wholeAnswer(first, (name, value) => askOnce(new Uint8Array(), { [name]: value })),
-      subject,
-    );
-  }
-
-  async #requestInChunks<T>(
-    subject: string,
-    body: Uint8Array,
-    headers: Record<string, string>,
-    options: RequestOptions,
-  ): Promise<T> {
-    const { chunkSubject, ...rest } = options;
-    if (!chunkSubject || body.length > limits.bodyBytesMax) {
-      throw new TidemarkError(
-        'TOO_LARGE',
-        `${subject}: ${body.length} bytes, and the bus takes ${this.payloadBytesMax} in one message`,
-      );
-    }
-    let answer: unknown;
-    // One after the other; the answer to the last is the answer to the whole.
-    for (const chunk of chunksOf(subject, body, headers, this.payloadBytesMax)) {
-      answer = await this.#ask(
-        chunkSubject,
-        { body: encodeBody(chunk, 'msgpack'), headers: { 'Content-Type': contentType.msgpack } },
-        rest,
-      );
-    }
-    return answer as T;
+    return (await this.#requester.send(subject, packed, options)) as T;
   }
 
   /**
@@ -245,20 +146,7 @@ export class Bus {
   ): Promise<Msg> {
     if (!this.#isConnected)
       throw new TidemarkError('UNAVAILABLE', `the bus is away; ${subject} was not asked`);
-    return this.#untilLost(subject, this.#connection.request(subject, body, options));
-  }
-
-  async #untilLost(subject: string, asked: Promise<Msg>): Promise<Msg> {
-    const { promise: lost, reject } = Promise.withResolvers<never>();
-    this.#waiting.add(reject);
-    try {
-      return await Promise.race([asked, lost]);
-    } catch (cause) {
-      asked.catch(() => undefined);
-      throw toUnavailable(subject, cause);
-    } finally {
-      this.#waiting.delete(reject);
-    }
+    return this.#requester.exchange(subject, body, options);
   }
 
   /**

@@ -53,7 +53,7 @@ export function urlOf({ host }: HttpAddress, port: number, isTls = false): strin
 }
 
 /** What is asked of one call. */
-export type Call = {
+export type HttpCall = {
   isChanging: boolean;
   /** Holds no data: the files of the page. */
   isPublic: boolean;
@@ -107,7 +107,7 @@ export class HttpAccess {
     );
   }
 
-  check(call: Call): Admitted | Denied {
+  check(call: HttpCall): Admitted | Denied {
     const host = call.header('Host')?.toLowerCase() ?? '';
     // A page of another site that had its own name answered with our address would else be taken
     // for ours.
@@ -132,7 +132,7 @@ export class HttpAccess {
     return { isAdmitted: true, caller: this.#tokens.callerOf(call.header('Authorization')) };
   }
 
-  #deny(call: Call, host: string): Denied | null {
+  #deny(call: HttpCall, host: string): Denied | null {
     const caller = this.#tokens.callerOf(call.header('Authorization'));
     if (call.isChanging && this.#isCrossSite(call, host))
       return forbidden(
@@ -175,7 +175,7 @@ export class HttpAccess {
     return this.#allowedHosts.has(host) || this.#allowedHosts.has(name);
   }
 
-  #isCrossSite(call: Call, host: string): boolean {
+  #isCrossSite(call: HttpCall, host: string): boolean {
     const site = call.header('Sec-Fetch-Site');
     if (site !== undefined && site !== 'same-origin' && site !== 'none') return true;
     const origin = call.header('Origin');

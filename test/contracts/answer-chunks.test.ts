@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
   acceptHeader,
-  type Answer,
+  type AnswerMessage,
   fetchHeader,
   HeldAnswers,
   wholeAnswer,
@@ -15,7 +15,7 @@ import { TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
 import { newUuid } from '../../runtime/clock.ts';
 
-function answerOf(data: Uint8Array, headers: Record<string, string>): Answer {
+function answerOf(data: Uint8Array, headers: Record<string, string>): AnswerMessage {
   return { data, headers: { get: (name) => headers[name] ?? '' } };
 }
 

@@ -22,7 +22,7 @@ test('only the start of the worker and verbs that take its place open a store (C
   expect(importers('openStore')).toEqual([
     'cli/offline/journal-import.ts',
     'cli/offline/ops-here.ts',
-    'worker/process/opening.ts',
+    'worker/process/opening/opening.ts',
   ]);
 });
 

@@ -8,7 +8,8 @@ import { TidemarkError } from '../../contracts/errors.ts';
 import { isJsonObject } from '../../contracts/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import { subjects } from '../../contracts/subjects.ts';
-import type { Bus, Packed } from '../../runtime/bus/bus.ts';
+import type { Bus } from '../../runtime/bus/bus.ts';
+import type { Packed } from '../../runtime/bus/requester.ts';
 import { traceHeaders } from '../../runtime/trace.ts';
 
 /** Those of databeacons by their role, the legacy ones by their lane. */

@@ -27,7 +27,9 @@ type PageFile = { body: string; headers: Record<string, string>; etag: string };
 
 function readPage(): Map<string, PageFile> {
   const names = existsSync(folder)
-    ? readdirSync(folder).filter((name) => Object.hasOwn(contentTypes, extname(name)))
+    ? readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
+        Object.hasOwn(contentTypes, extname(name)),
+      )
     : [];
   return new Map(
     names.map((name) => {

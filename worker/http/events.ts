@@ -6,6 +6,7 @@ import { type SSEStreamingApi, streamSSE } from 'hono/streaming';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { withDeadline } from '../../runtime/deadline.ts';
 import type { History } from '../console/history.ts';
 import type { Live, LiveEvent } from '../console/live.ts';
 import type { Handlers } from './routes.ts';
@@ -52,13 +53,8 @@ async function follow(
       const events = [...waiting];
       waiting.clear();
       for (const [event, data] of events) {
-        const stuck = new AbortController();
         const taken = stream.writeSSE({ event, data: JSON.stringify(data) }).then(() => true);
-        const isTaken = await Promise.race([
-          taken,
-          clock.sleep(limits.liveStuckMs, stuck.signal).then(() => false),
-        ]);
-        stuck.abort();
+        const isTaken = await withDeadline(taken, clock, limits.liveStuckMs, () => false);
         if (!isTaken) return stream.abort();
       }
     }

@@ -4,7 +4,7 @@
  */
 import { messageOf, processExit, TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
-import type { BusOptions } from '../../runtime/bus/bus.ts';
+import type { BusOptions } from '../../runtime/bus/bus-login.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { createLog, type Log } from '../../runtime/log.ts';
 import { ServiceManager, type ServiceManagerPlace } from '../../runtime/service-manager.ts';

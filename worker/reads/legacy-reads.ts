@@ -10,7 +10,7 @@ import { TidemarkError } from '../../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import type { RowQuery } from '../../contracts/mutation.ts';
-import { type Table, type TableName, tableOf } from '../../contracts/schema.ts';
+import { type SchemaTable, type TableName, tableOf } from '../../contracts/schema.ts';
 import type { Dispatcher } from '../beacons/dispatcher.ts';
 
 /** How rows of a table are asked for: one by its hash, several of one hash, or by a filter. */
@@ -151,7 +151,7 @@ function inQuery(query: RowQuery, answered: readonly JsonObject[]): KnownRow[] {
     .slice(0, query.Limit);
 }
 
-function toRow(table: Table, fields: JsonObject): KnownRow {
+function toRow(table: SchemaTable, fields: JsonObject): KnownRow {
   const { columns, extra } = project(table, fields);
   const key: KnownRow = {};
   for (const name of table.key) if (name !== 'HubID') key[name] = fields[name] as KnownRow[string];

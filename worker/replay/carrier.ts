@@ -14,7 +14,7 @@ import { TidemarkError } from '../../contracts/errors.ts';
 import type { MutationResult } from '../../contracts/mutation.ts';
 import type { CarrierName } from '../../contracts/status.ts';
 import type { Lane } from '../../contracts/subjects.ts';
-import type { Packed } from '../../runtime/bus/bus.ts';
+import type { Packed } from '../../runtime/bus/requester.ts';
 import type { Dispatcher } from '../beacons/dispatcher.ts';
 
 /** A write on its way; `entry` is as it came from the hub, where the write stands for one alone. */

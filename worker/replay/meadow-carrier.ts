@@ -8,7 +8,7 @@ import { compareScalars } from '../../bridges/read-merge.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
 import type { MutationResult, Row, RowMutation } from '../../contracts/mutation.ts';
-import { type Scalar, type Table, type TableName, tableOf } from '../../contracts/schema.ts';
+import { type Scalar, type SchemaTable, type TableName, tableOf } from '../../contracts/schema.ts';
 import type { Carrier, Delivered, Delivery } from './carrier.ts';
 import { inTurns } from './key-turns.ts';
 import type { MeadowClient, Written } from '../beacons/meadow-client.ts';
@@ -65,7 +65,7 @@ export class MeadowCarrier implements Carrier {
   }
 
   #write(
-    table: Table,
+    table: SchemaTable,
     mutation: RowMutation,
     found: Row | null,
     decided: { row: Row } | null,
@@ -82,7 +82,7 @@ function isDeleted(row: Row | null): boolean {
 }
 
 /** The row an insert makes: defaults, the key, all that is given. */
-function freshRow(table: Table, mutation: RowMutation): Row {
+function freshRow(table: SchemaTable, mutation: RowMutation): Row {
   const merged: Row = {};
   for (const [name, members] of Object.entries(mutation.Merge ?? {}))
     merged[name] = JSON.stringify(members);
@@ -98,7 +98,11 @@ function freshRow(table: Table, mutation: RowMutation): Row {
 }
 
 /** What to do about a row that is there: nothing (an outcome), or the update. */
-function decide(table: Table, found: Row, mutation: RowMutation): MutationResult | { row: Row } {
+function decide(
+  table: SchemaTable,
+  found: Row,
+  mutation: RowMutation,
+): MutationResult | { row: Row } {
   const foundSeq = Number(found['BridgeSeq'] ?? 0);
   if (mutation.Op === 'insert')
     return foundSeq === mutation.Seq
@@ -119,7 +123,7 @@ function decide(table: Table, found: Row, mutation: RowMutation): MutationResult
   return { row };
 }
 
-function compared(table: Table, found: Row, mutation: RowMutation): MutationResult {
+function compared(table: SchemaTable, found: Row, mutation: RowMutation): MutationResult {
   const different = Object.entries(mutation.Set)
     .filter(([name, value]) => !isSame(table, name, found[name], value))
     .map(([name]) => name);
@@ -132,7 +136,7 @@ function compared(table: Table, found: Row, mutation: RowMutation): MutationResu
 
 /** Engines give booleans as 0/1 and parsed JSON as objects; what counts is the meaning. */
 function isSame(
-  table: Table,
+  table: SchemaTable,
   name: string,
   found: Scalar | JsonObject | undefined,
   value: Scalar,

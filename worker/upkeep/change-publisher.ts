@@ -11,6 +11,7 @@ import { limits } from '../../contracts/limits.ts';
 import { subjects } from '../../contracts/subjects.ts';
 import type { Bus } from '../../runtime/bus/bus.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { withDeadline } from '../../runtime/deadline.ts';
 import type { Log } from '../../runtime/log.ts';
 import { ChangeLog } from '../state/schema/change-log.ts';
 import type { Store } from '../state/store.ts';
@@ -90,18 +91,11 @@ export class ChangePublisher {
 
   /** Resolves once the server has what was published. */
   async #flush(): Promise<void> {
-    const done = new AbortController();
-    const late = this.#parts.clock.sleep(flushMs, done.signal).then(() => {
+    const { bus, clock } = this.#parts;
+    await withDeadline(bus.flush(), clock, flushMs, () => {
       throw new TidemarkError('UNAVAILABLE', `the bus took no event within ${flushMs} ms`);
     });
-    try {
-      // When the flush wins, the sleep that was cut short rejects for nobody.
-      late.catch(() => undefined);
-      await Promise.race([this.#parts.bus.flush(), late]);
-    } finally {
-      done.abort();
-    }
-    if (!this.#parts.bus.isConnected) throw new TidemarkError('UNAVAILABLE', 'the bus went away');
+    if (!bus.isConnected) throw new TidemarkError('UNAVAILABLE', 'the bus went away');
   }
 
   #complain(error: unknown): void {

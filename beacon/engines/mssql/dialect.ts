@@ -12,7 +12,7 @@ import type { ServerDialect, Session } from '../server/dialect.ts';
 import { transact } from '../server/session.ts';
 import { mssqlFaultOf } from './faults.ts';
 import { introspectMssql } from './introspect.ts';
-import { mssqlSets, quoted } from './sets.ts';
+import { inBrackets, mssqlSets } from './sets.ts';
 
 function connectionOf(url: string): tedious.Connection {
   const at = new URL(url);
@@ -67,7 +67,7 @@ export function mssqlDialect(url: string): ServerDialect {
     sets: mssqlSets,
     savepoint: { set: 'save transaction tidemark', rollback: 'rollback transaction tidemark' },
     storeId: {
-      sql: `select top 1 ${quoted('StoreID')} from ${quoted(storeTable)}`,
+      sql: `select top 1 ${inBrackets('StoreID')} from ${inBrackets(storeTable)}`,
       parameters: [],
     },
     open: () =>

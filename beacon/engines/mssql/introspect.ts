@@ -5,10 +5,13 @@ import type { Session } from '../server/dialect.ts';
 
 /** Text of the query over all tables, or over those whose folded names are bound in order. */
 export function columnsSql(count: number | null): string {
-  return `select t.name as [table], c.name, y.name as type, c.max_length as bytes, c.precision, c.scale, c.is_nullable as isNullable, c.is_identity as isIdentity, d.definition as [default],
-    case when exists (select 1 from sys.indexes i join sys.index_columns k on k.object_id = i.object_id and k.index_id = i.index_id
+  return `select t.name as [table], c.name, y.name as type, c.max_length as bytes, c.precision, c.scale,
+    c.is_nullable as isNullable, c.is_identity as isIdentity, d.definition as [default],
+    case when exists (select 1 from sys.indexes i
+      join sys.index_columns k on k.object_id = i.object_id and k.index_id = i.index_id
       where i.object_id = t.object_id and i.is_primary_key = 1 and k.column_id = c.column_id) then 1 else 0 end as isKey
-    from sys.tables t join sys.columns c on c.object_id = t.object_id join sys.types y on y.user_type_id = c.system_type_id
+    from sys.tables t join sys.columns c on c.object_id = t.object_id
+    join sys.types y on y.user_type_id = c.system_type_id
     left join sys.default_constraints d on d.object_id = c.default_object_id
     where t.schema_id = schema_id()${only(count)} order by t.name, c.column_id`;
 }
@@ -16,7 +19,8 @@ export function columnsSql(count: number | null): string {
 export function indexesSql(count: number | null): string {
   return `select t.name as [table], i.name, i.is_unique as isUnique, c.name as [column] from sys.tables t
     join sys.indexes i on i.object_id = t.object_id and i.has_filter = 0 and i.is_disabled = 0 and i.type in (1, 2)
-    join sys.index_columns k on k.object_id = i.object_id and k.index_id = i.index_id and k.is_included_column = 0
+    join sys.index_columns k on k.object_id = i.object_id and k.index_id = i.index_id
+      and k.is_included_column = 0
     join sys.columns c on c.object_id = t.object_id and c.column_id = k.column_id
     where t.schema_id = schema_id()${only(count)} order by t.name, i.index_id, k.key_ordinal`;
 }

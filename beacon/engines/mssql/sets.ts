@@ -12,7 +12,7 @@ type Rows = readonly (readonly Scalar[])[];
 
 const parametersMax = 2_000;
 
-export function quoted(name: string): string {
+export function inBrackets(name: string): string {
   return `[${name.replaceAll(']', ']]')}]`;
 }
 
@@ -30,11 +30,11 @@ function valuesOf(columns: readonly Column[], rows: Rows): { from: string; param
 }
 
 function matches(by: readonly Column[]): string {
-  return by.map((column, at) => `t.${quoted(column.name)} = v.c${at}`).join(' and ');
+  return by.map((column, at) => `t.${inBrackets(column.name)} = v.c${at}`).join(' and ');
 }
 
 function names(columns: readonly Column[]): string {
-  return columns.map((column) => quoted(column.name)).join(', ');
+  return columns.map((column) => inBrackets(column.name)).join(', ');
 }
 
 export const mssqlSets: SetStatements = {
@@ -42,9 +42,9 @@ export const mssqlSets: SetStatements = {
     Math.max(1, Math.min(bounds.setRowsMax, Math.floor(parametersMax / (columns + 2)))),
   read(table, key, columns, keys): Query {
     const { from, parameters } = valuesOf(key, keys);
-    const list = columns.map((column) => `t.${quoted(column.name)}`).join(', ');
+    const list = columns.map((column) => `t.${inBrackets(column.name)}`).join(', ');
     return {
-      sql: `select ${list} from ${quoted(table.name)} t with (updlock, rowlock) join ${from} on ${matches(key)}`,
+      sql: `select ${list} from ${inBrackets(table.name)} t with (updlock, rowlock) join ${from} on ${matches(key)}`,
       parameters,
     };
   },
@@ -52,7 +52,7 @@ export const mssqlSets: SetStatements = {
     const { from, parameters } = valuesOf(columns, rows);
     return {
       sql:
-        `insert into ${quoted(table.name)} (${names(columns)}) select ` +
+        `insert into ${inBrackets(table.name)} (${names(columns)}) select ` +
         `${columns.map((_, at) => `v.c${at}`).join(', ')} from ${from}`,
       parameters,
     };
@@ -62,10 +62,10 @@ export const mssqlSets: SetStatements = {
   update(table, by, columns, rows): Query {
     const { from, parameters } = valuesOf([...by, ...columns], rows);
     const sets = columns
-      .map((column, at) => `${quoted(column.name)} = v.c${by.length + at}`)
+      .map((column, at) => `${inBrackets(column.name)} = v.c${by.length + at}`)
       .join(', ');
     return {
-      sql: `update t set ${sets} from ${quoted(table.name)} t join ${from} on ${matches(by)}`,
+      sql: `update t set ${sets} from ${inBrackets(table.name)} t join ${from} on ${matches(by)}`,
       parameters,
     };
   },

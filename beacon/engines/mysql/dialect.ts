@@ -12,7 +12,7 @@ import type { ServerDialect, Session } from '../server/dialect.ts';
 import { connected } from '../server/session.ts';
 import { mysqlFaultOf } from './faults.ts';
 import { introspectMysql } from './introspect.ts';
-import { mysqlSets, quoted } from './sets.ts';
+import { inBackticks, mysqlSets } from './sets.ts';
 
 const numbers: ReadonlySet<string> = new Set([
   'TINY',
@@ -131,7 +131,7 @@ export function mysqlDialect(url: string): ServerDialect {
     sets: mysqlSets,
     savepoint: { set: 'savepoint tidemark', rollback: 'rollback to savepoint tidemark' },
     storeId: {
-      sql: `select ${quoted('StoreID')} from ${quoted(storeTable)} limit 1`,
+      sql: `select ${inBackticks('StoreID')} from ${inBackticks(storeTable)} limit 1`,
       parameters: [],
     },
     open: () =>

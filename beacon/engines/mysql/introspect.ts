@@ -29,16 +29,20 @@ export async function introspectMysql(
   const parameters = tables?.map((name) => name.toLowerCase()) ?? [];
   const columns = (
     await session.run({
-      sql: `select table_name as t, column_name as name, column_type as type, character_maximum_length as chars, is_nullable as nullable,
-      column_default as def, extra from information_schema.columns where table_schema = database()${only} order by table_name, ordinal_position`,
+      sql: `select table_name as t, column_name as name, column_type as type,
+        character_maximum_length as chars, is_nullable as nullable, column_default as def, extra
+        from information_schema.columns where table_schema = database()${only}
+        order by table_name, ordinal_position`,
       parameters,
     })
   ).rows as ColumnRow[];
   if (columns.length === 0) await insistOnDatabase(session);
   const indexes = (
     await session.run({
-      sql: `select table_name as t, index_name as name, non_unique as nonUnique, column_name as col, sub_part as sub
-      from information_schema.statistics where table_schema = database()${only} order by table_name, index_name, seq_in_index`,
+      sql: `select table_name as t, index_name as name, non_unique as nonUnique,
+        column_name as col, sub_part as sub
+        from information_schema.statistics where table_schema = database()${only}
+        order by table_name, index_name, seq_in_index`,
       parameters,
     })
   ).rows as IndexRow[];

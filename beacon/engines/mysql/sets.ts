@@ -10,7 +10,7 @@ import type { Column } from '../../engine/table.ts';
 
 type Rows = readonly (readonly Scalar[])[];
 
-export function quoted(name: string): string {
+export function inBackticks(name: string): string {
   return `\`${name.replaceAll('`', '``')}\``;
 }
 
@@ -25,7 +25,7 @@ function marks(columns: readonly Column[]): string {
 }
 
 function names(columns: readonly Column[]): string {
-  return columns.map((column) => quoted(column.name)).join(', ');
+  return columns.map((column) => inBackticks(column.name)).join(', ');
 }
 
 export const mysqlSets: SetStatements = {
@@ -33,13 +33,14 @@ export const mysqlSets: SetStatements = {
   read(table, key, columns, keys): Query {
     const list = keys.map(() => marks(key)).join(', ');
     return {
-      sql: `select ${names(columns)} from ${quoted(table.name)} where (${names(key)}) in (${list}) for update`,
+      sql: `select ${names(columns)} from ${inBackticks(table.name)} where (${names(key)}) in (${list}) for update`,
       parameters: values(key, keys),
     };
   },
   insert(table, columns, rows): Query {
+    const list = rows.map(() => marks(columns)).join(', ');
     return {
-      sql: `insert into ${quoted(table.name)} (${names(columns)}) values ${rows.map(() => marks(columns)).join(', ')}`,
+      sql: `insert into ${inBackticks(table.name)} (${names(columns)}) values ${list}`,
       parameters: values(columns, rows),
     };
   },
@@ -49,10 +50,10 @@ export const mysqlSets: SetStatements = {
   update(table, by, columns, rows): Query {
     const [first] = rows;
     if (rows.length === 1 && first) {
-      const sets = columns.map((column) => `${quoted(column.name)} = ?`).join(', ');
-      const where = by.map((column) => `${quoted(column.name)} = ?`).join(' and ');
+      const sets = columns.map((column) => `${inBackticks(column.name)} = ?`).join(', ');
+      const where = by.map((column) => `${inBackticks(column.name)} = ?`).join(' and ');
       const parameters = [...values(columns, [first.slice(by.length)]), ...values(by, [first])];
-      return { sql: `update ${quoted(table.name)} set ${sets} where ${where}`, parameters };
+      return { sql: `update ${inBackticks(table.name)} set ${sets} where ${where}`, parameters };
     }
     const all = [...by, ...columns];
     const one = all.map((_, at) => `? as c${at}`).join(', ');
@@ -60,12 +61,12 @@ export const mysqlSets: SetStatements = {
       .slice(1)
       .map(() => ` union all select ${all.map(() => '?').join(', ')}`)
       .join('');
-    const on = by.map((column, at) => `t.${quoted(column.name)} = v.c${at}`).join(' and ');
+    const on = by.map((column, at) => `t.${inBackticks(column.name)} = v.c${at}`).join(' and ');
     const sets = columns
-      .map((column, at) => `t.${quoted(column.name)} = v.c${by.length + at}`)
+      .map((column, at) => `t.${inBackticks(column.name)} = v.c${by.length + at}`)
       .join(', ');
     return {
-      sql: `update ${quoted(table.name)} t join (select ${one}${others}) v on ${on} set ${sets}`,
+      sql: `update ${inBackticks(table.name)} t join (select ${one}${others}) v on ${on} set ${sets}`,
       parameters: values(all, rows),
     };
   },

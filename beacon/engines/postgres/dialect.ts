@@ -11,7 +11,7 @@ import type { ServerDialect, Session } from '../server/dialect.ts';
 import { transact } from '../server/session.ts';
 import { postgresFaultOf } from './faults.ts';
 import { introspectPostgres } from './introspect.ts';
-import { postgresSets, quoted } from './sets.ts';
+import { inDoubleQuotes, postgresSets } from './sets.ts';
 
 /**
  * By the oid of the type: booleans as 0 and 1, numbers as numbers, dates as ISO-8601 text,
@@ -35,8 +35,10 @@ const asText = (text: string): unknown => text;
 /**
  * Said once a connection is there, not while it is made: poolers in between know few settings then.
  */
-const sessionSettings = `set statement_timeout = ${bounds.statementMs}; set lock_timeout = ${bounds.statementMs};
-  set idle_in_transaction_session_timeout = ${bounds.migrationMs}; set timezone = 'UTC'; set standard_conforming_strings = on`;
+const sessionSettings = `
+  set statement_timeout = ${bounds.statementMs}; set lock_timeout = ${bounds.statementMs};
+  set idle_in_transaction_session_timeout = ${bounds.migrationMs};
+  set timezone = 'UTC'; set standard_conforming_strings = on`;
 
 function poolOf(url: string, onLost: () => void): pg.Pool {
   const pool = new pg.Pool({
@@ -63,7 +65,7 @@ export function postgresDialect(url: string): ServerDialect {
     kind: 'postgresql',
     sets: postgresSets,
     savepoint: { set: 'savepoint tidemark', rollback: 'rollback to savepoint tidemark' },
-    storeId: { sql: `select "StoreID" from ${quoted(storeTable)} limit 1`, parameters: [] },
+    storeId: { sql: `select "StoreID" from ${inDoubleQuotes(storeTable)} limit 1`, parameters: [] },
     open: (onLost) =>
       new Kysely<unknown>({
         dialect: new PostgresDialect({

@@ -4,23 +4,30 @@ import type { ColumnFamily, ColumnInfo, IndexInfo, TableInfo } from '../../engin
 import type { Session } from '../server/dialect.ts';
 
 const columnsSql = `
-  select c.relname as "table", a.attname as name, format_type(a.atttypid, a.atttypmod) as type, a.attnotnull as "notNull",
-    a.attidentity <> '' as "isIdentity", pg_get_expr(d.adbin, d.adrelid) as "default",
-    exists (select 1 from pg_index i where i.indrelid = c.oid and i.indisprimary and a.attnum = any (i.indkey::int2[])) as "isKey"
+  select c.relname as "table", a.attname as name, format_type(a.atttypid, a.atttypmod) as type,
+    a.attnotnull as "notNull", a.attidentity <> '' as "isIdentity",
+    pg_get_expr(d.adbin, d.adrelid) as "default",
+    exists (select 1 from pg_index i
+      where i.indrelid = c.oid and i.indisprimary and a.attnum = any (i.indkey::int2[])) as "isKey"
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
   join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
   left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum
-  where n.nspname = current_schema() and c.relkind in ('r', 'p') and ($1::text[] is null or lower(c.relname) = any ($1::text[]))
+  where n.nspname = current_schema() and c.relkind in ('r', 'p')
+    and ($1::text[] is null or lower(c.relname) = any ($1::text[]))
   order by c.relname, a.attnum`;
 
 // An index on an expression has a column without a name; columns an index only carries along are
 // not part of its key.
 const indexesSql = `
   select c.relname as "table", x.relname as name, i.indisunique as "isUnique",
-    coalesce((select string_agg(coalesce(a.attname::text, ''), chr(1) order by k.at) from unnest(i.indkey::int2[]) with ordinality k (attnum, at)
-      left join pg_attribute a on a.attrelid = c.oid and a.attnum = k.attnum where k.at <= i.indnkeyatts), '') as columns
-  from pg_index i join pg_class c on c.oid = i.indrelid join pg_class x on x.oid = i.indexrelid join pg_namespace n on n.oid = c.relnamespace
-  where n.nspname = current_schema() and i.indpred is null and i.indisvalid and ($1::text[] is null or lower(c.relname) = any ($1::text[]))
+    coalesce((select string_agg(coalesce(a.attname::text, ''), chr(1) order by k.at)
+      from unnest(i.indkey::int2[]) with ordinality k (attnum, at)
+      left join pg_attribute a on a.attrelid = c.oid and a.attnum = k.attnum
+      where k.at <= i.indnkeyatts), '') as columns
+  from pg_index i join pg_class c on c.oid = i.indrelid join pg_class x on x.oid = i.indexrelid
+  join pg_namespace n on n.oid = c.relnamespace
+  where n.nspname = current_schema() and i.indpred is null and i.indisvalid
+    and ($1::text[] is null or lower(c.relname) = any ($1::text[]))
   order by c.relname, x.relname`;
 
 type ColumnRow = {

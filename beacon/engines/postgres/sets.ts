@@ -10,7 +10,7 @@ import type { Column, Table } from '../../engine/table.ts';
 
 type Rows = readonly (readonly Scalar[])[];
 
-export function quoted(name: string): string {
+export function inDoubleQuotes(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
@@ -43,20 +43,22 @@ function valueOf(column: Column, at: number): string {
     column.family !== 'date' &&
     column.family !== 'binary' &&
     (column.family !== 'text' || /^(text|character)/.test(column.nativeType));
+  if (isPlain) return `v.c${at}`;
   // A timestamp without a zone is one in UTC here: so is the session.
-  return isPlain
-    ? `v.c${at}`
-    : `v.c${at}::${column.family === 'date' && column.nativeType.startsWith('timestamp') ? 'timestamptz' : column.nativeType}`;
+  const isTimestamp = column.family === 'date' && column.nativeType.startsWith('timestamp');
+  return `v.c${at}::${isTimestamp ? 'timestamptz' : column.nativeType}`;
 }
 
 function matches(by: readonly Column[]): string {
-  return by.map((column, at) => `t.${quoted(column.name)} = ${valueOf(column, at)}`).join(' and ');
+  return by
+    .map((column, at) => `t.${inDoubleQuotes(column.name)} = ${valueOf(column, at)}`)
+    .join(' and ');
 }
 
 function insertText(table: Table, columns: readonly Column[], from: string): string {
   return (
-    `insert into ${quoted(table.name)} ` +
-    `(${columns.map((column) => quoted(column.name)).join(', ')}) select ` +
+    `insert into ${inDoubleQuotes(table.name)} ` +
+    `(${columns.map((column) => inDoubleQuotes(column.name)).join(', ')}) select ` +
     `${columns.map(valueOf).join(', ')} from ${from}`
   );
 }
@@ -65,9 +67,9 @@ export const postgresSets: SetStatements = {
   rowsMax: () => bounds.setRowsMax,
   read(table, key, columns, keys): Query {
     const { from, parameters } = arrays(key, keys);
-    const list = columns.map((column) => `t.${quoted(column.name)}`).join(', ');
+    const list = columns.map((column) => `t.${inDoubleQuotes(column.name)}`).join(', ');
     return {
-      sql: `select ${list} from ${quoted(table.name)} t join ${from} on ${matches(key)} for update of t`,
+      sql: `select ${list} from ${inDoubleQuotes(table.name)} t join ${from} on ${matches(key)} for update of t`,
       parameters,
     };
   },
@@ -77,7 +79,7 @@ export const postgresSets: SetStatements = {
   },
   insertAbsent(table, key, columns, rows): Query {
     const { from, parameters } = arrays(columns, rows);
-    const names = key.map((column) => quoted(column.name)).join(', ');
+    const names = key.map((column) => inDoubleQuotes(column.name)).join(', ');
     return {
       sql: `${insertText(table, columns, from)} on conflict (${names}) do nothing returning ${names}`,
       parameters,
@@ -86,10 +88,10 @@ export const postgresSets: SetStatements = {
   update(table, by, columns, rows): Query {
     const { from, parameters } = arrays([...by, ...columns], rows);
     const sets = columns
-      .map((column, at) => `${quoted(column.name)} = ${valueOf(column, by.length + at)}`)
+      .map((column, at) => `${inDoubleQuotes(column.name)} = ${valueOf(column, by.length + at)}`)
       .join(', ');
     return {
-      sql: `update ${quoted(table.name)} t set ${sets} from ${from} where ${matches(by)}`,
+      sql: `update ${inDoubleQuotes(table.name)} t set ${sets} from ${from} where ${matches(by)}`,
       parameters,
     };
   },

@@ -7,6 +7,7 @@ import type { ApplyOutputs } from '../../../contracts/capability.ts';
 import { messageOf, TidemarkError } from '../../../contracts/errors.ts';
 import { Backoff } from '../../../runtime/backoff.ts';
 import { systemClock } from '../../../runtime/clock.ts';
+import { withDeadline } from '../../../runtime/deadline.ts';
 import { bounds } from '../../bounds.ts';
 import {
   type ApplyBatch,
@@ -93,12 +94,10 @@ export class ServerEngine implements Engine {
         transact(
           db,
           (session) =>
-            new SetApplier({
-              session,
-              isCareful,
-              shapes: this.#shapes,
-              ...this.#applierParts(),
-            }).apply(batch),
+            new SetApplier(
+              { session, isCareful, shapes: this.#shapes, ...this.#applierOptions() },
+              batch.now,
+            ).apply(batch),
           (outputs) => outputs.IsCommitted,
         ),
       );
@@ -110,7 +109,7 @@ export class ServerEngine implements Engine {
     }
   }
 
-  #applierParts() {
+  #applierOptions() {
     const { sets, savepoint } = this.#dialect;
     return { sets, savepoint, faultOf: (error: unknown) => this.#dialect.faultOf(error) };
   }
@@ -168,10 +167,8 @@ export class ServerEngine implements Engine {
     const db = this.#db;
     this.#db = null;
     this.#shapes.forget();
-    await Promise.race([
-      db?.destroy().catch(() => undefined),
-      systemClock.sleep(bounds.poolCloseMs),
-    ]);
+    const destroyed = db?.destroy().catch(() => undefined);
+    if (destroyed) await withDeadline(destroyed, systemClock, bounds.poolCloseMs, () => undefined);
   }
 
   /**
@@ -183,10 +180,13 @@ export class ServerEngine implements Engine {
     withinMs: number = bounds.statementMs,
   ): Promise<T> {
     const backoff = new Backoff(systemClock, bounds.deadlockBackoff);
+    const deadlineMs = withinMs + bounds.answerSlackMs;
     for (let tries = 1; ; tries++) {
       const db = this.#current();
       try {
-        return await this.#inTime(work(db), withinMs);
+        return await withDeadline(work(db), systemClock, deadlineMs, () => {
+          throw new Error(`no answer within ${deadlineMs} ms`);
+        });
       } catch (error) {
         if (error instanceof TidemarkError || error instanceof RefusedLot) throw error;
         const fault = this.#dialect.faultOf(error);
@@ -201,19 +201,6 @@ export class ServerEngine implements Engine {
           retryAfterMs: bounds.databaseRetryMs,
         });
       }
-    }
-  }
-
-  async #inTime<T>(work: Promise<T>, ms: number): Promise<T> {
-    const { promise: late, reject } = Promise.withResolvers<never>();
-    const cancel = systemClock.timer(ms + bounds.answerSlackMs, () =>
-      reject(new Error(`no answer within ${ms + bounds.answerSlackMs} ms`)),
-    );
-    try {
-      return await Promise.race([work, late]);
-    } finally {
-      cancel();
-      work.catch(() => undefined);
     }
   }
 }

@@ -5,7 +5,7 @@
 import type { RowMutation } from '../../../contracts/mutation.ts';
 import type { Scalar } from '../../../contracts/schema.ts';
 import { mergeText, type Shape } from '../../engine/mutation-shape.ts';
-import { type Column, toStored } from '../../engine/table.ts';
+import { type Column, toColumnValue } from '../../engine/table.ts';
 
 export type StoredRow = Readonly<Record<string, unknown>>;
 
@@ -21,7 +21,7 @@ export function itemOf(at: number, mutation: RowMutation, shape: Shape): Item {
     at,
     mutation,
     shape,
-    key: shape.key.map((column) => toStored(mutation.Key[column.name], column)),
+    key: shape.key.map((column) => toColumnValue(mutation.Key[column.name], column)),
   };
 }
 
@@ -87,9 +87,9 @@ function sourceOf(shape: Shape, column: Column): Source {
   if (at >= 0) return ({ key }) => key[at] ?? null;
   if (isIn(shape.merge))
     return ({ mutation }) =>
-      toStored(mergeText(mutation.Set[name], mutation.Merge?.[name] ?? {}), column);
-  if (isIn(shape.set)) return ({ mutation }) => toStored(mutation.Set[name], column);
-  if (isIn(shape.fill)) return ({ mutation }) => toStored(mutation.Fill?.[name], column);
+      toColumnValue(mergeText(mutation.Set[name], mutation.Merge?.[name] ?? {}), column);
+  if (isIn(shape.set)) return ({ mutation }) => toColumnValue(mutation.Set[name], column);
+  if (isIn(shape.fill)) return ({ mutation }) => toColumnValue(mutation.Fill?.[name], column);
   if (name === 'BridgeSeq') return ({ mutation }) => mutation.Seq;
   if (name === 'Deleted') return () => 0;
   return name === shape.createDate?.name || name === shape.updateDate?.name
@@ -118,7 +118,7 @@ export function changedRow({ mutation, shape }: Item, old: StoredRow, now: strin
   if (shape.op === 'delete') return tail;
   return [
     ...shape.merge.map((column) =>
-      toStored(
+      toColumnValue(
         mergeText(
           mutation.Set[column.name] ?? old[column.name],
           mutation.Merge?.[column.name] ?? {},
@@ -126,10 +126,10 @@ export function changedRow({ mutation, shape }: Item, old: StoredRow, now: strin
         column,
       ),
     ),
-    ...shape.set.map((column) => toStored(mutation.Set[column.name], column)),
+    ...shape.set.map((column) => toColumnValue(mutation.Set[column.name], column)),
     ...shape.fill.map((column) =>
       isEmpty(old[column.name])
-        ? toStored(mutation.Fill?.[column.name], column)
+        ? toColumnValue(mutation.Fill?.[column.name], column)
         : (old[column.name] as Scalar),
     ),
     ...tail,

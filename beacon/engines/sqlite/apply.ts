@@ -22,7 +22,7 @@ import { toStatementFault } from './faults.ts';
 import type { SqliteHandle } from './handle.ts';
 import { readMark, writeMark } from './mark.ts';
 import { compileShape } from './statements.ts';
-import { toStored, toTable } from '../../engine/table.ts';
+import { toColumnValue, toTable } from '../../engine/table.ts';
 
 /**
  * Statements of one shape. `adopt` takes over a row the incumbent left without a hub; null where
@@ -134,7 +134,7 @@ export class SqliteApplier {
 }
 
 function keyOf({ shape }: Prepared, mutation: RowMutation): Scalar[] {
-  return shape.key.map((column) => toStored(mutation.Key[column.name], column));
+  return shape.key.map((column) => toColumnValue(mutation.Key[column.name], column));
 }
 
 /** Gives a row without a hub to the hub of the mutation; false when there is none. */
@@ -153,13 +153,13 @@ function rowValues(
   old: Record<string, unknown> | undefined,
 ): Scalar[] {
   const values: Scalar[] = [];
-  for (const column of shape.key) values.push(toStored(mutation.Key[column.name], column));
+  for (const column of shape.key) values.push(toColumnValue(mutation.Key[column.name], column));
   for (const column of shape.merge) {
     const base = mutation.Set[column.name] ?? old?.[column.name];
-    values.push(toStored(mergeText(base, mutation.Merge?.[column.name] ?? {}), column));
+    values.push(toColumnValue(mergeText(base, mutation.Merge?.[column.name] ?? {}), column));
   }
-  for (const column of shape.set) values.push(toStored(mutation.Set[column.name], column));
-  for (const column of shape.fill) values.push(toStored(mutation.Fill?.[column.name], column));
+  for (const column of shape.set) values.push(toColumnValue(mutation.Set[column.name], column));
+  for (const column of shape.fill) values.push(toColumnValue(mutation.Fill?.[column.name], column));
   for (const column of shape.rest) values.push(column.fallback);
   values.push(mutation.Seq);
   if (shape.createDate) values.push(now);

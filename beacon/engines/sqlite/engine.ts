@@ -18,7 +18,7 @@ import {
   type TableInfo,
 } from '../../engine/engine.ts';
 import { SqliteApplier } from './apply.ts';
-import { isBroken, toStatementFault, toUnavailable } from './faults.ts';
+import { fileUnavailable, isBroken, toStatementFault } from './faults.ts';
 import { makeFolderOf, SqliteHandle } from './handle.ts';
 import { introspectTable, tableNames } from './introspect.ts';
 import { SqliteQueries } from './query.ts';
@@ -121,7 +121,7 @@ export class SqliteEngine implements Engine {
       return [await this.#queries.run(statement, query)];
     } catch (error) {
       if (error instanceof StatementFault) return [error];
-      throw toUnavailable(this.#path, error);
+      throw fileUnavailable(this.#path, error);
     }
   }
 
@@ -133,7 +133,7 @@ export class SqliteEngine implements Engine {
       return {
         isConnected: false,
         storeId: '',
-        reason: messageOf(toUnavailable(this.#path, error)),
+        reason: messageOf(fileUnavailable(this.#path, error)),
       };
     }
   }
@@ -149,7 +149,7 @@ export class SqliteEngine implements Engine {
       return work(this.#current());
     } catch (error) {
       if (isBroken(error)) this.#drop();
-      throw toStatementFault(error) ?? toUnavailable(this.#path, error);
+      throw toStatementFault(error) ?? fileUnavailable(this.#path, error);
     }
   }
 

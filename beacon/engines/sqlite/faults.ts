@@ -66,7 +66,7 @@ export function isBroken(error: unknown): boolean {
 }
 
 /** The refusal of a whole request: nothing was changed. */
-export function toUnavailable(file: string, error: unknown): TidemarkError {
+export function fileUnavailable(file: string, error: unknown): TidemarkError {
   if (error instanceof TidemarkError) return error;
   const code =
     sqliteCodeOf(error) ??

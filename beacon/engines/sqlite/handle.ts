@@ -25,7 +25,7 @@ export function makeFolderOf(path: string): void {
 }
 
 /** What tells two files of one name apart; '' when there is none. */
-export function fileIdentity(path: string): string {
+export function databaseFileIdentity(path: string): string {
   const found = statSync(path, { bigint: true, throwIfNoEntry: false });
   return found ? `${found.dev}:${found.ino}` : '';
 }
@@ -45,12 +45,12 @@ export class SqliteHandle {
   constructor(db: Database, path: string) {
     this.db = db;
     this.path = path;
-    this.#identity = fileIdentity(path);
+    this.#identity = databaseFileIdentity(path);
     this.#schemaVersion = db.prepare('PRAGMA schema_version').pluck();
     // The first read makes the log and its index.
     this.#schemaVersion.get();
     this.#beside = new Map(
-      [`${path}-wal`, `${path}-shm`].map((file) => [file, fileIdentity(file)]),
+      [`${path}-wal`, `${path}-shm`].map((file) => [file, databaseFileIdentity(file)]),
     );
   }
 
@@ -59,7 +59,7 @@ export class SqliteHandle {
    * lost.
    */
   isCurrent(): boolean {
-    return this.#identity !== '' && fileIdentity(this.path) === this.#identity;
+    return this.#identity !== '' && databaseFileIdentity(this.path) === this.#identity;
   }
 
   /**
@@ -71,7 +71,7 @@ export class SqliteHandle {
     this.db.close();
     if (isCurrent) return;
     for (const [file, identity] of this.#beside)
-      if (identity !== '' && fileIdentity(file) === identity) rmSync(file, { force: true });
+      if (identity !== '' && databaseFileIdentity(file) === identity) rmSync(file, { force: true });
   }
 
   /** A statement prepared once; the oldest goes when there are too many. */

@@ -14,7 +14,8 @@ type XInfo = {
 
 /** Names of the tables, in order. */
 export function tableNames(db: Database): string[] {
-  const sql = String.raw`SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\' ORDER BY name`;
+  const sql = String.raw`SELECT name FROM sqlite_schema
+    WHERE type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\' ORDER BY name`;
   return db.prepare(sql).pluck().all() as string[];
 }
 

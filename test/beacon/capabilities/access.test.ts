@@ -5,7 +5,7 @@
 import { describe, expect, test } from 'vitest';
 import { persistenceSchema } from '../../../contracts/schema.ts';
 import { aggregate, join } from '../../../beacon/capabilities/access-groups.ts';
-import type { Connection } from '../../../beacon/databases/connections.ts';
+import type { DatabaseConnection } from '../../../beacon/databases/connections.ts';
 import { introspectPackage } from '../../../beacon/capabilities/management.ts';
 import { ensureSchema } from '../../../beacon/capabilities/schema-manager.ts';
 import { decodeDescriptor } from '../../../beacon/capabilities/schema-settings.ts';
@@ -13,7 +13,7 @@ import { openEngine } from '../../kit/beacon/fixture.ts';
 import { start } from '../../kit/beacon/proxy-kit.ts';
 
 /** Orders with their customers, one of each removed softly. */
-async function shop(): Promise<Connection> {
+async function shop(): Promise<DatabaseConnection> {
   const { engine } = openEngine();
   await engine.migrate(() => [
     'CREATE TABLE Customer (IDCustomer INTEGER PRIMARY KEY, Name VARCHAR(20), Region TEXT, Deleted BOOLEAN DEFAULT 0)',
@@ -21,7 +21,12 @@ async function shop(): Promise<Connection> {
     "INSERT INTO Customer VALUES (1, 'ann', 'north', 0), (2, 'bob', 'south', 0), (3, 'gone', 'south', 1)",
     'INSERT INTO Sale VALUES (1, 1, 10.5, 0), (2, 1, 20, 0), (3, 2, 5, 0), (4, 2, 1000, 1), (5, 3, 7, 0), (6, 2, 1, 0)',
   ]);
-  return { id: 1, engine, endpoints: new Set(), defaults: new Map() } as unknown as Connection;
+  return {
+    id: 1,
+    engine,
+    endpoints: new Set(),
+    defaults: new Map(),
+  } as unknown as DatabaseConnection;
 }
 
 describe('aggregates', () => {

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { queryTable } from '../../../beacon/capabilities/access.ts';
-import type { Connection } from '../../../beacon/databases/connections.ts';
+import type { DatabaseConnection } from '../../../beacon/databases/connections.ts';
 import type { StatementResult } from '../../../beacon/engine/engine.ts';
 import { bounds } from '../../../beacon/bounds.ts';
 import { openBackend, openEngine, rowsIn } from '../../kit/beacon/fixture.ts';
@@ -171,7 +171,7 @@ describe('SQLite itself', () => {
 test('QueryTable says when there is more than it gives, and what was wrong', async () => {
   const { engine } = openEngine();
   await engine.migrate(() => ['CREATE TABLE T (A INTEGER)', 'INSERT INTO T VALUES (1), (2), (3)']);
-  const connection = { engine } as unknown as Connection;
+  const connection = { engine } as unknown as DatabaseConnection;
   expect(
     await queryTable(connection, { SQL: 'SELECT A FROM T ORDER BY A;', Cap: 2 }, 10_000),
   ).toEqual({ Rows: [{ A: 1 }, { A: 2 }], RowCount: 2, IsCut: true });

@@ -4,23 +4,18 @@
  */
 import { expect, test } from 'vitest';
 import {
+  addColumnStatement,
   createIndexStatement,
   createStoreStatements,
   createTableStatement,
-  addColumnStatement,
 } from '../../../beacon/sql/ddl.ts';
 import { mssqlFaultOf } from '../../../beacon/engines/mssql/faults.ts';
 import { columnsSql, indexesSql } from '../../../beacon/engines/mssql/introspect.ts';
 import { mssqlSets } from '../../../beacon/engines/mssql/sets.ts';
 import { StatementFault, type TableInfo } from '../../../beacon/engine/engine.ts';
 import { emptyFilter, parseFilter } from '../../../beacon/sql/filter.ts';
-import {
-  countRows,
-  insertRow,
-  removeRow,
-  selectRows,
-  updateRow,
-} from '../../../beacon/sql/sql-builder.ts';
+import { countMatching, selectRows } from '../../../beacon/sql/row-reads.ts';
+import { insertRow, removeRow, updateRow } from '../../../beacon/sql/row-writes.ts';
 import { type Column, toTable } from '../../../beacon/engine/table.ts';
 
 const plain = {
@@ -138,7 +133,7 @@ test('SQL Server — endpoints: pages by offset and fetch, rows answered by outp
     parameters: [0, 'a', 5, 10],
     isWrite: false,
   });
-  expect(countRows('mssql', table, emptyFilter()).sql).toBe(
+  expect(countMatching('mssql', table, emptyFilter()).sql).toBe(
     'select count(*) as "Count" from "Odd]Name" where "Deleted" = @1',
   );
   expect(insertRow('mssql', table, { Hash: 'a', Live: 1 })).toMatchObject({

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { BadRequest, parseFilter } from '../../../beacon/sql/filter.ts';
-import { selectRows } from '../../../beacon/sql/sql-builder.ts';
+import { selectRows } from '../../../beacon/sql/row-reads.ts';
 import { toTable } from '../../../beacon/engine/table.ts';
 import type { ColumnInfo } from '../../../beacon/engine/engine.ts';
 

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
 import { decodeBusUrl } from '../../../cli/settings/bus-url.ts';
-import { maskedUrl } from '../../../cli/settings/masked.ts';
+import { maskedUrl } from '../../../runtime/masked.ts';
 import { variables } from '../../../cli/settings/settings.ts';
 import { writeBusFile } from '../../../cli/up/bus-file.ts';
 import { tempFolder, tidemark } from '../../kit/processes/cli-fixture.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { persistenceSchema } from '../../../contracts/schema.ts';
 import { systemClock } from '../../../runtime/clock.ts';
-import { type Connection, Connections } from '../../../beacon/databases/connections.ts';
+import { type DatabaseConnection, Connections } from '../../../beacon/databases/connections.ts';
 import { enableEndpoint } from '../../../beacon/capabilities/management.ts';
 import { Proxy } from '../../../beacon/capabilities/proxy.ts';
 import { ensureSchema } from '../../../beacon/capabilities/schema-manager.ts';
@@ -14,7 +14,7 @@ export type JsonRow = Record<string, unknown>;
 export type ProxyKit = {
   proxy: Proxy;
   connections: Connections;
-  connection: Connection;
+  connection: DatabaseConnection;
   path: string;
   call: (
     method: string,

@@ -3,7 +3,7 @@
  * for it, and its rows as the database says.
  */
 import { onTestFinished } from 'vitest';
-import { type Connection, Connections } from '../../../beacon/databases/connections.ts';
+import { type DatabaseConnection, Connections } from '../../../beacon/databases/connections.ts';
 import {
   type ApplyBatch,
   type DefaultObject,
@@ -27,7 +27,7 @@ export const defaults: ReadonlyMap<string, DefaultObject> = new Map(
 
 export type Opened = {
   engine: Engine;
-  connection: Connection;
+  connection: DatabaseConnection;
   connections: Connections;
   state: BeaconState;
 };

@@ -4,7 +4,7 @@
  */
 import { onTestFinished } from 'vitest';
 import { persistenceSchema, type SchemaDescriptor } from '../../../contracts/schema.ts';
-import type { Connection } from '../../../beacon/databases/connections.ts';
+import type { DatabaseConnection } from '../../../beacon/databases/connections.ts';
 import { enableEndpoint } from '../../../beacon/capabilities/management.ts';
 import { Proxy } from '../../../beacon/capabilities/proxy.ts';
 import { ensureSchema } from '../../../beacon/capabilities/schema-manager.ts';
@@ -18,7 +18,7 @@ export type Reply = { status: number; body: JsonRow & JsonRow[] };
 /** `call` takes the path behind the connection: `T/1`, `Ts/FilteredTo/...`. */
 export type Endpoints = {
   place: Place;
-  connection: Connection;
+  connection: DatabaseConnection;
   clock: ManualClock;
   call: (method: string, path: string, body?: unknown) => Promise<Reply>;
   /** The rows of a list. @throws where the answer is none */

@@ -2,13 +2,13 @@
  * Calls of a trace through the drop-in bridges as a coordinator makes them, several at once and not
  * waited for, while worker and bus are killed; then the database against the fold.
  */
-import { type Comparison, compareWithFold } from '../rows/compare.ts';
+import { compareWithFold, type Comparison } from '../rows/compare.ts';
 import { type FoldCall, foldCalls } from '../rows/fold.ts';
 import { Stack } from './stack.ts';
 import type { TraceCall } from '../rows/trace.ts';
 import { until } from '../until.ts';
 import { ManifestStoreBridge, QueuePersistenceBridge } from '../../../dropin/bridges.ts';
-import type { Envelope } from '../../../dropin/envelopes.ts';
+import type { BridgeReply } from '../../../dropin/envelopes.ts';
 
 export type DropinReport = {
   kills: { worker: number; nats: number };
@@ -26,7 +26,7 @@ type Options = {
   busKills: number;
   drainMs?: number;
 };
-type Made = { call: TraceCall; answer: Promise<Envelope> };
+type Made = { call: TraceCall; answer: Promise<BridgeReply> };
 
 /**
  * Calls made in one go, before the event loop turns: a coordinator's step is a handful, its bursts
@@ -116,8 +116,8 @@ function victimsOf(workerKills: number, busKills: number): ('worker' | 'nats')[]
 }
 
 /** A bridge's method by the trace's name, as a hub calls it. */
-function callBridge(bridge: object, { method, args }: TraceCall): Promise<Envelope> {
-  const run = (bridge as Record<string, (...args: unknown[]) => Promise<Envelope>>)[method];
+function callBridge(bridge: object, { method, args }: TraceCall): Promise<BridgeReply> {
+  const run = (bridge as Record<string, (...args: unknown[]) => Promise<BridgeReply>>)[method];
   if (!run) throw new Error(`the bridge has no method ${method}`);
   return run.apply(bridge, args);
 }
@@ -133,7 +133,7 @@ async function strike(stack: Stack, victim: 'worker' | 'nats'): Promise<void> {
  * The fold's calls: an event has the identity and the number the bridge gave it, which is its place
  * among the events.
  */
-function foldable(answers: readonly { call: TraceCall; answer: Envelope }[]): FoldCall[] {
+function foldable(answers: readonly { call: TraceCall; answer: BridgeReply }[]): FoldCall[] {
   let events = 0;
   return answers.map(({ call, answer }) => {
     if (call.method !== 'appendEvent') return call;
@@ -146,7 +146,7 @@ function foldable(answers: readonly { call: TraceCall; answer: Envelope }[]): Fo
   });
 }
 
-function overtakenKeys(answers: readonly { call: TraceCall; answer: Envelope }[]): string[] {
+function overtakenKeys(answers: readonly { call: TraceCall; answer: BridgeReply }[]): string[] {
   const last = new Map<string, number>();
   const overtaken: string[] = [];
   for (const { call, answer } of answers) {

@@ -3,7 +3,8 @@
  * reads, with a hand on what is pending.
  */
 import { join } from 'node:path';
-import { startBeacon, type RunningBeacon } from '../../../beacon/process/compose.ts';
+import type { RunningBeacon } from '../../../beacon/gateway/online.ts';
+import { startBeacon } from '../../../beacon/process/compose.ts';
 import type { BeaconConfig } from '../../../beacon/databases/config.ts';
 import {
   decodeEnvelope,

@@ -6,7 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { describe, expect, test } from 'vitest';
 import { limits } from '../../../contracts/limits.ts';
-import { type Call, HttpAccess, type HttpSettings } from '../../../runtime/http/http-access.ts';
+import { HttpAccess, type HttpCall, type HttpSettings } from '../../../runtime/http/http-access.ts';
 import { readTokensFile } from '../../../runtime/http/http-tokens.ts';
 import { Rate } from '../../../runtime/http/rate.ts';
 import { tempDir } from '../../kit/temp-dir.ts';
@@ -30,7 +30,7 @@ function rule(host = '127.0.0.1', more: Partial<HttpSettings> = {}) {
   );
   const ask = ({ headers = {}, ...asked }: Asked) => {
     const all: Record<string, string | undefined> = { Host: '127.0.0.1:8390', ...headers };
-    const call: Call = {
+    const call: HttpCall = {
       isChanging: false,
       isPublic: false,
       remote: '10.0.0.1',

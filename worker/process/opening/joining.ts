@@ -2,7 +2,8 @@
  * How a worker comes to the bus: it tries until it is there, and meanwhile answers those who ask
  * how it is.
  */
-import { Bus, type BusOptions } from '../../../runtime/bus/bus.ts';
+import { Bus } from '../../../runtime/bus/bus.ts';
+import type { BusOptions } from '../../../runtime/bus/bus-login.ts';
 import { systemClock } from '../../../runtime/clock.ts';
 import type { HttpAddress, HttpSettings } from '../../../runtime/http/http-access.ts';
 import type { Log } from '../../../runtime/log.ts';

@@ -2,11 +2,11 @@
  * Where is my write? By its EventGUID, or all writes of a WorkItemHash or RunHash, each with its
  * way so far.
  */
-/** @import { KeyLocations } from '../contracts/console-answers.ts' */
-/** @import { Location } from '../contracts/status.ts' */
-import { call } from './api.js';
-import { el, pill, setText } from './dom.js';
-import { count, isGuid, time } from './format.js';
+/** @import { KeyLocations } from '../../contracts/console-answers.ts' */
+/** @import { Location } from '../../contracts/status.ts' */
+import { call } from '../feed/api.js';
+import { el, pill, setText } from '../parts/dom.js';
+import { count, isGuid, time } from '../parts/format.js';
 
 /**
  * What follows "accepted", by state.

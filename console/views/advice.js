@@ -2,7 +2,7 @@
  * What a state means for whoever was called because of it: whether something is lost, and what to
  * do.
  */
-/** @import { WorkerStatus } from '../contracts/status.ts' */
+/** @import { WorkerStatus } from '../../contracts/status.ts' */
 
 /**
  * Nothing where there is nothing to do.

@@ -1,5 +1,5 @@
 /** Calls to the worker, and the token they may need: asked for on 401, kept for this tab. */
-import { askToken } from './dialogs.js';
+import { askToken } from '../parts/dialogs.js';
 
 const tokenName = 'tidemark-token';
 /** @type {Promise<boolean> | null} */

@@ -1,7 +1,7 @@
 /**
  * The history of both lanes as the page keeps it: samples added, rates, what a chart draws. Pure.
  */
-/** @import { HistorySample, HistoryView, LaneColumns } from '../contracts/console-answers.ts' */
+/** @import { HistorySample, HistoryView, LaneColumns } from '../../contracts/console-answers.ts' */
 
 /** @typedef {'Queue' | 'Manifest'} LaneName */
 /** @type {readonly LaneName[]} */

@@ -1,11 +1,11 @@
 /** One lane: its state, its numbers, its last error, and its chart. */
-/** @import { LaneStatus } from '../contracts/status.ts' */
-/** @import { HistoryView } from '../contracts/console-answers.ts' */
-/** @import { LaneName } from './history.js' */
-import { Chart } from './chart.js';
-import { el, pill, setPill, setText } from './dom.js';
-import { age, count, rate, time } from './format.js';
-import { chartOf, rates } from './history.js';
+/** @import { LaneStatus } from '../../contracts/status.ts' */
+/** @import { HistoryView } from '../../contracts/console-answers.ts' */
+/** @import { LaneName } from '../feed/history.js' */
+import { Chart } from '../parts/chart.js';
+import { el, pill, setPill, setText } from '../parts/dom.js';
+import { age, count, rate, time } from '../parts/format.js';
+import { chartOf, rates } from '../feed/history.js';
 
 export class LaneCard {
   /** @param {LaneName} name @param {boolean} hasHistory */

@@ -2,17 +2,25 @@
  * One worker: persistence, both lanes, the balance; and for our own also what can be looked for and
  * done.
  */
-/** @import { WorkerStatus } from '../contracts/status.ts' */
-/** @import { State } from './main.js' */
+/** @import { FleetRow, HistoryView } from '../../contracts/console-answers.ts' */
+/** @import { Presence } from '../../contracts/presence.ts' */
+/** @import { WorkerStatus } from '../../contracts/status.ts' */
 import { adviceOf } from './advice.js';
-import { call } from './api.js';
+import { call } from '../feed/api.js';
 import { BalancePanel } from './balance.js';
 import { DeadLetters } from './dead-letters.js';
-import { button, el, pill, setPill, setProps, setText } from './dom.js';
-import { bytes, count, time, timeToFull } from './format.js';
+import { button, el, pill, setPill, setProps, setText } from '../parts/dom.js';
+import { bytes, count, time, timeToFull } from '../parts/format.js';
 import { LaneCard } from './lane-card.js';
 import { Locate } from './locate.js';
 import { pickPersistence } from './picker.js';
+
+/**
+ * What the page keeps and its views show. `nowMs` is the worker's clock as it was last told;
+ * `downMs` since when the worker is not reached, null while it is.
+ * @typedef {{ status: WorkerStatus | null, beacons: readonly Presence[], history: HistoryView |
+ * null, fleet: readonly FleetRow[], nowMs: number, downMs: number | null, heardMs: number }} State
+ */
 
 /** @param {WorkerStatus['Queue']} lane */
 function assignmentOf(lane) {

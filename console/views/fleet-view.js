@@ -1,7 +1,7 @@
 /** All workers on the bus, one row each; a large fleet is narrowed by name. */
-/** @import { FleetRow } from '../contracts/console-answers.ts' */
-import { el, pill, setPill, setProps, setText } from './dom.js';
-import { age, count, time } from './format.js';
+/** @import { FleetRow } from '../../contracts/console-answers.ts' */
+import { el, pill, setPill, setProps, setText } from '../parts/dom.js';
+import { age, count, time } from '../parts/format.js';
 
 /** Rows drawn at once: what a person can look through. */
 const rowsMax = 200;

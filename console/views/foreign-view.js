@@ -1,7 +1,7 @@
 /** A worker of another hub, as it told ours: to look at only. */
-/** @import { State } from './main.js' */
-import { el, setText } from './dom.js';
-import { time } from './format.js';
+/** @import { State } from './worker-view.js' */
+import { el, setText } from '../parts/dom.js';
+import { time } from '../parts/format.js';
 import { WorkerView } from './worker-view.js';
 
 export class ForeignView {

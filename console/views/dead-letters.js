@@ -1,9 +1,9 @@
 /** Dead letters, a page at a time: why each was refused, sent again or given up by hand. */
-/** @import { DeadLetterPage, DeadLetterView } from '../contracts/console-answers.ts' */
-import { call } from './api.js';
-import { confirm } from './dialogs.js';
-import { button, el, setText } from './dom.js';
-import { count, time } from './format.js';
+/** @import { DeadLetterPage, DeadLetterView } from '../../contracts/console-answers.ts' */
+import { call } from '../feed/api.js';
+import { confirm } from '../parts/dialogs.js';
+import { button, el, setText } from '../parts/dom.js';
+import { count, time } from '../parts/format.js';
 
 const pageRows = 25;
 

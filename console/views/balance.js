@@ -2,9 +2,9 @@
  * The conservation of writes (I10), live: everything accepted is applied, pending, a dead letter or
  * skipped, and nothing else.
  */
-/** @import { WorkerStatus } from '../contracts/status.ts' */
-import { el, setProps, setText } from './dom.js';
-import { count } from './format.js';
+/** @import { WorkerStatus } from '../../contracts/status.ts' */
+import { el, setProps, setText } from '../parts/dom.js';
+import { count } from '../parts/format.js';
 
 /**
  * @type {readonly ['Accepted', 'Applied', 'AlreadyPresent', 'Pending', 'DeadLettered', 'Skipped',

@@ -2,12 +2,12 @@
  * The picker of persistence: a databeacon, then one of its connections, then Save; nothing is
  * committed before.
  */
-/** @import { Presence } from '../contracts/presence.ts' */
-/** @import { FleetRow } from '../contracts/console-answers.ts' */
-/** @import { LaneStatus } from '../contracts/status.ts' */
-import { call } from './api.js';
-import { ask } from './dialogs.js';
-import { button, el, setText } from './dom.js';
+/** @import { Presence } from '../../contracts/presence.ts' */
+/** @import { FleetRow } from '../../contracts/console-answers.ts' */
+/** @import { LaneStatus } from '../../contracts/status.ts' */
+import { call } from '../feed/api.js';
+import { ask } from '../parts/dialogs.js';
+import { button, el, setText } from '../parts/dom.js';
 
 /**
  * @typedef {{ IDBeaconConnection: number, Name: string, Engine: string, Connected: boolean }}

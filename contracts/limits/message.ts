@@ -1,0 +1,50 @@
+/** Bounds of what crosses the bus: bodies, chunks, batches, names. */
+import { KiB, MiB } from './bytes.ts';
+
+export const messageLimits = {
+  /**
+   * Whole body of one write after decompression; manifests reach tens of megabytes. Above it:
+   * TOO_LARGE.
+   */
+  bodyBytesMax: 64 * MiB,
+  /** Values in a body, members and their names counted: 64 MiB of `[],` would be 20 million. */
+  bodyValuesMax: 2_000_000,
+  /** Levels in a body: its envelope, and `jsonDepthMax` within. */
+  bodyDepthMax: 136,
+  /** Smaller JSON cannot have too many values; the walk over what was parsed finds its depth. */
+  jsonScanAboveBytes: 64 * KiB,
+  /** Requests above this are gzipped by our senders: below it the CPU costs more than the bytes. */
+  gzipAboveBytes: 64 * KiB,
+  /** Answers above this are gzipped for those who take it: a list of outcomes is not worth it. */
+  gzipAnswerAboveBytes: 1 * MiB,
+  /** The same towards beacons, which are near: only what may not fit into a message otherwise. */
+  gzipToBeaconAboveBytes: 6 * MiB,
+  /**
+   * `max_payload` of the nats-server that `up` starts; nats-server's own ceiling for it is 64 MiB,
+   * its advice 8.
+   */
+  busPayloadBytesMax: 8 * MiB,
+  /** Room left in a message for headers and framing when a body is cut into chunks. */
+  chunkOverheadBytes: 16 * KiB,
+  /** Half-sent chunk transfers are forgotten after this; a sender retries the whole. */
+  chunkTransferMs: 60_000,
+  /** Chunk transfers held at once; each may hold a body of `bodyBytesMax`. */
+  chunkTransfersMax: 8,
+  /**
+   * Answers above one message that are being fetched: two of the largest, for a read is asked for
+   * again when it is refused.
+   */
+  heldAnswersBytesMax: 128 * MiB,
+  /**
+   * Nesting of a JSON value; real manifests stay below 20, and deeper ones would exhaust the stack.
+   */
+  jsonDepthMax: 128,
+  /**
+   * Items of one batch request: one commit and one reply must stay small enough to answer within a
+   * second.
+   */
+  batchItemsMax: 5_000,
+  /** Characters of a HubID, RemoteUser and the like. */
+  hubIdCharsMax: 64,
+  remoteUserCharsMax: 128,
+} as const;

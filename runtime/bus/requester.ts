@@ -1,0 +1,148 @@
+/**
+ * Requests to others on the bus: packed, sent in pieces where one message cannot carry them, and
+ * given up when the bus is lost.
+ */
+import type { Msg, MsgHdrs, NatsConnection } from 'nats';
+import { acceptHeader, type AnswerMessage, wholeAnswer } from '../../contracts/answer-chunks.ts';
+import { type ChunkBody, splitIntoChunks } from '../../contracts/chunks.ts';
+import { contentType, encodeBody, type Encoding, packBody } from '../../contracts/codec.ts';
+import { TidemarkError } from '../../contracts/errors.ts';
+import { limits } from '../../contracts/limits.ts';
+import { lastToken } from '../../contracts/subjects.ts';
+import { newUuid } from '../clock.ts';
+import { decodeAnswer, toUnavailable } from './bus-answer.ts';
+import { toHeaders } from './bus-request.ts';
+
+export type RequestOptions = {
+  timeoutMs?: number;
+  encoding?: Encoding;
+  headers?: Record<string, string>;
+  /** Where a body above the server's limit goes in pieces; without it such a body is TOO_LARGE. */
+  chunkSubject?: string;
+  /**
+   * Bodies above this are gzipped; `limits.gzipAboveBytes` when left out. Never more than the
+   * server takes in one message.
+   */
+  zipAboveBytes?: number;
+};
+
+/** A request's bytes, and the headers that say how to read them. */
+export type Packed = { body: Uint8Array; headers: Record<string, string> };
+
+export class Requester {
+  readonly #connection: NatsConnection;
+  /** Requests in flight: an answer cannot come any more once the connection was lost. */
+  readonly #waiting = new Set<(error: TidemarkError) => void>();
+
+  constructor(connection: NatsConnection) {
+    this.#connection = connection;
+  }
+
+  get payloadBytesMax(): number {
+    return this.#connection.info?.max_payload ?? limits.busPayloadBytesMax;
+  }
+
+  pack(value: unknown, options: RequestOptions): Packed {
+    return packBody(
+      value,
+      options.encoding ?? 'msgpack',
+      Math.min(options.zipAboveBytes ?? limits.gzipAboveBytes, this.payloadBytesMax / 2),
+    );
+  }
+
+  /** The answer to what was packed; throws as `Bus.request` does. */
+  send(subject: string, packed: Packed, options: RequestOptions): Promise<unknown> {
+    return packed.body.length > this.payloadBytesMax - limits.chunkOverheadBytes
+      ? this.#sendInChunks(subject, packed, options)
+      : this.#ask(subject, packed, options);
+  }
+
+  /** Ends all that wait for an answer: the connection that would have brought it was lost. */
+  giveUp(): void {
+    for (const fail of this.#waiting)
+      fail(new TidemarkError('UNAVAILABLE', 'the bus was lost while waiting for an answer'));
+  }
+
+  async #ask(subject: string, packed: Packed, options: RequestOptions): Promise<unknown> {
+    const askOnce = (body: Uint8Array, own: Record<string, string>): Promise<AnswerMessage> => {
+      const headers = toHeaders({
+        ...own,
+        'Accept-Encoding': 'gzip',
+        [acceptHeader.name]: acceptHeader.value,
+        ...options.headers,
+      });
+      return this.exchange(subject, body, {
+        timeout: options.timeoutMs ?? limits.capabilityMs,
+        headers,
+      });
+    };
+    const first = await askOnce(packed.body, packed.headers);
+    return decodeAnswer(
+      await wholeAnswer(first, (name, value) => askOnce(new Uint8Array(), { [name]: value })),
+      subject,
+    );
+  }
+
+  async #sendInChunks(
+    subject: string,
+    { body, headers }: Packed,
+    { chunkSubject, ...rest }: RequestOptions,
+  ): Promise<unknown> {
+    if (!chunkSubject || body.length > limits.bodyBytesMax) {
+      throw new TidemarkError(
+        'TOO_LARGE',
+        `${subject}: ${body.length} bytes, and the bus takes ${this.payloadBytesMax} in one message`,
+      );
+    }
+    let answer: unknown;
+    // One after the other; the answer to the last is the answer to the whole.
+    for (const chunk of chunksOf(subject, body, headers, this.payloadBytesMax)) {
+      answer = await this.#ask(
+        chunkSubject,
+        { body: encodeBody(chunk, 'msgpack'), headers: { 'Content-Type': contentType.msgpack } },
+        rest,
+      );
+    }
+    return answer;
+  }
+
+  /** One message and its answer, as they are. */
+  async exchange(
+    subject: string,
+    body: Uint8Array,
+    options: { timeout: number; headers: MsgHdrs },
+  ): Promise<Msg> {
+    const asked = this.#connection.request(subject, body, options);
+    const { promise: lost, reject } = Promise.withResolvers<never>();
+    this.#waiting.add(reject);
+    try {
+      return await Promise.race([asked, lost]);
+    } catch (cause) {
+      asked.catch(() => undefined);
+      throw toUnavailable(subject, cause);
+    } finally {
+      this.#waiting.delete(reject);
+    }
+  }
+}
+
+/**
+ * The chunk messages of a body that was meant for `subject`, in order. A piece is not zipped again:
+ * it would only grow.
+ */
+function chunksOf(
+  subject: string,
+  body: Uint8Array,
+  headers: Record<string, string>,
+  payloadBytesMax: number,
+): ChunkBody[] {
+  const pieces = splitIntoChunks(body, payloadBytesMax - limits.chunkOverheadBytes);
+  const whole = {
+    Transfer: newUuid(),
+    Count: pieces.length,
+    Action: lastToken(subject),
+    ContentType: headers['Content-Type'] ?? '',
+    ContentEncoding: headers['Content-Encoding'] ?? '',
+  };
+  return pieces.map((Data, Index) => ({ ...whole, Index, Data }));
+}
