@@ -51,7 +51,7 @@ export default defineConfig({
         extends: true,
         test: { name: 'system', include: ['test/**/*.test.ts'], exclude: [...unit, ...long] },
       },
-      { extends: true, test: { name: 'long', include: long } },
+      { extends: true, test: { name: 'long', include: long, isolate: true } },
     ],
   },
 });
