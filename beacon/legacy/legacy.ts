@@ -1,5 +1,4 @@
 /** A beacon without databases: the legacy capabilities over a provider of rows, on the bus. */
-import { join } from 'node:path';
 import type { Presence } from '../../contracts/presence.ts';
 import { newUuid } from '../../runtime/clock.ts';
 import type { ProviderName } from '../databases/config.ts';
@@ -9,9 +8,7 @@ import { Gateway } from '../gateway/gateway.ts';
 import { type BeaconPlace, goOnline, type RunningBeacon } from '../gateway/online.ts';
 import { PresencePublisher } from '../gateway/presence-publisher.ts';
 import { legacyActions } from './legacy-actions.ts';
-import { MemoryProvider } from './memory-provider.ts';
-import { connectionOf, type LegacyProvider } from './provider.ts';
-import { SqliteProvider } from './sqlite-provider.ts';
+import { connectionOf, openProvider } from './open-provider.ts';
 
 export type LegacyConfig = {
   beaconId: string;
@@ -58,11 +55,4 @@ export async function startLegacy(
     },
     place,
   );
-}
-
-/** The provider of that name; a file lies in the data folder. */
-function openProvider(name: ProviderName, dataDir: string): LegacyProvider {
-  return name === 'memory'
-    ? new MemoryProvider()
-    : new SqliteProvider(join(dataDir, 'legacy.sqlite'));
 }

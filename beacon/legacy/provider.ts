@@ -1,11 +1,8 @@
 /**
  * The seam between the legacy capabilities and what keeps their rows: JSON objects by kind and key.
  */
-import { messageOf } from '../../contracts/errors.ts';
 import type { JsonObject, JsonValue } from '../../contracts/json-value.ts';
-import type { ConnectionPresence } from '../../contracts/presence.ts';
 import type { Scalar } from '../../contracts/schema.ts';
-import type { Log } from '../../runtime/log.ts';
 import type { ProviderName } from '../databases/config.ts';
 
 /** `runs` holds the manifests as they were sent, `manifests` what a list shows of them. */
@@ -48,15 +45,4 @@ export function comparable(value: JsonValue | undefined): string | number | null
   if (value === undefined || value === null) return null;
   if (typeof value === 'object') return JSON.stringify(value);
   return typeof value === 'boolean' ? Number(value) : value;
-}
-
-/** Its one store, in the place of a database; the number says nothing. */
-export function connectionOf(provider: LegacyProvider, log: Log): ConnectionPresence {
-  const one = { IDBeaconConnection: 1, Name: 'legacy', Engine: provider.name };
-  try {
-    return { ...one, Connected: true, StoreID: provider.storeId() };
-  } catch (error) {
-    log.warn({ reason: messageOf(error) }, 'the rows cannot be reached');
-    return { ...one, Connected: false, StoreID: '' };
-  }
 }
