@@ -40,6 +40,11 @@ const disguised: readonly (readonly [method: string, path: string])[] = [
   ['GET', `${B}\\Undelete\\1`],
 ];
 
+const words = [
+  ...'/ // ? %3F %2F ; # . .. s Select 1 2 x'.split(' '),
+  ...'Schema Validate /Schema/Validate Undelete /Undelete/2 Upsert Upserts'.split(' '),
+];
+
 describe('I14: a path cannot be written so that a write passes for a read', () => {
   test.each(disguised)('%s %s', (method, path) => {
     expect(isReading(method, path)).toBe(false);
@@ -67,10 +72,7 @@ describe('I14: a path cannot be written so that a write passes for a read', () =
     await proxy.updateConfig({ AllowWrites: false });
     const rows = async () => (await call('GET', `${B}s/FilteredTo/FBV~Deleted~GE~0`)).body;
     const before = await rows();
-    const word = fc.constantFrom(
-      ...['/', '//', '?', '%3F', '%2F', ';', '#', '.', '..', 's', 'Select', '1', '2', 'x'],
-      ...['Schema', 'Validate', '/Schema/Validate', 'Undelete', '/Undelete/2', 'Upsert', 'Upserts'],
-    );
+    const word = fc.constantFrom(...words);
     const method = fc.constantFrom('GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS');
     await fc.assert(
       fc.asyncProperty(method, fc.array(word, { maxLength: 6 }), async (verb, words) => {
