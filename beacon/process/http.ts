@@ -16,6 +16,7 @@ import type { AuditNote } from '../gateway/audit.ts';
 import { bounds } from '../bounds.ts';
 import type { BeaconMeter } from '../gateway/meter.ts';
 import type { Proxy } from '../capabilities/proxy.ts';
+import { DeniedLines } from './denied-lines.ts';
 import { isReading } from '../endpoints/table-routes.ts';
 
 export type BeaconHttpOptions = {
@@ -88,6 +89,7 @@ async function table(context: Context<Env>, { proxy, tell }: BeaconHttpOptions):
 }
 
 function addGate(app: App, access: HttpAccess, tell: BeaconHttpOptions['tell']): void {
+  const denied = new DeniedLines(tell, systemClock);
   app.use(async (context, next) => {
     const { incoming } = context.env;
     const isChanging = !isReading(context.req.method, rawPathOf(incoming));
@@ -101,7 +103,7 @@ function addGate(app: App, access: HttpAccess, tell: BeaconHttpOptions['tell']):
       context.set('caller', verdict.caller);
       await next();
     } else if (verdict.isNoted)
-      tell(verdict.caller?.name ?? 'nobody', context.req.method, { outcome: verdict.body.Code });
+      denied.add(verdict.caller?.name ?? 'nobody', context.req.method, verdict.body.Code);
     const response = verdict.isAdmitted
       ? context.res
       : context.json(verdict.body, verdict.status, verdict.headers);
