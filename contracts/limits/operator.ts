@@ -10,6 +10,14 @@ export const operatorLimits = {
    */
   httpConnectionsMax: 256,
   /**
+   * Of these from one address: half, so that nobody keeps others out. Beyond them so many more that
+   * are heard for the probes alone.
+   */
+  httpSocketsOfAddressMax: 128,
+  httpProbeSocketsMax: 8,
+  /** A connection on which nothing moves is closed; the longest answer takes a minute. */
+  httpSilentMs: 120_000,
+  /**
    * Bytes of a request's headers; its headers and the whole of it must have come by then, or the
    * connection is cut.
    */
