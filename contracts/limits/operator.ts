@@ -75,6 +75,8 @@ export const operatorLimits = {
   /** Other workers: answers to the ping are awaited this long; remembered are so many hubs. */
   fleetPingMs: 1_500,
   fleetHubsMax: 1_000,
+  /** Address a worker says its console has: longer ones are no address anybody types. */
+  consoleUrlCharsMax: 2_000,
   /** One status is awaited this long, and so many are asked for at once. */
   fleetStatusMs: 2_000,
   fleetAsksMax: 25,
