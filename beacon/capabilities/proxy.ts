@@ -87,7 +87,8 @@ export class Proxy {
           'TOO_LARGE',
           `MeadowProxy: the path has ${path.length} characters, at most ${bounds.pathCharsMax}`,
         );
-      if (!isReading(verb, path) && !this.allowWrites)
+      const mayWrite = !isReading(verb, path);
+      if (mayWrite && !this.allowWrites)
         throw new TidemarkError(
           'INVALID_MESSAGE',
           'MeadowProxy: writes are disabled on this beacon.',
@@ -95,12 +96,12 @@ export class Proxy {
       if (!this.#patterns.some((matches) => matches(path)))
         throw new TidemarkError('INVALID_MESSAGE', 'MeadowProxy: path is not in the allowlist.');
       const answer = await this.#inTime(
-        answerTarget(
-          target,
+        answerTarget(target, {
           verb,
-          () => parseBody(settings['Body'], this.#config.bodyBytesMax),
-          isoOf(this.#clock.nowMs()),
-        ),
+          mayWrite,
+          body: () => parseBody(settings['Body'], this.#config.bodyBytesMax),
+          now: isoOf(this.#clock.nowMs()),
+        }),
         Math.min(timeoutMs, this.#config.requestMs),
       );
       Object.assign(note, { outcome: String(answer.status), count: rowsIn(answer) });
