@@ -44,7 +44,7 @@ export const refusalTexts: Record<RefusalCode, { when: string; what: string }> =
     what: 'correct the request; the same one will be refused again',
   },
   FORBIDDEN: {
-    when: "what is asked is not the caller's to ask: another hub's rows, or an action that is not for hubs",
+    when: 'it is not the caller’s to ask: rows or the lane of another hub, or what is switched off or not for hubs',
     what: 'ask the operator',
   },
   NOT_FOUND: {

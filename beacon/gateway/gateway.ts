@@ -1,5 +1,5 @@
 /** Every capability request comes through here: decoded, sent to its action, audited, answered. */
-import { capabilities, type CapabilityReply } from '../../contracts/capability.ts';
+import type { CapabilityReply } from '../../contracts/capability.ts';
 import { ChunkAssembler, type ChunkReply } from '../../contracts/chunks.ts';
 import { decodeBody, type HeaderReader } from '../../contracts/codec.ts';
 import { messageOf, TidemarkError, toRefusal } from '../../contracts/errors.ts';
@@ -9,7 +9,7 @@ import { capabilityTarget } from '../../contracts/subjects.ts';
 import { type AuditNote, type AuditTrail, countOf, subjectOf } from './audit.ts';
 import { insistOnHub } from './hub-scope.ts';
 import type { Done } from './meter.ts';
-import { decodeRequest, type RequestContext, userOf } from './request.ts';
+import { decodeRequest, type RequestContext, userOf, whyNotOffered } from './request.ts';
 import type { Settings } from '../settings.ts';
 import { serving } from './trace.ts';
 
@@ -70,11 +70,12 @@ export class Gateway {
     subject: string,
     body: unknown,
     headers?: HeaderReader,
+    sender = '',
   ): Promise<CapabilityReply<unknown> | ChunkReply> {
     const { action, hub } = capabilityTarget(subject);
     if (action !== 'chunk')
       return this.#watched({ capability, action, hub, subject }, body, headers);
-    const taken = this.#chunks.add(body);
+    const taken = this.#chunks.add(body, sender);
     if (!taken.done) return { Success: true, Received: taken.received };
     return this.#watched(
       { capability, action: taken.action, hub, subject },
@@ -128,7 +129,7 @@ export class Gateway {
     try {
       const handler = Object.hasOwn(this.#actions, capability) && this.#handler(capability, action);
       if (!handler)
-        throw new TidemarkError('INVALID_MESSAGE', `${capability}: ${whyNot(capability)}`);
+        throw new TidemarkError('INVALID_MESSAGE', `${capability}: ${whyNotOffered(capability)}`);
       const { settings, context } = decodeRequest(body, hub, notes);
       insistOnHub({ capability, action, settings, hub }, this.#acceptsUnscoped);
       const outputs = await handler(settings, context);
@@ -194,10 +195,4 @@ function writesOf(body: unknown): number | null {
   return isJsonObject(settings) && Array.isArray(settings['Mutations'])
     ? settings['Mutations'].length
     : null;
-}
-
-function whyNot(capability: string): string {
-  return capability === capabilities.batch
-    ? 'switched off on this beacon; use MeadowProxy.Request'
-    : 'not offered by this beacon';
 }

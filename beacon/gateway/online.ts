@@ -2,6 +2,7 @@
  * A gateway on the bus: its micro service and its presence, from the first word to the drained end.
  * Every kind of databeacon goes through here.
  */
+import { senderOf } from '../../contracts/chunks.ts';
 import { limits } from '../../contracts/limits.ts';
 import { subjects } from '../../contracts/subjects.ts';
 import type { Bus } from '../../runtime/bus/bus.ts';
@@ -63,7 +64,13 @@ export async function goOnline(
     metadata: { BeaconID: beaconId },
     endpoints: options.capabilities.flatMap((capability) => {
       const handle: EndpointSpec['handle'] = (request) =>
-        gateway.answer(capability, request.subject, request.decode(), request.headers);
+        gateway.answer(
+          capability,
+          request.subject,
+          request.decode(),
+          request.headers,
+          senderOf(request.replyTo),
+        );
       const { capabilityAll, capabilityForHubs } = subjects;
       const plain = { name: capability, subject: capabilityAll(beaconId, capability), handle };
       if (!options.hasHubSubjects) return [plain];

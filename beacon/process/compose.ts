@@ -11,9 +11,10 @@ import { databaseActions } from '../capabilities/actions.ts';
 import { type AuditNote, AuditTrail } from '../gateway/audit.ts';
 import { type BeaconConfig, checkBeaconConfig, hasToken } from '../databases/config.ts';
 import { Connections } from '../databases/connections.ts';
+import { CreatedRules } from '../databases/created-rules.ts';
 import { startFront } from '../front/front.ts';
 import { startLegacy } from '../legacy/legacy.ts';
-import { Gateway } from '../gateway/gateway.ts';
+import { Gateway, type GatewayOptions } from '../gateway/gateway.ts';
 import { type BeaconHttpOptions, listenForTables } from './http.ts';
 import { BeaconMeter } from '../gateway/meter.ts';
 import {
@@ -49,22 +50,32 @@ async function startDatabases(config: BeaconConfig, place: BeaconPlace): Promise
   const nonce = newUuid();
   let presence: PresencePublisher | null = null;
   const onChange = () => void presence?.announce();
-  const connections = new Connections(state, config.databases, () => {
-    log.warn({}, 'a database file was deleted or replaced; it is opened again');
-    onChange();
+  const connections = new Connections({
+    state,
+    urls: config.databases,
+    rules: new CreatedRules(config.createConnections ?? null, (path) => state.owns(path)),
+    onChange: () => {
+      log.warn({}, 'a database file was deleted or replaced; it is opened again');
+      onChange();
+    },
+    onLeftOut: (connection, reason) =>
+      log.warn({ connection, reason }, 'a connection kept from before is not opened'),
   });
-  const proxy = new Proxy(state, connections, clock, config.allowWrites ?? true);
+  const proxy = new Proxy(
+    state,
+    connections,
+    clock,
+    config.allowWrites ?? true,
+    (pattern, reason) =>
+      log.warn(
+        { pattern, reason },
+        'a path pattern kept from before is not taken: it opens nothing',
+      ),
+  );
   const trail = new AuditTrail(state, clock, log);
   const actions = databaseActions({ connections, proxy, clock, isBatchOn, onChange });
   const meter = new BeaconMeter(beaconVersion, actions, () => connections.presence());
-  const nowMs = () => clock.monotonicMs();
-  const gateway = new Gateway({
-    actions,
-    trail,
-    nowMs,
-    onDone: (done) => meter.done(done),
-    acceptsUnscoped: config.acceptsUnscoped,
-  });
+  const gateway = gatewayOf(config, { actions, trail, meter, clock });
   presence = new PresencePublisher(bus, clock, async (status) => ({
     BeaconID: beaconId,
     Status: status,
@@ -97,6 +108,24 @@ async function startDatabases(config: BeaconConfig, place: BeaconPlace): Promise
     },
     place,
   );
+}
+
+function gatewayOf(
+  { acceptsUnscoped }: BeaconConfig,
+  {
+    actions,
+    trail,
+    meter,
+    clock,
+  }: { meter: BeaconMeter; clock: Clock } & Pick<GatewayOptions, 'actions' | 'trail'>,
+): Gateway {
+  return new Gateway({
+    actions,
+    trail,
+    nowMs: () => clock.monotonicMs(),
+    onDone: (done) => meter.done(done),
+    acceptsUnscoped,
+  });
 }
 
 /** What came over HTTP, as a line of the audit; the note says what is special to it. */

@@ -15,6 +15,7 @@ export type BeaconSettings = {
   isBatchOn: boolean;
   acceptsUnscoped: boolean;
   allowWrites: boolean;
+  createConnections?: string;
   http?: string;
   front?: string;
   provider?: 'memory' | 'sqlite';

@@ -27,7 +27,7 @@ test("a beacon's word counts on its own subject alone (I14)", async () => {
   expect(state()).toBe('bootstrapped');
 });
 
-test('a beacon without a subject of its own is heard only where that is accepted, and never in the name of one that has (I14)', () => {
+test('a beacon without a subject of its own is heard where that is accepted, never as one that has (I14)', () => {
   const mesh = new ScriptedMesh();
   const clock = new ManualClock();
   const directory = new BeaconDirectory(mesh.bus, clock, { hubId: 'hub1', acceptsUnscoped: true });
@@ -40,7 +40,7 @@ test('a beacon without a subject of its own is heard only where that is accepted
   directory.stop();
 });
 
-test('of five thousand names in as many messages no more than the bound are known, and none looks through all (I13, I14)', () => {
+test('of five thousand names no more than the bound are known, and no message costs a look at all (I13, I14)', () => {
   const { mesh, directory } = setup();
   const changed = vi.fn<(beacon: string) => void>();
   directory.onChange(changed);

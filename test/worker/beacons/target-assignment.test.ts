@@ -114,7 +114,7 @@ describe('assignment', () => {
     tags: { PersistenceConnectionID: connection },
   });
 
-  test('what a tag chose is kept: neither another tagged beacon nor its own word moves it, also after a restart (I14)', async () => {
+  test('what a tag chose is kept: no word of any beacon moves it, also after a restart (I14)', async () => {
     const path = folderOfTest().path;
     const mesh = new ScriptedMesh();
     const first = setup(mesh, path);

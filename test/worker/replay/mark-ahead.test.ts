@@ -26,7 +26,7 @@ async function delivered(): Promise<LaneRun> {
   return run;
 }
 
-test('a mark moved beyond what was sent settles nothing: the lane stands still and says what to do (I5, I14)', async () => {
+test('a mark beyond what was sent settles nothing: the lane stands still and says why (I5, I14)', async () => {
   const run = await delivered();
   forge(run, forged);
   run.append(write(2));

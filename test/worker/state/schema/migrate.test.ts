@@ -226,7 +226,7 @@ describe('migrate — stores as released versions left them', () => {
     },
   );
 
-  test('one of schema 3 keeps its assignment, has no choice of a tag, and a mark of `__proto__` harms nothing (A9, I14)', async () => {
+  test('one of schema 3 keeps its assignment, and a mark of `__proto__` harms nothing (A9, I14)', async () => {
     const dir = folderOfTest();
     placeGolden(namesGolden, dir.path);
     const store = openStore(dir.path);
