@@ -151,6 +151,11 @@ export function collect(text: string, before: string[] | undefined): string[] {
   return [...(before ?? []), text];
 }
 
+export const acceptUnscoped = new Option(
+  '--accept-unscoped',
+  'hear beacons and workers that name no hub in their subjects too, as those of 0.1.0: for an upgrade',
+).preset('1');
+
 export const anyFileSystem = new Option(
   '--any-file-system',
   'take a data directory on a network or memory file system, at your own risk',

@@ -19,7 +19,13 @@ export const legacyCapabilities = {
   manifest: 'ManifestStore',
 } as const satisfies Record<Lane, string>;
 
-/** Body of `mesh.<BeaconID>.<Capability>.<Action>`. */
+/**
+ * The one pattern of paths a worker has let through the proxy: the UV tables of any connection, and
+ * nothing else.
+ */
+export const persistencePaths = '^/?1\\.0/[^/]+/UV[A-Za-z0-9]*';
+
+/** Body of `mesh.<BeaconID>.<Capability>.<Action>.<HubID>`, and of the same without a hub. */
 export type CapabilityRequest = {
   Settings: Record<string, unknown>;
   RemoteUser?: string;

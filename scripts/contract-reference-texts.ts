@@ -44,7 +44,7 @@ export const refusalTexts: Record<RefusalCode, { when: string; what: string }> =
     what: 'correct the request; the same one will be refused again',
   },
   FORBIDDEN: {
-    when: 'it is not the caller’s to ask: the lane of another hub, or an action that is switched off',
+    when: 'it is not the caller’s to ask: the lane or rows of another hub, or an action that is off',
     what: 'ask the operator',
   },
   NOT_FOUND: {

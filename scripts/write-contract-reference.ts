@@ -208,7 +208,11 @@ function beaconSections(defs: Defs, types: Set<string>): string {
   });
   return `## Worker to beacon
 
-\`${subjects.capability('<BeaconID>', '<Capability>', '<Action>')}\` with
+\`${subjects.capability('<BeaconID>', '<Capability>', '<Action>', '<HubID>')}\` for what is done
+for a hub: only its rows are seen and written, and schema and management calls touch the backend
+tables only and only add; anything else is FORBIDDEN. Without the hub for operators, and towards
+beacons whose presence does not say \`HubSubjects: true\`; \`DataBeaconBatch\` needs the hub unless
+the databeacon was started with \`--accept-unscoped\`. Each with
 \`{Settings, RemoteUser?, TimeoutMs?}\` (${limits.capabilityMs} ms by default), answered by
 \`{Outputs, Log?}\` or by a refusal as above. A worker uses \`DataBeaconBatch\` if it is offered, else
 \`MeadowProxy\`, else the legacy capabilities \`QueuePersistence\` and \`ManifestStore\`, whose actions
@@ -218,8 +222,9 @@ ${sections.join('\n\n')}
 
 ### Presence
 
-\`${subjects.presence}\`, every ${limits.presenceEveryMs} ms and on change; a beacon that is silent for
-${limits.presenceAwayMs} ms counts as away.
+\`${subjects.presence('<BeaconID>')}\`, every ${limits.presenceEveryMs} ms and on change; what names another beacon
+there is not heard. A beacon that is silent for ${limits.presenceAwayMs} ms counts as away. \`${subjects.presenceBare}\`
+alone is heard by a worker with \`--accept-unscoped\`.
 
 ${fieldTable(def(defs, 'Presence'))}`;
 }

@@ -185,6 +185,7 @@ function presence(): Schema {
         BeaconID: { type: 'string', pattern: '^[A-Za-z0-9_-]{1,64}$' },
         Status: { enum: ['Online', 'Busy', 'Draining'] },
         Nonce: text,
+        HubSubjects: { type: 'boolean' },
         Capabilities: { type: 'array', items: text },
         Tags: { type: 'object', additionalProperties: text },
         Connections: { type: 'array', items: connection },

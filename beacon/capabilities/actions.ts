@@ -70,7 +70,8 @@ function proxyRequest(
 ): Promise<unknown> {
   const { RemoteUser: user } = settings;
   const who = typeof user === 'string' && user !== '' ? { user } : {};
-  return proxy.request(settings, context.timeoutMs, (note) => context.audit({ ...who, ...note }));
+  const { timeoutMs, hub } = context;
+  return proxy.request(settings, timeoutMs, (note) => context.audit({ ...who, ...note }), hub);
 }
 
 function schemaActions({ connections, onChange }: Parts): Actions[string] {
@@ -115,7 +116,7 @@ function schemaActions({ connections, onChange }: Parts): Actions[string] {
 function managementActions({ connections, proxy, onChange }: Parts): Actions[string] {
   const at = (settings: Settings) => connections.get(connectionAt(settings));
   return {
-    Introspect: (settings) => introspect(at(settings), settings),
+    Introspect: (settings, { hub }) => introspect(at(settings), settings, hub),
     IntrospectMeadowPackage: (settings) => introspectPackage(at(settings), settings),
     EnableEndpoint: (settings) => enableEndpoint(connections, at(settings), settings),
     DisableEndpoint: (settings) => disableEndpoint(connections, at(settings), settings),

@@ -57,12 +57,14 @@ export type EndpointCall = {
   body: () => unknown;
   /** Goes into the dates of rows. */
   now: string;
+  /** Only rows of this hub are there, when there is one. */
+  hub: string | null;
 };
 
 /** Never throws. */
 export async function answerTarget(
   target: EndpointTarget | null,
-  { verb, mayWrite, body, now }: EndpointCall,
+  { verb, mayWrite, body, now, hub }: EndpointCall,
 ): Promise<EndpointAnswer> {
   if (!target) return notThere;
   try {
@@ -73,7 +75,7 @@ export async function answerTarget(
     const [info] = await connection.engine.introspect([name]);
     if (!info) return notThere;
     const table = toTable(info, connection.defaults.get(name));
-    return await answerRoute({ engine: connection.engine, table, now }, route, body);
+    return await answerRoute({ engine: connection.engine, table, now, hub }, route, body);
   } catch (error) {
     return failure(error);
   }

@@ -8,12 +8,14 @@ import {
   type Endpoint,
   endpointRows,
   execute,
+  hubOf,
   insertOf,
   listBody,
   objectBody,
   toId,
   touched,
   updateOf,
+  within,
 } from './row-statements.ts';
 import { columnOf, identityColumnOf } from '../sql/conditions.ts';
 import { countMatching, type Page, type RowShape, selectRows } from '../sql/row-reads.ts';
@@ -79,6 +81,7 @@ function write(
           toId(table, route.id),
           { [columnOf(table, 'Deleted').name]: 0, ...touched(endpoint) },
           'deleted',
+          hubOf(endpoint),
         ),
       );
   }
@@ -97,7 +100,10 @@ async function read(
       return refused(405, 'WRONG_METHOD', 'the method does not go with this path');
     case 'read': {
       const byId = equals(identityColumnOf(table).name, String(toId(table, route.id)));
-      return one(endpoint, selectRows(engine.kind, table, byId, { begin: 0, cap: 1 }));
+      return one(
+        endpoint,
+        selectRows(engine.kind, table, within(endpoint, byId), { begin: 0, cap: 1 }),
+      );
     }
     case 'list':
       return list(endpoint, route, {});
@@ -117,7 +123,10 @@ async function read(
     case 'max':
       return highest(endpoint, route.column);
     case 'count': {
-      const [row] = await endpointRows(endpoint, countMatching(engine.kind, table, route.filter));
+      const [row] = await endpointRows(
+        endpoint,
+        countMatching(engine.kind, table, within(endpoint, route.filter)),
+      );
       return ok({ Count: Number(row?.['Count'] ?? 0) });
     }
     case 'schema':
@@ -138,7 +147,7 @@ async function list(
   const { engine, table } = endpoint;
   const rows = await endpointRows(
     endpoint,
-    selectRows(engine.kind, table, page.filter, page, shape),
+    selectRows(engine.kind, table, within(endpoint, page.filter), page, shape),
   );
   return ok(toItem ? rows.map(toItem) : rows);
 }
@@ -161,7 +170,10 @@ async function highest(endpoint: Endpoint, column: string): Promise<EndpointAnsw
   filter.sort.push({ column, isDescending: true });
   const [row] = await endpointRows(
     endpoint,
-    selectRows(endpoint.engine.kind, endpoint.table, filter, { begin: 0, cap: 1 }),
+    selectRows(endpoint.engine.kind, endpoint.table, within(endpoint, filter), {
+      begin: 0,
+      cap: 1,
+    }),
   );
   return ok(row ?? {});
 }

@@ -7,7 +7,7 @@ import type { Scalar } from '../../contracts/schema.ts';
 import { type EndpointAnswer, type ErrorBody, errorBody, failure, notFound } from './answer.ts';
 import { type Statement, StatementFault } from '../engine/engine.ts';
 import { BadRequest, emptyFilter, equals, type Filter, type Term } from '../sql/filter.ts';
-import { type Endpoint, insertOf, toId, updateOf } from './row-statements.ts';
+import { type Endpoint, hubOf, insertOf, toId, updateOf, within } from './row-statements.ts';
 import { identityColumnOf } from '../sql/conditions.ts';
 import { selectRows } from '../sql/row-reads.ts';
 import { type Table, toColumnValue } from '../engine/table.ts';
@@ -110,14 +110,14 @@ async function findAll(
   const looks: { index: number; isById: boolean; statement: Statement }[] = [];
   for (const index of open) {
     try {
-      for (const { filter, isById } of filtersOf(table, bodies[index] ?? {})) {
+      for (const { filter, isById } of filtersOf(table, ownedBy(endpoint, bodies[index] ?? {}))) {
         looks.push({
           index,
           isById,
           statement: selectRows(
             engine.kind,
             table,
-            filter,
+            within(endpoint, filter),
             { begin: 0, cap: 1 },
             { columns: [identity] },
           ),
@@ -142,6 +142,12 @@ async function findAll(
     if (isById) isDecided.add(index);
   }
   return found;
+}
+
+/** What the body leaves out of its key is the hub it is written for, as an insert stores it. */
+function ownedBy(endpoint: Endpoint, body: JsonObject): JsonObject {
+  const hub = hubOf(endpoint);
+  return hub === null ? body : { HubID: hub, ...body };
 }
 
 /**

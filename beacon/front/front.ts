@@ -33,9 +33,8 @@ export async function startFront(config: FrontConfig, place: BeaconPlace): Promi
   const trail = new AuditTrail(state, clock, log);
   const health = new FrontHealth(client, log);
   const proxy = new FrontProxy(client, config.allowWrites ?? true);
-  const gateway = new Gateway(frontActions({ client, proxy, log, clock }), trail, () =>
-    clock.monotonicMs(),
-  );
+  const actions = frontActions({ client, proxy, log, clock });
+  const gateway = new Gateway({ actions, trail, nowMs: () => clock.monotonicMs() });
   const presence = new PresencePublisher(bus, clock, async (status): Promise<Presence> => {
     const isThere = await health.look();
     // A server that does not answer takes nothing new, which is what Draining says.
@@ -44,6 +43,7 @@ export async function startFront(config: FrontConfig, place: BeaconPlace): Promi
       BeaconID: beaconId,
       Status: told,
       Nonce: health.nonce,
+      HubSubjects: false,
       Capabilities: gateway.capabilities,
       Tags: tags,
       Connections: health.connections,
@@ -64,6 +64,7 @@ export async function startFront(config: FrontConfig, place: BeaconPlace): Promi
       nonce: health.nonce,
       description: 'puts a retold-databeacon on the bus',
       capabilities: gateway.capabilities,
+      hasHubSubjects: false,
       gateway,
       presence,
       trail,

@@ -13,6 +13,8 @@ import { refuse, type Settings } from '../settings.ts';
  */
 export type RequestContext = {
   remoteUser: string;
+  /** The hub it is asked for: only its rows are to be seen and written; null for an operator. */
+  hub: string | null;
   timeoutMs: number;
   audit(note: AuditNote): void;
 };
@@ -26,6 +28,7 @@ export function userOf(body: Readonly<Record<string, unknown>>): string {
 /** @param notes takes what the action tells the audit @throws TidemarkError INVALID_MESSAGE */
 export function decodeRequest(
   body: unknown,
+  hub: string | null,
   notes: AuditNote[],
 ): { settings: Settings; context: RequestContext } {
   if (!isJsonObject(body)) throw refuse('body', 'an object with Settings', body);
@@ -36,6 +39,7 @@ export function decodeRequest(
     throw refuse('TimeoutMs', 'milliseconds of at least 1', timeoutMs);
   const context: RequestContext = {
     remoteUser: userOf(body),
+    hub,
     timeoutMs: Math.min(timeoutMs, limits.bootstrapStepMs),
     audit: (note) => void notes.push(note),
   };

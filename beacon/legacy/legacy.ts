@@ -30,12 +30,14 @@ export async function startLegacy(
   const state = BeaconState.open(config.dataDir);
   const provider = openProvider(config.provider, config.dataDir);
   const trail = new AuditTrail(state, clock, log);
-  const gateway = new Gateway(legacyActions(provider), trail, () => clock.monotonicMs());
+  const actions = legacyActions(provider);
+  const gateway = new Gateway({ actions, trail, nowMs: () => clock.monotonicMs() });
   const nonce = newUuid();
   const presence = new PresencePublisher(bus, clock, async (status): Promise<Presence> => ({
     BeaconID: beaconId,
     Status: status,
     Nonce: nonce,
+    HubSubjects: false,
     Capabilities: gateway.capabilities,
     Tags: tags,
     Connections: [connectionOf(provider, log)],
@@ -46,6 +48,7 @@ export async function startLegacy(
       nonce,
       description: 'keeps rows for the persistence bridge by the legacy capabilities',
       capabilities: gateway.capabilities,
+      hasHubSubjects: false,
       gateway,
       presence,
       trail,

@@ -137,7 +137,8 @@ async function httpAddress(http: string): Promise<string> {
 }
 
 function commonArgs({ config }: UpOptions, url: string): string[] {
-  return ['--nats', url, '--log-level', config.logLevel];
+  const unscoped = config.acceptsUnscoped ? ['--accept-unscoped'] : [];
+  return ['--nats', url, '--log-level', config.logLevel, ...unscoped];
 }
 
 function startBeacon(options: UpOptions, url: string, part: Part): Promise<void> {

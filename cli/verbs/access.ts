@@ -9,7 +9,7 @@ import { permissionsOf, permissionsText, type Process, processes } from '../perm
 import { withControl } from './control-client.ts';
 import { offlineOption } from '../offline/offline-lines.ts';
 import { print, printJson, say, table } from '../terminal/output.ts';
-import { countFrom, type VerbCall, type VerbSpec } from '../verb.ts';
+import { acceptUnscoped, countFrom, type VerbCall, type VerbSpec } from '../verb.ts';
 
 const defaultBeacon = 'db-1';
 
@@ -52,6 +52,7 @@ export const accessVerbs: readonly VerbSpec[] = [
         'jetstream',
       ]),
       new Option('--lab', 'the worker assigns for other hubs too (/api/lab)'),
+      acceptUnscoped,
     ],
   },
 ];
@@ -74,6 +75,7 @@ function showPermissions({ config, flags, args, isJson }: VerbCall): void {
     beacon,
     isOneWayOn: config.intake === 'jetstream',
     isLab: flags['lab'] === true,
+    isUnscoped: config.acceptsUnscoped,
   };
   const shown = processes
     .filter((one) => named === undefined || one === named)

@@ -9,7 +9,7 @@ import type { Flags } from '../settings/settings.ts';
 import { print, printJson, table } from '../terminal/output.ts';
 import { databases, exitWithParentOption, listOf, tags } from './setting-options.ts';
 import { beaconAudit, beaconPlan, launchBeacon } from './start-beacon.ts';
-import { countFrom, type VerbCall, type VerbSpec } from '../verb.ts';
+import { acceptUnscoped, countFrom, type VerbCall, type VerbSpec } from '../verb.ts';
 
 /** @throws TidemarkError CONFIG_INVALID without one */
 function beaconIdOf(flags: Flags): string {
@@ -93,6 +93,7 @@ export const beaconVerb: VerbSpec = {
       'take CreateConnection over the bus: SQLite files below this folder, and servers',
     ),
     new Option('--no-batch', 'do not offer DataBeaconBatch'),
+    acceptUnscoped,
     new Option('--read-only', 'refuse writes through MeadowProxy'),
   ],
   notes:
@@ -146,6 +147,7 @@ async function beacon({ config, flags }: VerbCall): Promise<never> {
       databases: [...listOf(flags['db']), ...databasesIn(flags)],
       dataDir: beaconFolder(config, flags),
       isBatchOn: flags['batch'] !== false,
+      acceptsUnscoped: config.acceptsUnscoped,
       allowWrites: flags['readOnly'] !== true,
       tags: listOf(flags['tag']),
       token: config.token,

@@ -75,6 +75,7 @@ async function worker({ config, flags }: VerbCall): Promise<never> {
     bounds: capacity,
     ops,
     isAnyFileSystem,
+    acceptsUnscoped,
     serviceManager,
   } = config;
   const { runWorker } = await import('../../worker/process/command.ts');
@@ -91,6 +92,7 @@ async function worker({ config, flags }: VerbCall): Promise<never> {
       bounds: capacity,
       ops,
       isAnyFileSystem,
+      acceptsUnscoped,
       serviceManager,
       version: packageVersion(),
     }),

@@ -3,7 +3,7 @@
  * neighbours.
  */
 import { Option } from 'commander';
-import { anyFileSystem, collect } from '../verb.ts';
+import { acceptUnscoped, anyFileSystem, collect } from '../verb.ts';
 
 export const httpOption = new Option(
   '--http <address>',
@@ -37,6 +37,7 @@ export const settingOptions = [
   ...boundOptions,
   opsDirOption,
   anyFileSystem,
+  acceptUnscoped,
 ];
 export const natsServer = new Option('--nats-server <path>', 'nats-server binary to start');
 export const databases = new Option(

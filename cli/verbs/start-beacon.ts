@@ -13,6 +13,7 @@ export type BeaconSettings = {
   databases: string[];
   dataDir: string;
   isBatchOn: boolean;
+  acceptsUnscoped: boolean;
   allowWrites: boolean;
   createConnections?: string;
   http?: string;

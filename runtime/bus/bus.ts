@@ -22,6 +22,8 @@ export class Bus {
   readonly #answers = heldAnswers();
   /** Of a lost connection. */
   readonly #reminder = new Reminder(limits.busReminderMs);
+  /** By subject listened on and kind of error, both of which are few. */
+  readonly #thrown = new Map<string, Reminder>();
   readonly #requester: Requester;
 
   private constructor(connection: NatsConnection, log: Log) {
@@ -200,10 +202,27 @@ export class Bus {
             'unreadable message dropped',
           );
         }
-        onMessage(value, message.subject);
+        this.#guarded(subject, () => onMessage(value, message.subject));
       },
     });
     return () => subscription.unsubscribe();
+  }
+
+  /**
+   * Nothing may be thrown into the client: it would stop reading, and the process be deaf. Said once
+   * for a subject and kind of error, and as a reminder: whoever sends it can send it often.
+   */
+  #guarded(subject: string, handle: () => void): void {
+    try {
+      handle();
+    } catch (error) {
+      const kind = error instanceof Error ? error.name : typeof error;
+      const cause = `${subject} ${kind}`;
+      const reminder = this.#thrown.get(cause) ?? new Reminder(limits.busReminderMs);
+      this.#thrown.set(cause, reminder);
+      if (reminder.isDue(cause))
+        this.#log.error({ subject, reason: messageOf(error) }, 'message not handled');
+    }
   }
 
   /** Answers as a NATS micro service until stopped. */
@@ -215,7 +234,9 @@ export class Bus {
           if (error)
             return this.#log.warn({ subject, reason: error.message }, 'subscription failed');
           const request = new NatsRequest(message, this.payloadBytesMax, this.#answers);
-          if (!request.respondPiece()) onRequest(request);
+          this.#guarded(subject, () => {
+            if (!request.respondPiece()) onRequest(request);
+          });
         },
       });
       return {

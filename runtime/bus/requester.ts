@@ -8,7 +8,7 @@ import { assertKept, type ChunkBody, splitIntoChunks } from '../../contracts/chu
 import { contentType, encodeBody, type Encoding, packBody } from '../../contracts/codec.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
-import { lastToken } from '../../contracts/subjects.ts';
+import { actionIn } from '../../contracts/subjects.ts';
 import { newUuid } from '../clock.ts';
 import { decodeAnswer, toUnavailable } from './bus-answer.ts';
 import { toHeaders } from './bus-request.ts';
@@ -141,7 +141,7 @@ function chunksOf(
   const whole = {
     Transfer: newUuid(),
     Count: pieces.length,
-    Action: lastToken(subject),
+    Action: actionIn(subject),
     ContentType: headers['Content-Type'] ?? '',
     ContentEncoding: headers['Content-Encoding'] ?? '',
   };
