@@ -16,6 +16,9 @@ export type ActionHandler = (settings: Settings, context: RequestContext) => unk
 /** Capability -> action -> handler. */
 export type Actions = Record<string, Record<string, ActionHandler>>;
 
+/** A request: what is asked, where, and the bytes its answer may have. */
+type About = { capability: string; action: string; subject: string; roomBytes: number };
+
 export class Gateway {
   readonly #actions: Actions;
   readonly #trail: Pick<AuditTrail, 'add'>;
@@ -50,7 +53,8 @@ export class Gateway {
   }
 
   /**
-   * Answers one request whose subject is `mesh.<BeaconID>.<capability>.<Action>`.
+   * Answers one request whose subject is `mesh.<BeaconID>.<capability>.<Action>`, in at most
+   * `roomBytes`.
    * @throws TidemarkError, which becomes the refusal
    */
   async answer(
@@ -58,13 +62,15 @@ export class Gateway {
     subject: string,
     body: unknown,
     headers?: HeaderReader,
+    roomBytes: number = limits.bodyBytesMax,
   ): Promise<CapabilityReply<unknown> | ChunkReply> {
+    const about = { capability, subject, roomBytes };
     if (lastToken(subject) !== 'chunk')
-      return this.#watched({ capability, action: lastToken(subject), subject }, body, headers);
+      return this.#watched({ ...about, action: lastToken(subject) }, body, headers);
     const taken = this.#chunks.add(body);
     if (!taken.done) return { Success: true, Received: taken.received };
     return this.#watched(
-      { capability, action: taken.action, subject },
+      { ...about, action: taken.action },
       decodeBody(taken.body, taken.headers),
       headers,
     );
@@ -72,7 +78,7 @@ export class Gateway {
 
   /** Runs a request with a span about it, and counts it. */
   async #watched(
-    { capability, action: asked, subject }: { capability: string; action: string; subject: string },
+    { capability, action: asked, subject, roomBytes }: About,
     body: unknown,
     headers: HeaderReader | undefined,
   ): Promise<CapabilityReply<unknown>> {
@@ -88,7 +94,7 @@ export class Gateway {
         outputs,
       });
     try {
-      const reply = await this.#run(capability, asked, body);
+      const reply = await this.#run({ capability, action: asked, roomBytes }, body);
       done('ok', reply.Outputs);
       reception.end();
       return reply;
@@ -99,7 +105,10 @@ export class Gateway {
     }
   }
 
-  async #run(capability: string, action: string, body: unknown): Promise<CapabilityReply<unknown>> {
+  async #run(
+    { capability, action, roomBytes }: Omit<About, 'subject'>,
+    body: unknown,
+  ): Promise<CapabilityReply<unknown>> {
     if (this.#isDraining)
       throw new TidemarkError('UNAVAILABLE', 'the beacon is draining', {
         retryAfterMs: limits.unavailableRetryMs,
@@ -111,7 +120,7 @@ export class Gateway {
       const handler = Object.hasOwn(this.#actions, capability) && this.#handler(capability, action);
       if (!handler)
         throw new TidemarkError('INVALID_MESSAGE', `${capability}: ${whyNot(capability)}`);
-      const { settings, context } = decodeRequest(body, notes);
+      const { settings, context } = decodeRequest(body, roomBytes, notes);
       const outputs = await handler(settings, context);
       ending = { outcome: 'ok', count: countOf(outputs) };
       return { Outputs: outputs };

@@ -62,7 +62,13 @@ export async function goOnline(
       name: capability,
       subject: subjects.capabilityAll(beaconId, capability),
       handle: (request) =>
-        gateway.answer(capability, request.subject, request.decode(), request.headers),
+        gateway.answer(
+          capability,
+          request.subject,
+          request.decode(),
+          request.headers,
+          request.answerBytesMax,
+        ),
     })),
   });
   // A bus that is away, or requests that hang, hold up neither start nor end.

@@ -10,6 +10,8 @@ import { isoOf, newUuid, systemClock } from '../clock.ts';
 export interface BusRequest {
   readonly subject: string;
   readonly headers?: HeaderReader | undefined;
+  /** Bytes its answer may have; no bound when left out. */
+  readonly answerBytesMax?: number;
   /** @throws TidemarkError INVALID_MESSAGE or TOO_LARGE */
   decode(): unknown;
   respond(value: unknown): void;
