@@ -50,11 +50,12 @@ export const bounds = {
   patternsMax: 100,
   patternCharsMax: 200,
   /**
-   * What of a pattern may be tried in several ways, and the head of a path it is tried on: a match
-   * stays within tens of milliseconds.
+   * What of a pattern may be repeated or chosen, the steps it may come to, and the head of a path
+   * it is tried on: all patterns together take some 40 ms at the very worst.
    */
   patternRepeatsMax: 3,
   patternChoicesMax: 4,
+  patternStepsMax: 160,
   patternHeadChars: 220,
   /**
    * Lines the audit keeps (about 50 MB), and for how long; surplus ones go some at a time, looked

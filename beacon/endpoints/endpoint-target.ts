@@ -5,9 +5,10 @@
 import { type EndpointAnswer, failure } from './answer.ts';
 import type { DatabaseConnection, Connections } from '../databases/connections.ts';
 import { mayHaveEndpoint } from '../engine/engine.ts';
+import { endpointPath } from './endpoint-path.ts';
 import { toTable } from '../engine/table.ts';
 import { answerRoute } from './table-endpoints.ts';
-import { type Form, routeOf } from './table-routes.ts';
+import { type Form, isWriteRoute, routeOf } from './table-routes.ts';
 
 export type EndpointTarget = {
   connection: DatabaseConnection;
@@ -23,12 +24,7 @@ const notThere: EndpointAnswer = {
 
 /** Null when it means nothing. The parts of the path stay percent-encoded. */
 export function targetOf(connections: Connections, path: string): EndpointTarget | null {
-  const [, version, routeHash = '', segment = '', ...rest] = (
-    path.startsWith('/') ? path : `/${path}`
-  )
-    .replace(/\?.*$/s, '')
-    .replace(/\/$/, '')
-    .split('/');
+  const { version, routeHash, segment, rest } = endpointPath(path);
   const connection = version === '1.0' ? connections.byRoute(routeHash) : null;
   const found = connection && tableIn(segment, connection.endpoints);
   return found ? { connection, rest, ...found } : null;
@@ -53,17 +49,26 @@ function tableIn(
   return found ? { name: found.name, form: found.form } : null;
 }
 
-/** `now` goes into the dates of rows; `body` is parsed when first asked for. Never throws. */
+export type EndpointCall = {
+  verb: string;
+  /** Of a call that was let through to read, no row changes, whatever its path turns out to mean. */
+  mayWrite: boolean;
+  /** Parsed when first asked for. */
+  body: () => unknown;
+  /** Goes into the dates of rows. */
+  now: string;
+};
+
+/** Never throws. */
 export async function answerTarget(
   target: EndpointTarget | null,
-  verb: string,
-  body: () => unknown,
-  now: string,
+  { verb, mayWrite, body, now }: EndpointCall,
 ): Promise<EndpointAnswer> {
   if (!target) return notThere;
   try {
     const { connection, name, form, rest } = target;
     const route = routeOf(verb, rest, form);
+    if (isWriteRoute(route) && !mayWrite) return notThere;
     // Looked up afresh, so that a column added a moment ago can be used.
     const [info] = await connection.engine.introspect([name]);
     if (!info) return notThere;

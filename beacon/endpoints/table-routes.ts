@@ -1,5 +1,6 @@
 /** Paths of a table endpoint: what a method and the part of the path behind the table ask for. */
 import { bounds } from '../bounds.ts';
+import { endpointPath, isPlain, wordsSeen } from './endpoint-path.ts';
 import {
   BadRequest,
   decodePart,
@@ -58,10 +59,28 @@ function plainMethod(method: string): string {
   return method === 'PATCH' ? 'PUT' : method;
 }
 
-/** False for what may change rows. */
+const formsOfTable: readonly Form[] = ['one', 'many', 'select'];
+
+/**
+ * False for what may change rows: the one answer for every gate, from the routes themselves. The
+ * server behind a front has routes of its own, so what it could take for a write is one too.
+ */
 export function isReading(method: string, path: string): boolean {
-  if (method === 'POST') return path.endsWith('/Schema/Validate');
-  return (method === 'GET' || method === 'HEAD') && !path.includes('/Undelete/');
+  const { rest } = endpointPath(path);
+  const routes = formsOfTable.map((form) => routeOrNone(method, rest, form));
+  if (routes.some(isWriteRoute)) return false;
+  if (method === 'POST') return isPlain(path) && routes.some(({ op }) => op === 'validate');
+  const [, , , word = ''] = wordsSeen(path);
+  return (method === 'GET' || method === 'HEAD') && word.toLowerCase() !== 'undelete';
+}
+
+/** What cannot be decoded is answered as wrong, and changes nothing. */
+function routeOrNone(method: string, rest: readonly string[], form: Form): TableRoute {
+  try {
+    return routeOf(method, rest, form);
+  } catch {
+    return none;
+  }
 }
 
 /** `rest` are the parts behind the table, still percent-encoded. @throws BadRequest */

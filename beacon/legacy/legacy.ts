@@ -1,9 +1,6 @@
 /** A beacon without databases: the legacy capabilities over a provider of rows, on the bus. */
-import { join } from 'node:path';
-import { messageOf } from '../../contracts/errors.ts';
-import type { ConnectionPresence, Presence } from '../../contracts/presence.ts';
+import type { Presence } from '../../contracts/presence.ts';
 import { newUuid } from '../../runtime/clock.ts';
-import type { Log } from '../../runtime/log.ts';
 import type { ProviderName } from '../databases/config.ts';
 import { BeaconState } from '../databases/state.ts';
 import { AuditTrail } from '../gateway/audit.ts';
@@ -11,9 +8,7 @@ import { Gateway } from '../gateway/gateway.ts';
 import { type BeaconPlace, goOnline, type RunningBeacon } from '../gateway/online.ts';
 import { PresencePublisher } from '../gateway/presence-publisher.ts';
 import { legacyActions } from './legacy-actions.ts';
-import { MemoryProvider } from './memory-provider.ts';
-import type { LegacyProvider } from './provider.ts';
-import { SqliteProvider } from './sqlite-provider.ts';
+import { connectionOf, openProvider } from './open-provider.ts';
 
 export type LegacyConfig = {
   beaconId: string;
@@ -60,22 +55,4 @@ export async function startLegacy(
     },
     place,
   );
-}
-
-/** The provider of that name; a file lies in the data folder. */
-function openProvider(name: ProviderName, dataDir: string): LegacyProvider {
-  return name === 'memory'
-    ? new MemoryProvider()
-    : new SqliteProvider(join(dataDir, 'legacy.sqlite'));
-}
-
-/** Its one store, in the place of a database; the number says nothing. */
-function connectionOf(provider: LegacyProvider, log: Log): ConnectionPresence {
-  const one = { IDBeaconConnection: 1, Name: 'legacy', Engine: provider.name };
-  try {
-    return { ...one, Connected: true, StoreID: provider.storeId() };
-  } catch (error) {
-    log.warn({ reason: messageOf(error) }, 'the rows cannot be reached');
-    return { ...one, Connected: false, StoreID: '' };
-  }
 }

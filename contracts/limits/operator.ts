@@ -19,12 +19,12 @@ export const operatorLimits = {
   /** Between two looks at connections that are slow. */
   httpLookMs: 2_000,
   /**
-   * Calls refused for their token, from one address: so many at once, then one each
+   * Calls without a right token, from one address: so many at once, then one each
    * `httpFailureMs`.
    */
   httpFailuresMax: 60,
   httpFailureMs: 1_000,
-  /** Changing calls from one address, the same way: each is a synced commit or two. */
+  /** Changing calls with one token from one address: each is a synced commit or two. */
   httpChangesMax: 200,
   httpChangeMs: 20,
   /** Addresses remembered for that: some 100 kB. */
@@ -38,6 +38,13 @@ export const operatorLimits = {
   operatorActionsShownMax: 1_000,
   operatorActionsShown: 100,
   operatorTextCharsMax: 1_000,
+  /**
+   * Calls that were denied have rows of their own, one for each minute and kind, so many kinds a
+   * minute at most; written together, this much later.
+   */
+  operatorDenialsMax: 1_000,
+  operatorDenialsMs: 1_000,
+  deniedKindsMax: 20,
   /** Half an hour of the console's charts, about 100 KiB as JSON. */
   historySampleMs: 2_000,
   historySamplesMax: 900,

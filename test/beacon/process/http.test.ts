@@ -6,6 +6,7 @@ import { statSync, readFileSync } from 'node:fs';
 import { request as rawRequest } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { limits } from '../../../contracts/limits.ts';
 import { persistenceSchema } from '../../../contracts/schema.ts';
 import type { Bus } from '../../../runtime/bus/bus.ts';
 import type { BeaconConfig } from '../../../beacon/databases/config.ts';
@@ -185,6 +186,32 @@ describe('over HTTP', () => {
     expect((await call('GET', `${B}s/By/Status/${'x'.repeat(265_000)}`)).status).toBe(413);
   });
 
+  test('I14: a path cannot be written so that a write needs no token, nor passes AllowWrites', async () => {
+    const { call, ask } = await start();
+    const row = { HubID: 'h', WorkItemHash: 'planted' };
+    const paths = [
+      `${B}?/Schema/Validate`,
+      `${B}/?x=/Schema/Validate`,
+      `${B}s?/Schema/Validate`,
+      `${B};/Schema/Validate`,
+      `${B}%3F/Schema/Validate`,
+    ];
+    for (const path of paths)
+      expect([path, (await call('POST', path, row, {})).status]).toEqual([path, 401]);
+    await ask('DataBeaconManagement', 'UpdateProxyConfig', { AllowWrites: false });
+    for (const path of paths)
+      expect([path, (await call('POST', path, row)).status]).toEqual([path, 403]);
+    expect((await call('GET', `${B}s`, undefined, {})).body).toEqual([]);
+    expect((await call('POST', `${B}/Schema/Validate`, { Status: 'Fine' }, {})).status).toBe(200);
+  });
+
+  test('I14: without a token a body is at most 1 MiB', async () => {
+    const { call } = await start();
+    const body = { Status: 'x'.repeat(limits.httpBodyBytesMax) };
+    expect((await call('POST', `${B}/Schema/Validate`, body, {})).status).toBe(413);
+    expect((await call('POST', `${B}/Schema/Validate`, body)).status).toBe(200);
+  });
+
   test('dots and escapes in a path are not resolved', async () => {
     const { kit, token } = await start().then((one) => ({ kit: one, token: one.token }));
     const raw = (path: string) =>
@@ -219,10 +246,12 @@ describe('over HTTP', () => {
     const url = beacon.httpUrl ?? '';
     await beacon.drain();
     await expect(fetch(url)).rejects.toThrow('fetch failed');
-    expect(readAudit(config.dataDir, { user: 'ann', limit: 5 })).toMatchObject([
+    expect(readAudit(config.dataDir, { user: 'ann', limit: 5 })).toEqual([]);
+    expect(readAudit(config.dataDir, { user: 'operator', limit: 5 })).toMatchObject([
       {
         capability: 'HTTP',
         action: 'DELETE',
+        detail: expect.stringMatching(/^for "ann" DELETE /) as string,
         connection: 1,
         table: 'UVQueueWorkItem',
         outcome: '404',

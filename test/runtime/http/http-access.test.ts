@@ -233,22 +233,56 @@ describe('tokens and roles', () => {
   });
 });
 
+describe('on loopback, passed on by something else', () => {
+  test.each(['Forwarded', 'X-Forwarded-For', 'X-Forwarded-Host', 'X-Real-IP', 'Via'])(
+    'I14: with %s reading needs a token, for whoever asks is not on the machine',
+    (name) => {
+      const { status } = rule();
+      const headers = { [name]: 'x' };
+      expect([
+        status({ headers }),
+        status({ headers: { ...headers, ...bearer('vic-secret') } }),
+        status({ headers, isPublic: true }),
+        status({}),
+      ]).toEqual([401, 200, 200, 200]);
+      expect(status({ headers: { [name]: '' } })).toBe(401);
+    },
+  );
+});
+
 describe('how often', () => {
-  test('who guesses is slowed down, even when right at last; others are not, and time heals it', () => {
+  test('who has no right token is slowed down by address, and time heals it', () => {
     const { ask, status, pass } = rule('0.0.0.0');
     for (let n = 0; n < limits.httpFailuresMax; n += 1)
       expect(status({ headers: bearer(`guess${n}`) })).toBe(401);
-    expect(ask({ headers: bearer('ann-secret') })).toMatchObject({
+    const guess = { headers: bearer('guess') };
+    expect(ask(guess)).toMatchObject({
       status: 429,
       isNoted: false,
       headers: { 'Retry-After': '1' },
       body: { Code: 'OVERLOADED', RetryAfterMs: limits.httpFailureMs },
     });
-    expect(status({ headers: bearer('ann-secret'), remote: '10.0.0.2' })).toBe(200);
-    expect(status({ headers: bearer('ann-secret'), remote: '::ffff:10.0.0.1' })).toBe(429);
+    expect(status({ ...guess, remote: '::ffff:10.0.0.1' })).toBe(429);
+    expect(status({ ...guess, remote: '10.0.0.2' })).toBe(401);
     expect(status({ isPublic: true })).toBe(200);
     pass(limits.httpFailureMs);
-    expect(status({ headers: bearer('ann-secret') })).toBe(200);
+    expect(status(guess)).toBe(401);
+  });
+
+  test('I14: no failure of others refuses a right token, nor uses up its changing calls', () => {
+    const { status } = rule();
+    const change = { isChanging: true };
+    for (let n = 0; n < limits.httpFailuresMax * 4; n += 1) {
+      status({ ...change, headers: { Origin: 'http://evil.example' } });
+      status({ ...change, headers: { 'Sec-Fetch-Site': 'cross-site' } });
+      status({ ...change, headers: bearer(`guess${n}`) });
+      status({ ...change, headers: bearer('vic-secret') });
+    }
+    expect(status({ ...change, headers: { Origin: 'http://evil.example' } })).toBe(429);
+    expect([
+      status({ ...change, headers: bearer('ann-secret') }),
+      status({ headers: bearer('vic-secret') }),
+    ]).toEqual([200, 200]);
   });
 
   test('asking without a token is no guess; one subscriber with many IPv6 addresses is one', () => {
@@ -257,9 +291,9 @@ describe('how often', () => {
     for (let n = 0; n < limits.httpFailuresMax; n += 1)
       status({ headers: bearer('guess'), remote: `2001:db8:1:2::${n.toString(16)}` });
     expect([
-      status({ headers: bearer('ann-secret'), remote: '2001:db8:1:2:ffff::1' }),
-      status({ headers: bearer('ann-secret'), remote: '2001:db8:1:3::1' }),
-    ]).toEqual([429, 200]);
+      status({ headers: bearer('guess'), remote: '2001:db8:1:2:ffff::1' }),
+      status({ headers: bearer('guess'), remote: '2001:db8:1:3::1' }),
+    ]).toEqual([429, 401]);
   });
 
   test('changing calls are bounded, reading goes on', () => {
@@ -269,6 +303,17 @@ describe('how often', () => {
     expect([change(), status({})]).toEqual([429, 200]);
     pass(limits.httpChangeMs);
     expect([change(), change()]).toEqual([200, 429]);
+  });
+
+  test('changing calls are counted for each token and address apart', () => {
+    const bob = { name: 'bob', role: 'operate', token: 'bob-secret' } as const;
+    const { status } = rule('127.0.0.1', { tokens: [operate, bob] });
+    const change = (token: string, remote = '10.0.0.1') =>
+      status({ isChanging: true, headers: bearer(token), remote });
+    for (let n = 0; n < limits.httpChangesMax; n += 1) change('ann-secret');
+    expect([change('ann-secret'), change('ann-secret', '10.0.0.2'), change('bob-secret')]).toEqual([
+      429, 200, 200,
+    ]);
   });
 
   test('what is remembered is bounded: the one unseen for longest is forgotten', () => {
