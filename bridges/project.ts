@@ -14,8 +14,12 @@ import {
 /** Columns of the table, and the fields it has no column for. */
 export type ProjectedFields = { columns: Row; extra: JsonObject };
 
-/** Whether a string stored as it is would come back from a JSON column as something else. */
-function readsAsJson(text: string): boolean {
+/**
+ * Whether a string stored as it is would come back from a JSON column as something else. One with a
+ * NUL would not come at all where text has none; as JSON it is an escape like any other.
+ */
+function needsJson(text: string): boolean {
+  if (text.includes('\u0000')) return true;
   try {
     JSON.parse(text);
     return true;
@@ -31,7 +35,7 @@ export function toStored(column: SchemaColumn, value: JsonValue): Scalar {
   if (value === null) return column.isNullable ? null : column.defaultValue;
   switch (column.kind) {
     case 'json':
-      return typeof value === 'string' && !readsAsJson(value) ? value : JSON.stringify(value);
+      return typeof value === 'string' && !needsJson(value) ? value : JSON.stringify(value);
     case 'boolean':
       return value === true || value === 1;
     case 'integer':

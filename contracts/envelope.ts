@@ -18,7 +18,7 @@ import {
 import { TidemarkError } from './errors.ts';
 import { isJsonObject, type JsonObject, toJsonValue } from './json-value.ts';
 import { limits } from './limits.ts';
-import { jsonColumns } from './schema.ts';
+import { jsonColumns, sizedColumns } from './schema.ts';
 import type { Lane } from './subjects.ts';
 
 /** A checked write. `eventGuid` is as sent; identity ignores its case. */
@@ -230,7 +230,7 @@ const rowNames = {
 function checkRow(action: WriteAction, settings: JsonObject, prefix: string): void {
   for (const field of ['WorkItemHash', 'RunHash']) {
     const value = settings[field];
-    if (typeof value === 'string') checkText(value, `${prefix}Settings.${field}`);
+    if (typeof value === 'string') checkText(value, `${prefix}Settings.${field}`, true);
   }
   const name = rowNames[action];
   if (!name) return;
@@ -238,7 +238,8 @@ function checkRow(action: WriteAction, settings: JsonObject, prefix: string): vo
   const path = `${prefix}Settings.${name}`;
   for (const field in row) {
     const value = row[field];
-    if (typeof value === 'string' && !jsonColumns.has(field)) checkText(value, `${path}.${field}`);
+    if (typeof value === 'string' && !jsonColumns.has(field))
+      checkText(value, `${path}.${field}`, sizedColumns.has(field));
   }
   if (name !== 'Patch') return;
   for (const field of ['WorkItemHash', 'AttemptNumber']) {
@@ -256,9 +257,9 @@ function checkRow(action: WriteAction, settings: JsonObject, prefix: string): vo
   }
 }
 
-function checkText(value: string, path: string): void {
+function checkText(value: string, path: string, isSized: boolean): void {
   if (!value.isWellFormed())
     throw invalid(path, 'holds half a surrogate pair, which is not text in UTF-8');
-  if (value.includes('\u0000'))
-    throw invalid(path, 'holds a NUL character, which no database text can');
+  if (isSized && value.includes('\u0000'))
+    throw invalid(path, 'holds a NUL character, which no column with a size takes');
 }

@@ -3,6 +3,8 @@
  * now?".
  */
 
+import { limits } from './limits.ts';
+
 /**
  * What a caller may be told on the wire, with the status that goes into `Nats-Service-Error-Code`.
  */
@@ -76,7 +78,7 @@ export function toRefusal(thrown: unknown): Refusal {
     Available: code !== 'UNAVAILABLE' && code !== 'STORAGE_FAILED',
     Success: false,
     Code: code,
-    Reason: error.message,
+    Reason: error.message.slice(0, limits.refusalCharsMax).toWellFormed(),
     ...(error.retryAfterMs === undefined ? {} : { RetryAfterMs: error.retryAfterMs }),
   };
 }

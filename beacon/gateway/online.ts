@@ -64,13 +64,11 @@ export async function goOnline(
     metadata: { BeaconID: beaconId },
     endpoints: options.capabilities.flatMap((capability) => {
       const handle: EndpointSpec['handle'] = (request) =>
-        gateway.answer(
-          capability,
-          request.subject,
-          request.decode(),
-          request.headers,
-          senderOf(request.replyTo),
-        );
+        gateway.answer(capability, request.subject, request.decode(), {
+          headers: request.headers,
+          sender: senderOf(request.replyTo),
+          roomBytes: request.answerBytesMax,
+        });
       const { capabilityAll, capabilityForHubs } = subjects;
       const plain = { name: capability, subject: capabilityAll(beaconId, capability), handle };
       if (!options.hasHubSubjects) return [plain];

@@ -5,14 +5,17 @@
 import type { Scalar } from '../../contracts/schema.ts';
 import { isoOf } from '../../runtime/clock.ts';
 import type { ColumnInfo, EngineKind } from '../engine/engine.ts';
+import { jsonWithoutNul, withoutNul } from './nul.ts';
 
 /** The value as a parameter for that column. Dates are ISO-8601 text on our side, in UTC. */
 export function encode(
   kind: EngineKind,
   value: Scalar,
-  column: Pick<ColumnInfo, 'family'>,
+  column: Pick<ColumnInfo, 'family' | 'nativeType'>,
 ): Scalar {
   if (value === null || kind === 'sqlite') return value;
+  if (kind === 'postgresql' && column.family === 'text' && typeof value === 'string')
+    return column.nativeType === 'jsonb' ? jsonWithoutNul(value) : withoutNul(value);
   if (column.family === 'boolean')
     return kind === 'postgresql' ? value === 1 || value === true : Number(value);
   if (column.family !== 'date' || typeof value !== 'string') return value;

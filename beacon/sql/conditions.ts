@@ -4,6 +4,7 @@ import type { Scalar } from '../../contracts/schema.ts';
 import type { EngineKind } from '../engine/engine.ts';
 import { type Column, Misfit, type Table, toColumnValue } from '../engine/table.ts';
 import { encode } from './codec.ts';
+import { withoutNul } from './nul.ts';
 import { BadRequest, type Filter, type Group, type Term } from './filter.ts';
 import type { AnySchema } from './query-compiler.ts';
 
@@ -32,10 +33,12 @@ function dateOf(kind: EngineKind, text: string, column: Column): Scalar {
   return encode(kind, text, column);
 }
 
+function asStored(kind: EngineKind, text: string): string {
+  return kind === 'postgresql' ? withoutNul(text) : text;
+}
+
 function comparable(kind: EngineKind, text: string, column: Column): Scalar | Expression<unknown> {
-  if (kind === 'postgresql' && text.includes('\u0000'))
-    throw new BadRequest('filter: PostgreSQL keeps no text with a NUL character');
-  if (column.family === 'text' || column.family === 'binary') return text;
+  if (column.family === 'text' || column.family === 'binary') return asStored(kind, text);
   if (column.family === 'date') return dateOf(kind, text, column);
   try {
     const value = encode(
@@ -72,10 +75,11 @@ export function ordered(kind: EngineKind, column: Column): Expression<unknown> {
 function like(
   kind: EngineKind,
   column: Column,
-  pattern: string,
+  given: string,
   isNot: boolean,
 ): Expression<SqlBool> {
   const plain = sql.ref(column.name);
+  const pattern = asStored(kind, given);
   switch (kind) {
     case 'postgresql':
       return isNot

@@ -57,6 +57,22 @@ export class NatsRequest implements BusRequest {
     return this.#message.reply;
   }
 
+  get answerBytesMax(): number {
+    return this.#takesPieces ? limits.bodyBytesMax : this.#roomBytes;
+  }
+
+  /** What one message takes beside its headers. */
+  get #roomBytes(): number {
+    return Math.max(
+      this.#payloadBytesMax - limits.chunkOverheadBytes,
+      Math.floor(this.#payloadBytesMax / 2),
+    );
+  }
+
+  get #takesPieces(): boolean {
+    return this.#message.headers?.get(acceptHeader.name).includes(acceptHeader.value) ?? false;
+  }
+
   decode(): unknown {
     return decodeBody(this.#message.data, this.#message.headers);
   }
@@ -72,13 +88,10 @@ export class NatsRequest implements BusRequest {
           Math.min(limits.gzipAnswerAboveBytes, this.#payloadBytesMax / 2),
         )
       : { body: encodeBody(value, this.#encoding()), headers: {} };
-    const room = Math.max(
-      this.#payloadBytesMax - limits.chunkOverheadBytes,
-      Math.floor(this.#payloadBytesMax / 2),
-    );
+    const room = this.#roomBytes;
     if (answer.body.length <= room)
       return void this.#message.respond(answer.body, { headers: toHeaders(answer.headers) });
-    if (!asked.get(acceptHeader.name).includes(acceptHeader.value)) {
+    if (!this.#takesPieces) {
       throw new TidemarkError(
         'TOO_LARGE',
         `the answer has ${answer.body.length} bytes; ask for fewer rows, or take it in ` +

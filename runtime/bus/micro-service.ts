@@ -12,6 +12,8 @@ export interface BusRequest {
   readonly headers?: HeaderReader | undefined;
   /** Where the answer goes; senders differ in it. */
   readonly replyTo?: string | undefined;
+  /** Bytes its answer may have; no bound when left out. */
+  readonly answerBytesMax?: number;
   /** @throws TidemarkError INVALID_MESSAGE or TOO_LARGE */
   decode(): unknown;
   respond(value: unknown): void;
