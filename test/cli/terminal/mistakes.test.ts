@@ -129,7 +129,7 @@ const rows: Row[] = [
   ['hwm plan --to 5 --lane events', 2, 'Allowed choices are queue, manifest'],
   ['hwm plan --to yesterday', 2, 'is neither a Seq nor a time'],
   ['hwm plan --to 5 --beacon db-1', 2, '--beacon and --connection go together'],
-  ['ops skip x --reason y --until tomorrow', 2, 'is no time like'],
+  ['ops skip x --reason y --until tomorrow', 2, 'is not a time like'],
   ['ops run compact --set x', 2, 'expected name=value'],
   ['assign 1 db-1', 2, 'did you mean tidemark assign db-1 1?'],
   ['assign db-1 one', 2, 'is not an integer'],
