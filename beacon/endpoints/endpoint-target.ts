@@ -1,7 +1,4 @@
-/**
- * What a path means - a connection, an enabled table and the rest - and the answer to a request for
- * it.
- */
+/** Resolves a path to a connection, an enabled table and the rest, and answers the request. */
 import { type EndpointAnswer, failure } from './answer.ts';
 import type { DatabaseConnection, Connections } from '../databases/connections.ts';
 import { mayHaveEndpoint } from '../engine/engine.ts';
@@ -21,7 +18,7 @@ const notThere: EndpointAnswer = {
   body: { Error: 'there is no such route', StatusCode: 404, Code: 'NOT_FOUND' },
 };
 
-/** Null when it means nothing. The parts of the path stay percent-encoded. */
+/** Null when the path leads nowhere. Its parts stay percent-encoded. */
 export function targetOf(connections: Connections, path: string): EndpointTarget | null {
   const [, version, routeHash = '', segment = '', ...rest] = (
     path.startsWith('/') ? path : `/${path}`
@@ -35,8 +32,8 @@ export function targetOf(connections: Connections, path: string): EndpointTarget
 }
 
 /**
- * The enabled table a part of the path names, and how; the beacon's own have no endpoint, whoever
- * enabled one.
+ * The enabled table named by a part of the path, and its form. The beacon's own tables never have
+ * an endpoint, even if somebody enabled one.
  */
 function tableIn(
   segment: string,
@@ -53,7 +50,7 @@ function tableIn(
   return found ? { name: found.name, form: found.form } : null;
 }
 
-/** `now` goes into the dates of rows; `body` is parsed when first asked for. Never throws. */
+/** `now` goes into the dates of rows; `body` is parsed on first use. Never throws. */
 export async function answerTarget(
   target: EndpointTarget | null,
   verb: string,
@@ -64,7 +61,7 @@ export async function answerTarget(
   try {
     const { connection, name, form, rest } = target;
     const route = routeOf(verb, rest, form);
-    // Looked up afresh, so that a column added a moment ago can be used.
+    // Read again for each request, so that a column added a moment ago can be used.
     const [info] = await connection.engine.introspect([name]);
     if (!info) return notThere;
     const table = toTable(info, connection.defaults.get(name));

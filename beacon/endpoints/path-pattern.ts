@@ -1,23 +1,23 @@
 /**
- * Patterns of the proxy's allowlist: regular expressions that anybody on the mesh may add, so that
- * they are anchored and cannot take long.
+ * Patterns of the proxy's allowlist: regular expressions that anybody on the mesh may add, so they
+ * are anchored and must not be slow.
  */
 import { TidemarkError } from '../../contracts/errors.ts';
 import { bounds } from '../bounds.ts';
 import { refuse } from '../settings.ts';
 
 /**
- * Paths of connections: their first part is lower case, so that nothing of the beacon itself could
- * be meant.
+ * Paths of connections. Their first part is lower case, so it cannot name a table of the beacon
+ * itself.
  */
 export const defaultPattern = String.raw`^/?1\.0/[a-z0-9][a-z0-9-]{0,63}/`;
 
 export type PathPattern = (path: string) => boolean;
 
 /**
- * Anchored on both sides: at the start of the path, and where a part of it ends, so that
- * `/1.0/a/Item` opens `/1.0/a/Items/7` and neither `/x/1.0/a/Item` nor `/1.0/a/ItemSecret`. Only
- * the head of a path is looked at, which holds connection and table.
+ * Anchors a pattern at the start of the path and at the end of one of its parts: `/1.0/a/Item`
+ * opens `/1.0/a/Items/7`, but neither `/x/1.0/a/Item` nor `/1.0/a/ItemSecret`. Only the head of a
+ * path, which holds connection and table, is matched.
  */
 export function toPathPattern(source: string): PathPattern {
   const pattern = new RegExp(
@@ -27,8 +27,8 @@ export function toPathPattern(source: string): PathPattern {
 }
 
 /**
- * @throws TidemarkError INVALID_MESSAGE for what is no regular expression, or one that could take
- * for ever
+ * @throws TidemarkError INVALID_MESSAGE for an invalid regular expression, or one that could take
+ * too long
  */
 export function patternAt(value: unknown, path: string): string {
   if (typeof value !== 'string' || value === '' || value.length > bounds.patternCharsMax) {
@@ -39,12 +39,12 @@ export function patternAt(value: unknown, path: string): string {
   if (problem !== null)
     throw new TidemarkError(
       'INVALID_MESSAGE',
-      `${path}: ${problem}, which could take very long on some paths; write it simpler`,
+      `${path}: ${problem}, which could take very long on some paths; simplify it`,
     );
   return value;
 }
 
-/** On its own and with what is put around it: `)|(` must not become valid by that. */
+/** Valid both by itself and when anchored: `)|(` would become valid only by anchoring. */
 function isRegular(source: string): boolean {
   try {
     return new RegExp(source) instanceof RegExp && typeof toPathPattern(source) === 'function';
@@ -54,8 +54,8 @@ function isRegular(source: string): boolean {
 }
 
 /**
- * What makes a backtracking matcher try again and again: repeated groups, references, and many
- * choices one after the other.
+ * What makes a backtracking matcher slow: repeated groups, back references, lookaround, and many
+ * repetitions or choices.
  */
 function slowPartOf(source: string): string | null {
   const bare = source.replace(/\\[^1-9k]/g, 'x').replace(/\[(?:\\.|[^\]\\])*\]/g, 'x');

@@ -1,4 +1,7 @@
-/** A beacon without databases: the legacy capabilities over a provider of rows, on the bus. */
+/**
+ * A beacon without databases: puts the legacy capabilities on the bus, over a provider that stores
+ * the rows.
+ */
 import { join } from 'node:path';
 import { messageOf } from '../../contracts/errors.ts';
 import type { ConnectionPresence, Presence } from '../../contracts/presence.ts';
@@ -24,7 +27,7 @@ export type LegacyConfig = {
 
 /**
  * Starts it on a connected bus.
- * @throws TidemarkError CONFIG_INVALID for a data folder that cannot be
+ * @throws TidemarkError CONFIG_INVALID for an unusable data folder
  */
 export async function startLegacy(
   config: LegacyConfig,
@@ -62,20 +65,20 @@ export async function startLegacy(
   );
 }
 
-/** The provider of that name; a file lies in the data folder. */
+/** Opens the named provider; the SQLite file is in the data folder. */
 function openProvider(name: ProviderName, dataDir: string): LegacyProvider {
   return name === 'memory'
     ? new MemoryProvider()
     : new SqliteProvider(join(dataDir, 'legacy.sqlite'));
 }
 
-/** Its one store, in the place of a database; the number says nothing. */
+/** The provider's store, announced like a database; its connection number has no meaning. */
 function connectionOf(provider: LegacyProvider, log: Log): ConnectionPresence {
   const one = { IDBeaconConnection: 1, Name: 'legacy', Engine: provider.name };
   try {
     return { ...one, Connected: true, StoreID: provider.storeId() };
   } catch (error) {
-    log.warn({ reason: messageOf(error) }, 'the rows cannot be reached');
+    log.warn({ reason: messageOf(error) }, 'the provider cannot be reached');
     return { ...one, Connected: false, StoreID: '' };
   }
 }
