@@ -1,6 +1,10 @@
-/** Structured logging: one JSON line per fact, on stderr. Hubs' payloads are never logged. */
+/**
+ * Structured logging: one JSON line per fact, on stderr. Hubs' payloads are never logged, and names
+ * they choose are escaped, so that they cannot control a terminal.
+ */
 import { fstatSync } from 'node:fs';
 import { type DestinationStream, destination, pino } from 'pino';
+import { visible } from './visible.ts';
 
 /** What the parts of a process may log. Fields first, then a sentence in lower case. */
 export interface Log {
@@ -30,8 +34,10 @@ export function createLog(name: string, level = 'info', journal: string | null =
  */
 function linesTo(journal: string | null): DestinationStream {
   const out = destination({ fd: 2, sync: true });
-  if (journal === null || !isStandardError(journal)) return out;
-  return { write: (line) => out.write(`<${priorityOf(line)}>${line}`) };
+  const isJournal = journal !== null && isStandardError(journal);
+  return {
+    write: (line) => out.write(`${isJournal ? `<${priorityOf(line)}>` : ''}${visible(line)}`),
+  };
 }
 
 /** The variable may be inherited although our output was redirected elsewhere. */

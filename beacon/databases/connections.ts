@@ -9,6 +9,7 @@ import { parseDatabaseUrl } from './config.ts';
 import type { DefaultObject, Engine } from '../engine/engine.ts';
 import { openEngine } from './open-engine.ts';
 import type { BeaconState, ConnectionRecord } from './state.ts';
+import { Turns } from './turns.ts';
 
 /** One database. `endpoints` are the tables that answer over MeadowProxy. */
 export type DatabaseConnection = {
@@ -20,7 +21,7 @@ export type DatabaseConnection = {
   endpoints: Set<string>;
   /** A new map after each change. */
   defaults: ReadonlyMap<string, DefaultObject>;
-  applies: Serial;
+  applies: Turns;
 };
 
 /** A connection's name as a part of a path: lower case, anything but letters and digits a dash. */
@@ -78,7 +79,12 @@ export class Connections {
       engine: openEngine(parseDatabaseUrl(this.#urlOf(record)), this.#onChange),
       endpoints: new Set(this.#state.endpoints(record.IDBeaconConnection)),
       defaults: this.#state.defaults(record.IDBeaconConnection),
-      applies: new Serial(bounds.appliesWaitingMax, bounds.databaseRetryMs),
+      applies: new Turns({
+        runningMax: bounds.appliesMax,
+        laneWaitingMax: bounds.laneAppliesWaitingMax,
+        waitingMax: bounds.appliesWaitingMax,
+        retryAfterMs: bounds.databaseRetryMs,
+      }),
     };
     this.#byId.set(connection.id, connection);
     return connection;
@@ -185,43 +191,5 @@ export class Connections {
 
   async close(): Promise<void> {
     await Promise.all(this.all().map((connection) => connection.engine.close()));
-  }
-}
-
-/** Work of one kind, one at a time, with a bound on what waits. */
-class Serial {
-  readonly #waitingMax: number;
-  readonly #retryAfterMs: number;
-  #tail: Promise<unknown> = Promise.resolve();
-  #waiting = 0;
-
-  constructor(waitingMax: number, retryAfterMs: number) {
-    this.#waitingMax = waitingMax;
-    this.#retryAfterMs = retryAfterMs;
-  }
-
-  /**
-   * Runs `work` after everything given before it.
-   * @throws TidemarkError OVERLOADED when too much waits, else what `work` throws
-   */
-  run<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#waiting >= this.#waitingMax) {
-      return Promise.reject(
-        new TidemarkError(
-          'OVERLOADED',
-          `${this.#waiting} requests of this connection are waiting`,
-          { retryAfterMs: this.#retryAfterMs },
-        ),
-      );
-    }
-    this.#waiting += 1;
-    const turn = this.#tail.then(work);
-    // The next one runs whatever became of this one; its caller hears of it.
-    this.#tail = turn
-      .catch(() => undefined)
-      .finally(() => {
-        this.#waiting -= 1;
-      });
-    return turn;
   }
 }

@@ -2,9 +2,10 @@
 import { type EndpointAnswer, failure } from './answer.ts';
 import type { DatabaseConnection, Connections } from '../databases/connections.ts';
 import { mayHaveEndpoint } from '../engine/engine.ts';
+import { endpointPath } from './endpoint-path.ts';
 import { toTable } from '../engine/table.ts';
 import { answerRoute } from './table-endpoints.ts';
-import { type Form, routeOf } from './table-routes.ts';
+import { type Form, isWriteRoute, routeOf } from './table-routes.ts';
 
 export type EndpointTarget = {
   connection: DatabaseConnection;
@@ -20,12 +21,7 @@ const notThere: EndpointAnswer = {
 
 /** Null when the path leads nowhere. Its parts stay percent-encoded. */
 export function targetOf(connections: Connections, path: string): EndpointTarget | null {
-  const [, version, routeHash = '', segment = '', ...rest] = (
-    path.startsWith('/') ? path : `/${path}`
-  )
-    .replace(/\?.*$/s, '')
-    .replace(/\/$/, '')
-    .split('/');
+  const { version, routeHash, segment, rest } = endpointPath(path);
   const connection = version === '1.0' ? connections.byRoute(routeHash) : null;
   const found = connection && tableIn(segment, connection.endpoints);
   return found ? { connection, rest, ...found } : null;
@@ -50,17 +46,26 @@ function tableIn(
   return found ? { name: found.name, form: found.form } : null;
 }
 
-/** `now` goes into the dates of rows; `body` is parsed on first use. Never throws. */
+export type EndpointCall = {
+  verb: string;
+  /** When false, the call was let through to read, and changes no row whatever its path means. */
+  mayWrite: boolean;
+  /** Parsed on first use. */
+  body: () => unknown;
+  /** Goes into the dates of rows. */
+  now: string;
+};
+
+/** Never throws. */
 export async function answerTarget(
   target: EndpointTarget | null,
-  verb: string,
-  body: () => unknown,
-  now: string,
+  { verb, mayWrite, body, now }: EndpointCall,
 ): Promise<EndpointAnswer> {
   if (!target) return notThere;
   try {
     const { connection, name, form, rest } = target;
     const route = routeOf(verb, rest, form);
+    if (isWriteRoute(route) && !mayWrite) return notThere;
     // Read again for each request, so that a column added a moment ago can be used.
     const [info] = await connection.engine.introspect([name]);
     if (!info) return notThere;

@@ -1,5 +1,6 @@
 /** Routes of a table endpoint: what a method, and the part of the path after the table, ask for. */
 import { bounds } from '../bounds.ts';
+import { endpointPath, isPlain, wordsSeen } from './endpoint-path.ts';
 import {
   BadRequest,
   decodePart,
@@ -58,10 +59,29 @@ function plainMethod(method: string): string {
   return method === 'PATCH' ? 'PUT' : method;
 }
 
-/** False if the request may change rows. */
+const formsOfTable: readonly Form[] = ['one', 'many', 'select'];
+
+/**
+ * False if the request may change rows. Every gate uses this answer, which comes from the routes
+ * themselves. A fronted server has routes of its own, so whatever it might take for a write counts
+ * as one.
+ */
 export function isReading(method: string, path: string): boolean {
-  if (method === 'POST') return path.endsWith('/Schema/Validate');
-  return (method === 'GET' || method === 'HEAD') && !path.includes('/Undelete/');
+  const { rest } = endpointPath(path);
+  const routes = formsOfTable.map((form) => routeOrNone(method, rest, form));
+  if (routes.some(isWriteRoute)) return false;
+  if (method === 'POST') return isPlain(path) && routes.some(({ op }) => op === 'validate');
+  const [, , , word = ''] = wordsSeen(path);
+  return (method === 'GET' || method === 'HEAD') && word.toLowerCase() !== 'undelete';
+}
+
+/** What cannot be decoded is refused, so it changes nothing. */
+function routeOrNone(method: string, rest: readonly string[], form: Form): TableRoute {
+  try {
+    return routeOf(method, rest, form);
+  } catch {
+    return none;
+  }
 }
 
 /**

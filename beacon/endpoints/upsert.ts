@@ -161,7 +161,7 @@ function filtersOf(table: Table, body: JsonObject): { filter: Filter; isById: bo
       isById: true,
     });
   }
-  for (const key of table.uniqueKeys) {
+  for (const { columns: key } of table.uniqueKeys) {
     if (key.includes(identity) || !key.some((name) => Object.hasOwn(body, name))) continue;
     const filter = keyFilter(table, key, body);
     if (filter) filters.push({ filter, isById: false });

@@ -7,7 +7,12 @@ import { TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
 import { bounds } from '../bounds.ts';
 import type { RequestContext } from '../gateway/request.ts';
-import { defaultPattern, patternAt, toPathPattern } from '../endpoints/path-pattern.ts';
+import {
+  defaultPattern,
+  type PathPattern,
+  patternAt,
+  toPathPattern,
+} from '../endpoints/path-pattern.ts';
 import { booleanAt, integerAt, listAt, refuse, type Settings } from '../settings.ts';
 import { isReading } from '../endpoints/table-routes.ts';
 import type { FrontClient } from './front-client.ts';
@@ -20,7 +25,7 @@ export class FrontProxy {
    * Kept in memory: every worker sends its own at each bootstrap, and a new start makes them
    * bootstrap again.
    */
-  #patterns: string[] = [defaultPattern];
+  readonly #patterns = new Map<string, PathPattern>([[defaultPattern, connectionPath]]);
   #allowWrites = true;
   #requestMs: number = limits.bootstrapStepMs;
   #bodyBytesMax: number = limits.bodyBytesMax;
@@ -59,7 +64,7 @@ export class FrontProxy {
         'INVALID_MESSAGE',
         'MeadowProxy: writes are disabled on this beacon.',
       );
-    if (!connectionPath(path) || !this.#patterns.some((pattern) => toPathPattern(pattern)(path)))
+    if (!connectionPath(path) || !this.#opens(path))
       throw new TidemarkError('INVALID_MESSAGE', 'MeadowProxy: path is not in the allowlist.');
     const isBodied = verb !== 'GET' && verb !== 'HEAD' && body !== undefined && body !== null;
     const text = typeof body === 'string' ? body : JSON.stringify(body);
@@ -76,6 +81,10 @@ export class FrontProxy {
     return { Status: reply.status, Headers: reply.headers, Body: reply.text };
   }
 
+  #opens(path: string): boolean {
+    return [...this.#patterns.values()].some((matches) => matches(path));
+  }
+
   /**
    * Same behaviour as our own databeacon.
    * @throws TidemarkError INVALID_MESSAGE for an invalid pattern
@@ -86,8 +95,8 @@ export class FrontProxy {
       'Settings.PathAllowlist',
       bounds.patternsMax,
     ).map((pattern, at) => patternAt(pattern, `Settings.PathAllowlist[${at}]`));
-    const fresh = [...new Set(given)].filter((pattern) => !this.#patterns.includes(pattern));
-    if (this.#patterns.length + fresh.length > bounds.patternsMax)
+    const fresh = [...new Set(given)].filter((pattern) => !this.#patterns.has(pattern));
+    if (this.#patterns.size + fresh.length > bounds.patternsMax)
       throw refuse(
         'Settings.PathAllowlist',
         `at most ${bounds.patternsMax} patterns in all`,
@@ -110,13 +119,13 @@ export class FrontProxy {
     );
     this.#bodyBytesMax = bodyBytesMax;
     this.#allowWrites = allowWrites;
-    this.#patterns = [...this.#patterns, ...fresh];
+    for (const pattern of fresh) this.#patterns.set(pattern, toPathPattern(pattern));
     return {
       Success: true,
       PatternsAdded: fresh.length,
       ActiveConfig: {
         AllowWrites: this.allowWrites,
-        PathAllowlist: this.#patterns,
+        PathAllowlist: [...this.#patterns.keys()],
         BodyBytesMax: bodyBytesMax,
         RequestTimeoutMs: this.#requestMs,
       },

@@ -2,11 +2,8 @@
  * A beacon without databases: puts the legacy capabilities on the bus, over a provider that stores
  * the rows.
  */
-import { join } from 'node:path';
-import { messageOf } from '../../contracts/errors.ts';
-import type { ConnectionPresence, Presence } from '../../contracts/presence.ts';
+import type { Presence } from '../../contracts/presence.ts';
 import { newUuid } from '../../runtime/clock.ts';
-import type { Log } from '../../runtime/log.ts';
 import type { ProviderName } from '../databases/config.ts';
 import { BeaconState } from '../databases/state.ts';
 import { AuditTrail } from '../gateway/audit.ts';
@@ -14,9 +11,7 @@ import { Gateway } from '../gateway/gateway.ts';
 import { type BeaconPlace, goOnline, type RunningBeacon } from '../gateway/online.ts';
 import { PresencePublisher } from '../gateway/presence-publisher.ts';
 import { legacyActions } from './legacy-actions.ts';
-import { MemoryProvider } from './memory-provider.ts';
-import type { LegacyProvider } from './provider.ts';
-import { SqliteProvider } from './sqlite-provider.ts';
+import { connectionOf, openProvider } from './open-provider.ts';
 
 export type LegacyConfig = {
   beaconId: string;
@@ -63,22 +58,4 @@ export async function startLegacy(
     },
     place,
   );
-}
-
-/** Opens the named provider; the SQLite file is in the data folder. */
-function openProvider(name: ProviderName, dataDir: string): LegacyProvider {
-  return name === 'memory'
-    ? new MemoryProvider()
-    : new SqliteProvider(join(dataDir, 'legacy.sqlite'));
-}
-
-/** The provider's store, announced like a database; its connection number has no meaning. */
-function connectionOf(provider: LegacyProvider, log: Log): ConnectionPresence {
-  const one = { IDBeaconConnection: 1, Name: 'legacy', Engine: provider.name };
-  try {
-    return { ...one, Connected: true, StoreID: provider.storeId() };
-  } catch (error) {
-    log.warn({ reason: messageOf(error) }, 'the provider cannot be reached');
-    return { ...one, Connected: false, StoreID: '' };
-  }
 }

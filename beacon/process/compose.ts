@@ -53,7 +53,17 @@ async function startDatabases(config: BeaconConfig, place: BeaconPlace): Promise
     log.warn({}, 'a database file was deleted or replaced; it is opened again');
     onChange();
   });
-  const proxy = new Proxy(state, connections, clock, config.allowWrites ?? true);
+  const proxy = new Proxy(
+    state,
+    connections,
+    clock,
+    config.allowWrites ?? true,
+    (pattern, reason) =>
+      log.warn(
+        { pattern, reason },
+        'a path pattern kept from before is not taken: it opens nothing',
+      ),
+  );
   const trail = new AuditTrail(state, clock, log);
   const actions = databaseActions({ connections, proxy, clock, isBatchOn, onChange });
   const meter = new BeaconMeter(beaconVersion, actions, () => connections.presence());

@@ -12,7 +12,6 @@ import type { Summary } from '../publish/counts.ts';
 import { publish } from '../publish/publish.ts';
 import { readTrace } from '../publish/trace-file.ts';
 import { expectedOf } from './expected.ts';
-import { demoHub } from './onlooker.ts';
 import { type Proof, proofsOf } from './proofs.ts';
 import { type DemoOptions, DemoStack } from './stack.ts';
 
@@ -80,7 +79,7 @@ function sendingTo(stack: DemoStack, files: readonly string[], stop: AbortSignal
     publish({
       files,
       bus: { servers: stack.url, name: 'tidemark-demo' },
-      hub: demoHub,
+      hub: stack.hub,
       concurrency: 64,
       batch: 1,
       rate: 0,

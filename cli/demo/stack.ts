@@ -27,6 +27,7 @@ export class DemoStack {
   #server: NatsServer | null = null;
   #beacon: CliChild | null = null;
   #worker: CliChild | null = null;
+  readonly hub = demoHub;
   #onlooker: Onlooker | null = null;
 
   constructor(options: DemoOptions) {

@@ -58,8 +58,8 @@ export const hwmVerbs: readonly VerbSpec[] = [
     ],
     examples: ['hwm set --to 2026-01-31T12:00:00Z --reason "restored last night\'s backup"'],
     notes:
-      'Moving back is safe: the database keeps newer rows. Moving forwards skips the writes ' +
-      'between; moving back later sends them after all.',
+      'Going back is safe: the database keeps newer rows. Going forwards skips the writes ' +
+      'between; going back later sends them after all.',
   },
 ];
 

@@ -178,10 +178,10 @@ async function importEntries({ config, args, flags, isJson }: VerbCall): Promise
 async function salvage({ args, flags, isJson }: VerbCall): Promise<number> {
   const result = await withProgress((tell) => salvageTo(args[0] ?? '', String(flags['out']), tell));
   if (isJson) printJson(result);
-  else
-    print(
-      `${result.Written} entries are in ${result.Out}, read from ` +
-        `${result.Source === 'sound' ? 'a sound file' : result.Source}${result.Rejected ? `; ${result.Rejected} rows could not be read whole` : ''}`,
-    );
+  else {
+    const source = result.Source === 'sound' ? 'a sound file' : result.Source;
+    const unread = result.Rejected ? `; ${result.Rejected} rows could not be read whole` : '';
+    print(`${result.Written} entries are in ${result.Out}, read from ${source}${unread}`);
+  }
   return result.Rejected > 0 ? processExit.ATTENTION : 0;
 }

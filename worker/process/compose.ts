@@ -268,6 +268,7 @@ async function takeDown(running: Running, { local, bus, log }: WorkerOptions): P
   await running.changes.stop();
   await bus.drain();
   await running.http.close();
+  running.control.operators.flush();
   // A close leaves files alone that are not ours; what only the handle still has is to be saved
   // first.
   local.store.assertSameFiles();

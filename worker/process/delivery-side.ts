@@ -46,9 +46,11 @@ export function makeDeliverySide(options: CoreOptions, events: CoreEvents): Deli
     bounds,
     onChange: (reason) => events.pressure(reason),
   });
-  const applied = new AppliedWaiters(clock, (lane, seq) =>
-    whyNotApplied(blocked, deliveries[lane].mark(), seq),
-  );
+  const applied = new AppliedWaiters({
+    clock,
+    whyNot: (lane, seq) => whyNotApplied(blocked, deliveries[lane].mark(), seq),
+    markOf: (lane) => deliveries[lane].mark()?.seq ?? 0,
+  });
   const failures = new Failures({
     destinations,
     onFull: () => pressure.full(),

@@ -36,7 +36,7 @@ const asText = (text: string): unknown => text;
  * Said once a connection is there, not while it is made: poolers in between know few settings then.
  */
 const sessionSettings = `
-  set statement_timeout = ${bounds.statementMs}; set lock_timeout = ${bounds.statementMs};
+  set statement_timeout = ${bounds.statementMs}; set lock_timeout = ${bounds.lockMs};
   set idle_in_transaction_session_timeout = ${bounds.migrationMs};
   set timezone = 'UTC'; set standard_conforming_strings = on`;
 
