@@ -106,13 +106,15 @@ function streamPermissions(hub: string): string[] {
 
 function beaconPermissions({ beacon }: PermissionSettings): Permissions {
   return {
-    publish: { allow: [subjects.presence] },
+    // Whether there is another of its name, before it starts and while it runs.
+    publish: { allow: [subjects.presence, services.subject('INFO', services.beacon)] },
     subscribe: {
       allow: [
         ...Object.values({ ...capabilities, ...legacyCapabilities }).map((capability) =>
           subjects.capabilityAll(beacon, capability),
         ),
         ...asService(services.beacon),
+        subjects.presence,
         ownInbox(`databeacon ${beacon}`),
       ],
     },

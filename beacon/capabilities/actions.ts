@@ -1,5 +1,4 @@
 /** The actions of each capability, tied to the databases. */
-import { fittingReasons, insistOnAnswer, resultBytes } from '../../contracts/body/answer-room.ts';
 import { capabilities } from '../../contracts/capability.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
@@ -49,8 +48,7 @@ function batchActions({ connections, clock }: Parts): Actions[string] {
     Apply: async (settings, context) => {
       const connection = connections.get(connectionAt(settings));
       const batch = decodeApply(settings, connection, clock);
-      insistOnAnswer(batch.mutations.length, resultBytes.mutation, context.roomBytes);
-      const outputs = await apply(batch, connection);
+      const outputs = await apply(batch, connection, context.roomBytes);
       for (const [user, count] of usersOf(batch, context.remoteUser)) {
         context.audit({
           user,
@@ -59,8 +57,7 @@ function batchActions({ connections, clock }: Parts): Actions[string] {
           detail: `${batch.hubId}.${batch.lane} through ${batch.throughSeq}`,
         });
       }
-      const results = fittingReasons(outputs.Results, resultBytes.mutation, context.roomBytes);
-      return { ...outputs, Results: [...results] };
+      return outputs;
     },
     Mark: (settings) => storedMark(settings, connections.get(connectionAt(settings))),
   };

@@ -2,6 +2,7 @@
  * DataBeaconBatch: an ordered list of row mutations in one database transaction together with the
  * hub's mark row.
  */
+import { fittingReasons, insistOnAnswer, resultBytes } from '../../contracts/body/answer-room.ts';
 import type { ApplyOutputs, MarkOutputs } from '../../contracts/capability.ts';
 import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
@@ -85,12 +86,21 @@ export function decodeApply(
 
 /**
  * One Apply after the other for each hub and lane of a connection.
- * @throws TidemarkError UNAVAILABLE when the database itself fails; nothing was changed then
+ * @param roomBytes what its answer may have
+ * @throws TidemarkError UNAVAILABLE when the database itself fails, TOO_LARGE when the answer would
+ * not fit; nothing was changed then
  */
-export function apply(batch: ApplyBatch, connection: DatabaseConnection): Promise<ApplyOutputs> {
-  return connection.applies.run(batch, () =>
+export async function apply(
+  batch: ApplyBatch,
+  connection: DatabaseConnection,
+  roomBytes: number = limits.bodyBytesMax,
+): Promise<ApplyOutputs> {
+  insistOnAnswer(batch.mutations.length, resultBytes.mutation, roomBytes);
+  const outputs = await connection.applies.run(batch, () =>
     connection.engine.apply({ ...batch, defaults: connection.defaults }),
   );
+  const results = fittingReasons(outputs.Results, resultBytes.mutation, roomBytes);
+  return { ...outputs, Results: [...results] };
 }
 
 /** Mutations by the user who is told to the audit. */

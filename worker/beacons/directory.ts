@@ -9,6 +9,7 @@ import { subjects } from '../../contracts/subjects.ts';
 import type { Bus } from '../../runtime/bus/bus.ts';
 import { isNoResponders } from '../../runtime/bus/bus-answer.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { Claims } from './claims.ts';
 
 type Seen = { presence: Presence; atMs: number; isAway: boolean; isAsked: boolean };
 
@@ -18,6 +19,7 @@ export class BeaconDirectory {
   readonly #beacons = new Map<string, Seen>();
   readonly #listeners: (() => void)[] = [];
   readonly #stops: (() => void)[] = [];
+  readonly #claims = new Claims();
   #hidden: string | null = null;
 
   constructor(bus: Bus, clock: Clock) {
@@ -43,6 +45,11 @@ export class BeaconDirectory {
   find(beacon: string): Presence | null {
     const seen = this.#beacons.get(beacon);
     return seen && this.#isThere(seen) ? seen.presence : null;
+  }
+
+  /** Why nothing may be delivered to a beacon that is there: two claim its name; else null. */
+  faultOf(beacon: string): string | null {
+    return this.#claims.faultOf(beacon, this.#clock.monotonicMs());
   }
 
   /** One beacon counts as away from now on, whatever it says; null: none does. */
@@ -76,6 +83,7 @@ export class BeaconDirectory {
     const presence = decodePresence(body);
     if (!presence) return;
     const before = this.#beacons.get(presence.BeaconID);
+    this.#claims.heard(presence, before?.presence ?? null, this.#clock.monotonicMs());
     // A draining beacon finishes what it has and takes nothing new: for us it has left.
     const isAway = presence.Status === 'Draining';
     this.#beacons.set(presence.BeaconID, {
@@ -93,6 +101,7 @@ export class BeaconDirectory {
   }
 
   #sweep(): void {
+    if (this.#claims.settled(this.#clock.monotonicMs()).length > 0) this.#report();
     for (const seen of this.#beacons.values()) {
       const silentMs = this.#clock.monotonicMs() - seen.atMs;
       if (seen.isAway || silentMs < limits.presenceProbeMs) continue;
