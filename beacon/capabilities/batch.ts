@@ -3,7 +3,7 @@
  * hub's mark row.
  */
 import { fittingReasons, insistOnAnswer, resultBytes } from '../../contracts/body/answer-room.ts';
-import type { ApplyOutputs, MarkOutputs } from '../../contracts/capability.ts';
+import type { ApplyOutputs } from '../../contracts/capability.ts';
 import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import type { Row, RowMutation } from '../../contracts/mutation.ts';
@@ -11,15 +11,13 @@ import { isSubjectToken, type Lane, lanes } from '../../contracts/subjects.ts';
 import { type Clock, isoOf } from '../../runtime/clock.ts';
 import { bounds } from '../bounds.ts';
 import type { DatabaseConnection } from '../databases/connections.ts';
-import { type ApplyBatch, markTable, StatementFault } from '../engine/engine.ts';
-import { equals } from '../sql/filter.ts';
+import type { ApplyBatch } from '../engine/engine.ts';
 import { booleanAt, integerAt, listAt, refuse, type Settings, textAt } from '../settings.ts';
-import { selectRows } from '../sql/row-reads.ts';
-import { toTable } from '../engine/table.ts';
 
 const epochCharsMax = 36;
 
-function hubAt(settings: Settings): { hubId: string; lane: Lane } {
+/** Whose batch or mark it is. @throws TidemarkError INVALID_MESSAGE */
+export function hubAt(settings: Settings): { hubId: string; lane: Lane } {
   const hubId = textAt(settings, 'HubID', limits.hubIdCharsMax);
   if (!isSubjectToken(hubId)) throw refuse('Settings.HubID', 'letters, digits, _ or -', hubId);
   const lane = lanes.find((one) => one === settings['Lane']);
@@ -109,27 +107,4 @@ export function usersOf(batch: ApplyBatch, remoteUser: string): Map<string, numb
   for (const { RemoteUser: user = remoteUser } of batch.mutations)
     counts.set(user, (counts.get(user) ?? 0) + 1);
   return counts;
-}
-
-/** The stored mark, or null; and the identity of the database. */
-export async function storedMark(
-  settings: Settings,
-  connection: DatabaseConnection,
-): Promise<MarkOutputs> {
-  const { hubId, lane } = hubAt(settings);
-  const { engine } = connection;
-  const [info] = await engine.introspect([markTable]);
-  const { storeId } = await engine.check();
-  if (!info) return { Mark: null, StoreID: storeId };
-  const filter = equals('HubID', hubId);
-  filter.where.any[0]?.push({ kind: 'term', column: 'Lane', operator: 'EQ', values: [lane] });
-  const [result] = await engine.execute([
-    selectRows(engine.kind, toTable(info), filter, { begin: 0, cap: 1 }),
-  ]);
-  if (result instanceof StatementFault) throw result;
-  const row = result?.rows[0];
-  const mark = row
-    ? { Epoch: String(row['Epoch']), Seq: Number(row['Seq']), UpdatedAt: String(row['UpdatedAt']) }
-    : null;
-  return { Mark: mark, StoreID: storeId };
 }

@@ -4,7 +4,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { TidemarkError } from '../../contracts/errors.ts';
-import { isSubjectToken } from '../../contracts/subjects.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import {
   endLeftOver,
@@ -55,11 +54,6 @@ type Part = (name: string, start: () => Promise<Running>) => Promise<void>;
  */
 export async function runUp(options: UpOptions): Promise<number> {
   const { config, beaconId, say } = options;
-  if (!isSubjectToken(beaconId))
-    throw new TidemarkError(
-      'CONFIG_INVALID',
-      `--beacon-id ${JSON.stringify(beaconId)}: 1 to 64 letters, digits, _ or -`,
-    );
   mkdirSync(config.data, { recursive: true });
   await untilPredecessorIsGone(config.data);
   const parts: Supervised[] = [];
