@@ -19,8 +19,15 @@ async function place() {
   });
   const beacon = (name: string) => {
     const started = new TidemarkProcess([
-      ...['beacon', '--id', 'db-1', '--data', `${folder.path}/${name}`],
-      ...['--db', `sqlite:${folder.path}/${name}.sqlite`, '--nats', nats.url],
+      'beacon',
+      '--id',
+      'db-1',
+      '--data',
+      `${folder.path}/${name}`,
+      '--db',
+      `sqlite:${folder.path}/${name}.sqlite`,
+      '--nats',
+      nats.url,
     ]);
     onTestFinished(() => started[Symbol.asyncDispose]());
     return started;
@@ -43,7 +50,13 @@ test('a second databeacon of a name, and a second `up`, end with 4 and name the 
   );
   expect(first.isRunning).toBe(true);
   const up = startTidemark([
-    ...['up', '--data', `${folder.path}/up`, '--http', '127.0.0.1:0', '--nats', nats.url],
+    'up',
+    '--data',
+    `${folder.path}/up`,
+    '--http',
+    '127.0.0.1:0',
+    '--nats',
+    nats.url,
   ]);
   onTestFinished(async () => {
     up.child.kill('SIGKILL');
@@ -60,8 +73,15 @@ test('`up --beacon-id` names its databeacon, so that two live on one bus', async
   const { nats, folder, beacon, online } = await place();
   await online(beacon('first'));
   const up = startTidemark([
-    ...['up', '--data', `${folder.path}/up`, '--http', '127.0.0.1:0', '--nats', nats.url],
-    ...['--beacon-id', 'db-2'],
+    'up',
+    '--data',
+    `${folder.path}/up`,
+    '--http',
+    '127.0.0.1:0',
+    '--nats',
+    nats.url,
+    '--beacon-id',
+    'db-2',
   ]);
   onTestFinished(async () => {
     up.child.kill('SIGTERM');
@@ -85,7 +105,13 @@ test('two that run all the same say so, nothing is delivered to them, the doctor
   await online(second);
   process.kill(first.pid, 'SIGCONT');
   const worker = new TidemarkProcess([
-    ...['worker', '--data', `${folder.path}/worker`, '--http', '127.0.0.1:0', '--nats', nats.url],
+    'worker',
+    '--data',
+    `${folder.path}/worker`,
+    '--http',
+    '127.0.0.1:0',
+    '--nats',
+    nats.url,
   ]);
   onTestFinished(() => worker[Symbol.asyncDispose]());
   const status = async () => {
@@ -97,7 +123,8 @@ test('two that run all the same say so, nothing is delivered to them, the doctor
   await until(
     'the worker says so',
     async () =>
-      /^two databeacons call themselves db-1/.test((await status())?.Queue.LastError ?? ''),
+      (await status())?.Queue.LastError?.startsWith('two databeacons call themselves db-1') ===
+      true,
     { deadlineMs: 30_000 },
   );
   for (const one of [first, second])

@@ -30,10 +30,9 @@ export function conformance(name: BackendName): void {
     outageSuite(on, name === 'mssql' ? 'given' : isServer ? 'server' : 'file');
     processSuite(on, isServer);
     // SQLite has one writer whatever we do.
-    if (name !== 'sqlite')
-      describe('several hubs', () => {
-        lanesSuite(on);
-      });
+    describe.for(name === 'sqlite' ? [] : ['several hubs'])('%s', () => {
+      lanesSuite(on);
+    });
     describe('Apply', () => {
       applySuite(on);
     });
