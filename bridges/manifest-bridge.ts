@@ -2,7 +2,7 @@
 import type { JsonObject } from '../contracts/json-value.ts';
 import type { Row, RowMutation } from '../contracts/mutation.ts';
 import { tableOf } from '../contracts/schema.ts';
-import { type Entry, rowOf, signed } from './entry.ts';
+import { type Entry, isFillOnly, rowOf, signed } from './entry.ts';
 import { toStored } from './project.ts';
 
 const manifests = tableOf('UVManifest');
@@ -31,6 +31,11 @@ export function manifestColumns(manifest: JsonObject): Row {
   return columns;
 }
 
+function manifestWrite(entry: Entry): Pick<RowMutation, 'Set' | 'Fill'> {
+  const columns = manifestColumns(rowOf(entry, 'Manifest'));
+  return isFillOnly(entry) ? { Set: {}, Fill: columns } : { Set: columns };
+}
+
 /** The mutation of a manifest write. Every MS_* write is exactly one. */
 export function manifestMutation(entry: Entry): RowMutation {
   const row = {
@@ -40,7 +45,7 @@ export function manifestMutation(entry: Entry): RowMutation {
   };
   switch (entry.action) {
     case 'MS_UpsertManifest':
-      return signed(entry, { Op: 'write', ...row, Set: manifestColumns(rowOf(entry, 'Manifest')) });
+      return signed(entry, { Op: 'write', ...row, ...manifestWrite(entry) });
     case 'MS_RemoveManifest':
       return signed(entry, { Op: 'delete', ...row, Set: {} });
     default:
