@@ -43,8 +43,14 @@ export class Assigner {
 
   /** The databeacon that a name of the hub's means: the one of that name, or the only one. */
   async #ownName(given: string, inside: string): Promise<string> {
-    const names = (await this.#beaconNames()) ?? [];
-    if (names.includes(given)) return given;
+    const endMs = systemStamps.nowMs() + this.#tryMs;
+    let names = await this.#beaconNames();
+    // A bridge that was only made now has no bus yet.
+    while (names === null && systemStamps.nowMs() < endMs) {
+      await systemStamps.sleep(limits.dropinProbeMs);
+      names = await this.#beaconNames();
+    }
+    if (names === null || names.includes(given)) return given;
     if (names.includes(inside)) return inside;
     return names.length === 1 ? (names[0] as string) : given;
   }

@@ -173,10 +173,15 @@ export abstract class Bridge {
     return this.read(
       {
         send,
-        over: (reply, waiting) =>
-          waiting.length === 0
-            ? reply
-            : { ...reply, [listed]: listOver(listed, rowsOf(reply, listed), waiting, filter) },
+        over: (reply, waiting) => {
+          if (waiting.length === 0) return reply;
+          const rows = listOver(listed, rowsOf(reply, listed), waiting, filter);
+          return {
+            ...reply,
+            [listed]: rows,
+            ...(reply['Source'] === 'hub' ? { Partial: true } : {}),
+          };
+        },
       },
       (reply) => toReadReply(reply),
     );
