@@ -25,6 +25,14 @@ export function rowOf(entry: Entry, name: string): JsonObject {
   return entry.settings[name] as JsonObject;
 }
 
+/**
+ * Whether the write may only fill what is empty. Fields without a column are left out of it: they
+ * are kept together in one, where they would stand over others.
+ */
+export function isFillOnly(entry: Entry): boolean {
+  return entry.settings['FillOnly'] === true;
+}
+
 /** Adds the remote user to a mutation unless it is the default one. */
 export function signed(entry: Entry, mutation: RowMutation): RowMutation {
   return entry.remoteUser === defaultRemoteUser
