@@ -1,6 +1,6 @@
 /**
- * How the tests run, in three projects: `unit` in one process for many files, `system` with real
- * servers and processes, and `long`, which is a command of its own.
+ * How the tests run, in three projects: `unit` starts nothing, `system` with real servers and
+ * processes, and `long`, which is a command of its own.
  */
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,6 +17,7 @@ const long = [
   'test/faults/*.test.ts',
   'test/packed.test.ts',
   'test/simulator/mutants.test.ts',
+  'test/worker/state/recover/merge-killed.test.ts',
 ];
 
 /** What a file imports that starts servers or processes, or measures this one's memory. */
@@ -37,18 +38,20 @@ export default defineConfig({
       NODE_COMPILE_CACHE: join(import.meta.dirname, 'node_modules', '.cache', 'tidemark-compile'),
     },
     pool: 'forks',
-    // One more than the smallest machine has cores: most tests wait for processes most of the time.
-    maxWorkers: 3,
+    // Twice what the smallest machine has cores: most tests wait for processes most of the time.
+    maxWorkers: 4,
+    // Files share processes: a new one for each costs a fifth of the whole run.
+    isolate: false,
     testTimeout: 60_000,
     hookTimeout: 60_000,
     teardownTimeout: 20_000,
     projects: [
-      { extends: true, test: { name: 'unit', include: unit, exclude: long, isolate: false } },
+      { extends: true, test: { name: 'unit', include: unit, exclude: long } },
       {
         extends: true,
         test: { name: 'system', include: ['test/**/*.test.ts'], exclude: [...unit, ...long] },
       },
-      { extends: true, test: { name: 'long', include: long } },
+      { extends: true, test: { name: 'long', include: long, isolate: true } },
     ],
   },
 });

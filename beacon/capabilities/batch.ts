@@ -84,11 +84,11 @@ export function decodeApply(
 }
 
 /**
- * One Apply after the other on each connection.
+ * One Apply after the other for each hub and lane of a connection.
  * @throws TidemarkError UNAVAILABLE when the database itself fails; nothing was changed then
  */
 export function apply(batch: ApplyBatch, connection: DatabaseConnection): Promise<ApplyOutputs> {
-  return connection.applies.run(() =>
+  return connection.applies.run(batch, () =>
     connection.engine.apply({ ...batch, defaults: connection.defaults }),
   );
 }

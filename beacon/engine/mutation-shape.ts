@@ -98,7 +98,7 @@ function gapOf(mutation: RowMutation, table: Table): string | null {
   const key = Object.keys(mutation.Key);
   if (key.some((name) => !table.columns.has(name))) return null;
   const isUnique = table.uniqueKeys.some(
-    (columns) => columns.length === key.length && columns.every((name) => key.includes(name)),
+    ({ columns }) => columns.length === key.length && columns.every((name) => key.includes(name)),
   );
   return isUnique ? null : `there is no unique index on (${key.join(', ')})`;
 }

@@ -11,6 +11,7 @@ import { databaseActions } from '../capabilities/actions.ts';
 import { type AuditNote, AuditTrail } from '../gateway/audit.ts';
 import { type BeaconConfig, checkBeaconConfig, hasToken } from '../databases/config.ts';
 import { Connections } from '../databases/connections.ts';
+import { CreatedRules } from '../databases/created-rules.ts';
 import { startFront } from '../front/front.ts';
 import { startLegacy } from '../legacy/legacy.ts';
 import { Gateway } from '../gateway/gateway.ts';
@@ -49,20 +50,44 @@ async function startDatabases(config: BeaconConfig, place: BeaconPlace): Promise
   const nonce = newUuid();
   let presence: PresencePublisher | null = null;
   const onChange = () => void presence?.announce();
-  const connections = new Connections(state, config.databases, () => {
-    log.warn({}, 'a database file was deleted or replaced; it is opened again');
-    onChange();
+  const connections = new Connections({
+    state,
+    urls: config.databases,
+    rules: new CreatedRules(config.createConnections ?? null, (path) => state.owns(path)),
+    onChange: () => {
+      log.warn({}, 'a database file was deleted or replaced; it is opened again');
+      onChange();
+    },
+    onLeftOut: (connection, reason) =>
+      log.warn({ connection, reason }, 'a connection kept from before is not opened'),
   });
-  const proxy = new Proxy(state, connections, clock, config.allowWrites ?? true);
+  const proxy = new Proxy(
+    state,
+    connections,
+    clock,
+    config.allowWrites ?? true,
+    (pattern, reason) =>
+      log.warn(
+        { pattern, reason },
+        'a path pattern kept from before is not taken: it opens nothing',
+      ),
+  );
   const trail = new AuditTrail(state, clock, log);
   const actions = databaseActions({ connections, proxy, clock, isBatchOn, onChange });
   const meter = new BeaconMeter(beaconVersion, actions, () => connections.presence());
   const nowMs = () => clock.monotonicMs();
-  const gateway = new Gateway(actions, trail, nowMs, (done) => meter.done(done));
+  const gateway = new Gateway({
+    actions,
+    trail,
+    nowMs,
+    onDone: (done) => meter.done(done),
+    acceptsUnscoped: config.acceptsUnscoped,
+  });
   presence = new PresencePublisher(bus, clock, async (status) => ({
     BeaconID: beaconId,
     Status: status,
     Nonce: nonce,
+    HubSubjects: true,
     Capabilities: gateway.capabilities,
     Tags: config.tags,
     Connections: await connections.presence(),
@@ -79,6 +104,7 @@ async function startDatabases(config: BeaconConfig, place: BeaconPlace): Promise
       nonce,
       description: 'fronts databases for the persistence bridge',
       capabilities: Object.values(capabilities),
+      hasHubSubjects: true,
       gateway,
       presence,
       trail,

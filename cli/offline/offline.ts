@@ -177,8 +177,11 @@ function countPending(store: ReadStore, lane: number, mark: MarkRow | null): num
 function oldest(store: ReadStore, lane: number, mark: MarkRow | null): number | null {
   const found = store.value(
     `select min(accepted_ms) from (
-    select accepted_ms from (select accepted_ms from entry where lane = @lane and seq > @seq and body is not null order by seq limit 1)
-    union all select e.accepted_ms from held h join entry e on e.seq = h.seq where h.database = @database and h.lane = @lane and h.state = 'parked')`,
+      select accepted_ms from (select accepted_ms from entry
+        where lane = @lane and seq > @seq and body is not null order by seq limit 1)
+      union all
+      select e.accepted_ms from held h join entry e on e.seq = h.seq
+        where h.database = @database and h.lane = @lane and h.state = 'parked')`,
     { lane, seq: mark?.seq ?? 0, database: mark?.database ?? 0 },
   );
   return typeof found === 'number' ? found : null;

@@ -43,6 +43,10 @@ export const maintenanceLimits = {
    */
   traceLinksMax: 128,
   traceLinksSentMax: 32,
-  /** One-way messages taken from JetStream in one fetch. */
+  /**
+   * One-way messages taken from JetStream in one fetch, and their bytes: a nats-server lets go of a
+   * client for which it would hold more than 64 MiB.
+   */
   streamFetchMax: 500,
+  streamFetchBytesMax: 32 * MiB,
 } as const;

@@ -9,6 +9,8 @@ export const messageLimits = {
   bodyBytesMax: 64 * MiB,
   /** Values in a body, members and their names counted: 64 MiB of `[],` would be 20 million. */
   bodyValuesMax: 2_000_000,
+  /** Integers of one JSON body that would be rounded and are named one by one when refused. */
+  longIntegersMax: 1_000,
   /** Levels in a body: its envelope, and `jsonDepthMax` within. */
   bodyDepthMax: 136,
   /** Smaller JSON cannot have too many values; the walk over what was parsed finds its depth. */
@@ -28,8 +30,16 @@ export const messageLimits = {
   chunkOverheadBytes: 16 * KiB,
   /** Half-sent chunk transfers are forgotten after this; a sender retries the whole. */
   chunkTransferMs: 60_000,
-  /** Chunk transfers held at once; each may hold a body of `bodyBytesMax`. */
-  chunkTransfersMax: 8,
+  /**
+   * Half-sent chunk transfers held at once, and their bytes: three of the largest bodies, so that
+   * memory stays below 512 MiB. One sender may hold two thirds of it.
+   */
+  chunkTransfersMax: 64,
+  chunkBytesMax: 192 * MiB,
+  chunkSenderTransfersMax: 16,
+  chunkSenderBytesMax: 128 * MiB,
+  /** One without a new chunk for so long makes room for another: chunks follow each other at once. */
+  chunkIdleMs: 5_000,
   /**
    * Answers above one message that are being fetched: two of the largest, for a read is asked for
    * again when it is refused.
@@ -40,10 +50,12 @@ export const messageLimits = {
    */
   jsonDepthMax: 128,
   /**
-   * Items of one batch request: one commit and one reply must stay small enough to answer within a
-   * second.
+   * Items of one batch request: as many as one commit takes (`commitWritesMax`), so that none waits
+   * for a second one.
    */
-  batchItemsMax: 5_000,
+  batchItemsMax: 2_000,
+  /** Characters of a Reason: it can quote the path to a field, whose names are the sender's. */
+  refusalCharsMax: 1_000,
   /** Characters of a HubID, RemoteUser and the like. */
   hubIdCharsMax: 64,
   remoteUserCharsMax: 128,

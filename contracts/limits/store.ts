@@ -106,4 +106,6 @@ export const storeLimits = {
   projectionStepEntries: 500,
   /** Orderly stop: after this the process leaves; what was accepted is on disk. */
   drainMs: 10_000,
+  /** A child of `up` looks this often whether its parent is still there. */
+  parentLookMs: 250,
 } as const;

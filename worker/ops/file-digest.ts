@@ -35,7 +35,7 @@ function digestOfContent(path: string): string {
   if (content.length > limits.operationFileBytesMax)
     throw new TidemarkError(
       'INVALID_MESSAGE',
-      `${path} has ${content.length} bytes, an operation at most ${limits.operationFileBytesMax}`,
+      `${path} has ${content.length} bytes; at most ${limits.operationFileBytesMax} are allowed`,
     );
   return createHash('sha256').update(content).digest('hex');
 }

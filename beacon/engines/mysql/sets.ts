@@ -6,7 +6,7 @@ import type { Scalar } from '../../../contracts/schema.ts';
 import { bounds } from '../../bounds.ts';
 import { encode } from '../../sql/codec.ts';
 import type { Query, SetStatements } from '../server/dialect.ts';
-import type { Column } from '../../engine/table.ts';
+import type { Column, Table } from '../../engine/table.ts';
 
 type Rows = readonly (readonly Scalar[])[];
 
@@ -28,12 +28,24 @@ function names(columns: readonly Column[]): string {
   return columns.map((column) => inBackticks(column.name)).join(', ');
 }
 
+/**
+ * Told to go by the unique index: rows that are only looked past are locked too, and of a small
+ * table all are looked at, those of other hubs with them.
+ */
+function byIndex(table: Table, by: readonly Column[]): string {
+  const index = table.uniqueKeys.find(
+    ({ columns }) =>
+      columns.length === by.length && by.every((column) => columns.includes(column.name)),
+  );
+  return index ? ` force index (${inBackticks(index.name)})` : '';
+}
+
 export const mysqlSets: SetStatements = {
   rowsMax: () => bounds.setRowsMax,
   read(table, key, columns, keys): Query {
     const list = keys.map(() => marks(key)).join(', ');
     return {
-      sql: `select ${names(columns)} from ${inBackticks(table.name)} where (${names(key)}) in (${list}) for update`,
+      sql: `select ${names(columns)} from ${inBackticks(table.name)}${byIndex(table, key)} where (${names(key)}) in (${list}) for update`,
       parameters: values(key, keys),
     };
   },
@@ -66,7 +78,9 @@ export const mysqlSets: SetStatements = {
       .map((column, at) => `t.${inBackticks(column.name)} = v.c${by.length + at}`)
       .join(', ');
     return {
-      sql: `update ${inBackticks(table.name)} t join (select ${one}${others}) v on ${on} set ${sets}`,
+      sql:
+        `update (select ${one}${others}) v straight_join ${inBackticks(table.name)} t` +
+        `${byIndex(table, by)} on ${on} set ${sets}`,
       parameters: values(all, rows),
     };
   },

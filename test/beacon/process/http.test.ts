@@ -2,7 +2,7 @@
  * The table endpoints over HTTP: the same rows, behind a token, within bounds, and gone with the
  * beacon.
  */
-import { statSync, readFileSync } from 'node:fs';
+import { readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { request as rawRequest } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -182,12 +182,15 @@ describe('over HTTP', () => {
   });
 
   test('not ready while a database is away', async () => {
-    const { ask, call } = await start();
+    const folder = tempFolder();
+    const { ask, call } = await start({ createConnections: folder });
     await ask('DataBeaconManagement', 'CreateConnection', {
       Name: 'Far',
       Type: 'SQLite',
-      Config: '/proc/nowhere/x.db',
+      Config: 'far.db',
     });
+    rmSync(join(folder, 'far.db'));
+    symlinkSync('/dev/null', join(folder, 'far.db'));
     expect(await call('GET', '/readyz')).toMatchObject({
       status: 503,
       body: { text: 'away: Far' },

@@ -14,7 +14,9 @@ type Line = { Span: string; TraceId: string; SpanId: string; Parent: string | nu
 
 test('NODE_OPTIONS="--import ..." is all it takes', async () => {
   await using stack = await Stack.start({
-    workerEnv: () => ({ NODE_OPTIONS: `--import ${join(root, 'test', 'kit', 'otel-setup.ts')}` }),
+    workerEnv: () => ({
+      NODE_OPTIONS: `--import ${join(root, 'test', 'kit', 'processes', 'otel-setup.ts')}`,
+    }),
   });
   await using bus = await listenTo(stack.nats.url, 'mesh.>');
   const body = JSON.stringify({
