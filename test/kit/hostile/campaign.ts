@@ -102,7 +102,7 @@ class Campaign {
 
   static async over(rig: HostileRig, options: CampaignOptions): Promise<Campaign> {
     const pids = [rig.processes.worker.pid];
-    const hub = new HonestHub(await rig.as('hub1'), pids, String(options.seed));
+    const hub = new HonestHub(await rig.connection('hub1'), pids, String(options.seed));
     const campaign = new Campaign(rig, hub, options);
     for (const role of strangers) await campaign.#listen(role);
     return campaign;

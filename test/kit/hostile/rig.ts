@@ -38,6 +38,7 @@ export class HostileRig implements AsyncDisposable {
   readonly ports: Readonly<Record<HttpTarget, number>>;
   readonly #dir: TempDir;
   readonly #connections = new Map<RoleName, NatsConnection>();
+  readonly #opened: NatsConnection[] = [];
 
   private constructor(nats: SecuredNats, dir: TempDir, ports: HostileRig['ports']) {
     this.nats = nats;
@@ -90,10 +91,17 @@ export class HostileRig implements AsyncDisposable {
     });
   }
 
-  /** A connection that role would have, with an inbox of its own. */
+  /** The one connection of a role. */
   async as(role: RoleName): Promise<NatsConnection> {
     const there = this.#connections.get(role);
     if (there && !there.isClosed()) return there;
+    const connection = await this.connection(role);
+    this.#connections.set(role, connection);
+    return connection;
+  }
+
+  /** One more connection as that role has, with an inbox of its own. */
+  async connection(role: RoleName): Promise<NatsConnection> {
     const connection = await connect({
       servers: this.nats.url,
       user: role,
@@ -102,7 +110,7 @@ export class HostileRig implements AsyncDisposable {
       maxReconnectAttempts: -1,
       reconnectTimeWait: 50,
     });
-    this.#connections.set(role, connection);
+    this.#opened.push(connection);
     return connection;
   }
 
@@ -135,7 +143,7 @@ export class HostileRig implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([...this.#connections.values()].map((one) => one.close()));
+    await Promise.all(this.#opened.map((one) => one.close()));
     // `up` takes its children along when it is asked to stop.
     await this.processes.up.stop().catch(() => undefined);
     await Promise.all(Object.values(this.processes).map((one) => one.kill()));

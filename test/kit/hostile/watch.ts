@@ -9,6 +9,7 @@ import { until } from '../until.ts';
 import { compareWithFold, readRows } from '../rows/compare.ts';
 import { foldCalls, type FoldRow, type FoldTableName } from '../rows/fold.ts';
 import { type HonestHub, honestMark } from './honest-hub.ts';
+import { peakOf, withChildren } from './memory.ts';
 import { type HostileRig, secretMark } from './rig.ts';
 
 const units = join(import.meta.dirname, '../../../deploy/systemd');
@@ -208,27 +209,4 @@ function opened(path: string): Database.Database & Disposable {
   const db = new Database(path, { readonly: true, fileMustExist: true });
   db.pragma('busy_timeout = 5000');
   return Object.assign(db, { [Symbol.dispose]: () => void db.close() });
-}
-
-/** A process and those it started. */
-function withChildren(name: string, pid: number): { name: string; pid: number }[] {
-  const children = linesOf(`/proc/${pid}/task/${pid}/children`).flatMap((line) =>
-    line.split(' ').filter((one) => one !== ''),
-  );
-  const below = children.flatMap((child) => withChildren(`${name}'s ${child}`, Number(child)));
-  return [{ name, pid }, ...below];
-}
-
-/** The most memory a process had, in bytes; 0 when it is gone. */
-function peakOf(pid: number): number {
-  const line = linesOf(`/proc/${pid}/status`).find((one) => one.startsWith('VmHWM:'));
-  return Number(/(\d+) kB/.exec(line ?? '')?.[1] ?? 0) * 1_024;
-}
-
-function linesOf(path: string): string[] {
-  try {
-    return readFileSync(path, 'utf8').split('\n');
-  } catch {
-    return [];
-  }
 }
