@@ -77,6 +77,8 @@ export const bounds = {
    */
   createdConnectionsFrom: 1_001,
   connectionsMax: 100,
+  /** Characters of a database URL that came over the bus; names and secrets are short. */
+  databaseUrlCharsMax: 2_000,
   /**
    * SQL that somebody else wrote: its characters, rows when nothing is asked for and at most, its
    * time, and how many run at once on a connection.

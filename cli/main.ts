@@ -1,5 +1,5 @@
 /** Entry of the command line: arguments in, exit code out. */
-import { ignoreClosedPipes } from './terminal/output.ts';
+import { ignoreClosedPipes } from './terminal/writer.ts';
 import { runCommandLine } from './program.ts';
 
 ignoreClosedPipes();

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { messageOf, processExit, TidemarkError } from '../contracts/errors.ts';
 import { hint, typedWrong } from './terminal/mistakes.ts';
 import { say } from './terminal/output.ts';
+import { writeErr, writeOut } from './terminal/writer.ts';
 import { topVerbs } from './verbs/top-verbs.ts';
 import { packageVersion } from './terminal/version.ts';
 import { addGroup, addVerb, type Ended, topics } from './verb.ts';
@@ -38,7 +39,7 @@ export function buildProgram(ended: Ended): Command {
         ].join(' '),
     })
     // Commander's own words for mistakes; ours are said when it throws.
-    .configureOutput({ outputError: () => undefined });
+    .configureOutput({ outputError: () => undefined, writeOut, writeErr });
   for (const topic of Object.keys(topics) as (keyof typeof topics)[]) {
     for (const spec of topVerbs.filter((one) => (one.topic ?? 'look') === topic))
       addVerb(program, spec, ended);

@@ -63,14 +63,17 @@ type Chunk = {
 };
 type Transfer = {
   first: Chunk;
+  sender: string;
   pieces: Map<number, Uint8Array>;
   bytes: number;
   startedAtMs: number;
+  lastAtMs: number;
 };
 
 /**
- * Half-sent transfers in memory: at most `limits.chunkTransfersMax` of `limits.bodyBytesMax`, each
- * forgotten after `limits.chunkTransferMs`.
+ * Half-sent transfers in memory, bounded in number and bytes, in all and for each sender, and each
+ * forgotten after `limits.chunkTransferMs`. Where there is no room, those that lie idle make it, so
+ * that nobody keeps the others out by beginning what is never ended.
  */
 export class ChunkAssembler {
   readonly #nowMs: () => number;
@@ -87,14 +90,17 @@ export class ChunkAssembler {
 
   /**
    * Takes one decoded chunk; a repeated one changes nothing.
-   * @throws TidemarkError INVALID_MESSAGE or TOO_LARGE naming the field (the transfer is then
-   * forgotten), OVERLOADED when too many are open.
+   * @param sender as far as it is known, see `senderOf`
+   * @throws TidemarkError INVALID_MESSAGE or TOO_LARGE naming the field, OVERLOADED when too much is
+   * half-sent; the transfer is then forgotten
    */
-  add(chunkBody: unknown): ChunkResult {
+  add(chunkBody: unknown, sender = ''): ChunkResult {
     this.#forgetOld();
     const chunk = decodeChunk(chunkBody);
-    const transfer = this.#transfers.get(chunk.transfer) ?? this.#open(chunk);
+    const transfer = this.#transfers.get(chunk.transfer) ?? this.#open(chunk, sender);
+    transfer.lastAtMs = this.#nowMs();
     try {
+      this.#assertRoom(transfer, chunk);
       put(transfer, chunk);
     } catch (error) {
       this.#transfers.delete(chunk.transfer);
@@ -106,22 +112,37 @@ export class ChunkAssembler {
     return { done: true, body, action: chunk.action, headers: headersOf(chunk, body) };
   }
 
-  #open(chunk: Chunk): Transfer {
-    if (this.#transfers.size >= limits.chunkTransfersMax) {
-      throw new TidemarkError(
-        'OVERLOADED',
-        `Transfer: ${limits.chunkTransfersMax} transfers are open already; send the whole again later`,
-        { retryAfterMs: limits.overloadedRetryMs },
-      );
-    }
-    const transfer = {
+  #open(chunk: Chunk, sender: string): Transfer {
+    const isTooMany = () =>
+      this.#transfers.size >= limits.chunkTransfersMax ||
+      this.#ofSender(sender).length >= limits.chunkSenderTransfersMax;
+    while (isTooMany())
+      if (!this.#forgetIdle())
+        throw overloaded(`${this.#transfers.size} transfers are open already`);
+    const nowMs = this.#nowMs();
+    const transfer: Transfer = {
       first: chunk,
-      pieces: new Map<number, Uint8Array>(),
+      sender,
+      pieces: new Map(),
       bytes: 0,
-      startedAtMs: this.#nowMs(),
+      startedAtMs: nowMs,
+      lastAtMs: nowMs,
     };
     this.#transfers.set(chunk.transfer, transfer);
     return transfer;
+  }
+
+  #assertRoom({ sender }: Transfer, { data }: Chunk): void {
+    const isTooMuch = () =>
+      bytesOf([...this.#transfers.values()]) + data.length > limits.chunkBytesMax ||
+      bytesOf(this.#ofSender(sender)) + data.length > limits.chunkSenderBytesMax;
+    while (isTooMuch())
+      if (!this.#forgetIdle())
+        throw overloaded(`${bytesOf([...this.#transfers.values()])} bytes are half-sent already`);
+  }
+
+  #ofSender(sender: string): Transfer[] {
+    return [...this.#transfers.values()].filter((transfer) => transfer.sender === sender);
   }
 
   #forgetOld(): void {
@@ -129,6 +150,44 @@ export class ChunkAssembler {
     for (const [id, transfer] of this.#transfers)
       if (transfer.startedAtMs < oldest) this.#transfers.delete(id);
   }
+
+  /** The one that lies idle longest; false when none does. */
+  #forgetIdle(): boolean {
+    const [longest] = [...this.#transfers].toSorted(([, a], [, b]) => a.lastAtMs - b.lastAtMs);
+    if (!longest || longest[1].lastAtMs > this.#nowMs() - limits.chunkIdleMs) return false;
+    return this.#transfers.delete(longest[0]);
+  }
+}
+
+/**
+ * Who sent a message, from the subject its answer goes to: a client answers all of its requests
+ * below one inbox.
+ */
+export function senderOf(replySubject: string | undefined): string {
+  return replySubject?.slice(0, Math.max(0, replySubject.lastIndexOf('.'))) ?? '';
+}
+
+/**
+ * For a sender: whether the answer to a chunk says that all before it are still there.
+ * @throws TidemarkError UNAVAILABLE when they are not
+ */
+export function assertKept(reply: unknown, index: number, count: number): void {
+  const received = isJsonObject(reply) ? reply['Received'] : undefined;
+  if (typeof received !== 'number') return;
+  if (received > index && index < count - 1) return;
+  throw new TidemarkError('UNAVAILABLE', 'the receiver forgot the transfer; send the whole again', {
+    retryAfterMs: limits.overloadedRetryMs,
+  });
+}
+
+function overloaded(why: string): TidemarkError {
+  return new TidemarkError('OVERLOADED', `Transfer: ${why}; send the whole again later`, {
+    retryAfterMs: limits.overloadedRetryMs,
+  });
+}
+
+function bytesOf(transfers: readonly Transfer[]): number {
+  return transfers.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
 function put(transfer: Transfer, chunk: Chunk): void {
@@ -207,7 +266,7 @@ function decodeData(data: unknown): Uint8Array {
   if (!(bytes instanceof Uint8Array) || bytes.length === 0)
     throw invalid('Data', 'expected one byte or more, as binary or base64 text');
   // A copy, for the message's buffer is the bus client's and larger than the piece.
-  return Uint8Array.from(bytes);
+  return new Uint8Array(bytes);
 }
 
 function decodeText(

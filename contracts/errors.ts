@@ -8,6 +8,7 @@
  */
 export const refusalStatus = {
   INVALID_MESSAGE: 400,
+  FORBIDDEN: 403,
   NOT_FOUND: 404,
   CONFLICT: 409,
   TOO_LARGE: 413,

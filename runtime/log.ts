@@ -1,6 +1,10 @@
-/** One JSON line per fact, on stderr; payloads of hubs are never logged. */
+/**
+ * One JSON line per fact, on stderr; payloads of hubs are never logged, and what they named cannot
+ * steer a terminal.
+ */
 import { fstatSync } from 'node:fs';
 import { type DestinationStream, destination, pino } from 'pino';
+import { visible } from './visible.ts';
 
 /** What the parts of a process may say. Fields first, then a lower-case sentence. */
 export interface Log {
@@ -29,8 +33,10 @@ export function createLog(name: string, level = 'info', journal: string | null =
  */
 function linesTo(journal: string | null): DestinationStream {
   const out = destination({ fd: 2, sync: true });
-  if (journal === null || !isStandardError(journal)) return out;
-  return { write: (line) => out.write(`<${priorityOf(line)}>${line}`) };
+  const isJournal = journal !== null && isStandardError(journal);
+  return {
+    write: (line) => out.write(`${isJournal ? `<${priorityOf(line)}>` : ''}${visible(line)}`),
+  };
 }
 
 /** Whoever started us may have sent our output elsewhere, and left the variable. */

@@ -43,6 +43,10 @@ export const refusalTexts: Record<RefusalCode, { when: string; what: string }> =
     when: 'the request cannot be decoded, or its action is unknown, or a field is wrong; `Reason` names its path',
     what: 'correct the request; the same one will be refused again',
   },
+  FORBIDDEN: {
+    when: 'it is not the caller’s to ask: the lane of another hub, or an action that is switched off',
+    what: 'ask the operator',
+  },
   NOT_FOUND: {
     when: 'a control verb or a capability names something that does not exist',
     what: 'check the name',

@@ -6,7 +6,7 @@ import type {
 } from '../../contracts/capability.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
 import type { ColumnDescriptor } from '../../contracts/schema.ts';
-import { databaseAt, typeNames, withoutSecret } from '../databases/connection-config.ts';
+import { databaseAt, typeNames } from '../databases/connection-config.ts';
 import type { DatabaseConnection, Connections } from '../databases/connections.ts';
 import { type ColumnInfo, mayHaveEndpoint } from '../engine/engine.ts';
 import { tableAt, tableNameCharsMax, visibleTables } from '../databases/known-tables.ts';
@@ -152,14 +152,12 @@ export async function createConnection(
   const { url } = databaseAt(settings);
   const description =
     typeof settings['Description'] === 'string' ? settings['Description'].slice(0, 500) : '';
-  const { connection, isNew } = connections.create(name, url, description);
-  const health = await connection.engine.check();
+  const { connection, isNew } = await connections.create(name, url, description);
   return {
     IDBeaconConnection: connection.id,
     Name: name,
     Type: typeNames[connection.engine.kind],
     Created: isNew,
-    Connected: health.isConnected,
-    ...(health.isConnected ? {} : { ConnectError: withoutSecret(health.reason, url) }),
+    Connected: isNew || (await connection.engine.check()).isConnected,
   };
 }

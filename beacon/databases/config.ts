@@ -23,6 +23,8 @@ export type BeaconConfig = {
   tags: Record<string, string>;
   /** False keeps MeadowProxy and CreateConnection from writing, whatever UpdateProxyConfig says. */
   allowWrites?: boolean;
+  /** Folder of the SQLite files that CreateConnection may open; without it there is no such action. */
+  createConnections?: string;
   /**
    * host:port of the table endpoints over HTTP; without it there is no HTTP. Port 0 takes a free
    * one.

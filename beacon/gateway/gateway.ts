@@ -58,10 +58,11 @@ export class Gateway {
     subject: string,
     body: unknown,
     headers?: HeaderReader,
+    sender = '',
   ): Promise<CapabilityReply<unknown> | ChunkReply> {
     if (lastToken(subject) !== 'chunk')
       return this.#watched({ capability, action: lastToken(subject), subject }, body, headers);
-    const taken = this.#chunks.add(body);
+    const taken = this.#chunks.add(body, sender);
     if (!taken.done) return { Success: true, Received: taken.received };
     return this.#watched(
       { capability, action: taken.action, subject },

@@ -2,6 +2,7 @@
  * A gateway on the bus: its micro service and its presence, from the first word to the drained end.
  * Every kind of databeacon goes through here.
  */
+import { senderOf } from '../../contracts/chunks.ts';
 import { limits } from '../../contracts/limits.ts';
 import { subjects } from '../../contracts/subjects.ts';
 import type { Bus } from '../../runtime/bus/bus.ts';
@@ -62,7 +63,13 @@ export async function goOnline(
       name: capability,
       subject: subjects.capabilityAll(beaconId, capability),
       handle: (request) =>
-        gateway.answer(capability, request.subject, request.decode(), request.headers),
+        gateway.answer(
+          capability,
+          request.subject,
+          request.decode(),
+          request.headers,
+          senderOf(request.replyTo),
+        ),
     })),
   });
   // A bus that is away, or requests that hang, hold up neither start nor end.

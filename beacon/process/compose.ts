@@ -11,6 +11,7 @@ import { databaseActions } from '../capabilities/actions.ts';
 import { type AuditNote, AuditTrail } from '../gateway/audit.ts';
 import { type BeaconConfig, checkBeaconConfig, hasToken } from '../databases/config.ts';
 import { Connections } from '../databases/connections.ts';
+import { CreatedRules } from '../databases/created-rules.ts';
 import { startFront } from '../front/front.ts';
 import { startLegacy } from '../legacy/legacy.ts';
 import { Gateway } from '../gateway/gateway.ts';
@@ -49,9 +50,16 @@ async function startDatabases(config: BeaconConfig, place: BeaconPlace): Promise
   const nonce = newUuid();
   let presence: PresencePublisher | null = null;
   const onChange = () => void presence?.announce();
-  const connections = new Connections(state, config.databases, () => {
-    log.warn({}, 'a database file was deleted or replaced; it is opened again');
-    onChange();
+  const connections = new Connections({
+    state,
+    urls: config.databases,
+    rules: new CreatedRules(config.createConnections ?? null, (path) => state.owns(path)),
+    onChange: () => {
+      log.warn({}, 'a database file was deleted or replaced; it is opened again');
+      onChange();
+    },
+    onLeftOut: (connection, reason) =>
+      log.warn({ connection, reason }, 'a connection kept from before is not opened'),
   });
   const proxy = new Proxy(
     state,

@@ -8,6 +8,7 @@ import { Bus } from '../../runtime/bus/bus.ts';
 import type { BusOptions } from '../../runtime/bus/bus-login.ts';
 import { type Clock, systemClock } from '../../runtime/clock.ts';
 import { Counts, type Summary } from './counts.ts';
+import { type Out, overwriting, safe } from '../terminal/writer.ts';
 import { Delivery } from './delivery.ts';
 import { TraceReader } from './trace-call.ts';
 import { checkTrace, readTrace } from './trace-file.ts';
@@ -32,7 +33,7 @@ export type PublishOptions = {
   isOneWay: boolean;
   signal: AbortSignal;
   /** Where progress and refusals are said. */
-  out: { isTerminal: boolean; write: (text: string) => void };
+  out: Pick<Out, 'isTerminal' | 'write'>;
   /** Which lines of a file are sent; all of them when left out. */
   lines?: (number: number, path: string) => boolean;
 };
@@ -46,7 +47,7 @@ export async function publish(options: PublishOptions): Promise<Summary> {
   for (const path of options.files) checkTrace(path);
   const { out, signal } = options;
   const counts = new Counts(systemClock, (line) =>
-    out.write(`${out.isTerminal ? '\r\x1b[K' : ''}${line}\n`),
+    out.write(out.isTerminal ? overwriting(`${line}\n`) : safe(`${line}\n`)),
   );
   const bus = await firstConnect(options);
   if (!bus) return counts.summary;
@@ -137,10 +138,10 @@ function newPace(clock: Clock, rate: number, signal: AbortSignal): () => Promise
 
 function showProgress(counts: Counts, out: PublishOptions['out']): () => void {
   const show = () =>
-    out.write(out.isTerminal ? `\r\x1b[K${counts.progress}` : `${counts.progress}\n`);
+    out.write(out.isTerminal ? overwriting(counts.progress) : `${counts.progress}\n`);
   const cancel = systemClock.every(out.isTerminal ? terminalEveryMs : fileEveryMs, show);
   return () => {
     cancel();
-    out.write(out.isTerminal ? `\r\x1b[K${counts.progress}\n` : `${counts.progress}\n`);
+    out.write(`${out.isTerminal ? overwriting(counts.progress) : counts.progress}\n`);
   };
 }

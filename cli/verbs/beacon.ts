@@ -88,6 +88,10 @@ export const beaconVerb: VerbSpec = {
       'offer the legacy capabilities over rows kept in memory, or in a SQLite file of the ' +
         'data directory, in place of databases',
     ).choices(['memory', 'sqlite']),
+    new Option(
+      '--create-connections <folder>',
+      'take CreateConnection over the bus: SQLite files below this folder, and servers',
+    ),
     new Option('--no-batch', 'do not offer DataBeaconBatch'),
     new Option('--read-only', 'refuse writes through MeadowProxy'),
   ],
@@ -147,6 +151,9 @@ async function beacon({ config, flags }: VerbCall): Promise<never> {
       token: config.token,
       access: config.access,
       ...(address === undefined ? {} : { http: address }),
+      ...(typeof flags['createConnections'] === 'string'
+        ? { createConnections: flags['createConnections'] }
+        : {}),
       ...(typeof flags['front'] === 'string' ? { front: flags['front'] } : {}),
       ...(flags['provider'] === 'memory' || flags['provider'] === 'sqlite'
         ? { provider: flags['provider'] }

@@ -14,6 +14,7 @@ export type BeaconSettings = {
   dataDir: string;
   isBatchOn: boolean;
   allowWrites: boolean;
+  createConnections?: string;
   http?: string;
   front?: string;
   provider?: 'memory' | 'sqlite';

@@ -4,6 +4,7 @@ import { runDemo } from '../demo/demo.ts';
 import { publish } from '../publish/publish.ts';
 import { print, printJson, say } from '../terminal/output.ts';
 import { onStopSignals } from '../terminal/signals.ts';
+import { stderrOut } from '../terminal/writer.ts';
 import { countFrom, type VerbCall, type VerbSpec } from '../verb.ts';
 
 export const traceVerbs: readonly VerbSpec[] = [
@@ -62,10 +63,7 @@ async function runPublish({ config, flags, args }: VerbCall): Promise<number> {
     giveUpMs: (flags['giveUp'] as number) * 1_000,
     isOneWay: flags['jetstream'] === true,
     signal: stopping.stop,
-    out: {
-      isTerminal: process.stderr.isTTY === true,
-      write: (text) => void process.stderr.write(text),
-    },
+    out: stderrOut(),
   });
   print(JSON.stringify(summary));
   return summary.Refused === 0 && !stopping.stop.aborted ? 0 : 1;

@@ -3,7 +3,7 @@
  * wants, and its reply read.
  */
 import { acceptHeader, type AnswerMessage, wholeAnswer } from '../answer-chunks.ts';
-import { type ChunkBody, splitIntoChunks } from '../chunks.ts';
+import { assertKept, type ChunkBody, splitIntoChunks } from '../chunks.ts';
 import {
   contentType,
   decodeBody,
@@ -118,6 +118,7 @@ export class Sender<Headers extends HubHeaders> {
         headers: { 'Content-Type': contentType.msgpack },
       };
       reply = await this.#request(subject, packed, options);
+      assertKept(reply, index, pieces.length);
     }
     return reply;
   }

@@ -28,8 +28,16 @@ export const messageLimits = {
   chunkOverheadBytes: 16 * KiB,
   /** Half-sent chunk transfers are forgotten after this; a sender retries the whole. */
   chunkTransferMs: 60_000,
-  /** Chunk transfers held at once; each may hold a body of `bodyBytesMax`. */
-  chunkTransfersMax: 8,
+  /**
+   * Half-sent chunk transfers held at once, and their bytes: three of the largest bodies, so that
+   * memory stays below 512 MiB. One sender may hold two thirds of it.
+   */
+  chunkTransfersMax: 64,
+  chunkBytesMax: 192 * MiB,
+  chunkSenderTransfersMax: 16,
+  chunkSenderBytesMax: 128 * MiB,
+  /** One without a new chunk for so long makes room for another: chunks follow each other at once. */
+  chunkIdleMs: 5_000,
   /**
    * Answers above one message that are being fetched: two of the largest, for a read is asked for
    * again when it is refused.

@@ -10,6 +10,14 @@ export const operatorLimits = {
    */
   httpConnectionsMax: 256,
   /**
+   * Of these from one address: half, so that nobody keeps others out. Beyond them so many more that
+   * are heard for the probes alone.
+   */
+  httpSocketsOfAddressMax: 128,
+  httpProbeSocketsMax: 8,
+  /** A connection on which nothing moves is closed; the longest answer takes a minute. */
+  httpSilentMs: 120_000,
+  /**
    * Bytes of a request's headers; its headers and the whole of it must have come by then, or the
    * connection is cut.
    */
@@ -67,6 +75,8 @@ export const operatorLimits = {
   /** Other workers: answers to the ping are awaited this long; remembered are so many hubs. */
   fleetPingMs: 1_500,
   fleetHubsMax: 1_000,
+  /** Address a worker says its console has: longer ones are no address anybody types. */
+  consoleUrlCharsMax: 2_000,
   /** One status is awaited this long, and so many are asked for at once. */
   fleetStatusMs: 2_000,
   fleetAsksMax: 25,

@@ -53,6 +53,10 @@ export class NatsRequest implements BusRequest {
     return this.#message.headers;
   }
 
+  get replyTo(): string | undefined {
+    return this.#message.reply;
+  }
+
   decode(): unknown {
     return decodeBody(this.#message.data, this.#message.headers);
   }

@@ -10,6 +10,8 @@ import { isoOf, newUuid, systemClock } from '../clock.ts';
 export interface BusRequest {
   readonly subject: string;
   readonly headers?: HeaderReader | undefined;
+  /** Where the answer goes; senders differ in it. */
+  readonly replyTo?: string | undefined;
   /** @throws TidemarkError INVALID_MESSAGE or TOO_LARGE */
   decode(): unknown;
   respond(value: unknown): void;

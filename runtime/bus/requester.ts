@@ -4,7 +4,7 @@
  */
 import type { Msg, MsgHdrs, NatsConnection } from 'nats';
 import { acceptHeader, type AnswerMessage, wholeAnswer } from '../../contracts/answer-chunks.ts';
-import { type ChunkBody, splitIntoChunks } from '../../contracts/chunks.ts';
+import { assertKept, type ChunkBody, splitIntoChunks } from '../../contracts/chunks.ts';
 import { contentType, encodeBody, type Encoding, packBody } from '../../contracts/codec.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
@@ -102,6 +102,7 @@ export class Requester {
         { body: encodeBody(chunk, 'msgpack'), headers: { 'Content-Type': contentType.msgpack } },
         rest,
       );
+      assertKept(answer, chunk.Index, chunk.Count);
     }
     return answer;
   }

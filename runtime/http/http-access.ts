@@ -6,6 +6,7 @@ import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
+import { addressGroup } from './address-group.ts';
 import { type Caller, type NamedToken, Tokens } from './http-tokens.ts';
 import { Rate } from './rate.ts';
 
@@ -137,7 +138,7 @@ export class HttpAccess {
     const caller = this.#tokens.callerOf(call.header('Authorization'));
     if (!call.isChanging && (call.isPublic || (this.isOpen && !isForwarded(call))))
       return { isAdmitted: true, caller };
-    const from = groupOf(call.remote);
+    const from = addressGroup(call.remote);
     const refusal = this.#deny(call, host, caller);
     if (refusal && this.#isSlowed(call, caller, from))
       return tooOften('too many calls were refused', this.#failures.waitMs(from));
@@ -234,17 +235,6 @@ function isAnyAddress(host: string): boolean {
 
 function hostText(host: string): string {
   return host === '' ? 'nothing' : JSON.stringify(host.slice(0, 100));
-}
-
-/**
- * One bucket for an IPv4 address, however it is written, and for the 64 bits of an IPv6 network
- * that one subscriber has.
- */
-function groupOf(remote: string): string {
-  const mapped = /^::ffff:([\d.]+)$/i.exec(remote)?.[1];
-  if (mapped !== undefined || isIP(remote) !== 6) return mapped ?? remote;
-  const [head = ''] = remote.split('::');
-  return `${head.split(':').slice(0, 4).join(':')}::/64`;
 }
 
 type DeniedFacts = Pick<Denied, 'caller' | 'isNoted' | 'headers'>;

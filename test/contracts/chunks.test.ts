@@ -1,8 +1,15 @@
 /** Cutting bodies into chunks and putting them together again, in any order, within bounds. */
+import { randomUUID } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { ChunkAssembler, type ChunkBody, splitIntoChunks } from '../../contracts/chunks.ts';
+import {
+  assertKept,
+  ChunkAssembler,
+  type ChunkBody,
+  senderOf,
+  splitIntoChunks,
+} from '../../contracts/chunks.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
 import { rubbish } from '../kit/arbitraries.ts';
@@ -161,7 +168,7 @@ test('chunks — too many half-sent transfers are OVERLOADED; after a minute the
   let nowMs = 0;
   const assembler = new ChunkAssembler(() => nowMs);
   for (let i = 0; i < limits.chunkTransfersMax; i++)
-    assembler.add(chunk({ Transfer: guidOf(`t${i}`) }));
+    assembler.add(chunk({ Transfer: guidOf(`t${i}`) }), `sender ${i}`);
   expect(refusal(() => assembler.add(chunk({ Transfer: guidOf('more') })))).toMatchObject({
     code: 'OVERLOADED',
     retryAfterMs: limits.overloadedRetryMs,
@@ -196,4 +203,57 @@ test('chunks — no rubbish makes the assembler throw anything but our errors, n
     }),
     { numRuns: 1_000 },
   );
+});
+
+test('chunks — one sender’s half-sent transfers keep nobody else out (I14)', () => {
+  let nowMs = 0;
+  const assembler = new ChunkAssembler(() => nowMs);
+  const half = () => chunk({ Transfer: randomUUID() });
+  for (let i = 0; i < limits.chunkSenderTransfersMax; i++) assembler.add(half(), 'greedy');
+  expect(refusal(() => assembler.add(half(), 'greedy'))).toMatchObject({ code: 'OVERLOADED' });
+  for (const one of chunksOf('other', [new Uint8Array(9), new Uint8Array(9)]))
+    assembler.add(one, 'other');
+  expect(assembler.pending).toBe(limits.chunkSenderTransfersMax);
+  nowMs = limits.chunkIdleMs;
+  expect(assembler.add(half(), 'greedy')).toEqual({ done: false, received: 1 });
+  expect(assembler.pending).toBe(limits.chunkSenderTransfersMax);
+});
+
+test('chunks — under many names, what lies idle makes room; the one that goes on is kept (I14)', () => {
+  let nowMs = 0;
+  const assembler = new ChunkAssembler(() => nowMs);
+  const going = chunksOf(
+    'going',
+    Array.from({ length: 4 }, () => new Uint8Array(9)),
+  );
+  assembler.add(going[0], 'hub');
+  for (let i = 1; i < limits.chunkTransfersMax; i++)
+    assembler.add(chunk({ Transfer: randomUUID() }), `name ${i}`);
+  nowMs = limits.chunkIdleMs;
+  assembler.add(going[1], 'hub');
+  for (let i = 0; i < 20; i++) assembler.add(chunk({ Transfer: randomUUID() }), `more ${i}`);
+  assembler.add(going[2], 'hub');
+  expect(assembler.add(going[3], 'hub')).toMatchObject({ done: true });
+});
+
+test('chunks — bytes are bounded, in all and of one sender (I9)', () => {
+  const assembler = new ChunkAssembler(() => 0);
+  const Data = new Uint8Array(32 * 1024 * 1024);
+  const add = (sender: string) =>
+    assembler.add(chunk({ Transfer: randomUUID(), Count: 3, Data }), sender);
+  for (let i = 0; i < limits.chunkSenderBytesMax / Data.length; i++) add('one');
+  expect(refusal(() => add('one'))).toMatchObject({ code: 'OVERLOADED' });
+  const rest = (limits.chunkBytesMax - limits.chunkSenderBytesMax) / Data.length;
+  for (let i = 0; i < rest; i++) add('two');
+  expect(refusal(() => add('three'))).toMatchObject({ code: 'OVERLOADED' });
+});
+
+test('chunks — senders are told apart by their inbox; a sender notices that it was forgotten', () => {
+  expect(senderOf('_INBOX.abc.7')).toBe('_INBOX.abc');
+  expect(senderOf('_INBOX')).toBe('');
+  expect(senderOf(undefined)).toBe('');
+  expect(() => assertKept({ Success: true, Received: 2 }, 1, 3)).not.toThrow();
+  expect(() => assertKept({ Success: true, Seq: 7 }, 2, 3)).not.toThrow();
+  expect(refusal(() => assertKept({ Success: true, Received: 1 }, 1, 3)).code).toBe('UNAVAILABLE');
+  expect(refusal(() => assertKept({ Success: true, Received: 3 }, 2, 3)).code).toBe('UNAVAILABLE');
 });

@@ -2,7 +2,7 @@
  * The worker's lanes on the bus: single requests, batches, chunks, and reads, each answered in its
  * own encoding.
  */
-import { ChunkAssembler } from '../../contracts/chunks.ts';
+import { ChunkAssembler, senderOf } from '../../contracts/chunks.ts';
 import { decodeBody } from '../../contracts/codec.ts';
 import {
   decodeBatch,
@@ -59,13 +59,14 @@ export class LaneEndpoints {
   handle(
     lane: Lane,
     action: string,
-    request: Pick<BusRequest, 'decode' | 'headers' | 'subject'>,
+    request: Pick<BusRequest, 'decode' | 'headers' | 'subject' | 'replyTo'>,
   ): Promise<unknown> | unknown {
     const reception = accepting(request.subject, traceIn(request.headers));
-    if (!reception.isRecorded) return this.#answer(lane, action, request.decode(), reception.keep);
-    return this.#recorded(reception, () =>
-      this.#answer(lane, action, request.decode(), reception.keep),
-    );
+    const answer = () =>
+      action === 'chunk'
+        ? this.#chunk(lane, request, reception.keep)
+        : this.#answer(lane, action, request.decode(), reception.keep);
+    return reception.isRecorded ? this.#recorded(reception, answer) : answer();
   }
 
   async #recorded(reception: Reception, answer: () => unknown): Promise<unknown> {
@@ -86,7 +87,6 @@ export class LaneEndpoints {
     trace: string | null,
   ): Promise<unknown> | unknown {
     if (action === 'batch') return this.#batch(lane, body, trace);
-    if (action === 'chunk') return this.#chunk(lane, body, trace);
     return this.#one(decodeEnvelope(body, lane, action), trace);
   }
 
@@ -123,8 +123,12 @@ export class LaneEndpoints {
   }
 
   /** The whole is of the trace of the request that completed it. */
-  #chunk(lane: Lane, body: unknown, trace: string | null): Promise<unknown> | unknown {
-    const taken = this.#chunks.add(body);
+  #chunk(
+    lane: Lane,
+    request: Pick<BusRequest, 'decode' | 'replyTo'>,
+    trace: string | null,
+  ): Promise<unknown> | unknown {
+    const taken = this.#chunks.add(request.decode(), senderOf(request.replyTo));
     if (!taken.done) return { Success: true, Received: taken.received };
     const whole = decodeBody(taken.body, taken.headers);
     return this.#answer(lane, taken.action || actionOf(whole), whole, trace);

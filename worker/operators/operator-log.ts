@@ -8,6 +8,7 @@ import type { JsonObject } from '../../contracts/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import { type Clock, isoOf } from '../../runtime/clock.ts';
 import { type DeniedCount, DeniedCalls } from '../../runtime/http/denied-calls.ts';
+import { visible } from '../../runtime/visible.ts';
 import type { Connection } from '../state/connection.ts';
 import { ActionRows, type NewAction } from './action-rows.ts';
 
@@ -255,6 +256,5 @@ function kindOf(action: string): string {
 
 /** One bounded line of printable text. */
 function cut(text: string): string {
-  // eslint-disable-next-line no-control-regex
-  return text.replace(/[\u0000-\u001f\u007f]+/g, ' ').slice(0, limits.operatorTextCharsMax);
+  return visible(text.replace(/\s+/g, ' ')).slice(0, limits.operatorTextCharsMax);
 }

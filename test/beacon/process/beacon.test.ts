@@ -272,7 +272,7 @@ describe('requests', () => {
     const settings = {
       Name: 'Second One',
       Type: 'SQLite',
-      Config: { SQLiteFilePath: join(kit.config.dataDir, 'second.sqlite') },
+      Config: { SQLiteFilePath: 'second.sqlite' },
     };
     const made = await kit.ask<{ IDBeaconConnection: number }>(
       'DataBeaconManagement',

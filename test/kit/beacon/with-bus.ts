@@ -69,6 +69,7 @@ export async function startOn(
     beaconId: `db-${++started}`,
     databases: [`sqlite:${path}`],
     dataDir: join(folder, 'own'),
+    createConnections: join(folder, 'created'),
     isBatchOn: true,
     tags: {},
     ...more,
