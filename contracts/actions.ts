@@ -1,7 +1,7 @@
 /**
- * The domain actions: which lane each belongs to, whether it writes, what its Settings must look
- * like, and the key that orders it. The Settings schemas are JSON Schema, built from the
- * persistence schema, so that what the tables can never hold is refused at the door.
+ * The domain actions: the lane of each, whether it writes, the schema of its Settings, and the key
+ * that orders it. The schemas are JSON Schema built from the persistence schema, so that what the
+ * tables cannot hold is refused on arrival.
  */
 import { type TProperties, type TSchema, Type } from '@sinclair/typebox';
 import { isJsonObject, type JsonObject, type JsonValue } from './json-value.ts';
@@ -37,7 +37,7 @@ const hash = (what: string) =>
     description: `${what}, a string of 1 to 128 characters`,
   });
 
-/** What one column takes on the wire; null always means "the column's empty value". */
+/** The values accepted for a column; null always means the column's empty value. */
 function columnSchema(column: SchemaColumn): TSchema {
   switch (column.kind) {
     case 'integer':
@@ -131,8 +131,8 @@ export const workItemFilters = [
 export const manifestFilters = ['Status', 'OperationHash'] as const;
 
 /**
- * Settings of each action as JSON Schema. Further keys are ignored, as coordinators add their own
- * (QueueMetadata).
+ * Settings of each action as JSON Schema. Unknown keys are ignored, because coordinators add their
+ * own (QueueMetadata).
  */
 export const settingsSchemas: Record<Action, TSchema> = {
   QP_UpsertWorkItem: Type.Object({ WorkItem: rowSchema('UVQueueWorkItem', workItemHash) }),
@@ -172,7 +172,7 @@ for (const action of writeActions)
 for (const action of readActions)
   known.set(action, { lane: action.startsWith('QP_') ? 'queue' : 'manifest', isWrite: false });
 
-/** Lane of an action name, or null when there is no such action. */
+/** The lane of an action; null when there is no such action. */
 export function laneOf(action: string): Lane | null {
   return known.get(action)?.lane ?? null;
 }
@@ -195,7 +195,7 @@ function within(settings: JsonObject, name: string, field: string): string {
   return isJsonObject(part) ? String(part[field]) : '';
 }
 
-/** The key that orders a checked write within its lane: WorkItemHash, or RunHash. */
+/** The key that orders a checked write within its lane: WorkItemHash or RunHash. */
 export function keyOf(action: WriteAction, settings: JsonObject): string {
   switch (action) {
     case 'QP_UpsertWorkItem':

@@ -1,6 +1,6 @@
 /**
- * What both drop-in bridges are: a service of the hub that forwards to the worker, and answers
- * questions about its state at once.
+ * The base of both drop-in bridges: a service of the hub that forwards to the worker, and answers
+ * questions about its state immediately.
  */
 import {
   createHubClient,
@@ -19,7 +19,8 @@ import { Link } from './link.ts';
 import { type PersistenceStatus, StatusCache } from './status.ts';
 
 /**
- * What a hub's container gives its services; without one a bridge is made with its options alone.
+ * What a hub's container gives its services; without a container, a bridge is created with its
+ * options alone.
  */
 export type HubLog = { info(message: string): void; warn(message: string): void };
 export type Hub = {
@@ -35,7 +36,7 @@ export type Hub = {
 type Client = HubClient<HubHeaders>;
 
 export abstract class Bridge {
-  /** By this the hub's container knows a service. */
+  /** Marks the class as a service for the hub's container. */
   static readonly isFableService = true;
   readonly fable: Hub | false;
   readonly log: HubLog | undefined;
@@ -52,12 +53,12 @@ export abstract class Bridge {
   readonly #writer: Client;
   readonly #reader: Client;
   readonly #stamp: WriteStamp;
-  /** The last write of each key that is not answered; reads of the key come behind it. */
+  /** The last unanswered write of each key; reads of the key wait for it. */
   readonly #unanswered = new Map<string, Promise<unknown>>();
   #wasAway: boolean | null = null;
 
   /**
-   * `(hub, options, hash)` as services of the hub are made, or `(options)`.
+   * Called as `(hub, options, hash)`, like other services of the hub, or as `(options)`.
    * @throws RangeError or TypeError for a wrong option
    */
   constructor(
@@ -99,14 +100,14 @@ export abstract class Bridge {
     });
   }
 
-  /** The incumbent starts its bootstrap here; the worker sees beacons by itself. */
+  /** The incumbent starts its bootstrap here; the worker notices beacons by itself. */
   onBeaconConnected(_beaconId?: string): void {
     this.#link.refresh();
   }
 
   /**
-   * Assigns both lanes, as the worker has one database for a hub. The state is at once that of an
-   * assignment on its way.
+   * Assigns both lanes, because the worker has one database per hub. The status shows the new
+   * assignment at once, as not yet ready.
    */
   setPersistenceAssignment(
     beaconId: string | null,
@@ -137,7 +138,7 @@ export abstract class Bridge {
     return this.#status.status().AssignedBeaconID;
   }
 
-  /** True while the beacon is there and its database ready. Writes are taken in any case. */
+  /** True while the beacon is reachable and its database ready. Writes are accepted in any case. */
   isBeaconAvailable(): boolean {
     return this.#status.status().State === 'bootstrapped';
   }
@@ -151,14 +152,14 @@ export abstract class Bridge {
     return this.#status.isTableMode();
   }
 
-  /** Writes called and not answered. */
+  /** Writes in flight or waiting. */
   get unanswered(): number {
     return this.#writer.unanswered;
   }
 
   /**
-   * For the hub's own stop: waits until every write is answered, at most so long, and lets go of
-   * the bus.
+   * For the hub's own stop: waits at most `waitMs` until every write is answered, then closes the
+   * bus.
    * @returns writes given up
    */
   async close(waitMs: number = limits.dropinCloseMs): Promise<number> {
@@ -184,7 +185,7 @@ export abstract class Bridge {
     return answered;
   }
 
-  /** Reads, behind what this process wrote to that key. */
+  /** Reads, after this process's earlier write to that key was answered. */
   protected async read(
     key: unknown,
     send: (client: Client) => Promise<ReadReply>,

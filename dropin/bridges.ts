@@ -1,6 +1,6 @@
 /**
  * The incumbent's two bridges by name and method, published as `tidemark/bridges`: a hub changes
- * the line that loads them.
+ * only the line that loads them.
  */
 import type {
   AttemptFields,
@@ -106,8 +106,8 @@ export class ManifestStoreBridge extends Bridge {
 }
 
 /**
- * Hubs in JavaScript hand over what they have; a wrong argument is the worker's to refuse, not ours
- * to fall over.
+ * Hubs are JavaScript and may pass anything; the worker refuses a wrong argument, so we must not
+ * throw on it.
  */
 function fieldOf(given: unknown, name: string): unknown {
   return typeof given === 'object' && given !== null

@@ -2,7 +2,7 @@
  * What the drop-in bridges are told: the options of their making, then the hub's settings, then the
  * environment, then defaults. The only reader of process.env in dropin/.
  */
-import { isSubjectToken } from '../contracts/subjects.ts';
+import { inboxOf, isSubjectToken } from '../contracts/subjects.ts';
 import { limits } from '../contracts/limits.ts';
 import type { HubConnection, HubHeaders } from '../contracts/client.ts';
 
@@ -43,6 +43,11 @@ export type BridgeOptions = {
   WriteCharsMax?: number;
   /** For the backend's audit trail. */
   RemoteUser?: string;
+  /**
+   * Where the answers to a connection of the bridge's own come, `_INBOX.tidemark-bridge-<HubID>`
+   * unless it is said; a bus with permissions must let the hub subscribe below it.
+   */
+  InboxPrefix?: string;
   /** The hub's own copy of the `nats` package, 2.x or 3.x, to connect with in place of ours. */
   Nats?: NatsLibrary;
   /**
@@ -66,7 +71,10 @@ export type Login = {
 };
 
 export type BridgeSettings = Required<
-  Pick<BridgeOptions, 'HubID' | 'TimeoutMs' | 'GiveUpMs' | 'WritesMax' | 'WriteCharsMax'>
+  Pick<
+    BridgeOptions,
+    'HubID' | 'InboxPrefix' | 'TimeoutMs' | 'GiveUpMs' | 'WritesMax' | 'WriteCharsMax'
+  >
 > &
   Pick<BridgeOptions, 'RemoteUser' | 'Nats' | 'Connection' | 'Headers'> & {
     servers: string[];
@@ -99,6 +107,7 @@ export function resolveSettings(
   const { RemoteUser, Nats, Connection, Headers } = given;
   return {
     HubID,
+    InboxPrefix: inboxPrefix(given.InboxPrefix ?? inboxOf(`tidemark-bridge ${HubID}`)),
     servers,
     login: { ...loginOf(environment), ...login },
     TimeoutMs: positive('TimeoutMs', given.TimeoutMs, limits.dropinReadMs),
@@ -110,6 +119,14 @@ export function resolveSettings(
     ...(Connection ? { Connection } : {}),
     ...(Headers ? { Headers } : {}),
   };
+}
+
+/** Tokens of a subject with nothing in them that would mean more than one. */
+function inboxPrefix(given: string): string {
+  if (/^[^\s.*>]+(?:\.[^\s.*>]+)*$/.test(given)) return given;
+  throw new RangeError(
+    `InboxPrefix ${JSON.stringify(given)} is no subject: tokens with dots between`,
+  );
 }
 
 function within(hubSettings: unknown): BridgeOptions {

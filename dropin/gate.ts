@@ -1,6 +1,6 @@
 /**
- * Lets the tries of writes through while the worker answers, so many at once and in the order they
- * came, and holds them back while it does not.
+ * Lets attempts to send writes through while the worker answers, in order and a bounded number at
+ * once. Holds them back while it does not.
  */
 import { TidemarkError } from '../contracts/errors.ts';
 
@@ -10,20 +10,23 @@ export class Gate {
   readonly #atOnceMax: number;
   readonly #patienceMs: number;
   readonly #nowMs: () => number;
-  /** In the order they came. */
+  /** In the order they arrived. */
   readonly #waiting = new Set<Waiting>();
   #running = 0;
   #isOpen = false;
   #ended: string | null = null;
 
-  /** @param atOnceMax tries on their way at once @param patienceMs longest wait of one try */
+  /**
+   * @param atOnceMax most attempts in flight
+   * @param patienceMs longest wait of one attempt
+   */
   constructor(atOnceMax: number, patienceMs: number, nowMs: () => number) {
     this.#atOnceMax = atOnceMax;
     this.#patienceMs = patienceMs;
     this.#nowMs = nowMs;
   }
 
-  /** Holds back what is not on its way yet. */
+  /** Holds back everything not yet in flight. */
   shut(): void {
     this.#isOpen = false;
   }
@@ -33,7 +36,7 @@ export class Gate {
     this.#letThrough();
   }
 
-  /** Ends the wait of those who waited long enough; to be called now and then. */
+  /** Fails the attempts that have waited too long; to be called regularly. */
   expire(reason: string): void {
     for (const waiting of this.#waiting) {
       if (this.#nowMs() - waiting.sinceMs < this.#patienceMs) return;
@@ -42,7 +45,7 @@ export class Gate {
     }
   }
 
-  /** Ends every wait, for good: what comes from now on is refused. */
+  /** Fails every waiting attempt, and refuses all later ones. */
   end(reason: string): void {
     this.shut();
     this.#ended ??= reason;
@@ -51,8 +54,8 @@ export class Gate {
   }
 
   /**
-   * Runs a try when it is its turn.
-   * @throws TidemarkError when it waited too long; else what the try throws
+   * Runs an attempt when it is its turn.
+   * @throws TidemarkError when it waited too long; otherwise what the attempt throws
    */
   async pass<T>(send: () => Promise<T>): Promise<T> {
     if (this.#ended !== null) throw new TidemarkError('CLOSED', this.#ended);

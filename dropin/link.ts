@@ -200,10 +200,14 @@ export class Link implements HubConnection<HubHeaders> {
   }
 }
 
-function connectOptions({ servers, login, HubID }: BridgeSettings, library: NatsLibrary): object {
+function connectOptions(
+  { servers, login, HubID, InboxPrefix }: BridgeSettings,
+  library: NatsLibrary,
+): object {
   return {
     servers,
     name: `tidemark-bridge ${HubID}`,
+    inboxPrefix: InboxPrefix,
     // The client gives up after ten tries by default; a hub outlives any outage of the bus.
     maxReconnectAttempts: -1,
     reconnectTimeWait: 250,

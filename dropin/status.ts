@@ -1,6 +1,6 @@
 /**
- * What a bridge knows of its lane without asking: the incumbent answers these questions at once, so
- * the worker's last word is kept.
+ * Caches the worker's last status of a lane, because the incumbent answers questions about it
+ * synchronously.
  */
 import { isJsonObject, type JsonObject } from '../contracts/json-value.ts';
 import type { LaneState } from '../contracts/status.ts';
@@ -21,7 +21,7 @@ export class StatusCache {
     State: 'waiting-for-beacon',
     AssignedBeaconID: null,
     IDBeaconConnection: 0,
-    LastError: 'the worker was not reached yet',
+    LastError: 'the worker has not been reached yet',
     BootstrappedAt: null,
     AssignedAt: null,
   };
@@ -32,7 +32,7 @@ export class StatusCache {
     this.#lane = lane;
   }
 
-  /** The worker's status, or its answer to an assignment. Ignores what is neither. */
+  /** Takes the worker's status, or its answer to an assignment; ignores anything else. */
   take(reply: JsonObject): void {
     const lane = reply[this.#lane];
     if (!isJsonObject(lane)) return;
@@ -57,7 +57,7 @@ export class StatusCache {
     this.#isHeard = true;
   }
 
-  /** Nobody answers: the last known database stays, and the error says what is wrong. */
+  /** When nobody answers, keep the last known database and report the error. */
   away(reason: string): void {
     this.#status = {
       ...this.#status,
@@ -66,7 +66,7 @@ export class StatusCache {
     };
   }
 
-  /** Asked for, and not answered yet. */
+  /** An assignment was requested and is not answered yet. */
   assigning(beaconId: string | null, connection: number, at: string): void {
     this.#status = {
       State: beaconId === null ? 'unassigned' : 'waiting-for-beacon',
@@ -82,10 +82,7 @@ export class StatusCache {
     return { ...this.#status };
   }
 
-  /**
-   * True while the database takes writes through tables, which is what the incumbent's MeadowProxy
-   * mode says.
-   */
+  /** True while the database takes writes through tables: the incumbent's MeadowProxy mode. */
   isTableMode(): boolean {
     return this.#status.State === 'bootstrapped' && this.#carrier !== 'legacy';
   }

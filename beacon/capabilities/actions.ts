@@ -1,4 +1,5 @@
 /** The actions of each capability, tied to the databases. */
+import { fittingReasons, insistOnAnswer, resultBytes } from '../../contracts/body/answer-room.ts';
 import { capabilities } from '../../contracts/capability.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
@@ -48,6 +49,7 @@ function batchActions({ connections, clock }: Parts): Actions[string] {
     Apply: async (settings, context) => {
       const connection = connections.get(connectionAt(settings));
       const batch = decodeApply(settings, connection, clock);
+      insistOnAnswer(batch.mutations.length, resultBytes.mutation, context.roomBytes);
       const outputs = await apply(batch, connection);
       for (const [user, count] of usersOf(batch, context.remoteUser)) {
         context.audit({
@@ -57,7 +59,8 @@ function batchActions({ connections, clock }: Parts): Actions[string] {
           detail: `${batch.hubId}.${batch.lane} through ${batch.throughSeq}`,
         });
       }
-      return outputs;
+      const results = fittingReasons(outputs.Results, resultBytes.mutation, context.roomBytes);
+      return { ...outputs, Results: [...results] };
     },
     Mark: (settings) => storedMark(settings, connections.get(connectionAt(settings))),
   };
@@ -70,7 +73,8 @@ function proxyRequest(
 ): Promise<unknown> {
   const { RemoteUser: user } = settings;
   const who = typeof user === 'string' && user !== '' ? { user } : {};
-  return proxy.request(settings, context.timeoutMs, (note) => context.audit({ ...who, ...note }));
+  const { timeoutMs, hub } = context;
+  return proxy.request(settings, timeoutMs, (note) => context.audit({ ...who, ...note }), hub);
 }
 
 function schemaActions({ connections, onChange }: Parts): Actions[string] {
@@ -115,7 +119,7 @@ function schemaActions({ connections, onChange }: Parts): Actions[string] {
 function managementActions({ connections, proxy, onChange }: Parts): Actions[string] {
   const at = (settings: Settings) => connections.get(connectionAt(settings));
   return {
-    Introspect: (settings) => introspect(at(settings), settings),
+    Introspect: (settings, { hub }) => introspect(at(settings), settings, hub),
     IntrospectMeadowPackage: (settings) => introspectPackage(at(settings), settings),
     EnableEndpoint: (settings) => enableEndpoint(connections, at(settings), settings),
     DisableEndpoint: (settings) => disableEndpoint(connections, at(settings), settings),

@@ -68,6 +68,7 @@ export class Proxy {
     settings: Settings,
     timeoutMs: number,
     tell: Tell = () => undefined,
+    hub: string | null = null,
   ): Promise<ProxyOutputs> {
     const { Method: method, Path: path } = settings;
     if (typeof method !== 'string' || method === '')
@@ -101,6 +102,7 @@ export class Proxy {
           mayWrite,
           body: () => parseBody(settings['Body'], this.#config.bodyBytesMax),
           now: isoOf(this.#clock.nowMs()),
+          hub,
         }),
         Math.min(timeoutMs, this.#config.requestMs),
       );

@@ -6,6 +6,7 @@ import { senderOf } from '../../contracts/chunks.ts';
 import { limits } from '../../contracts/limits.ts';
 import { subjects } from '../../contracts/subjects.ts';
 import type { Bus } from '../../runtime/bus/bus.ts';
+import type { EndpointSpec } from '../../runtime/bus/micro-service.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { withDeadline } from '../../runtime/deadline.ts';
 import type { HttpListener } from '../../runtime/http/http-listener.ts';
@@ -28,6 +29,8 @@ export type OnlineOptions = {
   description: string;
   /** Capabilities that are answered on the bus, be it with a refusal. */
   capabilities: readonly string[];
+  /** They are answered for hubs too, bound to the rows of each. */
+  hasHubSubjects: boolean;
   gateway: Gateway;
   presence: PresencePublisher;
   trail: AuditTrail;
@@ -59,18 +62,19 @@ export async function goOnline(
     version: beaconVersion,
     description: options.description,
     metadata: { BeaconID: beaconId },
-    endpoints: options.capabilities.map((capability) => ({
-      name: capability,
-      subject: subjects.capabilityAll(beaconId, capability),
-      handle: (request) =>
-        gateway.answer(
-          capability,
-          request.subject,
-          request.decode(),
-          request.headers,
-          senderOf(request.replyTo),
-        ),
-    })),
+    endpoints: options.capabilities.flatMap((capability) => {
+      const handle: EndpointSpec['handle'] = (request) =>
+        gateway.answer(capability, request.subject, request.decode(), {
+          headers: request.headers,
+          sender: senderOf(request.replyTo),
+          roomBytes: request.answerBytesMax,
+        });
+      const { capabilityAll, capabilityForHubs } = subjects;
+      const plain = { name: capability, subject: capabilityAll(beaconId, capability), handle };
+      if (!options.hasHubSubjects) return [plain];
+      const subject = capabilityForHubs(beaconId, capability);
+      return [plain, { name: `${capability}-hub`, subject, handle }];
+    }),
   });
   // A bus that is away, or requests that hang, hold up neither start nor end.
   const inTime = (work: Promise<unknown>) =>

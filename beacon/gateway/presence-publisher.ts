@@ -44,7 +44,8 @@ export class PresencePublisher {
   async #run(): Promise<void> {
     while (this.#isAskedAgain) {
       this.#isAskedAgain = false;
-      this.#bus.publish(subjects.presence, await this.#describe(this.#status));
+      const presence = await this.#describe(this.#status);
+      this.#bus.publish(subjects.presence(presence.BeaconID), presence);
     }
   }
 

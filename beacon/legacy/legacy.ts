@@ -1,4 +1,7 @@
-/** A beacon without databases: the legacy capabilities over a provider of rows, on the bus. */
+/**
+ * A beacon without databases: puts the legacy capabilities on the bus, over a provider that stores
+ * the rows.
+ */
 import type { Presence } from '../../contracts/presence.ts';
 import { newUuid } from '../../runtime/clock.ts';
 import type { ProviderName } from '../databases/config.ts';
@@ -19,7 +22,7 @@ export type LegacyConfig = {
 
 /**
  * Starts it on a connected bus.
- * @throws TidemarkError CONFIG_INVALID for a data folder that cannot be
+ * @throws TidemarkError CONFIG_INVALID for an unusable data folder
  */
 export async function startLegacy(
   config: LegacyConfig,
@@ -30,12 +33,14 @@ export async function startLegacy(
   const state = BeaconState.open(config.dataDir);
   const provider = openProvider(config.provider, config.dataDir);
   const trail = new AuditTrail(state, clock, log);
-  const gateway = new Gateway(legacyActions(provider), trail, () => clock.monotonicMs());
+  const actions = legacyActions(provider);
+  const gateway = new Gateway({ actions, trail, nowMs: () => clock.monotonicMs() });
   const nonce = newUuid();
   const presence = new PresencePublisher(bus, clock, async (status): Promise<Presence> => ({
     BeaconID: beaconId,
     Status: status,
     Nonce: nonce,
+    HubSubjects: false,
     Capabilities: gateway.capabilities,
     Tags: tags,
     Connections: [connectionOf(provider, log)],
@@ -46,6 +51,7 @@ export async function startLegacy(
       nonce,
       description: 'keeps rows for the persistence bridge by the legacy capabilities',
       capabilities: gateway.capabilities,
+      hasHubSubjects: false,
       gateway,
       presence,
       trail,

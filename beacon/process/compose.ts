@@ -76,11 +76,18 @@ async function startDatabases(config: BeaconConfig, place: BeaconPlace): Promise
   const actions = databaseActions({ connections, proxy, clock, isBatchOn, onChange });
   const meter = new BeaconMeter(beaconVersion, actions, () => connections.presence());
   const nowMs = () => clock.monotonicMs();
-  const gateway = new Gateway(actions, trail, nowMs, (done) => meter.done(done));
+  const gateway = new Gateway({
+    actions,
+    trail,
+    nowMs,
+    onDone: (done) => meter.done(done),
+    acceptsUnscoped: config.acceptsUnscoped,
+  });
   presence = new PresencePublisher(bus, clock, async (status) => ({
     BeaconID: beaconId,
     Status: status,
     Nonce: nonce,
+    HubSubjects: true,
     Capabilities: gateway.capabilities,
     Tags: config.tags,
     Connections: await connections.presence(),
@@ -97,6 +104,7 @@ async function startDatabases(config: BeaconConfig, place: BeaconPlace): Promise
       nonce,
       description: 'fronts databases for the persistence bridge',
       capabilities: Object.values(capabilities),
+      hasHubSubjects: true,
       gateway,
       presence,
       trail,

@@ -1,4 +1,4 @@
-/** Verbs that run until they are told to stop: everything at once, and its parts alone. */
+/** Verbs that run until asked to stop: everything at once, or one part. */
 import { assertUsable } from '../settings/usable.ts';
 import { exitWithParent } from '../terminal/exit-with-parent.ts';
 import { print, say } from '../terminal/output.ts';
@@ -25,7 +25,7 @@ export const runVerbs: readonly VerbSpec[] = [
     examples: [
       'up',
       'up --data /var/lib/tidemark --db postgres://ann:secret@db.local/hub',
-      'up --nats nats://bus.local:4222   # a bus that is there already',
+      'up --nats nats://bus.local:4222   # an existing bus',
     ],
     notes:
       'Without --db the database is a SQLite file in the data directory. Stops in order ' +
@@ -38,13 +38,12 @@ export const runVerbs: readonly VerbSpec[] = [
     run: worker,
     options: [...settingOptions, exitWithParentOption],
     examples: ['worker --hub hub1 --data /var/lib/tidemark --nats nats://bus.local:4222'],
-    notes: 'Then tidemark assign <beacon> <connection> says where it delivers to.',
+    notes: 'Then say where it delivers with tidemark assign <beacon> <connection>.',
   },
   beaconVerb,
 ];
 
-// What runs is loaded by who runs it: every other verb would wait for it as long as it takes
-// itself.
+// Loaded only by the verbs that need them, because loading takes longer than most other verbs run.
 async function up({ config, flags }: VerbCall): Promise<never> {
   const { runUp } = await import('../up/up.ts');
   const code = await runUp({
@@ -55,13 +54,13 @@ async function up({ config, flags }: VerbCall): Promise<never> {
     onReady: print,
     ...onStopSignals(),
   });
-  // A connect that still waits for a bus would hold the process.
+  // A connect that is still retrying would keep the process alive.
   return process.exit(code);
 }
 
 async function worker({ config, flags }: VerbCall): Promise<never> {
   if (flags['exitWithParent'] === true) exitWithParent();
-  // Said in one line here; as a process it would only be in the log.
+  // Checked here for one line on stderr; inside the worker it would only be in the log.
   assertUsable(config);
   const {
     hub,
@@ -75,6 +74,7 @@ async function worker({ config, flags }: VerbCall): Promise<never> {
     bounds: capacity,
     ops,
     isAnyFileSystem,
+    acceptsUnscoped,
     serviceManager,
   } = config;
   const { runWorker } = await import('../../worker/process/command.ts');
@@ -91,6 +91,7 @@ async function worker({ config, flags }: VerbCall): Promise<never> {
       bounds: capacity,
       ops,
       isAnyFileSystem,
+      acceptsUnscoped,
       serviceManager,
       version: packageVersion(),
     }),

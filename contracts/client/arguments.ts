@@ -1,8 +1,8 @@
-/** What the methods of a hub client are called with, and the copy that is made of it. */
+/** Argument types of the hub client's methods, and the JSON copy that is sent. */
 import { messageOf, TidemarkError } from '../errors.ts';
 import type { JsonObject } from '../json-value.ts';
 
-/** A row as a coordinator has it: columns of the schema, and whatever else it carries. */
+/** A row as the coordinator holds it: columns of the schema, and any other fields. */
 export type Fields = Readonly<Record<string, unknown>>;
 export type WorkItemFields = Fields & { readonly WorkItemHash: string };
 export type AttemptFields = WorkItemFields & { readonly AttemptNumber: number };
@@ -24,7 +24,7 @@ export type ManifestFilter = PageFilter & {
 
 /** What a write may carry besides its content. */
 export type WriteStamp = {
-  /** The write's identity, where the caller has one; else a new UUIDv7. */
+  /** The write's identity, if the caller has one; otherwise a new UUIDv7. */
   EventGUID?: string;
   /** The sender's time, ISO-8601. */
   At?: string;
@@ -34,10 +34,7 @@ export type WriteStamp = {
   WaitMs?: number;
 };
 
-/**
- * What the arguments say now, as JSON has it: members that are undefined are not there, dates are
- * text.
- */
+/** Copies the arguments as JSON: undefined members are left out, dates become text. */
 export function copyOf(given: Fields): { settings: JsonObject; bytes: number } {
   try {
     const text = JSON.stringify(given);
@@ -45,7 +42,7 @@ export function copyOf(given: Fields): { settings: JsonObject; bytes: number } {
   } catch (cause) {
     throw new TidemarkError(
       'INVALID_MESSAGE',
-      `the arguments cannot be said in JSON: ${messageOf(cause)}`,
+      `the arguments cannot be encoded as JSON: ${messageOf(cause)}`,
       { cause },
     );
   }

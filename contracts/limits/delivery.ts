@@ -35,6 +35,20 @@ export const deliveryLimits = {
    * A beacon silent this long is asked whether it is there: with no responders it is away at once.
    */
   presenceProbeMs: 2_500,
+  /**
+   * Items of a list in a presence message (a databeacon has at most 100 connections), and characters
+   * of a text in it.
+   */
+  presenceItemsMax: 200,
+  presenceCharsMax: 128,
+  /**
+   * Beacons known at once, and how long one that is away is remembered: anybody may say that there
+   * is one more.
+   */
+  beaconsMax: 1_000,
+  beaconForgottenMs: 3_600_000,
+  /** Silent beacons asked in one look, four times a second, beside those a lane goes to. */
+  beaconsAskedMax: 20,
   /** Rows of one list answer, and what is sent when nothing is asked for. */
   listRowsMax: 5_000,
   listRowsDefault: 500,

@@ -19,9 +19,12 @@ export type Capability = keyof typeof names;
 
 export class Dispatcher {
   readonly #bus: Bus;
+  readonly #hubOf: (beacon: string) => string | null;
 
-  constructor(bus: Bus) {
+  /** @param hubOf the hub that requests to a beacon name; null where it hears no such subjects */
+  constructor(bus: Bus, hubOf: (beacon: string) => string | null) {
     this.#bus = bus;
+    this.#hubOf = hubOf;
   }
 
   /**
@@ -63,8 +66,9 @@ export class Dispatcher {
     packed: Packed,
     timeoutMs: number = limits.capabilityMs,
   ): Promise<Outputs> {
-    const subject = subjects.capability(beacon, names[capability], action);
-    const chunkSubject = subjects.capability(beacon, names[capability], 'chunk');
+    const hub = this.#hubOf(beacon);
+    const subject = subjects.capability(beacon, names[capability], action, hub);
+    const chunkSubject = subjects.capability(beacon, names[capability], 'chunk', hub);
     const reply = await this.#bus.send<CapabilityReply<Outputs>>(subject, packed, {
       timeoutMs,
       chunkSubject,

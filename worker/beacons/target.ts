@@ -39,6 +39,7 @@ export class Target {
   readonly #parts: TargetOptions;
   readonly #listeners: (() => void)[] = [];
   readonly #stop = new AbortController();
+  #unwatch: () => void = () => undefined;
   #wake = Promise.withResolvers<void>();
   #state: Exclude<LaneState, 'unassigned'> = 'waiting-for-beacon';
   #lastError: string | null = null;
@@ -141,7 +142,7 @@ export class Target {
   }
 
   start(): void {
-    this.#parts.directory.onChange(() => {
+    this.#unwatch = this.#parts.directory.watch(this.beacon, () => {
       this.#wake.resolve();
       if (this.#asked && this.#presence()?.Nonce !== this.#asked.nonce) this.#asked.giveUp();
     });
@@ -149,6 +150,7 @@ export class Target {
   }
 
   stop(): void {
+    this.#unwatch();
     this.#stop.abort();
     this.#wake.resolve();
   }

@@ -118,6 +118,7 @@ function countsOf(db: Connection) {
         'select accepted_ms from entry where lane = ? and seq > ? and body is not null order by seq limit 1',
       )
       .pluck(),
+    lastSeq: db.prepare("select seq from sqlite_sequence where name = 'entry'").pluck(),
     stripped: db.prepare<[number, number, number]>(
       'update lane set bare = bare + ?, bare_through = max(bare_through, ?) where lane = ?',
     ),
@@ -213,6 +214,11 @@ export class Journal {
   /** Whether an entry of this lane has this Seq, body or not. */
   has(lane: Lane, seq: number): boolean {
     return this.#entries.bySeq.get(seq)?.lane === laneIndex(lane);
+  }
+
+  /** The last Seq that was given, or passed over: at least the wall clock of the start. */
+  lastSeq(): number {
+    return Number(this.#counts.lastSeq.get());
   }
 
   counts(lane: Lane): LaneCounts {

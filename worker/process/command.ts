@@ -19,6 +19,8 @@ export type WorkerConfig = OpeningSettings & {
   intake: 'none' | 'jetstream';
   bus: Omit<BusOptions, 'name'>;
   logLevel: string;
+  /** Beacons without a presence subject of their own are heard too. */
+  acceptsUnscoped: boolean;
   bounds: CapacityBounds;
   ops: MaintenanceSettings;
   version: string;
@@ -92,6 +94,7 @@ async function serveOver(
       version: config.version,
       http,
       access,
+      acceptsUnscoped: config.acceptsUnscoped,
       isOneWayOn: config.intake === 'jetstream',
       bounds: config.bounds,
       ops: config.ops,

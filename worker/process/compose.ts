@@ -37,6 +37,8 @@ export type WorkerSettings = {
   http: { host: string; port: number };
   /** Tokens, names and certificate of its HTTP. */
   access: HttpSettings;
+  /** Beacons without a presence subject of their own are heard too. */
+  acceptsUnscoped?: boolean;
   isOneWayOn: boolean;
   bounds?: CapacityBounds;
   ops: MaintenanceSettings;

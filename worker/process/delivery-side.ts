@@ -24,10 +24,11 @@ export type DeliverySide = {
 };
 
 export function makeDeliverySide(options: CoreOptions, events: CoreEvents): DeliverySide {
-  const { hubId, bounds, local, bus, clock, log, meter, room } = options;
+  const { hubId, acceptsUnscoped, bounds, local, bus, clock, log, meter, room } = options;
   const { store, journal, marks, blocked } = local;
   const destinations = new Destinations({
     hubId,
+    acceptsUnscoped,
     bus,
     local,
     clock,

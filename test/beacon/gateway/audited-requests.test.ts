@@ -195,7 +195,7 @@ describe('every request', () => {
   });
 
   test('leaves user, connection, table, outcome and count, refused or not; the command line shows it', async () => {
-    const kit = await startOn(nats, bus);
+    const kit = await startOn(nats, bus, { acceptsUnscoped: true });
     const ask = async (
       capability: string,
       action: string,

@@ -47,6 +47,7 @@ describe('presence', () => {
       BeaconID: kit.config.beaconId,
       Status: 'Online',
       Nonce: kit.beacon.nonce,
+      HubSubjects: true,
       Tags: { PersistenceConnectionID: '1' },
       Capabilities: [
         'DataBeaconBatch',

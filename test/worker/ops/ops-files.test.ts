@@ -143,12 +143,12 @@ test.for([
   [
     'one required that is not there',
     "export const description = 'x'; export const requires = ['nobody']; export function run() {}",
-    /requires nobody, which is not there/,
+    /requires nobody, which does not exist/,
   ],
   [
     'one required behind it',
     "export const description = 'x'; export const requires = ['9-last']; export function run() {}",
-    /comes behind it/,
+    /sorts after it/,
   ],
   ['a syntax error', 'export const = ;', /cannot be loaded/],
   ['a throw at import', "throw new Error('no luck')", /cannot be loaded: no luck/],
@@ -185,7 +185,7 @@ test('B4 — a mended file is loaded anew by the same process', async () => {
 test('B13 — an operation under the name of a shipped one is refused, and types do not shadow each other', async () => {
   const bench = new OpsBench();
   bench.op('compact');
-  await expect(bench.run()).rejects.toEqual(refusal(/name of a shipped one/));
+  await expect(bench.run()).rejects.toEqual(refusal(/name of a shipped operation/));
   bench.remove('compact.ts');
   bench.store.db.exec(
     `insert into operation select 'shipped', 'a', '', '', 'applied', '', '', 1, '', 1, 1, 0, null, null`,
@@ -211,8 +211,8 @@ test.for(['', '   ', '---', '???', 'x'.repeat(61)])(
   'B14 — %j is no purpose, and no file is made',
   (purpose) => {
     const folder = join(folderOfTest().path, 'ops');
-    expect(() => slugOf(purpose)).toThrow(/makes no name/);
-    expect(() => newOperation(folder, purpose, 0)).toThrow(/makes no name/);
+    expect(() => slugOf(purpose)).toThrow(/cannot be a name/);
+    expect(() => newOperation(folder, purpose, 0)).toThrow(/cannot be a name/);
     expect(existsSync(folder)).toBe(false);
   },
 );

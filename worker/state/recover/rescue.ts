@@ -54,6 +54,7 @@ const tables = [
   'held',
   'delivery',
   'assignment',
+  'tag_choice',
   'refused',
   'boot',
   'fault',

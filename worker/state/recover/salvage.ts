@@ -35,6 +35,7 @@ const tableNames = [
   'fault',
   'refused',
   'assignment',
+  'tag_choice',
   'database',
   'mark',
   'held',

@@ -46,6 +46,13 @@ export const migrations: readonly SchemaStep[] = [
     oldestReader: 1,
     sql: sqlOf('0003-traces-and-operators'),
   },
+  {
+    version: 4,
+    name: 'the database a tag chose',
+    oldestWriter: 2,
+    oldestReader: 1,
+    sql: sqlOf('0004-tag-choice'),
+  },
 ];
 
 export const schemaVersion = migrations.length;
