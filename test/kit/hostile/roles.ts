@@ -57,7 +57,7 @@ const guestPermissions: Permissions = {
 export function permissionsFor(name: RoleName): Permissions {
   const { process, hub, beacon } = roles[name];
   if (process === null) return guestPermissions;
-  return permissionsOf(process, { hub, beacon, isOneWayOn: true, isLab: false });
+  return permissionsOf(process, { hub, beacon, isOneWayOn: true, isLab: false, isUnscoped: false });
 }
 
 export function inboxFor(name: RoleName): string {
