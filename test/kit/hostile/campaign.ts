@@ -4,11 +4,11 @@
  */
 import { Buffer } from 'node:buffer';
 import { headers as emptyHeaders, type NatsConnection } from 'nats';
-import { Dice } from '../simulator/dice.ts';
-import { type BusAct, busAct } from './bus-acts.ts';
+import { type Act, actOf, messageOf, roleOf } from './acts.ts';
+import type { BusAct } from './bus-acts.ts';
 import { HonestHub } from './honest-hub.ts';
-import { type HttpAct, httpAct, sendHttp } from './http-acts.ts';
-import { HostileRig, viewToken } from './rig.ts';
+import { type HttpAct, sendHttp } from './http-acts.ts';
+import { HostileRig } from './rig.ts';
 import { inboxFor, permissionsFor, type Stranger, strangers } from './roles.ts';
 import { Watch } from './watch.ts';
 
@@ -17,6 +17,8 @@ export type CampaignOptions = {
   seed: number;
   /** Only these steps. */
   steps?: { from: number; to: number };
+  /** These, in place of those of the seed. */
+  acts?: readonly Act[];
 };
 export type Violation = {
   seed: number;
@@ -38,6 +40,8 @@ export type CampaignReport = {
   slowestWriteMs: number;
   peakMiB: number;
   byRole: Record<string, number>;
+  /** What strangers were answered, by code. */
+  answers: Record<string, number>;
   violations: Violation[];
 };
 
@@ -46,26 +50,6 @@ const answeredMs = 1_000;
 const settleEvery = 40;
 /** After so many nothing new is learnt. */
 const violationsMax = 5;
-const hexBytesMax = 600;
-
-type Act = { kind: 'bus'; act: BusAct } | { kind: 'http'; act: HttpAct };
-
-/** The step of a seed. */
-export function actOf(seed: number, step: number): Act {
-  const dice = new Dice(Math.imul(seed, 1_000_003) ^ Math.imul(step, 2_654_435_761));
-  for (let warm = 0; warm < 4; warm += 1) dice.real();
-  if (dice.chance(0.25)) return { kind: 'http', act: httpAct(dice, viewToken) };
-  const role = dice.weighted<Stranger>({
-    hub1: 6,
-    worker2: 6,
-    'db-3': 4,
-    operator1: 2,
-    hub2: 1,
-    operator2: 1,
-    guest: 0.5,
-  });
-  return { kind: 'bus', act: busAct(dice, role) };
-}
 
 export async function runCampaign(options: CampaignOptions): Promise<CampaignReport> {
   await using rig = await HostileRig.start();
@@ -96,6 +80,7 @@ class Campaign {
       slowestWriteMs: 0,
       peakMiB: 0,
       byRole: {},
+      answers: {},
       violations: [],
     };
   }
@@ -116,13 +101,16 @@ class Campaign {
         callback: (_, message) => {
           const text = Buffer.from(message?.data ?? []).toString('latin1');
           this.#watch.heard(`${message?.subject} to ${role}`, text);
+          if (message?.subject === `${inboxFor(role)}.answer`)
+            this.#count('answers', message.headers?.get('Nats-Service-Error-Code') || 'done');
         },
       });
   }
 
   async run(): Promise<CampaignReport> {
-    const { seconds, steps: { from, to } = { from: 1, to: Number.MAX_SAFE_INTEGER } } =
-      this.#options;
+    const { seconds, acts } = this.#options;
+    const last = acts?.length ?? Number.MAX_SAFE_INTEGER;
+    const { from, to } = this.#options.steps ?? { from: 1, to: last };
     const startedMs = performance.now();
     const elapsed = () => (performance.now() - startedMs) / 1_000;
     await this.#writes(12);
@@ -131,8 +119,8 @@ class Campaign {
       const isOver = this.#report.violations.length >= violationsMax || this.#watch.isOneDead;
       if (isOver) break;
     }
-    const last = await this.#settled();
-    if (last.length > 0) this.#violated(from + this.#report.steps, 'at the end', last, '');
+    const end = await this.#settled();
+    if (end.length > 0) this.#violated(from + this.#report.steps, 'at the end', end, '');
     const files = this.#watch.filesWithSecrets();
     if (files.length > 0) this.#violated(from + this.#report.steps, 'files', files, '');
     const { violations } = this.#report;
@@ -145,17 +133,18 @@ class Campaign {
   }
 
   async #step(step: number): Promise<void> {
-    const { kind, act } = actOf(this.#options.seed, step);
-    const role = kind === 'http' ? `${act.role} -> HTTP of ${act.target}` : act.role;
+    const { seed, acts } = this.#options;
+    const sending = acts?.[step - 1] ?? actOf(seed, step);
+    const role = roleOf(sending);
     this.#report.steps += 1;
-    this.#report.byRole[role] = (this.#report.byRole[role] ?? 0) + 1;
-    const sent = kind === 'http' ? this.#sendHttp(act) : this.#sendBus(act);
+    this.#count('byRole', role);
+    const sent = sending.kind === 'http' ? this.#sendHttp(sending.act) : this.#sendBus(sending.act);
     const late = await this.#writes(1);
     await sent;
     const isTime = this.#report.steps % settleEvery === 0;
     const what = [...late, ...(isTime ? await this.#settled() : this.#watch.soon())];
     const since = isTime ? `one of the last ${settleEvery} steps, the last ${role}` : role;
-    if (what.length > 0) this.#violated(step, since, what, messageOfAct(kind, act));
+    if (what.length > 0) this.#violated(step, since, what, messageOf(sending));
   }
 
   async #settled(): Promise<string[]> {
@@ -185,7 +174,15 @@ class Campaign {
   async #sendHttp(act: HttpAct): Promise<void> {
     this.#report.httpRequests += act.requests.length;
     const answers = await sendHttp(this.#rig.ports[act.target], act);
-    for (const answer of answers) this.#watch.heard(`HTTP of ${act.target} to ${act.role}`, answer);
+    for (const answer of answers) {
+      this.#watch.heard(`HTTP of ${act.target} to ${act.role}`, answer);
+      this.#count('answers', `HTTP ${/^HTTP\S* (\d+)/.exec(answer)?.[1] ?? 'none'}`);
+    }
+  }
+
+  #count(what: 'byRole' | 'answers', name: string): void {
+    const counts = this.#report[what];
+    counts[name] = (counts[name] ?? 0) + 1;
   }
 
   #violated(step: number, role: string, what: string[], message: string): void {
@@ -212,14 +209,4 @@ function published(
     // The client library does not send a subject or a header that is none.
     return false;
   }
-}
-
-function messageOfAct(kind: Act['kind'], act: BusAct | HttpAct): string {
-  const bytes = 'messages' in act ? act.messages[0]?.bytes : act.requests[0]?.bytes;
-  const subject = 'messages' in act ? `${act.messages[0]?.subject} ` : '';
-  const count = 'messages' in act ? act.messages.length : act.requests.length;
-  const hex = Buffer.from(bytes ?? [])
-    .subarray(0, hexBytesMax)
-    .toString('hex');
-  return `${kind} x${count} ${subject}${hex}${(bytes?.length ?? 0) > hexBytesMax ? '...' : ''}`;
 }
