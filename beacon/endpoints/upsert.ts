@@ -147,7 +147,7 @@ async function findAll(
   return found;
 }
 
-/** What the body leaves out of its key is the hub it is written for, as an insert stores it. */
+/** Adds the HubID that an insert would store, so that keys are looked up with it. */
 function ownedBy(endpoint: Endpoint, body: JsonObject): JsonObject {
   const hub = hubOf(endpoint);
   return hub === null ? body : { HubID: hub, ...body };

@@ -64,7 +64,7 @@ export class NatsRequest implements BusRequest {
     return this.#takesPieces ? limits.bodyBytesMax : this.#roomBytes;
   }
 
-  /** What one message takes beside its headers. */
+  /** What one message can hold besides its headers. */
   get #roomBytes(): number {
     return Math.max(
       this.#payloadBytesMax - limits.chunkOverheadBytes,

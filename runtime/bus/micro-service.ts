@@ -9,9 +9,9 @@ import { isoOf, newUuid, systemClock } from '../clock.ts';
 export interface BusRequest {
   readonly subject: string;
   readonly headers?: HeaderReader | undefined;
-  /** Where the answer goes; senders differ in it. */
+  /** Where the answer goes; it differs per sender. */
   readonly replyTo?: string | undefined;
-  /** Bytes its answer may have; no bound when left out. */
+  /** Most bytes its answer may have; unbounded when omitted. */
   readonly answerBytesMax?: number;
   /** @throws TidemarkError INVALID_MESSAGE or TOO_LARGE */
   decode(): unknown;

@@ -78,8 +78,8 @@ export type DeliveryRoute = {
 export function aheadOf(beacon: string, seq: number): string {
   return (
     `the database's mark is ahead of this journal: by it ${beacon} has writes up to Seq ${seq}, ` +
-    'which were never sent there. Nothing counts as applied by it, and delivery stops. Find who moved it (tidemark beacon ' +
-    'audit); then assign the database again: what it lacks is sent under a new epoch'
+    'which were never sent there. Nothing counts as applied by it, and delivery stops. Find who ' +
+    'moved it (tidemark beacon audit); then assign the database again: what it lacks is sent under a new epoch'
   );
 }
 
