@@ -21,6 +21,8 @@ export type LoadLine = {
   p99Ms: number;
   maxMs: number;
   peakMiB: number;
+  refused: number;
+  /** Not within twenty seconds. */
   unanswered: number;
 };
 export type LoadOptions = { messages: number; seconds: number };
@@ -55,7 +57,7 @@ export async function runLoad({ messages, seconds }: LoadOptions): Promise<LoadL
       send(sent);
       await sleep((seconds * 1_000) / messages);
     }
-    const { times, unanswered } = await during;
+    const { times, refused, unanswered } = await during;
     return {
       kind: name,
       role,
@@ -64,6 +66,7 @@ export async function runLoad({ messages, seconds }: LoadOptions): Promise<LoadL
       p99Ms: Math.round(quantile(times, 0.99)),
       maxMs: Math.round(Math.max(...times)),
       peakMiB: Math.round(Math.max(...pids.map(peakOf)) / 2 ** 20),
+      refused: before.refused + refused,
       unanswered: before.unanswered + unanswered,
     };
   }
@@ -73,7 +76,7 @@ export async function runLoad({ messages, seconds }: LoadOptions): Promise<LoadL
 async function timedWrites(
   hub: HonestHub,
   forMs: number,
-): Promise<{ times: number[]; unanswered: number }> {
+): Promise<{ times: number[]; refused: number; unanswered: number }> {
   const writes: ReturnType<HonestHub['write']>[] = [];
   const startedMs = performance.now();
   for (let n = 0; performance.now() - startedMs < forMs; n += 1) {
@@ -83,7 +86,8 @@ async function timedWrites(
   const answers = await Promise.all(writes);
   return {
     times: answers.map(({ ms }) => ms),
-    unanswered: answers.filter(({ complaint }) => complaint !== null).length,
+    refused: answers.filter(({ complaint }) => complaint?.includes('was answered')).length,
+    unanswered: answers.filter(({ complaint }) => complaint?.includes('was not answered')).length,
   };
 }
 
