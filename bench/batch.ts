@@ -1,5 +1,6 @@
 /**
- * Accepting in batches of 100 against JetStream's own file publish with message ids, 512 in flight.
+ * Accepting in batches of 100, against JetStream's own publish to a file stream with message ids
+ * and 512 in flight.
  */
 import { jetstream, jetstreamManager, StorageType } from '@nats-io/jetstream';
 import { encodeBody } from '../contracts/codec.ts';

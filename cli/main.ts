@@ -1,4 +1,4 @@
-/** Entry of the command line: arguments in, exit code out. */
+/** Entry point of the command line: arguments in, exit code out. */
 import { ignoreClosedPipes } from './terminal/writer.ts';
 import { runCommandLine } from './program.ts';
 

@@ -4,6 +4,7 @@
  */
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { Packr } from 'msgpackr';
+import { parseJson } from './body/exact-integers.ts';
 import { scanJson, scanMessagePack } from './body-scan.ts';
 import { TidemarkError } from './errors.ts';
 import { limits } from './limits.ts';
@@ -49,8 +50,9 @@ export function decodeBody(body: Uint8Array, headers?: HeaderReader): unknown {
   if (encoding === 'msgpack') scanMessagePack(plain);
   else if (plain.length > limits.jsonScanAboveBytes) scanJson(plain);
   try {
-    return encoding === 'json' ? JSON.parse(text.decode(plain)) : packr.unpack(plain);
+    return encoding === 'json' ? parseJson(text.decode(plain)) : packr.unpack(plain);
   } catch (cause) {
+    if (cause instanceof TidemarkError) throw cause;
     throw new TidemarkError('INVALID_MESSAGE', `body: not readable as ${encoding}`, { cause });
   }
 }

@@ -2,6 +2,7 @@
  * JSON values: what both encodings mean after decoding. MessagePack can say more than JSON; the
  * rest is refused here.
  */
+import { isExact } from './body/exact-integers.ts';
 import { TidemarkError } from './errors.ts';
 import { limits } from './limits.ts';
 
@@ -14,7 +15,7 @@ export function isJsonObject(value: unknown): value is JsonObject {
 }
 
 /**
- * The value as JSON: dates become ISO strings, safe big integers numbers, undefined null. The same
+ * The value as JSON: dates become ISO strings, big integers numbers where their digits stay, undefined null. The same
  * object comes back when nothing had to change. `path` names the value in errors.
  * @throws TidemarkError INVALID_MESSAGE for binary, NaN, infinities, other classes, or nesting over
  * `limits.jsonDepthMax`.
@@ -88,9 +89,8 @@ function setMember(object: JsonObject, name: string, value: JsonValue): void {
 }
 
 function fromBigInt(value: bigint, path: string): number {
-  const number = Number(value);
-  if (Number.isSafeInteger(number)) return number;
-  throw refuse(path, `the integer ${value} is beyond ±2^53`);
+  if (isExact(String(value))) return Number(value);
+  throw refuse(path, `the integer ${value} would be rounded; beyond ±2^53 send it as text`);
 }
 
 function refuse(path: string, why: string): TidemarkError {

@@ -5,7 +5,7 @@ import { limits } from '../../contracts/limits.ts';
 import { type Clock } from '../../runtime/clock.ts';
 import { aggregate, join } from './access-groups.ts';
 import { listConnections, listTables, queryTable, readRecords } from './access.ts';
-import { apply, decodeApply, storedMark, usersOf } from './batch.ts';
+import { batchActions } from './batch-actions.ts';
 import type { Connections } from '../databases/connections.ts';
 import type { DefaultObject } from '../engine/engine.ts';
 import type { Actions } from '../gateway/gateway.ts';
@@ -40,26 +40,6 @@ export function databaseActions(parts: Parts): Actions {
     [capabilities.schema]: schemaActions(parts),
     [capabilities.management]: managementActions(parts),
     [capabilities.access]: accessActions(parts),
-  };
-}
-
-function batchActions({ connections, clock }: Parts): Actions[string] {
-  return {
-    Apply: async (settings, context) => {
-      const connection = connections.get(connectionAt(settings));
-      const batch = decodeApply(settings, connection, clock);
-      const outputs = await apply(batch, connection);
-      for (const [user, count] of usersOf(batch, context.remoteUser)) {
-        context.audit({
-          user,
-          count,
-          outcome: outputs.IsCommitted ? 'ok' : 'refused',
-          detail: `${batch.hubId}.${batch.lane} through ${batch.throughSeq}`,
-        });
-      }
-      return outputs;
-    },
-    Mark: (settings) => storedMark(settings, connections.get(connectionAt(settings))),
   };
 }
 

@@ -1,12 +1,12 @@
 /**
- * A path of a table endpoint in its parts, the same for whoever asks: what may be called, whether
- * it reads, and what answers it.
+ * Splits the path of a table endpoint into parts. Every caller uses this: what checks the call,
+ * what decides whether it reads, and what answers it.
  */
 
-/** Still percent-encoded; `rest` is what stands behind the table. */
+/** Still percent-encoded; `rest` are the parts after the table. */
 export type EndpointPath = { version: string; routeHash: string; segment: string; rest: string[] };
 
-/** What stands behind the question mark is no part of it. */
+/** The query string is ignored. */
 export function endpointPath(path: string): EndpointPath {
   const [, version = '', routeHash = '', segment = '', ...rest] = (
     path.startsWith('/') ? path : `/${path}`
@@ -17,12 +17,12 @@ export function endpointPath(path: string): EndpointPath {
   return { version, routeHash, segment, rest };
 }
 
-/** So often an escape may hide another one. */
+/** How often an escape may be escaped again. */
 const layers = 3;
 
 /**
- * The words another server could see in a path: with every escape resolved, and cut wherever some
- * server cuts.
+ * All words that another server could see in a path: with every escape decoded, and split wherever
+ * some server splits.
  */
 export function wordsSeen(path: string): string[] {
   let text = path.replace(/\?.*$/s, '');
@@ -33,7 +33,7 @@ export function wordsSeen(path: string): string[] {
   return text.split(/[/\\;?#]+/).filter((word) => word !== '' && word !== '.');
 }
 
-/** Nothing in it that one server reads otherwise than another. */
+/** Whether every server reads the path the same way. */
 export function isPlain(path: string): boolean {
   const plain = path.replace(/\?.*$/s, '');
   return /^[\w./-]*$/.test(plain) && !plain.includes('//');

@@ -1,7 +1,4 @@
-/**
- * What a path means - a connection, an enabled table and the rest - and the answer to a request for
- * it.
- */
+/** Resolves a path to a connection, an enabled table and the rest, and answers the request. */
 import { type EndpointAnswer, failure } from './answer.ts';
 import type { DatabaseConnection, Connections } from '../databases/connections.ts';
 import { mayHaveEndpoint } from '../engine/engine.ts';
@@ -22,7 +19,7 @@ const notThere: EndpointAnswer = {
   body: { Error: 'there is no such route', StatusCode: 404, Code: 'NOT_FOUND' },
 };
 
-/** Null when it means nothing. The parts of the path stay percent-encoded. */
+/** Null when the path leads nowhere. Its parts stay percent-encoded. */
 export function targetOf(connections: Connections, path: string): EndpointTarget | null {
   const { version, routeHash, segment, rest } = endpointPath(path);
   const connection = version === '1.0' ? connections.byRoute(routeHash) : null;
@@ -31,8 +28,8 @@ export function targetOf(connections: Connections, path: string): EndpointTarget
 }
 
 /**
- * The enabled table a part of the path names, and how; the beacon's own have no endpoint, whoever
- * enabled one.
+ * The enabled table named by a part of the path, and its form. The beacon's own tables never have
+ * an endpoint, even if somebody enabled one.
  */
 function tableIn(
   segment: string,
@@ -51,13 +48,13 @@ function tableIn(
 
 export type EndpointCall = {
   verb: string;
-  /** Of a call that was let through to read, no row changes, whatever its path turns out to mean. */
+  /** When false, the call was let through to read, and changes no row whatever its path means. */
   mayWrite: boolean;
-  /** Parsed when first asked for. */
+  /** Parsed on first use. */
   body: () => unknown;
   /** Goes into the dates of rows. */
   now: string;
-  /** Only its rows are there; null for all. */
+  /** The hub whose rows the call may reach; null for all. */
   hub: string | null;
 };
 
@@ -71,7 +68,7 @@ export async function answerTarget(
     const { connection, name, form, rest } = target;
     const route = routeOf(verb, rest, form);
     if (isWriteRoute(route) && !mayWrite) return notThere;
-    // Looked up afresh, so that a column added a moment ago can be used.
+    // Read again for each request, so that a column added a moment ago can be used.
     const [info] = await connection.engine.introspect([name]);
     if (!info) return notThere;
     const table = toTable(info, connection.defaults.get(name));

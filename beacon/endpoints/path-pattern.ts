@@ -1,6 +1,6 @@
 /**
- * Patterns of the proxy's allowlist: regular expressions that anybody on the mesh may add, so that
- * they are anchored, and matched by a matcher of our own that never tries again.
+ * Patterns of the proxy's allowlist: regular expressions that anybody on the mesh may add. So they
+ * are anchored, and matched by a matcher of our own that never backtracks.
  */
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { bounds } from '../bounds.ts';
@@ -8,21 +8,21 @@ import { refuse } from '../settings.ts';
 import { programOf, type Step } from './pattern-program.ts';
 
 /**
- * Paths of connections: their first part is lower case, so that nothing of the beacon itself could
- * be meant.
+ * Paths of connections. Their first part is lower case, so it cannot name a table of the beacon
+ * itself.
  */
 export const defaultPattern = String.raw`^/?1\.0/[a-z0-9][a-z0-9-]{0,63}/`;
 
 export type PathPattern = (path: string) => boolean;
 
-/** What may follow a match that did not end with a slash: the end of this part of the path. */
+/** What may follow a match that does not end with a slash: the end of this part of the path. */
 const partEnd = /^(?:s|Select)?(?:[/?]|$)/;
 
 /**
- * Anchored on both sides: at the start of the path, and where a part of it ends, so that
- * `/1.0/a/Item` opens `/1.0/a/Items/7` and neither `/x/1.0/a/Item` nor `/1.0/a/ItemSecret`. Only
- * the head of a path is looked at, which holds connection and table.
- * @throws TidemarkError INVALID_MESSAGE for what is no pattern
+ * Anchors a pattern at the start of the path and at the end of one of its parts: `/1.0/a/Item`
+ * opens `/1.0/a/Items/7`, but neither `/x/1.0/a/Item` nor `/1.0/a/ItemSecret`. Only the head of a
+ * path, which holds connection and table, is matched.
+ * @throws TidemarkError INVALID_MESSAGE for an invalid pattern
  */
 export function toPathPattern(source: string): PathPattern {
   const steps = programOf(source);
@@ -30,8 +30,8 @@ export function toPathPattern(source: string): PathPattern {
 }
 
 /**
- * Those of the patterns that can be matched; `onBad` hears of the others, which match nothing. An
- * older version may have kept what is refused today.
+ * The patterns that can be matched. The others match nothing and are passed to `onBad`: an older
+ * version may have stored what is refused today.
  */
 export function readablePatterns(
   sources: readonly string[],
@@ -47,7 +47,7 @@ export function readablePatterns(
   });
 }
 
-/** @throws TidemarkError INVALID_MESSAGE for what is no regular expression, or not simple enough */
+/** @throws TidemarkError INVALID_MESSAGE for an invalid or too complex regular expression */
 export function patternAt(value: unknown, path: string): string {
   if (typeof value !== 'string' || value === '' || value.length > bounds.patternCharsMax) {
     throw refuse(path, `a regular expression of 1 to ${bounds.patternCharsMax} characters`, value);
@@ -55,14 +55,14 @@ export function patternAt(value: unknown, path: string): string {
   try {
     programOf(value);
   } catch (cause) {
-    throw new TidemarkError('INVALID_MESSAGE', `${path}: ${messageOf(cause)}; write it simpler`, {
+    throw new TidemarkError('INVALID_MESSAGE', `${path}: ${messageOf(cause)}; simplify it`, {
       cause,
     });
   }
   return value;
 }
 
-/** Follows all ways through the steps at once, one character of the text after the other. */
+/** Follows all paths through the steps in parallel, one character of the text at a time. */
 function matches(steps: readonly Step[], text: string): boolean {
   const seenAt = new Int32Array(steps.length).fill(-1);
   let active: number[] = [];

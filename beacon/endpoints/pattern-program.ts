@@ -1,11 +1,12 @@
 /**
- * A regular expression without its dear parts, as a list of steps that are followed all at once:
- * however it is written, a match costs its length times that of the text.
+ * Compiles a regular expression, without its expensive features, to steps that are followed in
+ * parallel. However it is written, a match takes time proportional to its length times that of the
+ * text.
  */
 import { TidemarkError } from '../../contracts/errors.ts';
 import { bounds } from '../bounds.ts';
 
-/** One step; but for a jump or a fork, the next one follows. */
+/** One step. The next one follows, except after a jump or a fork. */
 export type Step =
   | { do: 'take'; holds: (code: number) => boolean }
   | { do: 'fork'; to: number; or: number }
@@ -23,14 +24,14 @@ function tooDear(why: string): TidemarkError {
 }
 
 /**
- * The steps of a pattern.
- * @throws TidemarkError INVALID_MESSAGE saying what of it is not taken
+ * Compiles a pattern.
+ * @throws TidemarkError INVALID_MESSAGE saying which part of it is not supported
  */
 export function programOf(source: string): Step[] {
   try {
     new RegExp(source);
   } catch (cause) {
-    throw new TidemarkError('INVALID_MESSAGE', 'it is no regular expression', { cause });
+    throw new TidemarkError('INVALID_MESSAGE', 'it is not a regular expression', { cause });
   }
   return new PatternReader(source).read();
 }
@@ -62,7 +63,7 @@ class PatternReader {
     this.#steps.push(step);
   }
 
-  /** Puts a step before those from `at` on; what they jump to moves along. */
+  /** Inserts a step before those from `at` on, and adjusts the jumps to them. */
   #insert(at: number, step: Step): void {
     this.#add(step);
     this.#steps.splice(at, 0, this.#steps.pop() as Step);
@@ -105,7 +106,7 @@ class PatternReader {
     }
   }
 
-  /** One group, assertion or character; says whether it is a group. */
+  /** Reads one group, assertion or character; returns whether it is a group. */
   #piece(): boolean {
     const rest = this.#source.slice(this.#at);
     if (rest.startsWith('(')) return this.#group(rest);
@@ -133,7 +134,7 @@ class PatternReader {
     this.#insert(begin, { do: 'fork', to: begin + 1, or: this.#steps.length + 1 });
   }
 
-  /** Of a single character, which is all that may be repeated. */
+  /** Repeats a single character; nothing else may be repeated. */
   #repeat(begin: number, text: string, isGroup: boolean): void {
     if (isGroup) throw tooDear('it repeats a group');
     this.#repeats += 1;
@@ -159,9 +160,9 @@ class PatternReader {
   }
 }
 
-/** Whether a character is one of those that a piece of a pattern stands for. */
+/** A test whether a character matches a piece of a pattern. */
 function charTest(text: string): (code: number) => boolean {
-  // On one character, the built-in matcher has nothing to try again.
+  // On a single character the built-in matcher cannot backtrack.
   const single = new RegExp(`^(?:${text === '/' ? '\\/' : text})$`);
   const isOne = (code: number) => single.test(String.fromCharCode(code));
   const ascii: boolean[] = [];

@@ -1,6 +1,6 @@
 /**
- * Bodies of table endpoints as statements: what of a body is the sender's to give, and what is
- * filled in for it.
+ * Turns bodies of table endpoints into statements: checks which columns the sender may set, and
+ * fills in the rest.
  */
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
@@ -18,17 +18,17 @@ import { insertRow, removeRow, type RowScope, updateRow } from '../sql/row-write
 import { type Column, type Table, toColumnValue } from '../engine/table.ts';
 
 /**
- * A table of an engine at the time of one request; `now` goes into CreateDate and UpdateDate. With a
- * hub only its rows are there, where the table tells whose they are.
+ * A table of an engine during one request; `now` goes into CreateDate and UpdateDate. With a `hub`,
+ * only that hub's rows are visible in tables that have a HubID.
  */
 export type Endpoint = { engine: Engine; table: Table; now: string; hub: string | null };
 
-/** The hub whose rows alone are there; null where all are. */
+/** The hub whose rows are visible; null for all. */
 export function hubOf({ table, hub }: Endpoint): string | null {
   return table.columns.has('HubID') ? hub : null;
 }
 
-/** A filter that finds only rows of the endpoint's hub. */
+/** Limits a filter to the rows of the endpoint's hub. */
 export function within(endpoint: Endpoint, filter: Filter): Filter {
   const hub = hubOf(endpoint);
   if (hub === null) return filter;
@@ -37,8 +37,8 @@ export function within(endpoint: Endpoint, filter: Filter): Filter {
 }
 
 /**
- * A body of a row of the endpoint's hub, which need not be said in it.
- * @throws TidemarkError FORBIDDEN for another hub's
+ * Checks that a body is for the endpoint's hub; it may leave HubID out.
+ * @throws TidemarkError FORBIDDEN for another hub's row
  */
 function ownBody(endpoint: Endpoint, body: JsonObject): JsonObject {
   const hub = hubOf(endpoint);
@@ -48,7 +48,10 @@ function ownBody(endpoint: Endpoint, body: JsonObject): JsonObject {
   return body;
 }
 
-/** Runs one statement. @throws StatementFault */
+/**
+ * Runs one statement.
+ * @throws StatementFault
+ */
 export async function execute(endpoint: Endpoint, statement: Statement): Promise<StatementResult> {
   const [result] = await endpoint.engine.execute([statement]);
   if (!result) throw new TidemarkError('INTERNAL', 'the engine gave no result');
@@ -78,7 +81,7 @@ export function listBody(body: unknown): JsonObject[] {
   return body.map(objectBody);
 }
 
-/** @throws BadRequest for what can be no number of a row */
+/** @throws BadRequest for an invalid id */
 export function toId(table: Table, id: unknown): Scalar {
   const column = identityColumnOf(table);
   if (id === undefined || id === null || id === '')
@@ -91,8 +94,8 @@ export function toId(table: Table, id: unknown): Scalar {
 }
 
 /**
- * The columns a body gives, as they are stored. The numbering column and the dates are not the
- * sender's.
+ * The columns a body sets, in stored form. The identity column and the dates are not the sender's
+ * to set.
  */
 function valuesOf(table: Table, body: JsonObject): Record<string, Scalar> {
   const unknown = Object.keys(body).filter((name) => !table.columns.has(name));
@@ -114,8 +117,8 @@ export function touched({ table, now }: Endpoint): Record<string, Scalar> {
 }
 
 /**
- * @throws BadRequest for unknown columns, Misfit for a value its column cannot hold; so do the
- * others
+ * @throws BadRequest for unknown columns, Misfit for a value its column cannot hold; so do
+ * `updateOf` and `deleteOf`
  */
 export function insertOf(endpoint: Endpoint, body: JsonObject): Statement {
   const { engine, table, now } = endpoint;
@@ -131,8 +134,8 @@ export function insertOf(endpoint: Endpoint, body: JsonObject): Statement {
 }
 
 /**
- * Changes the row of `id`, else of the body's; a soft-deleted one only when the body says what
- * Deleted shall be.
+ * Updates the row with `id`, or else the id in the body; a soft-deleted row only if the body sets
+ * Deleted.
  */
 export function updateOf(endpoint: Endpoint, body: JsonObject, id: unknown): Statement {
   const { engine, table } = endpoint;
@@ -140,7 +143,7 @@ export function updateOf(endpoint: Endpoint, body: JsonObject, id: unknown): Sta
   const row = toId(table, id ?? body[identity]);
   const values = { ...valuesOf(table, ownBody(endpoint, body)), ...touched(endpoint) };
   const scope: RowScope = Object.hasOwn(body, 'Deleted') ? 'any' : 'live';
-  // A body that gives nothing changes nothing, and is answered with the row.
+  // An empty body changes nothing and returns the row.
   return updateRow(
     engine.kind,
     table,

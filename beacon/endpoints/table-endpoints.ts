@@ -1,4 +1,7 @@
-/** Table endpoints: a routed request becomes statements, their results a status and a JSON body. */
+/**
+ * Table endpoints: turns a routed request into statements, and their results into a status and a
+ * JSON body.
+ */
 import type { JsonObject } from '../../contracts/json-value.ts';
 import { type EndpointAnswer, errorBody, failure, notFound } from './answer.ts';
 import { type Statement, StatementFault } from '../engine/engine.ts';
@@ -31,7 +34,7 @@ import {
 } from './table-schema.ts';
 import { upsertMany, upsertOne } from './upsert.ts';
 
-/** Runs a route. `body` is the request's, parsed when first asked for. Never throws. */
+/** Runs a route. `body` is parsed on first use. Never throws. */
 export async function answerRoute(
   endpoint: Endpoint,
   route: TableRoute,
@@ -97,7 +100,7 @@ async function read(
     case 'none':
       return refused(404, 'NOT_FOUND', 'there is no such route');
     case 'wrong-method':
-      return refused(405, 'WRONG_METHOD', 'the method does not go with this path');
+      return refused(405, 'WRONG_METHOD', 'the method is not allowed for this path');
     case 'read': {
       const byId = equals(identityColumnOf(table).name, String(toId(table, route.id)));
       return one(
@@ -160,10 +163,10 @@ function ok(body: unknown): EndpointAnswer {
   return { status: 200, body };
 }
 
-/** The row with the highest value of a column; an empty object when there is no row. */
+/** The row with the highest value of a column; an empty object when there is none. */
 async function highest(endpoint: Endpoint, column: string): Promise<EndpointAnswer> {
   const filter = emptyFilter();
-  // Engines disagree about where null is sorted.
+  // Engines sort null differently.
   filter.where.any = [
     [{ kind: 'term', column: columnOf(endpoint.table, column).name, operator: 'NN', values: [] }],
   ];
@@ -190,7 +193,7 @@ async function counted(endpoint: Endpoint, statement: Statement): Promise<Endpoi
   return changes > 0 ? ok({ Count: changes }) : { status: 404, body: notFound };
 }
 
-/** Rows in the order of the input; a refused one comes back as it was sent, with its Error. */
+/** Rows in the order of the input; a refused row is returned as it was sent, with its Error. */
 async function many(
   endpoint: Endpoint,
   rows: JsonObject[],

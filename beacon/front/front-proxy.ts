@@ -1,6 +1,6 @@
 /**
- * MeadowProxy.Request for a fronted server: behind our own allowlist, for its HTTP has none, its
- * own tables never.
+ * MeadowProxy.Request for a fronted server. It applies our own allowlist, because the server's HTTP
+ * has none, and never reaches the server's own tables.
  */
 import type { ProxyOutputs, UpdateProxyConfigOutputs } from '../../contracts/capability.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
@@ -21,7 +21,10 @@ import { connectionPath } from './front-tables.ts';
 export class FrontProxy {
   readonly #client: FrontClient;
   readonly #mayWrite: boolean;
-  /** In memory: every worker sends its own at every bootstrap, and a new start is one. */
+  /**
+   * Kept in memory: every worker sends its own at each bootstrap, and a new start makes them
+   * bootstrap again.
+   */
   readonly #patterns = new Map<string, PathPattern>([[defaultPattern, connectionPath]]);
   #allowWrites = true;
   #requestMs: number = limits.bootstrapStepMs;
@@ -37,9 +40,9 @@ export class FrontProxy {
   }
 
   /**
-   * Any status is a successful request.
-   * @throws TidemarkError INVALID_MESSAGE when it is not let through, TOO_LARGE, UNAVAILABLE
-   * without an answer
+   * Forwards a request; any status is a success.
+   * @throws TidemarkError INVALID_MESSAGE when it is not allowed, TOO_LARGE, UNAVAILABLE without an
+   * answer
    */
   async request(settings: Settings, context: RequestContext): Promise<ProxyOutputs> {
     const { Method: method, Path: path, Body: body, RemoteUser: user, Session: session } = settings;
@@ -83,8 +86,8 @@ export class FrontProxy {
   }
 
   /**
-   * As a databeacon of ours does it.
-   * @throws TidemarkError INVALID_MESSAGE for what is no pattern
+   * Same behaviour as our own databeacon.
+   * @throws TidemarkError INVALID_MESSAGE for an invalid pattern
    */
   updateConfig(settings: Settings): UpdateProxyConfigOutputs {
     const given = listAt(

@@ -18,7 +18,21 @@ export type ActionHandler = (settings: Settings, context: RequestContext) => unk
 export type Actions = Record<string, Record<string, ActionHandler>>;
 
 /** A request as its subject says it; `hub` is null where it is for no hub. */
-type Asked = { capability: string; action: string; hub: string | null; subject: string };
+type Asked = {
+  capability: string;
+  action: string;
+  hub: string | null;
+  subject: string;
+  /** Bytes its answer may have. */
+  roomBytes: number;
+};
+
+/** What a request says beside its subject and body. */
+export type RequestOrigin = {
+  headers?: HeaderReader | undefined;
+  sender?: string;
+  roomBytes?: number | undefined;
+};
 
 export type GatewayOptions = {
   actions: Actions;
@@ -62,23 +76,22 @@ export class Gateway {
 
   /**
    * Answers one request whose subject is `mesh.<BeaconID>.<capability>.<Action>`, with the hub
-   * behind it where it is asked for one.
+   * behind it where it is asked for one, in at most `roomBytes`.
    * @throws TidemarkError, which becomes the refusal
    */
   async answer(
     capability: string,
     subject: string,
     body: unknown,
-    headers?: HeaderReader,
-    sender = '',
+    { headers, sender = '', roomBytes = limits.bodyBytesMax }: RequestOrigin = {},
   ): Promise<CapabilityReply<unknown> | ChunkReply> {
     const { action, hub } = capabilityTarget(subject);
-    if (action !== 'chunk')
-      return this.#watched({ capability, action, hub, subject }, body, headers);
+    const about = { capability, hub, subject, roomBytes };
+    if (action !== 'chunk') return this.#watched({ ...about, action }, body, headers);
     const taken = this.#chunks.add(body, sender);
     if (!taken.done) return { Success: true, Received: taken.received };
     return this.#watched(
-      { capability, action: taken.action, hub, subject },
+      { ...about, action: taken.action },
       decodeBody(taken.body, taken.headers),
       headers,
     );
@@ -86,7 +99,7 @@ export class Gateway {
 
   /** Runs a request with a span about it, and counts it. */
   async #watched(
-    { capability, action: asked, hub, subject }: Asked,
+    { capability, action: asked, hub, subject, roomBytes }: Asked,
     body: unknown,
     headers: HeaderReader | undefined,
   ): Promise<CapabilityReply<unknown>> {
@@ -102,7 +115,7 @@ export class Gateway {
         outputs,
       });
     try {
-      const reply = await this.#run(capability, asked, hub, body);
+      const reply = await this.#run({ capability, action: asked, hub, roomBytes }, body);
       done('ok', reply.Outputs);
       reception.end();
       return reply;
@@ -114,9 +127,7 @@ export class Gateway {
   }
 
   async #run(
-    capability: string,
-    action: string,
-    hub: string | null,
+    { capability, action, hub, roomBytes }: Omit<Asked, 'subject'>,
     body: unknown,
   ): Promise<CapabilityReply<unknown>> {
     if (this.#isDraining)
@@ -130,7 +141,7 @@ export class Gateway {
       const handler = Object.hasOwn(this.#actions, capability) && this.#handler(capability, action);
       if (!handler)
         throw new TidemarkError('INVALID_MESSAGE', `${capability}: ${whyNotOffered(capability)}`);
-      const { settings, context } = decodeRequest(body, hub, notes);
+      const { settings, context } = decodeRequest(body, { hub, roomBytes }, notes);
       insistOnHub({ capability, action, settings, hub }, this.#acceptsUnscoped);
       const outputs = await handler(settings, context);
       ending = { outcome: 'ok', count: countOf(outputs) };

@@ -15,6 +15,7 @@ import type { BeaconState } from '../databases/state.ts';
 import type { AuditTrail } from './audit.ts';
 import type { Gateway } from './gateway.ts';
 import type { PresencePublisher } from './presence-publisher.ts';
+import { serviceMetadata, watchForTwin } from './sole.ts';
 
 /** Version of the databeacon as its micro service reports it. */
 export const beaconVersion = '0.1.0';
@@ -61,16 +62,14 @@ export async function goOnline(
     name: 'databeacon',
     version: beaconVersion,
     description: options.description,
-    metadata: { BeaconID: beaconId },
+    metadata: serviceMetadata(beaconId),
     endpoints: options.capabilities.flatMap((capability) => {
       const handle: EndpointSpec['handle'] = (request) =>
-        gateway.answer(
-          capability,
-          request.subject,
-          request.decode(),
-          request.headers,
-          senderOf(request.replyTo),
-        );
+        gateway.answer(capability, request.subject, request.decode(), {
+          headers: request.headers,
+          sender: senderOf(request.replyTo),
+          roomBytes: request.answerBytesMax,
+        });
       const { capabilityAll, capabilityForHubs } = subjects;
       const plain = { name: capability, subject: capabilityAll(beaconId, capability), handle };
       if (!options.hasHubSubjects) return [plain];
@@ -84,12 +83,17 @@ export async function goOnline(
   // Who hears of the beacon, or of its start, can ask it.
   await inTime(bus.flush());
   await presence.start();
+  const stopWatching = watchForTwin(bus, log, {
+    beaconId,
+    isOwn: (nonce) => presence.isOwn(nonce),
+  });
   log.info(
     { beacon: beaconId, capabilities: gateway.capabilities, ...(await options.facts()) },
     'databeacon is online',
   );
 
   const stop = async (): Promise<void> => {
+    stopWatching();
     await presence.become('Draining');
     await inTime(Promise.all([service.stop(), gateway.drain(), http?.drain()]));
     await http?.close();

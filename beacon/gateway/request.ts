@@ -3,7 +3,7 @@
  */
 import { capabilities } from '../../contracts/capability.ts';
 import { defaultRemoteUser } from '../../contracts/envelope.ts';
-import { isJsonObject } from '../../contracts/json-value.ts';
+import { isJsonObject, toJsonValue } from '../../contracts/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import type { AuditNote } from './audit.ts';
 import { refuse, type Settings } from '../settings.ts';
@@ -17,6 +17,8 @@ export type RequestContext = {
   /** The hub it is asked for: only its rows are to be seen and written; null for an operator. */
   hub: string | null;
   timeoutMs: number;
+  /** Bytes the answer may have. */
+  roomBytes: number;
   audit(note: AuditNote): void;
 };
 
@@ -29,11 +31,12 @@ export function userOf(body: Readonly<Record<string, unknown>>): string {
 /** @param notes takes what the action tells the audit @throws TidemarkError INVALID_MESSAGE */
 export function decodeRequest(
   body: unknown,
-  hub: string | null,
+  { hub, roomBytes }: Pick<RequestContext, 'hub' | 'roomBytes'>,
   notes: AuditNote[],
 ): { settings: Settings; context: RequestContext } {
   if (!isJsonObject(body)) throw refuse('body', 'an object with Settings', body);
-  const settings = body['Settings'] ?? {};
+  // What no JSON has would fail in the middle of the work.
+  const settings = toJsonValue(body['Settings'] ?? {}, 'Settings');
   if (!isJsonObject(settings)) throw refuse('Settings', 'an object', settings);
   const { TimeoutMs: timeoutMs = limits.capabilityMs } = body;
   if (typeof timeoutMs !== 'number' || !(timeoutMs >= 1))
@@ -42,6 +45,7 @@ export function decodeRequest(
     remoteUser: userOf(body),
     hub,
     timeoutMs: Math.min(timeoutMs, limits.bootstrapStepMs),
+    roomBytes,
     audit: (note) => void notes.push(note),
   };
   return { settings, context };

@@ -1,4 +1,7 @@
-/** A beacon without databases: the legacy capabilities over a provider of rows, on the bus. */
+/**
+ * A beacon without databases: puts the legacy capabilities on the bus, over a provider that stores
+ * the rows.
+ */
 import type { Presence } from '../../contracts/presence.ts';
 import { newUuid } from '../../runtime/clock.ts';
 import type { ProviderName } from '../databases/config.ts';
@@ -19,7 +22,7 @@ export type LegacyConfig = {
 
 /**
  * Starts it on a connected bus.
- * @throws TidemarkError CONFIG_INVALID for a data folder that cannot be
+ * @throws TidemarkError CONFIG_INVALID for an unusable data folder
  */
 export async function startLegacy(
   config: LegacyConfig,

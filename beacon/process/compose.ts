@@ -25,9 +25,13 @@ import {
 } from '../gateway/online.ts';
 import { PresencePublisher } from '../gateway/presence-publisher.ts';
 import { Proxy } from '../capabilities/proxy.ts';
+import { insistOnSole } from '../gateway/sole.ts';
 import { type AuditLine, BeaconState } from '../databases/state.ts';
 
-/** Starts a databeacon on a connected bus. @throws TidemarkError CONFIG_INVALID or NEWER_SCHEMA */
+/**
+ * Starts a databeacon on a connected bus.
+ * @throws TidemarkError CONFIG_INVALID, NEWER_SCHEMA, or LOCK_HELD when there is one of its name
+ */
 export async function startBeacon(
   config: BeaconConfig,
   bus: Bus,
@@ -35,6 +39,7 @@ export async function startBeacon(
   clock: Clock,
 ): Promise<RunningBeacon> {
   checkBeaconConfig(config);
+  await insistOnSole(bus, config.beaconId, clock);
   const place = { bus, log, clock };
   const { provider, front } = config;
   if (provider !== undefined) return startLegacy({ ...config, provider }, place);

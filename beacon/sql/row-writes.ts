@@ -1,4 +1,4 @@
-/** Endpoint queries that write one row, as SQL of each engine; nothing is run here. */
+/** Endpoint queries that write one row, as SQL text for each engine; nothing is run here. */
 import { type Expression, sql } from 'kysely';
 import type { Scalar } from '../../contracts/schema.ts';
 import type { EngineKind, Statement } from '../engine/engine.ts';
@@ -20,7 +20,7 @@ function encoded(
   );
 }
 
-/** The row of that number, read behind a write. */
+/** Reads a row by id, after writing it. */
 function rowOf(
   kind: EngineKind,
   table: Table,
@@ -34,7 +34,7 @@ function rowOf(
   return toStatement((hub === null ? query : query.where('HubID', '=', hub)).compile(), false);
 }
 
-/** Inserts one row and returns it whole. */
+/** Inserts one row and returns it. */
 export function insertRow(
   kind: EngineKind,
   table: Table,
@@ -71,8 +71,8 @@ export function insertRow(
 export type RowScope = 'live' | 'deleted' | 'any';
 
 /**
- * Changes the row of that number, if it is in scope and of that hub, and returns it whole; null is
- * any hub.
+ * Updates the row with that id, if it is in scope and belongs to `hub` (null for any), and returns
+ * it.
  */
 export function updateRow(
   kind: EngineKind,
@@ -83,7 +83,7 @@ export function updateRow(
   hub: string | null = null,
 ): Statement {
   const identity = identityColumnOf(table).name;
-  // SQL Server does not let a row be numbered anew, not even as it is.
+  // SQL Server refuses to set an identity column, even to its present value.
   const { [identity]: number, ...others } = encoded(kind, table, values);
   const isIdle = Object.keys(others).length === 0;
   const set = isIdle ? { [identity]: number ?? id } : others;
@@ -104,8 +104,8 @@ export function updateRow(
 }
 
 /**
- * Takes the row of that number out for good, where the table knows no soft delete. Databases that
- * can, return it.
+ * Deletes the row with that id for good, in tables without soft delete. Returns it where the engine
+ * can.
  */
 export function removeRow(
   kind: EngineKind,

@@ -1,5 +1,5 @@
 /**
- * The demonstration's own view over the bus: the worker's status, and reads as a hub would ask
+ * The demonstration's own connection to the bus: the worker's status, and reads as a hub makes
  * them.
  */
 import type { JsonObject } from '../../contracts/json-value.ts';

@@ -9,6 +9,8 @@ export const messageLimits = {
   bodyBytesMax: 64 * MiB,
   /** Values in a body, members and their names counted: 64 MiB of `[],` would be 20 million. */
   bodyValuesMax: 2_000_000,
+  /** Integers of one JSON body that would be rounded and are named one by one when refused. */
+  longIntegersMax: 1_000,
   /** Levels in a body: its envelope, and `jsonDepthMax` within. */
   bodyDepthMax: 136,
   /** Smaller JSON cannot have too many values; the walk over what was parsed finds its depth. */
@@ -48,10 +50,12 @@ export const messageLimits = {
    */
   jsonDepthMax: 128,
   /**
-   * Items of one batch request: one commit and one reply must stay small enough to answer within a
-   * second.
+   * Items of one batch request: as many as one commit takes (`commitWritesMax`), so that none waits
+   * for a second one.
    */
-  batchItemsMax: 5_000,
+  batchItemsMax: 2_000,
+  /** Characters of a Reason: it can quote the path to a field, whose names are the sender's. */
+  refusalCharsMax: 1_000,
   /** Characters of a HubID, RemoteUser and the like. */
   hubIdCharsMax: 64,
   remoteUserCharsMax: 128,

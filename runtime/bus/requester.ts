@@ -1,6 +1,6 @@
 /**
- * Requests to others on the bus: packed, sent in pieces where one message cannot carry them, and
- * given up when the bus is lost.
+ * Sends requests on the bus: packed, in pieces when one message is too small, and failed when the
+ * bus is lost.
  */
 import type { Msg, MsgHdrs, NatsConnection } from 'nats';
 import { acceptHeader, type AnswerMessage, wholeAnswer } from '../../contracts/answer-chunks.ts';
@@ -17,11 +17,13 @@ export type RequestOptions = {
   timeoutMs?: number;
   encoding?: Encoding;
   headers?: Record<string, string>;
-  /** Where a body above the server's limit goes in pieces; without it such a body is TOO_LARGE. */
+  /**
+   * Subject for a body above the server's limit, sent in pieces; without it the body is TOO_LARGE.
+   */
   chunkSubject?: string;
   /**
-   * Bodies above this are gzipped; `limits.gzipAboveBytes` when left out. Never more than the
-   * server takes in one message.
+   * Bodies above this size are gzipped; `limits.gzipAboveBytes` when omitted. Capped by what the
+   * server accepts in one message.
    */
   zipAboveBytes?: number;
 };
@@ -31,7 +33,7 @@ export type Packed = { body: Uint8Array; headers: Record<string, string> };
 
 export class Requester {
   readonly #connection: NatsConnection;
-  /** Requests in flight: an answer cannot come any more once the connection was lost. */
+  /** Requests in flight. Once the connection is lost, their answers cannot arrive. */
   readonly #waiting = new Set<(error: TidemarkError) => void>();
 
   constructor(connection: NatsConnection) {
@@ -50,14 +52,14 @@ export class Requester {
     );
   }
 
-  /** The answer to what was packed; throws as `Bus.request` does. */
+  /** Sends a packed request and returns the answer; throws as `Bus.request` does. */
   send(subject: string, packed: Packed, options: RequestOptions): Promise<unknown> {
     return packed.body.length > this.payloadBytesMax - limits.chunkOverheadBytes
       ? this.#sendInChunks(subject, packed, options)
       : this.#ask(subject, packed, options);
   }
 
-  /** Ends all that wait for an answer: the connection that would have brought it was lost. */
+  /** Fails every request in flight: the connection its answer would have used is lost. */
   giveUp(): void {
     for (const fail of this.#waiting)
       fail(new TidemarkError('UNAVAILABLE', 'the bus was lost while waiting for an answer'));
@@ -95,7 +97,7 @@ export class Requester {
       );
     }
     let answer: unknown;
-    // One after the other; the answer to the last is the answer to the whole.
+    // One after the other; the answer to the last piece is the answer to the whole.
     for (const chunk of chunksOf(subject, body, headers, this.payloadBytesMax)) {
       answer = await this.#ask(
         chunkSubject,
@@ -107,7 +109,7 @@ export class Requester {
     return answer;
   }
 
-  /** One message and its answer, as they are. */
+  /** Sends one message and returns the raw answer. */
   async exchange(
     subject: string,
     body: Uint8Array,
@@ -128,8 +130,8 @@ export class Requester {
 }
 
 /**
- * The chunk messages of a body that was meant for `subject`, in order. A piece is not zipped again:
- * it would only grow.
+ * The chunk messages of a body meant for `subject`, in order. Pieces are not gzipped again, which
+ * would only make them larger.
  */
 function chunksOf(
   subject: string,

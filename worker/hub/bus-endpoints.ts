@@ -2,6 +2,7 @@
  * The worker's lanes on the bus: single requests, batches, chunks, and reads, each answered in its
  * own encoding.
  */
+import { fittingReasons, insistOnAnswer, resultBytes } from '../../contracts/body/answer-room.ts';
 import { ChunkAssembler, senderOf } from '../../contracts/chunks.ts';
 import { decodeBody } from '../../contracts/codec.ts';
 import {
@@ -13,6 +14,7 @@ import {
 } from '../../contracts/envelope.ts';
 import { type Refusal, type RefusalCode, toRefusal } from '../../contracts/errors.ts';
 import { isJsonObject } from '../../contracts/json-value.ts';
+import { limits } from '../../contracts/limits.ts';
 import type { BatchReply, ReadReply, WriteReply } from '../../contracts/reply.ts';
 import { type Lane, lanes, lastToken, subjects } from '../../contracts/subjects.ts';
 import type { BusRequest, EndpointSpec } from '../../runtime/bus/micro-service.ts';
@@ -59,13 +61,17 @@ export class LaneEndpoints {
   handle(
     lane: Lane,
     action: string,
-    request: Pick<BusRequest, 'decode' | 'headers' | 'subject' | 'replyTo'>,
+    request: Pick<BusRequest, 'decode' | 'headers' | 'subject' | 'replyTo' | 'answerBytesMax'>,
   ): Promise<unknown> | unknown {
     const reception = accepting(request.subject, traceIn(request.headers));
+    const about = {
+      trace: reception.keep,
+      roomBytes: request.answerBytesMax ?? limits.bodyBytesMax,
+    };
     const answer = () =>
       action === 'chunk'
-        ? this.#chunk(lane, request, reception.keep)
-        : this.#answer(lane, action, request.decode(), reception.keep);
+        ? this.#chunk(lane, request, about)
+        : this.#answer(lane, action, request.decode(), about);
     return reception.isRecorded ? this.#recorded(reception, answer) : answer();
   }
 
@@ -80,14 +86,9 @@ export class LaneEndpoints {
     }
   }
 
-  #answer(
-    lane: Lane,
-    action: string,
-    body: unknown,
-    trace: string | null,
-  ): Promise<unknown> | unknown {
-    if (action === 'batch') return this.#batch(lane, body, trace);
-    return this.#one(decodeEnvelope(body, lane, action), trace);
+  #answer(lane: Lane, action: string, body: unknown, about: About): Promise<unknown> | unknown {
+    if (action === 'batch') return this.#batch(lane, body, about);
+    return this.#one(decodeEnvelope(body, lane, action), about.trace);
   }
 
   #one(envelope: Envelope, trace: string | null): Promise<WriteReply | ReadReply> {
@@ -102,14 +103,16 @@ export class LaneEndpoints {
    * One reply each, same order; the items that are refused do not refuse the others. All are of the
    * request's trace.
    */
-  async #batch(lane: Lane, body: unknown, trace: string | null): Promise<BatchReply> {
+  async #batch(lane: Lane, body: unknown, { trace, roomBytes }: About): Promise<BatchReply> {
+    const items = decodeBatch(body);
+    insistOnAnswer(items.length, resultBytes.write, roomBytes);
     const refuse = (error: unknown): Refusal => {
       const refusal = toRefusal(error);
       this.#parts.rejected?.(refusal.Code);
       return refusal;
     };
     const results = await Promise.all(
-      decodeBatch(body).map((item, index): Promise<WriteReply | Refusal> | Refusal => {
+      items.map((item, index): Promise<WriteReply | Refusal> | Refusal => {
         try {
           return this.#parts.intake
             .accept(traced(decodeBatchItem(item, lane, `Items[${index}]`), trace))
@@ -119,21 +122,27 @@ export class LaneEndpoints {
         }
       }),
     );
-    return { Success: results.every((result) => result.Success), Results: results };
+    return {
+      Success: results.every((result) => result.Success),
+      Results: [...fittingReasons(results, resultBytes.write, roomBytes)],
+    };
   }
 
   /** The whole is of the trace of the request that completed it. */
   #chunk(
     lane: Lane,
     request: Pick<BusRequest, 'decode' | 'replyTo'>,
-    trace: string | null,
+    about: About,
   ): Promise<unknown> | unknown {
     const taken = this.#chunks.add(request.decode(), senderOf(request.replyTo));
     if (!taken.done) return { Success: true, Received: taken.received };
     const whole = decodeBody(taken.body, taken.headers);
-    return this.#answer(lane, taken.action || actionOf(whole), whole, trace);
+    return this.#answer(lane, taken.action || actionOf(whole), whole, about);
   }
 }
+
+/** The trace context of a request, and the bytes its answer may have. */
+type About = { trace: string | null; roomBytes: number };
 
 /** A write with the context it came in; one copy less where there is none. */
 function traced(envelope: WriteEnvelope, trace: string | null): WriteEnvelope {

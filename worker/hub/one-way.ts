@@ -111,12 +111,13 @@ export class OneWay {
    * Kept before it is terminated: a message that can never be accepted is never dropped silently.
    */
   #keep(message: StreamMessage, error: unknown): void {
-    const { refused, clock, log, rejected } = this.#parts;
+    const { intake, refused, clock, log, rejected } = this.#parts;
     const reason = messageOf(error);
     rejected?.(toRefusal(error).Code);
-    refused.keep(message.subject, message.body, reason, clock.nowMs());
+    const isRoom = intake.refusal() === null;
+    const kept = refused.keep(message.subject, message.body, reason, clock.nowMs(), isRoom);
     log.error(
-      { subject: message.subject, reason },
+      { subject: message.subject, reason, kept },
       'dead letter: a one-way message can never be accepted',
     );
     message.terminate(reason.slice(0, 200));

@@ -129,7 +129,7 @@ test('a bad one kept from before does not hold up the start; it is left out and 
   const { connections, leftOut, create } = start({
     stored: [
       record(1001, 'Zero', 'postgres://a:b@h/d?sslrootcert=/dev/zero'),
-      record(1002, 'Keys', 'sqlite:/root/.ssh/authorized_keys'),
+      record(1002, 'Keys', 'sqlite:/etc/authorized_keys'),
       record(1003, 'Odd', 'nonsense'),
     ],
   });

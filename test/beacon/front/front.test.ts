@@ -93,7 +93,7 @@ test('EnsureSchema that would have to make something says what is missing, and m
   await expect(
     ask('DataBeaconSchema', 'EnsureSchema', { ...here, SchemaJSON: persistenceSchema }),
   ).rejects.toThrow(
-    /no HTTP route that makes tables, and 5 tables or columns are missing \(UVQueueWorkItem/,
+    /no HTTP route that creates tables, and 5 tables or columns are missing \(UVQueueWorkItem/,
   );
   expect(beacon.introspect().TableCount).toBe(0);
   expect(

@@ -20,7 +20,7 @@ import {
 import { join } from 'node:path';
 import { messageOf, TidemarkError } from '../../../contracts/errors.ts';
 import { isoOf } from '../../../runtime/clock.ts';
-import { openReadOnly } from '../connection.ts';
+import { type Connection, openReadOnly } from '../connection.ts';
 import { lineOfEntry, type StoredEntry } from './entry-lines.ts';
 import type { SeqGap } from '../guard/finding.ts';
 import { syncFolder } from '../guard/identity-file.ts';
@@ -139,8 +139,7 @@ function copyWhole(store: LostStore, folder: string): Saved | null {
 }
 
 function writeLines(store: LostStore, folder: string): Saved {
-  const content = Object.fromEntries(tables.map((name) => [name, readTable(store.db, name)]));
-  writeFileSync(join(folder, 'tables.json'), JSON.stringify(content), { mode: 0o600, flush: true });
+  writeTables(store.db, join(folder, 'tables.json'));
   const file = openSync(join(folder, 'entries.jsonl'), 'w', 0o600);
   try {
     const entries = readEntries(store.db);
@@ -163,6 +162,26 @@ function writeLines(store: LostStore, folder: string): Saved {
         count += 1;
       }
     }
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** One JSON object, a row a line: a table may be larger than a text can be. */
+function writeTables(db: Connection, path: string): void {
+  const file = openSync(path, 'w', 0o600);
+  try {
+    for (const [at, name] of tables.entries()) {
+      writeSync(file, `${at === 0 ? '{' : ','}\n${JSON.stringify(name)}:[`);
+      let separator = '\n';
+      for (const row of readTable(db, name)) {
+        writeSync(file, separator + JSON.stringify(row));
+        separator = ',\n';
+      }
+      writeSync(file, '\n]');
+    }
+    writeSync(file, '\n}\n');
+    fsyncSync(file);
   } finally {
     closeSync(file);
   }
