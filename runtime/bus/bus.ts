@@ -3,7 +3,7 @@
  * neighbours and `stream.ts` import the NATS client.
  */
 import type { Msg, MsgHdrs, NatsConnection } from 'nats';
-import { decodeBody, encodeBody } from '../../contracts/codec.ts';
+import { decodeBody, encodeBody } from '../../contracts/body/codec.ts';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
 import type { Log } from '../log.ts';

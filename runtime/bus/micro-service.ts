@@ -1,7 +1,7 @@
 /**
  * A NATS micro service as in ADR-32: endpoints, `$SRV.PING|INFO|STATS`, error headers, statistics.
  */
-import type { HeaderReader } from '../../contracts/codec.ts';
+import type { HeaderReader } from '../../contracts/body/codec.ts';
 import { messageOf } from '../../contracts/errors.ts';
 import { isoOf, newUuid, systemClock } from '../clock.ts';
 

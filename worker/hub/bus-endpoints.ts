@@ -3,8 +3,8 @@
  * own encoding.
  */
 import { fittingReasons, insistOnAnswer, resultBytes } from '../../contracts/body/answer-room.ts';
-import { ChunkAssembler, senderOf } from '../../contracts/chunks.ts';
-import { decodeBody } from '../../contracts/codec.ts';
+import { ChunkAssembler, senderOf } from '../../contracts/body/chunks.ts';
+import { decodeBody } from '../../contracts/body/codec.ts';
 import {
   decodeBatch,
   decodeBatchItem,
@@ -13,7 +13,7 @@ import {
   type WriteEnvelope,
 } from '../../contracts/envelope.ts';
 import { type Refusal, type RefusalCode, toRefusal } from '../../contracts/errors.ts';
-import { isJsonObject } from '../../contracts/json-value.ts';
+import { isJsonObject } from '../../contracts/body/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import type { BatchReply, ReadReply, WriteReply } from '../../contracts/reply.ts';
 import { type Lane, lanes, lastToken, subjects } from '../../contracts/subjects.ts';

@@ -6,7 +6,7 @@
  */
 import type { WriteAction } from '../../contracts/actions.ts';
 import { defaultRemoteUser, type WriteEnvelope } from '../../contracts/envelope.ts';
-import type { JsonObject } from '../../contracts/json-value.ts';
+import type { JsonObject } from '../../contracts/body/json-value.ts';
 import { type Lane, laneIndex, lanes } from '../../contracts/subjects.ts';
 import { isoOf } from '../../runtime/clock.ts';
 import type { Entry } from '../../bridges/entry.ts';
