@@ -1,4 +1,4 @@
-/** Aggregate and Join of DataBeaconAccess: rows of tables in groups, and in pairs. */
+/** Aggregate and Join of DataBeaconAccess: grouped rows, and joined pairs of rows. */
 import { TidemarkError } from '../../contracts/errors.ts';
 import { type QueryOutputs, readRows } from './access-rows.ts';
 import { aggregateSpecAt, joinSpecAt } from './access-spec.ts';
@@ -10,7 +10,7 @@ import type { Settings } from '../settings.ts';
 import { aggregateRows, joinRows } from '../sql/sql-aggregate.ts';
 import { toTable } from '../engine/table.ts';
 
-/** A statement that may take long. What is wrong with names of columns is the sender's. */
+/** Builds a statement that may run long. Unknown column names are the caller's mistake. */
 function built(build: () => Statement): Statement {
   try {
     return { ...build(), isLong: true };
@@ -21,7 +21,7 @@ function built(build: () => Statement): Statement {
   }
 }
 
-/** Groups of a table's rows, soft-deleted ones left out. */
+/** Groups the rows of a table, without soft-deleted ones. */
 export async function aggregate(
   connection: DatabaseConnection,
   settings: Settings,
@@ -33,15 +33,15 @@ export async function aggregate(
     .filter(({ call }) => call !== 'min' && call !== 'max')
     .map(({ as }) => as);
   const rows = await readRows(connection, statement);
-  // Servers give sums and means as decimals in text.
+  // Servers return sums and means as decimals in text.
   for (const row of rows)
     for (const name of numbers) if (typeof row[name] === 'string') row[name] = Number(row[name]);
   return { Rows: rows, RowCount: rows.length, SQL: statement.sql };
 }
 
 /**
- * A page of pairs of rows of two tables. `CursorField` holds the next page's AfterValue, in the
- * last row.
+ * A page of joined rows of two tables. `CursorField` names the field of the last row that is the
+ * next page's AfterValue.
  */
 export async function join(
   connection: DatabaseConnection,

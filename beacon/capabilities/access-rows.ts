@@ -1,4 +1,4 @@
-/** Rows of one reading statement of DataBeaconAccess, with a refusal as the sender's affair. */
+/** Runs one reading statement for DataBeaconAccess; its refusal counts as the caller's mistake. */
 import { TidemarkError } from '../../contracts/errors.ts';
 import { bounds } from '../bounds.ts';
 import type { DatabaseConnection } from '../databases/connections.ts';
@@ -8,7 +8,8 @@ export type Rows = Record<string, unknown>[];
 export type QueryOutputs = { Rows: Rows; RowCount: number };
 
 /**
- * @throws TidemarkError INVALID_MESSAGE with the database's own words when it refuses the statement
+ * @throws TidemarkError INVALID_MESSAGE with the database's own message when it refuses the
+ * statement
  */
 export async function readRows(
   connection: DatabaseConnection,

@@ -1,4 +1,4 @@
-/** Specs of Aggregate and Join, checked: each refusal names the path of the field. */
+/** Checks the specs of Aggregate and Join; each refusal names the path of the field. */
 import { TidemarkError } from '../../contracts/errors.ts';
 import { bounds } from '../bounds.ts';
 import { BadRequest, emptyFilter, type Filter, parseFilter } from '../sql/filter.ts';
@@ -36,7 +36,7 @@ function specAt(settings: Settings, name: string): Settings {
 export type AggregateSpec = AggregateQuery & { table: string; page: Page };
 
 /**
- * `Settings.AggregateSpec`; `Function` may be called `Op` and `Source` `Column`, as data mappers
+ * `Settings.AggregateSpec`; `Function` may be called `Op`, and `Source` `Column`, as data mappers
  * do.
  * @throws TidemarkError INVALID_MESSAGE
  */
@@ -52,7 +52,7 @@ export function aggregateSpecAt(settings: Settings): AggregateSpec {
   if (aggregates.length === 0) throw refuse(at('Aggregates'), 'at least one', 'an empty list');
   const results = [...groupBy, ...aggregates.map((one) => one.as)];
   if (new Set(results).size < results.length)
-    throw refuse(at('Aggregates'), 'each name once, among GroupBy and As', 'one twice');
+    throw refuse(at('Aggregates'), 'each name once, among GroupBy and As', 'a name twice');
   return {
     table: nameAt(spec['Table'], at('Table')),
     groupBy,
@@ -85,7 +85,7 @@ function aggregateAt(value: unknown, path: string): AggregateQuery['aggregates']
   };
 }
 
-/** `Name`, `-Name` or `Name DESC`, of what the result has. */
+/** `Name`, `-Name` or `Name DESC`, where Name is a column of the result. */
 function orderAt(
   value: unknown,
   results: readonly string[],
@@ -101,7 +101,7 @@ function orderAt(
 function filterAt(value: unknown, path: string): Filter {
   if (value === undefined || value === null || value === '') return emptyFilter();
   if (typeof value !== 'string' || value.length > bounds.pathCharsMax)
-    throw refuse(path, 'filter text, as FBV~Status~EQ~Pending', value);
+    throw refuse(path, 'filter text, such as FBV~Status~EQ~Pending', value);
   try {
     return parseFilter(value);
   } catch (cause) {
@@ -118,7 +118,7 @@ export type JoinSpec = JoinQuery & {
   cursorField: string | null;
 };
 
-/** Column of the cursor where the projection does not have it. */
+/** Name of the cursor column when the projection does not include it. */
 const cursorColumn = '_dbkj_cursor';
 
 /**
@@ -167,7 +167,8 @@ function afterAt(value: unknown, path: string): JoinQuery['after'] {
 }
 
 /**
- * Result name -> `{~D:Record.Column~}` of the table or `{~D:Related.Column~}` of the related one.
+ * Maps a result name to `{~D:Record.Column~}` of the table or `{~D:Related.Column~}` of the related
+ * one.
  */
 function projectionAt(value: unknown, path: string): JoinQuery['columns'] {
   const projection = Object.entries(objectAt(value, path));

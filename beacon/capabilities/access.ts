@@ -1,6 +1,6 @@
 /**
- * DataBeaconAccess: reading databases without changing anything, by table and by SQL of the
- * caller's.
+ * DataBeaconAccess: reads databases without changing anything, by table and by the caller's own
+ * SQL.
  */
 import { type QueryOutputs, readRows, type Rows } from './access-rows.ts';
 import { bounds } from '../bounds.ts';
@@ -13,7 +13,7 @@ import { integerAt, type Settings, textAt } from '../settings.ts';
 import { countMatching, selectRows } from '../sql/row-reads.ts';
 import { toTable } from '../engine/table.ts';
 
-/** Where the databases are stays here: Config is masked. */
+/** Does not reveal where the databases are: Config is masked. */
 export async function listConnections(
   connections: Connections,
 ): Promise<{ Connections: Record<string, unknown>[] }> {
@@ -55,7 +55,7 @@ export async function listTables(connection: DatabaseConnection): Promise<{
   return { Tables: tables };
 }
 
-/** Rows in the order of their numbers, soft-deleted ones left out. */
+/** Rows ordered by their ids, without soft-deleted ones. */
 export async function readRecords(
   connection: DatabaseConnection,
   settings: Settings,
@@ -73,8 +73,9 @@ export async function readRecords(
 }
 
 /**
- * One SELECT of the caller's. `IsCut` when there are more rows than `Cap`.
- * @throws TidemarkError INVALID_MESSAGE for anything else, TOO_LARGE for too much
+ * Runs one SELECT of the caller's. `IsCut` when there are more rows than `Cap`.
+ * @throws TidemarkError INVALID_MESSAGE for anything but a SELECT, TOO_LARGE when it exceeds a
+ * bound
  */
 export async function queryTable(
   connection: DatabaseConnection,

@@ -1,4 +1,4 @@
-/** The actions of each capability, tied to the databases. */
+/** Connects the actions of each capability with the databases. */
 import { capabilities } from '../../contracts/capability.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
@@ -22,7 +22,7 @@ import { ensureSchema, introspectSchema, planSchema } from './schema-manager.ts'
 import { decodeDescriptor } from './schema-settings.ts';
 import { connectionAt, type Settings } from '../settings.ts';
 
-/** What the actions work on. `onChange` is called when presence has something new to say. */
+/** What the actions work on. `onChange` is called when presence must be announced again. */
 export type Parts = {
   connections: Connections;
   proxy: Proxy;

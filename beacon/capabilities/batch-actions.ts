@@ -1,4 +1,4 @@
-/** DataBeaconBatch as actions: what was applied for whom is told to the audit. */
+/** The actions of DataBeaconBatch; each Apply is recorded in the audit. */
 import type { Clock } from '../../runtime/clock.ts';
 import type { Connections } from '../databases/connections.ts';
 import type { Actions } from '../gateway/gateway.ts';

@@ -16,7 +16,10 @@ import { booleanAt, integerAt, listAt, refuse, type Settings, textAt } from '../
 
 const epochCharsMax = 36;
 
-/** Whose batch or mark it is. @throws TidemarkError INVALID_MESSAGE */
+/**
+ * The hub and lane of a batch or mark.
+ * @throws TidemarkError INVALID_MESSAGE
+ */
 export function hubAt(settings: Settings): { hubId: string; lane: Lane } {
   const hubId = textAt(settings, 'HubID', limits.hubIdCharsMax);
   if (!isSubjectToken(hubId)) throw refuse('Settings.HubID', 'letters, digits, _ or -', hubId);
@@ -26,8 +29,8 @@ export function hubAt(settings: Settings): { hubId: string; lane: Lane } {
 }
 
 /**
- * Checks what the statements rely on; whether a value fits its column is each mutation's own
- * outcome.
+ * Checks what the statements rely on. A value that does not fit its column is an outcome of its
+ * mutation instead.
  */
 function mutationAt(value: unknown, at: number): RowMutation {
   const path = (name: string) => `Settings.Mutations[${at}]${name}`;
@@ -59,7 +62,10 @@ function mutationAt(value: unknown, at: number): RowMutation {
   };
 }
 
-/** The Settings of Apply, checked. @throws TidemarkError INVALID_MESSAGE */
+/**
+ * The checked Settings of Apply.
+ * @throws TidemarkError INVALID_MESSAGE
+ */
 export function decodeApply(
   settings: Settings,
   connection: DatabaseConnection,
@@ -83,8 +89,8 @@ export function decodeApply(
 }
 
 /**
- * One Apply after the other for each hub and lane of a connection.
- * @param roomBytes what its answer may have
+ * Runs one Apply at a time for each hub and lane of a connection.
+ * @param roomBytes most bytes of the answer
  * @throws TidemarkError UNAVAILABLE when the database itself fails, TOO_LARGE when the answer would
  * not fit; nothing was changed then
  */
@@ -101,7 +107,7 @@ export async function apply(
   return { ...outputs, Results: [...results] };
 }
 
-/** Mutations by the user who is told to the audit. */
+/** Counts the mutations by user, for the audit. */
 export function usersOf(batch: ApplyBatch, remoteUser: string): Map<string, number> {
   const counts = new Map<string, number>();
   for (const { RemoteUser: user = remoteUser } of batch.mutations)

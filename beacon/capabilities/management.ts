@@ -1,4 +1,4 @@
-/** DataBeaconManagement: looking at databases, enabling endpoints, adding connections. */
+/** DataBeaconManagement: introspects databases, enables endpoints, adds connections. */
 import type {
   ColumnFacts,
   EnableEndpointOutputs,
@@ -54,8 +54,8 @@ function factsOf(column: ColumnInfo): ColumnFacts {
 const isOfAll = (name: string) => persistenceSchema.Tables.some(({ Scope }) => Scope === name);
 
 /**
- * Every table but the beacon's own, or the one of `TableName`; for a hub those that all hubs have in
- * common.
+ * Introspects the table `TableName`, or all tables but the beacon's own; for a hub only the tables
+ * all hubs share.
  */
 export async function introspect(
   connection: DatabaseConnection,
@@ -79,8 +79,8 @@ export async function introspect(
 const descriptorTypes = { ...familyTypes, float: 'Float', binary: 'String' } as const;
 
 /**
- * A column as a descriptor has it, so that a package can be sent to EnsureSchema of another
- * database.
+ * A column as in a descriptor, so that an introspected package can be sent to EnsureSchema of
+ * another database.
  */
 function descriptorOf(column: ColumnInfo): ColumnDescriptor {
   const { name, family, charsMax } = column;
@@ -93,7 +93,7 @@ function descriptorOf(column: ColumnInfo): ColumnDescriptor {
   };
 }
 
-/** A table as meadow describes one. */
+/** A table in meadow's own format. */
 export async function introspectPackage(
   connection: DatabaseConnection,
   settings: Settings,
@@ -111,8 +111,8 @@ export async function introspectPackage(
 }
 
 /**
- * Idempotent; the base is there on every call.
- * @throws TidemarkError NOT_FOUND, also for the marks: a moved mark hides writes
+ * Idempotent; every call returns the base.
+ * @throws TidemarkError NOT_FOUND; also for the table of marks, because a moved mark hides writes
  */
 export async function enableEndpoint(
   connections: Connections,
@@ -123,7 +123,7 @@ export async function enableEndpoint(
   if (!mayHaveEndpoint(table.name))
     throw new TidemarkError(
       'NOT_FOUND',
-      `table ${table.name} is the beacon's to write and has no endpoint; ReadRecords reads it`,
+      `table ${table.name} is written by the beacon only and has no endpoint; ReadRecords reads it`,
     );
   const wasEnabled = connection.endpoints.has(table.name);
   if (!wasEnabled) connections.setEndpoint(connection, table.name, true);
@@ -135,7 +135,7 @@ export async function enableEndpoint(
   };
 }
 
-/** Acts at once. A table without an endpoint is as good as done. */
+/** Takes effect at once; does nothing for a table without an endpoint. */
 export function disableEndpoint(
   connections: Connections,
   connection: DatabaseConnection,
@@ -147,8 +147,7 @@ export function disableEndpoint(
 }
 
 /**
- * Idempotent by name; the first one's database stays. What the database is reached with is never
- * answered.
+ * Idempotent by name; an existing connection keeps its database. Answers never include credentials.
  */
 export async function createConnection(
   connections: Connections,

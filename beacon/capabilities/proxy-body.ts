@@ -1,4 +1,4 @@
-/** Bodies of MeadowProxy.Request, in and out: JSON text within bounds. */
+/** Bodies of MeadowProxy.Request and of its answers: JSON text within bounds. */
 import type { ProxyOutputs } from '../../contracts/capability.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { type EndpointAnswer, failure } from '../endpoints/answer.ts';
@@ -6,7 +6,7 @@ import { bounds } from '../bounds.ts';
 import { BadRequest } from '../sql/filter.ts';
 
 /**
- * The body is JSON text; an object is taken as it is.
+ * Parses a body of JSON text; an object is taken as it is.
  * @throws BadRequest, TidemarkError TOO_LARGE
  */
 export function parseBody(body: unknown, bytesMax: number): unknown {
@@ -41,7 +41,7 @@ export function toOutputs(answer: EndpointAnswer): ProxyOutputs {
   };
 }
 
-/** Rows an answer has, for the audit. */
+/** Number of rows in an answer, for the audit. */
 export function rowsIn({ status, body }: EndpointAnswer): number {
   if (status >= 300) return 0;
   return Array.isArray(body) ? body.length : 1;

@@ -1,6 +1,6 @@
 /**
- * MeadowProxy.Request: table endpoints answered in this process, behind the path allowlist. There
- * is no loopback HTTP.
+ * MeadowProxy.Request: answers for table endpoints in this process, without HTTP, behind the path
+ * allowlist.
  */
 import type { ProxyOutputs, UpdateProxyConfigOutputs } from '../../contracts/capability.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
@@ -22,19 +22,19 @@ import { booleanAt, integerAt, listAt, refuse, type Settings } from '../settings
 import type { BeaconState, ProxyConfig } from '../databases/state.ts';
 import { isReading } from '../endpoints/table-routes.ts';
 
-/** What the requests of one beacon are told of how they ended, for the audit. */
+/** Gets the outcome of each request, for the audit. */
 type Tell = (note: AuditNote) => void;
 
 export class Proxy {
   readonly #state: BeaconState;
   readonly #connections: Connections;
   readonly #clock: Clock;
-  /** What the operator allows; a request cannot widen it. */
+  /** Set by the operator; requests cannot change it. */
   readonly #mayWrite: boolean;
   #config: ProxyConfig;
   #patterns: PathPattern[];
 
-  /** @param onBadPattern hears of what an older version kept and is no pattern today */
+  /** @param onBadPattern called for a stored pattern of an older version that is not valid today */
   constructor(
     state: BeaconState,
     connections: Connections,
@@ -60,9 +60,9 @@ export class Proxy {
   }
 
   /**
-   * Any status is a successful request.
-   * @throws TidemarkError INVALID_MESSAGE when it is not let through, TOO_LARGE, UNAVAILABLE when
-   * it takes too long
+   * A request succeeds with any HTTP status.
+   * @throws TidemarkError INVALID_MESSAGE when the path or method is not allowed, TOO_LARGE,
+   * UNAVAILABLE when it takes too long
    */
   async request(
     settings: Settings,
@@ -120,8 +120,8 @@ export class Proxy {
   }
 
   /**
-   * Extends the allowlist and sets the rest; kept over restarts.
-   * @throws TidemarkError INVALID_MESSAGE for what is no pattern
+   * Extends the allowlist and sets the other members; kept over restarts.
+   * @throws TidemarkError INVALID_MESSAGE for an invalid pattern
    */
   updateConfig(settings: Settings): UpdateProxyConfigOutputs {
     const patterns = listAt(

@@ -1,7 +1,7 @@
 /**
- * Looks at SQL that somebody else wrote before any database sees it: one SELECT, nothing that
- * writes, nothing that reaches outside the tables. It is the first of two walls. The second is the
- * engine's: one statement, a transaction that can only read, a time limit.
+ * Checks a caller's SQL before a database sees it: one SELECT, nothing that writes, nothing that
+ * reaches outside the tables. The engine is the second line of defence: a single statement, a
+ * read-only transaction, a time limit.
  */
 import { TidemarkError } from '../../contracts/errors.ts';
 import { bounds } from '../bounds.ts';
@@ -10,8 +10,8 @@ import type { EngineKind } from '../engine/engine.ts';
 const beginnings: ReadonlySet<string> = new Set(['SELECT', 'WITH', 'VALUES']);
 
 /**
- * Words that begin a statement or a clause with an effect, in any engine. As the name of a column
- * they need quotes.
+ * Words that begin a statement or clause with an effect, in any engine. A column of such a name
+ * must be quoted.
  */
 const refusedWords: ReadonlySet<string> = new Set([
   'ALTER',
@@ -79,7 +79,7 @@ const refusedWords: ReadonlySet<string> = new Set([
   'WAITFOR',
 ]);
 
-/** Of PostgreSQL's own functions `pg_...` these only look. */
+/** PostgreSQL's `pg_...` functions that only read. */
 const postgresFacts = [
   'typeof',
   String.raw`get_\w+`,
@@ -90,7 +90,10 @@ const postgresFacts = [
   'column_size',
   'database_size',
 ];
-/** Large objects, other servers, settings, sequences, and what runs text as a query. */
+/**
+ * Functions on large objects, other servers, settings and sequences, and those that run text as a
+ * query.
+ */
 const postgresEffects = [
   String.raw`lo_\w+|loread|lowrite`,
   String.raw`dblink\w*`,
@@ -98,7 +101,7 @@ const postgresEffects = [
   String.raw`\w+_to_xml\w*|xmltable|ts_stat|crosstab\w*|connectby`,
   String.raw`binary_upgrade\w*`,
 ];
-/** Files, waiting, locks, programs of the host, sequences. */
+/** Functions on files, waiting, locks, programs of the host, and sequences. */
 const mysqlEffects = [
   'load_file|sleep|benchmark',
   'get_lock|release_lock|release_all_locks',
@@ -108,8 +111,8 @@ const mysqlEffects = [
 ];
 
 /**
- * Functions that write, wait, or reach files, other sessions or other servers. A transaction that
- * can only read does not stop all of them.
+ * Functions that write, wait, or reach files, other sessions or other servers. A read-only
+ * transaction does not stop all of them.
  */
 const refusedFunctions: Readonly<Record<EngineKind, RegExp>> = {
   sqlite: /^(?:load_extension|readfile|writefile|edit|eval|fts3_tokenizer|sqlite_\w*log\w*)$/,
@@ -130,23 +133,20 @@ function refuse(reason: string): TidemarkError {
   return new TidemarkError('INVALID_MESSAGE', `Only SELECT queries are allowed. ${reason}`);
 }
 
-/** The quotes of an engine: what closes each, and whether it makes a name or a text. */
+/** The quotes of an engine: what closes each, and whether it encloses a name or a text. */
 const quotesOf: Readonly<
   Record<EngineKind, Readonly<Record<string, readonly [close: string, kind: 'name' | 'mark']>>>
 > = {
   sqlite: { "'": ["'", 'mark'], '"': ['"', 'name'], '`': ['`', 'name'], '[': [']', 'name'] },
   postgresql: { "'": ["'", 'mark'], '"': ['"', 'name'] },
-  // A double quote makes a text or a name, as the server is set; both are looked at as a name.
+  // By a setting of the server double quotes enclose a text or a name; both are checked as a name.
   mysql: { "'": ["'", 'mark'], '"': ['"', 'name'], '`': ['`', 'name'] },
   mssql: { "'": ["'", 'mark'], '"': ['"', 'name'], '[': [']', 'name'] },
 };
 
 const word = /[\p{L}_][\p{L}\p{N}_$]*/uy;
 
-/**
- * What is written differently in the engines, or could hide something from one of them, is not let
- * through.
- */
+/** Refuses syntax that engines read differently, which could hide something from this check. */
 function refuseAmbiguous(sql: string, at: number, kind: EngineKind): void {
   const pair = sql.slice(at, at + 2);
   if (pair === '--' || pair === '/*' || (kind === 'mysql' && sql[at] === '#'))

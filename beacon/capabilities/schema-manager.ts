@@ -1,6 +1,6 @@
 /**
- * The schema manager: introspect, diff, forward only, generate, execute, in one transaction that
- * keeps out other migrations.
+ * The schema manager: introspects, compares, adds what is missing (never removes), in one
+ * transaction that excludes other migrations.
  */
 import type { EnsureSchemaOutputs, IntrospectSchemaOutputs } from '../../contracts/capability.ts';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
@@ -20,11 +20,11 @@ import {
 } from '../engine/engine.ts';
 import { diffTable, type TableDiff } from '../sql/schema-diff.ts';
 
-/** What a migration will do, and what it will answer. */
+/** The statements of a migration, and its answer. */
 export type TableMigration = { statements: string[]; outputs: EnsureSchemaOutputs };
 
 /**
- * Plans the additions that bring a database up to the descriptor. `freshId` is used where the
+ * Plans the additions that bring a database up to the descriptor. `freshId` is used when the
  * database has no identity yet.
  */
 export function planMigration(
@@ -102,10 +102,10 @@ export async function ensureSchema(
     });
   } catch (cause) {
     if (!(cause instanceof StatementFault)) throw cause;
-    // MySQL and MariaDB commit each statement about tables by itself.
+    // MySQL and MariaDB commit each statement that changes tables by itself.
     const state =
       engine.kind === 'mysql'
-        ? 'what was done before it stays, and the next one goes on from there'
+        ? 'earlier statements took effect; the next run goes on from there'
         : 'nothing was changed';
     throw new TidemarkError(
       'CONFLICT',
@@ -118,7 +118,10 @@ export async function ensureSchema(
   return outputs;
 }
 
-/** What `ensureSchema` would do now; nothing is done. @throws TidemarkError UNAVAILABLE */
+/**
+ * What `ensureSchema` would do now; changes nothing.
+ * @throws TidemarkError UNAVAILABLE
+ */
 export async function planSchema(
   engine: Engine,
   schemaName: string,
@@ -134,7 +137,7 @@ export async function planSchema(
   return outputs;
 }
 
-/** Which tables and columns of the descriptor are there. */
+/** Which tables and columns of the descriptor exist. */
 export async function introspectSchema(
   engine: Engine,
   schemaName: string,

@@ -1,6 +1,6 @@
 /**
- * The schema descriptor of a request, checked: anybody may send one, and its names end up in
- * statements.
+ * Checks the schema descriptor of a request, because anybody may send one and its names become part
+ * of statements.
  */
 import { isJsonObject } from '../../contracts/body/json-value.ts';
 import type {

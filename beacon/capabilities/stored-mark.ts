@@ -1,4 +1,4 @@
-/** DataBeaconBatch.Mark: the mark row of a hub and lane, as the database has it. */
+/** DataBeaconBatch.Mark: the mark row of a hub and lane, as stored in the database. */
 import type { MarkOutputs } from '../../contracts/capability.ts';
 import type { DatabaseConnection } from '../databases/connections.ts';
 import { markTable, StatementFault } from '../engine/engine.ts';
@@ -8,7 +8,7 @@ import { equals } from '../sql/filter.ts';
 import { selectRows } from '../sql/row-reads.ts';
 import { hubAt } from './batch.ts';
 
-/** The stored mark, or null; and the identity of the database. */
+/** The stored mark or null, and the identity of the database. */
 export async function storedMark(
   settings: Settings,
   connection: DatabaseConnection,

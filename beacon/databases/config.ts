@@ -1,49 +1,51 @@
-/** What a databeacon is started with, and the reading of database URLs. */
+/** The configuration of a databeacon, and parsing of database URLs. */
 import { basename, extname, resolve } from 'node:path';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { isSubjectToken } from '../../contracts/subjects.ts';
 import { decodeAddress, type HttpSettings } from '../../runtime/http/http-access.ts';
 
-/** What can keep the rows of the legacy capabilities where there is no database. */
+/** Where the legacy capabilities keep rows when there is no database. */
 export type ProviderName = 'memory' | 'sqlite';
 
 export type BeaconConfig = {
-  /** 1-64 of `[A-Za-z0-9_-]`, the same over restarts. */
+  /** 1-64 of `[A-Za-z0-9_-]`; must stay the same over restarts. */
   beaconId: string;
   /** Database URLs; the n-th is connection n. */
   databases: string[];
-  /** URL of a retold-databeacon's HTTP server to put on the bus, in place of databases. */
+  /** URL of a retold-databeacon's HTTP server to offer on the bus, instead of databases. */
   front?: string;
-  /** What keeps the rows of the legacy capabilities, in place of databases. */
+  /** Where the rows of the legacy capabilities are kept, instead of databases. */
   provider?: ProviderName;
   /** Folder of the beacon's own state. */
   dataDir: string;
   /** Whether `DataBeaconBatch` is offered. */
   isBatchOn: boolean;
-  /** Takes `DataBeaconBatch` without a hub in the subject, as workers of 0.1.0 ask. */
+  /** Accepts `DataBeaconBatch` on subjects without a hub, as workers of 0.1.0 send it. */
   acceptsUnscoped?: boolean;
-  /** Told in presence, as `PersistenceConnectionID=1`. */
+  /** Announced in presence, as `PersistenceConnectionID=1`. */
   tags: Record<string, string>;
   /** False keeps MeadowProxy and CreateConnection from writing, whatever UpdateProxyConfig says. */
   allowWrites?: boolean;
-  /** Folder of the SQLite files that CreateConnection may open; without it there is no such action. */
+  /**
+   * Folder of the SQLite files that CreateConnection may open; if left out, CreateConnection is
+   * off.
+   */
   createConnections?: string;
   /**
-   * host:port of the table endpoints over HTTP; without it there is no HTTP. Port 0 takes a free
-   * one.
+   * host:port of the table endpoints over HTTP; if left out, HTTP is off. Port 0 takes a free one.
    */
   http?: string;
-  /** The operator's bearer token for it; without one a token is made in `dataDir`. */
+  /** The operator's bearer token for HTTP; without one a token is created in `dataDir`. */
   token?: string | null;
-  /** More tokens, the names it may be called by, and its certificate. */
+  /** More tokens, the host names it answers to, and its certificate. */
   access?: HttpSettings;
 };
 
 export type ServerKind = 'postgresql' | 'mysql' | 'mssql';
 
 /**
- * `name` is what the connection is called when nobody says; `label` is the URL as it may be shown
- * and kept, without a secret.
+ * `name` is the default name of the connection; `label` is the URL without secrets, safe to show
+ * and store.
  */
 export type DatabaseUrl =
   | { kind: 'sqlite'; path: string; name: string; label: string }
@@ -60,8 +62,8 @@ const schemes: Record<string, ServerKind> = {
 const spoken = 'sqlite:<path>, postgres://, mysql:// or mssql://user:password@host:port/database';
 
 /**
- * Reads a database URL; a relative path counts from `from`.
- * @throws TidemarkError CONFIG_INVALID; the message never repeats what may hold a password
+ * Parses a database URL; a relative path is resolved against `from`.
+ * @throws TidemarkError CONFIG_INVALID; the message never repeats a part that may hold a password
  */
 export function parseDatabaseUrl(url: string, from = '.'): DatabaseUrl {
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase();
@@ -70,7 +72,7 @@ export function parseDatabaseUrl(url: string, from = '.'): DatabaseUrl {
     scheme === undefined || !Object.hasOwn(schemes, scheme) ? undefined : schemes[scheme];
   if (kind === undefined) {
     const what = scheme === undefined ? 'a database without a scheme' : `${scheme}:`;
-    throw new TidemarkError('CONFIG_INVALID', `${what} is not spoken here; give ${spoken}`);
+    throw new TidemarkError('CONFIG_INVALID', `${what} is not supported; give ${spoken}`);
   }
   return serverUrl(url, kind);
 }
@@ -104,7 +106,7 @@ function serverUrl(url: string, kind: ServerKind): DatabaseUrl {
     );
   const shown = new URL(url);
   shown.password = '';
-  // A secret can stand behind the question mark too.
+  // The query string may contain a secret too.
   shown.search = '';
   return { kind, url, name: database, label: shown.href };
 }
@@ -114,7 +116,7 @@ export function checkBeaconConfig(config: BeaconConfig): void {
   if (!isSubjectToken(config.beaconId)) {
     throw new TidemarkError(
       'CONFIG_INVALID',
-      `beacon id ${JSON.stringify(config.beaconId)}: 1 to 64 letters, digits, _ or -, and no name every object has`,
+      `beacon id ${JSON.stringify(config.beaconId)}: 1 to 64 letters, digits, _ or -, not the name of an Object member`,
     );
   }
   if (config.provider !== undefined) return checkProvider(config);
@@ -125,7 +127,7 @@ export function checkBeaconConfig(config: BeaconConfig): void {
   if (config.http !== undefined) decodeAddress(config.http, hasToken(config));
 }
 
-/** Whether the operator gave one. */
+/** Whether the operator gave a token. */
 export function hasToken({ token, access }: Pick<BeaconConfig, 'token' | 'access'>): boolean {
   return (token ?? null) !== null || (access?.tokens.length ?? 0) > 0;
 }
@@ -134,7 +136,7 @@ function checkProvider({ provider, front, databases, http }: BeaconConfig): void
   if (provider !== 'memory' && provider !== 'sqlite')
     throw new TidemarkError(
       'CONFIG_INVALID',
-      `provider ${JSON.stringify(provider)} is not there; give memory or sqlite`,
+      `there is no provider ${JSON.stringify(provider)}; give memory or sqlite`,
     );
   if (databases.length > 0 || front !== undefined)
     throw new TidemarkError(

@@ -1,6 +1,6 @@
 /**
- * What CreateConnection is given - meadow's objects, their JSON text, or a URL - as a database URL.
- * No error of it repeats what may be a secret.
+ * Turns the Settings of CreateConnection (meadow's objects, their JSON text, or a URL) into a
+ * database URL. Errors never repeat what may be a secret.
  */
 import { TidemarkError } from '../../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../../contracts/body/json-value.ts';
@@ -8,7 +8,7 @@ import { parseDatabaseUrl } from './config.ts';
 import type { EngineKind } from '../engine/engine.ts';
 import { refuse, type Settings, textAt } from '../settings.ts';
 
-/** What each engine is called to the outside. */
+/** The public name of each engine. */
 export const typeNames: Readonly<Record<EngineKind, string>> = {
   sqlite: 'SQLite',
   postgresql: 'PostgreSQL',
@@ -33,7 +33,7 @@ const schemes: Readonly<Record<EngineKind, string>> = {
 };
 
 /**
- * The kind and URL of `Settings.Type` and `Settings.Config`.
+ * The kind and URL given by `Settings.Type` and `Settings.Config`.
  * @throws TidemarkError INVALID_MESSAGE
  */
 export function databaseAt(settings: Settings): { kind: EngineKind; url: string } {
@@ -63,12 +63,12 @@ function configAt(config: unknown): string | JsonObject {
     const parsed: unknown = JSON.parse(config);
     if (isJsonObject(parsed)) return parsed;
   } catch {
-    // The parser's words quote the text.
+    // The parser's message is left out because it quotes the text.
   }
   throw new TidemarkError('INVALID_MESSAGE', 'Settings.Config: not readable as a JSON object');
 }
 
-/** For SQLite a bare path is enough. */
+/** For SQLite a plain path is enough. */
 function urlOfText(text: string, kind: EngineKind): string {
   return kind === 'sqlite' && !text.startsWith('sqlite:') ? `sqlite:${text}` : text;
 }
@@ -113,7 +113,7 @@ function urlOfObject(config: JsonObject, kind: EngineKind): string {
   return url.href;
 }
 
-/** @throws TidemarkError INVALID_MESSAGE for what could be more than a host */
+/** @throws TidemarkError INVALID_MESSAGE for text that could be more than a host */
 function hostOf(host: string): string {
   if (/^[A-Za-z0-9._-]{1,253}$/.test(host)) return host;
   if (/^\[?[0-9A-Fa-f:.]{2,45}\]?$/.test(host)) return `[${host.replace(/^\[|\]$/g, '')}]`;
@@ -123,7 +123,7 @@ function hostOf(host: string): string {
   );
 }
 
-/** A driver's words without the secret of the URL, in whatever form they quote it. */
+/** Removes the URL's secret from a driver's message, in whatever form it is quoted. */
 export function withoutSecret(words: string, url: string): string {
   const encoded = URL.canParse(url) ? new URL(url).password : '';
   if (encoded === '') return words;

@@ -1,6 +1,6 @@
 /**
- * The databases this beacon fronts, by number and by the name in their paths, with what is
- * remembered of each.
+ * The databases of this beacon, by number and by the name in their paths, with the stored facts of
+ * each.
  */
 import type { ConnectionPresence } from '../../contracts/presence.ts';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
@@ -13,20 +13,22 @@ import { openEngine } from './open-engine.ts';
 import type { BeaconState, ConnectionRecord } from './state.ts';
 import { Turns } from './turns.ts';
 
-/** One database. `endpoints` are the tables that answer over MeadowProxy. */
+/** One database. `endpoints` are the tables that are reachable over MeadowProxy. */
 export type DatabaseConnection = {
   id: number;
   name: string;
-  /** The name as a part of a path. */
+  /** The name as a path segment. */
   routeHash: string;
   engine: Engine;
   endpoints: Set<string>;
-  /** A new map after each change. */
+  /** Replaced by a new map on each change. */
   defaults: ReadonlyMap<string, DefaultObject>;
   applies: Turns;
 };
 
-/** A connection's name as a part of a path: lower case, anything but letters and digits a dash. */
+/**
+ * A connection's name as a path segment: lower case, with a dash for all but letters and digits.
+ */
 export function routeHashOf(name: string): string {
   return (
     name
@@ -39,8 +41,8 @@ export function routeHashOf(name: string): string {
 }
 
 /**
- * The n-th URL is connection n, named after its database; a name that is taken gets the number
- * behind it. What is kept has no secret.
+ * Connection n for the n-th URL, named after its database, with the number appended when that name
+ * is taken. Records contain no secret.
  */
 function startRecords(
   urls: readonly string[],
@@ -58,13 +60,13 @@ function startRecords(
 
 export type ConnectionsOptions = {
   state: BeaconState;
-  /** As they were given at the start; the n-th is connection n. */
+  /** In the order given at the start; the n-th is connection n. */
   urls: readonly string[];
-  /** What those made by request may reach. */
+  /** What connections made by request may reach. */
   rules: CreatedRules;
-  /** A database appeared or was found replaced. */
+  /** A database was added, or found replaced. */
   onChange: () => void;
-  /** One that was made by request before may not be opened today. */
+  /** A connection made by request earlier may not be opened today. */
   onLeftOut?: (name: string, reason: string) => void;
 };
 
@@ -72,10 +74,10 @@ export class Connections {
   readonly #state: BeaconState;
   readonly #onChange: () => void;
   readonly #rules: CreatedRules;
-  /** Names of those that are kept and may not be opened today. */
+  /** Names of stored connections that may not be opened today. */
   readonly #leftOut = new Set<string>();
   #isCreating = false;
-  /** As they were given, with their secrets: the n-th is connection n. */
+  /** In the order given at the start, with their secrets; the n-th is connection n. */
   readonly #urls: readonly string[];
   readonly #byId = new Map<number, DatabaseConnection>();
 
@@ -97,7 +99,7 @@ export class Connections {
     }
   }
 
-  /** What was made by request is held to the rules of today, also where it was kept before. */
+  /** Connections made by request must keep to today's rules, also when they were stored earlier. */
   #open(record: ConnectionRecord): Engine {
     if (record.Origin === 'start')
       return openEngine(parseDatabaseUrl(this.#urlOf(record)), this.#onChange);
@@ -151,10 +153,11 @@ export class Connections {
   }
 
   /**
-   * Adds a connection once its database was reached, or gives the one of that name. One at a time.
-   * @throws TidemarkError FORBIDDEN when that is switched off, CONFLICT when its path is another's,
-   * INVALID_MESSAGE for what may not be reached, UNAVAILABLE for what cannot, OVERLOADED at the
-   * bound
+   * Adds a connection once its database was reached, or returns the one of that name. One at a
+   * time.
+   * @throws TidemarkError FORBIDDEN when that is switched off, CONFLICT when another connection has
+   * its path, INVALID_MESSAGE when the database may not be reached, UNAVAILABLE when it cannot be
+   * reached, OVERLOADED at a bound
    */
   async create(
     name: string,
@@ -202,7 +205,7 @@ export class Connections {
     if (this.#leftOut.has(name))
       throw new TidemarkError(
         'CONFLICT',
-        `the connection ${name} is kept from before, and may not be opened; take another name`,
+        `the connection ${name} was stored earlier, and may not be opened; choose another name`,
       );
     const other = this.byRoute(routeHashOf(name));
     if (other)
@@ -223,7 +226,7 @@ export class Connections {
     return Math.max(bounds.createdConnectionsFrom - 1, ...ids) + 1;
   }
 
-  /** Idempotent; acts at once and is kept. */
+  /** Idempotent; takes effect at once and is stored. */
   setEndpoint(connection: DatabaseConnection, table: string, isEnabled: boolean): void {
     this.#state.setEndpoint(connection.id, table, isEnabled);
     if (isEnabled) connection.endpoints.add(table);
@@ -240,7 +243,7 @@ export class Connections {
     connection.defaults = merged;
   }
 
-  /** What presence says of each; opens again what was lost. */
+  /** The connections as presence reports them; tries to reopen lost databases. */
   presence(): Promise<ConnectionPresence[]> {
     return Promise.all(
       this.all().map(async ({ id, name, engine }) => {

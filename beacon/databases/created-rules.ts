@@ -1,6 +1,6 @@
 /**
- * What a connection made by request may reach: SQLite files of one folder that the operator named,
- * and servers by a closed list of parameters, none of which names a file.
+ * Restricts connections made by request: SQLite files in one folder that the operator named, and
+ * servers with a closed list of URL parameters, none of which names a file.
  */
 import {
   closeSync,
@@ -18,7 +18,7 @@ import { journalId } from '../engines/sqlite/engine.ts';
 import { makeFolderOf } from '../engines/sqlite/handle.ts';
 import { type DatabaseUrl, parseDatabaseUrl, type ServerKind } from './config.ts';
 
-/** Parameters behind the question mark, and what each may say. */
+/** Allowed parameters in the query string, and the allowed values of each. */
 const parameters: Readonly<Record<ServerKind, Readonly<Record<string, RegExp>>>> = {
   postgresql: {
     sslmode: /^(?:disable|prefer|require|verify-ca|verify-full|no-verify)$/,
@@ -30,10 +30,10 @@ const parameters: Readonly<Record<ServerKind, Readonly<Record<string, RegExp>>>>
 
 const hostShape = /^(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])$/;
 const sqliteHeader = Buffer.from('SQLite format 3\0');
-/** Where the header of a SQLite file says whose it is. */
+/** Offset of the application id in the header of a SQLite file. */
 const applicationIdAt = 68;
 const headerBytes = 100;
-/** Beside one of these lies state of a worker or a databeacon. */
+/** A folder with one of these files holds the state of a worker or databeacon. */
 const ownFiles = ['beacon.db', 'writer.lock', 'store.json'];
 
 function refused(why: string): TidemarkError {
@@ -41,13 +41,13 @@ function refused(why: string): TidemarkError {
 }
 
 export class CreatedRules {
-  /** As it really is, without links; null when connections are not made by request. */
+  /** The real path, without links; null when connections are not made by request. */
   readonly #folder: string | null;
   readonly #owns: (path: string) => boolean;
 
   /**
-   * @param owns whether a path is a file of the beacon's own
-   * @throws TidemarkError CONFIG_INVALID when the folder is not to be had
+   * @param owns whether a path is one of the beacon's own files
+   * @throws TidemarkError CONFIG_INVALID when the folder cannot be used
    */
   constructor(folder: string | null, owns: (path: string) => boolean = () => false) {
     this.#owns = owns;
@@ -65,9 +65,9 @@ export class CreatedRules {
   }
 
   /**
-   * Reads a URL that somebody on the bus gave; a relative path counts from the folder.
-   * @throws TidemarkError FORBIDDEN when it is switched off, INVALID_MESSAGE for what may not be
-   * reached
+   * Parses a URL sent over the bus; a relative path is resolved against the folder.
+   * @throws TidemarkError FORBIDDEN when that is switched off, INVALID_MESSAGE when the database
+   * may not be reached
    */
   parse(url: string): DatabaseUrl {
     if (this.#folder === null)
@@ -84,26 +84,25 @@ export class CreatedRules {
   }
 
   /**
-   * Whether a file may be opened, or made; asked before each opening, for the file may be another
-   * one by then.
+   * Whether a file may be opened or created. Checked before each opening, because the file may have
+   * been replaced.
    * @throws TidemarkError INVALID_MESSAGE
    */
   assertFile(path: string): void {
-    if (this.#owns(path))
-      throw refused(`${path} is the beacon's own file, and no database to be had`);
+    if (this.#owns(path)) throw refused(`${path} is the beacon's own file, not a database`);
     const folder = this.#folder ?? '';
     const name = basename(path);
     if (/-(?:wal|shm|journal)$/.test(name))
       throw refused(`${name} is the name of a file that SQLite keeps beside another`);
     for (let at = dirname(path); at !== folder; at = dirname(at)) {
-      if (at === dirname(at)) throw refused(`only files below ${folder} are databases to be had`);
-      if (lstat(at)?.isDirectory() === false) throw refused(`${at} is no folder, or a link`);
+      if (at === dirname(at)) throw refused(`only files below ${folder} can be databases`);
+      if (lstat(at)?.isDirectory() === false) throw refused(`${at} is not a folder, or is a link`);
     }
     const within = relative(folder, path);
     if (within === '' || within.startsWith('..'))
-      throw refused(`only files below ${folder} are databases to be had`);
+      throw refused(`only files below ${folder} can be databases`);
     if (ownFiles.some((own) => existsSync(join(dirname(path), own))))
-      throw refused(`${dirname(path)} has our own state in it`);
+      throw refused(`${dirname(path)} contains state of a worker or databeacon`);
     for (const suffix of ['', '-wal', '-shm', '-journal']) assertPlain(path + suffix);
     if (existsSync(path)) assertDatabase(path);
   }
@@ -113,14 +112,14 @@ function lstat(path: string): Stats | undefined {
   return lstatSync(path, { throwIfNoEntry: false });
 }
 
-/** A link, under whatever kind, could lead out of the folder. */
+/** Any kind of link could lead out of the folder. */
 function assertPlain(path: string): void {
   const found = lstat(path);
   if (found && !(found.isFile() && found.nlink === 1))
-    throw refused(`${path} is a link, or no plain file`);
+    throw refused(`${path} is a link, or not a plain file`);
 }
 
-/** Told from its bytes: SQLite would turn what it opens into something else. */
+/** Decided by the bytes, because SQLite would turn an opened file into something else. */
 function assertDatabase(path: string): void {
   const header = Buffer.alloc(headerBytes);
   const file = openSync(path, 'r');
@@ -134,7 +133,7 @@ function assertDatabase(path: string): void {
   if (!header.subarray(0, sqliteHeader.length).equals(sqliteHeader))
     throw refused(`${path} is neither empty nor a SQLite file`);
   if (header.readUInt32BE(applicationIdAt) === journalId)
-    throw refused(`${path} is the journal of a worker, and no database to be had`);
+    throw refused(`${path} is the journal of a worker, not a database`);
 }
 
 function assertServer(kind: ServerKind, url: URL): void {
@@ -143,7 +142,9 @@ function assertServer(kind: ServerKind, url: URL): void {
   for (const [name, value] of url.searchParams) {
     const shape = Object.hasOwn(allowed, name) ? allowed[name] : undefined;
     if (!shape)
-      throw refused(`a parameter that is not taken; there are ${Object.keys(allowed).join(', ')}`);
-    if (!shape.test(value)) throw refused(`parameter ${name} does not say what it may`);
+      throw refused(
+        `a parameter that is not allowed; allowed are ${Object.keys(allowed).join(', ')}`,
+      );
+    if (!shape.test(value)) throw refused(`parameter ${name} has a value that is not allowed`);
   }
 }

@@ -1,4 +1,4 @@
-/** Tables of a connection as requests name them: the beacon's own are not among them. */
+/** Finds the table a request names; the beacon's own tables are hidden. */
 import { TidemarkError } from '../../contracts/errors.ts';
 import type { DatabaseConnection } from './connections.ts';
 import { isBeaconTable, type TableInfo } from '../engine/engine.ts';
@@ -10,10 +10,13 @@ export async function visibleTables(connection: DatabaseConnection): Promise<Tab
   return (await connection.engine.introspect()).filter((table) => !isBeaconTable(table.name));
 }
 
-/** The table of that name. @throws TidemarkError NOT_FOUND */
+/**
+ * The table of that name.
+ * @throws TidemarkError NOT_FOUND
+ */
 export async function knownTable(connection: DatabaseConnection, name: string): Promise<TableInfo> {
   const [table] = isBeaconTable(name) ? [] : await connection.engine.introspect([name]);
-  // An engine may know a table by more names than one.
+  // An engine may resolve several spellings to the same table.
   if (table && !isBeaconTable(table.name)) return table;
   throw new TidemarkError(
     'NOT_FOUND',
@@ -21,7 +24,10 @@ export async function knownTable(connection: DatabaseConnection, name: string): 
   );
 }
 
-/** The table of `Settings.TableName`. @throws TidemarkError NOT_FOUND, INVALID_MESSAGE */
+/**
+ * The table of `Settings.TableName`.
+ * @throws TidemarkError NOT_FOUND, INVALID_MESSAGE
+ */
 export function tableAt(connection: DatabaseConnection, settings: Settings): Promise<TableInfo> {
   return knownTable(connection, textAt(settings, 'TableName', tableNameCharsMax));
 }

@@ -1,4 +1,4 @@
-/** Which engine speaks to a database: the one place that knows all of them. */
+/** Chooses the engine for a database; the only module that knows all engines. */
 import type { DatabaseUrl } from './config.ts';
 import type { Engine } from '../engine/engine.ts';
 import { mssqlDialect } from '../engines/mssql/dialect.ts';
@@ -10,8 +10,8 @@ import { SqliteEngine } from '../engines/sqlite/engine.ts';
 const dialects = { postgresql: postgresDialect, mysql: mysqlDialect, mssql: mssqlDialect } as const;
 
 /**
- * An engine over a database; nothing is connected before it is used. `onChange` is called when the
- * database was found gone or exchanged, `assertMayOpen` before each opening of a file.
+ * Creates an engine; it connects on first use. `onChange` is called when the database was found
+ * missing or replaced, `assertMayOpen` before each opening of a file.
  */
 export function openEngine(
   database: DatabaseUrl,

@@ -1,6 +1,6 @@
 /**
- * What the beacon remembers over restarts, in its own small SQLite file: connections, endpoints,
- * defaults, proxy configuration, audit.
+ * The state of the beacon that survives restarts, in a small SQLite file of its own: connections,
+ * endpoints, defaults, proxy configuration, audit.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ import type { DefaultObject } from '../engine/engine.ts';
 import { openSqliteFile } from '../engines/sqlite/engine.ts';
 import { databaseFileIdentity } from '../engines/sqlite/handle.ts';
 
-/** A connection as it is kept. `Origin`: given at the start, or made by request. */
+/** A stored connection. `Origin`: given at the start, or made by request. */
 export type ConnectionRecord = {
   IDBeaconConnection: number;
   Name: string;
@@ -28,8 +28,8 @@ export type ProxyConfig = {
   requestMs: number;
 };
 /**
- * One request: who asked for what, and what became of it. `outcome` is `ok`, an HTTP status or the
- * code of the refusal; `count` rows or mutations.
+ * One request: who made it, and how it ended. `outcome` is `ok`, an HTTP status or the code of the
+ * refusal; `count` is the number of rows or mutations.
  */
 export type AuditLine = {
   at: string;
@@ -43,7 +43,7 @@ export type AuditLine = {
   detail: string;
 };
 
-/** The n-th brings a file of version n to n + 1; released ones stay as they are. */
+/** Step n migrates a file of version n to n + 1; released steps never change. */
 const steps = [
   `
   CREATE TABLE Connection (IDBeaconConnection INTEGER PRIMARY KEY, Name TEXT NOT NULL UNIQUE, Url TEXT NOT NULL,
@@ -100,8 +100,8 @@ export class BeaconState {
       for (const [at, step] of steps.entries())
         if (version <= at)
           db.transaction(() => db.exec(step).pragma(`user_version = ${at + 1}`)).immediate();
-      // The audit is written all the time and must not cost a sync each; what must last is written
-      // by #durably.
+      // The audit is written often and must not cost a sync each time; data that must last is
+      // written by #durably.
       db.pragma('synchronous = NORMAL');
       return new BeaconState(db, path);
     } catch (cause) {
@@ -130,8 +130,8 @@ export class BeaconState {
   }
 
   /**
-   * Puts the connections given at the start in place of the earlier ones; another database under a
-   * known number begins without endpoints and defaults.
+   * Replaces the connections given at earlier starts. If a number has another database now, its
+   * endpoints and defaults are removed.
    */
   replaceStart(records: readonly ConnectionRecord[]): void {
     this.#durably(() => {
@@ -164,7 +164,7 @@ export class BeaconState {
       this.#db.prepare(`DELETE FROM ${table} WHERE IDBeaconConnection = ?`).run(id);
   }
 
-  /** Names of the tables of a connection that have an endpoint. */
+  /** Tables of a connection with an enabled endpoint. */
   endpoints(id: number): string[] {
     return this.#db
       .prepare('SELECT TableName FROM Endpoint WHERE IDBeaconConnection = ? ORDER BY TableName')
@@ -196,7 +196,7 @@ export class BeaconState {
     });
   }
 
-  /** Null until it was changed once. */
+  /** Null until it is changed for the first time. */
   proxyConfig(): ProxyConfig | null {
     type Row = {
       PathAllowlist: string;
@@ -222,7 +222,7 @@ export class BeaconState {
     );
   }
 
-  /** Whether the path is this very file or one beside it, under whatever name. */
+  /** Whether the path, under whatever name, is this file or one next to it. */
   owns(path: string): boolean {
     const asked = databaseFileIdentity(path);
     return (
@@ -244,7 +244,7 @@ export class BeaconState {
       .immediate();
   }
 
-  /** Takes out lines that are too many or from before `before`, some at a time. */
+  /** Deletes lines above the bound or from before `before`, in steps. */
   trimAudit(before: string): void {
     this.#db.prepare('DELETE FROM Audit WHERE At < ? LIMIT ?').run(before, bounds.auditTrimRows);
     this.#db
@@ -258,7 +258,7 @@ export class BeaconState {
 }
 
 /**
- * Lines of the audit of the beacon whose folder it is, the newest first; also while it runs.
+ * Lines from the audit of the beacon with that folder, newest first; also while it is running.
  * @throws TidemarkError NOT_THERE without a state, CONFIG_INVALID when it cannot be read
  */
 export function readAudit(

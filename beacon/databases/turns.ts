@@ -1,27 +1,27 @@
 /**
- * The turns of Apply at one database: one after the other for each hub and lane, and those of
- * others beside it, so that a lock on one hub's row holds up nobody else.
+ * Queues the Applies of one database: one at a time for each hub and lane, in parallel across them,
+ * so that a lock on one hub's row delays no other hub.
  */
 import { TidemarkError } from '../../contracts/errors.ts';
 import type { Lane } from '../../contracts/subjects.ts';
 
 export type TurnsOptions = {
-  /** Works running at once, over all lanes. */
+  /** Tasks running at once, over all lanes. */
   runningMax: number;
-  /** Works of one lane that run or wait, and of all lanes together. */
+  /** Tasks of one lane that run or wait, and of all lanes together. */
   laneWaitingMax: number;
   waitingMax: number;
-  /** Told to who is refused. */
+  /** Sent with the refusal. */
   retryAfterMs: number;
 };
 
-/** The works of one hub and lane: the last of them, and how many there are. */
+/** The tasks of one hub and lane: the last of them, and their number. */
 type Line = { tail: Promise<unknown>; count: number };
 
 export class Turns {
   readonly #options: TurnsOptions;
   readonly #lines = new Map<string, Line>();
-  /** Works whose turn it is in their lane, while too many run. */
+  /** Tasks that are next in their lane and wait because too many are running. */
   readonly #ready: (() => void)[] = [];
   #running = 0;
   #count = 0;
@@ -31,8 +31,8 @@ export class Turns {
   }
 
   /**
-   * Runs `work` after everything given before it for the same hub and lane.
-   * @throws TidemarkError OVERLOADED when too much waits, else what `work` throws
+   * Runs `work` after all earlier work of the same hub and lane.
+   * @throws TidemarkError OVERLOADED when too much is waiting; otherwise what `work` throws
    */
   async run<T>({ hubId, lane }: { hubId: string; lane: Lane }, work: () => Promise<T>): Promise<T> {
     const name = `${hubId}.${lane}`;
@@ -42,7 +42,7 @@ export class Turns {
     line.count += 1;
     this.#count += 1;
     const turn = line.tail.then(() => this.#run(work));
-    // The next one runs whatever became of this one; its caller hears of it.
+    // The next task runs even if this one failed; the failure goes to its own caller.
     line.tail = turn.catch(() => undefined);
     try {
       return await turn;
@@ -69,7 +69,7 @@ export class Turns {
     try {
       return await work();
     } finally {
-      // The place is handed on, so that nobody who comes now is before who waits.
+      // Hand the slot on directly, so that a new task cannot overtake a waiting one.
       const next = this.#ready.shift();
       if (next) next();
       else this.#running -= 1;

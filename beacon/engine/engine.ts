@@ -1,6 +1,6 @@
 /**
- * The one seam to a database: everything engine-neutral stands on these six methods. Every method
- * is asynchronous.
+ * The seam to a database: all engine-neutral code uses these six methods. Every method is
+ * asynchronous.
  */
 import type { ApplyOutputs } from '../../contracts/capability.ts';
 import type { RowMutation } from '../../contracts/mutation.ts';
@@ -9,14 +9,14 @@ import type { Lane } from '../../contracts/subjects.ts';
 
 export type EngineKind = 'sqlite' | 'postgresql' | 'mysql' | 'mssql';
 
-/** What a column holds, whatever its native type is called. */
+/** The kind of values in a column, whatever its native type is called. */
 export type ColumnFamily = 'text' | 'integer' | 'float' | 'boolean' | 'date' | 'binary';
 
 export type ColumnInfo = {
   name: string;
   nativeType: string;
   family: ColumnFamily;
-  /** Characters it holds; null without a bound. */
+  /** Maximum characters; null without a bound. */
   charsMax: number | null;
   isNullable: boolean;
   isPrimaryKey: boolean;
@@ -32,12 +32,12 @@ export type IndexInfo = { name: string; columns: string[]; isUnique: boolean };
 export type TableInfo = { name: string; columns: ColumnInfo[]; indexes: IndexInfo[] };
 
 /**
- * What a migration starts from. `storeId` is '' until the database was given one; `textCollation`
- * is what makes two texts equal only when they are the same, where the database needs to be told.
+ * What a migration starts from. `storeId` is '' until the database has an identity. `textCollation`
+ * makes only identical texts equal, for databases that must be given a collation.
  */
 export type DatabaseState = { tables: TableInfo[]; storeId: string; textCollation?: string };
 
-/** Defaults of a table's descriptor, remembered since EnsureSchema. */
+/** Defaults from a table's descriptor, stored at EnsureSchema. */
 export type DefaultObject = Readonly<Record<string, Scalar>>;
 
 export type ApplyBatch = {
@@ -46,12 +46,12 @@ export type ApplyBatch = {
   epoch: string;
   throughSeq: number;
   isBelowMark: boolean;
-  /** The mark the sender builds on; 0 when it does not know. */
+  /** The mark the sender expects; 0 when it does not know. */
   afterSeq?: number;
-  /** Epoch of that mark, empty for none; undefined when the sender does not say. */
+  /** Epoch of that mark, empty for none; undefined when the sender does not give it. */
   afterEpoch?: string | undefined;
   mutations: readonly RowMutation[];
-  /** Table -> remembered defaults. A new map after each change: caches compare it by identity. */
+  /** Table -> stored defaults. A new map after each change: caches compare it by identity. */
   defaults: ReadonlyMap<string, DefaultObject>;
   /** Time written into CreateDate, UpdateDate and the mark, ISO-8601. */
   now: string;
@@ -62,18 +62,18 @@ export type Statement = {
   parameters: readonly unknown[];
   isWrite: boolean;
   /**
-   * Read behind a write that changed something, where a write cannot answer the row itself: its
-   * rows are the result's.
+   * Reads the row after a write that changed something, for databases whose writes cannot return
+   * it; its rows become the result.
    */
   readBack?: Statement;
-  /** A read that may take long: where a statement would keep the event loop, it is run aside. */
+  /** A read that may run long; an engine that would block the event loop runs it elsewhere. */
   isLong?: boolean;
-  /** Foreign SQL: read-only, this many rows, ended after this time. */
+  /** Foreign SQL: read-only, with at most this many rows, and stopped after this time. */
   query?: { rowsMax: number; timeoutMs: number };
 };
 export type StatementResult = { rows: Record<string, unknown>[]; changes: number };
 
-/** Why the database refused one statement while it is well itself. */
+/** The database works but refused this statement. */
 export class StatementFault extends Error {
   readonly kind: 'unique' | 'misfit' | 'other';
   /** The driver's own code. */
@@ -96,41 +96,41 @@ export type EngineHealth = { isConnected: boolean; storeId: string; reason: stri
  */
 export interface Engine {
   readonly kind: EngineKind;
-  /** Facts of the named tables, or of all; a table that is not there is left out. */
+  /** Facts of the named tables, or of all; missing tables are left out. */
   introspect(tables?: readonly string[]): Promise<TableInfo[]>;
   /**
-   * In one transaction that keeps out other migrations: reads the state, asks for the statements,
-   * runs them.
+   * Reads the state, gets the statements from `plan` and runs them, in one transaction that
+   * excludes other migrations.
    * @throws StatementFault
    */
   migrate(plan: (state: DatabaseState) => readonly string[]): Promise<void>;
   /**
-   * All mutations and the mark row in one transaction, whole or not at all (see `mark-rule.ts`);
+   * Applies all mutations and the mark row in one transaction, all or nothing (see `mark-rule.ts`);
    * one outcome each.
    */
   apply(batch: ApplyBatch): Promise<ApplyOutputs>;
   /**
-   * Runs statements in order, several in one transaction; a refused one is a StatementFault in its
-   * place and the others still count.
+   * Runs statements in order, several in one transaction. A refused statement gives a
+   * StatementFault in its place; the others still take effect.
    */
   execute(statements: readonly Statement[]): Promise<(StatementResult | StatementFault)[]>;
-  /** Whether the database is there and the same one; opens it again if not. Never throws. */
+  /** Whether the database is reachable and still the same; reopens it if not. Never throws. */
   check(): Promise<EngineHealth>;
   close(): Promise<void>;
 }
 
-/** Table with the identity of the database, made by EnsureSchema. */
+/** Table that holds the identity of the database, created by EnsureSchema. */
 export const storeTable = 'UVBridgeStore';
 export const markTable = 'UVBridgeMark';
 
-/** True for tables that are the beacon's own business and have no endpoint. */
+/** Whether a table is internal to the beacon, and so has no endpoint. */
 export function isBeaconTable(name: string): boolean {
   const folded = name.toLowerCase();
   return folded === storeTable.toLowerCase() || folded.startsWith('sqlite_');
 }
 
 /**
- * False for tables nobody may write but the beacon itself: besides its own, the marks, for a moved
+ * False for tables that only the beacon may write: its own, and that of the marks, because a moved
  * mark hides writes.
  */
 export function mayHaveEndpoint(name: string): boolean {

@@ -8,8 +8,8 @@ import { isSettledOutcome, type MutationResult } from '../../contracts/mutation.
 import type { ApplyBatch } from './engine.ts';
 
 /**
- * Mutations up to this Seq are in effect and skipped; -1 for none: a mark of another epoch does not
- * count, nor does any below the mark.
+ * Mutations up to this Seq have already taken effect and are skipped. -1 skips none: if the stored
+ * mark is of another epoch, or the batch is below the mark.
  */
 export function skipThrough(batch: ApplyBatch, stored: StoredMark | null): number {
   return stored !== null && !batch.isBelowMark && stored.Epoch === batch.epoch ? stored.Seq : -1;
@@ -21,15 +21,14 @@ type BuiltBatch = Pick<
 >;
 
 /**
- * @throws TidemarkError UNAVAILABLE when the mark row is not what the batch builds on: the database
- * went back in time behind the sender's back, or the batch is late and another epoch has begun
- * since
+ * @throws TidemarkError UNAVAILABLE when the mark row is not the one the batch expects: the
+ * database went back in time unnoticed, or the batch is late and a newer epoch has begun
  */
 export function insistOnMark(batch: BuiltBatch, stored: StoredMark | null): void {
   if (isBuiltOn(batch, stored) && isEarned(batch, stored)) return;
   throw new TidemarkError(
     'UNAVAILABLE',
-    `the batch builds on Seq ${batch.afterSeq ?? 0} of epoch ` +
+    `the batch expects the mark at Seq ${batch.afterSeq ?? 0} of epoch ` +
       `${batch.afterEpoch ?? batch.epoch}, and the database is at ` +
       (`${stored ? `${stored.Seq} of ${stored.Epoch}` : 'none'}: it went back in time, or ` +
         'the batch is late; ask for its mark'),
@@ -37,8 +36,9 @@ export function insistOnMark(batch: BuiltBatch, stored: StoredMark | null): void
 }
 
 /**
- * Whether the mark may go where the batch says. Up to its last mutation it shows what it did; a mark
- * beyond that, or by a batch of nothing, is believed only of a sender who knows where the mark is.
+ * Whether the mark may move to where the batch says. Up to its last mutation the batch proves that
+ * it did the work. Beyond that, or with an empty batch, the sender is believed only if it knows the
+ * current mark.
  */
 function isEarned(batch: BuiltBatch, stored: StoredMark | null): boolean {
   const { afterSeq = 0, afterEpoch = '', epoch, throughSeq, mutations, isBelowMark } = batch;
@@ -54,23 +54,23 @@ function isBuiltOn(
   if (afterEpoch === undefined)
     return afterSeq === 0 || (stored?.Epoch === epoch && stored.Seq >= afterSeq);
   if (stored === null) return afterEpoch === '';
-  // Made ready before the first batch of its epoch was answered.
+  // The batch was encoded before the first of its epoch was answered.
   if (stored.Epoch === epoch && afterEpoch !== epoch) return true;
   return stored.Epoch === afterEpoch && stored.Seq >= afterSeq;
 }
 
 /**
- * Whole or not at all: one refused mutation keeps the batch from taking effect. Below the mark each
- * is its own affair.
+ * All or nothing: a single refused mutation keeps the batch from taking effect. Below the mark
+ * mutations are independent.
  */
 export function takesEffect(batch: ApplyBatch, results: readonly MutationResult[]): boolean {
   return batch.isBelowMark || results.every((result) => isSettledOutcome(result.Outcome));
 }
 
 /**
- * The mark row after a batch that took effect; the same object as `stored` when nothing is to be
- * written. Never moves back within an epoch. A batch below the mark that begins an epoch leaves the
- * mark where it is: a copy of the database from before it shows the epoch before.
+ * The mark row after a batch that took effect; the same object as `stored` when nothing must be
+ * written. Never moves back within an epoch. A batch below the mark that begins an epoch leaves Seq
+ * as it is; an older copy of the database can then be recognised by its epoch.
  */
 export function markAfter(batch: ApplyBatch, stored: StoredMark | null): StoredMark | null {
   if (batch.isBelowMark) {

@@ -1,6 +1,6 @@
 /**
- * What a row mutation needs of its table, checked once per set of columns: the shape a statement is
- * prepared for.
+ * What a row mutation needs of its table: the shape that a statement is prepared for, checked once
+ * per set of columns.
  */
 import type { JsonObject } from '../../contracts/body/json-value.ts';
 import { isJsonObject } from '../../contracts/body/json-value.ts';
@@ -9,9 +9,7 @@ import type { Scalar } from '../../contracts/schema.ts';
 import { isBeaconTable, markTable } from './engine.ts';
 import { type Column, type Table, toColumnValue } from './table.ts';
 
-/**
- * Columns a mutation writes, resolved. `set` never repeats a key column, `fill` never one of `set`.
- */
+/** The columns a mutation writes. `set` contains no key column, `fill` no column of `set`. */
 export type Shape = {
   op: RowMutation['Op'];
   table: Table;
@@ -20,7 +18,7 @@ export type Shape = {
   fill: Column[];
   merge: Column[];
   /**
-   * Left-out columns for which the database would store something else than the descriptor's
+   * Omitted columns for which the database would store something other than the descriptor's
    * default.
    */
   rest: Column[];
@@ -29,14 +27,14 @@ export type Shape = {
 };
 
 /**
- * Why a mutation cannot be. `isSchemaGap`: the table itself is not as EnsureSchema leaves it, the
- * mutation may be fine.
+ * Why a mutation is impossible. `isSchemaGap`: the table differs from what EnsureSchema creates, so
+ * the mutation may be valid.
  */
 export type ShapeProblem = { reason: string; isSchemaGap: boolean };
 
 const managed: ReadonlySet<string> = new Set(['BridgeSeq', 'Deleted', 'CreateDate', 'UpdateDate']);
 
-/** Equal for mutations that take the same shape. */
+/** Equal for mutations of the same shape. */
 export function signatureOf(mutation: RowMutation): string {
   let signature = `${mutation.Op} ${mutation.Table}`;
   for (const part of [mutation.Key, mutation.Set, mutation.Fill, mutation.Merge]) {
@@ -48,7 +46,7 @@ export function signatureOf(mutation: RowMutation): string {
 
 export function shapeOf(mutation: RowMutation, table: Table | null): Shape | ShapeProblem {
   if (isBeaconTable(mutation.Table) || mutation.Table === markTable)
-    return problem(`table ${mutation.Table} is the beacon's to write`);
+    return problem(`table ${mutation.Table} is written by the beacon only`);
   if (table === null) return { reason: `there is no table ${mutation.Table}`, isSchemaGap: true };
   const gap = gapOf(mutation, table);
   if (gap !== null) return { reason: `table ${table.name}: ${gap}`, isSchemaGap: true };
@@ -63,7 +61,7 @@ export function shapeOf(mutation: RowMutation, table: Table | null): Shape | Sha
   if (unknown.length > 0) return problem(`table ${table.name} has no column ${unknown.join(', ')}`);
   const own = all.filter((name) => managed.has(name) || name === table.identity?.name);
   if (own.length > 0)
-    return problem(`column ${own.join(', ')} of ${table.name} is the beacon's to write`);
+    return problem(`column ${own.join(', ')} of ${table.name} is written by the beacon only`);
   const given = new Set<string>();
   const resolve = (list: string[]) =>
     list
@@ -103,13 +101,13 @@ function gapOf(mutation: RowMutation, table: Table): string | null {
   return isUnique ? null : `there is no unique index on (${key.join(', ')})`;
 }
 
-/** True for what `shapeOf` gives when the mutation cannot be. */
+/** Whether `shapeOf` returned a problem. */
 export function isProblem(shape: Shape | ShapeProblem): shape is ShapeProblem {
   return 'reason' in shape;
 }
 
 /**
- * Members put into the JSON object text a column holds; text that is no object counts as an empty
+ * Merges members into a column's JSON object text; text that is not an object counts as an empty
  * one.
  */
 export function mergeText(old: unknown, members: JsonObject): string {
@@ -125,8 +123,8 @@ export function mergeText(old: unknown, members: JsonObject): string {
 }
 
 /**
- * Names of the given columns whose stored value differs from the mutation's; empty when the row
- * says the same.
+ * Names of the given columns whose stored value differs from the mutation's; empty when the row is
+ * the same.
  */
 export function differingColumns(
   mutation: RowMutation,

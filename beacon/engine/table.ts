@@ -1,14 +1,14 @@
 /**
- * A table as rows are written to it: columns with the defaults remembered from its descriptor, and
- * the rule what each column takes.
+ * A table as mutations write it: its columns with the stored defaults of its descriptor, and the
+ * conversion of values for each column.
  */
 import type { Scalar } from '../../contracts/schema.ts';
 import type { ColumnInfo, DefaultObject, IndexInfo, TableInfo } from './engine.ts';
 
 export type Column = ColumnInfo & {
-  /** Stored where the column is left out, or null cannot be. */
+  /** Stored when the column is omitted, or is null and must not be. */
   fallback: Scalar;
-  /** The database stores the fallback by itself when the column is left out. */
+  /** Whether the database stores the fallback by itself when the column is omitted. */
   isFallbackGiven: boolean;
 };
 
@@ -24,7 +24,7 @@ export class Misfit extends Error {}
 
 const emptyOf = { text: '', integer: 0, float: 0, boolean: 0, date: '', binary: '' } as const;
 
-/** The table with its remembered defaults laid over those of its DDL. */
+/** The table, with stored defaults overriding those of its DDL. */
 export function toTable(info: TableInfo, defaults: DefaultObject = {}): Table {
   const columns = new Map<string, Column>();
   for (const column of info.columns) columns.set(column.name, withFallback(column, defaults));
@@ -58,7 +58,7 @@ function withFallback(info: ColumnInfo, defaults: DefaultObject): Column {
 
 /**
  * The value as the column stores it: booleans as 0 and 1, numbers in text columns as text, objects
- * as JSON text, null as the default where null cannot be.
+ * as JSON text, and the default for a null that is not allowed.
  * @throws Misfit when the column cannot hold it
  */
 export function toColumnValue(value: unknown, column: Column): Scalar {
@@ -92,7 +92,7 @@ function toText(value: unknown, column: Column): string {
       : typeof value === 'object'
         ? JSON.stringify(value)
         : String(value);
-  // Half a character cannot be stored: drivers replace it, and the row read back must compare
+  // Lone surrogates cannot be stored: drivers replace them, and the row read back must compare
   // equal.
   const text = given.toWellFormed();
   if (

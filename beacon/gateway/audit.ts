@@ -1,6 +1,6 @@
 /**
- * The audit trail: every request leaves a line, kept in memory for a moment, so that it costs a
- * request nothing.
+ * The audit trail: a line for every request, buffered briefly in memory so that it does not slow
+ * requests down.
  */
 import { messageOf } from '../../contracts/errors.ts';
 import { isJsonObject } from '../../contracts/body/json-value.ts';
@@ -10,10 +10,7 @@ import type { Log } from '../../runtime/log.ts';
 import { bounds } from '../bounds.ts';
 import type { AuditLine, BeaconState } from '../databases/state.ts';
 
-/**
- * What an action knows of its request beyond what everybody can see. Several notes of one request
- * are a line each.
- */
+/** What an action adds to its request's audit line. Each note is a line of its own. */
 export type AuditNote = {
   user?: string;
   connection?: number;
@@ -23,7 +20,7 @@ export type AuditNote = {
   detail?: string;
 };
 
-/** Where lines are kept. */
+/** Where lines are stored. */
 export type AuditStore = Pick<BeaconState, 'addAudit' | 'trimAudit'>;
 
 export class AuditTrail {
@@ -44,7 +41,7 @@ export class AuditTrail {
     this.#stopTrimming = clock.every(bounds.auditTrimMs, () => this.#trim());
   }
 
-  /** Written soon. Never throws. */
+  /** Adds a line, to be written soon. Never throws. */
   add(line: Omit<AuditLine, 'at'>): void {
     if (this.#isStopped) return;
     this.#lines.push({ ...line, ...cutTexts(line), at: isoOf(this.#clock.nowMs()) });
@@ -58,8 +55,8 @@ export class AuditTrail {
   }
 
   /**
-   * Writes what waits. What the disk refuses waits on, up to a bound; what is lost beyond it is
-   * said in the next line that is written.
+   * Writes the buffered lines. Lines that the disk refuses stay buffered, up to a bound; the next
+   * line written reports how many were lost beyond it.
    */
   flush(): void {
     this.#cancel?.();
@@ -97,7 +94,7 @@ export class AuditTrail {
     };
   }
 
-  /** A step at a time: at most as many go as may have come. */
+  /** Deletes in steps, each of as many lines as may have been added since the last. */
   #trim(): void {
     try {
       this.#store.trimAudit(isoOf(this.#clock.nowMs() - bounds.auditKeptMs));
@@ -106,7 +103,7 @@ export class AuditTrail {
     }
   }
 
-  /** Writes what waits, and takes no more. */
+  /** Writes the buffered lines, and accepts no more. */
   stop(): void {
     this.#isStopped = true;
     this.#stopTrimming();
@@ -114,7 +111,7 @@ export class AuditTrail {
   }
 }
 
-/** What a sender may have made long. */
+/** Cuts the texts that a sender may have made long. */
 function cutTexts({
   remoteUser,
   action,
@@ -129,7 +126,7 @@ function cutTexts({
   };
 }
 
-/** The connection and the table a request names, whatever else is wrong with it. */
+/** The connection and table a request names, even if the request is invalid. */
 export function subjectOf(settings: unknown): { connection: number; table: string } {
   if (!isJsonObject(settings)) return { connection: 0, table: '' };
   const {
@@ -147,7 +144,7 @@ export function subjectOf(settings: unknown): { connection: number; table: strin
   };
 }
 
-/** Rows an answer has, as far as it says. */
+/** The number of rows in an answer, if it gives one. */
 export function countOf(outputs: unknown): number {
   if (!isJsonObject(outputs)) return 0;
   const count = outputs['RowCount'] ?? outputs['Count'] ?? outputs['TableCount'];

@@ -1,4 +1,4 @@
-/** Every capability request comes through here: decoded, sent to its action, audited, answered. */
+/** All capability requests pass through here: decoded, sent to their action, audited, answered. */
 import type { CapabilityReply } from '../../contracts/capability.ts';
 import { ChunkAssembler, type ChunkReply } from '../../contracts/body/chunks.ts';
 import { decodeBody, type HeaderReader } from '../../contracts/body/codec.ts';
@@ -17,17 +17,17 @@ export type ActionHandler = (settings: Settings, context: RequestContext) => unk
 /** Capability -> action -> handler. */
 export type Actions = Record<string, Record<string, ActionHandler>>;
 
-/** A request as its subject says it; `hub` is null where it is for no hub. */
+/** A request by its subject; `hub` is null when the subject names none. */
 type Asked = {
   capability: string;
   action: string;
   hub: string | null;
   subject: string;
-  /** Bytes its answer may have. */
+  /** Most bytes of its answer. */
   roomBytes: number;
 };
 
-/** What a request says beside its subject and body. */
+/** What comes with a request besides its subject and body. */
 export type RequestOrigin = {
   headers?: HeaderReader | undefined;
   sender?: string;
@@ -39,7 +39,7 @@ export type GatewayOptions = {
   trail: Pick<AuditTrail, 'add'>;
   nowMs: () => number;
   onDone?: (done: Done) => void;
-  /** Batches are taken without a hub in their subject. */
+  /** Accepts batches on subjects without a hub. */
   acceptsUnscoped?: boolean | undefined;
 };
 
@@ -48,7 +48,7 @@ export class Gateway {
   readonly #trail: Pick<AuditTrail, 'add'>;
   readonly #nowMs: () => number;
   readonly #onDone: (done: Done) => void;
-  /** Requests above the bus's limit come in pieces. */
+  /** Requests larger than the bus allows arrive in chunks. */
   readonly #chunks: ChunkAssembler;
   readonly #acceptsUnscoped: boolean;
   #inFlight = 0;
@@ -75,8 +75,8 @@ export class Gateway {
   }
 
   /**
-   * Answers one request whose subject is `mesh.<BeaconID>.<capability>.<Action>`, with the hub
-   * behind it where it is asked for one, in at most `roomBytes`.
+   * Answers one request on the subject `mesh.<BeaconID>.<capability>.<Action>`, followed by the hub
+   * if it is for one, with at most `roomBytes`.
    * @throws TidemarkError, which becomes the refusal
    */
   async answer(
@@ -97,7 +97,7 @@ export class Gateway {
     );
   }
 
-  /** Runs a request with a span about it, and counts it. */
+  /** Runs a request in a span, and counts it. */
   async #watched(
     { capability, action: asked, hub, subject, roomBytes }: Asked,
     body: unknown,
@@ -157,8 +157,8 @@ export class Gateway {
   }
 
   /**
-   * A line for each note of the request, or one for the request. What a note says goes before what
-   * everybody can see.
+   * Adds a line for each note of the request, or a single line without notes. A note overrides the
+   * general facts.
    */
   #note(
     capability: string,
@@ -190,7 +190,7 @@ export class Gateway {
     return handler;
   }
 
-  /** Refuses what comes from now on; resolves when the requests in flight are answered. */
+  /** Refuses new requests; resolves when those in flight are answered. */
   async drain(): Promise<void> {
     this.#isDraining = true;
     if (this.#inFlight === 0) return;
@@ -200,7 +200,7 @@ export class Gateway {
   }
 }
 
-/** How many mutations an apply has; null for another request. */
+/** Number of mutations of an Apply; null for other requests. */
 function writesOf(body: unknown): number | null {
   const settings = isJsonObject(body) ? body['Settings'] : null;
   return isJsonObject(settings) && Array.isArray(settings['Mutations'])

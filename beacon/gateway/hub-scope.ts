@@ -1,6 +1,6 @@
 /**
- * What may be asked for a hub, on the subjects that name it: its own rows, and nothing that takes
- * away from others. Bus permissions bind who may use the subject; this binds what it can do there.
+ * What a hub may do on the subjects that name it: use its own rows, and nothing that affects other
+ * hubs. Bus permissions decide who may use a subject; this decides what can be done there.
  */
 import { capabilities, persistencePaths } from '../../contracts/capability.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
@@ -22,12 +22,12 @@ export type ScopedRequest = {
   capability: string;
   action: string;
   settings: Settings;
-  /** The hub its subject names; null for an operator's question. */
+  /** The hub named by the subject; null for an operator's request. */
   hub: string | null;
 };
 
 /**
- * @param acceptsUnscoped whether batches may come without a hub in their subject
+ * @param acceptsUnscoped whether batches may come on subjects without a hub
  * @throws TidemarkError FORBIDDEN
  */
 export function insistOnHub(
@@ -37,8 +37,8 @@ export function insistOnHub(
   if (hub === null) {
     if (capability === capabilities.batch && !acceptsUnscoped)
       throw forbidden(
-        `${capability}.${action} is asked on a subject that ends with the hub; a beacon started ` +
-          'with --accept-unscoped takes it without, as workers of 0.1.0 ask',
+        `${capability}.${action} must be sent on a subject that ends with the hub; a beacon started ` +
+          'with --accept-unscoped takes it without, as workers of 0.1.0 send it',
       );
     return;
   }
@@ -47,7 +47,7 @@ export function insistOnHub(
     throw forbidden(`Settings.HubID is not ${hub}, the hub of the subject`);
   const rule = rules[capability]?.[action];
   if (rule === undefined)
-    throw forbidden(`${capability}.${action} is not for hubs; an operator asks it without a hub`);
+    throw forbidden(`${capability}.${action} is not for hubs; operators send it without a hub`);
   rule(settings, hub);
 }
 
@@ -55,15 +55,18 @@ type Rule = (settings: Settings, hub: string) => void;
 
 const anything: Rule = () => undefined;
 
-/** Only tables that all hubs have in common. */
+/** Only tables that all hubs share. */
 const namedTable: Rule = ({ TableName: name }) => {
   if (name !== undefined) insistOnTable(name, 'Settings.TableName');
 };
 
-/** What a worker asks for its hub, and what of it is refused; a shape is looked at by the action. */
+/**
+ * The actions a worker may use for its hub, with a check for each. The shape of Settings is left to
+ * the action.
+ */
 const rules: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
   [capabilities.batch]: { Apply: ownMutations, Mark: anything },
-  // Rows are bound where they are read and written.
+  // Restricted per row, where rows are read and written.
   [capabilities.proxy]: { Request: anything },
   [capabilities.schema]: {
     EnsureSchema: ownSchema,
@@ -81,7 +84,7 @@ const rules: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
 
 function insistOnTable(name: unknown, path: string): void {
   if (typeof name !== 'string' || !tables.has(name))
-    throw forbidden(`${path}: a hub touches ${[...tables.keys()].join(', ')} and no other table`);
+    throw forbidden(`${path}: a hub may use ${[...tables.keys()].join(', ')} and no other table`);
 }
 
 const ops: ReadonlySet<unknown> = new Set([
@@ -90,19 +93,19 @@ const ops: ReadonlySet<unknown> = new Set([
   'delete',
 ] satisfies RowMutation['Op'][]);
 
-/** Rows of the hub itself, found by keys that are its own. */
+/** Only rows of the hub itself, identified by keys that contain the hub. */
 function ownMutations({ Mutations: list }: Settings, hub: string): void {
   if (!Array.isArray(list)) return;
   list.forEach((mutation, at) => {
     if (!isJsonObject(mutation)) return;
     const path = `Settings.Mutations[${at}]`;
     const { Table, Key, Op, Set: set, Fill, Merge } = mutation;
-    // What is no mutation is refused as such, with the whole batch.
+    // An invalid mutation is refused later, with the whole batch.
     if (typeof Table !== 'string' || !isJsonObject(Key) || !ops.has(Op)) return;
     if (!rowTables.has(Table))
-      throw forbidden(`${path}.Table: a hub writes ${[...rowTables].join(', ')} and no other`);
+      throw forbidden(`${path}.Table: a hub may write ${[...rowTables].join(', ')} and no other`);
     const inKey = hubIn(Key);
-    // A key without a hub may be that of another hub's row: it makes a row, and changes none.
+    // A key without the hub may match another hub's row, so it may only insert, never change.
     const isOwn = inKey === undefined ? Op === 'insert' && hubIn(set) === hub : inKey === hub;
     const isMoved = [set, Fill, Merge].some(
       (part) => ![undefined, hub].includes(hubIn(part) as string),
@@ -115,7 +118,7 @@ function hubIn(row: unknown): unknown {
   return isJsonObject(row) ? row['HubID'] : undefined;
 }
 
-/** Tables of the persistence schema, and nothing in them that binds other hubs. */
+/** Only tables of the persistence schema, and nothing in them that restricts other hubs. */
 function ownSchema({ SchemaJSON: given }: Settings): void {
   const schema = typeof given === 'string' ? parsed(given) : given;
   const list = isJsonObject(schema) ? schema['Tables'] : null;
@@ -128,7 +131,7 @@ function ownSchema({ SchemaJSON: given }: Settings): void {
   }
 }
 
-/** A unique index over what hubs share would keep the rows of others out. */
+/** A unique index over shared columns would reject rows of other hubs. */
 function ownIndexes({ Scope, Indexes: list }: JsonObject): void {
   const known = tables.get(String(Scope))?.Indexes ?? [];
   for (const index of Array.isArray(list) ? list : []) {
@@ -136,17 +139,17 @@ function ownIndexes({ Scope, Indexes: list }: JsonObject): void {
     const columns = JSON.stringify(index['Columns']);
     if (known.some((one) => one.Unique && JSON.stringify(one.Columns) === columns)) continue;
     throw forbidden(
-      `${String(Scope)}: a unique index over ${columns} binds the rows of other hubs`,
+      `${String(Scope)}: a unique index over ${columns} would restrict the rows of other hubs`,
     );
   }
 }
 
-/** What rows are given where nothing is said, those of other hubs too. */
+/** Defaults apply to rows of other hubs too, so a hub must not change them. */
 function ownDefaults({ Scope, DefaultObject: given }: JsonObject): void {
   const known = tables.get(String(Scope))?.DefaultObject ?? {};
   for (const [name, value] of Object.entries(isJsonObject(given) ? given : {})) {
     if (Object.hasOwn(known, name) && JSON.stringify(known[name]) !== JSON.stringify(value))
-      throw forbidden(`${String(Scope)}.${name}: a hub does not change a default of all`);
+      throw forbidden(`${String(Scope)}.${name}: a hub may not change a default for all hubs`);
   }
 }
 
@@ -155,9 +158,9 @@ function ownPaths({ PathAllowlist: list, ...others }: Settings): void {
     (name) => name !== 'HubID' && others[name] !== undefined,
   );
   if (changed.length > 0)
-    throw forbidden(`Settings.${changed.join(', ')}: a hub does not change the proxy of all`);
+    throw forbidden(`Settings.${changed.join(', ')}: a hub may not change the proxy for all hubs`);
   if (Array.isArray(list) && list.some((pattern) => pattern !== persistencePaths))
-    throw forbidden(`Settings.PathAllowlist: a hub has ${persistencePaths} let through, no other`);
+    throw forbidden(`Settings.PathAllowlist: a hub may allow ${persistencePaths} and nothing else`);
 }
 
 function parsed(text: string): unknown {

@@ -1,5 +1,5 @@
 /**
- * Prometheus metrics of a databeacon: its requests and applies since it started, and which of its
+ * Prometheus metrics of a databeacon: its requests and Applies since the start, and which of its
  * databases can be reached now.
  */
 import { Counter, Gauge, Histogram, Registry } from '@prometheus-io/client';
@@ -8,8 +8,8 @@ import { outcomes } from '../../contracts/mutation.ts';
 import type { ConnectionPresence } from '../../contracts/presence.ts';
 
 /**
- * A request that ended. Names are those of the actions there are, `unknown` for others; `outcome`
- * is `ok` or the code of the refusal.
+ * A finished request. `unknown` stands for names that do not exist; `outcome` is `ok` or the code
+ * of the refusal.
  */
 export type Done = {
   capability: string;
@@ -19,7 +19,7 @@ export type Done = {
   outputs: unknown;
 };
 
-/** An apply takes a database transaction; the worker waits 15 s for it at most. */
+/** An Apply is one database transaction; the worker waits at most 15 s for it. */
 const applySeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15];
 
 export class BeaconMeter {
@@ -84,7 +84,7 @@ export class BeaconMeter {
       if (found) this.#rows.inc({ outcome: found }, group.length);
   }
 
-  /** The exposition text. */
+  /** The metrics in Prometheus text format. */
   async text(): Promise<string> {
     const connections = await this.#connections();
     this.#up.reset();
@@ -98,7 +98,9 @@ export class BeaconMeter {
   }
 }
 
-/** Null for what was not sent to the database because something else of its batch was refused. */
+/**
+ * Null when the mutation was not sent to the database because another one of its batch was refused.
+ */
 function outcomeOf(result: unknown): string | null {
   const outcome = isJsonObject(result) ? result['Outcome'] : null;
   return outcomes.find((one) => one === outcome) ?? null;

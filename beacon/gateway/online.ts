@@ -1,6 +1,6 @@
 /**
- * A gateway on the bus: its micro service and its presence, from the first word to the drained end.
- * Every kind of databeacon goes through here.
+ * Puts a gateway on the bus: its micro service and its presence, from start to drained end. Used by
+ * every kind of databeacon.
  */
 import { senderOf } from '../../contracts/body/chunks.ts';
 import { limits } from '../../contracts/limits.ts';
@@ -20,36 +20,37 @@ import { serviceMetadata, watchForTwin } from './sole.ts';
 /** Version of the databeacon as its micro service reports it. */
 export const beaconVersion = '0.1.0';
 
-/** What a databeacon runs in. */
+/** What every databeacon needs around it. */
 export type BeaconPlace = { bus: Bus; log: Log; clock: Clock };
 
 export type OnlineOptions = {
   beaconId: string;
   nonce: string;
-  /** Of its micro service. */
+  /** Description of its micro service. */
   description: string;
-  /** Capabilities that are answered on the bus, be it with a refusal. */
+  /** Capabilities answered on the bus, even if only with a refusal. */
   capabilities: readonly string[];
-  /** They are answered for hubs too, bound to the rows of each. */
+  /** Also answers on hub subjects, restricted to the rows of each hub. */
   hasHubSubjects: boolean;
   gateway: Gateway;
   presence: PresencePublisher;
   trail: AuditTrail;
   state: BeaconState;
   http?: HttpListener | null;
-  /** What the log says of it, once it is online, beside its name and capabilities. */
+  /** Logged once it is online, with its name and capabilities. */
   facts: () => object | Promise<object>;
-  /** Closes what the rows are in, once nothing asks for them any more. */
+  /** Closes the storage of the rows once no request uses it any more. */
   closeRows?: () => Promise<void> | void;
 };
 
 /**
- * `drain` says Draining, finishes what was taken, and closes what the rows are in; the bus stays
- * the caller's. Twice is the same promise.
+ * `drain` announces Draining, finishes what was taken, and closes the storage of the rows; the bus
+ * stays open. A second call returns the same promise.
  */
 export type RunningBeacon = {
   readonly nonce: string;
-  /** Null when HTTP is off. */ readonly httpUrl: string | null;
+  /** Null when HTTP is off. */
+  readonly httpUrl: string | null;
   drain(): Promise<void>;
 };
 
@@ -77,10 +78,10 @@ export async function goOnline(
       return [plain, { name: `${capability}-hub`, subject, handle }];
     }),
   });
-  // A bus that is away, or requests that hang, hold up neither start nor end.
+  // Neither a bus that is away nor hanging requests may hold up the start or the end.
   const inTime = (work: Promise<unknown>) =>
     withDeadline(work, clock, limits.drainMs, () => undefined);
-  // Who hears of the beacon, or of its start, can ask it.
+  // Flush the subscriptions first: whoever learns of the beacon can then send it requests.
   await inTime(bus.flush());
   await presence.start();
   const stopWatching = watchForTwin(bus, log, {

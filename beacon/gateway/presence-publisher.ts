@@ -1,6 +1,4 @@
-/**
- * Says on the bus what this beacon is: at once on start and on change, and again every two seconds.
- */
+/** Announces this beacon on the bus: on start, on every change, and every two seconds. */
 import { limits } from '../../contracts/limits.ts';
 import type { BeaconStatus, Presence } from '../../contracts/presence.ts';
 import { subjects } from '../../contracts/subjects.ts';
@@ -12,7 +10,7 @@ export class PresencePublisher {
   readonly #bus: Pick<Bus, 'publish'>;
   readonly #clock: Clock;
   readonly #describe: (status: BeaconStatus) => Promise<Presence>;
-  /** What it said it is, the last ones. */
+  /** The Nonces of its latest announcements. */
   readonly #nonces = new Set<string>();
   #status: BeaconStatus = 'Online';
   #running: Promise<void> | null = null;
@@ -29,13 +27,13 @@ export class PresencePublisher {
     this.#describe = describe;
   }
 
-  /** Resolves when the first one was published. */
+  /** Resolves once the first presence is published. */
   start(): Promise<void> {
     this.#cancel ??= this.#clock.every(limits.presenceEveryMs, () => void this.announce());
     return this.announce();
   }
 
-  /** Publishes soon; calls while one is being made become one more. */
+  /** Publishes soon; calls during an announcement are merged into one more. */
   announce(): Promise<void> {
     this.#isAskedAgain = true;
     this.#running ??= this.#run().finally(() => {
@@ -62,18 +60,18 @@ export class PresencePublisher {
     }
   }
 
-  /** Whether this one said so; if not, another speaks in its name. */
+  /** Whether this beacon announced that Nonce; if not, another beacon uses its name. */
   isOwn(nonce: string): boolean {
     return this.#nonces.has(nonce);
   }
 
-  /** From now on it says `status`. */
+  /** Announces `status` from now on. */
   become(status: BeaconStatus): Promise<void> {
     this.#status = status;
     return this.announce();
   }
 
-  /** Says nothing more. */
+  /** Stops announcing. */
   async stop(): Promise<void> {
     this.#cancel?.();
     this.#cancel = null;

@@ -1,5 +1,6 @@
 /**
- * The body of a capability request: its Settings, who asks, and how long the answer is waited for.
+ * The body of a capability request: its Settings, its user, and how long its sender waits for an
+ * answer.
  */
 import { capabilities } from '../../contracts/capability.ts';
 import { defaultRemoteUser } from '../../contracts/envelope.ts';
@@ -8,34 +9,34 @@ import { limits } from '../../contracts/limits.ts';
 import type { AuditNote } from './audit.ts';
 import { refuse, type Settings } from '../settings.ts';
 
-/**
- * What an action is told beside its Settings. `audit` says more than everybody can see; each time
- * it is a line of its own.
- */
+/** What an action gets besides its Settings. Each call of `audit` adds a line to the audit. */
 export type RequestContext = {
   remoteUser: string;
-  /** The hub it is asked for: only its rows are to be seen and written; null for an operator. */
+  /** The hub of the request, which may read and write only its own rows; null for an operator. */
   hub: string | null;
   timeoutMs: number;
-  /** Bytes the answer may have. */
+  /** Most bytes of the answer. */
   roomBytes: number;
   audit(note: AuditNote): void;
 };
 
-/** Who asks, as far as it is said. */
+/** The user the request names. */
 export function userOf(body: Readonly<Record<string, unknown>>): string {
   const { RemoteUser: user } = body;
   return typeof user === 'string' && user !== '' ? user : defaultRemoteUser;
 }
 
-/** @param notes takes what the action tells the audit @throws TidemarkError INVALID_MESSAGE */
+/**
+ * @param notes collects the action's notes for the audit
+ * @throws TidemarkError INVALID_MESSAGE
+ */
 export function decodeRequest(
   body: unknown,
   { hub, roomBytes }: Pick<RequestContext, 'hub' | 'roomBytes'>,
   notes: AuditNote[],
 ): { settings: Settings; context: RequestContext } {
   if (!isJsonObject(body)) throw refuse('body', 'an object with Settings', body);
-  // What no JSON has would fail in the middle of the work.
+  // Values that JSON cannot express would fail halfway through the work.
   const settings = toJsonValue(body['Settings'] ?? {}, 'Settings');
   if (!isJsonObject(settings)) throw refuse('Settings', 'an object', settings);
   const { TimeoutMs: timeoutMs = limits.capabilityMs } = body;
@@ -51,7 +52,7 @@ export function decodeRequest(
   return { settings, context };
 }
 
-/** Why a capability is not answered. */
+/** Why a capability is refused. */
 export function whyNotOffered(capability: string): string {
   return capability === capabilities.batch
     ? 'switched off on this beacon; use MeadowProxy.Request'

@@ -1,6 +1,7 @@
 /**
- * One databeacon of a name: whoever comes second does not start, and two that run all the same say
- * so. Two would take each other's requests, and the rows would be spread over both databases.
+ * Ensures that a name is used by one databeacon only: a second does not start, and two that run all
+ * the same report it. They would take each other's requests, and the rows would be spread over both
+ * databases.
  */
 import { hostname } from 'node:os';
 import { TidemarkError } from '../../contracts/errors.ts';
@@ -14,14 +15,14 @@ import type { Log } from '../../runtime/log.ts';
 import { Reminder } from '../../runtime/reminder.ts';
 import { bounds } from '../bounds.ts';
 
-/** What its micro service says of a databeacon: who it is, and where it is found. */
+/** Metadata of the micro service: the name of the databeacon, and where it is running. */
 export function serviceMetadata(beaconId: string): Record<string, string> {
   return { BeaconID: beaconId, Host: hostname(), Pid: String(process.pid) };
 }
 
 /**
- * Asks whether a databeacon of that name is there. One that is just ending is waited for.
- * @throws TidemarkError LOCK_HELD that names its place
+ * Checks that no databeacon of that name is running; waits for one that is just ending.
+ * @throws TidemarkError LOCK_HELD naming its place
  */
 export async function insistOnSole(
   bus: Pick<Bus, 'gather'>,
@@ -35,14 +36,14 @@ export async function insistOnSole(
     if (clock.monotonicMs() >= untilMs)
       throw new TidemarkError(
         'LOCK_HELD',
-        `a databeacon that calls itself ${beaconId} is on this bus already: ${place}; ` +
-          'stop it, or take another name (--id, up --beacon-id)',
+        `a databeacon called ${beaconId} is already on this bus: ${place}; ` +
+          'stop it, or choose another name (--id, up --beacon-id)',
       );
     await clock.sleep(bounds.predecessorLookMs);
   }
 }
 
-/** Where databeacons of that name are. A bus that does not answer says that there is none. */
+/** Where databeacons of that name are running. A bus that does not answer counts as none. */
 async function placesOf(bus: Pick<Bus, 'gather'>, beaconId: string): Promise<string[]> {
   const answers = await bus
     .gather(services.subject('INFO', services.beacon), bounds.infoMs, bounds.infoAnswersMax)
@@ -57,7 +58,7 @@ async function placesOf(bus: Pick<Bus, 'gather'>, beaconId: string): Promise<str
   });
 }
 
-/** Tells the log, once and as a reminder, of another that speaks in this one's name. */
+/** Logs, once and then as a reminder, that another databeacon uses this one's name. */
 export function watchForTwin(
   bus: Pick<Bus, 'subscribe'>,
   log: Log,

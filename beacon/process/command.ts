@@ -1,4 +1,4 @@
-/** Runs a databeacon as a process: connects the bus, starts, and drains on the first signal. */
+/** Runs a databeacon as a process: connects to the bus, starts, and drains on the first signal. */
 import { messageOf, processExit, TidemarkError } from '../../contracts/errors.ts';
 import { Bus } from '../../runtime/bus/bus.ts';
 import type { BusOptions } from '../../runtime/bus/bus-login.ts';
@@ -9,7 +9,7 @@ import { startBeacon } from './compose.ts';
 import { type BeaconConfig, checkBeaconConfig } from '../databases/config.ts';
 
 /**
- * What is around the process: who is called when the beacon is online, how much is logged, and the
+ * The surroundings of the process: a callback for when the beacon is online, the log level, and the
  * service manager.
  */
 export type BeaconSurroundings = {
@@ -18,7 +18,7 @@ export type BeaconSurroundings = {
   serviceManager?: ServiceManagerPlace | null;
 };
 
-/** Runs until SIGTERM or SIGINT (a second one leaves at once); resolves with the exit code. */
+/** Runs until SIGTERM or SIGINT (a second one exits at once); resolves with the exit code. */
 export async function runBeacon(
   config: BeaconConfig,
   busOptions: BusOptions,
@@ -36,8 +36,8 @@ export async function runBeacon(
     if (bus === null) return 0;
     const beacon = await startBeacon(config, bus, log, systemClock);
     onReady?.();
-    // A databeacon whose database is away waits for it: alive is that the process gets round to
-    // saying so.
+    // A databeacon waits for a database that is away, so the watchdog only checks that the event
+    // loop runs.
     manager.ready(() => `online as ${config.beaconId}`);
     await signalled;
     await beacon.drain();
@@ -52,7 +52,7 @@ export async function runBeacon(
 }
 
 /**
- * Resolves at the first signal to stop; the second ends the process, which is safe: what was
+ * Resolves at the first signal; a second one ends the process, which is safe, because everything
  * answered is on disk.
  */
 function firstSignal(): Promise<void> {

@@ -1,4 +1,4 @@
-/** The databeacon put together: state, databases, gateway, presence, HTTP. */
+/** Puts a databeacon together: state, databases, gateway, presence, HTTP. */
 import { capabilities } from '../../contracts/capability.ts';
 import type { ConnectionPresence } from '../../contracts/presence.ts';
 import type { Bus } from '../../runtime/bus/bus.ts';
@@ -30,7 +30,7 @@ import { type AuditLine, BeaconState } from '../databases/state.ts';
 
 /**
  * Starts a databeacon on a connected bus.
- * @throws TidemarkError CONFIG_INVALID, NEWER_SCHEMA, or LOCK_HELD when there is one of its name
+ * @throws TidemarkError CONFIG_INVALID, NEWER_SCHEMA, or LOCK_HELD when another one has its name
  */
 export async function startBeacon(
   config: BeaconConfig,
@@ -47,7 +47,7 @@ export async function startBeacon(
   return startDatabases(config, place);
 }
 
-/** A databeacon that answers for databases of its own. */
+/** A databeacon with databases of its own. */
 async function startDatabases(config: BeaconConfig, place: BeaconPlace): Promise<RunningBeacon> {
   const { bus, log, clock } = place;
   const { beaconId, isBatchOn } = config;
@@ -64,7 +64,7 @@ async function startDatabases(config: BeaconConfig, place: BeaconPlace): Promise
       onChange();
     },
     onLeftOut: (connection, reason) =>
-      log.warn({ connection, reason }, 'a connection kept from before is not opened'),
+      log.warn({ connection, reason }, 'a stored connection is not opened'),
   });
   const proxy = new Proxy(
     state,
@@ -72,10 +72,7 @@ async function startDatabases(config: BeaconConfig, place: BeaconPlace): Promise
     clock,
     config.allowWrites ?? true,
     (pattern, reason) =>
-      log.warn(
-        { pattern, reason },
-        'a path pattern kept from before is not taken: it opens nothing',
-      ),
+      log.warn({ pattern, reason }, 'a stored path pattern is ignored: it is not valid'),
   );
   const trail = new AuditTrail(state, clock, log);
   const actions = databaseActions({ connections, proxy, clock, isBatchOn, onChange });
@@ -133,7 +130,7 @@ function gatewayOf(
   });
 }
 
-/** What came over HTTP, as a line of the audit; the note says what is special to it. */
+/** The audit line of a request over HTTP. */
 function httpLine(user: string, method: string, note: AuditNote): Omit<AuditLine, 'at'> {
   return {
     remoteUser: user,

@@ -1,6 +1,6 @@
 /**
- * Denied calls as lines of the audit: the first of a kind at once, the others of its minute as one
- * line with their number, so that who is denied cannot fill the audit.
+ * Audits denied calls: the first of a kind at once, and the others of that minute as one line with
+ * their number, so that denied callers cannot fill the audit.
  */
 import { type DeniedCount, DeniedCalls } from '../../runtime/http/denied-calls.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -14,7 +14,7 @@ export class DeniedLines {
   readonly #tell: Tell;
   readonly #clock: Clock;
   readonly #calls = new DeniedCalls();
-  /** Of each kind with more calls than were reported, how many were. */
+  /** How many calls of each kind were reported, for kinds with more to report. */
   readonly #reported = new Map<DeniedCount, number>();
   #isWaiting = false;
 

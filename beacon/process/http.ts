@@ -1,5 +1,5 @@
 /**
- * The table endpoints over HTTP, where an operator switches it on: behind the same allowlist and
+ * The table endpoints over HTTP, if an operator switches it on: behind the same allowlist and
  * switches as MeadowProxy.
  */
 import type { IncomingMessage } from 'node:http';
@@ -30,11 +30,11 @@ export type BeaconHttpOptions = {
   settings: HttpSettings;
 };
 
-/** Whose token the call bears; null where nobody had to say. */
+/** The owner of the call's token; null where none was needed. */
 type Env = { Bindings: HttpBindings; Variables: { caller: Caller | null } };
 type App = Hono<Env>;
 
-/** As it was sent: a URL object would resolve dots that are part of a value. */
+/** The path as it was sent: a URL object would resolve dots that are part of a value. */
 function rawPathOf({ url = '/' }: IncomingMessage): string {
   return url;
 }
@@ -46,14 +46,14 @@ const statusOf: Partial<Record<string, 403 | 413 | 503>> = {
   OVERLOADED: 503,
 };
 
-/** What was not let through has the body of every other error. */
+/** A denied call has the same body as every other error. */
 function refused(context: Context, error: unknown): Response {
   const { Code, Reason } = toRefusal(error);
   const status = statusOf[Code] ?? 500;
   return context.json({ Error: Reason, StatusCode: status, Code }, status);
 }
 
-/** Who the caller says it acts for: noted beside its own name, never in place of it. */
+/** The user the caller claims to act for: recorded next to its own name, never instead of it. */
 function actingFor(context: Context): string[] {
   const said = context.req.header('X-Beacon-User');
   return said ? [`for ${JSON.stringify(said.slice(0, limits.remoteUserCharsMax))}`] : [];

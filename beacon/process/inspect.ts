@@ -1,5 +1,6 @@
 /**
- * What the command line asks for without a running beacon: what one kept, and what one would do.
+ * For the command line, without a running beacon: reads a beacon's audit, and plans a schema
+ * change.
  */
 import { existsSync } from 'node:fs';
 import type { EnsureSchemaOutputs } from '../../contracts/capability.ts';
@@ -11,7 +12,7 @@ import { planMigration, planSchema } from '../capabilities/schema-manager.ts';
 import { readAudit } from '../databases/state.ts';
 
 /**
- * What the audit of a beacon says, the newest line first.
+ * Lines of a beacon's audit, newest first.
  * @throws TidemarkError NOT_THERE without a state in the folder
  */
 export function auditLines(
@@ -34,8 +35,8 @@ export function auditLines(
 }
 
 /**
- * What EnsureSchema of the persistence schema would do to a database. A SQLite file that is not
- * there is not made.
+ * What EnsureSchema of the persistence schema would do to a database. A missing SQLite file is not
+ * created.
  * @throws TidemarkError CONFIG_INVALID, UNAVAILABLE
  */
 export async function planOf(url: string): Promise<EnsureSchemaOutputs> {

@@ -1,6 +1,6 @@
 /**
- * SQL Server as a server database: its pool, how values come back, and the lock that keeps
- * migrations apart.
+ * SQL Server as a server database: its pool, the conversion of values it returns, and the lock that
+ * keeps migrations apart.
  */
 import { Kysely, type KyselyPlugin, MssqlDialect } from 'kysely';
 import * as tarn from 'tarn';
@@ -39,7 +39,7 @@ function connectionOf(url: string): tedious.Connection {
   });
 }
 
-/** Bits as 0 and 1, dates as ISO-8601 text. */
+/** Converts bits to 0 and 1, and dates to ISO-8601 text. */
 const plainValues: KyselyPlugin = {
   transformQuery: ({ node }) => node,
   transformResult: async ({ result }) => ({
@@ -56,8 +56,8 @@ function plain(value: unknown): unknown {
 }
 
 /**
- * The collation under which text is equal only when it is the same; the server pads with blanks all
- * the same when it compares.
+ * A binary collation, so that only identical texts are equal. The server still ignores trailing
+ * blanks when it compares.
  */
 const textCollation = 'Latin1_General_100_BIN2';
 
@@ -97,7 +97,7 @@ export function mssqlDialect(url: string): ServerDialect {
       throw new StatementFault(
         'other',
         'NOT_OFFERED',
-        'SQL Server knows no read-only transaction, so foreign SQL is not run there; use ' +
+        'SQL Server has no read-only transaction, so foreign SQL is not run there; use ' +
           'Aggregate, Join or ReadRecords',
       );
     },

@@ -1,11 +1,11 @@
-/** Errors of SQL Server and of the way to it, sorted by what they say. */
+/** Classifies the errors of SQL Server and of the connection to it. */
 import { messageOf } from '../../../contracts/errors.ts';
 import { bounds } from '../../bounds.ts';
 import { StatementFault } from '../../engine/engine.ts';
 import type { Fault } from '../server/dialect.ts';
 import { Misfit } from '../../engine/table.ts';
 
-/** Number of an error the server sent; null when it comes from elsewhere. */
+/** Number of an error sent by the server; null for other errors. */
 function numberOf(error: unknown): number | null {
   return error instanceof Error && 'number' in error && typeof error.number === 'number'
     ? error.number
@@ -20,7 +20,7 @@ const misfit: ReadonlySet<number> = new Set([
   220, 241, 242, 245, 248, 515, 547, 1946, 2628, 8115, 8152, 8169,
 ]);
 /**
- * Log or disk full, database not there or starting, no permission, read-only, shutting down, out of
+ * Log or disk full, database missing or starting, no permission, read-only, shutting down, out of
  * memory.
  */
 const away: ReadonlySet<number> = new Set([

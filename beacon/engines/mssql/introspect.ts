@@ -3,7 +3,7 @@ import type { Scalar } from '../../../contracts/schema.ts';
 import type { ColumnFamily, ColumnInfo, TableInfo } from '../../engine/engine.ts';
 import type { Session } from '../server/dialect.ts';
 
-/** Text of the query over all tables, or over those whose folded names are bound in order. */
+/** The query over all tables, or over those whose case-folded names are bound in order. */
 export function columnsSql(count: number | null): string {
   return `select t.name as [table], c.name, y.name as type, c.max_length as bytes, c.precision, c.scale,
     c.is_nullable as isNullable, c.is_identity as isIdentity, d.definition as [default],
@@ -96,8 +96,7 @@ function toColumn(row: ColumnRow): ColumnInfo {
 }
 
 /**
- * The value of a default as the catalogue writes it: `(N'Pending')`, `((0))`; undefined for
- * expressions.
+ * Parses a default as the catalogue writes it: `(N'Pending')`, `((0))`; undefined for expressions.
  */
 function valueOf(text: string): Scalar | undefined {
   const bare = text.replace(/^\(+/, '').replace(/\)+$/, '');

@@ -16,7 +16,7 @@ export function inBrackets(name: string): string {
   return `[${name.replaceAll(']', ']]')}]`;
 }
 
-/** `(values (@1, @2), ...) v (c0, c1)`, with the values. */
+/** The text `(values (@1, @2), ...) v (c0, c1)` and its parameters. */
 function valuesOf(columns: readonly Column[], rows: Rows): { from: string; parameters: unknown[] } {
   let next = 0;
   const list = rows.map(() => `(${columns.map(() => `@${++next}`).join(', ')})`).join(', ');
@@ -57,7 +57,8 @@ export const mssqlSets: SetStatements = {
       parameters,
     };
   },
-  // `merge` races with itself; what is not there after the locked read goes in plainly.
+  // `merge` is not safe against concurrent inserts, so missing rows are inserted after the locked
+  // read.
   insertAbsent: () => null,
   update(table, by, columns, rows): Query {
     const { from, parameters } = valuesOf([...by, ...columns], rows);

@@ -1,6 +1,6 @@
 /**
- * MariaDB and MySQL as a server database: the pool, how values come back, and the lock that keeps
- * migrations apart.
+ * MariaDB and MySQL as a server database: the pool, the conversion of values they return, and the
+ * lock that keeps migrations apart.
  */
 import { CompiledQuery, Kysely, MysqlDialect } from 'kysely';
 import { createPool, type Pool, type TypeCastField, type TypeCastNext } from 'mysql2';
@@ -27,9 +27,7 @@ const numbers: ReadonlySet<string> = new Set([
   'YEAR',
 ]);
 
-/**
- * Numbers as numbers, dates as ISO-8601 text, a single bit as 0 or 1, everything else as its text.
- */
+/** Numbers as numbers, dates as ISO-8601 text, a single bit as 0 or 1, everything else as text. */
 function typeCast(field: TypeCastField, _next: TypeCastNext): unknown {
   if (field.type === 'BIT') return field.buffer()?.[0] ?? null;
   const text = field.string('utf8');
@@ -65,17 +63,14 @@ function poolOf(url: string): Pool {
 const seconds = (ms: number): number => Math.round(ms / 1_000);
 
 /**
- * MariaDB ends what takes longer; MySQL knows that for reading statements only, and is given up by
- * us.
+ * MariaDB stops statements at this limit. MySQL can do so only for reads, so for writes our own
+ * deadline applies.
  */
 const timeLimit = (ms: number, lockMs: number = ms): string =>
   `set session innodb_lock_wait_timeout = ${seconds(lockMs)} ` +
   `/*M!100100 , session max_statement_time = ${seconds(ms)} */`;
 
-/**
- * A session as we need it: strict about values, in UTC, without locks on gaps between rows, and
- * bounded in time.
- */
+/** Session settings: strict about values, in UTC, without gap locks, and bounded in time. */
 const sessionSettings = [
   "set session sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00'",
   'set session transaction isolation level read committed',
@@ -85,7 +80,7 @@ const sessionSettings = [
 const lockName = 'tidemark-migration';
 
 async function underLock(session: Session, work: () => Promise<void>): Promise<void> {
-  // A lock of the whole server: the database's name keeps those of others apart.
+  // Such locks are global to the server, so the name includes the database.
   const {
     rows: [row],
   } = await session.run({
@@ -95,7 +90,7 @@ async function underLock(session: Session, work: () => Promise<void>): Promise<v
   if (row?.['isOurs'] !== 1)
     throw new TidemarkError(
       'UNAVAILABLE',
-      `another migration of the database is under way for over ${seconds(bounds.migrationMs)} s`,
+      `another migration of the database has been running for over ${seconds(bounds.migrationMs)} s`,
       { retryAfterMs: bounds.databaseRetryMs },
     );
   try {
@@ -114,7 +109,10 @@ async function underLock(session: Session, work: () => Promise<void>): Promise<v
   }
 }
 
-/** Text is equal only when it is the same: by code points, and trailing blanks count. */
+/**
+ * A collation under which only identical texts are equal: by code points, with trailing blanks
+ * significant.
+ */
 async function collationOf(session: Session): Promise<string> {
   const wanted = ['utf8mb4_nopad_bin', 'utf8mb4_0900_bin', 'utf8mb4_bin'];
   const { rows } = await session.run({
@@ -152,9 +150,9 @@ export function mysqlDialect(url: string): ServerDialect {
         await underLock(session, async () => work(session, await collationOf(session)));
       }),
     foreign: (sql, { rowsMax, timeoutMs }) => ({
-      // A statement that changes tables commits by itself, and is then judged by the session, so
-      // that the session only reads too. It ends the transaction that is open, in which nothing was
-      // done yet. What stands behind /*! is read by MySQL alone.
+      // A statement that changes tables commits the open (still empty) transaction, and then runs
+      // under the session's settings, so the session must be read-only too. Text in /*! is read by
+      // MySQL only.
       before: [
         `set session sql_select_limit = ${rowsMax} /*!80000 , session max_execution_time = ${Math.round(timeoutMs)} */`,
         'set session transaction read only',

@@ -1,11 +1,11 @@
-/** Errors of MariaDB and MySQL and of the way to them, sorted by what they say. */
+/** Classifies the errors of MariaDB and MySQL and of the connection to them. */
 import { messageOf } from '../../../contracts/errors.ts';
 import { bounds } from '../../bounds.ts';
 import { StatementFault } from '../../engine/engine.ts';
 import type { Fault } from '../server/dialect.ts';
 import { Misfit } from '../../engine/table.ts';
 
-/** Number of an error the server sent; null when it comes from elsewhere. */
+/** Number of an error sent by the server; null for other errors. */
 function numberOf(error: unknown): number | null {
   if (!(error instanceof Error) || !('errno' in error) || !('sqlState' in error)) return null;
   return typeof error.errno === 'number' && typeof error.sqlState === 'string' ? error.errno : null;
@@ -24,8 +24,8 @@ const away: ReadonlySet<number> = new Set([
 ]);
 const unique: ReadonlySet<number> = new Set([1022, 1062, 1169, 1586, 1859]);
 /**
- * Null, too long, out of range, wrong value or date or character, check, foreign key, no default,
- * and a value over max_allowed_packet.
+ * Null, too long, out of range, wrong value, date or character, check, foreign key, no default, or
+ * a value over max_allowed_packet.
  */
 const misfit: ReadonlySet<number> = new Set([
   1048, 1118, 1153, 1216, 1264, 1265, 1267, 1292, 1301, 1364, 1366, 1367, 1390, 1406, 1411, 1441,

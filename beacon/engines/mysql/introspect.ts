@@ -46,8 +46,8 @@ export async function introspectMysql(
       parameters,
     })
   ).rows as IndexRow[];
-  // The server calls a unique column the primary key where there is none: only the index of that
-  // name is one.
+  // Without a primary key the server reports a unique column as one; only the index named PRIMARY
+  // is.
   const primary = new Set(
     indexes.filter((row) => row.name === 'PRIMARY').map((row) => `${row.t}.${row.col}`),
   );
@@ -61,16 +61,19 @@ export async function introspectMysql(
   return [...found.values()];
 }
 
-/** A connection outlives its database, and then finds no tables: that is not an empty database. */
+/**
+ * A connection survives the deletion of its database and then finds no tables; that must not look
+ * like an empty database.
+ */
 async function insistOnDatabase(session: Session): Promise<void> {
   const { rows } = await session.run({
     sql: 'select 1 as isThere from information_schema.schemata where schema_name = database()',
     parameters: [],
   });
-  if (rows.length === 0) throw new Error('the database is not there any more');
+  if (rows.length === 0) throw new Error('the database no longer exists');
 }
 
-/** An index on an expression, or on a part of a column, has a column without a name. */
+/** Index parts over an expression or a column prefix have no column name. */
 function addTo(indexes: IndexInfo[], { name, nonUnique, col, sub }: IndexRow): void {
   const column = sub === null ? (col ?? '') : '';
   const known = indexes.find((index) => index.name === name);
@@ -89,7 +92,7 @@ function familyOf(type: string): ColumnFamily {
 function toColumn(row: ColumnRow, isPrimaryKey: boolean): ColumnInfo {
   const family = familyOf(row.type);
   const isIdentity = row.extra.includes('auto_increment') && isPrimaryKey;
-  // MariaDB writes a default as an expression, `NULL` where there is none; MySQL the bare text.
+  // MariaDB writes a default as an expression, and `NULL` for none; MySQL writes the bare text.
   const text = row.def === 'NULL' ? null : row.def;
   return {
     name: row.name,

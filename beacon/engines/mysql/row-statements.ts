@@ -1,6 +1,6 @@
 /**
- * Statements over many rows for MariaDB and MySQL: rows are lists of values; a change of many finds
- * them by the number they were read with.
+ * Statements over many rows for MariaDB and MySQL: rows are lists of values; updates find them by
+ * the id they were read with.
  */
 import type { Scalar } from '../../../contracts/schema.ts';
 import { bounds } from '../../bounds.ts';
@@ -29,8 +29,8 @@ function names(columns: readonly Column[]): string {
 }
 
 /**
- * Told to go by the unique index: rows that are only looked past are locked too, and of a small
- * table all are looked at, those of other hubs with them.
+ * Forces the unique index. Otherwise a small table is scanned, and every scanned row is locked,
+ * those of other hubs too.
  */
 function byIndex(table: Table, by: readonly Column[]): string {
   const index = table.uniqueKeys.find(
@@ -58,8 +58,8 @@ export const mysqlSets: SetStatements = {
       parameters: values(columns, rows),
     };
   },
-  // `insert ignore` would hide what is wrong with a value, and `on duplicate key update` would take
-  // any unique key for the natural one.
+  // `insert ignore` would hide invalid values, and `on duplicate key update` would react to any
+  // unique key, not only the natural one.
   insertAbsent: () => null,
   update(table, by, columns, rows): Query {
     const [first] = rows;

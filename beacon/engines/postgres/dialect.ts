@@ -1,6 +1,6 @@
 /**
- * PostgreSQL as a server database: its pool, how values come back, and the lock that keeps
- * migrations apart.
+ * PostgreSQL as a server database: its pool, the conversion of values it returns, and the lock that
+ * keeps migrations apart.
  */
 import { CompiledQuery, Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
@@ -15,8 +15,8 @@ import { introspectPostgres } from './introspect.ts';
 import { inDoubleQuotes, postgresSets } from './row-statements.ts';
 
 /**
- * By the oid of the type: booleans as 0 and 1, numbers as numbers, dates as ISO-8601 text,
- * everything else as its text, with the NUL characters that are stored otherwise.
+ * By type oid: booleans as 0 and 1, numbers as numbers, dates as ISO-8601 text, everything else as
+ * text, in which escaped NUL characters are restored.
  */
 const parsers: Record<number, (text: string) => unknown> = {
   16: (text) => (text === 't' ? 1 : 0),
@@ -35,7 +35,8 @@ const parsers: Record<number, (text: string) => unknown> = {
 const asText = (text: string): unknown => withNul(text);
 
 /**
- * Said once a connection is there, not while it is made: poolers in between know few settings then.
+ * Sent after connecting instead of as startup parameters, because connection poolers accept few of
+ * those.
  */
 const sessionSettings = `
   set statement_timeout = ${bounds.statementMs}; set lock_timeout = ${bounds.lockMs};
@@ -52,14 +53,14 @@ function poolOf(url: string, onLost: () => void): pg.Pool {
     application_name: 'tidemark-databeacon',
     types: { getTypeParser: (oid: number) => parsers[oid] ?? asText },
   });
-  // Without a listener a broken connection would end the process; who uses it hears of it by the
+  // Without a listener a broken connection would end the process; its user gets the error from the
   // query.
   pool.on('error', onLost);
   pool.on('connect', (client) => void client.on('error', () => undefined));
   return pool;
 }
 
-/** Where one migration keeps the others out: a number of its own, by database. */
+/** Key of the advisory lock for migrations; such locks are per database. */
 const migrationLock = 7_463_645_901;
 
 export function postgresDialect(url: string): ServerDialect {
@@ -97,7 +98,7 @@ export function postgresDialect(url: string): ServerDialect {
         'set transaction read only',
         `set local statement_timeout = ${Math.round(timeoutMs)}`,
       ],
-      // With a parameter it goes by the extended protocol, which takes one statement only.
+      // A parameter forces the extended protocol, which allows a single statement only.
       query: { sql: `select * from (${sql}\n) as tidemark_rows limit $1`, parameters: [rowsMax] },
       after: [],
     }),

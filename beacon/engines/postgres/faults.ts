@@ -1,11 +1,11 @@
-/** Errors of PostgreSQL and of the way to it, sorted by what they say. */
+/** Classifies the errors of PostgreSQL and of the connection to it. */
 import { messageOf } from '../../../contracts/errors.ts';
 import { bounds } from '../../bounds.ts';
 import { StatementFault } from '../../engine/engine.ts';
 import type { Fault } from '../server/dialect.ts';
 import { Misfit } from '../../engine/table.ts';
 
-/** SQLSTATE of an error the server sent; null when it comes from elsewhere. */
+/** SQLSTATE of an error sent by the server; null for other errors. */
 function stateOf(error: unknown): string | null {
   if (
     !(error instanceof Error) ||
@@ -17,21 +17,21 @@ function stateOf(error: unknown): string | null {
   return error.code;
 }
 
-/** Deadlock, serialisation failure, and a lock that could not be had in time. */
+/** Deadlock, serialisation failure, and a lock that was not obtained in time. */
 const again: ReadonlySet<string> = new Set(['40001', '40P01', '55P03']);
 /**
- * Read-only transaction (a standby), cancelled by the time limit, and a cached plan for another
+ * Read-only transaction (a standby), cancelled by the time limit, and a cached plan of an older
  * schema.
  */
 const away: ReadonlySet<string> = new Set(['25006', '57014', '0A000']);
 /**
- * Classes that say nothing about the statement: connection, resources, operator's intervention,
+ * Error classes that do not concern the statement: connection, resources, operator intervention,
  * system, internal, invalid authorisation, unknown database.
  */
 const awayClasses = /^(08|28|3D|53|57|58|XX)/;
 /**
- * Classes that say the value is at fault: data, integrity, program limits (an index entry that is
- * too large).
+ * Error classes that concern the value: data, integrity, program limits (an index entry that is too
+ * large).
  */
 const misfitClasses = /^(22|23|54)/;
 

@@ -16,8 +16,7 @@ const columnsSql = `
     and ($1::text[] is null or lower(c.relname) = any ($1::text[]))
   order by c.relname, a.attnum`;
 
-// An index on an expression has a column without a name; columns an index only carries along are
-// not part of its key.
+// Index parts over an expression have no column name; included columns are not part of the key.
 const indexesSql = `
   select c.relname as "table", x.relname as name, i.indisunique as "isUnique",
     coalesce((select string_agg(coalesce(a.attname::text, ''), chr(1) order by k.at)
@@ -87,7 +86,7 @@ function toColumn(row: ColumnRow): ColumnInfo {
 }
 
 /**
- * The value of a default as the catalogue writes it (`'Pending'::character varying`); undefined for
+ * Parses a default as the catalogue writes it (`'Pending'::character varying`); undefined for
  * expressions.
  */
 function valueOf(text: string | null): Scalar | undefined {

@@ -1,6 +1,6 @@
 /**
- * Statements over many rows for PostgreSQL: rows go in as one array a column, so that the text of a
- * statement does not grow with them.
+ * Statements over many rows for PostgreSQL: rows are passed as one array per column, so that the
+ * statement text does not grow with them.
  */
 import type { Scalar } from '../../../contracts/schema.ts';
 import { bounds } from '../../bounds.ts';
@@ -24,8 +24,8 @@ const arrayTypes = {
 } as const;
 
 /**
- * `unnest` of one array a column as a table `v`, with the values. A row that is alone goes in as it
- * is: within an array a manifest of 60 MB would be copied twice more, with each quote escaped.
+ * `unnest` of one array per column as a table `v`, with the parameters. A single row is passed
+ * directly: an array would copy a manifest of 60 MB twice more, with each quote escaped.
  */
 function arrays(columns: readonly Column[], rows: Rows): { from: string; parameters: unknown[] } {
   const names = columns.map((_, at) => `c${at}`).join(', ');
@@ -48,14 +48,14 @@ function arrays(columns: readonly Column[], rows: Rows): { from: string; paramet
   };
 }
 
-/** The value of a column in `v`, in a type that the column takes. */
+/** A column's value in `v`, cast to a type that the column accepts. */
 function valueOf(column: Column, at: number): string {
   const isPlain =
     column.family !== 'date' &&
     column.family !== 'binary' &&
     (column.family !== 'text' || /^(text|character)/.test(column.nativeType));
   if (isPlain) return `v.c${at}`;
-  // A timestamp without a zone is one in UTC here: so is the session.
+  // A timestamp without a zone is in UTC, as the session is.
   const isTimestamp = column.family === 'date' && column.nativeType.startsWith('timestamp');
   return `v.c${at}::${isTimestamp ? 'timestamptz' : column.nativeType}`;
 }

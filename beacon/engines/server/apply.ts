@@ -1,6 +1,6 @@
 /**
- * Row mutations as a few statements over many rows each, in the caller's transaction; one by one
- * only where something is refused.
+ * Applies row mutations with a few statements over many rows each, in the caller's transaction; row
+ * by row only where something is refused.
  */
 import type { ApplyOutputs } from '../../../contracts/capability.ts';
 import { bounds } from '../../bounds.ts';
@@ -14,8 +14,8 @@ import { type Item, itemOf, lotsOf, NewRows } from './rows.ts';
 import type { Shapes } from './shapes.ts';
 
 /**
- * A statement over many rows was refused: the transaction is to be done again with savepoints, to
- * learn which row it was.
+ * A statement over many rows was refused. The transaction must be repeated with savepoints to find
+ * the row.
  */
 export class RefusedLot extends Error {}
 
@@ -25,7 +25,7 @@ export type ApplierOptions = {
   savepoint: Savepoint;
   shapes: Shapes;
   faultOf: (error: unknown) => Fault;
-  /** With savepoints, so that what is refused can be told. */
+  /** Uses savepoints, to find out which row is refused. */
   isCareful: boolean;
 };
 
@@ -34,7 +34,7 @@ export class SetApplier {
   readonly #outcomes = new Outcomes();
   readonly #writer: LotWriter;
 
-  /** @param now what rows are stamped with */
+  /** @param now time stamped on the rows */
   constructor(options: ApplierOptions, now: string) {
     const { session, sets } = options;
     this.#options = options;
@@ -42,8 +42,8 @@ export class SetApplier {
   }
 
   /**
-   * A whole batch with its mark row; the caller takes it back when `IsCommitted` is false.
-   * @throws RefusedLot unless it is careful
+   * Applies a whole batch with its mark row; the caller rolls back when `IsCommitted` is false.
+   * @throws RefusedLot unless `isCareful`
    */
   async apply(batch: ApplyBatch): Promise<ApplyOutputs> {
     const { session, sets, shapes } = this.#options;
@@ -59,7 +59,7 @@ export class SetApplier {
     return { Results: results, IsCommitted: true, Mark: mark };
   }
 
-  /** The mutations that are to be done: behind `skipped`, and of a shape the tables can take. */
+  /** The mutations to apply: those above `skipped` whose shape fits the tables. */
   #itemsOf({ mutations, defaults }: ApplyBatch, skipped: number): Item[] {
     const items: Item[] = [];
     mutations.forEach((mutation, at) => {
@@ -71,7 +71,7 @@ export class SetApplier {
     return items;
   }
 
-  /** Lots as large as one statement takes, by rows and by the text in them. */
+  /** Splits a lot into what one statement can take, by rows and by text size. */
   *#cut(lot: readonly Item[]): Generator<Item[]> {
     const rowsMax = this.#options.sets.rowsMax(new NewRows(lot).columns.length);
     let part: Item[] = [];
@@ -88,7 +88,7 @@ export class SetApplier {
     if (part.length > 0) yield part;
   }
 
-  /** One lot; when it is refused, its halves, down to the row that was. */
+  /** Writes one lot; when it is refused, its halves, down to the refused row. */
   async #lot(lot: Item[]): Promise<void> {
     const { session, savepoint, isCareful, faultOf } = this.#options;
     if (isCareful) await session.run({ sql: savepoint.set, parameters: [] });
@@ -107,7 +107,7 @@ export class SetApplier {
     }
   }
 
-  /** A row of nobody's in its place is adopted, and the mutation tried again. */
+  /** If a row without a hub is in the way, adopts it and tries the mutation again. */
   async #refused(item: Item, fault: StatementFault): Promise<void> {
     if (fault.kind === 'unique' && (await this.#writer.adopt(item))) return this.#lot([item]);
     this.#outcomes.reject(item.at, fault.message);

@@ -1,6 +1,6 @@
 /**
- * What a server database has of its own: how it is reached, how its errors read, its catalogue, and
- * its statements over many rows.
+ * What differs between server databases: connecting, the meaning of errors, the catalogue, and
+ * statements over many rows.
  */
 import type { Kysely } from 'kysely';
 import type { Scalar } from '../../../contracts/schema.ts';
@@ -10,26 +10,26 @@ import type { Column, Table } from '../../engine/table.ts';
 export type Query = { sql: string; parameters: readonly unknown[] };
 export type QueryResult = { rows: Record<string, unknown>[]; changes: number };
 
-/** A connection held for a piece of work, in a transaction or not. */
+/** A connection held for a piece of work, with or without a transaction. */
 export interface Session {
   run(query: Query): Promise<QueryResult>;
 }
 
 /**
- * What an error says. `StatementFault`: this statement cannot be, the database is well. `again`: a
- * deadlock or the like, the same transaction may well go through. `away`: nothing is known, the
- * database cannot be used now.
+ * The meaning of an error. `StatementFault`: this statement was refused, the database works.
+ * `again`: a deadlock or the like, the same transaction may succeed. `away`: the outcome is
+ * unknown, the database cannot be used now.
  */
 export type Fault = StatementFault | 'again' | 'away';
 
 /**
- * Statements over many rows of one table; rows are values in the order of the columns, as
- * `toStored` gives them.
+ * Statements over many rows of one table. Rows are values in the order of the columns, as
+ * `toStored` returns them.
  */
 export interface SetStatements {
-  /** Rows of so many columns that one statement takes. */
+  /** How many rows with that many columns fit into one statement. */
   rowsMax(columns: number): number;
-  /** Rows with these keys, locked until the end of the transaction. */
+  /** Reads the rows with these keys, and locks them until the transaction ends. */
   read(
     table: Table,
     key: readonly Column[],
@@ -38,8 +38,8 @@ export interface SetStatements {
   ): Query;
   insert(table: Table, columns: readonly Column[], rows: readonly (readonly Scalar[])[]): Query;
   /**
-   * Inserts the rows whose key is not there, and answers their keys; null where the database
-   * cannot.
+   * Inserts the rows whose key does not exist and returns their keys; null where the database
+   * cannot do that.
    */
   insertAbsent(
     table: Table,
@@ -48,8 +48,8 @@ export interface SetStatements {
     rows: readonly (readonly Scalar[])[],
   ): Query | null;
   /**
-   * Each row is the values of `by`, then of `columns`. `by` is the numbering column, or there is
-   * one row.
+   * Each row is the values of `by`, then of `columns`. `by` is the identity column, or there is a
+   * single row.
    */
   update(
     table: Table,
@@ -59,7 +59,7 @@ export interface SetStatements {
   ): Query;
 }
 
-/** Texts that set a savepoint and go back to it. */
+/** Statements that set a savepoint and roll back to it. */
 export type Savepoint = { set: string; rollback: string };
 
 export interface ServerDialect {
@@ -68,22 +68,22 @@ export interface ServerDialect {
   readonly savepoint: Savepoint;
   /** Reads the identity of the database. */
   readonly storeId: Query;
-  /** A pool; nothing is connected yet. `onLost` is called when an idle connection breaks. */
+  /** Creates a pool without connecting. `onLost` is called when an idle connection breaks. */
   open(onLost: () => void): Kysely<unknown>;
   /** Facts of the named tables, or of all. */
   introspect(session: Session, tables?: readonly string[]): Promise<TableInfo[]>;
   faultOf(error: unknown): Fault;
   /**
-   * Keeps other migrations out, runs the work in a transaction where the database knows that for
-   * tables, and lets them in again.
+   * Excludes other migrations while the work runs, in a transaction if the database supports that
+   * for DDL.
    */
   migrate(
     db: Kysely<unknown>,
     work: (session: Session, textCollation: string) => Promise<void>,
   ): Promise<void>;
   /**
-   * Foreign SQL in a transaction of its own: what makes it one that cannot write or take longer,
-   * and the one statement itself.
+   * Foreign SQL in a transaction of its own: the statements that make it read-only and limit its
+   * time, and the query itself.
    */
   foreign(
     sql: string,

@@ -1,6 +1,6 @@
 /**
- * A server database as an engine: pooled connections, transactions, deadlocks done again, and an
- * honest word when it is away.
+ * A server database as an engine: pools connections, runs transactions, repeats them after
+ * deadlocks, and reports when the database is away.
  */
 import type { Kysely } from 'kysely';
 import type { ApplyOutputs } from '../../../contracts/capability.ts';
@@ -34,12 +34,12 @@ export class ServerEngine implements Engine {
   /** The URL without its secret. */
   readonly #label: string;
   readonly #onChange: () => void;
-  /** Replaced when it is to be forgotten: an apply that is under way goes on with what it knows. */
+  /** Replaced instead of cleared, so that an Apply in flight keeps its own. */
   #shapes = new Shapes();
   #db: Kysely<unknown> | null = null;
   #isClosed = false;
 
-  /** `onChange` is called when a connection that was not in use broke. */
+  /** @param onChange called when an idle connection broke */
   constructor(dialect: ServerDialect, label: string, onChange: () => void = () => undefined) {
     this.kind = dialect.kind;
     this.#dialect = dialect;
@@ -69,20 +69,20 @@ export class ServerEngine implements Engine {
   }
 
   async apply(batch: ApplyBatch): Promise<ApplyOutputs> {
-    // What is refused below the mark is committed with the others, so it must not be for what was
-    // so a while ago.
+    // Refusals below the mark are committed with the rest, so they must not rest on outdated
+    // shapes.
     if (batch.isBelowMark) this.#shapes = new Shapes();
     const known = this.#shapes;
     const isFresh = await this.#learn(known, batch);
     const outputs = await this.#applyOnce(known, batch);
     if (isFresh || outputs.IsCommitted) return outputs;
-    // Somebody may have added a column, or widened one.
+    // A column may have been added or widened.
     const fresh = (this.#shapes = new Shapes());
     await this.#learn(fresh, batch);
     return this.#applyOnce(fresh, batch);
   }
 
-  /** True when all that the batch needs was looked up just now. */
+  /** True when everything the batch needs was read just now. */
   async #learn(shapes: Shapes, { mutations }: ApplyBatch): Promise<boolean> {
     const names = new Set([markTable, ...mutations.map((mutation) => mutation.Table)]);
     const missing = shapes.missing(names);
@@ -126,7 +126,7 @@ export class ServerEngine implements Engine {
     const isTransaction = statements.some(
       (statement) => statement.isWrite || statement.query !== undefined,
     );
-    // Foreign SQL has nothing to keep.
+    // Foreign SQL writes nothing, so it need not be committed.
     const isKept = statements.every((statement) => statement.query === undefined);
     return this.#use((db) =>
       isTransaction ? transact(db, all, () => isKept) : connected(db, all),
@@ -157,14 +157,14 @@ export class ServerEngine implements Engine {
   #current(): Kysely<unknown> {
     if (this.#isClosed) throw new TidemarkError('UNAVAILABLE', `database ${this.#label} is closed`);
     this.#db ??= this.#dialect.open(() => {
-      // The server may have been exchanged behind it.
+      // The server behind the address may have been replaced.
       this.#shapes = new Shapes();
       this.#onChange();
     });
     return this.#db;
   }
 
-  /** Gives the pool up; what still runs on it ends by itself. */
+  /** Closes the pool without waiting; what still runs on it ends by itself. */
   async #drop(): Promise<void> {
     const db = this.#db;
     this.#db = null;
@@ -174,8 +174,8 @@ export class ServerEngine implements Engine {
   }
 
   /**
-   * Deadlocks are done again; when the database is away, so says the error, and the next use begins
-   * with fresh connections.
+   * Repeats after deadlocks. Throws UNAVAILABLE when the database is away; the next use then opens
+   * new connections.
    */
   async #use<T>(
     work: (db: Kysely<unknown>) => Promise<T>,
@@ -184,7 +184,7 @@ export class ServerEngine implements Engine {
     const backoff = new Backoff(systemClock, bounds.deadlockBackoff);
     const deadlineMs = withinMs + bounds.answerSlackMs;
     const startedMs = systemClock.monotonicMs();
-    // A lock that is still held is waited for as long as one statement may take, and no longer.
+    // Repeat only while a lock can be waited for in full before the deadline.
     const isInTime = () => systemClock.monotonicMs() - startedMs + bounds.lockMs < withinMs;
     for (let tries = 1; ; tries++) {
       const db = this.#current();

@@ -1,6 +1,6 @@
 /**
- * Rows of one table and one kind of write, as a few statements: most are new and go in at once, and
- * only the others are looked at.
+ * Writes rows of one table and one kind of mutation with a few statements: most rows are new and
+ * are inserted at once; only the others are read first.
  */
 import type { MutationResult } from '../../../contracts/mutation.ts';
 import type { Scalar } from '../../../contracts/schema.ts';
@@ -28,7 +28,7 @@ export class LotWriter {
   readonly #outcomes: Outcomes;
   readonly #now: string;
 
-  /** @param now what rows are stamped with */
+  /** @param now time stamped on the rows */
   constructor(session: Session, sets: SetStatements, outcomes: Outcomes, now: string) {
     this.#session = session;
     this.#sets = sets;
@@ -37,8 +37,8 @@ export class LotWriter {
   }
 
   /**
-   * A row the incumbent wrote has no hub, and stands where ours should: the first hub that writes
-   * it has it. Returns whether there was one.
+   * Adopts a row that the incumbent wrote without a hub and that is in our row's place: it goes to
+   * the first hub that writes it. Returns whether there was one.
    */
   async adopt({ shape, key }: Item): Promise<boolean> {
     const at = shape.key.findIndex((column) => column.name === 'HubID');
@@ -51,7 +51,7 @@ export class LotWriter {
     return changes > 0;
   }
 
-  /** One lot. What the database refuses is thrown, with the outcomes of a part of it set. */
+  /** Writes one lot. Throws what the database refuses; some outcomes may be set by then. */
   async write(lot: readonly Item[]): Promise<void> {
     const [first] = lot;
     if (!first) return;
@@ -81,7 +81,7 @@ export class LotWriter {
     for (const pairs of byShape(there)) await this.#change(pairs);
   }
 
-  /** Rows to remove that are not there, unless they are there without a hub. */
+  /** Rows to delete that do not exist, unless they exist without a hub. */
   async #missing(absent: readonly Item[]): Promise<void> {
     for (const item of absent) {
       if (await this.adopt(item)) await this.write([item]);
@@ -89,7 +89,9 @@ export class LotWriter {
     }
   }
 
-  /** New rows of a lot, with their items; what a column cannot hold is left out. */
+  /**
+   * New rows of a lot, with their items; without those with a value that its column cannot hold.
+   */
   #newRows(lot: readonly Item[]): { items: Item[]; columns: Column[]; rows: Scalar[][] } {
     const made = new NewRows(lot);
     const items: Item[] = [];
@@ -103,7 +105,7 @@ export class LotWriter {
     return { items, columns: made.columns, rows };
   }
 
-  /** Most rows are new: they go in at once, and only the others are looked at. Returns those. */
+  /** Inserts the rows that are new, which are most; returns the others. */
   async #insertAbsent(lot: readonly Item[]): Promise<Item[]> {
     const { items, columns, rows } = this.#newRows(lot);
     const [first] = items;
@@ -160,7 +162,7 @@ export class LotWriter {
   }
 }
 
-/** What became of an insert whose row is there. */
+/** The outcome of an insert whose row exists. */
 function compared({ mutation, shape }: Item, stored: StoredRow): MutationResult {
   if (Number(stored['BridgeSeq']) === mutation.Seq) return alreadyPresent;
   const names = differingColumns(mutation, shape, stored);
@@ -168,7 +170,7 @@ function compared({ mutation, shape }: Item, stored: StoredRow): MutationResult 
   return {
     Outcome: 'conflict',
     Reason:
-      `the row of ${mutation.Table} already there says otherwise in ${names.join(', ')}`.slice(
+      `the row of ${mutation.Table} already there has other values in ${names.join(', ')}`.slice(
         0,
         bounds.reasonCharsMax,
       ),

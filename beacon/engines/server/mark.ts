@@ -13,7 +13,7 @@ export class ServerMark {
   readonly #key: Column[];
   readonly #values: Column[];
 
-  /** @throws TidemarkError UNAVAILABLE when the database has no place for one */
+  /** @throws TidemarkError UNAVAILABLE when the database has no table for marks */
   constructor(session: Session, sets: SetStatements, table: Table | null) {
     if (!table)
       throw new TidemarkError(
@@ -28,7 +28,10 @@ export class ServerMark {
     this.#values = columnsOf(table, 'Epoch', 'Seq', 'UpdatedAt');
   }
 
-  /** Locked until the end, so that a late repeat of the batch waits for this one. */
+  /**
+   * Locks the row until the transaction ends, so that a late repeat of the batch waits for this
+   * one.
+   */
   async read({ hubId, lane }: ApplyBatch): Promise<StoredMark | null> {
     const query = this.#sets.read(this.#table, this.#key, this.#values, [[hubId, lane]]);
     const {

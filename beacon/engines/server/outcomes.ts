@@ -1,4 +1,4 @@
-/** What became of each mutation of a batch, by its place in it. */
+/** Collects the outcome of each mutation of a batch, by its index. */
 import type { MutationResult } from '../../../contracts/mutation.ts';
 import { bounds } from '../../bounds.ts';
 import { Misfit } from '../../engine/table.ts';
@@ -17,7 +17,7 @@ export class Outcomes {
     this.#results[at] = rejected(reason);
   }
 
-  /** Does the work for that mutation; what a column cannot hold is its outcome. */
+  /** Runs the work for a mutation; a value that its column cannot hold becomes the outcome. */
   attempt(at: number, work: () => void): void {
     try {
       work();
@@ -27,11 +27,11 @@ export class Outcomes {
     }
   }
 
-  /** Of a batch of that many mutations. */
+  /** The outcomes of a batch of that many mutations. */
   all(count: number): MutationResult[] {
     return Array.from(
       { length: count },
-      (_, at) => this.#results[at] ?? rejected('the mutation was forgotten'),
+      (_, at) => this.#results[at] ?? rejected('the mutation has no outcome'),
     );
   }
 }

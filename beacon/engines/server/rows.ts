@@ -1,6 +1,6 @@
 /**
- * A mutation as a row: the columns it writes and their values, for a row that is new and for one
- * that is there.
+ * A mutation as a row: the columns it writes and their values, for a new row and for an existing
+ * one.
  */
 import type { RowMutation } from '../../../contracts/mutation.ts';
 import type { Scalar } from '../../../contracts/schema.ts';
@@ -10,12 +10,12 @@ import { type Column, toColumnValue } from '../../engine/table.ts';
 export type StoredRow = Readonly<Record<string, unknown>>;
 
 /**
- * A mutation on its way, with its place in the batch. `key` are the values of the shape's key
+ * A mutation in flight, with its index in the batch. `key` holds the values of the shape's key
  * columns.
  */
 export type Item = { at: number; mutation: RowMutation; shape: Shape; key: Scalar[] };
 
-/** @throws Misfit when the key cannot be one */
+/** @throws Misfit when the key has a value that its column cannot hold */
 export function itemOf(at: number, mutation: RowMutation, shape: Shape): Item {
   return {
     at,
@@ -25,7 +25,7 @@ export function itemOf(at: number, mutation: RowMutation, shape: Shape): Item {
   };
 }
 
-/** A row is known by these values. */
+/** Identifies a row by these values. */
 export function idOf(values: readonly unknown[]): string {
   return JSON.stringify(values);
 }
@@ -37,8 +37,8 @@ function own(shape: Shape, name: string): Column {
 type Source = (item: Item, now: string) => Scalar;
 
 /**
- * New rows of one table as one statement takes them: all columns any of them gives, the others'
- * with what would be there without.
+ * New rows of one table for a single statement: with all columns that any of them gives; the others
+ * get the value they would have without it.
  */
 export class NewRows {
   readonly columns: Column[];
@@ -97,7 +97,7 @@ function sourceOf(shape: Shape, column: Column): Source {
     : () => column.fallback;
 }
 
-/** Columns a mutation changes in a row that is there, in the order of `changedRow`. */
+/** The columns a mutation changes in an existing row, in the order of `changedRow`. */
 export function changedColumns(shape: Shape): Column[] {
   const given = shape.op === 'delete' ? [] : [...shape.merge, ...shape.set, ...shape.fill];
   return [
@@ -140,7 +140,7 @@ function isEmpty(value: unknown): boolean {
   return value === null || value === undefined || value === '' || value === 0;
 }
 
-/** Columns that are read of rows before they are changed or compared. */
+/** Columns to read before rows are changed or compared. */
 export function readColumns(items: readonly Item[]): Column[] {
   const columns = new Map<string, Column>();
   for (const shape of new Set(items.map((item) => item.shape))) {
@@ -159,7 +159,7 @@ export function readColumns(items: readonly Item[]): Column[] {
   return [...columns.values()];
 }
 
-/** Items in groups of one shape. */
+/** Groups items by shape. */
 export function byShape<T extends { item: Item }>(all: readonly T[]): T[][] {
   const groups = new Map<Shape, T[]>();
   for (const one of all) {
@@ -171,9 +171,9 @@ export function byShape<T extends { item: Item }>(all: readonly T[]): T[][] {
 }
 
 /**
- * Cuts a batch into lots of one table and kind, no row twice in a lot. A later mutation of a row is
- * in a later lot; rows that are inserted stay in their order, for people read them in the order of
- * their numbers.
+ * Splits a batch into lots of one table and kind, with no row twice in a lot. A later mutation of a
+ * row is in a later lot. Inserted rows keep their order, because people read them in the order of
+ * their ids.
  */
 export function lotsOf(items: readonly Item[]): Item[][] {
   const seen = new Map<string, number>();

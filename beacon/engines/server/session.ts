@@ -1,13 +1,10 @@
-/**
- * Sessions over kysely: one connection for a piece of work, with or without a transaction around
- * it.
- */
+/** Sessions over kysely: one connection for a piece of work, with or without a transaction. */
 import { CompiledQuery, type Kysely } from 'kysely';
 import type { Query, QueryResult, Session } from './dialect.ts';
 
 type Executor = Pick<Kysely<unknown>, 'executeQuery'>;
 
-/** A session over whatever runs statements on one connection. */
+/** A session over anything that runs statements on one connection. */
 export function sessionOf(executor: Executor): Session {
   return {
     async run({ sql, parameters }: Query): Promise<QueryResult> {
@@ -22,7 +19,7 @@ export function sessionOf(executor: Executor): Session {
   };
 }
 
-/** One transaction; what does not take effect, and what throws, is rolled back. */
+/** Runs one transaction; rolls back when it throws or does not take effect. */
 export async function transact<T>(
   db: Kysely<unknown>,
   work: (session: Session) => Promise<T>,
@@ -35,7 +32,7 @@ export async function transact<T>(
     else await transaction.rollback().execute();
     return result;
   } catch (error) {
-    // A connection that broke has rolled back by itself; what happened first is told.
+    // A broken connection has rolled back by itself; report the original error.
     if (!transaction.isCommitted && !transaction.isRolledBack)
       await transaction
         .rollback()
@@ -45,7 +42,7 @@ export async function transact<T>(
   }
 }
 
-/** One connection, each statement for itself. */
+/** One connection, without a transaction. */
 export function connected<T>(
   db: Kysely<unknown>,
   work: (session: Session) => Promise<T>,

@@ -1,6 +1,6 @@
 /**
- * Facts of a server's tables and the shapes of mutations, kept until the schema changes or a
- * mutation says that it did.
+ * Caches facts of a server's tables and the shapes of mutations, until the schema changes or a
+ * mutation suggests that it did.
  */
 import { TidemarkError } from '../../../contracts/errors.ts';
 import type { MutationResult, RowMutation } from '../../../contracts/mutation.ts';
@@ -16,12 +16,12 @@ export class Shapes {
   readonly #shapes = new Map<string, Shape | MutationResult>();
   #defaults: Defaults = new Map();
 
-  /** Names of which nothing is known yet. */
+  /** Names that are not cached. */
   missing(names: Iterable<string>): string[] {
     return [...new Set(names)].filter((name) => !this.#tables.has(name));
   }
 
-  /** Facts of these names as of now; a name without a table is remembered too. */
+  /** Caches current facts of these names; a name without a table is remembered too. */
   learn(names: readonly string[], infos: readonly TableInfo[]): void {
     if (this.#tables.size + names.length > bounds.tablesMax) this.#forget();
     for (const name of names)
@@ -40,7 +40,7 @@ export class Shapes {
   }
 
   /**
-   * What a mutation needs, or why it cannot be.
+   * The shape of a mutation, or its refusal.
    * @throws TidemarkError UNAVAILABLE when the table lacks what EnsureSchema gave it
    */
   of(mutation: RowMutation, defaults: Defaults): Shape | MutationResult {
@@ -59,7 +59,7 @@ export class Shapes {
 
   #make(mutation: RowMutation): Shape | MutationResult {
     if (!this.#tables.has(mutation.Table))
-      throw new TidemarkError('UNAVAILABLE', `table ${mutation.Table} is to be looked at again`, {
+      throw new TidemarkError('UNAVAILABLE', `table ${mutation.Table} must be read again`, {
         retryAfterMs: bounds.databaseRetryMs,
       });
     const shape = shapeOf(mutation, this.table(mutation.Table));

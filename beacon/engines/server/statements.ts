@@ -1,6 +1,6 @@
 /**
- * One statement of an endpoint on a session: a refused one leaves the others of its transaction
- * alone.
+ * Runs a statement of an endpoint on a session; a refused one leaves the others of its transaction
+ * intact.
  */
 import { TidemarkError } from '../../../contracts/errors.ts';
 import { bounds } from '../../bounds.ts';
@@ -8,8 +8,7 @@ import { type Statement, StatementFault, type StatementResult } from '../../engi
 import type { Query, QueryResult, ServerDialect, Session } from './dialect.ts';
 
 /**
- * @throws what is wrong with the database itself, and TidemarkError TOO_LARGE for more rows than an
- * answer holds
+ * @throws errors of the database itself, and TidemarkError TOO_LARGE when the rows exceed an answer
  */
 export async function runStatement(
   session: Session,
@@ -48,7 +47,7 @@ async function runForeign(
   try {
     return await session.run(query);
   } finally {
-    // The connection goes back to the pool; where it broke there is nothing to set back.
+    // The connection goes back to the pool; on a broken one there is nothing to reset.
     for (const setting of after)
       await session.run({ sql: setting, parameters: [] }).catch(() => undefined);
   }

@@ -25,8 +25,8 @@ import { compileShape } from './statements.ts';
 import { toColumnValue, toTable } from '../../engine/table.ts';
 
 /**
- * Statements of one shape. `adopt` takes over a row the incumbent left without a hub; null where
- * the key has no hub.
+ * The statements of one shape. `adopt` takes over a row that the incumbent left without a hub; null
+ * when the key contains no hub.
  */
 type Prepared = { shape: Shape; change: Statement; read: Statement; adopt: Statement | null };
 
@@ -49,8 +49,8 @@ export class SqliteApplier {
   }
 
   /**
-   * A whole batch with its mark row, in the caller's transaction; the caller takes it back when
-   * `IsCommitted` is false.
+   * Applies a whole batch with its mark row, in the caller's transaction; the caller rolls back
+   * when `IsCommitted` is false.
    */
   apply(batch: ApplyBatch): ApplyOutputs {
     this.#begin(batch);
@@ -66,7 +66,7 @@ export class SqliteApplier {
     return { Results: results, IsCommitted: true, Mark: mark };
   }
 
-  /** Forgets what was prepared for another schema or other defaults. */
+  /** Discards statements prepared for another schema or other defaults. */
   #begin(batch: ApplyBatch): void {
     const version = this.#handle.schemaVersion();
     if (version === this.#version && batch.defaults === this.#defaults) return;
@@ -75,7 +75,10 @@ export class SqliteApplier {
     this.#defaults = batch.defaults;
   }
 
-  /** One mutation. @throws what is wrong with the database itself; all else is an outcome */
+  /**
+   * Runs one mutation.
+   * @throws errors of the database itself; everything else is an outcome
+   */
   #run(mutation: RowMutation, now: string): MutationResult {
     try {
       const prepared = this.#prepare(mutation);
@@ -106,7 +109,7 @@ export class SqliteApplier {
     );
     if (isProblem(shape)) {
       if (!shape.isSchemaGap || defaults === undefined) return rejected(shape.reason);
-      // It was there at the last EnsureSchema: the writes are fine, the database is not.
+      // It existed at the last EnsureSchema: the writes are valid, the database is at fault.
       throw new TidemarkError('UNAVAILABLE', `${shape.reason}; run EnsureSchema again`, {
         retryAfterMs: bounds.databaseRetryMs,
       });
@@ -137,7 +140,7 @@ function keyOf({ shape }: Prepared, mutation: RowMutation): Scalar[] {
   return shape.key.map((column) => toColumnValue(mutation.Key[column.name], column));
 }
 
-/** Gives a row without a hub to the hub of the mutation; false when there is none. */
+/** Assigns a row without a hub to the mutation's hub; false when there is none. */
 function adopts(prepared: Prepared, mutation: RowMutation): boolean {
   return (
     prepared.adopt !== null &&
@@ -172,7 +175,7 @@ function runWrite(prepared: Prepared, mutation: RowMutation, now: string): Mutat
     prepared.shape.merge.length > 0
       ? (prepared.read.get(keyOf(prepared, mutation)) as Record<string, unknown> | undefined)
       : undefined;
-  // What no row could hold is refused whatever is there, as everywhere else.
+  // Values that no row could hold are refused first, as with every engine.
   const values = rowValues(prepared, mutation, now, old);
   if (old && Number(old['BridgeSeq']) >= mutation.Seq) return alreadyPresent;
   return prepared.change.run(values).changes > 0 ? applied : alreadyPresent;
@@ -184,11 +187,11 @@ function runInsert(prepared: Prepared, mutation: RowMutation, now: string): Muta
   const stored = prepared.read.get(keyOf(prepared, mutation)) as
     | Record<string, unknown>
     | undefined;
-  if (!stored) return rejected(`table ${mutation.Table}: the row was refused and is not there`);
+  if (!stored) return rejected(`table ${mutation.Table}: the row was refused and does not exist`);
   if (stored['BridgeSeq'] === mutation.Seq) return alreadyPresent;
   const names = differingColumns(mutation, prepared.shape, stored);
   if (names.length === 0) return alreadyPresent;
-  const reason = `the row of ${mutation.Table} already there says otherwise in ${names.join(', ')}`;
+  const reason = `the row of ${mutation.Table} already there has other values in ${names.join(', ')}`;
   return { Outcome: 'conflict', Reason: reason.slice(0, bounds.reasonCharsMax) };
 }
 

@@ -1,6 +1,6 @@
 /**
- * SQLite as an engine: the file is made with its folder, synced at every commit, and watched, for a
- * file can be deleted or replaced under us.
+ * SQLite as an engine: creates the file with its folder, syncs every commit, and watches the file,
+ * because it can be deleted or replaced at any time.
  */
 import { closeSync, openSync } from 'node:fs';
 import Database from 'better-sqlite3';
@@ -24,12 +24,14 @@ import { introspectTable, tableNames } from './introspect.ts';
 import { SqliteQueries } from './query.ts';
 
 /**
- * "TIDE", the `application_id` of a worker's journal: what is written into one of those by another
- * program is damage.
+ * "TIDE", the `application_id` of a worker's journal: another program that writes to a journal
+ * damages it.
  */
 export const journalId = 0x54494445;
 
-/** Opens a SQLite file for us: made with its folder when missing, WAL, synced at each commit. */
+/**
+ * Opens a SQLite file: creates it with its folder when missing, in WAL mode, synced at each commit.
+ */
 export function openSqliteFile(path: string): Database.Database {
   makeFolderOf(path);
   closeSync(openSync(path, 'a', 0o600));
@@ -38,7 +40,7 @@ export function openSqliteFile(path: string): Database.Database {
     if (db.pragma('application_id', { simple: true }) === journalId)
       throw new TidemarkError(
         'INVALID_MESSAGE',
-        `${path} is the journal of a worker, and no database to be had`,
+        `${path} is the journal of a worker, not a database`,
       );
     db.pragma('journal_mode = WAL');
     db.pragma('synchronous = FULL');
@@ -50,7 +52,7 @@ export function openSqliteFile(path: string): Database.Database {
   }
 }
 
-/** Bounds of a statement of our own that may take long. */
+/** Bounds for our own statements that may run long. */
 const longQuery = { rowsMax: bounds.pageRowsMax, timeoutMs: bounds.queryMs };
 
 type Open = { handle: SqliteHandle; applier: SqliteApplier };
@@ -58,14 +60,14 @@ type Open = { handle: SqliteHandle; applier: SqliteApplier };
 export class SqliteEngine implements Engine {
   readonly kind = 'sqlite';
   readonly #path: string;
-  /** Called when the file was found replaced, so that presence can say so at once. */
+  /** Called when the file was found replaced, so that presence is announced at once. */
   readonly #onReplaced: () => void;
   readonly #assertMayOpen: (path: string) => void;
   readonly #queries: SqliteQueries;
   #open: Open | null = null;
   #isClosed = false;
 
-  /** @param assertMayOpen throws for a file that is not to be opened; asked before each opening */
+  /** @param assertMayOpen throws for a file that must not be opened; called before each opening */
   constructor(
     path: string,
     onReplaced: () => void = () => undefined,
@@ -117,7 +119,10 @@ export class SqliteEngine implements Engine {
     });
   }
 
-  /** Foreign SQL, and what may take long, goes to a process of its own, and never on our handle. */
+  /**
+   * Foreign SQL, and statements that may run long, run in a process of their own, never on our
+   * handle.
+   */
   async #query(
     statement: Statement,
     query: NonNullable<Statement['query']>,
@@ -174,7 +179,10 @@ export class SqliteEngine implements Engine {
     return this.#open;
   }
 
-  /** Closed before the path is opened again: the log of the old file must not meet the new one. */
+  /**
+   * Must be called before the path is opened again: the old file's WAL must not be read into the
+   * new file.
+   */
   #drop(): void {
     const open = this.#open;
     this.#open = null;
@@ -182,8 +190,8 @@ export class SqliteEngine implements Engine {
   }
 
   /**
-   * One transaction, begun as a writer; what went to a file that is no longer at the path does not
-   * count.
+   * Runs one writing transaction. If the file is no longer at its path afterwards, the transaction
+   * counts as failed.
    */
   #transact<T>(
     open: Open,
@@ -204,7 +212,7 @@ export class SqliteEngine implements Engine {
       if (!open.handle.isCurrent()) throw this.#replaced();
       return result;
     } catch (error) {
-      // A full disk or a failing one has already rolled back.
+      // A full or failing disk has already rolled back.
       if (db.inTransaction) db.exec('ROLLBACK');
       throw error;
     }
@@ -214,7 +222,7 @@ export class SqliteEngine implements Engine {
     this.#onReplaced();
     return new TidemarkError(
       'UNAVAILABLE',
-      `database ${this.#path}: the file was deleted or replaced, nothing was kept`,
+      `database ${this.#path}: the file was deleted or replaced, nothing was written`,
       { retryAfterMs: bounds.databaseRetryMs },
     );
   }

@@ -1,7 +1,4 @@
-/**
- * Errors of SQLite sorted by what they say: this statement cannot be, or the database itself is not
- * well.
- */
+/** Classifies errors of SQLite: the statement was refused, or the database itself is faulty. */
 import { messageOf, TidemarkError } from '../../../contracts/errors.ts';
 import { bounds } from '../../bounds.ts';
 import { StatementFault } from '../../engine/engine.ts';
@@ -30,9 +27,7 @@ const misfitCodes: ReadonlySet<string> = new Set([
   'SQLITE_CONSTRAINT_DATATYPE',
 ]);
 
-/**
- * The fault of one statement, or null when the error is of the database itself or of this program.
- */
+/** The fault of one statement; null when the error is of the database itself or of this program. */
 export function toStatementFault(error: unknown): StatementFault | null {
   if (error instanceof StatementFault) return error;
   if (error instanceof Misfit) return new StatementFault('misfit', 'MISFIT', error.message);
@@ -50,7 +45,7 @@ export function toStatementFault(error: unknown): StatementFault | null {
     : null;
 }
 
-/** Codes after which the open file is given up and opened again. */
+/** Codes after which the file is closed and opened again. */
 const brokenCodes = [
   'SQLITE_CORRUPT',
   'SQLITE_NOTADB',
@@ -59,7 +54,7 @@ const brokenCodes = [
   'SQLITE_READONLY',
 ];
 
-/** True when the handle may be of no use any more. */
+/** Whether the handle may no longer be usable. */
 export function isBroken(error: unknown): boolean {
   const code = sqliteCodeOf(error);
   return code !== null && brokenCodes.some((broken) => code.startsWith(broken));

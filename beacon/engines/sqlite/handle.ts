@@ -1,6 +1,6 @@
 /**
- * One open SQLite file with everything that must die with it: prepared statements, table facts, and
- * the identity of the file.
+ * One open SQLite file with everything that lives as long as it: prepared statements, table facts,
+ * and the identity of the file.
  */
 import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -10,8 +10,8 @@ import { storeTable, type TableInfo } from '../../engine/engine.ts';
 import { introspectTable } from './introspect.ts';
 
 /**
- * Makes the folder of a file, with those above it. Node's own way of doing so never ends where one
- * can be neither found nor made, as below /proc.
+ * Creates the folder of a file, with its parents. Node's own recursive mkdir never returns where a
+ * folder can neither be found nor created, as below /proc.
  */
 export function makeFolderOf(path: string): void {
   const folder = dirname(path);
@@ -24,7 +24,7 @@ export function makeFolderOf(path: string): void {
   }
 }
 
-/** What tells two files of one name apart; '' when there is none. */
+/** Identifies a file, whatever its name; '' when there is none. */
 export function databaseFileIdentity(path: string): string {
   const found = statSync(path, { bigint: true, throwIfNoEntry: false });
   return found ? `${found.dev}:${found.ino}` : '';
@@ -34,7 +34,7 @@ export class SqliteHandle {
   readonly db: Database;
   readonly path: string;
   readonly #identity: string;
-  /** Identities of the files SQLite keeps beside it. */
+  /** Identities of the files that SQLite keeps next to it. */
   readonly #beside: ReadonlyMap<string, string>;
   readonly #schemaVersion: Statement;
   readonly #statements = new Map<string, Statement>();
@@ -47,7 +47,7 @@ export class SqliteHandle {
     this.path = path;
     this.#identity = databaseFileIdentity(path);
     this.#schemaVersion = db.prepare('PRAGMA schema_version').pluck();
-    // The first read makes the log and its index.
+    // The first read creates the WAL and its index.
     this.#schemaVersion.get();
     this.#beside = new Map(
       [`${path}-wal`, `${path}-shm`].map((file) => [file, databaseFileIdentity(file)]),
@@ -55,16 +55,15 @@ export class SqliteHandle {
   }
 
   /**
-   * False once the file was deleted or another one lies at its path: what is written here then is
-   * lost.
+   * False once the file was deleted or replaced: anything written through this handle is then lost.
    */
   isCurrent(): boolean {
     return this.#identity !== '' && databaseFileIdentity(this.path) === this.#identity;
   }
 
   /**
-   * Closes the file. When it is no longer at its path, SQLite leaves its log there, and would read
-   * it into whatever file comes next under that name: so it goes, unless it is another file's.
+   * Closes the file. If it is no longer at its path, SQLite leaves its WAL there and would read it
+   * into the next file of that name; so the WAL is removed, unless it belongs to another file.
    */
   close(): void {
     const isCurrent = this.isCurrent();
@@ -74,7 +73,7 @@ export class SqliteHandle {
       if (identity !== '' && databaseFileIdentity(file) === identity) rmSync(file, { force: true });
   }
 
-  /** A statement prepared once; the oldest goes when there are too many. */
+  /** Returns a cached prepared statement; evicts the oldest when there are too many. */
   prepare(sql: string): Statement {
     const known = this.#statements.get(sql);
     if (known) return known;
@@ -90,8 +89,8 @@ export class SqliteHandle {
   }
 
   /**
-   * Number that changes with the schema, whoever changed it. Table facts of an older one are
-   * forgotten here.
+   * A number that changes with the schema, whoever changed it. Discards table facts of an older
+   * schema.
    */
   schemaVersion(): number {
     const version = this.#schemaVersion.get() as number;
@@ -113,7 +112,7 @@ export class SqliteHandle {
     return facts;
   }
 
-  /** Identity of the database; '' until EnsureSchema gave it one. */
+  /** Identity of the database; '' before EnsureSchema. */
   storeId(): string {
     this.schemaVersion();
     if (this.table(storeTable) === null) return '';
@@ -122,8 +121,8 @@ export class SqliteHandle {
   }
 
   /**
-   * Once, after the first write: a build of SQLite may fall back to NORMAL when a file turns to
-   * WAL. The checkpoint syncs what was written before it was noticed.
+   * Called once after the first write: some builds of SQLite fall back to NORMAL when a file
+   * switches to WAL. The checkpoint syncs what was written until then.
    */
   checkSync(): void {
     if (this.#isSyncChecked) return;

@@ -12,14 +12,14 @@ type XInfo = {
   hidden: number;
 };
 
-/** Names of the tables, in order. */
+/** Names of the tables, sorted. */
 export function tableNames(db: Database): string[] {
   const sql = String.raw`SELECT name FROM sqlite_schema
     WHERE type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\' ORDER BY name`;
   return db.prepare(sql).pluck().all() as string[];
 }
 
-/** Facts of one table under the name it has in the database; null when there is none. */
+/** Facts of a table, with its name as the database spells it; null when there is none. */
 export function introspectTable(db: Database, asked: string): TableInfo | null {
   const found = db
     .prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE")
@@ -36,7 +36,7 @@ export function introspectTable(db: Database, asked: string): TableInfo | null {
   };
 }
 
-/** SQLite's own rules of affinity, with booleans and dates told apart by their names. */
+/** SQLite's rules of type affinity, plus booleans and dates, recognised by their type names. */
 function familyOf(type: string): ColumnFamily {
   const declared = type.toUpperCase();
   if (declared.includes('INT')) return 'integer';
@@ -63,7 +63,7 @@ function toColumn(column: XInfo, hasOneKey: boolean): ColumnInfo {
   };
 }
 
-/** The value of a default as the schema writes it; undefined for expressions. */
+/** Parses a default as the schema writes it; undefined for expressions. */
 function valueOf(text: string | null): Scalar | undefined {
   if (text === null) return undefined;
   const quoted = /^'((?:[^']|'')*)'$/.exec(text)?.[1];
@@ -90,7 +90,7 @@ function indexesOf(db: Database, table: string): IndexInfo[] {
     .filter((index) => index.partial === 0)
     .map((index) => ({
       name: index.name,
-      // An index on an expression has a column without a name.
+      // Index parts over an expression have no column name.
       columns: (columnsOf.all(index.name) as (string | null)[]).map((name) => name ?? ''),
       isUnique: index.isUnique === 1,
     }));

@@ -10,7 +10,7 @@ import type { SqliteHandle } from './handle.ts';
 
 /**
  * The stored mark, or null.
- * @throws TidemarkError UNAVAILABLE when the database has no place for one
+ * @throws TidemarkError UNAVAILABLE when the database has no table for marks
  */
 export function readMark(handle: SqliteHandle, batch: ApplyBatch): StoredMark | null {
   if (handle.table(markTable) === null) {

@@ -1,7 +1,7 @@
 /**
- * Process of one foreign query: a thread runs it, this one watches memory and whether the parent is
- * still there. A step of SQLite cannot be interrupted from JavaScript, so that the end of a runaway
- * query is the end of the process, which only reads.
+ * Process of one foreign query: a thread runs it, while this one watches memory and exits with the
+ * parent. SQLite cannot be interrupted from JavaScript, so a runaway query is stopped by ending the
+ * process, which only reads.
  */
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';

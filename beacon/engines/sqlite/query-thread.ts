@@ -1,6 +1,6 @@
 /**
- * Runs one foreign query on a handle that can only read; a thread of `query-child.ts`, which ends
- * it from outside.
+ * Runs one foreign query on a read-only handle, in a thread of `query-child.ts`, which stops it
+ * from outside.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import Database from 'better-sqlite3';
@@ -10,14 +10,14 @@ import type { QueryJob, QueryReply } from './query.ts';
 function run({ path, sql, parameters, rowsMax }: QueryJob): QueryReply {
   const db = new Database(path, { readonly: true, fileMustExist: true, timeout: bounds.busyMs });
   db.pragma('query_only = ON');
-  // Views of a schema that is not ours may not call functions with effects.
+  // Views of a foreign schema must not call functions with effects.
   db.pragma('trusted_schema = OFF');
   const statement = db.prepare(sql);
   if (!statement.readonly || !statement.reader)
     return {
       fault: {
         code: 'SQLITE_READONLY',
-        message: 'the statement gives no rows, or changes something',
+        message: 'the statement returns no rows, or changes something',
       },
     };
   const rows: Record<string, unknown>[] = [];

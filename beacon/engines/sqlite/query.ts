@@ -1,6 +1,6 @@
 /**
- * Foreign queries on SQLite, each in a process of its own: the event loop goes on, and time and
- * memory have an end.
+ * Foreign queries on SQLite, each in a process of its own, so that the event loop is never blocked,
+ * and time and memory are bounded.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { extname, join } from 'node:path';
@@ -21,7 +21,7 @@ export type QueryReply =
   | { fault: { code: string; message: string } }
   | { tooLarge: string };
 
-/** What is wrong with the database, and not with the query. */
+/** Faults of the database rather than of the query. */
 const databaseCodes = /^SQLITE_(?:BUSY|LOCKED|IOERR|CORRUPT|NOTADB|CANTOPEN|NOMEM|FULL|READONLY_)/;
 
 const program = join(import.meta.dirname, `query-child${extname(import.meta.filename)}`);
@@ -37,7 +37,7 @@ export class SqliteQueries {
   }
 
   /**
-   * @throws TidemarkError TOO_LARGE for more time, memory or bytes than it may take, OVERLOADED;
+   * @throws TidemarkError TOO_LARGE above the bounds of time, memory or bytes, OVERLOADED;
    * StatementFault; errors of the database as the driver throws them
    */
   async run(statement: Statement, { rowsMax, timeoutMs }: QueryBounds): Promise<StatementResult> {
@@ -61,7 +61,7 @@ export class SqliteQueries {
   }
 
   #ask(job: QueryJob, timeoutMs: number): Promise<QueryReply> {
-    // It inherits nothing: no tokens in its environment, no flags of ours.
+    // Pass nothing on: no tokens from the environment, no flags of ours.
     const child = fork(program, {
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
       serialization: 'advanced',
@@ -108,7 +108,7 @@ export class SqliteQueries {
     });
   }
 
-  /** Ends what still runs. */
+  /** Ends running queries. */
   close(): void {
     for (const child of this.#running) child.kill('SIGKILL');
   }

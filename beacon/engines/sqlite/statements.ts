@@ -1,13 +1,13 @@
 /**
- * The SQL text of a mutation's shape. Names come from introspection and are quoted; values are
+ * The SQL text for a mutation's shape. Names come from introspection and are quoted; values are
  * always bound.
  */
 import type { Shape } from '../../engine/mutation-shape.ts';
 import type { Column } from '../../engine/table.ts';
 
 /**
- * Values of `change`: for inserts and writes those of `rowValues`; for deletes Seq, UpdateDate
- * where there is one, key, Seq.
+ * Parameters of `change`: for inserts and writes those of `rowValues`; for deletes Seq, UpdateDate
+ * if the table has it, key, Seq.
  */
 export type ShapeSql = { change: string; read: string; adopt: string | null };
 
@@ -73,8 +73,8 @@ function updates(shape: Shape, table: string): string {
 }
 
 /**
- * Rows the incumbent wrote have no hub; the first hub that writes one has it. Bound: hub, then the
- * whole key.
+ * The incumbent's rows have no hub; each goes to the first hub that writes it. Parameters: hub,
+ * then the whole key.
  */
 function adoptSql(shape: Shape, table: string): string | null {
   if (!shape.key.some((column) => column.name === 'HubID') || shape.key.length < 2) return null;

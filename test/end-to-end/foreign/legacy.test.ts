@@ -205,7 +205,7 @@ describe('rows in a file', () => {
       const list = (await dead()).DeadLetters;
       return list.length > 0 ? list : null;
     });
-    expect(letter?.Reason).toMatch(/says otherwise in EventType/);
+    expect(letter?.Reason).toMatch(/exists with other values in EventType/);
     const kept = async () =>
       (await askBeacon(stack, 'QueuePersistence', 'QP_GetWorkItemByHash', { WorkItemHash: 'bad' }))[
         'WorkItem'
