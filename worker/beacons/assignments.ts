@@ -1,6 +1,6 @@
 /**
- * Which database each lane goes to: the operator's word, else the beacon whose tag offered itself
- * first. Both are kept in the store.
+ * The database each lane is assigned to: by an operator, or else by the tag of the beacon that
+ * offered itself first. Both are kept in the store.
  */
 import { messageOf } from '../../contracts/errors.ts';
 import type { AssignmentFile, AssignmentView } from '../../contracts/status.ts';
@@ -19,7 +19,9 @@ export type Assignment = {
 };
 
 const tagName = 'PersistenceConnectionID';
-/** Where each kind is kept: apart, so that a program from before the choice was kept takes it for no order. */
+/**
+ * Two tables, so that an older program does not take a tag's choice for an operator's assignment.
+ */
 const tableOf = { tag: 'tag_choice', operator: 'assignment' } as const;
 const timeIn = { tag: 'chosen_ms', operator: 'assigned_ms' } as const;
 
@@ -27,7 +29,7 @@ export class Assignments {
   readonly #db: Connection;
   readonly #parts: TargetOptions;
   readonly #current = new Map<Lane, Assignment>();
-  /** One per database, shared by the lanes that go there. */
+  /** One per database, shared by the lanes assigned to it. */
   readonly #targets = new Map<string, Target>();
   readonly #listeners: (() => void)[] = [];
   #unlisten: () => void = () => undefined;
@@ -35,7 +37,7 @@ export class Assignments {
   constructor(db: Connection, parts: TargetOptions) {
     this.#db = db;
     this.#parts = parts;
-    // The operator's word goes before what a tag chose.
+    // An operator's assignment overrides a tag's choice.
     for (const lane of lanes)
       for (const by of ['tag', 'operator'] as const) {
         const row = db
@@ -74,13 +76,13 @@ export class Assignments {
     return assignment ? (this.#targets.get(nameOf(assignment)) ?? null) : null;
   }
 
-  /** Sends both lanes, or those named, to a database from now on; kept over restarts. */
+  /** Assigns a database to both lanes, or to those given; kept over restarts. */
   assign(beacon: string, connection: number, which: readonly Lane[] = lanes): void {
     this.#keep({ beacon, connection, by: 'operator' }, which);
     this.#retarget();
   }
 
-  /** For this start and all after it. */
+  /** Stores a choice, so that it survives restarts. */
   #keep(chosen: Omit<Assignment, 'assignedMs'>, which: readonly Lane[]): void {
     const { beacon, connection, by } = chosen;
     const assignedMs = this.#parts.clock.nowMs();
@@ -97,13 +99,16 @@ export class Assignments {
     for (const lane of which) this.#current.set(lane, { ...chosen, assignedMs });
   }
 
-  /** Whether a beacon is there that has no databases to choose from. */
+  /** Whether a beacon is online and has no databases to choose from. */
   isLegacy(beacon: string): boolean {
     const presence = this.#parts.directory.find(beacon);
     return presence !== null && isLegacy(presence);
   }
 
-  /** Takes the operator's word back, and what a tag chose; a tagged beacon may be chosen again. */
+  /**
+   * Clears the operator's assignment and the tag's choice; a tagged beacon may then be chosen
+   * again.
+   */
   clear(): void {
     this.#db
       .transaction(() => {
@@ -115,7 +120,7 @@ export class Assignments {
     this.#retarget();
   }
 
-  /** `persistence-assignment.json`: what the operator said. */
+  /** Content of `persistence-assignment.json`: what operators assigned. */
   file(): AssignmentFile {
     return { Queue: this.#view('queue'), Manifest: this.#view('manifest') };
   }
@@ -131,8 +136,8 @@ export class Assignments {
   }
 
   /**
-   * A tagged beacon is chosen for lanes that go nowhere, once: a choice holds until an operator
-   * takes it back, whatever this beacon or another says of itself later.
+   * Assigns a tagged beacon to the lanes without a database. The choice holds until an operator
+   * clears it, whatever this beacon or another announces later.
    */
   #follow({ BeaconID, Tags }: Presence): void {
     const connection = Number(Tags[tagName] || 'none');
@@ -142,7 +147,8 @@ export class Assignments {
     try {
       this.#keep(chosen, free);
     } catch (error) {
-      // Delivering is what empties a full disk; only the next start would choose again.
+      // Assign it all the same, because delivery is what frees a full disk. Only a restart chooses
+      // anew.
       this.#parts.log.warn({ beacon: BeaconID, reason: messageOf(error) }, 'choice not kept');
       const assignedMs = this.#parts.clock.nowMs();
       for (const lane of free) this.#current.set(lane, { ...chosen, assignedMs });

@@ -1,6 +1,6 @@
 /**
- * Brings one connection of a beacon up: its tables, what the beacon knows of them, the paths its
- * proxy lets through, and an endpoint for each table.
+ * Bootstraps one connection of a beacon: creates its tables, lets the beacon introspect them, opens
+ * the proxy's paths, and enables an endpoint for each table.
  */
 import {
   capabilities,
@@ -19,7 +19,7 @@ import type { Dispatcher } from './dispatcher.ts';
 import { endpointBaseOf } from './endpoint-base.ts';
 import { carrierIn, isLegacy, storeIn } from './offers.ts';
 
-/** `endpoints` is table -> EndpointBase; a legacy beacon has none. */
+/** `endpoints` maps table -> EndpointBase; empty for a legacy beacon. */
 export type Bootstrapped = { storeId: string; endpoints: ReadonlyMap<string, string> };
 
 export type BringUpOptions = {
@@ -27,7 +27,7 @@ export type BringUpOptions = {
   connection: number;
   dispatcher: Dispatcher;
   log: Log;
-  /** What the beacon says of itself now; null while it is away. */
+  /** The beacon's current presence; null while it is away. */
   presence: () => Presence | null;
 };
 
@@ -77,8 +77,8 @@ async function endpointsOf(options: BringUpOptions): Promise<ReadonlyMap<string,
 }
 
 /**
- * There is nothing to bring up: what it offers is all there is to know.
- * @throws TidemarkError UNAVAILABLE for a beacon that offers nothing to write with
+ * A legacy beacon needs no bootstrap; its presence says all there is to know.
+ * @throws TidemarkError UNAVAILABLE when it offers no carrier
  */
 function legacyStore(presence: Presence, connection: number): Bootstrapped {
   if (lanes.every((lane) => carrierIn(presence, lane) === null)) {

@@ -1,27 +1,27 @@
 /**
- * Who claims the name of a databeacon: a start brings a new Nonce for good, two databeacons of one
- * name bring theirs by turns. Deliveries to them would be spread over two databases, each of which
- * seems to go back in time.
+ * Detects two databeacons with the same name. After a restart only the new Nonce is announced; two
+ * databeacons announce theirs in turns. Deliveries would be spread over both databases, and each
+ * would seem to go back in time.
  */
 import { limits } from '../../contracts/limits.ts';
 import type { Presence } from '../../contracts/presence.ts';
 
-/** Times a Nonce came back that another had followed: one may be a message that was late. */
+/** How often an earlier Nonce must come back; a single return may be a late message. */
 const returnsMin = 2;
 
-/** Nonces heard of a name since it was first followed by another, and how often one came back. */
+/** Nonces seen for a name since the first change, and how often an earlier one came back. */
 type Claim = { nonces: Set<string>; returns: number; lastMs: number };
 
 export class Claims {
   readonly #byBeacon = new Map<string, Claim>();
 
-  /** @param before what the same beacon said last */
+  /** @param before the previous presence of the same beacon */
   heard(presence: Presence, before: Presence | null, nowMs: number): void {
     const { BeaconID: beacon, Nonce: nonce } = presence;
-    // One that drains has left, and says so beside its successor.
+    // A draining beacon still announces itself beside its successor.
     if (!before || before.Nonce === nonce) return;
     if (presence.Status === 'Draining' || before.Status === 'Draining') return;
-    // Who has none cannot be told from its successor.
+    // Without a Nonce a beacon cannot be distinguished from its successor.
     if (nonce === '' || before.Nonce === '') return;
     this.#forgetOld(nowMs);
     const claim = this.#byBeacon.get(beacon) ?? { nonces: new Set(), returns: 0, lastMs: nowMs };
@@ -31,7 +31,7 @@ export class Claims {
     if (this.#byBeacon.size < limits.claimsMax) this.#byBeacon.set(beacon, claim);
   }
 
-  /** Why nothing may be delivered to it; null while one alone claims the name. */
+  /** Why nothing may be delivered to the beacon; null while only one claims the name. */
   faultOf(beacon: string, nowMs: number): string | null {
     const claim = this.#byBeacon.get(beacon);
     if (!claim || claim.returns < returnsMin || isOld(claim, nowMs)) return null;
@@ -41,7 +41,7 @@ export class Claims {
     );
   }
 
-  /** Names that were claimed by two until now. */
+  /** Names that two beacons claimed and only one claims now. */
   settled(nowMs: number): string[] {
     const before = [...this.#byBeacon]
       .filter(([, claim]) => claim.returns >= returnsMin && isOld(claim, nowMs))
@@ -56,7 +56,7 @@ export class Claims {
   }
 }
 
-/** Both speak within this time while they are there. */
+/** Two running beacons would both have announced themselves within this time. */
 function isOld({ lastMs }: Claim, nowMs: number): boolean {
   return nowMs - lastMs >= limits.presenceAwayMs;
 }

@@ -1,9 +1,9 @@
 /**
- * Which beacons are there, by their presence. A silent one is asked, and after six seconds of
- * silence it is away.
+ * The beacons that are online, by their presence. A silent beacon is asked, and is away after six
+ * seconds of silence.
  *
- * Anybody may say that there is one more: those known are bounded, a message costs the same however
- * many there are, and one that a lane goes to is never pushed out.
+ * Anybody on the bus may announce beacons. So their number is bounded, a message costs the same
+ * however many there are, and a beacon that is assigned to a lane is never evicted.
  */
 import { capabilities, legacyCapabilities } from '../../contracts/capability.ts';
 import { limits } from '../../contracts/limits.ts';
@@ -16,19 +16,19 @@ import { Claims } from './claims.ts';
 
 type Seen = {
   presence: Presence;
-  /** What it said, to see whether it says something else. */
+  /** The presence as text, to detect changes. */
   text: string;
   atMs: number;
   isAway: boolean;
   isAsked: boolean;
-  /** It speaks on the subject of its own, which nobody else may. */
+  /** Announced on the beacon's own presence subject, which permissions reserve for it. */
   isOwn: boolean;
 };
 
 export type DirectoryOptions = {
-  /** For which requests are. */
+  /** The hub that requests are made for. */
   hubId: string;
-  /** Beacons without a presence subject of their own are heard too. */
+  /** Also accept beacons that announce themselves on the shared presence subject. */
   acceptsUnscoped?: boolean;
 };
 
@@ -37,10 +37,10 @@ export class BeaconDirectory {
   readonly #clock: Clock;
   readonly #options: DirectoryOptions;
   readonly #beacons = new Map<string, Seen>();
-  /** Those of them that are away, the longest first. */
+  /** The beacons that are away, longest first. */
   readonly #away = new Set<string>();
   readonly #listeners = new Set<(beacon: string) => void>();
-  /** Who watches one beacon; it is then one that a lane goes to. */
+  /** Watchers by beacon. A watched beacon is assigned to a lane. */
   readonly #watchers = new Map<string, Set<() => void>>();
   readonly #stops: (() => void)[] = [];
   readonly #claims = new Claims();
@@ -65,13 +65,13 @@ export class BeaconDirectory {
     for (const stop of this.#stops.splice(0)) stop();
   }
 
-  /** Called after every change of what is there, with the beacon that changed. */
+  /** Called after every change, with the beacon that changed. */
   onChange(listener: (beacon: string) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** Called after every change of one beacon, which stays known while somebody watches it. */
+  /** Called after every change of one beacon, which is not forgotten while it is watched. */
   watch(beacon: string, listener: () => void): () => void {
     const watchers = this.#watchers.get(beacon) ?? new Set();
     this.#watchers.set(beacon, watchers.add(listener));
@@ -82,26 +82,27 @@ export class BeaconDirectory {
     };
   }
 
-  /** What a beacon says of itself, or null when it is away. */
+  /** The presence of a beacon; null when it is away. */
   find(beacon: string): Presence | null {
     const seen = this.#beacons.get(beacon);
     return seen && this.#isThere(seen) ? seen.presence : null;
   }
 
   /**
-   * The hub that requests to a beacon name: ours, where it said that it listens there. Also while it
-   * is away: a request on its way must not turn into an operator's.
+   * The hub to name in the subject of requests to a beacon: ours, if the beacon listens on hub
+   * subjects. The answer stays while it is away, because a request under way must not turn into one
+   * of an operator's.
    */
   hubFor(beacon: string): string | null {
     return this.#beacons.get(beacon)?.presence.HubSubjects === true ? this.#options.hubId : null;
   }
 
-  /** Why nothing may be delivered to a beacon that is there: two claim its name; else null. */
+  /** Why nothing may be delivered to an online beacon (two claim its name); null otherwise. */
   faultOf(beacon: string): string | null {
     return this.#claims.faultOf(beacon, this.#clock.monotonicMs());
   }
 
-  /** One beacon counts as away from now on, whatever it says; null: none does. */
+  /** Treats one beacon as away, whatever it announces; null hides none. */
   hide(beacon: string | null): void {
     const before = this.#hidden;
     if (before === beacon) return;
@@ -113,7 +114,7 @@ export class BeaconDirectory {
     return !isAway && presence.BeaconID !== this.#hidden;
   }
 
-  /** All beacons that are there, by BeaconID. */
+  /** All online beacons, by BeaconID. */
   list(): Presence[] {
     return [...this.#beacons.values()]
       .filter((seen) => this.#isThere(seen))
@@ -121,7 +122,7 @@ export class BeaconDirectory {
       .sort((a, b) => (a.BeaconID < b.BeaconID ? -1 : 1));
   }
 
-  /** Somebody asked it and nobody answered: it is away, without waiting for its silence to grow. */
+  /** Marks a beacon as away at once when a request found no responder. */
   markAwayIfUnreachable(beacon: string, error: unknown): void {
     const seen = this.#beacons.get(beacon);
     if (!seen || seen.isAway || !isNoResponders(error)) return;
@@ -139,13 +140,13 @@ export class BeaconDirectory {
     if (!presence) return;
     const beacon = presence.BeaconID;
     const isOwn = subject !== subjects.presenceBare;
-    // Permissions bind who may speak on which subject, so that is who it is.
+    // Permissions decide who may publish on a subject, so the subject identifies the beacon.
     if (isOwn && beacon !== lastToken(subject)) return;
     const before = this.#beacons.get(beacon);
     if (!isOwn && before?.isOwn === true && !before.isAway) return;
     if (!before && !this.#hasRoomFor(beacon)) return;
     this.#claims.heard(presence, before?.presence ?? null, this.#clock.monotonicMs());
-    // A draining beacon finishes what it has and takes nothing new: for us it has left.
+    // A draining beacon takes no new requests, so it counts as away.
     const isAway = presence.Status === 'Draining';
     const text = JSON.stringify(presence);
     const atMs = this.#clock.monotonicMs();
@@ -155,7 +156,7 @@ export class BeaconDirectory {
     if (!before || before.isAway !== isAway || before.text !== text) this.#report(beacon);
   }
 
-  /** A new one takes the place of one that is away and that no lane goes to. */
+  /** A new beacon replaces one that is away and not assigned. */
   #hasRoomFor(beacon: string): boolean {
     if (this.#beacons.size < limits.beaconsMax || this.#watchers.has(beacon)) return true;
     for (const away of this.#away) {
@@ -180,7 +181,7 @@ export class BeaconDirectory {
       if (seen.isAway) {
         if (silentMs >= limits.beaconForgottenMs && !isWatched) this.#forget(beacon);
       } else if (silentMs >= limits.presenceAwayMs - 500) {
-        // A hair early, so that "away within six seconds" holds for whoever measures from outside.
+        // Half a second early, so that an outside observer also sees it away within six seconds.
         this.#leaves(beacon, seen);
       } else if (silentMs >= limits.presenceProbeMs && !seen.isAsked && (isWatched || left > 0)) {
         if (!isWatched) left -= 1;
@@ -190,9 +191,9 @@ export class BeaconDirectory {
     }
   }
 
-  /** An answer of any kind leaves the verdict to presence; only "nobody listens there" is one. */
+  /** Any answer means that presence decides; only "no responders" marks the beacon as away. */
   async #ask({ BeaconID, Capabilities }: Presence): Promise<void> {
-    // A legacy beacon answers for its lanes only; that it has no such action is an answer.
+    // A legacy beacon answers for its lanes only. It lacks this action, but a refusal is an answer.
     const legacy = Object.values(legacyCapabilities).find((one) => Capabilities.includes(one));
     const capability = Capabilities.includes(capabilities.access)
       ? capabilities.access

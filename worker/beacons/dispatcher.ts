@@ -1,4 +1,7 @@
-/** One capability request to one beacon: its subject, its deadline, its Outputs. */
+/**
+ * Sends a capability request to a beacon: builds its subject, sets its deadline, returns its
+ * Outputs.
+ */
 import {
   capabilities,
   type CapabilityReply,
@@ -12,7 +15,7 @@ import type { Bus } from '../../runtime/bus/bus.ts';
 import type { Packed } from '../../runtime/bus/requester.ts';
 import { traceHeaders } from '../../runtime/trace.ts';
 
-/** Those of databeacons by their role, the legacy ones by their lane. */
+/** Capabilities of databeacons by role, and of legacy beacons by lane. */
 const names = { ...capabilities, ...legacyCapabilities };
 
 export type Capability = keyof typeof names;
@@ -21,16 +24,16 @@ export class Dispatcher {
   readonly #bus: Bus;
   readonly #hubOf: (beacon: string) => string | null;
 
-  /** @param hubOf the hub that requests to a beacon name; null where it hears no such subjects */
+  /** @param hubOf the hub to name in the subject; null for a beacon without hub subjects */
   constructor(bus: Bus, hubOf: (beacon: string) => string | null) {
     this.#bus = bus;
     this.#hubOf = hubOf;
   }
 
   /**
-   * Asks a beacon and returns its Outputs.
-   * @throws TidemarkError UNAVAILABLE when it does not answer in time, else the code the beacon
-   * refused with
+   * Sends a request to a beacon and returns its Outputs.
+   * @throws TidemarkError UNAVAILABLE when it does not answer in time; otherwise the code of its
+   * refusal
    */
   send<Outputs>(
     beacon: string,
@@ -48,15 +51,15 @@ export class Dispatcher {
     );
   }
 
-  /** The bytes of a request, made ahead of sending it. */
+  /** Encodes a request ahead of sending it. */
   pack(
     settings: object,
     timeoutMs: number = limits.capabilityMs,
     { hasLongText = false }: { hasLongText?: boolean } = {},
   ): Packed {
-    // What comes from the journal is JSON already, and V8 writes it faster than a library writes
-    // MessagePack. But long text within JSON has each quote escaped: a manifest of 52 MiB was over
-    // 64 MiB on its way.
+    // Entries in the journal are already JSON, and V8 writes it faster than a library writes
+    // MessagePack. Long text is the exception: JSON escapes each quote, and so a manifest of 52 MiB
+    // grew to over 64 MiB.
     return this.#bus.pack(
       { Settings: settings, TimeoutMs: timeoutMs },
       {
@@ -66,7 +69,7 @@ export class Dispatcher {
     );
   }
 
-  /** Sends what was packed; throws as `send` does. */
+  /** Sends a packed request; throws as `send` does. */
   async sendPacked<Outputs>(
     beacon: string,
     capability: Capability,

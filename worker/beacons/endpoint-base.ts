@@ -1,6 +1,6 @@
 /**
- * Where a table's endpoint lies at a beacon that does not say it again once it is enabled: worked
- * out from its connection's name, and tried.
+ * Finds the endpoint of a table at a beacon that does not report it again once it is enabled:
+ * derives candidates from the connection's name, and tries them.
  */
 import type { EnableEndpointOutputs, ProxyOutputs } from '../../contracts/capability.ts';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
@@ -10,12 +10,13 @@ import type { Dispatcher } from './dispatcher.ts';
 export type EndpointPlace = {
   beacon: string;
   connection: number;
-  /** As presence reports it; empty when it does not. */ name: string;
+  /** As presence reports it; empty when it does not. */
+  name: string;
 };
 
 /**
- * The incumbent makes the part of the path from the connection's name: lower case, and a dash for
- * everything else.
+ * The incumbent derives this part of the path from the connection's name: lower case, with a dash
+ * for everything that is no letter or digit.
  */
 function routesOf(name: string): string[] {
   const lower = name.toLowerCase();
@@ -25,7 +26,7 @@ function routesOf(name: string): string[] {
   ];
 }
 
-/** `/1.0/<Table>` is not among them: tables of all connections would meet there. */
+/** Leaves out `/1.0/<Table>`, which would be the same for the tables of all connections. */
 async function candidatesOf(
   dispatcher: Dispatcher,
   { beacon, connection, name }: EndpointPlace,
@@ -43,7 +44,7 @@ async function candidatesOf(
         names.push(String(row['Name'] ?? ''));
     }
   } catch (error) {
-    // A beacon without DataBeaconAccess is not asked twice; presence may have reported the name.
+    // A beacon without DataBeaconAccess cannot say; presence may have reported the name.
     if (!(error instanceof TidemarkError)) throw error;
   }
   return [
@@ -54,8 +55,9 @@ async function candidatesOf(
 }
 
 /**
- * The base of an enabled endpoint: as the beacon says, or the first place where the table answers.
- * @throws TidemarkError UNAVAILABLE when it answers nowhere
+ * The base of an enabled endpoint: as the beacon reports it, or the first candidate where the table
+ * answers.
+ * @throws TidemarkError UNAVAILABLE when no candidate answers
  */
 export async function endpointBaseOf(
   dispatcher: Dispatcher,

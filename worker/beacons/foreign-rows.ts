@@ -1,6 +1,6 @@
 /**
- * Rows and filters of databeacons that are not ours: values their filter text cannot hold, pages
- * they cap, forms their engines leave values in.
+ * Adapts to databeacons that are not ours: values that their filters cannot express, pages that
+ * they cap, and the types in which their engines return values.
  */
 import { matches } from '../../bridges/read-merge.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
@@ -9,22 +9,22 @@ import type { Row, RowQuery } from '../../contracts/mutation.ts';
 import { type Scalar, type TableName, tableOf } from '../../contracts/schema.ts';
 
 /**
- * They decode a path before they cut it into stanzas, so that `~` ends a value and `,` an item of a
- * list; a backslash escapes in their LIKE.
+ * They decode a path before they split it into stanzas, so `~` ends a value and `,` ends an item of
+ * a list. A backslash is an escape in their LIKE.
  */
 const unsayable = /[~\\]/;
 
-/** Whether a value cannot stand in a filter. */
+/** Whether a filter cannot express a value. */
 export function isUnsayable(value: Scalar | undefined): boolean {
   return typeof value === 'string' && unsayable.test(value);
 }
 
-/** A LIKE pattern that finds the value, and perhaps others beside it. */
+/** A LIKE pattern that matches the value, and possibly others. */
 export function patternOf(value: string): string {
   return value.replaceAll(/[~\\]/g, '_');
 }
 
-/** A bound for > or < that leaves nothing out: `~` is the last but one of ASCII. */
+/** A bound for > or < that leaves no row out. Only DEL follows `~` in ASCII. */
 export function boundOf(value: Scalar, isDescending: boolean): Scalar {
   if (typeof value !== 'string') return value;
   const at = value.search(unsayable);
@@ -32,12 +32,12 @@ export function boundOf(value: Scalar, isDescending: boolean): Scalar {
   return value.slice(0, at) + (isDescending ? '\u007F' : '');
 }
 
-/** A page whose rows are too large together is asked for again in so many parts. */
+/** A page that is too large in bytes is read again with its row count divided by this. */
 const smallerBy = 8;
 
 /**
- * Pages until the limit is reached or nothing more comes, without rows that only a pattern or
- * another collation let through.
+ * Reads pages until the limit is reached or no rows are left. Removes rows that matched only
+ * because of a pattern or another collation.
  */
 export async function pagesOf(
   query: RowQuery,
@@ -72,8 +72,8 @@ export async function pagesOf(
 }
 
 /**
- * A row in the form our own beacons give: numbers where a column added later holds text, 0 and 1,
- * dates with their zone.
+ * Converts a row to the types our own beacons return: numbers instead of text in columns added
+ * later, 0 and 1 for booleans, dates with a zone.
  */
 function normalized(name: string, row: Row): Row {
   const table = tableOf(name as TableName);
@@ -105,8 +105,8 @@ function isoDate(text: string): string {
 }
 
 /**
- * A row as they can store it: their drivers know no booleans, and round a Seq where it becomes
- * text, for to them it is a float.
+ * Converts a row to what they can store. Their drivers have no booleans, and they treat a Seq as a
+ * float, which rounds it when it becomes text.
  */
 export function storable(row: Row): Row {
   return Object.fromEntries(

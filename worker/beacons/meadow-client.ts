@@ -1,6 +1,6 @@
 /**
- * MeadowProxy.Request as rows: reads by query and by key, inserts and updates, with HTTP statuses
- * turned into meanings.
+ * Rows over MeadowProxy.Request: reads by query and by key, inserts and updates, with HTTP statuses
+ * translated.
  */
 import type { ProxyOutputs } from '../../contracts/capability.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
@@ -12,28 +12,26 @@ import { pagesOf, storable } from './foreign-rows.ts';
 import { type Grammar, keyQuery, queryPath, valueParts } from './meadow-path.ts';
 
 /**
- * How a write ended: `unique` when another row has the key, `gone` when its row is not there (any
- * more), `refused` when no retry mends it.
+ * How a write ended: `unique` when another row has the key, `gone` when its row does not exist (any
+ * more), `refused` when no retry can help.
  */
 export type Written = { end: 'done' } | { end: 'unique' | 'gone' | 'refused'; reason: string };
 
 const done: Written = { end: 'done' };
 
-/**
- * Words of unique violations in the bodies of databeacons that answer 500 for every driver error.
- */
+/** How unique violations are worded by databeacons that answer 500 for every driver error. */
 const uniqueWords = /unique constraint|unique key|duplicate|er_dup_entry/i;
 /**
- * Of a row that is not there, hidden, or hidden by the very update. A path that is not there says
- * otherwise.
+ * How they word a missing row, also one that is soft-deleted or that this update soft-deleted. A
+ * missing path is worded differently.
  */
 const goneWords = /record not found|no record (?:found|updated)/i;
 /**
- * Driver codes that no retry mends: a value that does not fit. A missing table or column is none:
- * the next bootstrap adds it.
+ * Driver codes for a value that does not fit, which no retry can change. A missing table or column
+ * is not among them: the next bootstrap adds it.
  */
 const permanentCodes = /^(?:22|23|42804)|^ER_(?:DATA_TOO_LONG|TRUNCATED|WARN_DATA|BAD_NULL)/;
-/** The same where the code says nothing. */
+/** The same in words, for drivers without a code. */
 const permanentWords = new RegExp(
   [
     '(?:NOT NULL|CHECK) constraint failed',
@@ -115,8 +113,8 @@ export class MeadowClient {
   }
 
   /**
-   * Rows of a query. A term with many values is asked in several requests; the answer is then in no
-   * order.
+   * Rows of a query. A term with many values is split over several requests; the rows are then
+   * unordered.
    */
   async rows(query: RowQuery): Promise<Row[]> {
     const wide = query.Terms.find((term) => valueParts(term.Values).length > 1);
@@ -147,8 +145,8 @@ export class MeadowClient {
   }
 
   /**
-   * @param row with the table's id column in it
-   * @param isDeleted whether the row is soft-deleted: the incumbent hides it from updates too
+   * @param row includes the table's id column
+   * @param isDeleted whether the row is soft-deleted: the incumbent then refuses updates
    */
   async update(table: string, row: Row, isDeleted: boolean): Promise<Written> {
     if (this.#isForeign && isDeleted) {
@@ -161,13 +159,16 @@ export class MeadowClient {
     return this.#write('PUT', this.#endpoint(table), row);
   }
 
-  /** Soft-deletes. @param row its id, and what is to be said of it on that occasion */
+  /**
+   * Soft-deletes a row.
+   * @param row its id, and the columns to update with it
+   */
   async remove(table: string, key: Row, row: Row): Promise<Written> {
     const path = this.#endpoint(table);
     const put = await this.#write('PUT', path, { ...row, Deleted: 1 });
     if (!this.#isForeign || put.end === 'refused') return put;
-    // The incumbent may have done it and then not found what it did, or may have left Deleted
-    // alone: only a look tells.
+    // The incumbent may have deleted the row and then failed to find it, or may have left Deleted
+    // unchanged. Reading the row again shows which.
     const found = await this.find(table, key);
     if (!found) return { end: 'gone', reason: 'the row left' };
     return found['Deleted'] === 1

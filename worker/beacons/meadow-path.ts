@@ -1,17 +1,15 @@
-/** Paths of the meadow REST conventions: the only place that builds filter text. */
+/** Builds paths of the meadow REST conventions; filter text is built only here. */
 import type { RowQuery } from '../../contracts/mutation.ts';
 import type { Scalar } from '../../contracts/schema.ts';
 import { boundOf, isUnsayable, patternOf } from './foreign-rows.ts';
 
 /**
- * `ours` decodes a value after the filter was cut into stanzas, `theirs` before: some values can
- * then only be asked for by a pattern.
+ * `ours` splits a filter into stanzas and then decodes the values; `theirs` decodes first, so that
+ * some values can only be matched by a pattern.
  */
 export type Grammar = 'ours' | 'theirs';
 
-/**
- * A value inside a filter: `~` separates stanzas, so it is encoded although URLs would let it pass.
- */
+/** Encodes a value for a filter, including `~`, which separates stanzas but is allowed in URLs. */
 function encoded(value: Scalar): string {
   const text = typeof value === 'boolean' ? String(Number(value)) : String(value ?? '');
   return encodeURIComponent(text)
@@ -43,7 +41,7 @@ function termStanza(column: string, values: readonly Scalar[], grammar: Grammar)
   return `FBL~${column}~INN~${values.map(encoded).join(',')}`;
 }
 
-/** (a > x) or (a = x and b > y) ...: rows behind a position. */
+/** (a > x) or (a = x and b > y) ...: the rows after a position. */
 function positionStanza(
   order: RowQuery['Order'],
   position: readonly Scalar[],
@@ -61,9 +59,7 @@ function positionStanza(
   return group(false, alternatives);
 }
 
-/**
- * `<B>s/FilteredTo/<filter>/<begin>/<cap>` for a query; the cap is its limit unless told otherwise.
- */
+/** `<B>s/FilteredTo/<filter>/<begin>/<cap>` for a query; `cap` defaults to its limit. */
 export function queryPath(
   endpoint: string,
   query: RowQuery,
@@ -79,13 +75,13 @@ export function queryPath(
 }
 
 /**
- * Values of one path at most, and their characters: a path is a line, and the incumbent's server
- * refuses a head of more than 16 KiB.
+ * Most values in one path, and most characters: the incumbent's server refuses a request head of
+ * more than 16 KiB.
  */
 const valuesMax = 50;
 const valueCharsMax = 8_000;
 
-/** The values of a term in as many parts as there must be paths. */
+/** Splits the values of a term into parts that fit into one path each. */
 export function valueParts(values: readonly Scalar[]): Scalar[][] {
   const parts: Scalar[][] = [[]];
   let chars = 0;
@@ -103,7 +99,9 @@ export function valueParts(values: readonly Scalar[]): Scalar[][] {
   return parts;
 }
 
-/** The row of a natural key, soft-deleted or not: a filter that names Deleted shows both. */
+/**
+ * Query for the row of a natural key, soft-deleted or not: a filter that names Deleted finds both.
+ */
 export function keyQuery(table: string, key: Record<string, Scalar>, isDeleted: boolean): RowQuery {
   const terms = Object.entries(key).map(([Column, value]) => ({ Column, Values: [value] }));
   return {

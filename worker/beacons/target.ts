@@ -47,12 +47,12 @@ export class Target {
   #endpoints: ReadonlyMap<string, string> = new Map();
   #storeId = '';
   /**
-   * Nonce of the beacon that was bootstrapped; null while it is to be bootstrapped, for a beacon
-   * that is not ours may have an empty one.
+   * Nonce of the bootstrapped beacon; null when it must be bootstrapped. A foreign beacon's Nonce
+   * may be empty, so the empty string cannot stand for that.
    */
   #nonce: string | null = null;
   #generation = 0;
-  /** The beacon that is being bootstrapped, and how to stop waiting for it. */
+  /** The beacon that is being bootstrapped, and a function that stops waiting for it. */
   #asked: { nonce: string; giveUp: () => void } | null = null;
 
   constructor(beacon: string, connection: number, parts: TargetOptions) {
@@ -62,8 +62,8 @@ export class Target {
   }
 
   get state(): Exclude<LaneState, 'unassigned'> {
-    // Follows the truth without waiting for the loop: a beacon that left takes no deliveries from
-    // this moment on.
+    // Read presence directly instead of waiting for the loop, so that no delivery goes to a beacon
+    // that has just left.
     if (!this.#presence()) return 'waiting-for-beacon';
     if (this.#fault() !== null) return 'error';
     return this.#state === 'bootstrapped' && this.#isStale() ? 'bootstrapping' : this.#state;
@@ -90,21 +90,18 @@ export class Target {
     return this.#storeId;
   }
 
-  /**
-   * How its filters are spoken: beacons of ours give their databases an identity, those of others
-   * do not.
-   */
+  /** The filter grammar the beacon uses. Only our own beacons give their databases a StoreID. */
   get grammar(): Grammar {
     return this.#storeId === '' ? 'theirs' : 'ours';
   }
 
-  /** Counts bootstraps: what was learnt from the database before is to be learnt again. */
+  /** Counts bootstraps. Whatever was learnt from the database in an earlier generation is void. */
   get generation(): number {
     return this.#generation;
   }
 
   /**
-   * The carrier the beacon's capabilities allow a lane, null where there is none and while it is
+   * The carrier for a lane by the beacon's capabilities; null without one, and while the beacon is
    * away.
    */
   carrierOf(lane: Lane): CarrierName | null {
@@ -112,13 +109,13 @@ export class Target {
     return presence && carrierIn(presence, lane);
   }
 
-  /** The state as one lane sees it: a legacy beacon may be there for the other lane alone. */
+  /** The state for one lane: a legacy beacon may serve only the other one. */
   stateOf(lane: Lane): Exclude<LaneState, 'unassigned'> {
     const { state } = this;
     return state === 'bootstrapped' && this.carrierOf(lane) === null ? 'error' : state;
   }
 
-  /** Why the lane is in error, null when it is not. */
+  /** Why the lane is in error; null when it is not. */
   lastErrorOf(lane: Lane): string | null {
     if (this.stateOf(lane) !== 'error') return null;
     return (
@@ -133,8 +130,8 @@ export class Target {
   }
 
   /**
-   * A delivery failed although the beacon is there: a table may be gone. The schema is looked at
-   * again.
+   * Called when a delivery failed although the beacon is online. Checks the schema again, because a
+   * table may be missing.
    */
   recheckSchema(): void {
     if (this.#state !== 'bootstrapped') return;
@@ -160,14 +157,12 @@ export class Target {
     return this.#parts.directory.find(this.beacon);
   }
 
-  /** Why it cannot be delivered to although it is there. */
+  /** Why the beacon cannot be delivered to although it is online. */
   #fault(): string | null {
     return this.#parts.directory.faultOf(this.beacon);
   }
 
-  /**
-   * Whether the beacon was restarted, or its database is another one, since it was bootstrapped.
-   */
+  /** Whether the beacon restarted, or its database was replaced, since the bootstrap. */
   #isStale(): boolean {
     const presence = this.#presence();
     return (
@@ -196,13 +191,13 @@ export class Target {
     }
   }
 
-  /** Without a Nonce nobody can tell whether it is the same when it comes back. */
+  /** Without a Nonce a returning beacon cannot be recognised, so it must be bootstrapped again. */
   #left(): void {
     if (this.#nonce === '') this.#nonce = null;
     this.#become('waiting-for-beacon');
   }
 
-  /** It is bootstrapped again once one alone has the name: rows may have gone to the other. */
+  /** Rows may have gone to the other beacon, so the remaining one is bootstrapped again. */
   #claimed(): void {
     this.#nonce = null;
     this.#lastError = this.#fault();
@@ -216,8 +211,7 @@ export class Target {
     const { promise: gone, resolve } = Promise.withResolvers<null>();
     this.#asked = { nonce: presence.Nonce, giveUp: () => resolve(null) };
     try {
-      // A beacon that died with a request will not answer it, and its successor has not heard of
-      // it.
+      // A beacon that crashed will not answer, and its successor does not know the request.
       const done = await Promise.race([bringUp(this.#bringUpOptions(), presence), gone]);
       if (done === null) return;
       this.#storeId = done.storeId;
@@ -248,7 +242,7 @@ export class Target {
     return { beacon, connection, dispatcher, log, presence: () => this.#presence() };
   }
 
-  /** EnsureSchema may have given the database its identity; presence says so a moment later. */
+  /** Waits for presence to report the StoreID that EnsureSchema may have just created. */
   async #untilPresent(): Promise<void> {
     const until = this.#parts.clock.monotonicMs() + limits.presenceAwayMs;
     while (this.#parts.clock.monotonicMs() < until && !this.#stop.signal.aborted) {

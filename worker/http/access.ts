@@ -1,6 +1,6 @@
 /**
- * The gate of the operators' HTTP: headers on every answer, who may make a call, and a note of each
- * that would change something.
+ * The access check of the operators' HTTP: adds security headers to every answer, decides who may
+ * make a call, and records each call that would change something.
  */
 import type { HttpBindings } from '@hono/node-server';
 import type { Context, Hono } from 'hono';
@@ -12,7 +12,7 @@ import { HttpAccess, type HttpAddress, type HttpSettings } from '../../runtime/h
 import { type OperatorCall, type OperatorLog, outcomeOf } from '../operators/operator-log.ts';
 import { notedOf } from './noted.ts';
 
-/** Nothing from elsewhere, nothing inline, in nobody's frame. */
+/** Nothing from other origins, nothing inline, no embedding in frames. */
 const contentSecurityPolicy = [
   "default-src 'none'",
   "script-src 'self'",
@@ -37,9 +37,9 @@ const unlessSet: Readonly<Record<string, string>> = {
 };
 
 /**
- * Before all routes. `operators` is where changing calls are noted: nowhere while there is no
- * store.
- * @throws TidemarkError CONFIG_INVALID for tokens that cannot be told apart
+ * Must be mounted before all routes. `operators` records changing calls; null while there is
+ * no store.
+ * @throws TidemarkError CONFIG_INVALID for tokens that cannot be distinguished
  */
 export function addAccess(
   app: Hono,
@@ -57,7 +57,7 @@ export function addAccess(
   );
 }
 
-/** First of all, so that refusals and errors carry them too. */
+/** Mounted first, so that refusals and errors carry the headers too. */
 function addSecurityHeaders(app: Hono): void {
   app.use(async (context, next) => {
     await next();
@@ -101,7 +101,7 @@ function isReading(method: string): boolean {
   return method === 'GET' || method === 'HEAD';
 }
 
-/** The page itself: it holds no data, and asks for the token. */
+/** The page itself holds no data, and asks for the token. */
 function isPublic(path: string): boolean {
   return path === '/' || path === '/favicon.ico' || path.startsWith('/console/');
 }
@@ -110,7 +110,7 @@ function remoteOf(context: Context): string {
   return (context.env as Partial<HttpBindings> | undefined)?.incoming?.socket.remoteAddress ?? '';
 }
 
-/** Named as the command line has it, where it has it. */
+/** Names the call as the command line does, if it has such a verb. */
 function callOf(context: Context, who: string): OperatorCall {
   const { method, path } = context.req;
   const call = { who, via: 'http' } as const;

@@ -142,7 +142,7 @@ const location = named('Location', {
 const columns = Type.Array(count);
 const laneColumns = named('LaneColumns', { Accepted: columns, Settled: columns, Pending: columns });
 
-/** What is answered. Objects may have more members than are named here. */
+/** Schemas of the answers. Objects may have more members than are named here. */
 export const answered = {
   refusal: named('Refusal', {
     Success: Type.Literal(false),

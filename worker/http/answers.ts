@@ -1,4 +1,4 @@
-/** Bodies and parameters in and errors out: what every route does the same way. */
+/** Parses bodies and parameters and formats errors, the same for every route. */
 import { type Static, type TObject } from '@sinclair/typebox';
 import { type TypeCheck, TypeCompiler } from '@sinclair/typebox/compiler';
 import type { Context, Hono } from 'hono';
@@ -8,7 +8,10 @@ import { notedOf } from './noted.ts';
 
 const checks = new WeakMap<TObject, TypeCheck<TObject>>();
 
-/** The JSON object a call carries. @throws TidemarkError INVALID_MESSAGE naming the field */
+/**
+ * The JSON object in the body of a call.
+ * @throws TidemarkError INVALID_MESSAGE naming the field
+ */
 export async function bodyOf<Schema extends TObject>(
   context: Context,
   schema: Schema,
@@ -16,13 +19,16 @@ export async function bodyOf<Schema extends TObject>(
   return checked(schema, await jsonOf(context)) as JsonObject & Static<Schema>;
 }
 
-/** What stands in the path. @throws TidemarkError INVALID_MESSAGE naming the parameter */
+/**
+ * The parameters in the path.
+ * @throws TidemarkError INVALID_MESSAGE naming the parameter
+ */
 export function paramsOf<Schema extends TObject>(context: Context, schema: Schema): Static<Schema> {
   return checked(schema, context.req.param()) as Static<Schema>;
 }
 
 /**
- * What stands behind the question mark.
+ * The parameters in the query string.
  * @throws TidemarkError INVALID_MESSAGE naming the parameter
  */
 export function queryOf<Schema extends TObject>(context: Context, schema: Schema): Static<Schema> {
@@ -51,7 +57,10 @@ function checked(schema: TObject, value: object): object {
   );
 }
 
-/** A thrown error becomes the refusal of its code; an unknown path one that names it. */
+/**
+ * Turns a thrown error into the refusal of its code, and an unknown path into a refusal that names
+ * it.
+ */
 export function addErrors(app: Hono): void {
   app.onError((error, context) => {
     const refusal = toRefusal(error);

@@ -1,6 +1,6 @@
 /**
- * Calls as JSON: to one worker its metrics, the two persistence calls and the verbs of control; to
- * all workers of the bus the lab, by the incumbent's paths and shapes.
+ * The JSON calls. Those about this worker: its metrics, the two persistence calls and the control
+ * verbs. Those about all workers on the bus: the lab, with the incumbent's paths and shapes.
  */
 import type { Context } from 'hono';
 import { TidemarkError, toRefusal } from '../../contracts/errors.ts';
@@ -62,7 +62,7 @@ export function apiHandlers({ control, beacons, metrics }: ApiOptions): Pick<Han
   };
 }
 
-/** @throws TidemarkError NOT_FOUND for a beacon that is not there */
+/** @throws TidemarkError NOT_FOUND for a beacon that is away */
 export function connectionsOf(
   beacons: readonly Presence[],
   id: string,
@@ -76,7 +76,7 @@ export function deadLetterHandlers({
   control,
 }: ApiOptions): Pick<Handlers, 'deadLetters' | 'deadLetter' | 'endDeadLetter'> {
   return {
-    // Without a page asked for, the list is whole.
+    // Without `after` and `limit` the list is complete.
     deadLetters: ({ context, query: { after, limit } }) =>
       context.json(
         control.deadLetters({
@@ -115,7 +115,7 @@ export function labHandlers({ lab, beacons }: LabRouteOptions): Pick<Handlers, L
   };
 }
 
-/** A worker that does not answer is the far side's fault: 502, as whoever stands before it says. */
+/** A worker that does not answer gives 502, because to the caller we are a gateway. */
 async function answer(context: Context, work: () => Promise<object>): Promise<Response> {
   try {
     return context.json(await work());

@@ -1,4 +1,4 @@
-/** The operators' page at `/`: its files, and the calls that only it needs. */
+/** The console at `/`: its files, and the calls that only it needs. */
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
@@ -14,7 +14,7 @@ export type ConsoleRouteOptions = {
   locateKey: (key: string, lane: string | undefined) => Promise<KeyLocations>;
 };
 
-/** Beside the sources in a checkout, and beside the build in a package. */
+/** Next to the sources in a checkout, and next to the build output in a package. */
 const folder = join(import.meta.dirname, '..', '..', 'console');
 const contentTypes: Record<string, string> = {
   '.html': 'text/html; charset=utf-8',
@@ -52,8 +52,8 @@ function readPage(): Map<string, PageFile> {
 }
 
 /**
- * The page itself. It holds no data, so whoever reaches the worker may have it: without it nobody
- * could type a token.
+ * The page itself is served to everybody. It holds no data, and without it nobody could enter a
+ * token.
  */
 export function pageHandlers(): Pick<Handlers, 'page' | 'pageFile'> {
   const files = readPage();

@@ -1,6 +1,6 @@
 /**
- * `GET /api/events`: what happens in the worker, as server-sent events. A slow reader gets the
- * newest of each, never a queue.
+ * `GET /api/events`: events of the worker as server-sent events. A slow reader gets the newest
+ * event of each kind; nothing queues up.
  */
 import { type SSEStreamingApi, streamSSE } from 'hono/streaming';
 import { TidemarkError } from '../../contracts/errors.ts';
@@ -31,7 +31,7 @@ export function eventHandlers(parts: EventRouteOptions): Pick<Handlers, 'events'
   };
 }
 
-/** Until the reader goes, or takes nothing any more. */
+/** Sends events until the reader disconnects or stops reading. */
 async function follow(
   stream: SSEStreamingApi,
   { live, history, clock }: EventRouteOptions,
@@ -40,7 +40,7 @@ async function follow(
   const waiting = new Map<LiveEvent, object>();
   let news = Promise.withResolvers<void>();
   const leave = live.join((name, data) => {
-    // A sample that would replace another is sent with all of them.
+    // Samples must not replace each other: the whole history is sent instead.
     if (name === 'sample' && waiting.has('sample')) waiting.set('history', history.view());
     waiting.set(name, data);
     news.resolve();

@@ -1,6 +1,6 @@
 /**
- * Bodies and parameters of the operators' HTTP as JSON Schema: calls are checked by them, and the
- * OpenAPI document is made of them.
+ * Bodies and parameters of the operators' HTTP as JSON Schema. Calls are checked against these
+ * schemas, and the OpenAPI document is generated from them.
  */
 import { Type } from '@sinclair/typebox';
 import { bareVerbs } from '../../contracts/control-verbs.ts';
@@ -15,17 +15,20 @@ const beaconOrNone = Type.Union([Type.String(token), Type.Literal(''), Type.Null
 const connectionNumber = Type.Union([Type.Integer({ minimum: 0 }), Type.Null()], {
   description: 'an integer from 1; 0 for a legacy beacon, or none',
 });
-/** A number in a path or a query is text. */
+/** Numbers in paths and queries arrive as text. */
 const digits = (description: string) => Type.String({ pattern: '^[0-9]{1,16}$', description });
 
-/** A dead letter: of a write its Seq, of a one-way message that was never accepted its number. */
+/**
+ * Names a dead letter: the Seq of a write, or the number of a one-way message that was never
+ * accepted.
+ */
 const deadLetterName = Type.String({
   pattern: '^(?:id-)?[0-9]{1,16}$',
   description:
     'the Seq of a dead letter, an integer; or id- and the number of a refused one-way message',
 });
 
-/** What a call carries. */
+/** Schemas of bodies and parameters. */
 export const given = {
   assign: Type.Object(
     {
@@ -65,7 +68,10 @@ export const given = {
   }),
   deadLetterPage: Type.Object({
     after: Type.Optional(
-      Type.String({ pattern: '^(?:id-)?[0-9]{1,16}$', description: 'the Next of the page before' }),
+      Type.String({
+        pattern: '^(?:id-)?[0-9]{1,16}$',
+        description: 'the Next of the previous page',
+      }),
     ),
     limit: Type.Optional(digits(`an integer from 1 to ${limits.listRowsMax}`)),
   }),

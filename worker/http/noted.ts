@@ -1,4 +1,4 @@
-/** What the handlers of a changing call leave for the operators' log. */
+/** What the handler of a changing call hands over to the operators' log. */
 import type { Context } from 'hono';
 import type { Caller } from '../../runtime/http/http-tokens.ts';
 
@@ -6,7 +6,7 @@ export type Noted = { caller: Caller | null; body?: unknown; reason?: string };
 
 const notes = new WeakMap<Context, Noted>();
 
-/** Whoever made the call; null where nobody had to say. */
+/** Who made the call; null where nobody had to identify themselves. */
 export function callerOf(context: Context): Caller | null {
   return notes.get(context)?.caller ?? null;
 }

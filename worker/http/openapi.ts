@@ -1,4 +1,6 @@
-/** The OpenAPI 3.1 document of the operators' HTTP, made of the schemas that check the calls. */
+/**
+ * The OpenAPI 3.1 document of the operators' HTTP, generated from the schemas that check the calls.
+ */
 import type { TObject, TSchema } from '@sinclair/typebox';
 import { answered } from './answered.ts';
 import { type HttpOperation, operations } from './operations.ts';
@@ -10,11 +12,11 @@ const meanings: Readonly<Record<number, string>> = {
   200: 'Done.',
   400: 'A field is wrong; Reason names it.',
   401: 'A token is needed.',
-  403: 'This token, host or page may not.',
-  404: 'There is no such thing.',
+  403: 'Not allowed for this token, host or page.',
+  404: 'Not found.',
   409: 'It does not run.',
   413: 'The body is too large.',
-  429: 'Too often; see Retry-After.',
+  429: 'Too many requests; see Retry-After.',
   502: 'The worker that was asked did not answer; nothing was changed.',
   503: 'Not now; Reason says why.',
 };
@@ -104,7 +106,7 @@ function parametersOf(where: 'path' | 'query', object: TObject | undefined, sche
   }));
 }
 
-/** A plain copy; what has a name goes to the components once, and is referred to. */
+/** A plain copy of a schema; named schemas move to the components and are referred to. */
 function hoisted(schema: TSchema, schemas: Json): unknown {
   const copy = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(copy);

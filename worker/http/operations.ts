@@ -1,6 +1,6 @@
 /**
- * All calls of the operators' HTTP: what each is for, what it takes and what it answers. They are
- * mounted and documented from here, so a route that is not here is not served.
+ * All calls of the operators' HTTP: their purpose, parameters and answers. Routing and
+ * documentation both come from this list, so a route that is missing here is not served.
  */
 import type { TObject, TSchema } from '@sinclair/typebox';
 import { bareVerbs } from '../../contracts/control-verbs.ts';
@@ -9,14 +9,14 @@ import { given } from './given.ts';
 
 export type HttpOperation = {
   method: 'get' | 'post';
-  /** As the router has it. */
+  /** In the router's notation. */
   path: string;
   tag: 'page' | 'probes' | 'persistence' | 'look' | 'act' | 'lab';
   summary: string;
   params?: TObject;
   query?: TObject;
   body?: TObject;
-  /** By status; a text is the content type of an answer that is no JSON. */
+  /** By status; a string is the content type of an answer that is not JSON. */
   answers: Readonly<Record<number, TSchema | string>>;
 };
 
@@ -39,7 +39,7 @@ export const operations = {
     method: 'get',
     path: '/console/:file{.+}',
     tag: 'page',
-    summary: 'Its files.',
+    summary: 'The files of the console.',
     params: given.file,
     answers: { 200: 'text/javascript', 404: refusal },
   },
@@ -156,7 +156,7 @@ export const operations = {
     method: 'get',
     path: '/api/dead-letters/:seq',
     tag: 'look',
-    summary: 'One of them, with its content.',
+    summary: 'A dead letter, with its content.',
     params: given.seq,
     answers: { 200: answered.deadLetter, ...wrong, ...gone },
   },
@@ -164,7 +164,7 @@ export const operations = {
     method: 'post',
     path: '/api/dead-letters/:seq/:verb{retry|drop}',
     tag: 'act',
-    summary: 'Try one again, or give it up.',
+    summary: 'Try a dead letter again, or drop it.',
     params: given.seqVerb,
     answers: { 200: answered.success, ...wrong, ...gone },
   },
@@ -227,7 +227,7 @@ export const operations = {
     method: 'get',
     path: `${lab}/:id`,
     tag: 'lab',
-    summary: 'One of them, by its HubID, also when it does not run.',
+    summary: 'A worker by its HubID, also when it is not running.',
     params: given.id,
     answers: { 200: answered.instance, ...wrong, ...gone, 502: refusal },
   },

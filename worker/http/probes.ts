@@ -1,4 +1,4 @@
-/** What orchestrators and load balancers ask: alive, ready, and health in detail. */
+/** The probes for orchestrators and load balancers: alive, ready, and health in detail. */
 import type { Handlers } from './routes.ts';
 
 export type ProbeOptions = {

@@ -1,6 +1,6 @@
 /**
- * Mounts the operators' HTTP from its list: a call reaches its handler with parameters and a body
- * that are as the list says.
+ * Mounts the operators' HTTP from its list of calls. A handler gets parameters and a body that were
+ * checked against the list.
  */
 import type { Static, TObject } from '@sinclair/typebox';
 import type { Context, Hono } from 'hono';
@@ -14,7 +14,7 @@ type Taken<Name extends OperationName, What extends Part> =
     ? Static<Schema> & (What extends 'body' ? JsonObject : unknown)
     : undefined;
 
-/** One call; a part is undefined where the list has no schema for it. */
+/** One call; a part is undefined if the list has no schema for it. */
 export type RouteCall<Name extends OperationName> = {
   context: Context;
   params: Taken<Name, 'params'>;
@@ -26,7 +26,7 @@ type Answer = Response | Promise<Response>;
 
 export type Handlers = { readonly [Name in OperationName]: (call: RouteCall<Name>) => Answer };
 
-/** In the order of the list, for the first route that fits is taken. */
+/** Mounts in the order of the list, because the first matching route is taken. */
 export function mount(app: Hono, handlers: Partial<Handlers>): void {
   for (const name of Object.keys(operations) as OperationName[]) {
     const handle = handlers[name] as ((call: object) => Answer) | undefined;

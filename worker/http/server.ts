@@ -1,4 +1,4 @@
-/** The operators' HTTP server: every call of the list, behind the gate. */
+/** The operators' HTTP server: every call of the list, behind the access check. */
 import { Hono } from 'hono';
 import type { HttpAddress, HttpSettings } from '../../runtime/http/http-access.ts';
 import { HttpListener } from '../../runtime/http/http-listener.ts';
@@ -30,7 +30,7 @@ export type HttpOptions = ApiOptions &
     version: string;
   };
 
-/** The list of calls is whole: one without a handler does not compile. */
+/** The handlers must be complete: a call without one does not compile. */
 export function appOf(address: HttpAddress, parts: HttpOptions): Hono {
   const app = new Hono();
   addAccess(app, address, parts);
@@ -50,7 +50,10 @@ export function appOf(address: HttpAddress, parts: HttpOptions): Hono {
   return app;
 }
 
-/** Listens. @throws TidemarkError CONFIG_INVALID when the address cannot be bound */
+/**
+ * Starts listening.
+ * @throws TidemarkError CONFIG_INVALID when the address cannot be bound
+ */
 export function listen(address: HttpAddress, parts: HttpOptions): Promise<HttpListener> {
   return HttpListener.start(address, parts.settings, appOf(address, parts));
 }

@@ -1,6 +1,6 @@
 /**
- * The HTTP of a worker that cannot serve yet, for want of its store or of the bus: alive, not
- * ready, and health that says why and since when.
+ * The HTTP of a worker that still waits for its store or the bus: alive, not ready, and with health
+ * that says why and since when.
  */
 import { Hono } from 'hono';
 import { TidemarkError } from '../../contracts/errors.ts';
@@ -28,8 +28,8 @@ export class WaitingRoom {
   }
 
   /**
-   * Why there is no serving yet; with the first reason it listens.
-   * @param more what else health says, asked each time
+   * Reports why the worker does not serve yet. Starts listening with the first reason.
+   * @param more further parts of health, read on each request
    * @throws TidemarkError CONFIG_INVALID when the address cannot be bound
    */
   async say(reason: string, more: (since: string) => object): Promise<void> {
@@ -42,7 +42,7 @@ export class WaitingRoom {
     });
   }
 
-  /** Gives the address free for who serves. */
+  /** Releases the address for the real server. */
   async close(): Promise<void> {
     await this.#listener?.close();
     this.#listener = null;
@@ -60,7 +60,7 @@ export class WaitingRoom {
 }
 
 /**
- * The probes alone, for a worker that has no store or no bus yet.
+ * Only the probes, for a worker without a store or a bus.
  * @throws TidemarkError CONFIG_INVALID when the address cannot be bound
  */
 export function listenProbes(
@@ -71,7 +71,7 @@ export function listenProbes(
   const app = new Hono();
   addAccess(app, address, { settings, operators: null });
   mount(app, probeHandlers(parts));
-  // Without the reason: the page is shown to people who may not see it.
+  // Does not give the reason, because nobody was asked for a token here.
   app.all('*', () => {
     throw new TidemarkError(
       'UNAVAILABLE',

@@ -1,6 +1,6 @@
 /**
- * The rows of the operators' log: what was done, and what was denied, each within a bound of its
- * own, so that who has no right pushes out nothing of those who have.
+ * The rows of the operators' log. Calls that were done and calls that were denied each have a bound
+ * of their own, so that callers without a right cannot push out the rest.
  */
 import { limits } from '../../contracts/limits.ts';
 import type { Connection } from '../state/connection.ts';
@@ -28,14 +28,14 @@ const isOfKind: Record<Kind, string> = {
 
 export class ActionRows {
   readonly #db: Connection;
-  /** Counted once, and then kept in step. */
+  /** Counted once, then maintained. */
   #counts: Partial<Record<Kind, number>> = {};
 
   constructor(db: Connection) {
     this.#db = db;
   }
 
-  /** One transaction. What it throws leaves everything as it was. */
+  /** Runs `work` in one transaction, which is rolled back when it throws. */
   write<T>(work: () => T): T {
     try {
       return this.#db.transaction(work).immediate();
@@ -45,7 +45,7 @@ export class ActionRows {
     }
   }
 
-  /** Its number. */
+  /** @returns the id of the new row */
   add({ atMs, who, via, action, detail, outcome, reason }: NewAction): number {
     const { lastInsertRowid } = this.#db
       .prepare(
@@ -61,7 +61,7 @@ export class ActionRows {
     this.#db.prepare('update operator_action set detail = ? where id = ?').run(detail, id);
   }
 
-  /** After one was added: the oldest of its kind go. */
+  /** Deletes the oldest rows of a kind above its bound. */
   #trim(kind: Kind): void {
     const before = this.#counts[kind];
     const count = before === undefined ? this.#counted(kind) : before + 1;

@@ -1,6 +1,6 @@
 /**
- * Events on the bus about the worker itself: state changes, faults, pressure. In memory and best
- * effort: dropped while the bus is away.
+ * Publishes events about the worker itself on the bus: state changes, faults, pressure. Kept in
+ * memory and best effort: dropped while the bus is away.
  */
 import type { Capacity, WorkerStatus } from '../../contracts/status.ts';
 import { subjects } from '../../contracts/subjects.ts';
@@ -21,7 +21,7 @@ export class Announcer {
     this.#clock = clock;
   }
 
-  /** Reported once for each change of a lane's state, database or error. */
+  /** Published once for each change of a lane's state, database or error. */
   state(status: WorkerStatus): void {
     const facts = [status.Queue, status.Manifest].map(
       ({ State, AssignedBeaconID, IDBeaconConnection, LastError, Carrier, IsPaused }) => ({
@@ -44,7 +44,7 @@ export class Announcer {
     });
   }
 
-  /** A file of the incumbent was taken in, or could not be. */
+  /** A file of the incumbent was imported, or could not be. */
   incumbentFiles(summaries: readonly IncumbentSummary[]): void {
     for (const summary of summaries) {
       this.#bus.publish(subjects.event(this.#hubId, 'legacy'), summary);
@@ -53,7 +53,7 @@ export class Announcer {
     }
   }
 
-  /** Writes are refused for room from now on, or, with null, taken again. */
+  /** Writes are refused from now on for want of room; null when they are accepted again. */
   pressure(reason: string | null, capacity: Capacity): void {
     this.#bus.publish(subjects.event(this.#hubId, 'pressure'), {
       At: isoOf(this.#clock.nowMs()),
@@ -66,7 +66,7 @@ export class Announcer {
     for (const { What, Class } of findings) this.fault(What, Class);
   }
 
-  /** What went wrong, and of which class it is: of the local state, or `unknown`. */
+  /** @param found the fault class of the local state, or `unknown` */
   fault(what: string, found = 'unknown'): void {
     this.#bus.publish(subjects.event(this.#hubId, 'fault'), {
       At: isoOf(this.#clock.nowMs()),

@@ -1,6 +1,4 @@
-/**
- * The verb `hwm` of control: the marks as they are, a plan of moving them, or the moving itself.
- */
+/** The control verb `hwm`: shows the marks, plans moving them, or moves them. */
 import { TidemarkError } from '../../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../../contracts/body/json-value.ts';
 import type { MarkPlan, MarksSet, MarkTarget } from '../../contracts/mark-move.ts';
@@ -11,7 +9,7 @@ import type { MarkMover } from './mark-mover.ts';
 const textCharsMax = 500;
 
 /**
- * `{}` shows the marks; `{plan: {...}}` and `{set: {...}}` as in contracts/mark-move.ts.
+ * `{}` shows the marks; `{plan: {...}}` and `{set: {...}}` are described in contracts/mark-move.ts.
  * @throws TidemarkError INVALID_MESSAGE naming the field
  */
 export function hwmVerb(

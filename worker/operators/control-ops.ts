@@ -1,6 +1,6 @@
 /**
- * The control verb `ops`: status and history at once; a run is started, and whoever started it asks
- * how far it is.
+ * The control verb `ops`: status and history are answered at once; a run is started, and its caller
+ * polls for progress.
  */
 import { messageOf, TidemarkError, toRefusal, type Refusal } from '../../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../../contracts/body/json-value.ts';
@@ -10,7 +10,7 @@ import type { Log } from '../../runtime/log.ts';
 import type { RunReport } from '../ops/operation.ts';
 import type { Operations, RunRequest } from '../ops/operations.ts';
 
-/** How far a run is: lines from a number on, and its report or refusal once it is over. */
+/** Progress of a run: its lines from a number on, and its report or refusal once it has ended. */
 export type OpsProgress = {
   Run: string;
   Lines: string[];
@@ -31,7 +31,7 @@ type Run = {
 export class ControlOps {
   readonly #operations: Operations;
   readonly #parts: { log: Log; wake: () => void; stop: AbortSignal };
-  /** The latest run; the ones before are in the history. */
+  /** The latest run; earlier ones are in the history. */
   #run: Run | null = null;
 
   constructor(operations: Operations, parts: { log: Log; wake: () => void; stop: AbortSignal }) {
@@ -68,12 +68,12 @@ export class ControlOps {
     }
   }
 
-  /** Resolves when nothing runs. */
+  /** Resolves once no operation is running. */
   async ended(): Promise<void> {
     await this.#run?.done;
   }
 
-  /** Answers at once: a run may take longer than any request waits. */
+  /** Answers at once, because a run may take longer than a request waits. */
   #start(body: JsonObject): { Success: true; Run: string } {
     const before = this.#run;
     if (before && before.report === null && before.refusal === null)
@@ -120,7 +120,7 @@ export class ControlOps {
     if (run?.id !== id)
       throw new TidemarkError(
         'NOT_FOUND',
-        `Run: ${id} is not known here; the worker may have been started anew, see: tidemark ops history`,
+        `Run: ${id} is not known here; the worker may have been restarted, see: tidemark ops history`,
       );
     return {
       Run: id,

@@ -48,7 +48,7 @@ export type ControlOptions = {
 export type AssignReply = { Success: true; Queue: LaneStatus; Manifest: LaneStatus };
 
 export class Control {
-  /** Who did what, through whichever door. */
+  /** Records who did what, over the bus or HTTP. */
   readonly operators: OperatorLog;
   readonly #parts: ControlOptions;
   readonly #deadLetters: DeadLetterVerbs;
@@ -95,8 +95,8 @@ export class Control {
   }
 
   /**
-   * @throws TidemarkError INVALID_MESSAGE for an unknown verb or a wrong field, NOT_FOUND for what
-   * is not there
+   * @throws TidemarkError INVALID_MESSAGE for an unknown verb or a wrong field, NOT_FOUND for
+   * something that does not exist
    */
   run(verb: string, body: unknown): unknown {
     if (!isControlVerb(verb))
@@ -117,11 +117,11 @@ export class Control {
     return { Success: true };
   }
 
-  /** `{BeaconID|null, IDBeaconConnection, NotAfter?}`; null takes the assignment back. */
+  /** `{BeaconID|null, IDBeaconConnection, NotAfter?}`; null clears the assignment. */
   assign(body: JsonObject): AssignReply {
     const { BeaconID, IDBeaconConnection, NotAfter } = body;
-    // Whoever asked has long been told that it failed: a process that stood still must not do it
-    // now.
+    // The caller's request timed out long ago and counts as failed, so a process that was suspended
+    // must not carry it out now.
     if (typeof NotAfter === 'string' && Date.parse(NotAfter) < this.#parts.clock.nowMs())
       throw new TidemarkError(
         'UNAVAILABLE',
@@ -174,8 +174,8 @@ export class Control {
   }
 
   /**
-   * `{Verb: 'list'|'show'|'retry'|'drop', Seq? | ID?}`, a list with `{After?, Limit?}` in pages; or
-   * in short `{retry: Seq}`, `{drop: Seq}`.
+   * `{Verb: 'list'|'show'|'retry'|'drop', Seq? | ID?}`; a list takes `{After?, Limit?}` for pages.
+   * Short forms: `{retry: Seq}`, `{drop: Seq}`.
    */
   deadLetters(given: JsonObject): unknown {
     return this.#deadLetters.run(given);

@@ -1,4 +1,4 @@
-/** The verbs on dead letters: list them, show one, try it again, give it up. */
+/** The verbs on dead letters: list them, show one, retry it, drop it. */
 import type { DeadLetterView } from '../../contracts/console-answers.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
 import type { JsonObject } from '../../contracts/body/json-value.ts';
@@ -22,8 +22,8 @@ export class DeadLetterVerbs {
   }
 
   /**
-   * `{Verb: 'list'|'show'|'retry'|'drop', Seq? | ID?}`, a list with `{After?, Limit?}` in pages; or
-   * in short `{retry: Seq}`, `{drop: Seq}`.
+   * `{Verb: 'list'|'show'|'retry'|'drop', Seq? | ID?}`; a list takes `{After?, Limit?}` for pages.
+   * Short forms: `{retry: Seq}`, `{drop: Seq}`.
    */
   run(given: JsonObject): unknown {
     const short = (['show', 'retry', 'drop'] as const).find(

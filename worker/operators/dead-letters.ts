@@ -1,6 +1,6 @@
 /**
- * Dead letters as operators see them: what a database refused, then one-way messages that were
- * never accepted; whole or in pages.
+ * Dead letters as operators see them: writes a database refused, followed by one-way messages that
+ * were never accepted. Complete, or in pages.
  */
 import type { DeadLetterPage, DeadLetterView } from '../../contracts/console-answers.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
@@ -24,7 +24,7 @@ function databasesOf({ deliveries }: DeadLetterOptions): number[] {
   return [...new Set(lanes.flatMap((lane) => deliveries[lane].mark()?.database ?? []))];
 }
 
-/** What the assigned databases refused, above a Seq and in its order. */
+/** Writes refused by the assigned databases, above a Seq and in Seq order. */
 export function deadLetters(
   parts: DeadLetterOptions,
   after: number,
@@ -49,7 +49,7 @@ export function deadLetters(
     });
 }
 
-/** One-way messages whose refusal could not be reported to anybody. */
+/** One-way messages that were refused; their senders do not learn of it. */
 export function neverAccepted(refused: Refused, after: number, limit: number): DeadLetterView[] {
   return refused.list(limit, after).map((one) => ({
     ID: one.id,
@@ -65,8 +65,8 @@ export function neverAccepted(refused: Refused, after: number, limit: number): D
 }
 
 /**
- * `{After?, Limit?}`: `After` is a Seq, or behind all of those `id-<ID>` of a message that was
- * never accepted.
+ * `{After?, Limit?}`: `After` is a Seq, or `id-<ID>` of a one-way message that was never accepted;
+ * those follow all Seqs.
  * @throws TidemarkError INVALID_MESSAGE naming the field
  */
 export function deadLetterPage(
@@ -81,7 +81,7 @@ export function deadLetterPage(
     );
   const [, isMessage, number] = /^(id-)?(\d{1,16})$/.exec(String(After)) ?? [];
   if (number === undefined)
-    throw new TidemarkError('INVALID_MESSAGE', 'After: expected the Next of the page before');
+    throw new TidemarkError('INVALID_MESSAGE', 'After: expected the Next of the previous page');
   const dead = isMessage ? [] : deadLetters(parts, Number(number), limit + 1);
   const missing = limit + 1 - dead.length;
   const never =

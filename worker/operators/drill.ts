@@ -1,10 +1,10 @@
 /**
- * A drill: for a while the worker takes one beacon for away, so that an outage can be rehearsed on
+ * A drill: the worker treats one beacon as away for a while, so that an outage can be rehearsed on
  * the running system.
  *
- * Constraints: only what is known of the beacon is hidden, so both lanes, reads and status go the
- * ways of a real outage. Bounded in time, kept in memory alone: it ends at its deadline whoever
- * asked for it, and with the process.
+ * Constraints: only the beacon's presence is hidden, so both lanes, reads and status behave as in a
+ * real outage. A drill is bounded in time and kept in memory only: it ends at its deadline or with
+ * the process, whoever started it.
  */
 import { TidemarkError } from '../../contracts/errors.ts';
 import type { JsonObject } from '../../contracts/body/json-value.ts';
@@ -54,7 +54,7 @@ export class Drill {
     this.#parts = parts;
   }
 
-  /** What runs now, null when none does. */
+  /** The running drill; null when there is none. */
   view(): DrillView | null {
     const running = this.#running;
     return running && { BeaconID: running.beacon, Until: isoOf(running.untilMs) };
@@ -65,14 +65,14 @@ export class Drill {
   }
 
   /**
-   * Watches for a second how much comes in, then begins.
-   * @throws TidemarkError NOT_FOUND for a beacon no lane goes to, CONFLICT where a drill would show
-   * nothing, OVERLOADED when there is no room for one
+   * Measures the incoming rate for a second, then begins.
+   * @throws TidemarkError NOT_FOUND for a beacon that is not assigned, CONFLICT when a drill would
+   * show nothing, OVERLOADED without enough room
    */
   async start(request: DrillRequest, capacity: () => Capacity): Promise<DrillReply> {
     this.#assertSensible(request.beacon);
     if (!request.isForced) await this.#assertRoom(request.seconds, capacity);
-    // Somebody may have been faster while we watched.
+    // Another drill may have begun meanwhile.
     const served = this.#assertSensible(request.beacon);
     const { clock, directory, log } = this.#parts;
     const startedMs = clock.nowMs();
@@ -92,13 +92,13 @@ export class Drill {
     return this.reply();
   }
 
-  /** Ends it now; does nothing when none runs. */
+  /** Ends the drill now; does nothing when none is running. */
   stop(): DrillReply {
     this.#end('stop');
     return this.reply();
   }
 
-  /** The process ends, and with it the drill: nothing is reported of it. */
+  /** Ends the drill because the process ends; nothing is reported. */
   cancel(): void {
     this.#running?.cancel();
     this.#running = null;
@@ -112,7 +112,7 @@ export class Drill {
     const after = (lane: Lane): DrillLane => {
       const { accepted, depth } = running.before[lane];
       const now = this.#counts(lane);
-      // What was under way when it began was still settled; nothing else was delivered.
+      // Only deliveries already in flight at the start were settled during the drill.
       return {
         Accepted: now.accepted - accepted,
         PeakPending: Math.max(depth, now.depth),
@@ -139,7 +139,7 @@ export class Drill {
     };
   }
 
-  /** @returns the lanes that go to the beacon */
+  /** @returns the lanes assigned to the beacon */
   #assertSensible(beacon: string): Lane[] {
     const { assignments, directory, isPaused } = this.#parts;
     if (this.#running)
@@ -197,7 +197,7 @@ export class Drill {
   }
 }
 
-/** When the first bound is met if nothing is delivered any more; null when nothing comes in. */
+/** Seconds until the first bound is reached if nothing is delivered; null when nothing comes in. */
 export function secondsToFull(
   capacity: Capacity,
   perSecond: number,
@@ -218,8 +218,8 @@ export function secondsToFull(
 }
 
 /**
- * The control verb: `{BeaconID, Seconds, Force?}` begins one, `{Stop: true}` ends it, `{}` only
- * tells.
+ * The control verb: `{BeaconID, Seconds, Force?}` begins a drill, `{Stop: true}` ends it, `{}`
+ * shows it.
  * @throws TidemarkError INVALID_MESSAGE naming the field
  */
 export function drillVerb(

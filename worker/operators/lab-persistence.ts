@@ -1,12 +1,12 @@
 /**
- * What the lab says of one hub's persistence, in the incumbent's words and by its rule for the
- * state of both lanes.
+ * The persistence of one hub as the lab reports it: with the incumbent's names, and its rule for
+ * the combined state of both lanes.
  */
 import type { ConnectionPresence, Presence } from '../../contracts/presence.ts';
 import type { LaneState, LaneStatus } from '../../contracts/status.ts';
 
 export type Persistence = {
-  /** BeaconID; 0 where there is none, as the incumbent's column says. */
+  /** A BeaconID; 0 for none, as in the incumbent's column. */
   IDPersistenceBeacon: string | 0;
   IDPersistenceConnection: number;
   /** As presence reports them; null while the beacon is away. */
@@ -21,10 +21,7 @@ export type Persistence = {
 
 type Lanes = { Queue: LaneStatus | null; Manifest: LaneStatus | null };
 
-/**
- * @param last what was known when it still answered: whom it is assigned to does not change while
- * it is away
- */
+/** @param last the last answer of a worker that is away: its assignment has not changed since */
 export function persistenceOf(
   { Queue, Manifest }: Lanes,
   beacons: readonly Presence[],
@@ -49,7 +46,7 @@ export function persistenceOf(
   };
 }
 
-/** The worst first; lanes that differ otherwise are what the first is. */
+/** The worst state wins; otherwise that of the first lane. */
 export function stateOf(states: readonly LaneState[]): LaneState {
   for (const bad of ['error', 'waiting-for-beacon', 'bootstrapping'] as const)
     if (states.includes(bad)) return bad;

@@ -1,7 +1,7 @@
 /**
- * Operators of many hubs at one door: the workers on this bus, their state, and their assignments,
- * by the names and shapes of the incumbent's lab. A worker is asked over the bus. One that was seen
- * and answers no more does not run; one that listens and does not answer in time failed.
+ * The lab: lists the workers on this bus, their state and their assignments, with the incumbent's
+ * names and shapes. Workers are asked over the bus. One that was seen and is no longer there is
+ * stopped; one that listens and does not answer in time is unresponsive.
  */
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import type { JsonObject } from '../../contracts/body/json-value.ts';
@@ -18,7 +18,7 @@ export type Instance = {
   /** The HubID. */
   ID: string;
   Name: string;
-  /** Unresponsive: it listens, and does not answer in time. */
+  /** Unresponsive: it listens, but does not answer in time. */
   Status: 'running' | 'stopped' | 'unresponsive';
   Version: string | null;
   StartedAt: string | null;
@@ -43,7 +43,7 @@ export class Lab {
     this.#parts = parts;
   }
 
-  /** Hears of workers, so that it knows those that were there before anybody asked. */
+  /** Listens for workers, so that those seen before the first call are known. */
   start(): void {
     this.#stop = this.#parts.workers.listen();
   }
@@ -52,10 +52,10 @@ export class Lab {
     this.#stop();
   }
 
-  /** All that answer, and those that were seen. */
+  /** All workers that answer, and those that were seen before. */
   async list(): Promise<Instance[]> {
     const { workers } = this.#parts;
-    // Without any answer there is not even our own: it has just left the bus.
+    // Not even our own worker answers: it has just left the bus.
     await workers.ping().catch((error: unknown) => {
       if (!isNoResponders(error)) throw error;
     });
@@ -82,21 +82,21 @@ export class Lab {
   }
 
   /**
-   * @throws TidemarkError NOT_FOUND, CONFLICT when it does not run, UNAVAILABLE when it did not
-   * answer
+   * @throws TidemarkError NOT_FOUND, CONFLICT when the worker is not running, UNAVAILABLE when it
+   * does not answer
    */
   async status(hub: string): Promise<Persistence> {
     return persistenceOf(await this.#running(hub), this.#parts.beacons());
   }
 
   /**
-   * `{IDBeacon|null, IDBeaconConnection}`, where IDBeacon is a BeaconID. `by` is whoever asks, for
-   * the log of that worker's operators.
-   * @throws TidemarkError as `status`, INVALID_MESSAGE as that worker says; with each of them
-   * nothing was changed
+   * `{IDBeacon|null, IDBeaconConnection}`, where IDBeacon is a BeaconID. `by` names the caller, for
+   * the operators' log of that worker.
+   * @throws TidemarkError as `status`, and INVALID_MESSAGE as that worker answers; nothing was
+   * changed then
    */
   async assign(hub: string, body: JsonObject, by: string): Promise<Persistence> {
-    // Who does not answer a question gets no order: it would be carried out once nobody expects it.
+    // A worker that does not answer is sent no assignment: it might carry it out much later.
     await this.#running(hub);
     const { IDBeacon, IDBeaconConnection } = body;
     const NotAfter = isoOf(this.#parts.clock.nowMs() + limits.labAnswerMs);
@@ -134,7 +134,7 @@ export class Lab {
     if ('isStranger' in asked)
       return {
         is: 'unresponsive',
-        error: new TidemarkError('UNAVAILABLE', `hub ${hub}: what answers there is no worker`),
+        error: new TidemarkError('UNAVAILABLE', `hub ${hub}: what answers there is not a worker`),
       };
     const { error } = asked;
     if (isNoResponders(error)) return { is: 'stopped', error: this.#notRunning(hub, error) };

@@ -1,4 +1,4 @@
-/** Which marks an operator means to move, and where each of them goes. */
+/** Which marks an operator wants to move, and the target of each. */
 import { TidemarkError } from '../../contracts/errors.ts';
 import type { MarkTarget } from '../../contracts/mark-move.ts';
 import { type Lane, lanes } from '../../contracts/subjects.ts';
@@ -28,9 +28,9 @@ export class MarkChooser {
   }
 
   /**
-   * Each mark with the Seq it goes to.
-   * @throws TidemarkError INVALID_MESSAGE for a target that makes no sense, NOT_FOUND for an
-   * unknown database
+   * The chosen marks, each with its target Seq.
+   * @throws TidemarkError INVALID_MESSAGE for an impossible target, NOT_FOUND for an unknown
+   * database
    */
   async choose(target: MarkTarget): Promise<Chosen[]> {
     const wanted = target.Lane ? [target.Lane] : lanes;
@@ -42,7 +42,7 @@ export class MarkChooser {
       if (typeof target.To === 'number' && target.Lane && asked > head) {
         throw new TidemarkError(
           'INVALID_MESSAGE',
-          `To: ${asked} is beyond the last entry of lane ${lane}, ${head}; nothing is there to be skipped`,
+          `To: ${asked} is beyond the last entry of lane ${lane}, ${head}; there is nothing to skip`,
         );
       }
       return [{ lane, mark, to: this.#planner.lastAt(lane, asked) }];
@@ -55,7 +55,7 @@ export class MarkChooser {
     if (Number.isNaN(ms))
       throw new TidemarkError(
         'INVALID_MESSAGE',
-        `To: ${JSON.stringify(to)} is neither a Seq nor a time as 2026-01-31T12:00:00Z`,
+        `To: ${JSON.stringify(to)} is neither a Seq nor a time such as 2026-01-31T12:00:00Z`,
       );
     const before = await this.#planner.beforeTime(ms);
     if (before === null)

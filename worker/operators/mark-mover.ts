@@ -1,10 +1,9 @@
 /**
- * Marks moved by an operator's word: planned first, done only while delivery is paused, and kept on
- * record.
+ * Moves marks for an operator: planned first, done only while delivery is paused, and recorded.
  *
- * Constraints: I4, a mark moves back only here or because the database itself went back; I5 and
- * I10, what a mark is moved over is held as dropped. Ordering: nothing is under way at any database
- * when a mark moves; mark, held entries and the record are one transaction.
+ * Constraints: a mark moves back only here, or because the database itself went back (I4). Entries
+ * that a mark skips are held as dropped (I5, I10). Ordering: nothing is in flight to any database
+ * when a mark moves. The mark, the held entries and the record are one transaction.
  */
 import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
@@ -56,18 +55,17 @@ export class MarkMover {
   }
 
   /**
-   * Changes nothing.
-   * @throws TidemarkError INVALID_MESSAGE for a target that makes no sense, NOT_FOUND for an
-   * unknown database
+   * Plans a move and changes nothing.
+   * @throws TidemarkError INVALID_MESSAGE for an impossible target, NOT_FOUND for an unknown
+   * database
    */
   async plan(target: MarkTarget): Promise<MarkPlan> {
     return this.#planOf(await this.#chooser.choose(target), true);
   }
 
   /**
-   * @throws TidemarkError as `plan`; CONFLICT when delivery is not paused, when it would go
-   * forwards without force, or when the plan no longer holds; UNAVAILABLE while a delivery does not
-   * end
+   * @throws TidemarkError as `plan`; CONFLICT when delivery is not paused, when a move forwards
+   * lacks force, or when the plan is out of date; UNAVAILABLE while a delivery does not end
    */
   async set(request: SetMarks): Promise<MarksSet> {
     if (request.Reason.trim() === '')
@@ -83,7 +81,7 @@ export class MarkMover {
       );
     }
     for (const one of plan.Lanes) insistOnForce(one, request.Force === true);
-    // Much may have happened while the entries were read.
+    // Delivery may have been resumed while the entries were read.
     this.#insistOnPause();
     if (
       lanes.some((lane) => this.#parts.isBusy(lane)) ||
@@ -139,7 +137,7 @@ export class MarkMover {
     return { Plan: this.#digestOf(plans, chosen), Lanes: plans };
   }
 
-  /** Of everything a set depends on; what the database says of itself is not part of it. */
+  /** Digest of everything a set depends on. What the database reports is not part of it. */
   #digestOf(plans: readonly LanePlan[], chosen: readonly Chosen[]): string {
     const facts = plans.map((plan, at) => ({
       ...plan,
@@ -172,7 +170,7 @@ export class MarkMover {
     const skipped = isForwards
       ? blocked.skipped.add(mark.database, lane, { from: mark.seq, through: to, reason, nowMs })
       : 0;
-    // Settled ones only: what is held was never counted as settled.
+    // Settled entries only: held ones never counted as settled.
     const again = isForwards
       ? 0
       : journal.countAfter(lane, to) -
@@ -228,8 +226,8 @@ export class MarkMover {
 }
 
 /**
- * Going forwards passes over entries for good, so it is asked for twice, and only in lots that one
- * transaction can hold.
+ * Going forwards skips entries for good, so it needs force, and at most as many as one transaction
+ * can hold.
  */
 function insistOnForce({ Lane, Direction, From, To, Stretch }: LanePlan, isForced: boolean): void {
   if (Direction !== 'forwards') return;

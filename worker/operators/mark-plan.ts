@@ -1,6 +1,6 @@
 /**
- * What moving a mark would mean: the entries between, by table and key, and what the database has
- * of them. Reads only.
+ * What moving a mark would affect: the entries between, by table and key, and which of them the
+ * database has. Reads only.
  */
 import { toMutation } from '../../bridges/lanes.ts';
 import { messageOf } from '../../contracts/errors.ts';
@@ -41,7 +41,7 @@ const tables: Readonly<Record<string, string>> = {
 
 function statementsOf(db: Connection) {
   return {
-    // By the primary key: entries without bodies are in no index by lane.
+    // Scans the primary key, because entries without bodies are not in the index by lane.
     between: db.prepare<
       [number, number, number, number],
       Between
@@ -58,7 +58,7 @@ function statementsOf(db: Connection) {
   };
 }
 
-/** Counts of a slice while it is read. */
+/** Counts the entries of a slice while it is read. */
 class Tally {
   readonly rows: PlannedEntry[] = [];
   readonly samples: number[] = [];
@@ -120,8 +120,8 @@ export class MarksPlanner {
   }
 
   /**
-   * The mark just before the first entry of any lane that was accepted at or after a time; null
-   * when none was.
+   * The Seq just before the first entry, of either lane, that was accepted at or after a time; null
+   * without one.
    */
   async beforeTime(ms: number): Promise<number | null> {
     for (let from = 0; ;) {
@@ -141,7 +141,7 @@ export class MarksPlanner {
     return this.#sql.atOrBefore.get(seq, laneIndex(lane))?.seq ?? 0;
   }
 
-  /** Read in steps, so that answers to writes do not wait for it. */
+  /** Reads in steps, so that answers to writes do not have to wait. */
   async plan(lane: Lane, mark: Mark, to: number, backend: Backend | null): Promise<LanePlan> {
     const isForwards = to > mark.seq;
     const [low, high] = isForwards ? [mark.seq, to] : [to, mark.seq];
@@ -194,7 +194,7 @@ export class MarksPlanner {
     }
   }
 
-  /** Some entries of the slice, from all over it, its first and last among them. */
+  /** A sample of the slice's entries, spread evenly, with the first and the last. */
   #samples(lane: Lane, slice: SeqRange | null): number[] {
     if (!slice) return [];
     const parts = limits.planSamples - 1;
@@ -207,8 +207,8 @@ export class MarksPlanner {
   }
 
   /**
-   * Whether the row an entry is about was written by it or by a later one. What it would delete may
-   * also just not be there.
+   * Whether the row of an entry was written by it or by a later one. For a delete the row may also
+   * be missing.
    */
   async #has(seq: number, backend: Backend): Promise<boolean> {
     const entry = this.#journal.read(seq);

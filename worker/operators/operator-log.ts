@@ -1,6 +1,6 @@
 /**
- * Who did what: each call of an operator that changes something, or tried to, through whichever
- * door. Bounded, the oldest go; calls that were denied are counted by minute and kind.
+ * The operators' log: who made or tried a changing call, over the bus or HTTP. It is bounded, and
+ * the oldest rows go first; denied calls are counted by minute and kind.
  */
 import { controlVerbs, isControlVerb } from '../../contracts/control-verbs.ts';
 import { messageOf, TidemarkError, toRefusal, refusalStatus } from '../../contracts/errors.ts';
@@ -13,19 +13,19 @@ import type { Connection } from '../state/connection.ts';
 import { ActionRows, type NewAction } from './action-rows.ts';
 
 /**
- * Denied: for want of a right. Refused: the call was wrong, or it is not the time. Failed: it could
- * not be done.
+ * Denied: the caller lacks the right. Refused: the call was wrong or not possible now. Failed: it
+ * could not be carried out.
  */
 export type CallOutcome = 'done' | 'refused' | 'denied' | 'failed';
 
 export type OperatorCall = {
   /**
-   * Name of the token; on the bus `bus`, and behind a colon who the caller says it is; of a command
-   * line without a worker the system's user.
+   * The name of the token. On the bus `bus`, followed by a colon and the name the caller gives.
+   * Without a worker the system user of the command line.
    */
   who: string;
   via: 'http' | 'bus' | 'cli';
-  /** The verb, as the command line has it. */
+  /** The verb as the command line names it. */
   action: string;
   detail?: unknown;
 };
@@ -41,7 +41,7 @@ export type OperatorActionView = {
   Reason: string | null;
 };
 
-/** The newest first; `Next` is what to give as `Before` for the ones before, null at the end. */
+/** Newest first; `Next` is the `Before` of the next page, null at the end. */
 export type OperatorActions = { Actions: OperatorActionView[]; Next: number | null };
 
 export type OperatorRow = {
@@ -59,7 +59,7 @@ export const operatorActionsSql =
   'select id, at_ms as atMs, who, via, action, detail, outcome, reason from operator_action ' +
   'where id < ? order by id desc limit ?';
 
-/** A process log, or whatever else shows a person a warning. */
+/** A process log, or anything else that shows warnings. */
 type Warns = { warn(facts: object, what: string): void };
 
 export class OperatorLog {
@@ -68,7 +68,7 @@ export class OperatorLog {
   readonly #clock: Clock;
   readonly #log: Warns;
   readonly #denied = new DeniedCalls();
-  /** Those not written as they stand, and the rows of those that are. */
+  /** Counts that are not written in their current form, and the rows of those already written. */
   readonly #unwritten = new Set<DeniedCount>();
   #rowOf = new WeakMap<DeniedCount, number>();
   #cancel: (() => void) | null = null;
@@ -80,7 +80,7 @@ export class OperatorLog {
     this.#log = log;
   }
 
-  /** Never throws: what was done is done, and whoever asked for it is told so. */
+  /** Never throws: the call has been carried out, and its caller must get the answer. */
   note(call: OperatorCall, outcome: CallOutcome, reason: string | null = null): void {
     if (outcome === 'denied') this.#count(call, reason ?? '');
     else
@@ -89,14 +89,17 @@ export class OperatorLog {
       );
   }
 
-  /** A write is a synced commit, and who is denied must not cause one with each call. */
+  /**
+   * Denied calls are only counted, because each write is a synced commit, which they must not be
+   * able to cause.
+   */
   #count({ who, via, action }: OperatorCall, reason: string): void {
     const kind = { who: cut(who), via, action: kindOf(action), reason: cut(reason) };
     this.#unwritten.add(this.#denied.add(kind, this.#clock.nowMs()));
     this.#cancel ??= this.#clock.timer(limits.operatorDenialsMs, () => this.flush());
   }
 
-  /** Writes what was counted and not written yet. Never throws. */
+  /** Writes the counts that changed. Never throws. */
   flush(): void {
     this.#cancel?.();
     this.#cancel = null;
@@ -106,7 +109,7 @@ export class OperatorLog {
     const isWritten = this.#tried({ outcome: 'denied', kinds: counts.length }, () => {
       for (const count of counts) this.#writeCount(count);
     });
-    // Rows of a transaction that failed are none.
+    // The transaction failed, so its rows do not exist.
     if (!isWritten) this.#rowOf = new WeakMap();
   }
 
@@ -128,13 +131,13 @@ export class OperatorLog {
       const { detail: _, ...told } = facts;
       this.#log.warn(
         { ...told, reason: messageOf(error) },
-        'what an operator did could not be written down',
+        'the call of an operator could not be recorded',
       );
       return false;
     }
   }
 
-  /** Runs a call and notes how it ended; what it gives or throws goes on to the caller. */
+  /** Runs a call and records how it ended; passes its result or error on to the caller. */
   run<T>(call: OperatorCall, work: () => T): T {
     try {
       const given = work();
@@ -174,7 +177,7 @@ export class OperatorLog {
   }
 }
 
-/** By the status of an answer. */
+/** The outcome for the HTTP status of an answer. */
 export function outcomeOf(status: number): CallOutcome {
   if (status < 400) return 'done';
   if (status === 401 || status === 403) return 'denied';
@@ -196,7 +199,7 @@ function integerOf(name: string, value: unknown, otherwise: number, most: number
   throw new TidemarkError('INVALID_MESSAGE', `${name}: expected an integer from 1 to ${most}`);
 }
 
-/** `rows` are one more than asked for, where there are more. */
+/** @param rows one more than the limit, if there are more */
 export function pageView(rows: readonly OperatorRow[], limit: number): OperatorActions {
   const Actions = rows
     .slice(0, limit)
@@ -213,7 +216,7 @@ export function pageView(rows: readonly OperatorRow[], limit: number): OperatorA
   return { Actions, Next: rows.length > limit ? (Actions.at(-1)?.ID ?? null) : null };
 }
 
-/** A control request over the bus as a call to be noted; null when it only looks. */
+/** The call to record for a control request over the bus; null when it only reads. */
 export function busCallOf(verb: string, body: JsonObject): OperatorCall | null {
   if (isControlVerb(verb) && controlVerbs[verb](body)) return null;
   const { RemoteUser, ...detail } = body;
@@ -248,13 +251,13 @@ function rowOf(
   };
 }
 
-/** A verb we have, for what else was asked for may be anything. */
+/** A known verb: the requested one may be any text, and is not kept. */
 function kindOf(action: string): string {
   const [verb = ''] = action.split(/[ ,]/);
   return isControlVerb(verb) ? verb : 'other';
 }
 
-/** One bounded line of printable text. */
+/** A single line of printable text, cut to its bound. */
 function cut(text: string): string {
   return visible(text.replace(/\s+/g, ' ')).slice(0, limits.operatorTextCharsMax);
 }

@@ -1,5 +1,5 @@
 /**
- * What the worker says of itself: status, marks, balance, where a write is. Reads the stores,
+ * The worker's report on itself: status, marks, balance, and where a write is. Reads the stores,
  * changes nothing.
  */
 import type {
@@ -41,7 +41,7 @@ export type OverviewOptions = {
   isPaused: () => boolean;
   bus: () => { Connected: boolean; Server: string | null; Reconnects: number };
   capacity: () => Capacity;
-  /** Without it there never is one. */
+  /** If left out, there is never a drill. */
   drill?: () => DrillView | null;
 };
 
@@ -56,7 +56,7 @@ export class Overview {
     this.#undelivered = new UndeliveredCount(parts.journal, parts.clock);
   }
 
-  /** `balance` may be of a moment ago: it is what takes time to count. */
+  /** `balance` may be slightly older, because counting it takes time. */
   status(balance: WorkerStatus['Balance'] = this.balances()): WorkerStatus {
     const { hubId, version, store, bus, capacity } = this.#parts;
     const [queue, manifest] = [this.lane('queue'), this.lane('manifest')];
@@ -110,7 +110,7 @@ export class Overview {
     };
   }
 
-  /** When the oldest pending entry was accepted, parked or above the mark. */
+  /** When the oldest pending entry, parked or above the mark, was accepted. */
   #oldestPendingMs(lane: Lane, mark: Mark | null): number | null {
     const { journal, blocked } = this.#parts;
     const parked = mark ? blocked.oldestParked(mark.database, lane) : null;
@@ -120,7 +120,7 @@ export class Overview {
     return Math.min(entry.acceptedMs, above ?? Infinity);
   }
 
-  /** Accepted and not settled, from the counts: cheap enough for every write. */
+  /** Accepted and not settled, by the counters: cheap enough to call for every write. */
   pending(lane: Lane, mark: Mark | null = this.#parts.deliveries[lane].mark()): number {
     return pendingAt(this.#parts, lane, mark);
   }
@@ -130,7 +130,7 @@ export class Overview {
   }
 
   /**
-   * The counts of I10, with what is pending counted entry by entry: the difference must be zero.
+   * The counts of I10. Pending is counted entry by entry here, so that the difference must be zero.
    */
   balance(lane: Lane): Balance {
     const { journal, blocked, deliveries } = this.#parts;
@@ -157,7 +157,7 @@ export class Overview {
   }
 
   #marks(lane: Lane): Record<string, Record<string, MarkView>> {
-    // A BeaconID of before may be a name that every object has.
+    // No prototype, because an old BeaconID may be the name of an Object member.
     const views = Object.create(null) as Record<string, Record<string, MarkView>>;
     for (const mark of this.#parts.marks.list(lane))
       (views[mark.beacon] ??= {})[String(mark.connection)] = markView(

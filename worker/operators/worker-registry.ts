@@ -1,9 +1,9 @@
 /**
- * The workers of this bus: who answers the ping of micro services, who said that its state changed,
- * and what each answered last when it was asked for its status.
+ * The workers on this bus: those that answer the ping of micro services, those that announced a
+ * state change, and the last status of each.
  *
- * Failure: one that was seen and is silent stays, as away. Constraint: anybody may answer on the
- * bus, so what is no status is not taken for one.
+ * Failure: a worker that was seen and is silent stays listed, as away. Constraint: anybody on the
+ * bus may answer, so every status is checked.
  */
 import PQueue from 'p-queue';
 import { messageOf } from '../../contracts/errors.ts';
@@ -16,22 +16,22 @@ import type { Clock } from '../../runtime/clock.ts';
 
 export type SeenWorker = {
   readonly hub: string;
-  /** When anything was last heard of it. */
+  /** When it was last heard from. */
   seenMs: number;
   /** When it was last asked, on the monotonic clock. */
   askedMs: number;
-  /** Processes of this hub that answered the last ping. */
+  /** Processes of the hub that answered the last ping. */
   instances: number;
   version: string;
   console: string | null;
-  /** As it last answered. */
+  /** The last one it answered. */
   status: WorkerStatus | null;
   isAway: boolean;
-  /** Why there is no newer status; null when the last answer was one. */
+  /** Why the last request gave no status; null when it did. */
   reason: string | null;
 };
 
-/** What became of a question for the status. */
+/** The result of asking for the status. */
 export type Asked = { status: WorkerStatus } | { isStranger: true } | { error: unknown };
 
 type Found = Pick<SeenWorker, 'hub' | 'version' | 'console'>;
@@ -61,7 +61,7 @@ export class WorkerRegistry {
     return this.#seen.get(hub) ?? null;
   }
 
-  /** Hears of workers that say that their state changed; the returned function ends it. */
+  /** Listens for announced state changes; the returned function stops it. */
   listen(onState: (worker: SeenWorker) => void = () => undefined): () => void {
     return this.#bus.subscribe(subjects.event('*', 'state'), (_, subject) => {
       const hub = subject.split('.')[1] ?? '';
@@ -69,7 +69,7 @@ export class WorkerRegistry {
     });
   }
 
-  /** Asks who is there. Throws what the bus throws. */
+  /** Asks which workers are on the bus. Throws what the bus throws. */
   async ping(): Promise<void> {
     const answers = await this.#bus.gather(
       services.subject('PING', services.worker),
@@ -88,7 +88,7 @@ export class WorkerRegistry {
 
   /**
    * Asks a worker for its status; one that does not answer is away.
-   * @param whyNot said of one that does not answer, where more is known than its error
+   * @param whyNot the reason to record instead of the error, if a better one is known
    */
   async ask(hub: string, whyNot: string | null = null): Promise<Asked> {
     const before = this.#seen.get(hub);
@@ -110,19 +110,19 @@ export class WorkerRegistry {
     }
   }
 
-  /** The same, with no more than `limits.fleetAsksMax` under way. */
+  /** The same, with at most `limits.fleetAsksMax` requests in flight. */
   askInTurn(hub: string, whyNot: string | null = null): Promise<Asked> {
     return this.#asks.add(() => this.ask(hub, whyNot));
   }
 
-  /** A verb of a worker's control. */
+  /** Sends a control verb to a worker. */
   request<T>(hub: string, verb: string, body: object): Promise<T> {
     return this.#bus.request<T>(subjects.control(hub, verb), body, {
       timeoutMs: limits.fleetStatusMs,
     });
   }
 
-  /** The one that was silent longest makes room for a new one, before all one that is away. */
+  /** A new hub evicts the one that was silent longest, preferring those that are away. */
   #hear(hub: string): SeenWorker {
     const known = this.#seen.get(hub);
     const nowMs = this.#clock.nowMs();
@@ -169,7 +169,7 @@ function textOf(value: unknown): string {
   return typeof value === 'string' ? value : '';
 }
 
-/** A page is all that a link to it may open. */
+/** Only web pages are accepted as link targets. */
 function pageAt(address: string): string | null {
   if (address.length > limits.consoleUrlCharsMax || !URL.canParse(address)) return null;
   const { protocol, username, password } = new URL(address);

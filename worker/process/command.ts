@@ -1,6 +1,6 @@
 /**
- * Runs a worker as a process: opens its store, joins the bus, serves until told to stop, and says
- * how it ended.
+ * Runs a worker as a process: opens its store, joins the bus, serves until it is stopped, and
+ * returns the exit code.
  */
 import { messageOf, processExit, TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
@@ -19,7 +19,7 @@ export type WorkerConfig = OpeningSettings & {
   intake: 'none' | 'jetstream';
   bus: Omit<BusOptions, 'name'>;
   logLevel: string;
-  /** Beacons without a presence subject of their own are heard too. */
+  /** Also accept beacons that announce themselves on the shared presence subject. */
   acceptsUnscoped: boolean;
   bounds: CapacityBounds;
   ops: MaintenanceSettings;
@@ -29,8 +29,8 @@ export type WorkerConfig = OpeningSettings & {
 
 /**
  * Resolves with the exit code: 0 after an orderly stop, 1 when the store failed, 2 for a wrong
- * setting, 4 when another worker has the data directory, 5 when a newer program made it. SIGTERM
- * and SIGINT drain; a second one leaves at once.
+ * setting, 4 when another worker has the data directory, 5 when a newer version created it. SIGTERM
+ * and SIGINT drain; a second signal ends the process at once.
  */
 export async function runWorker(config: WorkerConfig): Promise<number> {
   const log = createLog('tidemark-worker', config.logLevel, config.serviceManager?.journal).child({
@@ -62,14 +62,17 @@ async function serve(config: WorkerConfig, log: Log): Promise<number> {
   return 0;
 }
 
-/** Until told to stop. @throws the fault that ends it; the store is open then */
+/**
+ * Serves until stopped.
+ * @throws the fault that ends the worker; the store is then still open
+ */
 async function serveOver(
   { local, findings, http, access }: Opened,
   config: WorkerConfig,
   { stop, manager, log }: { stop: AbortController; manager: ServiceManager; log: Log },
 ): Promise<void> {
   const fault = Promise.withResolvers<TidemarkError>();
-  // From here on: a store may be lost while the bus is still waited for.
+  // Begins here, because the files may be lost while we wait for the bus.
   const stopWatching = watchFiles({
     store: local.store,
     clock: systemClock,
@@ -114,8 +117,7 @@ async function serveOver(
   stopWatching();
   if (ended === 'stop') return worker.drain();
   worker.freeze(ended);
-  // The refusals of the last batch are on their way, and somebody may ask for health: they get a
-  // moment.
+  // Give the last refusals, and requests for health, a moment to be answered.
   await Promise.all([
     Promise.race([bus.flush(), systemClock.sleep(limits.frozenFirstMs)]),
     systemClock.sleep(limits.frozenFirstMs),
@@ -137,7 +139,10 @@ function exitCodeOf(error: unknown): number {
     : 1;
 }
 
-/** First signal: `onFirst`. Second: out, at once; safe, for accepted means journalled. */
+/**
+ * The first signal calls `onFirst`, the second exits at once; that is safe, because accepted writes
+ * are in the journal.
+ */
 function onSignals(onFirst: () => void): () => void {
   let count = 0;
   const onSignal = () => {

@@ -1,6 +1,6 @@
 /**
- * Puts a worker together: the core, with HTTP, a console and upkeep around it; starts it, and takes
- * it down again in reverse.
+ * Puts a worker together: the core, with HTTP, a console and upkeep around it. Starts it, and stops
+ * it in reverse order.
  */
 import { TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
@@ -37,7 +37,7 @@ export type WorkerSettings = {
   http: { host: string; port: number };
   /** Tokens, names and certificate of its HTTP. */
   access: HttpSettings;
-  /** Beacons without a presence subject of their own are heard too. */
+  /** Also accept beacons that announce themselves on the shared presence subject. */
   acceptsUnscoped?: boolean;
   isOneWayOn: boolean;
   bounds?: CapacityBounds;
@@ -46,14 +46,17 @@ export type WorkerSettings = {
 
 export type RunningWorker = {
   httpUrl: string;
-  /** Finishes what was taken, settles what is in flight, closes. Twice is the same promise. */
+  /**
+   * Finishes what was taken, settles what is in flight, closes. A second call returns the same
+   * promise.
+   */
   drain(): Promise<void>;
   /**
-   * Nothing is answered, delivered or written any more, but health, which names the fault; for a
+   * Stops answering, delivering and writing, except for health, which names the fault. For a
    * process that is about to end.
    */
   freeze(fault: TidemarkError): void;
-  /** One line on how things are, while a write can be committed; null when it cannot. */
+  /** A one-line summary while writes can be committed; null when they cannot. */
   pulse: () => string | null;
 };
 
@@ -62,9 +65,9 @@ export type WorkerOptions = {
   bus: Bus;
   clock: Clock;
   log: Log;
-  /** What the start found wrong with the files, to be reported once the bus is there. */
+  /** Problems that the start found with the files, to be reported once the bus is connected. */
   findings?: readonly Finding[];
-  /** An operator's wish that the process end. */
+  /** An operator asked to drain and end the process. */
   onDrain: () => void;
   /** The local store can no longer be trusted: freeze, rescue, end. */
   onFault: (error: TidemarkError) => void;
@@ -77,9 +80,10 @@ export async function startWorker(
 ): Promise<RunningWorker> {
   const { local, bus, clock, log } = options;
   const { store } = local;
-  // Assignments are read when the core is made, so the incumbent's come first.
+  // Import the incumbent's assignments first, because the core reads assignments when it is
+  // created.
   const imported = importIncumbentFiles(store, clock.nowMs());
-  if (imported.length > 0) log.info({ imported }, 'files of the incumbent were looked at');
+  if (imported.length > 0) log.info({ imported }, "the incumbent's files were read");
   const parts = assemble(settings, options);
   const { core, control, desk, announcer } = parts;
   await parts.maintenance.beforeIntake();
@@ -156,7 +160,7 @@ type Parts = {
 
 type Running = Parts & { service: MicroService; http: HttpListener };
 
-/** Makes everything, each part after those it needs; nothing runs yet. */
+/** Creates all parts, each after those it depends on; nothing is started. */
 function assemble(settings: WorkerSettings, options: WorkerOptions): Parts {
   const { local, bus, clock, log } = options;
   const { store } = local;
@@ -217,7 +221,7 @@ function assemble(settings: WorkerSettings, options: WorkerOptions): Parts {
   return { ...heard, control, maintenance, housekeeping, metrics, lab, health };
 }
 
-/** What happens in the core reaches those who show it, write it down or act on it. */
+/** Connects events of the core to the parts that show, record or act on them. */
 function passOn(
   {
     core,
@@ -259,7 +263,7 @@ function mirrorsOf({ delivery, operators }: Core, { local, clock, log }: WorkerO
   return new Mirrors(store.dataDir, content, clock, log);
 }
 
-/** In reverse: take nothing new, finish what was taken, settle what is in flight, close. */
+/** In this order: accept nothing new, finish what was taken, settle what is in flight, close. */
 async function takeDown(running: Running, { local, bus, log }: WorkerOptions): Promise<void> {
   running.housekeeping.stop();
   running.desk.history.stop();
@@ -271,14 +275,13 @@ async function takeDown(running: Running, { local, bus, log }: WorkerOptions): P
   await bus.drain();
   await running.http.close();
   running.control.operators.flush();
-  // A close leaves files alone that are not ours; what only the handle still has is to be saved
-  // first.
+  // Closing does not save a store whose files were replaced, and only our handle has their content.
   local.store.assertSameFiles();
   local.store.close();
   log.info({}, 'worker is down, everything taken is on disk');
 }
 
-/** An orderly stop has a deadline: what was accepted is on disk in any case. */
+/** Bounds an orderly stop: whatever was accepted is on disk in any case. */
 async function withDeadline(work: Promise<void>, clock: Clock, ms: number): Promise<void> {
   const done = new AbortController();
   const late = clock.sleep(ms, done.signal).then(() => {

@@ -1,4 +1,4 @@
-/** What a page watches of a worker: the other workers, the last half hour, and what happens now. */
+/** What the console shows of a worker: the other workers, the last half hour, and live events. */
 import { hostname } from 'node:os';
 import type { KeyLocations } from '../../contracts/console-answers.ts';
 import { Fleet } from '../console/fleet.ts';
@@ -10,7 +10,7 @@ import type { Core } from './core.ts';
 import type { CoreOptions } from './core-options.ts';
 
 export type ConsoleSide = {
-  /** What is known of all workers of the bus. */
+  /** The known workers on the bus. */
   workers: WorkerRegistry;
   fleet: Fleet;
   history: History;
@@ -43,8 +43,8 @@ export function makeConsoleSide(
 }
 
 /**
- * Where the console of a worker is, as reported to the consoles of others. An address that means
- * every one becomes the machine's name.
+ * The URL of our console, as reported to the consoles of other workers. A wildcard address is
+ * replaced by the machine's name.
  */
 export function consoleUrlOf(httpUrl: string): string {
   return httpUrl.replace(/\/\/(?:0\.0\.0\.0|\[::\])(?=:|$)/, `//${hostname()}`);

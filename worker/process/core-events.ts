@@ -1,24 +1,29 @@
-/** What happens in the core, for those around it that act on it or show it. */
+/** Events of the core, for the parts around it that act on them or show them. */
 import type { TidemarkError } from '../../contracts/errors.ts';
 
 export type CoreListener = {
-  /** Writes were accepted or settled, or marks moved: called for each commit, so it costs nothing. */
+  /**
+   * Writes were accepted or settled, or marks moved. Called for each commit, so it must be cheap.
+   */
   changed: () => void;
-  /** The state of a lane may be another: its assignment, its beacon, a pause. Before `changed`. */
+  /**
+   * The state of a lane may have changed: its assignment, its beacon, a pause. Called before
+   * `changed`.
+   */
   stateChanged: () => void;
-  /** Writes are refused for room from now on; with null they are taken again. */
+  /** Writes are refused from now on for want of room; null when they are accepted again. */
   pressure: (reason: string | null) => void;
-  /** Something about delivery that an operator must hear of. */
+  /** A problem with delivery that operators must learn of. */
   deliveryFault: (message: string) => void;
   /** The local store can no longer be trusted: the process must end. */
   storeFault: (error: TidemarkError) => void;
 };
 
-/** Passes on what happens to everybody who listens. */
+/** Passes each event on to all listeners. */
 export class CoreEvents implements CoreListener {
   readonly #listeners: Partial<CoreListener>[] = [];
 
-  /** Who wants to hear everything says so before the core is started. */
+  /** Call it before the core is started to get every event. */
   listen(listener: Partial<CoreListener>): void {
     this.#listeners.push(listener);
   }

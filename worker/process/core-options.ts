@@ -1,4 +1,4 @@
-/** What a core is made of: the outside of a worker, which a test or a simulator may put in its place. */
+/** What a core is made of: the environment of a worker, which tests and the simulator replace. */
 import type { Bus } from '../../runtime/bus/bus.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
@@ -10,7 +10,7 @@ import type { DiskRoom } from '../state/guard/disk.ts';
 export type CoreOptions = {
   hubId: string;
   version: string;
-  /** Beacons without a presence subject of their own are heard too. */
+  /** Also accept beacons that announce themselves on the shared presence subject. */
   acceptsUnscoped?: boolean | undefined;
   /** Takes messages from the hub's one-way stream as well. */
   isOneWayOn: boolean;
@@ -20,6 +20,6 @@ export type CoreOptions = {
   clock: Clock;
   log: Log;
   meter?: Meter;
-  /** Room on the disk of the store; null when it cannot be told. */
+  /** Free room on the store's disk; null when unknown. */
   room: () => DiskRoom | null;
 };

@@ -1,6 +1,6 @@
 /**
- * The working parts of a worker, from a hub's bytes to its database and back, each made after those
- * it needs. The same in a process, in a test and in the simulator.
+ * The working parts of a worker, from a hub's bytes to its database and back, each created after
+ * those it depends on. The same in a process, in tests and in the simulator.
  */
 import type { TidemarkError } from '../../contracts/errors.ts';
 import type { JsonObject } from '../../contracts/body/json-value.ts';
@@ -20,7 +20,7 @@ export class Core {
   readonly hub: HubSide;
   readonly #options: CoreOptions;
 
-  /** Nothing runs yet: who listens to its events from here on misses none. */
+  /** Starts nothing: whoever adds a listener before the start misses no event. */
   constructor(options: CoreOptions) {
     this.#options = options;
     this.delivery = makeDeliverySide(options, this.events);
@@ -29,7 +29,7 @@ export class Core {
     this.delivery.destinations.assignments.onChange(() => this.#stateChanged());
   }
 
-  /** The operators' verbs over this core, with the two that go beyond it. */
+  /** The operators' verbs over this core, with the two that reach beyond it. */
   controlWith(beyond: { ops: (body: JsonObject) => unknown; drain: () => void }): Control {
     const { hubId, clock, log, local } = this.#options;
     const { store, blocked, refused, journal } = local;
@@ -64,7 +64,7 @@ export class Core {
     return this.hub.intake.refusal()?.message ?? null;
   }
 
-  /** Holds delivery back, or no longer; kept over restarts. Accepting goes on. */
+  /** Pauses or resumes delivery; kept over restarts. Accepting goes on. */
   setPaused(isPaused: boolean): void {
     this.delivery.destinations.setPaused(isPaused);
     this.#stateChanged();
@@ -76,7 +76,7 @@ export class Core {
     this.wakeAll();
   }
 
-  /** There may be something to deliver. */
+  /** Wakes delivery: there may be something to send. */
   wakeAll(): void {
     for (const lane of lanes) this.delivery.replays[lane].wake();
   }
@@ -90,7 +90,7 @@ export class Core {
     this.hub.readyReads.start();
   }
 
-  /** Finishes what was taken, and settles what is in flight or gives it up. */
+  /** Finishes what was taken; settles what is in flight, or gives up on it. */
   async drain(): Promise<void> {
     const { pressure, destinations } = this.delivery;
     const { readyReads, oneWay, intake } = this.hub;
@@ -104,7 +104,7 @@ export class Core {
   }
 
   /**
-   * Accepts nothing and begins no delivery any more; the one in flight is left to itself, for the
+   * Stops accepting and starts no more deliveries. One in flight is not awaited, because the
    * process is about to end.
    */
   freeze(fault: TidemarkError): void {

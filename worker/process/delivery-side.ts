@@ -1,6 +1,6 @@
 /**
- * The part of the core that delivers: where to, how much is on its way and how full that makes the
- * disk, and one replay a lane that sends.
+ * The delivering part of the core: the destinations, what is in flight, how full that makes the
+ * disk, and one replay per lane that sends.
  */
 import { type Lane, lanes } from '../../contracts/subjects.ts';
 import { AppliedWaiters, whyNotApplied } from '../intake/applied-waiters.ts';
@@ -15,10 +15,10 @@ import type { CoreOptions } from './core-options.ts';
 
 export type DeliverySide = {
   destinations: Destinations;
-  /** Accepted and not settled. */
+  /** Writes accepted and not settled. */
   pending: (lane: Lane) => number;
   pressure: Pressure;
-  /** Senders who wait until their write is applied. */
+  /** Senders that wait until their write is applied. */
   applied: AppliedWaiters;
   replays: Record<Lane, Replay>;
 };

@@ -1,6 +1,6 @@
 /**
- * What health says of the whole worker. It answers whatever is broken: a part that cannot be read
- * is left out, and what broke it stands beside it.
+ * Health of the whole worker. It answers whatever is broken: a part that cannot be read is left
+ * out, and the error is given in its place.
  */
 import type { TidemarkError } from '../../contracts/errors.ts';
 import { type Clock, isoOf, newUuid } from '../../runtime/clock.ts';
@@ -18,7 +18,7 @@ export type HealthOptions = {
 };
 
 export class Health {
-  /** What ends the process, once it is known. */
+  /** The fault that ends the process, once there is one. */
   fault: TidemarkError | null = null;
   readonly #parts: HealthOptions;
   readonly #nonce = newUuid();
@@ -46,7 +46,10 @@ export class Health {
     };
   }
 
-  /** In one line. @throws while the store cannot be read */
+  /**
+   * A one-line summary.
+   * @throws while the store cannot be read
+   */
   summary(): string {
     const { overview } = this.#parts.core.operators;
     return this.fault

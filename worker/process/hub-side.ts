@@ -1,6 +1,6 @@
 /**
- * The part of the core that a hub speaks to: its writes are taken in, its reads answered, over the
- * bus and from the one-way stream.
+ * The hub's part of the core: takes its writes, from the bus and from the one-way stream, and
+ * answers its reads.
  */
 import { messageOf, type RefusalCode } from '../../contracts/errors.ts';
 import type { Lane } from '../../contracts/subjects.ts';
@@ -18,11 +18,11 @@ import type { DeliverySide } from './delivery-side.ts';
 
 export type HubSide = {
   intake: Intake;
-  /** What a read may ask of a lane, as things are now. */
+  /** What a read needs to know of a lane, at this moment. */
   view: (lane: Lane) => LaneView;
   reader: Reader;
   endpoints: LaneEndpoints;
-  /** Null where one-way messages are not taken. */
+  /** Null when one-way messages are not taken. */
   oneWay: OneWay | null;
   readyReads: ReadyReads;
 };

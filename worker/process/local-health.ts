@@ -1,6 +1,6 @@
 /**
- * What health says of the local state: its files, the last commit, the last faults. Never throws:
- * it is asked when things are broken.
+ * Health of the local state: its files, the last commit, the last faults. Never throws, because it
+ * is read when things are broken.
  */
 import { messageOf, type TidemarkError } from '../../contracts/errors.ts';
 import type { Capacity } from '../../contracts/status.ts';
@@ -23,14 +23,11 @@ export type LocalHealth = {
     FreeBytes: number | null;
   };
   Faults: FaultView[];
-  /**
-   * What was saved from files that went away, and what was set aside; null when that cannot be
-   * told.
-   */
+  /** What was rescued from files that were lost, and what was set aside; null when unknown. */
   Rescue: RescueView | null;
 };
 
-/** @param fault what ends the process, once it is known */
+/** @param fault what ends the process, once there is such a fault */
 export function localHealth(parts: {
   store: Store;
   fault: TidemarkError | null;
@@ -67,7 +64,7 @@ export function localHealth(parts: {
   };
 }
 
-/** Whether the handle still answers, and from a table of ours. */
+/** Reads from a table of ours, to see whether the handle still works. */
 function classOfProbe(store: Store): FaultClass | null {
   try {
     return store.meta('store') === store.storeId ? null : 'modified';
@@ -76,7 +73,7 @@ function classOfProbe(store: Store): FaultClass | null {
   }
 }
 
-/** Null for the first start of a store. */
+/** Null at the first start of a store. */
 function previousStopWasClean(store: Store): boolean | null {
   const row = store.db
     .prepare<[], { stopped: number | null }>(
@@ -90,7 +87,7 @@ function attempt<T>(read: () => T, otherwise: T): T {
   try {
     return read();
   } catch {
-    // Health is asked about a broken store: the fault itself is told above.
+    // Health must answer for a broken store too; the fault itself is reported above.
     return otherwise;
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The JSON files beside the store, for people and for the start that finds the store gone; behind
- * the truth by at most a moment.
+ * The JSON files next to the store, for people and for a start that finds the store missing. They
+ * lag behind it by a moment at most.
  */
 import { join } from 'node:path';
 import { messageOf } from '../../contracts/errors.ts';
@@ -18,7 +18,7 @@ export class Mirrors {
   readonly #log: Log;
   #cancel: (() => void) | null = null;
 
-  /** @param content throws where a file must not be written now */
+  /** @param content throws when a file must not be written now */
   constructor(
     dataDir: string,
     content: { marks: () => object; assignment: () => object; identity: () => object },
@@ -34,7 +34,7 @@ export class Mirrors {
     this.#log = log;
   }
 
-  /** Something they show may have changed. */
+  /** Something that the files show may have changed. */
   touch(): void {
     if (this.#cancel) return;
     this.#cancel = this.#clock.timer(limits.mirrorDelayMs, () => {
@@ -43,7 +43,7 @@ export class Mirrors {
     });
   }
 
-  /** Writes the last truth; nothing is written after it. */
+  /** Writes the files a last time; nothing is written after it. */
   async close(): Promise<void> {
     this.#cancel?.();
     this.#cancel = () => undefined;
@@ -51,8 +51,8 @@ export class Mirrors {
   }
 
   /**
-   * Writes all now. A file that cannot be written is reported and tried again with the next change:
-   * the truth is in the store.
+   * Writes all files now. A failure is reported and tried again with the next change; the store is
+   * what counts.
    */
   async write(): Promise<void> {
     for (const mirror of this.#mirrors) {
@@ -61,7 +61,7 @@ export class Mirrors {
       } catch (error) {
         this.#log.warn(
           { reason: messageOf(error) },
-          'a file for people could not be written; the store has the truth',
+          'a file for people could not be written; nothing is lost, the store has its content',
         );
       }
     }

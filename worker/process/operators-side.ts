@@ -1,4 +1,4 @@
-/** The part of the core that operators look at and act with by hand. */
+/** The operators' part of the core: what they read, and what they change by hand. */
 import { Drill } from '../operators/drill.ts';
 import { MarkMover } from '../operators/mark-mover.ts';
 import { Overview } from '../operators/overview.ts';

@@ -1,6 +1,6 @@
 /**
- * What keeps an eye on the store of a running worker: the look at its files, the pulse for the
- * service manager, and the last look, which saves what a lost file still holds.
+ * Watches the store of a running worker: checks its files, feeds the service manager's watchdog,
+ * and in the end rescues what a lost file still holds.
  */
 import { messageOf, type TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
@@ -11,8 +11,8 @@ import { rescue } from '../state/recover/rescue.ts';
 import { isCapacityError, type Store } from '../state/store.ts';
 
 /**
- * Starts looking; the returned function stops it. Nothing that fails in here ends the process by
- * itself, and it does not keep it alive.
+ * Starts checking; the returned function stops it. No failure in here ends the process, and the
+ * timer does not keep it alive.
  * @param onFault called at most once, with an error after which nothing may be answered
  */
 export function watchFiles(parts: {
@@ -31,7 +31,7 @@ export function watchFiles(parts: {
       if (!endsTheProcess(classOf(error)))
         return log.warn(
           { reason: messageOf(error) },
-          'the look at the state files failed; trying again',
+          'the check of the state files failed; trying again',
         );
       stop();
       onFault(toStoreFault(error));
@@ -44,14 +44,14 @@ export type PulseOptions = {
   store: Pick<Store, 'assertSameFiles' | 'setMeta'>;
   clock: Clock;
   intake: { readonly commits: number };
-  /** One line on how things are. */
+  /** A one-line summary. */
   summary: () => string;
 };
 
 /**
- * Makes the look: the line while writes are being committed, or while a commit made to see works;
- * null when it does not. A full disk is no reason to be started again: the worker refuses writes
- * then, and goes on by itself when there is room.
+ * Returns the summary while writes are being committed or a test commit succeeds, null otherwise. A
+ * full disk must not cause a restart: the worker refuses writes, and continues by itself once there
+ * is room.
  */
 export function pulseOf({ store, clock, intake, summary }: PulseOptions): () => string | null {
   let seen = -1;
@@ -68,8 +68,8 @@ export function pulseOf({ store, clock, intake, summary }: PulseOptions): () => 
 }
 
 /**
- * Saves if the handle may hold entries that are nowhere else: the error says so, or the files do,
- * whatever the error was about. False when the files are whole.
+ * Saves the store if its handle may hold entries that are nowhere else: the error says so, or the
+ * files do. False when the files are intact.
  * @throws TidemarkError STORAGE_FAILED when nothing can be saved
  */
 export function saveIfLost(store: Store, error: unknown, log: Log): boolean {
@@ -86,7 +86,7 @@ export function saveIfLost(store: Store, error: unknown, log: Log): boolean {
   );
   log.error(
     { folder, kind: note.Kind, entries: note.Entries, lost: note.Lost },
-    'saved; ending, so that a fresh process puts it together',
+    'saved; ending, so that a new process can repair the store',
   );
   return true;
 }

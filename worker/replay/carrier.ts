@@ -1,6 +1,5 @@
 /**
- * The seam between replay and a beacon: a carrier takes mutations there and brings one result for
- * each back.
+ * The seam between replay and a beacon: a carrier sends mutations and returns one result for each.
  */
 import type {
   ApplyOutputs,
@@ -18,29 +17,32 @@ import type { Lane } from '../../contracts/subjects.ts';
 import type { Packed } from '../../runtime/bus/requester.ts';
 import type { Dispatcher } from '../beacons/dispatcher.ts';
 
-/** A write on its way; `entry` is as it came from the hub, where the write stands for one alone. */
+/**
+ * A write in flight. `entry` is the hub's original, present when the write was not folded from
+ * several.
+ */
 export type SentWrite = Folded & { entry?: Entry };
 
 export type Delivery = {
   writes: readonly SentWrite[];
   /** The lane's mark once this delivery is settled. */
   throughSeq: number;
-  /** Entries released from behind a dead letter: they lie below the mark on purpose. */
+  /** Entries released from behind a dead letter: they are below the mark on purpose. */
   isBelowMark: boolean;
-  /** The lane's mark before it. */
+  /** The lane's mark before this delivery. */
   afterSeq: number;
-  /** The epoch it begins, when that is not the carrier's own. */
+  /** The epoch that this delivery begins, if it differs from the carrier's. */
   epoch?: string;
-  /** Trace contexts of its entries, those that have one. */
+  /** Trace contexts of the entries that have one. */
   traces?: readonly string[];
-  /** What `prepare` made of it, and the epoch of the mark row it had seen then. */
+  /** The request that `prepare` encoded, and the mark row's epoch it was encoded for. */
   packed?: Packed;
   seen?: string | undefined;
 };
 
 /**
- * One result per write, same order; null for one that was not sent because one before it in its key
- * was refused. `epoch` is that of the mark row then.
+ * One result per write, in order; null for a write that was not sent because an earlier one of its
+ * key was refused. `epoch` is the mark row's after the delivery.
  */
 export type Delivered = {
   results: (MutationResult | null)[];
@@ -50,32 +52,32 @@ export type Delivered = {
 
 export interface Carrier {
   readonly name: CarrierName;
-  /** Whether a delivery takes effect whole or not at all; then `isCommitted` says which. */
+  /** Whether a delivery is all or nothing; `isCommitted` then says which. */
   readonly isAtomic: boolean;
-  /** Takes each entry by itself, as the hub sent it: nothing is folded for it, each write has its `entry`. */
+  /** Takes each entry as the hub sent it: nothing is folded, and each write has its `entry`. */
   readonly isVerbatim?: boolean;
-  /** Does ahead what sending needs, while another delivery is on its way. */
+  /** Prepares a delivery while an earlier one is still in flight. */
   prepare?(delivery: Delivery): Delivery;
-  /** @throws TidemarkError UNAVAILABLE and the like: nothing is known, send again */
+  /** @throws TidemarkError UNAVAILABLE and the like: the outcome is unknown, send again */
   apply(delivery: Delivery): Promise<Delivered>;
-  /** The mark the database itself keeps, null when it has none or the carrier cannot know. */
+  /** The database's own mark; null when it has none or the carrier cannot read it. */
   mark(): Promise<{ mark: StoredMark | null; storeId: string } | null>;
 }
 
-/** Who delivers what where; the same for every carrier. */
+/** From which hub and lane to which database; the same for every carrier. */
 export type DeliveryRoute = {
   beacon: string;
   connection: number;
   hubId: string;
   lane: Lane;
   epoch: string;
-  /** The furthest of what was sent to any database, answered or not. */
+  /** The highest Seq sent to any database, answered or not. */
   sent?: { through: number };
-  /** The database's mark is above all that. */
+  /** The database's mark is above `sent.through`. */
   onAhead?: (seq: number) => void;
 };
 
-/** What an operator is told of a mark that is above everything that was sent. */
+/** The message for operators when a mark is above everything that was sent. */
 export function aheadOf(beacon: string, seq: number): string {
   return (
     `the database's mark is ahead of this journal: by it ${beacon} has writes up to Seq ${seq}, ` +
@@ -91,11 +93,11 @@ export class BatchCarrier implements Carrier {
   readonly #dispatcher: Dispatcher;
   readonly #route: DeliveryRoute;
   /**
-   * The mark row as it was last seen; undefined while nobody asked. Once it is of our epoch, each
-   * delivery knows how far it must be.
+   * The mark row as last seen; undefined before the first answer. Once it has our epoch, its
+   * expected position is known before each delivery.
    */
   #seen: { epoch: string; seq: number } | undefined;
-  /** Something was sent and no answer came: the mark may be further than it was seen. */
+  /** A delivery got no answer, so the mark may be ahead of `#seen`. */
   #isUnsure = false;
   readonly #sent: { through: number };
 
@@ -123,7 +125,7 @@ export class BatchCarrier implements Carrier {
     return { ...delivery, seen: this.#seen?.epoch, packed };
   }
 
-  /** Where the mark row is, as far as we know, before a delivery behind `afterSeq`. */
+  /** The mark row we expect before a delivery that follows `afterSeq`. */
   #markBefore(epoch: string, afterSeq: number): Pick<ApplySettings, 'AfterEpoch' | 'AfterSeq'> {
     const seen = this.#seen;
     if (!seen) return {};
@@ -136,7 +138,7 @@ export class BatchCarrier implements Carrier {
 
   async apply(delivery: Delivery): Promise<Delivered> {
     if (this.#isUnsure) await this.#lookAgain();
-    // One made ready before the first answer of an epoch does not know where the mark is now.
+    // A request encoded before the first answer of an epoch has the wrong expected mark.
     const isReady = delivery.packed !== undefined && delivery.seen === this.#seen?.epoch;
     const { packed } = isReady ? delivery : this.prepare(delivery);
     this.#isUnsure = true;
@@ -158,9 +160,9 @@ export class BatchCarrier implements Carrier {
   }
 
   /**
-   * What was sent without an answer may have moved the mark since. Only forward, and only under the
-   * epoch of what was sent: anything else says that the database went back in time, which the next
-   * delivery is to meet.
+   * Reads the mark again, as a delivery without an answer may have moved it. Only a move forward
+   * under the sent epoch is taken over. Anything else means that the database went back in time,
+   * and the next delivery must find that out.
    */
   async #lookAgain(): Promise<void> {
     const before = this.#seen;
@@ -173,7 +175,7 @@ export class BatchCarrier implements Carrier {
   }
 
   /**
-   * An answer to another batch would settle what the database never saw.
+   * An answer to another batch would settle entries the database never received.
    * @throws TidemarkError UNAVAILABLE
    */
   #insistOnOwnAnswer(
@@ -181,7 +183,7 @@ export class BatchCarrier implements Carrier {
     { Results, IsCommitted, Mark }: ApplyOutputs,
   ): void {
     const { beacon, epoch, onAhead } = this.#route;
-    // Whoever moved it there, it says that our next writes are applied, and they are not.
+    // Whoever moved the mark: by it our next writes would count as applied, and they are not.
     if (Mark?.Epoch === epoch && Mark.Seq > this.#sent.through) {
       onAhead?.(Mark.Seq);
       throw new TidemarkError('UNAVAILABLE', aheadOf(beacon, Mark.Seq));

@@ -1,6 +1,6 @@
 /**
- * Where a lane delivers to right now: its target, the carrier the beacon allows, and the mark
- * checked against the database's own.
+ * Where a lane delivers to now: its target, the carrier the beacon allows, and the mark, checked
+ * against the database's own.
  */
 import type { StoredMark } from '../../contracts/capability.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
@@ -30,14 +30,14 @@ export type LaneDeliveryOptions = {
   blocked: BlockedStore;
   log: Log;
   isPaused: () => boolean;
-  /** Something an operator must hear of. */
+  /** A problem that operators must learn of. */
   onFault: (message: string) => void;
 };
 
-/** Where a lane delivers to at this moment. */
+/** Where a lane delivers to now. */
 export type Destination = { database: number; beacon: string; carrier: Carrier };
 
-/** What was worked out for one generation of a target; another generation means doing it again. */
+/** Valid for one generation of a target; a new generation prepares again. */
 type Prepared = {
   target: Target;
   generation: number;
@@ -46,10 +46,13 @@ type Prepared = {
   destination: Destination;
 };
 
-/** Why a lane stands still, and where it stood: another assignment or epoch is an operator's word. */
+/**
+ * Why a lane is halted, and under which epoch and assignment: an operator lifts the halt by
+ * changing either.
+ */
 type Halt = { reason: string; epoch: string; assignment: Assignment | null };
 
-/** What a plan asks of the database itself. */
+/** What a plan reads from the database itself. */
 export type Backend = {
   mark: () => Promise<StoredMark | null>;
   row: (table: string, key: Row) => Promise<Row | null>;
@@ -59,7 +62,7 @@ export class LaneDelivery {
   readonly #parts: LaneDeliveryOptions;
   #prepared: Prepared | null = null;
   #halt: Halt | null = null;
-  /** What the process before this one sent may still arrive. */
+  /** Starts at the journal's head: deliveries of the process before this one may still arrive. */
   readonly #sent: { through: number };
   /** Databases whose mark was compared since the start. */
   readonly #met = new Set<number>();
@@ -69,12 +72,12 @@ export class LaneDelivery {
     this.#sent = { through: parts.journal.counts(parts.lane).head };
   }
 
-  /** Why nothing is delivered until an operator has looked; null when nothing is wrong. */
+  /** Why delivery is halted until an operator acts; null when it is not. */
   get halted(): string | null {
     return this.#isHalted() ? (this.#halt?.reason ?? null) : null;
   }
 
-  /** A halt is over once the database was assigned again, or its mark was set. */
+  /** A halt ends once the database is assigned again or its mark is set. */
   #isHalted(): boolean {
     const { assignments, lane, marks } = this.#parts;
     const assignment = assignments.of(lane);
@@ -83,18 +86,18 @@ export class LaneDelivery {
     return assignment === this.#halt.assignment && mark?.epoch === this.#halt.epoch;
   }
 
-  /** The database says that it has what was never sent. */
+  /** Halts the lane: the database claims to have writes that were never sent. */
   #stopFor({ beacon, epoch }: Mark, seq: number): void {
     const { assignments, lane, onFault } = this.#parts;
-    // Whoever goes on from here looks at the database anew.
+    // Prepare again after the halt, which reads the database's mark anew.
     this.#prepared = null;
     this.#halt = { reason: aheadOf(beacon, seq), epoch, assignment: assignments.of(lane) };
     onFault(`lane ${lane}: ${this.#halt.reason}`);
   }
 
   /**
-   * The mark of the lane's assigned database, made when it is first asked for; null while
-   * unassigned, and while there is no room for one.
+   * The mark of the lane's assigned database, created on first use; null while unassigned, and
+   * while there is no room to create it.
    */
   mark(): Mark | null {
     const assignment = this.#parts.assignments.of(this.#parts.lane);
@@ -102,14 +105,14 @@ export class LaneDelivery {
     try {
       return this.#openMark(assignment.beacon, assignment.connection);
     } catch (thrown) {
-      // Who only looks is told what is there, on a full disk too.
+      // Reading must also work while the disk is full.
       if (classOf(thrown) === 'capacity') return null;
       throw thrown;
     }
   }
 
   /**
-   * Where to deliver, or null while nothing can be.
+   * The destination; null while there is none.
    * @throws TidemarkError when the database's own mark cannot be read
    */
   async destination(): Promise<Destination | null> {
@@ -139,9 +142,7 @@ export class LaneDelivery {
     return destination;
   }
 
-  /**
-   * The database of a connection while it can be asked; null when it is not the lane's, or away.
-   */
+  /** The database of a connection while it is online; null when it is away or not the lane's. */
   backend(beacon: string, connection: number): Backend | null {
     const target = this.#parts.assignments.targetOf(this.#parts.lane);
     const carrierName = target?.carrierOf(this.#parts.lane);
@@ -185,8 +186,8 @@ export class LaneDelivery {
   }
 
   /**
-   * A database new to this journal gets everything that still has its body; the rest is counted as
-   * skipped.
+   * A database that is new to this journal gets every entry that still has its body; the stripped
+   * ones count as skipped.
    */
   #openMark(beacon: string, connection: number): Mark {
     const { journal, lane, marks } = this.#parts;
@@ -196,10 +197,10 @@ export class LaneDelivery {
   }
 
   /**
-   * The database may have gone back in time (a restore, a failover), or be another one under the
-   * same name. Then its own mark is below ours, and what lies between is sent again: BridgeSeq
-   * makes that harmless. A mark above everything we ever accepted says that it is us who went back
-   * in time.
+   * Compares the mark with the database's own. If that is lower, the database went back in time (a
+   * restore, a failover) or was replaced under the same name; the entries between are sent again,
+   * and BridgeSeq makes that harmless. If it is above everything we ever accepted, it is our
+   * journal that went back in time.
    */
   async #reconcile(mark: Mark, carrier: Carrier, target: Target): Promise<void> {
     const { marks, lane, journal, onFault } = this.#parts;
@@ -213,8 +214,8 @@ export class LaneDelivery {
     this.#met.add(mark.database);
     if (isComparable && keptSeq < mark.seq) this.#rewind(mark, keptSeq, isOther);
     else if (keptSeq > mark.seq) {
-      // What was held back below the database's mark may be forgotten with our own, so that mark
-      // must not answer for what is sent again.
+      // Entries held below the database's mark may be forgotten together with our mark, so that
+      // mark must not vouch for them when they are sent again.
       marks.move(mark.database, lane, {
         to: mark.seq,
         guid: mark.guid,
@@ -233,11 +234,12 @@ export class LaneDelivery {
   }
 
   /**
-   * Whether the database has a mark that nothing of this hub can have put there. At the first look
-   * it may be that of a newer copy of this journal, which never gave a Seq beyond the present.
+   * Whether the database's mark is beyond what this hub can have put there. At the first comparison
+   * it may come from a newer copy of this journal; even that never gave out Seqs beyond the present
+   * time.
    */
   #isAhead(mark: Mark, keptSeq: number): boolean {
-    // An operator has seen it, and said to go on.
+    // After a halt an operator has seen it, and decided to go on.
     if (this.#halt !== null || keptSeq <= mark.seq) return false;
     return this.#met.has(mark.database)
       ? keptSeq > this.#sent.through
@@ -267,8 +269,8 @@ export class LaneDelivery {
 }
 
 /**
- * How far the database is by its own mark. Under an epoch from before a set it is where the set
- * left it, unless it shows that it lost something since.
+ * The database's own mark. If its epoch is older than the last `hwm set`, the mark counts as where
+ * the set left it, unless it shows a loss since.
  */
 function keptSeqOf(mark: Mark, kept: StoredMark | null): number {
   if (kept === null) return 0;
@@ -277,7 +279,7 @@ function keptSeqOf(mark: Mark, kept: StoredMark | null): number {
   return kept.Seq >= (mark.seqBefore ?? 0) ? mark.seq : kept.Seq;
 }
 
-/** Its rows do not tell which write they come from. */
+/** Its rows do not say which write they come from. */
 function unaskable(beacon: string): Backend {
   const refuse = () =>
     Promise.reject(

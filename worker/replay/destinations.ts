@@ -1,6 +1,6 @@
 /**
- * Where both lanes deliver to: the beacons that are there, the databases that are assigned, and
- * whether an operator holds delivery back.
+ * The destinations of both lanes: the online beacons, the assigned databases, and whether an
+ * operator paused delivery.
  */
 import type { Lane } from '../../contracts/subjects.ts';
 import type { Bus } from '../../runtime/bus/bus.ts';
@@ -14,13 +14,13 @@ import { LaneDelivery } from './delivery.ts';
 
 export type DestinationsOptions = {
   hubId: string;
-  /** Beacons without a presence subject of their own are heard too. */
+  /** Also accept beacons that announce themselves on the shared presence subject. */
   acceptsUnscoped?: boolean | undefined;
   bus: Bus;
   local: Local;
   clock: Clock;
   log: Log;
-  /** Something an operator must hear of. */
+  /** A problem that operators must learn of. */
   onFault: (message: string) => void;
 };
 
@@ -64,7 +64,7 @@ export class Destinations {
     return this.#isPaused;
   }
 
-  /** Holds delivery back, or no longer; kept over restarts. Accepting goes on. */
+  /** Pauses or resumes delivery; kept over restarts. Accepting goes on. */
   setPaused(isPaused: boolean): void {
     this.#store.setMeta(pausedName, isPaused ? 'yes' : 'no');
     this.#isPaused = isPaused;

@@ -1,6 +1,6 @@
 /**
- * What a failed delivery means: our own disk or store is in trouble, or the beacon is, and then it
- * is looked at again.
+ * Decides what a failed delivery means: a problem of our own disk or store, or one of the beacon,
+ * whose schema is then checked again.
  */
 import type { TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
@@ -18,7 +18,7 @@ export type FailuresOptions = {
 
 export class Failures {
   readonly #parts: FailuresOptions;
-  /** Failures of our own store in a row that fit no class. */
+  /** Consecutive unclassified failures of our own store. */
   #strikes = 0;
 
   constructor(parts: FailuresOptions) {
@@ -32,7 +32,7 @@ export class Failures {
 
   failed(lane: Lane, beacon: string, error: unknown): void {
     const { destinations, onFull, onStoreFault } = this.#parts;
-    // Our own disk says nothing about the beacon.
+    // A full disk of our own says nothing about the beacon.
     const found = classOf(error);
     if (found === 'capacity') return onFull();
     if (found === 'transient') return;

@@ -1,6 +1,6 @@
 /**
- * The writes of a delivery one request each: keys side by side, the writes of one key one after the
- * other until one is refused.
+ * Sends the writes of a delivery as one request each: keys in parallel, the writes of one key in
+ * order until one is refused.
  */
 import PQueue from 'p-queue';
 import { limits } from '../../contracts/limits.ts';
@@ -8,9 +8,9 @@ import { isSettledOutcome, type MutationResult } from '../../contracts/mutation.
 import type { SentWrite } from './carrier.ts';
 
 /**
- * One result per write, null for one that stands behind a refusal of its key.
- * @throws what `send` throws, once no request is on its way any more: one that is overtaken by its
- * own repeat could take a later write back
+ * One result per write; null for a write after a refused one of its key.
+ * @throws what `send` throws, but only once no request is in flight: a retry that overtakes one
+ * could be undone by it
  */
 export async function inTurns(
   writes: readonly SentWrite[],

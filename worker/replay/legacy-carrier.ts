@@ -1,10 +1,10 @@
 /**
- * Journal entries as the domain actions they came as, for a beacon that keeps rows by itself:
- * `QP_*` and `MS_*`, one request each.
+ * Sends journal entries as the domain actions they came as (`QP_*`, `MS_*`), one request each, to a
+ * beacon that stores rows itself.
  *
- * Such a beacon knows no Seq and no mark. What is sent again after a lost answer is the same
- * request again, in the same order of its key, and an event carries what tells a repeat: a beacon
- * that merges rows by their keys and events by their GUIDs is left as if each came once.
+ * Such a beacon has no Seq and no mark. After a lost answer the same request is sent again, in the
+ * same order within its key, and events carry a GUID. So a beacon that merges rows by key and
+ * events by GUID ends up as if each request had come once.
  */
 import { type Entry, isFillOnly } from '../../bridges/entry.ts';
 import type { WriteAction } from '../../contracts/actions.ts';
@@ -17,9 +17,9 @@ import type { Dispatcher } from '../beacons/dispatcher.ts';
 import { inTurns } from './key-turns.ts';
 import { delivering } from '../journal/trace.ts';
 
-/** Refusals that no repeat of the same request mends. */
+/** Refusals that a retry cannot change. */
 const permanent: readonly string[] = ['INVALID_MESSAGE', 'CONFLICT', 'NOT_FOUND', 'TOO_LARGE'];
-/** What passes, where a beacon says it in the place of a reason. */
+/** Temporary failures, which some beacons report only as the text of a reason. */
 const temporaryCodes: readonly unknown[] = ['UNAVAILABLE', 'OVERLOADED', 'STORAGE_FAILED'];
 const temporaryWords = new RegExp(
   [
@@ -29,7 +29,7 @@ const temporaryWords = new RegExp(
   ].join('|'),
   'i',
 );
-/** How a beacon says that there is no such row, where it does not say NOT_FOUND. */
+/** How a beacon words a missing row when it does not answer NOT_FOUND. */
 const absentWords = /\bunknown\b|\bnot found\b|\bno such\b|\bdoes not exist\b/i;
 
 type Outputs = Readonly<Record<string, unknown>>;
@@ -53,7 +53,7 @@ export class LegacyCarrier implements Carrier {
     };
   }
 
-  /** It keeps none. */
+  /** A legacy beacon keeps no mark. */
   mark(): Promise<null> {
     return Promise.resolve(null);
   }
@@ -64,8 +64,8 @@ export class LegacyCarrier implements Carrier {
     const request = (action: string, settings: JsonObject) =>
       this.#dispatcher.send<Outputs>(beacon, lane, action, settings);
     const { trace } = entry;
-    // Each request is one write here, so that it goes on in that write's trace and not in the one
-    // of the delivery.
+    // Each request is a single write here, so it continues that write's trace instead of the
+    // delivery's.
     const ask =
       trace === undefined
         ? request
@@ -89,7 +89,7 @@ export class LegacyCarrier implements Carrier {
     }
   }
 
-  /** Such a beacon writes over what is there, so it is asked first what that is. */
+  /** A fill-only write: such a beacon would overwrite the row, so it is read first. */
   async #fill(
     entry: Entry,
     ask: (action: string, settings: JsonObject) => Promise<Outputs>,
@@ -109,13 +109,13 @@ export class LegacyCarrier implements Carrier {
   }
 }
 
-/** What a row has, and a write may fill. */
+/** How to read the rows that a write may fill. */
 const filled = {
   QP_UpsertWorkItem: { name: 'WorkItem', read: 'QP_GetWorkItemByHash', key: 'WorkItemHash' },
   MS_UpsertManifest: { name: 'Manifest', read: 'MS_GetManifest', key: 'RunHash' },
 } as const;
 
-/** As the hub sent it; an event with what it lacked of GUID, time and count. */
+/** The Settings as the hub sent them; an event gets the GUID, time and count it lacks. */
 function settingsOf(entry: Entry, mutation: RowMutation): JsonObject {
   const event = entry.settings['Event'];
   if (entry.action !== 'QP_AppendEvent' || !isJsonObject(event)) return entry.settings;
@@ -126,8 +126,8 @@ function settingsOf(entry: Entry, mutation: RowMutation): JsonObject {
 }
 
 /**
- * A patch of what is not there makes the row, as in any database: hubs patch what they never
- * announced. Null for what patches nothing.
+ * A patch of a missing row creates it, as in any database, because hubs patch rows they never
+ * announced. Null when the entry is no patch.
  */
 function creationOf({
   action,
@@ -146,7 +146,7 @@ function creationOf({
   };
 }
 
-/** Members of a row that the other has nothing in. */
+/** Members of the given row that the existing row has no value for. */
 function missingIn(there: JsonObject, given: unknown): JsonObject {
   const members = isJsonObject(given) ? Object.entries(given) : [];
   const isEmpty = (value: unknown) => value === null || value === undefined || value === '';
@@ -162,7 +162,9 @@ function isAbsent({ Success, Code, Reason }: Outputs): boolean {
   );
 }
 
-/** @throws TidemarkError UNAVAILABLE for a refusal that passes, and for what is no answer */
+/**
+ * @throws TidemarkError UNAVAILABLE for a temporary refusal, and for something that is no answer
+ */
 function toResult(outputs: Outputs, entry: Entry, beacon: string): MutationResult {
   if (outputs['Success'] === true)
     return {

@@ -1,6 +1,6 @@
 /**
- * Mutations as MeadowProxy requests, for a databeacon without the batch capability: look, decide,
- * write, one row at a time.
+ * Sends mutations as MeadowProxy requests to a databeacon without the batch capability: reads,
+ * decides and writes, one row at a time.
  */
 import { defaultsOf } from '../../bridges/project.ts';
 import { isEmptyValue } from '../../bridges/fold.ts';
@@ -14,8 +14,8 @@ import { inTurns } from './key-turns.ts';
 import type { MeadowClient, Written } from '../beacons/meadow-client.ts';
 
 /**
- * A row may appear between our look and our insert; another look finds it. More often than this is
- * no race.
+ * A row may appear between our read and our insert; reading again finds it. If it takes more
+ * attempts than this, it is not a race.
  */
 const looksMax = 3;
 
@@ -35,7 +35,7 @@ export class MeadowCarrier implements Carrier {
     };
   }
 
-  /** Rows carry their BridgeSeq; a mark row is kept only by the batch capability. */
+  /** Only the batch capability keeps a mark row; here each row carries its BridgeSeq. */
   mark(): Promise<null> {
     return Promise.resolve(null);
   }
@@ -56,7 +56,7 @@ export class MeadowCarrier implements Carrier {
     if (failed?.end === 'unique')
       return {
         Outcome: 'conflict',
-        Reason: `another row holds a unique value of this one: ${failed.reason}`,
+        Reason: `another row has the same unique value: ${failed.reason}`,
       };
     throw new TidemarkError(
       'UNAVAILABLE',
@@ -81,7 +81,7 @@ function isDeleted(row: Row | null): boolean {
   return Boolean(row?.['Deleted']);
 }
 
-/** The row an insert makes: defaults, the key, all that is given. */
+/** The row to insert: defaults, the key, and all given values. */
 function freshRow(table: SchemaTable, mutation: RowMutation): Row {
   const merged: Row = {};
   for (const [name, members] of Object.entries(mutation.Merge ?? {}))
@@ -97,7 +97,7 @@ function freshRow(table: SchemaTable, mutation: RowMutation): Row {
   };
 }
 
-/** What to do about a row that is there: nothing (an outcome), or the update. */
+/** Decides what to do about an existing row: nothing (an outcome), or an update. */
 function decide(
   table: SchemaTable,
   found: Row,
@@ -108,8 +108,7 @@ function decide(
     return foundSeq === mutation.Seq
       ? { Outcome: 'already-present' }
       : compared(table, found, mutation);
-  // A soft delete may take two requests: a row that has its Seq and is still to be seen is half
-  // done.
+  // A soft delete may take two requests: a row with its Seq that is still visible is half done.
   const isHalfDone = mutation.Op === 'delete' && foundSeq === mutation.Seq && !isDeleted(found);
   if (foundSeq >= mutation.Seq && !isHalfDone) return { Outcome: 'already-present' };
   const id = { [table.idColumn]: found[table.idColumn] ?? null };
@@ -130,11 +129,11 @@ function compared(table: SchemaTable, found: Row, mutation: RowMutation): Mutati
   if (different.length === 0) return { Outcome: 'already-present' };
   return {
     Outcome: 'conflict',
-    Reason: `a row with this key says otherwise in ${different.join(', ')}`,
+    Reason: `a row with this key has other values in ${different.join(', ')}`,
   };
 }
 
-/** Engines give booleans as 0/1 and parsed JSON as objects; what counts is the meaning. */
+/** Compares meanings, because engines return booleans as 0/1 and JSON already parsed. */
 function isSame(
   table: SchemaTable,
   name: string,
@@ -152,7 +151,7 @@ function jsonOf(text: Scalar | undefined): JsonObject {
     const value: unknown = JSON.parse(text);
     return isJsonObject(value) ? value : {};
   } catch {
-    // Text that is no JSON object was never ours; the members we know replace it.
+    // Text that is not a JSON object was not written by us, and is replaced.
     return {};
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Sends deliveries by a carrier, each in the traces of its entries, and learns how many entries the
- * next one may have.
+ * Sends deliveries by a carrier, each in the traces of its entries, and adapts the size of the next
+ * one.
  */
 import { TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
@@ -25,9 +25,9 @@ export class Sender {
   }
 
   /**
-   * A delivery that no message can carry gives null, and the next one takes a single entry; a
-   * single write that none can carry is refused for good.
-   * @throws what the carrier throws: nothing is known then
+   * A delivery that exceeds the message size returns null, and the next one takes a single entry; a
+   * single write that is too large is refused for good.
+   * @throws what the carrier throws: the outcome is then unknown
    */
   async send({ beacon, carrier }: Destination, delivery: Delivery): Promise<Delivered | null> {
     const { lane, clock, meter } = this.#parts;
@@ -60,14 +60,14 @@ class BatchSize {
     return this.#entries;
   }
 
-  /** Learns from a delivery; one that was not full says nothing about a larger one. */
+  /** Learns from a delivery; a partial one says nothing about larger ones. */
   adapt(sent: number, tookMs: number): void {
     if (tookMs > limits.deliverSlowMs) this.shrink();
     else if (tookMs < limits.deliverFastMs && sent >= this.#entries)
       this.#entries = Math.min(limits.deliverEntriesMax, this.#entries * 2);
   }
 
-  /** The next delivery takes one entry; it grows again from there. */
+  /** The next delivery takes a single entry; the size grows again from there. */
   one(): void {
     this.#entries = 1;
   }

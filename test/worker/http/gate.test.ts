@@ -263,5 +263,7 @@ test('with a certificate it speaks HTTPS, and a wrong pair is said in one line',
     { TIDEMARK_HTTP_CERT: kit.at('own.crt'), TIDEMARK_HTTP_KEY: kit.at('other.key') },
   );
   expect(await wrong.exited).toBe('exit 2');
-  expect(wrong.stderr.trim()).toMatch(/^tidemark: TIDEMARK_HTTP_CERT .* are no pair: [^\n]*$/);
+  expect(wrong.stderr.trim()).toMatch(
+    /^tidemark: TIDEMARK_HTTP_CERT .* do not belong together: [^\n]*$/,
+  );
 }, 120_000);

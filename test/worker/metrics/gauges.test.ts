@@ -135,7 +135,7 @@ test('the balance is counted anew only when a thousand times its cost has gone b
 
 test('reasons are codes, whatever the sentence', async () => {
   const meter = new Meter();
-  meter.deadLettered('conflict: a row with this key says otherwise in Status');
+  meter.deadLettered('conflict: a row with this key has other values in Status');
   meter.deadLettered('rejected: no');
   meter.deadLettered('its body is gone from the journal');
   meter.rejected('CONFLICT');

@@ -1,6 +1,6 @@
 /**
- * Waits for a store that cannot be opened now (no right, no room, a read-only disk): the process
- * stays up, says why, and tries again.
+ * Waits for a store that cannot be opened now (no permission, no room, a read-only disk): the
+ * process stays up, reports why, and tries again.
  */
 import { messageOf, TidemarkError } from '../../../contracts/errors.ts';
 import { limits } from '../../../contracts/limits.ts';
@@ -12,9 +12,9 @@ import { classOf } from '../../state/guard/storage-error.ts';
 export type FrozenOptions = WaitingRoomOptions & { log: Log; signal: AbortSignal };
 
 /**
- * What `open` gives, once it does; null when told to stop before. Anything but STORAGE_FAILED is
- * thrown on at once: waiting cannot mend it. Meanwhile /livez is ok, /readyz is 503, /healthz names
- * the cause.
+ * Returns the result of `open` once it succeeds; null when stopped before. Errors other than
+ * STORAGE_FAILED are thrown at once, because waiting cannot help. Meanwhile /livez is ok, /readyz
+ * is 503, and /healthz names the cause.
  */
 export async function openWhenPossible<T>(
   open: () => T,
@@ -35,7 +35,7 @@ export async function openWhenPossible<T>(
         if (error.message !== said)
           log.error(
             { reason: messageOf(error) },
-            'the store cannot be opened; the worker is frozen and tries again',
+            'the store cannot be opened; the worker is frozen and will try again',
           );
         said = error.message;
         await room.say(said, (since) => healthOf(error, since));

@@ -1,7 +1,4 @@
-/**
- * How a worker comes to the bus: it tries until it is there, and meanwhile answers those who ask
- * how it is.
- */
+/** Connects a worker to the bus: tries until it succeeds, and answers health requests meanwhile. */
 import { Bus } from '../../../runtime/bus/bus.ts';
 import type { BusOptions } from '../../../runtime/bus/bus-login.ts';
 import { systemClock } from '../../../runtime/clock.ts';
@@ -22,10 +19,10 @@ export type JoinOptions = {
 };
 
 /**
- * The bus, or what came first of `ended`. Until then /livez is ok, /readyz is 503, and /healthz
- * says why and how the store is.
- * @throws TidemarkError CONFIG_INVALID for settings no waiting mends: files of ours, or the address
- * of HTTP
+ * Returns the bus, or the result of `ended` if that comes first. Until then /livez is ok, /readyz
+ * is 503, and /healthz says why and reports the store's health.
+ * @throws TidemarkError CONFIG_INVALID for settings that waiting cannot fix: our own files, or the
+ * HTTP address
  */
 export async function joinBus<T>(
   { local, http, access, bus, hub, log }: JoinOptions,

@@ -1,6 +1,6 @@
 /**
- * The first thing a worker does: it opens its local state, now or as soon as that is possible, and
- * keeps what was found to be wrong with it.
+ * The first step of a worker: opens its local state, now or as soon as that is possible, and keeps
+ * the problems found with it.
  */
 import { systemClock } from '../../../runtime/clock.ts';
 import {
@@ -23,7 +23,10 @@ export type OpeningSettings = {
   data: string;
   /** host:port of the operators' HTTP; port 0 takes a free one. */
   http: string;
-  /** The operator's own token; without one that may operate, one is made in the data directory. */
+  /**
+   * The operator's own token; without a token that may operate, one is created in the data
+   * directory.
+   */
   token: string | null;
   access: HttpSettings;
   isAnyFileSystem: boolean;
@@ -31,7 +34,10 @@ export type OpeningSettings = {
 
 export type Opened = { local: Local; findings: Finding[]; http: HttpAddress; access: HttpSettings };
 
-/** Null when told to stop before. @throws TidemarkError for what waiting cannot mend */
+/**
+ * Null when stopped before.
+ * @throws TidemarkError for what waiting cannot fix
+ */
 export async function openAsSoonAsPossible(
   config: OpeningSettings,
   log: Log,
