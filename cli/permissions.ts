@@ -1,6 +1,6 @@
 /**
- * What each process must be allowed on the bus, and nothing more: subjects to publish to and to
- * subscribe to, as nats-server checks them.
+ * The minimal bus permissions of each process: subjects to publish and to subscribe to, as
+ * nats-server checks them.
  */
 import { capabilities, legacyCapabilities } from '../contracts/capability.ts';
 import type { ControlVerb } from '../contracts/control-verbs.ts';
@@ -10,7 +10,8 @@ export const processes = ['worker', 'beacon', 'hub', 'dropin', 'operator'] as co
 export type Process = (typeof processes)[number];
 
 /**
- * `allow_responses`: a process that answers requests may do so wherever they ask it to, once each.
+ * `allow_responses`: a process that answers requests may publish to their reply subjects, once
+ * each.
  */
 export type Permissions = {
   publish: { allow: string[] };
@@ -20,19 +21,19 @@ export type Permissions = {
 
 export type PermissionSettings = {
   hub: string;
-  /** The databeacon the worker is to reach; all of them with `*`. For a beacon its own id. */
+  /** The databeacon that the worker may reach, `*` for all. For a beacon its own id. */
   beacon: string;
-  /** The worker takes one-way messages from a stream, and the hub sends them. */
+  /** One-way messages: the hub sends them, and the worker takes them from a stream. */
   isOneWayOn: boolean;
-  /** The worker serves the lab's routes: it may assign at other hubs' workers. */
+  /** The worker serves the lab's routes, so it may assign for other hubs' workers. */
   isLab: boolean;
-  /** Beacons are asked and heard without a hub in the subject too: foreign, legacy, 0.1.0. */
+  /** Also allows beacons without hub subjects: foreign ones, legacy ones, and those of 0.1.0. */
   isUnscoped: boolean;
 };
 
 /**
- * An answer comes within the longest wait of a request, `limits.bootstrapStepMs` and
- * `limits.waitAppliedMsMax`; twice that is room for a loaded machine.
+ * Answers come within the longest timeout of a request, `limits.bootstrapStepMs` or
+ * `limits.waitAppliedMsMax`; twice that leaves room for a loaded machine.
  */
 const answering = { allow_responses: { max: 1, expires: '2m' } } as const;
 
@@ -61,7 +62,9 @@ function asService(name: string): string[] {
   ]);
 }
 
-/** All that a worker asks a beacon for its hub; larger requests go in chunks. */
+/**
+ * All actions that a worker requests from a beacon for its hub; larger requests are sent in chunks.
+ */
 const askedForHub: readonly (readonly [capability: string, actions: readonly string[]])[] = [
   [capabilities.batch, ['Apply', 'Mark', 'chunk']],
   [capabilities.proxy, ['Request', 'chunk']],
@@ -84,7 +87,7 @@ function workerPermissions(settings: PermissionSettings): Permissions {
         ),
         ...unscoped.map((capability) => subjects.capabilityAll(beacon, capability)),
         subjects.eventAll(hub),
-        // The console shows all workers of the bus.
+        // The console shows all workers on the bus.
         services.subject('PING', services.worker),
         ...inOthers.map((verb) => subjects.control('*', verb)),
         ...(isOneWayOn ? streamPermissions(hub) : []),
@@ -106,8 +109,8 @@ function workerPermissions(settings: PermissionSettings): Permissions {
 }
 
 /**
- * What a worker asks JetStream for: its stream, its one consumer, and the messages. An
- * acknowledgement may come later than an answer may.
+ * What a worker needs of JetStream: its stream, its one consumer, and the messages.
+ * Acknowledgements may take longer than `allow_responses` permits.
  */
 function streamPermissions(hub: string): string[] {
   const stream = subjects.oneWayStream(hub);
@@ -126,7 +129,7 @@ function streamPermissions(hub: string): string[] {
 
 function beaconPermissions({ beacon }: PermissionSettings): Permissions {
   return {
-    // Whether there is another of its name, before it starts and while it runs.
+    // To detect another beacon of its name, before it starts and while it runs.
     publish: { allow: [subjects.presence(beacon), services.subject('INFO', services.beacon)] },
     subscribe: {
       allow: [
@@ -143,7 +146,7 @@ function beaconPermissions({ beacon }: PermissionSettings): Permissions {
   };
 }
 
-/** For the hub's own connection, and for `tidemark publish`: both with an inbox of their own. */
+/** For the hub's own connection and for `tidemark publish`, each with its own inbox. */
 function hubPermissions({ hub, isOneWayOn }: PermissionSettings): Permissions {
   return {
     publish: {
@@ -162,7 +165,7 @@ function hubPermissions({ hub, isOneWayOn }: PermissionSettings): Permissions {
   };
 }
 
-/** The bridges in a hub's process also look how the worker is, and hear when that changes. */
+/** The bridges in a hub's process also read the worker's status, and listen for its changes. */
 function dropinPermissions({ hub }: PermissionSettings): Permissions {
   return {
     publish: {
@@ -172,7 +175,7 @@ function dropinPermissions({ hub }: PermissionSettings): Permissions {
   };
 }
 
-/** `doctor` also looks at the schema of the database, and asks the server for its time. */
+/** `doctor` also reads the schema of the database, and asks the server for its time. */
 function operatorPermissions({ hub, beacon }: PermissionSettings): Permissions {
   const looks = [
     subjects.capability(beacon, capabilities.schema, 'IntrospectSchema'),
@@ -201,8 +204,8 @@ function operatorPermissions({ hub, beacon }: PermissionSettings): Permissions {
 }
 
 /**
- * One user of nats-server's `authorization { users = [ ... ] }`; who it is and how it proves it is
- * the operator's.
+ * One user of nats-server's `authorization { users = [ ... ] }`; the operator adds name and
+ * credentials.
  */
 export function permissionsText(
   process: Process,

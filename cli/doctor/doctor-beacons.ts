@@ -1,6 +1,6 @@
 /**
- * Looks over the databeacons that lanes go to: whether each is there, what it offers, whether it
- * reaches its database, and the schema of that.
+ * Checks the assigned databeacons: whether each is online, what it offers, whether it reaches its
+ * database, and that database's schema.
  */
 import { capabilities, type IntrospectSchemaOutputs } from '../../contracts/capability.ts';
 import { messageOf } from '../../contracts/errors.ts';
@@ -12,9 +12,9 @@ import type { Clock } from '../../runtime/clock.ts';
 import { type Check, fail, ok, warn } from './doctor-check.ts';
 import { twinChecks } from './doctor-twins.ts';
 
-/** A catalogue of a busy server takes a while; a look must not take longer. */
+/** The catalogue of a busy server may be slow to read; the check waits no longer than this. */
 const schemaMs = 15_000;
-/** Presence comes every two seconds. */
+/** Presence is announced every two seconds. */
 const presenceMs = 2_600;
 
 export type Database = { beacon: string; connection: number };
@@ -48,9 +48,7 @@ export async function beaconChecks(
   return checks;
 }
 
-/**
- * What beacons say of themselves, until all that are wanted were heard or it has been long enough.
- */
+/** Collects presence until all wanted beacons were heard or the time is over. */
 async function presences(
   bus: Bus,
   clock: Clock,
@@ -111,7 +109,7 @@ async function databaseChecks(
   return [...checks, reached, await schemaCheck(bus, beacon, connection)];
 }
 
-/** What writes would go by; null when it offers nothing for them. */
+/** The carrier that writes would use; null when the beacon offers none. */
 function carrierOf({ Capabilities }: Presence): 'batch' | 'meadow-proxy' | 'legacy' | null {
   if (Capabilities.includes(capabilities.batch)) return 'batch';
   if (Capabilities.includes(capabilities.proxy)) return 'meadow-proxy';
@@ -168,7 +166,7 @@ async function schemaCheck(bus: Bus, beacon: string, connection: number): Promis
   } catch (error) {
     return warn(
       'backend schema',
-      `cannot be looked at: ${messageOf(error)}`,
+      `cannot be checked: ${messageOf(error)}`,
       'look at the database, and at the log of the beacon',
     );
   }

@@ -1,4 +1,4 @@
-/** Looks over the bus and what is on it: the server, the worker of a hub, and its databeacons. */
+/** Checks the bus and what is on it: the server, the worker of a hub, and its databeacons. */
 import { messageOf } from '../../contracts/errors.ts';
 import { isJsonObject } from '../../contracts/body/json-value.ts';
 import type { WorkerStatus } from '../../contracts/status.ts';
@@ -10,11 +10,13 @@ import { nobodyAnswers } from '../served-hubs.ts';
 import { beaconChecks, type Database } from './doctor-beacons.ts';
 import { type Check, fail, ok, warn } from './doctor-check.ts';
 
-/** What is tested; older servers lack things of the protocol we use. */
+/** The oldest version tested; earlier servers lack parts of the protocol we use. */
 const oldestServer = [2, 9] as const;
 const payloadBytesMin = 1024 * 1024;
 const answerMs = 3_000;
-/** Leases and marks compare times of several machines; beyond this people are misled by them. */
+/**
+ * Leases, marks and people compare times of several machines; a larger difference misleads them.
+ */
 const clockMsMax = 2_000;
 
 export type BusExam = {
@@ -23,11 +25,11 @@ export type BusExam = {
   servers: string;
   isOneWay: boolean;
   clock: Clock;
-  /** Databases the store knows, for a worker that does not answer. */
+  /** Databases the store knows, in case the worker does not answer. */
   assigned: readonly Database[];
 };
 
-/** Never throws: what cannot be asked is a check that says so. */
+/** Never throws: a question without an answer becomes a failed check. */
 export async function examineBus(exam: BusExam): Promise<Check[]> {
   const status = await exam.bus
     .request<WorkerStatus>(subjects.control(exam.hub, 'status'), {}, { timeoutMs: answerMs })
@@ -44,14 +46,14 @@ export async function examineBus(exam: BusExam): Promise<Check[]> {
 
 async function serverChecks({ bus, hub, servers, isOneWay, clock }: BusExam): Promise<Check[]> {
   const facts = bus.serverFacts;
-  if (!facts) return [warn('bus', `${servers} went away while it was looked at`, 'look again')];
+  if (!facts) return [warn('bus', `${servers} went away during the check`, 'try again')];
   const tookMs = await bus.roundTripMs().catch(() => null);
   const [major = 0, minor = 0] = facts.version.split('.').map(Number);
   const isOld = major < oldestServer[0] || (major === oldestServer[0] && minor < oldestServer[1]);
   return [
     ok(
       'bus',
-      `answers at ${servers}${tookMs === null ? '' : `, ${Math.max(1, Math.round(tookMs))} ms there and back`}`,
+      `answers at ${servers}${tookMs === null ? '' : `, round trip ${Math.max(1, Math.round(tookMs))} ms`}`,
     ),
     isOld
       ? warn(
@@ -64,7 +66,7 @@ async function serverChecks({ bus, hub, servers, isOneWay, clock }: BusExam): Pr
       ? warn(
           'max_payload',
           `${bus.payloadBytesMax} bytes in one message`,
-          'larger writes go in many pieces: set max_payload to 8MB',
+          'larger writes are sent in many chunks: set max_payload to 8MB',
         )
       : ok('max_payload', `${bus.payloadBytesMax} bytes in one message`),
     facts.hasStreams || !isOneWay
@@ -78,7 +80,9 @@ async function serverChecks({ bus, hub, servers, isOneWay, clock }: BusExam): Pr
   ];
 }
 
-/** Newer servers stamp what they say of a stream; that is the only time a client can ask for. */
+/**
+ * Newer servers put the time into their facts about a stream; clients can get it in no other way.
+ */
 export async function busClock(bus: Bus, hub: string, clock: Clock): Promise<Check> {
   const askedMs = clock.nowMs();
   const asked = async (subject: string): Promise<number> => {
@@ -91,7 +95,7 @@ export async function busClock(bus: Bus, hub: string, clock: Clock): Promise<Che
   if (!Number.isFinite(serverMs))
     return ok(
       'bus clock',
-      'cannot be compared: the server tells no time without the stream of one-way intake',
+      'cannot be compared: the server gives its time only with the stream of one-way intake',
     );
   const offMs = Math.round((askedMs + clock.nowMs()) / 2 - serverMs);
   const what = `this machine is ${Math.abs(offMs)} ms ${offMs < 0 ? 'behind' : 'ahead of'} the server`;

@@ -1,6 +1,6 @@
-/** One thing that was looked at: whether it is well, what was found, and what to do about it. */
+/** The result of one check: whether all is well, what was found, and what to do about it. */
 
-/** `Do` is for whoever reads it; empty when there is nothing to do. */
+/** `Do` is advice for the reader; empty when there is nothing to do. */
 export type Check = { Name: string; Level: 'ok' | 'warn' | 'fail'; What: string; Do: string };
 
 export const ok = (Name: string, What: string): Check => ({ Name, Level: 'ok', What, Do: '' });
@@ -18,8 +18,8 @@ export const fail = (Name: string, What: string, Do: string): Check => ({
 });
 
 /**
- * Sizes and modes of files that may not be there or not be ours to look at; that is told by the
- * check of the store.
+ * For sizes and modes of files that may be missing or unreadable; the check of the store reports
+ * that.
  */
 export function lookAt<T>(look: () => T, otherwise: T): T {
   try {

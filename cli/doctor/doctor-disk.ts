@@ -1,6 +1,6 @@
 /**
- * How long a synced write takes in a data directory, measured: slow disks hold up every answer, and
- * too fast ones do not keep their word.
+ * Measures how long a synced write takes in a data directory: slow disks delay every answer, and
+ * syncs that are too fast do not reach the disk.
  */
 import { closeSync, fdatasyncSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,14 +11,14 @@ import { type Check, ok, warn } from './doctor-check.ts';
 const tries = 15;
 const pageBytes = 4096;
 /**
- * The fastest disks with a battery behind their cache take some 20 microseconds; below this nothing
- * was written anywhere.
+ * The fastest disks with a battery-backed cache take about 20 microseconds; anything faster was
+ * written nowhere.
  */
 const suspectMs = 0.015;
-/** Beyond this even a batch of writes waits noticeably. */
+/** Above this even a batch of writes waits noticeably. */
 const slowMs = 50;
 
-/** Leaves nothing behind. */
+/** Leaves no file behind. */
 export function syncCheck(dataDir: string, clock: Clock): Check {
   const path = join(dataDir, `.doctor-${process.pid}`);
   try {
@@ -51,13 +51,13 @@ function judged(medianMs: number, slowestMs: number): Check {
       'sync',
       `${what}: faster than any disk`,
       'syncs are ignored here (memory, a volatile cache, or a library that swallows ' +
-        'them): what is accepted would be lost with the power',
+        'them): accepted writes would be lost in a power failure',
     );
   return medianMs > slowMs
     ? warn(
         'sync',
         what,
-        'every answer waits for one: use a faster disk, or look for who else writes to it',
+        'every answer waits for one: use a faster disk, or find out what else writes to it',
       )
     : ok('sync', what);
 }

@@ -1,4 +1,7 @@
-/** Whether the file of marks, which is for people, agrees with the store, which has the truth. */
+/**
+ * Checks whether the file of marks, written for people, agrees with the store, which is what
+ * counts.
+ */
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { MarksFile } from '../../contracts/status.ts';
@@ -9,13 +12,14 @@ import { lockHolder } from '../../worker/state/open/lock-holder.ts';
 import { pathsOf } from '../../worker/state/paths.ts';
 
 /**
- * The file of marks is at most so far behind while a worker runs; it is written each second and the
- * machine may be slow.
+ * How far the file may lag behind while a worker runs: it is written each second, and the machine
+ * may be slow.
  */
 const marksBehindMs = 10_000;
 
 /**
- * The file is read first: what runs meanwhile can only be further.
+ * Reads the file before the store, so that what a running worker writes meanwhile cannot put the
+ * file ahead.
  * @throws TidemarkError as `offlineMarks`
  */
 export function marksFile(dataDir: string, nowMs: number): Check {
@@ -25,13 +29,13 @@ export function marksFile(dataDir: string, nowMs: number): Check {
   const store = offlineMarks(dataDir, nowMs);
   const truth = marksOf(store);
   const again =
-    'start the worker; it writes it anew. The store has the truth: tidemark hwm show --offline';
+    'start the worker, which writes it again. The store is what counts: tidemark hwm show --offline';
   if (!isThere)
     return truth.size === 0
       ? ok('marks file', 'not written yet')
       : warn('marks file', `there is no ${path}`, again);
   if (file === null || typeof file !== 'object')
-    return warn('marks file', `${path} is no JSON`, again);
+    return warn('marks file', `${path} is not JSON`, again);
   if (file.Store !== store.Store)
     return fail(
       'marks file',

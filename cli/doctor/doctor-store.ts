@@ -1,4 +1,4 @@
-/** Looks over the store itself, without its worker: schema, pages, who has it, and the clock. */
+/** Checks the store itself, without its worker: schema, pages, its owner, and the clock. */
 import { statSync } from 'node:fs';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { isoOf } from '../../runtime/clock.ts';
@@ -9,7 +9,7 @@ import { schemaVersion } from '../../worker/state/schema/migrations.ts';
 import { pathsOf, type StatePaths } from '../../worker/state/paths.ts';
 import { openForReading, type ReadStore } from '../../worker/state/open/read-store.ts';
 
-/** Never throws: a store that cannot be looked at is one failed check. */
+/** Never throws: a store that cannot be read is a failed check. */
 export function storeChecks(dataDir: string, nowMs: number): Check[] {
   let store: ReadStore | null = null;
   const paths = pathsOf(dataDir);
@@ -75,7 +75,7 @@ function soundness(store: ReadStore): Check {
       );
 }
 
-/** Who had the store last, and who holds its lock now. */
+/** Which process had the store last, and which one holds its lock now. */
 function ownerChecks(store: ReadStore, { lock, reserve }: StatePaths): Check[] {
   const holder = lockHolder(lock);
   const held = holder === null ? 'nobody is seen to hold it' : `pid ${holder} holds it`;

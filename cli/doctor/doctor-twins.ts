@@ -1,17 +1,17 @@
 /**
- * Looks whether two databeacons of one name are on the bus: each takes a part of the requests, and
- * the rows end up in two databases.
+ * Checks whether two databeacons on the bus have the same name: each takes some of the requests,
+ * and the rows end up in two databases.
  */
 import { isJsonObject } from '../../contracts/body/json-value.ts';
 import { services } from '../../contracts/subjects.ts';
 import type { Bus } from '../../runtime/bus/bus.ts';
 import { type Check, fail } from './doctor-check.ts';
 
-/** All that are there answer within this time; more than so many are not looked at. */
+/** Time in which all of them answer, and how many answers are read at most. */
 const answerMs = 2_000;
 const answersMax = 1_000;
 
-/** A check for each of these names that more than one databeacon has; none while all is well. */
+/** A failed check for each of these names that several databeacons use; none while all is well. */
 export async function twinChecks(bus: Bus, beacons: readonly string[]): Promise<Check[]> {
   const answers = await bus
     .gather(services.subject('INFO', services.beacon), answerMs, answersMax)

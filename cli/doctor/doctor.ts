@@ -1,5 +1,5 @@
 /**
- * Looks over a data directory from outside, without changing anything: what is fine, what wants
+ * Checks a data directory from outside, without changing anything: what is fine, what needs
  * attention, and what to do about it.
  */
 import { readdirSync, statSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { roomAt } from '../../worker/state/guard/disk.ts';
 import { fileSystemAt } from '../../worker/state/open/file-system.ts';
 import { pathsOf, type StatePaths } from '../../worker/state/paths.ts';
 
-/** Never throws: what cannot be looked at is a check that failed. */
+/** Never throws: what cannot be read is a failed check. */
 export function examine(dataDir: string, nowMs: number): Check[] {
   const paths = pathsOf(dataDir);
   return [
@@ -28,7 +28,7 @@ function fileSystem(dataDir: string): Check {
   const { name, is } = fileSystemAt(dataDir);
   if (is === 'local') return ok('file system', 'a local disk');
   if (is === 'unsure')
-    return warn('file system', name, 'make sure that syncs and locks hold on what is behind it');
+    return warn('file system', name, 'make sure that syncs and locks work on what is behind it');
   return fail(
     'file system',
     `${name}, a ${is} file system`,
@@ -77,7 +77,7 @@ function logSize(paths: StatePaths): Check {
     ? warn(
         'log',
         `${bytes} bytes`,
-        'look for a reader that stays open; it keeps the log from being folded in',
+        'find the reader that stays open; it keeps the log from being checkpointed',
       )
     : ok('log', `${bytes} bytes`);
 }
@@ -102,7 +102,7 @@ function folders({ rescueDir, asideDir }: StatePaths): Check[] {
       : warn(
           'aside',
           `${aside.length} set aside: ${aside.join(', ')}`,
-          'see the faults in /healthz; remove what is not needed any more',
+          'see the faults in /healthz; remove what is no longer needed',
         ),
   ];
 }

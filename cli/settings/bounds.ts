@@ -1,4 +1,4 @@
-/** The bounds an operator may set, as text: sizes with a unit, and counts. */
+/** Parses the bounds an operator may set: sizes with a unit, and counts. */
 import { TidemarkError } from '../../contracts/errors.ts';
 import { type CapacityBounds, usualBounds } from '../../worker/intake/pressure.ts';
 
@@ -11,7 +11,7 @@ const units: Readonly<Record<string, number>> = {
 };
 
 /**
- * Bytes, as a number or with K, M, G or T behind it.
+ * Parses a number of bytes, with an optional K, M, G or T.
  * @throws TidemarkError CONFIG_INVALID naming the setting
  */
 export function decodeBytes(name: string, text: string): number {
@@ -21,7 +21,7 @@ export function decodeBytes(name: string, text: string): number {
   if (digits === '' || !Number.isSafeInteger(bytes))
     throw new TidemarkError(
       'CONFIG_INVALID',
-      `${name} ${JSON.stringify(text)} is no size: expected bytes, or a number with K, M, G or T`,
+      `${name} ${JSON.stringify(text)} is not a size: expected bytes, or a number with K, M, G or T`,
     );
   return bytes;
 }
@@ -37,8 +37,8 @@ function decodeCount(name: string, text: string): number {
 }
 
 /**
- * @throws TidemarkError CONFIG_INVALID; 16 MiB of journal are the least: below them not even a
- * start fits
+ * The journal needs at least 16 MiB; a worker could not even start with less.
+ * @throws TidemarkError CONFIG_INVALID
  */
 export function boundsOf(
   value: (name: 'journalBytesMax' | 'pendingMax' | 'diskFreeMin') => string | undefined,
@@ -62,7 +62,7 @@ export function boundsOf(
   };
 }
 
-/** The same as arguments, for a worker started as a child. */
+/** The same as arguments, for a worker started as a child process. */
 export function boundsArgs({ journalBytesMax, pendingMax, diskFreeMin }: CapacityBounds): string[] {
   return [
     '--journal-bytes-max',

@@ -1,4 +1,4 @@
-/** How to reach the bus and log in to it, from the settings of the command line. */
+/** How to reach and log in to the bus, from the settings of the command line. */
 import { statSync } from 'node:fs';
 import { TidemarkError } from '../../contracts/errors.ts';
 import type { BusOptions } from '../../runtime/bus/bus-login.ts';
@@ -6,7 +6,7 @@ import { decodeBusUrl } from './bus-url.ts';
 import { maskedSetting } from './masked.ts';
 import type { Value } from './settings.ts';
 
-/** What the URL or the file said, as variables: a child process gets the URL without its user. */
+/** The login as environment variables, because a child process gets the URL without its user. */
 export function loginVariables({
   user,
   password,
@@ -27,7 +27,7 @@ export function loginVariables({
   });
 }
 
-/** @throws TidemarkError CONFIG_INVALID for a URL that is none, and for a file that is not there */
+/** @throws TidemarkError CONFIG_INVALID for an invalid URL, and for a missing file */
 export function busOf(url: string, value: Value): Omit<BusOptions, 'name'> {
   const { servers, user, password, token } = decodeBusUrl(url);
   const login = {

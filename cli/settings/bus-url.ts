@@ -1,6 +1,6 @@
 /**
- * The bus as a URL or a list of them: what the client wants apart is taken apart, and what no
- * client could use is refused with what was meant.
+ * Parses the bus URL, or a list of them, for the client. A URL no client could use is refused with
+ * a suggestion.
  */
 import { TidemarkError } from '../../contracts/errors.ts';
 import { maskedUrl } from '../../runtime/masked.ts';
@@ -10,7 +10,7 @@ export type BusUrl = { servers: string; user?: string; password?: string; token?
 const example = 'expected nats://host:port';
 
 /**
- * The client takes names and passwords apart from the URL; `nats://token@host` is a token.
+ * Splits name and password off the URL, as the client wants them; `nats://token@host` is a token.
  * @throws TidemarkError CONFIG_INVALID
  */
 export function decodeBusUrl(url: string): BusUrl {
@@ -48,7 +48,7 @@ function assertScheme(url: string, scheme: string, host: string): void {
 function assertHost(url: string, host: string): void {
   if (/^\d+$/.test(host)) throw wrong(url, `is a number alone: ${meant(url, `127.0.0.1:${host}`)}`);
   if (!/^(?:\[[0-9a-f:.%]+\]|[^\s/:?#[\]]+)(?::[^:]*)?$/i.test(host))
-    throw wrong(url, `is no bus URL: ${example}`);
+    throw wrong(url, `is not a bus URL: ${example}`);
   const port = /:([^:\]]*)$/.exec(host)?.[1];
   if (
     port !== undefined &&
@@ -57,7 +57,7 @@ function assertHost(url: string, host: string): void {
     throw wrong(url, `has no port from 1 to 65535: ${example}`);
 }
 
-/** Of a URL with a login nothing is said again: what looks like its host may be of a password. */
+/** Repeats nothing of a URL with a login: what looks like its host may be part of a password. */
 function meant(url: string, host: string): string {
   return url.includes('@') ? example : `did you mean nats://${host}?`;
 }
@@ -66,7 +66,7 @@ function decoded(url: string, text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    throw wrong(url, 'has a "%" that is none: write %25 for it in a name or password');
+    throw wrong(url, 'has an invalid "%": write %25 for it in a name or password');
   }
 }
 

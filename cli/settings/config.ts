@@ -1,7 +1,6 @@
 /**
- * What the command line is told: flags, then the environment, then `tidemark.json`, then what an `up`
- * on the data directory has, then defaults.
- * The only reader of process.env in the worker.
+ * The settings of the command line, in order of precedence: flags, environment, `tidemark.json`, an
+ * `up` running on the data directory, defaults. The only reader of process.env in the worker.
  */
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -33,38 +32,38 @@ const logLevels = ['debug', 'info', 'warn', 'error', 'silent'];
 
 export type CliConfig = {
   bus: Omit<BusOptions, 'name'>;
-  /** The bus was named, rather than found or assumed. */
+  /** The bus was given, not found or assumed. */
   isBusNamed: boolean;
   hub: string;
-  /** Absolute. */
+  /** An absolute path. */
   data: string;
   isDataNamed: boolean;
   http: string;
-  /** Where a databeacon answers over HTTP; off unless it is set. */
+  /** Address of a databeacon's HTTP; off unless set. */
   beaconHttp: string | undefined;
   token: string | null;
-  /** More tokens, names and certificate of the HTTP interface. */
+  /** More tokens, host names and the certificate of the HTTP interface. */
   access: HttpSettings;
   intake: 'none' | 'jetstream';
   logLevel: string;
   bounds: CapacityBounds;
-  /** Where operations are, and which are left out. */
+  /** Where operations are, and which are skipped. */
   ops: MaintenanceSettings;
-  /** The data directory may lie where writes do not last or locks do not hold. */
+  /** Allows a data directory on a file system where writes may not last or locks may not hold. */
   isAnyFileSystem: boolean;
-  /** Beacons and workers of before hubs stood in subjects are heard too. */
+  /** Also accepts beacons and workers from before subjects named the hub. */
   acceptsUnscoped: boolean;
-  /** A named nats-server binary, and the folders to look for one. */
+  /** A given nats-server binary, and the folders to search for one. */
   natsServer: string | undefined;
   path: string;
-  /** Who started the process and wants to hear of it; null when nobody does. */
+  /** The service manager to notify; null when there is none. */
   serviceManager: ServiceManagerPlace | null;
-  /** For child processes: what we were given, and how to log in to the bus. */
+  /** For child processes: our environment, and the login to the bus. */
   environment: NodeJS.ProcessEnv;
 };
 
 /**
- * Frozen for the run of one verb.
+ * Loaded once per verb, and frozen.
  * @throws TidemarkError CONFIG_INVALID naming the flag, variable or key
  */
 export function loadConfig(flags: Flags): CliConfig {
@@ -80,7 +79,10 @@ export function resolveConfig(flags: Flags, environment: NodeJS.ProcessEnv): Cli
   }
 }
 
-/** Every setting, with who set it; secrets are masked. @throws TidemarkError as `loadConfig` */
+/**
+ * Every setting with its origin; secrets are masked.
+ * @throws TidemarkError as `loadConfig`
+ */
 export function loadSettings(flags: Flags): Setting[] {
   return settingsOf(flags, process.env, resolveConfig(flags, process.env).data);
 }
@@ -126,12 +128,12 @@ function resolved(value: Value, environment: NodeJS.ProcessEnv): CliConfig {
   };
 }
 
-/** @throws TidemarkError CONFIG_INVALID for what is no host:port */
+/** @throws TidemarkError CONFIG_INVALID for text that is not host:port */
 function address(name: SettingName, given: string): string {
   const port = /^(?:\[[0-9a-f:.]+\]|[^:/\s]*):(\d{1,5})$/i.exec(given)?.[1];
   if (port !== undefined && Number(port) <= 65_535) return given;
   throw invalid(
-    `${name} ${JSON.stringify(given)} is no address: expected host:port, as ` +
+    `${name} ${JSON.stringify(given)} is not an address: expected host:port, such as ` +
       (/^\d{1,5}$/.test(given) && Number(given) <= 65_535 ? `127.0.0.1:${given}` : defaults.http),
   );
 }

@@ -1,5 +1,5 @@
 /**
- * Contexts of the `nats` command line: a name for a bus and how to log in to it, in
+ * Contexts of the `nats` command line: a named bus with its login, in
  * `~/.config/nats/context/<name>.json`.
  */
 import { existsSync, readFileSync } from 'node:fs';
@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { isJsonObject } from '../../contracts/body/json-value.ts';
 
-/** Settings of ours that a context may hold, by the name they have there. */
+/** Our settings that a context may contain, by their names in a context. */
 const settingOf = {
   url: 'nats',
   token: 'natsToken',
@@ -21,17 +21,17 @@ const settingOf = {
 } as const;
 const paths: ReadonlySet<string> = new Set(['creds', 'nkey', 'cert', 'key', 'ca']);
 /**
- * Ways to log in or to connect that are not ours; without them the bus would be another, or refuse
- * us.
+ * Ways to log in or connect that we do not support; ignoring them would lead to another bus, or to
+ * a refusal.
  */
 const unspoken = ['nsc', 'user_jwt', 'user_seed', 'socks_proxy', 'tls_first'];
 
 export type ContextSettings = Partial<Record<(typeof settingOf)[keyof typeof settingOf], string>>;
 
 /**
- * Those that count more than the environment, for a flag names the context, and those that count
- * less.
- * @throws TidemarkError CONFIG_INVALID, without telling what a file holds
+ * Settings that override the environment, if a flag names the context, and settings that the
+ * environment overrides.
+ * @throws TidemarkError CONFIG_INVALID, never quoting a file's content
  */
 export function contextsOf(
   flag: string | undefined,
@@ -43,10 +43,13 @@ export function contextsOf(
   return { named: {}, standing: standing === undefined ? {} : readContext(standing, environment) };
 }
 
-/** What a context says. @throws TidemarkError CONFIG_INVALID, without telling what it holds */
+/**
+ * The settings of a context.
+ * @throws TidemarkError CONFIG_INVALID, never quoting its content
+ */
 function readContext(name: string, environment: NodeJS.ProcessEnv): ContextSettings {
   if (!/^[^/\\]+$/.test(name) || name.startsWith('.'))
-    throw invalid(`context ${JSON.stringify(name)} is no name of one`);
+    throw invalid(`${JSON.stringify(name)} cannot be the name of a context`);
   const home = environment['HOME'] ?? '';
   const path = join(
     environment['XDG_CONFIG_HOME'] || join(home, '.config'),
@@ -62,7 +65,7 @@ function readContext(name: string, environment: NodeJS.ProcessEnv): ContextSetti
   );
   if (wrong !== undefined)
     throw invalid(
-      `${path}: ${wrong} is not spoken here; use creds, nkey, token, or user and password`,
+      `${path}: ${wrong} is not supported; use creds, nkey, token, or user and password`,
     );
   const settings: ContextSettings = {};
   for (const [key, setting] of Object.entries(settingOf)) {
@@ -74,14 +77,17 @@ function readContext(name: string, environment: NodeJS.ProcessEnv): ContextSetti
   return settings;
 }
 
-/** Of a file of settings. @throws TidemarkError CONFIG_INVALID */
+/**
+ * Reads a file of settings as JSON.
+ * @throws TidemarkError CONFIG_INVALID
+ */
 export function readSettingsFile(path: string): Record<string, unknown> {
   let content: unknown;
   try {
     content = JSON.parse(readFileSync(path, 'utf8'));
   } catch (cause) {
-    // What a parser quotes may be a password.
-    throw invalid(`${path}: ${cause instanceof SyntaxError ? 'is no JSON' : messageOf(cause)}`);
+    // Do not pass on a parser's message: it may quote a password.
+    throw invalid(`${path}: ${cause instanceof SyntaxError ? 'is not JSON' : messageOf(cause)}`);
   }
   if (!isJsonObject(content)) throw invalid(`${path}: expected an object`);
   return content;

@@ -1,6 +1,5 @@
 /**
- * Settings of the HTTP interface beside its address: further tokens, the names it is called by, its
- * certificate.
+ * Settings of the HTTP interface besides its address: further tokens, host names, its certificate.
  */
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
@@ -30,7 +29,10 @@ export function httpSettings(value: Value): HttpSettings {
   };
 }
 
-/** The operator's own token, or null. @throws TidemarkError CONFIG_INVALID */
+/**
+ * The operator's own token, or null.
+ * @throws TidemarkError CONFIG_INVALID
+ */
 export function operatorToken(value: Value): string | null {
   const path = value('tokenFile');
   return value('token') ?? (path === undefined ? null : readTokenFile(path, 'tokenFile'));
@@ -59,7 +61,7 @@ function hostsOf(list: string): string[] {
   if (wrong !== undefined)
     throw new TidemarkError(
       'CONFIG_INVALID',
-      `allowedHosts: ${JSON.stringify(wrong)} is no name or name:port; separate several by commas`,
+      `allowedHosts: ${JSON.stringify(wrong)} is not name or name:port; separate several by commas`,
     );
   return hosts;
 }
@@ -77,7 +79,7 @@ function tlsOf(
   } catch (cause) {
     throw new TidemarkError(
       'CONFIG_INVALID',
-      `httpCert ${certPath} and httpKey ${keyPath} are no pair: ${messageOf(cause)}`,
+      `httpCert ${certPath} and httpKey ${keyPath} do not belong together: ${messageOf(cause)}`,
       { cause },
     );
   }

@@ -1,4 +1,4 @@
-/** Settings as they may be shown: without passwords, tokens and what files of credentials hold. */
+/** Masks settings for display: no passwords, no tokens, no content of credential files. */
 import { maskedUrl } from '../../runtime/masked.ts';
 
 const mask = '***';
@@ -14,17 +14,15 @@ const secrets = new Set([
 ]);
 
 /**
- * The value of a setting by its name. Of a secret that is in a file the path is no secret, of one
- * that is text all of it is.
+ * The value of a setting, safe to show. A secret in a file is shown as its path; a secret given as
+ * text is hidden completely.
  */
 export function maskedSetting(name: string, value: string): string {
   if (secrets.has(name)) return isPath(value) ? value : mask;
   return maskedUrl(value);
 }
 
-/**
- * Credentials are given as paths; whoever pasted the content instead must not find it on a screen.
- */
+/** Credentials are given as paths; if somebody pasted the content instead, it must not be shown. */
 function isPath(value: string): boolean {
   return /^[.~]?\.?\//.test(value) && !value.includes('\n');
 }

@@ -1,4 +1,4 @@
-/** What the environment says about operations: where they are, and which are left out. */
+/** Environment settings for operations: where they are, and which are skipped. */
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { TidemarkError } from '../../contracts/errors.ts';
@@ -7,9 +7,9 @@ import type { MaintenanceSettings } from '../../worker/upkeep/maintenance.ts';
 const flagPrefix = 'TIDEMARK_SKIP_OP_';
 
 /**
- * `TIDEMARK_SKIP_OP_<ID>=1` leaves one out (only `1` does), `TIDEMARK_SKIP_OPS_UNTIL=<ISO time>`
- * all until then.
- * @throws TidemarkError CONFIG_INVALID for a time that is none: one that never ends would be
+ * `TIDEMARK_SKIP_OP_<ID>=1` skips one operation (no other value does),
+ * `TIDEMARK_SKIP_OPS_UNTIL=<ISO time>` skips all until then.
+ * @throws TidemarkError CONFIG_INVALID for an invalid time; a skip without an end would be
  * forgotten
  */
 export function opsSettings(
@@ -25,7 +25,7 @@ export function opsSettings(
   ) {
     throw new TidemarkError(
       'CONFIG_INVALID',
-      `skipOpsUntil ${JSON.stringify(until)} is no time like 2026-11-21T05:00Z; all ` +
+      `skipOpsUntil ${JSON.stringify(until)} is not a time such as 2026-11-21T05:00Z; all ` +
         'operations can be skipped until a time only',
     );
   }

@@ -1,6 +1,6 @@
 /**
- * Where each setting comes from: a flag, a variable, `tidemark.json`, an `up` that runs on the data
- * directory, or its default; and how a wrong one is named.
+ * Finds each setting in its source (a flag, a variable, `tidemark.json`, an `up` running on the
+ * data directory, or the default), and names that source in errors.
  */
 import { existsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -12,8 +12,8 @@ import { maskedSetting } from './masked.ts';
 import { nearestOf } from '../terminal/nearest.ts';
 
 /**
- * Settings of one text value, by their name in `tidemark.json` and as a flag, with the variable
- * that sets each.
+ * The settings with text values: their name in `tidemark.json`, also used as the flag, and their
+ * environment variable.
  */
 export const variables = {
   nats: 'NATS_URL',
@@ -66,20 +66,20 @@ export const defaults: Partial<Record<SettingName, string>> &
   pendingMax: String(usualBounds.pendingMax),
 };
 
-/** Flags as the verbs parsed them; other members are the verb's own. */
+/** Parsed flags; other members belong to the verb. */
 export type Flags = Partial<Record<SettingName | 'config', string>> & Record<string, unknown>;
 
-/** One setting as it stands: `Value` null when nobody set it and there is no default. */
+/** One setting; `Value` is null when it is not set and has no default. */
 export type Setting = { Name: string; Value: string | null; Origin: string };
 
-/** What an `up` that runs on the data directory has: its bus and its hub. */
+/** The bus and the hub of an `up` that is running on the data directory. */
 export function settingsOfUp(data: string): Partial<Record<SettingName, string>> {
   const up = readBusFile(data);
   if (up === null) return {};
   return { nats: up.Url, ...(up.Hub === undefined ? {} : { hub: up.Hub }) };
 }
 
-/** Every setting with who set it; secrets are masked. `data` is the data directory they lead to. */
+/** Every setting with its origin; secrets are masked. `data` is the resulting data directory. */
 export function settingsOf(flags: Flags, environment: NodeJS.ProcessEnv, data: string): Setting[] {
   const found = sources(flags, environment);
   const up = settingsOfUp(data);
@@ -97,7 +97,7 @@ export function settingsOf(flags: Flags, environment: NodeJS.ProcessEnv, data: s
   });
 }
 
-/** What a setting says, whoever set it. */
+/** Looks up the value of a setting, from any source. */
 export type Value = (name: SettingName) => string | undefined;
 export type Sources = (name: SettingName) => { value: string; origin: string } | null;
 
@@ -130,7 +130,7 @@ function flagOf(name: string): string {
   return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
-/** A wrong setting by the name under which it was given. */
+/** The error for a wrong setting, with the name under which it was given. */
 export function saidOf(error: TidemarkError, found: Sources): TidemarkError {
   const [name = ''] = /^\w+/.exec(error.message) ?? [];
   const origin = settingNames.includes(name as SettingName)
@@ -143,7 +143,7 @@ export function saidOf(error: TidemarkError, found: Sources): TidemarkError {
   });
 }
 
-/** `tidemark.json` of the working folder, or the file named with `--config`. */
+/** Reads `tidemark.json` in the working directory, or the file given with `--config`. */
 function readConfigFile(named: string | undefined): Partial<Record<SettingName, string>> {
   const path = resolve(named ?? 'tidemark.json');
   if (!existsSync(path)) {
@@ -151,7 +151,7 @@ function readConfigFile(named: string | undefined): Partial<Record<SettingName, 
     throw invalid(`there is no configuration file ${path}`);
   }
   if (!statSync(path).isFile())
-    throw invalid(`${path} is no file: --config names a file like tidemark.json`);
+    throw invalid(`${path} is not a file: --config names a file like tidemark.json`);
   const content = readSettingsFile(path);
   const problems = Object.entries(content).flatMap(([name, is]) => problemOf(name, is) ?? []);
   if (problems.length > 0) throw invalid(`${path}: ${problems.join('; ')}`);

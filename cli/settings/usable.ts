@@ -1,6 +1,6 @@
 /**
- * Whether a worker could start with the settings: what only shows when they are used together.
- * Starts and makes nothing.
+ * Checks whether a worker could start with the settings, beyond what each setting shows by itself.
+ * Starts and creates nothing.
  */
 import { accessSync, constants, existsSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -9,14 +9,14 @@ import { decodeAddress } from '../../runtime/http/http-access.ts';
 import { assertDurable } from '../../worker/state/open/file-system.ts';
 import type { CliConfig } from './config.ts';
 
-/** @throws TidemarkError CONFIG_INVALID with the first thing that is wrong */
+/** @throws TidemarkError CONFIG_INVALID for the first problem */
 export function assertUsable(config: CliConfig): void {
   decodeAddress(config.http, config.token !== null);
   assertDurable(config.data, config.isAnyFileSystem);
   assertWritable(config);
 }
 
-/** @throws TidemarkError CONFIG_INVALID for a data directory that cannot be made or written */
+/** @throws TidemarkError CONFIG_INVALID for a data directory that cannot be created or written */
 function assertWritable({ data }: CliConfig): void {
   let nearest = data;
   while (!existsSync(nearest) && dirname(nearest) !== nearest) nearest = dirname(nearest);

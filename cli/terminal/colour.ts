@@ -1,7 +1,4 @@
-/**
- * Colour on a terminal: states in the colours of their meaning, always beside the word that says
- * the same.
- */
+/** Colours states on a terminal by their meaning; the word itself is always shown too. */
 import type { WriteStream } from 'node:tty';
 import { styleText } from 'node:util';
 
@@ -36,8 +33,8 @@ const styles = new Map<string, Style>(
 );
 
 /**
- * As Node decides it for the stream: not where it goes to a file or a pipe, not with NO_COLOR or
- * TERM=dumb; FORCE_COLOR wins.
+ * Node decides for the stream: no colour into files or pipes, or with NO_COLOR or TERM=dumb;
+ * FORCE_COLOR overrides.
  */
 export function styled(
   style: Style,
@@ -47,13 +44,13 @@ export function styled(
   return styleText(style, text, { stream });
 }
 
-/** A state in its colour. `word` may be padded, and may go on behind a comma. */
+/** A state in its colour. `word` may be padded, and may continue after a comma. */
 export function coloured(word: string, stream: NodeJS.WritableStream = process.stdout): string {
   const style = styles.get(/^[^,\s]*/.exec(word.trim())?.[0] ?? '');
   return style === undefined ? word : styled(style, word, stream);
 }
 
-/** Columns of the terminal that stdout is; no bound where it is none. */
+/** Columns of the terminal on stdout; unbounded when it is none. */
 export function widthOf(stream: Pick<WriteStream, 'columns' | 'isTTY'> = process.stdout): number {
   return stream.isTTY && stream.columns > 0 ? stream.columns : Number.POSITIVE_INFINITY;
 }

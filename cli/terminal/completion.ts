@@ -1,4 +1,4 @@
-/** Completion for shells: verbs, those under them and options, from the verbs themselves. */
+/** Shell completion: verbs, subverbs and options, generated from the verb definitions. */
 import type { Command, Option } from 'commander';
 
 export const shells = ['bash', 'zsh', 'fish'] as const;
@@ -11,7 +11,7 @@ type Place = {
   options: (Choice & { takesValue: boolean })[];
   takesWords: boolean;
 };
-/** Verbs before the cursor, as one line -> what may follow. */
+/** Verbs before the cursor, joined by blanks -> what may follow. */
 type Places = Map<string, Place>;
 
 export function completionFor(shell: Shell, program: Command): string {
@@ -45,10 +45,10 @@ function optionOf({ long, description, required }: Option): Place['options'] {
   return long ? [{ word: long, about: description, takesValue: required }] : [];
 }
 
-/** Every path that leads to a verb, each as one word. */
+/** Every path to a verb, as one word each. */
 const pathsOf = (places: Places) =>
   [...places.keys()].filter((path) => path !== '').map((path) => path.replaceAll(' ', '/'));
-/** Options that take a value; no verb has one of the same name that takes none. */
+/** Options that take a value. An option name takes one with every verb, or with none. */
 const valuedOf = (places: Places) => [
   ...new Set(
     [...places.values()].flatMap(({ options }) =>
@@ -58,8 +58,8 @@ const valuedOf = (places: Places) => [
 ];
 
 /**
- * The verb is the longest path that the words begin with; where a value or a word of the user's own
- * stands, files are offered.
+ * The verb is the longest path at the start of the words. Files are offered for option values and
+ * for arguments.
  */
 function bash(places: Places): string {
   const cases = [...places].map(
@@ -89,8 +89,8 @@ complete -F _tidemark tidemark
 }
 
 /**
- * Its own completion system: bash's, taken over its bridge, knows no files there, and is silent at
- * the first key.
+ * Uses zsh's own completion system: bash's, through zsh's bridge, offers no files there and does
+ * not react to the first key press.
  */
 function zsh(places: Places): string {
   const told = (choices: readonly Choice[]) =>

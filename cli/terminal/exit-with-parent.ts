@@ -1,25 +1,23 @@
 /**
- * Ties a child process to the `up` or `demo` that started it: a killed parent must not leave
- * children on its data.
+ * Ties a child process to the `up` or `demo` that started it: if the parent is killed, no child may
+ * stay on its data.
  */
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 
-/**
- * Leaves at once when the parent is gone. What was accepted is on disk, so nothing is lost by it.
- */
+/** Exits at once when the parent is gone. Accepted writes are on disk, so nothing is lost. */
 export function exitWithParent(): void {
   const leave = () => process.exit(137);
-  // Read first: should it die in between, the channel below is closed.
+  // Read before the check below: if the parent dies in between, the channel is closed.
   const parent = process.ppid;
   if (process.channel === undefined || !process.connected) return leave();
   process.once('disconnect', leave);
-  // Listening for its end must not keep a finished command alive.
+  // Listening for the disconnect must not keep a finished command alive.
   process.channel.unref();
   watchFromThread(parent);
 }
 
-/** A process that hangs hears of no closed channel; a thread of its own still runs. */
+/** A hung event loop does not see the closed channel; a separate thread still runs. */
 function watchFromThread(parent: number): void {
   const entry = new URL(`parent-watch${extname(import.meta.url)}`, import.meta.url);
   const thread = new Worker(entry, {
@@ -28,6 +26,6 @@ function watchFromThread(parent: number): void {
     resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 },
   });
   thread.unref();
-  // Without it the closed channel still ends a process that is not hung.
+  // Without the thread, the closed channel still ends a process that does not hang.
   thread.once('error', () => undefined);
 }

@@ -1,17 +1,14 @@
-/**
- * What to say about a mistyped command line: what is wrong with it, and the right word, in one or
- * two lines.
- */
+/** Messages for a mistyped command line: what is wrong, and the right word, in one or two lines. */
 import type { Command, CommanderError, Option } from 'commander';
 import { nearestOf } from './nearest.ts';
 import { otherGroupVerbs, otherOptions, otherVerbs } from './other-words.ts';
 
-/** Dashes that word processors and chats make of "-" and "--". */
+/** Dashes that word processors and chat programs put in place of "-" and "--". */
 const longDash = /^[\u2010-\u2015\u2212]+-*(?=[a-z])/i;
 
 /**
- * What is wrong before anything is parsed: an unknown verb, or a dash that is none. Null when
- * nothing is.
+ * Mistakes to report before parsing: an unknown verb, or a typographic dash. Null when there is
+ * none.
  */
 export function typedWrong(program: Command, args: readonly string[]): string | null {
   const options = new Set(
@@ -60,7 +57,7 @@ function unknownVerb(program: Command, args: readonly string[]): string {
   return `${said}; tidemark help lists the verbs`;
 }
 
-/** The verb of a group that was meant by the word behind it. */
+/** The verb of a group that the next word probably means. */
 function behind(program: Command, name: string, next: string | undefined): string[] {
   const verb = find(program, name);
   if (!verb || next === undefined || !isGroupOf(program, verb)) return [];
@@ -85,7 +82,7 @@ function meantUnder(group: Command, typed: string): string | null {
   );
 }
 
-/** The lines for an error of the parser; null for what is none, or was said already. */
+/** The message for a parser error; null when it is not an error, or was already printed. */
 export function hint(
   program: Command,
   args: readonly string[],
@@ -120,7 +117,7 @@ function pathOf(command: Command): string {
   return command.parent ? `${pathOf(command.parent)} ${command.name()}` : command.name();
 }
 
-/** The verb that the words name. */
+/** The verb that the words lead to. */
 function commandAt(program: Command, args: readonly string[]): Command {
   let command = program;
   for (const word of args) {
@@ -141,7 +138,7 @@ function unknownOption(
     const verb = args.find((word) => find(program, word));
     if (/^(?:-v|--ver)/.test(typed)) return `${said}; did you mean --version?`;
     return verb
-      ? `${said} before the verb; options come behind it: tidemark ${verb} ${typed}`
+      ? `${said} before the verb; options come after it: tidemark ${verb} ${typed}`
       : `${said}; tidemark help lists the verbs`;
   }
   const bare = typed.replace(/^-+/, '').split('=')[0] ?? '';
@@ -160,7 +157,7 @@ function unknownOption(
   return `${said} of ${command.name()}; ${pathOf(command)} --help lists them`;
 }
 
-/** By another tool's word for it, or, where no verb at all has it, by its letters. */
+/** By another tool's name for it or, if no verb has the option, by similar spelling. */
 function meantOption(
   options: readonly Option[],
   bare: string,

@@ -1,8 +1,8 @@
-/** What somebody probably meant: the known word a few keystrokes away. */
+/** Guesses the word that was meant: the known word within a few keystrokes. */
 
 /**
- * The nearest of the words, of equals the one that begins so; null when none is within a third of
- * its length.
+ * The nearest word, preferring one that begins as typed; null when none is within a third of its
+ * length.
  */
 export function nearestOf(typed: string, words: readonly string[]): string | null {
   let nearest: string | null = null;
@@ -18,7 +18,7 @@ export function nearestOf(typed: string, words: readonly string[]): string | nul
   return nearest;
 }
 
-/** Letters to insert, delete or replace to make one word of the other. */
+/** Letters to insert, delete or replace to turn one word into the other. */
 function editsBetween(one: string, other: string): number {
   let row = Array.from({ length: other.length + 1 }, (_, at) => at);
   for (let i = 1; i <= one.length; i++) {

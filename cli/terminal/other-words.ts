@@ -1,6 +1,6 @@
-/** Words that users of other tools would try, and what they are called here. */
+/** Words known from other tools, and the verbs and options that match them here. */
 
-/** Verbs: word -> command lines that do it. Those that are near one of ours need no line. */
+/** Verbs: word -> command lines that do it. Words that resemble one of ours are left out. */
 export const otherVerbs: Readonly<Record<string, readonly string[]>> = {
   ls: ['journal ls', 'dead-letters ls', 'status'],
   list: ['journal ls', 'dead-letters ls', 'status'],
@@ -99,7 +99,7 @@ export const otherVerbs: Readonly<Record<string, readonly string[]>> = {
   usage: ['help'],
 };
 
-/** Words inside a group; what another group calls it. */
+/** Words within a group -> the verbs here. */
 export const otherGroupVerbs: Readonly<Record<string, readonly string[]>> = {
   get: ['show', 'ls'],
   info: ['stats', 'show', 'status'],
@@ -142,7 +142,7 @@ export const otherGroupVerbs: Readonly<Record<string, readonly string[]>> = {
   test: ['check'],
 };
 
-/** Options: word without dashes -> ours, the first that the verb has. */
+/** Options: name without dashes -> our names; the first that the verb has is suggested. */
 export const otherOptions: Readonly<Record<string, readonly string[]>> = {
   url: ['--nats', '--db'],
   server: ['--nats'],

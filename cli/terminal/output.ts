@@ -1,43 +1,43 @@
 /**
- * How the command line speaks: results on stdout, everything about the run on stderr; tables that
- * fit the terminal, and values as people say them.
+ * Output of the command line: results on stdout, everything about the run on stderr; tables that
+ * fit the terminal, and readable values.
  */
 import { visible } from '../../runtime/visible.ts';
 import { coloured, styled, widthOf } from './colour.ts';
 import { writeErr, writeOut } from './writer.ts';
 
-/** One line of a result. */
+/** Prints one line of a result. */
 export function print(line: string): void {
   writeOut(`${line}\n`);
 }
 
-/** The result as one JSON document. */
+/** Prints the result as one JSON document. */
 export function printJson(value: unknown): void {
   print(JSON.stringify(value, null, 2));
 }
 
-/** Something for people about the run itself. */
+/** Prints a message about the run itself, for people. */
 export function say(line: string): void {
   writeErr(`${line}\n`);
 }
 
 export type Cell = string | number | null | undefined;
 
-/** Columns whose words are coloured by what they mean. */
+/** Columns whose values are coloured as states. */
 const stateHeadings = new Set(['', 'state', 'result', 'level']);
-/** Text narrower than this says nothing. */
+/** Narrower text columns would be unreadable. */
 const narrowest = 8;
 const gap = 2;
 
-/** Any value in one cell. */
+/** Formats any value as one cell. */
 export function cellOf(value: unknown): Cell {
   return typeof value === 'object' && value !== null ? JSON.stringify(value) : (value as Cell);
 }
 
 /**
- * Rows under their headings, in columns as wide as their widest cell; numbers to the right. An
- * empty table says so. What is wider than the terminal is cut at its longest texts, never in a
- * number or a state; where even that is not enough, rows go below each other.
+ * Rows under headings, each column as wide as its widest cell, numbers right-aligned. An empty
+ * table says so. In a narrow terminal the longest texts are cut, never numbers or states; if that
+ * is not enough, the cells of a row are printed below each other.
  */
 export function table(
   headings: readonly string[],
@@ -73,7 +73,7 @@ export function table(
       .map((cell, at) => {
         const room = widths[at] ?? 0;
         const text = cell.length > room ? `${cell.slice(0, room - 1)}…` : cell;
-        // The last column keeps no blanks behind it, coloured ones neither.
+        // No trailing blanks after the last column, coloured or not.
         const isLast = at === row.length - 1;
         return paint(at, isNumeric[at] ? text.padStart(room) : isLast ? text : text.padEnd(room));
       })
@@ -87,7 +87,7 @@ export function table(
   ].join('\n');
 }
 
-/** Widths that fit, the widest texts cut first; null when there are none. */
+/** Column widths that fit, with the widest texts cut first; null when there are none. */
 function fitted(
   natural: readonly number[],
   least: readonly number[],
@@ -105,7 +105,7 @@ function fitted(
   return widths;
 }
 
-/** Names and values below each other. */
+/** Names and values, one pair per line. */
 export function facts(pairs: readonly (readonly [string, Cell])[]): string {
   const width = Math.max(0, ...pairs.map(([name]) => name.length));
   return pairs
@@ -121,14 +121,14 @@ function shown(value: Cell): string {
   return visible(String(value).replace(/\s+/g, ' '));
 }
 
-/** Milliseconds as people say them. */
+/** Formats milliseconds for people. */
 export function duration(ms: number): string {
   if (ms < 1_000) return `${Math.round(ms)} ms`;
   if (ms < 120_000) return `${(ms / 1_000).toFixed(1)} s`;
   return ms < 7_200_000 ? `${Math.round(ms / 60_000)} min` : `${(ms / 3_600_000).toFixed(1)} h`;
 }
 
-/** Bytes as people say them. */
+/** Formats bytes for people. */
 export function size(bytes: number): string {
   const step = Math.min(4, Math.floor(Math.log2(Math.max(bytes, 1)) / 10));
   return step === 0 ? `${bytes} B` : `${(bytes / 1024 ** step).toFixed(1)} ${'KMGT'[step - 1]}iB`;

@@ -1,6 +1,6 @@
 /**
- * How far long work is, on stderr: one line that is written over on a terminal, plain lines now and
- * then where it goes to a file.
+ * Progress of long work on stderr: one line that is overwritten on a terminal, occasional plain
+ * lines in a file.
  */
 import { type Clock, systemClock } from '../../runtime/clock.ts';
 import { type Out, overwriting, safe, stderrOut } from './writer.ts';
@@ -13,7 +13,7 @@ export class Progress {
   readonly #clock: Clock;
   #reportedMs = Number.NEGATIVE_INFINITY;
   #isShown = false;
-  /** What was not said, as too much was said just before. */
+  /** The latest line that was held back. */
   #latest: string | null = null;
 
   constructor(out: Out = stderrOut(), clock: Clock = systemClock) {
@@ -21,7 +21,7 @@ export class Progress {
     this.#clock = clock;
   }
 
-  /** Said if nothing was said for a while; what matters beyond progress is for `say`. */
+  /** Shown at most every so often; anything more important goes to `say`. */
   readonly tell = (line: string): void => {
     const nowMs = this.#clock.monotonicMs();
     this.#latest = line;
@@ -30,7 +30,7 @@ export class Progress {
     this.#write(line);
   };
 
-  /** Takes the line off a terminal; into a file goes what was last held back. */
+  /** Clears the line on a terminal; writes the line last held back to a file. */
   end(): void {
     if (this.#out.isTerminal) {
       if (this.#isShown) this.#out.write(overwriting(''));
@@ -41,7 +41,7 @@ export class Progress {
 
   #write(line: string): void {
     const { isTerminal, columns, write } = this.#out;
-    // A line that wraps could not be written over.
+    // A wrapped line could not be overwritten.
     const shown = safe(line);
     write(isTerminal ? overwriting(shown.slice(0, columns - 1)) : `${shown}\n`);
     this.#isShown = true;
@@ -49,7 +49,7 @@ export class Progress {
   }
 }
 
-/** Work that tells how far it is; the line is gone when it ended, however it ended. */
+/** Runs work that reports progress; the line is cleared when it ends, also on failure. */
 export async function withProgress<T>(
   work: (tell: (line: string) => void) => Promise<T> | T,
 ): Promise<T> {

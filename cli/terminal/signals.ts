@@ -1,9 +1,9 @@
-/** SIGTERM and SIGINT as two abort signals: the first means "in order", the second "at once". */
+/** SIGTERM and SIGINT as two abort signals: the first stops in order, the second at once. */
 import { systemClock } from '../../runtime/clock.ts';
 
 /**
- * One interrupt at a terminal reaches us twice when a launcher passes it on; closer together than
- * this is the same one.
+ * A launcher may pass on an interrupt we already got from the terminal; two within this time are
+ * the same one.
  */
 const sameMs = 300;
 

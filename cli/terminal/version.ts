@@ -1,7 +1,7 @@
-/** Which version this is, by the package's own manifest. */
+/** The version of this program, from the package's manifest. */
 import { readFileSync } from 'node:fs';
 
-/** The package's version: its manifest is one folder up from the sources, two from the build. */
+/** The manifest is one folder above the sources, and two above the build output. */
 export function packageVersion(): string {
   for (const at of ['../../package.json', '../../../package.json']) {
     try {

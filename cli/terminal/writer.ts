@@ -1,14 +1,14 @@
 /**
- * The one writer to stdout and stderr: what others named reaches no terminal as a control, only our
- * own colours do.
+ * The only writer to stdout and stderr. Control characters in names and texts never reach the
+ * terminal; only our own colours do.
  */
 import { visible } from '../../runtime/visible.ts';
 
-/** The styles of colour.ts, on and off: whoever plants one makes text green. */
+/** Matches the styles of colour.ts. The worst a planted one can do is to colour text. */
 // eslint-disable-next-line no-control-regex
 const ownStyle = /(\u001b\[(?:1|2|22|31|32|33|36|39)m)/;
 
-/** As it goes to a terminal. */
+/** Makes text safe for a terminal. */
 export function safe(text: string): string {
   return text
     .split(ownStyle)
@@ -16,7 +16,7 @@ export function safe(text: string): string {
     .join('');
 }
 
-/** False when the reader is slow: `drained` then says when it wants more. */
+/** False when the reader is slow: `drained` then resolves once it takes more. */
 export function writeOut(text: string): boolean {
   return process.stdout.write(safe(text));
 }
@@ -31,11 +31,11 @@ export function writeErr(text: string): void {
   process.stderr.write(safe(text));
 }
 
-/** Where a line may be written over. */
+/** A stream whose current line can be overwritten. */
 export type Out = {
   isTerminal: boolean;
   columns: number;
-  /** As it is. */
+  /** Writes text unchanged. */
   write: (text: string) => void;
 };
 
@@ -48,12 +48,12 @@ export function stderrOut(): Out {
   };
 }
 
-/** In place of what stands in the line of a terminal. */
+/** Replaces the current line of a terminal. */
 export function overwriting(text: string): string {
   return `\r\u001b[K${safe(text)}`;
 }
 
-/** A reader that has seen enough (`| head`) is no reason to fail, and none for `up` to stop. */
+/** A reader that closes the pipe (`| head`) must neither cause a failure nor stop `up`. */
 export function ignoreClosedPipes(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {

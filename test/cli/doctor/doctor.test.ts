@@ -61,7 +61,12 @@ test.each<[string, string, RegExp, (paths: ReturnType<typeof pathsOf>) => void]>
     ({ dataDir }) => writeFileSync(join(dataDir, 'token'), 'x', { mode: 0o644 }),
   ],
   ['marks without their file', 'marks file', /there is no/, (paths) => marked(paths, null)],
-  ['a file of marks that is none', 'marks file', /is no JSON/, (paths) => marked(paths, () => '{')],
+  [
+    'a file of marks that is none',
+    'marks file',
+    /is not JSON/,
+    (paths) => marked(paths, () => '{'),
+  ],
   [
     'a file of marks of another store',
     'marks file',

@@ -83,6 +83,6 @@ test('what was resolved is what a child is given', () => {
 test('a worker with a bound that is none ends with exit 2 and the name of the setting', async () => {
   expect(await tidemark(['worker', '--journal-bytes-max', 'much'])).toMatchObject({
     code: 2,
-    stderr: expect.stringContaining('--journal-bytes-max "much" is no size'),
+    stderr: expect.stringContaining('--journal-bytes-max "much" is not a size'),
   });
 });

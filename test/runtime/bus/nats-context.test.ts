@@ -56,9 +56,9 @@ describe('contexts of the nats command line', () => {
     expect((await run(['--context', 'wrong'])).stderr).toMatch(refused);
     for (const [name, says] of [
       ['none', /there is no file .*none\.json/],
-      ['nsc', /nsc is not spoken here/],
-      ['broken', /is no JSON/],
-      ['../x', /is no name of one/],
+      ['nsc', /nsc is not supported/],
+      ['broken', /is not JSON/],
+      ['../x', /cannot be the name of a context/],
     ] as const) {
       expect(await run(['--context', name])).toMatchObject({
         code: 2,
