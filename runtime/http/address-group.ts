@@ -1,6 +1,6 @@
 /**
- * Who counts as one sender: an IPv4 address, however it is written, and the 64 bits of an IPv6
- * network that one subscriber has.
+ * Groups addresses that belong to one sender: an IPv4 address in any notation, or the /64 network
+ * that a subscriber has in IPv6.
  */
 import { isIP } from 'node:net';
 

@@ -1,12 +1,12 @@
 /**
- * Calls that were denied, counted: who makes many of them takes no more room than who makes one,
- * and costs no more than adding one up.
+ * Counts denied calls: many from one caller take no more room than one, and each costs a single
+ * increment.
  */
 import { limits } from '../../contracts/limits.ts';
 
-/** What is told apart. */
+/** What distinguishes two counts. */
 export type DeniedKind = { who: string; via: string; action: string; reason: string };
-/** One kind within one minute. */
+/** The calls of one kind in one minute. */
 export type DeniedCount = DeniedKind & { readonly firstMs: number; times: number };
 
 const minuteMs = 60_000;
@@ -15,7 +15,7 @@ export class DeniedCalls {
   #minute = 0;
   readonly #counts = new Map<string, DeniedCount>();
 
-  /** The count that this one was added to; a new minute begins new ones. */
+  /** Returns the count that was incremented; each minute starts new counts. */
   add(kind: DeniedKind, nowMs: number): DeniedCount {
     const minute = Math.floor(nowMs / minuteMs);
     if (minute !== this.#minute) this.#counts.clear();
@@ -30,7 +30,7 @@ export class DeniedCalls {
   }
 }
 
-/** Beyond the bound they are one kind. */
+/** All kinds above the bound together. */
 const others: DeniedKind = { who: 'others', via: 'http', action: 'other', reason: 'denied' };
 
 function keyOf({ who, via, action, reason }: DeniedKind): string {

@@ -1,6 +1,6 @@
 /**
- * Who may call the HTTP interface of a process, and where it listens: one rule for the worker and
- * the databeacon.
+ * Who may call the HTTP interface of a process, and where it listens: the same rules for the worker
+ * and the databeacon.
  */
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
@@ -12,15 +12,15 @@ import { Rate } from './rate.ts';
 
 export type HttpAddress = { host: string; port: number };
 
-/** What an operator may set beside the address. */
+/** What an operator may set besides the address. */
 export type HttpSettings = {
   tokens: readonly NamedToken[];
   /**
-   * Names this server may be called by, beside loopback and the bound address: `name` or
+   * Host names this server answers to, besides loopback and the bound address: `name` or
    * `name:port`.
    */
   allowedHosts: readonly string[];
-  /** PEM texts; with them the server speaks HTTPS. */
+  /** PEM texts; if given, the server speaks HTTPS. */
   tls?: { cert: string; key: string };
 };
 
@@ -28,7 +28,8 @@ export const plainHttp: HttpSettings = { tokens: [], allowedHosts: [] };
 
 /**
  * Splits `host:port`; port 0 takes a free one.
- * @throws TidemarkError CONFIG_INVALID, also beyond loopback without a token of the operator's
+ * @throws TidemarkError CONFIG_INVALID, also for an address beyond loopback without a token of the
+ * operator's
  */
 export function decodeAddress(address: string, hasOwnToken: boolean): HttpAddress {
   const at = address.lastIndexOf(':');
@@ -53,7 +54,7 @@ export function urlOf({ host }: HttpAddress, port: number, isTls = false): strin
   return `${isTls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
-/** Set by whatever passes a call on for somebody else. */
+/** Headers set by proxies. */
 const forwardings = [
   'Forwarded',
   'X-Forwarded-For',
@@ -70,22 +71,19 @@ type HeaderName =
   | 'Sec-Fetch-Site'
   | (typeof forwardings)[number];
 
-/** What is asked of one call. */
+/** What is known of a call. */
 export type HttpCall = {
   isChanging: boolean;
-  /** Holds no data: the files of the page. */
+  /** Serves no data, only the files of the page. */
   isPublic: boolean;
-  /** Address of the other side. */
+  /** The caller's address. */
   remote: string;
   header: (name: HeaderName) => string | undefined;
 };
 
-/** A call that goes on, and who makes it: null where nobody has to say, and did not. */
+/** A permitted call and its caller: null when no token was required and none was given. */
 export type Admitted = { isAdmitted: true; caller: Caller | null };
-/**
- * A call that does not. `isNoted` is whether it is worth a line of the log: what was slowed down is
- * not.
- */
+/** A denied call. `isNoted` is whether to log it; calls that were slowed down are not logged. */
 export type Denied = {
   isAdmitted: false;
   status: 401 | 403 | 429;
@@ -97,10 +95,10 @@ export type Denied = {
 
 const unauthorized =
   'this call needs the header Authorization: Bearer <token>, with TIDEMARK_TOKEN or ' +
-  'what stands in the file token of the data directory';
+  'the content of the file token in the data directory';
 
 export class HttpAccess {
-  /** Whether who is on the machine reads without a token. */
+  /** Whether callers on this machine may read without a token. */
   readonly isOpen: boolean;
   readonly #address: HttpAddress;
   readonly #tokens: Tokens;
@@ -108,7 +106,7 @@ export class HttpAccess {
   readonly #failures: Rate;
   readonly #changes: Rate;
 
-  /** @throws TidemarkError CONFIG_INVALID for tokens that cannot be told apart */
+  /** @throws TidemarkError CONFIG_INVALID for tokens that cannot be distinguished */
   constructor(address: HttpAddress, { tokens, allowedHosts }: HttpSettings, nowMs: () => number) {
     this.#address = address;
     this.isOpen = isLoopback(address.host);
@@ -127,11 +125,11 @@ export class HttpAccess {
 
   check(call: HttpCall): Admitted | Denied {
     const host = call.header('Host')?.toLowerCase() ?? '';
-    // A page of another site that had its own name answered with our address would else be taken
-    // for ours.
+    // DNS rebinding: a foreign page whose name resolves to our address would otherwise pass as
+    // ours.
     if (!this.#isOurs(host))
       return forbidden(
-        `the header Host names ${hostText(host)}, which this server is not; add it to allowedHosts if it is`,
+        `the header Host names ${hostText(host)}, which is not this server; add it to allowedHosts if it is`,
         null,
         false,
       );
@@ -144,7 +142,7 @@ export class HttpAccess {
       return tooOften('too many calls were refused', this.#failures.waitMs(from));
     if (refusal) return refusal;
     if (call.isChanging && caller) {
-      // Each token at each place has its own, so that nobody uses up another's.
+      // One bucket for each token and address, so that nobody can use up another's.
       const who = `${caller.name} ${from}`;
       if (!this.#changes.take(who))
         return tooOften('too many changing calls', this.#changes.waitMs(who));
@@ -153,8 +151,8 @@ export class HttpAccess {
   }
 
   /**
-   * Only who has no right token is counted, and only calls that have none are slowed down: a page
-   * of another site, or somebody else on the machine, has the address of the operator.
+   * Only calls without a valid token are counted and slowed down, because a foreign page or another
+   * user of the machine may share the operator's address.
    */
   #isSlowed(call: HttpCall, caller: Caller | null, from: string): boolean {
     if (caller || (!call.isChanging && call.header('Authorization') === undefined)) return false;
@@ -192,8 +190,8 @@ export class HttpAccess {
       this.#isAllowed(host, name)
     )
       return true;
-    // Bound to all addresses: which are ours is not known, but an address is nothing that a name
-    // server can lie about.
+    // When bound to all addresses, we accept any IP address as Host: only names can be forged in
+    // DNS.
     return (
       isAnyAddress(this.#address.host) && (isIP(name) !== 0 || name === hostname().toLowerCase())
     );
@@ -209,17 +207,17 @@ export class HttpAccess {
     const origin = call.header('Origin');
     if (origin === undefined) return false;
     const from = URL.canParse(origin) ? new URL(origin).host : '';
-    // A proxy may call us by another name than the browser knows us by: that one is on the list.
+    // A proxy may use another name for us than the browser does; that name is in the list.
     return from !== host && !this.#isAllowed(from, nameOf(from) ?? '');
   }
 }
 
-/** On loopback, but for somebody who may be anywhere. */
+/** A call over loopback that a proxy forwards for somebody who may be anywhere. */
 function isForwarded(call: HttpCall): boolean {
   return forwardings.some((name) => call.header(name) !== undefined);
 }
 
-/** The name or address in `name:port`, without brackets; null when it is none. */
+/** The name or address in `name:port`, without brackets; null when invalid. */
 function nameOf(host: string): string | null {
   return (
     /^(?:\[([0-9a-f:.]+)\]|([^:[\]/@\s]+))(?::\d{1,5})?$/

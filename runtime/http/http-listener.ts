@@ -1,6 +1,6 @@
 /**
- * A listening HTTP server over an app: bounded in connections, time and size, over TLS where there
- * is a certificate. The worker's and the databeacon's are both one of these.
+ * A listening HTTP server for an app: with bounds on connections, time and size, and TLS if there
+ * is a certificate. Used by the worker and the databeacon.
  */
 import { createServer, type Server, type ServerOptions } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
@@ -12,8 +12,8 @@ import { type HttpAddress, type HttpSettings, urlOf } from './http-access.ts';
 import { SocketRoom } from './socket-room.ts';
 
 /**
- * Whoever sends its headers or body slowly is cut off, so that it holds a connection no longer than
- * a few seconds.
+ * Slow senders of headers or bodies are cut off, so that they hold a connection for only a few
+ * seconds.
  */
 const bounded: ServerOptions = {
   headersTimeout: limits.httpHeadersMs,
@@ -22,9 +22,7 @@ const bounded: ServerOptions = {
   maxHeaderSize: limits.httpHeaderBytesMax,
 };
 
-/**
- * Only what a server of Node's asks of an app, so that an app with bindings of its own is one too.
- */
+/** Only what Node's server needs of an app, so that apps with their own bindings fit. */
 type App = { fetch: Parameters<typeof serve>[0]['fetch'] };
 
 const busy = { Success: false, Code: 'OVERLOADED', Reason: 'too many connections' } as const;
@@ -39,7 +37,7 @@ export class HttpListener {
   }
 
   /**
-   * `more` are bounds of one process beside those of both.
+   * `more` are bounds in addition to those that both processes share.
    * @throws TidemarkError CONFIG_INVALID when the address cannot be bound
    */
   static start(
@@ -77,14 +75,14 @@ export class HttpListener {
     });
   }
 
-  /** Takes no more connections; resolves when the requests in flight are answered. */
+  /** Accepts no more connections; resolves when the requests in flight are answered. */
   drain(): Promise<void> {
     return new Promise((resolve) => {
       this.#server.close(() => resolve());
     });
   }
 
-  /** Cuts what is still open; resolves when nothing is. */
+  /** Closes all open connections; resolves when none is left. */
   close(): Promise<void> {
     const drained = this.drain();
     if ('closeAllConnections' in this.#server) this.#server.closeAllConnections();

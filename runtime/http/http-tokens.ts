@@ -1,17 +1,14 @@
-/**
- * The bearer tokens a process knows: whose each is, and what it permits. Compared in a time that
- * tells nothing.
- */
+/** The bearer tokens a process knows, with their names and roles. Compared in constant time. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
 
-/** `view` reads; `operate` changes as well. */
+/** `view` only reads; `operate` also changes. */
 export const roles = ['view', 'operate'] as const;
 export type Role = (typeof roles)[number];
 
-/** Whoever bears a token; the name goes into the operators' log. */
+/** The owner of a token; the name is recorded in the operators' log. */
 export type Caller = { name: string; role: Role };
 export type NamedToken = Caller & { token: string };
 
@@ -23,7 +20,8 @@ export class Tokens {
   readonly #known: readonly { caller: Caller; digest: Buffer }[];
 
   /**
-   * @throws TidemarkError CONFIG_INVALID when one token has two names: nobody could say who it was
+   * @throws TidemarkError CONFIG_INVALID when two names share a token, because its owner would be
+   * unknown
    */
   constructor(tokens: readonly NamedToken[]) {
     this.#known = tokens.map(({ name, role, token }) => ({
@@ -41,8 +39,8 @@ export class Tokens {
   }
 
   /**
-   * Whose token the header `Authorization` bears, or null. All are looked at, so that the time is
-   * the same for each.
+   * The owner of the token in the header `Authorization`, or null. Compares with all tokens, so
+   * that the time reveals nothing.
    */
   callerOf(authorization: string | undefined): Caller | null {
     const given = digestOf(/^Bearer (.+)$/.exec(authorization ?? '')?.[1] ?? '');
@@ -55,8 +53,8 @@ export class Tokens {
 }
 
 /**
- * A file of lines `role name token`; empty lines and those that begin with # are left out.
- * @throws TidemarkError CONFIG_INVALID naming the line, never what stands in it
+ * Reads a file of lines `role name token`; skips empty lines and those beginning with #.
+ * @throws TidemarkError CONFIG_INVALID naming the line, never its content
  */
 export function readTokensFile(path: string): NamedToken[] {
   const lines = textOf(path, 'tokensFile')
@@ -86,12 +84,12 @@ function decodeLine(line: string, where: string): NamedToken {
       `${where}: expected a name of 1 to 64 of A-Z a-z 0-9 . _ @ -`,
     );
   if (token === '' || more.length > 0)
-    throw new TidemarkError('CONFIG_INVALID', `${where}: expected one token behind the name`);
+    throw new TidemarkError('CONFIG_INVALID', `${where}: expected one token after the name`);
   return { role: role as Role, name, token };
 }
 
 /**
- * A file that holds one token and nothing else; null when it is empty.
+ * Reads a file that contains a single token; null when it is empty.
  * @throws TidemarkError CONFIG_INVALID naming the setting
  */
 export function readTokenFile(path: string, setting: string): string | null {

@@ -1,14 +1,11 @@
-/**
- * How often somebody may do something: a bucket that holds so many goes and fills again, for each
- * who; only the latest are remembered.
- */
+/** Rate limits: a token bucket per caller; only the latest callers are remembered. */
 
 export type RateBounds = {
-  /** Goes at once. */
+  /** Calls allowed at once. */
   burst: number;
-  /** A used one comes back after this. */
+  /** Time until a used call is available again. */
   refillMs: number;
-  /** Those remembered; the one unseen for longest is forgotten, and starts anew. */
+  /** Callers remembered; the least recent one is forgotten, and starts with a full bucket. */
   whoMax: number;
 };
 
@@ -24,18 +21,18 @@ export class Rate {
     this.#nowMs = nowMs;
   }
 
-  /** Those remembered now. */
+  /** Callers remembered now. */
   get size(): number {
     return this.#buckets.size;
   }
 
-  /** Milliseconds until the next go; 0 when there is one. */
+  /** Milliseconds until the next call is allowed; 0 when it is now. */
   waitMs(who: string): number {
     const { left } = this.#filled(who);
     return left >= 1 ? 0 : Math.ceil((1 - left) * this.#bounds.refillMs);
   }
 
-  /** Uses one up. False, and nothing used, when there is none. */
+  /** Uses one call; false, without using any, when none is left. */
   take(who: string): boolean {
     const bucket = this.#filled(who);
     if (bucket.left < 1) return false;

@@ -1,29 +1,29 @@
 /**
- * The sockets of an HTTP server: so many in all and from one address, and always room for who asks
- * whether the process is alive. Whoever waits for nothing makes room for who comes.
+ * Bounds the sockets of an HTTP server, in all and per address, and always keeps room for the
+ * probes. Idle sockets are closed to make room for new ones.
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { limits } from '../../contracts/limits.ts';
 import { addressGroup } from './address-group.ts';
 
-/** Answered also where there is room for nothing else. */
+/** Answered even when there is no room for anything else. */
 const probes: ReadonlySet<string> = new Set(['/livez', '/readyz']);
 
 type Held = {
   socket: Socket;
   from: string;
-  /** Requests that have no answer yet. */
+  /** Requests without an answer yet. */
   requests: Set<IncomingMessage>;
-  /** Came where nobody could make room: it is heard for the probes alone. */
+  /** Accepted although there was no room: only the probes are answered on it. */
   isForProbes: boolean;
 };
 
 export class SocketRoom {
-  /** In the order in which they began to wait for a request: of those that may go, the first goes. */
+  /** Ordered by when they became idle; the first that may be closed is closed first. */
   readonly #held = new Map<string, Held>();
 
-  /** Before the server listens. */
+  /** Must be called before the server listens. */
   constructor(server: Pick<Server, 'on'>) {
     server.on('connection', (socket: Socket) => this.#enter(socket));
     server.on('request', (request: IncomingMessage, response: ServerResponse) =>
@@ -31,7 +31,7 @@ export class SocketRoom {
     );
   }
 
-  /** Whether a request came where there is room for probes alone, and is none. */
+  /** Whether this request came on a socket for probes only, and is not a probe. */
   isTooMany({ socket, url = '' }: IncomingMessage): boolean {
     return this.#held.get(keyOf(socket))?.isForProbes === true && !isProbe(url);
   }
@@ -59,20 +59,20 @@ export class SocketRoom {
     response.once('close', () => {
       held?.requests.delete(request);
       if (!held || this.#held.get(key) !== held) return;
-      // It waits from now on.
+      // Idle from now on, so move it to the end.
       this.#held.delete(key);
       this.#held.set(key, held);
     });
   }
 
-  /** True when one more fits, where need be because another one went. */
+  /** True when there is room for one more, if necessary by closing another. */
   #makeRoom(from: string): boolean {
     const ofAddress = [...this.#held.values()].filter((one) => one.from === from);
     if (ofAddress.length >= limits.httpSocketsOfAddressMax) return this.#letGo(ofAddress);
     return this.#held.size < limits.httpConnectionsMax || this.#letGo(this.#ofTheMost());
   }
 
-  /** False when all of them are being answered. */
+  /** False when all of them have requests in progress. */
   #letGo(held: readonly Held[]): boolean {
     const first = held.find(mayGo);
     if (!first) return false;
@@ -85,7 +85,7 @@ export class SocketRoom {
     return [...this.#held.values()].filter((one) => one.isForProbes && one.from === from).length;
   }
 
-  /** The sockets of the address that has the most of those that may go. */
+  /** The closable sockets of the address with the most of them. */
   #ofTheMost(): Held[] {
     const byAddress = Map.groupBy([...this.#held.values()].filter(mayGo), ({ from }) => from);
     return [...byAddress.values()].reduce(
@@ -95,7 +95,7 @@ export class SocketRoom {
   }
 }
 
-/** Nothing was asked, or all was answered, or what is asked is still coming. */
+/** Whether a socket is idle, or its request is still arriving. */
 function mayGo({ requests }: Held): boolean {
   return [...requests].every((request) => !request.complete);
 }
@@ -104,12 +104,12 @@ function isProbe(url: string): boolean {
   return probes.has(url.replace(/\?.*$/s, ''));
 }
 
-/** The same for a socket and the encrypted one over it. */
+/** The same key for a socket and for the TLS socket over it. */
 function keyOf({ remoteAddress, remotePort }: Socket): string {
   return `${remoteAddress} ${remotePort}`;
 }
 
-/** An answer that is out does not oblige us to read what else was meant to come. */
+/** An answered request may still be arriving; it is read only up to the bound. */
 function cutSurplus(request: IncomingMessage): void {
   if (request.complete) return;
   let bytes = 0;

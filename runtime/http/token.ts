@@ -1,6 +1,6 @@
 /**
- * The bearer token of the HTTP interface: the operator's, else one made once and kept in the data
- * directory for whoever may read it.
+ * The bearer token of the HTTP interface: the operator's, or one created once and kept in the data
+ * directory, readable by its owner only.
  */
 import { chmodSync, existsSync, linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { newUuid } from '../clock.ts';
 import type { HttpSettings } from './http-access.ts';
 
-/** @throws TidemarkError CONFIG_INVALID when the file can neither be read nor made */
+/** @throws TidemarkError CONFIG_INVALID when the file can neither be read nor created */
 export function tokenIn(dataDir: string): string {
   const path = join(dataDir, 'token');
   if (!existsSync(path)) make(path);
@@ -23,7 +23,7 @@ export function tokenIn(dataDir: string): string {
 }
 
 /**
- * The settings with a token that may operate, whatever the operator gave.
+ * The settings with the operator's own token, or a created one if no token may operate.
  * @throws TidemarkError CONFIG_INVALID as `tokenIn`
  */
 export function withToken(
@@ -42,8 +42,8 @@ export function withToken(
 }
 
 /**
- * Under its name only once it is whole: a full disk would leave an empty file, and no process would
- * start over it. Whoever else is first has made it.
+ * Links the complete file into place: a full disk would leave an empty one, with which no process
+ * could start. If another process was first, its token is kept.
  */
 function make(path: string): void {
   const beside = `${path}.${process.pid}`;
