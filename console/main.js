@@ -1,6 +1,6 @@
 /**
- * The console: follows the worker's events, keeps what they say, and shows the view that the
- * address names.
+ * The console: follows the worker's events, keeps their content, and shows the view named by the
+ * address.
  */
 /** @import { State } from './views/worker-view.js' */
 import { needToken } from './feed/api.js';
@@ -32,7 +32,10 @@ const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
  */
 let view = null;
 
-/** Views draw what they were told at most once a frame. @type {Set<'all' | 'history'>} */
+/**
+ * Pending redraws: views are drawn at most once per frame.
+ * @type {Set<'all' | 'history'>}
+ */
 const due = new Set();
 
 /** @param {'all' | 'history'} what */
@@ -106,7 +109,7 @@ function onUp() {
 
 /** @param {string} reason */
 function onDown(reason) {
-  // Since it was last heard of, not since that was noticed.
+  // Since the last event, not since the loss was noticed.
   state.downMs ??= state.heardMs;
   document.body.classList.add('stale');
   view?.allow?.(false);
@@ -118,7 +121,7 @@ function onDown(reason) {
 }
 
 /**
- * The reader closed the question for a token: it is asked again when the reader wants.
+ * The reader declined to enter a token; offers a button to ask again.
  * @returns {Promise<void>}
  */
 function onDeclined() {

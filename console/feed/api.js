@@ -1,11 +1,11 @@
-/** Calls to the worker, and the token they may need: asked for on 401, kept for this tab. */
+/** Calls to the worker, and their token: asked for on 401, kept for this tab. */
 import { askToken } from '../parts/dialogs.js';
 
 const tokenName = 'tidemark-token';
 /** @type {Promise<boolean> | null} */
 let asking = null;
 
-/** A refusal by the worker: what it says is for the reader. */
+/** A refusal by the worker, with a message for the reader. */
 export class CallError extends Error {
   /** @param {number} status @param {string} message */
   constructor(status, message) {
@@ -21,7 +21,7 @@ export function authorization() {
 }
 
 /**
- * Asks for a token; several calls that need one ask once. False when the reader would rather not.
+ * Asks for a token; concurrent calls ask only once. Resolves to false when the reader declines.
  * @param {string | undefined} tried the header that was refused
  */
 export function needToken(tried) {
@@ -39,10 +39,10 @@ export function needToken(tried) {
 
 /**
  * @param {string} path relative to the page
- * @param {{ method?: string, body?: object, isMissOk?: boolean }} [options] isMissOk: 404 is an
- * answer
+ * @param {{ method?: string, body?: object, isMissOk?: boolean }} [options] isMissOk: a 404 is an
+ * answer, not an error
  * @returns {Promise<any>}
- * @throws {CallError} with what the worker says, or status 0 when it cannot be reached
+ * @throws {CallError} with the worker's message, or status 0 when it cannot be reached
  */
 export async function call(path, { method = 'GET', body, isMissOk = false } = {}) {
   for (;;) {
@@ -60,7 +60,7 @@ export async function call(path, { method = 'GET', body, isMissOk = false } = {}
     if (response.ok || (isMissOk && response.status === 404)) return answer;
     if (response.status !== 401)
       throw new CallError(response.status, String(answer.Reason ?? `answer ${response.status}`));
-    // Another call may have got one meanwhile.
+    // Another call may have obtained a token meanwhile.
     if (authorization()['Authorization'] !== headers['Authorization']) continue;
     if (!(await needToken(headers['Authorization'])))
       throw new CallError(401, 'this needs a token');

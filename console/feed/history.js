@@ -1,6 +1,4 @@
-/**
- * The history of both lanes as the page keeps it: samples added, rates, what a chart draws. Pure.
- */
+/** The history of both lanes in the page: adds samples, computes rates and chart data. Pure. */
 /** @import { HistorySample, HistoryView, LaneColumns } from '../../contracts/console-answers.ts' */
 
 /** @typedef {'Queue' | 'Manifest'} LaneName */
@@ -8,14 +6,14 @@
 export const laneNames = ['Queue', 'Manifest'];
 /** As many as the worker keeps. */
 const samplesMax = 900;
-/** Rates are means over so long. */
+/** Rates are averaged over this time. */
 const rateMs = 20_000;
 
 /** @param {HistoryView} view @param {HistorySample} sample @returns {HistoryView} */
 export function withSample(view, sample) {
   const last = view.At.at(-1);
   if (last !== undefined && sample.At <= last) return view;
-  // A worker is silent while nothing changes: until just before this sample all was as before.
+  // The worker sends nothing while nothing changes, so fill a gap with the last values.
   const isGap = last !== undefined && sample.At - last > 1.5 * view.SampleMs;
   const At = isGap ? [...view.At, sample.At - view.SampleMs, sample.At] : [...view.At, sample.At];
   /** @param {LaneName} name @returns {LaneColumns} */
@@ -40,8 +38,11 @@ export function withSample(view, sample) {
 }
 
 /**
- * Writes accepted and settled a second, over the last seconds; null until two samples are there.
- * @param {HistoryView} view @param {LaneName} name @param {number} nowMs by the worker's clock
+ * Writes accepted and settled per second, averaged over the last seconds; null with fewer than two
+ * samples.
+ * @param {HistoryView} view
+ * @param {LaneName} name
+ * @param {number} nowMs by the worker's clock
  * @returns {{ accept: number, drain: number } | null}
  */
 export function rates(view, name, nowMs) {
@@ -50,7 +51,7 @@ export function rates(view, name, nowMs) {
   const endMs = Math.max(nowMs, view.At[last] ?? 0);
   let from = last;
   while (from > 0 && endMs - (view.At[from] ?? 0) < rateMs) from -= 1;
-  // With nothing new for longer than that, nothing was accepted or settled.
+  // Without a newer sample nothing was accepted or settled.
   if (from === last) return { accept: 0, drain: 0 };
   const seconds = (endMs - (view.At[from] ?? 0)) / 1000;
   const { Accepted, Settled } = view[name];
@@ -60,8 +61,8 @@ export function rates(view, name, nowMs) {
 }
 
 /**
- * Points of one chart, from the level at its left edge on, so that it shows the last half hour and
- * not all of a life.
+ * Points of one chart, relative to the level at its left edge, so that it shows the last half hour
+ * instead of the store's whole life.
  * @param {HistoryView} view
  * @param {LaneName} name
  * @param {number} nowMs

@@ -1,10 +1,10 @@
-/** Server-sent events out of a stream of text. Pure. */
+/** Parses server-sent events from a stream of text. Pure. */
 
-/** Characters of one event at most; a worker's largest is some hundred thousand. */
+/** Most characters in one event; the largest of a worker has some hundred thousand. */
 const eventCharsMax = 8_000_000;
 
 /**
- * Takes text as it comes, however cut, and gives the events that are whole.
+ * Takes text in chunks of any size, and passes on complete events.
  * @param {(name: string, data: string) => void} onEvent
  * @returns {(text: string) => void}
  */

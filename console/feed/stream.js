@@ -1,11 +1,13 @@
 /**
- * Follows the worker's events, and comes back by itself when it was away. A plain EventSource
- * cannot send a token.
+ * Follows the worker's events, and reconnects by itself. A plain EventSource cannot send a token.
  */
 import { authorization, needToken } from './api.js';
 import { eventReader } from './sse.js';
 
-/** The worker beats every five seconds; silence of this length means it is not there. */
+/**
+ * The worker sends a heartbeat every five seconds; after this much silence it counts as
+ * unreachable.
+ */
 const silenceMs = 12_000;
 const firstDelayMs = 500;
 const longestDelayMs = 4_000;
@@ -25,7 +27,10 @@ export class Stream {
     this.running = null;
   }
 
-  /** Follows a path from now on; the same one again changes nothing. @param {string} path */
+  /**
+   * Follows a path from now on; does nothing when it is already followed.
+   * @param {string} path
+   */
   follow(path) {
     if (path === this.path) return;
     this.path = path;
@@ -42,7 +47,7 @@ export class Stream {
         delayMs = firstDelayMs;
       });
       if (ended.aborted) return;
-      // A token was asked for: now with it.
+      // The reader has entered a token: try again with it.
       if (why === '') continue;
       this.parts.onDown(why);
       await new Promise((resolve) => {
@@ -53,11 +58,11 @@ export class Stream {
   }
 
   /**
-   * One connection, to its end.
+   * One connection, until it ends.
    * @param {string} path
    * @param {AbortSignal} ended
    * @param {() => void} onHeard
-   * @returns {Promise<string>} why it ended, nothing when it is to begin again at once
+   * @returns {Promise<string>} why it ended; empty to reconnect at once
    */
   async once(path, ended, onHeard) {
     const silence = new AbortController();

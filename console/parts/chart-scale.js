@@ -1,13 +1,19 @@
-/** Where a value lies on a chart: round steps of an axis, points, paths. Pure. */
+/** Geometry of charts: round axis steps, points, paths. Pure. */
 
-/** The next of 1, 2, 5 times a power of ten. @param {number} value */
+/**
+ * The next 1, 2 or 5 times a power of ten.
+ * @param {number} value
+ */
 export function roundUp(value) {
   if (value <= 0) return 1;
   const power = 10 ** Math.floor(Math.log10(value));
   return ([1, 2, 5, 10].find((step) => step * power >= value) ?? 10) * power;
 }
 
-/** Three lines of an axis from zero that hold `highest`; whole numbers. @param {number} highest */
+/**
+ * Three axis lines from zero that cover `highest`, at whole numbers.
+ * @param {number} highest
+ */
 export function axis(highest) {
   const half = Math.max(1, roundUp(highest / 2));
   return [0, half, 2 * half];
@@ -23,8 +29,8 @@ export function scale([a, b], [c, d]) {
 /** @typedef {readonly [x: number, y: number]} Point */
 
 /**
- * Points on the chart's pixels; of those that share one only the last counts, so that a path is
- * never longer than the chart is wide.
+ * Points in pixels; of several in one pixel column only the last is kept, so that a path has no
+ * more points than the chart is wide.
  * @param {number[]} xs
  * @param {number[]} ys
  * @returns {Point[]}
@@ -34,7 +40,7 @@ function pointsOf(xs, ys) {
   const columns = new Map();
   for (const [n, x] of xs.entries()) columns.set(Math.round(x), Math.round((ys[n] ?? 0) * 10) / 10);
   const points = [...columns];
-  // Along a level only its ends are drawn.
+  // Draw only the ends of a horizontal stretch.
   return points.filter(([, y], n) => points[n - 1]?.[1] !== y || points[n + 1]?.[1] !== y);
 }
 

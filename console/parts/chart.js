@@ -1,6 +1,6 @@
 /**
- * One lane over the last half hour: the head above, the mark below, and what is pending as the area
- * between them.
+ * A lane over the last half hour: the head above, the mark below, and pending as the area between
+ * them.
  */
 import { count, time } from './format.js';
 import { areaPath, axis, scale, linePath } from './chart-scale.js';

@@ -1,10 +1,11 @@
-/** Questions to the reader, in dialogs that hold the keyboard until they are answered. */
+/** Questions to the reader, in modal dialogs. */
 import { button, el, setText } from './dom.js';
 
 /**
- * Shows a dialog until one of its parts calls `close`; Escape gives null.
+ * Shows a dialog until one of its parts calls `close`; Escape resolves to null.
  * @template T
- * @param {string} title @param {(close: (answer: T | null) => void) => (Node | string)[]} fill
+ * @param {string} title
+ * @param {(close: (answer: T | null) => void) => (Node | string)[]} fill
  * @returns {Promise<T | null>}
  */
 export function ask(title, fill) {

@@ -1,6 +1,6 @@
 /**
- * Elements made in one line; text only ever as text, so that nothing a hub sent becomes markup, and
- * without what would turn or hide it.
+ * Creates elements. Text is always added as text, so that nothing a hub sent becomes markup, and
+ * without characters that hide or reorder it.
  */
 import { visible } from './format.js';
 
@@ -50,7 +50,7 @@ export function setProps(node, props) {
 }
 
 /**
- * Writes only what is new, so that nothing is read out twice.
+ * Writes text only when it changed, so that screen readers do not repeat it.
  * @param {Element} node
  * @param {string} text
  */
@@ -59,7 +59,10 @@ export function setText(node, text) {
   if (node.textContent !== seen) node.textContent = seen;
 }
 
-/** A state as a word on its colour. @param {string} state */
+/**
+ * A state as a coloured label.
+ * @param {string} state
+ */
 export function pill(state = 'unassigned') {
   const node = el('span', { class: 'pill' });
   setPill(node, state);

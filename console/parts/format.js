@@ -1,4 +1,4 @@
-/** Numbers, ages and times as people read them. Pure. */
+/** Formats numbers, ages and times for people. Pure. */
 
 const counts = new Intl.NumberFormat('en');
 const short = new Intl.NumberFormat('en', { maximumFractionDigits: 1 });
@@ -28,7 +28,10 @@ const spans = [
   ['s', 1],
 ];
 
-/** A span of time in its two largest units: `4 min 10 s`. @param {number} seconds */
+/**
+ * A duration in its two largest units: `4 min 10 s`.
+ * @param {number} seconds
+ */
 export function span(seconds) {
   if (!Number.isFinite(seconds) || seconds < 0) return '-';
   if (seconds < 10) return `${short.format(seconds)} s`;
@@ -60,7 +63,7 @@ export function bytes(value) {
 }
 
 /**
- * Time of day where the reader is, with the date when it is another day.
+ * Local time of day, with the date when it is another day.
  * @param {string | number | null | undefined} at
  * @param {number} [nowMs]
  */
@@ -77,23 +80,29 @@ export function timeToFull(seconds) {
   return seconds === 0 ? 'full' : span(seconds);
 }
 
-/** Whether it reads as a UUID, whatever the case of its letters. @param {string} text */
+/**
+ * Whether text has the form of a UUID, in upper or lower case.
+ * @param {string} text
+ */
 export function isGuid(text) {
   return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
 }
 
-/** C0 but tab and line feed, DEL, C1, marks of direction, separators of lines, the byte order mark. */
+/** C0 except tab and line feed, DEL, C1, direction marks, line separators, the byte order mark. */
 const steering =
   // eslint-disable-next-line no-control-regex
   /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
 
-/** What would turn the direction of reading or hide is written out. @param {string} text */
+/**
+ * Escapes characters that would hide text or change its direction.
+ * @param {string} text
+ */
 export function visible(text) {
   return text.replace(steering, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /**
- * Where a worker says that its console is: null where a link could be anything else than a page.
+ * The address of a worker's console as a link; null unless it is a web page.
  * @param {string | null} address
  */
 export function pageAt(address) {

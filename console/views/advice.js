@@ -1,11 +1,8 @@
-/**
- * What a state means for whoever was called because of it: whether something is lost, and what to
- * do.
- */
+/** What a state means to whoever was alerted by it: whether anything is lost, and what to do. */
 /** @import { WorkerStatus } from '../../contracts/status.ts' */
 
 /**
- * Nothing where there is nothing to do.
+ * Empty when there is nothing to do.
  * @param {Pick<WorkerStatus, 'State'> & { Queue: Pick<WorkerStatus['Queue'], 'AssignedBeaconID' |
  * 'IsPaused'> }} status
  */
@@ -21,11 +18,11 @@ export function adviceOf({ State, Queue }) {
       );
     case 'error':
       return (
-        'Nothing is lost: writes are kept here. Mend what the error of the lane names; it ' +
-        'is tried again by itself.'
+        'Nothing is lost: writes are kept here. Fix what the error of the lane names; delivery ' +
+        'is retried by itself.'
       );
     case 'bootstrapping':
-      return 'Tables are being made ready; delivery begins by itself.';
+      return 'Tables are being prepared; delivery begins by itself.';
     default:
       return Queue.IsPaused ? 'Writes are kept here until delivery is resumed.' : '';
   }

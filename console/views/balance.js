@@ -1,5 +1,5 @@
 /**
- * The conservation of writes (I10), live: everything accepted is applied, pending, a dead letter or
+ * The live balance of writes (I10): everything accepted is applied, pending, a dead letter or
  * skipped, and nothing else.
  */
 /** @import { WorkerStatus } from '../../contracts/status.ts' */

@@ -1,4 +1,4 @@
-/** Dead letters, a page at a time: why each was refused, sent again or given up by hand. */
+/** Dead letters in pages: why each was refused, with buttons to retry or drop it. */
 /** @import { DeadLetterPage, DeadLetterView } from '../../contracts/console-answers.ts' */
 import { call } from '../feed/api.js';
 import { confirm } from '../parts/dialogs.js';
@@ -12,7 +12,10 @@ const nameOf = (one) => (one.Seq === null ? `message ${one.ID}` : `Seq ${one.Seq
 
 export class DeadLetters {
   constructor() {
-    /** Where each page before this one began. @type {string[]} */
+    /**
+     * Where each earlier page began.
+     * @type {string[]}
+     */
     this.before = [];
     this.after = '0';
     /** @type {string | null} */
@@ -35,7 +38,10 @@ export class DeadLetters {
     );
   }
 
-  /** Loads again when the number of them changed. @param {number} dead */
+  /**
+   * Reloads when their number changed.
+   * @param {number} dead
+   */
   update(dead) {
     if (dead === this.known || this.loading) return;
     this.known = dead;
@@ -49,7 +55,7 @@ export class DeadLetters {
       const page = await call(
         `api/dead-letters?limit=${pageRows}&after=${encodeURIComponent(this.after)}`,
       );
-      // The last row of the last page may have gone.
+      // The only row of the last page may be gone.
       if (page.DeadLetters.length === 0 && this.before.length > 0) return this.back();
       this.next = page.Next;
       this.list.replaceChildren(...page.DeadLetters.map((one) => this.row(one)));
@@ -142,7 +148,7 @@ export class DeadLetters {
       setText(this.said, `${nameOf(one)}: ${/** @type {Error} */ (error).message}.`);
     }
     await this.load();
-    // The button that had the keyboard is gone.
+    // The focused button is gone.
     this.node.querySelector('h2')?.focus();
   }
 }

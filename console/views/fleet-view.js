@@ -1,9 +1,9 @@
-/** All workers on the bus, one row each; a large fleet is narrowed by name. */
+/** All workers on the bus, one row each, with a filter by name for large fleets. */
 /** @import { FleetRow } from '../../contracts/console-answers.ts' */
 import { el, pill, setPill, setProps, setText } from '../parts/dom.js';
 import { age, count, time } from '../parts/format.js';
 
-/** Rows drawn at once: what a person can look through. */
+/** Most rows shown at once: what a person can look through. */
 const rowsMax = 200;
 const columns = ['Hub', 'Queue', 'Manifest', 'Pending', 'Oldest', 'Dead letters', 'Seen'];
 
@@ -25,9 +25,9 @@ export class FleetView {
       spellcheck: 'false',
       input: () => this.draw(),
     });
-    this.summary = el('p', { role: 'status', class: 'done' }, 'Asking who is there.');
+    this.summary = el('p', { role: 'status', class: 'done' }, 'Looking for workers.');
     this.body = el('tbody', { role: 'rowgroup' });
-    // Roles said aloud, for on a narrow screen rows are no longer laid out as a table.
+    // Explicit roles, because on narrow screens the rows are not laid out as a table.
     const head = el(
       'thead',
       { role: 'rowgroup' },
@@ -87,7 +87,7 @@ export class FleetView {
     for (const facts of shown) {
       const row = this.rows.get(facts.HubID) ?? this.make(facts);
       this.fill(row, facts);
-      // Moved only when it is not where it belongs, so that the keyboard stays where it is.
+      // Move it only if it is out of place, so that it keeps the focus.
       /** @type {ChildNode | null} */
       const next = before ? before.nextSibling : this.body.firstChild;
       if (row.node !== next) this.body.insertBefore(row.node, next);

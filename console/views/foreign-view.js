@@ -1,4 +1,4 @@
-/** A worker of another hub, as it told ours: to look at only. */
+/** A worker of another hub, by the status it sent to ours; read-only. */
 /** @import { State } from './worker-view.js' */
 import { el, setProps, setText } from '../parts/dom.js';
 import { pageAt, time } from '../parts/format.js';
@@ -27,7 +27,7 @@ export class ForeignView {
       ),
       this.view.node,
     );
-    // One first heading a page: the hub's.
+    // One first-level heading per page: the hub's.
     this.view.node.hidden = true;
   }
 
@@ -44,7 +44,7 @@ export class ForeignView {
     this.where.hidden = page === null;
     if (page) {
       setProps(this.link, { href: row.Console });
-      // Its host in view, for anybody on the bus may say that he is a worker.
+      // Shows the host, because anybody on the bus may claim to be a worker.
       setText(this.link, `its own console at ${page.host}`);
     }
     this.view.node.hidden = row.Status === null;

@@ -1,6 +1,6 @@
 /**
- * Where is my write? By its EventGUID, or all writes of a WorkItemHash or RunHash, each with its
- * way so far.
+ * "Where is my write?": finds a write by its EventGUID, or all writes of a WorkItemHash or RunHash,
+ * with the steps each has taken.
  */
 /** @import { KeyLocations } from '../../contracts/console-answers.ts' */
 /** @import { Location } from '../../contracts/status.ts' */
@@ -9,7 +9,7 @@ import { el, pill, setText } from '../parts/dom.js';
 import { count, isGuid, time } from '../parts/format.js';
 
 /**
- * What follows "accepted", by state.
+ * The step after "accepted", by state.
  * @param {Location} one
  * @returns {[title: string, at: string]}
  */
@@ -61,7 +61,7 @@ function entry(one) {
 
 export class Locate {
   constructor() {
-    /** What was asked for and is not at its end. */
+    /** The search whose writes are not all settled. */
     this.open = '';
     this.asking = false;
     this.input = el('input', {
@@ -95,7 +95,7 @@ export class Locate {
     );
   }
 
-  /** Something happened in the worker: what is on its way is asked for again. */
+  /** Repeats the search while its writes are in transit. */
   update() {
     if (this.open !== '' && !this.asking) void this.find(this.open);
   }
@@ -138,8 +138,8 @@ export class Locate {
       IsComplete = false,
     } = await call(`api/locate?key=${encodeURIComponent(key)}`, { isMissOk: true });
     const where = IsComplete
-      ? 'All of the journal was looked at.'
-      : `The newest ${count(Scanned)} entries of the journal were looked at; older writes ` +
+      ? 'The whole journal was searched.'
+      : `The newest ${count(Scanned)} entries of the journal were searched; older writes ` +
         'of this key may be missing here.';
     setText(
       this.said,

@@ -1,6 +1,6 @@
 /**
- * The picker of persistence: a databeacon, then one of its connections, then Save; nothing is
- * committed before.
+ * The picker for persistence: choose a databeacon, then one of its connections, then Save. Nothing
+ * changes before that.
  */
 /** @import { Presence } from '../../contracts/presence.ts' */
 /** @import { FleetRow } from '../../contracts/console-answers.ts' */
@@ -18,7 +18,7 @@ import { button, el, setText } from '../parts/dom.js';
 const legacy = ['QueuePersistence', 'ManifestStore'];
 
 /**
- * Which other hubs a databeacon serves.
+ * The other hubs that a databeacon serves.
  * @param {readonly FleetRow[]} fleet
  * @param {string} beacon
  */
@@ -33,7 +33,10 @@ export function servedBy(fleet, beacon) {
     .map((row) => row.HubID);
 }
 
-/** Those without databases to choose from. @param {Presence | undefined} beacon */
+/**
+ * Whether a beacon has no databases to choose from.
+ * @param {Presence | undefined} beacon
+ */
 function isLegacy(beacon) {
   return (
     beacon !== undefined &&
@@ -92,7 +95,7 @@ export class Picker {
         this.save,
       ),
     );
-    /** What the list was made of. */
+    /** The beacons of the current list, to detect changes. */
     this.listed = '';
     this.offer(beacons);
     this.beacon.value = current.AssignedBeaconID ?? '';
@@ -100,7 +103,7 @@ export class Picker {
   }
 
   /**
-   * Those that are there now: they come and go while the reader looks; the choice stays.
+   * Lists the online beacons, which come and go while the dialog is open; the choice stays.
    * @param {readonly Presence[]} beacons
    */
   offer(beacons) {
@@ -123,7 +126,7 @@ export class Picker {
     this.beacon.value = chosen;
   }
 
-  /** Its connections are asked for when a databeacon is chosen, for only then do they matter. */
+  /** Loads the connections of a databeacon once it is chosen. */
   async choose() {
     const beacon = this.beacon.value;
     this.connection.replaceChildren();
@@ -160,7 +163,10 @@ export class Picker {
     this.save.disabled = this.beacon.value === '' || this.connection.value === '';
   }
 
-  /** Whom it serves is asked when it is chosen: what the fleet was before may be another by now. */
+  /**
+   * Warns of other hubs on the chosen beacon; asks again each time, because the fleet may have
+   * changed.
+   */
   async warn() {
     const beacon = this.beacon.value;
     setText(this.warning, '');
@@ -192,11 +198,12 @@ export class Picker {
 }
 
 /**
- * Asks, and assigns what was chosen. `onOpen` gets the picker, to be told who comes and goes.
+ * Lets the reader pick, and assigns the choice. `onOpen` gets the picker, to pass on beacons that
+ * come and go.
  * @param {readonly Presence[]} beacons
  * @param {LaneStatus} current
  * @param {(picker: Picker) => void} onOpen
- * @returns {Promise<string>} what was done, empty for nothing
+ * @returns {Promise<string>} what was done; empty for nothing
  */
 export async function pickPersistence(beacons, current, onOpen) {
   const choice = await ask(

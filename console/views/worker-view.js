@@ -1,7 +1,4 @@
-/**
- * One worker: persistence, both lanes, the balance; and for our own also what can be looked for and
- * done.
- */
+/** One worker: persistence, both lanes, the balance; for our own worker also search and actions. */
 /** @import { FleetRow, HistoryView } from '../../contracts/console-answers.ts' */
 /** @import { Presence } from '../../contracts/presence.ts' */
 /** @import { WorkerStatus } from '../../contracts/status.ts' */
@@ -16,8 +13,8 @@ import { Locate } from './locate.js';
 import { pickPersistence } from './picker.js';
 
 /**
- * What the page keeps and its views show. `nowMs` is the worker's clock as it was last told;
- * `downMs` since when the worker is not reached, null while it is.
+ * The data of the page, shown by its views. `nowMs` is the worker's clock as last received;
+ * `downMs` is since when the worker has been unreachable, null while it is reachable.
  * @typedef {{ status: WorkerStatus | null, beacons: readonly Presence[], history: HistoryView |
  * null, fleet: readonly FleetRow[], nowMs: number, downMs: number | null, heardMs: number }} State
  */
@@ -45,7 +42,10 @@ export class WorkerView {
     this.said = el('p', { role: 'status', class: 'done' });
     this.pick = button('Assign', () => this.choose(), { class: 'main', disabled: true });
     this.pause = button('Pause delivery', () => this.setPaused(), { disabled: true });
-    /** While it is open. @type {import('./picker.js').Picker | null} */
+    /**
+     * The picker while it is open.
+     * @type {import('./picker.js').Picker | null}
+     */
     this.picker = null;
     this.lanes = { Queue: new LaneCard('Queue', isOwn), Manifest: new LaneCard('Manifest', isOwn) };
     this.balance = new BalancePanel();
@@ -111,14 +111,17 @@ export class WorkerView {
     this.locate?.update();
   }
 
-  /** Samples and beats come apart from the status. */
+  /** Samples and heartbeats arrive separately from the status. */
   updateHistory() {
     const { history, nowMs } = this.state();
     if (!history) return;
     for (const lane of Object.values(this.lanes)) lane.updateHistory(history, nowMs);
   }
 
-  /** Nothing can be done with a worker that is not there. @param {boolean} isThere */
+  /**
+   * Disables the actions while the worker is unreachable.
+   * @param {boolean} isThere
+   */
   allow(isThere) {
     this.pick.disabled = !isThere;
     this.pause.disabled = !isThere;

@@ -187,6 +187,6 @@ test('each state says whether something is lost and what to do; where there is n
   expect(said('bootstrapped', { IsPaused: true })).toMatch(/until delivery is resumed/);
   expect(said('waiting-for-beacon', {})).toMatch(/^Nothing is lost.*when db-1 is back. Start it/);
   expect(said('unassigned', { AssignedBeaconID: null })).toMatch(/^Nothing is lost.*Assign/);
-  expect(said('error', {})).toMatch(/^Nothing is lost.*Mend/);
+  expect(said('error', {})).toMatch(/^Nothing is lost.*Fix/);
   expect(said('bootstrapping', {})).toMatch(/by itself/);
 });

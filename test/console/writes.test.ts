@@ -43,11 +43,7 @@ describe('writes and dead letters', () => {
       ),
     ]);
     await find('wi-1');
-    await shows(
-      page,
-      said,
-      '2 writes of this key, newest first. All of the journal was looked at.',
-    );
+    await shows(page, said, '2 writes of this key, newest first. The whole journal was searched.');
     expect(await rows.locator('code').allTextContents()).toEqual([
       guidOf('second'),
       guidOf('first'),
