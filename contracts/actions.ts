@@ -118,7 +118,7 @@ function filterSchema(matching: readonly string[], more: TProperties): TSchema {
           Type.String({
             minLength: 1,
             maxLength: 2_000,
-            description: 'the Next of the page before',
+            description: 'the Next of the previous page',
           }),
         ),
         ...more,

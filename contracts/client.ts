@@ -1,6 +1,6 @@
 /**
- * The hub's side of the contract, published as `tidemark/client`: one method per action, each write
- * stamped once and retried until it is accepted.
+ * The hub's side of the contract, published as `tidemark/client`: one method per action. Each write
+ * is stamped once, and retried until it is accepted.
  */
 import { type Action, keyOf, type WriteAction } from './actions.ts';
 import {
@@ -44,40 +44,40 @@ export type {
 };
 
 export type HubClientOptions<Headers extends HubHeaders> = {
-  /** A connection of the NATS client, 3.x or 2.x. It stays the caller's to drain and close. */
+  /** A connection of the NATS client, 3.x or 2.x. The caller drains and closes it. */
   connection: HubConnection<Headers>;
   /** The `headers` function of the same package. */
   headers: () => Headers;
   /** HubID. */
   hub: string;
   encoding?: Encoding;
-  /** How long one answer is awaited before the write is sent again. */
+  /** How long to wait for an answer before the write is sent again. */
   timeoutMs?: number;
   retry?: Partial<RetryOptions>;
   /** Collects writes of different keys into batch requests. */
   batch?: Partial<BatchOptions> | boolean;
   /**
-   * Writes called and not answered that this client keeps, by number and by characters of their
-   * JSON; more are refused as OVERLOADED.
+   * Bounds of the unanswered writes that the client keeps, in number and in characters of JSON;
+   * further writes are refused with OVERLOADED.
    */
   waiting?: { writesMax?: number; charsMax?: number };
   /**
-   * Takes each write, stamped, in place of sending it: for one who keeps writes before they leave,
-   * and sends them himself. It is called before the method returns.
+   * Receives each stamped write instead of sending it, for callers that store writes first and send
+   * them on their own. Called before the method returns.
    */
   keep?: (write: StampedWrite) => Promise<JsonObject>;
   stamps?: Stamps;
   /**
-   * W3C `traceparent` of what is going on when a write or read is called, asked once for each: it
-   * goes with the write through the worker's journal to the database. In batch mode it goes along
-   * where all writes of a request have the same.
+   * Returns the W3C `traceparent` of the current span. Called once for each write and read; it
+   * travels with the write through the worker's journal to the database. In batch mode it is sent
+   * only if all writes of a request share it.
    */
   traceparent?: () => string | undefined;
 };
 
 /**
- * A client for one hub.
- * @throws RangeError for a HubID that is not 1-64 of `[A-Za-z0-9_-]`.
+ * Creates a client for one hub.
+ * @throws RangeError for a HubID that is not 1-64 of `[A-Za-z0-9_-]`
  */
 export function createHubClient<Headers extends HubHeaders>(
   options: HubClientOptions<Headers>,
@@ -87,10 +87,10 @@ export function createHubClient<Headers extends HubHeaders>(
 
 /**
  * Every write returns its reply once it is synced to the worker's disk, or throws a TidemarkError:
- * a refusal that trying again cannot mend, or the last of the others when `retry.giveUpMs` is over
- * (nobody knows then whether the write was accepted; sending it again with the same EventGUID is
- * safe). Writes of one key leave one at a time in the order of the calls; arguments are copied, so
- * the caller may change them afterwards.
+ * a refusal that a retry cannot change, or the last other error once `retry.giveUpMs` has passed.
+ * In the latter case the write may or may not have been accepted; sending it again with the same
+ * EventGUID is safe. Writes of one key are sent one at a time, in the order of the calls. Arguments
+ * are copied, so the caller may change them afterwards.
  */
 export class HubClient<Headers extends HubHeaders> {
   readonly #sender: Sender<Headers>;
@@ -158,7 +158,7 @@ export class HubClient<Headers extends HubHeaders> {
     return { queue: make('queue'), manifest: make('manifest') };
   }
 
-  /** Writes called and not answered. */
+  /** Number of writes without an answer. */
   get unanswered(): number {
     return this.#turns.waiting;
   }
@@ -172,9 +172,9 @@ export class HubClient<Headers extends HubHeaders> {
   }
 
   /**
-   * Appends an event. EventGUID is stamped where it lacks; Seq and EmittedAt too, unless the
-   * identity is the caller's: a write that he may repeat must not change between two calls, and the
-   * worker fills both in from the first.
+   * Appends an event. A missing EventGUID is stamped, and so are Seq and EmittedAt unless the
+   * caller gives the identity: a write that the caller may repeat must be the same in each call,
+   * and the worker fills both in at the first one.
    */
   appendEvent(event: WorkItemFields, stamp: WriteStamp = {}): Promise<WriteReply> {
     const own =
@@ -217,7 +217,7 @@ export class HubClient<Headers extends HubHeaders> {
     );
   }
 
-  /** `WorkItem` of the reply is null where there is none. */
+  /** `WorkItem` of the reply is null when there is none. */
   getWorkItemByHash(hash: string): Promise<ReadReply> {
     return this.#read('queue', 'QP_GetWorkItemByHash', { WorkItemHash: hash });
   }
@@ -226,7 +226,7 @@ export class HubClient<Headers extends HubHeaders> {
     return this.#read('queue', 'QP_ListWorkItems', { Filter: filter });
   }
 
-  /** `Events` of the reply, oldest first. */
+  /** `Events` of the reply are sorted, oldest first. */
   getEvents(hash: string, limit?: number): Promise<ReadReply> {
     return this.#read('queue', 'QP_GetEvents', {
       WorkItemHash: hash,
@@ -243,7 +243,8 @@ export class HubClient<Headers extends HubHeaders> {
   }
 
   /**
-   * `Manifest` of the reply as it was sent, `Row` as it is stored; both null where there is none.
+   * `Manifest` of the reply is as it was sent, `Row` as it is stored; both are null when there is
+   * none.
    */
   getManifest(runHash: string): Promise<ReadReply> {
     return this.#read('manifest', 'MS_GetManifest', { RunHash: runHash });

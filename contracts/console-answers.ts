@@ -1,16 +1,16 @@
 /**
- * What the console asks a worker for beside its status: the fleet, a history, dead letters in
+ * What a worker sends to the console besides its status: the fleet, the history, dead letters in
  * pages, the writes of a key.
  */
 import type { Location, WorkerStatus } from './status.ts';
 
-/** One worker. `Status` is the last it gave; `Reason` says why there is none newer. */
+/** One worker. `Status` is the last one received; `Reason` says why there is none newer. */
 export type FleetRow = {
   HubID: string;
   IsSelf: boolean;
   IsAway: boolean;
   SeenAt: string;
-  /** Processes that answer for this hub: more than one is an accident. */
+  /** Processes that answer for this hub; more than one is a mistake. */
   Instances: number;
   Version: string;
   Console: string | null;
@@ -19,14 +19,14 @@ export type FleetRow = {
 };
 
 /**
- * Writes accepted since the store began, of those the ones a database has or that were given up,
+ * Writes accepted since the store was created; those of them that are settled (applied or dropped),
  * and the rest.
  */
 export type LaneLevel = { Accepted: number; Settled: number; Pending: number };
 /** `At` in milliseconds since 1970. */
 export type HistorySample = { At: number; Queue: LaneLevel; Manifest: LaneLevel };
 export type LaneColumns = { Accepted: number[]; Settled: number[]; Pending: number[] };
-/** By column, for half the bytes of rows. */
+/** Stored by column, which takes half the bytes of rows. */
 export type HistoryView = {
   SampleMs: number;
   At: number[];
@@ -43,7 +43,7 @@ export type DeadLetterView = {
   Reason: string;
   At: string;
   Parked: number;
-  /** For one-way messages that were never accepted: their number, for show and drop. */
+  /** Only for one-way messages that were never accepted: their number, for show and drop. */
   ID?: number;
 };
 
@@ -51,8 +51,8 @@ export type DeadLetterView = {
 export type DeadLetterPage = { DeadLetters: DeadLetterView[]; Next: string | null; Total: number };
 
 /**
- * Newest first. `Scanned` entries of the journal were looked at one by one; `IsComplete` when that
- * is all of them and no write was left out of the list.
+ * Newest first. `Scanned` entries of the journal were searched; `IsComplete` when those were all,
+ * and the list has every write found.
  */
 export type KeyLocations = {
   Key: string;

@@ -1,15 +1,15 @@
 /**
- * The operators' verbs of a worker: one list for control, HTTP, the log of operators, permissions
+ * The operators' verbs of a worker: the one list for control, HTTP, the operators' log, permissions
  * and the command line.
  */
 import { isJsonObject, type JsonObject } from './body/json-value.ts';
 
-/** Whether a request of the verb only looks; any other changes something, or means to. */
+/** Whether a request of the verb only reads; all others are meant to change something. */
 type OnlyLooks = (body: JsonObject) => boolean;
 
 const always: OnlyLooks = () => true;
 const never: OnlyLooks = () => false;
-/** Verbs with verbs of their own, the first of which is meant where none is named. */
+/** For verbs with subverbs; the first is the default. */
 const isOneOf = (body: JsonObject, verbs: readonly string[]) =>
   verbs.includes(String(body['Verb'] ?? verbs[0]));
 
@@ -39,5 +39,5 @@ export function isControlVerb(name: string): name is ControlVerb {
   return Object.hasOwn(controlVerbs, name);
 }
 
-/** Verbs that change something and take nothing: over HTTP `POST /api/<verb>`. */
+/** Verbs that change something and take no body; over HTTP `POST /api/<verb>`. */
 export const bareVerbs = ['pause', 'resume', 'drain', 'clear'] as const satisfies ControlVerb[];

@@ -1,12 +1,9 @@
-/**
- * Moving high-water marks by hand: what is asked, what a plan tells before, and what a set has
- * done.
- */
+/** Moving high-water marks by hand: the request, the plan, and the result. */
 import type { Lane } from './subjects.ts';
 
 /**
- * `To` is a Seq, or a time: then everything accepted at or after it goes again. Without `Lane` both
- * lanes, without a beacon the assigned one.
+ * `To` is a Seq, or a time: everything accepted at or after it is then sent again. Without `Lane`
+ * both lanes are meant, without a beacon the assigned one.
  */
 export type MarkTarget = {
   To: number | string;
@@ -15,10 +12,12 @@ export type MarkTarget = {
   IDBeaconConnection?: number;
 };
 
-/** `Force` is needed to go forwards; with `Plan` only what that plan showed is done. */
+/**
+ * `Force` is required to go forwards. With `Plan` the marks move only if that plan is still valid.
+ */
 export type SetMarks = MarkTarget & { Reason: string; Force?: boolean; Plan?: string; By?: string };
 
-/** Entries in a row: how many, and the first and last of them. */
+/** A range of entries: their number, the first and the last. */
 export type SeqRange = { Entries: number; First: number; Last: number };
 
 /** One entry of a plan that goes forwards. */
@@ -30,7 +29,7 @@ export type PlannedEntry = {
   AcceptedAt: string;
 };
 
-/** What the database itself says: its own mark, and for some of the entries whether it has them. */
+/** What the database reports: its own mark, and whether it has some of the entries. */
 export type BackendFinding =
   | { IsThere: false; Reason: string }
   | {
@@ -46,26 +45,24 @@ export type LanePlan = {
   BeaconID: string;
   IDBeaconConnection: number;
   From: number;
-  /** The Seq of an entry, or 0: the last one at or before what was asked for. */
+  /** The Seq of an entry, or 0: the last entry at or before the requested target. */
   To: number;
   Direction: 'backwards' | 'forwards' | 'none';
-  /** Entries between with a body: sent again, or skipped. */
+  /** Entries in between that have a body: sent again, or skipped. */
   Stretch: SeqRange | null;
-  /**
-   * Entries between whose bodies are gone: they cannot be sent again, and are not skipped either.
-   */
+  /** Entries in between without a body: they cannot be sent again, and are not skipped either. */
   Gone: SeqRange | null;
   /**
-   * Of the stretch: dead letters, those parked behind them, and those given up for good; they stay
-   * as they are when going backwards.
+   * Of the stretch: dead letters, those parked behind them, and those dropped; they stay as they
+   * are when the mark goes backwards.
    */
   Held: number;
-  /** Of the stretch: what a set skipped before, and one backwards takes up again. */
+  /** Of the stretch: entries that an earlier set skipped, and that going backwards restores. */
   Skipped: number;
   Tables: { Table: string; Entries: number; Keys: number }[];
-  /** The keys with most entries. */
+  /** The keys with the most entries. */
   Keys: { Key: string; Entries: number }[];
-  /** Going forwards: the entries one by one, up to a limit. */
+  /** When going forwards: the entries one by one, up to a limit. */
   Rows: PlannedEntry[];
   Backend: BackendFinding;
 };

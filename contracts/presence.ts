@@ -1,4 +1,6 @@
-/** `mesh.presence.<BeaconID>`: what a beacon says of itself every two seconds and on change. */
+/**
+ * `mesh.presence.<BeaconID>`: what a beacon announces of itself, every two seconds and on change.
+ */
 import { isJsonObject } from './body/json-value.ts';
 import { limits } from './limits.ts';
 import { isSubjectToken } from './subjects.ts';
@@ -17,9 +19,9 @@ export type ConnectionPresence = {
 export type Presence = {
   BeaconID: string;
   Status: BeaconStatus;
-  /** New at every start of the beacon. */
+  /** Changes with every start of the beacon. */
   Nonce: string;
-  /** It takes requests for a hub on subjects that name the hub. */
+  /** Whether it takes requests on subjects that name the hub. */
   HubSubjects: boolean;
   Capabilities: string[];
   Tags: Record<string, string>;
@@ -27,8 +29,8 @@ export type Presence = {
 };
 
 /**
- * A presence message, or null when it is not one: anybody may publish on the mesh. What is too much
- * of a list or text is left out.
+ * Decodes a presence message; null when it is not one, because anybody may publish on the mesh.
+ * Lists and texts are cut to their bounds.
  */
 export function decodePresence(body: unknown): Presence | null {
   if (!isJsonObject(body)) return null;
@@ -54,7 +56,7 @@ function listIn(value: unknown): unknown[] {
   return Array.isArray(value) ? value.slice(0, limits.presenceItemsMax) : [];
 }
 
-/** Without a prototype, so that a tag may have any name. Foreign beacons tag with numbers too. */
+/** No prototype, so that a tag may have any name. Foreign beacons also use numbers as values. */
 function tagsIn(given: unknown): Record<string, string> {
   const tags = Object.create(null) as Record<string, string>;
   if (!isJsonObject(given)) return tags;

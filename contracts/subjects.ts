@@ -1,24 +1,24 @@
-/** Every bus subject is built here and nowhere else. */
+/** Builds every bus subject; no other module does. */
 
 export const lanes = ['queue', 'manifest'] as const;
 export type Lane = (typeof lanes)[number];
 
-/** A lane as local state numbers it. */
+/** The number of a lane in local state. */
 export function laneIndex(lane: Lane): number {
   return lanes.indexOf(lane);
 }
 
 const hubIdShape = /^[A-Za-z0-9_-]{1,64}$/;
 
-/** Names every object has: as a key they would mean something else than a hub or a beacon. */
+/** Names of Object members: as a key they would not mean a hub or a beacon. */
 const objectNames: ReadonlySet<string> = new Set([
   ...Object.getOwnPropertyNames(Object.prototype),
   'prototype',
 ]);
 
 /**
- * True for a HubID or BeaconID: 1-64 of `[A-Za-z0-9_-]`, so that it is one token of a subject, and
- * no name every object has.
+ * Whether text is valid as a HubID or BeaconID: 1-64 of `[A-Za-z0-9_-]`, so that it is one token of
+ * a subject, and not the name of an Object member.
  */
 export function isSubjectToken(text: string): boolean {
   return hubIdShape.test(text) && !objectNames.has(text);
@@ -38,26 +38,24 @@ export const subjects = {
   oneWay: (hub: string, lane: Lane, action: string) => `tidemark-in.${hub}.${lane}.${action}`,
   oneWayAll: (hub: string) => `tidemark-in.${hub}.>`,
   oneWayStream: (hub: string) => `TIDEMARK_IN_${hub}`,
-  /** With a hub it is asked for that hub alone; without one it is an operator's question. */
+  /** Names the hub that the request is for; null for a request by an operator. */
   capability: (beacon: string, capability: string, action: string, hub: string | null = null) =>
     `mesh.${beacon}.${capability}.${action}${hub === null ? '' : `.${hub}`}`,
   capabilityAll: (beacon: string, capability: string) => `mesh.${beacon}.${capability}.*`,
-  /** All that is asked for hubs. */
+  /** All requests that name a hub. */
   capabilityForHubs: (beacon: string, capability: string) => `mesh.${beacon}.${capability}.*.*`,
   presence: (beacon: string) => `mesh.presence.${beacon}`,
   presenceAll: 'mesh.presence.*',
-  /** Of beacons that do not have a subject of their own for it: anybody could speak in their name. */
+  /** Shared by beacons without a presence subject of their own; anybody can use any name there. */
   presenceBare: 'mesh.presence',
 } as const;
 
-/**
- * Where the answers to a process's own questions come: below this, by the name it connects under.
- */
+/** Prefix of a process's reply subjects, by the name it connects with. */
 export function inboxOf(name: string): string {
   return `_INBOX.${name.replaceAll(/[^A-Za-z0-9_-]+/g, '-')}`;
 }
 
-/** Questions to all micro services of a name, or to all there are. */
+/** Requests to all micro services, or to all of one name. */
 export const services = {
   subject: (verb: 'PING' | 'INFO' | 'STATS', name?: string) =>
     name === undefined ? `$SRV.${verb}` : `$SRV.${verb}.${name}`,
@@ -70,12 +68,12 @@ export function lastToken(subject: string): string {
   return subject.slice(subject.lastIndexOf('.') + 1);
 }
 
-/** The action of a request: behind it in the subject of a capability stands the hub, if any. */
+/** The action of a request; in a capability's subject the hub may follow it. */
 export function actionIn(subject: string): string {
   return subject.startsWith('mesh.') ? capabilityTarget(subject).action : lastToken(subject);
 }
 
-/** What a subject of a capability asks for; `hub` is null where it is for no hub. */
+/** The action and hub in a capability's subject; `hub` is null when it names none. */
 export function capabilityTarget(subject: string): { action: string; hub: string | null } {
   const [, , , action = '', hub = null] = subject.split('.');
   return { action, hub };

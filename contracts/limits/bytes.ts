@@ -1,4 +1,4 @@
-/** Units that bounds in bytes are written in. */
+/** Units for bounds in bytes. */
 
 export const KiB = 1024;
 export const MiB = 1024 * KiB;

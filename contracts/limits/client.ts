@@ -1,78 +1,78 @@
-/** Bounds of those who send: the hub client and the drop-in bridges; and of the service manager. */
+/** Bounds for senders (the hub client and the drop-in bridges), and for the service manager. */
 import { MiB } from './bytes.ts';
 
 export const clientLimits = {
-  /**
-   * Chunks of one transfer: 64 MiB at 1 KiB each, so that a count cannot reserve memory by itself.
-   */
+  /** Chunks of one transfer: 64 MiB at 1 KiB each, so that a large count cannot reserve memory. */
   chunksMax: 65_536,
   /**
-   * Hub client: one answer is awaited this long, a write is retried this long, and this many may
-   * wait in its memory.
+   * Hub client: how long to wait for one answer, how long to retry a write, and how many writes may
+   * be in memory.
    */
   clientTimeoutMs: 5_000,
   clientGiveUpMs: 120_000,
   clientWritesMax: 100_000,
   /**
-   * Characters of what waits in its memory, as JSON: a few of the largest manifests, or all of the
+   * Characters of JSON of the writes in memory: a few of the largest manifests, or any number of
    * usual writes.
    */
   clientCharsMax: 256 * MiB,
   /**
-   * Hub client in batch mode: a request leaves at this many items or after this delay, whichever is
-   * first.
+   * Hub client in batch mode: a request is sent at this many items or after this delay, whichever
+   * comes first.
    */
   clientBatchItems: 100,
   clientBatchDelayMs: 2,
-  /** One word to the service manager, and how often it hears a status when it wants no watchdog. */
+  /**
+   * How long one message to the service manager may take, and how often it gets a status when it
+   * wants no watchdog.
+   */
   notifyMs: 10_000,
   notifyStatusMs: 30_000,
   /**
-   * Drop-in bridges: writes on their way at once, how often the worker is asked how it is (and
-   * while it is away), and how long a write is kept by default.
+   * Drop-in bridges: writes in flight, how often the worker's status is requested (also while it is
+   * away), and how long a write is kept by default.
    */
   dropinInFlightMax: 256,
   dropinStatusMs: 2_000,
   dropinProbeMs: 250,
   dropinGiveUpMs: 24 * 3_600_000,
   /**
-   * What waits of a hub's writes in its file: this much of the disk at most, of which so many writes
-   * and characters are in memory at once. Half a million of the usual writes are 512 MiB; a backlog
-   * of a million fits twice.
+   * A bridge's file of waiting writes: its size on disk, and how many of its writes and characters
+   * are in memory. Half a million usual writes take 512 MiB, so a backlog of a million fits twice.
    */
   dropinFileBytesMax: 2_048 * MiB,
   dropinWindowWrites: 4_000,
   dropinFetchWrites: 64,
   dropinWindowChars: 8 * MiB,
-  /** What a write that waits in memory costs beside its text: its promise, and where it stands. */
+  /** Overhead of a write in memory besides its text: its promise and its place in the queue. */
   dropinWriteBytes: 2_048,
   /**
-   * Answered writes leave the file together, after this long or at this many. A hub that dies first
-   * sends them once more, under the same EventGUID.
+   * Answered writes are removed from the file together, after this delay or at this many. A hub
+   * that crashes first sends them again, with the same EventGUID.
    */
   dropinForgetMs: 25,
   dropinForgetWrites: 256,
-  /** Pages of 4 KiB: between two syncs of the file, and unused before they are given back. */
+  /** Pages of 4 KiB: written between two syncs of the file, and unused before they are returned. */
   dropinCheckpointPages: 4_000,
   dropinFreePagesMax: 1_000,
-  /** A hub that starts while the one before still ends waits so long for the file. */
+  /** How long a starting hub waits for the file of a predecessor that is still ending. */
   dropinLockMs: 10_000,
   dropinLockProbeMs: 250,
   /**
-   * Nobody answers: reads stop waiting after this long; a line of the log says it after, and again
-   * each.
+   * When nobody answers: reads stop waiting after this long; the log mentions it after, and again
+   * every.
    */
   dropinAwayMs: 1_000,
   dropinFirstWordMs: 5_000,
   dropinNextWordMs: 60_000,
-  /** Who else is served on the bus is asked so long. */
+  /** How long the question for other served hubs may take. */
   dropinServedMs: 500,
-  /** Work items a bridge remembers to have sent: 16 MB of hashes, more than a hub has open. */
+  /** Work items a bridge remembers as sent: 16 MB of hashes, more than a hub has open. */
   dropinKnownItems: 100_000,
-  /** Writes that wait here and are folded for one read. */
+  /** Waiting writes that are folded into one read. */
   dropinFoldWrites: 5_000,
   /**
-   * Reads of a drop-in bridge wait as long as the incumbent's did; a stop waits so long for the
+   * Reads of a drop-in bridge wait as long as the incumbent's did; stopping waits this long for the
    * last answers.
    */
   dropinReadMs: 5_000,

@@ -1,4 +1,4 @@
-/** Bounds of what goes on between a worker and its beacons: deliveries, presence, reads. */
+/** Bounds between a worker and its beacons: deliveries, presence, reads. */
 import { MiB } from './bytes.ts';
 
 export const deliveryLimits = {
@@ -9,11 +9,11 @@ export const deliveryLimits = {
   deliverEntriesMax: 4_000,
   /** Entries read and translated between two turns of the event loop: a few milliseconds. */
   deliverStepEntries: 250,
-  /** Body bytes of one delivery, so that a batch of manifests stays below a message. */
+  /** Body bytes of one delivery, so that a batch of manifests fits into a message. */
   deliverBytesMax: 4 * MiB,
-  /** Text of a column from which a delivery goes as MessagePack, where nothing in it is escaped. */
+  /** Characters of a column from which a delivery is sent as MessagePack, which escapes nothing. */
   longTextChars: 1 * MiB,
-  /** A delivery faster than this may grow, slower than `deliverSlowMs` shrinks. */
+  /** A faster delivery lets the next one grow; one slower than `deliverSlowMs` shrinks it. */
   deliverFastMs: 250,
   deliverSlowMs: 1_000,
   /** Deadline of one capability request. */
@@ -25,40 +25,35 @@ export const deliveryLimits = {
   backoffLongestMs: 5_000,
   /** Requests in flight to a beacon that has no batch capability. */
   proxyRequestsMax: 16,
-  /**
-   * Rows asked of a beacon that is not ours in one page: the incumbent gives no more unless told
-   * otherwise.
-   */
+  /** Rows per page from a foreign beacon: by default the incumbent returns no more. */
   foreignPageRows: 250,
   /** Presence is published this often; a beacon silent for `presenceAwayMs` is away. */
   presenceEveryMs: 2_000,
   presenceAwayMs: 6_000,
-  /** Beacons whose name two may claim, and Nonces of one that are told apart. */
+  /** Names with two claimants that are tracked, and Nonces tracked for one name. */
   claimsMax: 64,
-  /**
-   * A beacon silent this long is asked whether it is there: with no responders it is away at once.
-   */
+  /** A beacon that is silent this long is asked; without responders it is away at once. */
   presenceProbeMs: 2_500,
   /**
-   * Items of a list in a presence message (a databeacon has at most 100 connections), and characters
-   * of a text in it.
+   * Items of a list in a presence message (a databeacon has at most 100 connections), and
+   * characters of a text.
    */
   presenceItemsMax: 200,
   presenceCharsMax: 128,
   /**
-   * Beacons known at once, and how long one that is away is remembered: anybody may say that there
-   * is one more.
+   * Beacons known at once, and how long an away one is remembered; bounded because anybody may
+   * announce beacons.
    */
   beaconsMax: 1_000,
   beaconForgottenMs: 3_600_000,
-  /** Silent beacons asked in one look, four times a second, beside those a lane goes to. */
+  /** Silent beacons asked at once, four times a second, besides the assigned ones. */
   beaconsAskedMax: 20,
-  /** Rows of one list answer, and what is sent when nothing is asked for. */
+  /** Rows of a list answer: the most, and the default. */
   listRowsMax: 5_000,
   listRowsDefault: 500,
-  /** Reads running at once, and waiting; beyond that UNAVAILABLE. */
+  /** Reads running and waiting; beyond that UNAVAILABLE. */
   readsMax: 32,
   readsWaitingMax: 2_000,
-  /** Base rows fetched to complete buffered ones in one list read. */
+  /** Database rows fetched in one list read to complete buffered ones. */
   listBaseRowsMax: 5_000,
 } as const;

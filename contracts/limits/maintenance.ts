@@ -7,45 +7,45 @@ export const maintenanceLimits = {
   /** Attempts shown in one history. */
   operationHistoryMax: 500,
   /**
-   * A dry run holds one transaction open, and writes wait for it: beyond this it looks at the first
-   * steps only.
+   * A dry run holds one transaction open, and writes wait for it; after this time it stops after
+   * its current step.
    */
   operationDryRunMs: 2_000,
-  /** Bytes of an operation's file: it is code that somebody reads. */
+  /** Bytes of an operation's file: it is code for people to read. */
   operationFileBytesMax: 1 * MiB,
   /**
-   * Digests of such files that are remembered, and how old a change must be for its time to tell it
-   * from the next one (2 s on FAT).
+   * Digests of such files kept, and the minimum age of a change before its time identifies it (FAT
+   * has a resolution of 2 s).
    */
   operationFilesKept: 1_000,
   fileTimeTickMs: 2_500,
-  /** Lines of a running operation kept for whoever asks how far it is. */
+  /** Lines of a running operation kept for progress requests. */
   operationLinesMax: 1_000,
   /**
-   * What a shipped operation does in one step, in pages, rows, dead letters and entries: writes
-   * wait a few milliseconds at most.
+   * Work of a shipped operation in one step, in pages, rows, dead letters and entries: writes wait
+   * a few milliseconds at most.
    */
   compactStepPages: 256,
   rebuildStepRows: 1_000,
   purgeStepEntries: 500,
   verifyStepEntries: 64,
-  /** Entries `verify-applied` looks at when nothing is said. */
+  /** Entries `verify-applied` checks by default. */
   verifyEntriesDefault: 1_000,
   /**
-   * Trace context of a request: the standard's 55 characters, and room for its later versions; the
-   * most it wants of tracestate to be passed on.
+   * Trace context of a request: the standard's 55 characters with room for later versions, and the
+   * length of tracestate that the standard asks to pass on.
    */
   traceParentCharsMax: 128,
   traceStateCharsMax: 512,
   /**
-   * Writes a delivery is linked to: as many as SDKs keep; and those named to the beacon, 1.8 KB of
-   * headers.
+   * Writes that a delivery's span links to: as many as SDKs keep; and those named to the beacon,
+   * 1.8 KB of headers.
    */
   traceLinksMax: 128,
   traceLinksSentMax: 32,
   /**
-   * One-way messages taken from JetStream in one fetch, and their bytes: a nats-server lets go of a
-   * client for which it would hold more than 64 MiB.
+   * One-way messages taken from JetStream in one fetch, and their bytes: nats-server disconnects a
+   * client for which it would buffer more than 64 MiB.
    */
   streamFetchMax: 500,
   streamFetchBytesMax: 32 * MiB,

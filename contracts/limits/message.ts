@@ -1,4 +1,4 @@
-/** Bounds of what crosses the bus: bodies, chunks, batches, names. */
+/** Bounds of messages on the bus: bodies, chunks, batches, names. */
 import { KiB, MiB } from './bytes.ts';
 
 export const messageLimits = {
@@ -7,42 +7,49 @@ export const messageLimits = {
    * TOO_LARGE.
    */
   bodyBytesMax: 64 * MiB,
-  /** Values in a body, members and their names counted: 64 MiB of `[],` would be 20 million. */
+  /** Values in a body, including members and their names: 64 MiB of `[],` would be 20 million. */
   bodyValuesMax: 2_000_000,
-  /** Integers of one JSON body that would be rounded and are named one by one when refused. */
+  /** Integers too long for JSON that a refusal names one by one. */
   longIntegersMax: 1_000,
-  /** Levels in a body: its envelope, and `jsonDepthMax` within. */
+  /** Nesting of a body: its envelope, and `jsonDepthMax` within. */
   bodyDepthMax: 136,
-  /** Smaller JSON cannot have too many values; the walk over what was parsed finds its depth. */
+  /**
+   * Smaller JSON cannot have too many values, so it is parsed without a scan; its depth is checked
+   * afterwards.
+   */
   jsonScanAboveBytes: 64 * KiB,
-  /** Requests above this are gzipped by our senders: below it the CPU costs more than the bytes. */
+  /** Our senders gzip larger requests; below this it costs more CPU than it saves. */
   gzipAboveBytes: 64 * KiB,
-  /** Answers above this are gzipped for those who take it: a list of outcomes is not worth it. */
+  /**
+   * Larger answers are gzipped for senders that accept it; it does not pay for lists of outcomes.
+   */
   gzipAnswerAboveBytes: 1 * MiB,
-  /** The same towards beacons, which are near: only what may not fit into a message otherwise. */
+  /** The same towards beacons, which are close: only for what might not fit into a message. */
   gzipToBeaconAboveBytes: 6 * MiB,
   /**
-   * `max_payload` of the nats-server that `up` starts; nats-server's own ceiling for it is 64 MiB,
-   * its advice 8.
+   * `max_payload` of the nats-server that `up` starts; nats-server allows 64 MiB and recommends 8.
    */
   busPayloadBytesMax: 8 * MiB,
   /** Room left in a message for headers and framing when a body is cut into chunks. */
   chunkOverheadBytes: 16 * KiB,
-  /** Half-sent chunk transfers are forgotten after this; a sender retries the whole. */
+  /** Incomplete chunk transfers are dropped after this; the sender repeats the whole transfer. */
   chunkTransferMs: 60_000,
   /**
-   * Half-sent chunk transfers held at once, and their bytes: three of the largest bodies, so that
+   * Incomplete chunk transfers held at once, and their bytes: three of the largest bodies, so that
    * memory stays below 512 MiB. One sender may hold two thirds of it.
    */
   chunkTransfersMax: 64,
   chunkBytesMax: 192 * MiB,
   chunkSenderTransfersMax: 16,
   chunkSenderBytesMax: 128 * MiB,
-  /** One without a new chunk for so long makes room for another: chunks follow each other at once. */
+  /**
+   * A transfer without a new chunk for this long may be evicted, because chunks follow each other
+   * closely.
+   */
   chunkIdleMs: 5_000,
   /**
-   * Answers above one message that are being fetched: two of the largest, for a read is asked for
-   * again when it is refused.
+   * Answers larger than a message that are being fetched: two of the largest. A refused read can be
+   * repeated.
    */
   heldAnswersBytesMax: 128 * MiB,
   /**
@@ -51,10 +58,10 @@ export const messageLimits = {
   jsonDepthMax: 128,
   /**
    * Items of one batch request: as many as one commit takes (`commitWritesMax`), so that none waits
-   * for a second one.
+   * for a second commit.
    */
   batchItemsMax: 2_000,
-  /** Characters of a Reason: it can quote the path to a field, whose names are the sender's. */
+  /** Characters of a Reason, which may quote a path with field names of the sender. */
   refusalCharsMax: 1_000,
   /** Characters of a HubID, RemoteUser and the like. */
   hubIdCharsMax: 64,

@@ -1,8 +1,8 @@
-/** Bounds of the files a worker keeps: retention, checks, rescue, projection, an orderly stop. */
+/** Bounds of a worker's files: retention, checks, rescue, projection, an orderly stop. */
 import { MiB } from './bytes.ts';
 
 export const storeLimits = {
-  /** The JSON files for people are at most this far behind. */
+  /** The JSON files for people lag behind by this at most. */
   mirrorDelayMs: 300,
   /**
    * Entries kept after delivery, for reads in an outage and for a backend that went back in time.
@@ -10,72 +10,72 @@ export const storeLimits = {
   retainedEntriesMax: 1_000_000,
   retainedMs: 24 * 3_600_000,
   /**
-   * The state files are looked at this often, and at every commit; so long may a deletion go unseen
-   * by a worker that has nothing to do.
+   * How often the state files are checked, besides at every commit. An idle worker may miss a
+   * deletion for this long.
    */
   guardLookMs: 1_000,
-  /** Looks in a row that could not tell before health says degraded. */
+  /** Inconclusive checks in a row before health reports degraded. */
   guardUnknownsMax: 5,
   /**
-   * A folder's time of change is trusted so long after it was first seen: file systems keep it in
-   * steps of up to 10 ms.
+   * Age from which a folder's modification time is trusted: file systems store it in steps of up to
+   * 10 ms.
    */
   folderTimeSettlesMs: 50,
   /**
-   * The log is folded into the database at so many bytes, rows or commits: it stays in the page
-   * cache, a start reads it in a blink, and a log that is begun anew is written over, where one
-   * that grows costs each sync nearly twice. Small commits write some 24 KiB of pages each.
+   * The log is checkpointed at this many bytes, rows or commits. Then it stays in the page cache,
+   * and a start reads it quickly. A restarted log is overwritten in place; a growing one makes each
+   * sync nearly twice as slow. Small commits write about 24 KiB of pages each.
    */
   checkpointBytes: 8 * MiB,
   checkpointRows: 10_000,
   checkpointCommits: 350,
-  /** A log longer than this is cut when nothing is going on. */
+  /** A longer log is truncated while the worker is idle. */
   logBytesIdle: 16 * MiB,
   /**
-   * Changes that wait for listeners while the bus is away; beyond that they are told to read
+   * Changes kept for listeners while the bus is away; beyond that, listeners are told to read
    * everything again. About 10 MB.
    */
   changeLogRowsMax: 100_000,
   /**
-   * Rows of the change log told in one event, ids named in one change, and the time in which
-   * changes are told together.
+   * Rows of the change log in one event, ids named in one change, and the time over which changes
+   * are collected.
    */
   changeEventRows: 500,
   changeIdsMax: 100,
   changeCollectMs: 200,
-  /** Files of the incumbent are a few hundred bytes; larger ones are something else. */
+  /** The incumbent's files have a few hundred bytes; larger ones are something else. */
   legacyBytesMax: 1 * MiB,
-  /** A rejected item is kept up to so many characters. */
+  /** Characters kept of a rejected item. */
   legacyItemCharsMax: 10_000,
   /** Faults shown in health, and kept. */
   faultsShown: 20,
   faultsKept: 1_000,
   /**
-   * Failures of the store that fit no class before the process ends: one may be a single bad write,
+   * Unclassified failures of the store before the process ends: one may be a single bad write,
    * three are not.
    */
   storeStrikesMax: 3,
-  /** A bus that stays away is mentioned again in the log after this long. */
+  /** How often the log repeats that the bus is away. */
   busReminderMs: 60_000,
-  /** Delay between two tries to open a store that cannot be opened: first and longest. */
+  /** Delay between attempts to open a store that cannot be opened: first and longest. */
   frozenFirstMs: 500,
   frozenLongestMs: 10_000,
   /**
-   * Highest Seq taken from a file: microseconds of the year 2096, so that one bad line cannot use
-   * up all numbers.
+   * Highest Seq accepted from a file: microseconds of the year 2096, so that one bad line cannot
+   * use up all numbers.
    */
   seqMax: 4_000_000_000_000_000,
   /** Entries merged in one transaction, and between two turns of the event loop: below 50 ms. */
   mergeStepEntries: 2_000,
-  /** Conflicts and damaged entries named in one finding; their number is told in full. */
+  /** Conflicts and damaged entries named in one finding; their total is always given. */
   findingItemsMax: 20,
   /**
-   * State files up to this size are checked through and through at every start (0.4 s), and up to
-   * the larger one quickly after an unclean stop (2 s).
+   * State files up to this size are checked completely at every start (0.4 s); up to the larger
+   * size quickly, after an unclean stop (2 s).
    */
   checkedBytesMax: 256 * MiB,
   checkedUncleanBytesMax: 4 * 1024 * MiB,
-  /** Rescues kept after they were merged, and folders of files set aside; the oldest go. */
+  /** Merged rescues kept, and folders of files set aside; the oldest are deleted. */
   rescuesMergedMax: 5,
   asideFoldersMax: 10,
   /**
@@ -84,35 +84,35 @@ export const storeLimits = {
    */
   rescueUnfinishedMs: 600_000,
   /**
-   * First Seqs of starts kept in store.json, to tell holes from the room between starts when
-   * state.db is gone.
+   * First Seqs of starts kept in store.json, to distinguish holes from gaps between starts when
+   * state.db is lost.
    */
   startsRemembered: 100,
-  /** Runs of Seqs of an imported file that are remembered; as many starts are. */
+  /** Runs of Seqs of an imported file that are remembered; the same number for starts. */
   importRunsMax: 500,
-  /** A running worker looks this often whether a predecessor ended its rescue only now. */
+  /** How often a running worker checks for a rescue that its predecessor finished late. */
   rescueLookMs: 5_000,
   /** Entries stripped of their body in one step of retention: a step stays below 50 ms. */
   retentionStepEntries: 2_000,
   /**
-   * A backlog longer than this is counted whole only once in this time for the balance; what
-   * changed since, each time.
+   * For the balance, a longer backlog is counted in full only once in this time; in between only
+   * changes are counted.
    */
   countWholeEntries: 20_000,
   countWholeMs: 60_000,
-  /** Without a commit for this long the worker counts as idle, and makes ready what reads need. */
+  /** Without a commit for this long the worker is idle, and prepares what reads need. */
   projectionIdleMs: 500,
   /** Entries the read projection folds between two turns of the event loop. */
   projectionStepEntries: 500,
-  /** Orderly stop: after this the process leaves; what was accepted is on disk. */
+  /** An orderly stop takes this long at most; accepted writes are on disk. */
   drainMs: 10_000,
   /**
-   * One-way messages that can never be accepted: bytes of the bodies kept, a few of the largest;
-   * messages kept, some 10 MB without bodies; characters of a subject and of a reason.
+   * One-way messages that can never be accepted: bytes of bodies kept (a few of the largest),
+   * messages kept (some 10 MB without bodies), characters of a subject and of a reason.
    */
   refusedBytesMax: 64 * MiB,
   refusedMax: 10_000,
   refusedTextCharsMax: 1_000,
-  /** A child of `up` looks this often whether its parent is still there. */
+  /** How often a child of `up` checks whether its parent is still running. */
   parentLookMs: 250,
 } as const;
