@@ -9,6 +9,8 @@ import { isoOf, newUuid, systemClock } from '../clock.ts';
 export interface BusRequest {
   readonly subject: string;
   readonly headers?: HeaderReader | undefined;
+  /** Its bytes as they came; left out where there are none. */
+  readonly body?: Uint8Array;
   /** Where the answer goes; senders differ in it. */
   readonly replyTo?: string | undefined;
   /** Bytes its answer may have; no bound when left out. */

@@ -5,14 +5,14 @@
  * statements live with the handle. Ordering and failure of an append: see `append.ts`.
  */
 import type { WriteAction } from '../../contracts/actions.ts';
-import { defaultRemoteUser, type WriteEnvelope } from '../../contracts/envelope.ts';
+import { defaultRemoteUser } from '../../contracts/envelope.ts';
 import type { JsonObject } from '../../contracts/json-value.ts';
 import { type Lane, laneIndex, lanes } from '../../contracts/subjects.ts';
 import { isoOf } from '../../runtime/clock.ts';
 import type { Entry } from '../../bridges/entry.ts';
 import type { Connection } from '../state/connection.ts';
 import { contentDigest, dashed, guidBytes, guidText } from '../state/entry-identity.ts';
-import { type Appended, Appender } from './append.ts';
+import { type Appended, Appender, type Write } from './append.ts';
 
 type EntryRow = {
   seq: number;
@@ -146,7 +146,7 @@ export class Journal {
    * Appends in one synced transaction; one result each, same order. Throws what SQLite throws, and
    * then nothing was stored.
    */
-  append(envelopes: readonly WriteEnvelope[], nowMs: number): Appended[] {
+  append(envelopes: readonly Write[], nowMs: number): Appended[] {
     return this.#appender.append(envelopes, nowMs);
   }
 
