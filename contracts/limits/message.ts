@@ -23,6 +23,8 @@ export const messageLimits = {
   largeBodiesSenderBytesMax: 256 * MiB,
   /** Bytes of them as they came, which is what they take while they wait. */
   largeBodiesHeldBytesMax: 128 * MiB,
+  /** A thread that decoded one above this is ended, for the next to begin with an empty heap. */
+  largeBodyKeptBytesMax: 8 * MiB,
   /** The thread may take this long and this much memory for one; without work it ends. */
   largeBodyMs: 30_000,
   largeBodyHeapMiB: 640,

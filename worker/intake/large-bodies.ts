@@ -134,6 +134,8 @@ export class LargeBodies {
     thread.on('message', (result: LargeResult) => {
       const job = this.#running;
       this.#running = null;
+      // What it took is given back at once, which a heap does not do by itself.
+      if ((job?.said ?? 0) > limits.largeBodyKeptBytesMax) this.close();
       job?.resolve(result);
       this.#next();
     });

@@ -69,6 +69,7 @@ function packed(envelope: Envelope): PackedWrite | ReadEnvelope {
 }
 
 function packedWrite({ settings, ...envelope }: WriteEnvelope): PackedWrite {
+  const digest = contentDigest(envelope.action, settings);
   const settingsText = JSON.stringify(settings);
   const bytes = Buffer.byteLength(settingsText);
   if (bytes > limits.bodyBytesMax)
@@ -76,5 +77,5 @@ function packedWrite({ settings, ...envelope }: WriteEnvelope): PackedWrite {
       'TOO_LARGE',
       `Settings: ${bytes} bytes as JSON text, at most ${limits.bodyBytesMax}`,
     );
-  return { ...envelope, settingsText, digest: contentDigest(envelope.action, settings) };
+  return { ...envelope, settingsText, digest };
 }

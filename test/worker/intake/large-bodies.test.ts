@@ -1,12 +1,15 @@
 /** Large bodies are decoded in a thread: what they become, in turns, and within bounds. */
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
+import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { decodeBrief, decodeSmallBody, encodeBody } from '../../../contracts/codec.ts';
+import type { JsonObject } from '../../../contracts/json-value.ts';
 import { limits } from '../../../contracts/limits.ts';
 import { systemClock } from '../../../runtime/clock.ts';
 import { decodeLarge } from '../../../worker/intake/large-body.ts';
 import { type Arrived, LargeBodies } from '../../../worker/intake/large-bodies.ts';
+import { contentDigest } from '../../../worker/state/entry-identity.ts';
 import { openState } from '../../kit/worker/fixture.ts';
 
 const MiB = 1024 * 1024;
@@ -146,4 +149,28 @@ test('a repeat of a large write is a duplicate, other content a conflict, whatev
   ]);
   expect(journal.append([other], 3)[0]).toMatchObject({ code: 'CONFLICT' });
   expect(journal.readAfter('manifest', 0, 9, 1e9)[0]?.settings).toEqual(plain.settings);
+});
+
+test('the digest of a content is the one that stores have, whatever the order of members', () => {
+  const sorted = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(sorted);
+    if (typeof value !== 'object' || value === null) return value;
+    return Object.fromEntries(
+      Object.entries(value)
+        .toSorted(([a], [b]) => (a < b ? -1 : 1))
+        .map(([name, one]) => [name, sorted(one)]),
+    );
+  };
+  fc.assert(
+    fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (value) => {
+      const content = JSON.parse(JSON.stringify(value)) as JsonObject;
+      expect(contentDigest('A', content).toString('hex')).toBe(
+        createHash('sha256')
+          .update(`A\n${JSON.stringify(sorted(content))}`)
+          .digest('hex')
+          .slice(0, 32),
+      );
+    }),
+    { numRuns: 1_000 },
+  );
 });
