@@ -148,6 +148,16 @@ export const bounds = {
    */
   setRowsMax: 1_000,
   statementChars: 2 * MiB,
+  /**
+   * A databeacon of the same name that is just ending is gone within this time, and looked for this
+   * often; all that are there answer within `infoMs`.
+   */
+  predecessorMs: 3_000,
+  predecessorLookMs: 250,
+  infoMs: 1_000,
+  infoAnswersMax: 1_000,
+  /** Nonces of its own a databeacon knows again; a fronted server has a new one at each start. */
+  noncesMax: 16,
   /** Page cache of one open database. */
   cacheBytes: 32 * MiB,
 } as const;

@@ -1,6 +1,6 @@
 /** A journal entry as the bridges read it, and the helpers they share. */
 import type { WriteAction } from '../contracts/actions.ts';
-import type { JsonObject } from '../contracts/json-value.ts';
+import type { JsonObject } from '../contracts/body/json-value.ts';
 import type { RowMutation } from '../contracts/mutation.ts';
 import { defaultRemoteUser } from '../contracts/envelope.ts';
 
@@ -23,6 +23,14 @@ export type Entry = {
 /** Reads the row in `Settings`. Decoding has already checked that it is an object. */
 export function rowOf(entry: Entry, name: string): JsonObject {
   return entry.settings[name] as JsonObject;
+}
+
+/**
+ * Whether the write may only fill what is empty. Fields without a column are left out of it: they
+ * are kept together in one, where they would stand over others.
+ */
+export function isFillOnly(entry: Entry): boolean {
+  return entry.settings['FillOnly'] === true;
 }
 
 /** Adds the remote user to a mutation unless it is the default one. */

@@ -1,10 +1,10 @@
 /**
  * The manifest lane: translates MS_* writes into row mutations. Pure: no I/O, no clock, no state.
  */
-import type { JsonObject } from '../contracts/json-value.ts';
+import type { JsonObject } from '../contracts/body/json-value.ts';
 import type { Row, RowMutation } from '../contracts/mutation.ts';
 import { tableOf } from '../contracts/schema.ts';
-import { type Entry, rowOf, signed } from './entry.ts';
+import { type Entry, isFillOnly, rowOf, signed } from './entry.ts';
 import { toStored } from './project.ts';
 
 const manifests = tableOf('UVManifest');
@@ -35,6 +35,11 @@ export function manifestColumns(manifest: JsonObject): Row {
   return columns;
 }
 
+function manifestWrite(entry: Entry): Pick<RowMutation, 'Set' | 'Fill'> {
+  const columns = manifestColumns(rowOf(entry, 'Manifest'));
+  return isFillOnly(entry) ? { Set: {}, Fill: columns } : { Set: columns };
+}
+
 /** Translates an MS_* write into its one mutation. */
 export function manifestMutation(entry: Entry): RowMutation {
   const row = {
@@ -44,7 +49,7 @@ export function manifestMutation(entry: Entry): RowMutation {
   };
   switch (entry.action) {
     case 'MS_UpsertManifest':
-      return signed(entry, { Op: 'write', ...row, Set: manifestColumns(rowOf(entry, 'Manifest')) });
+      return signed(entry, { Op: 'write', ...row, ...manifestWrite(entry) });
     case 'MS_RemoveManifest':
       return signed(entry, { Op: 'delete', ...row, Set: {} });
     default:

@@ -2,7 +2,7 @@
  * Maps the fields a hub sent to the columns of a table, with values in stored form. Fields without
  * a column go into Extra.
  */
-import { isJsonObject, type JsonObject, type JsonValue } from '../contracts/json-value.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../contracts/body/json-value.ts';
 import type { Row } from '../contracts/mutation.ts';
 import {
   ownColumns,
@@ -15,8 +15,8 @@ import {
 export type ProjectedFields = { columns: Row; extra: JsonObject };
 
 /**
- * Whether a string stored as it is would come back from a JSON column as something else. One with a
- * NUL would not come at all where text has none; as JSON it is an escape like any other.
+ * Whether a text must be encoded to survive a JSON column: it is itself valid JSON and would be
+ * returned as another value, or it has a NUL, which some databases cannot store as text.
  */
 function needsJson(text: string): boolean {
   if (text.includes('\u0000')) return true;

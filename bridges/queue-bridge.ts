@@ -1,7 +1,7 @@
 /** The queue lane: translates QP_* writes into row mutations. Pure: no I/O, no clock, no state. */
 import type { RowMutation } from '../contracts/mutation.ts';
 import { tableOf } from '../contracts/schema.ts';
-import { type Entry, extraOf, rowOf, signed } from './entry.ts';
+import { type Entry, extraOf, isFillOnly, rowOf, signed } from './entry.ts';
 import { follow, project } from './project.ts';
 
 const workItems = tableOf('UVQueueWorkItem');
@@ -15,8 +15,7 @@ function workItem(entry: Entry, rowName: 'WorkItem' | 'Patch'): RowMutation {
     Table: workItems.name,
     Key: { HubID: entry.hubId, WorkItemHash: entry.key },
     Seq: entry.seq,
-    Set: columns,
-    ...extraOf(extra),
+    ...(isFillOnly(entry) ? { Set: {}, Fill: columns } : { Set: columns, ...extraOf(extra) }),
   };
 }
 

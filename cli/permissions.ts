@@ -126,7 +126,8 @@ function streamPermissions(hub: string): string[] {
 
 function beaconPermissions({ beacon }: PermissionSettings): Permissions {
   return {
-    publish: { allow: [subjects.presence(beacon)] },
+    // Whether there is another of its name, before it starts and while it runs.
+    publish: { allow: [subjects.presence(beacon), services.subject('INFO', services.beacon)] },
     subscribe: {
       allow: [
         ...allCapabilities.map((capability) => subjects.capabilityAll(beacon, capability)),
@@ -134,6 +135,7 @@ function beaconPermissions({ beacon }: PermissionSettings): Permissions {
           subjects.capabilityForHubs(beacon, capability),
         ),
         ...asService(services.beacon),
+        subjects.presence(beacon),
         ownInbox(`databeacon ${beacon}`),
       ],
     },

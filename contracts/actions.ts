@@ -4,7 +4,7 @@
  * tables cannot hold is refused on arrival.
  */
 import { type TProperties, type TSchema, Type } from '@sinclair/typebox';
-import { isJsonObject, type JsonObject, type JsonValue } from './json-value.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from './body/json-value.ts';
 import { limits } from './limits.ts';
 import { type SchemaColumn, type TableName, tableOf } from './schema.ts';
 import type { Lane } from './subjects.ts';
@@ -83,6 +83,13 @@ const attemptNumber = Type.Integer({
   description: 'an integer from 0 to 2147483647',
 });
 const workItemHash = { WorkItemHash: hash('the work item') };
+const fillOnly = {
+  FillOnly: Type.Optional(
+    Type.Boolean({
+      description: 'true or false: write only where there is no row, or its column is empty',
+    }),
+  ),
+};
 const runHash = { RunHash: hash('the run') };
 
 const stringOrList = Type.Union(
@@ -135,7 +142,10 @@ export const manifestFilters = ['Status', 'OperationHash'] as const;
  * own (QueueMetadata).
  */
 export const settingsSchemas: Record<Action, TSchema> = {
-  QP_UpsertWorkItem: Type.Object({ WorkItem: rowSchema('UVQueueWorkItem', workItemHash) }),
+  QP_UpsertWorkItem: Type.Object({
+    WorkItem: rowSchema('UVQueueWorkItem', workItemHash),
+    ...fillOnly,
+  }),
   QP_UpdateWorkItem: Type.Object({ ...workItemHash, Patch: rowSchema('UVQueueWorkItem', {}) }),
   QP_AppendEvent: Type.Object({ Event: rowSchema('UVQueueWorkItemEvent', workItemHash) }),
   QP_InsertAttempt: Type.Object({
@@ -156,7 +166,10 @@ export const settingsSchemas: Record<Action, TSchema> = {
       }),
     ),
   }),
-  MS_UpsertManifest: Type.Object({ Manifest: rowSchema('UVManifest', { Hash: hash('the run') }) }),
+  MS_UpsertManifest: Type.Object({
+    Manifest: rowSchema('UVManifest', { Hash: hash('the run') }),
+    ...fillOnly,
+  }),
   MS_RemoveManifest: Type.Object(runHash),
   MS_GetManifest: Type.Object(runHash),
   MS_ListManifests: Type.Object({

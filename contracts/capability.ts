@@ -20,8 +20,7 @@ export const legacyCapabilities = {
 } as const satisfies Record<Lane, string>;
 
 /**
- * The one pattern of paths a worker has let through the proxy: the UV tables of any connection, and
- * nothing else.
+ * The only path pattern a worker adds to the proxy's allowlist: the UV tables of any connection.
  */
 export const persistencePaths = '^/?1\\.0/[^/]+/UV[A-Za-z0-9]*';
 

@@ -16,7 +16,7 @@ import {
   type WriteAction,
 } from './actions.ts';
 import { TidemarkError } from './errors.ts';
-import { isJsonObject, type JsonObject, toJsonValue } from './json-value.ts';
+import { isJsonObject, type JsonObject, toJsonValue } from './body/json-value.ts';
 import { limits } from './limits.ts';
 import { jsonColumns, sizedColumns } from './schema.ts';
 import type { Lane } from './subjects.ts';

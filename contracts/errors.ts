@@ -2,9 +2,7 @@
 
 import { limits } from './limits.ts';
 
-/**
- * What a caller may be told on the wire, with the status that goes into `Nats-Service-Error-Code`.
- */
+/** Codes that may go out on the wire, with their status for `Nats-Service-Error-Code`. */
 export const refusalStatus = {
   INVALID_MESSAGE: 400,
   FORBIDDEN: 403,

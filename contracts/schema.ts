@@ -121,7 +121,10 @@ function toTable(table: TableDescriptor): SchemaTable {
 
 const tables = new Map(persistenceSchema.Tables.map((table) => [table.Scope, toTable(table)]));
 
-/** Columns whose text has a size: those of keys and indexes, and what is one of a few words. */
+/**
+ * Text columns with a bounded size: those in keys and indexes, and those that hold one of a few
+ * words.
+ */
 export const sizedColumns: ReadonlySet<string> = new Set(
   [...tables.values()].flatMap(({ columns }) =>
     [...columns.values()].filter(({ kind }) => kind === 'sized').map(({ name }) => name),

@@ -3,8 +3,8 @@
  * `Success` tells the outcome.
  */
 import { TidemarkError, toRefusal } from '../contracts/errors.ts';
-import { isJsonObject, type JsonValue } from '../contracts/json-value.ts';
-import type { ReadReply, WriteReply } from '../contracts/reply.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../contracts/body/json-value.ts';
+import type { WriteReply } from '../contracts/reply.ts';
 
 /**
  * What every call of a bridge resolves with. Further members are the worker's (`Seq`, `EventGUID`,
@@ -23,8 +23,9 @@ const nothing = {
   manifest: { Manifest: null, Manifests: [] },
 } as const;
 
+/** A repeat is told by the incumbent's word as well. */
 export function written(reply: WriteReply): BridgeReply {
-  return { ...reply };
+  return reply.Duplicate ? { ...reply, AlreadyPresent: true } : { ...reply };
 }
 
 /**
@@ -32,13 +33,14 @@ export function written(reply: WriteReply): BridgeReply {
  * incumbent expect; `Code` distinguishes it from a failure.
  */
 export function toReadReply(
-  reply: ReadReply,
+  reply: JsonObject,
   row?: 'WorkItem' | 'Manifest',
   key = '',
 ): BridgeReply {
-  if (row === undefined || reply[row] !== null) return { ...reply };
+  const answer = reply as BridgeReply;
+  if (row === undefined || reply[row] !== null) return { ...answer };
   return {
-    ...reply,
+    ...answer,
     Success: false,
     Code: 'NOT_FOUND',
     Reason: `there is no ${row === 'WorkItem' ? 'work item' : 'manifest'} ${key}`,

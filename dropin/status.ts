@@ -2,11 +2,14 @@
  * Caches the worker's last status of a lane, because the incumbent answers questions about it
  * synchronously.
  */
-import { isJsonObject, type JsonObject } from '../contracts/json-value.ts';
+import { isJsonObject, type JsonObject } from '../contracts/body/json-value.ts';
 import type { LaneState } from '../contracts/status.ts';
+import type { FileStatus } from './waiting/opening.ts';
 
-/** The incumbent's status, member for member. */
-export type PersistenceStatus = {
+/** The incumbent's status, member for member, and what waits in the hub. */
+export type PersistenceStatus = LaneView & { Unanswered: number; File: FileStatus };
+
+export type LaneView = {
   State: LaneState;
   AssignedBeaconID: string | null;
   IDBeaconConnection: number;
@@ -17,7 +20,7 @@ export type PersistenceStatus = {
 
 export class StatusCache {
   readonly #lane: 'Queue' | 'Manifest';
-  #status: PersistenceStatus = {
+  #status: LaneView = {
     State: 'waiting-for-beacon',
     AssignedBeaconID: null,
     IDBeaconConnection: 0,
@@ -27,6 +30,8 @@ export class StatusCache {
   };
   #carrier: string | null = null;
   #isHeard = false;
+  /** What to say of an assignment to a name that no beacon has. */
+  #hint: { beacon: string; reason: string } | null = null;
 
   constructor(lane: 'Queue' | 'Manifest') {
     this.#lane = lane;
@@ -78,8 +83,18 @@ export class StatusCache {
     };
   }
 
-  status(): PersistenceStatus {
-    return { ...this.#status };
+  /** Nobody has that name: said while its beacon is waited for. */
+  unknownBeacon(beacon: string, reason: string): void {
+    this.#hint = { beacon, reason };
+  }
+
+  status(): LaneView {
+    const { State, AssignedBeaconID, LastError } = this.#status;
+    const isHinted = State === 'waiting-for-beacon' && this.#hint?.beacon === AssignedBeaconID;
+    return {
+      ...this.#status,
+      LastError: LastError ?? (isHinted ? (this.#hint?.reason ?? null) : null),
+    };
   }
 
   /** True while the database takes writes through tables: the incumbent's MeadowProxy mode. */

@@ -15,7 +15,7 @@ export function masked(text: string): string {
   });
   return [before, ...shown]
     .join('')
-    .replaceAll(/([?&;](?:password|pwd|token|secret)=)[^&;\s"']*/gi, `$1${mask}`);
+    .replaceAll(/([?&;][\w-]{0,30}(?:passw(?:or)?d|pwd|token|secret)=)[^&;\s"']*/gi, `$1${mask}`);
 }
 
 /**
@@ -33,7 +33,7 @@ export function maskedUrl(text: string): string {
       );
   return [first, ...urls.map((url) => withoutLogin(url, nameOf))]
     .join('')
-    .replaceAll(/([?&;](?:password|pwd|token|secret)=)[^&]*/gi, `$1${mask}`);
+    .replaceAll(/([?&;][\w-]{0,30}(?:passw(?:or)?d|pwd|token|secret)=)[^&]*/gi, `$1${mask}`);
 }
 
 /** Splits the text after each scheme. A scheme in the middle of a word is part of a password. */

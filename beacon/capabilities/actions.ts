@@ -1,12 +1,11 @@
 /** The actions of each capability, tied to the databases. */
-import { fittingReasons, insistOnAnswer, resultBytes } from '../../contracts/body/answer-room.ts';
 import { capabilities } from '../../contracts/capability.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
 import { type Clock } from '../../runtime/clock.ts';
 import { aggregate, join } from './access-groups.ts';
 import { listConnections, listTables, queryTable, readRecords } from './access.ts';
-import { apply, decodeApply, storedMark, usersOf } from './batch.ts';
+import { batchActions } from './batch-actions.ts';
 import type { Connections } from '../databases/connections.ts';
 import type { DefaultObject } from '../engine/engine.ts';
 import type { Actions } from '../gateway/gateway.ts';
@@ -41,28 +40,6 @@ export function databaseActions(parts: Parts): Actions {
     [capabilities.schema]: schemaActions(parts),
     [capabilities.management]: managementActions(parts),
     [capabilities.access]: accessActions(parts),
-  };
-}
-
-function batchActions({ connections, clock }: Parts): Actions[string] {
-  return {
-    Apply: async (settings, context) => {
-      const connection = connections.get(connectionAt(settings));
-      const batch = decodeApply(settings, connection, clock);
-      insistOnAnswer(batch.mutations.length, resultBytes.mutation, context.roomBytes);
-      const outputs = await apply(batch, connection);
-      for (const [user, count] of usersOf(batch, context.remoteUser)) {
-        context.audit({
-          user,
-          count,
-          outcome: outputs.IsCommitted ? 'ok' : 'refused',
-          detail: `${batch.hubId}.${batch.lane} through ${batch.throughSeq}`,
-        });
-      }
-      const results = fittingReasons(outputs.Results, resultBytes.mutation, context.roomBytes);
-      return { ...outputs, Results: [...results] };
-    },
-    Mark: (settings) => storedMark(settings, connections.get(connectionAt(settings))),
   };
 }
 

@@ -29,6 +29,8 @@ export function errorBody(error: unknown): ErrorBody {
     case 'UNAVAILABLE':
     case 'OVERLOADED':
       return of(503, error.code);
+    case 'FORBIDDEN':
+      return of(403, error.code);
     case 'TOO_LARGE':
       return of(413, error.code);
     case 'CONFLICT':

@@ -54,7 +54,7 @@ export type EndpointCall = {
   body: () => unknown;
   /** Goes into the dates of rows. */
   now: string;
-  /** Only rows of this hub are there, when there is one. */
+  /** The hub whose rows the call may reach; null for all. */
   hub: string | null;
 };
 

@@ -3,7 +3,7 @@
  * fills in the rest.
  */
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
-import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
+import { isJsonObject, type JsonObject } from '../../contracts/body/json-value.ts';
 import type { Scalar } from '../../contracts/schema.ts';
 import { bounds } from '../bounds.ts';
 import {
@@ -18,17 +18,17 @@ import { insertRow, removeRow, type RowScope, updateRow } from '../sql/row-write
 import { type Column, type Table, toColumnValue } from '../engine/table.ts';
 
 /**
- * A table of an engine at the time of one request; `now` goes into CreateDate and UpdateDate. With a
- * hub only its rows are there, where the table tells whose they are.
+ * A table of an engine during one request; `now` goes into CreateDate and UpdateDate. With a `hub`,
+ * only that hub's rows are visible in tables that have a HubID.
  */
 export type Endpoint = { engine: Engine; table: Table; now: string; hub: string | null };
 
-/** The hub whose rows alone are there; null where all are. */
+/** The hub whose rows are visible; null for all. */
 export function hubOf({ table, hub }: Endpoint): string | null {
   return table.columns.has('HubID') ? hub : null;
 }
 
-/** A filter that finds only rows of the endpoint's hub. */
+/** Limits a filter to the rows of the endpoint's hub. */
 export function within(endpoint: Endpoint, filter: Filter): Filter {
   const hub = hubOf(endpoint);
   if (hub === null) return filter;
@@ -37,8 +37,8 @@ export function within(endpoint: Endpoint, filter: Filter): Filter {
 }
 
 /**
- * A body of a row of the endpoint's hub, which need not be said in it.
- * @throws TidemarkError FORBIDDEN for another hub's
+ * Checks that a body is for the endpoint's hub; it may leave HubID out.
+ * @throws TidemarkError FORBIDDEN for another hub's row
  */
 function ownBody(endpoint: Endpoint, body: JsonObject): JsonObject {
   const hub = hubOf(endpoint);

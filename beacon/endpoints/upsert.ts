@@ -2,7 +2,7 @@
  * Upserts: each row updates the row with its id, or else the one with the same unique key, or else
  * is inserted.
  */
-import type { JsonObject } from '../../contracts/json-value.ts';
+import type { JsonObject } from '../../contracts/body/json-value.ts';
 import type { Scalar } from '../../contracts/schema.ts';
 import { type EndpointAnswer, type ErrorBody, errorBody, failure, notFound } from './answer.ts';
 import { type Statement, StatementFault } from '../engine/engine.ts';
@@ -147,7 +147,7 @@ async function findAll(
   return found;
 }
 
-/** What the body leaves out of its key is the hub it is written for, as an insert stores it. */
+/** Adds the HubID that an insert would store, so that keys are looked up with it. */
 function ownedBy(endpoint: Endpoint, body: JsonObject): JsonObject {
   const hub = hubOf(endpoint);
   return hub === null ? body : { HubID: hub, ...body };

@@ -1,15 +1,15 @@
 /** Every capability request comes through here: decoded, sent to its action, audited, answered. */
-import { capabilities, type CapabilityReply } from '../../contracts/capability.ts';
-import { ChunkAssembler, type ChunkReply } from '../../contracts/chunks.ts';
-import { decodeBody, type HeaderReader } from '../../contracts/codec.ts';
+import type { CapabilityReply } from '../../contracts/capability.ts';
+import { ChunkAssembler, type ChunkReply } from '../../contracts/body/chunks.ts';
+import { decodeBody, type HeaderReader } from '../../contracts/body/codec.ts';
 import { messageOf, TidemarkError, toRefusal } from '../../contracts/errors.ts';
-import { isJsonObject } from '../../contracts/json-value.ts';
+import { isJsonObject } from '../../contracts/body/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import { capabilityTarget } from '../../contracts/subjects.ts';
 import { type AuditNote, type AuditTrail, countOf, subjectOf } from './audit.ts';
 import { insistOnHub } from './hub-scope.ts';
 import type { Done } from './meter.ts';
-import { decodeRequest, type RequestContext, userOf } from './request.ts';
+import { decodeRequest, type RequestContext, userOf, whyNotOffered } from './request.ts';
 import type { Settings } from '../settings.ts';
 import { serving } from './trace.ts';
 
@@ -140,7 +140,7 @@ export class Gateway {
     try {
       const handler = Object.hasOwn(this.#actions, capability) && this.#handler(capability, action);
       if (!handler)
-        throw new TidemarkError('INVALID_MESSAGE', `${capability}: ${whyNot(capability)}`);
+        throw new TidemarkError('INVALID_MESSAGE', `${capability}: ${whyNotOffered(capability)}`);
       const { settings, context } = decodeRequest(body, { hub, roomBytes }, notes);
       insistOnHub({ capability, action, settings, hub }, this.#acceptsUnscoped);
       const outputs = await handler(settings, context);
@@ -206,10 +206,4 @@ function writesOf(body: unknown): number | null {
   return isJsonObject(settings) && Array.isArray(settings['Mutations'])
     ? settings['Mutations'].length
     : null;
-}
-
-function whyNot(capability: string): string {
-  return capability === capabilities.batch
-    ? 'switched off on this beacon; use MeadowProxy.Request'
-    : 'not offered by this beacon';
 }

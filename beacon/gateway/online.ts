@@ -2,7 +2,7 @@
  * A gateway on the bus: its micro service and its presence, from the first word to the drained end.
  * Every kind of databeacon goes through here.
  */
-import { senderOf } from '../../contracts/chunks.ts';
+import { senderOf } from '../../contracts/body/chunks.ts';
 import { limits } from '../../contracts/limits.ts';
 import { subjects } from '../../contracts/subjects.ts';
 import type { Bus } from '../../runtime/bus/bus.ts';
@@ -15,6 +15,7 @@ import type { BeaconState } from '../databases/state.ts';
 import type { AuditTrail } from './audit.ts';
 import type { Gateway } from './gateway.ts';
 import type { PresencePublisher } from './presence-publisher.ts';
+import { serviceMetadata, watchForTwin } from './sole.ts';
 
 /** Version of the databeacon as its micro service reports it. */
 export const beaconVersion = '0.1.0';
@@ -61,7 +62,7 @@ export async function goOnline(
     name: 'databeacon',
     version: beaconVersion,
     description: options.description,
-    metadata: { BeaconID: beaconId },
+    metadata: serviceMetadata(beaconId),
     endpoints: options.capabilities.flatMap((capability) => {
       const handle: EndpointSpec['handle'] = (request) =>
         gateway.answer(capability, request.subject, request.decode(), {
@@ -82,12 +83,17 @@ export async function goOnline(
   // Who hears of the beacon, or of its start, can ask it.
   await inTime(bus.flush());
   await presence.start();
+  const stopWatching = watchForTwin(bus, log, {
+    beaconId,
+    isOwn: (nonce) => presence.isOwn(nonce),
+  });
   log.info(
     { beacon: beaconId, capabilities: gateway.capabilities, ...(await options.facts()) },
     'databeacon is online',
   );
 
   const stop = async (): Promise<void> => {
+    stopWatching();
     await presence.become('Draining');
     await inTime(Promise.all([service.stop(), gateway.drain(), http?.drain()]));
     await http?.close();

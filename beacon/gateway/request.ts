@@ -1,8 +1,9 @@
 /**
  * The body of a capability request: its Settings, who asks, and how long the answer is waited for.
  */
+import { capabilities } from '../../contracts/capability.ts';
 import { defaultRemoteUser } from '../../contracts/envelope.ts';
-import { isJsonObject, toJsonValue } from '../../contracts/json-value.ts';
+import { isJsonObject, toJsonValue } from '../../contracts/body/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import type { AuditNote } from './audit.ts';
 import { refuse, type Settings } from '../settings.ts';
@@ -48,4 +49,11 @@ export function decodeRequest(
     audit: (note) => void notes.push(note),
   };
   return { settings, context };
+}
+
+/** Why a capability is not answered. */
+export function whyNotOffered(capability: string): string {
+  return capability === capabilities.batch
+    ? 'switched off on this beacon; use MeadowProxy.Request'
+    : 'not offered by this beacon';
 }

@@ -20,7 +20,7 @@ function encoded(
   );
 }
 
-/** The row of that number, read behind a write. */
+/** Reads a row by id, after writing it. */
 function rowOf(
   kind: EngineKind,
   table: Table,
@@ -71,8 +71,8 @@ export function insertRow(
 export type RowScope = 'live' | 'deleted' | 'any';
 
 /**
- * Changes the row of that number, if it is in scope and of that hub, and returns it whole; null is
- * any hub.
+ * Updates the row with that id, if it is in scope and belongs to `hub` (null for any), and returns
+ * it.
  */
 export function updateRow(
   kind: EngineKind,

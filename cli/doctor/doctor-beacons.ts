@@ -10,6 +10,7 @@ import { lastToken, subjects } from '../../contracts/subjects.ts';
 import type { Bus } from '../../runtime/bus/bus.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { type Check, fail, ok, warn } from './doctor-check.ts';
+import { twinChecks } from './doctor-twins.ts';
 
 /** A catalogue of a busy server takes a while; a look must not take longer. */
 const schemaMs = 15_000;
@@ -36,7 +37,10 @@ export async function beaconChecks(
     clock,
     databases.map(({ beacon }) => beacon),
   );
-  const checks: Check[] = [];
+  const checks = await twinChecks(
+    bus,
+    databases.map(({ beacon }) => beacon),
+  );
   for (const database of databases)
     checks.push(
       ...(await databaseChecks(bus, database, seen.get(database.beacon) ?? null, [...seen.keys()])),

@@ -188,7 +188,8 @@ function oldest(store: ReadStore, lane: number, mark: MarkRow | null): number | 
 }
 
 function marksOf(store: ReadStore, lane: number): Record<string, Record<string, MarkView>> {
-  const views: Record<string, Record<string, MarkView>> = {};
+  // A BeaconID of before may be a name that every object has.
+  const views = Object.create(null) as Record<string, Record<string, MarkView>>;
   const counts = countsOf(store, lane);
   for (const mark of store.all<MarkRow>(marksOfLane, lane))
     (views[mark.beacon] ??= {})[String(mark.connection)] = markView(

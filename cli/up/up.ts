@@ -20,6 +20,7 @@ import { isUpRunning, readLastBusFile, removeBusFile, writeBusFile } from './bus
 import { CliChild } from './cli-child.ts';
 import { type Running, Supervised } from './supervised.ts';
 
+/** Its databeacon when nothing else is said, and the connection that `--db` is. */
 export const upBeacon = { BeaconID: 'db-1', IDBeaconConnection: 1 } as const;
 const usualPort = 4222;
 /** A killed `up` is gone within this time; one that still runs after it is in use. */
@@ -27,6 +28,8 @@ const predecessorMs = 3_000;
 
 export type UpOptions = {
   config: CliConfig;
+  /** Name of its databeacon on the bus. */
+  beaconId: string;
   /**
    * Database URLs; the n-th is connection n. The default is a SQLite file in the data directory.
    */
@@ -51,7 +54,7 @@ type Part = (name: string, start: () => Promise<Running>) => Promise<void>;
  * without a nats-server
  */
 export async function runUp(options: UpOptions): Promise<number> {
-  const { config, say } = options;
+  const { config, beaconId, say } = options;
   mkdirSync(config.data, { recursive: true });
   await untilPredecessorIsGone(config.data);
   const parts: Supervised[] = [];
@@ -75,12 +78,17 @@ export async function runUp(options: UpOptions): Promise<number> {
     const http = await httpAddress(config.http);
     await startBeacon(options, url, part);
     await startWorker(options, url, http, part);
-    void bootstrap({ ...config.bus, servers: url }, config.hub, upBeacon, {
-      say,
-      stop: options.stop,
-    }).then(
+    void bootstrap(
+      { ...config.bus, servers: url },
+      config.hub,
+      { ...upBeacon, BeaconID: beaconId },
+      {
+        say,
+        stop: options.stop,
+      },
+    ).then(
       (isReady) => {
-        if (isReady) options.onReady(readyLine(config, url, http));
+        if (isReady) options.onReady(readyLine(options, url, http));
       },
       (error: unknown) => {
         say(`cannot ask the worker: ${String(error)}`);
@@ -143,7 +151,7 @@ function commonArgs({ config }: UpOptions, url: string): string[] {
 }
 
 function startBeacon(options: UpOptions, url: string, part: Part): Promise<void> {
-  const { config, tags } = options;
+  const { config, beaconId, tags } = options;
   const databases =
     options.databases.length > 0
       ? options.databases
@@ -151,9 +159,9 @@ function startBeacon(options: UpOptions, url: string, part: Part): Promise<void>
   const args = [
     'beacon',
     '--id',
-    upBeacon.BeaconID,
+    beaconId,
     '--data',
-    join(config.data, upBeacon.BeaconID),
+    join(config.data, beaconId),
     ...commonArgs(options, url),
     ...databases.flatMap((database) => ['--db', database]),
     ...tags.flatMap((tag) => ['--tag', tag]),
@@ -181,10 +189,10 @@ function startWorker(options: UpOptions, url: string, http: string, part: Part):
   return part('worker', async () => new CliChild(args, config.environment));
 }
 
-function readyLine(config: CliConfig, url: string, http: string): string {
+function readyLine({ config, beaconId }: UpOptions, url: string, http: string): string {
   return (
     `ready bus=${url} http=${config.access.tls ? 'https' : 'http'}://${http} ` +
-    `hub=${config.hub} beacon=${upBeacon.BeaconID} data=${config.data}`
+    `hub=${config.hub} beacon=${beaconId} data=${config.data}`
   );
 }
 

@@ -3,6 +3,7 @@ import { assertUsable } from '../settings/usable.ts';
 import { exitWithParent } from '../terminal/exit-with-parent.ts';
 import { print, say } from '../terminal/output.ts';
 import {
+  beaconIdOption,
   databases,
   exitWithParentOption,
   listOf,
@@ -21,11 +22,11 @@ export const runVerbs: readonly VerbSpec[] = [
     summary: 'everything on one machine: bus, databeacon, worker and console',
     topic: 'run',
     run: up,
-    options: [...settingOptions, databases, tags, natsServer],
+    options: [...settingOptions, beaconIdOption, databases, tags, natsServer],
     examples: [
       'up',
       'up --data /var/lib/tidemark --db postgres://ann:secret@db.local/hub',
-      'up --nats nats://bus.local:4222   # an existing bus',
+      'up --nats nats://bus.local:4222 --beacon-id db-2   # an existing bus',
     ],
     notes:
       'Without --db the database is a SQLite file in the data directory. Stops in order ' +
@@ -45,9 +46,11 @@ export const runVerbs: readonly VerbSpec[] = [
 
 // Loaded only by the verbs that need them, because loading takes longer than most other verbs run.
 async function up({ config, flags }: VerbCall): Promise<never> {
-  const { runUp } = await import('../up/up.ts');
+  const { runUp, upBeacon } = await import('../up/up.ts');
+  const { beaconId } = flags;
   const code = await runUp({
     config,
+    beaconId: typeof beaconId === 'string' ? beaconId : upBeacon.BeaconID,
     databases: listOf(flags['db']),
     tags: listOf(flags['tag']),
     say: (line) => say(`up: ${line}`),

@@ -37,6 +37,10 @@ export const settingOptions = [
   acceptUnscoped,
 ];
 export const natsServer = new Option('--nats-server <path>', 'nats-server binary to start');
+export const beaconIdOption = new Option(
+  '--beacon-id <id>',
+  'name of the databeacon on the bus, where there may be one at a time (default: db-1)',
+);
 export const databases = new Option(
   '--db <url>',
   'database; may be repeated, the n-th is connection n',

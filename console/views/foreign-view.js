@@ -43,7 +43,7 @@ export class ForeignView {
     const page = pageAt(row.Console);
     this.where.hidden = page === null;
     if (page) {
-      setProps(this.link, { href: page.href });
+      setProps(this.link, { href: row.Console });
       // Its host in view, for anybody on the bus may say that he is a worker.
       setText(this.link, `its own console at ${page.host}`);
     }

@@ -11,6 +11,8 @@ export const deliveryLimits = {
   deliverStepEntries: 250,
   /** Body bytes of one delivery, so that a batch of manifests stays below a message. */
   deliverBytesMax: 4 * MiB,
+  /** Text of a column from which a delivery goes as MessagePack, where nothing in it is escaped. */
+  longTextChars: 1 * MiB,
   /** A delivery faster than this may grow, slower than `deliverSlowMs` shrinks. */
   deliverFastMs: 250,
   deliverSlowMs: 1_000,
@@ -31,6 +33,8 @@ export const deliveryLimits = {
   /** Presence is published this often; a beacon silent for `presenceAwayMs` is away. */
   presenceEveryMs: 2_000,
   presenceAwayMs: 6_000,
+  /** Beacons whose name two may claim, and Nonces of one that are told apart. */
+  claimsMax: 64,
   /**
    * A beacon silent this long is asked whether it is there: with no responders it is away at once.
    */

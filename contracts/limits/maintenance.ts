@@ -13,6 +13,12 @@ export const maintenanceLimits = {
   operationDryRunMs: 2_000,
   /** Bytes of an operation's file: it is code that somebody reads. */
   operationFileBytesMax: 1 * MiB,
+  /**
+   * Digests of such files that are remembered, and how old a change must be for its time to tell it
+   * from the next one (2 s on FAT).
+   */
+  operationFilesKept: 1_000,
+  fileTimeTickMs: 2_500,
   /** Lines of a running operation kept for whoever asks how far it is. */
   operationLinesMax: 1_000,
   /**

@@ -3,7 +3,7 @@
  * neighbours and `stream.ts` import the NATS client.
  */
 import type { Msg, MsgHdrs, NatsConnection } from 'nats';
-import { decodeBrief, encodeBody } from '../../contracts/codec.ts';
+import { decodeBrief, encodeBody } from '../../contracts/body/codec.ts';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
 import type { Log } from '../log.ts';
@@ -22,7 +22,7 @@ export class Bus {
   readonly #answers = heldAnswers();
   /** For a lost connection. */
   readonly #reminder = new Reminder(limits.busReminderMs);
-  /** By subject listened on and kind of error, both of which are few. */
+  /** By subscribed subject and kind of error; there are few of both. */
   readonly #thrown = new Map<string, Reminder>();
   readonly #requester: Requester;
 
@@ -207,8 +207,9 @@ export class Bus {
   }
 
   /**
-   * Nothing may be thrown into the client: it would stop reading, and the process be deaf. Said once
-   * for a subject and kind of error, and as a reminder: whoever sends it can send it often.
+   * Errors must not reach the NATS client: it would stop reading, and the process would hear
+   * nothing more. Logged once per subject and kind of error, then as a reminder, because a sender
+   * can cause them often.
    */
   #guarded(subject: string, handle: () => void): void {
     try {
@@ -223,7 +224,7 @@ export class Bus {
     }
   }
 
-  /** Answers as a NATS micro service until stopped. */
+  /** Serves a NATS micro service until it is stopped. */
   serve(spec: ServiceSpec): MicroService {
     return new MicroService(spec, (subject, queueGroup, onRequest) => {
       const subscription = this.#connection.subscribe(subject, {

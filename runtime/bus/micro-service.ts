@@ -1,7 +1,7 @@
 /**
  * A NATS micro service as in ADR-32: endpoints, `$SRV.PING|INFO|STATS`, error headers, statistics.
  */
-import type { HeaderReader } from '../../contracts/codec.ts';
+import type { HeaderReader } from '../../contracts/body/codec.ts';
 import { messageOf } from '../../contracts/errors.ts';
 import { isoOf, newUuid, systemClock } from '../clock.ts';
 
@@ -13,7 +13,7 @@ export interface BusRequest {
   readonly body?: Uint8Array;
   /** Where the answer goes; senders differ in it. */
   readonly replyTo?: string | undefined;
-  /** Bytes its answer may have; no bound when left out. */
+  /** Most bytes its answer may have; unbounded when omitted. */
   readonly answerBytesMax?: number;
   /** @throws TidemarkError INVALID_MESSAGE or TOO_LARGE */
   decode(): unknown;

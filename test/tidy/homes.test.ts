@@ -26,10 +26,10 @@ const packageHomes: { packages: RegExp; homes: RegExp }[] = [
   {
     packages: /^better-sqlite3$/,
     homes:
-      /^(?:worker\/state\/connection|beacon\/engines\/sqlite\/[^/]+|beacon\/databases\/state)\.ts$/,
+      /^(?:worker\/state\/connection|beacon\/(?:engines\/sqlite\/[^/]+|databases\/state)|dropin\/waiting\/sqlite)\.ts$/,
   },
   { packages: /^commander$/, homes: /^cli\// },
-  { packages: /^msgpackr$/, homes: /^contracts\/codec\.ts$/ },
+  { packages: /^msgpackr$/, homes: /^contracts\/body\/codec\.ts$/ },
   { packages: /^pino$/, homes: /^runtime\/log\.ts$/ },
 ];
 

@@ -12,6 +12,7 @@ import { lastToken, subjects } from '../../contracts/subjects.ts';
 import type { Bus } from '../../runtime/bus/bus.ts';
 import { isNoResponders } from '../../runtime/bus/bus-answer.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { Claims } from './claims.ts';
 
 type Seen = {
   presence: Presence;
@@ -42,6 +43,7 @@ export class BeaconDirectory {
   /** Who watches one beacon; it is then one that a lane goes to. */
   readonly #watchers = new Map<string, Set<() => void>>();
   readonly #stops: (() => void)[] = [];
+  readonly #claims = new Claims();
   #hidden: string | null = null;
 
   constructor(bus: Bus, clock: Clock, options: DirectoryOptions) {
@@ -94,6 +96,11 @@ export class BeaconDirectory {
     return this.#beacons.get(beacon)?.presence.HubSubjects === true ? this.#options.hubId : null;
   }
 
+  /** Why nothing may be delivered to a beacon that is there: two claim its name; else null. */
+  faultOf(beacon: string): string | null {
+    return this.#claims.faultOf(beacon, this.#clock.monotonicMs());
+  }
+
   /** One beacon counts as away from now on, whatever it says; null: none does. */
   hide(beacon: string | null): void {
     const before = this.#hidden;
@@ -137,6 +144,7 @@ export class BeaconDirectory {
     const before = this.#beacons.get(beacon);
     if (!isOwn && before?.isOwn === true && !before.isAway) return;
     if (!before && !this.#hasRoomFor(beacon)) return;
+    this.#claims.heard(presence, before?.presence ?? null, this.#clock.monotonicMs());
     // A draining beacon finishes what it has and takes nothing new: for us it has left.
     const isAway = presence.Status === 'Draining';
     const text = JSON.stringify(presence);
@@ -164,6 +172,7 @@ export class BeaconDirectory {
   }
 
   #sweep(): void {
+    for (const beacon of this.#claims.settled(this.#clock.monotonicMs())) this.#report(beacon);
     let left: number = limits.beaconsAskedMax;
     for (const [beacon, seen] of this.#beacons) {
       const silentMs = this.#clock.monotonicMs() - seen.atMs;

@@ -5,7 +5,7 @@ import {
   legacyCapabilities,
 } from '../../contracts/capability.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
-import { isJsonObject } from '../../contracts/json-value.ts';
+import { isJsonObject } from '../../contracts/body/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import { subjects } from '../../contracts/subjects.ts';
 import type { Bus } from '../../runtime/bus/bus.ts';
@@ -49,12 +49,20 @@ export class Dispatcher {
   }
 
   /** The bytes of a request, made ahead of sending it. */
-  pack(settings: object, timeoutMs: number = limits.capabilityMs): Packed {
+  pack(
+    settings: object,
+    timeoutMs: number = limits.capabilityMs,
+    { hasLongText = false }: { hasLongText?: boolean } = {},
+  ): Packed {
     // What comes from the journal is JSON already, and V8 writes it faster than a library writes
-    // MessagePack.
+    // MessagePack. But long text within JSON has each quote escaped: a manifest of 52 MiB was over
+    // 64 MiB on its way.
     return this.#bus.pack(
       { Settings: settings, TimeoutMs: timeoutMs },
-      { encoding: 'json', zipAboveBytes: limits.gzipToBeaconAboveBytes },
+      {
+        encoding: hasLongText ? 'msgpack' : 'json',
+        zipAboveBytes: limits.gzipToBeaconAboveBytes,
+      },
     );
   }
 

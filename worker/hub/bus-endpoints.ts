@@ -3,8 +3,8 @@
  * own encoding.
  */
 import { fittingReasons, insistOnAnswer, resultBytes } from '../../contracts/body/answer-room.ts';
-import { ChunkAssembler, senderOf } from '../../contracts/chunks.ts';
-import { decodeBody, decodeSmallBody } from '../../contracts/codec.ts';
+import { ChunkAssembler, senderOf } from '../../contracts/body/chunks.ts';
+import { decodeBody, decodeSmallBody } from '../../contracts/body/codec.ts';
 import {
   actionOf,
   decodeBatch,

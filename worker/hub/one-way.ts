@@ -6,7 +6,7 @@
  * is missing, the consumer is made anew, so that what was not acknowledged comes again in the order
  * of the stream and nothing of a key can overtake.
  */
-import { decodeSmallBody } from '../../contracts/codec.ts';
+import { decodeSmallBody } from '../../contracts/body/codec.ts';
 import { decodeEnvelope } from '../../contracts/envelope.ts';
 import { messageOf, type RefusalCode, TidemarkError, toRefusal } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';

@@ -6,7 +6,7 @@
  * so the sync is paid once for all of them.
  */
 import type { WriteAction } from '../../contracts/actions.ts';
-import type { JsonValue } from '../../contracts/json-value.ts';
+import type { JsonValue } from '../../contracts/body/json-value.ts';
 import { lanes, type Lane } from '../../contracts/subjects.ts';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';

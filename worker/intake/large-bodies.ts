@@ -7,7 +7,7 @@
  */
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { type HeaderReader, saidBytes } from '../../contracts/codec.ts';
+import { type HeaderReader, saidBytes } from '../../contracts/body/codec.ts';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
 import type { Lane } from '../../contracts/subjects.ts';

@@ -2,7 +2,7 @@
  * What becomes of a large body: decoded, checked, and each write brought into the form the journal
  * keeps, so that nothing of its size is parsed again on the way in.
  */
-import { decodeBody } from '../../contracts/codec.ts';
+import { decodeBody } from '../../contracts/body/codec.ts';
 import {
   actionOf,
   decodeBatch,

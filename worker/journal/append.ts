@@ -12,7 +12,7 @@ import {
   type WriteEnvelope,
 } from '../../contracts/envelope.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
-import type { JsonObject } from '../../contracts/json-value.ts';
+import type { JsonObject } from '../../contracts/body/json-value.ts';
 import { laneIndex, lanes } from '../../contracts/subjects.ts';
 import type { Connection } from '../state/connection.ts';
 import { contentDigest, guidBytes } from '../state/entry-identity.ts';
@@ -48,7 +48,8 @@ function statementsOf(db: Connection) {
     >(
       // "On conflict do nothing" would use up a Seq for each repeat, and a hole would no longer say
       // that an entry was lost.
-      `insert into entry (lane, action, guid, key, at, user, accepted_ms, body, trace, digest) select ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
+      `insert into entry (lane, action, guid, key, at, user, accepted_ms, body, trace, digest)
+        select ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
         where not exists (select 1 from entry where guid = ?)`,
     ),
     count: db.prepare<[number, number, number]>(

@@ -6,7 +6,7 @@
  */
 import type { WriteAction } from '../../contracts/actions.ts';
 import { defaultRemoteUser } from '../../contracts/envelope.ts';
-import type { JsonObject } from '../../contracts/json-value.ts';
+import type { JsonObject } from '../../contracts/body/json-value.ts';
 import { type Lane, laneIndex, lanes } from '../../contracts/subjects.ts';
 import { isoOf } from '../../runtime/clock.ts';
 import type { Entry } from '../../bridges/entry.ts';
@@ -14,22 +14,23 @@ import type { Connection } from '../state/connection.ts';
 import { contentDigest, dashed, guidBytes, guidText } from '../state/entry-identity.ts';
 import { type Appended, Appender, type Write } from './append.ts';
 
-type EntryRow = {
+type FactsRow = {
   seq: number;
   lane: number;
   action: WriteAction;
   guid: Buffer;
   key: string;
-  at: string | null;
-  user: string | null;
   accepted_ms: number;
-  body: string | null;
-  digest: Buffer | null;
-  trace: string | null;
 };
 
 /** What is asked of an entry that is read for its body; the GUID as 32 hex digits. */
-type BodyRow = Omit<EntryRow, 'lane' | 'digest' | 'guid'> & { guid: string };
+type BodyRow = Omit<FactsRow, 'lane' | 'guid'> & {
+  guid: string;
+  at: string | null;
+  user: string | null;
+  body: string | null;
+  trace: string | null;
+};
 
 /** Entries in a row; `isCut` when a limit of bytes ended it before the limit of entries. */
 export type EntrySlice = { entries: Entry[]; bytes: number; isCut: boolean };
@@ -52,7 +53,7 @@ export type EntryFacts = {
   acceptedMs: number;
 };
 
-function factsOf(row: EntryRow): EntryFacts {
+function factsOf(row: FactsRow): EntryFacts {
   return {
     seq: row.seq,
     guid: guidText(row.guid),
@@ -63,15 +64,16 @@ function factsOf(row: EntryRow): EntryFacts {
   };
 }
 
-const columns = 'seq, lane, action, guid, key, at, user, accepted_ms, body, digest, trace';
+/** Without the body, which may have many megabytes. */
+const factColumns = 'seq, lane, action, guid, key, accepted_ms';
 /** A Buffer for each row costs more than all its other columns but the body. */
 const bodyColumns =
   'seq, action, lower(hex(guid)) as guid, key, at, user, accepted_ms, body, trace';
 
 function entriesOf(db: Connection) {
   return {
-    byGuid: db.prepare<[Buffer], EntryRow>(`select ${columns} from entry where guid = ?`),
-    bySeq: db.prepare<[number], EntryRow>(`select ${columns} from entry where seq = ?`),
+    byGuid: db.prepare<[Buffer], FactsRow>(`select ${factColumns} from entry where guid = ?`),
+    bySeq: db.prepare<[number], FactsRow>(`select ${factColumns} from entry where seq = ?`),
     withBody: db.prepare<[number], BodyRow>(
       `select ${bodyColumns} from entry where seq = ? and body is not null`,
     ),

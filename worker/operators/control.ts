@@ -1,5 +1,5 @@
 /** The operators' verbs, the same over the bus (`tidemark.<hub>.control.<verb>`) and over HTTP. */
-import { decodeBrief } from '../../contracts/codec.ts';
+import { decodeBrief } from '../../contracts/body/codec.ts';
 import {
   controlVerbNames,
   isControlVerb,
@@ -7,7 +7,7 @@ import {
 } from '../../contracts/control-verbs.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { isGuid } from '../../contracts/envelope.ts';
-import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
+import { isJsonObject, type JsonObject } from '../../contracts/body/json-value.ts';
 import type { LaneStatus } from '../../contracts/status.ts';
 import { isSubjectToken, type Lane, lastToken, subjects } from '../../contracts/subjects.ts';
 import type { BlockedStore } from '../../hwm/blocked-store.ts';

@@ -114,10 +114,10 @@ export class Overview {
   #oldestPendingMs(lane: Lane, mark: Mark | null): number | null {
     const { journal, blocked } = this.#parts;
     const parked = mark ? blocked.oldestParked(mark.database, lane) : null;
-    const entry = parked === null ? null : journal.read(parked);
+    const entry = parked === null ? null : journal.facts(parked);
     const above = journal.oldestAfter(lane, mark?.seq ?? 0);
     if (!entry) return above;
-    return Math.min(Date.parse(entry.acceptedAt), above ?? Infinity);
+    return Math.min(entry.acceptedMs, above ?? Infinity);
   }
 
   /** Accepted and not settled, from the counts: cheap enough for every write. */

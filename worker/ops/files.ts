@@ -2,12 +2,11 @@
  * The operator's operations: lists the files of one folder, and loads them all before any of them
  * runs.
  */
-import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
-import { limits } from '../../contracts/limits.ts';
+import { digestOf } from './file-digest.ts';
 import { abilities, type Ability, type Operation, type Runnable, type Step } from './operation.ts';
 
 /** A file whose name makes it an operation. */
@@ -72,20 +71,6 @@ function namesIn(folder: string): string[] {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw invalid(`cannot read the folder of operations: ${messageOf(cause)}`, cause);
   }
-}
-
-function digestOf(path: string): string {
-  let content: Buffer;
-  try {
-    content = readFileSync(path);
-  } catch (cause) {
-    throw invalid(`cannot read an operation: ${messageOf(cause)}`, cause);
-  }
-  if (content.length > limits.operationFileBytesMax)
-    throw invalid(
-      `${path} has ${content.length} bytes; at most ${limits.operationFileBytesMax} are allowed`,
-    );
-  return createHash('sha256').update(content).digest('hex');
 }
 
 /**

@@ -3,7 +3,7 @@
  * it needs. The same in a process, in a test and in the simulator.
  */
 import type { TidemarkError } from '../../contracts/errors.ts';
-import type { JsonObject } from '../../contracts/json-value.ts';
+import type { JsonObject } from '../../contracts/body/json-value.ts';
 import { lanes } from '../../contracts/subjects.ts';
 import type { EndpointSpec } from '../../runtime/bus/micro-service.ts';
 import { Control } from '../operators/control.ts';

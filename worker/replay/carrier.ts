@@ -11,7 +11,8 @@ import type {
 import type { Entry } from '../../bridges/entry.ts';
 import type { Folded } from '../../bridges/fold.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
-import type { MutationResult } from '../../contracts/mutation.ts';
+import { limits } from '../../contracts/limits.ts';
+import type { MutationResult, RowMutation } from '../../contracts/mutation.ts';
 import type { CarrierName } from '../../contracts/status.ts';
 import type { Lane } from '../../contracts/subjects.ts';
 import type { Packed } from '../../runtime/bus/requester.ts';
@@ -78,8 +79,8 @@ export type DeliveryRoute = {
 export function aheadOf(beacon: string, seq: number): string {
   return (
     `the database's mark is ahead of this journal: by it ${beacon} has writes up to Seq ${seq}, ` +
-    'which were never sent there. Nothing counts as applied by it, and delivery stops. Find who moved it (tidemark beacon ' +
-    'audit); then assign the database again: what it lacks is sent under a new epoch'
+    'which were never sent there. Nothing counts as applied by it, and delivery stops. Find who ' +
+    'moved it (tidemark beacon audit); then assign the database again: what it lacks is sent under a new epoch'
   );
 }
 
@@ -117,7 +118,9 @@ export class BatchCarrier implements Carrier {
       ...(delivery.isBelowMark ? { IsBelowMark: true } : {}),
       ...this.#markBefore(epoch, delivery.afterSeq),
     };
-    return { ...delivery, seen: this.#seen?.epoch, packed: this.#dispatcher.pack(settings) };
+    const hasLongText = delivery.writes.some(({ mutation }) => isLong(mutation));
+    const packed = this.#dispatcher.pack(settings, limits.capabilityMs, { hasLongText });
+    return { ...delivery, seen: this.#seen?.epoch, packed };
   }
 
   /** Where the mark row is, as far as we know, before a delivery behind `afterSeq`. */
@@ -205,4 +208,12 @@ export class BatchCarrier implements Carrier {
     this.#seen = { epoch: outputs.Mark?.Epoch ?? '', seq: outputs.Mark?.Seq ?? 0 };
     return { mark: outputs.Mark, storeId: outputs.StoreID };
   }
+}
+
+function isLong({ Set: set }: RowMutation): boolean {
+  for (const name in set) {
+    const value = set[name];
+    if (typeof value === 'string' && value.length > limits.longTextChars) return true;
+  }
+  return false;
 }

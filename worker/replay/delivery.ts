@@ -86,6 +86,8 @@ export class LaneDelivery {
   /** The database says that it has what was never sent. */
   #stopFor({ beacon, epoch }: Mark, seq: number): void {
     const { assignments, lane, onFault } = this.#parts;
+    // Whoever goes on from here looks at the database anew.
+    this.#prepared = null;
     this.#halt = { reason: aheadOf(beacon, seq), epoch, assignment: assignments.of(lane) };
     onFault(`lane ${lane}: ${this.#halt.reason}`);
   }

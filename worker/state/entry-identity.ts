@@ -3,7 +3,7 @@
  * content.
  */
 import { createHash } from 'node:crypto';
-import { isJsonObject, type JsonObject, type JsonValue } from '../../contracts/json-value.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../contracts/body/json-value.ts';
 
 /** A UUID's 16 bytes: its identity whatever the case of its letters. */
 export function guidBytes(guid: string): Buffer {

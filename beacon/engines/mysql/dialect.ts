@@ -12,7 +12,7 @@ import type { ServerDialect, Session } from '../server/dialect.ts';
 import { connected } from '../server/session.ts';
 import { mysqlFaultOf } from './faults.ts';
 import { introspectMysql } from './introspect.ts';
-import { inBackticks, mysqlSets } from './sets.ts';
+import { inBackticks, mysqlSets } from './row-statements.ts';
 
 const numbers: ReadonlySet<string> = new Set([
   'TINY',
@@ -69,7 +69,8 @@ const seconds = (ms: number): number => Math.round(ms / 1_000);
  * us.
  */
 const timeLimit = (ms: number, lockMs: number = ms): string =>
-  `set session innodb_lock_wait_timeout = ${seconds(lockMs)} /*M!100100 , session max_statement_time = ${seconds(ms)} */`;
+  `set session innodb_lock_wait_timeout = ${seconds(lockMs)} ` +
+  `/*M!100100 , session max_statement_time = ${seconds(ms)} */`;
 
 /**
  * A session as we need it: strict about values, in UTC, without locks on gaps between rows, and

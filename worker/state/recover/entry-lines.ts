@@ -5,7 +5,7 @@
 import { isWriteAction, laneOf, type WriteAction } from '../../../contracts/actions.ts';
 import { decodeEnvelope, defaultRemoteUser, isGuid } from '../../../contracts/envelope.ts';
 import { messageOf, TidemarkError } from '../../../contracts/errors.ts';
-import { isJsonObject, type JsonObject } from '../../../contracts/json-value.ts';
+import { isJsonObject, type JsonObject } from '../../../contracts/body/json-value.ts';
 import { limits } from '../../../contracts/limits.ts';
 import { type Lane, laneIndex, lanes } from '../../../contracts/subjects.ts';
 import { isoOf } from '../../../runtime/clock.ts';

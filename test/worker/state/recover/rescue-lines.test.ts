@@ -131,7 +131,7 @@ test('a row-wise rescue without its tables: each entry is sent again, none count
   expect(balance(second.local)).toBe(0);
 });
 
-test('tables are written a row a line, so that none is too large for a text; as one text they are read too (I14)', () => {
+test('I14 — tables are written a row a line, so that none is too large for a text', () => {
   const { local } = open(folderOfTest().path);
   for (let n = 0; n < 3; n += 1) local.refused.keep('s', Buffer.alloc(1_000), `no ${n}`, n);
   const folder = rescueLines(local.store);

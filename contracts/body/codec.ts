@@ -4,10 +4,10 @@
  */
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { Packr } from 'msgpackr';
-import { parseJson } from './body/exact-integers.ts';
+import { parseJson } from './exact-integers.ts';
 import { scanJson, scanMessagePack } from './body-scan.ts';
-import { TidemarkError } from './errors.ts';
-import { limits } from './limits.ts';
+import { TidemarkError } from '../errors.ts';
+import { limits } from '../limits.ts';
 
 export type Encoding = 'json' | 'msgpack';
 

@@ -45,7 +45,9 @@ export const mysqlSets: SetStatements = {
   read(table, key, columns, keys): Query {
     const list = keys.map(() => marks(key)).join(', ');
     return {
-      sql: `select ${names(columns)} from ${inBackticks(table.name)}${byIndex(table, key)} where (${names(key)}) in (${list}) for update`,
+      sql:
+        `select ${names(columns)} from ${inBackticks(table.name)}${byIndex(table, key)} ` +
+        `where (${names(key)}) in (${list}) for update`,
       parameters: values(key, keys),
     };
   },

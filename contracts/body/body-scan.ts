@@ -3,8 +3,8 @@
  * deep they nest, and that MessagePack says nothing JSON could not. Bytes are bounded elsewhere; a
  * few thousand of them can mean gigabytes once they are objects.
  */
-import { TidemarkError } from './errors.ts';
-import { limits } from './limits.ts';
+import { TidemarkError } from '../errors.ts';
+import { limits } from '../limits.ts';
 
 /** `undefined` as msgpackr and notepack write it, and the timestamp of the MessagePack standard. */
 const extensions = { undefined: 0x00, timestamp: 0xff } as const;
