@@ -10,6 +10,7 @@ export const refusalStatus = {
   INVALID_MESSAGE: 400,
   NOT_FOUND: 404,
   CONFLICT: 409,
+  EXPIRED: 410,
   TOO_LARGE: 413,
   OVERLOADED: 429,
   INTERNAL: 500,

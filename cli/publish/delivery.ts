@@ -33,6 +33,7 @@ const internalErrorsMax = 10;
 const finalCodes: ReadonlySet<string> = new Set([
   'INVALID_MESSAGE',
   'CONFLICT',
+  'EXPIRED',
   'TOO_LARGE',
   'NOT_FOUND',
 ]);

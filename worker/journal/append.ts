@@ -9,8 +9,9 @@ import { isDeepStrictEqual } from 'node:util';
 import { defaultRemoteUser, type WriteEnvelope } from '../../contracts/envelope.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { laneIndex, lanes } from '../../contracts/subjects.ts';
+import { isoOf } from '../../runtime/clock.ts';
 import type { Connection } from '../state/connection.ts';
-import { contentDigest, guidBytes } from '../state/entry-identity.ts';
+import { contentDigest, crcOf, guidBytes, guidTimeMs, unknownDigest } from '../state/entry-identity.ts';
 
 /**
  * What became of one append: accepted (`isNew`), a repeat of an accepted one, or the refusal of a
@@ -19,35 +20,44 @@ import { contentDigest, guidBytes } from '../state/entry-identity.ts';
 export type Appended = { seq: number; isNew: boolean } | TidemarkError;
 
 /** An entry that was accepted before under the same EventGUID. */
-type KnownEntry = { seq: number; action: string; body: string | null; digest: Buffer | null };
+type KnownEntry = { seq: number; lane: number; digest: Buffer };
+
+type BodyValues = [
+  seq: number,
+  action: string,
+  guid: Buffer,
+  key: string,
+  at: string | null,
+  user: string | null,
+  acceptedMs: number,
+  trace: string | null,
+  crc: number,
+  body: string,
+];
 
 function statementsOf(db: Connection) {
+  const insertBody = (table: string) =>
+    db.prepare<BodyValues>(`insert into ${table} values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+  const bodyOf = (view: string) =>
+    db.prepare<[number], { action: string; body: string }>(
+      `select action, body from ${view} where seq = ?`,
+    );
   return {
-    insert: db.prepare<
-      [
-        number,
-        string,
-        Buffer,
-        string,
-        string | null,
-        string | null,
-        number,
-        string,
-        string | null,
-        Buffer,
-      ]
-    >(
+    insert: db.prepare<[number, Buffer, number, Buffer]>(
       // "On conflict do nothing" would use up a Seq for each repeat, and a hole would no longer say
       // that an entry was lost.
-      `insert into entry (lane, action, guid, key, at, user, accepted_ms, body, trace) select ?, ?, ?, ?, ?, ?, ?, ?, ?
-        where not exists (select 1 from entry where guid = ?)`,
+      'insert into known (lane, guid, accepted_ms) select ?, ?, ? where not exists ' +
+        '(select 1 from known_entry where guid = ?)',
     ),
+    insertBody: [insertBody('queue_body'), insertBody('manifest_body')] as const,
+    body: [bodyOf('queue_entry'), bodyOf('manifest_entry')] as const,
     count: db.prepare<[number, number, number]>(
       'update lane set accepted = accepted + ?, head = max(head, ?) where lane = ?',
     ),
     known: db.prepare<[Buffer], KnownEntry>(
-      'select seq, action, body, digest from entry where guid = ?',
+      'select seq, lane, digest from known_entry where guid = ?',
     ),
+    forgottenMs: db.prepare<[], number>('select guid_ms from horizon').pluck(),
   };
 }
 
@@ -71,24 +81,16 @@ export class Appender {
   #appendAll(envelopes: readonly WriteEnvelope[], nowMs: number): Appended[] {
     const accepted = lanes.map(() => 0);
     const head = lanes.map(() => 0);
+    const forgottenMs = this.#sql.forgottenMs.get() ?? 0;
     const results = envelopes.map((envelope): Appended => {
       const lane = laneIndex(envelope.lane);
       const guid = guidBytes(envelope.eventGuid);
-      const user = envelope.remoteUser === defaultRemoteUser ? null : envelope.remoteUser;
-      const done = this.#sql.insert.run(
-        lane,
-        envelope.action,
-        guid,
-        envelope.key,
-        envelope.at,
-        user,
-        nowMs,
-        JSON.stringify(envelope.settings),
-        envelope.trace ?? null,
-        guid,
-      );
+      const expired = this.#expired(envelope, guid, forgottenMs);
+      if (expired) return expired;
+      const done = this.#sql.insert.run(lane, guid, nowMs, guid);
       if (done.changes === 0) return this.#repeat(envelope, guid);
       const seq = Number(done.lastInsertRowid);
+      this.#insertBody(seq, envelope, guid, nowMs);
       accepted[lane] = (accepted[lane] ?? 0) + 1;
       head[lane] = seq;
       return { seq, isNew: true };
@@ -99,6 +101,42 @@ export class Appender {
     return results;
   }
 
+  #insertBody(seq: number, envelope: WriteEnvelope, guid: Buffer, nowMs: number): void {
+    const { action, key, at, remoteUser, trace = null } = envelope;
+    const body = JSON.stringify(envelope.settings);
+    this.#sql.insertBody[envelope.lane === 'queue' ? 0 : 1].run(
+      seq,
+      action,
+      guid,
+      key,
+      at,
+      remoteUser === defaultRemoteUser ? null : remoteUser,
+      nowMs,
+      trace,
+      crcOf(action, key, guid, body),
+      body,
+    );
+  }
+
+  /**
+   * Entries of its time were forgotten: whether this one was among them cannot be told, so it is
+   * not taken as new. Null for one that is known, or younger.
+   */
+  #expired(
+    { eventGuid }: WriteEnvelope,
+    guid: Buffer,
+    forgottenMs: number,
+  ): TidemarkError | null {
+    const madeMs = guidTimeMs(guid);
+    if (madeMs === null || madeMs > forgottenMs || this.#sql.known.get(guid)) return null;
+    return new TidemarkError(
+      'EXPIRED',
+      `EventGUID: ${eventGuid} was made at ${isoOf(madeMs)}, and writes of up to ` +
+        `${isoOf(forgottenMs)} are no longer known; look whether it was written, a new write ` +
+        'needs a new EventGUID',
+    );
+  }
+
   /** A known GUID: the first Seq for the same content, a conflict for another (I3). */
   #repeat(envelope: WriteEnvelope, guid: Buffer): Appended {
     const known = this.#sql.known.get(guid);
@@ -107,16 +145,29 @@ export class Appender {
         'INTERNAL',
         `entry of ${envelope.eventGuid} neither inserted nor found`,
       );
-    const isSame =
-      known.action === envelope.action &&
-      (known.body !== null
-        ? isDeepStrictEqual(JSON.parse(known.body), JSON.parse(JSON.stringify(envelope.settings)))
-        : known.digest?.equals(contentDigest(envelope.action, envelope.settings)) === true);
-    if (isSame) return { seq: known.seq, isNew: false };
+    if (this.#isSame(known, envelope)) return { seq: known.seq, isNew: false };
     return new TidemarkError(
       'CONFLICT',
       `EventGUID: ${envelope.eventGuid} was accepted as Seq ${known.seq} with other ` +
         'content; a new write needs a new EventGUID',
     );
+  }
+
+  #isSame({ seq, lane, digest }: KnownEntry, { action, settings }: WriteEnvelope): boolean {
+    const kept = this.#sql.body[lane === 0 ? 0 : 1].get(seq);
+    if (!kept) return digest.equals(contentDigest(action, settings)) || digest.equals(unknownDigest);
+    return (
+      kept.action === action &&
+      isDeepStrictEqual(parsed(kept.body), JSON.parse(JSON.stringify(settings)))
+    );
+  }
+}
+
+/** Undefined for a body that was damaged. */
+function parsed(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return undefined;
   }
 }

@@ -113,10 +113,10 @@ export class Overview {
   #oldestPendingMs(lane: Lane, mark: Mark | null): number | null {
     const { journal, blocked } = this.#parts;
     const parked = mark ? blocked.oldestParked(mark.database, lane) : null;
-    const entry = parked === null ? null : journal.read(parked);
+    const entry = parked === null ? null : journal.facts(parked);
     const above = journal.oldestAfter(lane, mark?.seq ?? 0);
     if (!entry) return above;
-    return Math.min(Date.parse(entry.acceptedAt), above ?? Infinity);
+    return Math.min(entry.acceptedMs, above ?? Infinity);
   }
 
   /** Accepted and not settled, from the counts: cheap enough for every write. */
@@ -179,8 +179,8 @@ export class Overview {
       EventGUID: found.guid,
       Seq: seq,
       Lane: lane,
-      Action: action,
-      Key: key,
+      ...(action === null ? {} : { Action: action }),
+      ...(key === null ? {} : { Key: key }),
       AcceptedAt: isoOf(found.acceptedMs),
     };
     const mark = deliveries[lane].mark();

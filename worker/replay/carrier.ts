@@ -129,10 +129,10 @@ export class BatchCarrier implements Carrier {
    * @throws TidemarkError UNAVAILABLE
    */
   #insistOnOwnAnswer(
-    { writes, throughSeq, isBelowMark }: Delivery,
+    { writes, throughSeq, isBelowMark, epoch = this.#route.epoch }: Delivery,
     { Results, IsCommitted, Mark }: ApplyOutputs,
   ): void {
-    const { beacon, epoch } = this.#route;
+    const { beacon } = this.#route;
     if (Results.length !== writes.length)
       throw new TidemarkError(
         'UNAVAILABLE',

@@ -18,7 +18,7 @@ export type GoldenFacts = {
   Entries: number | { Seq: number; EventGUID: string }[];
 };
 
-export const goldenNames = ['state-v1', 'state-v1-held'] as const;
+export const goldenNames = ['state-v1', 'state-v1-held', 'state-v3'] as const;
 export type GoldenName = (typeof goldenNames)[number];
 
 export function goldenBytes(name: GoldenName): Buffer {

@@ -35,6 +35,7 @@ const tableNames = [
   'fault',
   'refused',
   'assignment',
+  'horizon',
   'database',
   'mark',
   'held',

@@ -46,6 +46,11 @@ export const migrations: readonly SchemaStep[] = [
     oldestReader: 1,
     sql: sqlOf('0003-traces-and-operators'),
   },
+  {
+    version: 4,
+    name: 'bodies apart from what stays, dedup horizon, what is held counted',
+    sql: sqlOf('0004-bodies-apart'),
+  },
 ];
 
 export const schemaVersion = migrations.length;

@@ -80,7 +80,9 @@ describe('recovery — rescues', () => {
       blocked: [],
       carrier: 'batch',
     });
-    expect(second.local.blocked.deliverable(database, 'queue', 100)).toEqual(seqs);
+    expect(
+      second.local.blocked.released.next(database, 'queue', 100).runs.flatMap((run) => run.seqs),
+    ).toEqual(seqs);
     expect(balance(second.local)).toBe(0);
     expect(second.local.store.db.prepare('select class from fault').pluck().all()).toEqual([
       'rescue-merged',
