@@ -62,7 +62,7 @@ const ofJournal: Mutant[] = [
         const Seq =
           Number(
             local.store.db
-              .prepare("select seq from sqlite_sequence where name = 'entry'")
+              .prepare("select seq from sqlite_sequence where name = 'known'")
               .pluck()
               .get(),
           ) + intake.waiting;

@@ -220,7 +220,7 @@ export function mergeFile(
 /** Aborts the transaction that inserts this entry, as a crash would. */
 export function failAt(life: Life, seq: number): () => void {
   life.db.exec(
-    `create temp trigger crash before insert on entry when new.seq = ${seq} begin select raise(abort, 'crash'); end`,
+    `create temp trigger crash before insert on known when new.seq = ${seq} begin select raise(abort, 'crash'); end`,
   );
   return () => life.db.exec('drop trigger crash');
 }
@@ -272,5 +272,5 @@ export function lostStoreOf(
 }
 
 export function skipSeqs(life: Life, count: number): void {
-  life.db.prepare("update sqlite_sequence set seq = seq + ? where name = 'entry'").run(count);
+  life.db.prepare("update sqlite_sequence set seq = seq + ? where name = 'known'").run(count);
 }

@@ -113,7 +113,7 @@ describe('recovery — rescues', () => {
       const root =
         local.store.db
           .prepare<[], number>(
-            "select rootpage from sqlite_schema where name = 'sqlite_autoindex_entry_1'",
+            "select rootpage from sqlite_schema where name = 'sqlite_autoindex_known_1'",
           )
           .pluck()
           .get() ?? 0;

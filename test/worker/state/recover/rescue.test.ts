@@ -96,7 +96,7 @@ describe('rescue (I1)', () => {
     store.db.pragma('cache_size = 1');
     const bytes = readFileSync(store.paths.db);
     const seqs = store.db.prepare('select seq from entry order by seq').pluck().all() as number[];
-    for (let page = 40; page < 60; page++) bytes.fill(0xee, page * 4096, page * 4096 + 4096);
+    for (let page = 80; page < 100; page++) bytes.fill(0xee, page * 4096, page * 4096 + 4096);
     store.db.exec('pragma shrink_memory');
     writeFileSync(store.paths.db, bytes);
     const { folder, note } = rescue(store, { class: 'modified', what: 'damage' }, nowMs);
