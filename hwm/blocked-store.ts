@@ -107,12 +107,11 @@ function changesOf(db: Database) {
         "since_ms = excluded.since_ms where state = 'parked'",
     ),
     remove: db.prepare('delete from held where database = ? and seq = ?'),
-    forget: db.prepare(
-      "delete from held where database = ? and seq = ? and state = 'dropped'",
-    ),
+    forget: db.prepare("delete from held where database = ? and seq = ? and state = 'dropped'"),
     countForgotten: db.prepare(
       'update mark set dropped = dropped + 1 where database = ? and lane = ?',
     ),
+    noteGivenUp: db.prepare('update known set given_up = 1 where seq = ?'),
     databases: db.prepare<[], number>('select id from database').pluck(),
     setState: db.prepare(
       'update held set state = @state, reason = @reason, since_ms = @nowMs where database = @database and seq = @seq',
@@ -169,15 +168,17 @@ export class BlockedStore {
     return this.#look.isHolding.get(seq) !== undefined;
   }
 
-  /** Their bodies are gone: those that were given up are only counted from now on. */
+  /** Their bodies go: those that were given up are only counted from now on, and marked so. */
   forgetDropped(lane: Lane, seqs: readonly number[]): void {
     const databases = this.#change.databases
       .all()
       .filter((database) => this.#countAll(database, lane, 'dropped') > 0);
     for (const database of databases)
       for (const seq of seqs)
-        if (this.#change.forget.run(database, seq).changes > 0)
+        if (this.#change.forget.run(database, seq).changes > 0) {
+          this.#change.noteGivenUp.run(seq);
           this.#change.countForgotten.run(database, laneIndex(lane));
+        }
   }
 
   /**

@@ -245,7 +245,9 @@ export class MarkStore {
   forgetDeliveriesBefore(ms: number): boolean {
     const limit = limits.forgetStepEntries;
     return lanes
-      .flatMap((lane) => this.list(lane).map(({ database }) => ({ database, lane: laneIndex(lane) })))
+      .flatMap((lane) =>
+        this.list(lane).map(({ database }) => ({ database, lane: laneIndex(lane) })),
+      )
       .map((of) => this.#change.forgetDeliveries.run({ ...of, ms, limit }).changes)
       .some((changes) => changes === limit);
   }

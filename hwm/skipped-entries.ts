@@ -7,9 +7,7 @@ import { heldHasBody } from './held-body.ts';
 import { type Lane, laneIndex } from '../contracts/subjects.ts';
 
 const prefix = 'skipped by hwm set: ';
-const isSkipped =
-  `state = 'dropped' and substr(reason, 1, ${prefix.length}) = '${prefix}' ` +
-  `and ${heldHasBody}`;
+const isSkipped = `state = 'dropped' and substr(reason, 1, ${prefix.length}) = '${prefix}' and ${heldHasBody}`;
 
 function statementsOf(db: Database) {
   const add = (view: string) =>

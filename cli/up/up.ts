@@ -13,6 +13,7 @@ import {
   NatsServer,
 } from '../../runtime/bus/nats-server.ts';
 import { boundsArgs } from '../settings/bounds.ts';
+import { keepArgs } from '../settings/keep.ts';
 import type { CliConfig } from '../settings/config.ts';
 import { bootstrap } from './bootstrap.ts';
 import { isUpRunning, readLastBusFile, removeBusFile, writeBusFile } from './bus-file.ts';
@@ -173,6 +174,7 @@ function startWorker(options: UpOptions, url: string, http: string, part: Part):
     '--intake',
     config.intake,
     ...boundsArgs(config.bounds),
+    ...keepArgs(config.keep),
     '--ops-dir',
     config.ops.folder,
   ];

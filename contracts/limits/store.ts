@@ -102,6 +102,8 @@ export const storeLimits = {
    */
   dedupMs: 30 * 24 * 3_600_000,
   dedupEntriesMax: 50_000_000,
+  /** The longest that may be set for keeping, ten years. */
+  keepMsMax: 3_650 * 24 * 3_600_000,
   /** A horizon below this is pointed out: a hub may keep a write for a day before it sends it. */
   dedupLeastMs: 24 * 3_600_000,
   /**
@@ -113,6 +115,7 @@ export const storeLimits = {
   forgetStepEntries: 1_000,
   /** Rows, and bytes of bodies, moved out of the table of schema 3 in one step: below 20 ms. */
   moveStepEntries: 500,
+  moveStepMs: 10,
   moveStepBytes: 1 * MiB,
   /** Deliveries within so long are noted as one: a write's time of delivery is as exact as that. */
   deliverySlotMs: 10_000,

@@ -156,7 +156,10 @@ describe('held entries', () => {
     const runs = () => releasedRuns(store, database);
     expect(runs()).toEqual([[4, 6]]);
     expect(store.retry(database, 2, 1)).toBe(true);
-    expect(runs()).toEqual([[2, 3], [4, 6]]);
+    expect(runs()).toEqual([
+      [2, 3],
+      [4, 6],
+    ]);
     expect(store.released.next(database, 'queue', 1).runs).toEqual([{ key: 'k', seqs: [2] }]);
     expect(store.released.next(database, 'queue', 1).runs).toEqual([{ key: 'l', seqs: [4] }]);
     store.settle(database, 'queue', [2], true);

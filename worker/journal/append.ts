@@ -11,7 +11,13 @@ import { TidemarkError } from '../../contracts/errors.ts';
 import { laneIndex, lanes } from '../../contracts/subjects.ts';
 import { isoOf } from '../../runtime/clock.ts';
 import type { Connection } from '../state/connection.ts';
-import { contentDigest, crcOf, guidBytes, guidTimeMs, unknownDigest } from '../state/entry-identity.ts';
+import {
+  contentDigest,
+  crcOf,
+  guidBytes,
+  guidTimeMs,
+  unknownDigest,
+} from '../state/entry-identity.ts';
 
 /**
  * What became of one append: accepted (`isNew`), a repeat of an accepted one, or the refusal of a
@@ -122,11 +128,7 @@ export class Appender {
    * Entries of its time were forgotten: whether this one was among them cannot be told, so it is
    * not taken as new. Null for one that is known, or younger.
    */
-  #expired(
-    { eventGuid }: WriteEnvelope,
-    guid: Buffer,
-    forgottenMs: number,
-  ): TidemarkError | null {
+  #expired({ eventGuid }: WriteEnvelope, guid: Buffer, forgottenMs: number): TidemarkError | null {
     const madeMs = guidTimeMs(guid);
     if (madeMs === null || madeMs > forgottenMs || this.#sql.known.get(guid)) return null;
     return new TidemarkError(
@@ -155,7 +157,8 @@ export class Appender {
 
   #isSame({ seq, lane, digest }: KnownEntry, { action, settings }: WriteEnvelope): boolean {
     const kept = this.#sql.body[lane === 0 ? 0 : 1].get(seq);
-    if (!kept) return digest.equals(contentDigest(action, settings)) || digest.equals(unknownDigest);
+    if (!kept)
+      return digest.equals(contentDigest(action, settings)) || digest.equals(unknownDigest);
     return (
       kept.action === action &&
       isDeepStrictEqual(parsed(kept.body), JSON.parse(JSON.stringify(settings)))

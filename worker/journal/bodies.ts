@@ -4,7 +4,7 @@
  */
 import type { WriteAction } from '../../contracts/actions.ts';
 import { defaultRemoteUser } from '../../contracts/envelope.ts';
-import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../contracts/json-value.ts';
 import type { Lane } from '../../contracts/subjects.ts';
 import type { Entry } from '../../bridges/entry.ts';
 import { isoOf } from '../../runtime/clock.ts';
@@ -65,9 +65,7 @@ function statementsOf(db: Connection, lane: Lane) {
       )
       .pluck(),
     sizes: db
-      .prepare<[number], number>(
-        `select octet_length(body) from ${view} order by seq desc limit ?`,
-      )
+      .prepare<[number], number>(`select octet_length(body) from ${view} order by seq desc limit ?`)
       .pluck(),
     ofKey: db
       .prepare<[number, number, string], number>(
@@ -187,8 +185,8 @@ export class Bodies {
 function soundBody({ action, key, guid, body, crc }: BodyRow): JsonObject | null {
   if (crc !== null && crc !== crcOf(action, key, Buffer.from(guid, 'hex'), body)) return null;
   try {
-    const settings = JSON.parse(body) as unknown;
-    return isJsonObject(settings as JsonObject) ? (settings as JsonObject) : null;
+    const settings = JSON.parse(body) as JsonValue;
+    return isJsonObject(settings) ? settings : null;
   } catch {
     return null;
   }

@@ -3,6 +3,7 @@
  * forgotten, and the greatest time in a version 7 GUID among them tells later what may have been.
  */
 import { limits } from '../../contracts/limits.ts';
+import type { Dedup } from '../../contracts/status.ts';
 import type { Connection } from '../state/connection.ts';
 import { guidTimeMs } from '../state/entry-identity.ts';
 import { hasOldEntries } from '../state/schema/old-entries.ts';
@@ -51,6 +52,17 @@ export class Horizon {
 
   get(): Forgotten {
     return this.#sql.get.get() ?? { throughSeq: 0, acceptedMs: 0, guidMs: 0 };
+  }
+
+  /** What is in effect: less than the bounds say where they were met by number. */
+  view(nowMs: number, bounds: DedupBounds): Dedup {
+    const { acceptedMs } = this.get();
+    const sinceMs = acceptedMs === 0 ? bounds.ms : Math.max(0, nowMs - acceptedMs);
+    return {
+      ForMs: Math.min(bounds.ms, sinceMs),
+      Entries: bounds.entries,
+      Known: this.known(),
+    };
   }
 
   /** Accepted writes whose EventGUIDs are known. */

@@ -15,7 +15,13 @@ import { type Appended, Appender } from './append.ts';
 import { Bodies, type EntrySlice } from './bodies.ts';
 import { Horizon } from './horizon.ts';
 
-type KnownRow = { seq: number; lane: number; guid: Buffer; acceptedMs: number };
+type KnownRow = {
+  seq: number;
+  lane: number;
+  guid: Buffer;
+  acceptedMs: number;
+  givenUp: number | null;
+};
 
 /**
  * `stripped` entries, none of them above `strippedThrough`, have given up their bodies; `forgotten`
@@ -39,13 +45,17 @@ export type EntryFacts = {
   action: string | null;
   key: string | null;
   acceptedMs: number;
+  /** It was dropped as a dead letter, and retention took what was held of it. */
+  isGivenUp: boolean;
 };
 
-const knownColumns = 'seq, lane, guid, accepted_ms as acceptedMs';
+const knownColumns = 'seq, lane, guid, accepted_ms as acceptedMs, given_up as givenUp';
 
 function entriesOf(db: Connection) {
   return {
-    byGuid: db.prepare<[Buffer], KnownRow>(`select ${knownColumns} from known_entry where guid = ?`),
+    byGuid: db.prepare<[Buffer], KnownRow>(
+      `select ${knownColumns} from known_entry where guid = ?`,
+    ),
     bySeq: db.prepare<[number], KnownRow>(`select ${knownColumns} from known_entry where seq = ?`),
     below: db
       .prepare<[number, number], number>(
@@ -156,6 +166,7 @@ export class Journal {
       action: body?.action ?? null,
       key: body?.key ?? null,
       acceptedMs: row.acceptedMs,
+      isGivenUp: row.givenUp !== null,
     };
   }
 

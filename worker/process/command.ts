@@ -12,6 +12,7 @@ import { startWorker } from './compose.ts';
 import { joinBus } from './opening/joining.ts';
 import type { MaintenanceSettings } from '../upkeep/maintenance.ts';
 import { openAsSoonAsPossible, type Opened, type OpeningSettings } from './opening/opening.ts';
+import type { KeepBounds } from '../upkeep/keep-bounds.ts';
 import type { CapacityBounds } from '../intake/pressure.ts';
 import { saveIfLost, watchFiles } from './watch.ts';
 
@@ -20,6 +21,7 @@ export type WorkerConfig = OpeningSettings & {
   bus: Omit<BusOptions, 'name'>;
   logLevel: string;
   bounds: CapacityBounds;
+  keep: KeepBounds;
   ops: MaintenanceSettings;
   version: string;
   serviceManager: ServiceManagerPlace | null;
@@ -94,6 +96,7 @@ async function serveOver(
       access,
       isOneWayOn: config.intake === 'jetstream',
       bounds: config.bounds,
+      keep: config.keep,
       ops: config.ops,
     },
     {

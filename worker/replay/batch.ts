@@ -170,11 +170,11 @@ class Sorter {
 
   take({ entries, damaged, rows }: EntrySlice): void {
     this.rows += rows;
-    for (const { key, seq } of damaged)
-      if (!this.#damaged.has(key)) this.#damaged.set(key, seq);
+    for (const { key, seq } of damaged) if (!this.#damaged.has(key)) this.#damaged.set(key, seq);
     for (const entry of entries) {
       const isBehind = entry.seq > (this.#damaged.get(entry.key) ?? Infinity);
-      if (isBehind || this.#waiting.has(entry.key)) this.parked.push({ seq: entry.seq, key: entry.key });
+      if (isBehind || this.#waiting.has(entry.key))
+        this.parked.push({ seq: entry.seq, key: entry.key });
       else if (!this.#dropped.has(entry.seq)) this.going.push(translated(entry));
     }
   }

@@ -82,9 +82,7 @@ export class Releaser {
     for (const seq of seqs) {
       const entry = journal.read(seq);
       if (!entry) {
-        const reason = journal.isDamaged(seq)
-          ? damagedReason
-          : 'its body is gone from the journal';
+        const reason = journal.isDamaged(seq) ? damagedReason : 'its body is gone from the journal';
         blocked.bury(database, seq, reason, clock.nowMs());
         break;
       }

@@ -121,11 +121,12 @@ export class Life {
     const last = entries.at(-1);
     if (!last) return;
     const blocked = entries.flatMap((entry, at) => {
-      const state = dying.has(entry.key) || waiting.has(entry.key)
-        ? ('parked' as const)
-        : at === dead
-          ? ('dead' as const)
-          : null;
+      const state =
+        dying.has(entry.key) || waiting.has(entry.key)
+          ? ('parked' as const)
+          : at === dead
+            ? ('dead' as const)
+            : null;
       if (state === null) return [];
       dying.add(entry.key);
       return [
@@ -157,7 +158,8 @@ export class Life {
     const { seq } = this.mark(lane);
     this.local.journal.strip(
       lane,
-      this.local.journal.readAfter(lane, 0, count, 1e9)
+      this.local.journal
+        .readAfter(lane, 0, count, 1e9)
         .filter((entry) => entry.seq <= seq && !this.local.blocked.isHolding(entry.seq)),
     );
   }

@@ -288,9 +288,7 @@ test('a dead letter whose body is gone is buried again with that reason', async 
   run.database.refused.add(1);
   const [bad = 0] = run.append(item('a', 1));
   await run.rest();
-  run.local.store.db
-    .prepare('delete from queue_body where seq = ?')
-    .run(bad);
+  run.local.store.db.prepare('delete from queue_body where seq = ?').run(bad);
   run.local.blocked.retry(run.mark?.database ?? 0, bad, 1);
   await run.rest();
   expect(dead(run)).toMatchObject([{ seq: bad, reason: 'its body is gone from the journal' }]);

@@ -17,7 +17,7 @@ const tableLeaf = 0x0d;
  * Of the three kinds of rows that are looked for: what is known of an entry, a body, and an entry of
  * schema 3 and before, with and without a trace.
  */
-const columnCounts = new Set([5, 10, 11]);
+const columnCounts = new Set([6, 10, 11]);
 const columnsMax = 11;
 const digestBytes = 16;
 
@@ -153,7 +153,7 @@ function entryAt(pages: Pages, page: Buffer, at: number): StoredEntry | null {
   const values = record && valuesOf(record);
   // The first column is the Seq, which is kept as the row's number.
   if (!values || values[0] !== null) return null;
-  if (values.length === 5) return strippedOf(seq, values);
+  if (values.length === 6) return strippedOf(seq, values);
   return typeof values[1] === 'number' ? oldEntryOf(seq, values) : bodyOf(seq, values);
 }
 
@@ -176,7 +176,13 @@ function strippedOf(seq: number, values: readonly Value[]): StoredEntry | null {
     guid,
     accepted_ms: accepted,
     digest,
-    ...{ action: null, key: null, at: null, user: null, body: null, trace: null, crc: null },
+    action: null,
+    key: null,
+    at: null,
+    user: null,
+    body: null,
+    trace: null,
+    crc: null,
   };
 }
 

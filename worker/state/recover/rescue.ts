@@ -126,7 +126,10 @@ function copyWhole(store: LostStore, folder: string): Saved | null {
     try {
       const isSound = copy.pragma('quick_check(1)', { simple: true }) === 'ok';
       const hasHorizon = versionOf(copy) >= 4;
-      const entries = numberIn(copy, `select count(*) from ${hasHorizon ? 'known_entry' : 'entry'}`);
+      const entries = numberIn(
+        copy,
+        `select count(*) from ${hasHorizon ? 'known_entry' : 'entry'}`,
+      );
       const accepted = numberIn(
         copy,
         `select sum(accepted)${hasHorizon ? ' - sum(forgotten)' : ''} from lane`,

@@ -9,7 +9,7 @@ import { crcOf } from '../entry-identity.ts';
 const viewsWithout = `
   drop view entry; drop view known_entry; drop view queue_entry; drop view manifest_entry;
   drop table entry_old;
-  create view known_entry as select seq, lane, guid, accepted_ms, digest from known;
+  create view known_entry as select seq, lane, guid, accepted_ms, digest, given_up from known;
   create view queue_entry as
     select seq, action, guid, key, at, user, accepted_ms, trace, crc, body from queue_body;
   create view manifest_entry as

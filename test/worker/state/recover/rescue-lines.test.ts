@@ -89,7 +89,7 @@ function contentOf({ store: { db } }: Local): Record<string, unknown[]> {
         .prepare<[], Record<string, unknown>>(`select * from ${table} order by ${order}`)
         .all()
         // Only that it changes says something.
-        .map(({ looked_anew: _, ...row }) => row),
+        .map((row) => ({ ...row, looked_anew: undefined })),
     ]),
   );
 }

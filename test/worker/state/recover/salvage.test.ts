@@ -46,7 +46,10 @@ test('rows of all sizes come out of the pages as they went in, from the database
   store.close();
   expect(allOf(carve(pathsOf(dir.at('data')).db, null))).toEqual(rows);
   for (const row of rows)
-    expect(entryOfLine(JSON.parse(JSON.stringify(lineOfEntry(row))))).toEqual({ ...row, crc: null });
+    expect(entryOfLine(JSON.parse(JSON.stringify(lineOfEntry(row))))).toEqual({
+      ...row,
+      crc: null,
+    });
 });
 
 test('whatever is written over a file, carving ends, and gives no entry that was not there', () => {

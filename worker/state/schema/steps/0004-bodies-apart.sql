@@ -4,9 +4,9 @@
       -- What it holds goes over in small steps while the worker serves; then it is dropped.
       alter table entry rename to entry_old;
 
-      -- What stays of an accepted write until the dedup horizon. The digest is written in place when the body goes, so that no page splits; until then it is zero.
+      -- What stays of an accepted write until the dedup horizon. The digest is written in place when the body goes, so that no page splits; until then it is zero. Given up says that it was dropped as a dead letter, once held no longer does.
       create table known (seq integer primary key autoincrement, lane integer not null, guid blob not null unique,
-        accepted_ms integer not null, digest blob not null default (zeroblob(16))) strict;
+        accepted_ms integer not null, digest blob not null default (zeroblob(16)), given_up integer) strict;
       insert into sqlite_sequence select 'known', seq from sqlite_sequence where name = 'entry_old';
 
       -- Bodies, until retention deletes the rows. The GUID is here again, so that one found in a raw page stands by itself. Small columns come first.
@@ -28,8 +28,8 @@
       alter table mark add column dropped integer not null default 0;
 
       -- While entry_old is there its rows are read along; the last step makes these anew without it.
-      create view known_entry as select seq, lane, guid, accepted_ms, digest from known
-        union all select seq, lane, guid, accepted_ms, digest from entry_old;
+      create view known_entry as select seq, lane, guid, accepted_ms, digest, given_up from known
+        union all select seq, lane, guid, accepted_ms, digest, cast(null as integer) from entry_old;
       create view queue_entry as select seq, action, guid, key, at, user, accepted_ms, trace, crc, body from queue_body
         union all select seq, action, guid, key, at, user, accepted_ms, trace, cast(null as integer), body from entry_old where lane = 0 and body is not null;
       create view manifest_entry as select seq, action, guid, key, at, user, accepted_ms, trace, crc, body from manifest_body
