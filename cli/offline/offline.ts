@@ -154,7 +154,14 @@ function countBlocked(
 }
 
 function countGivenUp(store: ReadStore, lane: number, mark: MarkRow | null): number {
-  return countBlocked(store, lane, mark, 'dead') + countBlocked(store, lane, mark, 'dropped');
+  const kept =
+    countBlocked(store, lane, mark, 'dead') + countBlocked(store, lane, mark, 'dropped');
+  // Given up, and gone from what is held with retention.
+  const gone =
+    mark && store.version >= 4
+      ? store.value('select dropped from mark where database = ? and lane = ?', mark.database, lane)
+      : 0;
+  return kept + Number(gone);
 }
 
 /** What a lane's assigned database does not have yet, from the counts. */

@@ -121,8 +121,19 @@ function laneFacts(
     head: counts.head,
     accepted: counts.accepted,
     mark: mark?.seq ?? 0,
-    pending: pendingOf(counts, mark, countOf('dead') + countOf('dropped')),
+    pending: pendingOf(counts, mark, countOf('dead') + countOf('dropped') + goneOf(db, lane, mark)),
   };
+}
+
+/** Dead letters that were given up and are gone from what is held. */
+function goneOf(db: Connection, lane: number, mark: MarkRow | null): number {
+  if (!mark) return 0;
+  return Number(
+    db
+      .prepare<[number, number]>('select dropped from mark where database = ? and lane = ?')
+      .pluck()
+      .get(mark.database, lane),
+  );
 }
 
 /** Written to the side, synced, renamed, the folder synced. @throws what the file system throws */
