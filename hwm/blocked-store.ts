@@ -5,13 +5,13 @@
  */
 import type { Database } from 'better-sqlite3';
 import { type Lane, laneIndex } from '../contracts/subjects.ts';
-import { heldHasBody } from './held-body.ts';
+import type { BlockedState } from './held-body.ts';
+import { HeldCounts } from './held-counts.ts';
 import { fewerSettled } from './mark-row.ts';
 import { ReleasedKeys } from './released-keys.ts';
 import { SkippedEntries } from './skipped-entries.ts';
 import { WaitingKeys } from './waiting-keys.ts';
 
-export type BlockedState = 'dead' | 'parked' | 'dropped';
 export type BlockedEntry = {
   seq: number;
   lane: number;
@@ -31,41 +31,16 @@ export const blockedCount =
   'and (seq <= (select seq from mark m where m.database = @database and m.lane = @lane) ' +
   'or not exists (select 1 from entry e where e.seq = held.seq and e.body is not null))';
 
-type Which = { database: number; lane: number; state: BlockedState };
-
-function countsOf(db: Database) {
-  return {
-    all: db
-      .prepare<[Which], number>(
-        'select n from held_count where database = @database and lane = @lane and state = @state',
-      )
-      .pluck(),
-    pendingAbove: db
-      .prepare<[Which], number>(
-        'select count(*) from held indexed by held_state where database = @database ' +
-          'and lane = @lane and state = @state and seq > (select seq from mark m ' +
-          `where m.database = @database and m.lane = @lane) and ${heldHasBody}`,
-      )
-      .pluck(),
-    forgotten: db
-      .prepare<[number, number], number>('select dropped from mark where database = ? and lane = ?')
-      .pluck(),
-    between: db
-      .prepare<[number, number, number, number]>(
-        `select count(*) from held where database = ? and lane = ? and seq > ? and seq <= ? and ${heldHasBody}`,
-      )
-      .pluck(),
-  };
-}
-
 const deadOfLane =
-  "select seq, lane, key, state, reason, since_ms from held where database = @database and state = 'dead' and seq > @after";
+  'select seq, lane, key, state, reason, since_ms from held ' +
+  "where database = @database and state = 'dead' and seq > @after";
 
 function lookupsOf(db: Database) {
   return {
     isHolding: db
       .prepare<[number], number>(
-        "select 1 from held where database in (select id from database) and seq = ? and state <> 'dropped' limit 1",
+        'select 1 from held where database in (select id from database) and seq = ? ' +
+          "and state <> 'dropped' limit 1",
       )
       .pluck(),
     dropped: db
@@ -78,7 +53,8 @@ function lookupsOf(db: Database) {
         '(select count(*) from held p indexed by held_waiting where p.database = @database ' +
         "and p.lane = h.lane and p.key = h.key and p.state <> 'dropped' and p.state = 'parked' " +
         'and p.seq > h.seq) as parked ' +
-        `from (${deadOfLane} and lane = 0 union all ${deadOfLane} and lane = 1 order by seq limit @limit) h order by h.seq`,
+        `from (${deadOfLane} and lane = 0 union all ${deadOfLane} and lane = 1 ` +
+        'order by seq limit @limit) h order by h.seq',
     ),
     ofKey: db
       .prepare<[number, number, string, number]>(
@@ -131,13 +107,13 @@ export class BlockedStore {
   readonly skipped: SkippedEntries;
   readonly released: ReleasedKeys;
   readonly #db: Database;
-  readonly #counts: ReturnType<typeof countsOf>;
+  readonly #counts: HeldCounts;
   readonly #look: ReturnType<typeof lookupsOf>;
   readonly #change: ReturnType<typeof changesOf>;
 
   constructor(db: Database) {
     this.#db = db;
-    this.#counts = countsOf(db);
+    this.#counts = new HeldCounts(db);
     this.released = new ReleasedKeys(db);
     this.#look = lookupsOf(db);
     this.#change = changesOf(db);
@@ -172,7 +148,7 @@ export class BlockedStore {
   forgetDropped(lane: Lane, seqs: readonly number[]): void {
     const databases = this.#change.databases
       .all()
-      .filter((database) => this.#countAll(database, lane, 'dropped') > 0);
+      .filter((database) => this.#counts.all(database, lane, 'dropped') > 0);
     for (const database of databases)
       for (const seq of seqs)
         if (this.#change.forget.run(database, seq).changes > 0) {
@@ -274,24 +250,17 @@ export class BlockedStore {
    * like all there.
    */
   count(database: number, lane: Lane, state: BlockedState): number {
-    const all = this.#countAll(database, lane, state);
-    if (all === 0) return 0;
-    return all - (this.#counts.pendingAbove.get({ database, lane: laneIndex(lane), state }) ?? 0);
-  }
-
-  #countAll(database: number, lane: Lane, state: BlockedState): number {
-    return this.#counts.all.get({ database, lane: laneIndex(lane), state }) ?? 0;
+    return this.#counts.count(database, lane, state);
   }
 
   /** Dead letters as `count` counts them, and all that were given up, kept or not. */
   countGivenUp(database: number, lane: Lane): number {
-    const forgotten = this.#counts.forgotten.get(database, laneIndex(lane)) ?? 0;
-    return this.count(database, lane, 'dead') + this.count(database, lane, 'dropped') + forgotten;
+    return this.#counts.countGivenUp(database, lane);
   }
 
   /** Held entries with a body and `from` < Seq <= `through`, dropped ones included. */
   countBetween(database: number, lane: Lane, from: number, through: number): number {
-    return Number(this.#counts.between.get(database, laneIndex(lane), from, through));
+    return this.#counts.countBetween(database, lane, from, through);
   }
 
   /**

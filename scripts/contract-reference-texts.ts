@@ -52,7 +52,9 @@ export const refusalTexts: Record<RefusalCode, { when: string; what: string }> =
     what: 'a bug in the sender: a new write needs a new EventGUID',
   },
   EXPIRED: {
-    when: 'a version 7 EventGUID that is not known, and whose time is at or below what was forgotten (one-way, and from a file: kept as a dead letter)',
+    when:
+      'a version 7 EventGUID that is not known, and whose time is at or below what was forgotten ' +
+      '(one-way, and from a file: kept as a dead letter)',
     what: 'look whether it was written; a new write needs a new EventGUID',
   },
   TOO_LARGE: {

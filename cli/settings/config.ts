@@ -13,9 +13,8 @@ import type { MaintenanceSettings } from '../../worker/upkeep/maintenance.ts';
 import type { KeepBounds } from '../../worker/upkeep/keep-bounds.ts';
 import type { CapacityBounds } from '../../worker/intake/pressure.ts';
 import type { HttpSettings } from '../../runtime/http/http-access.ts';
-import { boundsOf } from './bounds.ts';
 import { busOf, loginVariables } from './bus-settings.ts';
-import { keepOf } from './keep.ts';
+import { storeSettings } from './keep.ts';
 import { httpSettings, operatorToken } from './http-settings.ts';
 import { opsSettings } from './ops-settings.ts';
 import {
@@ -111,8 +110,7 @@ function resolved(value: Value, environment: NodeJS.ProcessEnv): CliConfig {
       | 'none'
       | 'jetstream',
     logLevel: choice('logLevel', value('logLevel') ?? 'info', logLevels),
-    bounds: boundsOf(value),
-    keep: keepOf(value),
+    ...storeSettings(value),
     ops: opsSettings(value, environment, data),
     isAnyFileSystem,
     natsServer: value('natsServer'),

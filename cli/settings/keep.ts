@@ -2,7 +2,8 @@
 import { TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
 import { type KeepBounds, usualKeep } from '../../worker/upkeep/keep-bounds.ts';
-import { decodeCount } from './bounds.ts';
+import type { CapacityBounds } from '../../worker/intake/pressure.ts';
+import { boundsArgs, boundsOf, decodeCount } from './bounds.ts';
 
 const unitsMs: Readonly<Record<string, number>> = {
   s: 1_000,
@@ -26,7 +27,7 @@ export function decodeDuration(name: string, text: string): number {
 type Name = 'retainFor' | 'retainEntries' | 'dedupFor' | 'dedupEntries';
 
 /** @throws TidemarkError CONFIG_INVALID */
-export function keepOf(value: (name: Name) => string | undefined): KeepBounds {
+function keepOf(value: (name: Name) => string | undefined): KeepBounds {
   const time = (name: Name, otherwise: number) => {
     const text = value(name);
     return text === undefined ? otherwise : decodeDuration(name, text);
@@ -45,8 +46,22 @@ export function keepOf(value: (name: Name) => string | undefined): KeepBounds {
   };
 }
 
+/** What a worker's store may hold, and what it keeps. */
+export type StoreSettings = { bounds: CapacityBounds; keep: KeepBounds };
+
+/** @throws TidemarkError CONFIG_INVALID */
+export function storeSettings(
+  value: (name: Name | 'journalBytesMax' | 'pendingMax' | 'diskFreeMin') => string | undefined,
+): StoreSettings {
+  return { bounds: boundsOf(value), keep: keepOf(value) };
+}
+
 /** The same as arguments, for a worker started as a child. */
-export function keepArgs({ retention, dedup }: KeepBounds): string[] {
+export function storeArgs({ bounds, keep }: StoreSettings): string[] {
+  return [...boundsArgs(bounds), ...keepArgs(keep)];
+}
+
+function keepArgs({ retention, dedup }: KeepBounds): string[] {
   const seconds = (ms: number) => `${ms / 1_000}s`;
   return [
     '--retain-for',

@@ -12,8 +12,7 @@ import {
   isFreePort,
   NatsServer,
 } from '../../runtime/bus/nats-server.ts';
-import { boundsArgs } from '../settings/bounds.ts';
-import { keepArgs } from '../settings/keep.ts';
+import { storeArgs } from '../settings/keep.ts';
 import type { CliConfig } from '../settings/config.ts';
 import { bootstrap } from './bootstrap.ts';
 import { isUpRunning, readLastBusFile, removeBusFile, writeBusFile } from './bus-file.ts';
@@ -173,8 +172,7 @@ function startWorker(options: UpOptions, url: string, http: string, part: Part):
     ...commonArgs(options, url),
     '--intake',
     config.intake,
-    ...boundsArgs(config.bounds),
-    ...keepArgs(config.keep),
+    ...storeArgs(config),
     '--ops-dir',
     config.ops.folder,
   ];

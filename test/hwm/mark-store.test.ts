@@ -150,7 +150,7 @@ describe('held entries', () => {
     return { ...state, database };
   }
 
-  test('the writes of each key may go in order, unless a dead letter is before it; above the mark nothing may (I7)', () => {
+  test('writes of a key go in order, unless a dead letter is before; above the mark none may (I7)', () => {
     const { blocked: store, database } = setup();
     store.park(database, 'queue', [{ seq: 12, key: 'm' }], 1);
     const runs = () => releasedRuns(store, database);

@@ -59,11 +59,10 @@ function statementsOf(db: Connection, lane: Lane) {
         `select seq from ${table} indexed by ${table}_seq where seq > ? and seq <= ? order by seq limit ?`,
       )
       .pluck(),
-    oldest: db
-      .prepare<[number], number>(
-        `select accepted_ms from ${view} where seq > ? order by seq limit 1`,
-      )
-      .pluck(),
+    // SQLite orders two tables as one only by a column that is asked for.
+    oldest: db.prepare<[number], { seq: number; acceptedMs: number }>(
+      `select seq, accepted_ms as acceptedMs from ${view} where seq > ? order by seq limit 1`,
+    ),
     sizes: db
       .prepare<[number], number>(`select octet_length(body) from ${view} order by seq desc limit ?`)
       .pluck(),
@@ -130,7 +129,7 @@ export class Bodies {
 
   /** When the oldest above `seq` was accepted; null without one. */
   oldestAfter(seq: number): number | null {
-    return this.#sql.oldest.get(seq) ?? null;
+    return this.#sql.oldest.get(seq)?.acceptedMs ?? null;
   }
 
   /** Bytes of the newest bodies. */

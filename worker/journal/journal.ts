@@ -10,10 +10,11 @@ import { type Lane, laneIndex, lanes } from '../../contracts/subjects.ts';
 import type { Entry } from '../../bridges/entry.ts';
 import type { Connection } from '../state/connection.ts';
 import { contentDigest, guidBytes, guidText, unknownDigest } from '../state/entry-identity.ts';
-import { hasOldEntries, oldestOldEntry } from '../state/schema/old-entries.ts';
+import { oldestOldEntry } from '../state/schema/old-entries.ts';
 import { type Appended, Appender } from './append.ts';
 import { Bodies, type EntrySlice } from './bodies.ts';
 import { Horizon } from './horizon.ts';
+import { OldCounts } from './old-counts.ts';
 
 type KnownRow = {
   seq: number;
@@ -275,31 +276,5 @@ export class Journal {
       if (stripped > 0) this.#strippedMore.run(stripped, last, laneIndex(lane));
       this.horizon.forgetBehind(seqs);
     });
-  }
-}
-
-/** Bodies that still lie in the table of schema 3. */
-class OldCounts {
-  readonly #db: Connection;
-
-  private constructor(db: Connection) {
-    this.#db = db;
-  }
-
-  static of(db: Connection): OldCounts | null {
-    return hasOldEntries(db) ? new OldCounts(db) : null;
-  }
-
-  /** Null once the table is gone. */
-  between(lane: Lane, from: number, to: number | null): number | null {
-    if (!hasOldEntries(this.#db)) return null;
-    return (
-      this.#db
-        .prepare<[number, number, number], number>(
-          'select count(*) from entry_old where lane = ? and seq > ? and seq <= ? and body is not null',
-        )
-        .pluck()
-        .get(laneIndex(lane), from, to ?? Number.MAX_SAFE_INTEGER) ?? 0
-    );
   }
 }

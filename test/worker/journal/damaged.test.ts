@@ -13,7 +13,7 @@ function spoil(run: LaneRun, seq: number): void {
   expect(changes).toBe(1);
 }
 
-test('a damaged write that waits is never delivered: it is a dead letter, its key waits, others flow on (I5, I7)', async () => {
+test('a damaged write is never delivered: a dead letter, its key waits, others flow on (I5, I7)', async () => {
   const run = LaneRun.ofTest();
   run.isPaused = true;
   const [, bad = 0, behind = 0] = run.append(

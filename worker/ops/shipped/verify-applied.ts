@@ -82,9 +82,7 @@ function markOf(db: Connection, lane: Lane): MarkRow | null {
 /** The Seq behind which the last `count` entries up to a mark begin. */
 function startOf(db: Connection, lane: Lane, markSeq: number, count: number): number {
   const first = db
-    .prepare(
-      `select seq from ${lane}_entry where seq <= ? order by seq desc limit 1 offset ?`,
-    )
+    .prepare(`select seq from ${lane}_entry where seq <= ? order by seq desc limit 1 offset ?`)
     .pluck()
     .get(markSeq, count - 1) as number | undefined;
   return first === undefined ? 0 : first - 1;

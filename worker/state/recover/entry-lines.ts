@@ -35,7 +35,9 @@ export type StoredEntry = {
 
 /** Its columns in a file of any schema. */
 export function entryColumns(schema: number): string {
-  return `seq, lane, action, guid, key, at, user, accepted_ms, body, digest, ${schema < 3 ? 'null as trace' : 'trace'}, ${schema < 4 ? 'null as crc' : 'crc'}`;
+  const trace = schema < 3 ? 'null as trace' : 'trace';
+  const crc = schema < 4 ? 'null as crc' : 'crc';
+  return `seq, lane, action, guid, key, at, user, accepted_ms, body, digest, ${trace}, ${crc}`;
 }
 
 /** Every entry of a sound file of any schema. */
