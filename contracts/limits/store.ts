@@ -95,7 +95,7 @@ export const storeLimits = {
   /** Entries looked at, and stripped of their body, in one step of retention; it may take so long. */
   retentionStepEntries: 2_000,
   retentionStepMs: 10,
-  retentionStripEntries: 250,
+  retentionStripEntries: 100,
   /**
    * Accepted writes whose EventGUID is known: for so long, and at most so many. 50 million are some
    * 5 GB.
@@ -111,8 +111,8 @@ export const storeLimits = {
    * differ, but a GUID of next year must not keep all behind it from being forgotten.
    */
   guidAheadMs: 24 * 3_600_000,
-  /** Rows forgotten in one step: some 5 ms. */
-  forgetStepEntries: 1_000,
+  /** Rows forgotten in one step: random GUIDs lie all over their index. */
+  forgetStepEntries: 250,
   /** Rows, and bytes of bodies, moved out of the table of schema 3 in one step: below 20 ms. */
   moveStepEntries: 500,
   moveStepMs: 10,

@@ -182,7 +182,7 @@ export class Bodies {
 
 /** Without a checksum, of an entry that is still to be moved, JSON is all that can be asked for. */
 function soundBody({ action, key, guid, body, crc }: BodyRow): JsonObject | null {
-  if (crc !== null && crc !== crcOf(action, key, Buffer.from(guid, 'hex'), body)) return null;
+  if (crc !== null && crc !== crcOf(action, key, guid, body)) return null;
   try {
     const settings = JSON.parse(body) as JsonValue;
     return isJsonObject(settings) ? settings : null;

@@ -52,7 +52,8 @@ export function guidTimeMs(guid: Buffer): number | null {
   return isTimed ? guid.readUIntBE(0, 6) : null;
 }
 
-/** Over all that delivery depends on; `body` as it is stored. */
-export function crcOf(action: string, key: string, guid: Uint8Array, body: string): number {
-  return crc32(body, crc32(guid, crc32(`${action}\n${key}\n`)));
+/** Over all that delivery depends on; the GUID as bytes or 32 hex digits, `body` as it is stored. */
+export function crcOf(action: string, key: string, guid: Buffer | string, body: string): number {
+  const hex = typeof guid === 'string' ? guid : guid.toString('hex');
+  return crc32(body, crc32(`${action}\n${key}\n${hex}\n`));
 }
