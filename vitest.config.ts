@@ -11,7 +11,7 @@ const long = [
   'test/conformance/{mariadb,mssql,postgresql,servers,traces}.test.ts',
   'test/deploy/{image,installed}.test.ts',
   'test/dropin/kill.test.ts',
-  'test/end-to-end/{kill,kill-servers,large,servers}.test.ts',
+  'test/end-to-end/{hostile,kill,kill-servers,large,servers}.test.ts',
   'test/end-to-end/foreign/*.test.ts',
   'test/end-to-end/state/{older-store,power-cut}.test.ts',
   'test/faults/*.test.ts',

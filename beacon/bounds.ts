@@ -14,7 +14,12 @@ export const bounds = {
   busyMs: 2_000,
   /** Mutations of one Apply: one transaction must stay within a second or two. */
   mutationsMax: 20_000,
-  /** Applies waiting behind the running one of a connection; beyond it OVERLOADED. */
+  /**
+   * Applies of one connection that run at once, each for another hub or lane; those that run or
+   * wait, for one hub and lane (a worker sends one at a time) and for all. Beyond it OVERLOADED.
+   */
+  appliesMax: 6,
+  laneAppliesWaitingMax: 32,
   appliesWaitingMax: 256,
   /** Delay told to a worker whose request met a busy or broken database. */
   databaseRetryMs: 500,
@@ -45,11 +50,12 @@ export const bounds = {
   patternsMax: 100,
   patternCharsMax: 200,
   /**
-   * What of a pattern may be tried in several ways, and the head of a path it is tried on: a match
-   * stays within tens of milliseconds.
+   * What of a pattern may be repeated or chosen, the steps it may come to, and the head of a path
+   * it is tried on: all patterns together take some 40 ms at the very worst.
    */
   patternRepeatsMax: 3,
   patternChoicesMax: 4,
+  patternStepsMax: 160,
   patternHeadChars: 220,
   /**
    * Lines the audit keeps (about 50 MB), and for how long; surplus ones go some at a time, looked
@@ -71,6 +77,8 @@ export const bounds = {
    */
   createdConnectionsFrom: 1_001,
   connectionsMax: 100,
+  /** Characters of a database URL that came over the bus; names and secrets are short. */
+  databaseUrlCharsMax: 2_000,
   /**
    * SQL that somebody else wrote: its characters, rows when nothing is asked for and at most, its
    * time, and how many run at once on a connection.
@@ -96,13 +104,18 @@ export const bounds = {
   columnsMax: 1_000,
   /** Size from which an answer of the audit's detail is cut. */
   auditDetailCharsMax: 200,
-  /** Connections to one server database: Apply uses one, endpoints the others. */
-  poolMax: 6,
+  /** Connections to one server database: Apply uses at most `appliesMax`, endpoints the others. */
+  poolMax: 12,
   /**
    * How long a statement of a server database may run: the worker gives an answer up after
    * `limits.capabilityMs`.
    */
   statementMs: 12_000,
+  /**
+   * How long a statement waits for somebody else's lock; twice within `statementMs`, and the caller
+   * hears of it before it gives up.
+   */
+  lockMs: 5_000,
   /** The same for a migration, within `limits.bootstrapStepMs`. */
   migrationMs: 55_000,
   /**
@@ -135,6 +148,16 @@ export const bounds = {
    */
   setRowsMax: 1_000,
   statementChars: 2 * MiB,
+  /**
+   * A databeacon of the same name that is just ending is gone within this time, and looked for this
+   * often; all that are there answer within `infoMs`.
+   */
+  predecessorMs: 3_000,
+  predecessorLookMs: 250,
+  infoMs: 1_000,
+  infoAnswersMax: 1_000,
+  /** Nonces of its own a databeacon knows again; a fronted server has a new one at each start. */
+  noncesMax: 16,
   /** Page cache of one open database. */
   cacheBytes: 32 * MiB,
 } as const;

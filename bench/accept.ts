@@ -1,9 +1,9 @@
 /**
- * Accepting by request/reply against a bare echo, with the same client, bodies and requests in
- * flight; then latency at half load.
+ * Request/reply throughput of accepting, against a bare echo with the same client, bodies and
+ * requests in flight; then latency at half load.
  */
 import type { NatsConnection } from 'nats';
-import { encodeBody } from '../contracts/codec.ts';
+import { encodeBody } from '../contracts/body/codec.ts';
 import { atFullSpeed, atRate, type Load, median, round } from './load.ts';
 import { newEventGuid, recordedWrites, type Rig } from './rig.ts';
 
@@ -13,7 +13,7 @@ const rounds = 5;
 
 type Prepared = { subject: string; body: Uint8Array };
 
-/** Bodies with fresh EventGUIDs: a repeat would be a duplicate, which costs less. */
+/** Bodies with fresh EventGUIDs: a duplicate would cost less. */
 function prepare(hub: string, count: number): Prepared[] {
   return recordedWrites(count).map(({ lane, action, settings }) => ({
     subject: `tidemark.${hub}.${lane}.${action}`,
@@ -33,7 +33,7 @@ function sender(connection: NatsConnection, prepared: Prepared[], subject?: stri
   };
 }
 
-/** Ratio of accepted writes/s to echoes/s, and of the p99 at half of the accepted rate. */
+/** The ratio of accepted writes/s to echoes/s, and of their p99 at half the accepted rate. */
 export async function benchAccept(rig: Rig) {
   const hub = 'accept';
   await rig.startWorker(hub);
@@ -46,7 +46,7 @@ export async function benchAccept(rig: Rig) {
     const bodies = prepare(hub, perRun);
     echoed = await atFullSpeed(perRun, inFlight, sender(connection, bodies, 'bench.echo'));
     accepted = await atFullSpeed(perRun, inFlight, sender(connection, bodies));
-    // The first run warms both sides up.
+    // The first run warms up both sides.
     if (run > 0) ratios.push(accepted.perSecond / echoed.perSecond);
   }
   const half = Math.floor(accepted.perSecond / 2);

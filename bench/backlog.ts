@@ -1,22 +1,22 @@
-/** What a large backlog costs: memory of the worker, and the rate at which it still accepts. */
+/** The cost of a large backlog: the worker's memory, and the rate at which it still accepts. */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { NatsConnection } from 'nats';
-import { encodeBody } from '../contracts/codec.ts';
+import { encodeBody } from '../contracts/body/codec.ts';
 import { atFullSpeed, round } from './load.ts';
 import { newEventGuid, recordedWrites, type Rig } from './rig.ts';
 
 const few = 10_000;
 /**
- * TIDEMARK_BENCH_BACKLOG sets the size of the large backlog; a million by default, which takes some
+ * Size of the large backlog, set by TIDEMARK_BENCH_BACKLOG. The default of a million takes some
  * minutes.
  */
 const many = Number(process.env['TIDEMARK_BENCH_BACKLOG'] ?? 1_000_000);
 const perBatch = 500;
 
-/** Resident bytes of a process, from the system's own account. */
+/** Resident bytes of a process, from /proc. */
 function residentBytes(pid: number): number {
   return (
     Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024
@@ -47,8 +47,8 @@ async function fill(connection: NatsConnection, hub: string, count: number): Pro
 }
 
 /**
- * Ends the worker in order, starts it again over the same journal, and lets it settle: what it
- * holds then is what the backlog costs.
+ * Stops the worker in order, restarts it on the same journal, and lets it settle. Its memory is
+ * then what the backlog costs.
  */
 async function afterRestart(
   rig: Rig,

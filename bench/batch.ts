@@ -1,8 +1,9 @@
 /**
- * Accepting in batches of 100 against JetStream's own file publish with message ids, 512 in flight.
+ * Accepting in batches of 100, against JetStream's own publish to a file stream with message ids
+ * and 512 in flight.
  */
 import { jetstream, jetstreamManager, StorageType } from '@nats-io/jetstream';
-import { encodeBody } from '../contracts/codec.ts';
+import { encodeBody } from '../contracts/body/codec.ts';
 import { atFullSpeed, median, round } from './load.ts';
 import { newEventGuid, recordedWrites, type Rig } from './rig.ts';
 

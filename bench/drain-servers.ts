@@ -1,6 +1,6 @@
 /**
- * Draining a recorded backlog into PostgreSQL and MariaDB, against hand-written upserts over many
- * rows of the same folded rows with the same driver.
+ * Draining a recorded backlog into PostgreSQL and MariaDB, against hand-written multi-row upserts
+ * of the same folded rows with the same driver.
  */
 import { createConnection } from 'mysql2/promise';
 import pg from 'pg';
@@ -13,7 +13,7 @@ import { median, round } from './load.ts';
 import { recordedWrites, type Rig } from './rig.ts';
 
 const rounds = 3;
-/** Rows of one statement by hand; larger ones were not faster. */
+/** Rows per hand-written statement; more were not faster. */
 const rowsPerStatement = 500;
 
 type Row = Record<string, unknown>;
@@ -26,10 +26,10 @@ type Hand = {
 
 async function postgresHand(url: string): Promise<Hand> {
   const client = new pg.Client(url);
-  // What goes wrong is told by the statement that meets it.
+  // An error also rejects the statement that met it.
   client.on('error', () => undefined);
   await client.connect();
-  // Where all rows of a column are null, its values tell nothing.
+  // A column that is null in all rows does not show its type.
   const typeOf = (value: unknown, column: string) =>
     column === 'Health'
       ? 'double precision'
@@ -85,8 +85,8 @@ async function mariadbHand(url: string): Promise<Hand> {
 }
 
 /**
- * Rows with the same columns together, many to a statement, one transaction a batch. Seconds it
- * took.
+ * Groups rows with the same columns, many rows per statement and one transaction per batch. Returns
+ * the seconds it took.
  */
 async function byHand(hand: Hand, groups: RowMutation[][]): Promise<number> {
   const started = performance.now();
@@ -132,7 +132,7 @@ async function one(
   for (let run = 0; run < rounds; run++) {
     const database = await server.createDatabase();
     const seconds = await drain(rig, `${name}${run}`, writes, () => server.url(database));
-    // The same tables, emptied: the worker has made them.
+    // The worker has created the tables; empty them and use them again.
     for (const table of ['UVQueueWorkItem', 'UVQueueWorkItemEvent', 'UVQueueWorkItemAttempt'])
       await server.query(`truncate table "${table}"`, database);
     seen.push({ seconds, handSeconds: await byHand(await handOf(server.url(database)), groups) });

@@ -1,7 +1,7 @@
 /**
  * Draining a recorded backlog into SQLite, against hand-written multi-row upserts of the same
- * folded rows with the same driver, and against the 640 to 1 300 entries/s the incumbent reaches
- * through its gateway.
+ * folded rows with the same driver, and against the 640 to 1 300 entries/s of the incumbent through
+ * its gateway.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,15 +9,15 @@ import Database from 'better-sqlite3';
 import { foldBatch } from '../bridges/fold.ts';
 import { toMutation } from '../bridges/lanes.ts';
 import type { RowMutation } from '../contracts/mutation.ts';
-import { encodeBody } from '../contracts/codec.ts';
+import { encodeBody } from '../contracts/body/codec.ts';
 import { atFullSpeed, median, round } from './load.ts';
 import { newEventGuid, recordedWrites, type Rig, type Write } from './rig.ts';
 
-/** An outage of some minutes; with a fifth of it half of the time is V8 getting warm. */
+/** An outage of some minutes; with a fifth of it, half the time would be V8 warming up. */
 export const backlog = 300_000;
 const incumbentPerSecond = 1_300;
 const rounds = 3;
-/** Rows of one statement by hand; larger ones were not faster. */
+/** Rows per hand-written statement; more were not faster. */
 const rowsPerStatement = 50;
 /** Entries folded together by hand, as replay does at full size. */
 const entriesPerBatch = 4_000;
@@ -28,8 +28,8 @@ type Status = {
 };
 
 /**
- * Seconds a worker takes to bring a backlog into a database; `run` names the parts, `urlOf` is the
- * database of a folder.
+ * Seconds a worker takes to drain a backlog into a database. `run` is part of the names; `urlOf`
+ * gives the database URL for a folder.
  */
 export async function drain(
   rig: Rig,
@@ -72,12 +72,12 @@ export async function drain(
     async () => (await rig.ask<Status>(`tidemark.${hub}.control.status`))?.Queue.Pending === 0,
   );
   const seconds = (performance.now() - started) / 1000;
-  // Left running, they would make ready what reads need, beside the next run.
+  // Left running, they would prepare reads during the next run.
   for (const child of [worker, databeacon]) child.kill('SIGKILL');
   return seconds;
 }
 
-/** The rows that folding leaves, in the groups it leaves them in. */
+/** The rows that folding produces, batch by batch. */
 export function foldedBatches(writes: Write[]): RowMutation[][] {
   const groups: RowMutation[][] = [];
   for (let from = 0; from < writes.length; from += entriesPerBatch) {
@@ -104,8 +104,8 @@ export function foldedBatches(writes: Write[]): RowMutation[][] {
 }
 
 /**
- * The same rows into the same tables by hand: rows with the same columns together, many to a
- * statement, one transaction a batch.
+ * Writes the same rows to the same tables by hand: rows with the same columns grouped, many rows
+ * per statement and one transaction per batch.
  */
 function byHand(file: string, tablesOf: string, groups: RowMutation[][]): number {
   const db = new Database(file);

@@ -1,7 +1,4 @@
-/**
- * The peer of request/reply: a bare NATS responder that gives every body back, with nothing behind
- * it.
- */
+/** The peer for request/reply: a bare NATS responder that echoes every body. */
 import { connect } from 'nats';
 
 const [url, subject] = process.argv.slice(2);

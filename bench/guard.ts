@@ -1,6 +1,6 @@
 /**
- * Accepting with the guard of the state files on against off: two journals in this process, in
- * turn, without a bus that would hide the cost.
+ * Accepting with the guard of the state files, against without: two journals in this process, in
+ * turns, without a bus that would hide the cost.
  */
 import { join } from 'node:path';
 import { decodeEnvelope, type WriteEnvelope } from '../contracts/envelope.ts';
@@ -15,8 +15,8 @@ import { newEventGuid, recordedWrites, type Rig } from './rig.ts';
 
 const hub = 'guard';
 /**
- * One at a time is the worst case: every write pays for a look of its own. The disk's moods are
- * longer than its short rounds.
+ * One in flight is the worst case, because every write pays for its own check. Its rounds are
+ * shorter than the disk's slow phases, so there are more of them.
  */
 const loads = [
   { inFlight: 256, perRun: 20_000, rounds: 9 },
@@ -34,7 +34,7 @@ function openIntake(folder: string, isGuarded: boolean): { intake: Intake; close
     ? watchFiles({ store, clock: systemClock, log, onFault: fail })
     : () => undefined;
   if (!isGuarded) {
-    // As it was before there was a guard: SQLite itself folds the log in, nobody looks.
+    // As before the guard existed: SQLite checkpoints by itself, and nobody checks the files.
     store.db.pragma('wal_autocheckpoint = 2000');
     store.assertSameFiles = () => undefined;
     store.wrote = () => undefined;
@@ -67,7 +67,7 @@ function prepare(count: number): WriteEnvelope[] {
   );
 }
 
-/** Time of a write with the guard against without; at most 15 % more is the target. */
+/** Time per write with the guard, relative to without; the target is at most 15 % more. */
 export async function benchGuard(rig: Rig) {
   const on = openIntake(join(rig.dir, 'on'), true);
   const off = openIntake(join(rig.dir, 'off'), false);
@@ -77,7 +77,7 @@ export async function benchGuard(rig: Rig) {
     const speeds = { on: [] as number[], off: [] as number[] };
     for (let run = 0; run <= rounds; run++) {
       const measured = { on: 0, off: 0 };
-      // Whoever comes second finds the disk as the first left it, so they take turns.
+      // The second one finds the disk as the first left it, so they take turns.
       for (const which of run % 2 ? (['on', 'off'] as const) : (['off', 'on'] as const)) {
         const { intake } = which === 'on' ? on : off;
         const bodies = prepare(perRun);
@@ -87,7 +87,7 @@ export async function benchGuard(rig: Rig) {
           )
         ).perSecond;
       }
-      // The first run warms both sides up.
+      // The first run warms up both sides.
       if (run === 0) continue;
       ratios.push(measured.off / measured.on);
       speeds.on.push(measured.on);

@@ -1,4 +1,4 @@
-/** Sends prepared bodies with a bounded number in flight, and keeps the time of each answer. */
+/** Sends prepared bodies with a bounded number in flight, and records the time of each answer. */
 
 export type Load = { perSecond: number; seconds: number; p50Ms: number; p99Ms: number };
 
@@ -28,8 +28,8 @@ export async function atFullSpeed(
 }
 
 /**
- * Sends at an even rate, however long the answers take; latency counts from when a send was due, so
- * that a stall is not hidden.
+ * Sends at an even rate, however long the answers take. Latency counts from the time a send was
+ * due, so that a stall is not hidden.
  */
 export async function atRate(
   count: number,

@@ -1,6 +1,6 @@
 /**
- * `npm run bench [accept|batch|drain|servers|backlog|guard ...]`: ratios against peers in the same
- * run, as JSON on stdout. Nothing here asserts a time.
+ * `npm run bench [accept|batch|drain|servers|backlog|guard ...]`: ratios against peers measured in
+ * the same run, as JSON on stdout. Nothing here asserts a time.
  */
 import { cpus } from 'node:os';
 import { benchAccept } from './accept.ts';
@@ -24,9 +24,7 @@ type Name = keyof typeof benches;
 const asked = process.argv.slice(2);
 const unknown = asked.filter((name) => !(name in benches));
 if (unknown.length > 0) {
-  console.error(
-    `there is no bench ${unknown.join(', ')}; there are ${Object.keys(benches).join(', ')}`,
-  );
+  console.error(`unknown bench ${unknown.join(', ')}; expected ${Object.keys(benches).join(', ')}`);
   process.exit(2);
 }
 const names = (asked.length > 0 ? asked : Object.keys(benches)) as Name[];

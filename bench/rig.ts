@@ -1,5 +1,5 @@
 /**
- * What every measurement needs: a private nats-server, a worker and a databeacon as processes of
+ * What every measurement needs: a private nats-server, a worker and a databeacon in processes of
  * their own, and the recorded bodies.
  */
 import { type ChildProcess, fork, spawn } from 'node:child_process';
@@ -15,10 +15,9 @@ import { guidMaker, systemStamps } from '../contracts/client/stamps.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** EventGUIDs as the hub client library stamps them. */
+/** EventGUIDs as the hub client library makes them. */
 export const newEventGuid = guidMaker(systemStamps);
 
-/** A free port of the loopback interface. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -28,7 +27,7 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** Everything started here ends with `stop`. */
+/** `stop` ends everything started here. */
 export class Rig {
   readonly dir = mkdtempSync(join(tmpdir(), 'tidemark-bench-'));
   readonly #children: ChildProcess[] = [];
@@ -68,7 +67,7 @@ export class Rig {
     return child;
   }
 
-  /** Starts `tidemark <args>`; its log is dropped. */
+  /** Starts `tidemark <args>`; its log is discarded. */
   tidemark(...args: string[]): ChildProcess {
     const child = spawn(
       process.execPath,
@@ -93,7 +92,7 @@ export class Rig {
     return worker;
   }
 
-  /** One JSON request; null when nobody answers yet. */
+  /** Sends one JSON request; null when nobody answers yet. */
   async ask<T = Record<string, unknown>>(subject: string, body: unknown = {}): Promise<T | null> {
     const connection = this.#connections[0] as NatsConnection;
     try {
@@ -148,10 +147,7 @@ const settingsOf: Record<string, (args: unknown[]) => [string, Record<string, un
   ],
 };
 
-/**
- * The recorded queue writes of `examples/`, over and over under new hashes, until there are
- * `count`.
- */
+/** The recorded queue writes of `examples/`, repeated under new hashes until there are `count`. */
 export function recordedWrites(count: number): Write[] {
   const lines = readFileSync(join(root, 'examples/demo-queue.jsonl'), 'utf8').trim().split('\n');
   const calls = lines

@@ -1,20 +1,20 @@
 /**
- * Folds a batch: consecutive writes of one row become one mutation. Events and removals are never
+ * Folds a batch: consecutive writes to one row become one mutation. Events and removals are never
  * folded away.
  */
-import type { JsonObject } from '../contracts/json-value.ts';
+import type { JsonObject } from '../contracts/body/json-value.ts';
 import type { Row, RowMutation } from '../contracts/mutation.ts';
 import type { Scalar } from '../contracts/schema.ts';
 
-/** A mutation and the Seqs of the entries it stands for, ascending. */
+/** A mutation, and the Seqs of the entries folded into it, ascending. */
 export type Folded = { mutation: RowMutation; key: string; seqs: number[] };
 
-/** What `Fill` may write over: nothing said, or nothing but the default. */
+/** Whether `Fill` may replace this value: it is missing or equal to its type's default. */
 export function isEmptyValue(value: Scalar | undefined): boolean {
   return value === null || value === undefined || value === '' || value === 0 || value === false;
 }
 
-/** The row a mutation is about, as one string. */
+/** Identifies the row a mutation targets: table and key as one string. */
 export function rowKeyOf(mutation: RowMutation): string {
   let name: string = mutation.Table;
   for (const column of Object.keys(mutation.Key)) name += `\u0000${mutation.Key[column]}`;
@@ -40,7 +40,10 @@ function foldMerge(first: RowMutation, second: RowMutation): Record<string, Json
   return merge;
 }
 
-/** Two writes of one row as one: applying it is applying both, in order. */
+/**
+ * Combines two writes to one row. Applying the result has the same effect as applying both in
+ * order.
+ */
 export function composeWrites(first: RowMutation, second: RowMutation): RowMutation {
   const set: Row = { ...first.Set, ...second.Set };
   const fill = foldFill(first, second, set);
@@ -58,14 +61,14 @@ export function composeWrites(first: RowMutation, second: RowMutation): RowMutat
   };
 }
 
-/** One write on its way: its mutation, and the key that orders it. */
+/** A mutation, and the key whose order it must keep. */
 export type Keyed = { mutation: RowMutation; key: string };
 
 /**
- * Folds mutations given in Seq order. The results stand where the first of their entries stood.
- * @param isAtomic whether the whole batch takes effect at once. If not, only neighbours of a key
- * are folded: what is refused in the middle must find everything before it done and nothing behind
- * it.
+ * Folds mutations given in Seq order. A folded mutation takes the place of the first one in it.
+ * @param isAtomic whether the whole batch is applied in one transaction. If not, only consecutive
+ * writes of one key are folded: when a write is refused midway, everything before it must have been
+ * applied and nothing after it.
  */
 export function foldBatch(writes: readonly Keyed[], isAtomic: boolean): Folded[] {
   const folded: Folded[] = [];
@@ -85,7 +88,7 @@ export function foldBatch(writes: readonly Keyed[], isAtomic: boolean): Folded[]
   return folded;
 }
 
-/** @param isOneRow when that is known */
+/** @param isOneRow whether both are known to target the same row */
 function canFold(first: RowMutation, second: RowMutation, isOneRow: boolean): boolean {
   return (
     first.Op === 'write' &&

@@ -1,11 +1,11 @@
-/** From a journal entry to its mutation, whatever its lane. */
+/** Translates a journal entry into its mutation, whichever lane it belongs to. */
 import { laneOf } from '../contracts/actions.ts';
 import type { RowMutation } from '../contracts/mutation.ts';
 import type { Entry } from './entry.ts';
 import { manifestMutation } from './manifest-bridge.ts';
 import { queueMutation } from './queue-bridge.ts';
 
-/** The one mutation an accepted write is at the backend. */
+/** An accepted write is exactly one mutation at the backend. */
 export function toMutation(entry: Entry): RowMutation {
   return laneOf(entry.action) === 'manifest' ? manifestMutation(entry) : queueMutation(entry);
 }

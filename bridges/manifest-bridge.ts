@@ -1,13 +1,15 @@
-/** The manifest lane: MS_* writes to row mutations. Pure: no I/O, no clock, no state. */
-import type { JsonObject } from '../contracts/json-value.ts';
+/**
+ * The manifest lane: translates MS_* writes into row mutations. Pure: no I/O, no clock, no state.
+ */
+import type { JsonObject } from '../contracts/body/json-value.ts';
 import type { Row, RowMutation } from '../contracts/mutation.ts';
 import { tableOf } from '../contracts/schema.ts';
-import { type Entry, rowOf, signed } from './entry.ts';
+import { type Entry, isFillOnly, rowOf, signed } from './entry.ts';
 import { toStored } from './project.ts';
 
 const manifests = tableOf('UVManifest');
 
-/** Columns taken from the manifest itself; ManifestJSON keeps the whole. */
+/** Fields that also get a column of their own; ManifestJSON keeps the whole manifest. */
 const projected = [
   'OperationHash',
   'OperationName',
@@ -20,7 +22,9 @@ const projected = [
   'StagingPath',
 ] as const;
 
-/** A manifest replaces the one before it whole: a field it no longer has is back at its default. */
+/**
+ * A manifest replaces the stored one entirely: columns it no longer has return to their defaults.
+ */
 export function manifestColumns(manifest: JsonObject): Row {
   const columns: Row = {};
   for (const name of projected) {
@@ -31,7 +35,12 @@ export function manifestColumns(manifest: JsonObject): Row {
   return columns;
 }
 
-/** The mutation of a manifest write. Every MS_* write is exactly one. */
+function manifestWrite(entry: Entry): Pick<RowMutation, 'Set' | 'Fill'> {
+  const columns = manifestColumns(rowOf(entry, 'Manifest'));
+  return isFillOnly(entry) ? { Set: {}, Fill: columns } : { Set: columns };
+}
+
+/** Translates an MS_* write into its one mutation. */
 export function manifestMutation(entry: Entry): RowMutation {
   const row = {
     Table: manifests.name,
@@ -40,7 +49,7 @@ export function manifestMutation(entry: Entry): RowMutation {
   };
   switch (entry.action) {
     case 'MS_UpsertManifest':
-      return signed(entry, { Op: 'write', ...row, Set: manifestColumns(rowOf(entry, 'Manifest')) });
+      return signed(entry, { Op: 'write', ...row, ...manifestWrite(entry) });
     case 'MS_RemoveManifest':
       return signed(entry, { Op: 'delete', ...row, Set: {} });
     default:

@@ -1,8 +1,8 @@
 /**
- * Projects what a hub sent onto the columns of a table: every value in the form the database
- * stores, the rest into Extra.
+ * Maps the fields a hub sent to the columns of a table, with values in stored form. Fields without
+ * a column go into Extra.
  */
-import { isJsonObject, type JsonObject, type JsonValue } from '../contracts/json-value.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../contracts/body/json-value.ts';
 import type { Row } from '../contracts/mutation.ts';
 import {
   ownColumns,
@@ -11,11 +11,15 @@ import {
   type SchemaTable,
 } from '../contracts/schema.ts';
 
-/** Columns of the table, and the fields it has no column for. */
+/** A row split into columns of the table and fields that have no column. */
 export type ProjectedFields = { columns: Row; extra: JsonObject };
 
-/** Whether a string stored as it is would come back from a JSON column as something else. */
-function readsAsJson(text: string): boolean {
+/**
+ * Whether a text must be encoded to survive a JSON column: it is itself valid JSON and would be
+ * returned as another value, or it has a NUL, which some databases cannot store as text.
+ */
+function needsJson(text: string): boolean {
+  if (text.includes('\u0000')) return true;
   try {
     JSON.parse(text);
     return true;
@@ -25,13 +29,14 @@ function readsAsJson(text: string): boolean {
 }
 
 /**
- * One value as its column stores it; null in a column that cannot be null is the column's default.
+ * Converts a value to what its column stores. A null becomes the default where the column is not
+ * nullable.
  */
 export function toStored(column: SchemaColumn, value: JsonValue): Scalar {
   if (value === null) return column.isNullable ? null : column.defaultValue;
   switch (column.kind) {
     case 'json':
-      return typeof value === 'string' && !readsAsJson(value) ? value : JSON.stringify(value);
+      return typeof value === 'string' && !needsJson(value) ? value : JSON.stringify(value);
     case 'boolean':
       return value === true || value === 1;
     case 'integer':
@@ -47,8 +52,8 @@ export function toStored(column: SchemaColumn, value: JsonValue): Scalar {
 }
 
 /**
- * The fields of a row as columns. Columns the bridge or the database own, and the natural key, are
- * left out: a hub that sends a row back as it read it must not overwrite them.
+ * Splits a row into columns and Extra. Columns owned by the bridge or the database, and the natural
+ * key, are left out, so that a hub can send a row back as it read it without overwriting them.
  */
 export function project(table: SchemaTable, fields: JsonObject): ProjectedFields {
   const columns: Row = {};
@@ -70,17 +75,15 @@ export function project(table: SchemaTable, fields: JsonObject): ProjectedFields
   return { columns, extra };
 }
 
-/**
- * Gives a column the value of another that the same write carries, where it does not carry its own.
- */
+/** Copies one column's value to another where the write did not set the other itself. */
 export function follow(columns: Row, target: string, source: string): void {
   const value = columns[source];
   if (value !== undefined && columns[target] === undefined) columns[target] = value;
 }
 
 /**
- * A stored row as a hub reads it: JSON parsed, booleans and numbers in one form whatever the
- * engine.
+ * Converts a stored row to what a hub reads: JSON parsed, and booleans and numbers in one form for
+ * every engine.
  */
 export function present(table: SchemaTable, stored: Record<string, unknown>): JsonObject {
   const row: JsonObject = {};
@@ -119,7 +122,7 @@ function parsed(text: string): JsonValue {
   }
 }
 
-/** Defaults of a table's columns, for a row known only in part. */
+/** Column defaults, for a row of which only part is known. */
 export function defaultsOf(table: SchemaTable): Row {
   const row: Row = {};
   for (const column of table.columns.values()) {

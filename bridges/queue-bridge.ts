@@ -1,7 +1,7 @@
-/** The queue lane: QP_* writes to row mutations. Pure: no I/O, no clock, no state. */
+/** The queue lane: translates QP_* writes into row mutations. Pure: no I/O, no clock, no state. */
 import type { RowMutation } from '../contracts/mutation.ts';
 import { tableOf } from '../contracts/schema.ts';
-import { type Entry, extraOf, rowOf, signed } from './entry.ts';
+import { type Entry, extraOf, isFillOnly, rowOf, signed } from './entry.ts';
 import { follow, project } from './project.ts';
 
 const workItems = tableOf('UVQueueWorkItem');
@@ -15,15 +15,14 @@ function workItem(entry: Entry, rowName: 'WorkItem' | 'Patch'): RowMutation {
     Table: workItems.name,
     Key: { HubID: entry.hubId, WorkItemHash: entry.key },
     Seq: entry.seq,
-    Set: columns,
-    ...extraOf(extra),
+    ...(isFillOnly(entry) ? { Set: {}, Fill: columns } : { Set: columns, ...extraOf(extra) }),
   };
 }
 
 /**
- * An event, once by its GUID. What the worker had to fill in (EmittedAt, Seq) stands apart from
- * what the hub said, so that a repeat through another journal is still recognised as the same
- * event.
+ * An event is inserted once per GUID. Values the worker fills in (EmittedAt, Seq) are kept apart
+ * from those the hub sent, so that the same event through another journal is still recognised as a
+ * duplicate.
  */
 function event(entry: Entry): RowMutation {
   const sent = rowOf(entry, 'Event');
@@ -49,9 +48,7 @@ function event(entry: Entry): RowMutation {
   };
 }
 
-/**
- * An attempt: its columns as set by an outcome, or filling only what is empty when it is inserted.
- */
+/** An outcome sets its columns; an insert only fills columns that are still empty. */
 function attempt(entry: Entry, rowName: 'Attempt' | 'Patch'): RowMutation {
   const row = rowOf(entry, rowName);
   const number = Number(
@@ -74,7 +71,7 @@ function attempt(entry: Entry, rowName: 'Attempt' | 'Patch'): RowMutation {
   };
 }
 
-/** The mutation of a queue write. Every QP_* write is exactly one. */
+/** Translates a QP_* write into its one mutation. */
 export function queueMutation(entry: Entry): RowMutation {
   switch (entry.action) {
     case 'QP_UpsertWorkItem':

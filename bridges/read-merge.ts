@@ -1,18 +1,17 @@
 /**
- * Merges what the journal knows over what the backend returned: filter, order and position, as the
- * database would apply them.
+ * Merges journal entries into the rows the backend returned, with the filter, order and position
+ * the database would apply.
  */
 import type { Row, RowMutation, RowQuery } from '../contracts/mutation.ts';
 import type { Scalar } from '../contracts/schema.ts';
 import { isEmptyValue } from './fold.ts';
 
-/**
- * Columns of one row as stored; more than the key may be missing where the journal knows it in
- * part.
- */
+/** The columns the journal knows of one row, in stored form. It may know only part of the row. */
 export type KnownRow = Record<string, Scalar>;
 
-/** What the journal knows of a row after one more mutation. `null` when it knows nothing. */
+/**
+ * Applies one more mutation to what is known of a row. `known` is null when nothing is known yet.
+ */
 export function learn(known: KnownRow | null, mutation: RowMutation): KnownRow {
   const row: KnownRow = { ...known, ...mutation.Key };
   if (mutation.Op === 'delete') return { ...row, Deleted: 1 };
@@ -36,9 +35,7 @@ function objectOf(text: Scalar | undefined): object {
   }
 }
 
-/**
- * A backend row with what the journal knows put over it; Extra is merged, as it is in the database.
- */
+/** Puts the journal's columns over a backend row. Extra is merged, as the database does. */
 export function overlay(base: Row | null, known: KnownRow): KnownRow {
   if (!base) return known;
   const merged = { ...base, ...known };
@@ -47,9 +44,7 @@ export function overlay(base: Row | null, known: KnownRow): KnownRow {
   return merged;
 }
 
-/**
- * Strings by code point, as a database with binary collation does; numbers by value; null first.
- */
+/** Null first, strings by code point as in a binary collation, everything else as numbers. */
 export function compareScalars(a: Scalar | undefined, b: Scalar | undefined): number {
   const left = a ?? null;
   const right = b ?? null;
@@ -61,7 +56,6 @@ export function compareScalars(a: Scalar | undefined, b: Scalar | undefined): nu
   return Number(left) < Number(right) ? -1 : Number(left) > Number(right) ? 1 : 0;
 }
 
-/** Compares two rows in the order of a query. */
 export function compareRows(order: RowQuery['Order']): (a: KnownRow, b: KnownRow) => number {
   return (a, b) => {
     for (const { Column, IsDescending } of order) {
@@ -73,7 +67,8 @@ export function compareRows(order: RowQuery['Order']): (a: KnownRow, b: KnownRow
 }
 
 /**
- * Whether a row is in the answer of a query: not deleted, all terms hold, and behind its position.
+ * Whether a query returns this row: it is not deleted, meets every term and comes after the
+ * position.
  */
 export function matches(query: RowQuery, row: KnownRow): boolean {
   if (row['Deleted'] === 1 || row['Deleted'] === true) return false;

@@ -1,15 +1,12 @@
-/**
- * Read actions to row queries: the filter a hub sends, checked against the columns of the table it
- * reads.
- */
+/** Translates read actions into row queries, checking a hub's filter against the table it reads. */
 import { manifestFilters, workItemFilters } from '../contracts/actions.ts';
 import { TidemarkError } from '../contracts/errors.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from '../contracts/json-value.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../contracts/body/json-value.ts';
 import { limits } from '../contracts/limits.ts';
 import type { RowQuery } from '../contracts/mutation.ts';
 import { type Scalar, type SchemaTable, type TableName, tableOf } from '../contracts/schema.ts';
 
-/** What a list action reads from, and how it is ordered when nothing is said. */
+/** What a list action reads, and its default order. */
 type Listing = {
   table: SchemaTable;
   filters: readonly string[];
@@ -55,7 +52,7 @@ function decodeOrder(listing: Listing, orderBy: JsonValue | undefined): RowQuery
     : [...order, { Column: listing.tieBreaker, IsDescending: isDescending }];
 }
 
-/** The position a page ended at, as the opaque `Next`. */
+/** Encodes where a page ended, as the opaque `Next`. */
 export function encodeNext(order: RowQuery['Order'], row: Record<string, unknown>): string {
   const position = order.map((term) => row[term.Column] ?? null);
   return Buffer.from(
@@ -96,8 +93,8 @@ function decodeAfter(
 }
 
 /**
- * The query of a list action for one hub.
- * @throws TidemarkError INVALID_MESSAGE for an order or a position that is none
+ * Translates a list action of one hub into a query.
+ * @throws TidemarkError INVALID_MESSAGE for an invalid `OrderBy` or `After`
  */
 export function listQuery(action: ListAction, hubId: string, settings: JsonObject): RowQuery {
   const listing: Listing = listings[action];
@@ -119,14 +116,13 @@ export function listQuery(action: ListAction, hubId: string, settings: JsonObjec
   };
 }
 
-/** The column by which hubs name a row of the table. */
+/** The column that holds a row's key, for each table hubs read by key. */
 export const hashColumns: Partial<Record<TableName, string>> = {
   UVQueueWorkItem: 'WorkItemHash',
   UVQueueWorkItemEvent: 'WorkItemHash',
   UVManifest: 'Hash',
 };
 
-/** The query for rows of some keys. */
 export function keysQuery(table: TableName, hubId: string, keys: readonly string[]): RowQuery {
   const column = hashColumns[table] ?? 'Hash';
   return {
@@ -140,13 +136,12 @@ export function keysQuery(table: TableName, hubId: string, keys: readonly string
   };
 }
 
-/** The order events are read in: when they were emitted, the sender's count, then arrival. */
+/** Events are read in the order they were emitted; ties by the sender's count, then by arrival. */
 export const eventOrder: RowQuery['Order'] = ['EmittedAt', 'Seq', 'BridgeSeq'].map((name) => ({
   Column: name,
   IsDescending: false,
 }));
 
-/** The query for the events of one work item. */
 export function eventsQuery(hubId: string, hash: string, limit: number): RowQuery {
   return {
     Table: 'UVQueueWorkItemEvent',

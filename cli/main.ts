@@ -1,5 +1,5 @@
-/** Entry of the command line: arguments in, exit code out. */
-import { ignoreClosedPipes } from './terminal/output.ts';
+/** Entry point of the command line: arguments in, exit code out. */
+import { ignoreClosedPipes } from './terminal/writer.ts';
 import { runCommandLine } from './program.ts';
 
 ignoreClosedPipes();

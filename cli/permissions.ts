@@ -6,7 +6,7 @@ import { capabilities, legacyCapabilities } from '../contracts/capability.ts';
 import type { ControlVerb } from '../contracts/control-verbs.ts';
 import { inboxOf, lanes, services, subjects } from '../contracts/subjects.ts';
 
-export const processes = ['worker', 'beacon', 'hub', 'operator'] as const;
+export const processes = ['worker', 'beacon', 'hub', 'dropin', 'operator'] as const;
 export type Process = (typeof processes)[number];
 
 /**
@@ -26,6 +26,8 @@ export type PermissionSettings = {
   isOneWayOn: boolean;
   /** The worker serves the lab's routes: it may assign at other hubs' workers. */
   isLab: boolean;
+  /** Beacons are asked and heard without a hub in the subject too: foreign, legacy, 0.1.0. */
+  isUnscoped: boolean;
 };
 
 /**
@@ -42,6 +44,8 @@ export function permissionsOf(process: Process, settings: PermissionSettings): P
       return beaconPermissions(settings);
     case 'hub':
       return hubPermissions(settings);
+    case 'dropin':
+      return dropinPermissions(settings);
     case 'operator':
       return operatorPermissions(settings);
   }
@@ -57,13 +61,28 @@ function asService(name: string): string[] {
   ]);
 }
 
-function workerPermissions({ hub, beacon, isOneWayOn, isLab }: PermissionSettings): Permissions {
+/** All that a worker asks a beacon for its hub; larger requests go in chunks. */
+const askedForHub: readonly (readonly [capability: string, actions: readonly string[]])[] = [
+  [capabilities.batch, ['Apply', 'Mark', 'chunk']],
+  [capabilities.proxy, ['Request', 'chunk']],
+  [capabilities.schema, ['EnsureSchema']],
+  [capabilities.management, ['Introspect', 'UpdateProxyConfig', 'EnableEndpoint']],
+  [capabilities.access, ['ListConnections']],
+];
+
+const allCapabilities = Object.values({ ...capabilities, ...legacyCapabilities });
+
+function workerPermissions(settings: PermissionSettings): Permissions {
+  const { hub, beacon, isOneWayOn, isLab, isUnscoped } = settings;
   const inOthers: ControlVerb[] = isLab ? ['status', 'assign', 'clear'] : ['status'];
-  const asked = Object.values({ ...capabilities, ...legacyCapabilities });
+  const unscoped = isUnscoped ? allCapabilities : [];
   return {
     publish: {
       allow: [
-        ...asked.map((capability) => subjects.capabilityAll(beacon, capability)),
+        ...askedForHub.flatMap(([capability, actions]) =>
+          actions.map((action) => subjects.capability(beacon, capability, action, hub)),
+        ),
+        ...unscoped.map((capability) => subjects.capabilityAll(beacon, capability)),
         subjects.eventAll(hub),
         // The console shows all workers of the bus.
         services.subject('PING', services.worker),
@@ -75,7 +94,8 @@ function workerPermissions({ hub, beacon, isOneWayOn, isLab }: PermissionSetting
       allow: [
         ...lanes.map((lane) => subjects.laneAll(hub, lane)),
         subjects.controlAll(hub),
-        subjects.presence,
+        subjects.presenceAll,
+        ...(isUnscoped ? [subjects.presenceBare] : []),
         subjects.event('*', 'state'),
         ...asService(services.worker),
         ownInbox(`tidemark-worker ${hub}`),
@@ -106,13 +126,16 @@ function streamPermissions(hub: string): string[] {
 
 function beaconPermissions({ beacon }: PermissionSettings): Permissions {
   return {
-    publish: { allow: [subjects.presence] },
+    // Whether there is another of its name, before it starts and while it runs.
+    publish: { allow: [subjects.presence(beacon), services.subject('INFO', services.beacon)] },
     subscribe: {
       allow: [
-        ...Object.values({ ...capabilities, ...legacyCapabilities }).map((capability) =>
-          subjects.capabilityAll(beacon, capability),
+        ...allCapabilities.map((capability) => subjects.capabilityAll(beacon, capability)),
+        ...Object.values(capabilities).map((capability) =>
+          subjects.capabilityForHubs(beacon, capability),
         ),
         ...asService(services.beacon),
+        subjects.presence(beacon),
         ownInbox(`databeacon ${beacon}`),
       ],
     },
@@ -139,6 +162,16 @@ function hubPermissions({ hub, isOneWayOn }: PermissionSettings): Permissions {
   };
 }
 
+/** The bridges in a hub's process also look how the worker is, and hear when that changes. */
+function dropinPermissions({ hub }: PermissionSettings): Permissions {
+  return {
+    publish: {
+      allow: [...lanes.map((lane) => subjects.laneAll(hub, lane)), subjects.control(hub, 'status')],
+    },
+    subscribe: { allow: [subjects.event(hub, 'state'), ownInbox(`tidemark-bridge ${hub}`)] },
+  };
+}
+
 /** `doctor` also looks at the schema of the database, and asks the server for its time. */
 function operatorPermissions({ hub, beacon }: PermissionSettings): Permissions {
   const looks = [
@@ -159,7 +192,7 @@ function operatorPermissions({ hub, beacon }: PermissionSettings): Permissions {
     },
     subscribe: {
       allow: [
-        subjects.presence,
+        subjects.presenceAll,
         subjects.eventAll(hub),
         ...['tidemark-cli', 'tidemark-up'].map(ownInbox),
       ],

@@ -1,8 +1,9 @@
-/** All verbs in one program, and the run of one command line. */
+/** Builds the program with all its verbs, and runs one command line. */
 import { Command, CommanderError } from 'commander';
 import { messageOf, processExit, TidemarkError } from '../contracts/errors.ts';
 import { hint, typedWrong } from './terminal/mistakes.ts';
 import { say } from './terminal/output.ts';
+import { writeErr, writeOut } from './terminal/writer.ts';
 import { topVerbs } from './verbs/top-verbs.ts';
 import { packageVersion } from './terminal/version.ts';
 import { addGroup, addVerb, type Ended, topics } from './verb.ts';
@@ -10,22 +11,22 @@ import { verbGroups } from './verbs/verb-groups.ts';
 
 const summary =
   'Keeps every write of a hub in a local journal before answering, and delivers it to ' +
-  'a database in order, once in effect.';
+  'a database in order, exactly once in effect.';
 
-/** Codes of refusals that mean more to a shell than "failed". */
+/** Refusals with an exit code of their own instead of 1. */
 const refusalExit: Readonly<Record<string, number>> = {
   UNAVAILABLE: 4,
   NOT_FOUND: 3,
   INVALID_MESSAGE: 2,
 };
 
-/** The command line without running it. */
+/** Builds the command line without running it. */
 export function buildProgram(ended: Ended): Command {
   const program = new Command('tidemark')
     .description(summary)
     .usage('<verb> [options]')
     .version(packageVersion(), '-V, --version', 'the version')
-    .helpOption('-h, --help', 'this help; tidemark help <verb> tells more of one')
+    .helpOption('-h, --help', 'this help; tidemark help <verb> explains one verb')
     .helpCommand(false)
     .configureHelp({
       minWidthToWrap: 20,
@@ -37,8 +38,8 @@ export function buildProgram(ended: Ended): Command {
           ),
         ].join(' '),
     })
-    // Commander's own words for mistakes; ours are said when it throws.
-    .configureOutput({ outputError: () => undefined });
+    // Silences commander's messages about mistakes; ours are printed when it throws.
+    .configureOutput({ outputError: () => undefined, writeOut, writeErr });
   for (const topic of Object.keys(topics) as (keyof typeof topics)[]) {
     for (const spec of topVerbs.filter((one) => (one.topic ?? 'look') === topic))
       addVerb(program, spec, ended);
@@ -54,7 +55,7 @@ function throwInsteadOfExit(command: Command): void {
   for (const child of command.commands) throwInsteadOfExit(child);
 }
 
-/** `help hwm set` is `hwm set --help`. */
+/** Turns `help hwm set` into `hwm set --help`. */
 function spelledOut([first, ...rest]: readonly string[]): string[] {
   if (first === undefined) return [];
   return first === 'help'
@@ -63,7 +64,7 @@ function spelledOut([first, ...rest]: readonly string[]): string[] {
 }
 
 /**
- * Runs one command line to its end. Never throws; what went wrong is on stderr.
+ * Runs one command line. Never throws; errors are on stderr.
  * @returns the exit code
  */
 export async function runCommandLine(typed: readonly string[]): Promise<number> {
@@ -88,8 +89,8 @@ export async function runCommandLine(typed: readonly string[]): Promise<number> 
 }
 
 /**
- * What a verb's end means to the shell: 0 ok, 1 failed, 2 usage, 3 not found, 4 lock held or
- * unreachable, 5 newer schema, 6 needs attention.
+ * The exit code: 0 ok, 1 failed, 2 usage, 3 not found, 4 lock held or unreachable, 5 newer schema,
+ * 6 needs attention.
  */
 function exitCodeOf(thrown: unknown): number {
   if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2;
@@ -98,7 +99,9 @@ function exitCodeOf(thrown: unknown): number {
   return own[thrown.code] ?? refusalExit[thrown.code] ?? 1;
 }
 
-/** The line for stderr; null where commander has said it already. A bug in ours keeps its stack. */
+/**
+ * The line for stderr; null when commander has already printed it. A bug of ours keeps its stack.
+ */
 function lineOf(thrown: unknown): string | null {
   if (thrown instanceof CommanderError) return null;
   if (thrown instanceof TidemarkError) return `tidemark: ${thrown.message}`;

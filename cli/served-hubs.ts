@@ -1,16 +1,16 @@
-/** What to say when no worker of a hub answers: which hubs are served on this bus, and what to do. */
+/** Explains that no worker of a hub answers: names the hubs served on this bus, and what to do. */
 import { TidemarkError } from '../contracts/errors.ts';
-import { isJsonObject } from '../contracts/json-value.ts';
+import { isJsonObject } from '../contracts/body/json-value.ts';
 import { limits } from '../contracts/limits.ts';
 import { isSubjectToken, services } from '../contracts/subjects.ts';
 import type { Bus } from '../runtime/bus/bus.ts';
 
-/** Workers answer within milliseconds, and somebody waits for a line. */
+/** Workers answer within milliseconds, and a person is waiting. */
 const askMs = 1_000;
-/** More hubs than this do not fit into a line. */
+/** More hubs do not fit on one line. */
 const hubsShownMax = 8;
 
-/** Never throws: what is wrong stays that nobody answers. */
+/** Never throws: if asking for the hubs fails too, the error still says that nobody answers. */
 export async function nobodyAnswers(bus: Bus, hub: string, cause: unknown): Promise<TidemarkError> {
   const served = await hubsServed(bus);
   const shown = served.slice(0, hubsShownMax).join(', ');

@@ -1,5 +1,5 @@
 /**
- * A verb of the command line as data, and how it becomes a command: every verb has the same common
+ * A verb of the command line as data, and how it becomes a command. Every verb has the same common
  * options, a summary and examples.
  */
 import { type Command, InvalidArgumentError, Option } from 'commander';
@@ -7,8 +7,8 @@ import { type CliConfig, loadConfig } from './settings/config.ts';
 import type { Flags } from './settings/settings.ts';
 
 /**
- * What a verb gets: the resolved configuration, its own options, its arguments in order, and all
- * verbs there are.
+ * What a verb is called with: the resolved configuration, its own options, its arguments in order,
+ * and the program with all verbs.
  */
 export type VerbCall = {
   config: CliConfig;
@@ -18,7 +18,7 @@ export type VerbCall = {
   program: Command;
 };
 
-/** What verbs are for, in the order of the help; `look` changes nothing. */
+/** Headings for the verbs, in the order of the help; `look` changes nothing. */
 export const topics = {
   run: 'Run:',
   look: 'Look:',
@@ -30,26 +30,26 @@ export type Topic = keyof typeof topics;
 export type VerbSpec = {
   name: string;
   summary: string;
-  /** Where a verb without a group stands in the help. */
+  /** The heading for a verb that is in no group. */
   topic?: Topic;
-  /** Another word for it, where users of neighbouring tools would try that one. */
+  /** Another name, where users of similar tools would try it. */
   alias?: string;
   /** In commander's notation: `<guid>`, `[file...]`. */
   args?: readonly (readonly [notation: string, about: string])[];
   options?: readonly Option[];
-  /** Whole command lines without the program's name; a remark may follow behind `#`. */
+  /** Whole command lines without the program's name; a remark may follow after `#`. */
   examples?: readonly string[];
-  /** Remarks under the help. */
+  /** Remarks below the help. */
   notes?: string;
-  /** Verbs under this one, by a word behind it. */
+  /** Verbs below this one. */
   verbs?: readonly VerbSpec[];
   run: (call: VerbCall) => Promise<number | void> | number | void;
 };
 
-/** Verbs that come in a group, under one word. */
+/** Verbs grouped under one word. */
 export type VerbGroup = { name: string; summary: string; topic: Topic; verbs: readonly VerbSpec[] };
 
-/** Told the exit code of the verb that ran. */
+/** Called with the exit code of the verb that ran. */
 export type Ended = (code: number) => void;
 
 export function addVerb(parent: Command, spec: VerbSpec, ended: Ended): void {
@@ -68,8 +68,8 @@ export function addVerb(parent: Command, spec: VerbSpec, ended: Ended): void {
       'after',
       `\nExamples:\n${spec.examples.map((line) => `  tidemark ${line}`).join('\n')}`,
     );
-  // What stands behind a verb under this one is that verb's; commander wants to hear it all the way
-  // down.
+  // Options after a verb below this one belong to that verb. Commander needs this set on every
+  // command above it.
   if (spec.verbs) for (const above of [parent, command]) above.enablePositionalOptions();
   for (const verb of spec.verbs ?? []) addVerb(command, verb, ended);
   command.action(async () => {
@@ -132,7 +132,7 @@ function addCommonOptions(command: Command): void {
   command.helpOption('-h, --help', 'this help');
 }
 
-/** For options that are a count: an integer of at least `least`. */
+/** Parses an option that is a count: an integer of at least `least`. */
 export function countFrom(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
   const range =
     most === Number.MAX_SAFE_INTEGER
@@ -146,10 +146,15 @@ export function countFrom(least: number, most = Number.MAX_SAFE_INTEGER): (text:
   };
 }
 
-/** For options that may be given several times. */
+/** Parses an option that may be given several times. */
 export function collect(text: string, before: string[] | undefined): string[] {
   return [...(before ?? []), text];
 }
+
+export const acceptUnscoped = new Option(
+  '--accept-unscoped',
+  'hear beacons and workers that name no hub in their subjects too, as those of 0.1.0: for an upgrade',
+).preset('1');
 
 export const anyFileSystem = new Option(
   '--any-file-system',

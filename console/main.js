@@ -7,7 +7,7 @@ import { needToken } from './feed/api.js';
 import { button, el, setProps, setText } from './parts/dom.js';
 import { FleetView } from './views/fleet-view.js';
 import { ForeignView } from './views/foreign-view.js';
-import { time } from './parts/format.js';
+import { time, visible } from './parts/format.js';
 import { withSample } from './feed/history.js';
 import { Stream } from './feed/stream.js';
 import { WorkerView } from './views/worker-view.js';
@@ -48,7 +48,7 @@ function drawNow() {
   view?.updateHistory?.();
   setText(byId('hub'), state.status ? state.status.HubID : '');
   document.title = state.status
-    ? `${state.status.HubID}: ${state.status.State} - Tidemark`
+    ? visible(`${state.status.HubID}: ${state.status.State} - Tidemark`)
     : 'Tidemark';
 }
 

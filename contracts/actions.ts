@@ -1,10 +1,10 @@
 /**
- * The domain actions: which lane each belongs to, whether it writes, what its Settings must look
- * like, and the key that orders it. The Settings schemas are JSON Schema, built from the
- * persistence schema, so that what the tables can never hold is refused at the door.
+ * The domain actions: the lane of each, whether it writes, the schema of its Settings, and the key
+ * that orders it. The schemas are JSON Schema built from the persistence schema, so that what the
+ * tables cannot hold is refused on arrival.
  */
 import { type TProperties, type TSchema, Type } from '@sinclair/typebox';
-import { isJsonObject, type JsonObject, type JsonValue } from './json-value.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from './body/json-value.ts';
 import { limits } from './limits.ts';
 import { type SchemaColumn, type TableName, tableOf } from './schema.ts';
 import type { Lane } from './subjects.ts';
@@ -37,7 +37,7 @@ const hash = (what: string) =>
     description: `${what}, a string of 1 to 128 characters`,
   });
 
-/** What one column takes on the wire; null always means "the column's empty value". */
+/** The values accepted for a column; null always means the column's empty value. */
 function columnSchema(column: SchemaColumn): TSchema {
   switch (column.kind) {
     case 'integer':
@@ -83,6 +83,13 @@ const attemptNumber = Type.Integer({
   description: 'an integer from 0 to 2147483647',
 });
 const workItemHash = { WorkItemHash: hash('the work item') };
+const fillOnly = {
+  FillOnly: Type.Optional(
+    Type.Boolean({
+      description: 'true or false: write only where there is no row, or its column is empty',
+    }),
+  ),
+};
 const runHash = { RunHash: hash('the run') };
 
 const stringOrList = Type.Union(
@@ -131,11 +138,14 @@ export const workItemFilters = [
 export const manifestFilters = ['Status', 'OperationHash'] as const;
 
 /**
- * Settings of each action as JSON Schema. Further keys are ignored, as coordinators add their own
- * (QueueMetadata).
+ * Settings of each action as JSON Schema. Unknown keys are ignored, because coordinators add their
+ * own (QueueMetadata).
  */
 export const settingsSchemas: Record<Action, TSchema> = {
-  QP_UpsertWorkItem: Type.Object({ WorkItem: rowSchema('UVQueueWorkItem', workItemHash) }),
+  QP_UpsertWorkItem: Type.Object({
+    WorkItem: rowSchema('UVQueueWorkItem', workItemHash),
+    ...fillOnly,
+  }),
   QP_UpdateWorkItem: Type.Object({ ...workItemHash, Patch: rowSchema('UVQueueWorkItem', {}) }),
   QP_AppendEvent: Type.Object({ Event: rowSchema('UVQueueWorkItemEvent', workItemHash) }),
   QP_InsertAttempt: Type.Object({
@@ -156,7 +166,10 @@ export const settingsSchemas: Record<Action, TSchema> = {
       }),
     ),
   }),
-  MS_UpsertManifest: Type.Object({ Manifest: rowSchema('UVManifest', { Hash: hash('the run') }) }),
+  MS_UpsertManifest: Type.Object({
+    Manifest: rowSchema('UVManifest', { Hash: hash('the run') }),
+    ...fillOnly,
+  }),
   MS_RemoveManifest: Type.Object(runHash),
   MS_GetManifest: Type.Object(runHash),
   MS_ListManifests: Type.Object({
@@ -172,7 +185,7 @@ for (const action of writeActions)
 for (const action of readActions)
   known.set(action, { lane: action.startsWith('QP_') ? 'queue' : 'manifest', isWrite: false });
 
-/** Lane of an action name, or null when there is no such action. */
+/** The lane of an action; null when there is no such action. */
 export function laneOf(action: string): Lane | null {
   return known.get(action)?.lane ?? null;
 }
@@ -195,7 +208,7 @@ function within(settings: JsonObject, name: string, field: string): string {
   return isJsonObject(part) ? String(part[field]) : '';
 }
 
-/** The key that orders a checked write within its lane: WorkItemHash, or RunHash. */
+/** The key that orders a checked write within its lane: WorkItemHash or RunHash. */
 export function keyOf(action: WriteAction, settings: JsonObject): string {
   switch (action) {
     case 'QP_UpsertWorkItem':

@@ -1,4 +1,4 @@
-/** Capability requests, worker -> beacon: names, Settings and Outputs. */
+/** Capability requests from worker to beacon: names, Settings and Outputs. */
 import type { MutationResult, RowMutation } from './mutation.ts';
 import type { SchemaDescriptor } from './schema.ts';
 import type { Lane } from './subjects.ts';
@@ -12,14 +12,19 @@ export const capabilities = {
 } as const;
 
 /**
- * What a beacon without databases offers for a lane: the domain actions themselves, rows and all.
+ * What a legacy beacon, which stores rows itself, offers for a lane: the domain actions themselves.
  */
 export const legacyCapabilities = {
   queue: 'QueuePersistence',
   manifest: 'ManifestStore',
 } as const satisfies Record<Lane, string>;
 
-/** Body of `mesh.<BeaconID>.<Capability>.<Action>`. */
+/**
+ * The only path pattern a worker adds to the proxy's allowlist: the UV tables of any connection.
+ */
+export const persistencePaths = '^/?1\\.0/[^/]+/UV[A-Za-z0-9]*';
+
+/** Body of `mesh.<BeaconID>.<Capability>.<Action>.<HubID>`, and of the same without a hub. */
 export type CapabilityRequest = {
   Settings: Record<string, unknown>;
   RemoteUser?: string;
@@ -27,36 +32,37 @@ export type CapabilityRequest = {
 };
 export type CapabilityReply<Outputs> = { Outputs: Outputs; Log?: string[] };
 
-/** The database a request is about. */
+/** The database a request is for. */
 export type ConnectionSettings = { IDBeaconConnection: number };
 
 /**
- * `DataBeaconBatch.Apply`: one transaction together with the hub's mark row. If any mutation ends
- * in conflict or rejected, nothing is committed and the mark stays: the worker takes the key out
- * and sends the rest again. A lost reply thus never hides a refusal.
+ * `DataBeaconBatch.Apply`: one transaction that includes the hub's mark row. If any mutation ends
+ * in conflict or is rejected, nothing is committed and the mark stays. The worker then takes that
+ * key out and sends the rest again. So a lost reply never hides a refusal.
  */
 export type ApplySettings = ConnectionSettings & {
   HubID: string;
   Lane: Lane;
-  /** Tells journals apart: marks of another epoch do not count. */
+  /** Identifies the journal: a mark of another epoch does not count. */
   Epoch: string;
   Mutations: RowMutation[];
   /** The mark after this batch. */
   ThroughSeq: number;
   /**
-   * Entries released from behind a dead letter lie below the mark on purpose: not skipped, the
-   * mark's Seq stays, each is its own affair. With an Epoch other than AfterEpoch the mark row
-   * takes that Epoch in the same transaction, so that a copy from before is told apart.
+   * For entries released from behind a dead letter, whose Seqs are below the mark. They are applied
+   * all the same, each with its own outcome, and the mark's Seq stays. If Epoch differs from
+   * AfterEpoch, the mark row takes Epoch in the same transaction, so that an older copy of the
+   * database can be recognised.
    */
   IsBelowMark?: boolean;
   /**
-   * The mark the sender knows the database to have. One that shows an older mark went back in time
-   * since, and must not take the batch: the gap would be hidden behind its ThroughSeq.
+   * The mark the sender expects in the database. A database with an older mark was restored to an
+   * earlier state and must refuse the batch: its ThroughSeq would hide the gap.
    */
   AfterSeq?: number;
   /**
-   * Epoch of that mark; empty when the sender saw none. A batch of an earlier epoch that arrives
-   * late names one that is not there any more, and must not take the mark row back.
+   * Epoch of that mark; empty when the sender saw none. It makes the database refuse a late batch
+   * of an earlier epoch, which would take the mark row back.
    */
   AfterEpoch?: string;
 };
@@ -67,11 +73,11 @@ export type ApplyOutputs = {
 };
 
 export type MarkSettings = ConnectionSettings & { HubID: string; Lane: Lane };
-/** The mark row of the backend. `StoreID` is the identity of the database. */
+/** The mark row of the backend. `StoreID` identifies the database. */
 export type StoredMark = { Epoch: string; Seq: number; UpdatedAt: string };
 export type MarkOutputs = { Mark: StoredMark | null; StoreID: string };
 
-/** `MeadowProxy.Request`: any HTTP status is a successful request; the caller looks at Status. */
+/** `MeadowProxy.Request`: any HTTP status is a successful request; the caller checks Status. */
 export type ProxySettings = {
   Method: string;
   Path: string;
@@ -90,13 +96,13 @@ export type EnsureSchemaOutputs = {
   SchemaName: string;
   Engine: 'sqlite' | 'postgresql' | 'mysql' | 'mssql';
   TablesCreated: string[];
-  /** `Table.Column` each. */
+  /** Each is `Table.Column`. */
   ColumnsAdded: string[];
   IndicesCreated: string[];
   MigrationStatements: string[];
   SkippedDestructive: string[];
   Notes: string[];
-  /** Identity of the database, made at the first EnsureSchema and kept in it. */
+  /** Identity of the database, created at the first EnsureSchema and kept in it. */
   StoreID: string;
 };
 export type IntrospectSchemaOutputs = {
@@ -122,7 +128,7 @@ export type ColumnFacts = {
 };
 
 export type EnableEndpointSettings = ConnectionSettings & { TableName: string };
-/** EndpointBase is there on every call, also when the endpoint was enabled before. */
+/** EndpointBase is returned on every call, also when the endpoint was already enabled. */
 export type EnableEndpointOutputs = {
   TableName: string;
   EndpointBase: string;

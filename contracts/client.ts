@@ -9,6 +9,8 @@ import {
   type Fields,
   type ManifestFields,
   type ManifestFilter,
+  type StampedWrite,
+  textOf,
   type WorkItemFields,
   type WorkItemFilter,
   type WriteStamp,
@@ -18,9 +20,9 @@ import { KeyTurns } from './client/key-turns.ts';
 import { retrying, type RetryOptions } from './client/retry.ts';
 import { type HubConnection, type HubHeaders, Sender } from './client/sender.ts';
 import { guidMaker, type Stamps, systemStamps } from './client/stamps.ts';
-import type { Encoding } from './codec.ts';
+import type { Encoding } from './body/codec.ts';
 import { isGuid } from './envelope.ts';
-import type { JsonObject } from './json-value.ts';
+import type { JsonObject } from './body/json-value.ts';
 import { limits } from './limits.ts';
 import type { ReadReply, WriteReply } from './reply.ts';
 import { isSubjectToken, type Lane } from './subjects.ts';
@@ -34,6 +36,7 @@ export type {
   ManifestFields,
   ManifestFilter,
   RetryOptions,
+  StampedWrite,
   Stamps,
   WorkItemFields,
   WorkItemFilter,
@@ -59,10 +62,10 @@ export type HubClientOptions<Headers extends HubHeaders> = {
    */
   waiting?: { writesMax?: number; charsMax?: number };
   /**
-   * Asked before each try of a write, before it is encoded: runs the try when it is worth it. The
-   * default runs it at once.
+   * Takes each write, stamped, in place of sending it: for one who keeps writes before they leave,
+   * and sends them himself. It is called before the method returns.
    */
-  admit?: (send: () => Promise<JsonObject>) => Promise<JsonObject>;
+  keep?: (write: StampedWrite) => Promise<JsonObject>;
   stamps?: Stamps;
   /**
    * W3C `traceparent` of what is going on when a write or read is called, asked once for each: it
@@ -94,7 +97,7 @@ export class HubClient<Headers extends HubHeaders> {
   readonly #stamps: Stamps;
   readonly #retry: RetryOptions;
   readonly #turns: KeyTurns;
-  readonly #admit: (send: () => Promise<JsonObject>) => Promise<JsonObject>;
+  readonly #keep: HubClientOptions<Headers>['keep'];
   readonly #batchers: Record<Lane, Batcher> | null;
   readonly #newGuid: () => string;
   readonly #traceparent: () => string | undefined;
@@ -112,7 +115,7 @@ export class HubClient<Headers extends HubHeaders> {
       options.waiting?.writesMax ?? limits.clientWritesMax,
       options.waiting?.charsMax ?? limits.clientCharsMax,
     );
-    this.#admit = options.admit ?? ((send) => send());
+    this.#keep = options.keep;
     this.#retry = {
       firstMs: limits.backoffFirstMs,
       longestMs: limits.backoffLongestMs,
@@ -254,11 +257,14 @@ export class HubClient<Headers extends HubHeaders> {
     lane: Lane,
     action: WriteAction,
     given: Fields,
-    stamp: WriteStamp = {},
+    { FillOnly, ...stamp }: WriteStamp = {},
   ): Promise<WriteReply> {
-    const { settings, bytes } = copyOf(given);
+    const content = FillOnly === true ? { ...given, FillOnly } : given;
+    const head = { EventGUID: this.#newGuid(), ...stamp };
+    if (this.#keep) return (await this.#keep(stamped(lane, action, head, content))) as WriteReply;
+    const { settings, bytes } = copyOf(content);
     const traceparent = this.#traceparent();
-    const envelope = { EventGUID: this.#newGuid(), ...stamp, Settings: settings };
+    const envelope = { ...head, Settings: settings };
     const batcher = stamp.Wait === 'applied' ? null : this.#batchers?.[lane];
     const send = batcher
       ? () => batcher.add({ Action: action, ...envelope }, bytes, traceparent)
@@ -267,7 +273,7 @@ export class HubClient<Headers extends HubHeaders> {
             waitMs: stamp.Wait === 'applied' ? (stamp.WaitMs ?? limits.waitAppliedMsDefault) : 0,
             traceparent,
           });
-    const trying = () => retrying(() => this.#admit(send), this.#retry, this.#stamps);
+    const trying = () => retrying(send, this.#retry, this.#stamps);
     const reply = await this.#turns.take(`${lane} ${keyOf(action, settings)}`, bytes, trying);
     return reply as WriteReply;
   }
@@ -277,4 +283,15 @@ export class HubClient<Headers extends HubHeaders> {
     const send = () => this.#sender.send(lane, action, { Settings: settings }, { traceparent });
     return (await retrying(send, this.#retry, this.#stamps)) as ReadReply;
   }
+}
+
+function stamped(
+  lane: Lane,
+  action: WriteAction,
+  head: WriteStamp & { EventGUID: string },
+  given: Fields,
+): StampedWrite {
+  const text = `${JSON.stringify(head).slice(0, -1)},"Settings":${textOf(given)}}`;
+  const key = keyOf(action, given as JsonObject);
+  return { lane, action, key, eventGuid: head.EventGUID, text };
 }

@@ -1,6 +1,6 @@
 /**
- * The envelope a hub sends, decoded: every refusal names the path of the field. Nothing below this
- * file sees unchecked input.
+ * Decodes the envelope a hub sends. Every refusal names the path of the field. Later code never
+ * sees unchecked input.
  */
 import type { TSchema } from '@sinclair/typebox';
 import { type TypeCheck, TypeCompiler } from '@sinclair/typebox/compiler';
@@ -16,12 +16,12 @@ import {
   type WriteAction,
 } from './actions.ts';
 import { TidemarkError } from './errors.ts';
-import { isJsonObject, type JsonObject, toJsonValue } from './json-value.ts';
+import { isJsonObject, type JsonObject, toJsonValue } from './body/json-value.ts';
 import { limits } from './limits.ts';
-import { jsonColumns } from './schema.ts';
+import { jsonColumns, sizedColumns } from './schema.ts';
 import type { Lane } from './subjects.ts';
 
-/** A checked write. `eventGuid` is as sent; identity ignores its case. */
+/** A checked write. `eventGuid` is as sent; comparing ignores its case. */
 export type WriteEnvelope = {
   kind: 'write';
   lane: Lane;
@@ -31,12 +31,19 @@ export type WriteEnvelope = {
   at: string | null;
   remoteUser: string;
   settings: JsonObject;
-  /** Milliseconds the sender wants to wait for "applied"; 0 when it does not. */
+  /** How long the sender waits for "applied", in milliseconds; 0 when it does not. */
   waitMs: number;
-  /**
-   * Trace context of the request that brought it, as the journal keeps it; no part of its content.
-   */
+  /** Trace context of the request, as the journal keeps it; not part of the content. */
   trace?: string;
+};
+
+/**
+ * A write whose Settings are the JSON text that the journal keeps, with the digest of its content:
+ * large ones are parsed where that holds up nobody, and never again on the way in.
+ */
+export type PackedWrite = Omit<WriteEnvelope, 'settings'> & {
+  settingsText: string;
+  digest: Uint8Array;
 };
 
 export type ReadEnvelope = {
@@ -76,7 +83,7 @@ function shown(value: unknown): string {
   return Array.isArray(value) ? 'a list' : 'an object';
 }
 
-/** `/WorkItem/Status` as `Settings.WorkItem.Status`. */
+/** Turns `/WorkItem/Status` into `Settings.WorkItem.Status`. */
 function dotted(pointer: string): string {
   return [
     'Settings',
@@ -89,12 +96,9 @@ function dotted(pointer: string): string {
 
 function settingsError(action: Action, settings: JsonObject): TidemarkError {
   const first = checks.get(action)?.Errors(settings).First();
-  if (!first) return invalid('Settings', 'not as the action wants it');
+  if (!first) return invalid('Settings', "does not match the action's schema");
   if (first.message === 'Unexpected property')
-    return invalid(
-      dotted(first.path),
-      'unknown here; see docs/CONTRACT for what can be filtered by',
-    );
+    return invalid(dotted(first.path), 'not a known filter; docs/CONTRACT.md lists the filters');
   const wanted =
     first.schema.description ?? (first.schema['type'] as string | undefined) ?? 'another type';
   return invalid(dotted(first.path), `expected ${wanted}, got ${shown(first.value)}`);
@@ -102,8 +106,8 @@ function settingsError(action: Action, settings: JsonObject): TidemarkError {
 
 /**
  * Decodes one request of a lane.
- * @param body what the codec made of the bytes
- * @param lane the lane of the subject it came on
+ * @param body the decoded body
+ * @param lane the lane in the subject
  * @param action the last token of the subject
  * @throws TidemarkError INVALID_MESSAGE naming the field's path
  */
@@ -138,7 +142,7 @@ export function decodeEnvelope(body: unknown, lane: Lane, action: string, path =
 }
 
 /**
- * One item of a batch: an envelope with its Action inside.
+ * Decodes one item of a batch, which has its Action inside.
  * @throws TidemarkError INVALID_MESSAGE
  */
 export function decodeBatchItem(item: unknown, lane: Lane, path: string): WriteEnvelope {
@@ -152,7 +156,10 @@ export function decodeBatchItem(item: unknown, lane: Lane, path: string): WriteE
   return envelope;
 }
 
-/** The items of a batch body. @throws TidemarkError INVALID_MESSAGE */
+/**
+ * The items of a batch body.
+ * @throws TidemarkError INVALID_MESSAGE
+ */
 export function decodeBatch(body: unknown): unknown[] {
   const items = isJsonObject(body) ? body['Items'] : undefined;
   if (!Array.isArray(items))
@@ -189,7 +196,7 @@ function decodeUser(body: JsonObject, prefix: string): string {
 function decodeAt(body: JsonObject, prefix: string): string | null {
   const at: unknown = body['At'];
   if (at === undefined || at === null) return null;
-  // The form every sender of ours uses needs no rewriting.
+  // The usual form needs no rewriting.
   if (typeof at === 'string' && isoShape.test(at) && !Number.isNaN(Date.parse(at))) return at;
   const time =
     at instanceof Date
@@ -212,7 +219,7 @@ function decodeWait(body: JsonObject, prefix: string): number {
   throw invalid(`${prefix}WaitMs`, `expected milliseconds above 0, got ${shown(waitMs)}`);
 }
 
-/** Names of the row inside Settings, by action. */
+/** The name of the row inside Settings, by action. */
 const rowNames = {
   QP_UpsertWorkItem: 'WorkItem',
   QP_UpdateWorkItem: 'Patch',
@@ -224,13 +231,13 @@ const rowNames = {
 } as const satisfies Record<WriteAction, string | null>;
 
 /**
- * Checks that no schema can say: text that survives UTF-8, and a patch that does not name another
- * row than its key.
+ * Checks what the schema cannot express: that text survives UTF-8, and that a patch does not name
+ * another row than its key.
  */
 function checkRow(action: WriteAction, settings: JsonObject, prefix: string): void {
   for (const field of ['WorkItemHash', 'RunHash']) {
     const value = settings[field];
-    if (typeof value === 'string') checkText(value, `${prefix}Settings.${field}`);
+    if (typeof value === 'string') checkText(value, `${prefix}Settings.${field}`, true);
   }
   const name = rowNames[action];
   if (!name) return;
@@ -238,7 +245,8 @@ function checkRow(action: WriteAction, settings: JsonObject, prefix: string): vo
   const path = `${prefix}Settings.${name}`;
   for (const field in row) {
     const value = row[field];
-    if (typeof value === 'string' && !jsonColumns.has(field)) checkText(value, `${path}.${field}`);
+    if (typeof value === 'string' && !jsonColumns.has(field))
+      checkText(value, `${path}.${field}`, sizedColumns.has(field));
   }
   if (name !== 'Patch') return;
   for (const field of ['WorkItemHash', 'AttemptNumber']) {
@@ -256,9 +264,19 @@ function checkRow(action: WriteAction, settings: JsonObject, prefix: string): vo
   }
 }
 
-function checkText(value: string, path: string): void {
+function checkText(value: string, path: string, isSized: boolean): void {
   if (!value.isWellFormed())
     throw invalid(path, 'holds half a surrogate pair, which is not text in UTF-8');
-  if (value.includes('\u0000'))
-    throw invalid(path, 'holds a NUL character, which no database text can');
+  if (isSized && value.includes('\u0000'))
+    throw invalid(path, 'holds a NUL character, which no column with a size takes');
+}
+
+/**
+ * A whole that came in chunks without naming its action says it inside, as a one-way message does.
+ */
+export function actionOf(whole: unknown): string {
+  if (!isJsonObject(whole)) return '';
+  if (Array.isArray(whole['Items'])) return 'batch';
+  // Chunks within chunks would let a message nest until the stack is full.
+  return whole['Action'] === 'chunk' ? '' : String(whole['Action'] ?? '');
 }

@@ -1,13 +1,11 @@
-/**
- * The one error class of Tidemark: a closed set of codes, each answering "what does the caller do
- * now?".
- */
+/** The only error class of Tidemark. Its closed set of codes says what the caller should do. */
 
-/**
- * What a caller may be told on the wire, with the status that goes into `Nats-Service-Error-Code`.
- */
+import { limits } from './limits.ts';
+
+/** Codes that may go out on the wire, with their status for `Nats-Service-Error-Code`. */
 export const refusalStatus = {
   INVALID_MESSAGE: 400,
+  FORBIDDEN: 403,
   NOT_FOUND: 404,
   CONFLICT: 409,
   EXPIRED: 410,
@@ -20,7 +18,10 @@ export const refusalStatus = {
 
 export type RefusalCode = keyof typeof refusalStatus;
 
-/** Codes that stay inside a process: they end it, or end in one of the refusals above. */
+/**
+ * Codes that stay inside a process: they end it with this exit code, or become one of the refusals
+ * above.
+ */
 export const processExit = {
   CONFIG_INVALID: 2,
   NOT_THERE: 3,
@@ -35,9 +36,9 @@ export type ErrorCode = RefusalCode | keyof typeof processExit | 'REJECTED' | 'C
 export type ErrorOptions = { cause?: unknown; retryAfterMs?: number };
 
 /**
- * An error with a code. The message says what, which, and what to do, in lower case without a final
- * stop. `cause` keeps the error it was made from; `retryAfterMs` is only set where trying again can
- * help.
+ * An error with a code. The message says what failed, on which thing, and what to do, in lower case
+ * without a final stop. `cause` keeps the original error; `retryAfterMs` is set only where a retry
+ * can help.
  */
 export class TidemarkError extends Error {
   readonly code: ErrorCode;
@@ -65,8 +66,8 @@ function isRefusalCode(code: string): code is RefusalCode {
 }
 
 /**
- * Any thrown value as a refusal: codes that are not for the wire become INTERNAL, without a stack
- * trace.
+ * Turns any thrown value into a refusal. Codes that are not for the wire become INTERNAL, and there
+ * is no stack trace.
  */
 export function toRefusal(thrown: unknown): Refusal {
   const error =
@@ -76,12 +77,12 @@ export function toRefusal(thrown: unknown): Refusal {
     Available: code !== 'UNAVAILABLE' && code !== 'STORAGE_FAILED',
     Success: false,
     Code: code,
-    Reason: error.message,
+    Reason: error.message.slice(0, limits.refusalCharsMax).toWellFormed(),
     ...(error.retryAfterMs === undefined ? {} : { RetryAfterMs: error.retryAfterMs }),
   };
 }
 
-/** The sentence of any thrown value. */
+/** The message of any thrown value. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }

@@ -1,6 +1,6 @@
 /** Replies of the worker to a hub. */
 import type { Refusal } from './errors.ts';
-import type { JsonValue } from './json-value.ts';
+import type { JsonValue } from './body/json-value.ts';
 
 /**
  * Sent only after the journal commit is synced to disk; `applied` once the backend has the write.
@@ -18,17 +18,17 @@ export type WriteReply = {
 
 export type ReadSource = 'beacon' | 'merged' | 'journal';
 
-/** A read's answer; the payload member (`WorkItem`, `Events`, ...) stands beside these. */
+/** The answer to a read; its payload (`WorkItem`, `Events`, ...) is a further member. */
 export type ReadReply = {
   Available: true;
   Success: true;
   Source: ReadSource;
   AsOf: string;
-  /** Opaque; give it as `Filter.After` to get the page behind this one. */
+  /** Opaque; send it as `Filter.After` to get the next page. */
   Next?: string;
   /**
-   * From the journal alone, after it has given up older writes that the database still has: rows,
-   * or fields of a row, may lack.
+   * Answered from the journal alone, after it was stripped of older writes that the database has:
+   * rows, or fields of a row, may be missing.
    */
   Partial?: boolean;
 } & Record<string, JsonValue | undefined>;

@@ -1,5 +1,5 @@
 /**
- * Typed access to `persistence-schema.json`, the descriptor of the tables every hub's rows live in.
+ * Typed access to `persistence-schema.json`, which describes the tables that hold every hub's rows.
  */
 import descriptor from './persistence-schema.json' with { type: 'json' };
 
@@ -25,7 +25,7 @@ export type SchemaDescriptor = { SchemaName?: string; Version?: number; Tables: 
 
 export const persistenceSchema: SchemaDescriptor = descriptor;
 
-/** Columns whose text is JSON: they go in as any value and come back parsed. */
+/** Columns that hold JSON as text: hubs write any value and read it back parsed. */
 export const jsonColumns: ReadonlySet<string> = new Set([
   'Settings',
   'Payload',
@@ -34,9 +34,7 @@ export const jsonColumns: ReadonlySet<string> = new Set([
   'Extra',
 ]);
 
-/**
- * Columns the bridge and the database fill themselves; a hub that sends them back is not believed.
- */
+/** Columns that only the bridge and the database fill; values a hub sends for them are ignored. */
 export const ownColumns: ReadonlySet<string> = new Set([
   'HubID',
   'BridgeSeq',
@@ -45,15 +43,18 @@ export const ownColumns: ReadonlySet<string> = new Set([
   'Deleted',
 ]);
 
-/** Text without a bound, sized text, JSON text, and the rest by their own names. */
+/**
+ * `text` is unbounded, `sized` bounded text, `json` JSON as text, `own` a column of the bridge or
+ * the database.
+ */
 export type ColumnKind = 'text' | 'sized' | 'json' | 'integer' | 'float' | 'boolean' | 'own';
 
 export type SchemaColumn = {
   name: string;
   kind: ColumnKind;
-  /** Characters a sized column holds; 0 where there is no bound. */
+  /** Characters a sized column can hold; 0 for no bound. */
   charsMax: number;
-  /** Whether null can be stored; if not, null means the default. */
+  /** Whether null can be stored; otherwise null means the default. */
   isNullable: boolean;
   defaultValue: Scalar;
 };
@@ -82,7 +83,7 @@ function kindOf(column: ColumnDescriptor): ColumnKind {
   }
 }
 
-/** Unbounded text, floats and the dates can be null; sized text, integers and booleans cannot. */
+/** Unbounded text, floats and dates can be null; sized text, integers and booleans cannot. */
 export function isNullableColumn(column: ColumnDescriptor): boolean {
   if (column.Nullable !== undefined) return column.Nullable;
   switch (column.Type) {
@@ -120,6 +121,16 @@ function toTable(table: TableDescriptor): SchemaTable {
 
 const tables = new Map(persistenceSchema.Tables.map((table) => [table.Scope, toTable(table)]));
 
+/**
+ * Text columns with a bounded size: those in keys and indexes, and those that hold one of a few
+ * words.
+ */
+export const sizedColumns: ReadonlySet<string> = new Set(
+  [...tables.values()].flatMap(({ columns }) =>
+    [...columns.values()].filter(({ kind }) => kind === 'sized').map(({ name }) => name),
+  ),
+);
+
 export type TableName =
   | 'UVQueueWorkItem'
   | 'UVQueueWorkItemEvent'
@@ -127,14 +138,14 @@ export type TableName =
   | 'UVManifest'
   | 'UVBridgeMark';
 
-/** A table of the persistence schema by its name. */
+/** A table of the persistence schema by name. */
 export function tableOf(name: TableName): SchemaTable {
   const table = tables.get(name);
   if (!table) throw new RangeError(`no table ${name} in the persistence schema`);
   return table;
 }
 
-/** Tables a lane writes, in the order their endpoints are enabled. */
+/** The tables of a lane, in the order their endpoints are enabled. */
 export const laneTables = {
   queue: ['UVQueueWorkItem', 'UVQueueWorkItemEvent', 'UVQueueWorkItemAttempt'],
   manifest: ['UVManifest'],

@@ -1,4 +1,7 @@
-/** Status of a lane and of the whole worker, as control, HTTP, CLI and console show it. */
+/**
+ * The status of a lane and of the whole worker, as shown by control, HTTP, command line and
+ * console.
+ */
 import type { Lane } from './subjects.ts';
 
 export type LaneState =
@@ -18,7 +21,7 @@ export type LaneStatus = {
   AssignedAt: string | null;
   AssignedBy: 'operator' | 'tag' | null;
   Seq: { Head: number; Mark: number };
-  /** Entries accepted and not settled: behind the mark, or held behind a dead letter. */
+  /** Entries accepted and not settled: above the mark, or blocked by a dead letter. */
   Pending: number;
   OldestPendingMs: number;
   DeadLetters: number;
@@ -38,8 +41,8 @@ export type Balance = {
 };
 
 /**
- * How full the worker is. Free bytes are null where the file system does not say; `Refusing` is the
- * reason while writes are refused for room.
+ * How full the worker is. Free bytes are null where the file system does not report them;
+ * `Refusing` is the reason while writes are refused for lack of room.
  */
 export type Capacity = {
   UsedBytes: number;
@@ -50,10 +53,7 @@ export type Capacity = {
   PendingMax: number;
   ReserveBytes: number;
   Refusing: string | null;
-  /**
-   * When the first of these bounds is met if all goes on as in the last minutes; null when none
-   * will be.
-   */
+  /** When the first bound will be reached at the rate of the last minutes; null for never. */
   TimeToFullSeconds: number | null;
 };
 
@@ -74,7 +74,7 @@ export type WorkerStatus = {
   Bus: { Connected: boolean; Server: string | null; Reconnects: number };
   Capacity: Capacity;
   Dedup: Dedup;
-  /** The outage that is being rehearsed; the beacon is there, and counts as away. */
+  /** The outage being rehearsed: the beacon is reachable, but counts as away. */
   Drill: DrillView | null;
   Version: string;
   StartedAt: string;
@@ -83,8 +83,7 @@ export type WorkerStatus = {
 export type DrillView = { BeaconID: string; Until: string };
 
 /**
- * One lane over a drill: what it took meanwhile, how much was undelivered at the most, and its head
- * at the end.
+ * One lane during a drill: writes accepted, most undelivered at one time, and its head at the end.
  */
 export type DrillLane = { Accepted: number; PeakPending: number; Head: number };
 export type DrillReport = {
@@ -95,7 +94,10 @@ export type DrillReport = {
   Lanes: Partial<Record<Lane, DrillLane>>;
 };
 
-/** Answer of control `drill`: what runs, and the last one that ended since the worker's start. */
+/**
+ * Answer of control `drill`: the running drill, and the last one that ended since the worker's
+ * start.
+ */
 export type DrillReply = { Success: true; Drill: DrillView | null; Last: DrillReport | null };
 
 /** The state of all lanes in one word. */
@@ -108,7 +110,7 @@ export function aggregateState(states: readonly LaneState[]): LaneState {
     : 'unassigned';
 }
 
-/** One database and lane in `persistence-bridge-hwm.json`. */
+/** The mark of one database and lane in `persistence-bridge-hwm.json`. */
 export type MarkView = {
   Seq: number;
   EventGUID: string | null;
@@ -118,7 +120,7 @@ export type MarkView = {
 };
 type LaneMarks = Record<string, Record<string, MarkView>>;
 
-/** `persistence-bridge-hwm.json`: for people; the truth is in the journal. */
+/** `persistence-bridge-hwm.json`: a copy for people; the marks that count are in the journal. */
 export type MarksFile = {
   Version: 2;
   Store: string;

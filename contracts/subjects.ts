@@ -10,9 +10,18 @@ export function laneIndex(lane: Lane): number {
 
 const hubIdShape = /^[A-Za-z0-9_-]{1,64}$/;
 
-/** True for a HubID or BeaconID: 1-64 of `[A-Za-z0-9_-]`, so that it is one token of a subject. */
+/** Names every object has: as a key they would mean something else than a hub or a beacon. */
+const objectNames: ReadonlySet<string> = new Set([
+  ...Object.getOwnPropertyNames(Object.prototype),
+  'prototype',
+]);
+
+/**
+ * True for a HubID or BeaconID: 1-64 of `[A-Za-z0-9_-]`, so that it is one token of a subject, and
+ * no name every object has.
+ */
 export function isSubjectToken(text: string): boolean {
-  return hubIdShape.test(text);
+  return hubIdShape.test(text) && !objectNames.has(text);
 }
 
 export const subjects = {
@@ -29,10 +38,16 @@ export const subjects = {
   oneWay: (hub: string, lane: Lane, action: string) => `tidemark-in.${hub}.${lane}.${action}`,
   oneWayAll: (hub: string) => `tidemark-in.${hub}.>`,
   oneWayStream: (hub: string) => `TIDEMARK_IN_${hub}`,
-  capability: (beacon: string, capability: string, action: string) =>
-    `mesh.${beacon}.${capability}.${action}`,
+  /** With a hub it is asked for that hub alone; without one it is an operator's question. */
+  capability: (beacon: string, capability: string, action: string, hub: string | null = null) =>
+    `mesh.${beacon}.${capability}.${action}${hub === null ? '' : `.${hub}`}`,
   capabilityAll: (beacon: string, capability: string) => `mesh.${beacon}.${capability}.*`,
-  presence: 'mesh.presence',
+  /** All that is asked for hubs. */
+  capabilityForHubs: (beacon: string, capability: string) => `mesh.${beacon}.${capability}.*.*`,
+  presence: (beacon: string) => `mesh.presence.${beacon}`,
+  presenceAll: 'mesh.presence.*',
+  /** Of beacons that do not have a subject of their own for it: anybody could speak in their name. */
+  presenceBare: 'mesh.presence',
 } as const;
 
 /**
@@ -53,6 +68,17 @@ export const services = {
 /** The last token of a subject. */
 export function lastToken(subject: string): string {
   return subject.slice(subject.lastIndexOf('.') + 1);
+}
+
+/** The action of a request: behind it in the subject of a capability stands the hub, if any. */
+export function actionIn(subject: string): string {
+  return subject.startsWith('mesh.') ? capabilityTarget(subject).action : lastToken(subject);
+}
+
+/** What a subject of a capability asks for; `hub` is null where it is for no hub. */
+export function capabilityTarget(subject: string): { action: string; hub: string | null } {
+  const [, , , action = '', hub = null] = subject.split('.');
+  return { action, hub };
 }
 
 /**

@@ -1,41 +1,24 @@
 /**
- * What both drop-in bridges are: a service of the hub that forwards to the worker, and answers
- * questions about its state at once.
+ * The base of both drop-in bridges: a service of the hub that forwards to the worker, and answers
+ * questions about its state immediately.
  */
-import {
-  createHubClient,
-  type HubClient,
-  type HubHeaders,
-  type WriteStamp,
-} from '../contracts/client.ts';
+import type { WriteStamp } from '../contracts/client.ts';
 import { guidMaker, systemStamps } from '../contracts/client/stamps.ts';
-import { messageOf } from '../contracts/errors.ts';
-import type { JsonObject } from '../contracts/json-value.ts';
+import type { JsonObject } from '../contracts/body/json-value.ts';
 import { limits } from '../contracts/limits.ts';
 import type { ReadReply, WriteReply } from '../contracts/reply.ts';
-import { type BridgeOptions, type BridgeSettings, bridgeSettings } from './config.ts';
-import { type BridgeReply, refused, unread, written } from './envelopes.ts';
-import { Link } from './link.ts';
+import type { Lane } from '../contracts/subjects.ts';
+import { Assigner } from './assigner.ts';
+import { type BridgeOptions, bridgeSettings } from './config.ts';
+import { type BridgeReply, refused, toReadReply, unread, written } from './envelopes.ts';
+import { type Client, Forwarder, type Read } from './forwarder.ts';
+import { type Hub, type HubLog, HubServices } from './hub-services.ts';
+import { rowsOf, wholeList } from './pages.ts';
 import { type PersistenceStatus, StatusCache } from './status.ts';
-
-/**
- * What a hub's container gives its services; without one a bridge is made with its options alone.
- */
-export type HubLog = { info(message: string): void; warn(message: string): void };
-export type Hub = {
-  isFable?: boolean;
-  log?: HubLog;
-  Logging?: HubLog;
-  settings?: unknown;
-  services?: unknown;
-  servicesMap?: unknown;
-  getUUID?: () => string;
-};
-
-type Client = HubClient<HubHeaders>;
+import { type Listed, listOver } from './waiting/rows.ts';
 
 export abstract class Bridge {
-  /** By this the hub's container knows a service. */
+  /** Marks the class as a service for the hub's container. */
   static readonly isFableService = true;
   readonly fable: Hub | false;
   readonly log: HubLog | undefined;
@@ -45,23 +28,18 @@ export abstract class Bridge {
   readonly UUID: string;
   readonly Hash: string;
   readonly serviceType: string;
-  readonly #lane: 'queue' | 'manifest';
-  readonly #settings: BridgeSettings;
-  readonly #link: Link;
+  protected readonly hubServices: HubServices;
+  readonly #lane: Lane;
+  readonly #forwarder: Forwarder;
   readonly #status: StatusCache;
-  readonly #writer: Client;
-  readonly #reader: Client;
-  readonly #stamp: WriteStamp;
-  /** The last write of each key that is not answered; reads of the key come behind it. */
-  readonly #unanswered = new Map<string, Promise<unknown>>();
-  #wasAway: boolean | null = null;
+  readonly #assigner: Assigner;
 
   /**
-   * `(hub, options, hash)` as services of the hub are made, or `(options)`.
+   * Called as `(hub, options, hash)`, like other services of the hub, or as `(options)`.
    * @throws RangeError or TypeError for a wrong option
    */
   constructor(
-    lane: 'queue' | 'manifest',
+    lane: Lane,
     serviceType: string,
     hub?: Hub | BridgeOptions,
     options?: BridgeOptions | string,
@@ -78,35 +56,23 @@ export abstract class Bridge {
     this.UUID = (isHub ? hub.getUUID?.() : undefined) ?? guidMaker(systemStamps)();
     this.Hash = hash ?? (typeof options === 'string' ? options : this.UUID);
     const settings = bridgeSettings(this.options, isHub ? hub.settings : undefined);
-    this.#settings = settings;
-    this.#stamp = settings.RemoteUser === undefined ? {} : { RemoteUser: settings.RemoteUser };
+    this.hubServices = new HubServices(this.fable);
     this.#status = new StatusCache(lane === 'queue' ? 'Queue' : 'Manifest');
-    this.#link = new Link(settings, {
-      onStatus: (status) => this.#heard(status),
-      onAway: (reason) => this.#away(reason),
+    this.#forwarder = new Forwarder(lane, settings, this.log, {
+      onStatus: (status) => this.#status.take(status),
+      onAway: (reason) => this.#status.away(reason),
     });
-    const about = { connection: this.#link, headers: this.#link.headers, hub: settings.HubID };
-    this.#writer = createHubClient({
-      ...about,
-      admit: (send) => this.#link.gate.pass(send),
-      retry: { giveUpMs: settings.GiveUpMs },
-      waiting: { writesMax: settings.WritesMax, charsMax: settings.WriteCharsMax },
-    });
-    this.#reader = createHubClient({
-      ...about,
-      timeoutMs: settings.TimeoutMs,
-      retry: { giveUpMs: settings.TimeoutMs, longestMs: limits.dropinProbeMs },
-    });
+    this.#assigner = new Assigner(this.#forwarder.link, this.#status, settings.TimeoutMs);
   }
 
-  /** The incumbent starts its bootstrap here; the worker sees beacons by itself. */
+  /** The incumbent starts its bootstrap here; the worker notices beacons by itself. */
   onBeaconConnected(_beaconId?: string): void {
-    this.#link.refresh();
+    this.#forwarder.link.refresh();
   }
 
   /**
-   * Assigns both lanes, as the worker has one database for a hub. The state is at once that of an
-   * assignment on its way.
+   * Assigns both lanes, because the worker has one database per hub. The status shows the new
+   * assignment at once, as not yet ready.
    */
   setPersistenceAssignment(
     beaconId: string | null,
@@ -119,9 +85,7 @@ export abstract class Bridge {
       IDBeaconConnection,
       new Date(systemStamps.nowMs()).toISOString(),
     );
-    return this.#assign(
-      BeaconID === null ? ['clear', {}] : ['assign', { BeaconID, IDBeaconConnection }],
-    );
+    return this.#assigner.assign(BeaconID, IDBeaconConnection);
   }
 
   clearPersistenceAssignment(): Promise<BridgeReply> {
@@ -129,7 +93,11 @@ export abstract class Bridge {
   }
 
   getPersistenceStatus(): PersistenceStatus {
-    return this.#status.status();
+    return {
+      ...this.#status.status(),
+      Unanswered: this.unanswered,
+      File: this.#forwarder.file,
+    };
   }
 
   /** The database's beacon, by assignment or by tag, or null. */
@@ -137,7 +105,7 @@ export abstract class Bridge {
     return this.#status.status().AssignedBeaconID;
   }
 
-  /** True while the beacon is there and its database ready. Writes are taken in any case. */
+  /** True while the beacon is reachable and its database ready. Writes are accepted in any case. */
   isBeaconAvailable(): boolean {
     return this.#status.status().State === 'bootstrapped';
   }
@@ -151,22 +119,19 @@ export abstract class Bridge {
     return this.#status.isTableMode();
   }
 
-  /** Writes called and not answered. */
+  /** Writes called and not answered yet, with those an earlier process left in the file. */
   get unanswered(): number {
-    return this.#writer.unanswered;
+    return this.#forwarder.unanswered;
   }
 
   /**
-   * For the hub's own stop: waits until every write is answered, at most so long, and lets go of
-   * the bus.
-   * @returns writes given up
+   * For the hub's own stop, where it has one: waits until every write is answered, at most so long,
+   * and lets go of the bus and the file.
+   *
+   * @returns writes given up; those in the file are sent at the next start
    */
-  async close(waitMs: number = limits.dropinCloseMs): Promise<number> {
-    const endMs = systemStamps.nowMs() + waitMs;
-    while (this.unanswered > 0 && systemStamps.nowMs() < endMs) await systemStamps.sleep(10);
-    const left = this.unanswered;
-    await this.#link.close();
-    return left;
+  close(waitMs: number = limits.dropinCloseMs): Promise<number> {
+    return this.#forwarder.close(waitMs);
   }
 
   /** Sends a write; `send` copies the arguments before it returns. */
@@ -174,70 +139,52 @@ export abstract class Bridge {
     key: unknown,
     send: (client: Client, stamp: WriteStamp) => Promise<WriteReply>,
   ): Promise<BridgeReply> {
-    const name = String(key);
-    const answered: Promise<BridgeReply> = send(this.#writer, this.#stamp)
-      .then(written, refused)
-      .finally(() => {
-        if (this.#unanswered.get(name) === answered) this.#unanswered.delete(name);
-      });
-    this.#unanswered.set(name, answered);
-    return answered;
+    return this.#forwarder.write(String(key), send).then(written, refused);
   }
 
-  /** Reads, behind what this process wrote to that key. */
+  /** Reads, behind what this process wrote to that key and over what waits. */
   protected async read(
-    key: unknown,
-    send: (client: Client) => Promise<ReadReply>,
-    toEnvelope: (reply: ReadReply) => BridgeReply,
+    what: Read,
+    toEnvelope: (reply: JsonObject) => BridgeReply,
   ): Promise<BridgeReply> {
     try {
-      const before = this.#unanswered.get(String(key));
-      if (before) await Promise.race([before, systemStamps.sleep(this.#settings.TimeoutMs)]);
-      return toEnvelope(await send(this.#reader));
+      return toEnvelope(await this.#forwarder.read(what));
     } catch (error) {
       return unread(error, this.#lane);
     }
   }
 
-  async #assign([verb, body]: [string, JsonObject]): Promise<BridgeReply> {
-    const endMs = systemStamps.nowMs() + this.#settings.TimeoutMs;
-    for (;;) {
-      try {
-        const reply = await this.#link.control(verb, body);
-        if (reply['Success'] === true) this.#status.take(reply);
-        else this.#link.refresh();
-        return { Available: true, Success: reply['Success'] === true, ...reply };
-      } catch (error) {
-        if (systemStamps.nowMs() > endMs) {
-          this.#link.refresh();
+  /** A list, all of it where no limit is said. */
+  protected list(
+    listed: Listed,
+    filter: JsonObject,
+    ask: (client: Client, page: JsonObject) => Promise<ReadReply>,
+  ): Promise<BridgeReply> {
+    const send = (client: Client) =>
+      wholeList(
+        listed,
+        filter,
+        (page) => ask(client, page),
+        () =>
+          this.log?.warn(
+            `Tidemark: ${limits.listRowsMax} ${listed} were listed, and more are there`,
+          ),
+      );
+    return this.read(
+      {
+        send,
+        over: (reply, waiting) => {
+          if (waiting.length === 0) return reply;
+          const rows = listOver(listed, rowsOf(reply, listed), waiting, filter);
           return {
-            Available: false,
-            Success: false,
-            Reason: `the assignment was not made: ${messageOf(error)}`,
+            ...reply,
+            [listed]: rows,
+            ...(reply['Source'] === 'hub' ? { Partial: true } : {}),
           };
-        }
-      }
-      await systemStamps.sleep(limits.dropinProbeMs);
-    }
-  }
-
-  #heard(status: JsonObject): void {
-    this.#status.take(status);
-    if (this.#wasAway !== false)
-      this.log?.info(
-        `Tidemark: the worker of hub ${this.#settings.HubID} answers; ${this.unanswered} writes wait`,
-      );
-    this.#wasAway = false;
-  }
-
-  #away(reason: string): void {
-    this.#status.away(`the worker of hub ${this.#settings.HubID} does not answer: ${reason}`);
-    if (this.#wasAway !== true)
-      this.log?.warn(
-        `Tidemark: the worker of hub ${this.#settings.HubID} does not answer (${reason}); ` +
-          'writes are kept in memory until it does',
-      );
-    this.#wasAway = true;
+        },
+      },
+      (reply) => toReadReply(reply),
+    );
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * Loads the drop-in bridges with `require`: the build for any Node from 20 on, or, in a checkout on
- * a Node that reads TypeScript, the sources.
+ * Loads the drop-in bridges with `require`: the build, for any Node from 20 on; in a checkout, the
+ * sources, on a Node that runs TypeScript.
  */
 'use strict';
 const { existsSync } = require('node:fs');

@@ -2,7 +2,8 @@
  * What the drop-in bridges are told: the options of their making, then the hub's settings, then the
  * environment, then defaults. The only reader of process.env in dropin/.
  */
-import { isSubjectToken } from '../contracts/subjects.ts';
+import { resolve } from 'node:path';
+import { inboxOf, isSubjectToken } from '../contracts/subjects.ts';
 import { limits } from '../contracts/limits.ts';
 import type { HubConnection, HubHeaders } from '../contracts/client.ts';
 
@@ -10,6 +11,11 @@ import type { HubConnection, HubHeaders } from '../contracts/client.ts';
 export type NatsConnection = HubConnection<HubHeaders> & {
   status(): AsyncIterable<{ type: string }>;
   subscribe(subject: string, options: { callback: () => void }): { unsubscribe(): void };
+  requestMany?(
+    subject: string,
+    payload: Uint8Array,
+    options: { strategy: 'timer'; maxWait: number },
+  ): Promise<AsyncIterable<{ readonly data: Uint8Array }>>;
   close(): Promise<void>;
   closed(): Promise<unknown>;
 };
@@ -41,8 +47,21 @@ export type BridgeOptions = {
    */
   WritesMax?: number;
   WriteCharsMax?: number;
+  /**
+   * File in which writes wait until they are answered, `false` for memory only; also
+   * `TIDEMARK_HUB_FILE`. By default `tidemark-<HubID>.sqlite` where the hub keeps its data
+   * (`UltravisorFileStorePath`, else `DataPath`); in memory where it names no such folder.
+   */
+  File?: string | false;
+  /** How large that file may become, bytes. */
+  FileBytesMax?: number;
   /** For the backend's audit trail. */
   RemoteUser?: string;
+  /**
+   * Where the answers to a connection of the bridge's own come, `_INBOX.tidemark-bridge-<HubID>`
+   * unless it is said; a bus with permissions must let the hub subscribe below it.
+   */
+  InboxPrefix?: string;
   /** The hub's own copy of the `nats` package, 2.x or 3.x, to connect with in place of ours. */
   Nats?: NatsLibrary;
   /**
@@ -66,11 +85,23 @@ export type Login = {
 };
 
 export type BridgeSettings = Required<
-  Pick<BridgeOptions, 'HubID' | 'TimeoutMs' | 'GiveUpMs' | 'WritesMax' | 'WriteCharsMax'>
+  Pick<
+    BridgeOptions,
+    | 'HubID'
+    | 'InboxPrefix'
+    | 'TimeoutMs'
+    | 'GiveUpMs'
+    | 'WritesMax'
+    | 'WriteCharsMax'
+    | 'FileBytesMax'
+  >
 > &
   Pick<BridgeOptions, 'RemoteUser' | 'Nats' | 'Connection' | 'Headers'> & {
     servers: string[];
     login: Login;
+    /** Path of the hub's file; null for memory only, asked for by `File: false`. */
+    file: string | null;
+    isMemoryMeant: boolean;
   };
 
 /**
@@ -79,12 +110,17 @@ export type BridgeSettings = Required<
  * persistence is not set up
  */
 export function bridgeSettings(options: BridgeOptions, hubSettings: unknown): BridgeSettings {
-  return resolveSettings({ ...within(hubSettings), ...options }, process.env);
+  return resolveSettings(
+    { ...within(hubSettings), ...options },
+    process.env,
+    dataFolderOf(hubSettings),
+  );
 }
 
 export function resolveSettings(
   given: BridgeOptions,
   environment: NodeJS.ProcessEnv,
+  dataFolder: string | null,
 ): BridgeSettings {
   const HubID = given.HubID ?? (environment['TIDEMARK_HUB'] || 'hub1');
   if (!isSubjectToken(HubID))
@@ -99,17 +135,28 @@ export function resolveSettings(
   const { RemoteUser, Nats, Connection, Headers } = given;
   return {
     HubID,
+    InboxPrefix: inboxPrefix(given.InboxPrefix ?? inboxOf(`tidemark-bridge ${HubID}`)),
     servers,
     login: { ...loginOf(environment), ...login },
     TimeoutMs: positive('TimeoutMs', given.TimeoutMs, limits.dropinReadMs),
     GiveUpMs: positive('GiveUpMs', given.GiveUpMs, limits.dropinGiveUpMs),
     WritesMax: positive('WritesMax', given.WritesMax, limits.clientWritesMax),
     WriteCharsMax: positive('WriteCharsMax', given.WriteCharsMax, limits.clientCharsMax),
+    FileBytesMax: positive('FileBytesMax', given.FileBytesMax, limits.dropinFileBytesMax),
+    ...fileOf(given.File ?? environment['TIDEMARK_HUB_FILE'], HubID, dataFolder),
     ...(RemoteUser === undefined ? {} : { RemoteUser }),
     ...(Nats ? { Nats } : {}),
     ...(Connection ? { Connection } : {}),
     ...(Headers ? { Headers } : {}),
   };
+}
+
+/** Tokens of a subject with nothing in them that would mean more than one. */
+function inboxPrefix(given: string): string {
+  if (/^[^\s.*>]+(?:\.[^\s.*>]+)*$/.test(given)) return given;
+  throw new RangeError(
+    `InboxPrefix ${JSON.stringify(given)} is no subject: tokens with dots between`,
+  );
 }
 
 function within(hubSettings: unknown): BridgeOptions {
@@ -118,6 +165,29 @@ function within(hubSettings: unknown): BridgeOptions {
       ? (hubSettings as Record<string, unknown>)['Tidemark']
       : undefined;
   return typeof ours === 'object' && ours !== null ? ours : {};
+}
+
+/** Where the hub keeps what is its own, in the order the hub itself looks. */
+function dataFolderOf(hubSettings: unknown): string | null {
+  if (typeof hubSettings !== 'object' || hubSettings === null) return null;
+  const { UltravisorFileStorePath, DataPath } = hubSettings as Record<string, unknown>;
+  return [UltravisorFileStorePath, DataPath].find(isPath) ?? null;
+}
+
+function isPath(value: unknown): value is string {
+  return typeof value === 'string' && value !== '';
+}
+
+function fileOf(
+  given: unknown,
+  hub: string,
+  folder: string | null,
+): Pick<BridgeSettings, 'file' | 'isMemoryMeant'> {
+  const isMemoryMeant = given === false || given === 'false';
+  if (isMemoryMeant) return { file: null, isMemoryMeant };
+  if (isPath(given)) return { file: resolve(given), isMemoryMeant };
+  const file = folder === null ? null : resolve(folder, `tidemark-${hub}.sqlite`);
+  return { file, isMemoryMeant };
 }
 
 function positive(name: string, value: number | undefined, otherwise: number): number {

@@ -1,13 +1,13 @@
 /**
- * The incumbent's result envelopes, made from the worker's replies: every call resolves, and
- * `Success` says what became of it.
+ * Turns the worker's replies into the incumbent's result envelopes: every call resolves, and
+ * `Success` tells the outcome.
  */
 import { TidemarkError, toRefusal } from '../contracts/errors.ts';
-import { isJsonObject, type JsonValue } from '../contracts/json-value.ts';
-import type { ReadReply, WriteReply } from '../contracts/reply.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../contracts/body/json-value.ts';
+import type { WriteReply } from '../contracts/reply.ts';
 
 /**
- * What every call of a bridge resolves with; further members are the worker's (`Seq`, `EventGUID`,
+ * What every call of a bridge resolves with. Further members are the worker's (`Seq`, `EventGUID`,
  * `Source`) or the payload of a read.
  */
 export type BridgeReply = {
@@ -17,28 +17,30 @@ export type BridgeReply = {
   Code?: string;
 } & Record<string, unknown>;
 
-/** Payload members of each bridge's reads, as the incumbent gives them with nothing in. */
+/** Empty payloads of each bridge's reads, as the incumbent returns them. */
 const nothing = {
   queue: { WorkItem: null, WorkItems: [], Events: [] },
   manifest: { Manifest: null, Manifests: [] },
 } as const;
 
+/** A repeat is told by the incumbent's word as well. */
 export function written(reply: WriteReply): BridgeReply {
-  return { ...reply };
+  return reply.Duplicate ? { ...reply, AlreadyPresent: true } : { ...reply };
 }
 
 /**
- * A list, or a row that is there. A row that is not is `Success: false` with null, as callers of
- * the incumbent expect; `Code` tells a miss from a failure.
+ * A list, or an existing row. A missing row is `Success: false` with null, as callers of the
+ * incumbent expect; `Code` distinguishes it from a failure.
  */
 export function toReadReply(
-  reply: ReadReply,
+  reply: JsonObject,
   row?: 'WorkItem' | 'Manifest',
   key = '',
 ): BridgeReply {
-  if (row === undefined || reply[row] !== null) return { ...reply };
+  const answer = reply as BridgeReply;
+  if (row === undefined || reply[row] !== null) return { ...answer };
   return {
-    ...reply,
+    ...answer,
     Success: false,
     Code: 'NOT_FOUND',
     Reason: `there is no ${row === 'WorkItem' ? 'work item' : 'manifest'} ${key}`,
@@ -46,8 +48,8 @@ export function toReadReply(
 }
 
 /**
- * Whatever was thrown. Nobody to ask is `Available: false`; a refusal, or too much waiting already,
- * is `Available: true`.
+ * Turns any thrown value into a reply. `Available` is false when nobody answered, true for a
+ * refusal or when too many writes are waiting.
  */
 export function refused(thrown: unknown): BridgeReply {
   const error =
@@ -62,9 +64,9 @@ export function unread(thrown: unknown, lane: keyof typeof nothing): BridgeReply
 }
 
 /**
- * A filter as hubs give it to the incumbent: empty members say nothing, and a limit out of range is
- * brought back into it. Members the worker does not know are left in, and refused: a list that
- * ignores a filter is a wrong list.
+ * Normalises a filter as hubs pass it to the incumbent: empty members are ignored, and a limit out
+ * of range is clamped. Unknown members are kept, so that the worker refuses them: a list that
+ * ignores a filter is wrong.
  */
 export function filterOf(given: unknown, limitMax: number): Record<string, JsonValue> {
   if (!isJsonObject(given)) return {};
@@ -79,7 +81,7 @@ export function filterOf(given: unknown, limitMax: number): Record<string, JsonV
   return limit === undefined ? rest : { ...rest, Limit: limit };
 }
 
-/** 1 to the most; none for what is no number above 0. */
+/** Clamps to 1..`limitMax`; undefined for what is not a number of at least 1. */
 export function listLimit(given: unknown, limitMax: number): number | undefined {
   const limit = Math.trunc(Number(given));
   return limit >= 1 ? Math.min(limit, limitMax) : undefined;

@@ -6,27 +6,35 @@ import { readFileSync } from 'node:fs';
 import * as nats from 'nats';
 import type { HubConnection, HubHeaders } from '../contracts/client.ts';
 import { systemStamps } from '../contracts/client/stamps.ts';
-import { decodeBody } from '../contracts/codec.ts';
+import { decodeBody } from '../contracts/body/codec.ts';
 import { messageOf } from '../contracts/errors.ts';
-import { isJsonObject, type JsonObject } from '../contracts/json-value.ts';
+import { isJsonObject, type JsonObject } from '../contracts/body/json-value.ts';
 import { limits } from '../contracts/limits.ts';
-import { subjects } from '../contracts/subjects.ts';
+import { isSubjectToken, services, subjects } from '../contracts/subjects.ts';
 import type { BridgeSettings, Login, NatsConnection, NatsLibrary } from './config.ts';
-import { Gate } from './gate.ts';
 
 export type LinkEvents = {
   /** The worker said how it is. */
   onStatus: (status: JsonObject) => void;
-  /** Nobody answers; told again with every question that was not answered. */
-  onAway: (reason: string) => void;
+  /**
+   * Nobody answers; told again with every question that was not answered.
+   *
+   * @param isUnserved the bus is there, and nobody on it serves the hub
+   */
+  onAway: (reason: string, isUnserved: boolean) => void;
+  /** An answer did not come: whether the worker is there is to be asked. */
+  onDoubt: () => void;
+  /** Nothing is sent any more. */
+  onEnd: (reason: string) => void;
 };
+
+const jsonHeaders = { get: (name: string) => (name === 'Content-Type' ? 'application/json' : '') };
 
 /**
  * What the hub client takes for its connection: requests fail at once while there is none, so that
  * nothing piles up in it.
  */
 export class Link implements HubConnection<HubHeaders> {
-  readonly gate: Gate;
   readonly headers: () => HubHeaders;
   readonly #settings: BridgeSettings;
   readonly #library: NatsLibrary;
@@ -43,7 +51,6 @@ export class Link implements HubConnection<HubHeaders> {
     this.#events = events;
     this.#library = settings.Nats ?? nats;
     this.headers = settings.Headers ?? (() => this.#library.headers() as HubHeaders);
-    this.gate = new Gate(limits.dropinInFlightMax, settings.GiveUpMs, () => systemStamps.nowMs());
     void this.#connect();
     void this.#ask();
   }
@@ -65,8 +72,7 @@ export class Link implements HubConnection<HubHeaders> {
     options: { timeout: number; headers: HubHeaders },
   ): ReturnType<HubConnection<HubHeaders>['request']> {
     const connection = this.#connection;
-    if (!connection || !this.#isConnected)
-      throw new Error(`the bus at ${this.#settings.servers.join(', ')} is away`);
+    if (!connection || !this.#isConnected) throw new Error(`the bus at ${this.#where} is away`);
     let fail: (error: Error) => void = () => undefined;
     const lost = new Promise<never>((_resolve, reject) => {
       fail = reject;
@@ -97,6 +103,29 @@ export class Link implements HubConnection<HubHeaders> {
     return value;
   }
 
+  /**
+   * What the services of a name that are on this bus say of themselves in a member of their
+   * metadata, sorted; null when that cannot be asked.
+   */
+  async named(service: string, member: string): Promise<string[] | null> {
+    const answers = await this.#connection?.requestMany?.(
+      services.subject('INFO', service),
+      new Uint8Array(),
+      { strategy: 'timer', maxWait: limits.dropinServedMs },
+    );
+    if (!answers) return null;
+    const names = new Set<string>();
+    for await (const { data } of answers) {
+      if (data.length === 0) continue;
+      const info = decodeBody(data, jsonHeaders);
+      const about = isJsonObject(info) && info['metadata'];
+      const name = isJsonObject(about) && about[member];
+      if (typeof name === 'string' && isSubjectToken(name)) names.add(name);
+      if (names.size >= limits.fleetHubsMax) break;
+    }
+    return [...names].toSorted();
+  }
+
   /** Asks the worker how it is now, rather than in a while. */
   refresh(): void {
     this.#wake();
@@ -108,16 +137,30 @@ export class Link implements HubConnection<HubHeaders> {
     if (!this.#settings.Connection) await this.#connection?.close();
   }
 
+  get #where(): string {
+    return this.#settings.servers.join(', ');
+  }
+
+  /** Why nobody answered a question, and whether there is nobody. */
+  #absence(error: unknown): [reason: string, isUnserved: boolean] {
+    const message = messageOf(error);
+    if (!this.#isConnected) return [message, false];
+    const worker = `the worker of hub ${this.#settings.HubID} does not answer`;
+    if (/no responders|\b503\b/i.test(message))
+      return [`${worker}: nobody serves that hub on ${this.#where}`, true];
+    return [`${worker} on ${this.#where}: ${message}`, false];
+  }
+
   #end(reason: string): void {
     this.#isEnded = true;
-    this.gate.end(reason);
+    this.#events.onEnd(reason);
     this.#wake();
   }
 
   #doubt(): void {
     if (this.#isAway) return;
     this.#isAway = true;
-    this.gate.shut();
+    this.#events.onDoubt();
     this.#wake();
   }
 
@@ -139,7 +182,7 @@ export class Link implements HubConnection<HubHeaders> {
             'the hub closed its connection to the bus before this write was accepted',
           );
       } catch (error) {
-        this.#events.onAway(`no bus at ${this.#settings.servers.join(', ')}: ${messageOf(error)}`);
+        this.#events.onAway(`no bus at ${this.#where}: ${messageOf(error)}`, false);
       }
       await systemStamps.sleep(limits.dropinStatusMs);
     }
@@ -185,13 +228,10 @@ export class Link implements HubConnection<HubHeaders> {
         const status = await this.control('status', {});
         this.#isAway = false;
         this.#events.onStatus(status);
-        this.gate.open();
       } catch (error) {
         this.#isAway = true;
-        this.gate.shut();
-        this.#events.onAway(messageOf(error));
+        this.#events.onAway(...this.#absence(error));
       }
-      this.gate.expire('the worker did not answer for too long');
       await Promise.race([
         systemStamps.sleep(this.#isAway ? limits.dropinProbeMs : limits.dropinStatusMs),
         woken,
@@ -200,10 +240,14 @@ export class Link implements HubConnection<HubHeaders> {
   }
 }
 
-function connectOptions({ servers, login, HubID }: BridgeSettings, library: NatsLibrary): object {
+function connectOptions(
+  { servers, login, HubID, InboxPrefix }: BridgeSettings,
+  library: NatsLibrary,
+): object {
   return {
     servers,
     name: `tidemark-bridge ${HubID}`,
+    inboxPrefix: InboxPrefix,
     // The client gives up after ten tries by default; a hub outlives any outage of the bus.
     maxReconnectAttempts: -1,
     reconnectTimeWait: 250,

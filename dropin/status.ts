@@ -1,12 +1,15 @@
 /**
- * What a bridge knows of its lane without asking: the incumbent answers these questions at once, so
- * the worker's last word is kept.
+ * Caches the worker's last status of a lane, because the incumbent answers questions about it
+ * synchronously.
  */
-import { isJsonObject, type JsonObject } from '../contracts/json-value.ts';
+import { isJsonObject, type JsonObject } from '../contracts/body/json-value.ts';
 import type { LaneState } from '../contracts/status.ts';
+import type { FileStatus } from './waiting/opening.ts';
 
-/** The incumbent's status, member for member. */
-export type PersistenceStatus = {
+/** The incumbent's status, member for member, and what waits in the hub. */
+export type PersistenceStatus = LaneView & { Unanswered: number; File: FileStatus };
+
+export type LaneView = {
   State: LaneState;
   AssignedBeaconID: string | null;
   IDBeaconConnection: number;
@@ -17,22 +20,24 @@ export type PersistenceStatus = {
 
 export class StatusCache {
   readonly #lane: 'Queue' | 'Manifest';
-  #status: PersistenceStatus = {
+  #status: LaneView = {
     State: 'waiting-for-beacon',
     AssignedBeaconID: null,
     IDBeaconConnection: 0,
-    LastError: 'the worker was not reached yet',
+    LastError: 'the worker has not been reached yet',
     BootstrappedAt: null,
     AssignedAt: null,
   };
   #carrier: string | null = null;
   #isHeard = false;
+  /** What to say of an assignment to a name that no beacon has. */
+  #hint: { beacon: string; reason: string } | null = null;
 
   constructor(lane: 'Queue' | 'Manifest') {
     this.#lane = lane;
   }
 
-  /** The worker's status, or its answer to an assignment. Ignores what is neither. */
+  /** Takes the worker's status, or its answer to an assignment; ignores anything else. */
   take(reply: JsonObject): void {
     const lane = reply[this.#lane];
     if (!isJsonObject(lane)) return;
@@ -57,7 +62,7 @@ export class StatusCache {
     this.#isHeard = true;
   }
 
-  /** Nobody answers: the last known database stays, and the error says what is wrong. */
+  /** When nobody answers, keep the last known database and report the error. */
   away(reason: string): void {
     this.#status = {
       ...this.#status,
@@ -66,7 +71,7 @@ export class StatusCache {
     };
   }
 
-  /** Asked for, and not answered yet. */
+  /** An assignment was requested and is not answered yet. */
   assigning(beaconId: string | null, connection: number, at: string): void {
     this.#status = {
       State: beaconId === null ? 'unassigned' : 'waiting-for-beacon',
@@ -78,14 +83,21 @@ export class StatusCache {
     };
   }
 
-  status(): PersistenceStatus {
-    return { ...this.#status };
+  /** Nobody has that name: said while its beacon is waited for. */
+  unknownBeacon(beacon: string, reason: string): void {
+    this.#hint = { beacon, reason };
   }
 
-  /**
-   * True while the database takes writes through tables, which is what the incumbent's MeadowProxy
-   * mode says.
-   */
+  status(): LaneView {
+    const { State, AssignedBeaconID, LastError } = this.#status;
+    const isHinted = State === 'waiting-for-beacon' && this.#hint?.beacon === AssignedBeaconID;
+    return {
+      ...this.#status,
+      LastError: LastError ?? (isHinted ? (this.#hint?.reason ?? null) : null),
+    };
+  }
+
+  /** True while the database takes writes through tables: the incumbent's MeadowProxy mode. */
   isTableMode(): boolean {
     return this.#status.State === 'bootstrapped' && this.#carrier !== 'legacy';
   }

@@ -1,7 +1,7 @@
 /**
- * A hub for trying things out: writes a work item and two events every 100 ms until Ctrl-C, and
- * says once a second how many calls were answered. `node examples/hub.cjs`; the bus is `NATS_URL`
- * (nats://127.0.0.1:4222), the hub `TIDEMARK_HUB` (hub1).
+ * A hub for trying things out: writes a work item and an event every 100 ms until Ctrl-C, and
+ * prints once a second how many calls were answered. Run `node examples/hub.cjs`. The bus is
+ * `NATS_URL` (nats://127.0.0.1:4222), the hub `TIDEMARK_HUB` (hub1).
  */
 'use strict';
 const { QueuePersistenceBridge } = require('tidemark/bridges');

@@ -1,7 +1,4 @@
-/**
- * Delays between tries: doubling, bounded, with jitter. One policy for every retry in both
- * processes.
- */
+/** Exponential backoff with jitter and an upper bound. The one retry policy of both processes. */
 import type { Clock } from './clock.ts';
 
 export class Backoff {
@@ -17,8 +14,8 @@ export class Backoff {
   }
 
   /**
-   * The next delay: between half and all of the doubled one, so that many waiters do not return
-   * together.
+   * The next delay: a random value between half the doubled delay and all of it, so that many
+   * waiters do not retry at the same moment.
    */
   nextMs(): number {
     const full = Math.min(this.#longestMs, this.#firstMs * 2 ** Math.min(this.#tries++, 30));
@@ -29,7 +26,7 @@ export class Backoff {
     this.#tries = 0;
   }
 
-  /** Sleeps the next delay; returns early when the signal is aborted. */
+  /** Sleeps for the next delay; returns early when the signal is aborted. */
   wait(signal?: AbortSignal): Promise<void> {
     return this.#clock.sleep(this.nextMs(), signal);
   }

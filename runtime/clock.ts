@@ -1,17 +1,19 @@
 /** The only place that reads time, sets timers, or draws random numbers. */
 import { randomUUID } from 'node:crypto';
 
-/** Time as the process sees it; tests put a manual one in its place. */
+/** Time as the process sees it; tests use a manual clock instead. */
 export interface Clock {
   /** Wall clock, milliseconds since 1970. */
   nowMs(): number;
-  /** Milliseconds that never step back. */
+  /** Milliseconds on a clock that never goes backwards. */
   monotonicMs(): number;
   /** Resolves after `ms`, or at once when the signal is aborted. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
-  /** 0 <= n < 1. */
+  /** At least 0, below 1. */
   random(): number;
-  /** Runs once after `ms`; the returned function cancels. Does not keep the process alive. */
+  /**
+   * Runs once after `ms`; call the returned function to cancel. Does not keep the process alive.
+   */
   timer(ms: number, run: () => void): () => void;
   /** Runs every `ms` until cancelled. Does not keep the process alive. */
   every(ms: number, run: () => void): () => void;
@@ -54,12 +56,12 @@ export function newUuid(): string {
   return randomUUID();
 }
 
-/** Lets the event loop take a turn, so that long work does not hold up answers. */
+/** Yields to the event loop, so that long work does not delay answers. */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Runs once the event loop has read what arrived meanwhile. */
+/** Runs once the event loop has read what has arrived. */
 export function onNextTurn(run: () => void): void {
   setImmediate(run);
 }

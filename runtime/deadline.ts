@@ -1,9 +1,9 @@
-/** Work that is waited for only so long. */
+/** Bounds how long a caller waits for work. */
 import type { Clock } from './clock.ts';
 
 /**
- * What `work` comes to; or, when it is not done after `deadlineMs`, what `onLate` returns or throws.
- * Late work goes on, and whether it fails then is nobody's concern any more.
+ * The result of `work`, or of `onLate` when the deadline passes first. Late work continues; its
+ * result or error is ignored.
  */
 export async function withDeadline<T, Late>(
   work: Promise<T>,

@@ -1,6 +1,5 @@
 /**
- * What is missing and Debian has: installed with apt-get, one line for people, the details in a
- * file.
+ * Installs a missing package with apt-get on Debian: one line for people, details in a log file.
  */
 import { spawnSync } from 'node:child_process';
 import {
@@ -16,15 +15,15 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** Hears one line for people about something slow or unusual. */
+/** Receives one line about something slow or unusual, to show to the user. */
 export type Say = (line: string) => void;
 
-/** Only root may install. */
+/** Only root may install packages. */
 export function canInstall(): boolean {
   return existsSync('/etc/debian_version') && process.getuid?.() === 0;
 }
 
-/** Installs a package; whether it brought what was wanted is for the caller to look at. */
+/** Installs a package. The caller checks whether it provides what was needed. */
 export function installPackage(name: string, say: Say): void {
   const log = join(mkdtempSync(join(tmpdir(), 'tidemark-install-')), `${name}.log`);
   say(`${name} is not installed; installing it with apt-get, details in ${log}`);
@@ -57,13 +56,13 @@ function aptGet(args: readonly string[], log: string, say: Say): void {
   }
 }
 
-/** What apt-get calls an error, on lines of their own. */
+/** The lines that apt-get marks as errors. */
 function errorsIn(said: Buffer): string {
   const errors = said.toString('utf8').match(/^E: .*$/gm) ?? [];
   return errors.map((line) => `\n  ${line}`).join('');
 }
 
-/** A package may start a system service of its own; a policy of 101 keeps it from that. */
+/** A package may start a system service when installed; a policy exiting with 101 prevents that. */
 function withoutServices(install: () => void): void {
   const policy = '/usr/sbin/policy-rc.d';
   const isOurs = canInstall() && !existsSync(policy);

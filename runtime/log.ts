@@ -1,8 +1,12 @@
-/** One JSON line per fact, on stderr; payloads of hubs are never logged. */
+/**
+ * Structured logging: one JSON line per fact, on stderr. Hubs' payloads are never logged, and names
+ * they choose are escaped, so that they cannot control a terminal.
+ */
 import { fstatSync } from 'node:fs';
 import { type DestinationStream, destination, pino } from 'pino';
+import { visible } from './visible.ts';
 
-/** What the parts of a process may say. Fields first, then a lower-case sentence. */
+/** What the parts of a process may log. Fields first, then a sentence in lower case. */
 export interface Log {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;
@@ -12,9 +16,10 @@ export interface Log {
 }
 
 /**
- * A log of the process `name`; `level` is one of pino's, `info` by default. Lines are written at
- * once, so a crash loses none.
- * @param journal the stream systemd keeps our output from, as `$JOURNAL_STREAM` names it
+ * A log for the process `name`, at one of pino's levels. Lines are written synchronously, so that a
+ * crash loses none.
+ * @param journal the device and inode of the stream that systemd reads our output from
+ * (`$JOURNAL_STREAM`)
  */
 export function createLog(name: string, level = 'info', journal: string | null = null): Log {
   return pino(
@@ -24,22 +29,24 @@ export function createLog(name: string, level = 'info', journal: string | null =
 }
 
 /**
- * Each line for the journal has its priority in front, which the journal takes off again:
- * `journalctl -p warning` finds what is one.
+ * Lines for the systemd journal start with their priority, which the journal strips, so that
+ * `journalctl -p warning` finds warnings.
  */
 function linesTo(journal: string | null): DestinationStream {
   const out = destination({ fd: 2, sync: true });
-  if (journal === null || !isStandardError(journal)) return out;
-  return { write: (line) => out.write(`<${priorityOf(line)}>${line}`) };
+  const isJournal = journal !== null && isStandardError(journal);
+  return {
+    write: (line) => out.write(`${isJournal ? `<${priorityOf(line)}>` : ''}${visible(line)}`),
+  };
 }
 
-/** Whoever started us may have sent our output elsewhere, and left the variable. */
+/** The variable may be inherited although our output was redirected elsewhere. */
 function isStandardError(journal: string): boolean {
   const { dev, ino } = fstatSync(2);
   return journal === `${dev}:${ino}`;
 }
 
-/** Of syslog: 3 an error, 4 a warning, 6 information, 7 for searching. */
+/** The syslog priority: 3 error, 4 warning, 6 information, 7 debug. */
 function priorityOf(line: string): number {
   const level = Number(/^{"level":(\d+)/.exec(line)?.[1]);
   return level >= 50 ? 3 : level >= 40 ? 4 : level >= 30 ? 6 : 7;

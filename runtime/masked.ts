@@ -1,11 +1,11 @@
 /**
- * Texts as they may be shown: what stands before the @ of a URL logs somebody in, and what is
- * called a password is one.
+ * Masks secrets in text that is shown: logins in URLs, and the values of parameters such as
+ * `password`.
  */
 
 const mask = '***';
 
-/** A sentence with URLs in it: a quote or the end of the line ends one. */
+/** Masks the URLs in a sentence. A quote or the end of the line ends a URL. */
 export function masked(text: string): string {
   const [before, urls] = cutAtUrls(text);
   const shown = urls.map((url) => {
@@ -15,16 +15,16 @@ export function masked(text: string): string {
   });
   return [before, ...shown]
     .join('')
-    .replaceAll(/([?&;](?:password|pwd|token|secret)=)[^&;\s"']*/gi, `$1${mask}`);
+    .replaceAll(/([?&;][\w-]{0,30}(?:passw(?:or)?d|pwd|token|secret)=)[^&;\s"']*/gi, `$1${mask}`);
 }
 
 /**
- * A text that is a URL, or a list of them, the first with or without its scheme:
- * `nats://***@host`, `postgres://ann:***@host/db`.
+ * Masks a text that is a URL or a list of them; the first may lack its scheme: `nats://***@host`,
+ * `postgres://ann:***@host/db`.
  */
 export function maskedUrl(text: string): string {
   const [before, urls] = cutAtUrls(text);
-  // Without a scheme it may be a path, of which only what looks like a login is one.
+  // Without a scheme it may be a path; then only what looks like a login is masked.
   const first = /^[^/\s:@]+:(?!\/\/)/.test(before)
     ? withoutLogin(before, nameOf)
     : before.replaceAll(
@@ -33,13 +33,10 @@ export function maskedUrl(text: string): string {
       );
   return [first, ...urls.map((url) => withoutLogin(url, nameOf))]
     .join('')
-    .replaceAll(/([?&;](?:password|pwd|token|secret)=)[^&]*/gi, `$1${mask}`);
+    .replaceAll(/([?&;][\w-]{0,30}(?:passw(?:or)?d|pwd|token|secret)=)[^&]*/gi, `$1${mask}`);
 }
 
-/**
- * The text behind each scheme, up to and with the next scheme. A scheme in the middle of a word is
- * part of a password.
- */
+/** Splits the text after each scheme. A scheme in the middle of a word is part of a password. */
 function cutAtUrls(text: string): [before: string, urls: string[]] {
   const [before = '', ...others] = text.split(/(?<=:\/\/)/);
   const urls: string[] = [];
@@ -53,8 +50,8 @@ function cutAtUrls(text: string): [before: string, urls: string[]] {
 }
 
 /**
- * What stands behind a scheme, with what is before its last @ replaced: a password that nobody
- * encoded may hold @, slashes, commas and blanks. A path begins with a slash and has no login.
+ * Replaces everything before the last @. A password that was not URL-encoded may contain @,
+ * slashes, commas and spaces. A path starts with a slash and has no login.
  */
 function withoutLogin(url: string, toShown: (login: string) => string): string {
   const at = url.lastIndexOf('@');
@@ -62,7 +59,7 @@ function withoutLogin(url: string, toShown: (login: string) => string): string {
   return `${toShown(url.slice(0, at))}${url.slice(at)}`;
 }
 
-/** The name in a login may be seen; a token alone has none. */
+/** The user name may be shown; a token has none. */
 function nameOf(login: string): string {
   const colon = login.indexOf(':');
   return colon === -1 ? mask : `${login.slice(0, colon)}:${mask}`;

@@ -1,4 +1,7 @@
-/** When to say the same thing again: what lasts stays visible in a log, and does not fill it. */
+/**
+ * Decides when to repeat a message, so that a lasting problem stays visible without filling the
+ * log.
+ */
 import { type Clock, systemClock } from './clock.ts';
 
 export class Reminder {
@@ -13,7 +16,8 @@ export class Reminder {
   }
 
   /**
-   * Whether this is to be said now, because it is news or because it is long ago; who asks says it.
+   * Whether to report this now: it differs from the last report, or the last report is long ago.
+   * The caller then reports it.
    */
   isDue(what: string): boolean {
     const nowMs = this.#clock.monotonicMs();
@@ -23,7 +27,7 @@ export class Reminder {
     return true;
   }
 
-  /** What is said next is news. */
+  /** The next report is due, whatever it is. */
   forget(): void {
     this.#said = '';
   }

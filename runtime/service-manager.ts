@@ -1,6 +1,6 @@
 /**
- * Tells the service manager (systemd) how the process is, over `$NOTIFY_SOCKET`: ready, status,
- * alive, stopping. Says nothing where there is none.
+ * Reports to the service manager (systemd) over `$NOTIFY_SOCKET`: ready, status, alive, stopping.
+ * Does nothing where there is none.
  */
 import { spawn } from 'node:child_process';
 import { messageOf } from '../contracts/errors.ts';
@@ -9,8 +9,8 @@ import type { Clock } from './clock.ts';
 import type { Log } from './log.ts';
 
 /**
- * Where the service manager listens, how often it wants to hear that we are alive, the folders its
- * tool is looked for in, and the stream its journal is fed from.
+ * The service manager's settings: its socket, its watchdog interval, where to look for its tool,
+ * and the stream its journal reads from.
  */
 export type ServiceManagerPlace = {
   socket: string;
@@ -19,7 +19,7 @@ export type ServiceManagerPlace = {
   journal: string | null;
 };
 
-/** What the service manager put into the environment; null when nobody did. */
+/** Reads them from the environment; null without a service manager. */
 export function serviceManagerPlace(environment: NodeJS.ProcessEnv): ServiceManagerPlace | null {
   const socket = environment['NOTIFY_SOCKET'];
   if (!socket) return null;
@@ -33,8 +33,8 @@ export function serviceManagerPlace(environment: NodeJS.ProcessEnv): ServiceMana
 }
 
 /**
- * The socket takes datagrams, which Node cannot send to a path: systemd's own tool sends them, one
- * short child a message (docs/adr/0016-systemd-notify.md).
+ * The socket takes datagrams, and Node cannot send those to a path. So systemd's own tool sends
+ * them, in one short-lived child process per message (docs/adr/0016-systemd-notify.md).
  */
 export class ServiceManager {
   readonly #place: ServiceManagerPlace | null;
@@ -57,9 +57,9 @@ export class ServiceManager {
   }
 
   /**
-   * Ready, and from now on alive as long as `look` says how things are: it is asked three times in
-   * the time the service manager gives.
-   * @param look one line; null when the process cannot do its work, and nothing is told then
+   * Reports that the process is ready, then that it is alive: `look` is called three times per
+   * watchdog interval.
+   * @param look one line of status; null when the process cannot work, and then nothing is reported
    */
   ready(look: () => string | null): void {
     this.#send(['READY=1', `STATUS=${look() ?? 'starting'}`]);
@@ -76,7 +76,7 @@ export class ServiceManager {
   }
 
   #tell(look: () => string | null): void {
-    // The one before is still under way: another would say no more.
+    // The last report is still being sent; another would add nothing.
     if (this.#isBusy) return;
     const text = look();
     if (text !== null) this.#send(['WATCHDOG=1', `STATUS=${text}`]);
@@ -96,12 +96,12 @@ export class ServiceManager {
         },
         (error: unknown) => {
           this.#isBusy = false;
-          // Without the tool nothing can be told, and a unit of Type=notify will not come up:
-          // better said once than every few seconds.
+          // Without the tool nothing can be reported, and a unit of Type=notify will not start.
+          // Warn once, not every few seconds.
           this.#hasFailed ||= (error as NodeJS.ErrnoException).code === 'ENOENT';
           this.#log.warn(
             { reason: messageOf(error) },
-            'the service manager could not be told how the process is; is systemd-notify installed?',
+            'the status could not be reported to the service manager; is systemd-notify installed?',
           );
         },
       );

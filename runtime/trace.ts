@@ -1,9 +1,8 @@
 /**
- * W3C trace context, and spans through OpenTelemetry's API: whoever starts the process with an SDK
- * gets them, for everybody else they are nothing.
+ * W3C trace context, and spans through OpenTelemetry's API. Spans are recorded only when the
+ * process was started with an SDK; the context is propagated either way.
  *
- * Constraint: the context goes through either way. What others send is a hint: one that is not as
- * the standard says is as good as none.
+ * Constraint: a trace context from outside is untrusted. One that violates the standard is ignored.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import {
@@ -19,31 +18,31 @@ import {
   trace,
   TraceFlags,
 } from '@opentelemetry/api';
-import type { HeaderReader } from '../contracts/codec.ts';
+import type { HeaderReader } from '../contracts/body/codec.ts';
 import { limits } from '../contracts/limits.ts';
 import { toRefusal } from '../contracts/errors.ts';
 import { newUuid } from './clock.ts';
 
 /**
- * Contexts of the writes in a delivery of several, blank between: the standard has no header for
+ * Contexts of the writes in one delivery, separated by blanks: the standard has no header for
  * links.
  */
 const linksHeader = 'Tidemark-Trace-Links';
 
 const parentShape = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
-/** Flags that the first version of the standard knows. */
+/** Flags defined by version 00 of the standard. */
 const knownFlags = TraceFlags.SAMPLED;
 
 const tracerName = 'tidemark';
 const nothing: Reception = { keep: null, isRecorded: false, end: () => undefined };
 const carried = new AsyncLocalStorage<Record<string, string>>();
 
-/** What a traceparent says; null for one that is not as the standard says. */
+/** Parses a traceparent; null when it violates the standard. */
 function parse(traceparent: string): SpanContext | null {
   if (traceparent.length > limits.traceParentCharsMax) return null;
   const [, version, traceId = '', spanId = '', flags = '', more] =
     parentShape.exec(traceparent) ?? [];
-  // Later versions may say more at the end; this one may not.
+  // Later versions may append fields; version 00 may not.
   if (version === undefined || version === 'ff' || (version === '00' && more !== undefined))
     return null;
   const found = {
@@ -59,7 +58,7 @@ function parentOf({ traceId, spanId, traceFlags }: SpanContext): string {
   return `00-${traceId}-${spanId}-${(traceFlags & knownFlags).toString(16).padStart(2, '0')}`;
 }
 
-/** A context as one text: traceparent, and behind a line feed tracestate where there is one. */
+/** A context as text: traceparent, then, if there is one, a line feed and tracestate. */
 function textOf(found: SpanContext): string {
   const state = found.traceState?.serialize() ?? '';
   return state === '' ? parentOf(found) : `${parentOf(found)}\n${state}`;
@@ -77,7 +76,7 @@ function contextIn(text: string): SpanContext | null {
   return contextOf(parent, state);
 }
 
-/** The context in headers as one text, or null. */
+/** The context in the headers as text, or null. */
 export function traceIn(headers: HeaderReader | undefined): string | null {
   const parent = headers?.get('traceparent') || headers?.get('Traceparent');
   if (!parent) return null;
@@ -85,7 +84,7 @@ export function traceIn(headers: HeaderReader | undefined): string | null {
   return found && textOf(found);
 }
 
-/** A context from a file or from headers as this program writes it; null for what is none. */
+/** Checks a context read from a file or from our own headers; null when it is invalid. */
 export function validTrace(text: unknown): string | null {
   const found = typeof text === 'string' ? contextIn(text) : null;
   return found && textOf(found);
@@ -96,12 +95,12 @@ function headersOf(found: SpanContext): Record<string, string> {
   return { traceparent: parentOf(found), ...(state === '' ? {} : { tracestate: state }) };
 }
 
-/** Headers for what is sent from here. */
+/** Trace headers for messages sent from the current span. */
 export function traceHeaders(): Record<string, string> {
   return carried.getStore() ?? {};
 }
 
-/** Contexts in the links header, those that are valid. */
+/** The valid contexts in the links header. */
 export function linksIn(headers: HeaderReader | undefined): string[] {
   const text = headers?.get(linksHeader) ?? '';
   if (text === '' || text.length > limits.traceLinksSentMax * limits.traceParentCharsMax) return [];
@@ -113,7 +112,7 @@ export function linksIn(headers: HeaderReader | undefined): string[] {
 
 export type SpanSpec = { name: string; kind: SpanKind; attributes: Attributes };
 
-/** Whether an SDK is there. It may come at any time, or be another copy of the API's. */
+/** Whether an SDK is registered. It may be registered late, or through another copy of the API. */
 function isRecorded(): boolean {
   const provider = trace.getTracerProvider();
   return (
@@ -122,7 +121,7 @@ function isRecorded(): boolean {
   );
 }
 
-/** A span below the one context there is, or of its own with links to several. */
+/** Starts a span under `parent`, or a root span, with links to other contexts. */
 function startSpan(
   { name, kind, attributes }: SpanSpec,
   parent: SpanContext | null,
@@ -133,13 +132,12 @@ function startSpan(
     attributes,
     ...(links.length > 0 ? { links: links.map((context) => ({ context })) } : {}),
   };
-  // Asked for each time: an SDK that brings its own copy of the API may come after us.
+  // Looked up each time: an SDK with its own copy of the API may register after us.
   return trace
     .getTracer(tracerName)
     .startSpan(name, options, parent ? trace.setSpanContext(ROOT_CONTEXT, parent) : ROOT_CONTEXT);
 }
 
-/** Ends a span with what became of the work. */
 function ended(span: Span, error?: unknown): void {
   if (error !== undefined) {
     const { Code, Reason } = toRefusal(error);
@@ -150,8 +148,8 @@ function ended(span: Span, error?: unknown): void {
 }
 
 /**
- * What came with a message. `keep` is the context to be kept with what it brought: that of the span
- * about it, or else its own.
+ * A received message. `keep` is the context to store with what it carried: that of its span, or
+ * else the context it came with.
  */
 export type Reception = {
   readonly keep: string | null;
@@ -159,13 +157,16 @@ export type Reception = {
   end(error?: unknown): void;
 };
 
-/** A span about taking a message in, below the context it came with. `links` are of those in it. */
+/**
+ * Starts a span for receiving a message, under the context it came with; `links` are the contexts
+ * of the writes inside it.
+ */
 export function receive(
   spec: () => SpanSpec,
   came: string | null,
   links: readonly string[] = [],
 ): Reception {
-  // Asked for every write: where nothing is recorded it costs nothing.
+  // Called for every write, so it must cost nothing when nothing is recorded.
   if (!isRecorded()) return came === null ? nothing : { ...nothing, keep: came };
   const parent = came === null ? null : contextIn(came);
   const span = startSpan(
@@ -174,7 +175,7 @@ export function receive(
     links.flatMap((text) => contextIn(text) ?? []),
   );
   const own = span.spanContext();
-  // Without a request's own context only what is recorded is worth keeping.
+  // A request without a context gets one stored only if its span is sampled.
   const isKept =
     isSpanContextValid(own) && (parent !== null || (own.traceFlags & TraceFlags.SAMPLED) !== 0);
   return {
@@ -185,9 +186,8 @@ export function receive(
 }
 
 /**
- * Runs what sends, with a span about it and its context in `traceHeaders`. One context of those
- * that are sent is continued; several are linked by a span of its own, and told in a header beside
- * it.
+ * Runs `work` inside a span whose context `traceHeaders` returns. A single context is continued;
+ * several are linked, and also sent in the links header.
  */
 export async function send<T>(
   spec: SpanSpec,
@@ -219,8 +219,8 @@ export async function send<T>(
 }
 
 /**
- * A context for a delivery of several where nothing records spans here: whoever takes it may, if
- * the sender of one of them does.
+ * A root context for a delivery of several writes when no SDK records here: the receiver may still
+ * record it if one of the senders does.
  */
 function unrecorded(contexts: readonly SpanContext[]): SpanContext {
   const hex = () => newUuid().replaceAll('-', '');

@@ -1,6 +1,6 @@
 /**
  * Tables of the contract reference: fields of a JSON Schema, columns of the backend, bounds with
- * their reasons, and types as the code has them.
+ * their reasons, and types as written in the code.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -24,7 +24,7 @@ export function markdownTable(
   return [line(head), `|${head.map(() => '---|').join('')}`, ...rows.map(line)].join('\n');
 }
 
-/** What a schema accepts, in words. */
+/** Describes what a schema accepts, in words. */
 function typeOf(schema: Schema): string {
   const { $ref, const: one, enum: some, anyOf, oneOf, type, items } = schema;
   if (typeof $ref === 'string') return $ref.replace('#/$defs/', '');
@@ -37,7 +37,7 @@ function typeOf(schema: Schema): string {
   return typeof type === 'string' ? type : 'any';
 }
 
-/** Bounds that a schema states itself. */
+/** The bounds stated in the schema itself. */
 function boundsOf(schema: Schema): string {
   const words: [name: string, word: (value: string) => string][] = [
     ['minLength', (value) => `at least ${value} characters`],
@@ -63,8 +63,8 @@ function meaningOf(schema: Schema): string {
 }
 
 /**
- * The fields of an object by their paths, including those of objects inside it. The columns of a
- * table are listed the first time only.
+ * The fields of an object by path, including nested objects. Columns of a table are listed only the
+ * first time.
  */
 function fieldRows(schema: Schema, shown: Set<unknown>, prefix = ''): string[][] {
   const properties = (schema['properties'] ?? {}) as Record<string, Schema>;
@@ -74,7 +74,7 @@ function fieldRows(schema: Schema, shown: Set<unknown>, prefix = ''): string[][]
       typeof field['description'] === 'string' && field['description'].startsWith('fields of ');
     const isKnown = isRow && shown.has(field['description']);
     if (isRow) shown.add(field['description']);
-    // A column's description covers its alternatives.
+    // A column's description already covers its alternatives.
     const words =
       field['anyOf'] && field['description']
         ? [meaningOf(field), '']
@@ -91,12 +91,11 @@ function fieldRows(schema: Schema, shown: Set<unknown>, prefix = ''): string[][]
   });
 }
 
-/** @param shown descriptions of rows whose fields were listed already */
+/** @param shown descriptions of rows whose fields were already listed */
 export function fieldTable(schema: Schema, shown = new Set<unknown>()): string {
   return markdownTable(['field', 'type', 'required', 'meaning'], fieldRows(schema, shown));
 }
 
-/** Columns of a backend table. */
 export function columnTable({ Schema, Indexes = [] }: TableDescriptor): string {
   const rows = Schema.map(({ Column, Type, Size }) => {
     const within = Indexes.filter((index) => index.Columns.includes(Column)).map(
@@ -125,7 +124,7 @@ function unitOf(name: string): string {
   return units.find(([ending]) => ending.test(name))?.[1] ?? '';
 }
 
-/** The bounds as the code has them, in the order in which they become one object. */
+/** The source of the bounds, in the order in which they are merged. */
 function limitSources(): string {
   const merged = readFileSync(join(contracts, 'limits.ts'), 'utf8');
   return [...merged.matchAll(/^ {2}\.\.\.(\w+)Limits,$/gm)]
@@ -137,8 +136,8 @@ function limitSources(): string {
 }
 
 /**
- * Every bound with its value and the reason beside it in the code; a bound without a comment shares
- * the reason of the one above.
+ * Every bound with its value and the comment above it in the code; a bound without a comment shares
+ * the one above.
  */
 export function limitTable(): string {
   const rows: string[][] = [];
@@ -163,14 +162,14 @@ export function limitTable(): string {
   return markdownTable(['bound', 'value', 'unit', 'reason'], rows);
 }
 
-const lines = readdirSync(contracts)
+const lines = readdirSync(contracts, { recursive: true, encoding: 'utf8' })
   .filter((file) => file.endsWith('.ts'))
   .flatMap((file) => readFileSync(join(contracts, file), 'utf8').split('\n'));
 
 /** Types that the code derives from a list. */
 const listed: Record<string, readonly string[]> = { Lane: lanes, Outcome: outcomes };
 
-/** A type as it is in the code, with its comment; null when no contract has one of that name. */
+/** A type as written in the code, with its comment; null when no contract defines it. */
 function typeText(name: string): string | null {
   const values = listed[name];
   if (values) return `type ${name} = ${values.map((value) => `'${value}'`).join(' | ')};`;
@@ -196,8 +195,8 @@ function typeText(name: string): string | null {
 }
 
 /**
- * Types as code, and those they are made of, each once per page.
- * @throws Error when no contract has one of these names
+ * Types as code, with the types they refer to, each once per page.
+ * @throws Error when no contract defines one of the names
  */
 export function typeBlock(names: readonly string[], shown: Set<string>): string {
   const texts: string[] = [];

@@ -1,6 +1,6 @@
 /**
- * The sentences of the contract reference: for each action, code, verb, event and capability, what a
- * schema cannot say. The compiler complains about one that is missing.
+ * The prose of the contract reference: for each action, code, verb, event and capability, what a
+ * schema cannot express. The compiler reports a missing one.
  */
 import type { Action } from '../contracts/actions.ts';
 import type { RefusalCode } from '../contracts/errors.ts';
@@ -19,20 +19,20 @@ export const actionTexts: Record<Action, string> = {
   QP_GetEvents: 'answers `Events`, oldest first (EmittedAt, Seq, then arrival)',
   MS_UpsertManifest: 'inserts or overwrites by Hash; the whole manifest is kept in ManifestJSON',
   MS_RemoveManifest:
-    'deletes softly; removing what is not there is a success, and a later upsert brings it back',
+    'soft-deletes; a missing row is a success, and a later upsert restores a deleted one',
   MS_GetManifest:
     'answers `Manifest` as it was sent and `Row` as it is stored; both are null if there is none',
   MS_ListManifests: 'answers `Manifests`, rows without ManifestJSON unless `Filter.Full`',
 };
 
-/** What the fields of an answer do not say. */
+/** What the fields of an answer do not show. */
 export const replyTexts = {
   write:
     'Sent only after the commit to the journal is synced to disk. A repeat of an accepted EventGUID gets the Seq of ' +
     'the first, with `Duplicate: true`. With `Wait: "applied"` the answer comes once the backend has the write.',
   read:
-    'Accepted writes that are not delivered yet are laid over what the backend answers. `Source` says where the ' +
-    'answer is from. `Partial` means that only the journal answered, and that it no longer has older writes. A miss ' +
+    'Accepted writes that are not delivered yet are merged into the rows of the backend. `Source` says where the ' +
+    'answer is from. `Partial` means that only the journal answered and no longer has older writes. A missing row ' +
     'is a success with null.',
   refusal: 'The headers `Nats-Service-Error` and `Nats-Service-Error-Code` carry the same.',
 };
@@ -42,6 +42,10 @@ export const refusalTexts: Record<RefusalCode, { when: string; what: string }> =
   INVALID_MESSAGE: {
     when: 'the request cannot be decoded, or its action is unknown, or a field is wrong; `Reason` names its path',
     what: 'correct the request; the same one will be refused again',
+  },
+  FORBIDDEN: {
+    when: 'it is not the caller’s to ask: the lane or rows of another hub, or an action that is off',
+    what: 'ask the operator',
   },
   NOT_FOUND: {
     when: 'a control verb or a capability names something that does not exist',
@@ -79,7 +83,7 @@ export const refusalTexts: Record<RefusalCode, { when: string; what: string }> =
   },
 };
 
-/** Body and answer of each verb of control. */
+/** Body and answer of each control verb. */
 export const verbTexts: Record<ControlVerb, { body: string; answer: string; what: string }> = {
   status: { body: '`{}`', answer: '`WorkerStatus`', what: 'state, lag, balance, room' },
   assign: {

@@ -1,7 +1,7 @@
 /**
- * Cuts the example traces out of two recorded ones: whole lives of some work items and runs, as
- * different from each other as they come. Usage: node scripts/cut-trace.ts <queue.jsonl[.gz]>
- * <manifest.jsonl[.gz]> <folder>
+ * Cuts the example traces out of two recorded ones: complete histories of some work items and runs,
+ * chosen to differ. Usage: node scripts/cut-trace.ts <queue.jsonl[.gz]> <manifest.jsonl[.gz]>
+ * <folder>
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,9 +11,9 @@ type Call = { method: string; args: unknown[]; text: string };
 
 const workItemsMax = 40;
 const runsMax = 15;
-/** Lives that went the same way: one more than one shows that order holds between them. */
+/** Histories with the same shape; the second one shows that order holds between keys. */
 const perShapeMax = 2;
-/** Reads and announcements that belong to no key. */
+/** Reads and announcements that have no key. */
 const keylessMax = 4;
 
 async function load(path: string): Promise<Call[]> {
@@ -29,7 +29,7 @@ function keyOf({ method, args }: Call): string | null {
   return typeof first === 'string' ? first : (fields.WorkItemHash ?? fields.Hash ?? null);
 }
 
-/** What happened in a life, with what it was: the event's type, the status, the outcome. */
+/** The calls of a history, each with its event type, outcome or status. */
 function shapeOf(calls: readonly Call[]): string {
   return calls
     .map(({ method, args }) => {

@@ -1,6 +1,6 @@
 /**
  * `npm run migrations:freeze`: writes the checksums of all schema steps into the lock file. Run it
- * with a release; a frozen step is never changed again.
+ * for a release; a frozen step is never changed again.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ for (const step of migrations) {
   const before = frozen[String(step.version)];
   if (before !== undefined && before !== checksumOf(step)) {
     console.error(
-      `step ${step.version} was released with another text; undo that, and add a new step`,
+      `step ${step.version} was released with another text; undo the change and add a new step`,
     );
     process.exit(1);
   }

@@ -15,7 +15,7 @@ import { until } from '../test/kit/until.ts';
 const folder = join(import.meta.dirname, '..', 'docs', 'screenshots');
 const bytesMax = 200_000;
 
-/** What is on the screen now. */
+/** Saves a screenshot of the page as it is now. */
 async function shoot(page: Page, name: string): Promise<void> {
   const path = join(folder, `${name}.png`);
   await page.screenshot({ path });
@@ -24,7 +24,7 @@ async function shoot(page: Page, name: string): Promise<void> {
   process.stdout.write(`${name}.png ${size} bytes\n`);
 }
 
-/** Writes at a pace that shows on the chart, until stopped. */
+/** Writes at a rate that shows on the chart, until stopped. */
 function traffic(rig: ConsoleRig): () => Promise<void> {
   const calls = sampleWrites(3_000);
   const ended = new AbortController();

@@ -27,7 +27,6 @@ import {
 } from './contract-reference-tables.ts';
 import { contractSchemaText } from './write-contract-schema.ts';
 
-/** The file it writes. */
 export const contractReferencePath = join(import.meta.dirname, '..', 'docs', 'CONTRACT.md');
 
 const hub = '<HubID>';
@@ -154,7 +153,7 @@ made by a worker with \`--intake jetstream\`) with \`Nats-Msg-Id\` = EventGUID. 
 worker's own synced commit. A message that can never be accepted is kept with the dead letters.`;
 }
 
-/** What the verbs take and answer; the others are made of these. */
+/** What the verbs take and answer; the types these refer to are added. */
 const controlTypes = [
   'WorkerStatus',
   'Location',
@@ -199,7 +198,7 @@ function beaconSections(defs: Defs, types: Set<string>): string {
   const actions = databaseActions({ isBatchOn: true } as Parts);
   const sections = Object.entries(actions).map(([capability, of]) => {
     const text = capabilityTexts[capability];
-    if (!text) throw new Error(`nothing says what ${capability} is for`);
+    if (!text) throw new Error(`there is no text for capability ${capability}`);
     const names = Object.keys(of)
       .map((action) => `\`${action}\``)
       .join(', ');
@@ -208,7 +207,11 @@ function beaconSections(defs: Defs, types: Set<string>): string {
   });
   return `## Worker to beacon
 
-\`${subjects.capability('<BeaconID>', '<Capability>', '<Action>')}\` with
+\`${subjects.capability('<BeaconID>', '<Capability>', '<Action>', '<HubID>')}\` for what is done
+for a hub: only its rows are seen and written, and schema and management calls touch the backend
+tables only and only add; anything else is FORBIDDEN. Without the hub for operators, and towards
+beacons whose presence does not say \`HubSubjects: true\`; \`DataBeaconBatch\` needs the hub unless
+the databeacon was started with \`--accept-unscoped\`. Each with
 \`{Settings, RemoteUser?, TimeoutMs?}\` (${limits.capabilityMs} ms by default), answered by
 \`{Outputs, Log?}\` or by a refusal as above. A worker uses \`DataBeaconBatch\` if it is offered, else
 \`MeadowProxy\`, else the legacy capabilities \`QueuePersistence\` and \`ManifestStore\`, whose actions
@@ -218,8 +221,9 @@ ${sections.join('\n\n')}
 
 ### Presence
 
-\`${subjects.presence}\`, every ${limits.presenceEveryMs} ms and on change; a beacon that is silent for
-${limits.presenceAwayMs} ms counts as away.
+\`${subjects.presence('<BeaconID>')}\`, every ${limits.presenceEveryMs} ms and on change; what names another beacon
+there is not heard. A beacon that is silent for ${limits.presenceAwayMs} ms counts as away. \`${subjects.presenceBare}\`
+alone is heard by a worker with \`--accept-unscoped\`.
 
 ${fieldTable(def(defs, 'Presence'))}`;
 }
@@ -241,7 +245,7 @@ From [contracts/limits.ts](../contracts/limits.ts). \`tidemark worker --help\` l
 ${limitTable()}`;
 }
 
-/** The whole page, with its final line end. */
+/** The whole page, including the final newline. */
 export function contractReferenceText(): string {
   const types = new Set<string>();
   const { $defs } = JSON.parse(contractSchemaText()) as { $defs: Defs };

@@ -8,7 +8,6 @@ import { readActions, settingsSchemas, writeActions } from '../contracts/actions
 import { refusalStatus } from '../contracts/errors.ts';
 import { limits } from '../contracts/limits.ts';
 
-/** Where the schema lies. */
 export const contractSchemaPath = join(
   import.meta.dirname,
   '..',
@@ -39,7 +38,7 @@ const wait = {
   WaitMs: {
     type: 'number',
     exclusiveMinimum: 0,
-    description: `at most ${limits.waitAppliedMsMax} are waited`,
+    description: `at most ${limits.waitAppliedMsMax}; a larger value is reduced to that`,
   },
 };
 
@@ -142,7 +141,7 @@ function replies(): Schema {
         Partial: {
           type: 'boolean',
           description:
-            'the journal alone answered, and has given up older writes that the database still has',
+            'answered from the journal alone, which no longer has older writes that the database has',
         },
         WorkItem: { type: ['object', 'null'] },
         WorkItems: { type: 'array' },
@@ -185,6 +184,7 @@ function presence(): Schema {
         BeaconID: { type: 'string', pattern: '^[A-Za-z0-9_-]{1,64}$' },
         Status: { enum: ['Online', 'Busy', 'Draining'] },
         Nonce: text,
+        HubSubjects: { type: 'boolean' },
         Capabilities: { type: 'array', items: text },
         Tags: { type: 'object', additionalProperties: text },
         Connections: { type: 'array', items: connection },
@@ -194,7 +194,7 @@ function presence(): Schema {
   };
 }
 
-/** The whole contract as one JSON Schema document, with its final line end. */
+/** The whole contract as one JSON Schema document, including the final newline. */
 export function contractSchemaText(): string {
   const document = {
     $schema: 'https://json-schema.org/draft/2020-12/schema',

@@ -1,6 +1,6 @@
 /**
- * Writes docs/openapi.json from the schemas that check the calls, for those who have no worker to
- * ask. Run it with `npm run openapi`.
+ * Writes docs/openapi.json from the schemas that check the calls, for readers without a running
+ * worker. Run it with `npm run openapi`.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,10 +8,9 @@ import { openApiDocument } from '../worker/http/openapi.ts';
 
 const root = join(import.meta.dirname, '..');
 
-/** Where the document lies. */
 export const openApiPath = join(root, 'docs', 'openapi.json');
 
-/** With its final line end. */
+/** The document, including the final newline. */
 export function openApiText(): string {
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
     version: string;

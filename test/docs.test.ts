@@ -124,6 +124,39 @@ test('every test that a row of LOCAL-STATE.md names is there', () => {
   expect(named.filter((name) => !isThere(`test/${name}.test.ts`))).toEqual([]);
 });
 
+/** Pairs of a test's file and words of its title in the last cells of a text's tables. */
+function heldBy(text: string): { file: string; title: string }[] {
+  return [...text.matchAll(/^\|.*\| ([^|]+) \|$/gm)].flatMap(([, cell = '']) =>
+    [...cell.matchAll(/`([\w/-]+)`: (.+?)(?=; `|$)/g)].map(([, file = '', title = '']) => ({
+      file: `test/${file}.test.ts`,
+      title,
+    })),
+  );
+}
+
+/** Whether a line of the file that gives a test its title has these words. */
+function isTitleThere({ file, title }: { file: string; title: string }): boolean {
+  return isThere(file) && readFileSync(join(root, file), 'utf8').includes(title);
+}
+
+test('every test that a line of the threat model names is there, by its title', () => {
+  const text = readFileSync(join(root, 'docs', 'SECURITY.md'), 'utf8');
+  const model = /^## What each could do$([\s\S]*?)^## /m.exec(text)?.[1] ?? '';
+  const lines = [...model.matchAll(/^\| (?!who|-).+$/gm)].map(([line]) => line);
+  expect(lines.filter((line) => heldBy(line).length === 0)).toEqual([]);
+  expect(lines.length).toBeGreaterThanOrEqual(20);
+  const named = heldBy(model);
+  expect(named.filter((one) => !isTitleThere(one))).toEqual([]);
+});
+
+test('a test of the threat model that is not there would be found', () => {
+  // Put together, so that the rule does not find itself.
+  const missing = ['no such', 'title'].join(' ');
+  const [good, bad] = heldBy(`| a | b | c | \`docs\`: would be found; \`docs\`: ${missing} |`);
+  expect(good && isTitleThere(good)).toBe(true);
+  expect(bad && isTitleThere(bad)).toBe(false);
+});
+
 /** Commands in code spans and indented blocks, without comments, each as its words. */
 function commandsOf(text: string): string[][] {
   const spans = [...text.matchAll(/`([^`\n]+)`/g)].map(([, span = '']) => span);

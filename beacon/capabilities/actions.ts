@@ -5,7 +5,7 @@ import { limits } from '../../contracts/limits.ts';
 import { type Clock } from '../../runtime/clock.ts';
 import { aggregate, join } from './access-groups.ts';
 import { listConnections, listTables, queryTable, readRecords } from './access.ts';
-import { apply, decodeApply, storedMark, usersOf } from './batch.ts';
+import { batchActions } from './batch-actions.ts';
 import type { Connections } from '../databases/connections.ts';
 import type { DefaultObject } from '../engine/engine.ts';
 import type { Actions } from '../gateway/gateway.ts';
@@ -43,26 +43,6 @@ export function databaseActions(parts: Parts): Actions {
   };
 }
 
-function batchActions({ connections, clock }: Parts): Actions[string] {
-  return {
-    Apply: async (settings, context) => {
-      const connection = connections.get(connectionAt(settings));
-      const batch = decodeApply(settings, connection, clock);
-      const outputs = await apply(batch, connection);
-      for (const [user, count] of usersOf(batch, context.remoteUser)) {
-        context.audit({
-          user,
-          count,
-          outcome: outputs.IsCommitted ? 'ok' : 'refused',
-          detail: `${batch.hubId}.${batch.lane} through ${batch.throughSeq}`,
-        });
-      }
-      return outputs;
-    },
-    Mark: (settings) => storedMark(settings, connections.get(connectionAt(settings))),
-  };
-}
-
 function proxyRequest(
   { proxy }: Parts,
   settings: Settings,
@@ -70,7 +50,8 @@ function proxyRequest(
 ): Promise<unknown> {
   const { RemoteUser: user } = settings;
   const who = typeof user === 'string' && user !== '' ? { user } : {};
-  return proxy.request(settings, context.timeoutMs, (note) => context.audit({ ...who, ...note }));
+  const { timeoutMs, hub } = context;
+  return proxy.request(settings, timeoutMs, (note) => context.audit({ ...who, ...note }), hub);
 }
 
 function schemaActions({ connections, onChange }: Parts): Actions[string] {
@@ -115,7 +96,7 @@ function schemaActions({ connections, onChange }: Parts): Actions[string] {
 function managementActions({ connections, proxy, onChange }: Parts): Actions[string] {
   const at = (settings: Settings) => connections.get(connectionAt(settings));
   return {
-    Introspect: (settings) => introspect(at(settings), settings),
+    Introspect: (settings, { hub }) => introspect(at(settings), settings, hub),
     IntrospectMeadowPackage: (settings) => introspectPackage(at(settings), settings),
     EnableEndpoint: (settings) => enableEndpoint(connections, at(settings), settings),
     DisableEndpoint: (settings) => disableEndpoint(connections, at(settings), settings),

@@ -2,23 +2,22 @@
  * DataBeaconBatch: an ordered list of row mutations in one database transaction together with the
  * hub's mark row.
  */
-import type { ApplyOutputs, MarkOutputs } from '../../contracts/capability.ts';
-import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
+import { fittingReasons, insistOnAnswer, resultBytes } from '../../contracts/body/answer-room.ts';
+import type { ApplyOutputs } from '../../contracts/capability.ts';
+import { isJsonObject, type JsonObject } from '../../contracts/body/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import type { Row, RowMutation } from '../../contracts/mutation.ts';
 import { isSubjectToken, type Lane, lanes } from '../../contracts/subjects.ts';
 import { type Clock, isoOf } from '../../runtime/clock.ts';
 import { bounds } from '../bounds.ts';
 import type { DatabaseConnection } from '../databases/connections.ts';
-import { type ApplyBatch, markTable, StatementFault } from '../engine/engine.ts';
-import { equals } from '../sql/filter.ts';
+import type { ApplyBatch } from '../engine/engine.ts';
 import { booleanAt, integerAt, listAt, refuse, type Settings, textAt } from '../settings.ts';
-import { selectRows } from '../sql/row-reads.ts';
-import { toTable } from '../engine/table.ts';
 
 const epochCharsMax = 36;
 
-function hubAt(settings: Settings): { hubId: string; lane: Lane } {
+/** Whose batch or mark it is. @throws TidemarkError INVALID_MESSAGE */
+export function hubAt(settings: Settings): { hubId: string; lane: Lane } {
   const hubId = textAt(settings, 'HubID', limits.hubIdCharsMax);
   if (!isSubjectToken(hubId)) throw refuse('Settings.HubID', 'letters, digits, _ or -', hubId);
   const lane = lanes.find((one) => one === settings['Lane']);
@@ -84,13 +83,22 @@ export function decodeApply(
 }
 
 /**
- * One Apply after the other on each connection.
- * @throws TidemarkError UNAVAILABLE when the database itself fails; nothing was changed then
+ * One Apply after the other for each hub and lane of a connection.
+ * @param roomBytes what its answer may have
+ * @throws TidemarkError UNAVAILABLE when the database itself fails, TOO_LARGE when the answer would
+ * not fit; nothing was changed then
  */
-export function apply(batch: ApplyBatch, connection: DatabaseConnection): Promise<ApplyOutputs> {
-  return connection.applies.run(() =>
+export async function apply(
+  batch: ApplyBatch,
+  connection: DatabaseConnection,
+  roomBytes: number = limits.bodyBytesMax,
+): Promise<ApplyOutputs> {
+  insistOnAnswer(batch.mutations.length, resultBytes.mutation, roomBytes);
+  const outputs = await connection.applies.run(batch, () =>
     connection.engine.apply({ ...batch, defaults: connection.defaults }),
   );
+  const results = fittingReasons(outputs.Results, resultBytes.mutation, roomBytes);
+  return { ...outputs, Results: [...results] };
 }
 
 /** Mutations by the user who is told to the audit. */
@@ -99,27 +107,4 @@ export function usersOf(batch: ApplyBatch, remoteUser: string): Map<string, numb
   for (const { RemoteUser: user = remoteUser } of batch.mutations)
     counts.set(user, (counts.get(user) ?? 0) + 1);
   return counts;
-}
-
-/** The stored mark, or null; and the identity of the database. */
-export async function storedMark(
-  settings: Settings,
-  connection: DatabaseConnection,
-): Promise<MarkOutputs> {
-  const { hubId, lane } = hubAt(settings);
-  const { engine } = connection;
-  const [info] = await engine.introspect([markTable]);
-  const { storeId } = await engine.check();
-  if (!info) return { Mark: null, StoreID: storeId };
-  const filter = equals('HubID', hubId);
-  filter.where.any[0]?.push({ kind: 'term', column: 'Lane', operator: 'EQ', values: [lane] });
-  const [result] = await engine.execute([
-    selectRows(engine.kind, toTable(info), filter, { begin: 0, cap: 1 }),
-  ]);
-  if (result instanceof StatementFault) throw result;
-  const row = result?.rows[0];
-  const mark = row
-    ? { Epoch: String(row['Epoch']), Seq: Number(row['Seq']), UpdatedAt: String(row['UpdatedAt']) }
-    : null;
-  return { Mark: mark, StoreID: storeId };
 }

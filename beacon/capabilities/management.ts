@@ -5,8 +5,8 @@ import type {
   IntrospectOutputs,
 } from '../../contracts/capability.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
-import type { ColumnDescriptor } from '../../contracts/schema.ts';
-import { databaseAt, typeNames, withoutSecret } from '../databases/connection-config.ts';
+import { type ColumnDescriptor, persistenceSchema } from '../../contracts/schema.ts';
+import { databaseAt, typeNames } from '../databases/connection-config.ts';
 import type { DatabaseConnection, Connections } from '../databases/connections.ts';
 import { type ColumnInfo, mayHaveEndpoint } from '../engine/engine.ts';
 import { tableAt, tableNameCharsMax, visibleTables } from '../databases/known-tables.ts';
@@ -51,14 +51,20 @@ function factsOf(column: ColumnInfo): ColumnFacts {
   };
 }
 
-/** Every table but the beacon's own, or the one of `TableName`. */
+const isOfAll = (name: string) => persistenceSchema.Tables.some(({ Scope }) => Scope === name);
+
+/**
+ * Every table but the beacon's own, or the one of `TableName`; for a hub those that all hubs have in
+ * common.
+ */
 export async function introspect(
   connection: DatabaseConnection,
   settings: Settings,
+  hub: string | null = null,
 ): Promise<IntrospectOutputs> {
   const tables =
     settings['TableName'] === undefined
-      ? await visibleTables(connection)
+      ? (await visibleTables(connection)).filter(({ name }) => hub === null || isOfAll(name))
       : [await tableAt(connection, settings)];
   return {
     TableCount: tables.length,
@@ -152,14 +158,12 @@ export async function createConnection(
   const { url } = databaseAt(settings);
   const description =
     typeof settings['Description'] === 'string' ? settings['Description'].slice(0, 500) : '';
-  const { connection, isNew } = connections.create(name, url, description);
-  const health = await connection.engine.check();
+  const { connection, isNew } = await connections.create(name, url, description);
   return {
     IDBeaconConnection: connection.id,
     Name: name,
     Type: typeNames[connection.engine.kind],
     Created: isNew,
-    Connected: health.isConnected,
-    ...(health.isConnected ? {} : { ConnectError: withoutSecret(health.reason, url) }),
+    Connected: isNew || (await connection.engine.check()).isConnected,
   };
 }

@@ -15,7 +15,7 @@ import {
   defaultPattern,
   type PathPattern,
   patternAt,
-  toPathPattern,
+  readablePatterns,
 } from '../endpoints/path-pattern.ts';
 import { parseBody, rowsIn, toOutputs } from './proxy-body.ts';
 import { booleanAt, integerAt, listAt, refuse, type Settings } from '../settings.ts';
@@ -34,7 +34,14 @@ export class Proxy {
   #config: ProxyConfig;
   #patterns: PathPattern[];
 
-  constructor(state: BeaconState, connections: Connections, clock: Clock, mayWrite: boolean) {
+  /** @param onBadPattern hears of what an older version kept and is no pattern today */
+  constructor(
+    state: BeaconState,
+    connections: Connections,
+    clock: Clock,
+    mayWrite: boolean,
+    onBadPattern?: (pattern: string, reason: string) => void,
+  ) {
     this.#state = state;
     this.#connections = connections;
     this.#clock = clock;
@@ -45,7 +52,7 @@ export class Proxy {
       bodyBytesMax: limits.bodyBytesMax,
       requestMs: limits.bootstrapStepMs,
     };
-    this.#patterns = this.#config.patterns.map(toPathPattern);
+    this.#patterns = readablePatterns(this.#config.patterns, onBadPattern);
   }
 
   get allowWrites(): boolean {
@@ -61,6 +68,7 @@ export class Proxy {
     settings: Settings,
     timeoutMs: number,
     tell: Tell = () => undefined,
+    hub: string | null = null,
   ): Promise<ProxyOutputs> {
     const { Method: method, Path: path } = settings;
     if (typeof method !== 'string' || method === '')
@@ -80,7 +88,8 @@ export class Proxy {
           'TOO_LARGE',
           `MeadowProxy: the path has ${path.length} characters, at most ${bounds.pathCharsMax}`,
         );
-      if (!isReading(verb, path) && !this.allowWrites)
+      const mayWrite = !isReading(verb, path);
+      if (mayWrite && !this.allowWrites)
         throw new TidemarkError(
           'INVALID_MESSAGE',
           'MeadowProxy: writes are disabled on this beacon.',
@@ -88,12 +97,13 @@ export class Proxy {
       if (!this.#patterns.some((matches) => matches(path)))
         throw new TidemarkError('INVALID_MESSAGE', 'MeadowProxy: path is not in the allowlist.');
       const answer = await this.#inTime(
-        answerTarget(
-          target,
+        answerTarget(target, {
           verb,
-          () => parseBody(settings['Body'], this.#config.bodyBytesMax),
-          isoOf(this.#clock.nowMs()),
-        ),
+          mayWrite,
+          body: () => parseBody(settings['Body'], this.#config.bodyBytesMax),
+          now: isoOf(this.#clock.nowMs()),
+          hub,
+        }),
         Math.min(timeoutMs, this.#config.requestMs),
       );
       Object.assign(note, { outcome: String(answer.status), count: rowsIn(answer) });
@@ -150,7 +160,7 @@ export class Proxy {
     if (JSON.stringify(config) !== JSON.stringify(this.#config)) {
       this.#state.putProxyConfig(config);
       this.#config = config;
-      this.#patterns = all.map(toPathPattern);
+      this.#patterns = readablePatterns(all);
     }
     return {
       Success: true,

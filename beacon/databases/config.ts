@@ -1,6 +1,7 @@
 /** What a databeacon is started with, and the reading of database URLs. */
 import { basename, extname, resolve } from 'node:path';
 import { TidemarkError } from '../../contracts/errors.ts';
+import { isSubjectToken } from '../../contracts/subjects.ts';
 import { decodeAddress, type HttpSettings } from '../../runtime/http/http-access.ts';
 
 /** What can keep the rows of the legacy capabilities where there is no database. */
@@ -19,10 +20,14 @@ export type BeaconConfig = {
   dataDir: string;
   /** Whether `DataBeaconBatch` is offered. */
   isBatchOn: boolean;
+  /** Takes `DataBeaconBatch` without a hub in the subject, as workers of 0.1.0 ask. */
+  acceptsUnscoped?: boolean;
   /** Told in presence, as `PersistenceConnectionID=1`. */
   tags: Record<string, string>;
   /** False keeps MeadowProxy and CreateConnection from writing, whatever UpdateProxyConfig says. */
   allowWrites?: boolean;
+  /** Folder of the SQLite files that CreateConnection may open; without it there is no such action. */
+  createConnections?: string;
   /**
    * host:port of the table endpoints over HTTP; without it there is no HTTP. Port 0 takes a free
    * one.
@@ -106,10 +111,10 @@ function serverUrl(url: string, kind: ServerKind): DatabaseUrl {
 
 /** @throws TidemarkError CONFIG_INVALID for a configuration that cannot be started */
 export function checkBeaconConfig(config: BeaconConfig): void {
-  if (!/^[A-Za-z0-9_-]{1,64}$/.test(config.beaconId)) {
+  if (!isSubjectToken(config.beaconId)) {
     throw new TidemarkError(
       'CONFIG_INVALID',
-      `beacon id ${JSON.stringify(config.beaconId)}: 1 to 64 letters, digits, _ or -`,
+      `beacon id ${JSON.stringify(config.beaconId)}: 1 to 64 letters, digits, _ or -, and no name every object has`,
     );
   }
   if (config.provider !== undefined) return checkProvider(config);

@@ -3,12 +3,15 @@
  * remembered of each.
  */
 import type { ConnectionPresence } from '../../contracts/presence.ts';
-import { TidemarkError } from '../../contracts/errors.ts';
+import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { bounds } from '../bounds.ts';
 import { parseDatabaseUrl } from './config.ts';
+import { withoutSecret } from './connection-config.ts';
 import type { DefaultObject, Engine } from '../engine/engine.ts';
+import type { CreatedRules } from './created-rules.ts';
 import { openEngine } from './open-engine.ts';
 import type { BeaconState, ConnectionRecord } from './state.ts';
+import { Turns } from './turns.ts';
 
 /** One database. `endpoints` are the tables that answer over MeadowProxy. */
 export type DatabaseConnection = {
@@ -20,7 +23,7 @@ export type DatabaseConnection = {
   endpoints: Set<string>;
   /** A new map after each change. */
   defaults: ReadonlyMap<string, DefaultObject>;
-  applies: Serial;
+  applies: Turns;
 };
 
 /** A connection's name as a part of a path: lower case, anything but letters and digits a dash. */
@@ -53,32 +56,70 @@ function startRecords(
   });
 }
 
+export type ConnectionsOptions = {
+  state: BeaconState;
+  /** As they were given at the start; the n-th is connection n. */
+  urls: readonly string[];
+  /** What those made by request may reach. */
+  rules: CreatedRules;
+  /** A database appeared or was found replaced. */
+  onChange: () => void;
+  /** One that was made by request before may not be opened today. */
+  onLeftOut?: (name: string, reason: string) => void;
+};
+
 export class Connections {
   readonly #state: BeaconState;
   readonly #onChange: () => void;
+  readonly #rules: CreatedRules;
+  /** Names of those that are kept and may not be opened today. */
+  readonly #leftOut = new Set<string>();
+  #isCreating = false;
   /** As they were given, with their secrets: the n-th is connection n. */
   readonly #urls: readonly string[];
   readonly #byId = new Map<number, DatabaseConnection>();
 
-  /** `onChange` is called when a database appeared or was found replaced. */
-  constructor(state: BeaconState, urls: readonly string[], onChange: () => void) {
+  constructor({ state, urls, rules, onChange, onLeftOut }: ConnectionsOptions) {
     this.#state = state;
     this.#onChange = onChange;
     this.#urls = urls;
+    this.#rules = rules;
     const requested = state.connections().filter((record) => record.Origin === 'request');
     state.replaceStart(startRecords(urls, requested));
-    for (const record of state.connections()) this.#add(record);
+    for (const record of state.connections()) {
+      try {
+        this.#add(record, this.#open(record));
+      } catch (error) {
+        if (record.Origin === 'start') throw error;
+        this.#leftOut.add(record.Name);
+        onLeftOut?.(record.Name, messageOf(error));
+      }
+    }
   }
 
-  #add(record: ConnectionRecord): DatabaseConnection {
+  /** What was made by request is held to the rules of today, also where it was kept before. */
+  #open(record: ConnectionRecord): Engine {
+    if (record.Origin === 'start')
+      return openEngine(parseDatabaseUrl(this.#urlOf(record)), this.#onChange);
+    return openEngine(this.#rules.parse(record.Url), this.#onChange, (path) =>
+      this.#rules.assertFile(path),
+    );
+  }
+
+  #add(record: ConnectionRecord, engine: Engine): DatabaseConnection {
     const connection: DatabaseConnection = {
       id: record.IDBeaconConnection,
       name: record.Name,
       routeHash: routeHashOf(record.Name),
-      engine: openEngine(parseDatabaseUrl(this.#urlOf(record)), this.#onChange),
+      engine,
       endpoints: new Set(this.#state.endpoints(record.IDBeaconConnection)),
       defaults: this.#state.defaults(record.IDBeaconConnection),
-      applies: new Serial(bounds.appliesWaitingMax, bounds.databaseRetryMs),
+      applies: new Turns({
+        runningMax: bounds.appliesMax,
+        laneWaitingMax: bounds.laneAppliesWaitingMax,
+        waitingMax: bounds.appliesWaitingMax,
+        retryAfterMs: bounds.databaseRetryMs,
+      }),
     };
     this.#byId.set(connection.id, connection);
     return connection;
@@ -110,44 +151,76 @@ export class Connections {
   }
 
   /**
-   * Adds a connection, or gives the one of that name.
-   * @throws TidemarkError CONFLICT when its path is another's, INVALID_MESSAGE for the beacon's own
-   * file, which holds secrets, OVERLOADED at the bound
+   * Adds a connection once its database was reached, or gives the one of that name. One at a time.
+   * @throws TidemarkError FORBIDDEN when that is switched off, CONFLICT when its path is another's,
+   * INVALID_MESSAGE for what may not be reached, UNAVAILABLE for what cannot, OVERLOADED at the
+   * bound
    */
-  create(
+  async create(
     name: string,
     url: string,
     description: string,
-  ): { connection: DatabaseConnection; isNew: boolean } {
+  ): Promise<{ connection: DatabaseConnection; isNew: boolean }> {
     const known = this.all().find((connection) => connection.name === name);
     if (known) return { connection: known, isNew: false };
+    if (this.#isCreating)
+      throw new TidemarkError('OVERLOADED', 'another connection is being tried', {
+        retryAfterMs: bounds.databaseRetryMs,
+      });
+    this.#isCreating = true;
+    try {
+      return { connection: await this.#create(name, url, description), isNew: true };
+    } finally {
+      this.#isCreating = false;
+    }
+  }
+
+  async #create(name: string, url: string, description: string): Promise<DatabaseConnection> {
+    const database = this.#rules.parse(url);
+    this.#assertPlace(name);
+    const record: ConnectionRecord = {
+      IDBeaconConnection: this.#nextId(),
+      Name: name,
+      Url: database.kind === 'sqlite' ? database.label : database.url,
+      Origin: 'request',
+      Description: description,
+    };
+    const engine = this.#open(record);
+    const health = await engine.check();
+    if (health.isConnected) {
+      this.#state.addConnection(record);
+      return this.#add(record, engine);
+    }
+    await engine.close();
+    throw new TidemarkError(
+      'UNAVAILABLE',
+      `the database was not reached, and nothing was kept: ${withoutSecret(health.reason, url)}`,
+    );
+  }
+
+  #assertPlace(name: string): void {
+    if (this.#leftOut.has(name))
+      throw new TidemarkError(
+        'CONFLICT',
+        `the connection ${name} is kept from before, and may not be opened; take another name`,
+      );
     const other = this.byRoute(routeHashOf(name));
     if (other)
       throw new TidemarkError(
         'CONFLICT',
         `the name ${name} would have the path of connection ${other.id} (${other.name})`,
       );
-    if (this.#byId.size >= bounds.connectionsMax)
+    const count = this.#byId.size + this.#leftOut.size;
+    if (count >= bounds.connectionsMax)
       throw new TidemarkError(
         'OVERLOADED',
-        `there are ${this.#byId.size} connections, at most ${bounds.connectionsMax}`,
+        `there are ${count} connections, at most ${bounds.connectionsMax}`,
       );
-    const database = parseDatabaseUrl(url);
-    if (database.kind === 'sqlite' && this.#state.owns(database.path))
-      throw new TidemarkError(
-        'INVALID_MESSAGE',
-        `${database.path} is the beacon's own file, and no database to be had`,
-      );
-    const id = Math.max(bounds.createdConnectionsFrom - 1, ...this.#byId.keys()) + 1;
-    const record: ConnectionRecord = {
-      IDBeaconConnection: id,
-      Name: name,
-      Url: url,
-      Origin: 'request',
-      Description: description,
-    };
-    this.#state.addConnection(record);
-    return { connection: this.#add(record), isNew: true };
+  }
+
+  #nextId(): number {
+    const ids = this.#state.connections().map((record) => record.IDBeaconConnection);
+    return Math.max(bounds.createdConnectionsFrom - 1, ...ids) + 1;
   }
 
   /** Idempotent; acts at once and is kept. */
@@ -185,43 +258,5 @@ export class Connections {
 
   async close(): Promise<void> {
     await Promise.all(this.all().map((connection) => connection.engine.close()));
-  }
-}
-
-/** Work of one kind, one at a time, with a bound on what waits. */
-class Serial {
-  readonly #waitingMax: number;
-  readonly #retryAfterMs: number;
-  #tail: Promise<unknown> = Promise.resolve();
-  #waiting = 0;
-
-  constructor(waitingMax: number, retryAfterMs: number) {
-    this.#waitingMax = waitingMax;
-    this.#retryAfterMs = retryAfterMs;
-  }
-
-  /**
-   * Runs `work` after everything given before it.
-   * @throws TidemarkError OVERLOADED when too much waits, else what `work` throws
-   */
-  run<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#waiting >= this.#waitingMax) {
-      return Promise.reject(
-        new TidemarkError(
-          'OVERLOADED',
-          `${this.#waiting} requests of this connection are waiting`,
-          { retryAfterMs: this.#retryAfterMs },
-        ),
-      );
-    }
-    this.#waiting += 1;
-    const turn = this.#tail.then(work);
-    // The next one runs whatever became of this one; its caller hears of it.
-    this.#tail = turn
-      .catch(() => undefined)
-      .finally(() => {
-        this.#waiting -= 1;
-      });
-    return turn;
   }
 }

@@ -11,9 +11,13 @@ const dialects = { postgresql: postgresDialect, mysql: mysqlDialect, mssql: mssq
 
 /**
  * An engine over a database; nothing is connected before it is used. `onChange` is called when the
- * database was found gone or exchanged.
+ * database was found gone or exchanged, `assertMayOpen` before each opening of a file.
  */
-export function openEngine(database: DatabaseUrl, onChange: () => void = () => undefined): Engine {
-  if (database.kind === 'sqlite') return new SqliteEngine(database.path, onChange);
+export function openEngine(
+  database: DatabaseUrl,
+  onChange: () => void = () => undefined,
+  assertMayOpen?: (path: string) => void,
+): Engine {
+  if (database.kind === 'sqlite') return new SqliteEngine(database.path, onChange, assertMayOpen);
   return new ServerEngine(dialects[database.kind](database.url), database.label, onChange);
 }

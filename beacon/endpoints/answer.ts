@@ -1,6 +1,4 @@
-/**
- * What a table endpoint answers: a status with a JSON body, also for everything that can go wrong.
- */
+/** Answers of a table endpoint: a status with a JSON body, for every error too. */
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { StatementFault } from '../engine/engine.ts';
 import { BadRequest } from '../sql/filter.ts';
@@ -15,7 +13,7 @@ export const notFound: ErrorBody = {
   Code: 'NOT_FOUND',
 };
 
-/** An error as the body meadow's clients look into; its StatusCode is the answer's. */
+/** An error in the form meadow's clients expect; its StatusCode is the status of the answer. */
 export function errorBody(error: unknown): ErrorBody {
   const of = (status: number, code: string): ErrorBody => ({
     Error: messageOf(error),
@@ -31,6 +29,8 @@ export function errorBody(error: unknown): ErrorBody {
     case 'UNAVAILABLE':
     case 'OVERLOADED':
       return of(503, error.code);
+    case 'FORBIDDEN':
+      return of(403, error.code);
     case 'TOO_LARGE':
       return of(413, error.code);
     case 'CONFLICT':

@@ -1,5 +1,8 @@
-/** Table endpoints: a routed request becomes statements, their results a status and a JSON body. */
-import type { JsonObject } from '../../contracts/json-value.ts';
+/**
+ * Table endpoints: turns a routed request into statements, and their results into a status and a
+ * JSON body.
+ */
+import type { JsonObject } from '../../contracts/body/json-value.ts';
 import { type EndpointAnswer, errorBody, failure, notFound } from './answer.ts';
 import { type Statement, StatementFault } from '../engine/engine.ts';
 import { emptyFilter, equals, type Filter } from '../sql/filter.ts';
@@ -8,12 +11,14 @@ import {
   type Endpoint,
   endpointRows,
   execute,
+  hubOf,
   insertOf,
   listBody,
   objectBody,
   toId,
   touched,
   updateOf,
+  within,
 } from './row-statements.ts';
 import { columnOf, identityColumnOf } from '../sql/conditions.ts';
 import { countMatching, type Page, type RowShape, selectRows } from '../sql/row-reads.ts';
@@ -29,7 +34,7 @@ import {
 } from './table-schema.ts';
 import { upsertMany, upsertOne } from './upsert.ts';
 
-/** Runs a route. `body` is the request's, parsed when first asked for. Never throws. */
+/** Runs a route. `body` is parsed on first use. Never throws. */
 export async function answerRoute(
   endpoint: Endpoint,
   route: TableRoute,
@@ -79,6 +84,7 @@ function write(
           toId(table, route.id),
           { [columnOf(table, 'Deleted').name]: 0, ...touched(endpoint) },
           'deleted',
+          hubOf(endpoint),
         ),
       );
   }
@@ -94,10 +100,13 @@ async function read(
     case 'none':
       return refused(404, 'NOT_FOUND', 'there is no such route');
     case 'wrong-method':
-      return refused(405, 'WRONG_METHOD', 'the method does not go with this path');
+      return refused(405, 'WRONG_METHOD', 'the method is not allowed for this path');
     case 'read': {
       const byId = equals(identityColumnOf(table).name, String(toId(table, route.id)));
-      return one(endpoint, selectRows(engine.kind, table, byId, { begin: 0, cap: 1 }));
+      return one(
+        endpoint,
+        selectRows(engine.kind, table, within(endpoint, byId), { begin: 0, cap: 1 }),
+      );
     }
     case 'list':
       return list(endpoint, route, {});
@@ -117,7 +126,10 @@ async function read(
     case 'max':
       return highest(endpoint, route.column);
     case 'count': {
-      const [row] = await endpointRows(endpoint, countMatching(engine.kind, table, route.filter));
+      const [row] = await endpointRows(
+        endpoint,
+        countMatching(engine.kind, table, within(endpoint, route.filter)),
+      );
       return ok({ Count: Number(row?.['Count'] ?? 0) });
     }
     case 'schema':
@@ -138,7 +150,7 @@ async function list(
   const { engine, table } = endpoint;
   const rows = await endpointRows(
     endpoint,
-    selectRows(engine.kind, table, page.filter, page, shape),
+    selectRows(engine.kind, table, within(endpoint, page.filter), page, shape),
   );
   return ok(toItem ? rows.map(toItem) : rows);
 }
@@ -151,17 +163,20 @@ function ok(body: unknown): EndpointAnswer {
   return { status: 200, body };
 }
 
-/** The row with the highest value of a column; an empty object when there is no row. */
+/** The row with the highest value of a column; an empty object when there is none. */
 async function highest(endpoint: Endpoint, column: string): Promise<EndpointAnswer> {
   const filter = emptyFilter();
-  // Engines disagree about where null is sorted.
+  // Engines sort null differently.
   filter.where.any = [
     [{ kind: 'term', column: columnOf(endpoint.table, column).name, operator: 'NN', values: [] }],
   ];
   filter.sort.push({ column, isDescending: true });
   const [row] = await endpointRows(
     endpoint,
-    selectRows(endpoint.engine.kind, endpoint.table, filter, { begin: 0, cap: 1 }),
+    selectRows(endpoint.engine.kind, endpoint.table, within(endpoint, filter), {
+      begin: 0,
+      cap: 1,
+    }),
   );
   return ok(row ?? {});
 }
@@ -178,7 +193,7 @@ async function counted(endpoint: Endpoint, statement: Statement): Promise<Endpoi
   return changes > 0 ? ok({ Count: changes }) : { status: 404, body: notFound };
 }
 
-/** Rows in the order of the input; a refused one comes back as it was sent, with its Error. */
+/** Rows in the order of the input; a refused row is returned as it was sent, with its Error. */
 async function many(
   endpoint: Endpoint,
   rows: JsonObject[],

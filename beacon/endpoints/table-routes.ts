@@ -1,5 +1,6 @@
-/** Paths of a table endpoint: what a method and the part of the path behind the table ask for. */
+/** Routes of a table endpoint: what a method, and the part of the path after the table, ask for. */
 import { bounds } from '../bounds.ts';
+import { endpointPath, isPlain, wordsSeen } from './endpoint-path.ts';
 import {
   BadRequest,
   decodePart,
@@ -14,7 +15,7 @@ type Page = { filter: Filter; begin: number; cap: number };
 export type WriteRoute =
   | { op: 'create' | 'create-many' | 'update-many' | 'upsert' }
   | { op: 'upsert-many'; isDetailed: boolean }
-  /** Without an id it stands in the body. */
+  /** A null id means that it is in the body. */
   | { op: 'update' | 'delete'; id: string | null }
   | { op: 'undelete'; id: string };
 
@@ -45,26 +46,48 @@ export function isWriteRoute(route: TableRoute): route is WriteRoute {
   return writing.has(route.op);
 }
 
-/** How the table stands in the path: `T`, `Ts` or `TSelect`. */
+/** How the path names the table: `T`, `Ts` or `TSelect`. */
 export type Form = 'one' | 'many' | 'select';
 
 const knownMethods: ReadonlySet<string> = new Set(['GET', 'POST', 'PUT', 'DELETE']);
 const none: TableRoute = { op: 'none' };
 const wrongMethod: TableRoute = { op: 'wrong-method' };
 
-/** HEAD reads like GET, PATCH changes like PUT. */
+/** HEAD is treated as GET, PATCH as PUT. */
 function plainMethod(method: string): string {
   if (method === 'HEAD') return 'GET';
   return method === 'PATCH' ? 'PUT' : method;
 }
 
-/** False for what may change rows. */
+const formsOfTable: readonly Form[] = ['one', 'many', 'select'];
+
+/**
+ * False if the request may change rows. Every gate uses this answer, which comes from the routes
+ * themselves. A fronted server has routes of its own, so whatever it might take for a write counts
+ * as one.
+ */
 export function isReading(method: string, path: string): boolean {
-  if (method === 'POST') return path.endsWith('/Schema/Validate');
-  return (method === 'GET' || method === 'HEAD') && !path.includes('/Undelete/');
+  const { rest } = endpointPath(path);
+  const routes = formsOfTable.map((form) => routeOrNone(method, rest, form));
+  if (routes.some(isWriteRoute)) return false;
+  if (method === 'POST') return isPlain(path) && routes.some(({ op }) => op === 'validate');
+  const [, , , word = ''] = wordsSeen(path);
+  return (method === 'GET' || method === 'HEAD') && word.toLowerCase() !== 'undelete';
 }
 
-/** `rest` are the parts behind the table, still percent-encoded. @throws BadRequest */
+/** What cannot be decoded is refused, so it changes nothing. */
+function routeOrNone(method: string, rest: readonly string[], form: Form): TableRoute {
+  try {
+    return routeOf(method, rest, form);
+  } catch {
+    return none;
+  }
+}
+
+/**
+ * `rest` are the path's parts after the table, still percent-encoded.
+ * @throws BadRequest
+ */
 export function routeOf(method: string, rest: readonly string[], form: Form): TableRoute {
   const plain = plainMethod(method);
   if (!knownMethods.has(plain)) return wrongMethod;
@@ -74,7 +97,7 @@ export function routeOf(method: string, rest: readonly string[], form: Form): Ta
   return plain === 'GET' ? listRoute(rest) : bulkRoute(plain, rest);
 }
 
-/** Words behind the table that are no number of a row, with the one method of each. */
+/** Reserved words after the table, each with its only method. */
 const named: Readonly<Record<string, readonly [method: string, route: TableRoute]>> = {
   Upsert: ['PUT', { op: 'upsert' }],
   Upserts: ['PUT', { op: 'upsert-many', isDetailed: false }],
@@ -163,7 +186,7 @@ function filterPart(rest: readonly string[]): { filter: Filter; tail: readonly s
   return { filter: emptyFilter(), tail: rest };
 }
 
-/** A comma within a name would be sent as %2C, so the list is split before it is decoded. */
+/** A comma within a name is sent as %2C, so the list is split before decoding. */
 function columnsPart(part: string): string[] {
   return [...new Set(part.split(',').map(decodePart))];
 }

@@ -1,9 +1,9 @@
 /**
- * What a table endpoint tells of its table: a JSON Schema, an empty row, whether a body would fit,
- * and rows in short.
+ * What a table endpoint says about its table: a JSON Schema, an empty row, whether a body would
+ * fit, and short rows.
  */
 import { messageOf } from '../../contracts/errors.ts';
-import type { JsonObject } from '../../contracts/json-value.ts';
+import type { JsonObject } from '../../contracts/body/json-value.ts';
 import { identityColumnOf } from '../sql/conditions.ts';
 import { type Column, type Table, toColumnValue } from '../engine/table.ts';
 
@@ -20,7 +20,7 @@ function propertyOf(column: Column): object {
   return {
     type: column.isNullable ? [jsonTypes[column.family], 'null'] : jsonTypes[column.family],
     ...(column.charsMax === null ? {} : { maxLength: column.charsMax }),
-    // SQLite keeps dates as text.
+    // SQLite stores dates as text.
     ...(column.family === 'date' || /^(?:Create|Update|Delete)Date$/.test(column.name)
       ? { format: 'date-time' }
       : {}),
@@ -39,7 +39,7 @@ export function schemaOf(table: Table): object {
   };
 }
 
-/** A row as it would be with nothing given. */
+/** A row with no values given. */
 export function emptyRowOf(table: Table): object {
   return Object.fromEntries(
     [...table.columns.values()].map((column) => [
@@ -49,7 +49,7 @@ export function emptyRowOf(table: Table): object {
   );
 }
 
-/** Every column of the body that is not there or cannot hold its value. */
+/** Reports every field that has no column, or whose value does not fit. */
 export function validate(table: Table, body: JsonObject): { Valid: boolean; Errors: string[] } {
   const errors = Object.entries(body).flatMap(([name, value]) => {
     const column = table.columns.get(name);
@@ -64,7 +64,7 @@ export function validate(table: Table, body: JsonObject): { Valid: boolean; Erro
   return { Valid: errors.length === 0, Errors: errors };
 }
 
-/** Columns of a row in short: numbers, GUIDs and when it changed, and those asked for. */
+/** Columns of a short row: ids, GUIDs, UpdateDate, and those requested. */
 export function liteColumnsOf(table: Table, extra: readonly string[]): string[] {
   const own = [...table.columns.keys()].filter(
     (name) => name.startsWith('ID') || name.startsWith('GUID') || name === 'UpdateDate',
@@ -72,7 +72,7 @@ export function liteColumnsOf(table: Table, extra: readonly string[]): string[] 
   return [...new Set([identityColumnOf(table).name, ...own, ...extra])];
 }
 
-/** What a row is called where it stands for itself. */
+/** The title of a row in lists. */
 export function titleOf(table: Table, row: Readonly<Record<string, unknown>>): string {
   return `${table.name} #${String(row[identityColumnOf(table).name])}`;
 }

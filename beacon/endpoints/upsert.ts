@@ -1,13 +1,13 @@
 /**
- * Upserts: each row onto the row of its number, else onto the one its natural unique key names,
- * else as a new one.
+ * Upserts: each row updates the row with its id, or else the one with the same unique key, or else
+ * is inserted.
  */
-import type { JsonObject } from '../../contracts/json-value.ts';
+import type { JsonObject } from '../../contracts/body/json-value.ts';
 import type { Scalar } from '../../contracts/schema.ts';
 import { type EndpointAnswer, type ErrorBody, errorBody, failure, notFound } from './answer.ts';
 import { type Statement, StatementFault } from '../engine/engine.ts';
 import { BadRequest, emptyFilter, equals, type Filter, type Term } from '../sql/filter.ts';
-import { type Endpoint, insertOf, toId, updateOf } from './row-statements.ts';
+import { type Endpoint, hubOf, insertOf, toId, updateOf, within } from './row-statements.ts';
 import { identityColumnOf } from '../sql/conditions.ts';
 import { selectRows } from '../sql/row-reads.ts';
 import { type Table, toColumnValue } from '../engine/table.ts';
@@ -17,13 +17,13 @@ export type Upserted =
   | { operation: 'Create' | 'Update'; error: ErrorBody };
 
 /**
- * A row may come or go between our look and our write; another look finds it. More often than this
- * is no race.
+ * A row may appear or disappear between our read and our write; reading again resolves it. More
+ * often than this it is not a race.
  */
 const looksMax = 3;
 
 /**
- * Outcomes in the order of the bodies; of several for one row the last one counts.
+ * Outcomes in the order of the bodies; if several bodies target one row, the last one wins.
  * @throws TidemarkError UNAVAILABLE
  */
 export async function upsertRows(
@@ -37,7 +37,10 @@ export async function upsertRows(
   return outcomes;
 }
 
-/** Looks for all rows, then writes all. @returns those to look for again */
+/**
+ * Finds all rows, then writes them.
+ * @returns those that must be tried again
+ */
 async function round(
   endpoint: Endpoint,
   bodies: readonly JsonObject[],
@@ -56,7 +59,7 @@ async function round(
         throw new StatementFault(
           'unique',
           'TWO_ROWS',
-          'one unique key of this row is that of one row, another that of another',
+          'two unique keys of this row match two different rows',
         );
       writes.push({
         index,
@@ -88,7 +91,7 @@ async function round(
   return again;
 }
 
-/** What was removed softly comes back, unless the body says otherwise. */
+/** A soft-deleted row is restored, unless the body says otherwise. */
 function statementOf(endpoint: Endpoint, body: JsonObject, id: Scalar | undefined): Statement {
   if (id === undefined) return insertOf(endpoint, body);
   return updateOf(
@@ -98,7 +101,7 @@ function statementOf(endpoint: Endpoint, body: JsonObject, id: Scalar | undefine
   );
 }
 
-/** Numbers of the rows each body is about, or why that cannot be said. */
+/** The ids of the rows each body targets, or the error why they cannot be determined. */
 async function findAll(
   endpoint: Endpoint,
   bodies: readonly JsonObject[],
@@ -110,14 +113,14 @@ async function findAll(
   const looks: { index: number; isById: boolean; statement: Statement }[] = [];
   for (const index of open) {
     try {
-      for (const { filter, isById } of filtersOf(table, bodies[index] ?? {})) {
+      for (const { filter, isById } of filtersOf(table, ownedBy(endpoint, bodies[index] ?? {}))) {
         looks.push({
           index,
           isById,
           statement: selectRows(
             engine.kind,
             table,
-            filter,
+            within(endpoint, filter),
             { begin: 0, cap: 1 },
             { columns: [identity] },
           ),
@@ -138,15 +141,21 @@ async function findAll(
     const id = result instanceof StatementFault ? undefined : result?.rows[0]?.[identity];
     if (id === undefined) continue;
     found.set(index, new Set([...(before ?? []), id as Scalar]));
-    // The number says which row is meant, whatever else is to change in it.
+    // The id decides which row is meant, whatever else changes.
     if (isById) isDecided.add(index);
   }
   return found;
 }
 
+/** Adds the HubID that an insert would store, so that keys are looked up with it. */
+function ownedBy(endpoint: Endpoint, body: JsonObject): JsonObject {
+  const hub = hubOf(endpoint);
+  return hub === null ? body : { HubID: hub, ...body };
+}
+
 /**
- * First the number, then each unique key of which the body gives something; what it leaves out
- * counts as an insert would store it.
+ * The id first, then each unique key of which the body sets a column; columns it leaves out count
+ * with the value an insert would store.
  */
 function filtersOf(table: Table, body: JsonObject): { filter: Filter; isById: boolean }[] {
   const identity = identityColumnOf(table).name;
@@ -158,7 +167,7 @@ function filtersOf(table: Table, body: JsonObject): { filter: Filter; isById: bo
       isById: true,
     });
   }
-  for (const key of table.uniqueKeys) {
+  for (const { columns: key } of table.uniqueKeys) {
     if (key.includes(identity) || !key.some((name) => Object.hasOwn(body, name))) continue;
     const filter = keyFilter(table, key, body);
     if (filter) filters.push({ filter, isById: false });
@@ -171,7 +180,7 @@ function withDeleted(filter: Filter): Filter {
   return filter;
 }
 
-/** Null for a key that no other row can share: one with a null, or over an expression. */
+/** Null for a key that cannot match another row: one with a null, or over an expression. */
 function keyFilter(table: Table, key: readonly string[], body: JsonObject): Filter | null {
   const terms: Term[] = [];
   for (const name of key) {
@@ -186,7 +195,7 @@ function keyFilter(table: Table, key: readonly string[], body: JsonObject): Filt
   return filter;
 }
 
-/** The row as it is then. */
+/** Returns the row after the write. */
 export async function upsertOne(endpoint: Endpoint, body: JsonObject): Promise<EndpointAnswer> {
   const [outcome] = await upsertRows(endpoint, [body]);
   if (!outcome) throw new BadRequest('nothing was given');
@@ -196,8 +205,8 @@ export async function upsertOne(endpoint: Endpoint, body: JsonObject): Promise<E
 }
 
 /**
- * Short rows of those that went well; with the others and why, if `isDetailed`. Counts are in the
- * headers.
+ * Short rows of the successful upserts; with `isDetailed` the failed ones too, with reasons. Counts
+ * are in the headers.
  */
 export async function upsertMany(
   endpoint: Endpoint,

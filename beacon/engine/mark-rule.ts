@@ -15,16 +15,18 @@ export function skipThrough(batch: ApplyBatch, stored: StoredMark | null): numbe
   return stored !== null && !batch.isBelowMark && stored.Epoch === batch.epoch ? stored.Seq : -1;
 }
 
+type BuiltBatch = Pick<
+  ApplyBatch,
+  'afterSeq' | 'afterEpoch' | 'epoch' | 'throughSeq' | 'isBelowMark' | 'mutations'
+>;
+
 /**
  * @throws TidemarkError UNAVAILABLE when the mark row is not what the batch builds on: the database
  * went back in time behind the sender's back, or the batch is late and another epoch has begun
  * since
  */
-export function insistOnMark(
-  batch: Pick<ApplyBatch, 'afterSeq' | 'afterEpoch' | 'epoch'>,
-  stored: StoredMark | null,
-): void {
-  if (isBuiltOn(batch, stored)) return;
+export function insistOnMark(batch: BuiltBatch, stored: StoredMark | null): void {
+  if (isBuiltOn(batch, stored) && isEarned(batch, stored)) return;
   throw new TidemarkError(
     'UNAVAILABLE',
     `the batch builds on Seq ${batch.afterSeq ?? 0} of epoch ` +
@@ -34,8 +36,19 @@ export function insistOnMark(
   );
 }
 
+/**
+ * Whether the mark may go where the batch says. Up to its last mutation it shows what it did; a mark
+ * beyond that, or by a batch of nothing, is believed only of a sender who knows where the mark is.
+ */
+function isEarned(batch: BuiltBatch, stored: StoredMark | null): boolean {
+  const { afterSeq = 0, afterEpoch = '', epoch, throughSeq, mutations, isBelowMark } = batch;
+  const isMoving = !isBelowMark && (stored?.Epoch !== epoch || throughSeq > stored.Seq);
+  if (!isMoving || mutations.some(({ Seq }) => Seq >= throughSeq)) return true;
+  return afterSeq === (stored?.Seq ?? 0) && afterEpoch === (stored?.Epoch ?? '');
+}
+
 function isBuiltOn(
-  { afterSeq = 0, afterEpoch, epoch }: Pick<ApplyBatch, 'afterSeq' | 'afterEpoch' | 'epoch'>,
+  { afterSeq = 0, afterEpoch, epoch }: BuiltBatch,
   stored: StoredMark | null,
 ): boolean {
   if (afterEpoch === undefined)

@@ -3,7 +3,7 @@
  * the rule what each column takes.
  */
 import type { Scalar } from '../../contracts/schema.ts';
-import type { ColumnInfo, DefaultObject, TableInfo } from './engine.ts';
+import type { ColumnInfo, DefaultObject, IndexInfo, TableInfo } from './engine.ts';
 
 export type Column = ColumnInfo & {
   /** Stored where the column is left out, or null cannot be. */
@@ -16,7 +16,7 @@ export type Table = {
   name: string;
   columns: ReadonlyMap<string, Column>;
   identity: Column | null;
-  uniqueKeys: readonly (readonly string[])[];
+  uniqueKeys: readonly IndexInfo[];
 };
 
 /** A value its column cannot hold; the message names the column. */
@@ -35,7 +35,7 @@ export function toTable(info: TableInfo, defaults: DefaultObject = {}): Table {
       [...columns.values()].find((column) => column.isIdentity) ??
       [...columns.values()].find((column) => column.isPrimaryKey) ??
       null,
-    uniqueKeys: info.indexes.filter((index) => index.isUnique).map((index) => index.columns),
+    uniqueKeys: info.indexes.filter((index) => index.isUnique),
   };
 }
 

@@ -1,10 +1,10 @@
 /**
- * The capabilities of a fronted retold-databeacon: each action by the HTTP route it has, and none
- * where it has none.
+ * The capabilities of a fronted retold-databeacon: each action that has an HTTP route. The others
+ * are not offered.
  */
 import { capabilities } from '../../contracts/capability.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
-import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
+import { isJsonObject, type JsonObject } from '../../contracts/body/json-value.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
 import { bounds } from '../bounds.ts';
@@ -20,7 +20,7 @@ type Parts = { client: FrontClient; proxy: FrontProxy; log: Log; clock: Clock };
 
 const tableAt = (settings: Settings) => textAt(settings, 'TableName', tableNameCharsMax);
 
-/** What a route puts its answer into. */
+/** Unwraps an answer that a route puts into a member. */
 function insideOf(answer: JsonObject, name: string): JsonObject {
   const { [name]: inside } = answer;
   return isJsonObject(inside) ? inside : answer;
@@ -65,7 +65,7 @@ export function frontActions({ client, proxy, log, clock }: Parts): Actions {
   };
 }
 
-/** The route tells no columns; those come table by table where one is asked for. */
+/** The route returns no columns; they are fetched per table, when one is asked for. */
 async function introspect(tables: FrontTables, settings: Settings): Promise<object> {
   const connection = connectionAt(settings);
   const answer = await tables.introspect(connection, true);
@@ -75,8 +75,8 @@ async function introspect(tables: FrontTables, settings: Settings): Promise<obje
 }
 
 /**
- * The server looks for a SELECT at the start and at nothing else: whoever may ask this may read
- * all, and more. It is told so.
+ * The server only checks that the text starts with SELECT. Whoever may use this may therefore read
+ * everything, and more.
  */
 async function query(client: FrontClient, settings: Settings, timeoutMs: number): Promise<object> {
   const sql = textAt(settings, 'SQL', bounds.queryCharsMax);

@@ -1,9 +1,9 @@
 /**
- * HTTP to a running retold-databeacon: bounded in time and size, never redirected, to the one
- * server it was given. Home of outgoing HTTP here.
+ * HTTP client for a running retold-databeacon: bounded in time and size, follows no redirects, and
+ * talks to one server only. The only place in beacon/ with outgoing HTTP.
  */
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
-import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
+import { isJsonObject, type JsonObject } from '../../contracts/body/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import { maskedUrl } from '../../runtime/masked.ts';
 import { bounds } from '../bounds.ts';
@@ -13,10 +13,10 @@ export type FrontReply = { status: number; headers: Record<string, string>; text
 
 export class FrontClient {
   readonly #base: URL;
-  /** Told of every request that got no answer. */
+  /** Called for every request that got no answer. */
   onSilence: () => void = () => undefined;
 
-  /** @param base as `frontUrl` checked it */
+  /** @param base a URL checked by `frontUrl` */
   constructor(base: string) {
     this.#base = new URL(base);
   }
@@ -26,9 +26,9 @@ export class FrontClient {
   }
 
   /**
-   * One request; any status is an answer.
-   * @throws TidemarkError UNAVAILABLE without one, TOO_LARGE beyond the bounds, INVALID_MESSAGE for
-   * a path that HTTP would change on its way
+   * Sends one request; any status is an answer.
+   * @throws TidemarkError UNAVAILABLE without an answer, TOO_LARGE beyond the bounds,
+   * INVALID_MESSAGE for a path that URL parsing would change
    */
   async call(
     method: string,
@@ -66,7 +66,7 @@ export class FrontClient {
   }
 
   /**
-   * A route of management.
+   * Calls a management route.
    * @throws TidemarkError as `call`, and INVALID_MESSAGE with the server's reason when it refuses
    */
   async manage(
@@ -82,7 +82,7 @@ export class FrontClient {
     const answer = parsed(text);
     if (status >= 500 && answer === null)
       throw new TidemarkError('UNAVAILABLE', `${this.label}: ${method} ${path} answered ${status}`);
-    // Several of its routes say 200 and `{ Error }` for what went wrong.
+    // Several routes report errors with status 200 and `{ Error }`.
     const isRefused =
       answer?.['Success'] === false ||
       (answer?.['Success'] !== true && typeof answer?.['Error'] === 'string');
@@ -97,8 +97,8 @@ export class FrontClient {
   }
 
   /**
-   * URLs lose dots between slashes, percent-encoded ones too: what was let through must be what is
-   * asked.
+   * URL parsing removes dot segments, also percent-encoded ones. The path sent must be the one the
+   * allowlist checked.
    */
   #urlOf(path: string): URL {
     const full = path.startsWith('/') ? path : `/${path}`;
@@ -110,14 +110,17 @@ export class FrontClient {
     ) {
       throw new TidemarkError(
         'INVALID_MESSAGE',
-        'MeadowProxy: path cannot be sent as it is; encode what is no plain character of a path.',
+        'MeadowProxy: path cannot be sent as it is; percent-encode its special characters.',
       );
     }
     return url;
   }
 }
 
-/** The address of the server as URL. @throws TidemarkError CONFIG_INVALID */
+/**
+ * Checks the server's address.
+ * @throws TidemarkError CONFIG_INVALID
+ */
 export function frontUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : null;
   if (
@@ -141,7 +144,7 @@ async function textOf(response: Response): Promise<string> {
   let bytes = 0;
   for await (const part of response.body ?? []) {
     bytes += part.length;
-    // Leaving the loop gives the connection up.
+    // Throwing out of the loop closes the connection.
     if (bytes > bounds.answerBytesMax)
       throw new TidemarkError(
         'TOO_LARGE',
@@ -153,8 +156,8 @@ async function textOf(response: Response): Promise<string> {
 }
 
 /**
- * Of the answer's headers those that say something of it: upserts of many rows are counted there,
- * and there alone.
+ * Keeps the content type and the `x-` headers: an upsert of many rows returns its counts only
+ * there.
  */
 function headersOf(given: Headers): Record<string, string> {
   const told = [...given].filter(([name]) => name.startsWith('x-'));

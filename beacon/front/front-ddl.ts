@@ -1,6 +1,6 @@
 /**
- * Statements an operator runs for a fronted server: tables in the types its library can write, and
- * columns that do not have one.
+ * Statements that an operator runs for a fronted server: they create tables in types its library
+ * can write, and alter columns of other types.
  */
 import type { IntrospectSchemaOutputs } from '../../contracts/capability.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
@@ -15,12 +15,12 @@ import type { EngineKind } from '../engine/engine.ts';
 import type { FrontClient } from './front-client.ts';
 import { type FrontColumn, objectsAt } from './front-tables.ts';
 
-/** A column that takes not everything it should, why, and the statement that makes it. */
+/** A column that cannot store every value, the reason, and the statement that fixes it. */
 export type ColumnMisfit = { column: string; why: string; statement: string };
 
 /**
- * As `tidemark beacon --db` chooses it: keys are equal only when they are the same, trailing blanks
- * too.
+ * In the order `tidemark beacon --db` prefers them: keys are equal only if identical, including
+ * trailing blanks.
  */
 const collations = ['utf8mb4_nopad_bin', 'utf8mb4_0900_bin', 'utf8mb4_bin'];
 
@@ -38,7 +38,7 @@ export function misfitsOf(
       return [
         {
           column: name,
-          why: 'the server deletes and undeletes with a number: a removed row cannot come back',
+          why: 'the server writes a number into Deleted, so a removed row cannot be restored',
           statement:
             `ALTER TABLE "${table.Scope}" ${alter} DROP DEFAULT, ${alter} TYPE integer USING ` +
             `"${column.Column}"::integer, ${alter} SET DEFAULT 0`,
@@ -54,7 +54,7 @@ export function misfitsOf(
       ? [
           {
             column: name,
-            why: `it holds ${charsMax ?? 65_535} bytes, and longer text is a dead letter`,
+            why: `it holds ${charsMax ?? 65_535} bytes; a write with longer text becomes a dead letter`,
             statement: `ALTER TABLE \`${table.Scope}\` MODIFY COLUMN \`${column.Column}\` longtext`,
           },
         ]
@@ -68,7 +68,7 @@ type Wanted = {
   kind: EngineKind;
 };
 
-/** Statements that make what is missing. */
+/** Statements that create what is missing. */
 export async function statementsFor(
   client: FrontClient,
   connection: number,
@@ -88,7 +88,7 @@ export async function statementsFor(
   });
 }
 
-/** The server writes 0 and 1 into Deleted, which PostgreSQL takes for no boolean. */
+/** The server writes 0 and 1 into Deleted, which a boolean in PostgreSQL does not accept. */
 function writable(kind: EngineKind, table: TableDescriptor): TableDescriptor {
   if (kind !== 'postgresql') return table;
   return {

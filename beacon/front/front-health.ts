@@ -1,9 +1,9 @@
 /**
- * Whether a fronted server is there: asked for its connections at every presence, and doubted as
- * soon as a request gets no answer.
+ * Whether a fronted server is up: its connections are fetched for every presence message, and again
+ * as soon as a request gets no answer.
  */
 import { messageOf } from '../../contracts/errors.ts';
-import { isJsonObject } from '../../contracts/json-value.ts';
+import { isJsonObject } from '../../contracts/body/json-value.ts';
 import type { ConnectionPresence } from '../../contracts/presence.ts';
 import { newUuid } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
@@ -23,7 +23,7 @@ export class FrontHealth {
     this.#log = log;
   }
 
-  /** Another one after every time the server was away: it has forgotten what it keeps in memory. */
+  /** Changes whenever the server was away, because it loses what it keeps in memory. */
   get nonce(): string {
     return this.#nonce;
   }
@@ -36,7 +36,7 @@ export class FrontHealth {
     return this.#connections;
   }
 
-  /** Asks now. Never throws. */
+  /** Asks the server. Never throws. */
   async look(): Promise<boolean> {
     let reason = '';
     try {
@@ -46,7 +46,7 @@ export class FrontHealth {
         bounds.checkMs,
       );
       if (Array.isArray(rows)) this.#connections = rows.flatMap((row) => connectionOf(row) ?? []);
-      else reason = 'its connections are no list; is it a retold-databeacon?';
+      else reason = 'its connections are not a list; is it a retold-databeacon?';
     } catch (error) {
       reason = messageOf(error);
     }
@@ -64,7 +64,7 @@ export class FrontHealth {
     if (isThere)
       this.#log.info(
         { server: this.#client.label, connections: this.#connections },
-        'the fronted databeacon is there',
+        'the fronted databeacon is up',
       );
     else this.#log.warn({ server: this.#client.label, reason }, 'the fronted databeacon is away');
   }

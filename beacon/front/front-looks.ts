@@ -1,9 +1,9 @@
 /**
- * Looks of a fronted server at its databases: one of thousands of tables takes minutes, more than
- * any request waits, so that those who ask again join it.
+ * Introspections of databases by a fronted server. With thousands of tables one takes minutes,
+ * longer than any request waits, so later requests join the running one.
  */
 import { TidemarkError } from '../../contracts/errors.ts';
-import type { JsonObject } from '../../contracts/json-value.ts';
+import type { JsonObject } from '../../contracts/body/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { withDeadline } from '../../runtime/deadline.ts';
@@ -22,11 +22,12 @@ export class FrontLooks {
   }
 
   /**
-   * The answer of the look that is under way, else of a new one. One that everybody gave up waiting
-   * for is kept a while for who asks next.
-   * @param mayRepeat whether an answer that was told already will do, once: the step of a bootstrap
-   * that follows on another wants nothing newer
-   * @throws TidemarkError UNAVAILABLE while the server is still looking, else what asking throws
+   * Returns the answer of the running introspection, or starts one. An answer that nobody waited
+   * for is kept for a while for the next request.
+   * @param mayRepeat accept an answer already given to another request, once: consecutive steps of
+   * a bootstrap need nothing newer
+   * @throws TidemarkError UNAVAILABLE while the server is still working, otherwise what asking
+   * throws
    */
   async look(connection: number, mayRepeat: boolean): Promise<JsonObject> {
     const known = this.#looks.get(connection);
@@ -59,7 +60,7 @@ export class FrontLooks {
     return withDeadline(answer, this.#clock, bounds.migrationMs, () => {
       throw new TidemarkError(
         'UNAVAILABLE',
-        'the server is still looking at the tables of its database; ask again',
+        'the server is still reading the tables of its database; retry later',
         { retryAfterMs: limits.unavailableRetryMs },
       );
     });

@@ -1,13 +1,18 @@
 /**
- * MeadowProxy.Request for a fronted server: behind our own allowlist, for its HTTP has none, its
- * own tables never.
+ * MeadowProxy.Request for a fronted server. It applies our own allowlist, because the server's HTTP
+ * has none, and never reaches the server's own tables.
  */
 import type { ProxyOutputs, UpdateProxyConfigOutputs } from '../../contracts/capability.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
 import { bounds } from '../bounds.ts';
 import type { RequestContext } from '../gateway/request.ts';
-import { defaultPattern, patternAt, toPathPattern } from '../endpoints/path-pattern.ts';
+import {
+  defaultPattern,
+  type PathPattern,
+  patternAt,
+  toPathPattern,
+} from '../endpoints/path-pattern.ts';
 import { booleanAt, integerAt, listAt, refuse, type Settings } from '../settings.ts';
 import { isReading } from '../endpoints/table-routes.ts';
 import type { FrontClient } from './front-client.ts';
@@ -16,8 +21,11 @@ import { connectionPath } from './front-tables.ts';
 export class FrontProxy {
   readonly #client: FrontClient;
   readonly #mayWrite: boolean;
-  /** In memory: every worker sends its own at every bootstrap, and a new start is one. */
-  #patterns: string[] = [defaultPattern];
+  /**
+   * Kept in memory: every worker sends its own at each bootstrap, and a new start makes them
+   * bootstrap again.
+   */
+  readonly #patterns = new Map<string, PathPattern>([[defaultPattern, connectionPath]]);
   #allowWrites = true;
   #requestMs: number = limits.bootstrapStepMs;
   #bodyBytesMax: number = limits.bodyBytesMax;
@@ -32,9 +40,9 @@ export class FrontProxy {
   }
 
   /**
-   * Any status is a successful request.
-   * @throws TidemarkError INVALID_MESSAGE when it is not let through, TOO_LARGE, UNAVAILABLE
-   * without an answer
+   * Forwards a request; any status is a success.
+   * @throws TidemarkError INVALID_MESSAGE when it is not allowed, TOO_LARGE, UNAVAILABLE without an
+   * answer
    */
   async request(settings: Settings, context: RequestContext): Promise<ProxyOutputs> {
     const { Method: method, Path: path, Body: body, RemoteUser: user, Session: session } = settings;
@@ -56,7 +64,7 @@ export class FrontProxy {
         'INVALID_MESSAGE',
         'MeadowProxy: writes are disabled on this beacon.',
       );
-    if (!connectionPath(path) || !this.#patterns.some((pattern) => toPathPattern(pattern)(path)))
+    if (!connectionPath(path) || !this.#opens(path))
       throw new TidemarkError('INVALID_MESSAGE', 'MeadowProxy: path is not in the allowlist.');
     const isBodied = verb !== 'GET' && verb !== 'HEAD' && body !== undefined && body !== null;
     const text = typeof body === 'string' ? body : JSON.stringify(body);
@@ -73,9 +81,13 @@ export class FrontProxy {
     return { Status: reply.status, Headers: reply.headers, Body: reply.text };
   }
 
+  #opens(path: string): boolean {
+    return [...this.#patterns.values()].some((matches) => matches(path));
+  }
+
   /**
-   * As a databeacon of ours does it.
-   * @throws TidemarkError INVALID_MESSAGE for what is no pattern
+   * Same behaviour as our own databeacon.
+   * @throws TidemarkError INVALID_MESSAGE for an invalid pattern
    */
   updateConfig(settings: Settings): UpdateProxyConfigOutputs {
     const given = listAt(
@@ -83,8 +95,8 @@ export class FrontProxy {
       'Settings.PathAllowlist',
       bounds.patternsMax,
     ).map((pattern, at) => patternAt(pattern, `Settings.PathAllowlist[${at}]`));
-    const fresh = [...new Set(given)].filter((pattern) => !this.#patterns.includes(pattern));
-    if (this.#patterns.length + fresh.length > bounds.patternsMax)
+    const fresh = [...new Set(given)].filter((pattern) => !this.#patterns.has(pattern));
+    if (this.#patterns.size + fresh.length > bounds.patternsMax)
       throw refuse(
         'Settings.PathAllowlist',
         `at most ${bounds.patternsMax} patterns in all`,
@@ -107,13 +119,13 @@ export class FrontProxy {
     );
     this.#bodyBytesMax = bodyBytesMax;
     this.#allowWrites = allowWrites;
-    this.#patterns = [...this.#patterns, ...fresh];
+    for (const pattern of fresh) this.#patterns.set(pattern, toPathPattern(pattern));
     return {
       Success: true,
       PatternsAdded: fresh.length,
       ActiveConfig: {
         AllowWrites: this.allowWrites,
-        PathAllowlist: this.#patterns,
+        PathAllowlist: [...this.#patterns.keys()],
         BodyBytesMax: bodyBytesMax,
         RequestTimeoutMs: this.#requestMs,
       },

@@ -1,10 +1,10 @@
 /**
- * EnsureSchema for a fronted server: its HTTP can look at tables and not make any, so what is there
- * is checked and what is not is said.
+ * EnsureSchema for a fronted server. Its HTTP can inspect tables but not create any, so this checks
+ * them and reports what is missing.
  */
 import type { EnsureSchemaOutputs, IntrospectSchemaOutputs } from '../../contracts/capability.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
-import { isJsonObject } from '../../contracts/json-value.ts';
+import { isJsonObject } from '../../contracts/body/json-value.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { EngineKind } from '../engine/engine.ts';
 import { decodeDescriptor } from '../capabilities/schema-settings.ts';
@@ -24,7 +24,7 @@ const kinds: Record<string, EngineKind> = {
   mssql: 'mssql',
 };
 
-/** The engine of a connection by the server's name for it. */
+/** Maps the server's name for an engine to ours. */
 export function engineOf(type: unknown): EngineKind {
   return kinds[String(type).toLowerCase()] ?? 'sqlite';
 }
@@ -40,7 +40,7 @@ type Found = {
 async function look({ client, tables }: FrontOptions, settings: Settings): Promise<Found> {
   const id = connectionAt(settings);
   const descriptor = decodeDescriptor(settings);
-  // It remembers tables that were dropped since; those that are there are in this answer.
+  // The server remembers dropped tables; this answer lists those that exist.
   const there = new Set(
     objectsAt(await tables.introspect(id), 'Tables').map((table) => table['TableName']),
   );
@@ -86,8 +86,9 @@ export async function frontIntrospectSchema(
 }
 
 /**
- * Succeeds when every table and column is there.
- * @throws TidemarkError CONFLICT naming what is not; the statements that would make it are logged
+ * Succeeds when every table and column exists.
+ * @throws TidemarkError CONFLICT naming what is missing; the statements that would create it are
+ * logged
  */
 export async function frontEnsureSchema(
   parts: FrontOptions,
@@ -104,21 +105,21 @@ export async function frontEnsureSchema(
           kind,
         }),
       },
-      'tables or columns are missing, and a retold-databeacon makes none over HTTP; these statements do',
+      'tables or columns are missing, and a retold-databeacon cannot create them over HTTP; run these statements',
     );
     const few = missing.slice(0, 5).join(', ');
     throw new TidemarkError(
       'CONFLICT',
-      `EnsureSchema: ${client.label} has no HTTP route that makes tables, and ` +
+      `EnsureSchema: ${client.label} has no HTTP route that creates tables, and ` +
         `${missing.length} tables or columns are missing ` +
         `(${few}${missing.length > 5 ? ', ...' : ''}): ` +
-        'make them with the statements in the log of this beacon',
+        'create them with the statements in the log of this beacon',
     );
   }
   if (misfits.length > 0)
     log.warn(
       { misfits },
-      'columns of a type that a retold-databeacon cannot write everything to; these statements mend it',
+      'some columns have a type in which a retold-databeacon cannot store every value; these statements fix it',
     );
   const { SchemaName, Engine } = outputs;
   return {
@@ -131,7 +132,7 @@ export async function frontEnsureSchema(
     MigrationStatements: [],
     SkippedDestructive: [],
     Notes: [
-      'every table and column is there already; indexes cannot be seen over HTTP',
+      'every table and column exists; indexes cannot be checked over HTTP',
       ...misfits.map(({ column, why }) => `${column}: ${why}`),
     ],
   };

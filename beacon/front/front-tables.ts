@@ -1,9 +1,9 @@
 /**
- * Tables of a fronted server's connections: brought up where its start left them down, listed as
- * they are now, and where their endpoints lie.
+ * Tables of a fronted server's connections: connects those its start left disconnected, lists
+ * current tables, and finds their endpoints.
  */
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
-import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
+import { isJsonObject, type JsonObject } from '../../contracts/body/json-value.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
 import { bounds } from '../bounds.ts';
@@ -12,8 +12,8 @@ import type { FrontClient } from './front-client.ts';
 import { FrontLooks } from './front-looks.ts';
 
 /**
- * Tables of connections lie under a lower-case part; the server's own, passwords among them, do
- * not. No pattern opens those.
+ * Tables of connections are under a lower-case path segment. The server's own, which hold
+ * passwords, are not, and no pattern may open those.
  */
 export const connectionPath = toPathPattern(defaultPattern);
 
@@ -36,8 +36,8 @@ export class FrontTables {
   }
 
   /**
-   * The server looks at its database and answers with the tables there are.
-   * @param mayRepeat as `FrontLooks.look`
+   * Makes the server inspect its database and returns the existing tables.
+   * @param mayRepeat as in `FrontLooks.look`
    * @throws TidemarkError as `FrontClient.manage`, UNAVAILABLE while it takes long
    */
   introspect(connection: number, mayRepeat = false): Promise<JsonObject> {
@@ -45,8 +45,8 @@ export class FrontTables {
   }
 
   /**
-   * At its start it connects only what says AutoConnect; who asks for tables of another means it to
-   * be connected.
+   * At its start the server connects only connections with AutoConnect. Asking for the tables of
+   * another means that it should be connected.
    */
   async #introspect(connection: number): Promise<JsonObject> {
     const path = `/beacon/connection/${connection}/introspect`;
@@ -58,15 +58,15 @@ export class FrontTables {
     }
     this.#log.warn(
       { server: this.#client.label, connection },
-      'the server has this connection down and is asked to connect it; with AutoConnect it does so at its start',
+      'the server is not connected to this database and is asked to connect; with AutoConnect it would at its start',
     );
     await this.#client.manage('POST', `/beacon/connection/${connection}/connect`);
     return this.#client.manage('POST', path, bounds.lookMs);
   }
 
   /**
-   * Columns of a table as the last look saw them. A table that was dropped keeps the ones it had:
-   * only `introspect` tells that it is gone.
+   * Columns of a table from the last introspection. A dropped table keeps its columns here: only
+   * `introspect` shows that it is gone.
    */
   async columns(connection: number, table: string): Promise<FrontColumn[]> {
     const answer = await this.table(connection, table);
@@ -85,8 +85,8 @@ export class FrontTables {
   }
 
   /**
-   * Enables an endpoint and says where it is, which the server says only the first time: later its
-   * list of endpoints does.
+   * Enables an endpoint and returns its path. The server returns it only the first time; later it
+   * is looked up in its list of endpoints.
    * @throws TidemarkError as `FrontClient.manage`, INVALID_MESSAGE for an endpoint among the
    * server's own tables
    */
@@ -102,7 +102,7 @@ export class FrontTables {
       throw new TidemarkError(
         'INVALID_MESSAGE',
         `${this.#client.label} has ${table} at ${base}, among its own tables; the ` +
-          'connection needs a name that makes a part of the path',
+          'connection needs a name that can be a part of the path',
       );
     return { ...endpoint, EndpointBase: base };
   }
@@ -117,7 +117,7 @@ export class FrontTables {
         (one) => Number(one['ConnectionID']) === connection && one['TableName'] === table,
       )?.['EndpointBase'];
     } catch (error) {
-      // The worker can still work it out from the connection's name.
+      // The worker can still derive the path from the connection's name.
       this.#log.warn(
         { server: this.#client.label, table, reason: messageOf(error) },
         'the server does not list its endpoints',

@@ -1,6 +1,6 @@
 /**
- * A databeacon that has no database of its own: it puts a running retold-databeacon, known by its
- * HTTP server, on the bus.
+ * A databeacon without a database of its own: it puts a running retold-databeacon on the bus,
+ * through its HTTP server.
  */
 import type { BeaconStatus, Presence } from '../../contracts/presence.ts';
 import { AuditTrail } from '../gateway/audit.ts';
@@ -22,8 +22,8 @@ export type FrontConfig = {
 };
 
 /**
- * Starts it on a connected bus; the server need not be there yet.
- * @throws TidemarkError CONFIG_INVALID for an address that is none
+ * Starts it on a connected bus; the server may still be down.
+ * @throws TidemarkError CONFIG_INVALID for an invalid address
  */
 export async function startFront(config: FrontConfig, place: BeaconPlace): Promise<RunningBeacon> {
   const { beaconId, tags } = config;
@@ -33,17 +33,17 @@ export async function startFront(config: FrontConfig, place: BeaconPlace): Promi
   const trail = new AuditTrail(state, clock, log);
   const health = new FrontHealth(client, log);
   const proxy = new FrontProxy(client, config.allowWrites ?? true);
-  const gateway = new Gateway(frontActions({ client, proxy, log, clock }), trail, () =>
-    clock.monotonicMs(),
-  );
+  const actions = frontActions({ client, proxy, log, clock });
+  const gateway = new Gateway({ actions, trail, nowMs: () => clock.monotonicMs() });
   const presence = new PresencePublisher(bus, clock, async (status): Promise<Presence> => {
     const isThere = await health.look();
-    // A server that does not answer takes nothing new, which is what Draining says.
+    // A server that does not answer accepts nothing new, which is what Draining means.
     const told: BeaconStatus = isThere ? status : 'Draining';
     return {
       BeaconID: beaconId,
       Status: told,
       Nonce: health.nonce,
+      HubSubjects: false,
       Capabilities: gateway.capabilities,
       Tags: tags,
       Connections: health.connections,
@@ -51,7 +51,7 @@ export async function startFront(config: FrontConfig, place: BeaconPlace): Promi
   });
   let isTelling = false;
   client.onSilence = () => {
-    // The look itself may be what got no answer.
+    // The health check may itself be the request that got no answer.
     if (isTelling || !health.isThere) return;
     isTelling = true;
     void presence.announce().finally(() => {
@@ -64,6 +64,7 @@ export async function startFront(config: FrontConfig, place: BeaconPlace): Promi
       nonce: health.nonce,
       description: 'puts a retold-databeacon on the bus',
       capabilities: gateway.capabilities,
+      hasHubSubjects: false,
       gateway,
       presence,
       trail,

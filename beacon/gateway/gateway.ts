@@ -1,20 +1,47 @@
 /** Every capability request comes through here: decoded, sent to its action, audited, answered. */
-import { capabilities, type CapabilityReply } from '../../contracts/capability.ts';
-import { ChunkAssembler, type ChunkReply } from '../../contracts/chunks.ts';
-import { decodeBody, type HeaderReader } from '../../contracts/codec.ts';
+import type { CapabilityReply } from '../../contracts/capability.ts';
+import { ChunkAssembler, type ChunkReply } from '../../contracts/body/chunks.ts';
+import { decodeBody, type HeaderReader } from '../../contracts/body/codec.ts';
 import { messageOf, TidemarkError, toRefusal } from '../../contracts/errors.ts';
-import { isJsonObject } from '../../contracts/json-value.ts';
+import { isJsonObject } from '../../contracts/body/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
-import { lastToken } from '../../contracts/subjects.ts';
+import { capabilityTarget } from '../../contracts/subjects.ts';
 import { type AuditNote, type AuditTrail, countOf, subjectOf } from './audit.ts';
+import { insistOnHub } from './hub-scope.ts';
 import type { Done } from './meter.ts';
-import { decodeRequest, type RequestContext, userOf } from './request.ts';
+import { decodeRequest, type RequestContext, userOf, whyNotOffered } from './request.ts';
 import type { Settings } from '../settings.ts';
 import { serving } from './trace.ts';
 
 export type ActionHandler = (settings: Settings, context: RequestContext) => unknown;
 /** Capability -> action -> handler. */
 export type Actions = Record<string, Record<string, ActionHandler>>;
+
+/** A request as its subject says it; `hub` is null where it is for no hub. */
+type Asked = {
+  capability: string;
+  action: string;
+  hub: string | null;
+  subject: string;
+  /** Bytes its answer may have. */
+  roomBytes: number;
+};
+
+/** What a request says beside its subject and body. */
+export type RequestOrigin = {
+  headers?: HeaderReader | undefined;
+  sender?: string;
+  roomBytes?: number | undefined;
+};
+
+export type GatewayOptions = {
+  actions: Actions;
+  trail: Pick<AuditTrail, 'add'>;
+  nowMs: () => number;
+  onDone?: (done: Done) => void;
+  /** Batches are taken without a hub in their subject. */
+  acceptsUnscoped?: boolean | undefined;
+};
 
 export class Gateway {
   readonly #actions: Actions;
@@ -23,21 +50,19 @@ export class Gateway {
   readonly #onDone: (done: Done) => void;
   /** Requests above the bus's limit come in pieces. */
   readonly #chunks: ChunkAssembler;
+  readonly #acceptsUnscoped: boolean;
   #inFlight = 0;
   #isDraining = false;
   #idle: (() => void) | null = null;
 
-  constructor(
-    actions: Actions,
-    trail: Pick<AuditTrail, 'add'>,
-    nowMs: () => number,
-    onDone: (done: Done) => void = () => undefined,
-  ) {
+  constructor(options: GatewayOptions) {
+    const { actions, trail, nowMs, onDone = () => undefined, acceptsUnscoped = false } = options;
     this.#nowMs = nowMs;
     this.#onDone = onDone;
     this.#chunks = new ChunkAssembler(nowMs);
     this.#actions = actions;
     this.#trail = trail;
+    this.#acceptsUnscoped = acceptsUnscoped;
   }
 
   get isDraining(): boolean {
@@ -50,21 +75,23 @@ export class Gateway {
   }
 
   /**
-   * Answers one request whose subject is `mesh.<BeaconID>.<capability>.<Action>`.
+   * Answers one request whose subject is `mesh.<BeaconID>.<capability>.<Action>`, with the hub
+   * behind it where it is asked for one, in at most `roomBytes`.
    * @throws TidemarkError, which becomes the refusal
    */
   async answer(
     capability: string,
     subject: string,
     body: unknown,
-    headers?: HeaderReader,
+    { headers, sender = '', roomBytes = limits.bodyBytesMax }: RequestOrigin = {},
   ): Promise<CapabilityReply<unknown> | ChunkReply> {
-    if (lastToken(subject) !== 'chunk')
-      return this.#watched({ capability, action: lastToken(subject), subject }, body, headers);
-    const taken = this.#chunks.add(body);
+    const { action, hub } = capabilityTarget(subject);
+    const about = { capability, hub, subject, roomBytes };
+    if (action !== 'chunk') return this.#watched({ ...about, action }, body, headers);
+    const taken = this.#chunks.add(body, sender);
     if (!taken.done) return { Success: true, Received: taken.received };
     return this.#watched(
-      { capability, action: taken.action, subject },
+      { ...about, action: taken.action },
       decodeBody(taken.body, taken.headers),
       headers,
     );
@@ -72,7 +99,7 @@ export class Gateway {
 
   /** Runs a request with a span about it, and counts it. */
   async #watched(
-    { capability, action: asked, subject }: { capability: string; action: string; subject: string },
+    { capability, action: asked, hub, subject, roomBytes }: Asked,
     body: unknown,
     headers: HeaderReader | undefined,
   ): Promise<CapabilityReply<unknown>> {
@@ -88,7 +115,7 @@ export class Gateway {
         outputs,
       });
     try {
-      const reply = await this.#run(capability, asked, body);
+      const reply = await this.#run({ capability, action: asked, hub, roomBytes }, body);
       done('ok', reply.Outputs);
       reception.end();
       return reply;
@@ -99,7 +126,10 @@ export class Gateway {
     }
   }
 
-  async #run(capability: string, action: string, body: unknown): Promise<CapabilityReply<unknown>> {
+  async #run(
+    { capability, action, hub, roomBytes }: Omit<Asked, 'subject'>,
+    body: unknown,
+  ): Promise<CapabilityReply<unknown>> {
     if (this.#isDraining)
       throw new TidemarkError('UNAVAILABLE', 'the beacon is draining', {
         retryAfterMs: limits.unavailableRetryMs,
@@ -110,8 +140,9 @@ export class Gateway {
     try {
       const handler = Object.hasOwn(this.#actions, capability) && this.#handler(capability, action);
       if (!handler)
-        throw new TidemarkError('INVALID_MESSAGE', `${capability}: ${whyNot(capability)}`);
-      const { settings, context } = decodeRequest(body, notes);
+        throw new TidemarkError('INVALID_MESSAGE', `${capability}: ${whyNotOffered(capability)}`);
+      const { settings, context } = decodeRequest(body, { hub, roomBytes }, notes);
+      insistOnHub({ capability, action, settings, hub }, this.#acceptsUnscoped);
       const outputs = await handler(settings, context);
       ending = { outcome: 'ok', count: countOf(outputs) };
       return { Outputs: outputs };
@@ -175,10 +206,4 @@ function writesOf(body: unknown): number | null {
   return isJsonObject(settings) && Array.isArray(settings['Mutations'])
     ? settings['Mutations'].length
     : null;
-}
-
-function whyNot(capability: string): string {
-  return capability === capabilities.batch
-    ? 'switched off on this beacon; use MeadowProxy.Request'
-    : 'not offered by this beacon';
 }

@@ -6,11 +6,14 @@ import type { BeaconStatus, Presence } from '../../contracts/presence.ts';
 import { subjects } from '../../contracts/subjects.ts';
 import type { Bus } from '../../runtime/bus/bus.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { bounds } from '../bounds.ts';
 
 export class PresencePublisher {
   readonly #bus: Pick<Bus, 'publish'>;
   readonly #clock: Clock;
   readonly #describe: (status: BeaconStatus) => Promise<Presence>;
+  /** What it said it is, the last ones. */
+  readonly #nonces = new Set<string>();
   #status: BeaconStatus = 'Online';
   #running: Promise<void> | null = null;
   #isAskedAgain = false;
@@ -44,8 +47,24 @@ export class PresencePublisher {
   async #run(): Promise<void> {
     while (this.#isAskedAgain) {
       this.#isAskedAgain = false;
-      this.#bus.publish(subjects.presence, await this.#describe(this.#status));
+      const presence = await this.#describe(this.#status);
+      this.#remember(presence.Nonce);
+      this.#bus.publish(subjects.presence(presence.BeaconID), presence);
     }
+  }
+
+  #remember(nonce: string): void {
+    this.#nonces.delete(nonce);
+    this.#nonces.add(nonce);
+    for (const oldest of this.#nonces) {
+      if (this.#nonces.size <= bounds.noncesMax) break;
+      this.#nonces.delete(oldest);
+    }
+  }
+
+  /** Whether this one said so; if not, another speaks in its name. */
+  isOwn(nonce: string): boolean {
+    return this.#nonces.has(nonce);
   }
 
   /** From now on it says `status`. */

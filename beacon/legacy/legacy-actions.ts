@@ -4,7 +4,7 @@
  */
 import { legacyCapabilities } from '../../contracts/capability.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
-import { type JsonObject, toJsonValue } from '../../contracts/json-value.ts';
+import { type JsonObject, toJsonValue } from '../../contracts/body/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import { newUuid } from '../../runtime/clock.ts';
 import { bounds } from '../bounds.ts';
@@ -22,7 +22,7 @@ import {
 } from './legacy-row.ts';
 import type { LegacyProvider } from './provider.ts';
 
-/** `Code` NOT_FOUND: there is no row to be patched, and none was made. */
+/** `Code` NOT_FOUND: there was no row to patch, and none was created. */
 export type LegacyAnswer = {
   Success: boolean;
   Reason?: string;
@@ -52,8 +52,8 @@ function attemptNumberAt(settings: Settings): number {
 }
 
 /**
- * Capability -> action -> handler; what is found and what is written about it is one step, for
- * providers answer at once.
+ * Handlers by capability and action. Providers are synchronous, so reading a row and writing it is
+ * one step.
  */
 export function legacyActions(provider: LegacyProvider): Actions {
   return {
@@ -117,7 +117,7 @@ function eventActions(provider: LegacyProvider): Actions[string] {
     QP_AppendEvent: (settings): LegacyAnswer => {
       const event = rowAt(settings, 'Event');
       textAt(event, 'WorkItemHash', hashCharsMax, 'Settings.Event.WorkItemHash');
-      // Without a GUID nobody can tell a repeat; it is kept under one of its own.
+      // An event without a GUID cannot be recognised when repeated; it is stored under a new one.
       const key =
         typeof event['EventGUID'] === 'string' && event['EventGUID'] !== ''
           ? event['EventGUID']
@@ -127,13 +127,13 @@ function eventActions(provider: LegacyProvider): Actions[string] {
         provider.write([{ kind: 'events', key, row: { ...event, EventGUID: key } }]);
         return done;
       }
-      // What a worker may have stamped differs from one journal to the next.
+      // The worker may have filled these in, and another journal would fill in others.
       const { EmittedAt: _at, Seq: _seq, ...said } = event;
       const fields = differing(found, said);
       if (fields.length === 0) return { Success: true, AlreadyPresent: true };
       return {
         Success: false,
-        Reason: `event ${key} is there and says otherwise in ${fields.join(', ')}`.slice(
+        Reason: `event ${key} exists with other values in ${fields.join(', ')}`.slice(
           0,
           bounds.reasonCharsMax,
         ),
@@ -162,7 +162,7 @@ function attemptActions(provider: LegacyProvider): Actions[string] {
         attemptNumberAt(attempt),
       );
       const found = provider.find('attempts', key);
-      // A repeat of an insert must not take an outcome back.
+      // A repeated insert must not undo an outcome.
       provider.write([
         {
           kind: 'attempts',
@@ -232,7 +232,7 @@ function manifestActions(provider: LegacyProvider): Actions[string] {
   };
 }
 
-/** Summaries become the manifests themselves, as long as an answer can hold them. */
+/** Replaces summaries by the full manifests, as long as they fit into an answer. */
 function whole(provider: LegacyProvider): (row: JsonObject) => JsonObject {
   let chars = 0;
   return (row) => {
@@ -241,7 +241,7 @@ function whole(provider: LegacyProvider): (row: JsonObject) => JsonObject {
     if (chars > bounds.answerBytesMax)
       throw new TidemarkError(
         'TOO_LARGE',
-        `the manifests are over ${bounds.answerBytesMax} bytes; ask for fewer`,
+        `the manifests have more than ${bounds.answerBytesMax} bytes; ask for fewer`,
       );
     return manifest;
   };

@@ -1,6 +1,6 @@
 /**
- * The filter of a legacy list, checked against the columns of the table: what cannot be honoured is
- * refused, never ignored.
+ * Parses the filter of a legacy list and checks it against the table's columns. A filter that
+ * cannot be honoured is refused, never ignored.
  */
 import { TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
@@ -24,8 +24,8 @@ function columnOf({ table }: Listing, name: string, path: string): string {
 }
 
 /**
- * Rows of one time come in the order of their key, in the same direction, so that a list is cut at
- * the same place each time.
+ * Ties are broken by the key, in the same direction, so that a limited list always ends at the same
+ * row.
  */
 function orderOf(listing: Listing, given: unknown): Wanted['order'] {
   const text = given === undefined || given === null || given === '' ? listing.orderBy : given;
@@ -52,7 +52,7 @@ function valuesOf(value: unknown, path: string): Scalar[] {
   throw refuse(path, `a value, or a list of at most ${limits.listRowsMax}`, value);
 }
 
-/** How many rows are wanted; 0 and nothing mean as many as `instead`. */
+/** The number of rows to return; 0 or nothing means `instead`. */
 export function limitOf(settings: Settings, instead: number): number {
   return Math.min(
     integerAt(settings, 'Limit', 0, Number.MAX_SAFE_INTEGER, instead) || instead,

@@ -1,22 +1,22 @@
 /**
- * Legacy rows as they are kept: what was sent, over the defaults of the persistence schema, so that
+ * Legacy rows as stored: the fields sent, over the defaults of the persistence schema, so that
  * filters and orders see what a database would.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { JsonObject, JsonValue } from '../../contracts/json-value.ts';
+import type { JsonObject, JsonValue } from '../../contracts/body/json-value.ts';
 import { type SchemaColumn, type SchemaTable, tableOf } from '../../contracts/schema.ts';
 
 export const workItems = tableOf('UVQueueWorkItem');
 export const attempts = tableOf('UVQueueWorkItemAttempt');
 export const manifests = tableOf('UVManifest');
 
-/** JSON columns are kept parsed. */
+/** JSON columns are stored parsed. */
 function defaultOf(column: SchemaColumn): JsonValue {
   const { kind, defaultValue } = column;
   return kind === 'json' && defaultValue === '{}' ? {} : defaultValue;
 }
 
-/** A row about which nothing was said yet. */
+/** A row with all columns at their defaults. */
 export function freshRow(table: SchemaTable): JsonObject {
   const row: JsonObject = {};
   for (const column of table.columns.values()) {
@@ -26,7 +26,7 @@ export function freshRow(table: SchemaTable): JsonObject {
   return row;
 }
 
-/** A row with fields put over it; null in a column that cannot be null is its default. */
+/** Sets fields of a row; null in a column that is not nullable becomes its default. */
 export function merged(table: SchemaTable, row: JsonObject | null, fields: JsonObject): JsonObject {
   const result: JsonObject = { ...(row ?? freshRow(table)) };
   for (const [name, value] of Object.entries(fields)) {
@@ -36,7 +36,7 @@ export function merged(table: SchemaTable, row: JsonObject | null, fields: JsonO
   return result;
 }
 
-/** A row with fields put only where it has nothing. */
+/** Sets only fields that are missing or empty in the row. */
 export function filled(table: SchemaTable, row: JsonObject, fields: JsonObject): JsonObject {
   const missing = Object.entries(fields).filter(([name]) =>
     [undefined, null, '', 0, false].includes(row[name] as null),
@@ -44,7 +44,7 @@ export function filled(table: SchemaTable, row: JsonObject, fields: JsonObject):
   return merged(table, row, Object.fromEntries(missing));
 }
 
-/** What a list shows of a manifest. */
+/** The columns of a manifest that a list returns. */
 export function summaryOf(manifest: JsonObject): JsonObject {
   const row = freshRow(manifests);
   return merged(
@@ -54,7 +54,7 @@ export function summaryOf(manifest: JsonObject): JsonObject {
   );
 }
 
-/** Fields in which a row says something else than what was sent. */
+/** The fields in which a row differs from what was sent. */
 export function differing(row: JsonObject, sent: JsonObject): string[] {
   return Object.keys(sent).filter((name) => !isDeepStrictEqual(row[name], sent[name]));
 }

@@ -1,9 +1,9 @@
-/** A beacon without databases: the legacy capabilities over a provider of rows, on the bus. */
-import { join } from 'node:path';
-import { messageOf } from '../../contracts/errors.ts';
-import type { ConnectionPresence, Presence } from '../../contracts/presence.ts';
+/**
+ * A beacon without databases: puts the legacy capabilities on the bus, over a provider that stores
+ * the rows.
+ */
+import type { Presence } from '../../contracts/presence.ts';
 import { newUuid } from '../../runtime/clock.ts';
-import type { Log } from '../../runtime/log.ts';
 import type { ProviderName } from '../databases/config.ts';
 import { BeaconState } from '../databases/state.ts';
 import { AuditTrail } from '../gateway/audit.ts';
@@ -11,9 +11,7 @@ import { Gateway } from '../gateway/gateway.ts';
 import { type BeaconPlace, goOnline, type RunningBeacon } from '../gateway/online.ts';
 import { PresencePublisher } from '../gateway/presence-publisher.ts';
 import { legacyActions } from './legacy-actions.ts';
-import { MemoryProvider } from './memory-provider.ts';
-import type { LegacyProvider } from './provider.ts';
-import { SqliteProvider } from './sqlite-provider.ts';
+import { connectionOf, openProvider } from './open-provider.ts';
 
 export type LegacyConfig = {
   beaconId: string;
@@ -24,7 +22,7 @@ export type LegacyConfig = {
 
 /**
  * Starts it on a connected bus.
- * @throws TidemarkError CONFIG_INVALID for a data folder that cannot be
+ * @throws TidemarkError CONFIG_INVALID for an unusable data folder
  */
 export async function startLegacy(
   config: LegacyConfig,
@@ -35,12 +33,14 @@ export async function startLegacy(
   const state = BeaconState.open(config.dataDir);
   const provider = openProvider(config.provider, config.dataDir);
   const trail = new AuditTrail(state, clock, log);
-  const gateway = new Gateway(legacyActions(provider), trail, () => clock.monotonicMs());
+  const actions = legacyActions(provider);
+  const gateway = new Gateway({ actions, trail, nowMs: () => clock.monotonicMs() });
   const nonce = newUuid();
   const presence = new PresencePublisher(bus, clock, async (status): Promise<Presence> => ({
     BeaconID: beaconId,
     Status: status,
     Nonce: nonce,
+    HubSubjects: false,
     Capabilities: gateway.capabilities,
     Tags: tags,
     Connections: [connectionOf(provider, log)],
@@ -51,6 +51,7 @@ export async function startLegacy(
       nonce,
       description: 'keeps rows for the persistence bridge by the legacy capabilities',
       capabilities: gateway.capabilities,
+      hasHubSubjects: false,
       gateway,
       presence,
       trail,
@@ -60,22 +61,4 @@ export async function startLegacy(
     },
     place,
   );
-}
-
-/** The provider of that name; a file lies in the data folder. */
-function openProvider(name: ProviderName, dataDir: string): LegacyProvider {
-  return name === 'memory'
-    ? new MemoryProvider()
-    : new SqliteProvider(join(dataDir, 'legacy.sqlite'));
-}
-
-/** Its one store, in the place of a database; the number says nothing. */
-function connectionOf(provider: LegacyProvider, log: Log): ConnectionPresence {
-  const one = { IDBeaconConnection: 1, Name: 'legacy', Engine: provider.name };
-  try {
-    return { ...one, Connected: true, StoreID: provider.storeId() };
-  } catch (error) {
-    log.warn({ reason: messageOf(error) }, 'the rows cannot be reached');
-    return { ...one, Connected: false, StoreID: '' };
-  }
 }

@@ -1,8 +1,8 @@
 /**
- * Legacy rows in memory: gone with the process, which its StoreID tells, so that a worker sends
- * what it still has again.
+ * Keeps legacy rows in memory. They end with the process; the new StoreID then makes a worker send
+ * again what it still has.
  */
-import type { JsonObject } from '../../contracts/json-value.ts';
+import type { JsonObject } from '../../contracts/body/json-value.ts';
 import { newUuid } from '../../runtime/clock.ts';
 import {
   comparable,
@@ -56,7 +56,7 @@ export class MemoryProvider implements LegacyProvider {
   }
 }
 
-/** As SQLite orders: nothing, then numbers, then text by its bytes. */
+/** Sorts as SQLite does: null, then numbers, then text by its bytes. */
 function compare(a: string | number | null, b: string | number | null): number {
   if (a === null || b === null) return Number(a !== null) - Number(b !== null);
   if (typeof a === 'string' && typeof b === 'string')

@@ -1,9 +1,9 @@
 /**
- * Legacy rows in a SQLite file, each write synced before it is answered; a file that was deleted or
- * replaced is begun anew, with another StoreID.
+ * Keeps legacy rows in a SQLite file, each write synced before it is answered. A file that was
+ * deleted or replaced is created anew, with another StoreID.
  */
 import { TidemarkError } from '../../contracts/errors.ts';
-import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
+import { isJsonObject, type JsonObject } from '../../contracts/body/json-value.ts';
 import { newUuid } from '../../runtime/clock.ts';
 import { bounds } from '../bounds.ts';
 import { openSqliteFile } from '../engines/sqlite/engine.ts';
@@ -29,7 +29,9 @@ function tableOf(kind: Kind): string {
   return `create table if not exists "${kind}" (${columns}) strict;`;
 }
 
-/** Names go into the statement as they are: an index is found by the text of its expression. */
+/**
+ * The name must be part of the SQL text: SQLite finds an expression index only by the same text.
+ */
 function fieldOf(name: string): string {
   if (!/^\w+$/.test(name))
     throw new TidemarkError(
@@ -44,7 +46,7 @@ export class SqliteProvider implements LegacyProvider {
   readonly #path: string;
   #open: { handle: SqliteHandle; storeId: string } | null = null;
 
-  /** The file is made when it is first asked for. */
+  /** The file is created on first use. */
   constructor(path: string) {
     this.#path = path;
   }
@@ -82,7 +84,7 @@ export class SqliteProvider implements LegacyProvider {
         if (chars > bounds.answerBytesMax)
           throw new TidemarkError(
             'TOO_LARGE',
-            `the rows are over ${bounds.answerBytesMax} bytes; ask for fewer`,
+            `the rows have more than ${bounds.answerBytesMax} bytes; ask for fewer`,
           );
         rows.push(rowOf(row));
       }
@@ -105,11 +107,11 @@ export class SqliteProvider implements LegacyProvider {
       });
       work.immediate();
       handle.checkSync();
-      // What went to a file that is no longer at its path is lost.
+      // What was written to a file that is no longer at its path is lost.
       if (!handle.isCurrent())
         throw new TidemarkError(
           'UNAVAILABLE',
-          `${this.#path}: the file was deleted or replaced, nothing was kept`,
+          `${this.#path}: the file was deleted or replaced, nothing was stored`,
           { retryAfterMs: bounds.databaseRetryMs },
         );
     });
@@ -143,7 +145,7 @@ export class SqliteProvider implements LegacyProvider {
   }
 }
 
-/** Makes the tables where they are missing, and gives the file its identity. */
+/** Creates missing tables, and gives the file its identity. */
 function begin(handle: SqliteHandle): string {
   const { db } = handle;
   db.transaction(() => {

@@ -11,9 +11,10 @@ import { databaseActions } from '../capabilities/actions.ts';
 import { type AuditNote, AuditTrail } from '../gateway/audit.ts';
 import { type BeaconConfig, checkBeaconConfig, hasToken } from '../databases/config.ts';
 import { Connections } from '../databases/connections.ts';
+import { CreatedRules } from '../databases/created-rules.ts';
 import { startFront } from '../front/front.ts';
 import { startLegacy } from '../legacy/legacy.ts';
-import { Gateway } from '../gateway/gateway.ts';
+import { Gateway, type GatewayOptions } from '../gateway/gateway.ts';
 import { type BeaconHttpOptions, listenForTables } from './http.ts';
 import { BeaconMeter } from '../gateway/meter.ts';
 import {
@@ -24,9 +25,13 @@ import {
 } from '../gateway/online.ts';
 import { PresencePublisher } from '../gateway/presence-publisher.ts';
 import { Proxy } from '../capabilities/proxy.ts';
+import { insistOnSole } from '../gateway/sole.ts';
 import { type AuditLine, BeaconState } from '../databases/state.ts';
 
-/** Starts a databeacon on a connected bus. @throws TidemarkError CONFIG_INVALID or NEWER_SCHEMA */
+/**
+ * Starts a databeacon on a connected bus.
+ * @throws TidemarkError CONFIG_INVALID, NEWER_SCHEMA, or LOCK_HELD when there is one of its name
+ */
 export async function startBeacon(
   config: BeaconConfig,
   bus: Bus,
@@ -34,6 +39,7 @@ export async function startBeacon(
   clock: Clock,
 ): Promise<RunningBeacon> {
   checkBeaconConfig(config);
+  await insistOnSole(bus, config.beaconId, clock);
   const place = { bus, log, clock };
   const { provider, front } = config;
   if (provider !== undefined) return startLegacy({ ...config, provider }, place);
@@ -49,20 +55,37 @@ async function startDatabases(config: BeaconConfig, place: BeaconPlace): Promise
   const nonce = newUuid();
   let presence: PresencePublisher | null = null;
   const onChange = () => void presence?.announce();
-  const connections = new Connections(state, config.databases, () => {
-    log.warn({}, 'a database file was deleted or replaced; it is opened again');
-    onChange();
+  const connections = new Connections({
+    state,
+    urls: config.databases,
+    rules: new CreatedRules(config.createConnections ?? null, (path) => state.owns(path)),
+    onChange: () => {
+      log.warn({}, 'a database file was deleted or replaced; it is opened again');
+      onChange();
+    },
+    onLeftOut: (connection, reason) =>
+      log.warn({ connection, reason }, 'a connection kept from before is not opened'),
   });
-  const proxy = new Proxy(state, connections, clock, config.allowWrites ?? true);
+  const proxy = new Proxy(
+    state,
+    connections,
+    clock,
+    config.allowWrites ?? true,
+    (pattern, reason) =>
+      log.warn(
+        { pattern, reason },
+        'a path pattern kept from before is not taken: it opens nothing',
+      ),
+  );
   const trail = new AuditTrail(state, clock, log);
   const actions = databaseActions({ connections, proxy, clock, isBatchOn, onChange });
   const meter = new BeaconMeter(beaconVersion, actions, () => connections.presence());
-  const nowMs = () => clock.monotonicMs();
-  const gateway = new Gateway(actions, trail, nowMs, (done) => meter.done(done));
+  const gateway = gatewayOf(config, { actions, trail, meter, clock });
   presence = new PresencePublisher(bus, clock, async (status) => ({
     BeaconID: beaconId,
     Status: status,
     Nonce: nonce,
+    HubSubjects: true,
     Capabilities: gateway.capabilities,
     Tags: config.tags,
     Connections: await connections.presence(),
@@ -79,6 +102,7 @@ async function startDatabases(config: BeaconConfig, place: BeaconPlace): Promise
       nonce,
       description: 'fronts databases for the persistence bridge',
       capabilities: Object.values(capabilities),
+      hasHubSubjects: true,
       gateway,
       presence,
       trail,
@@ -89,6 +113,24 @@ async function startDatabases(config: BeaconConfig, place: BeaconPlace): Promise
     },
     place,
   );
+}
+
+function gatewayOf(
+  { acceptsUnscoped }: BeaconConfig,
+  {
+    actions,
+    trail,
+    meter,
+    clock,
+  }: { meter: BeaconMeter; clock: Clock } & Pick<GatewayOptions, 'actions' | 'trail'>,
+): Gateway {
+  return new Gateway({
+    actions,
+    trail,
+    nowMs: () => clock.monotonicMs(),
+    onDone: (done) => meter.done(done),
+    acceptsUnscoped,
+  });
 }
 
 /** What came over HTTP, as a line of the audit; the note says what is special to it. */

@@ -4,17 +4,19 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { HttpBindings } from '@hono/node-server';
-import { type Context, Hono } from 'hono';
+import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { TidemarkError, toRefusal } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { HttpAccess, type HttpAddress, type HttpSettings } from '../../runtime/http/http-access.ts';
+import type { Caller } from '../../runtime/http/http-tokens.ts';
 import { HttpListener } from '../../runtime/http/http-listener.ts';
 import type { AuditNote } from '../gateway/audit.ts';
 import { bounds } from '../bounds.ts';
 import type { BeaconMeter } from '../gateway/meter.ts';
 import type { Proxy } from '../capabilities/proxy.ts';
+import { DeniedLines } from './denied-lines.ts';
 import { isReading } from '../endpoints/table-routes.ts';
 
 export type BeaconHttpOptions = {
@@ -28,7 +30,9 @@ export type BeaconHttpOptions = {
   settings: HttpSettings;
 };
 
-type App = Hono<{ Bindings: HttpBindings }>;
+/** Whose token the call bears; null where nobody had to say. */
+type Env = { Bindings: HttpBindings; Variables: { caller: Caller | null } };
+type App = Hono<Env>;
 
 /** As it was sent: a URL object would resolve dots that are part of a value. */
 function rawPathOf({ url = '/' }: IncomingMessage): string {
@@ -49,14 +53,17 @@ function refused(context: Context, error: unknown): Response {
   return context.json({ Error: Reason, StatusCode: status, Code }, status);
 }
 
-async function table(
-  context: Context<{ Bindings: HttpBindings }>,
-  { proxy, tell }: BeaconHttpOptions,
-): Promise<Response> {
+/** Who the caller says it acts for: noted beside its own name, never in place of it. */
+function actingFor(context: Context): string[] {
+  const said = context.req.header('X-Beacon-User');
+  return said ? [`for ${JSON.stringify(said.slice(0, limits.remoteUserCharsMax))}`] : [];
+}
+
+async function table(context: Context<Env>, { proxy, tell }: BeaconHttpOptions): Promise<Response> {
   const { method } = context.req;
   const isBodied = method !== 'GET' && method !== 'HEAD';
   const body = isBodied ? await context.req.text() : '';
-  const user = context.req.header('X-Beacon-User') || 'http';
+  const user = context.get('caller')?.name ?? 'http';
   const settings = {
     Method: method,
     Path: rawPathOf(context.env.incoming),
@@ -76,11 +83,13 @@ async function table(
     note = { outcome: toRefusal(error).Code, ...note };
     return refused(context, error);
   } finally {
-    tell(user, method, note);
+    const detail = [...actingFor(context), ...(note.detail ? [note.detail] : [])].join(' ');
+    tell(user, method, { ...note, detail });
   }
 }
 
 function addGate(app: App, access: HttpAccess, tell: BeaconHttpOptions['tell']): void {
+  const denied = new DeniedLines(tell, systemClock);
   app.use(async (context, next) => {
     const { incoming } = context.env;
     const isChanging = !isReading(context.req.method, rawPathOf(incoming));
@@ -90,9 +99,11 @@ function addGate(app: App, access: HttpAccess, tell: BeaconHttpOptions['tell']):
       remote: incoming.socket.remoteAddress ?? '',
       header: (name) => context.req.header(name),
     });
-    if (verdict.isAdmitted) await next();
-    else if (verdict.isNoted)
-      tell(verdict.caller?.name ?? 'nobody', context.req.method, { outcome: verdict.body.Code });
+    if (verdict.isAdmitted) {
+      context.set('caller', verdict.caller);
+      await next();
+    } else if (verdict.isNoted)
+      denied.add(verdict.caller?.name ?? 'nobody', context.req.method, verdict.body.Code);
     const response = verdict.isAdmitted
       ? context.res
       : context.json(verdict.body, verdict.status, verdict.headers);
@@ -104,19 +115,20 @@ function addGate(app: App, access: HttpAccess, tell: BeaconHttpOptions['tell']):
   });
 }
 
+function bodyOfAtMost(maxSize: number): MiddlewareHandler<Env> {
+  return bodyLimit({
+    maxSize,
+    onError: (context) =>
+      refused(context, new TidemarkError('TOO_LARGE', `the body has more than ${maxSize} bytes`)),
+  });
+}
+
 function appOf(parts: BeaconHttpOptions, access: HttpAccess): App {
   const app: App = new Hono();
   addGate(app, access, parts.tell);
-  app.use(
-    bodyLimit({
-      maxSize: limits.bodyBytesMax,
-      onError: (context) =>
-        refused(
-          context,
-          new TidemarkError('TOO_LARGE', `the body has more than ${limits.bodyBytesMax} bytes`),
-        ),
-    }),
-  );
+  const ofToken = bodyOfAtMost(limits.bodyBytesMax);
+  const ofAnyone = bodyOfAtMost(limits.httpBodyBytesMax);
+  app.use((context, next) => (context.get('caller') ? ofToken : ofAnyone)(context, next));
   app.get('/livez', (context) => context.text('ok'));
   app.get('/readyz', async (context) => {
     const reason = await parts.unready();

@@ -1,29 +1,38 @@
-/** What a filter asks of a row, as a condition of each engine's SQL. */
+/** Translates a filter into a condition in each engine's SQL. */
 import { type Expression, type ExpressionBuilder, sql, type SqlBool } from 'kysely';
 import type { Scalar } from '../../contracts/schema.ts';
 import type { EngineKind } from '../engine/engine.ts';
 import { type Column, Misfit, type Table, toColumnValue } from '../engine/table.ts';
 import { encode } from './codec.ts';
+import { withoutNul } from './nul.ts';
 import { BadRequest, type Filter, type Group, type Term } from './filter.ts';
 import type { AnySchema } from './query-compiler.ts';
 
 export type Builder = ExpressionBuilder<AnySchema, string>;
 
-/** The column of a table by its name. @throws BadRequest */
+/**
+ * Finds a column of a table by name.
+ * @throws BadRequest
+ */
 export function columnOf(table: Table, name: string): Column {
   const column = table.columns.get(name);
   if (!column) throw new BadRequest(`table ${table.name} has no column ${name.slice(0, 80)}`);
   return column;
 }
 
-/** The column that numbers the rows. @throws BadRequest when the table has none */
+/**
+ * The identity column of a table.
+ * @throws BadRequest when it has none
+ */
 export function identityColumnOf(table: Table): Column {
   if (!table.identity)
     throw new BadRequest(`table ${table.name} has no column that numbers its rows`);
   return table.identity;
 }
 
-/** SQLite keeps dates as text and compares them as such; the others know no date that is none. */
+/**
+ * SQLite stores dates as text and compares them as text; the other engines reject an invalid date.
+ */
 function dateOf(kind: EngineKind, text: string, column: Column): Scalar {
   if (kind !== 'sqlite' && Number.isNaN(Date.parse(text)))
     throw new BadRequest(
@@ -32,10 +41,12 @@ function dateOf(kind: EngineKind, text: string, column: Column): Scalar {
   return encode(kind, text, column);
 }
 
+function asStored(kind: EngineKind, text: string): string {
+  return kind === 'postgresql' ? withoutNul(text) : text;
+}
+
 function comparable(kind: EngineKind, text: string, column: Column): Scalar | Expression<unknown> {
-  if (kind === 'postgresql' && text.includes('\u0000'))
-    throw new BadRequest('filter: PostgreSQL keeps no text with a NUL character');
-  if (column.family === 'text' || column.family === 'binary') return text;
+  if (column.family === 'text' || column.family === 'binary') return asStored(kind, text);
   if (column.family === 'date') return dateOf(kind, text, column);
   try {
     const value = encode(
@@ -46,7 +57,7 @@ function comparable(kind: EngineKind, text: string, column: Column): Scalar | Ex
       }),
       column,
     );
-    // PostgreSQL takes the other side for a value of the column's own type.
+    // Without the cast, PostgreSQL would read the parameter as an integer.
     return kind === 'postgresql' && column.family === 'integer' && !Number.isSafeInteger(value)
       ? sql`${value}::numeric`
       : value;
@@ -57,8 +68,7 @@ function comparable(kind: EngineKind, text: string, column: Column): Scalar | Ex
 }
 
 /**
- * Text in the order of its code points, whatever the language of the database: so does the worker
- * compare.
+ * Orders text by code point whatever the database's language, because the worker compares that way.
  */
 export function ordered(kind: EngineKind, column: Column): Expression<unknown> {
   const plain = sql.ref(column.name);
@@ -66,16 +76,16 @@ export function ordered(kind: EngineKind, column: Column): Expression<unknown> {
 }
 
 /**
- * As SQLite does it: small and capital letters are alike to a pattern, and what is no text is
- * looked at as text.
+ * Matches as SQLite does: patterns ignore case, and values that are not text are compared as text.
  */
 function like(
   kind: EngineKind,
   column: Column,
-  pattern: string,
+  given: string,
   isNot: boolean,
 ): Expression<SqlBool> {
   const plain = sql.ref(column.name);
+  const pattern = asStored(kind, given);
   switch (kind) {
     case 'postgresql':
       return isNot
@@ -137,7 +147,7 @@ function termExpression(
   }
 }
 
-/** Null where the group says nothing. */
+/** Null when the group is empty. */
 function groupExpression(
   kind: EngineKind,
   group: Group,
@@ -156,7 +166,7 @@ function groupExpression(
   return any.length === 0 ? null : eb.or(any);
 }
 
-/** What a reader may see: soft-deleted rows only where the filter names Deleted. */
+/** The rows a reader may see: soft-deleted ones only if the filter names Deleted. */
 export function visible(
   kind: EngineKind,
   filter: Filter,
@@ -171,7 +181,7 @@ export function visible(
   return eb.and(conditions.filter((condition) => condition !== null));
 }
 
-/** A value of the column that marks deleted rows. */
+/** Encodes a value for the Deleted column. */
 export function flag(kind: EngineKind, table: Table, value: 0 | 1): Scalar {
   const column = table.columns.get('Deleted');
   return column ? encode(kind, value, column) : value;

@@ -1,10 +1,10 @@
 /**
- * The meadow filter grammar: `INSTR~FIELD~OP~VALUE` stanzas joined with `~`, split before anything
- * is decoded, so that a value can hold any character.
+ * Parses the meadow filter grammar: `INSTR~FIELD~OP~VALUE` stanzas joined with `~`. They are split
+ * before decoding, so that a value can hold any character.
  */
 import { bounds } from '../bounds.ts';
 
-/** A request that cannot be answered as it stands: status 400. */
+/** A request that is wrong in itself: status 400. */
 export class BadRequest extends Error {}
 
 export const operators = [
@@ -22,31 +22,37 @@ export const operators = [
   'NIN',
 ] as const;
 /**
- * IN is "is null", NN "is not null", INN and NIN "in list" and "not in list", LK and NLK "like".
+ * IN is "is null", NN "is not null", INN and NIN "in list" and "not in list", LK and NLK "like" and
+ * "not like".
  */
 export type Operator = (typeof operators)[number];
 
 export type Term = { kind: 'term'; column: string; operator: Operator; values: string[] };
-/** Any of the lists, each of which must hold in whole: AND binds closer than OR. */
+/**
+ * True if any of the lists is true; a list is true if all its nodes are. So AND binds closer than
+ * OR.
+ */
 export type Group = { kind: 'group'; any: (Term | Group)[][] };
 export type Sort = { column: string; isDescending: boolean };
-/** `columns` are those the conditions name; `isDistinct` asks for each row once. */
+/** `columns` are those named in conditions; `isDistinct` asks for distinct rows. */
 export type Filter = { where: Group; sort: Sort[]; columns: Set<string>; isDistinct: boolean };
 
 export function emptyFilter(): Filter {
   return { where: { kind: 'group', any: [[]] }, sort: [], columns: new Set(), isDistinct: false };
 }
 
-/** One part of a path, decoded. @throws BadRequest */
+/**
+ * Decodes one part of a path.
+ * @throws BadRequest
+ */
 export function decodePart(raw: string): string {
   try {
     return decodeURIComponent(raw);
   } catch {
-    throw new BadRequest(`not percent-encoded as it should be: ${raw.slice(0, 80)}`);
+    throw new BadRequest(`not valid percent-encoding: ${raw.slice(0, 80)}`);
   }
 }
 
-/** A filter with one equality. */
 export function equals(column: string, value: string): Filter {
   const filter = emptyFilter();
   filter.where.any = [[{ kind: 'term', column, operator: 'EQ', values: [value] }]];
@@ -75,19 +81,19 @@ function termOf(instruction: string, field: string, op: string, value: string): 
 
 const dayMs = 86_400_000;
 
-/** The day of a value and the one behind it, as ISO dates, UTC. */
+/** The given day and the next one, as ISO dates in UTC. */
 function dayOf(raw: string): { from: string; to: string } {
   const from = decodePart(raw).slice(0, 10);
   const ms = /^\d{4}-\d{2}-\d{2}$/.test(from) ? Date.parse(from) : Number.NaN;
-  // The parser takes the 31st of February for a day of March.
+  // Date.parse accepts the 31st of February as a day in March.
   if (Number.isNaN(ms) || new Date(ms).toISOString().slice(0, 10) !== from)
-    throw new BadRequest(`filter: ${from} is no day; give it as 2026-11-21`);
+    throw new BadRequest(`filter: ${from} is not a day like 2026-11-21`);
   return { from, to: new Date(ms + dayMs).toISOString().slice(0, 10) };
 }
 
 /**
- * A condition on the day of a date, whatever its time: as bounds, which need no function of an
- * engine and can use an index.
+ * A condition on the day of a date, whatever its time. Written as bounds, which need no
+ * engine-specific function and can use an index.
  */
 function dayCondition(column: string, operator: Operator, raw: string): Term | Group {
   const term = (compare: Operator, value: string): Term => ({
@@ -128,7 +134,10 @@ function dayCondition(column: string, operator: Operator, raw: string): Term | G
   }
 }
 
-/** Reads a filter as it stands in the path, still percent-encoded. @throws BadRequest */
+/**
+ * Parses a filter from a path, still percent-encoded.
+ * @throws BadRequest
+ */
 export function parseFilter(raw: string): Filter {
   const parts = raw === '' ? [] : raw.split('~');
   if (parts.length % 4 !== 0)
@@ -181,13 +190,12 @@ function readStanza(
       const group: Group = { kind: 'group', any: [[]] };
       add(open, group, instruction === 'FOPOR');
       if (open.length >= bounds.filterDepthMax)
-        throw new BadRequest(`filter: at most ${bounds.filterDepthMax} brackets in each other`);
+        throw new BadRequest(`filter: at most ${bounds.filterDepthMax} nested brackets`);
       open.push(group);
       return;
     }
     case 'FCP':
-      if (open.length === 1)
-        throw new BadRequest('filter: a bracket is closed that was not opened');
+      if (open.length === 1) throw new BadRequest('filter: a bracket is closed but was not opened');
       open.pop();
       return;
     case 'FSF':

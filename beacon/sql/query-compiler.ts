@@ -1,4 +1,4 @@
-/** Kysely as a compiler: the text of a query for each engine; nothing is run through it. */
+/** Uses kysely only as a compiler: it produces each engine's SQL text and runs nothing. */
 import {
   type CompiledQuery,
   DummyDriver,
@@ -18,7 +18,7 @@ import {
 } from 'kysely';
 import type { EngineKind, Statement } from '../engine/engine.ts';
 
-/** Tables and columns are known only when a request comes. */
+/** Tables and columns are known only when a request arrives. */
 export type AnySchema = Record<string, Record<string, unknown>>;
 
 const createDriver = () => new DummyDriver();
@@ -58,7 +58,6 @@ const compilers: Record<EngineKind, Kysely<AnySchema>> = {
   }),
 };
 
-/** Compiles statements of that engine; it runs none. */
 export function builderOf(kind: EngineKind): Kysely<AnySchema> {
   return compilers[kind];
 }

@@ -1,4 +1,4 @@
-/** Endpoint queries that read rows, as SQL of each engine, compiled by kysely; nothing is run here. */
+/** Endpoint queries that read rows, as SQL text for each engine; nothing is run here. */
 import { type OrderByModifiers, type SelectQueryBuilder, sql } from 'kysely';
 import type { EngineKind, Statement } from '../engine/engine.ts';
 import type { Table } from '../engine/table.ts';
@@ -6,12 +6,12 @@ import { columnOf, ordered, visible } from './conditions.ts';
 import { BadRequest, type Filter } from './filter.ts';
 import { type AnySchema, builderOf, toStatement } from './query-compiler.ts';
 
-/** What of the rows is read: all columns, or these; each combination once, if `isDistinct`. */
+/** Which columns to read, all by default; with `isDistinct`, each combination once. */
 export type RowShape = { columns?: readonly string[]; isDistinct?: boolean };
 
 /**
- * Rows in the filter's order, ties broken by the numbering column, or by all columns where there is
- * none to break them.
+ * Rows in the filter's order. Ties are broken by the identity column, or by the selected columns
+ * when it is not available.
  */
 export function selectRows(
   kind: EngineKind,
@@ -27,7 +27,7 @@ export function selectRows(
     .where((eb) => visible(kind, filter, table, eb));
   query = columns ? query.select(columns) : query.selectAll();
   if (isDistinct) query = query.distinct();
-  // Distinct rows are ordered by what is read, as it is read.
+  // Distinct rows can only be ordered by the expressions they select.
   const order = (name: string) =>
     isDistinct ? sql.ref(columnOf(table, name).name) : ordered(kind, columnOf(table, name));
   const isOrderable = (name: string) => !isDistinct || !columns || columns.includes(name);
@@ -43,7 +43,7 @@ export function selectRows(
   }
   const ties =
     table.identity && isOrderable(table.identity.name) ? [table.identity.name] : (columns ?? []);
-  // SQL Server refuses to be told a column twice.
+  // SQL Server refuses the same column twice in ORDER BY.
   for (const name of ties)
     if (!filter.sort.some(({ column }) => column === name))
       query = query.orderBy(
@@ -56,8 +56,8 @@ export function selectRows(
 }
 
 /**
- * Null is less than anything, as in every engine but PostgreSQL, which must be told; where there
- * can be none, an index serves the order as it is.
+ * Sorts null first, as every engine but PostgreSQL does by itself. A column that is not nullable is
+ * left alone, so that an index can serve the order.
  */
 export function direction(
   kind: EngineKind,
@@ -70,19 +70,19 @@ export function direction(
 
 export type Page = { begin: number; cap: number };
 
-/** The rows of a page of an ordered query, as the engine writes it. */
+/** Limits an ordered query to a page, in the engine's syntax. */
 export function paged<O>(
   kind: EngineKind,
   query: SelectQueryBuilder<AnySchema, string, O>,
   { begin, cap }: Page,
 ): SelectQueryBuilder<AnySchema, string, O> {
-  // SQL Server has no page without an end, and none of no rows.
+  // SQL Server has no page without an end, and no page of zero rows.
   return kind === 'mssql'
     ? query.offset(begin).fetch(Math.max(cap, 1))
     : query.limit(cap).offset(begin);
 }
 
-/** One row with the single column `Count`. */
+/** Returns one row with the single column `Count`. */
 export function countMatching(kind: EngineKind, table: Table, filter: Filter): Statement {
   const query = builderOf(kind)
     .selectFrom(table.name)

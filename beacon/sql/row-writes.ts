@@ -1,4 +1,4 @@
-/** Endpoint queries that write one row, as SQL of each engine; nothing is run here. */
+/** Endpoint queries that write one row, as SQL text for each engine; nothing is run here. */
 import { type Expression, sql } from 'kysely';
 import type { Scalar } from '../../contracts/schema.ts';
 import type { EngineKind, Statement } from '../engine/engine.ts';
@@ -20,19 +20,21 @@ function encoded(
   );
 }
 
-/** The row of that number, read behind a write. */
-function rowOf(kind: EngineKind, table: Table, id: Expression<unknown>): Statement {
-  return toStatement(
-    builderOf(kind)
-      .selectFrom(table.name)
-      .selectAll()
-      .where(identityColumnOf(table).name, '=', id)
-      .compile(),
-    false,
-  );
+/** Reads a row by id, after writing it. */
+function rowOf(
+  kind: EngineKind,
+  table: Table,
+  id: Expression<unknown>,
+  hub: string | null = null,
+): Statement {
+  const query = builderOf(kind)
+    .selectFrom(table.name)
+    .selectAll()
+    .where(identityColumnOf(table).name, '=', id);
+  return toStatement((hub === null ? query : query.where('HubID', '=', hub)).compile(), false);
 }
 
-/** Inserts one row and returns it whole. */
+/** Inserts one row and returns it. */
 export function insertRow(
   kind: EngineKind,
   table: Table,
@@ -68,37 +70,51 @@ export function insertRow(
 
 export type RowScope = 'live' | 'deleted' | 'any';
 
-/** Changes the row of that number, if it is in scope, and returns it whole. */
+/**
+ * Updates the row with that id, if it is in scope and belongs to `hub` (null for any), and returns
+ * it.
+ */
 export function updateRow(
   kind: EngineKind,
   table: Table,
   id: Scalar,
   values: Record<string, Scalar>,
   scope: RowScope,
+  hub: string | null = null,
 ): Statement {
   const identity = identityColumnOf(table).name;
-  // SQL Server does not let a row be numbered anew, not even as it is.
+  // SQL Server refuses to set an identity column, even to its present value.
   const { [identity]: number, ...others } = encoded(kind, table, values);
   const isIdle = Object.keys(others).length === 0;
   const set = isIdle ? { [identity]: number ?? id } : others;
   let query = builderOf(kind).updateTable(table.name).set(set).where(identity, '=', id);
   if (scope !== 'any' && table.columns.has('Deleted'))
     query = query.where('Deleted', '=', flag(kind, table, scope === 'live' ? 0 : 1));
+  if (hub !== null) query = query.where('HubID', '=', hub);
   if (kind === 'mssql')
     return isIdle
-      ? rowOf(kind, table, sql`${id}`)
+      ? rowOf(kind, table, sql`${id}`, hub)
       : toStatement(query.outputAll('inserted').compile(), true);
   if (kind === 'mysql')
-    return { ...toStatement(query.compile(), true), readBack: rowOf(kind, table, sql`${id}`) };
+    return {
+      ...toStatement(query.compile(), true),
+      readBack: rowOf(kind, table, sql`${id}`, hub),
+    };
   return toStatement(query.returningAll().compile(), true);
 }
 
 /**
- * Takes the row of that number out for good, where the table knows no soft delete. Databases that
- * can, return it.
+ * Deletes the row with that id for good, in tables without soft delete. Returns it where the engine
+ * can.
  */
-export function removeRow(kind: EngineKind, table: Table, id: Scalar): Statement {
-  const query = builderOf(kind).deleteFrom(table.name).where(identityColumnOf(table).name, '=', id);
+export function removeRow(
+  kind: EngineKind,
+  table: Table,
+  id: Scalar,
+  hub: string | null = null,
+): Statement {
+  let query = builderOf(kind).deleteFrom(table.name).where(identityColumnOf(table).name, '=', id);
+  if (hub !== null) query = query.where('HubID', '=', hub);
   if (kind === 'mysql') return toStatement(query.compile(), true);
   return toStatement(
     (kind === 'mssql' ? query.outputAll('deleted') : query.returningAll()).compile(),

@@ -1,6 +1,6 @@
 /**
- * What a database lacks of a descriptor: only additions; what would need a change or a drop is
- * named and left alone.
+ * Compares a database with a descriptor. Only additions are made; changes and drops are reported
+ * and left alone.
  */
 import {
   type ColumnDescriptor,
@@ -13,11 +13,11 @@ import type { ColumnFamily, ColumnInfo, IndexInfo, TableInfo } from '../engine/e
 
 export type TableDiff = {
   table: TableDescriptor;
-  /** null when the table is missing: then columns and indexes are all of it. */
+  /** Null when the table is missing; then all its columns and indexes are listed. */
   existing: TableInfo | null;
   columns: ColumnDescriptor[];
   indexes: IndexDescriptor[];
-  /** What a forward-only migration does not do. */
+  /** What a forward-only migration does not change. */
   skipped: string[];
 };
 
@@ -60,10 +60,7 @@ export function diffTable(table: TableDescriptor, existing: readonly TableInfo[]
   return diff;
 }
 
-/**
- * What the table has and the descriptor does not name. The index of the primary key is no business
- * of a descriptor.
- */
+/** Columns and indexes the descriptor does not name, except the index of the primary key. */
 function surplus(table: TableDescriptor, found: TableInfo): string[] {
   const indexes = table.Indexes ?? [];
   const primary = found.columns
@@ -86,13 +83,13 @@ function surplus(table: TableDescriptor, found: TableInfo): string[] {
 }
 
 /**
- * A column that cannot hold what the descriptor says: another family, rounded numbers, fewer
- * characters, or no null where null may be.
+ * Whether a column cannot hold what the descriptor promises: another type family, rounded numbers,
+ * fewer characters, or no null.
  */
 function needsAlter(column: ColumnDescriptor, there: ColumnInfo): boolean {
   const families = familiesOf[column.Type];
   if (families && !families.includes(there.family)) return true;
-  // A decimal with so many places rounds.
+  // A decimal with a fixed number of places rounds.
   if (column.Type === 'Float' && /^(?:numeric|decimal)/i.test(there.nativeType)) return true;
   const chars = charsMaxOf(column);
   if (
@@ -109,8 +106,8 @@ function hasIndex(index: IndexDescriptor, found: TableInfo): boolean {
 }
 
 /**
- * An index on the same columns in the same order will do, whatever it is called; unique where
- * uniqueness is wanted.
+ * An index on the same columns in the same order is enough, whatever its name, if it is as unique
+ * as required.
  */
 function isSameIndex(index: IndexDescriptor, one: IndexInfo): boolean {
   if (one.columns.length !== index.Columns.length || (index.Unique === true) !== one.isUnique)

@@ -1,6 +1,6 @@
 /**
- * Aggregates and joins as SQL text of each engine, compiled by kysely. Names come from introspected
- * tables or are checked; values are bound.
+ * Aggregates and joins as SQL text for each engine, compiled by kysely. Names are checked or come
+ * from introspection; values are bound.
  */
 import { type AggregateFunctionBuilder, sql } from 'kysely';
 import type { EngineKind, Statement } from '../engine/engine.ts';
@@ -13,10 +13,10 @@ import type { Table } from '../engine/table.ts';
 export type AggregateFunction = 'sum' | 'count' | 'avg' | 'min' | 'max';
 export type AggregateQuery = {
   groupBy: string[];
-  /** A source of null counts rows. */
+  /** A null source counts rows. */
   aggregates: { source: string | null; call: AggregateFunction; as: string }[];
   filter: Filter;
-  /** Names of the result. */
+  /** Names in the result. */
   orderBy: { name: string; isDescending: boolean }[];
 };
 
@@ -28,7 +28,7 @@ function callOf(
 ): ReturnType<AggregateFunctionBuilder<AnySchema, string>['as']> {
   if (source === null) return eb.fn.countAll().as(as);
   const { name } = columnOf(table, source);
-  // A mean of whole numbers is cut to four places in MySQL, and to none in SQL Server.
+  // An average of integers is cut to four decimal places in MySQL, and to none in SQL Server.
   const of =
     call === 'avg' && (kind === 'mysql' || kind === 'mssql')
       ? sql`${sql.ref(name)} * 1e0`
@@ -38,7 +38,7 @@ function callOf(
   >;
 }
 
-/** Groups in the order asked for, then by what makes them. */
+/** Groups in the requested order, then by the grouping columns. */
 export function aggregateRows(
   kind: EngineKind,
   table: Table,
@@ -62,7 +62,7 @@ export function aggregateRows(
   for (const name of groups)
     if (!query.orderBy.some((one) => one.name === name))
       select = select.orderBy(name, direction(kind, columnOf(table, name).isNullable, false));
-  // Without groups there is one row, which needs no page; SQL Server takes none without an order.
+  // Without groups there is one row and no page; SQL Server allows no page without an order.
   return toStatement((groups.length > 0 ? paged(kind, select, page) : select).compile(), false);
 }
 
@@ -71,11 +71,11 @@ export type JoinQuery = {
   columns: { side: 'source' | 'related'; column: string; as: string }[];
   /** A unique column of the source. */
   orderBy: string;
-  /** Only rows behind this value of it. */
+  /** Only rows after this value of `orderBy`. */
   after: string | number | null;
 };
 
-/** Pairs of rows of both tables, soft-deleted ones left out. */
+/** Pairs of rows of both tables, without soft-deleted ones. */
 export function joinRows(
   kind: EngineKind,
   source: Table,
@@ -100,7 +100,7 @@ export function joinRows(
   }
   if (query.after !== null) select = select.where(order, '>', query.after);
   select = select.orderBy(order);
-  // A row of the source has several pairs: pages must not cut through them differently each time.
+  // A source row can have several pairs; a total order keeps pages stable between them.
   if (related.identity) select = select.orderBy(name('related', related.identity.name));
   return toStatement(paged(kind, select, page).compile(), false);
 }

@@ -1,6 +1,6 @@
 /**
- * `demo`: publishes a recorded trace, kills the databeacon on the way, brings it back, and proves
- * from the database that nothing is lost or doubled.
+ * `demo`: publishes a recorded trace, kills the databeacon midway, restarts it, and proves from the
+ * database that nothing was lost or doubled.
  */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -12,11 +12,10 @@ import type { Summary } from '../publish/counts.ts';
 import { publish } from '../publish/publish.ts';
 import { readTrace } from '../publish/trace-file.ts';
 import { expectedOf } from './expected.ts';
-import { demoHub } from './onlooker.ts';
 import { type Proof, proofsOf } from './proofs.ts';
 import { type DemoOptions, DemoStack } from './stack.ts';
 
-/** Slow enough that one can watch the lag grow. */
+/** Slow enough for people to see the lag grow. */
 const awayPerSecond = 100;
 const stepMs = 30_000;
 const lookEveryMs = 400;
@@ -28,7 +27,10 @@ type Send = (more: {
   lines?: (number: number, path: string) => boolean;
 }) => Promise<Summary>;
 
-/** Runs the whole demonstration. @returns the proofs, each ok or not */
+/**
+ * Runs the whole demonstration.
+ * @returns the proofs, each ok or not
+ */
 export async function runDemo(options: DemoOptions): Promise<Proof[]> {
   const startedMs = systemClock.monotonicMs();
   const tookMs = () => systemClock.monotonicMs() - startedMs;
@@ -77,7 +79,7 @@ function sendingTo(stack: DemoStack, files: readonly string[], stop: AbortSignal
     publish({
       files,
       bus: { servers: stack.url, name: 'tidemark-demo' },
-      hub: demoHub,
+      hub: stack.hub,
       concurrency: 64,
       batch: 1,
       rate: 0,
@@ -89,7 +91,7 @@ function sendingTo(stack: DemoStack, files: readonly string[], stop: AbortSignal
     });
 }
 
-/** Says how the lag grows while `sending` runs. */
+/** Shows the lag growing while `sending` runs. */
 async function watched(
   stack: DemoStack,
   say: (line: string) => void,
@@ -142,7 +144,7 @@ function showProofs(say: (line: string) => void, proofs: readonly Proof[], took:
 }
 
 /**
- * The traces that come with the package: two folders up in the sources, three in the build.
+ * The traces bundled with the package: two folders up in the sources, three in the build.
  * @throws TidemarkError NOT_THERE
  */
 function traceFiles(): string[] {
@@ -154,13 +156,13 @@ function traceFiles(): string[] {
     if (!found)
       throw new TidemarkError(
         'NOT_THERE',
-        `the bundled trace ${name} is not there; is the package complete?`,
+        `the bundled trace ${name} is missing; is the package complete?`,
       );
     return found;
   });
 }
 
-/** Number of the line in the middle of a file. */
+/** The line number in the middle of a file. */
 async function middleOf(path: string): Promise<number> {
   let last = 0;
   for await (const line of readTrace(path)) last = line.number;

@@ -1,20 +1,20 @@
 /**
- * What a database must hold after a trace, worked out from the trace alone: no code of the bridges
- * has a part in it.
+ * Works out from the trace alone what the database must hold. It shares no code with the bridges,
+ * so that it can check them.
  */
-import type { JsonObject } from '../../contracts/json-value.ts';
+import type { JsonObject } from '../../contracts/body/json-value.ts';
 import { type TraceItem, TraceReader } from '../publish/trace-call.ts';
 import { readTrace } from '../publish/trace-file.ts';
 
 export type Expected = {
   writes: number;
-  /** Fields by WorkItemHash, the last write of each field. */
+  /** Fields per WorkItemHash, each from its last write. */
   workItems: Map<string, JsonObject>;
   /** EventGUIDs. */
   events: Set<string>;
-  /** `<WorkItemHash> <AttemptNumber>`; an outcome without an attempt makes one. */
+  /** `<WorkItemHash> <AttemptNumber>`; an outcome without an attempt creates one. */
   attempts: Set<string>;
-  /** The last manifest by its Hash. */
+  /** The last manifest per Hash. */
   manifests: Map<string, JsonObject>;
 };
 

@@ -1,9 +1,6 @@
-/**
- * The proofs of the demonstration: the database itself, read from its file, against what the trace
- * says.
- */
+/** The proofs of the demonstration: compares the rows of the database file with the trace. */
 import { isDeepStrictEqual } from 'node:util';
-import { isJsonObject, type JsonValue } from '../../contracts/json-value.ts';
+import { isJsonObject, type JsonValue } from '../../contracts/body/json-value.ts';
 import { jsonColumns, type Scalar, tableOf } from '../../contracts/schema.ts';
 import type { WorkerStatus } from '../../contracts/status.ts';
 import { isGuid } from '../../contracts/envelope.ts';
@@ -13,7 +10,7 @@ import type { Expected } from './expected.ts';
 
 export type Proof = { name: string; expected: string; found: string; isOk: boolean };
 
-/** What the runs of publish reported. */
+/** The summaries of the three publish runs. */
 export type Runs = { first: Summary; second: Summary; again: Summary };
 
 type StoredRow = Record<string, Scalar>;
@@ -45,7 +42,7 @@ export function proofsOf(
   ];
 }
 
-/** What is in the database: neither more nor less than the trace says, and the last of it. */
+/** The database must hold exactly the rows the trace implies, with their last values. */
 function rowProofs(databasePath: string, expected: Expected): Proof[] {
   const rows = (table: string) => readRows(databasePath, table);
   const items = rows('UVQueueWorkItem');
@@ -114,8 +111,8 @@ function holdsItem(row: StoredRow, { workItems }: Expected): boolean {
 }
 
 /**
- * Null means the column's empty value; JSON is text, a flag is a number, a number in a text column
- * is text.
+ * Whether a value is stored as expected: null as the column's empty value, JSON as text, booleans
+ * as numbers, and numbers in text columns as text.
  */
 function isStoredAs(name: string, value: JsonValue, stored: Scalar): boolean {
   if (value === null)

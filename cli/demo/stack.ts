@@ -1,6 +1,6 @@
 /**
- * Bus, databeacon and worker of the demonstration: real processes in a temporary folder, the
- * databeacon there to be killed.
+ * The demonstration's bus, databeacon and worker: real processes in a temporary folder. The
+ * databeacon is there to be killed.
  */
 import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -27,6 +27,7 @@ export class DemoStack {
   #server: NatsServer | null = null;
   #beacon: CliChild | null = null;
   #worker: CliChild | null = null;
+  readonly hub = demoHub;
   #onlooker: Onlooker | null = null;
 
   constructor(options: DemoOptions) {
@@ -65,7 +66,7 @@ export class DemoStack {
     ]);
   }
 
-  /** SIGKILL: no farewell, no flush. */
+  /** SIGKILL: it cannot flush or say goodbye. */
   async killBeacon(): Promise<void> {
     this.#beacon?.kill();
     await this.#beacon?.exited;
@@ -79,14 +80,14 @@ export class DemoStack {
     );
   }
 
-  /** @throws TidemarkError CLOSED before the start */
+  /** @throws TidemarkError CLOSED before `start` */
   get onlooker(): Onlooker {
     if (!this.#onlooker) throw new TidemarkError('CLOSED', 'the demonstration has not started');
     return this.#onlooker;
   }
 
   /**
-   * Resolves with the first status for which it is so.
+   * Polls until a status meets the condition, and returns it.
    * @throws TidemarkError UNREACHABLE after `deadlineMs`
    */
   async until(

@@ -6,10 +6,11 @@ import { capabilities, type IntrospectSchemaOutputs } from '../../contracts/capa
 import { messageOf } from '../../contracts/errors.ts';
 import { decodePresence, type Presence } from '../../contracts/presence.ts';
 import { persistenceSchema } from '../../contracts/schema.ts';
-import { subjects } from '../../contracts/subjects.ts';
+import { lastToken, subjects } from '../../contracts/subjects.ts';
 import type { Bus } from '../../runtime/bus/bus.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { type Check, fail, ok, warn } from './doctor-check.ts';
+import { twinChecks } from './doctor-twins.ts';
 
 /** A catalogue of a busy server takes a while; a look must not take longer. */
 const schemaMs = 15_000;
@@ -36,7 +37,10 @@ export async function beaconChecks(
     clock,
     databases.map(({ beacon }) => beacon),
   );
-  const checks: Check[] = [];
+  const checks = await twinChecks(
+    bus,
+    databases.map(({ beacon }) => beacon),
+  );
   for (const database of databases)
     checks.push(
       ...(await databaseChecks(bus, database, seen.get(database.beacon) ?? null, [...seen.keys()])),
@@ -54,9 +58,9 @@ async function presences(
 ): Promise<Map<string, Presence>> {
   const seen = new Map<string, Presence>();
   const done = new AbortController();
-  const stop = bus.subscribe(subjects.presence, (body) => {
+  const stop = bus.subscribe(subjects.presenceAll, (body, subject) => {
     const presence = decodePresence(body);
-    if (presence) seen.set(presence.BeaconID, presence);
+    if (presence?.BeaconID === lastToken(subject)) seen.set(presence.BeaconID, presence);
     if (wanted.every((beacon) => seen.has(beacon))) done.abort();
   });
   await clock.sleep(presenceMs, done.signal);

@@ -20,6 +20,7 @@ import {
   type StoredEntry,
   wrongWith,
 } from '../../worker/state/recover/entry-lines.ts';
+import { drained, writeOut } from '../terminal/writer.ts';
 import { openForReading } from '../../worker/state/open/read-store.ts';
 import { openDatabase, openFolder, type OpenedSource } from '../../worker/state/recover/salvage.ts';
 
@@ -56,8 +57,7 @@ export async function writeLines(out: string, lines: Iterable<string>): Promise<
   let count = 0;
   for (const line of lines) {
     count += 1;
-    if (!process.stdout.write(line))
-      await new Promise((resolve) => process.stdout.once('drain', resolve));
+    if (!writeOut(line)) await drained();
   }
   return count;
 }

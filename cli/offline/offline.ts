@@ -158,7 +158,7 @@ function countGivenUp(store: ReadStore, lane: number, mark: MarkRow | null): num
   const kept = countBlocked(store, lane, mark, 'dead') + countBlocked(store, lane, mark, 'dropped');
   // Given up, and gone from what is held with retention.
   const gone =
-    mark && store.version >= 4
+    mark && store.version >= 5
       ? store.value('select dropped from mark where database = ? and lane = ?', mark.database, lane)
       : 0;
   return kept + Number(gone);
@@ -184,15 +184,19 @@ function countPending(store: ReadStore, lane: number, mark: MarkRow | null): num
 function oldest(store: ReadStore, lane: number, mark: MarkRow | null): number | null {
   const found = store.value(
     `select min(accepted_ms) from (
-    select accepted_ms from (select accepted_ms from entry where lane = @lane and seq > @seq and body is not null order by seq limit 1)
-    union all select e.accepted_ms from held h join entry e on e.seq = h.seq where h.database = @database and h.lane = @lane and h.state = 'parked')`,
+      select accepted_ms from (select accepted_ms from entry
+        where lane = @lane and seq > @seq and body is not null order by seq limit 1)
+      union all
+      select e.accepted_ms from held h join entry e on e.seq = h.seq
+        where h.database = @database and h.lane = @lane and h.state = 'parked')`,
     { lane, seq: mark?.seq ?? 0, database: mark?.database ?? 0 },
   );
   return typeof found === 'number' ? found : null;
 }
 
 function marksOf(store: ReadStore, lane: number): Record<string, Record<string, MarkView>> {
-  const views: Record<string, Record<string, MarkView>> = {};
+  // A BeaconID of before may be a name that every object has.
+  const views = Object.create(null) as Record<string, Record<string, MarkView>>;
   const counts = countsOf(store, lane);
   for (const mark of store.all<MarkRow>(marksOfLane, lane))
     (views[mark.beacon] ??= {})[String(mark.connection)] = markView(

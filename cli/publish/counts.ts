@@ -1,10 +1,7 @@
-/**
- * What a publish run has done so far, and the two ways of saying it: progress for people, one JSON
- * line at the end.
- */
+/** Counts what a publish run has done, for the progress line and the final JSON summary. */
 import type { Clock } from '../../runtime/clock.ts';
 
-/** Refusals shown in full; the rest is only counted. */
+/** Refusals printed in full; further ones are only counted. */
 const refusalsShownMax = 10;
 
 export type Summary = {
@@ -17,14 +14,14 @@ export type Summary = {
 };
 
 export class Counts {
-  /** Writes and reads sent, each once however often it was tried. */
+  /** Writes and reads sent, each counted once however often it was retried. */
   sent = 0;
   /** Writes accepted for the first time. */
   accepted = 0;
   duplicates = 0;
   refused = 0;
   readsOk = 0;
-  /** Reads the worker could not answer for as long as we asked. */
+  /** Reads given up because the worker could not answer them in time. */
   readsUnanswered = 0;
   skipped = 0;
   unreadable = 0;
@@ -46,7 +43,6 @@ export class Counts {
     if (this.refused === refusalsShownMax) this.#say('further refusals are only counted');
   }
 
-  /** One try that has to be made again, and why. */
   countRetry(why: string): void {
     this.#retries += 1;
     this.#lastRetry = why;
@@ -56,7 +52,6 @@ export class Counts {
     return Math.round(this.#clock.monotonicMs() - this.#startedMs) / 1000;
   }
 
-  /** One line for people. */
   get progress(): string {
     const perSecond = Math.round(this.sent / Math.max(this.seconds, 0.001));
     const parts = [
@@ -71,7 +66,7 @@ export class Counts {
     if (this.skipped > 0) parts.push(`skipped ${this.skipped}`);
     if (this.unreadable > 0) parts.push(`unreadable lines ${this.unreadable}`);
     if (this.#retries > 0)
-      parts.push(`tried again ${this.#retries} (last: ${this.#lastRetry.slice(0, 100)})`);
+      parts.push(`retries ${this.#retries} (last: ${this.#lastRetry.slice(0, 100)})`);
     return parts.join('  ');
   }
 

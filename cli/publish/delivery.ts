@@ -1,13 +1,13 @@
 /**
- * Brings recorded calls to the worker of a hub by the parts of the client library: one unanswered
- * call of a key, a bounded number at once, each tried again until it is answered for good.
+ * Sends recorded calls to a hub's worker with the parts of the client library: one call in flight
+ * per key, a bounded number overall, each retried until it gets a final answer.
  */
 import PQueue from 'p-queue';
 import { KeyTurns } from '../../contracts/client/key-turns.ts';
 import { retrying, type RetryOptions } from '../../contracts/client/retry.ts';
 import { systemStamps, type Stamps } from '../../contracts/client/stamps.ts';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
-import type { JsonObject } from '../../contracts/json-value.ts';
+import type { JsonObject } from '../../contracts/body/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import type { Bus } from '../../runtime/bus/bus.ts';
 import { systemClock } from '../../runtime/clock.ts';
@@ -15,19 +15,20 @@ import type { Counts } from './counts.ts';
 import { HubRequests } from './hub-requests.ts';
 import type { TraceItem } from './trace-call.ts';
 
-/** Lines taken from the files and not answered yet; one hot key may hold this many back. */
+/**
+ * Lines read from the files and not yet answered. While one hot key is slow, up to this many wait.
+ */
 const windowLinesMax = 4_000;
-/** And about as many bytes of them. */
+/** The same bound in bytes. */
 const windowBytesMax = 2 * limits.bodyBytesMax;
-/** Back-off between tries. */
+/** Backoff between retries. */
 const retryFirstMs = 50;
 const retryLongestMs = 2_000;
 /**
- * A read the worker itself cannot answer (backend away, nothing in the journal) is asked again for
- * this long.
+ * How long to retry a read the worker itself cannot answer (backend away, nothing in the journal).
  */
 const readPatienceMs = 5_000;
-/** An internal error may be a passing one; this many in a row are not. */
+/** An internal error may be transient; more than this many for one call are not. */
 const internalErrorsMax = 10;
 
 const finalCodes: ReadonlySet<string> = new Set([
@@ -42,25 +43,25 @@ export type DeliveryOptions = {
   bus: Bus;
   hub: string;
   counts: Counts;
-  /** Ends the run early: nothing new is sent, nothing is waited for. */
+  /** Ends the run early: nothing more is sent or awaited. */
   signal: AbortSignal;
-  /** Calls unanswered at once. */
+  /** Calls in flight at once. */
   concurrency: number;
-  /** Writes of one request. */
+  /** Writes per request. */
   batch: number;
-  /** Give up on a call unanswered for so long; 0 for never. */
+  /** Give up on a call that gets no answer for this long; 0 for never. */
   giveUpMs: number;
-  /** Writes go one-way into the hub's stream, whose confirmation counts as accepted. */
+  /** Send writes one-way into the hub's stream, whose acknowledgement counts as accepted. */
   isOneWay: boolean;
 };
 
-/** What the tries of one call have come to. */
+/** State kept across the retries of one call. */
 type Tries = { internalErrors: number; answeredMs: number | null; isReadUnanswered: boolean };
 
 export class Delivery {
   readonly #options: DeliveryOptions;
   readonly #requests: HubRequests;
-  /** How much waits is bounded by the window. */
+  /** Unbounded, because the window already bounds what waits. */
   readonly #turns = new KeyTurns(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
   readonly #slots: PQueue;
   readonly #failed = new AbortController();
@@ -91,7 +92,7 @@ export class Delivery {
 
   /**
    * Takes one call; resolves when there is room for the next.
-   * @throws TidemarkError UNREACHABLE when one was given up
+   * @throws TidemarkError UNREACHABLE when a call was given up
    */
   async add(item: TraceItem): Promise<void> {
     this.#held += 1;
@@ -106,8 +107,8 @@ export class Delivery {
   }
 
   /**
-   * Resolves when every call taken was answered, or the run was ended.
-   * @throws TidemarkError UNREACHABLE when one was given up
+   * Resolves when every call is answered, or the run was ended.
+   * @throws TidemarkError UNREACHABLE when a call was given up
    */
   async finish(): Promise<void> {
     while (this.#held > 0 && !this.#signal.aborted) await this.#change();
@@ -124,7 +125,7 @@ export class Delivery {
     for (const wake of waiters) wake();
   }
 
-  /** Never throws: what goes wrong ends the whole run. */
+  /** Never throws: an error ends the whole run. */
   async #take(item: TraceItem): Promise<void> {
     try {
       await this.#turns.take(item.key, item.bytes, () =>
@@ -160,7 +161,7 @@ export class Delivery {
     } catch (error) {
       if (this.#isFinal(item, error, tries)) throw error;
       const { cause, retryAfterMs } = error as Partial<TidemarkError>;
-      // Whoever gave no answer is named in the cause.
+      // The cause says who gave no answer.
       const why = messageOf(cause instanceof TidemarkError ? cause : error);
       this.#options.counts.countRetry(why);
       throw new TidemarkError('UNAVAILABLE', why, {
@@ -182,8 +183,7 @@ export class Delivery {
   }
 
   /**
-   * The worker said so, rather than nobody: failures of the transport have a cause, or come with a
-   * lost bus.
+   * Whether the worker gave this answer. Transport failures have a cause, or come with a lost bus.
    */
   #isAnswer(error: unknown): boolean {
     return (
@@ -203,7 +203,7 @@ export class Delivery {
     else counts.accepted += 1;
   }
 
-  /** @throws TidemarkError UNREACHABLE when it could have been tried further */
+  /** @throws TidemarkError UNREACHABLE when the call was still being retried */
   #end(item: TraceItem, tries: Tries, error: unknown): void {
     const { counts, giveUpMs } = this.#options;
     if (tries.isReadUnanswered) counts.readsUnanswered += 1;

@@ -1,12 +1,12 @@
 /**
- * One recorded call as one request to the worker of a hub, or as a message into its stream: sent
- * once, by the client library.
+ * Sends one recorded call, once, through the client library: as a request to the hub's worker, or
+ * as a message into its stream.
  */
 import { Batcher } from '../../contracts/client/batcher.ts';
 import { Sender } from '../../contracts/client/sender.ts';
-import { packBody } from '../../contracts/codec.ts';
+import { packBody } from '../../contracts/body/codec.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
-import type { JsonObject } from '../../contracts/json-value.ts';
+import type { JsonObject } from '../../contracts/body/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import { type Lane, subjects } from '../../contracts/subjects.ts';
 import type { Bus } from '../../runtime/bus/bus.ts';
@@ -15,7 +15,7 @@ import { publishOneWay } from '../../runtime/bus/stream.ts';
 import { newUuid, nextTurn } from '../../runtime/clock.ts';
 import type { TraceItem } from './trace-call.ts';
 
-/** A large body takes longer to arrive than any answer is awaited. */
+/** Extra time for a large body, which may take longer to arrive than the usual timeout. */
 const largeWaitMs = limits.capabilityMs - limits.clientTimeoutMs;
 
 export type HubRequestsOptions = { bus: Bus; hub: string; batch: number; isOneWay: boolean };
@@ -47,13 +47,16 @@ export class HubRequests {
         : null;
   }
 
-  /** What is there at the end of a turn of the event loop goes: the whole file is at hand. */
+  /**
+   * Sends at the end of each turn of the event loop: the next lines are already at hand, so waiting
+   * for them gains nothing.
+   */
   #newBatcher(lane: Lane): Batcher {
     const bounds = { itemsMax: this.#options.batch, delayMs: 0 };
     return new Batcher(lane, bounds, (...request) => this.#sender.send(...request), nextTurn);
   }
 
-  /** @throws TidemarkError as the client library does; TOO_LARGE for what no message can hold */
+  /** @throws TidemarkError as the client library does; TOO_LARGE for a body no message can hold */
   send(item: TraceItem): Promise<JsonObject> {
     const { lane, action, envelope, bytes, isWrite } = item;
     if (isWrite && this.#options.isOneWay) return this.#sendOneWay(item);

@@ -1,5 +1,5 @@
 /**
- * `publish`: recorded bridge calls, sent as domain actions to a hub's worker until every write is
+ * `publish`: sends recorded bridge calls as domain actions to a hub's worker until every write is
  * answered.
  */
 import { TidemarkError } from '../../contracts/errors.ts';
@@ -8,14 +8,15 @@ import { Bus } from '../../runtime/bus/bus.ts';
 import type { BusOptions } from '../../runtime/bus/bus-login.ts';
 import { type Clock, systemClock } from '../../runtime/clock.ts';
 import { Counts, type Summary } from './counts.ts';
+import { type Out, overwriting, safe } from '../terminal/writer.ts';
 import { Delivery } from './delivery.ts';
 import { TraceReader } from './trace-call.ts';
 import { checkTrace, readTrace } from './trace-file.ts';
 
-/** Progress where it is read by a person at a terminal, and where it goes to a file. */
+/** How often to show progress: on a terminal, and in a file. */
 const terminalEveryMs = 200;
 const fileEveryMs = 2_000;
-/** A bus that is started beside us is there within this time. */
+/** A bus started at the same time as us is up within this time. */
 const firstConnectMs = 30_000;
 const connectAgainMs = 250;
 
@@ -25,28 +26,28 @@ export type PublishOptions = {
   hub: string;
   concurrency: number;
   batch: number;
-  /** Items sent per second at most; 0 for as fast as it goes. */
+  /** Maximum items sent per second; 0 for no limit. */
   rate: number;
   giveUpMs: number;
-  /** Writes go one-way into the hub's JetStream stream. */
+  /** Send writes one-way into the hub's JetStream stream. */
   isOneWay: boolean;
   signal: AbortSignal;
-  /** Where progress and refusals are said. */
-  out: { isTerminal: boolean; write: (text: string) => void };
-  /** Which lines of a file are sent; all of them when left out. */
+  /** Where progress and refusals are written. */
+  out: Pick<Out, 'isTerminal' | 'write'>;
+  /** Selects the lines of a file to send; all of them when omitted. */
   lines?: (number: number, path: string) => boolean;
 };
 
 /**
- * Publishes the files side by side, each in its own order per key.
- * @throws TidemarkError NOT_THERE for a missing file, before anything is sent; UNREACHABLE when it
- * gave up
+ * Publishes the files in parallel, each in its own order per key.
+ * @throws TidemarkError NOT_THERE for a missing file, before anything is sent; UNREACHABLE when a
+ * call or the bus was given up
  */
 export async function publish(options: PublishOptions): Promise<Summary> {
   for (const path of options.files) checkTrace(path);
   const { out, signal } = options;
   const counts = new Counts(systemClock, (line) =>
-    out.write(`${out.isTerminal ? '\r\x1b[K' : ''}${line}\n`),
+    out.write(out.isTerminal ? overwriting(`${line}\n`) : safe(`${line}\n`)),
   );
   const bus = await firstConnect(options);
   if (!bus) return counts.summary;
@@ -75,8 +76,8 @@ export async function publish(options: PublishOptions): Promise<Summary> {
 }
 
 /**
- * Waits a while for a bus that is only being started; one that was named wrong never comes. Null
- * when told to stop.
+ * Connects, waiting only a while: the bus may be starting, or the URL may be wrong. Null when asked
+ * to stop.
  * @throws TidemarkError UNREACHABLE
  */
 async function firstConnect({ bus, giveUpMs, signal, out }: PublishOptions): Promise<Bus | null> {
@@ -93,7 +94,7 @@ async function firstConnect({ bus, giveUpMs, signal, out }: PublishOptions): Pro
         throw error;
       if (tries === 0)
         out.write(
-          `${error.message} (trying for ${Math.round((untilMs - systemClock.monotonicMs()) / 1000)} s)\n`,
+          `${error.message} (retrying for ${Math.round((untilMs - systemClock.monotonicMs()) / 1000)} s)\n`,
         );
       await systemClock.sleep(connectAgainMs, signal);
     }
@@ -124,7 +125,7 @@ async function pump(path: string, { delivery, counts, pace, options }: Pump): Pr
   }
 }
 
-/** Lets through `rate` a second, evenly; a pause is not made up for. */
+/** Paces to `rate` items per second, evenly. After a pause it does not catch up with a burst. */
 function newPace(clock: Clock, rate: number, signal: AbortSignal): () => Promise<void> {
   if (rate <= 0) return () => Promise.resolve();
   let nextMs = clock.monotonicMs();
@@ -137,10 +138,10 @@ function newPace(clock: Clock, rate: number, signal: AbortSignal): () => Promise
 
 function showProgress(counts: Counts, out: PublishOptions['out']): () => void {
   const show = () =>
-    out.write(out.isTerminal ? `\r\x1b[K${counts.progress}` : `${counts.progress}\n`);
+    out.write(out.isTerminal ? overwriting(counts.progress) : `${counts.progress}\n`);
   const cancel = systemClock.every(out.isTerminal ? terminalEveryMs : fileEveryMs, show);
   return () => {
     cancel();
-    out.write(out.isTerminal ? `\r\x1b[K${counts.progress}\n` : `${counts.progress}\n`);
+    out.write(`${out.isTerminal ? overwriting(counts.progress) : counts.progress}\n`);
   };
 }

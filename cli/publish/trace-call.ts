@@ -1,11 +1,8 @@
-/**
- * One recorded bridge call as a domain action: the method table, the identity of a line, and the
- * key that orders it.
- */
+/** Translates one recorded bridge call into a domain action with its identity and ordering key. */
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import { type Action, isWriteAction, keyOf, laneOf } from '../../contracts/actions.ts';
-import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
+import { isJsonObject, type JsonObject } from '../../contracts/body/json-value.ts';
 import type { Lane } from '../../contracts/subjects.ts';
 import type { TraceLine } from './trace-file.ts';
 
@@ -13,10 +10,12 @@ export type TraceItem = {
   lane: Lane;
   action: Action;
   isWrite: boolean;
-  /** Items of one key are sent one after the other; a read of no key has one of its own. */
+  /**
+   * Items with one key are sent one after the other; a read without a key gets a key of its own.
+   */
   key: string;
   envelope: { EventGUID?: string; Settings: JsonObject };
-  /** Size of the line: about that of the body. */
+  /** Length of the line, close to the size of the body. */
   bytes: number;
   /** File and line, for messages. */
   where: string;
@@ -29,7 +28,7 @@ type Method = { action: Action; toSettings: (args: unknown[]) => object };
 
 const filterOf = (filter: unknown) => ({ Filter: isJsonObject(filter) ? filter : {} });
 
-/** The bridges' methods; what else is recorded (`onBeaconConnected`) is no action. */
+/** The bridges' methods. Other recorded calls (`onBeaconConnected`) are not actions. */
 const methods: Record<string, Method> = {
   upsertWorkItem: { action: 'QP_UpsertWorkItem', toSettings: ([item]) => ({ WorkItem: item }) },
   updateWorkItem: {
@@ -65,8 +64,8 @@ const methods: Record<string, Method> = {
 };
 
 /**
- * Turns the lines of one file into items; the same file name and line give the same item, whenever
- * it runs.
+ * Turns the lines of one file into items. The same file name and line always give the same item, so
+ * publishing again sends duplicates.
  */
 export class TraceReader {
   readonly #name: string;
@@ -75,12 +74,11 @@ export class TraceReader {
   constructor(path: string) {
     this.#name = basename(path);
     const hash = createHash('sha256').update(this.#name).digest('hex').slice(0, 12);
-    // Version 8 with the line number last: one file's identities are neighbours in the journal's
-    // index.
+    // UUID version 8 with the line number last: the GUIDs of one file are neighbours in the
+    // journal's index.
     this.#guidStart = `${hash.slice(0, 8)}-${hash.slice(8)}-8000-8000-`;
   }
 
-  /** The EventGUID of a line. */
   guidOf(line: number): string {
     return this.#guidStart + line.toString(16).padStart(12, '0');
   }
@@ -121,7 +119,10 @@ function parse(text: string): { method: string; args: unknown[] } | null {
   return { method: call['method'], args: call['args'] };
 }
 
-/** Recorded events have no identity of their own. No clock: a repeat must have the same content. */
+/**
+ * Recorded events have no GUID, so derive one. No clock is used: a repeat must have the same
+ * content.
+ */
 function stampEvent(settings: JsonObject, guid: string, line: number): void {
   const event = settings['Event'];
   if (!isJsonObject(event)) return;
@@ -132,7 +133,7 @@ function stampEvent(settings: JsonObject, guid: string, line: number): void {
   };
 }
 
-/** What the item waits for: the writes of its key before it. Null where it names none. */
+/** The key whose earlier writes this item must wait for; null when it names none. */
 function orderingKey(lane: Lane, action: Action, settings: JsonObject): string | null {
   const key = isWriteAction(action)
     ? keyOf(action, settings)

@@ -1,4 +1,4 @@
-/** A recorded trace as a stream of lines: plain or gzipped, never held whole. */
+/** Reads a recorded trace, plain or gzipped, as a stream of lines, never whole. */
 import { createReadStream, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { createGunzip } from 'node:zlib';
@@ -6,7 +6,7 @@ import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
 
 export type TraceLine = {
-  /** From 1. */
+  /** Counted from 1. */
   number: number;
   text: string;
 };
@@ -14,9 +14,9 @@ export type TraceLine = {
 const newLine = 0x0a;
 
 /**
- * The lines of a file, without empty ones, which are counted all the same.
- * @throws TidemarkError NOT_THERE for a missing file, TOO_LARGE for a line no write could hold,
- * REJECTED when it cannot be read to its end
+ * The lines of a file. Empty lines are left out but still counted.
+ * @throws TidemarkError NOT_THERE for a missing file, TOO_LARGE for a line no write could have,
+ * REJECTED when it cannot be read to the end
  */
 export async function* readTrace(path: string): AsyncGenerator<TraceLine> {
   checkTrace(path);
@@ -36,7 +36,7 @@ export async function* readTrace(path: string): AsyncGenerator<TraceLine> {
   }
 }
 
-/** @throws TidemarkError NOT_THERE when there is no such file, or a folder of that name */
+/** @throws TidemarkError NOT_THERE when the file is missing or is a folder */
 export function checkTrace(path: string): void {
   const found = statSync(path, { throwIfNoEntry: false });
   if (found?.isDirectory())
@@ -53,7 +53,7 @@ async function openTrace(path: string): Promise<AsyncIterable<Buffer>> {
   return file.pipe(plain);
 }
 
-/** By its first two bytes, for names lie. */
+/** Checks the first two bytes; the file name may mislead. */
 async function isGzip(path: string): Promise<boolean> {
   const file = await open(path);
   try {
@@ -65,8 +65,7 @@ async function isGzip(path: string): Promise<boolean> {
 }
 
 /**
- * Split at the byte, not with `node:readline`, which also breaks at U+2028, which JSON text may
- * hold.
+ * Splits at line feeds only. `node:readline` also splits at U+2028, which JSON text may contain.
  */
 async function* splitLines(chunks: AsyncIterable<Buffer>, path: string): AsyncGenerator<string> {
   let pieces: Buffer[] = [];

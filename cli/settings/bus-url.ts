@@ -40,14 +40,13 @@ function assertScheme(url: string, scheme: string, host: string): void {
   throw wrong(
     url,
     isWeb
-      ? `is for ${scheme}, and the bus speaks NATS: did you mean nats://${host}?`
+      ? `is for ${scheme}, and the bus speaks NATS: ${meant(url, host)}`
       : `begins with ${scheme}: ${example}`,
   );
 }
 
 function assertHost(url: string, host: string): void {
-  if (/^\d+$/.test(host))
-    throw wrong(url, `is a number alone: did you mean nats://127.0.0.1:${host}?`);
+  if (/^\d+$/.test(host)) throw wrong(url, `is a number alone: ${meant(url, `127.0.0.1:${host}`)}`);
   if (!/^(?:\[[0-9a-f:.%]+\]|[^\s/:?#[\]]+)(?::[^:]*)?$/i.test(host))
     throw wrong(url, `is no bus URL: ${example}`);
   const port = /:([^:\]]*)$/.exec(host)?.[1];
@@ -56,6 +55,11 @@ function assertHost(url: string, host: string): void {
     !(/^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535)
   )
     throw wrong(url, `has no port from 1 to 65535: ${example}`);
+}
+
+/** Of a URL with a login nothing is said again: what looks like its host may be of a password. */
+function meant(url: string, host: string): string {
+  return url.includes('@') ? example : `did you mean nats://${host}?`;
 }
 
 function decoded(url: string, text: string): string {

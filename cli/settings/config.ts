@@ -54,6 +54,8 @@ export type CliConfig = {
   ops: MaintenanceSettings;
   /** The data directory may lie where writes do not last or locks do not hold. */
   isAnyFileSystem: boolean;
+  /** Beacons and workers of before hubs stood in subjects are heard too. */
+  acceptsUnscoped: boolean;
   /** A named nats-server binary, and the folders to look for one. */
   natsServer: string | undefined;
   path: string;
@@ -93,8 +95,9 @@ function resolved(value: Value, environment: NodeJS.ProcessEnv): CliConfig {
   if (!isSubjectToken(hub))
     throw invalid(`hub ${JSON.stringify(hub)} is not 1 to 64 of A-Z, a-z, 0-9, _ and -`);
   const url = value('nats');
-  const isAnyFileSystem =
-    choice('anyFileSystem', value('anyFileSystem') ?? '0', ['0', '1']) === '1';
+  const isOn = (name: 'anyFileSystem' | 'acceptUnscoped') =>
+    choice(name, value(name) ?? '0', ['0', '1']) === '1';
+  const isAnyFileSystem = isOn('anyFileSystem');
   const bus = busOf(url ?? up.nats ?? defaults.nats, value);
   return {
     bus,
@@ -113,6 +116,7 @@ function resolved(value: Value, environment: NodeJS.ProcessEnv): CliConfig {
     ...storeSettings(value),
     ops: opsSettings(value, environment, data),
     isAnyFileSystem,
+    acceptsUnscoped: isOn('acceptUnscoped'),
     natsServer: value('natsServer'),
     path: environment['PATH'] ?? '',
     serviceManager: serviceManagerPlace(environment),

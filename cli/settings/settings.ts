@@ -52,6 +52,7 @@ export const variables = {
   opsDir: 'TIDEMARK_OPS_DIR',
   skipOpsUntil: 'TIDEMARK_SKIP_OPS_UNTIL',
   anyFileSystem: 'TIDEMARK_ANY_FILE_SYSTEM',
+  acceptUnscoped: 'TIDEMARK_ACCEPT_UNSCOPED',
 } as const;
 
 export type SettingName = keyof typeof variables;
@@ -65,6 +66,7 @@ export const defaults: Partial<Record<SettingName, string>> &
   intake: 'none',
   logLevel: 'info',
   anyFileSystem: '0',
+  acceptUnscoped: '0',
   journalBytesMax: String(usualBounds.journalBytesMax),
   pendingMax: String(usualBounds.pendingMax),
   retainFor: `${limits.retainedMs / 3_600_000}h`,

@@ -2,11 +2,13 @@
  * How the command line speaks: results on stdout, everything about the run on stderr; tables that
  * fit the terminal, and values as people say them.
  */
+import { visible } from '../../runtime/visible.ts';
 import { coloured, styled, widthOf } from './colour.ts';
+import { writeErr, writeOut } from './writer.ts';
 
 /** One line of a result. */
 export function print(line: string): void {
-  process.stdout.write(`${line}\n`);
+  writeOut(`${line}\n`);
 }
 
 /** The result as one JSON document. */
@@ -14,18 +16,9 @@ export function printJson(value: unknown): void {
   print(JSON.stringify(value, null, 2));
 }
 
-/** A reader that has seen enough (`| head`) is no reason to fail, and none for `up` to stop. */
-export function ignoreClosedPipes(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
-    });
-  }
-}
-
 /** Something for people about the run itself. */
 export function say(line: string): void {
-  process.stderr.write(`${line}\n`);
+  writeErr(`${line}\n`);
 }
 
 export type Cell = string | number | null | undefined;
@@ -125,7 +118,7 @@ export function facts(pairs: readonly (readonly [string, Cell])[]): string {
 
 function shown(value: Cell): string {
   if (value === null || value === undefined || value === '') return '-';
-  return String(value).replace(/\s+/g, ' ');
+  return visible(String(value).replace(/\s+/g, ' '));
 }
 
 /** Milliseconds as people say them. */

@@ -3,20 +3,10 @@
  * then where it goes to a file.
  */
 import { type Clock, systemClock } from '../../runtime/clock.ts';
+import { type Out, overwriting, safe, stderrOut } from './writer.ts';
 
 const terminalEveryMs = 200;
 const fileEveryMs = 2_000;
-
-type Out = { isTerminal: boolean; columns: number; write: (text: string) => void };
-
-export function stderrOut(): Out {
-  const { stderr } = process;
-  return {
-    isTerminal: stderr.isTTY === true,
-    columns: stderr.columns > 0 ? stderr.columns : 80,
-    write: (text) => void stderr.write(text),
-  };
-}
 
 export class Progress {
   readonly #out: Out;
@@ -43,7 +33,7 @@ export class Progress {
   /** Takes the line off a terminal; into a file goes what was last held back. */
   end(): void {
     if (this.#out.isTerminal) {
-      if (this.#isShown) this.#out.write('\r\x1b[K');
+      if (this.#isShown) this.#out.write(overwriting(''));
     } else if (this.#latest !== null) this.#write(this.#latest);
     this.#isShown = false;
     this.#latest = null;
@@ -52,7 +42,8 @@ export class Progress {
   #write(line: string): void {
     const { isTerminal, columns, write } = this.#out;
     // A line that wraps could not be written over.
-    write(isTerminal ? `\r\x1b[K${line.slice(0, columns - 1)}` : `${line}\n`);
+    const shown = safe(line);
+    write(isTerminal ? overwriting(shown.slice(0, columns - 1)) : `${shown}\n`);
     this.#isShown = true;
     this.#latest = null;
   }

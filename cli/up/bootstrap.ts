@@ -1,6 +1,6 @@
 /**
- * Brings a fresh worker to its database: assigns the beacon once the worker answers, and waits
- * until both lanes are bootstrapped.
+ * Bootstraps a fresh worker: assigns the beacon once the worker answers, and waits until both lanes
+ * are bootstrapped.
  */
 import type { ControlVerb } from '../../contracts/control-verbs.ts';
 import { messageOf } from '../../contracts/errors.ts';
@@ -13,15 +13,15 @@ import { createLog } from '../../runtime/log.ts';
 
 const pollMs = 50;
 const answerMs = 2_000;
-/** People hear this often what is waited for. */
+/** How often to report what is still missing. */
 const sayEveryMs = 5_000;
 
 export type FirstAssignment = { BeaconID: string; IDBeaconConnection: number };
 export type BootstrapOptions = { say: (line: string) => void; stop: AbortSignal };
 
 /**
- * An assignment an operator made before stays as it is.
- * @returns true once the worker says bootstrapped, false when stopped before
+ * Keeps an assignment that an operator has already made.
+ * @returns true once the worker is bootstrapped, false when stopped before
  */
 export async function bootstrap(
   options: Omit<BusOptions, 'name'>,

@@ -1,26 +1,24 @@
 /**
- * `bus.json` in the data directory: where the bus of a running `up` is and which hub it serves, so
- * that other verbs on the directory find them.
+ * `bus.json` in the data directory: the bus and hub of a running `up`, so that other verbs on the
+ * directory find them.
  */
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { isJsonObject } from '../../contracts/json-value.ts';
+import { isJsonObject } from '../../contracts/body/json-value.ts';
 import { isSubjectToken } from '../../contracts/subjects.ts';
 import { commandOf } from '../../runtime/bus/nats-server.ts';
 
 export type BusFile = {
   Url: string;
-  /** Not in a file that an earlier version wrote. */
+  /** Missing in files written by earlier versions. */
   Hub?: string;
-  /** Process of the `up` that wrote it. */
+  /** Process id of the `up` that wrote it. */
   Pid: number;
 };
 
 const pathOf = (data: string) => join(data, 'bus.json');
 
-/**
- * What the last `up` left, whether it runs or not; null when there is nothing, or nothing readable.
- */
+/** What the last `up` wrote, whether it still runs or not; null when missing or unreadable. */
 export function readLastBusFile(data: string): BusFile | null {
   const path = pathOf(data);
   if (!existsSync(path)) return null;
@@ -35,18 +33,18 @@ export function readLastBusFile(data: string): BusFile | null {
     const { Url, Hub, Pid } = content;
     return { Url, Pid, ...(typeof Hub === 'string' && isSubjectToken(Hub) ? { Hub } : {}) };
   } catch {
-    // Half-written by a full disk, or removed in between: as good as absent.
+    // Half-written on a full disk, or removed meanwhile: treat it as absent.
     return null;
   }
 }
 
-/** The bus of the `up` that runs on this directory, or null. */
+/** The bus of the `up` running on this directory, or null. */
 export function readBusFile(data: string): BusFile | null {
   const last = readLastBusFile(data);
   return last && isUpRunning(last.Pid) ? last : null;
 }
 
-/** Whether the process is there and looks like an `up`: pids are used again. */
+/** Whether the process exists and looks like an `up`: pids are reused. */
 export function isUpRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);

@@ -1,6 +1,6 @@
 /**
- * A verb of our own command line as a child process: it logs to our stderr, and leaves when we are
- * gone.
+ * Runs a verb of our own command line as a child process. It logs to our stderr and exits when we
+ * are gone.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { extname } from 'node:path';
@@ -9,10 +9,10 @@ import { limits } from '../../contracts/limits.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { Exit, Running } from './supervised.ts';
 
-/** An orderly stop has its own deadline; a child that overstays it by this much is killed. */
+/** A child that exceeds the deadline of an orderly stop by this much is killed. */
 const stopMs = limits.drainMs + 5_000;
 
-/** The entry of the command line, beside this folder, in the sources and in the build. */
+/** The command line's entry point, one folder up, in the sources and in the build. */
 const entry = fileURLToPath(new URL(`../main${extname(import.meta.url)}`, import.meta.url));
 
 export class CliChild implements Running {
@@ -20,10 +20,9 @@ export class CliChild implements Running {
   readonly exited: Promise<Exit>;
   #isRunning = true;
 
-  /** @param logTo file descriptor for what it says: our stderr, or an open file */
+  /** @param logTo file descriptor for its output: our stderr, or an open file */
   constructor(args: readonly string[], environment: NodeJS.ProcessEnv, logTo = 2) {
-    // Detached, for an interrupt at the terminal is for the parent, which stops its children in
-    // order.
+    // Detached, because Ctrl-C must reach only the parent, which stops its children in order.
     this.#child = spawn(process.execPath, [entry, ...args, '--exit-with-parent'], {
       stdio: ['ignore', logTo, logTo, 'ipc'],
       detached: true,

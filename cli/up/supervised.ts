@@ -1,4 +1,4 @@
-/** A part of `up` that is started again whenever it ends by itself. */
+/** A part of `up` that is restarted whenever it ends by itself. */
 import { limits } from '../../contracts/limits.ts';
 import { messageOf } from '../../contracts/errors.ts';
 import { Backoff } from '../../runtime/backoff.ts';
@@ -6,7 +6,7 @@ import type { Clock } from '../../runtime/clock.ts';
 
 export type Exit = { code: number | null; words: string };
 
-/** A started part. `stop` is orderly and bounded, `kill` is at once. */
+/** A started part. `stop` is orderly and bounded, `kill` is immediate. */
 export interface Running {
   readonly pid: number;
   readonly exited: Promise<Exit>;
@@ -19,16 +19,16 @@ export type SupervisedOptions = {
   start: () => Promise<Running>;
   clock: Clock;
   say: (line: string) => void;
-  /** It ended with a code that starting again cannot mend. */
+  /** Called when it ended with a code that restarting cannot fix. */
   onFatal: (code: number) => void;
 };
 
-/** Having run this long counts as a success: the next delay is the shortest again. */
+/** After running this long, the next restart delay is the shortest again. */
 const steadyMs = 10_000;
-/** After a killed `up`, its worker may hold the lock for a moment more. */
+/** The worker of a killed `up` may hold its lock this long. */
 const lockGraceMs = 5_000;
 const lockHeldExit = 4;
-/** Configuration, lock held, newer schema. */
+/** Invalid configuration, lock held, newer schema. */
 const fatalExits: ReadonlySet<number> = new Set([2, lockHeldExit, 5]);
 
 export class Supervised {
@@ -49,8 +49,8 @@ export class Supervised {
   }
 
   /**
-   * Starts it the first time.
-   * @throws what the start throws; later starts are tried until one succeeds
+   * Starts it for the first time.
+   * @throws what starting throws; later starts are retried until one succeeds
    */
   async start(): Promise<void> {
     this.#running = await this.#options.start();
@@ -65,11 +65,11 @@ export class Supervised {
       this.#running = null;
       if (this.#stopping.signal.aborted) return;
       if (exit.code !== null && this.#isFatal(exit.code)) {
-        say(`${name} ended (${exit.words}); starting it again cannot help`);
+        say(`${name} ended (${exit.words}); restarting it cannot help`);
         return onFatal(exit.code);
       }
       if (clock.monotonicMs() - startedMs > steadyMs) this.#backoff.reset();
-      say(`${name} ended (${exit.words}), starting it again`);
+      say(`${name} ended (${exit.words}), restarting it`);
       await this.#startAgain();
     }
   }
@@ -91,12 +91,12 @@ export class Supervised {
         else this.#running = running;
         return;
       } catch (error) {
-        this.#options.say(`${this.#options.name} does not start: ${messageOf(error)}`);
+        this.#options.say(`${this.#options.name} did not start: ${messageOf(error)}`);
       }
     }
   }
 
-  /** Ends it for good, in order. */
+  /** Stops it for good. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#running?.stop();

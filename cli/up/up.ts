@@ -1,5 +1,6 @@
 /**
- * `up`: bus, databeacon and worker on one machine, each a child that is started again when it dies.
+ * `up`: bus, databeacon and worker on one machine, each a child process that is restarted when it
+ * ends.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -19,38 +20,41 @@ import { isUpRunning, readLastBusFile, removeBusFile, writeBusFile } from './bus
 import { CliChild } from './cli-child.ts';
 import { type Running, Supervised } from './supervised.ts';
 
+/** Its databeacon when nothing else is said, and the connection that `--db` is. */
 export const upBeacon = { BeaconID: 'db-1', IDBeaconConnection: 1 } as const;
 const usualPort = 4222;
-/** A killed `up` is gone within this time; one still there after it is at work. */
+/** A killed `up` is gone within this time; one that still runs after it is in use. */
 const predecessorMs = 3_000;
 
 export type UpOptions = {
   config: CliConfig;
+  /** Name of its databeacon on the bus. */
+  beaconId: string;
   /**
    * Database URLs; the n-th is connection n. The default is a SQLite file in the data directory.
    */
   databases: readonly string[];
-  /** `name=value` each. */
+  /** Each is `name=value`. */
   tags: readonly string[];
   say: (line: string) => void;
-  /** Takes the one line of stdout. */
+  /** Receives the one line for stdout. */
   onReady: (line: string) => void;
-  /** Ends it in order. */
+  /** Stops everything in order. */
   stop: AbortSignal;
-  /** Ends it at once. */
+  /** Kills everything at once. */
   kill: AbortSignal;
 };
 
 type Part = (name: string, start: () => Promise<Running>) => Promise<void>;
 
 /**
- * Runs until told to stop.
+ * Runs until asked to stop.
  * @returns 0, or the exit code of a part that cannot run
  * @throws TidemarkError LOCK_HELD when another `up` runs on the data directory, CONFIG_INVALID
  * without a nats-server
  */
 export async function runUp(options: UpOptions): Promise<number> {
-  const { config, say } = options;
+  const { config, beaconId, say } = options;
   mkdirSync(config.data, { recursive: true });
   await untilPredecessorIsGone(config.data);
   const parts: Supervised[] = [];
@@ -74,12 +78,17 @@ export async function runUp(options: UpOptions): Promise<number> {
     const http = await httpAddress(config.http);
     await startBeacon(options, url, part);
     await startWorker(options, url, http, part);
-    void bootstrap({ ...config.bus, servers: url }, config.hub, upBeacon, {
-      say,
-      stop: options.stop,
-    }).then(
+    void bootstrap(
+      { ...config.bus, servers: url },
+      config.hub,
+      { ...upBeacon, BeaconID: beaconId },
+      {
+        say,
+        stop: options.stop,
+      },
+    ).then(
       (isReady) => {
-        if (isReady) options.onReady(readyLine(config, url, http));
+        if (isReady) options.onReady(readyLine(options, url, http));
       },
       (error: unknown) => {
         say(`cannot ask the worker: ${String(error)}`);
@@ -92,7 +101,7 @@ export async function runUp(options: UpOptions): Promise<number> {
   }
 }
 
-/** Two on one directory would take each other's bus away. */
+/** Two on one directory would each end the other's bus. */
 async function untilPredecessorIsGone(data: string): Promise<void> {
   const pid = readLastBusFile(data)?.Pid;
   if (pid === undefined || pid === process.pid) return;
@@ -122,7 +131,7 @@ async function startBus({ config, say }: UpOptions, part: Part): Promise<string>
   return `nats://127.0.0.1:${port}`;
 }
 
-/** The port of last time where it is free, so that clients find the bus again. */
+/** Reuses the last port if it is free, so that clients find the bus again. */
 async function choosePort(data: string): Promise<number> {
   const last = Number(
     /^nats:\/\/127\.0\.0\.1:(\d+)$/.exec(readLastBusFile(data)?.Url ?? '')?.[1] ?? 0,
@@ -131,17 +140,18 @@ async function choosePort(data: string): Promise<number> {
   return freePort();
 }
 
-/** Port 0 is chosen here, so that a worker started again is found at the same address. */
+/** Port 0 is resolved here, so that a restarted worker keeps its address. */
 async function httpAddress(http: string): Promise<string> {
   return http.endsWith(':0') ? http.slice(0, -1) + String(await freePort()) : http;
 }
 
 function commonArgs({ config }: UpOptions, url: string): string[] {
-  return ['--nats', url, '--log-level', config.logLevel];
+  const unscoped = config.acceptsUnscoped ? ['--accept-unscoped'] : [];
+  return ['--nats', url, '--log-level', config.logLevel, ...unscoped];
 }
 
 function startBeacon(options: UpOptions, url: string, part: Part): Promise<void> {
-  const { config, tags } = options;
+  const { config, beaconId, tags } = options;
   const databases =
     options.databases.length > 0
       ? options.databases
@@ -149,9 +159,9 @@ function startBeacon(options: UpOptions, url: string, part: Part): Promise<void>
   const args = [
     'beacon',
     '--id',
-    upBeacon.BeaconID,
+    beaconId,
     '--data',
-    join(config.data, upBeacon.BeaconID),
+    join(config.data, beaconId),
     ...commonArgs(options, url),
     ...databases.flatMap((database) => ['--db', database]),
     ...tags.flatMap((tag) => ['--tag', tag]),
@@ -179,10 +189,10 @@ function startWorker(options: UpOptions, url: string, http: string, part: Part):
   return part('worker', async () => new CliChild(args, config.environment));
 }
 
-function readyLine(config: CliConfig, url: string, http: string): string {
+function readyLine({ config, beaconId }: UpOptions, url: string, http: string): string {
   return (
     `ready bus=${url} http=${config.access.tls ? 'https' : 'http'}://${http} ` +
-    `hub=${config.hub} beacon=${upBeacon.BeaconID} data=${config.data}`
+    `hub=${config.hub} beacon=${beaconId} data=${config.data}`
   );
 }
 

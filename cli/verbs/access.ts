@@ -1,4 +1,4 @@
-/** Verbs about who may do what, and who did: the operators' log. */
+/** Verbs about permissions on the bus, and about the log of what operators did. */
 import { Option } from 'commander';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
@@ -9,14 +9,14 @@ import { permissionsOf, permissionsText, type Process, processes } from '../perm
 import { withControl } from './control-client.ts';
 import { offlineOption } from '../offline/offline-lines.ts';
 import { print, printJson, say, table } from '../terminal/output.ts';
-import { countFrom, type VerbCall, type VerbSpec } from '../verb.ts';
+import { acceptUnscoped, countFrom, type VerbCall, type VerbSpec } from '../verb.ts';
 
 const defaultBeacon = 'db-1';
 
 export const accessVerbs: readonly VerbSpec[] = [
   {
     name: 'log',
-    summary: 'what operators changed or tried to: when, who, what, how it ended',
+    summary: 'what operators changed or tried to change: when, who, what, how it ended',
     topic: 'look',
     run: showLog,
     examples: ['log --limit 20', 'log --json --offline --data ./tidemark-data'],
@@ -29,8 +29,8 @@ export const accessVerbs: readonly VerbSpec[] = [
       offlineOption,
     ],
     notes:
-      'Over HTTP it is the name of the token; on the bus `bus:` and who the caller says ' +
-      "it is; of work without a worker the system's user. docs/SECURITY.md has more.",
+      'Who acted: over HTTP the name of the token; on the bus `bus:` and the name the caller ' +
+      "gives; without a worker the system's user. docs/SECURITY.md has more.",
   },
   {
     name: 'permissions',
@@ -41,17 +41,18 @@ export const accessVerbs: readonly VerbSpec[] = [
       'permissions worker --hub hub1 --beacon db-1',
       'permissions --json --intake jetstream',
     ],
-    args: [['[process]', `one of ${processes.join(', ')}; all of them when left out`]],
+    args: [['[process]', `one of ${processes.join(', ')}; all of them when omitted`]],
     options: [
       new Option(
         '--beacon <id>',
         `databeacon the worker delivers to, or the beacon itself; * for any (default: ${defaultBeacon})`,
       ),
-      new Option('--intake <kind>', 'jetstream: with one-way messages from a stream').choices([
+      new Option('--intake <kind>', 'jetstream: include one-way messages from a stream').choices([
         'none',
         'jetstream',
       ]),
       new Option('--lab', 'the worker assigns for other hubs too (/api/lab)'),
+      acceptUnscoped,
     ],
   },
 ];
@@ -61,19 +62,20 @@ function showPermissions({ config, flags, args, isJson }: VerbCall): void {
   if (named !== undefined && !processes.includes(named as Process))
     throw new TidemarkError(
       'CONFIG_INVALID',
-      `process ${JSON.stringify(named)} is none of ${processes.join(', ')}`,
+      `process ${JSON.stringify(named)}: expected one of ${processes.join(', ')}`,
     );
   const beacon = typeof flags['beacon'] === 'string' ? flags['beacon'] : defaultBeacon;
   if (beacon !== '*' && !isSubjectToken(beacon))
     throw new TidemarkError(
       'CONFIG_INVALID',
-      `beacon ${JSON.stringify(beacon)} is not 1 to 64 of A-Z, a-z, 0-9, _ and -, nor *`,
+      `beacon ${JSON.stringify(beacon)}: expected *, or 1 to 64 of A-Z, a-z, 0-9, _ and -`,
     );
   const settings = {
     hub: config.hub,
     beacon,
     isOneWayOn: config.intake === 'jetstream',
     isLab: flags['lab'] === true,
+    isUnscoped: config.acceptsUnscoped,
   };
   const shown = processes
     .filter((one) => named === undefined || one === named)

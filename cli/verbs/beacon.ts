@@ -1,4 +1,4 @@
-/** The verb that runs a databeacon, and those about its own state. */
+/** The verb that runs a databeacon, and the verbs about its own state. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Option } from 'commander';
@@ -9,18 +9,20 @@ import type { Flags } from '../settings/settings.ts';
 import { print, printJson, table } from '../terminal/output.ts';
 import { databases, exitWithParentOption, listOf, tags } from './setting-options.ts';
 import { beaconAudit, beaconPlan, launchBeacon } from './start-beacon.ts';
-import { countFrom, type VerbCall, type VerbSpec } from '../verb.ts';
+import { acceptUnscoped, countFrom, type VerbCall, type VerbSpec } from '../verb.ts';
 
-/** @throws TidemarkError CONFIG_INVALID without one */
+/** @throws TidemarkError CONFIG_INVALID without `--id` */
 function beaconIdOf(flags: Flags): string {
   if (typeof flags['id'] === 'string') return flags['id'];
   throw new TidemarkError(
     'CONFIG_INVALID',
-    'a beacon needs an id that stays the same over restarts: give --id <id>',
+    'a beacon needs an id that stays the same across restarts: give --id <id>',
   );
 }
 
-/** A data directory from elsewhere is the worker's; a beacon's own is inside it, under its id. */
+/**
+ * A configured data directory is the worker's; a beacon's own is a folder in it, named by its id.
+ */
 function beaconFolder(config: CliConfig, flags: Flags): string {
   if (flags.data !== undefined) return config.data;
   if (typeof flags['id'] === 'string') return join(config.data, flags['id']);
@@ -32,21 +34,20 @@ function beaconFolder(config: CliConfig, flags: Flags): string {
 
 const beaconAuditVerb: VerbSpec = {
   name: 'audit',
-  summary: 'who asked a databeacon for what, and what became of it; the newest first',
+  summary: 'who asked a databeacon for what, and the outcome; newest first',
   run: showAudit,
   examples: ['beacon audit --id db-1', 'beacon audit --id db-1 --user ann --limit 20 --json'],
   options: [
     new Option('--id <id>', 'BeaconID, whose data directory is ./tidemark-data/<id>'),
     new Option('--user <name>', 'only the requests of this user'),
-    new Option('--limit <n>', 'lines at most').default(100).argParser(countFrom(1)),
+    new Option('--limit <n>', 'at most this many lines').default(100).argParser(countFrom(1)),
   ],
-  notes: 'Read from the file of the beacon, which may run; it writes its lines within a second.',
+  notes: "Reads the beacon's file, also while it runs; a request appears within a second.",
 };
 
 const beaconPlanVerb: VerbSpec = {
   name: 'plan',
-  summary:
-    'what the first assignment would do to a database, statement by statement; nothing is done',
+  summary: 'the statements a first assignment would run in a database; changes nothing',
   run: showPlan,
   examples: ['beacon plan postgres://ann:secret@db.local/hub'],
   args: [
@@ -56,9 +57,9 @@ const beaconPlanVerb: VerbSpec = {
 
 const databaseFile = new Option(
   '--db-file <path>',
-  'file with a database URL a line, so that no password stands in a list of processes; behind those of --db',
+  'file with a database URL per line, so that no password shows in a process list; after those of --db',
 );
-const beaconId = new Option('--id <id>', 'BeaconID, the same over restarts');
+const beaconId = new Option('--id <id>', 'BeaconID, the same across restarts');
 
 export const beaconVerb: VerbSpec = {
   name: 'beacon',
@@ -77,18 +78,23 @@ export const beaconVerb: VerbSpec = {
     exitWithParentOption,
     new Option(
       '--http <address>',
-      'answer the table endpoints over HTTP too, as on 127.0.0.1:8391 (default: not at all)',
+      'also serve the table endpoints over HTTP, for example on 127.0.0.1:8391 (default: off)',
     ),
     new Option(
       '--front <url>',
-      'put a running retold-databeacon on the bus, in place of databases (docs/BEACONS.md)',
+      'put a running retold-databeacon on the bus, instead of databases (docs/BEACONS.md)',
     ),
     new Option(
       '--provider <kind>',
       'offer the legacy capabilities over rows kept in memory, or in a SQLite file of the ' +
-        'data directory, in place of databases',
+        'data directory, instead of databases',
     ).choices(['memory', 'sqlite']),
+    new Option(
+      '--create-connections <folder>',
+      'take CreateConnection over the bus: SQLite files below this folder, and servers',
+    ),
     new Option('--no-batch', 'do not offer DataBeaconBatch'),
+    acceptUnscoped,
     new Option('--read-only', 'refuse writes through MeadowProxy'),
   ],
   notes:
@@ -142,11 +148,15 @@ async function beacon({ config, flags }: VerbCall): Promise<never> {
       databases: [...listOf(flags['db']), ...databasesIn(flags)],
       dataDir: beaconFolder(config, flags),
       isBatchOn: flags['batch'] !== false,
+      acceptsUnscoped: config.acceptsUnscoped,
       allowWrites: flags['readOnly'] !== true,
       tags: listOf(flags['tag']),
       token: config.token,
       access: config.access,
       ...(address === undefined ? {} : { http: address }),
+      ...(typeof flags['createConnections'] === 'string'
+        ? { createConnections: flags['createConnections'] }
+        : {}),
       ...(typeof flags['front'] === 'string' ? { front: flags['front'] } : {}),
       ...(flags['provider'] === 'memory' || flags['provider'] === 'sqlite'
         ? { provider: flags['provider'] }
@@ -159,8 +169,8 @@ async function beacon({ config, flags }: VerbCall): Promise<never> {
 }
 
 /**
- * URLs of the file named with `--db-file`, one a line.
- * @throws TidemarkError CONFIG_INVALID when it cannot be read
+ * The URLs in the file named with `--db-file`, one per line.
+ * @throws TidemarkError CONFIG_INVALID when the file cannot be read
  */
 export function databasesIn(flags: Flags): string[] {
   const path = flags['dbFile'];

@@ -24,7 +24,7 @@ function showCompletion({ args, program, isJson }: VerbCall): void {
   if (!shells.includes(shell as Shell))
     throw new TidemarkError(
       'CONFIG_INVALID',
-      `shell ${JSON.stringify(shell)} is none of ${shells.join(', ')}`,
+      `shell ${JSON.stringify(shell)}: expected one of ${shells.join(', ')}`,
     );
   const Script = completionFor(shell as Shell, program);
   if (isJson) printJson({ Shell: shell, Script });

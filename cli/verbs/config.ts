@@ -1,6 +1,5 @@
 /**
- * Verbs about the settings: which they are and who set them, and whether a worker could start with
- * them.
+ * Verbs about the settings: their values and origins, and whether a worker could start with them.
  */
 import { loadSettings } from '../settings/config.ts';
 import { print, printJson, table } from '../terminal/output.ts';
@@ -27,8 +26,8 @@ export const configVerbs: readonly VerbSpec[] = [
     options: settingOptions,
     examples: ['config check', 'config check --http 0.0.0.0:8390'],
     notes:
-      'Exit 2 when it could not, with the first thing that is wrong. Whether bus and ' +
-      'databeacon answer is the question of tidemark doctor.',
+      'Exit 2 when it could not, with the first problem found. To check bus and ' +
+      'databeacon too, use tidemark doctor.',
   },
 ];
 
@@ -43,7 +42,7 @@ function show({ flags, isJson }: VerbCall): void {
   );
 }
 
-/** Loading them has checked each by itself; this is what only shows when they are used. */
+/** Loading has checked each setting by itself; this checks what only shows when they are used. */
 function check({ config, isJson }: VerbCall): number {
   const { data, http } = config;
   assertUsable(config);

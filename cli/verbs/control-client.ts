@@ -1,4 +1,4 @@
-/** Control requests to the worker of a hub, as the verbs make them. */
+/** Sends control requests to the worker of a hub. */
 import { userInfo } from 'node:os';
 import type { ControlVerb } from '../../contracts/control-verbs.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
@@ -9,16 +9,18 @@ import { createLog } from '../../runtime/log.ts';
 import { nobodyAnswers } from '../served-hubs.ts';
 import type { CliConfig } from '../settings/config.ts';
 
-/** A worker answers control within milliseconds; longer is as good as not there. */
+/**
+ * A worker answers control requests within milliseconds; if it takes longer, treat it as absent.
+ */
 const answerMs = 5_000;
 
-/** Asks one thing; some take longer. */
+/** Sends one control request. Slow verbs need a longer timeout. */
 export type Ask = <T>(verb: ControlVerb, body?: object, timeoutMs?: number) => Promise<T>;
 
 /**
- * Connects, lets `use` ask, and closes.
- * @throws TidemarkError UNREACHABLE without a bus, UNAVAILABLE without a worker, else the code of
- * the refusal
+ * Connects, calls `use`, and closes the connection.
+ * @throws TidemarkError UNREACHABLE without a bus, UNAVAILABLE without a worker, otherwise the code
+ * of the refusal
  */
 export async function withControl<T>(config: CliConfig, use: (ask: Ask) => Promise<T>): Promise<T> {
   const bus = await Bus.connect(
@@ -26,7 +28,7 @@ export async function withControl<T>(config: CliConfig, use: (ask: Ask) => Promi
     createLog('tidemark', 'error'),
   );
   try {
-    // Not proven to the worker, but what its log of operators can say.
+    // Not authenticated; the worker only records it in its log of operators.
     const RemoteUser = userInfo().username;
     return await use(async (verb, body = {}, timeoutMs = answerMs) => {
       const subject = subjects.control(config.hub, verb);
@@ -41,7 +43,7 @@ export async function withControl<T>(config: CliConfig, use: (ask: Ask) => Promi
   }
 }
 
-/** Asks the worker; without one, does it here. */
+/** Asks the worker; when there is none, does the work here. */
 export async function workerOr<T>(
   config: CliConfig,
   ask: (ask: Ask) => Promise<T>,
@@ -57,14 +59,13 @@ export async function workerOr<T>(
       }),
     );
   } catch (error) {
-    // A worker that went away in the middle may have done it, or half of it: that is not ours to
-    // repeat.
+    // A worker that stopped answering midway may have done some of it, so do not repeat it here.
     if (isReached || !isAway(error)) throw error;
     return here();
   }
 }
 
-/** Whether there was nobody to ask. */
+/** Whether there was no bus or no worker. */
 function isAway(error: unknown): boolean {
   return (
     error instanceof TidemarkError && (error.code === 'UNREACHABLE' || error.code === 'UNAVAILABLE')

@@ -1,4 +1,4 @@
-/** Verbs that ask or tell a running worker: status, marks, assignment, pause and drain. */
+/** Verbs that ask or instruct a running worker: status, marks, assignment, pause and drain. */
 import { Option } from 'commander';
 import type { ControlVerb } from '../../contracts/control-verbs.ts';
 import { isGuid } from '../../contracts/envelope.ts';
@@ -73,7 +73,7 @@ export const controlVerbs: readonly VerbSpec[] = [
   },
   {
     name: 'drain',
-    summary: 'let the worker finish what it took, and leave (an `up` starts it again)',
+    summary: 'let the worker finish what it accepted, then stop (an `up` restarts it)',
     topic: 'act',
     run: drain,
     examples: ['drain', 'drain --until-empty   # before a database is changed'],
@@ -141,7 +141,7 @@ function capacityLine({
   const when =
     TimeToFullSeconds === null
       ? ''
-      : `, full in ${duration(TimeToFullSeconds * 1000)} if it goes on like this`;
+      : `, full in ${duration(TimeToFullSeconds * 1000)} at this rate`;
   return Refusing === null ? `${room}${when}` : `${room}\nwrites are refused: ${Refusing}`;
 }
 
@@ -167,8 +167,8 @@ async function locate({ config, args, isJson }: VerbCall): Promise<number> {
   if (!isGuid(guid))
     throw new TidemarkError(
       'CONFIG_INVALID',
-      `${JSON.stringify(guid)} is no EventGUID: expected a UUID, as the write had it; ` +
-        'tidemark journal ls shows those of the last writes',
+      `${JSON.stringify(guid)} is not an EventGUID: expected the UUID of the write; ` +
+        'tidemark journal ls lists them',
     );
   const location = await withControl(config, (ask) => ask<Location>('locate', { EventGUID: guid }));
   if (isJson) printJson(location);
@@ -179,7 +179,7 @@ async function locate({ config, args, isJson }: VerbCall): Promise<number> {
 async function assign({ config, args, isJson }: VerbCall): Promise<void> {
   const [beacon = '', number = ''] = args;
   const connection = Number(number);
-  // 0 is for legacy beacons; the worker knows which are.
+  // Legacy beacons use 0; the worker knows which beacons are legacy.
   if (!/^\d+$/.test(number) || !Number.isSafeInteger(connection)) {
     const swapped =
       /^\d+$/.test(beacon) && isSubjectToken(number)
@@ -193,7 +193,7 @@ async function assign({ config, args, isJson }: VerbCall): Promise<void> {
   if (!isSubjectToken(beacon))
     throw new TidemarkError(
       'CONFIG_INVALID',
-      `beacon ${JSON.stringify(beacon)} is no BeaconID: expected 1 to 64 of A-Z, a-z, 0-9, _ and -`,
+      `beacon ${JSON.stringify(beacon)} is not a BeaconID: expected 1 to 64 of A-Z, a-z, 0-9, _ and -`,
     );
   const body = { BeaconID: beacon, IDBeaconConnection: connection };
   const reply = await withControl(config, (ask) => ask<object>('assign', body));
@@ -209,7 +209,7 @@ async function tell({ config, isJson }: VerbCall, verb: ControlVerb, done: strin
 
 async function drain({ config, flags, isJson }: VerbCall): Promise<number> {
   return withControl(config, async (ask) => {
-    // First empty, then drained: a draining worker answers nothing any more, and leaves.
+    // Wait first, then drain: a draining worker stops answering.
     const status =
       flags['untilEmpty'] === true ? await withProgress((tell) => untilEmpty(ask, tell)) : null;
     const reply = await ask<object>('drain');
@@ -217,7 +217,7 @@ async function drain({ config, flags, isJson }: VerbCall): Promise<number> {
       if (isJson) printJson(reply);
       else
         print(
-          'draining: the worker finishes what it took and leaves; what is undelivered stays in its journal',
+          'draining: the worker finishes what it accepted and stops; undelivered writes stay in its journal',
         );
       return 0;
     }
@@ -233,7 +233,7 @@ async function drain({ config, flags, isJson }: VerbCall): Promise<number> {
   });
 }
 
-/** Entries parked behind a dead letter stay pending; the mark has passed them. */
+/** Once the mark has reached the head, what is still pending is parked behind dead letters. */
 async function untilEmpty(ask: Ask, tell: (line: string) => void): Promise<WorkerStatus> {
   for (;;) {
     const status = await ask<WorkerStatus>('status');

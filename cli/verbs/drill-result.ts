@@ -1,6 +1,6 @@
 /**
- * What a drill showed: how much was buffered, how long the recovery took, and the proofs that
- * nothing was lost.
+ * The result of a drill: how much was buffered, how long recovery took, and proofs that nothing was
+ * lost.
  */
 import type { DrillReport, WorkerStatus } from '../../contracts/status.ts';
 import { type Lane, lanes } from '../../contracts/subjects.ts';
@@ -44,10 +44,10 @@ export function resultOf({
     PeakPending: sum(over.map((one) => one.PeakPending)),
     RecoverySeconds: recoveredMs === null ? null : Math.round(recoveredMs) / 1000,
     Proofs: [
-      balanced('the balance was even before', before),
-      balanced('the balance is even after', after),
+      balanced('the balance added up before', before),
+      balanced('the balance adds up after', after),
       {
-        Proof: 'all that was accepted by the end of the drill is delivered',
+        Proof: 'everything accepted by the end of the drill is delivered',
         IsOk: recoveredMs !== null,
         What: lanes
           .map(
@@ -80,7 +80,7 @@ function balanced(name: string, { Balance }: WorkerStatus): Proof {
   };
 }
 
-/** Lanes that go to a beacon. */
+/** The lanes assigned to a beacon. */
 export function lanesOf(status: WorkerStatus, beacon: string): Lane[] {
   return lanes.filter((lane) => laneStatusOf(status, lane).AssignedBeaconID === beacon);
 }
@@ -105,7 +105,7 @@ export function tellResult({
       : `recovered in ${duration(RecoverySeconds * 1000)}`;
   print(
     `${BeaconID} was away for ${duration(Seconds * 1000)}${end}: ` +
-      `${Accepted} accepted meanwhile, ${PeakPending} undelivered at the most, ${recovery}`,
+      `${Accepted} accepted meanwhile, at most ${PeakPending} undelivered, ${recovery}`,
   );
   for (const { Proof: proof, IsOk, What } of Proofs)
     print(`${coloured(IsOk ? 'ok  ' : 'fail')}  ${proof}: ${What}`);

@@ -1,6 +1,4 @@
-/**
- * The verb that rehearses an outage on the running system, and proves that nothing was lost by it.
- */
+/** The verb that rehearses an outage on a running system and proves that nothing was lost. */
 import { Option } from 'commander';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
@@ -15,11 +13,11 @@ import { onStopSignals } from '../terminal/signals.ts';
 import { countFrom, type VerbCall, type VerbSpec } from '../verb.ts';
 
 const pollMs = 200;
-/** A worker that is started again is back within this time. */
+/** A restarted worker is back within this time. */
 const awayMs = 30_000;
-/** It watches what comes in before it begins. */
+/** The worker first watches the incoming writes for a while. */
 const startMs = 5_000 + limits.drillWatchMs;
-const noDrill = 'no drill runs';
+const noDrill = 'no drill is running';
 
 export const drillVerbs: readonly VerbSpec[] = [
   {
@@ -29,20 +27,20 @@ export const drillVerbs: readonly VerbSpec[] = [
     run: drill,
     args: [['[beacon]', 'BeaconID, one that a lane is assigned to']],
     options: [
-      new Option('--seconds <n>', `how long, ${limits.drillSecondsMax} at most`)
+      new Option('--seconds <n>', `how long, at most ${limits.drillSecondsMax}`)
         .default(30)
         .argParser(countFrom(1, limits.drillSecondsMax)),
-      new Option('--recover <seconds>', 'how long to wait for what was buffered to be delivered')
+      new Option('--recover <seconds>', 'how long to wait until the buffered writes are delivered')
         .default(600)
         .argParser(countFrom(1)),
-      new Option('--force', 'also where the buffer may be full before the end'),
-      new Option('--stop', 'end the drill that runs'),
+      new Option('--force', 'start even if the buffer may fill up before the end'),
+      new Option('--stop', 'end the running drill'),
     ],
     examples: ['drill db-1 --seconds 60', 'drill db-1 --seconds 10 --json', 'drill --stop'],
     notes:
-      'Writes go on being accepted. It ends by itself at its deadline, also when this ' +
-      'command died, and with the worker; Ctrl-C ends it at once.\nExit 1 when a proof ' +
-      'fails or it was cut short.',
+      'Writes are still accepted. The drill ends at its deadline, even if this command ' +
+      'is killed, and with the worker; Ctrl-C ends it at once.\nExit 1 when a proof ' +
+      'fails or the drill was cut short.',
   },
 ];
 
@@ -61,7 +59,7 @@ async function stop(ask: Ask, isJson: boolean): Promise<number> {
   const { Drill: before } = await ask<DrillReply>('drill');
   const reply = await ask<DrillReply>('drill', { Stop: true });
   if (isJson) printJson(reply);
-  else print(before ? `the drill of ${before.BeaconID} is ended` : noDrill);
+  else print(before ? `the drill of ${before.BeaconID} has ended` : noDrill);
   return 0;
 }
 
@@ -87,7 +85,7 @@ async function rehearse(ask: Ask, beacon: string, { flags, isJson }: VerbCall): 
     if (isCut)
       say(
         report
-          ? 'interrupted: the drill is ended, the beacon counts as there again'
+          ? 'interrupted: the drill has ended, the beacon no longer counts as away'
           : 'interrupted',
       );
     const { status, ms } = await untilRecovered(ask, report, {
@@ -107,7 +105,7 @@ async function rehearse(ask: Ask, beacon: string, { flags, isJson }: VerbCall): 
 
 type Watch = { before: WorkerStatus; stop: AbortSignal; tell: (line: string) => void };
 
-/** Null for the report of a drill that ended with its worker. */
+/** `report` is null when the drill ended with its worker. */
 async function untilEnded(
   ask: Ask,
   { before, stop: interrupted, tell }: Watch,
@@ -115,7 +113,7 @@ async function untilEnded(
   for (;;) {
     const status = await patiently(() => ask<WorkerStatus>('status'));
     if (status.StartedAt !== before.StartedAt) {
-      say('the worker was started again, and the drill ended with the one before');
+      say('the worker was restarted, which ended the drill');
       return { report: null, isCut: false };
     }
     if (!status.Drill)
@@ -131,8 +129,8 @@ async function untilEnded(
 }
 
 /**
- * Recovered is every lane of the beacon that has what was accepted by the end of the drill; what
- * comes in meanwhile may be under way.
+ * Recovered means that each lane of the beacon has delivered what was accepted by the end of the
+ * drill. Later writes may still be pending.
  */
 async function untilRecovered(
   ask: Ask,
@@ -163,8 +161,8 @@ async function untilRecovered(
 }
 
 /**
- * A worker may be started again in the middle.
- * @throws TidemarkError UNAVAILABLE when it stays away
+ * Retries while the worker may be restarting.
+ * @throws TidemarkError UNAVAILABLE when it does not come back
  */
 async function patiently<T>(ask: () => Promise<T>): Promise<T> {
   const untilMs = systemClock.monotonicMs() + awayMs;

@@ -1,4 +1,4 @@
-/** Verbs about dead letters, and what can be done about them. */
+/** Verbs about dead letters: list, show, retry, drop. */
 import { TidemarkError } from '../../contracts/errors.ts';
 import { withControl } from './control-client.ts';
 import { cellOf, facts, print, printJson, table } from '../terminal/output.ts';
@@ -12,9 +12,9 @@ type DeadLetter = {
   EventGUID: string | null;
   Reason: string;
   At: string;
-  /** Later writes of its key that wait for its retry or drop. */
+  /** Later writes of its key, waiting for it to be retried or dropped. */
   Parked: number;
-  /** Instead of a Seq, for one-way messages that were never accepted. */
+  /** Instead of a Seq, for a one-way message that was never accepted. */
   ID?: number;
 };
 
@@ -26,27 +26,27 @@ export const deadLetterVerbs: readonly VerbSpec[] = [
   {
     name: 'ls',
     alias: 'list',
-    summary: 'all of them, with the reasons',
+    summary: 'all dead letters, with their reasons',
     run: listDeadLetters,
     examples: ['dead-letters ls', 'dead-letters ls --json'],
   },
   {
     name: 'show',
-    summary: 'one of them in full',
+    summary: 'one dead letter in full',
     args: seqArgument,
     run: showDeadLetter,
     examples: ['dead-letters show 1763712000000042', 'dead-letters show id:7'],
   },
   {
     name: 'retry',
-    summary: 'deliver it again, then what is parked behind it',
+    summary: 'deliver it again, then the writes parked behind it',
     args: seqArgument,
     examples: ['dead-letters retry 1763712000000042'],
-    run: (call) => act(call, 'retry', 'goes out again'),
+    run: (call) => act(call, 'retry', 'will be delivered again'),
   },
   {
     name: 'drop',
-    summary: 'give it up, and deliver what is parked behind it',
+    summary: 'give it up, and deliver the writes parked behind it',
     args: seqArgument,
     examples: ['dead-letters drop 1763712000000042', 'dead-letters drop id:7'],
     run: (call) => act(call, 'drop', 'is dropped'),

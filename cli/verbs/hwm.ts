@@ -1,4 +1,4 @@
-/** Verbs about high-water marks: showing them, planning to move one, and moving it. */
+/** Verbs about high-water marks: show them, plan to move one, move it. */
 import { userInfo } from 'node:os';
 import { Option } from 'commander';
 import { TidemarkError } from '../../contracts/errors.ts';
@@ -17,16 +17,16 @@ import { offlineOption, readOfflineMarks } from '../offline/offline-lines.ts';
 import { print, printJson, table } from '../terminal/output.ts';
 import { countFrom, type VerbCall, type VerbSpec } from '../verb.ts';
 
-/** A plan reads the whole stretch; it may take a while on a large journal. */
+/** A plan reads every entry between the marks; on a large journal that takes a while. */
 const moveMarkMs = 120_000;
 
 const target = [
   new Option(
     '--to <seq|time>',
-    'Seq the mark goes to, or a time: everything accepted at or after it goes again',
+    'Seq to move the mark to, or a time: everything accepted at or after it is sent again',
   ).makeOptionMandatory(),
   new Option('--lane <lane>', 'only this lane (default: both)').choices(lanes),
-  new Option('--beacon <id>', 'another database than the assigned one, with --connection'),
+  new Option('--beacon <id>', 'a database other than the assigned one, with --connection'),
   new Option('--connection <n>', 'connection of --beacon').argParser(countFrom(1)),
 ];
 
@@ -41,7 +41,7 @@ export const hwmVerbs: readonly VerbSpec[] = [
   },
   {
     name: 'plan',
-    summary: 'what moving marks would mean; changes nothing',
+    summary: 'what moving marks would do; changes nothing',
     run: plan,
     options: target,
     examples: ['hwm plan --to 2026-01-31T12:00:00Z', 'hwm plan --to 1763712000000042 --lane queue'],
@@ -53,13 +53,13 @@ export const hwmVerbs: readonly VerbSpec[] = [
     options: [
       ...target,
       new Option('--reason <text>', 'why; kept on record').makeOptionMandatory(),
-      new Option('--force', 'go forwards: what is passed over is never sent'),
-      new Option('--plan <id>', 'only if that plan still holds'),
+      new Option('--force', 'move forwards: the skipped writes are not sent'),
+      new Option('--plan <id>', 'only if that plan still applies'),
     ],
     examples: ['hwm set --to 2026-01-31T12:00:00Z --reason "restored last night\'s backup"'],
     notes:
-      'Going back is harmless: the database keeps what is newer. Going forwards drops ' +
-      'what lies between; a set back takes it up again.',
+      'Going back is safe: the database keeps newer rows. Going forwards skips the writes ' +
+      'between; going back later sends them after all.',
   },
 ];
 
@@ -117,7 +117,7 @@ async function set({ config, flags, isJson }: VerbCall): Promise<void> {
   for (const { Lane, BeaconID, IDBeaconConnection, From, To, Again, Skipped } of done.Lanes) {
     print(
       `${Lane} at ${BeaconID}/${IDBeaconConnection}: from ${From} to ${To}, ` +
-        (To < From ? `${Again} go again` : `${Skipped} are skipped`),
+        (To < From ? `${Again} are sent again` : `${Skipped} are skipped`),
     );
   }
   print(
@@ -151,20 +151,20 @@ function targetOf(flags: VerbCall['flags']): MarkTarget {
 }
 
 function linesOf(one: LanePlan): string[] {
-  const verb = one.Direction === 'forwards' ? 'would be skipped' : 'would go again';
+  const verb = one.Direction === 'forwards' ? 'would be skipped' : 'would be sent again';
   const where = `${one.Lane} at ${one.BeaconID}/${one.IDBeaconConnection}: from ${one.From} to ${one.To}`;
   if (one.Direction === 'none') return [`${where}, nothing to move`];
   return [
     `${where}, ${one.Direction}`,
     one.Stretch ? `  ${rangeOf(one.Stretch)} ${verb}` : `  nothing ${verb}`,
-    ...(one.Gone ? [`  ${rangeOf(one.Gone)} have no body any more and cannot be sent again`] : []),
+    ...(one.Gone ? [`  ${rangeOf(one.Gone)} no longer have a body and cannot be sent again`] : []),
     ...(one.Held > 0
       ? [
           `  ${one.Held} of them are dead letters, parked or dropped, and ` +
-            (one.Direction === 'forwards' ? 'would be dropped' : 'stay so'),
+            (one.Direction === 'forwards' ? 'would be dropped' : 'stay that way'),
         ]
       : []),
-    ...(one.Skipped > 0 ? [`  ${one.Skipped} of them were skipped by a set before`] : []),
+    ...(one.Skipped > 0 ? [`  ${one.Skipped} of them were skipped by an earlier hwm set`] : []),
     ...one.Tables.map(({ Table, Entries, Keys }) => `  ${Table}: ${Entries} of ${Keys} keys`),
     ...one.Keys.map(({ Key, Entries }) => `    ${Key}: ${Entries}`),
     ...one.Rows.map(
@@ -182,7 +182,7 @@ function rangeOf({ Entries, First, Last }: SeqRange): string {
 }
 
 function backendLine(backend: BackendFinding): string {
-  if (!backend.IsThere) return `what the database has is not known: ${backend.Reason}`;
+  if (!backend.IsThere) return `the database could not be checked: ${backend.Reason}`;
   const mark = backend.Mark
     ? `its own mark is ${backend.Mark.Seq} (epoch ${backend.Mark.Epoch})`
     : 'it has no mark of its own';

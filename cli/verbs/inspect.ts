@@ -1,4 +1,4 @@
-/** The verb that looks everything over and says what wants attention. */
+/** The verb that checks everything and says what needs attention. */
 import { messageOf, processExit, TidemarkError } from '../../contracts/errors.ts';
 import { Bus } from '../../runtime/bus/bus.ts';
 import { systemClock } from '../../runtime/clock.ts';
@@ -17,12 +17,12 @@ import type { VerbCall, VerbSpec } from '../verb.ts';
 export const inspectVerbs: readonly VerbSpec[] = [
   {
     name: 'doctor',
-    summary: 'look over data directory, disk, bus, worker and databeacon; changes nothing',
+    summary: 'check data directory, disk, bus, worker and databeacon; changes nothing',
     topic: 'look',
     run: doctor,
     examples: ['doctor', 'doctor --data /var/lib/tidemark --json'],
     notes:
-      'Each line is ok, warn or fail with what to do. Exit 6 when something wants ' +
+      'Each line is ok, warn or fail, with what to do. Exit 6 when something needs ' +
       'attention, 1 when something is broken.',
   },
 ];
@@ -39,7 +39,7 @@ async function doctor({ config, isJson }: VerbCall): Promise<number> {
   return Checks.every(({ Level }) => Level === 'ok') ? 0 : processExit.ATTENTION;
 }
 
-/** What to do is never cut: it goes on a line of its own. */
+/** The advice goes on a line of its own, so that it is never cut. */
 function linesOf({ Level, Name, What, Do }: Check): string {
   return (
     `${coloured(Level.padEnd(4))}  ${Name.padEnd(14)}  ` +
@@ -77,7 +77,9 @@ async function onTheBus({ bus: options, hub, intake, data }: CliConfig): Promise
   }
 }
 
-/** What the store says of assignments; a store that cannot be read is told of by its own check. */
+/**
+ * The assigned databases according to the store. An unreadable store is reported by its own check.
+ */
 function assignedIn(data: string): Database[] {
   try {
     const { Queue, Manifest } = offlineStatus(data, systemClock.nowMs());

@@ -1,7 +1,4 @@
-/**
- * Verbs about the journal: its numbers, its entries, whether it is sound, and ways out of it and
- * into it.
- */
+/** Verbs about the journal: its numbers, its entries, whether it is sound, export and import. */
 import { Option } from 'commander';
 import { messageOf, processExit, TidemarkError } from '../../contracts/errors.ts';
 import {
@@ -33,10 +30,8 @@ export const journalVerbs: readonly VerbSpec[] = [
     alias: 'list',
     examples: ['journal ls --limit 20', 'journal ls --after 1763712000000042 --json'],
     options: [
-      new Option('--after <seq>', 'only entries behind this Seq')
-        .default(0)
-        .argParser(countFrom(0)),
-      new Option('--limit <n>', 'entries at most').default(100).argParser(countFrom(1)),
+      new Option('--after <seq>', 'only entries after this Seq').default(0).argParser(countFrom(0)),
+      new Option('--limit <n>', 'at most this many entries').default(100).argParser(countFrom(1)),
     ],
   },
   {
@@ -47,37 +42,35 @@ export const journalVerbs: readonly VerbSpec[] = [
   },
   {
     name: 'export',
-    summary: 'entries as JSON lines; a worker may run',
+    summary: 'write entries as JSON lines; a worker may be running',
     run: exportEntries,
     examples: ['journal export --out entries.jsonl', 'journal export | gzip > entries.jsonl.gz'],
     options: [
-      new Option('--out <file>', 'where to; - is stdout').default('-'),
-      new Option('--after <seq>', 'only entries behind this Seq')
-        .default(0)
-        .argParser(countFrom(0)),
+      new Option('--out <file>', 'file to write; - is stdout').default('-'),
+      new Option('--after <seq>', 'only entries after this Seq').default(0).argParser(countFrom(0)),
     ],
   },
   {
     name: 'import',
-    summary: 'take in entries from JSON lines; the worker must be stopped',
+    summary: 'add entries from JSON lines; the worker must be stopped',
     run: importEntries,
     examples: ['journal import entries.jsonl --dry-run', 'journal import entries.jsonl'],
-    args: [['<file>', 'made by export or salvage']],
+    args: [['<file>', 'file written by export or salvage']],
     options: [
-      new Option('--dry-run', 'say what would be taken, and change nothing'),
+      new Option('--dry-run', 'say what would be imported, and change nothing'),
       anyFileSystem,
     ],
     notes:
-      'Entries keep their Seq and are taken once by EventGUID. Exit 6 when a line was ' +
-      'rejected or contradicts an entry that is there.',
+      'Entries keep their Seq; each EventGUID is imported once. Exit 6 when a line was ' +
+      'rejected or contradicts an existing entry.',
   },
   {
     name: 'salvage',
     summary: 'every entry that can still be read from a damaged state.db, as JSON lines',
     run: salvage,
     examples: ['journal salvage ./tidemark-data/state/state.db --out saved.jsonl'],
-    args: [['<path>', 'a state.db, or the folder it lies in']],
-    options: [new Option('--out <file>', 'where to').makeOptionMandatory()],
+    args: [['<path>', 'a state.db, or its folder']],
+    options: [new Option('--out <file>', 'file to write').makeOptionMandatory()],
   },
 ];
 
@@ -89,7 +82,7 @@ async function showJournal({ config, isJson }: VerbCall): Promise<void> {
   print(facts(Object.entries(stats).map(([name, value]) => [name, cellOf(value)] as const)));
 }
 
-/** Nobody to ask: the file says the same. */
+/** Without a worker, read the same numbers from the file. */
 function statsOfFile(data: string, error: unknown): JournalView {
   const isAway =
     error instanceof TidemarkError &&
@@ -122,25 +115,27 @@ async function verify({ config, isJson }: VerbCall): Promise<number> {
     print(verdict.Problems.length === 0 ? 'the journal is sound' : verdict.Problems.join('\n'));
     if (verdict.Losses.length > 0)
       print(
-        `lost and told before: Seq ${verdict.Losses.map(({ From, To }) => `${From}-${To}`).join(', ')}`,
+        `lost and reported earlier: Seq ${verdict.Losses.map(({ From, To }) => `${From}-${To}`).join(', ')}`,
       );
   }
   return verdict.Problems.length === 0 ? 0 : processExit.ATTENTION;
 }
 
-/** A file that SQLite cannot even open is a finding, not a failure. */
+/** A file that SQLite cannot even open is reported as a problem of the journal. */
 function verdictOf(data: string, tell: (line: string) => void): Verification {
   try {
     return verifyJournal(data, (check) => tell(`checking ${check}`));
   } catch (error) {
     if (!(error instanceof TidemarkError))
       return {
-        Problems: [`${pathsOf(data).db} cannot be read: ${messageOf(error)}; try journal salvage`],
+        Problems: [
+          `${pathsOf(data).db} cannot be read: ${messageOf(error)}; try tidemark journal salvage`,
+        ],
         Losses: [],
       };
     if (error.code !== 'STORAGE_FAILED') throw error;
     return {
-      Problems: [`${error.message}; journal salvage gets out what can be read`],
+      Problems: [`${error.message}; tidemark journal salvage recovers what can be read`],
       Losses: [],
     };
   }
@@ -183,10 +178,10 @@ async function importEntries({ config, args, flags, isJson }: VerbCall): Promise
 async function salvage({ args, flags, isJson }: VerbCall): Promise<number> {
   const result = await withProgress((tell) => salvageTo(args[0] ?? '', String(flags['out']), tell));
   if (isJson) printJson(result);
-  else
-    print(
-      `${result.Written} entries are in ${result.Out}, read from ` +
-        `${result.Source === 'sound' ? 'a sound file' : result.Source}${result.Rejected ? `; ${result.Rejected} rows could not be read whole` : ''}`,
-    );
+  else {
+    const source = result.Source === 'sound' ? 'a sound file' : result.Source;
+    const unread = result.Rejected ? `; ${result.Rejected} rows could not be read whole` : '';
+    print(`${result.Written} entries are in ${result.Out}, read from ${source}${unread}`);
+  }
   return result.Rejected > 0 ? processExit.ATTENTION : 0;
 }

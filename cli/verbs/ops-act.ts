@@ -1,4 +1,4 @@
-/** Verbs of maintenance that do something: run an operation, or leave one out for a time. */
+/** Maintenance verbs that change something: run an operation, or skip one for a while. */
 import { Option } from 'commander';
 import { processExit, TidemarkError } from '../../contracts/errors.ts';
 import { systemClock } from '../../runtime/clock.ts';
@@ -12,31 +12,31 @@ import { collect, type VerbCall, type VerbSpec } from '../verb.ts';
 const pollMs = 200;
 export const opsDir = new Option(
   '--ops-dir <folder>',
-  "folder of the operator's operations (default: <data>/ops); a running worker has its own",
+  "folder of the operator's operations (default: <data>/ops); a running worker uses its own",
 );
 
 export const opsActVerbs: readonly VerbSpec[] = [
   {
     name: 'run',
-    summary: 'run what is pending, or one by its id',
+    summary: 'run all pending operations, or one by its id',
     args: [['[id]', "a shipped operation, or one of the operator's"]],
     run,
     examples: ['ops run --dry-run', 'ops run compact', 'ops run verify-applied --set repair=yes'],
     options: [
       opsDir,
-      new Option('--dry-run', 'execute, tell the rows that would change, and roll back'),
+      new Option('--dry-run', 'execute, report the rows that would change, and roll back'),
       new Option('--set <name=value>', 'argument of the operation; may be repeated').argParser(
         collect,
       ),
-      new Option('--allow-out-of-order', 'also those that come before one that is applied already'),
+      new Option('--allow-out-of-order', 'also operations that sort before one already applied'),
     ],
     notes:
-      "A running worker does it, else this command does, with the writer's lock. Exit 1 " +
-      'when one failed, 6 when one was left out.',
+      "A running worker does it; without one this command does, holding the writer's lock. " +
+      'Exit 1 when one failed, 6 when one was skipped.',
   },
   {
     name: 'skip',
-    summary: 'leave one out until a time',
+    summary: 'skip one until a given time',
     args: [['<id>', 'operation']],
     run: skip,
     examples: [
@@ -45,7 +45,7 @@ export const opsActVerbs: readonly VerbSpec[] = [
     options: [
       opsDir,
       new Option('--reason <text>', 'why').makeOptionMandatory(),
-      new Option('--until <time>', 'when it comes back, ISO').makeOptionMandatory(),
+      new Option('--until <time>', 'when it is due again, ISO-8601').makeOptionMandatory(),
     ],
   },
 ];
@@ -82,7 +82,7 @@ async function run(call: VerbCall): Promise<number> {
     : 0;
 }
 
-/** Starts a run in the worker and waits for its end. */
+/** Starts a run in the worker and follows it to its end. */
 async function follow(ask: Ask, body: object): Promise<RunReport> {
   const { Run } = await ask<{ Run: string }>('ops', body);
   for (let from = 0; ;) {
@@ -131,7 +131,7 @@ async function skip(call: VerbCall): Promise<void> {
   if (!/^\d{4}-\d\d-\d\d/.test(until) || !Number.isFinite(Date.parse(until)))
     throw new TidemarkError(
       'CONFIG_INVALID',
-      `--until ${JSON.stringify(until)} is no time like 2026-02-28T00:00:00Z`,
+      `--until ${JSON.stringify(until)} is not a time like 2026-02-28T00:00:00Z`,
     );
   await workerOr<unknown>(
     call.config,

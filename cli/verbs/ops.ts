@@ -1,6 +1,6 @@
 /**
- * Verbs of maintenance: what was run on this store and what is pending, and a new operation's file;
- * those that run and skip are beside this.
+ * Maintenance verbs that only look: what is pending, what was run; and one that creates the file of
+ * a new operation.
  */
 import { processExit } from '../../contracts/errors.ts';
 import { systemClock } from '../../runtime/clock.ts';
@@ -16,7 +16,7 @@ export const opsVerbs: readonly VerbSpec[] = [
   {
     name: 'status',
     summary:
-      'what is pending, applied, failed; exit 6 when something wants attention, 3 when nothing is known',
+      'what is pending, applied, failed; exit 6 when something needs attention, 3 without a store',
     options: [opsDir],
     run: showStatus,
     alias: 'ls',
@@ -24,8 +24,8 @@ export const opsVerbs: readonly VerbSpec[] = [
   },
   {
     name: 'new',
-    summary: 'make the file of a new operation',
-    args: [['<purpose...>', 'a few words; become its name']],
+    summary: 'create the file of a new operation',
+    args: [['<purpose...>', 'a few words that become its name']],
     options: [opsDir],
     run: makeNew,
     examples: ['ops new forget refused messages'],
@@ -33,7 +33,7 @@ export const opsVerbs: readonly VerbSpec[] = [
   ...opsActVerbs,
   {
     name: 'history',
-    summary: 'attempts, newest first',
+    summary: 'past runs, newest first',
     args: [['[id]', 'of one operation only']],
     run: showHistory,
     alias: 'log',
@@ -142,7 +142,7 @@ async function showHistory(call: VerbCall): Promise<void> {
         one.Changes,
         one.Error ?? one.Note,
       ]),
-      'nothing was ever run',
+      'nothing has been run yet',
     ),
   );
 }

@@ -1,8 +1,9 @@
-/** Verbs that run until they are told to stop: everything at once, and its parts alone. */
+/** Verbs that run until asked to stop: everything at once, or one part. */
 import { assertUsable } from '../settings/usable.ts';
 import { exitWithParent } from '../terminal/exit-with-parent.ts';
 import { print, say } from '../terminal/output.ts';
 import {
+  beaconIdOption,
   databases,
   exitWithParentOption,
   listOf,
@@ -21,11 +22,11 @@ export const runVerbs: readonly VerbSpec[] = [
     summary: 'everything on one machine: bus, databeacon, worker and console',
     topic: 'run',
     run: up,
-    options: [...settingOptions, databases, tags, natsServer],
+    options: [...settingOptions, beaconIdOption, databases, tags, natsServer],
     examples: [
       'up',
       'up --data /var/lib/tidemark --db postgres://ann:secret@db.local/hub',
-      'up --nats nats://bus.local:4222   # a bus that is there already',
+      'up --nats nats://bus.local:4222 --beacon-id db-2   # an existing bus',
     ],
     notes:
       'Without --db the database is a SQLite file in the data directory. Stops in order ' +
@@ -38,30 +39,31 @@ export const runVerbs: readonly VerbSpec[] = [
     run: worker,
     options: [...settingOptions, exitWithParentOption],
     examples: ['worker --hub hub1 --data /var/lib/tidemark --nats nats://bus.local:4222'],
-    notes: 'Then tidemark assign <beacon> <connection> says where it delivers to.',
+    notes: 'Then say where it delivers with tidemark assign <beacon> <connection>.',
   },
   beaconVerb,
 ];
 
-// What runs is loaded by who runs it: every other verb would wait for it as long as it takes
-// itself.
+// Loaded only by the verbs that need them, because loading takes longer than most other verbs run.
 async function up({ config, flags }: VerbCall): Promise<never> {
-  const { runUp } = await import('../up/up.ts');
+  const { runUp, upBeacon } = await import('../up/up.ts');
+  const { beaconId } = flags;
   const code = await runUp({
     config,
+    beaconId: typeof beaconId === 'string' ? beaconId : upBeacon.BeaconID,
     databases: listOf(flags['db']),
     tags: listOf(flags['tag']),
     say: (line) => say(`up: ${line}`),
     onReady: print,
     ...onStopSignals(),
   });
-  // A connect that still waits for a bus would hold the process.
+  // A connect that is still retrying would keep the process alive.
   return process.exit(code);
 }
 
 async function worker({ config, flags }: VerbCall): Promise<never> {
   if (flags['exitWithParent'] === true) exitWithParent();
-  // Said in one line here; as a process it would only be in the log.
+  // Checked here for one line on stderr; inside the worker it would only be in the log.
   assertUsable(config);
   const {
     hub,
@@ -76,6 +78,7 @@ async function worker({ config, flags }: VerbCall): Promise<never> {
     keep,
     ops,
     isAnyFileSystem,
+    acceptsUnscoped,
     serviceManager,
   } = config;
   const { runWorker } = await import('../../worker/process/command.ts');
@@ -93,6 +96,7 @@ async function worker({ config, flags }: VerbCall): Promise<never> {
       keep,
       ops,
       isAnyFileSystem,
+      acceptsUnscoped,
       serviceManager,
       version: packageVersion(),
     }),

@@ -1,9 +1,6 @@
-/**
- * Options that are settings of the worker, for the verbs that take them, and those of its
- * neighbours.
- */
+/** Options that are settings of the worker, the databeacon or the bus, shared by several verbs. */
 import { Option } from 'commander';
-import { anyFileSystem, collect } from '../verb.ts';
+import { acceptUnscoped, anyFileSystem, collect } from '../verb.ts';
 
 export const httpOption = new Option(
   '--http <address>',
@@ -11,12 +8,12 @@ export const httpOption = new Option(
 );
 export const intakeOption = new Option(
   '--intake <kind>',
-  'jetstream: take one-way messages from a stream as well',
+  'jetstream: also accept one-way messages from a stream',
 ).choices(['none', 'jetstream']);
 export const boundOptions = [
   new Option(
     '--journal-bytes-max <size>',
-    'refuse writes when the journal has this many bytes in use (default: 16G)',
+    'refuse writes when the journal uses this many bytes (default: 16G)',
   ),
   new Option(
     '--pending-max <n>',
@@ -53,8 +50,13 @@ export const settingOptions = [
   ...keepOptions,
   opsDirOption,
   anyFileSystem,
+  acceptUnscoped,
 ];
 export const natsServer = new Option('--nats-server <path>', 'nats-server binary to start');
+export const beaconIdOption = new Option(
+  '--beacon-id <id>',
+  'name of the databeacon on the bus, where there may be one at a time (default: db-1)',
+);
 export const databases = new Option(
   '--db <url>',
   'database; may be repeated, the n-th is connection n',
@@ -65,7 +67,7 @@ export const tags = new Option(
   'tag of the databeacon; may be repeated',
 ).argParser(collect);
 
-/** What an option that may be repeated was given. */
+/** The values of a repeatable option. */
 export function listOf(flag: unknown): string[] {
   return Array.isArray(flag) ? (flag as string[]) : [];
 }

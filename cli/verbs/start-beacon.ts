@@ -1,6 +1,6 @@
 /**
- * Composition root of the `beacon` verb: the one place outside `beacon/` that starts a databeacon,
- * loaded only when asked for.
+ * Composition root of the `beacon` verb: the only place outside `beacon/` that starts a databeacon.
+ * Loads it only on demand.
  */
 import type { EnsureSchemaOutputs } from '../../contracts/capability.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
@@ -13,20 +13,22 @@ export type BeaconSettings = {
   databases: string[];
   dataDir: string;
   isBatchOn: boolean;
+  acceptsUnscoped: boolean;
   allowWrites: boolean;
+  createConnections?: string;
   http?: string;
   front?: string;
   provider?: 'memory' | 'sqlite';
   token: string | null;
   access: HttpSettings;
-  /** `name=value` each. */
+  /** Each is `name=value`. */
   tags: readonly string[];
 };
 
 export type AuditQuery = { dataDir: string; user?: string; limit: number };
 
 /**
- * Lines of a beacon's audit, the newest first, from its own file.
+ * Lines of a beacon's audit from its own file, newest first.
  * @throws TidemarkError NOT_THERE
  */
 export async function beaconAudit({
@@ -38,7 +40,7 @@ export async function beaconAudit({
 }
 
 /**
- * What a bootstrap would do to a database, statement by statement; nothing is done.
+ * The statements a bootstrap would run in a database; runs none of them.
  * @throws TidemarkError
  */
 export async function beaconPlan(url: string): Promise<EnsureSchemaOutputs> {
@@ -47,7 +49,7 @@ export async function beaconPlan(url: string): Promise<EnsureSchemaOutputs> {
 }
 
 /**
- * Runs until it is told to stop.
+ * Runs until asked to stop.
  * @returns the exit code
  * @throws TidemarkError CONFIG_INVALID for a tag without a name
  */
@@ -60,7 +62,10 @@ export async function launchBeacon(
   for (const tag of settings.tags) {
     const at = tag.indexOf('=');
     if (at < 1)
-      throw new TidemarkError('CONFIG_INVALID', `tag ${JSON.stringify(tag)} is not <name>=<value>`);
+      throw new TidemarkError(
+        'CONFIG_INVALID',
+        `tag ${JSON.stringify(tag)}: expected <name>=<value>`,
+      );
     tags[tag.slice(0, at)] = tag.slice(at + 1);
   }
   const { runBeacon } = await import('../../beacon/process/command.ts');

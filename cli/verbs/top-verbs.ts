@@ -1,4 +1,4 @@
-/** Verbs of one word, and the list of all there are. */
+/** The verbs that are in no group, and the list of all verbs. */
 import type { VerbSpec } from '../verb.ts';
 import { verbGroups } from './verb-groups.ts';
 import { accessVerbs } from './access.ts';
@@ -19,7 +19,7 @@ export const topVerbs: readonly VerbSpec[] = [
   ...completionVerbs,
 ];
 
-/** Every verb by the words that name it, those under another one too. */
+/** Every verb with the words that name it, including verbs under another one. */
 export function allVerbs(): { path: string; spec: VerbSpec }[] {
   const under = (before: string, specs: readonly VerbSpec[]): { path: string; spec: VerbSpec }[] =>
     specs.flatMap((spec) => [

@@ -4,6 +4,7 @@ import { runDemo } from '../demo/demo.ts';
 import { publish } from '../publish/publish.ts';
 import { print, printJson, say } from '../terminal/output.ts';
 import { onStopSignals } from '../terminal/signals.ts';
+import { stderrOut } from '../terminal/writer.ts';
 import { countFrom, type VerbCall, type VerbSpec } from '../verb.ts';
 
 export const traceVerbs: readonly VerbSpec[] = [
@@ -17,35 +18,38 @@ export const traceVerbs: readonly VerbSpec[] = [
     ],
     args: [['<trace...>', 'trace files, .jsonl or .jsonl.gz']],
     options: [
-      new Option('--concurrency <n>', 'unanswered writes at once')
+      new Option('--concurrency <n>', 'calls in flight at once')
         .default(256)
         .argParser(countFrom(1)),
-      new Option('--batch <n>', 'writes of one request').default(1).argParser(countFrom(1)),
-      new Option('--rate <n>', 'calls per second at most; 0 for no limit')
+      new Option('--batch <n>', 'writes per request').default(1).argParser(countFrom(1)),
+      new Option('--rate <n>', 'at most this many calls per second; 0 for no limit')
         .default(0)
         .argParser(countFrom(0)),
       new Option(
         '--jetstream',
-        "writes go one-way into the hub's stream; its confirmation counts as accepted",
+        "send writes one-way into the hub's stream; its acknowledgement counts as accepted",
       ),
-      new Option('--give-up <seconds>', 'give up on a call unanswered for so long; 0 for never')
+      new Option(
+        '--give-up <seconds>',
+        'give up on a call without an answer for this long; 0 for never',
+      )
         .default(0)
         .argParser(countFrom(0)),
     ],
     notes:
-      'Calls of one work item or run go one at a time, in the order of the file. ' +
-      'Publishing a file again is all duplicates.\nA bus that is not there is waited for ' +
-      'half a minute (--give-up where it is set), one that goes away later for ever.',
+      'Calls of one work item or run are sent one at a time, in file order. ' +
+      'Publishing a file again sends only duplicates.\nWaits half a minute for a missing bus ' +
+      '(or --give-up), and without limit for one that goes away later.',
     run: runPublish,
   },
   {
     name: 'demo',
-    summary: 'start it all, kill the databeacon on the way, and prove that nothing is lost',
+    summary: 'start everything, kill the databeacon midway, and prove that nothing is lost',
     topic: 'run',
     run: demo,
     examples: ['demo', 'demo --json'],
     notes:
-      'Runs in a temporary folder on free ports, asks nothing, and cleans up behind itself. Exit 1 when a proof fails.',
+      'Runs in a temporary folder on free ports, asks nothing and cleans up afterwards. Exit 1 when a proof fails.',
   },
 ];
 
@@ -62,10 +66,7 @@ async function runPublish({ config, flags, args }: VerbCall): Promise<number> {
     giveUpMs: (flags['giveUp'] as number) * 1_000,
     isOneWay: flags['jetstream'] === true,
     signal: stopping.stop,
-    out: {
-      isTerminal: process.stderr.isTTY === true,
-      write: (text) => void process.stderr.write(text),
-    },
+    out: stderrOut(),
   });
   print(JSON.stringify(summary));
   return summary.Refused === 0 && !stopping.stop.aborted ? 0 : 1;
@@ -73,7 +74,7 @@ async function runPublish({ config, flags, args }: VerbCall): Promise<number> {
 
 async function demo({ config, isJson }: VerbCall): Promise<never> {
   const stopping = onStopSignals();
-  // Children leave with us; what is left of the folder is the system's to clean.
+  // Our child processes end with us; the temporary folder is left to the system.
   stopping.kill.addEventListener('abort', () => process.exit(1));
   const proofs = await runDemo({ config, say: isJson ? say : print, stop: stopping.stop });
   if (isJson) printJson(proofs);

@@ -1,4 +1,4 @@
-/** Verbs that come in groups, under one word each. */
+/** The groups of verbs, each under one word. */
 import type { VerbGroup } from '../verb.ts';
 import { configVerbs } from './config.ts';
 import { deadLetterVerbs } from './entries.ts';
@@ -10,7 +10,7 @@ export const verbGroups: readonly VerbGroup[] = [
   {
     name: 'config',
     topic: 'look',
-    summary: 'what the command line was told, and by whom',
+    summary: 'the settings in effect, and where each comes from',
     verbs: configVerbs,
   },
   {
@@ -22,19 +22,19 @@ export const verbGroups: readonly VerbGroup[] = [
   {
     name: 'hwm',
     topic: 'repair',
-    summary: 'high-water marks: how far each database is, and moving them',
+    summary: 'high-water marks: how far delivery to each database has come; move them',
     verbs: hwmVerbs,
   },
   {
     name: 'journal',
     topic: 'repair',
-    summary: 'the local record of accepted writes: numbers, soundness, ways out of it and into it',
+    summary: 'the local record of accepted writes: numbers, checks, export and import',
     verbs: journalVerbs,
   },
   {
     name: 'ops',
     topic: 'repair',
-    summary: 'maintenance of the store, recorded: what was run, by whom, with what result',
+    summary: 'maintenance of the store, and the record of what was run, by whom, with what result',
     verbs: opsVerbs,
   },
 ];

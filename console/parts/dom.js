@@ -1,4 +1,8 @@
-/** Elements made in one line; text only ever as text, so that nothing a hub sent becomes markup. */
+/**
+ * Elements made in one line; text only ever as text, so that nothing a hub sent becomes markup, and
+ * without what would turn or hide it.
+ */
+import { visible } from './format.js';
 
 /**
  * @typedef {Record<string, string | number | boolean | null | undefined | ((event: Event) =>
@@ -16,15 +20,20 @@
 export function el(tag, props = {}, ...children) {
   const node = document.createElement(tag);
   setProps(node, props);
-  node.append(...children);
+  node.append(...children.map(shown));
   return node;
+}
+
+/** @param {Node | string} child */
+function shown(child) {
+  return typeof child === 'string' ? visible(child) : child;
 }
 
 /** @param {string} tag @param {Props} [props] @param {...(Node | string)} children */
 export function svg(tag, props = {}, ...children) {
   const node = document.createElementNS('http://www.w3.org/2000/svg', tag);
   setProps(node, props);
-  node.append(...children);
+  node.append(...children.map(shown));
   return node;
 }
 
@@ -34,7 +43,7 @@ export function setProps(node, props) {
     if (typeof value === 'function') node.addEventListener(name, value);
     else if (value === false || value === null || value === undefined) node.removeAttribute(name);
     else {
-      const text = value === true ? '' : String(value);
+      const text = value === true ? '' : visible(String(value));
       if (node.getAttribute(name) !== text) node.setAttribute(name, text);
     }
   }
@@ -46,7 +55,8 @@ export function setProps(node, props) {
  * @param {string} text
  */
 export function setText(node, text) {
-  if (node.textContent !== text) node.textContent = text;
+  const seen = visible(text);
+  if (node.textContent !== seen) node.textContent = seen;
 }
 
 /** A state as a word on its colour. @param {string} state */

@@ -81,3 +81,23 @@ export function timeToFull(seconds) {
 export function isGuid(text) {
   return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
 }
+
+/** C0 but tab and line feed, DEL, C1, marks of direction, separators of lines, the byte order mark. */
+const steering =
+  // eslint-disable-next-line no-control-regex
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
+
+/** What would turn the direction of reading or hide is written out. @param {string} text */
+export function visible(text) {
+  return text.replace(steering, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+/**
+ * Where a worker says that its console is: null where a link could be anything else than a page.
+ * @param {string | null} address
+ */
+export function pageAt(address) {
+  const url = address !== null && URL.canParse(address) ? new URL(address) : null;
+  if (url === null || !/^https?:$/.test(url.protocol)) return null;
+  return url.username === '' && url.password === '' ? url : null;
+}

@@ -64,10 +64,14 @@ export class FleetView {
     const shown = matching.slice(0, rowsMax);
     const away = this.fleet.filter((row) => row.IsAway).length;
     const twice = this.fleet.filter((row) => row.Instances > 1).map((row) => row.HubID);
+    const awayText = away > 0 ? `, ${count(away)} away` : '';
+    const cutText =
+      matching.length > shown.length
+        ? `; the first ${rowsMax} of ${count(matching.length)} are shown`
+        : '';
     setText(
       this.summary,
-      `${count(this.fleet.length)} ` +
-        `workers${away > 0 ? `, ${count(away)} away` : ''}${matching.length > shown.length ? `; the first ${rowsMax} of ${count(matching.length)} are shown` : ''}.` +
+      `${count(this.fleet.length)} workers${awayText}${cutText}.` +
         (twice.length > 0
           ? ` More than one process answers for ${twice.slice(0, 5).join(', ')}: stop the other.`
           : ''),

@@ -1,7 +1,7 @@
 /** A worker of another hub, as it told ours: to look at only. */
 /** @import { State } from './worker-view.js' */
-import { el, setText } from '../parts/dom.js';
-import { time } from '../parts/format.js';
+import { el, setProps, setText } from '../parts/dom.js';
+import { pageAt, time } from '../parts/format.js';
 import { WorkerView } from './worker-view.js';
 
 export class ForeignView {
@@ -11,7 +11,7 @@ export class ForeignView {
     this.hub = hub;
     this.view = new WorkerView(state, false);
     this.about = el('p', {}, `Asking for hub ${hub}.`);
-    this.link = el('a', { rel: 'noreferrer' }, 'its own console');
+    this.link = el('a', { rel: 'noopener noreferrer' });
     this.where = el('p', {}, 'To change something, use ', this.link, '.');
     this.where.hidden = true;
     this.node = el(
@@ -40,8 +40,13 @@ export class ForeignView {
         ? `Away: ${row.Reason ?? 'silent'}. Below is what it said ${time(row.SeenAt)}.`
         : `As it said ${time(row.SeenAt)}.${row.Reason ? ` ${row.Reason}.` : ''}`,
     );
-    this.where.hidden = row.Console === null;
-    if (row.Console !== null && this.link.href !== row.Console) this.link.href = row.Console;
+    const page = pageAt(row.Console);
+    this.where.hidden = page === null;
+    if (page) {
+      setProps(this.link, { href: row.Console });
+      // Its host in view, for anybody on the bus may say that he is a worker.
+      setText(this.link, `its own console at ${page.host}`);
+    }
     this.view.node.hidden = row.Status === null;
     this.view.update(row.Status);
   }

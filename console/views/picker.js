@@ -169,12 +169,15 @@ export class Picker {
       beacon === '' ? { Workers: [] } : await call('api/fleet').catch(() => ({ Workers: [] }));
     if (beacon !== this.beacon.value) return;
     const others = servedBy(Workers, beacon);
+    const hubs =
+      others.length === 1
+        ? `hub ${others[0]}`
+        : `${others.length} hubs, ${others.slice(0, 3).join(', ')} among them`;
     setText(
       this.warning,
       others.length === 0
         ? ''
-        : `${beacon} already serves ` +
-            `${others.length === 1 ? `hub ${others[0]}` : `${others.length} hubs, ${others.slice(0, 3).join(', ')} among them`}. ` +
+        : `${beacon} already serves ${hubs}. ` +
             'Rows are kept apart by HubID; both share its database and its time.',
     );
   }

@@ -1,17 +1,17 @@
 /**
- * Batch mode of the hub client: writes that come within a few milliseconds leave as one request,
- * and each gets its own answer.
+ * Batch mode of the hub client: writes made within a few milliseconds are sent as one request, and
+ * each gets its own answer.
  */
 import { TidemarkError } from '../errors.ts';
-import { isJsonObject, type JsonObject } from '../json-value.ts';
+import { isJsonObject, type JsonObject } from '../body/json-value.ts';
 import { limits } from '../limits.ts';
 import type { Lane } from '../subjects.ts';
 import { type SendOptions, throwRefusal } from './sender.ts';
 
 export type BatchOptions = {
-  /** Items of one request at most; 1 to `limits.batchItemsMax`. */
+  /** Most items in one request; 1 to `limits.batchItemsMax`. */
   itemsMax: number;
-  /** How long the first item waits for company. */
+  /** How long the first item waits for more. */
   delayMs: number;
 };
 
@@ -44,10 +44,10 @@ export class Batcher {
   }
 
   /**
-   * Adds one write (an envelope with its Action) to the batch being collected. The caller keeps to
-   * one unanswered write per key.
-   * @param bytes about how large it is
-   * @throws TidemarkError what the item, or the whole request, was refused with.
+   * Adds one write (an envelope with its Action) to the batch being collected. The caller must have
+   * at most one write of a key in flight.
+   * @param bytes approximate size
+   * @throws TidemarkError the refusal of the item or of the whole request
    */
   add(item: JsonObject, bytes: number, traceparent?: string): Promise<JsonObject> {
     if (this.#bytes + bytes > limits.deliverBytesMax) this.#flush();
@@ -92,7 +92,7 @@ export class Batcher {
   }
 }
 
-/** A request has one trace: without it is better than with that of another write. */
+/** A request has only one trace: none is better than that of another write. */
 function traceparentOf(batch: readonly Waiting[]): string | undefined {
   const [first] = batch;
   return batch.every((one) => one.traceparent === first?.traceparent)

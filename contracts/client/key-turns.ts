@@ -1,6 +1,5 @@
 /**
- * Turns by key: the tasks of one key run one after another in the order they came, those of
- * different keys side by side.
+ * Runs the tasks of one key one after another, in order, and those of different keys in parallel.
  */
 import { TidemarkError } from '../errors.ts';
 
@@ -12,22 +11,21 @@ export class KeyTurns {
   #chars = 0;
 
   /**
-   * @param waitingMax tasks running or waiting in all
-   * @param charsMax of what they hold; one alone may be larger
+   * @param waitingMax most tasks running or waiting, over all keys
+   * @param charsMax most characters they may hold together; a single task may exceed it
    */
   constructor(waitingMax: number, charsMax: number) {
     this.#waitingMax = waitingMax;
     this.#charsMax = charsMax;
   }
 
-  /** Tasks running or waiting. */
   get waiting(): number {
     return this.#waiting;
   }
 
   /**
-   * Runs a task when those of its key before it are done, whatever became of them.
-   * @throws TidemarkError OVERLOADED at the bound; else what the task throws.
+   * Runs a task once the earlier tasks of its key have ended, whether they failed or not.
+   * @throws TidemarkError OVERLOADED at a bound; otherwise what the task throws
    */
   async take<T>(key: string, chars: number, task: () => Promise<T>): Promise<T> {
     if (
@@ -36,7 +34,7 @@ export class KeyTurns {
     ) {
       throw new TidemarkError(
         'OVERLOADED',
-        `${this.#waiting} writes (${this.#chars} characters) wait in this client already; ` +
+        `${this.#waiting} writes (${this.#chars} characters) are already waiting in this client; ` +
           'wait for some of them before sending more',
       );
     }

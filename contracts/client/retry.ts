@@ -1,22 +1,22 @@
-/** Trying again: which refusals are worth it, how long between, and when to give up. */
+/** Retries: which refusals are worth one, the delay between attempts, and when to give up. */
 import { TidemarkError } from '../errors.ts';
 import type { Stamps } from './stamps.ts';
 
 export type RetryOptions = {
-  /** Delay before the second try; it doubles with every further one. */
+  /** Delay before the first retry; it doubles with each further one. */
   firstMs: number;
-  /** Longest delay between two tries. */
+  /** Longest delay between two attempts. */
   longestMs: number;
-  /** A write not accepted after this long is given back to the caller as the last error. */
+  /** A call that has not succeeded after this long fails with the last error. */
   giveUpMs: number;
 };
 
 const transient: ReadonlySet<string> = new Set(['UNAVAILABLE', 'OVERLOADED', 'STORAGE_FAILED']);
 
 /**
- * Runs an attempt until it succeeds, fails for good, or `giveUpMs` is over. `RetryAfterMs` of a
- * refusal is the least delay.
- * @throws TidemarkError the last one.
+ * Runs an attempt until it succeeds, fails for good, or `giveUpMs` has passed. `RetryAfterMs` of a
+ * refusal is the minimum delay.
+ * @throws TidemarkError the last one
  */
 export async function retrying<T>(
   attempt: () => Promise<T>,

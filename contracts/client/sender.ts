@@ -1,9 +1,9 @@
 /**
- * One request of a hub to its worker, sent once: encoded, gzipped or cut into chunks as its size
- * wants, and its reply read.
+ * Sends one request of a hub to its worker, once: encoded, gzipped or cut into chunks depending on
+ * its size. Reads the reply.
  */
-import { acceptHeader, type AnswerMessage, wholeAnswer } from '../answer-chunks.ts';
-import { type ChunkBody, splitIntoChunks } from '../chunks.ts';
+import { acceptHeader, type AnswerMessage, wholeAnswer } from '../body/answer-chunks.ts';
+import { assertKept, type ChunkBody, splitIntoChunks } from '../body/chunks.ts';
 import {
   contentType,
   decodeBody,
@@ -11,18 +11,18 @@ import {
   type Encoding,
   type HeaderReader,
   packBody,
-} from '../codec.ts';
+} from '../body/codec.ts';
 import { messageOf, type RefusalCode, refusalStatus, TidemarkError } from '../errors.ts';
-import { isJsonObject, type JsonObject } from '../json-value.ts';
+import { isJsonObject, type JsonObject } from '../body/json-value.ts';
 import { limits } from '../limits.ts';
 import { type Lane, subjects } from '../subjects.ts';
 
-/** Message headers as both NATS clients have them. */
+/** Message headers, in the form both NATS clients have. */
 export type HubHeaders = HeaderReader & { set(name: string, value: string): void };
 
 /**
- * The part of a NATS connection the client uses; a connection of the 3.x and of the 2.x client
- * fits.
+ * The part of a NATS connection that the client uses; connections of the 3.x and the 2.x client
+ * both fit.
  */
 export type HubConnection<Headers extends HubHeaders> = {
   request(
@@ -36,11 +36,11 @@ export type HubConnection<Headers extends HubHeaders> = {
 
 export type SenderOptions<Headers extends HubHeaders> = {
   connection: HubConnection<Headers>;
-  /** Makes empty headers: the `headers` function of the connection's own package. */
+  /** Creates empty headers: the `headers` function of the connection's own package. */
   headers: () => Headers;
   hub: string;
   encoding: Encoding;
-  /** How long one answer is awaited. */
+  /** How long to wait for one answer. */
   timeoutMs: number;
   newGuid: () => string;
 };
@@ -50,7 +50,7 @@ export type SendOptions = { waitMs?: number; traceparent?: string | undefined };
 
 type Packed = { body: Uint8Array; headers: Record<string, string> };
 
-/** What a server without `max_payload` in its greeting takes: the default of nats-server. */
+/** For a server that does not announce `max_payload`: the default of nats-server. */
 const payloadBytesDefault = 1_048_576;
 
 export class Sender<Headers extends HubHeaders> {
@@ -61,10 +61,10 @@ export class Sender<Headers extends HubHeaders> {
   }
 
   /**
-   * Sends one body and returns the reply of a success.
+   * Sends one body and returns the reply when it is a success.
    * @param action last token of the subject: an action's name, or `batch`
-   * @throws TidemarkError with the code of a refusal; UNAVAILABLE when no answer came; TOO_LARGE
-   * before sending; CLOSED.
+   * @throws TidemarkError with the code of a refusal; UNAVAILABLE without an answer; TOO_LARGE
+   * before sending; CLOSED
    */
   async send(
     lane: Lane,
@@ -77,7 +77,7 @@ export class Sender<Headers extends HubHeaders> {
     if (whole.body.length > limits.bodyBytesMax || isTooLarge(value, whole.headers, encoding)) {
       throw new TidemarkError(
         'TOO_LARGE',
-        `${action}: the body is over ${limits.bodyBytesMax} bytes; send less at once`,
+        `${action}: the body has more than ${limits.bodyBytesMax} bytes; send less at once`,
       );
     }
     const payloadBytesMax = this.#options.connection.info?.max_payload ?? payloadBytesDefault;
@@ -112,12 +112,13 @@ export class Sender<Headers extends HubHeaders> {
           ? { ContentEncoding: whole.headers['Content-Encoding'] }
           : {}),
       };
-      // MessagePack whatever the encoding of the whole: it is the one of the two that has bytes.
+      // Chunks are always MessagePack, because JSON cannot carry bytes.
       const packed = {
         body: encodeBody(chunk, 'msgpack'),
         headers: { 'Content-Type': contentType.msgpack },
       };
       reply = await this.#request(subject, packed, options);
+      assertKept(reply, index, pieces.length);
     }
     return reply;
   }
@@ -165,7 +166,7 @@ export class Sender<Headers extends HubHeaders> {
   }
 }
 
-/** The limit is on the plain bytes; only a zipped body can hide more than it shows. */
+/** The limit applies to the uncompressed bytes, so only a gzipped body must be measured again. */
 function isTooLarge(value: unknown, headers: Record<string, string>, encoding: Encoding): boolean {
   return (
     headers['Content-Encoding'] !== undefined &&
@@ -184,8 +185,8 @@ function readReply(data: Uint8Array, headers: HeaderReader | undefined): JsonObj
 }
 
 /**
- * Throws what a reply refuses.
- * @throws TidemarkError with the refusal's code, Reason and RetryAfterMs.
+ * Throws when the reply is a refusal.
+ * @throws TidemarkError with the refusal's code, Reason and RetryAfterMs
  */
 export function throwRefusal(reply: JsonObject): void {
   const { Success, Code, Reason, RetryAfterMs } = reply;

@@ -1,14 +1,14 @@
 /**
- * Time and randomness of the hub client: the only place under contracts/ that reads them, and a
- * test may give its own.
+ * Time and randomness for the hub client. Nothing else under contracts/ reads them; tests provide
+ * their own.
  */
 
-/** What the client needs of the outside world besides the bus. */
+/** What the client needs from its environment besides the bus. */
 export type Stamps = {
   /** Wall clock, milliseconds. */
   nowMs(): number;
   sleep(ms: number): Promise<void>;
-  /** A number from 0 to below 1. */
+  /** At least 0, below 1. */
   random(): number;
   /** `count` random bytes. */
   randomBytes(count: number): Uint8Array;
@@ -26,13 +26,13 @@ export const systemStamps: Stamps = {
 };
 
 /**
- * Numbers made within one millisecond stay in order up to this many; then the clock is taken one
- * further.
+ * Up to this many GUIDs of one millisecond stay in order; further ones use the next millisecond.
  */
 const perMs = 0x1000;
 
 /**
- * Makes UUIDs of version 7: ordered by time, so that neighbours in time are neighbours in an index.
+ * Makes UUIDs of version 7: ordered by time, so that writes made together are neighbours in an
+ * index.
  */
 export function guidMaker(stamps: Stamps): () => string {
   let lastMs = 0;

@@ -94,4 +94,10 @@ export const intakeLimits = {
    */
   waitAppliedMsMax: 60_000,
   waitAppliedMsDefault: 5_000,
+  /**
+   * Senders who wait for "applied" at once, some 500 bytes each; and of those whose write is
+   * blocked, how many are looked up at each settlement.
+   */
+  appliedWaitersMax: 10_000,
+  blockedWaitersAsked: 100,
 } as const;

@@ -13,6 +13,12 @@ export const maintenanceLimits = {
   operationDryRunMs: 2_000,
   /** Bytes of an operation's file: it is code that somebody reads. */
   operationFileBytesMax: 1 * MiB,
+  /**
+   * Digests of such files that are remembered, and how old a change must be for its time to tell it
+   * from the next one (2 s on FAT).
+   */
+  operationFilesKept: 1_000,
+  fileTimeTickMs: 2_500,
   /** Lines of a running operation kept for whoever asks how far it is. */
   operationLinesMax: 1_000,
   /**
@@ -37,6 +43,10 @@ export const maintenanceLimits = {
    */
   traceLinksMax: 128,
   traceLinksSentMax: 32,
-  /** One-way messages taken from JetStream in one fetch. */
+  /**
+   * One-way messages taken from JetStream in one fetch, and their bytes: a nats-server lets go of a
+   * client for which it would hold more than 64 MiB.
+   */
   streamFetchMax: 500,
+  streamFetchBytesMax: 32 * MiB,
 } as const;

@@ -10,6 +10,14 @@ export const operatorLimits = {
    */
   httpConnectionsMax: 256,
   /**
+   * Of these from one address: half, so that nobody keeps others out. Beyond them so many more that
+   * are heard for the probes alone.
+   */
+  httpSocketsOfAddressMax: 128,
+  httpProbeSocketsMax: 8,
+  /** A connection on which nothing moves is closed; the longest answer takes a minute. */
+  httpSilentMs: 120_000,
+  /**
    * Bytes of a request's headers; its headers and the whole of it must have come by then, or the
    * connection is cut.
    */
@@ -19,12 +27,12 @@ export const operatorLimits = {
   /** Between two looks at connections that are slow. */
   httpLookMs: 2_000,
   /**
-   * Calls refused for their token, from one address: so many at once, then one each
+   * Calls without a right token, from one address: so many at once, then one each
    * `httpFailureMs`.
    */
   httpFailuresMax: 60,
   httpFailureMs: 1_000,
-  /** Changing calls from one address, the same way: each is a synced commit or two. */
+  /** Changing calls with one token from one address: each is a synced commit or two. */
   httpChangesMax: 200,
   httpChangeMs: 20,
   /** Addresses remembered for that: some 100 kB. */
@@ -38,6 +46,13 @@ export const operatorLimits = {
   operatorActionsShownMax: 1_000,
   operatorActionsShown: 100,
   operatorTextCharsMax: 1_000,
+  /**
+   * Calls that were denied have rows of their own, one for each minute and kind, so many kinds a
+   * minute at most; written together, this much later.
+   */
+  operatorDenialsMax: 1_000,
+  operatorDenialsMs: 1_000,
+  deniedKindsMax: 20,
   /** Half an hour of the console's charts, about 100 KiB as JSON. */
   historySampleMs: 2_000,
   historySamplesMax: 900,
@@ -60,6 +75,8 @@ export const operatorLimits = {
   /** Other workers: answers to the ping are awaited this long; remembered are so many hubs. */
   fleetPingMs: 1_500,
   fleetHubsMax: 1_000,
+  /** Address a worker says its console has: longer ones are no address anybody types. */
+  consoleUrlCharsMax: 2_000,
   /** One status is awaited this long, and so many are asked for at once. */
   fleetStatusMs: 2_000,
   fleetAsksMax: 25,

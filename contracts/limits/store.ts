@@ -134,4 +134,13 @@ export const storeLimits = {
   projectionStepEntries: 500,
   /** Orderly stop: after this the process leaves; what was accepted is on disk. */
   drainMs: 10_000,
+  /**
+   * One-way messages that can never be accepted: bytes of the bodies kept, a few of the largest;
+   * messages kept, some 10 MB without bodies; characters of a subject and of a reason.
+   */
+  refusedBytesMax: 64 * MiB,
+  refusedMax: 10_000,
+  refusedTextCharsMax: 1_000,
+  /** A child of `up` looks this often whether its parent is still there. */
+  parentLookMs: 250,
 } as const;

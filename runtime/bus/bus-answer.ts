@@ -1,19 +1,22 @@
 /**
- * What came back on the bus, or did not: answers decoded, refusals and failures as our errors.
- * Shares the home of the NATS client with `bus.ts`.
+ * Decodes answers from the bus, and turns refusals and failures into our errors. Shares the home of
+ * the NATS client with `bus.ts`.
  */
 import { NoRespondersError, RequestError, TimeoutError } from 'nats';
-import type { AnswerMessage } from '../../contracts/answer-chunks.ts';
-import { decodeBody } from '../../contracts/codec.ts';
+import type { AnswerMessage } from '../../contracts/body/answer-chunks.ts';
+import { decodeBody } from '../../contracts/body/codec.ts';
 import {
   messageOf,
   type RefusalCode,
   refusalStatus,
   TidemarkError,
 } from '../../contracts/errors.ts';
-import { isJsonObject } from '../../contracts/json-value.ts';
+import { isJsonObject } from '../../contracts/body/json-value.ts';
 
-/** The value of an answer. @throws TidemarkError with the code of the refusal, when it is one */
+/**
+ * Decodes the value of an answer.
+ * @throws TidemarkError with the code of the refusal, when it is one
+ */
 export function decodeAnswer(message: AnswerMessage, subject: string): unknown {
   const value = decodeBody(message.data, message.headers);
   const status = message.headers?.get('Nats-Service-Error-Code');
@@ -35,7 +38,7 @@ export function decodeAnswer(message: AnswerMessage, subject: string): unknown {
   );
 }
 
-/** True when nobody listens on the subject: the other side is not there, rather than slow. */
+/** True when nobody listens on the subject: the other side is absent, not slow. */
 export function isNoResponders(error: unknown): boolean {
   for (let at: unknown = error; at instanceof Error; at = at.cause) {
     if (at instanceof NoRespondersError || (at instanceof RequestError && at.isNoResponders()))
@@ -44,7 +47,7 @@ export function isNoResponders(error: unknown): boolean {
   return false;
 }
 
-/** Any failure to get an answer, as UNAVAILABLE with its cause. */
+/** Wraps any failure to get an answer as UNAVAILABLE with its cause. */
 export function toUnavailable(subject: string, cause: unknown): TidemarkError {
   if (cause instanceof TidemarkError) return cause;
   if (isNoResponders(cause))

@@ -1,6 +1,6 @@
 /**
- * How a process shows itself to the bus: its credentials, its trust, and why a server would not
- * have it. Shares the home of the NATS client with `bus.ts`.
+ * Connects to the bus: credentials, TLS, and why a server rejected us. Shares the home of the NATS
+ * client with `bus.ts`.
  */
 import { readFileSync } from 'node:fs';
 import {
@@ -22,26 +22,26 @@ import { Reminder } from '../reminder.ts';
 
 export type BusOptions = {
   servers: string;
-  /** Shown in the server's connection list. */
+  /** Shown in the server's list of connections. */
   name: string;
   user?: string;
   password?: string;
   token?: string;
-  /** Paths of a creds file, an nkey seed file, and PEM files. */
+  /** Paths of a creds file, an nkey seed file and PEM files. */
   creds?: string;
   nkey?: string;
   tls?: { cert?: string; key?: string; ca?: string };
-  /** Prefix of the subjects its answers come to; made from the name when left out. */
+  /** Prefix of the subjects that answers arrive on; made from the name when omitted. */
   inbox?: string;
-  /** Retry the first connect for ever (default), or fail at once. */
+  /** Retry the first connection forever (default), or fail at once. */
   waitForServer?: boolean;
 };
 
 const reconnectMs = 250;
 
 /**
- * The file is read again at each connect, so that renewed credentials need no restart.
- * @throws TidemarkError CONFIG_INVALID when it holds none, without telling what it holds
+ * Reads the file again on each connect, so that renewed credentials need no restart.
+ * @throws TidemarkError CONFIG_INVALID when it holds none; the message does not quote its contents
  */
 function authenticatorOf({ creds, nkey }: BusOptions): Authenticator | undefined {
   const path = creds ?? nkey;
@@ -51,7 +51,7 @@ function authenticatorOf({ creds, nkey }: BusOptions): Authenticator | undefined
       ? nkeyAuthenticator(seedIn(path))
       : credsAuthenticator(readFileSync(path)))(nonce);
   try {
-    // Signs something, once: a wrong file is better known now than at the server.
+    // Signs once now, so that a wrong file is reported before the server rejects it.
     authenticator('nonce');
   } catch (cause) {
     throw new TidemarkError(
@@ -63,17 +63,17 @@ function authenticatorOf({ creds, nkey }: BusOptions): Authenticator | undefined
   return authenticator;
 }
 
-/** The line of the seed; tools write others around it. */
+/** Finds the line with the seed; tools write other lines around it. */
 function seedIn(path: string): Uint8Array {
   const line = readFileSync(path, 'utf8')
     .split('\n')
     .map((one) => one.trim())
     .find((one) => /^S[A-Z2-7]{57}$/.test(one));
-  if (line === undefined) throw new TypeError('holds no seed of an nkey');
+  if (line === undefined) throw new TypeError('contains no nkey seed');
   return Buffer.from(line);
 }
 
-/** Files of ours for TLS; a URL that says `tls:` means it, and takes no plain connection. */
+/** TLS settings. A URL with `tls:` demands TLS, even without files of ours. */
 function tlsOf({ tls, servers }: BusOptions): NodeConnectionOptions['tls'] {
   const { cert, key, ca } = tls ?? {};
   if (!cert && !key && !ca && !/(?:^|,)(?:tls|wss):\/\//i.test(servers)) return undefined;
@@ -84,16 +84,18 @@ function tlsOf({ tls, servers }: BusOptions): NodeConnectionOptions['tls'] {
   };
 }
 
-/** @throws TidemarkError CONFIG_INVALID for files that do not hold what they should */
+/** @throws TidemarkError CONFIG_INVALID for unusable credential files */
 function connectionOptions(options: BusOptions): NodeConnectionOptions {
   const authenticator = authenticatorOf(options);
   const tls = tlsOf(options);
   return {
     servers: options.servers.split(','),
     name: options.name,
-    // Its own, so that one process may be kept from reading the answers to another.
+    // An inbox per process, so that permissions can keep one process from reading answers to
+    // another.
     inboxPrefix: options.inbox ?? inboxOf(options.name),
-    // The client gives up after ten tries by default; a sidecar outlives any outage of the bus.
+    // By default the client gives up after ten attempts; a sidecar must outlive any outage of the
+    // bus.
     maxReconnectAttempts: -1,
     reconnectTimeWait: reconnectMs,
     reconnectJitter: 100,
@@ -109,7 +111,7 @@ function connectionOptions(options: BusOptions): NodeConnectionOptions {
   };
 }
 
-/** A connection; takes and throws as `Bus.connect` does. */
+/** Connects; parameters and errors are those of `Bus.connect`. */
 export async function connectWith(
   options: BusOptions,
   log: Log,
@@ -124,18 +126,18 @@ export async function connectWith(
       const error = whyNoBus(options, cause);
       if (options.waitForServer === false) throw error;
       if (reminder.isDue(error.message))
-        log.warn({ reason: error.message }, 'no bus yet, trying again until there is one');
+        log.warn({ reason: error.message }, 'no bus yet, retrying until there is one');
       await told?.(error.message);
       await systemClock.sleep(reconnectMs);
     }
   }
 }
 
-/** Codes of TLS that no waiting mends: the certificate of one side is not what the other trusts. */
+/** TLS errors that retrying cannot fix: one side does not trust the other's certificate. */
 const certificateCode =
   /^(?:CERT_|DEPTH_|SELF_SIGNED|UNABLE_TO_|ERR_TLS_CERT|ERR_SSL_|ERR_OSSL_|HOSTNAME_MISMATCH)/;
 
-/** Why there is no connection, in one line for an operator. */
+/** Why there is no connection, as one line for an operator. */
 function whyNoBus(options: BusOptions, cause: unknown): TidemarkError {
   const servers = masked(options.servers);
   if (cause instanceof TidemarkError) return cause;
@@ -143,7 +145,7 @@ function whyNoBus(options: BusOptions, cause: unknown): TidemarkError {
   if (has(cause, (one) => one instanceof AuthorizationError)) {
     return new TidemarkError(
       'CONFIG_INVALID',
-      `the bus at ${servers} does not let us in: ${reason}; check user and password, token, creds or nkey`,
+      `the bus at ${servers} rejected our login: ${reason}; check user and password, token, creds or nkey`,
       { cause },
     );
   }
@@ -153,16 +155,16 @@ function whyNoBus(options: BusOptions, cause: unknown): TidemarkError {
   ) {
     return new TidemarkError(
       'CONFIG_INVALID',
-      `the bus at ${servers} and we do not agree on TLS: ${reason}; check ca, cert and key`,
+      `TLS with the bus at ${servers} failed: ${reason}; check ca, cert and key`,
       { cause },
     );
   }
-  // A server that does not take our certificate says so only when we believe to be in, and hangs
-  // up.
+  // A server that rejects our certificate says so only after we consider ourselves connected, then
+  // closes the connection.
   if (tlsOf(options) && !/ECONNREFUSED|ENOTFOUND|EAI_AGAIN/.test(reason)) {
     return new TidemarkError(
       'UNREACHABLE',
-      `no bus at ${servers}: ${reason}; it may not take our certificate: check cert and key, and its log`,
+      `no bus at ${servers}: ${reason}; it may reject our certificate: check cert and key, and its log`,
       { cause },
     );
   }
@@ -173,7 +175,7 @@ function whyNoBus(options: BusOptions, cause: unknown): TidemarkError {
   );
 }
 
-/** Without a secret. */
+/** The message on one line, with secrets masked. */
 export function oneLine(cause: unknown): string {
   return masked(messageOf(cause)).replace(/\s+/g, ' ');
 }

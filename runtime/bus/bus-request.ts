@@ -1,9 +1,9 @@
 /**
- * A request as the bus delivers it: decoded when asked for, answered in its own encoding. Shares
+ * A request received from the bus: decoded on demand, answered in the encoding it came in. Shares
  * the home of the NATS client with `bus.ts`.
  */
 import { headers as newHeaders, type Msg, type MsgHdrs } from 'nats';
-import { acceptHeader, fetchHeader, HeldAnswers } from '../../contracts/answer-chunks.ts';
+import { acceptHeader, fetchHeader, HeldAnswers } from '../../contracts/body/answer-chunks.ts';
 import {
   contentType,
   decodeBody,
@@ -11,13 +11,13 @@ import {
   encodeBody,
   encodingOf,
   packBody,
-} from '../../contracts/codec.ts';
+} from '../../contracts/body/codec.ts';
 import { refusalStatus, TidemarkError, toRefusal } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
 import { newUuid, systemClock } from '../clock.ts';
 import type { BusRequest } from './micro-service.ts';
 
-/** The large answers of one connection that are being fetched. */
+/** Large answers of one connection, held while they are fetched piece by piece. */
 export function heldAnswers(): HeldAnswers {
   return new HeldAnswers(() => systemClock.monotonicMs(), newUuid);
 }
@@ -33,7 +33,10 @@ export class NatsRequest implements BusRequest {
     this.#answers = answers;
   }
 
-  /** Answers a request for one more piece of a large answer; false when it is any other. */
+  /**
+   * Answers a request for the next piece of a large answer; false when it is another kind of
+   * request.
+   */
   respondPiece(): boolean {
     const wanted = this.#message.headers?.get(fetchHeader);
     if (!wanted) return false;
@@ -53,6 +56,30 @@ export class NatsRequest implements BusRequest {
     return this.#message.headers;
   }
 
+  get body(): Uint8Array {
+    return this.#message.data;
+  }
+
+  get replyTo(): string | undefined {
+    return this.#message.reply;
+  }
+
+  get answerBytesMax(): number {
+    return this.#takesPieces ? limits.bodyBytesMax : this.#roomBytes;
+  }
+
+  /** What one message can hold besides its headers. */
+  get #roomBytes(): number {
+    return Math.max(
+      this.#payloadBytesMax - limits.chunkOverheadBytes,
+      Math.floor(this.#payloadBytesMax / 2),
+    );
+  }
+
+  get #takesPieces(): boolean {
+    return this.#message.headers?.get(acceptHeader.name).includes(acceptHeader.value) ?? false;
+  }
+
   decode(): unknown {
     return decodeBody(this.#message.data, this.#message.headers);
   }
@@ -68,13 +95,10 @@ export class NatsRequest implements BusRequest {
           Math.min(limits.gzipAnswerAboveBytes, this.#payloadBytesMax / 2),
         )
       : { body: encodeBody(value, this.#encoding()), headers: {} };
-    const room = Math.max(
-      this.#payloadBytesMax - limits.chunkOverheadBytes,
-      Math.floor(this.#payloadBytesMax / 2),
-    );
+    const room = this.#roomBytes;
     if (answer.body.length <= room)
       return void this.#message.respond(answer.body, { headers: toHeaders(answer.headers) });
-    if (!asked.get(acceptHeader.name).includes(acceptHeader.value)) {
+    if (!this.#takesPieces) {
       throw new TidemarkError(
         'TOO_LARGE',
         `the answer has ${answer.body.length} bytes; ask for fewer rows, or take it in ` +
@@ -103,20 +127,19 @@ export class NatsRequest implements BusRequest {
     try {
       return encodingOf(this.#message.data, this.#message.headers);
     } catch {
-      // A Content-Type we do not speak is refused in the encoding everybody can read.
+      // An unsupported Content-Type is refused in the encoding everybody can read.
       return 'json';
     }
   }
 }
 
-/** Headers of a message from names and values. */
 export function toHeaders(values: Record<string, string>): MsgHdrs {
   const headers = newHeaders();
   for (const [name, value] of Object.entries(values)) headers.set(name, value);
   return headers;
 }
 
-/** Header values are one line of printable text. */
+/** Header values must be one line of printable text. */
 function oneLine(text: string): string {
   return text.replace(/[^\x20-\x7e]+/g, ' ').slice(0, 500);
 }

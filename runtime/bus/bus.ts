@@ -1,9 +1,9 @@
 /**
- * The bus: a NATS connection with our manners. The NATS client is imported here, in its `bus-`
- * neighbours and in `stream.ts` only.
+ * The bus: a NATS connection with our retry, encoding and error rules. Only this file, its `bus-`
+ * neighbours and `stream.ts` import the NATS client.
  */
 import type { Msg, MsgHdrs, NatsConnection } from 'nats';
-import { decodeBody, encodeBody } from '../../contracts/codec.ts';
+import { decodeBrief, encodeBody } from '../../contracts/body/codec.ts';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
 import type { Log } from '../log.ts';
@@ -20,8 +20,10 @@ export class Bus {
   #isConnected = true;
   #reconnects = 0;
   readonly #answers = heldAnswers();
-  /** Of a lost connection. */
+  /** For a lost connection. */
   readonly #reminder = new Reminder(limits.busReminderMs);
+  /** By subscribed subject and kind of error; there are few of both. */
+  readonly #thrown = new Map<string, Reminder>();
   readonly #requester: Requester;
 
   private constructor(connection: NatsConnection, log: Log) {
@@ -32,12 +34,11 @@ export class Bus {
   }
 
   /**
-   * Connects; tries until a server takes us, and says why none does, once for each cause and as a
-   * reminder. With `waitForServer: false` one try is all.
-   * @param told hears why there is none, after each try
-   * @throws TidemarkError CONFIG_INVALID for files of ours that cannot be read; with
-   * `waitForServer: false` also for a server that does not want us, and UNREACHABLE where there is
-   * none
+   * Connects, retrying until a server accepts us. The reason is logged when it changes, and again
+   * as a reminder. With `waitForServer: false` there is one attempt.
+   * @param told called with the reason after each failed attempt
+   * @throws TidemarkError CONFIG_INVALID for unusable credential files; with `waitForServer: false`
+   * also when the server rejects us, and UNREACHABLE when there is no server
    */
   static async connect(
     options: BusOptions,
@@ -55,7 +56,7 @@ export class Bus {
     return this.#isConnected ? this.#connection.getServer() : null;
   }
 
-  /** Times the connection came back. */
+  /** How often the connection was re-established. */
   get reconnects(): number {
     return this.#reconnects;
   }
@@ -64,7 +65,7 @@ export class Bus {
     return this.#requester.payloadBytesMax;
   }
 
-  /** What the server says of itself; null while there is none. */
+  /** What the server reports about itself; null while disconnected. */
   get serverFacts(): { version: string; hasStreams: boolean } | null {
     const { info } = this.#connection;
     return this.#isConnected && info
@@ -72,7 +73,6 @@ export class Bus {
       : null;
   }
 
-  /** Milliseconds to the server and back. */
   roundTripMs(): Promise<number> {
     return this.#connection.rtt();
   }
@@ -86,7 +86,7 @@ export class Bus {
     for await (const status of this.#connection.status()) {
       if (status.type === 'disconnect') {
         this.#isConnected = false;
-        this.#log.warn({ server: status.server }, 'bus lost, trying again until it is back');
+        this.#log.warn({ server: status.server }, 'bus lost, retrying until it is back');
         this.#requester.giveUp();
       } else if (status.type === 'reconnect') {
         this.#isConnected = true;
@@ -105,8 +105,7 @@ export class Bus {
   }
 
   /**
-   * While the connection is away each try may fail for the same cause: said once, and as a
-   * reminder.
+   * While disconnected, each attempt may fail for the same reason: log it once, then as a reminder.
    */
   #tell(status: string, reason: string): void {
     const said = `${status}: ${reason}`;
@@ -116,19 +115,19 @@ export class Bus {
 
   /**
    * One request, one answer.
-   * @throws TidemarkError UNAVAILABLE without an answer, TOO_LARGE over the server's limit, else
-   * the code of the refusal
+   * @throws TidemarkError UNAVAILABLE without an answer, TOO_LARGE above the server's limit,
+   * otherwise the code of the refusal
    */
   request<T>(subject: string, value: unknown, options: RequestOptions = {}): Promise<T> {
     return this.send<T>(subject, this.pack(value, options), options);
   }
 
-  /** The bytes of a request, made ahead of sending it. */
+  /** Encodes a request before it is sent. */
   pack(value: unknown, options: RequestOptions = {}): Packed {
     return this.#requester.pack(value, options);
   }
 
-  /** Sends what was packed; throws as `request` does. */
+  /** Sends a packed request; throws as `request` does. */
   async send<T>(subject: string, packed: Packed, options: RequestOptions = {}): Promise<T> {
     if (!this.#isConnected)
       throw new TidemarkError('UNAVAILABLE', `the bus is away; ${subject} was not asked`);
@@ -136,8 +135,9 @@ export class Bus {
   }
 
   /**
-   * One message and its answer, as they are: what the client library of hubs sends by.
-   * @throws TidemarkError UNAVAILABLE without an answer, at once when the bus is or gets lost
+   * Sends one message and returns the raw answer; the client library for hubs uses it.
+   * @throws TidemarkError UNAVAILABLE without an answer, at once when the bus is or gets
+   * disconnected
    */
   exchange(
     subject: string,
@@ -150,9 +150,9 @@ export class Bus {
   }
 
   /**
-   * What all who listen answer to one question, until `maxMs` are over or no more come; unreadable
-   * answers are left out.
-   * @throws TidemarkError UNAVAILABLE when nobody does
+   * Collects the answers of all listeners to one question, until `maxMs` have passed or no more
+   * arrive. Unreadable answers are left out.
+   * @throws TidemarkError UNAVAILABLE when nobody listens
    */
   async gather(subject: string, maxMs: number, answersMax: number): Promise<unknown[]> {
     if (!this.#isConnected)
@@ -165,7 +165,7 @@ export class Bus {
         maxMessages: answersMax,
       })) {
         try {
-          answers.push(decodeBody(message.data, message.headers));
+          answers.push(decodeBrief(message.data, message.headers));
         } catch (thrown) {
           this.#log.debug({ subject, reason: messageOf(thrown) }, 'unreadable answer dropped');
         }
@@ -178,35 +178,53 @@ export class Bus {
   }
 
   /**
-   * Fire and forget, as JSON; dropped while disconnected, for nobody should act on an old
-   * announcement.
+   * Publishes JSON without an acknowledgement. Dropped while disconnected: nobody should act on an
+   * old announcement.
    */
   publish(subject: string, value: unknown): void {
     if (!this.#isConnected || this.#connection.isClosed()) return;
     this.#connection.publish(subject, encodeBody(value, 'json'));
   }
 
-  /** Every readable message of a subject; the returned function ends it. */
+  /** Calls back for every readable message on a subject; the returned function unsubscribes. */
   subscribe(subject: string, onMessage: (value: unknown, subject: string) => void): () => void {
     const subscription = this.#connection.subscribe(subject, {
       callback: (error, message) => {
         if (error) return this.#log.warn({ subject, reason: error.message }, 'subscription failed');
         let value: unknown;
         try {
-          value = decodeBody(message.data, message.headers);
+          value = decodeBrief(message.data, message.headers);
         } catch (thrown) {
           return this.#log.debug(
             { subject: message.subject, reason: messageOf(thrown) },
             'unreadable message dropped',
           );
         }
-        onMessage(value, message.subject);
+        this.#guarded(subject, () => onMessage(value, message.subject));
       },
     });
     return () => subscription.unsubscribe();
   }
 
-  /** Answers as a NATS micro service until stopped. */
+  /**
+   * Errors must not reach the NATS client: it would stop reading, and the process would hear
+   * nothing more. Logged once per subject and kind of error, then as a reminder, because a sender
+   * can cause them often.
+   */
+  #guarded(subject: string, handle: () => void): void {
+    try {
+      handle();
+    } catch (error) {
+      const kind = error instanceof Error ? error.name : typeof error;
+      const cause = `${subject} ${kind}`;
+      const reminder = this.#thrown.get(cause) ?? new Reminder(limits.busReminderMs);
+      this.#thrown.set(cause, reminder);
+      if (reminder.isDue(cause))
+        this.#log.error({ subject, reason: messageOf(error) }, 'message not handled');
+    }
+  }
+
+  /** Serves a NATS micro service until it is stopped. */
   serve(spec: ServiceSpec): MicroService {
     return new MicroService(spec, (subject, queueGroup, onRequest) => {
       const subscription = this.#connection.subscribe(subject, {
@@ -215,7 +233,9 @@ export class Bus {
           if (error)
             return this.#log.warn({ subject, reason: error.message }, 'subscription failed');
           const request = new NatsRequest(message, this.payloadBytesMax, this.#answers);
-          if (!request.respondPiece()) onRequest(request);
+          this.#guarded(subject, () => {
+            if (!request.respondPiece()) onRequest(request);
+          });
         },
       });
       return {
@@ -229,7 +249,7 @@ export class Bus {
     await this.#connection.flush();
   }
 
-  /** Stops taking, finishes what was taken, closes. */
+  /** Stops accepting requests, finishes those accepted, then closes. */
   async drain(): Promise<void> {
     if (this.#connection.isClosed() || this.#connection.isDraining()) return;
     await (this.#isConnected ? this.#connection.drain() : this.#connection.close());

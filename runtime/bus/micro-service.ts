@@ -1,15 +1,20 @@
 /**
- * A NATS micro service as ADR-32 describes it: endpoints, `$SRV.PING|INFO|STATS`, error headers,
- * statistics.
+ * A NATS micro service as in ADR-32: endpoints, `$SRV.PING|INFO|STATS`, error headers, statistics.
  */
-import type { HeaderReader } from '../../contracts/codec.ts';
+import type { HeaderReader } from '../../contracts/body/codec.ts';
 import { messageOf } from '../../contracts/errors.ts';
 import { isoOf, newUuid, systemClock } from '../clock.ts';
 
-/** A request to an endpoint. Exactly one of respond and refuse is called. */
+/** A request to an endpoint. Call exactly one of `respond` and `refuse`. */
 export interface BusRequest {
   readonly subject: string;
   readonly headers?: HeaderReader | undefined;
+  /** Its bytes as they came; left out where there are none. */
+  readonly body?: Uint8Array;
+  /** Where the answer goes; senders differ in it. */
+  readonly replyTo?: string | undefined;
+  /** Most bytes its answer may have; unbounded when omitted. */
+  readonly answerBytesMax?: number;
   /** @throws TidemarkError INVALID_MESSAGE or TOO_LARGE */
   decode(): unknown;
   respond(value: unknown): void;
@@ -22,12 +27,12 @@ export const replied = Symbol('replied');
 export type EndpointSpec = {
   name: string;
   subject: string;
-  /** 'q' when left out; null for every instance answering. */
+  /** 'q' when omitted; null makes every instance answer. */
   queueGroup?: string | null;
   metadata?: Record<string, string>;
-  /** The value, or the promise of one, becomes the reply; what it throws becomes a refusal. */
+  /** Its result becomes the reply; an error it throws becomes a refusal. */
   handle: (request: BusRequest) => unknown;
-  /** Told of each refusal. */
+  /** Called with each refusal. */
   refused?: (error: unknown) => void;
   /** Shown in STATS beside the counts. */
   data?: () => unknown;
@@ -42,8 +47,8 @@ export type ServiceSpec = {
 };
 
 /**
- * How the service listens; the returned handle stops taking new requests and resolves when the
- * taken ones went to the handler.
+ * Subscribes to a subject. `drain` stops new requests and resolves when those received went to the
+ * handler.
  */
 export type Listen = (
   subject: string,
@@ -176,7 +181,9 @@ export class MicroService {
     }
   }
 
-  /** Stops taking requests; those taken go on to their answer. Twice is the same promise. */
+  /**
+   * Stops accepting requests; those accepted still get their answer. Calling it twice is harmless.
+   */
   stop(): Promise<void> {
     this.#stopped ??= Promise.all(this.#handles.map((handle) => handle.drain())).then(
       () => undefined,

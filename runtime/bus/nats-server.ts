@@ -1,6 +1,6 @@
 /**
  * A nats-server of our own: found or installed, started on loopback with JetStream, and stopped.
- * Its files live in one folder.
+ * All its files are in one folder.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -12,13 +12,13 @@ import { newUuid, systemClock } from '../clock.ts';
 import { canInstall, installPackage, type Say } from '../debian-package.ts';
 
 const loopback = '127.0.0.1';
-/** A server that has not opened its port by then has a problem its log names. */
+/** A server that has not opened its port by then has failed; its log says why. */
 const startMs = 15_000;
-/** Who listens and says nothing for so long is no nats-server. */
+/** A listener that sends no greeting within this time is not a nats-server. */
 const greetingMs = 2_000;
 /** nats-server stops within a second; longer means it hangs. */
 const stopMs = 5_000;
-/** Bound of the server's own log file; it keeps one older beside it. */
+/** Size limit of the server's log file; one older file is kept. */
 const logBytesMax = 16 * 1024 * 1024;
 const usualFolders = ['/usr/sbin', '/usr/local/bin'];
 const howToGet =
@@ -26,7 +26,7 @@ const howToGet =
   'NATS_SERVER_BIN, or give the URL of a running one with --nats';
 
 export type NatsServerOptions = {
-  /** Folder for configuration, pid, log and streams; made when missing. */
+  /** Folder for configuration, pid, log and streams; created when missing. */
   folder: string;
   port: number;
   /** Path of the nats-server binary. */
@@ -34,9 +34,9 @@ export type NatsServerOptions = {
 };
 
 /**
- * Path of a nats-server: the named one, else on `path` or in the usual folders, else (Debian, as
- * root) installed with apt-get.
- * @throws TidemarkError CONFIG_INVALID with a line on how to get one
+ * Finds nats-server: the given path, else in `path` or the usual folders, else (on Debian, as root)
+ * installed with apt-get.
+ * @throws TidemarkError CONFIG_INVALID, saying how to get one
  */
 export function findNatsServer(named: string | undefined, path: string, say: Say): string {
   if (named !== undefined && named !== '') {
@@ -60,12 +60,10 @@ function isFile(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }
 
-/** True when nothing listens on this port of the loopback address. */
 export async function isFreePort(port: number): Promise<boolean> {
   return (await listenOnce(port)) !== null;
 }
 
-/** A port of the loopback address that is free now. */
 export async function freePort(): Promise<number> {
   const port = await listenOnce(0);
   if (port === null) throw new TidemarkError('UNREACHABLE', 'no free port on the loopback address');
@@ -84,14 +82,14 @@ function listenOnce(port: number): Promise<number | null> {
 }
 
 /**
- * A running nats-server child. It dies with this process where `setpriv` is there; else the next
- * start on its folder ends it.
+ * A running nats-server child process. The kernel ends it with this process where `setpriv` exists;
+ * otherwise the next start on its folder does.
  */
 export class NatsServer {
   readonly url: string;
   readonly #child: ChildProcess;
   readonly #pidFile: string;
-  /** How it ended, in words. */
+  /** Resolves with how the process ended, as text. */
   readonly exited: Promise<string>;
   #isRunning = true;
 
@@ -110,8 +108,8 @@ export class NatsServer {
   }
 
   /**
-   * Starts a server and waits until it accepts connections. One left over on the same folder is
-   * ended first.
+   * Starts a server and waits until it accepts connections. A server left over on the same folder
+   * is ended first.
    * @throws TidemarkError UNREACHABLE when it does not come up, with the last lines of its log
    */
   static async start(options: NatsServerOptions): Promise<NatsServer> {
@@ -119,8 +117,7 @@ export class NatsServer {
     mkdirSync(folder, { recursive: true });
     await endLeftOver(folder);
     const files = filesOf(folder);
-    // By its name in the greeting we know that it is ours who answers, and not another server on
-    // the port.
+    // The name in the greeting proves that our server answers, not another one on the port.
     const name = `tidemark-${newUuid()}`;
     writeFileSync(files.config, configText(folder, options.port, name));
     const child = spawnTied(options.binary, ['-c', files.config]);
@@ -150,7 +147,7 @@ export class NatsServer {
     return false;
   }
 
-  /** Ends it: SIGTERM, then SIGKILL after a deadline. Twice is harmless. */
+  /** Sends SIGTERM, then SIGKILL after a deadline. Calling it twice is harmless. */
   async stop(): Promise<void> {
     if (this.#isRunning) {
       this.#child.kill('SIGTERM');
@@ -161,7 +158,6 @@ export class NatsServer {
     rmSync(this.#pidFile, { force: true });
   }
 
-  /** SIGKILL, at once. */
   kill(): void {
     this.#child.kill('SIGKILL');
   }
@@ -191,8 +187,8 @@ function configText(folder: string, port: number, name: string): string {
 }
 
 /**
- * A child that the kernel kills when this process dies, where `setpriv` can arrange it: it replaces
- * itself, so the pid stays. Detached, for an interrupt at the terminal is for us: we stop the bus
+ * Where `setpriv` exists, the kernel kills the child when this process dies; `setpriv` execs the
+ * server, so the pid stays the same. Detached, because Ctrl-C must reach only us: we stop the bus
  * last.
  */
 function spawnTied(binary: string, args: string[]): ChildProcess {
@@ -203,7 +199,7 @@ function spawnTied(binary: string, args: string[]): ChildProcess {
     : spawn(binary, args, options);
 }
 
-/** What a server on the port says first, as it does to everyone; nothing while there is none. */
+/** The greeting of the server on this port; empty while there is none. */
 function greeting(port: number): Promise<string> {
   return new Promise((done) => {
     const socket = createConnection({ port, host: loopback, timeout: greetingMs });
@@ -224,8 +220,8 @@ function readPid(pidFile: string): number | null {
 }
 
 /**
- * Ends the server a killed process left on this folder. The command line must name our
- * configuration: pids are used again.
+ * Ends the server that a killed process left on this folder. Its command line must name our
+ * configuration, because pids are reused.
  */
 export async function endLeftOver(folder: string): Promise<void> {
   const { pid: pidFile, config } = filesOf(resolve(folder));
@@ -248,12 +244,12 @@ function signalTo(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch (error) {
-    // Gone in between is what was wanted.
+    // It is already gone, as wanted.
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }
 
-/** The arguments of a running process; none when there is no such process, or no /proc. */
+/** The arguments of a running process; empty when there is no such process or no /proc. */
 export function commandOf(pid: number): string[] {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');

@@ -1,14 +1,18 @@
 /**
- * Requests to others on the bus: packed, sent in pieces where one message cannot carry them, and
- * given up when the bus is lost.
+ * Sends requests on the bus: packed, in pieces when one message is too small, and failed when the
+ * bus is lost.
  */
 import type { Msg, MsgHdrs, NatsConnection } from 'nats';
-import { acceptHeader, type AnswerMessage, wholeAnswer } from '../../contracts/answer-chunks.ts';
-import { type ChunkBody, splitIntoChunks } from '../../contracts/chunks.ts';
-import { contentType, encodeBody, type Encoding, packBody } from '../../contracts/codec.ts';
+import {
+  acceptHeader,
+  type AnswerMessage,
+  wholeAnswer,
+} from '../../contracts/body/answer-chunks.ts';
+import { assertKept, type ChunkBody, splitIntoChunks } from '../../contracts/body/chunks.ts';
+import { contentType, encodeBody, type Encoding, packBody } from '../../contracts/body/codec.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
-import { lastToken } from '../../contracts/subjects.ts';
+import { actionIn } from '../../contracts/subjects.ts';
 import { newUuid } from '../clock.ts';
 import { decodeAnswer, toUnavailable } from './bus-answer.ts';
 import { toHeaders } from './bus-request.ts';
@@ -17,11 +21,13 @@ export type RequestOptions = {
   timeoutMs?: number;
   encoding?: Encoding;
   headers?: Record<string, string>;
-  /** Where a body above the server's limit goes in pieces; without it such a body is TOO_LARGE. */
+  /**
+   * Subject for a body above the server's limit, sent in pieces; without it the body is TOO_LARGE.
+   */
   chunkSubject?: string;
   /**
-   * Bodies above this are gzipped; `limits.gzipAboveBytes` when left out. Never more than the
-   * server takes in one message.
+   * Bodies above this size are gzipped; `limits.gzipAboveBytes` when omitted. Capped by what the
+   * server accepts in one message.
    */
   zipAboveBytes?: number;
 };
@@ -31,7 +37,7 @@ export type Packed = { body: Uint8Array; headers: Record<string, string> };
 
 export class Requester {
   readonly #connection: NatsConnection;
-  /** Requests in flight: an answer cannot come any more once the connection was lost. */
+  /** Requests in flight. Once the connection is lost, their answers cannot arrive. */
   readonly #waiting = new Set<(error: TidemarkError) => void>();
 
   constructor(connection: NatsConnection) {
@@ -50,14 +56,14 @@ export class Requester {
     );
   }
 
-  /** The answer to what was packed; throws as `Bus.request` does. */
+  /** Sends a packed request and returns the answer; throws as `Bus.request` does. */
   send(subject: string, packed: Packed, options: RequestOptions): Promise<unknown> {
     return packed.body.length > this.payloadBytesMax - limits.chunkOverheadBytes
       ? this.#sendInChunks(subject, packed, options)
       : this.#ask(subject, packed, options);
   }
 
-  /** Ends all that wait for an answer: the connection that would have brought it was lost. */
+  /** Fails every request in flight: the connection its answer would have used is lost. */
   giveUp(): void {
     for (const fail of this.#waiting)
       fail(new TidemarkError('UNAVAILABLE', 'the bus was lost while waiting for an answer'));
@@ -95,18 +101,19 @@ export class Requester {
       );
     }
     let answer: unknown;
-    // One after the other; the answer to the last is the answer to the whole.
+    // One after the other; the answer to the last piece is the answer to the whole.
     for (const chunk of chunksOf(subject, body, headers, this.payloadBytesMax)) {
       answer = await this.#ask(
         chunkSubject,
         { body: encodeBody(chunk, 'msgpack'), headers: { 'Content-Type': contentType.msgpack } },
         rest,
       );
+      assertKept(answer, chunk.Index, chunk.Count);
     }
     return answer;
   }
 
-  /** One message and its answer, as they are. */
+  /** Sends one message and returns the raw answer. */
   async exchange(
     subject: string,
     body: Uint8Array,
@@ -127,8 +134,8 @@ export class Requester {
 }
 
 /**
- * The chunk messages of a body that was meant for `subject`, in order. A piece is not zipped again:
- * it would only grow.
+ * The chunk messages of a body meant for `subject`, in order. Pieces are not gzipped again, which
+ * would only make them larger.
  */
 function chunksOf(
   subject: string,
@@ -140,7 +147,7 @@ function chunksOf(
   const whole = {
     Transfer: newUuid(),
     Count: pieces.length,
-    Action: lastToken(subject),
+    Action: actionIn(subject),
     ContentType: headers['Content-Type'] ?? '',
     ContentEncoding: headers['Content-Encoding'] ?? '',
   };

@@ -4,10 +4,8 @@
  */
 import {
   AckPolicy,
-  type Consumer,
   DeliverPolicy,
   DiscardPolicy,
-  type JsMsg,
   JetStreamApiError,
   type JetStreamManager,
   jetstream,
@@ -15,11 +13,12 @@ import {
   RetentionPolicy,
   StorageType,
 } from '@nats-io/jetstream';
-import { headers as newHeaders } from 'nats';
-import { packBody } from '../../contracts/codec.ts';
+import { createInbox, type Msg, headers as newHeaders, type Subscription } from 'nats';
+import { packBody } from '../../contracts/body/codec.ts';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
 import { subjects } from '../../contracts/subjects.ts';
+import { systemClock } from '../clock.ts';
 import type { Bus } from './bus.ts';
 
 /**
@@ -38,6 +37,11 @@ export interface StreamMessage {
 
 const durableName = 'tidemark-worker';
 const ackWaitNs = 60_000_000_000;
+const nsPerMs = 1_000_000;
+/** A fetch that the server did not end is given up this much later. */
+const fetchSlackMs = 2_000;
+/** What the server counts beside the payload of a message: its subjects. */
+const envelopeBytesMax = 64 * 1024;
 
 function isMissing(error: unknown): boolean {
   return error instanceof JetStreamApiError && error.status === 404;
@@ -47,7 +51,8 @@ export class OneWayStream {
   readonly #manager: JetStreamManager;
   readonly #bus: Bus;
   readonly #stream: string;
-  #consumer: Consumer | null = null;
+  /** The next message is larger than a fetch may bring. */
+  #isNextLarge = false;
 
   private constructor(bus: Bus, manager: JetStreamManager, stream: string) {
     this.#bus = bus;
@@ -103,35 +108,96 @@ export class OneWayStream {
       max_deliver: -1,
       max_ack_pending: limits.streamFetchMax * 2,
     });
-    this.#consumer = await jetstream(this.#bus.connection).consumers.get(this.#stream, durableName);
   }
 
-  /** Messages as they come, in groups of what is there at once, for at most `forMs`. */
+  /**
+   * Messages as they come, in groups of what is there at once, for at most `forMs`. Bounded in bytes
+   * as well: more than the server may hold for a client that is busy ends its connection.
+   * @throws TidemarkError UNAVAILABLE when the server does not serve the consumer any more
+   */
   async *groups(forMs: number): AsyncGenerator<StreamMessage[]> {
-    if (!this.#consumer) await this.renew();
-    const fetched = await (this.#consumer as Consumer).fetch({
-      max_messages: limits.streamFetchMax,
-      expires: forMs,
-    });
-    let group: StreamMessage[] = [];
-    for await (const message of fetched) {
-      group.push(toStreamMessage(message));
-      if (fetched.getPending() > 0) continue;
-      yield group;
-      group = [];
+    const { connection } = this.#bus;
+    const inbox = createInbox(inboxPrefixOf(connection));
+    const subscription = connection.subscribe(`${inbox}.*`);
+    const cancel = systemClock.timer(forMs + fetchSlackMs, () => subscription.unsubscribe());
+    try {
+      const request = this.#fetchOf(forMs);
+      // The server answers to this subject, and sends the messages to it as they are.
+      connection.publish(
+        `$JS.API.CONSUMER.MSG.NEXT.${this.#stream}.${durableName}`,
+        JSON.stringify(request),
+        { reply: `${inbox}.1` },
+      );
+      yield* this.#groupsOf(subscription, `${inbox}.1`, request.batch);
+    } finally {
+      cancel();
+      subscription.unsubscribe();
     }
-    if (group.length > 0) yield group;
+  }
+
+  #fetchOf(forMs: number): { batch: number; expires: number; max_bytes?: number } {
+    const expires = forMs * nsPerMs;
+    if (this.#isNextLarge) return { batch: 1, expires };
+    const bytes = Math.max(
+      limits.streamFetchBytesMax,
+      this.#bus.payloadBytesMax + envelopeBytesMax,
+    );
+    return { batch: limits.streamFetchMax, expires, max_bytes: bytes };
+  }
+
+  async *#groupsOf(
+    subscription: Subscription,
+    inbox: string,
+    awaited: number,
+  ): AsyncGenerator<StreamMessage[]> {
+    let [group, missing]: [StreamMessage[], number] = [[], awaited];
+    for await (const message of subscription) {
+      const isEnd = message.subject === inbox && message.data.length === 0 && !message.reply;
+      if (isEnd) this.#isNextLarge = missing === awaited && isTooLarge(message);
+      else {
+        group.push(toStreamMessage(message));
+        missing -= 1;
+      }
+      if (group.length > 0 && (isEnd || missing === 0 || subscription.getPending() === 0)) {
+        yield group;
+        group = [];
+      }
+      if (isEnd || missing === 0) break;
+    }
+    if (missing === 0) this.#isNextLarge = false;
   }
 }
 
-function toStreamMessage(message: JsMsg): StreamMessage {
+/** What a login may answer to; the type of the client does not show it. */
+function inboxPrefixOf(connection: object): string | undefined {
+  return (connection as { options?: { inboxPrefix?: string } }).options?.inboxPrefix;
+}
+
+/**
+ * Whether a fetch ended because the next message is larger than its bytes.
+ * @throws TidemarkError UNAVAILABLE when it ended for anything but its time
+ */
+function isTooLarge({ headers }: Msg): boolean {
+  const code = headers?.code ?? 0;
+  if (code === 404 || code === 408) return false;
+  if (/message size exceeds/i.test(headers?.description ?? '')) return true;
+  throw new TidemarkError('UNAVAILABLE', `${code} ${headers?.description ?? 'an empty answer'}`);
+}
+
+/** `$JS.ACK.<stream>.<consumer>.<count>.<in stream>.<delivery>...`, or with two names more before. */
+function deliveryOf({ reply = '' }: Msg): number {
+  const tokens = reply.split('.');
+  return Number(tokens[tokens.length === 9 ? 6 : 8]);
+}
+
+function toStreamMessage(message: Msg): StreamMessage {
   return {
     subject: message.subject,
     body: message.data,
     headers: message.headers,
-    delivery: message.info.deliverySequence,
-    ack: () => message.ack(),
-    terminate: (reason) => message.term(reason),
+    delivery: deliveryOf(message),
+    ack: () => void message.respond('+ACK'),
+    terminate: (reason) => void message.respond(`+TERM ${reason}`),
   };
 }
 

@@ -6,6 +6,7 @@ import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
+import { addressGroup } from './address-group.ts';
 import { type Caller, type NamedToken, Tokens } from './http-tokens.ts';
 import { Rate } from './rate.ts';
 
@@ -52,6 +53,23 @@ export function urlOf({ host }: HttpAddress, port: number, isTls = false): strin
   return `${isTls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
+/** Set by whatever passes a call on for somebody else. */
+const forwardings = [
+  'Forwarded',
+  'X-Forwarded-For',
+  'X-Forwarded-Host',
+  'X-Forwarded-Proto',
+  'X-Real-IP',
+  'Via',
+] as const;
+
+type HeaderName =
+  | 'Authorization'
+  | 'Host'
+  | 'Origin'
+  | 'Sec-Fetch-Site'
+  | (typeof forwardings)[number];
+
 /** What is asked of one call. */
 export type HttpCall = {
   isChanging: boolean;
@@ -59,10 +77,10 @@ export type HttpCall = {
   isPublic: boolean;
   /** Address of the other side. */
   remote: string;
-  header: (name: 'Authorization' | 'Host' | 'Origin' | 'Sec-Fetch-Site') => string | undefined;
+  header: (name: HeaderName) => string | undefined;
 };
 
-/** A call that goes on, and who makes it: null where nobody has to say. */
+/** A call that goes on, and who makes it: null where nobody has to say, and did not. */
 export type Admitted = { isAdmitted: true; caller: Caller | null };
 /**
  * A call that does not. `isNoted` is whether it is worth a line of the log: what was slowed down is
@@ -82,7 +100,7 @@ const unauthorized =
   'what stands in the file token of the data directory';
 
 export class HttpAccess {
-  /** Whether reading needs a token: not for those who are on the machine anyway. */
+  /** Whether who is on the machine reads without a token. */
   readonly isOpen: boolean;
   readonly #address: HttpAddress;
   readonly #tokens: Tokens;
@@ -117,23 +135,33 @@ export class HttpAccess {
         null,
         false,
       );
-    if (!call.isChanging && (call.isPublic || this.isOpen))
-      return { isAdmitted: true, caller: null };
-    const who = groupOf(call.remote);
-    const waitMs = this.#failures.waitMs(who);
-    // Before the token is looked at: who guesses must not learn that this one was right.
-    if (waitMs > 0) return tooOften('too many calls were refused', waitMs);
-    const refusal = this.#deny(call, host);
-    if (refusal && (call.isChanging || call.header('Authorization') !== undefined))
-      this.#failures.take(who);
+    const caller = this.#tokens.callerOf(call.header('Authorization'));
+    if (!call.isChanging && (call.isPublic || (this.isOpen && !isForwarded(call))))
+      return { isAdmitted: true, caller };
+    const from = addressGroup(call.remote);
+    const refusal = this.#deny(call, host, caller);
+    if (refusal && this.#isSlowed(call, caller, from))
+      return tooOften('too many calls were refused', this.#failures.waitMs(from));
     if (refusal) return refusal;
-    if (call.isChanging && !this.#changes.take(who))
-      return tooOften('too many changing calls', this.#changes.waitMs(who));
-    return { isAdmitted: true, caller: this.#tokens.callerOf(call.header('Authorization')) };
+    if (call.isChanging && caller) {
+      // Each token at each place has its own, so that nobody uses up another's.
+      const who = `${caller.name} ${from}`;
+      if (!this.#changes.take(who))
+        return tooOften('too many changing calls', this.#changes.waitMs(who));
+    }
+    return { isAdmitted: true, caller };
   }
 
-  #deny(call: HttpCall, host: string): Denied | null {
-    const caller = this.#tokens.callerOf(call.header('Authorization'));
+  /**
+   * Only who has no right token is counted, and only calls that have none are slowed down: a page
+   * of another site, or somebody else on the machine, has the address of the operator.
+   */
+  #isSlowed(call: HttpCall, caller: Caller | null, from: string): boolean {
+    if (caller || (!call.isChanging && call.header('Authorization') === undefined)) return false;
+    return !this.#failures.take(from);
+  }
+
+  #deny(call: HttpCall, host: string, caller: Caller | null): Denied | null {
     if (call.isChanging && this.#isCrossSite(call, host))
       return forbidden(
         'a page of another site may not change anything here; its address is in the header Origin',
@@ -186,6 +214,11 @@ export class HttpAccess {
   }
 }
 
+/** On loopback, but for somebody who may be anywhere. */
+function isForwarded(call: HttpCall): boolean {
+  return forwardings.some((name) => call.header(name) !== undefined);
+}
+
 /** The name or address in `name:port`, without brackets; null when it is none. */
 function nameOf(host: string): string | null {
   return (
@@ -202,17 +235,6 @@ function isAnyAddress(host: string): boolean {
 
 function hostText(host: string): string {
   return host === '' ? 'nothing' : JSON.stringify(host.slice(0, 100));
-}
-
-/**
- * One bucket for an IPv4 address, however it is written, and for the 64 bits of an IPv6 network
- * that one subscriber has.
- */
-function groupOf(remote: string): string {
-  const mapped = /^::ffff:([\d.]+)$/i.exec(remote)?.[1];
-  if (mapped !== undefined || isIP(remote) !== 6) return mapped ?? remote;
-  const [head = ''] = remote.split('::');
-  return `${head.split(':').slice(0, 4).join(':')}::/64`;
 }
 
 type DeniedFacts = Pick<Denied, 'caller' | 'isNoted' | 'headers'>;

@@ -5,10 +5,10 @@
 import { describe, expect, test } from 'vitest';
 import { writeActions } from '../../contracts/actions.ts';
 import { type TableName, tableOf } from '../../contracts/schema.ts';
-import type { JsonObject } from '../../contracts/json-value.ts';
+import type { JsonObject } from '../../contracts/body/json-value.ts';
 import { toMutation } from '../../bridges/lanes.ts';
 import { manifestMutation } from '../../bridges/manifest-bridge.ts';
-import { present } from '../../bridges/project.ts';
+import { present, project } from '../../bridges/project.ts';
 import { queueMutation } from '../../bridges/queue-bridge.ts';
 import { attempt, entryOf, event, item } from '../kit/rows/entries.ts';
 
@@ -207,5 +207,14 @@ test('every write is exactly one mutation of its own lane', () => {
     expect(mutation.Seq).toBe(7);
     const other = action.startsWith('QP_') ? manifestMutation : queueMutation;
     expect(() => other(entry)).toThrow(RangeError);
+  }
+});
+
+test('text with NUL in a JSON column is stored as JSON, where no database minds it, and read back', () => {
+  const table = tableOf('UVQueueWorkItem');
+  for (const text of ['a\u0000b', '\u0000', '"a\u0000"']) {
+    const { columns } = project(table, { Settings: text });
+    expect(columns['Settings']).not.toContain('\u0000');
+    expect(present(table, columns)).toEqual({ Settings: text });
   }
 });

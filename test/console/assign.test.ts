@@ -140,8 +140,8 @@ describe('the picker', () => {
       Connections: [],
     });
     const stop = systemClock.every(200, () => {
-      bus.publish(subjects.presence, presence('bare', ['DataBeaconBatch']));
-      bus.publish(subjects.presence, presence('old', ['QueuePersistence']));
+      bus.publish(subjects.presence('bare'), presence('bare', ['DataBeaconBatch']));
+      bus.publish(subjects.presence('old'), presence('old', ['QueuePersistence']));
     });
     try {
       const page = await rig.open();

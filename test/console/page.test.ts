@@ -31,14 +31,16 @@ type Scale = {
   areaPath(xs: number[], a: number[], b: number[]): string;
 };
 const load = <T>(name: string) => import(/* @vite-ignore */ join(folder, name)) as Promise<T>;
-const sse = await load<Sse>('sse.js');
-const format = await load<Format>('format.js');
-const history = await load<History>('history.js');
-const chart = await load<Scale>('chart-scale.js');
-const advice = await load<{ adviceOf(status: object): string }>('advice.js');
+const sse = await load<Sse>('feed/sse.js');
+const format = await load<Format>('parts/format.js');
+const history = await load<History>('feed/history.js');
+const chart = await load<Scale>('parts/chart-scale.js');
+const advice = await load<{ adviceOf(status: object): string }>('views/advice.js');
 
 test('the page weighs less than 150 kB in all, needs nothing from elsewhere, and no inline script or style', () => {
-  const files = readdirSync(folder).filter((name) => /\.(?:html|js|css|svg)$/.test(name));
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    /\.(?:html|js|css|svg)$/.test(name),
+  );
   expect(files).toEqual(expect.arrayContaining(['index.html', 'main.js', 'style.css']));
   expect(files.reduce((sum, name) => sum + statSync(join(folder, name)).size, 0)).toBeLessThan(
     150_000,

@@ -65,7 +65,7 @@ const bad: Record<string, [object, string][]> = {
       'Settings.WorkItem.CancelRequested',
     ],
     [{ WorkItem: { WorkItemHash: 'w', Health: 'good' } }, 'Settings.WorkItem.Health'],
-    [{ WorkItem: { WorkItemHash: 'w', LastError: 'a\u0000b' } }, 'Settings.WorkItem.LastError'],
+    [{ WorkItem: { WorkItemHash: 'w', Status: 'a\u0000b' } }, 'Settings.WorkItem.Status'],
     [{ WorkItem: { WorkItemHash: '\ud800' } }, 'Settings.WorkItem.WorkItemHash'],
     [
       { WorkItem: { WorkItemHash: 'w', Settings: { deep: [Number.NaN] } } },

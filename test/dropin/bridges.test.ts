@@ -161,6 +161,8 @@ const statusKeys = [
   'LastError',
   'BootstrappedAt',
   'AssignedAt',
+  'Unanswered',
+  'File',
 ];
 const beaconOf = (queue: QueuePersistenceBridge) => [
   queue.getBeaconID(),

@@ -2,7 +2,8 @@
  * Manifests larger than the bus takes in one message: in chunks to the worker, in chunks to the
  * databeacon, and back again as they were sent.
  */
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readRows } from '../kit/rows/compare.ts';
 import { Stack } from '../kit/processes/stack.ts';
@@ -52,6 +53,28 @@ describe('bodies larger than a message', () => {
       Code: 'TOO_LARGE',
       Reason: expect.stringContaining('Tidemark-Accept: chunks'),
     });
+  });
+
+  test('a batch whose refusals fill a message is answered with shorter ones, for one was stored', async () => {
+    // Names of fields are quoted; a control character takes six bytes in JSON.
+    const name = '\u0001'.repeat(950);
+    const items = Array.from({ length: 2_000 }, (_, at) => ({
+      Action: 'QP_UpsertWorkItem',
+      EventGUID: randomUUID(),
+      Settings: { WorkItem: { WorkItemHash: `w${at}`, ...(at > 0 ? { [name]: '\ud800' } : {}) } },
+    }));
+    const answer = await stack.hub.request(
+      'tidemark.hub1.queue.batch',
+      gzipSync(JSON.stringify({ Items: items })),
+      { 'Content-Type': 'application/json', 'Content-Encoding': 'gzip' },
+    );
+    const { Results } = JSON.parse(Buffer.from(answer.data).toString()) as {
+      Results: { Success: boolean; Reason?: string }[];
+    };
+    expect(Results).toHaveLength(2_000);
+    expect(Results[0]).toMatchObject({ Success: true, Durability: 'synced' });
+    expect(Results[1]).toMatchObject({ Success: false, Code: 'INVALID_MESSAGE' });
+    expect(Results[1]?.Reason).toMatch(/^Items\[1\]\.Settings\.WorkItem\./);
   });
 
   test('a manifest of 30 MB that compresses is read back as it was sent', async () => {

@@ -38,7 +38,7 @@ describe('while databases are away', () => {
     listener.subscribe('tidemark.*.event.>', {
       callback: (_, message) => void heard.push(message.string()),
     });
-    listener.subscribe('mesh.presence', {
+    listener.subscribe('mesh.presence.*', {
       callback: (_, message) => void heard.push(message.string()),
     });
     const databases = [

@@ -1,6 +1,8 @@
 /** No password of a URL is shown, however it was written; the rest of the text is left alone. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { decodeBusUrl } from '../../cli/settings/bus-url.ts';
+import { messageOf } from '../../contracts/errors.ts';
 import { masked, maskedUrl } from '../../runtime/masked.ts';
 
 test('passwords that nobody encoded are masked whole', () => {
@@ -44,6 +46,22 @@ test('passwords behind the question mark are masked', () => {
   expect(maskedUrl('postgres://h/x?a=b&Password=p w;q&c=d')).toBe(
     'postgres://h/x?a=b&Password=***&c=d',
   );
+});
+
+test('I14: no part of a password is said again where a URL is refused', () => {
+  for (const password of ['s3cr/e', 's3cr/e,t@w x', 'a,12345', 'p w', 's3cr/12345']) {
+    for (const scheme of ['http', 'https', 'ws', 'nats', 'bogus', 'postgres']) {
+      const url = `${scheme}://ann:${password}@127.0.0.1:1/db`;
+      let said = '';
+      try {
+        decodeBusUrl(url);
+      } catch (error) {
+        said = messageOf(error);
+      }
+      expect(said).not.toMatch(/s3cr|e,t|12345|w x/);
+    }
+  }
+  expect(maskedUrl('postgres://h/x?sslpassword=p/w')).toBe('postgres://h/x?sslpassword=***');
 });
 
 test('what is no login is left', () => {

@@ -26,10 +26,10 @@ const packageHomes: { packages: RegExp; homes: RegExp }[] = [
   {
     packages: /^better-sqlite3$/,
     homes:
-      /^(?:worker\/state\/connection|beacon\/engines\/sqlite\/[^/]+|beacon\/databases\/state)\.ts$/,
+      /^(?:worker\/state\/connection|beacon\/(?:engines\/sqlite\/[^/]+|databases\/state)|dropin\/waiting\/sqlite)\.ts$/,
   },
   { packages: /^commander$/, homes: /^cli\// },
-  { packages: /^msgpackr$/, homes: /^contracts\/codec\.ts$/ },
+  { packages: /^msgpackr$/, homes: /^contracts\/body\/codec\.ts$/ },
   { packages: /^pino$/, homes: /^runtime\/log\.ts$/ },
 ];
 
@@ -54,6 +54,11 @@ const ambientHomes: { what: string; code: RegExp; homes: RegExp }[] = [
     homes: /^(?:cli\/settings|dropin)\/config\.ts$/,
   },
   {
+    what: 'stdout and stderr',
+    code: /\bprocess\s*\.\s*std(?:out|err)\s*\.\s*write\b|\bconsole\s*\.\s*(?:log|info|warn|error)\b/,
+    homes: /^(?:cli\/terminal\/writer\.ts|bin\/tidemark\.js)$/,
+  },
+  {
     what: 'time and timers',
     code: time,
     homes: /^(?:runtime\/clock|contracts\/client\/stamps)\.ts$/,
@@ -65,7 +70,7 @@ const ambientHomes: { what: string; code: RegExp; homes: RegExp }[] = [
   },
 ];
 
-holds('environment, time and randomness are read in their homes only', {
+holds('environment, streams, time and randomness are used in their homes only', {
   over: productSources.filter(({ folder }) => folder !== 'console'),
   rule: each((source) =>
     ambientHomes.map(({ what, code, homes }) => {
@@ -79,5 +84,8 @@ holds('environment, time and randomness are read in their homes only', {
       );
     }),
   ),
-  planted: [[sourceOf('worker/intake/a.ts', 'const now = Date.now();\n')]],
+  planted: [
+    [sourceOf('worker/intake/a.ts', 'const now = Date.now();\n')],
+    [sourceOf('cli/verbs/a.ts', 'process.stdout.write(hash);\n')],
+  ],
 });

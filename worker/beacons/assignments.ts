@@ -1,10 +1,12 @@
 /**
- * Which database each lane goes to: the operator's word, kept in the store, else the beacon whose
- * tag offers itself.
+ * Which database each lane goes to: the operator's word, else the beacon whose tag offered itself
+ * first. Both are kept in the store.
  */
+import { messageOf } from '../../contracts/errors.ts';
 import type { AssignmentFile, AssignmentView } from '../../contracts/status.ts';
 import { type Lane, laneIndex, lanes } from '../../contracts/subjects.ts';
 import { isoOf } from '../../runtime/clock.ts';
+import type { Presence } from '../../contracts/presence.ts';
 import type { Connection } from '../state/connection.ts';
 import { isLegacy } from './offers.ts';
 import { Target, type TargetOptions } from './target.ts';
@@ -17,6 +19,9 @@ export type Assignment = {
 };
 
 const tagName = 'PersistenceConnectionID';
+/** Where each kind is kept: apart, so that a program from before the choice was kept takes it for no order. */
+const tableOf = { tag: 'tag_choice', operator: 'assignment' } as const;
+const timeIn = { tag: 'chosen_ms', operator: 'assigned_ms' } as const;
 
 export class Assignments {
   readonly #db: Connection;
@@ -25,26 +30,33 @@ export class Assignments {
   /** One per database, shared by the lanes that go there. */
   readonly #targets = new Map<string, Target>();
   readonly #listeners: (() => void)[] = [];
+  #unlisten: () => void = () => undefined;
 
   constructor(db: Connection, parts: TargetOptions) {
     this.#db = db;
     this.#parts = parts;
-    for (const lane of lanes) {
-      const row = db
-        .prepare(
-          'select beacon, connection, assigned_ms as assignedMs from assignment where lane = ?',
-        )
-        .get(laneIndex(lane));
-      if (row) this.#current.set(lane, { ...(row as Omit<Assignment, 'by'>), by: 'operator' });
-    }
+    // The operator's word goes before what a tag chose.
+    for (const lane of lanes)
+      for (const by of ['tag', 'operator'] as const) {
+        const row = db
+          .prepare<[number], Omit<Assignment, 'by'>>(
+            `select beacon, connection, ${timeIn[by]} as assignedMs from ${tableOf[by]} where lane = ?`,
+          )
+          .get(laneIndex(lane));
+        if (row) this.#current.set(lane, { ...row, by });
+      }
   }
 
   start(): void {
-    this.#parts.directory.onChange(() => this.#followTags());
+    this.#unlisten = this.#parts.directory.onChange((beacon) => {
+      const presence = this.#parts.directory.find(beacon);
+      if (presence) this.#follow(presence);
+    });
     this.#retarget();
   }
 
   stop(): void {
+    this.#unlisten();
     for (const target of this.#targets.values()) target.stop();
   }
 
@@ -64,20 +76,25 @@ export class Assignments {
 
   /** Sends both lanes, or those named, to a database from now on; kept over restarts. */
   assign(beacon: string, connection: number, which: readonly Lane[] = lanes): void {
+    this.#keep({ beacon, connection, by: 'operator' }, which);
+    this.#retarget();
+  }
+
+  /** For this start and all after it. */
+  #keep(chosen: Omit<Assignment, 'assignedMs'>, which: readonly Lane[]): void {
+    const { beacon, connection, by } = chosen;
     const assignedMs = this.#parts.clock.nowMs();
+    const put = this.#db.prepare(
+      `insert into ${tableOf[by]} (lane, beacon, connection, ${timeIn[by]}) values (?, ?, ?, ?) ` +
+        'on conflict (lane) do update set beacon = excluded.beacon, ' +
+        `connection = excluded.connection, ${timeIn[by]} = excluded.${timeIn[by]}`,
+    );
     this.#db
       .transaction(() => {
-        for (const lane of which) {
-          this.#db
-            .prepare(`insert into assignment values (?, ?, ?, ?) on conflict (lane) do update set
-          beacon = excluded.beacon, connection = excluded.connection, assigned_ms = excluded.assigned_ms`)
-            .run(laneIndex(lane), beacon, connection, assignedMs);
-        }
+        for (const lane of which) put.run(laneIndex(lane), beacon, connection, assignedMs);
       })
       .immediate();
-    for (const lane of which)
-      this.#current.set(lane, { beacon, connection, assignedMs, by: 'operator' });
-    this.#retarget();
+    for (const lane of which) this.#current.set(lane, { ...chosen, assignedMs });
   }
 
   /** Whether a beacon is there that has no databases to choose from. */
@@ -86,11 +103,15 @@ export class Assignments {
     return presence !== null && isLegacy(presence);
   }
 
-  /** Takes the operator's word back; a tagged beacon, if there is one, is followed again. */
+  /** Takes the operator's word back, and what a tag chose; a tagged beacon may be chosen again. */
   clear(): void {
-    this.#db.prepare('delete from assignment').run();
+    this.#db
+      .transaction(() => {
+        for (const table of Object.values(tableOf)) this.#db.prepare(`delete from ${table}`).run();
+      })
+      .immediate();
     this.#current.clear();
-    this.#followTags();
+    for (const presence of this.#parts.directory.list()) this.#follow(presence);
     this.#retarget();
   }
 
@@ -109,30 +130,24 @@ export class Assignments {
     };
   }
 
-  #followTags(): void {
-    const tagged = this.#parts.directory
-      .list()
-      .find((presence) => Number.isSafeInteger(Number(presence.Tags[tagName] || 'none')));
-    if (!tagged) return;
-    let isChanged = false;
-    for (const lane of lanes) {
-      const now = this.of(lane);
-      // A tagged beacon that is only away for a while keeps its lane.
-      if (now && (now.by === 'operator' || this.#stillTagged(now))) continue;
-      this.#current.set(lane, {
-        beacon: tagged.BeaconID,
-        connection: Number(tagged.Tags[tagName]),
-        assignedMs: this.#parts.clock.nowMs(),
-        by: 'tag',
-      });
-      isChanged = true;
+  /**
+   * A tagged beacon is chosen for lanes that go nowhere, once: a choice holds until an operator
+   * takes it back, whatever this beacon or another says of itself later.
+   */
+  #follow({ BeaconID, Tags }: Presence): void {
+    const connection = Number(Tags[tagName] || 'none');
+    const free = lanes.filter((lane) => !this.#current.has(lane));
+    if (free.length === 0 || !Number.isSafeInteger(connection) || connection < 0) return;
+    const chosen = { beacon: BeaconID, connection, by: 'tag' } as const;
+    try {
+      this.#keep(chosen, free);
+    } catch (error) {
+      // Delivering is what empties a full disk; only the next start would choose again.
+      this.#parts.log.warn({ beacon: BeaconID, reason: messageOf(error) }, 'choice not kept');
+      const assignedMs = this.#parts.clock.nowMs();
+      for (const lane of free) this.#current.set(lane, { ...chosen, assignedMs });
     }
-    if (isChanged) this.#retarget();
-  }
-
-  #stillTagged(assignment: Assignment): boolean {
-    const presence = this.#parts.directory.find(assignment.beacon);
-    return !presence || Number(presence.Tags[tagName]) === assignment.connection;
+    this.#retarget();
   }
 
   #retarget(): void {

@@ -7,6 +7,7 @@ import {
   type EnableEndpointOutputs,
   type EnsureSchemaOutputs,
   legacyCapabilities,
+  persistencePaths,
 } from '../../contracts/capability.ts';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
@@ -30,9 +31,6 @@ export type BringUpOptions = {
   presence: () => Presence | null;
 };
 
-/** Lets the proxy reach the UV tables of any connection, and nothing else. */
-const proxyAllowlist = ['^/?1\\.0/[^/]+/UV[A-Za-z0-9]*'];
-
 /** @throws TidemarkError naming the step that failed */
 export async function bringUp(options: BringUpOptions, presence: Presence): Promise<Bootstrapped> {
   const { beacon, connection, log } = options;
@@ -52,7 +50,9 @@ export async function bringUp(options: BringUpOptions, presence: Presence): Prom
   if (tables.length + columns.length + indices.length > 0)
     log.info({ beacon, tables, columns, indices }, 'schema changed');
   await step(options, 'Introspect', 'management', where);
-  await step(options, 'UpdateProxyConfig', 'management', { PathAllowlist: proxyAllowlist });
+  await step(options, 'UpdateProxyConfig', 'management', {
+    PathAllowlist: [persistencePaths],
+  });
   return { storeId: schema.StoreID ?? '', endpoints: await endpointsOf(options) };
 }
 

@@ -5,7 +5,7 @@ import {
   legacyCapabilities,
 } from '../../contracts/capability.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
-import { isJsonObject } from '../../contracts/json-value.ts';
+import { isJsonObject } from '../../contracts/body/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import { subjects } from '../../contracts/subjects.ts';
 import type { Bus } from '../../runtime/bus/bus.ts';
@@ -19,9 +19,12 @@ export type Capability = keyof typeof names;
 
 export class Dispatcher {
   readonly #bus: Bus;
+  readonly #hubOf: (beacon: string) => string | null;
 
-  constructor(bus: Bus) {
+  /** @param hubOf the hub that requests to a beacon name; null where it hears no such subjects */
+  constructor(bus: Bus, hubOf: (beacon: string) => string | null) {
     this.#bus = bus;
+    this.#hubOf = hubOf;
   }
 
   /**
@@ -46,12 +49,20 @@ export class Dispatcher {
   }
 
   /** The bytes of a request, made ahead of sending it. */
-  pack(settings: object, timeoutMs: number = limits.capabilityMs): Packed {
+  pack(
+    settings: object,
+    timeoutMs: number = limits.capabilityMs,
+    { hasLongText = false }: { hasLongText?: boolean } = {},
+  ): Packed {
     // What comes from the journal is JSON already, and V8 writes it faster than a library writes
-    // MessagePack.
+    // MessagePack. But long text within JSON has each quote escaped: a manifest of 52 MiB was over
+    // 64 MiB on its way.
     return this.#bus.pack(
       { Settings: settings, TimeoutMs: timeoutMs },
-      { encoding: 'json', zipAboveBytes: limits.gzipToBeaconAboveBytes },
+      {
+        encoding: hasLongText ? 'msgpack' : 'json',
+        zipAboveBytes: limits.gzipToBeaconAboveBytes,
+      },
     );
   }
 
@@ -63,8 +74,9 @@ export class Dispatcher {
     packed: Packed,
     timeoutMs: number = limits.capabilityMs,
   ): Promise<Outputs> {
-    const subject = subjects.capability(beacon, names[capability], action);
-    const chunkSubject = subjects.capability(beacon, names[capability], 'chunk');
+    const hub = this.#hubOf(beacon);
+    const subject = subjects.capability(beacon, names[capability], action, hub);
+    const chunkSubject = subjects.capability(beacon, names[capability], 'chunk', hub);
     const reply = await this.#bus.send<CapabilityReply<Outputs>>(subject, packed, {
       timeoutMs,
       chunkSubject,

@@ -7,7 +7,7 @@
  * | waiting-for-beacon | the beacon is not there                  | its presence comes                 |
  * | bootstrapping      | it is there, its Nonce or StoreID is new | all steps are done, or one failed  |
  * | bootstrapped       | all steps of `bootstrap.ts` are done     | it leaves, or one of both is new   |
- * | error              | a step failed                            | the back-off is over               |
+ * | error              | a step failed, or two claim its name     | the back-off is over, one is left  |
  *
  * Both lanes share one target, so nothing is ever bootstrapped twice at once.
  */
@@ -39,6 +39,7 @@ export class Target {
   readonly #parts: TargetOptions;
   readonly #listeners: (() => void)[] = [];
   readonly #stop = new AbortController();
+  #unwatch: () => void = () => undefined;
   #wake = Promise.withResolvers<void>();
   #state: Exclude<LaneState, 'unassigned'> = 'waiting-for-beacon';
   #lastError: string | null = null;
@@ -64,6 +65,7 @@ export class Target {
     // Follows the truth without waiting for the loop: a beacon that left takes no deliveries from
     // this moment on.
     if (!this.#presence()) return 'waiting-for-beacon';
+    if (this.#fault() !== null) return 'error';
     return this.#state === 'bootstrapped' && this.#isStale() ? 'bootstrapping' : this.#state;
   }
 
@@ -72,7 +74,7 @@ export class Target {
   }
 
   get lastError(): string | null {
-    return this.state === 'error' ? this.#lastError : null;
+    return this.state === 'error' ? (this.#fault() ?? this.#lastError) : null;
   }
 
   get bootstrappedAt(): string | null {
@@ -141,7 +143,7 @@ export class Target {
   }
 
   start(): void {
-    this.#parts.directory.onChange(() => {
+    this.#unwatch = this.#parts.directory.watch(this.beacon, () => {
       this.#wake.resolve();
       if (this.#asked && this.#presence()?.Nonce !== this.#asked.nonce) this.#asked.giveUp();
     });
@@ -149,12 +151,18 @@ export class Target {
   }
 
   stop(): void {
+    this.#unwatch();
     this.#stop.abort();
     this.#wake.resolve();
   }
 
   #presence(): Presence | null {
     return this.#parts.directory.find(this.beacon);
+  }
+
+  /** Why it cannot be delivered to although it is there. */
+  #fault(): string | null {
+    return this.#parts.directory.faultOf(this.beacon);
   }
 
   /**
@@ -178,6 +186,7 @@ export class Target {
       const woken = this.#wake.promise;
       const presence = this.#presence();
       if (!presence) this.#left();
+      else if (this.#fault() !== null) this.#claimed();
       else if (this.#isStale() || this.#state === 'error') {
         await this.#bootstrap(presence, backoff);
         continue;
@@ -191,6 +200,15 @@ export class Target {
   #left(): void {
     if (this.#nonce === '') this.#nonce = null;
     this.#become('waiting-for-beacon');
+  }
+
+  /** It is bootstrapped again once one alone has the name: rows may have gone to the other. */
+  #claimed(): void {
+    this.#nonce = null;
+    this.#lastError = this.#fault();
+    if (this.#state !== 'error')
+      this.#parts.log.error({ beacon: this.beacon, reason: this.#lastError }, 'target');
+    this.#become('error');
   }
 
   async #bootstrap(presence: Presence, backoff: Backoff): Promise<void> {

@@ -1,9 +1,9 @@
 /**
- * All workers on the bus: who answers the ping of micro services, and what each says of itself.
- * Reads only; nobody but a console or an operator asks.
+ * All workers on the bus: who answers the ping of micro services, and the status of each. Reads
+ * only, and only for consoles and operators.
  *
- * Failure: a hub that was seen and is silent stays listed as away. With the bus away our own row is
- * still there, for it does not come over the bus.
+ * Failure: a hub that was seen and stops answering stays listed as away. Our own row does not come
+ * over the bus, so it is shown without one too.
  */
 import type { FleetRow } from '../../contracts/console-answers.ts';
 import { messageOf } from '../../contracts/errors.ts';
@@ -16,15 +16,15 @@ export type FleetOptions = {
   hubId: string;
   workers: WorkerRegistry;
   clock: Clock;
-  /** Our own. */
+  /** Our own status. */
   status: () => WorkerStatus;
 };
 
 export class Fleet {
   readonly #parts: FleetOptions;
-  /** Where our own console is, once it is anywhere. */
+  /** The address of our own console, once it is known. */
   console = '';
-  /** Hubs that are asked again in a moment. */
+  /** Hubs that will be asked again shortly. */
   readonly #due = new Set<string>();
   readonly #watchers = new Set<() => void>();
   #lookedMs = Number.NEGATIVE_INFINITY;
@@ -35,7 +35,7 @@ export class Fleet {
     this.#parts = parts;
   }
 
-  /** Who is there now, our own hub first; at most `limits.fleetFreshMs` old. */
+  /** The workers now, our own hub first; at most `limits.fleetFreshMs` old. */
   async list(): Promise<FleetRow[]> {
     if (this.#parts.clock.monotonicMs() - this.#lookedMs > limits.fleetFreshMs)
       await (this.#looking ??= this.#look().finally(() => {
@@ -44,7 +44,7 @@ export class Fleet {
     return this.rows();
   }
 
-  /** What is known without asking. */
+  /** What is known, without asking. */
   rows(): FleetRow[] {
     const { hubId, clock, workers } = this.#parts;
     const status = this.#parts.status();
@@ -64,7 +64,7 @@ export class Fleet {
     return [own, ...others.toSorted((a, b) => (a.HubID < b.HubID ? -1 : 1))];
   }
 
-  /** Keeps looking while somebody watches; the returned function ends it. */
+  /** Polls while somebody watches; the returned function stops watching. */
   watch(onChange: () => void): () => void {
     this.#watchers.add(onChange);
     if (this.#watchers.size === 1) this.#startWatching();
@@ -82,7 +82,7 @@ export class Fleet {
       clock.every(limits.fleetTransitMs, () =>
         this.#askThose(({ status, isAway }) => status !== null && !isAway && isInTransit(status)),
       ),
-      // A worker says so when its state changes; numbers are asked for.
+      // A worker announces state changes; numbers must be asked for.
       workers.listen((worker) => this.#onState(worker)),
     ];
     this.#stopWatching = () => {
@@ -95,13 +95,13 @@ export class Fleet {
     return this.#parts.workers.all().filter(({ hub }) => hub !== this.#parts.hubId);
   }
 
-  /** One of a hub nobody has heard of is a worker that just came. */
+  /** A state from an unknown hub means that a worker has just started. */
   #onState({ hub, version, askedMs }: SeenWorker): void {
     const { clock, hubId, workers } = this.#parts;
     if (hub === hubId || this.#due.has(hub)) return;
-    // It says its version when it is pinged.
+    // The version is in the answer to a ping.
     if (version === '') return void this.list().then(() => this.#report());
-    // What was asked for a moment ago may be of before the change.
+    // An answer from a moment ago may be older than the change.
     this.#due.add(hub);
     clock.timer(Math.max(0, askedMs + limits.fleetFreshMs - clock.monotonicMs()), () => {
       this.#due.delete(hub);
@@ -128,7 +128,7 @@ export class Fleet {
   }
 }
 
-/** Whether its numbers move: then they are asked for again soon. */
+/** Whether its numbers are moving, so that they should be asked for again soon. */
 export function isInTransit({
   Queue,
   Manifest,

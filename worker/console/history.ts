@@ -1,6 +1,6 @@
 /**
  * The last half hour of both lanes in numbers, for the console's charts: one sample every two
- * seconds in a ring. In memory; a start begins anew.
+ * seconds in a ring buffer. Kept in memory only.
  */
 import type {
   HistorySample,
@@ -28,10 +28,7 @@ export class History {
     this.#parts = parts;
   }
 
-  /**
-   * Takes samples from now on. `onSample` hears each, and whether it says anything the one before
-   * did not.
-   */
+  /** Starts sampling. `onSample` gets each sample, and whether it differs from the one before. */
   start(onSample: (sample: HistorySample, isNews: boolean) => void): void {
     this.#stop = this.#parts.clock.every(limits.historySampleMs, () => {
       const before = this.newest();
@@ -75,7 +72,7 @@ export class History {
     };
     if (this.#samples.length < limits.historySamplesMax) this.#samples.push(sample);
     else {
-      // The oldest one's place.
+      // Overwrite the oldest sample.
       this.#samples[this.#next] = sample;
       this.#next = (this.#next + 1) % this.#samples.length;
     }

@@ -1,9 +1,9 @@
 /**
- * What consoles hear as it happens: status, beacons, samples of the history, and the fleet to
- * those who watch it.
+ * Pushes events to consoles: status, beacons, samples of the history, and the fleet to those that
+ * watch it.
  *
- * Constraint: nothing is counted while nobody listens, and once for all who do; while nothing
- * changes only a beat goes out.
+ * Constraint: nothing is counted while nobody listens, and only once for all listeners. While
+ * nothing changes, only a beat is sent.
  */
 import type { HistorySample } from '../../contracts/console-answers.ts';
 import { messageOf } from '../../contracts/errors.ts';
@@ -17,7 +17,7 @@ import { type Fleet, isInTransit } from './fleet.ts';
 import type { History } from './history.ts';
 
 export type LiveEvent = 'status' | 'beacons' | 'history' | 'sample' | 'fleet' | 'beat';
-/** Takes an event; a later one of the same name says all that matters, but for samples. */
+/** Receives an event. Only the last event of a name matters, except for samples. */
 export type Listener = (name: LiveEvent, data: object) => void;
 
 export type LiveOptions = {
@@ -50,20 +50,19 @@ export class Live {
     return this.#listeners.size;
   }
 
-  /** Something a console shows may have changed. Costs nothing. */
+  /** Marks the status as possibly changed. Costs nothing. */
   touch(): void {
     this.#isDirty = true;
   }
 
-  /** A sample was taken. */
   sample(sample: HistorySample, isNews: boolean): void {
     if (isNews) this.#report('sample', sample);
   }
 
-  /** Tells everything at once, then what changes; the returned function ends it. */
+  /** Sends the current state, then every change; the returned function leaves. */
   join(listener: Listener, isWatchingFleet: boolean): () => void {
     const { clock, fleet, history, beacons } = this.#parts;
-    // Before anything is kept of it: a store that cannot be asked throws here.
+    // First of all, because it throws when the store cannot be read.
     listener('status', this.#countStatus());
     listener('beacons', { Beacons: beacons() });
     listener('history', history.view());
@@ -85,8 +84,8 @@ export class Live {
     try {
       this.#look();
     } catch (error) {
-      // A store that cannot be asked is reported by those who need it.
-      this.#parts.log.debug({ reason: messageOf(error) }, 'consoles were not told');
+      // An unreadable store is reported by the parts that need it.
+      this.#parts.log.debug({ reason: messageOf(error) }, 'consoles were not updated');
     }
   }
 
@@ -119,12 +118,12 @@ export class Live {
     return value;
   }
 
-  /** The balance counts what is pending one by one, which takes its time with a large backlog. */
+  /** The balance counts pending entries one by one, which is slow with a large backlog. */
   #countBalance(): Record<Lane, Balance> {
     const { clock, balance } = this.#parts;
     const nowMs = clock.monotonicMs();
     if (this.#balance && nowMs < this.#balance.dueMs) {
-      // What was put off is reported later, also when nothing else changes.
+      // Stay dirty, so that the postponed balance is reported even if nothing else changes.
       this.#isDirty = true;
       return this.#balance.value;
     }

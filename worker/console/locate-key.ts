@@ -1,7 +1,7 @@
 /**
- * Where are the writes of a key? No index of the journal knows keys, and one would cost every
- * write, so the newest entries are looked through in steps; beyond them are found those that are
- * held, and the last that wrote each row reads still need.
+ * Finds the writes of a key. The journal has no index by key, because maintaining one would slow
+ * every write. So the newest entries are scanned in steps; of older ones only blocked entries and
+ * the last write of each row that reads still need are found.
  */
 import PQueue from 'p-queue';
 import type { KeyLocations } from '../../contracts/console-answers.ts';
@@ -19,7 +19,7 @@ export type LocateKeyOptions = {
   deliveries: Record<Lane, Pick<LaneDelivery, 'mark'>>;
 };
 
-/** One search through the journal at a time: each takes turns from those who write. */
+/** Runs one search of the journal at a time, because each takes turns with the writers. */
 export class KeySearch {
   readonly #parts: LocateKeyOptions;
   readonly #searches = new PQueue({ concurrency: 1 });
@@ -34,7 +34,7 @@ export class KeySearch {
 }
 
 /**
- * Writes of a WorkItemHash or RunHash.
+ * Finds writes by WorkItemHash or RunHash.
  * @throws TidemarkError INVALID_MESSAGE for an unknown lane or an empty key
  */
 export async function locateKey(
@@ -63,7 +63,7 @@ export async function locateKey(
   };
 }
 
-/** Entries that are found without looking through the journal. */
+/** Entries found without scanning the journal. */
 function knownOf({ local, deliveries }: LocateKeyOptions, key: string, lane: Lane): number[] {
   const mark = deliveries[lane].mark();
   return [
@@ -72,7 +72,7 @@ function knownOf({ local, deliveries }: LocateKeyOptions, key: string, lane: Lan
   ];
 }
 
-/** Looks from the newest entry back, until enough are found or enough were looked at. */
+/** Scans from the newest entry backwards until enough are found, or the limit is reached. */
 async function scanFor(
   { local: { journal } }: LocateKeyOptions,
   key: string,

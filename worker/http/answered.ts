@@ -148,9 +148,7 @@ export const answered = {
   refusal: named('Refusal', {
     Success: Type.Literal(false),
     Code: Type.Union(
-      [...Object.keys(refusalStatus), 'UNAUTHORIZED', 'FORBIDDEN'].map((code) =>
-        Type.Literal(code),
-      ),
+      [...Object.keys(refusalStatus), 'UNAUTHORIZED'].map((code) => Type.Literal(code)),
     ),
     Reason: text,
     Available: Type.Optional(Type.Boolean()),

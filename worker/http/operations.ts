@@ -37,7 +37,7 @@ export const operations = {
   },
   pageFile: {
     method: 'get',
-    path: '/console/:file',
+    path: '/console/:file{.+}',
     tag: 'page',
     summary: 'Its files.',
     params: given.file,

@@ -1,16 +1,16 @@
 /**
- * Takes over the two JSON files of the incumbent bridges, once for each content: its assignment is
- * adopted, its marks are noted.
+ * Imports the two JSON files of the incumbent bridges, once per content: adopts its assignment and
+ * records its marks.
  *
- * Constraint: a mark of the incumbent is a time and says nothing about what was really sent, so no
- * mark of ours moves by it. Failure: rows and the word that it was done are one transaction, before
- * the file is renamed; cut off anywhere, the next start goes on.
+ * Constraint: an incumbent mark is a time and does not prove what was sent, so it never moves one
+ * of our marks. Failure: the rows and the record of the import are one transaction, before the file
+ * is renamed; an import interrupted anywhere is finished at the next start.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '../../contracts/errors.ts';
-import type { JsonValue } from '../../contracts/json-value.ts';
+import type { JsonValue } from '../../contracts/body/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import { laneIndex } from '../../contracts/subjects.ts';
 import { assignmentFileName, marksFileName } from '../state/file-names.ts';
@@ -33,25 +33,25 @@ type IncumbentFile = {
   failure: string | null;
 };
 
-/** What one file gave: how many of its items were taken, and the rest. */
+/** The outcome of one file: how many items were imported, and which were rejected. */
 type Outcome = { imported: number; rejected: Reject[]; failure: string | null };
 
 const doneName = 'legacy_imported';
 
-/** Imports what is there and new; returns one summary a file. Throws only what the store throws. */
+/** Imports files that are new; returns one summary per file. Throws only what the store throws. */
 export function importIncumbentFiles(store: Store, nowMs: number): IncumbentSummary[] {
   const marks = readFile(store, marksFileName);
   const isOldMarks = marks !== null && !(marks.value !== undefined && isOwnMarksFile(marks.value));
-  // Our own mirror has the shape of the incumbent's assignment. The file is the incumbent's when
-  // this store has written none yet, when the incumbent's marks lie beside it, or when the last one
-  // could not be read and was put back mended.
+  // Our own assignment file has the same shape. The file is the incumbent's if this store has not
+  // written one yet, if the incumbent's marks are beside it, or if its last import failed and an
+  // operator repaired the file.
   const mayBeTheirs =
     store.meta(doneName) === undefined ||
     isOldMarks ||
     lastStatus(store.db, assignmentFileName) === 'failed';
   const assignment = mayBeTheirs ? readFile(store, assignmentFileName) : null;
-  // The assignment first: while the marks still lie there, a start that was cut off knows that it
-  // is the incumbent's.
+  // The assignment first: while the incumbent's marks are still there, an interrupted start can
+  // tell that the assignment is the incumbent's.
   const assigned = assignment ? take(store, assignment, nowMs, takeAssignments) : [];
   const summaries = [...(isOldMarks ? take(store, marks, nowMs, takeMarks) : []), ...assigned];
   if (store.meta(doneName) === undefined) store.setMeta(doneName, 'done');
@@ -89,8 +89,8 @@ function take(
   takeItems: (store: Store, value: JsonValue, nowMs: number) => Outcome,
 ): IncumbentSummary[] {
   if (isImported(store.db, file.source, file.sha256)) {
-    // Done before; cut off ahead of the rename, or put back: either way there is nothing more to do
-    // with it.
+    // Imported before, and either the rename was interrupted or the file was put back: only rename
+    // it.
     keepBeside(store, file.path, 'imported');
     return [];
   }
@@ -128,12 +128,12 @@ function takeAssignments(store: Store, value: JsonValue, nowMs: number): Outcome
     )
     .map((one): Reject => ({
       item: JSON.stringify(one),
-      reason: 'the store has an assignment of its own',
+      reason: 'the store already has an assignment',
     }));
   return { imported: taken.length - kept.length, rejected: [...rejected, ...kept], failure };
 }
 
-/** The name is needed for our own file; the content stays, byte for byte. */
+/** Our own file needs the name. The content stays as it is, byte for byte. */
 function keepBeside(store: Store, path: string, as: 'imported' | 'unreadable'): void {
   let beside = `${path}.${as}`;
   for (let n = 2; existsSync(beside); n++) beside = `${path}.${as}-${n}`;

@@ -1,9 +1,9 @@
 /**
- * Reads the two files of the incumbent bridges: what can be taken of them, and what cannot, word
- * for word.
+ * Parses the two files of the incumbent bridges into items, and keeps what is rejected word for
+ * word.
  */
 import { messageOf } from '../../contracts/errors.ts';
-import { isJsonObject, type JsonValue } from '../../contracts/json-value.ts';
+import { isJsonObject, type JsonValue } from '../../contracts/body/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import { isSubjectToken, type Lane, lanes } from '../../contracts/subjects.ts';
 
@@ -11,7 +11,7 @@ export type IncumbentMark = { lane: Lane; beacon: string; at: string };
 export type IncumbentAssignment = { lane: Lane; beacon: string; connection: number };
 export type Reject = { item: string; reason: string };
 
-/** `failure` says why nothing at all could be read. */
+/** `failure` says why nothing could be read. */
 export type Items<T> = { taken: T[]; rejected: Reject[]; failure: string | null };
 
 const sections: Record<Lane, string> = { queue: 'Queue', manifest: 'Manifest' };
@@ -24,7 +24,7 @@ function reject(name: string, value: JsonValue | undefined, reason: string): Rej
   };
 }
 
-/** The file as JSON; a byte-order mark before it is no fault. */
+/** Parses the file as JSON; a byte-order mark is allowed. */
 export function parseIncumbent(text: string): { value: JsonValue } | { failure: string } {
   if (text.trim() === '') return { failure: 'the file is empty' };
   try {
@@ -34,7 +34,7 @@ export function parseIncumbent(text: string): { value: JsonValue } | { failure: 
   }
 }
 
-/** Our own file of that name says Version 2. */
+/** Our own file of that name has Version 2. */
 export function isOwnMarksFile(value: JsonValue): boolean {
   return isJsonObject(value) && value['Version'] === 2;
 }
@@ -63,8 +63,8 @@ function problemOfMark(beacon: string, at: JsonValue, nowMs: number): string | n
 }
 
 /**
- * `{ "Queue": { BeaconID, IDBeaconConnection } | null, "Manifest": ... }`, or in the older flat
- * shape one for both.
+ * `{ "Queue": { BeaconID, IDBeaconConnection } | null, "Manifest": ... }`. The older, flat shape
+ * holds one assignment for both lanes.
  */
 export function assignmentsOf(value: JsonValue): Items<IncumbentAssignment> {
   const items: Items<IncumbentAssignment> = { taken: [], rejected: [], failure: null };
@@ -93,7 +93,7 @@ function problemOfAssignment(section: JsonValue): string | null {
     typeof IDBeaconConnection === 'number' &&
     Number.isSafeInteger(IDBeaconConnection) &&
     IDBeaconConnection > 0;
-  return isConnection ? null : 'IDBeaconConnection is not an integer from 1';
+  return isConnection ? null : 'IDBeaconConnection is not an integer of at least 1';
 }
 
 function eachSection(

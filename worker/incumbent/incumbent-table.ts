@@ -1,4 +1,4 @@
-/** The record of imported files of the incumbent: by source and content, with what was rejected. */
+/** Records imported incumbent files by source and content, with the rejected items. */
 import { isoOf } from '../../runtime/clock.ts';
 import type { Connection } from '../state/connection.ts';
 import type { Reject } from './incumbent-items.ts';
@@ -58,7 +58,7 @@ export function lastStatus(db: Connection, source: string): string | undefined {
     .get(source);
 }
 
-/** In the caller's transaction. */
+/** Runs in the caller's transaction. */
 export function noteImport(
   db: Connection,
   given: {

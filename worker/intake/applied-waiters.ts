@@ -2,6 +2,7 @@
  * Senders who asked for "applied" and wait for the mark to pass their write, or for their patience
  * to end.
  */
+import { limits } from '../../contracts/limits.ts';
 import type { WriteReply } from '../../contracts/reply.ts';
 import type { Lane } from '../../contracts/subjects.ts';
 import type { BlockedStore } from '../../hwm/blocked-store.ts';
@@ -9,55 +10,131 @@ import type { Mark } from '../../hwm/mark-store.ts';
 import type { Clock } from '../../runtime/clock.ts';
 
 type Waiter = {
-  lane: Lane;
-  seq: number;
   resolve: (reply: WriteReply) => void;
   reply: WriteReply;
   cancel: () => void;
 };
 
-export class AppliedWaiters {
-  readonly #clock: Clock;
-  /** Why a write is not applied; null when it is. */
-  readonly #whyNot: (lane: Lane, seq: number) => string | null;
-  readonly #waiters = new Set<Waiter>();
+/** Those of one lane. */
+class LaneWaiters {
+  /** In the order of their Seq: the mark has passed none of them, or only just. */
+  readonly ahead: Waiter[] = [];
+  /** Passed by the mark, and not applied: dead letters and what is parked behind them. */
+  readonly blocked = new Set<Waiter>();
 
-  constructor(clock: Clock, whyNot: (lane: Lane, seq: number) => string | null) {
-    this.#clock = clock;
-    this.#whyNot = whyNot;
+  get size(): number {
+    return this.ahead.length + this.blocked.size;
+  }
+
+  /** Behind the last of the same Seq. */
+  add(waiter: Waiter): void {
+    this.ahead.splice(this.#placeOf(waiter.reply.Seq), 0, waiter);
+  }
+
+  /** Takes out those up to a Seq. */
+  takeThrough(seq: number): Waiter[] {
+    return this.ahead.splice(0, this.#placeOf(seq));
+  }
+
+  remove(waiter: Waiter): void {
+    if (this.blocked.delete(waiter)) return;
+    const at = this.ahead.lastIndexOf(waiter, this.#placeOf(waiter.reply.Seq) - 1);
+    if (at >= 0) this.ahead.splice(at, 1);
+  }
+
+  /** How many have this Seq or a smaller one. */
+  #placeOf(seq: number): number {
+    let [low, high] = [0, this.ahead.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.ahead[middle]?.reply.Seq ?? 0) <= seq) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+export type AppliedWaitersOptions = {
+  clock: Clock;
+  /** Why a write is not applied; null when it is. */
+  whyNot: (lane: Lane, seq: number) => string | null;
+  /** How far the lane's database is; 0 without one. */
+  markOf: (lane: Lane) => number;
+};
+
+export class AppliedWaiters {
+  readonly #options: AppliedWaitersOptions;
+  readonly #lanes: Record<Lane, LaneWaiters> = {
+    queue: new LaneWaiters(),
+    manifest: new LaneWaiters(),
+  };
+
+  constructor(options: AppliedWaitersOptions) {
+    this.#options = options;
+  }
+
+  /** Senders who wait now. */
+  get waiting(): number {
+    return this.#lanes.queue.size + this.#lanes.manifest.size;
   }
 
   /**
-   * The synced reply, made into "applied" once it is; after `waitMs` as it is, with the reason.
-   * Never rejects.
+   * The synced reply, made into "applied" once it is; as it is, with the reason, after `waitMs`, or
+   * at once where too many wait: the write is kept, so that refusing it would be untrue. Never
+   * rejects.
    */
   wait(lane: Lane, reply: WriteReply, waitMs: number): Promise<WriteReply> {
-    if (this.#whyNot(lane, reply.Seq) === null)
-      return Promise.resolve({ ...reply, Durability: 'applied' });
+    const { clock, whyNot } = this.#options;
+    if (whyNot(lane, reply.Seq) === null) return Promise.resolve(applied(reply));
+    if (this.waiting >= limits.appliedWaitersMax)
+      return Promise.resolve({
+        ...reply,
+        Reason: `not waited for: ${limits.appliedWaitersMax} senders wait already`,
+      });
     return new Promise((resolve) => {
-      const cancel = this.#clock.timer(waitMs, () => {
-        this.#waiters.delete(waiter);
-        const reason = this.#whyNot(lane, reply.Seq);
+      const cancel = clock.timer(waitMs, () => {
+        this.#lanes[lane].remove(waiter);
+        const reason = whyNot(lane, reply.Seq);
         resolve(
           reason === null
-            ? { ...reply, Durability: 'applied' }
+            ? applied(reply)
             : { ...reply, Reason: `not applied within ${waitMs} ms: ${reason}` },
         );
       });
-      const waiter: Waiter = { lane, seq: reply.Seq, resolve, reply, cancel };
-      this.#waiters.add(waiter);
+      const waiter: Waiter = { resolve, reply, cancel };
+      this.#lanes[lane].add(waiter);
     });
   }
 
   /** Something was settled: answer those it was for. */
   check(lane: Lane): void {
-    for (const waiter of this.#waiters) {
-      if (waiter.lane !== lane || this.#whyNot(lane, waiter.seq) !== null) continue;
-      this.#waiters.delete(waiter);
-      waiter.cancel();
-      waiter.resolve({ ...waiter.reply, Durability: 'applied' });
+    const waiters = this.#lanes[lane];
+    this.#askBlocked(lane, waiters);
+    for (const waiter of waiters.takeThrough(this.#options.markOf(lane)))
+      if (!this.#release(lane, waiter)) waiters.blocked.add(waiter);
+  }
+
+  /** Some of them in turn; one not asked now is at the end of its patience. */
+  #askBlocked(lane: Lane, { blocked }: LaneWaiters): void {
+    let toAsk = Math.min(blocked.size, limits.blockedWaitersAsked);
+    for (const waiter of blocked) {
+      if (toAsk === 0) return;
+      toAsk -= 1;
+      blocked.delete(waiter);
+      if (!this.#release(lane, waiter)) blocked.add(waiter);
     }
   }
+
+  #release(lane: Lane, waiter: Waiter): boolean {
+    if (this.#options.whyNot(lane, waiter.reply.Seq) !== null) return false;
+    waiter.cancel();
+    waiter.resolve(applied(waiter.reply));
+    return true;
+  }
+}
+
+function applied(reply: WriteReply): WriteReply {
+  return { ...reply, Durability: 'applied' };
 }
 
 /** Why an entry is not applied at the database of its lane; null when it is. */

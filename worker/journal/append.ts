@@ -6,8 +6,13 @@
  * nothing.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { defaultRemoteUser, type WriteEnvelope } from '../../contracts/envelope.ts';
+import {
+  defaultRemoteUser,
+  type PackedWrite,
+  type WriteEnvelope,
+} from '../../contracts/envelope.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
+import type { JsonObject } from '../../contracts/body/json-value.ts';
 import { laneIndex, lanes } from '../../contracts/subjects.ts';
 import { isoOf } from '../../runtime/clock.ts';
 import type { Connection } from '../state/connection.ts';
@@ -25,6 +30,9 @@ import {
  */
 export type Appended = { seq: number; isNew: boolean } | TidemarkError;
 
+/** A write to be accepted, its Settings parsed or as text. */
+export type Write = WriteEnvelope | PackedWrite;
+
 /** An entry that was accepted before under the same EventGUID. */
 type KnownEntry = { seq: number; lane: number; digest: Buffer };
 
@@ -38,12 +46,15 @@ type BodyValues = [
   acceptedMs: number,
   trace: string | null,
   crc: number,
+  digest: Uint8Array | null,
   body: string,
 ];
 
 function statementsOf(db: Connection) {
   const insertBody = (table: string) =>
-    db.prepare<BodyValues>(`insert into ${table} values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+    db.prepare<BodyValues>(`insert into ${table} values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+  const digestIn = (table: string) =>
+    db.prepare<[number], Buffer | null>(`select digest from ${table} where seq = ?`).pluck();
   const bodyOf = (view: string) =>
     db.prepare<[number], { action: string; body: string }>(
       `select action, body from ${view} where seq = ?`,
@@ -56,6 +67,7 @@ function statementsOf(db: Connection) {
         '(select 1 from known_entry where guid = ?)',
     ),
     insertBody: [insertBody('queue_body'), insertBody('manifest_body')] as const,
+    digest: [digestIn('queue_body'), digestIn('manifest_body')] as const,
     body: [bodyOf('queue_entry'), bodyOf('manifest_entry')] as const,
     count: db.prepare<[number, number, number]>(
       'update lane set accepted = accepted + ?, head = max(head, ?) where lane = ?',
@@ -69,22 +81,22 @@ function statementsOf(db: Connection) {
 
 export class Appender {
   readonly #sql: ReturnType<typeof statementsOf>;
-  readonly #transaction: (envelopes: readonly WriteEnvelope[], nowMs: number) => Appended[];
+  readonly #transaction: (envelopes: readonly Write[], nowMs: number) => Appended[];
 
   constructor(db: Connection) {
     this.#sql = statementsOf(db);
-    const transaction = db.transaction((envelopes: readonly WriteEnvelope[], nowMs: number) =>
+    const transaction = db.transaction((envelopes: readonly Write[], nowMs: number) =>
       this.#appendAll(envelopes, nowMs),
     );
     this.#transaction = (envelopes, nowMs) => transaction.immediate(envelopes, nowMs);
   }
 
   /** In one synced transaction; one result each, same order. */
-  append(envelopes: readonly WriteEnvelope[], nowMs: number): Appended[] {
+  append(envelopes: readonly Write[], nowMs: number): Appended[] {
     return this.#transaction(envelopes, nowMs);
   }
 
-  #appendAll(envelopes: readonly WriteEnvelope[], nowMs: number): Appended[] {
+  #appendAll(envelopes: readonly Write[], nowMs: number): Appended[] {
     const accepted = lanes.map(() => 0);
     const head = lanes.map(() => 0);
     const forgottenMs = this.#sql.forgottenMs.get() ?? 0;
@@ -107,9 +119,10 @@ export class Appender {
     return results;
   }
 
-  #insertBody(seq: number, envelope: WriteEnvelope, guid: Buffer, nowMs: number): void {
+  #insertBody(seq: number, envelope: Write, guid: Buffer, nowMs: number): void {
     const { action, key, at, remoteUser, trace = null } = envelope;
-    const body = JSON.stringify(envelope.settings);
+    const body =
+      'settingsText' in envelope ? envelope.settingsText : JSON.stringify(envelope.settings);
     this.#sql.insertBody[envelope.lane === 'queue' ? 0 : 1].run(
       seq,
       action,
@@ -120,6 +133,7 @@ export class Appender {
       nowMs,
       trace,
       crcOf(action, key, guid, body),
+      'digest' in envelope ? Buffer.from(envelope.digest) : null,
       body,
     );
   }
@@ -128,7 +142,7 @@ export class Appender {
    * Entries of its time were forgotten: whether this one was among them cannot be told, so it is
    * not taken as new. Null for one that is known, or younger.
    */
-  #expired({ eventGuid }: WriteEnvelope, guid: Buffer, forgottenMs: number): TidemarkError | null {
+  #expired({ eventGuid }: Write, guid: Buffer, forgottenMs: number): TidemarkError | null {
     const madeMs = guidTimeMs(guid);
     if (madeMs === null || madeMs > forgottenMs || this.#sql.known.get(guid)) return null;
     return new TidemarkError(
@@ -140,7 +154,7 @@ export class Appender {
   }
 
   /** A known GUID: the first Seq for the same content, a conflict for another (I3). */
-  #repeat(envelope: WriteEnvelope, guid: Buffer): Appended {
+  #repeat(envelope: Write, guid: Buffer): Appended {
     const known = this.#sql.known.get(guid);
     if (!known)
       throw new TidemarkError(
@@ -155,14 +169,18 @@ export class Appender {
     );
   }
 
-  #isSame({ seq, lane, digest }: KnownEntry, { action, settings }: WriteEnvelope): boolean {
+  /** By digest where there is one: the body of a large entry would take a second to compare. */
+  #isSame({ seq, lane, digest }: KnownEntry, envelope: Write): boolean {
     const kept = this.#sql.body[lane === 0 ? 0 : 1].get(seq);
-    if (!kept)
-      return digest.equals(contentDigest(action, settings)) || digest.equals(unknownDigest);
-    return (
-      kept.action === action &&
-      isDeepStrictEqual(parsed(kept.body), JSON.parse(JSON.stringify(settings)))
-    );
+    if (!kept) return digest.equals(digestOf(envelope)) || digest.equals(unknownDigest);
+    if (kept.action !== envelope.action) return false;
+    const taken = this.#sql.digest[lane === 0 ? 0 : 1].get(seq);
+    if (taken) return taken.equals(digestOf(envelope));
+    const settings = parsed(kept.body);
+    return 'settingsText' in envelope
+      ? settings !== undefined &&
+          contentDigest(kept.action, settings as JsonObject).equals(digestOf(envelope))
+      : isDeepStrictEqual(settings, JSON.parse(JSON.stringify(envelope.settings)));
   }
 }
 
@@ -173,4 +191,8 @@ function parsed(body: string): unknown {
   } catch {
     return undefined;
   }
+}
+
+function digestOf(envelope: Write): Uint8Array {
+  return 'digest' in envelope ? envelope.digest : contentDigest(envelope.action, envelope.settings);
 }

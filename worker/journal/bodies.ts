@@ -4,12 +4,12 @@
  */
 import type { WriteAction } from '../../contracts/actions.ts';
 import { defaultRemoteUser } from '../../contracts/envelope.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from '../../contracts/json-value.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../contracts/body/json-value.ts';
 import type { Lane } from '../../contracts/subjects.ts';
 import type { Entry } from '../../bridges/entry.ts';
 import { isoOf } from '../../runtime/clock.ts';
 import type { Connection } from '../state/connection.ts';
-import { crcOf, dashed } from '../state/entry-identity.ts';
+import { contentDigest, crcOf, dashed, unknownDigest } from '../state/entry-identity.ts';
 
 /** The GUID as 32 hex digits: a Buffer for each row costs more than all its other columns. */
 type BodyRow = {
@@ -70,6 +70,9 @@ function statementsOf(db: Connection, lane: Lane) {
       .prepare<[number, number, string], number>(
         `select seq from ${view} where seq >= ? and seq < ? and key = ? order by seq desc`,
       )
+      .pluck(),
+    digest: db
+      .prepare<[number], Buffer | null>(`select digest from ${table} where seq = ?`)
       .pluck(),
     remove: db.prepare<[number]>(`delete from ${table} where seq = ?`),
   };
@@ -140,6 +143,18 @@ export class Bodies {
   /** Of a key with `from` <= Seq < `to`, newest first: no index knows keys. */
   ofKey(key: string, from: number, to: number): number[] {
     return this.#sql.ofKey.all(from, to, key);
+  }
+
+  /**
+   * Of its content: that of a large body was taken when it came. Null when it is not here; of a
+   * damaged one nobody knows what it was.
+   */
+  digest(seq: number): Buffer | null {
+    const taken = this.#sql.digest.get(seq);
+    if (taken) return taken;
+    const entry = this.get(seq);
+    if (entry === 'damaged') return unknownDigest;
+    return entry && contentDigest(entry.action, entry.settings);
   }
 
   remove(seq: number): boolean {

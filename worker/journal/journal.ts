@@ -5,13 +5,12 @@
  * Constraints: one writer; synchronous, so that a transaction never spans a turn of the event loop;
  * statements live with the handle. Ordering and failure of an append: see `append.ts`.
  */
-import type { WriteEnvelope } from '../../contracts/envelope.ts';
 import { type Lane, laneIndex, lanes } from '../../contracts/subjects.ts';
 import type { Entry } from '../../bridges/entry.ts';
 import type { Connection } from '../state/connection.ts';
-import { contentDigest, guidBytes, guidText, unknownDigest } from '../state/entry-identity.ts';
+import { guidBytes, guidText } from '../state/entry-identity.ts';
 import { oldestOldEntry } from '../state/schema/old-entries.ts';
-import { type Appended, Appender } from './append.ts';
+import { type Appended, Appender, type Write } from './append.ts';
 import { Bodies, type EntrySlice } from './bodies.ts';
 import { Horizon } from './horizon.ts';
 import { OldCounts } from './old-counts.ts';
@@ -63,6 +62,7 @@ function entriesOf(db: Connection) {
         'select seq from known_entry where seq < ? order by seq desc limit ?',
       )
       .pluck(),
+    lastSeq: db.prepare<[], number>("select seq from sqlite_sequence where name = 'known'").pluck(),
     keep: db.prepare<[Buffer, number]>('update known set digest = ? where seq = ?'),
   };
 }
@@ -111,7 +111,7 @@ export class Journal {
    * Appends in one synced transaction; one result each, same order. Throws what SQLite throws, and
    * then nothing was stored.
    */
-  append(envelopes: readonly WriteEnvelope[], nowMs: number): Appended[] {
+  append(envelopes: readonly Write[], nowMs: number): Appended[] {
     return this.#appender.append(envelopes, nowMs);
   }
 
@@ -196,6 +196,11 @@ export class Journal {
     return this.#entries.bySeq.get(seq)?.lane === laneIndex(lane);
   }
 
+  /** The last Seq that was given, or passed over: at least the wall clock of the start. */
+  lastSeq(): number {
+    return this.#entries.lastSeq.get() ?? 0;
+  }
+
   counts(lane: Lane): LaneCounts {
     return this.#lane.get(laneIndex(lane)) as LaneCounts;
   }
@@ -266,10 +271,8 @@ export class Journal {
     this.together(() => {
       let [stripped, last] = [0, 0];
       for (const seq of seqs) {
-        const entry = this.#bodies[lane].get(seq);
-        if (entry === null || !this.#bodies[lane].remove(seq)) continue;
-        const digest =
-          entry === 'damaged' ? unknownDigest : contentDigest(entry.action, entry.settings);
+        const digest = this.#bodies[lane].digest(seq);
+        if (digest === null || !this.#bodies[lane].remove(seq)) continue;
         this.#entries.keep.run(digest, seq);
         [stripped, last] = [stripped + 1, seq];
       }

@@ -122,7 +122,8 @@ export class Projection {
     if (mutation.Table === 'UVManifest' && mutation.Op === 'write') {
       // The manifest itself stays in the journal, where it already is.
       delete row['ManifestJSON'];
-      row['ManifestSeq'] = entry.seq;
+      if ('ManifestJSON' in mutation.Set || row['ManifestSeq'] === undefined)
+        row['ManifestSeq'] = entry.seq;
     }
     this.#sql.put.run(mutation.Table, entry.key, sub, entry.seq, JSON.stringify(row));
   }

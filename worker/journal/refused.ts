@@ -1,16 +1,27 @@
 /**
  * One-way messages that can never be accepted: kept with their reason, for nobody was there to be
- * told.
+ * told. Bounded, for anybody may send some: bodies first, then what is said of them.
  */
+import { createHash } from 'node:crypto';
+import { limits } from '../../contracts/limits.ts';
 import type { Connection } from '../state/connection.ts';
 
-export type RefusedMessage = {
+/** What is said of one in a list; `bytes` are those that are kept. */
+export type RefusedFacts = {
   id: number;
   subject: string;
-  body: Buffer;
+  bytes: number;
   reason: string;
   atMs: number;
 };
+export type RefusedMessage = RefusedFacts & { body: Buffer };
+
+/** How a message was kept: whole, by what is said of it, or as one more in a count. */
+export type Kept = 'whole' | 'facts' | 'counted';
+
+/** Of the store's `meta`. */
+const countedName = 'refused_counted';
+const facts = 'id, subject, length(body) as bytes, reason, at_ms as atMs';
 
 export class Refused {
   readonly #db: Connection;
@@ -19,17 +30,49 @@ export class Refused {
     this.#db = db;
   }
 
-  keep(subject: string, body: Uint8Array, reason: string, atMs: number): void {
+  /**
+   * In one synced transaction. Without its body where the bodies are at their bound or `isRoom` is
+   * false: then size and digest are told behind the reason.
+   */
+  keep(subject: string, body: Uint8Array, reason: string, atMs: number, isRoom = true): Kept {
+    const { rows, bytes } = this.#size();
+    if (rows >= limits.refusedMax) {
+      this.#countOne();
+      return 'counted';
+    }
+    const isWhole = isRoom && bytes + body.length <= limits.refusedBytesMax;
     this.#db
       .prepare('insert into refused (subject, body, reason, at_ms) values (?, ?, ?, ?)')
-      .run(subject, Buffer.from(body), reason, atMs);
+      .run(
+        subject.slice(0, limits.refusedTextCharsMax),
+        isWhole ? Buffer.from(body) : Buffer.alloc(0),
+        reason.slice(0, limits.refusedTextCharsMax) + (isWhole ? '' : notKept(body)),
+        atMs,
+      );
+    return isWhole ? 'whole' : 'facts';
+  }
+
+  #size(): { rows: number; bytes: number } {
+    return this.#db
+      .prepare<[], { rows: number; bytes: number }>(
+        'select count(*) as rows, coalesce(sum(length(body)), 0) as bytes from refused',
+      )
+      .get() as { rows: number; bytes: number };
+  }
+
+  #countOne(): void {
+    this.#db
+      .prepare(
+        "insert into meta values (?, '1') on conflict (name) do update set value = value + 1",
+      )
+      .run(countedName);
   }
 
   /** Those above `after`, oldest first. */
-  list(limit: number, after = 0): RefusedMessage[] {
+  list(limit: number, after = 0): RefusedFacts[] {
     return this.#db
-      .prepare<[number, number], RefusedMessage>(
-        'select id, subject, body, reason, at_ms as atMs from refused where id > ? order by id limit ?',
+      .prepare<[number, number], RefusedFacts>(
+        `select ${facts} from refused where id > ? order by id limit ?`,
       )
       .all(after, limit);
   }
@@ -37,9 +80,7 @@ export class Refused {
   get(id: number): RefusedMessage | null {
     return (
       this.#db
-        .prepare<[number], RefusedMessage>(
-          'select id, subject, body, reason, at_ms as atMs from refused where id = ?',
-        )
+        .prepare<[number], RefusedMessage>(`select ${facts}, body from refused where id = ?`)
         .get(id) ?? null
     );
   }
@@ -48,7 +89,21 @@ export class Refused {
     return this.#db.prepare('delete from refused where id = ?').run(id).changes === 1;
   }
 
+  /** All there were and nobody dropped, those that are only counted with them. */
   count(): number {
-    return Number(this.#db.prepare('select count(*) from refused').pluck().get());
+    return Number(this.#db.prepare('select count(*) from refused').pluck().get()) + this.#counted();
   }
+
+  #counted(): number {
+    const value = this.#db
+      .prepare('select value from meta where name = ?')
+      .pluck()
+      .get(countedName);
+    return Number(value ?? 0);
+  }
+}
+
+function notKept(body: Uint8Array): string {
+  const digest = createHash('sha256').update(body).digest('hex');
+  return `; of its body only this is kept: ${body.length} bytes, sha256 ${digest}`;
 }

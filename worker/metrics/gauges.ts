@@ -1,6 +1,6 @@
 /**
- * What is true at the moment of a scrape, for Prometheus: read from the stores each time, never
- * kept by adding and subtracting.
+ * Prometheus gauges, read from the stores at each scrape. They are never kept by adding and
+ * subtracting.
  */
 import { Counter, Gauge, type Registry } from '@prometheus-io/client';
 import {
@@ -12,11 +12,11 @@ import {
 import { type Lane, lanes } from '../../contracts/subjects.ts';
 import type { Mark } from '../../hwm/mark-store.ts';
 
-/** Where the figures come from; each is cheap whatever the size of the journal. */
+/** Where the values come from; reading each is cheap, whatever the size of the journal. */
 export type GaugeSources = {
   lane: (lane: Lane) => LaneStatus;
   accepted: (lane: Lane) => number;
-  /** Marks of every database this lane ever went to. */
+  /** Marks of every database this lane was ever assigned to. */
   marks: (lane: Lane) => readonly Mark[];
   difference: (lane: Lane) => number;
   capacity: () => Capacity;
@@ -45,8 +45,8 @@ export class Gauges {
   readonly #delivered: Counter<'lane' | 'result'>;
   readonly #storeFaults: Counter;
   /**
-   * Highest counts of delivered writes that were reported: one that is sent once more, to a database
-   * that went back in time, is not another write.
+   * The highest delivered counts reported so far. A database restored to an older state lowers its
+   * count until the writes are sent again, and those are not new.
    */
   readonly #reported = new Map<string, number>();
   readonly #set: (sources: GaugeSources) => void;
@@ -68,7 +68,7 @@ export class Gauges {
     this.#set = (sources) => setters.forEach((set) => set(sources));
   }
 
-  /** Reads everything anew; a series whose subject is gone is gone with it. */
+  /** Reads all values again; a series whose subject is gone disappears. */
   collect(sources: GaugeSources): void {
     for (const gauge of this.#all) gauge.reset();
     this.#set(sources);
@@ -94,11 +94,11 @@ export class Gauges {
     const items = this.#gauge('buffer_size_items', 'Writes accepted and not settled.', 'lane');
     const itemsMax = this.#gauge(
       'buffer_max_size_items',
-      'Writes not settled, of all lanes, at which new ones are refused.',
+      'Unsettled writes, over all lanes, at which new ones are refused.',
     );
     const bytes = this.#gauge(
       'buffer_size_bytes',
-      'Bytes of the journal in use, those of delivered writes that are still kept included.',
+      'Bytes of the journal in use, including delivered writes that are still kept.',
     );
     const bytesMax = this.#gauge(
       'buffer_max_size_bytes',
@@ -106,12 +106,12 @@ export class Gauges {
     );
     const age = this.#gauge(
       'buffer_oldest_age_seconds',
-      'Age of the oldest write that is not settled; 0 when none waits.',
+      'Age of the oldest unsettled write; 0 when there is none.',
       'lane',
     );
     const full = this.#gauge(
       'buffer_time_to_full_seconds',
-      'When the first bound is met if all goes on as in the last minutes; +Inf when none will be.',
+      'Time until the first bound is reached, at the rate of the last minutes; +Inf for never.',
     );
     return ({ lane, capacity }) => {
       for (const one of lanes) {
@@ -140,9 +140,9 @@ export class Gauges {
     );
     const reserve = this.#gauge(
       'disk_reserve_bytes',
-      'Room held for delivering while the disk is full; 0 once it is given up.',
+      'Room reserved for delivering while the disk is full; 0 once it is released.',
     );
-    const refusing = this.#gauge('intake_refusing', '1 while writes are refused for room.');
+    const refusing = this.#gauge('intake_refusing', '1 while writes are refused for lack of room.');
     return ({ capacity, store }) => {
       const { fileBytes, walBytes } = store();
       file.set(fileBytes);
@@ -162,7 +162,7 @@ export class Gauges {
       'Writes accepted since this journal began.',
       'lane',
     );
-    const dead = this.#gauge('dead_letters', 'Dead letters nobody has retried or dropped.', 'lane');
+    const dead = this.#gauge('dead_letters', 'Dead letters not retried or dropped yet.', 'lane');
     const difference = this.#gauge(
       'balance_difference',
       'accepted - applied - duplicate - pending - dead-lettered - skipped; must be zero.',
@@ -180,7 +180,7 @@ export class Gauges {
   }
 
   /**
-   * Of beacons that a lane is assigned to; the last delivery of every beacon there ever was one to.
+   * For beacons that a lane is assigned to; the last delivery for every beacon that ever had one.
    */
   #beacons(): (sources: GaugeSources) => void {
     const items = this.#gauge(
@@ -231,7 +231,7 @@ export class Gauges {
 
   #itself(): (sources: GaugeSources) => void {
     const waiting = this.#gauge('intake_waiting_items', 'Writes waiting for a commit.');
-    const connected = this.#gauge('bus_connected', '1 while the bus is there.');
+    const connected = this.#gauge('bus_connected', '1 while the bus is connected.');
     const schema = this.#gauge('schema_version', 'Schema of state.db.');
     const refused = this.#gauge(
       'refused_messages',

@@ -1,6 +1,6 @@
 /**
- * Events of this process for Prometheus: counters and histograms, counted where they happen. They
- * begin at zero with each start, and every series is there from then on.
+ * Prometheus counters and histograms for events of this process. They start at zero with the
+ * process, and every series exists from the start.
  */
 import { Counter, Histogram, Registry } from '@prometheus-io/client';
 import { laneOf, type WriteAction, writeActions } from '../../contracts/actions.ts';
@@ -8,17 +8,14 @@ import { type RefusalCode, refusalStatus } from '../../contracts/errors.ts';
 import type { Outcome } from '../../contracts/mutation.ts';
 import { type Lane, lanes } from '../../contracts/subjects.ts';
 
-/** Why a write became a dead letter: what the backend said of it, in a word. */
+/** Why a write became a dead letter: the outcome the backend gave. */
 const deadReasons = ['conflict', 'rejected'] as const satisfies readonly Outcome[];
 
-/**
- * A commit is one sync of a disk: a tenth of a millisecond on some, a second on one that is in
- * trouble.
- */
+/** A commit is one disk sync: 0.1 ms on some disks, a second on a failing one. */
 const commitSeconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
 /**
- * A delivery takes as long as the database needs for up to `deliverEntriesMax` entries, and
- * `capabilityMs` at most.
+ * A delivery takes as long as the database needs for up to `deliverEntriesMax` entries, at most
+ * `capabilityMs`.
  */
 const flushSeconds = [0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15];
 
@@ -36,7 +33,7 @@ export class Meter {
     const registers = [this.registry];
     this.#accepted = new Counter({
       name: 'tidemark_accepted_total',
-      help: 'Writes accepted by this process, repeats not counted.',
+      help: 'Writes accepted by this process, without duplicates.',
       labelNames: ['lane', 'action'],
       registers,
     });
@@ -53,18 +50,18 @@ export class Meter {
     });
     this.#dead = new Counter({
       name: 'tidemark_dead_lettered_total',
-      help: 'Writes that became dead letters, by what the backend said; each time one is refused again counts.',
+      help: 'Writes that became dead letters, by the outcome at the backend; a retry refused again counts again.',
       labelNames: ['reason'],
       registers,
     });
     this.#faults = new Counter({
       name: 'tidemark_faults_total',
-      help: 'Faults of delivery that an operator was told of.',
+      help: 'Faults of delivery reported to operators.',
       registers,
     });
     this.#commits = new Histogram({
       name: 'tidemark_commit_duration_seconds',
-      help: 'Time of one synced commit of the journal, all writes of it together.',
+      help: 'Duration of one synced commit of the journal, with all its writes.',
       buckets: commitSeconds,
       registers,
     });
@@ -82,7 +79,7 @@ export class Meter {
     for (const lane of lanes) this.#flushes.zero({ lane });
   }
 
-  /** One commit: how long it took, and the action of each write that was new in it. */
+  /** Records one commit: its duration, and the actions of its new writes. */
   committed(seconds: number, actions: readonly WriteAction[]): void {
     this.#commits.observe(seconds);
     const counts = new Map<WriteAction, number>();
@@ -100,10 +97,7 @@ export class Meter {
     this.#flushes.observe({ lane }, seconds);
   }
 
-  /**
-   * @param reason the sentence kept with the dead letter; only the outcome before its colon becomes
-   * a label
-   */
+  /** @param reason the dead letter's reason; only the outcome before its colon becomes a label */
   deadLettered(reason: string): void {
     this.#dead.inc({
       reason: deadReasons.find((one) => reason.startsWith(`${one}:`)) ?? 'rejected',

@@ -1,6 +1,6 @@
 /**
- * Prometheus metrics of the worker: what this process did, and what is true at the moment of a
- * scrape. docs/METRICS.md says what each means.
+ * Prometheus metrics of the worker: events of this process, and gauges read at each scrape.
+ * docs/METRICS.md describes each.
  */
 import { Gauge } from '@prometheus-io/client';
 import type { Lane } from '../../contracts/subjects.ts';
@@ -58,8 +58,8 @@ export class Metrics {
   }
 
   /**
-   * The exposition text. Throws what SQLite throws when the store cannot be read: a scrape that
-   * fails is seen.
+   * The exposition text. Throws SQLite's error when the store cannot be read, so that the failing
+   * scrape is noticed.
    */
   async text(): Promise<string> {
     this.#gauges.collect(this.#sources);
@@ -72,14 +72,14 @@ export class Metrics {
 }
 
 /**
- * Counting a million entries that wait takes 25 ms in which nothing is answered: then it is done
- * every 25 s at most.
+ * Counting a million pending entries takes 25 ms, during which nothing is answered; then it is
+ * counted at most every 25 s.
  */
 const timesItsCost = 1_000;
 
 /**
- * The balance of I10 for whoever asks often: counted entry by entry, and never more than a thousandth
- * of the time is spent on it.
+ * The balance of I10 for frequent callers. It is counted entry by entry, but takes at most a
+ * thousandth of the time.
  */
 export class BalanceCheck {
   readonly #count: (lane: Lane) => number;
@@ -91,7 +91,7 @@ export class BalanceCheck {
     this.#clock = clock;
   }
 
-  /** The difference now, or as it was when it was last counted. */
+  /** The current difference, or the last one counted. */
   difference(lane: Lane): number {
     const startMs = this.#clock.monotonicMs();
     const last = this.#last.get(lane);

@@ -1,13 +1,16 @@
 /**
  * Who did what: each call of an operator that changes something, or tried to, through whichever
- * door. Bounded, the oldest go.
+ * door. Bounded, the oldest go; calls that were denied are counted by minute and kind.
  */
 import { controlVerbs, isControlVerb } from '../../contracts/control-verbs.ts';
 import { messageOf, TidemarkError, toRefusal, refusalStatus } from '../../contracts/errors.ts';
-import type { JsonObject } from '../../contracts/json-value.ts';
+import type { JsonObject } from '../../contracts/body/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import { type Clock, isoOf } from '../../runtime/clock.ts';
+import { type DeniedCount, DeniedCalls } from '../../runtime/http/denied-calls.ts';
+import { visible } from '../../runtime/visible.ts';
 import type { Connection } from '../state/connection.ts';
+import { ActionRows, type NewAction } from './action-rows.ts';
 
 /**
  * Denied: for want of a right. Refused: the call was wrong, or it is not the time. Failed: it could
@@ -61,48 +64,73 @@ type Warns = { warn(facts: object, what: string): void };
 
 export class OperatorLog {
   readonly #db: Connection;
+  readonly #rows: ActionRows;
   readonly #clock: Clock;
   readonly #log: Warns;
+  readonly #denied = new DeniedCalls();
+  /** Those not written as they stand, and the rows of those that are. */
+  readonly #unwritten = new Set<DeniedCount>();
+  #rowOf = new WeakMap<DeniedCount, number>();
+  #cancel: (() => void) | null = null;
 
   constructor(db: Connection, clock: Clock, log: Warns) {
     this.#db = db;
+    this.#rows = new ActionRows(db);
     this.#clock = clock;
     this.#log = log;
   }
 
   /** Never throws: what was done is done, and whoever asked for it is told so. */
-  note(
-    { who, via, action, detail }: OperatorCall,
-    outcome: CallOutcome,
-    reason: string | null = null,
-  ): void {
+  note(call: OperatorCall, outcome: CallOutcome, reason: string | null = null): void {
+    if (outcome === 'denied') this.#count(call, reason ?? '');
+    else
+      this.#tried({ ...call, outcome, reason }, () =>
+        this.#rows.add(rowOf(call, outcome, reason, this.#clock.nowMs())),
+      );
+  }
+
+  /** A write is a synced commit, and who is denied must not cause one with each call. */
+  #count({ who, via, action }: OperatorCall, reason: string): void {
+    const kind = { who: cut(who), via, action: kindOf(action), reason: cut(reason) };
+    this.#unwritten.add(this.#denied.add(kind, this.#clock.nowMs()));
+    this.#cancel ??= this.#clock.timer(limits.operatorDenialsMs, () => this.flush());
+  }
+
+  /** Writes what was counted and not written yet. Never throws. */
+  flush(): void {
+    this.#cancel?.();
+    this.#cancel = null;
+    if (this.#unwritten.size === 0) return;
+    const counts = [...this.#unwritten];
+    this.#unwritten.clear();
+    const isWritten = this.#tried({ outcome: 'denied', kinds: counts.length }, () => {
+      for (const count of counts) this.#writeCount(count);
+    });
+    // Rows of a transaction that failed are none.
+    if (!isWritten) this.#rowOf = new WeakMap();
+  }
+
+  #writeCount(count: DeniedCount): void {
+    const { who, via, action, reason, firstMs, times } = count;
+    const said = JSON.stringify({ Times: times });
+    const row = this.#rowOf.get(count);
+    if (row !== undefined) return this.#rows.setDetail(row, said);
+    const detail = times === 1 ? null : said;
+    const denied = { who, via, action, detail, outcome: 'denied', reason };
+    this.#rowOf.set(count, this.#rows.add({ atMs: firstMs, ...denied }));
+  }
+
+  #tried(facts: Readonly<Record<string, unknown>>, write: () => void): boolean {
     try {
-      const values = [
-        cut(who),
-        via,
-        cut(action),
-        detail === undefined ? null : cut(JSON.stringify(detail)),
-        outcome,
-        reason === null ? null : cut(reason),
-      ];
-      this.#db
-        .transaction(() => {
-          const { lastInsertRowid } = this.#db
-            .prepare(
-              'insert into operator_action (at_ms, who, via, action, detail, outcome, reason) ' +
-                'values (?, ?, ?, ?, ?, ?, ?)',
-            )
-            .run(this.#clock.nowMs(), ...values);
-          this.#db
-            .prepare('delete from operator_action where id <= ?')
-            .run(Number(lastInsertRowid) - limits.operatorActionsMax);
-        })
-        .immediate();
+      this.#rows.write(write);
+      return true;
     } catch (error) {
+      const { detail: _, ...told } = facts;
       this.#log.warn(
-        { who, via, action, outcome, reason: messageOf(error) },
+        { ...told, reason: messageOf(error) },
         'what an operator did could not be written down',
       );
+      return false;
     }
   }
 
@@ -138,6 +166,7 @@ export class OperatorLog {
   /** `{Limit?, Before?}`. @throws TidemarkError INVALID_MESSAGE naming the field */
   list(given: JsonObject): OperatorActions {
     const { before, limit } = pageOf(given);
+    this.flush();
     return pageView(
       this.#db.prepare<[number, number], OperatorRow>(operatorActionsSql).all(before, limit + 1),
       limit,
@@ -202,8 +231,30 @@ export function busCallOf(verb: string, body: JsonObject): OperatorCall | null {
   };
 }
 
+function rowOf(
+  { who, via, action, detail }: OperatorCall,
+  outcome: CallOutcome,
+  reason: string | null,
+  atMs: number,
+): NewAction {
+  return {
+    atMs,
+    who: cut(who),
+    via,
+    action: cut(action),
+    detail: detail === undefined ? null : cut(JSON.stringify(detail)),
+    outcome,
+    reason: reason === null ? null : cut(reason),
+  };
+}
+
+/** A verb we have, for what else was asked for may be anything. */
+function kindOf(action: string): string {
+  const [verb = ''] = action.split(/[ ,]/);
+  return isControlVerb(verb) ? verb : 'other';
+}
+
 /** One bounded line of printable text. */
 function cut(text: string): string {
-  // eslint-disable-next-line no-control-regex
-  return text.replace(/[\u0000-\u001f\u007f]+/g, ' ').slice(0, limits.operatorTextCharsMax);
+  return visible(text.replace(/\s+/g, ' ')).slice(0, limits.operatorTextCharsMax);
 }

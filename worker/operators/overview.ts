@@ -91,6 +91,7 @@ export class Overview {
   }
 
   #laneState(lane: Lane): LaneState {
+    if (this.#parts.deliveries[lane].halted !== null) return 'error';
     return this.#parts.assignments.of(lane)
       ? (this.#parts.assignments.targetOf(lane)?.stateOf(lane) ?? 'waiting-for-beacon')
       : 'unassigned';
@@ -106,7 +107,7 @@ export class Overview {
       State: this.#laneState(lane),
       AssignedBeaconID: assignment?.beacon ?? null,
       IDBeaconConnection: assignment?.connection ?? 0,
-      LastError: target?.lastErrorOf(lane) ?? null,
+      LastError: deliveries[lane].halted ?? target?.lastErrorOf(lane) ?? null,
       BootstrappedAt: target?.bootstrappedAt ?? null,
       AssignedAt: assignment ? isoOf(assignment.assignedMs) : null,
       AssignedBy: assignment?.by ?? null,
@@ -166,7 +167,8 @@ export class Overview {
   }
 
   #marks(lane: Lane): Record<string, Record<string, MarkView>> {
-    const views: Record<string, Record<string, MarkView>> = {};
+    // A BeaconID of before may be a name that every object has.
+    const views = Object.create(null) as Record<string, Record<string, MarkView>>;
     for (const mark of this.#parts.marks.list(lane))
       (views[mark.beacon] ??= {})[String(mark.connection)] = markView(
         mark,

@@ -7,7 +7,7 @@
  */
 import PQueue from 'p-queue';
 import { messageOf } from '../../contracts/errors.ts';
-import { isJsonObject } from '../../contracts/json-value.ts';
+import { isJsonObject } from '../../contracts/body/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import type { WorkerStatus } from '../../contracts/status.ts';
 import { isSubjectToken, services, subjects } from '../../contracts/subjects.ts';
@@ -159,9 +159,21 @@ function foundIn(answer: unknown): Found | null {
   if (typeof hub !== 'string' || !isSubjectToken(hub)) return null;
   return {
     hub,
-    version: String(answer['version'] ?? ''),
-    console: typeof Console === 'string' && /^https?:\/\//.test(Console) ? Console : null,
+    version: textOf(answer['version']).slice(0, limits.remoteUserCharsMax),
+    console: pageAt(textOf(Console)),
   };
+}
+
+/** Anybody may answer, with anything. */
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+/** A page is all that a link to it may open. */
+function pageAt(address: string): string | null {
+  if (address.length > limits.consoleUrlCharsMax || !URL.canParse(address)) return null;
+  const { protocol, username, password } = new URL(address);
+  return /^https?:$/.test(protocol) && username === '' && password === '' ? address : null;
 }
 
 function isStatus(value: unknown): value is WorkerStatus {

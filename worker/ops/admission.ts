@@ -1,6 +1,6 @@
 /**
- * What lets an operation run, and what keeps it from running: its file, what it requires, the
- * skips of the environment and of operators, its place among the others.
+ * Decides which operations may run: checks their files, requirements and order, and the skips set
+ * by the environment and by operators.
  */
 import { TidemarkError } from '../../contracts/errors.ts';
 import { type Clock, isoOf } from '../../runtime/clock.ts';
@@ -9,7 +9,9 @@ import type { Runnable } from './operation.ts';
 import { shippedOperations } from './shipped.ts';
 import { isSkipInForce, type Standing } from './standing.ts';
 
-/** What the environment leaves out: flags of single operations, and all of them until a time. */
+/**
+ * Skips set by the environment: flags of single operations, and a time until which all are skipped.
+ */
 export type SkipSettings = { flags: readonly string[]; allUntilMs: number | null };
 
 export class Admission {
@@ -17,7 +19,7 @@ export class Admission {
   readonly #skips: SkipSettings;
   readonly #clock: Clock;
 
-  /** @param folder of the operator's files */
+  /** @param folder the folder of the operator's files */
   constructor({ folder, skips, clock }: { folder: string; skips: SkipSettings; clock: Clock }) {
     this.#folder = folder;
     this.#skips = skips;
@@ -25,8 +27,8 @@ export class Admission {
   }
 
   /**
-   * @throws TidemarkError INVALID_MESSAGE when one of them cannot be loaded, or requires what is
-   * not there or sorts behind it
+   * @throws TidemarkError INVALID_MESSAGE when an operation cannot be loaded, or requires one that
+   * is missing or sorts after it
    */
   async load(open: readonly Standing[], all: readonly Standing[]): Promise<Runnable[]> {
     const loaded = await loadOperations(open.map((one) => one.file as Candidate));
@@ -35,31 +37,32 @@ export class Admission {
       if (shippedOperations.has(id))
         throw new TidemarkError(
           'INVALID_MESSAGE',
-          `operation ${id} has the name of a shipped one; rename its file`,
+          `operation ${id} has the name of a shipped operation; rename its file`,
         );
       for (const required of operation.requires) {
         if (!known.has(required))
           throw new TidemarkError(
             'INVALID_MESSAGE',
-            `operation ${id} requires ${required}, which is not there`,
+            `operation ${id} requires ${required}, which does not exist`,
           );
         if (required >= id)
           throw new TidemarkError(
             'INVALID_MESSAGE',
-            `operation ${id} requires ${required}, which comes behind it; rename one`,
+            `operation ${id} requires ${required}, which sorts after it; rename one of them`,
           );
       }
     }
     return loaded;
   }
 
-  /** Whether the environment leaves out all of them at this time. */
+  /** Whether the environment currently skips all operations. */
   areAllSkipped(): boolean {
     return (this.#skips.allUntilMs ?? 0) > this.#clock.nowMs();
   }
 
   /**
-   * Why an operation is skipped, on somebody's word or with one it requires; null when it is not.
+   * Why an operation is skipped: by an operator, by its flag, or because one it requires is. Null
+   * when it is not skipped.
    */
   whySkipped(
     { id, marker }: Standing,
@@ -77,7 +80,7 @@ export class Admission {
   }
 
   /**
-   * The operator's operation of that id, ready to run as far as it and what it requires go.
+   * Loads the operator's operation with that id, and checks that what it requires is applied.
    * @throws TidemarkError NOT_FOUND, INVALID_MESSAGE
    */
   async pick(
@@ -109,7 +112,7 @@ export class Admission {
   }
 
   /**
-   * The one that is to be left out until a time.
+   * Loads the operation to be skipped until a time.
    * @throws TidemarkError INVALID_MESSAGE, NOT_FOUND
    */
   async skippable(
@@ -141,17 +144,17 @@ export class Admission {
   }
 }
 
-/** What keeps a pending operation from running by itself; null when nothing does. */
+/** Why a pending operation does not run by itself; null when it does. */
 export function waitsFor(
   { lateBehind, sameAs, id }: Standing,
   { isAnyOrder }: { isAnyOrder?: boolean },
 ): string | null {
   if (sameAs !== null)
     return (
-      `it has the content of ${sameAs}, which was applied: a new name of the same? To run ` +
-      `it nevertheless: tidemark ops run ${id}`
+      `it has the same content as ${sameAs}, which was applied; was the file renamed? To run ` +
+      `it anyway: tidemark ops run ${id}`
     );
   if (lateBehind !== null && !isAnyOrder)
-    return `it comes before ${lateBehind}, which is applied already; to run it nevertheless: --allow-out-of-order`;
+    return `it sorts before ${lateBehind}, which is already applied; to run it anyway: --allow-out-of-order`;
   return null;
 }

@@ -1,11 +1,11 @@
-/** Arguments of operations: texts from a command line, read as what they stand for. */
+/** Parses the arguments of operations, which come as text from the command line. */
 import { TidemarkError } from '../../contracts/errors.ts';
 import { type Lane, lanes } from '../../contracts/subjects.ts';
 
 type Args = Readonly<Record<string, string>>;
 
 /**
- * A whole number of at least `least`, or what stands for "not given".
+ * An integer of at least `least`, or `otherwise` when the argument is not given.
  * @throws TidemarkError INVALID_MESSAGE
  */
 export function countArg<T>(args: Args, name: string, least: number, otherwise: T): number | T {
@@ -28,7 +28,10 @@ export function isArgSet(args: Args, name: string): boolean {
   return text === 'yes';
 }
 
-/** The lane that is named, or both. @throws TidemarkError INVALID_MESSAGE */
+/**
+ * The named lane, or both.
+ * @throws TidemarkError INVALID_MESSAGE
+ */
 export function lanesArg(args: Args): readonly Lane[] {
   const text = args['lane'];
   if (text === undefined) return lanes;

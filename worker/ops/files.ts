@@ -1,16 +1,15 @@
 /**
- * The operator's operations: files of one folder, listed by name, told apart by content, loaded
- * before any of them runs.
+ * The operator's operations: lists the files of one folder, and loads them all before any of them
+ * runs.
  */
-import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
-import { limits } from '../../contracts/limits.ts';
+import { digestOf } from './file-digest.ts';
 import { abilities, type Ability, type Operation, type Runnable, type Step } from './operation.ts';
 
-/** A file that is an operation by its name. */
+/** A file whose name makes it an operation. */
 export type Candidate = { type: 'operator'; id: string; path: string; sha256: string };
 
 const extension = /\.(?:ts|mts|js|mjs)$/;
@@ -29,15 +28,15 @@ function invalid(message: string, cause?: unknown): TidemarkError {
   return new TidemarkError('INVALID_MESSAGE', message, { cause });
 }
 
-/** The name of an operation's flag: `2026-11-21-fix.roles` -> `2026_11_21_FIX_ROLES`. */
+/** The flag that skips an operation: `2026-11-21-fix.roles` -> `2026_11_21_FIX_ROLES`. */
 export function flagOf(id: string): string {
   return id.toUpperCase().replace(/[^A-Z0-9]+/g, '_');
 }
 
 /**
- * The operations of a folder named by its absolute path, in no order. No folder means none.
- * @throws TidemarkError INVALID_MESSAGE for a folder or file that cannot be read, or two files that
- * are one id or share one flag
+ * Lists the operations in a folder (an absolute path), unordered. A missing folder has none.
+ * @throws TidemarkError INVALID_MESSAGE for an unreadable folder or file, or for two files with the
+ * same id or flag
  */
 export function listOperations(folder: string): Candidate[] {
   const names = namesIn(folder).filter(
@@ -74,23 +73,9 @@ function namesIn(folder: string): string[] {
   }
 }
 
-function digestOf(path: string): string {
-  let content: Buffer;
-  try {
-    content = readFileSync(path);
-  } catch (cause) {
-    throw invalid(`cannot read an operation: ${messageOf(cause)}`, cause);
-  }
-  if (content.length > limits.operationFileBytesMax)
-    throw invalid(
-      `${path} has ${content.length} bytes, an operation at most ${limits.operationFileBytesMax}`,
-    );
-  return createHash('sha256').update(content).digest('hex');
-}
-
 /**
- * Loads all, or none.
- * @throws TidemarkError INVALID_MESSAGE naming the first file that is no operation
+ * Loads all of them, or none.
+ * @throws TidemarkError INVALID_MESSAGE naming the first file that is not an operation
  */
 export async function loadOperations(candidates: readonly Candidate[]): Promise<Runnable[]> {
   const loaded: Runnable[] = [];
@@ -101,30 +86,33 @@ export async function loadOperations(candidates: readonly Candidate[]): Promise<
 async function load({ type, id, path, sha256 }: Candidate): Promise<Runnable> {
   let module: Record<string, unknown>;
   try {
-    // Absolute, for a relative path would be looked for beside this file; by content, for an edited
-    // file would come out of the cache.
+    // The path is absolute because a relative one would be resolved against this file. The digest
+    // makes Node load an edited file again instead of using its cache.
     module = (await import(`${pathToFileURL(path).href}?${sha256}`)) as Record<string, unknown>;
   } catch (cause) {
     const hint =
       /\.[tj]s$/.test(path) && cause instanceof SyntaxError
-        ? ' (a .ts or .js file is what the nearest package.json says; .mts and .mjs are always modules)'
+        ? ' (for .ts and .js the nearest package.json decides the module type; .mts and .mjs are always modules)'
         : '';
     throw invalid(`${path} cannot be loaded: ${messageOf(cause)}${hint}`, cause);
   }
   try {
     return { type, id, sha256, operation: toOperation(module) };
   } catch (cause) {
-    throw invalid(`${path} is no operation: ${messageOf(cause)}`, cause);
+    throw invalid(`${path} is not an operation: ${messageOf(cause)}`, cause);
   }
 }
 
-/** A module's exports as an operation. @throws TypeError saying what is wrong */
+/**
+ * Turns a module's exports into an operation.
+ * @throws TypeError saying what is wrong
+ */
 export function toOperation(module: Readonly<Record<string, unknown>>): Operation {
   const unknown = Object.keys(module).filter(
     (name) => !members.includes(name) && name !== 'module.exports' && name !== 'default',
   );
   if (unknown.length > 0)
-    throw new TypeError(`it exports ${unknown.join(', ')}; known are ${members.join(', ')}`);
+    throw new TypeError(`it exports ${unknown.join(', ')}; allowed exports: ${members.join(', ')}`);
   const {
     description,
     run,
@@ -140,19 +128,19 @@ export function toOperation(module: Readonly<Record<string, unknown>>): Operatio
   if ((typeof run === 'function') === (typeof step === 'function'))
     throw new TypeError('it must export run(context), or step(context, cursor), and not both');
   if (prepare !== undefined && typeof prepare !== 'function')
-    throw new TypeError('prepare is no function');
+    throw new TypeError('prepare is not a function');
   if (typeof isSkippable !== 'boolean')
     throw new TypeError('isSkippable is neither true nor false');
-  if (!isTexts(requires)) throw new TypeError('requires is no list of ids');
+  if (!isTexts(requires)) throw new TypeError('requires is not a list of ids');
   if (
     !isTexts(uses) ||
     !uses.every((one): one is Ability => (abilities as readonly string[]).includes(one))
   )
     throw new TypeError(`uses may name ${abilities.join(', ')} only`);
   if (prepare !== undefined && !uses.includes('backend'))
-    throw new TypeError("prepare asks the backend, so it must export uses = ['backend']");
+    throw new TypeError("prepare reads the backend, so it must export uses = ['backend']");
   if (typeof args !== 'object' || args === null || !isTexts(Object.values(args)))
-    throw new TypeError('args is no object of texts');
+    throw new TypeError('args is not an object of strings');
   const work = (run ?? step) as (context: unknown, cursor: unknown) => unknown;
   return {
     description,
@@ -172,7 +160,7 @@ function isTexts(value: unknown): value is string[] {
   return Array.isArray(value) && value.every((one) => typeof one === 'string');
 }
 
-/** There is no result that means "not quite": whatever is not a plain end rolls back. */
+/** There are no other results: anything but nothing or a note is an error, and rolls back. */
 function ended(result: unknown): Step {
   if (result === undefined || result === null) return { cursor: null };
   if (typeof result === 'string') return { cursor: null, note: result };
@@ -200,6 +188,6 @@ function stepOf(result: unknown): Step {
 
 function shown(value: unknown): string {
   return value instanceof Promise
-    ? 'a promise, but the work has to be done inside one transaction'
+    ? 'a promise, but the work must be synchronous, inside one transaction'
     : JSON.stringify(value).slice(0, 200);
 }

@@ -1,4 +1,4 @@
-/** What was run on a store and how its operations stand, read from the file without its writer. */
+/** Reads the state and history of operations from the store's file, without being its writer. */
 import { existsSync } from 'node:fs';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { type Connection, openReadOnly } from '../state/connection.ts';
@@ -8,22 +8,22 @@ import { pathsOf } from '../state/paths.ts';
 import { OperationTable } from './table.ts';
 import { type AttemptView, historyOf, type OperationsView, statusOf } from './views.ts';
 
-/** The first schema that knows operations. */
+/** The first schema version with operations. */
 const firstSchema = 2;
 
-/** @throws TidemarkError NOT_THERE, NEWER_SCHEMA: what was run is unknown then */
+/** @throws TidemarkError NOT_THERE or NEWER_SCHEMA: what was run is then unknown */
 export function lookAtStatus(dataDir: string, folder: string, nowMs: number): OperationsView {
   return reading(dataDir, (db) => statusOf(folder, new OperationTable(db), nowMs));
 }
 
-/** @throws TidemarkError as above, NOT_FOUND for an id nobody ever ran */
+/** @throws TidemarkError as `lookAtStatus`, and NOT_FOUND for an id that was never run */
 export function lookAtHistory(dataDir: string, id: string | null): AttemptView[] {
   return reading(dataDir, (db) => historyOf(new OperationTable(db), id));
 }
 
 /**
- * @throws TidemarkError NOT_THERE: without a store nothing can be said, which is not the same as
- * nothing being applied
+ * @throws TidemarkError NOT_THERE: without a store nothing is known, which differs from nothing
+ * being applied
  */
 export function assertStore(dataDir: string): void {
   if (!existsSync(pathsOf(dataDir).db))

@@ -1,77 +1,78 @@
 /**
- * What a maintenance operation is: a description, and work in one step or many, each in one
- * transaction with its marker.
+ * What a maintenance operation is: a description, and work in one or more steps. Each step is one
+ * transaction together with its marker.
  */
 import type { Connection } from '../state/connection.ts';
 import type { KnownRow } from '../../bridges/read-merge.ts';
 import type { RowQuery } from '../../contracts/mutation.ts';
 import type { Lane } from '../../contracts/subjects.ts';
 
-/** Reads rows of a lane's assigned database; null while it is away. */
+/** Reads rows of a lane's assigned database; null while the database is away. */
 export type BackendRows = (lane: Lane, query: RowQuery) => Promise<KnownRow[] | null>;
 
 type Surroundings = {
   hubId: string;
-  /** What was given with `--set name=value`. */
+  /** Given with `--set name=value`. */
   args: Readonly<Record<string, string>>;
   nowMs: number;
-  /** A line for whoever started it. */
+  /** Shows a line to whoever started the operation. */
   say: (line: string) => void;
 };
 
 /**
- * For a step. `db` is inside the transaction that keeps the marker; nothing here reaches the
+ * What a step gets. `db` is inside the transaction that writes the marker; nothing here uses the
  * network.
  */
 export type OperationContext = Surroundings & {
   db: Connection;
-  /** What `prepare` of this step resolved with. */
+  /** The result of `prepare` for this step. */
   prepared: unknown;
 };
 
-/** For looking things up ahead of a step, outside any transaction: `db` only reads. */
+/** What `prepare` gets, for reading ahead of a step outside any transaction; `db` is read-only. */
 export type PrepareContext = Surroundings & { db: Connection; backend: BackendRows };
 
-/** How far a step came: `cursor` is given to the next one, null is the end. */
+/** The result of a step: `cursor` is passed to the next step, null ends the operation. */
 export type Step = { cursor: string | null; note?: string };
 
 export type Operation = {
   description: string;
-  /** May be left out by its flag or by `ops skip`. */
+  /** Whether its flag or `ops skip` may skip it. */
   isSkippable: boolean;
-  /** Ids that come before it; skipped when one of them is. */
+  /** Ids of operations that must be applied before it. It is skipped when one of them is. */
   requires: readonly string[];
-  /** What it needs beside the store; checked before anything runs. */
+  /** What it needs besides the store; checked before anything runs. */
   uses: readonly Ability[];
-  /** Arguments it knows, and what they mean. */
+  /** The arguments it accepts, with their meaning. */
   args: Readonly<Record<string, string>>;
-  /** Works in more than one step, so it never runs before intake is open. */
+  /** Has more than one step, so it never runs before intake is open. */
   isLong: boolean;
   /**
-   * For the few statements SQLite refuses inside a transaction: effects first, then the marker; a
-   * crash between repeats it.
+   * For the few statements that SQLite refuses inside a transaction: the effects come first, then
+   * the marker. A crash in between repeats them.
    */
   isOutside: boolean;
   prepare?: (context: PrepareContext, cursor: string | null) => Promise<unknown>;
   step: (context: OperationContext, cursor: string | null) => Step;
 };
 
-/** `backend`: reading the assigned database, which only a running worker can. */
+/** `backend`: reads the assigned database, which only a running worker can. */
 export const abilities = ['backend'] as const;
 export type Ability = (typeof abilities)[number];
 
-/** `operator`: a file of the operator's, once. `shipped`: ours, by name, any number of times. */
+/**
+ * `operator`: a file of the operator's, applied once. `shipped`: ours, run by name any number of
+ * times.
+ */
 export type OperationType = 'operator' | 'shipped';
 
-/** An operation that can be run. */
 export type Runnable = { type: OperationType; id: string; sha256: string; operation: Operation };
 
-/** Who started it. */
 export type StartedBy = 'boot' | 'cli' | 'control';
 
 /**
- * What became of one: `raced` when somebody else applied it meanwhile, `rolled_back` after a dry
- * run, `interrupted` at the end of the process.
+ * The outcome of one operation: `raced` when another run applied it meanwhile, `rolled_back` after
+ * a dry run, `interrupted` when the process ended.
  */
 export type ResultKind = 'applied' | 'raced' | 'skipped' | 'failed' | 'rolled_back' | 'interrupted';
 
@@ -82,22 +83,22 @@ export type OperationResult = {
   ID: string;
   Result: ResultKind;
   Steps: number;
-  /** Rows touched. */
+  /** Rows changed. */
   Changes: number;
   DurationMs: number;
   Note: string | null;
   Error: string | null;
-  /** Of a dry run: rows by table. */
+  /** Rows per table, for a dry run. */
   Tables?: RowChanges;
 };
 
 /**
- * One run over one or many. `NotAttempted` come behind one that failed, `Left` have to wait for
- * something else.
+ * The outcome of a run. `NotAttempted` counts the operations after one that failed, `Left` those
+ * that must wait until intake is open.
  */
 export type RunReport = { Results: OperationResult[]; NotAttempted: number; Left: number };
 
-/** Fills what an operation of ours leaves unsaid. */
+/** Fills in the defaults of a shipped operation. */
 export function shippedOperation(
   of: Pick<Operation, 'description' | 'step'> & Partial<Operation>,
 ): Operation {

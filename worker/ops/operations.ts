@@ -1,6 +1,6 @@
 /**
- * Maintenance of one store: what is there, running what is pending in order, one by name, skipping,
- * and what was done.
+ * The maintenance operations of one store: status, history, running pending ones in order or one by
+ * id, and skipping.
  */
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { type Clock, isoOf } from '../../runtime/clock.ts';
@@ -23,13 +23,13 @@ import {
 export type OperationsOptions = {
   store: Pick<Store, 'db' | 'paths' | 'assertSameFiles'>;
   hubId: string;
-  /** Absolute folder of the operator's files. */
+  /** Absolute path of the folder with the operator's files. */
   folder: string;
   host: string;
   version: string;
   skips: SkipSettings;
   clock: Clock;
-  /** Null where there is no worker around it. */
+  /** Null without a worker. */
   backend: BackendRows | null;
 };
 
@@ -38,11 +38,11 @@ export type RunRequest = {
   say: (line: string) => void;
   isDryRun?: boolean;
   args?: Readonly<Record<string, string>>;
-  /** Late ones too. */
+  /** Also run those that sort before one already applied. */
   isAnyOrder?: boolean;
   /**
-   * Leaves long ones, and those that need the backend, and what comes behind them: for the time
-   * before intake is open.
+   * Stops at the first operation that is long or needs the backend: for the time before intake is
+   * open.
    */
   isQuickOnly?: boolean;
   stop?: AbortSignal;
@@ -54,7 +54,7 @@ export class Operations {
   readonly #runner: OperationRunner;
   readonly #admission: Admission;
   #running: string | null = null;
-  /** Why the last run over what is pending could not begin. */
+  /** Why the last run of pending operations could not start. */
   #problem: string | null = null;
 
   constructor(parts: OperationsOptions) {
@@ -62,8 +62,7 @@ export class Operations {
     this.#table = new OperationTable(parts.store.db);
     this.#runner = new OperationRunner({ ...parts, table: this.#table });
     this.#admission = new Admission(parts);
-    // Whoever has the store open for writing is the only one; what still "runs" died with its
-    // process.
+    // We are the store's only writer, so an attempt still marked as running died with its process.
     this.#table.interrupt(parts.clock.nowMs());
   }
 
@@ -87,25 +86,28 @@ export class Operations {
       const { Pending, Failed, Skipped, Drift, Problem } = this.status();
       return { Pending, Failed, Skipped, Drift, Problem };
     } catch (error) {
-      // Health is asked most when the store is in trouble.
+      // Health is asked most when the store is in trouble, so it must not throw.
       return {
         Pending: 0,
         Failed: 0,
         Skipped: 0,
         Drift: 0,
-        Problem: `operations cannot be looked at: ${messageOf(error)}`,
+        Problem: `the operations cannot be read: ${messageOf(error)}`,
       };
     }
   }
 
-  /** Attempts, newest first. @throws TidemarkError NOT_FOUND for an id nobody ever ran */
+  /**
+   * Attempts, newest first.
+   * @throws TidemarkError NOT_FOUND for an id that was never run
+   */
   history(id: string | null): AttemptView[] {
     return historyOf(this.#table, id);
   }
 
   /**
-   * Runs what is pending, in order, until one fails. All are loaded and checked before the first
-   * runs.
+   * Runs pending operations in order until one fails. All are loaded and checked before the first
+   * one runs.
    * @throws TidemarkError INVALID_MESSAGE
    */
   runPending(request: RunRequest): Promise<RunReport> {
@@ -122,7 +124,7 @@ export class Operations {
   }
 
   /**
-   * Runs one by its id, shipped or the operator's.
+   * Runs one operation by its id, shipped or the operator's.
    * @throws TidemarkError NOT_FOUND, INVALID_MESSAGE
    */
   runOne(id: string, request: RunRequest): Promise<RunReport> {
@@ -133,7 +135,7 @@ export class Operations {
     if (this.#running !== null)
       throw new TidemarkError(
         'CONFLICT',
-        `an operation is running (${this.#running}); try again when it is done`,
+        `an operation is running (${this.#running}); retry when it is done`,
       );
     this.#running = what;
     try {
@@ -193,7 +195,7 @@ export class Operations {
     return { Results: [await this.#run(runnable, request)], NotAttempted: 0, Left: 0 };
   }
 
-  /** The operator's operation of that id, or what became of it without running. */
+  /** The operator's operation with that id, or a result when it must not run. */
   async #own(id: string, request: RunRequest): Promise<Runnable | OperationResult> {
     const { standing, runnable } = await this.#admission.pick(id, this.#standings());
     const why = this.#admission.areAllSkipped()
@@ -231,7 +233,7 @@ export class Operations {
     return { by, host: this.#parts.host, pid: process.pid, version: this.#parts.version };
   }
 
-  /** Nothing ran; that it was skipped, why and on whose machine is kept. */
+  /** Records that an operation was skipped, and why; the same skip only once per process. */
   #skipped(
     one: Pick<Runnable, 'type' | 'id' | 'sha256'>,
     request: RunRequest,
@@ -254,7 +256,7 @@ export class Operations {
   }
 
   /**
-   * Leaves an operation out until a time; it comes back by itself.
+   * Skips an operation until a time, after which it is pending again.
    * @throws TidemarkError INVALID_MESSAGE, NOT_FOUND
    */
   async skip(

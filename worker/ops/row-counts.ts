@@ -1,12 +1,12 @@
-/** Counts what a transaction does to each table, by triggers that live and die with it. */
+/** Counts the rows a transaction changes in each table, with triggers that exist only inside it. */
 import type { Connection } from '../state/connection.ts';
 import type { RowChanges } from './operation.ts';
 
 const kinds = { Inserted: 'insert', Updated: 'update', Deleted: 'delete' } as const;
 
 /**
- * Begins to count; to be called inside a transaction that will be rolled back. Returns what was
- * counted so far.
+ * Starts counting. Call it inside a transaction that will be rolled back; the returned function
+ * gives the counts so far.
  */
 export function countChangedRows(db: Connection): () => RowChanges {
   const tables = db

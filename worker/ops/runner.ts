@@ -1,10 +1,11 @@
 /**
- * Runs one operation: effects and marker, or effects and saved cursor, in one transaction a step.
+ * Runs one operation. Each step is one transaction with its effects and either its marker or its
+ * cursor.
  *
- * Constraints: the marker is read again under the write lock, so of several runners one applies; a
- * step is synchronous and has no network. Ordering: an attempt is recorded, then the step commits
- * with its marker, then the files are checked, then it is reported as applied. Failure: what a step did
- * is rolled back, earlier steps stay with their cursor, and the next run goes on from there.
+ * Constraints: the marker is read again under the write lock, so that only one of several runners
+ * applies the operation; a step is synchronous and has no network. Ordering: record the attempt,
+ * commit the step with its marker, check the files, report it as applied. Failure: a failing step
+ * is rolled back; earlier steps stay, and the next run continues from their cursor.
  */
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
@@ -36,11 +37,11 @@ export type RunOrder = {
   isDryRun: boolean;
   say: (line: string) => void;
   backend: BackendRows | null;
-  /** Ends a long one between two steps. */
+  /** Stops a long operation between two steps. */
   stop?: AbortSignal;
 };
 
-/** One run of one operation, while it lasts. */
+/** The state of one running operation. */
 type Run = RunOrder & {
   runnable: Runnable;
   argsText: string;
@@ -60,7 +61,7 @@ export class OperationRunner {
     this.#parts = parts;
   }
 
-  /** Runs it to its end; never throws, for a failure is a result. */
+  /** Runs an operation to its end. Never throws: a failure is a result. */
   async run(runnable: Runnable, order: RunOrder): Promise<OperationResult> {
     const { table, clock, store } = this.#parts;
     const startedMs = clock.nowMs();
@@ -89,7 +90,7 @@ export class OperationRunner {
         };
       }
       const { kind, note } = await this.#steps(run);
-      // An operation is not done while its effects may be in a file nobody will ever read again.
+      // Not applied while its effects may be in a file that nobody will read again.
       store.assertSameFiles();
       return { ...result, ...this.#figures(run), Result: kind, Note: note, Error: null };
     } catch (thrown) {
@@ -126,14 +127,14 @@ export class OperationRunner {
         this.#end(run, 'interrupted', null, null);
         return {
           kind: 'interrupted',
-          note: 'the process is ending; the next start goes on from here',
+          note: 'the process is ending; the next start continues from here',
         };
       }
       await nextTurn();
     }
   }
 
-  /** One step and what is kept of it; null when more are to come. */
+  /** Runs one step and saves its cursor or marker; null when more steps follow. */
   #step(run: Run, cursor: string | null, prepared: unknown): Ended | null {
     const { runnable } = run;
     if (!runnable.operation.isOutside)
@@ -190,7 +191,7 @@ export class OperationRunner {
   }
 
   #raced(run: Run): Ended {
-    const note = 'another run did it meanwhile';
+    const note = 'another run applied it meanwhile';
     this.#end(run, 'raced', note, null);
     return { kind: 'raced', note };
   }
@@ -200,7 +201,7 @@ export class OperationRunner {
     if (!this.#parts.store.db.inTransaction)
       throw new TidemarkError(
         'INTERNAL',
-        'it ended the transaction that would have kept its marker; what it did until then stays',
+        'it ended the transaction that its marker belongs to; its changes up to then stay',
       );
     return step;
   }
@@ -239,14 +240,14 @@ export class OperationRunner {
     return prepare(context, cursor);
   }
 
-  /** Executes it and rolls everything back; a long one as far as the time for it goes. */
+  /** Executes the operation and rolls everything back; stops a long one after a time limit. */
   async #try(run: Run) {
     const { store, clock } = this.#parts;
     const { operation, id } = run.runnable;
     if (operation.isOutside)
       throw new TidemarkError(
         'INVALID_MESSAGE',
-        `${id} works outside a transaction, so it cannot be tried`,
+        `${id} works outside a transaction, so it has no dry run`,
       );
     let cursor: string | null = null;
     const prepared = await this.#prepare(run, cursor);

@@ -1,6 +1,5 @@
 /**
- * A new operation's file: named by date, time and purpose, so that names sort in the order they
- * were made.
+ * Creates the file of a new operation, named by date, time and purpose, so that names sort by age.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +9,7 @@ import { isoOf } from '../../runtime/clock.ts';
 const slugCharsMax = 60;
 
 /**
- * Words of a purpose as part of a file name.
+ * Turns a purpose into a part of a file name.
  * @throws TidemarkError CONFIG_INVALID when nothing is left of it, or too much
  */
 export function slugOf(text: string): string {
@@ -23,15 +22,15 @@ export function slugOf(text: string): string {
   if (slug === '' || slug.length > slugCharsMax)
     throw new TidemarkError(
       'CONFIG_INVALID',
-      `${JSON.stringify(text)} makes no name: expected 1 to ${slugCharsMax} letters and digits`,
+      `${JSON.stringify(text)} cannot be a name: expected 1 to ${slugCharsMax} letters and digits`,
     );
   return slug;
 }
 
 /**
- * Writes the template and returns its path; `.mts`, for what `.ts` means hangs on the nearest
- * package.json.
- * @throws TidemarkError CONFIG_INVALID also when the file is there already
+ * Writes the template and returns its path. It ends in `.mts`, because for `.ts` the nearest
+ * package.json decides the module type.
+ * @throws TidemarkError CONFIG_INVALID also when the file exists
  */
 export function newOperation(folder: string, purpose: string, nowMs: number): string {
   const [date = '', time = ''] = isoOf(nowMs).split('T');
@@ -40,7 +39,7 @@ export function newOperation(folder: string, purpose: string, nowMs: number): st
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     writeFileSync(path, template(purpose), { flag: 'wx', mode: 0o600 });
   } catch (cause) {
-    throw new TidemarkError('CONFIG_INVALID', `cannot make ${path}: ${messageOf(cause)}`, {
+    throw new TidemarkError('CONFIG_INVALID', `cannot create ${path}: ${messageOf(cause)}`, {
       cause,
     });
   }
@@ -48,18 +47,18 @@ export function newOperation(folder: string, purpose: string, nowMs: number): st
 }
 
 function template(purpose: string): string {
-  return `/** An operation on the worker's store: runs once, in one transaction with its marker. \
-What throws is rolled back. */
+  return `/** An operation on the worker's store: applied once, in one transaction with its marker. \
+An error rolls it back. */
 import type { OperationContext } from 'tidemark/operations';
 
 export const description = ${JSON.stringify(purpose)};
 
-// May be left out with TIDEMARK_SKIP_OP_...=1 or \`tidemark ops skip\`:
+// May be skipped with TIDEMARK_SKIP_OP_...=1 or \`tidemark ops skip\`:
 // export const isSkippable = true;
 
 /**
- * For long work export step(context, cursor) instead: it returns {cursor} to be called again,
- * {cursor: null} at its end.
+ * For long work export step(context, cursor) instead. Return {cursor} to be called again,
+ * and {cursor: null} at the end.
  */
 export function run(context: OperationContext): string {
   const rows = context.db.prepare("select count(*) from refused").pluck().get();

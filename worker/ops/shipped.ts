@@ -1,4 +1,4 @@
-/** The operations that come with the program: run by name, any number of times, never pending. */
+/** The operations shipped with the program: run by name, any number of times, never pending. */
 import type { Operation } from './operation.ts';
 import { compact } from './shipped/compact.ts';
 import { purgeDeadLetters } from './shipped/purge-dead-letters.ts';

@@ -1,29 +1,32 @@
 /**
- * How each operation stands: files against markers and attempts. Pure: what is pending, late,
- * renamed, edited, skipped, failed.
+ * Derives the standing of each operation from files, markers and attempts: pending, failed, skipped
+ * or applied, and late, renamed or edited. Pure.
  */
 import type { Candidate } from './files.ts';
 import type { AttemptRow, MarkerRow } from './table.ts';
 
 export type State = 'pending' | 'failed' | 'skipped' | 'applied';
 
-/** One operation of the operator's. */
+/** One of the operator's operations. */
 export type Standing = {
   id: string;
   state: State;
-  /** Null when the file of an applied one is gone. */
+  /** Null when an applied operation's file is gone. */
   file: Candidate | null;
   marker: MarkerRow | null;
   last: AttemptRow | null;
-  /** Its file is another than the one that was applied. */
+  /** Its file differs from the one that was applied. */
   isDrifted: boolean;
-  /** Not applied, but the file of an applied one has the same content: its id. */
+  /**
+   * The id of an applied operation with the same content whose file is gone, while this one is not
+   * applied: probably a rename.
+   */
   sameAs: string | null;
-  /** Came after a later one was applied; the later one's id. */
+  /** The id of a later operation that was applied before this one appeared. */
   lateBehind: string | null;
 };
 
-/** In the order of their names, which is the order they run in. */
+/** Sorted by id, which is the order they run in. */
 export function standings(
   files: readonly Candidate[],
   markers: readonly MarkerRow[],
@@ -59,7 +62,7 @@ export function standings(
       sameAs: isOpen
         ? (applied.find((one) => one.sha256 === file.sha256 && !present.has(one.id))?.id ?? null)
         : null,
-      // One that was there before and did not go through is not late, only not done.
+      // One that was tried before is not late, only not finished.
       lateBehind:
         isOpen && last === null && marker === null && newest !== null && newest > file.id
           ? newest
@@ -92,7 +95,7 @@ function stateOf(marker: MarkerRow | null, last: AttemptRow | null, nowMs: numbe
   return last?.result === 'skipped' ? 'skipped' : 'pending';
 }
 
-/** Whether `ops skip` holds an operation back at this time. */
+/** Whether `ops skip` currently skips the operation. */
 export function isSkipInForce(marker: MarkerRow | null, nowMs: number): boolean {
   return marker?.state === 'skipped' && (marker.untilMs ?? 0) > nowMs;
 }

@@ -1,12 +1,15 @@
-/** What is known of operations in the store: markers, attempts, and how far the long ones are. */
+/** The operation tables of the store: markers, attempts, and the progress of long operations. */
 import { limits } from '../../contracts/limits.ts';
 import type { Connection } from '../state/connection.ts';
 import type { OperationType, ResultKind, Runnable, StartedBy } from './operation.ts';
 
-/** Who runs operations, kept with everything they do. */
+/** Who ran an operation; recorded with everything it does. */
 export type Runner = { by: StartedBy; host: string; pid: number; version: string };
 
-/** An applied operation, or one that is skipped until a time; marks that were moved are on record too. */
+/**
+ * An operation that is applied, or skipped until a time. Marks moved by an operator are recorded
+ * here too.
+ */
 export type MarkerRow = {
   type: OperationType | 'hwm-set';
   id: string;
@@ -43,7 +46,6 @@ export type AttemptRow = {
 
 export type ProgressRow = { cursor: string; steps: number; changes: number };
 
-/** How an attempt ended. */
 export type Ending = {
   result: ResultKind;
   changes: number;
@@ -68,7 +70,7 @@ function lookupsOf(db: Connection) {
       `select ${attemptColumns} from operation_attempt ` +
         'where @operation is null or operation = @operation order by id desc limit @limit',
     ),
-    // What was only tried, and what somebody else did, says nothing about how an operation stands.
+    // Dry runs, and runs that lost a race, say nothing about an operation's standing.
     last: db.prepare<[], AttemptRow>(
       `select ${attemptColumns} from operation_attempt where id in ` +
         '(select max(id) from operation_attempt ' +
@@ -137,7 +139,7 @@ export class OperationTable {
     this.#change.mark.run(row);
   }
 
-  /** Begins an attempt; it is there before anything is done, so that one that died is known. */
+  /** Records an attempt before anything is done, so that one whose process died is known. */
   start(
     { type, id, sha256 }: Pick<Runnable, 'type' | 'id' | 'sha256'>,
     runner: Runner,
@@ -152,24 +154,24 @@ export class OperationTable {
   }
 
   /**
-   * Attempts of a process that died; to be called by the one that has the store now, before it runs
-   * any.
+   * Marks attempts of a dead process as interrupted. Called by the store's new writer before it
+   * runs any.
    */
   interrupt(nowMs: number): void {
     this.#change.interrupt.run(nowMs);
   }
 
-  /** Newest first; of one operation, or of all. */
+  /** Newest first, of one operation or of all. */
   attempts(operation: string | null): AttemptRow[] {
     return this.#look.attempts.all({ operation, limit: limits.operationHistoryMax });
   }
 
-  /** The last attempt of each that says how it stands. */
+  /** For each operation, the last attempt that counts for its standing. */
   lastAttempts(): AttemptRow[] {
     return this.#look.last.all();
   }
 
-  /** How far a run with these arguments came; null when there is none to go on with. */
+  /** Progress of a run with these arguments; null when there is nothing to continue. */
   progress({ type, id }: Pick<Runnable, 'type' | 'id'>, args: string): ProgressRow | null {
     return this.#look.progress.get(type, id, args) ?? null;
   }

@@ -1,4 +1,4 @@
-/** Operations, their attempts and how they stand, as operators see them. */
+/** Operations, attempts and their standing, as reported to operators. */
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { isoOf } from '../../runtime/clock.ts';
 import { type Candidate, listOperations } from './files.ts';
@@ -48,7 +48,6 @@ export type OperationView = {
   LastError: string | null;
 };
 
-/** A standing as operators see it. */
 export function viewOf({
   id,
   state,
@@ -96,7 +95,6 @@ export type AttemptView = {
   Error: string | null;
 };
 
-/** One attempt as operators see it. */
 export function attemptView({
   type,
   operation,
@@ -130,8 +128,8 @@ export function attemptView({
 }
 
 /**
- * How everything stands, from any connection to a store; a folder that cannot be read is its
- * problem.
+ * The status of all operations, read over any connection to a store. An unreadable folder is
+ * reported as `Problem`.
  */
 export function statusOf(folder: string, table: OperationTable, nowMs: number): OperationsView {
   const attempts = table.lastAttempts();
@@ -162,7 +160,7 @@ export function statusOf(folder: string, table: OperationTable, nowMs: number): 
   };
 }
 
-/** @throws TidemarkError NOT_FOUND for an id nobody ever ran */
+/** @throws TidemarkError NOT_FOUND for an id that was never run */
 export function historyOf(table: OperationTable, id: string | null): AttemptView[] {
   const attempts = table.attempts(id);
   if (id !== null && attempts.length === 0)

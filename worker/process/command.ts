@@ -20,6 +20,8 @@ export type WorkerConfig = OpeningSettings & {
   intake: 'none' | 'jetstream';
   bus: Omit<BusOptions, 'name'>;
   logLevel: string;
+  /** Beacons without a presence subject of their own are heard too. */
+  acceptsUnscoped: boolean;
   bounds: CapacityBounds;
   keep: KeepBounds;
   ops: MaintenanceSettings;
@@ -94,6 +96,7 @@ async function serveOver(
       version: config.version,
       http,
       access,
+      acceptsUnscoped: config.acceptsUnscoped,
       isOneWayOn: config.intake === 'jetstream',
       bounds: config.bounds,
       keep: config.keep,

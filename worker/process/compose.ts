@@ -38,6 +38,8 @@ export type WorkerSettings = {
   http: { host: string; port: number };
   /** Tokens, names and certificate of its HTTP. */
   access: HttpSettings;
+  /** Beacons without a presence subject of their own are heard too. */
+  acceptsUnscoped?: boolean;
   isOneWayOn: boolean;
   bounds?: CapacityBounds;
   keep?: KeepBounds;
@@ -271,6 +273,7 @@ async function takeDown(running: Running, { local, bus, log }: WorkerOptions): P
   await running.changes.stop();
   await bus.drain();
   await running.http.close();
+  running.control.operators.flush();
   // A close leaves files alone that are not ours; what only the handle still has is to be saved
   // first.
   local.store.assertSameFiles();

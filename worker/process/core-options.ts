@@ -11,6 +11,8 @@ import type { DiskRoom } from '../state/guard/disk.ts';
 export type CoreOptions = {
   hubId: string;
   version: string;
+  /** Beacons without a presence subject of their own are heard too. */
+  acceptsUnscoped?: boolean | undefined;
   /** Takes messages from the hub's one-way stream as well. */
   isOneWayOn: boolean;
   bounds?: CapacityBounds | undefined;

@@ -24,10 +24,11 @@ export type DeliverySide = {
 };
 
 export function makeDeliverySide(options: CoreOptions, events: CoreEvents): DeliverySide {
-  const { hubId, bounds, local, bus, clock, log, meter, room } = options;
+  const { hubId, acceptsUnscoped, bounds, local, bus, clock, log, meter, room } = options;
   const { store, journal, marks, blocked } = local;
   const destinations = new Destinations({
     hubId,
+    acceptsUnscoped,
     bus,
     local,
     clock,
@@ -46,9 +47,11 @@ export function makeDeliverySide(options: CoreOptions, events: CoreEvents): Deli
     bounds,
     onChange: (reason) => events.pressure(reason),
   });
-  const applied = new AppliedWaiters(clock, (lane, seq) =>
-    whyNotApplied(blocked, deliveries[lane].mark(), seq),
-  );
+  const applied = new AppliedWaiters({
+    clock,
+    whyNot: (lane, seq) => whyNotApplied(blocked, deliveries[lane].mark(), seq),
+    markOf: (lane) => deliveries[lane].mark()?.seq ?? 0,
+  });
   const failures = new Failures({
     destinations,
     onFull: () => pressure.full(),

@@ -1,6 +1,6 @@
 /**
- * What a read may ask of one lane: the journal's knowledge, what is pending, and the backend while
- * it is there.
+ * What a read may ask of one lane: the journal's rows, which of them are pending, and the backend
+ * while it is reachable.
  */
 import type { KnownRow } from '../../bridges/read-merge.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
@@ -30,7 +30,7 @@ export type LaneViewOptions = {
   onFailure: (beacon: string, error: unknown) => void;
 };
 
-/** One read's view: mark and waiting keys as they were when it began. */
+/** The view of one read: the mark and the blocked keys at the moment it began. */
 export class LaneView {
   readonly projection: Projection;
   readonly #parts: LaneViewOptions;
@@ -45,20 +45,20 @@ export class LaneView {
     this.#waitingKeys = mark ? parts.blocked.waitingKeys(mark.database, parts.lane) : null;
   }
 
-  /** @throws TidemarkError OVERLOADED when that would take the last room on the disk */
+  /** @throws TidemarkError OVERLOADED when catching up would use the last room on the disk */
   async catchUp(): Promise<void> {
     const { lane, journal, isOut } = this.#parts;
     if (isOut() && this.projection.position(lane) < journal.counts(lane).head) {
       throw new TidemarkError(
         'OVERLOADED',
-        'the disk of the journal is full; what is left of it is for delivering, reads of what is new wait',
+        'the disk of the journal is full; the room left is for delivering, so reads of new writes must wait',
         { retryAfterMs: limits.overloadedRetryMs },
       );
     }
     await this.projection.catchUp(lane);
   }
 
-  /** Whether the backend may not have the last write of a row yet. */
+  /** Whether the backend may lack the last write of a row. */
   isPending(known: { key: string; seq: number }): boolean {
     const waiting = this.#waitingKeys;
     if (known.seq > this.#markSeq) return true;
@@ -70,9 +70,7 @@ export class LaneView {
     return this.#waitingKeys?.isEmpty === false ? 0 : this.#markSeq;
   }
 
-  /**
-   * The row as the journal knows it, with the manifest itself fetched from the entry that holds it.
-   */
+  /** The row as the journal knows it, with the manifest fetched from its entry. */
   whole(table: TableName, known: Projected): KnownRow {
     const { ManifestSeq, ...row } = known.row;
     if (table !== 'UVManifest' || typeof ManifestSeq !== 'number') return row;
@@ -80,25 +78,25 @@ export class LaneView {
     return entry ? { ...row, ManifestJSON: JSON.stringify(entry.settings['Manifest']) } : row;
   }
 
-  /** Whether the journal still has every write it ever took. */
+  /** Whether the journal still has every write it ever accepted. */
   isComplete(): boolean {
     return this.#parts.journal.counts(this.#parts.lane).strippedThrough === 0;
   }
 
   /**
-   * @throws TidemarkError UNAVAILABLE when the journal has given up bodies, so that it cannot say
-   * "there is none"
+   * @throws TidemarkError UNAVAILABLE when entries were stripped, so that the journal cannot prove
+   * that a row does not exist
    */
   assertComplete(what: string): void {
     if (this.isComplete()) return;
     throw new TidemarkError(
       'UNAVAILABLE',
-      `the database is away, and the journal no longer holds all it would take to answer for ${what}`,
+      `the database is away, and the journal no longer has every write needed to answer for ${what}`,
       { retryAfterMs: limits.unavailableRetryMs },
     );
   }
 
-  /** Rows of the backend; null while it is away. */
+  /** Rows from the backend; null while it is away. */
   async fromBackend(query: RowQuery): Promise<KnownRow[] | null> {
     const target = this.#parts.assignments.targetOf(this.#parts.lane);
     const carrier = target?.carrierOf(this.#parts.lane);

@@ -1,19 +1,19 @@
 /**
- * Reads from a beacon that keeps rows by itself, as rows of the tables, so that what is pending can
- * be put over them like over any other.
+ * Reads rows from a legacy beacon in the form of our tables, so that pending writes can be put over
+ * them.
  */
 import PQueue from 'p-queue';
 import { manifestColumns } from '../../bridges/manifest-bridge.ts';
 import { defaultsOf, project } from '../../bridges/project.ts';
 import { compareRows, type KnownRow, matches } from '../../bridges/read-merge.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
-import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
+import { isJsonObject, type JsonObject } from '../../contracts/body/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import type { RowQuery } from '../../contracts/mutation.ts';
 import { type SchemaTable, type TableName, tableOf } from '../../contracts/schema.ts';
 import type { Dispatcher } from '../beacons/dispatcher.ts';
 
-/** How rows of a table are asked for: one by its hash, several of one hash, or by a filter. */
+/** How to ask for rows of a table: by hash, or with a filter. */
 type Asking = { hash: string; get: string; payload: string; list?: string };
 
 const askings: Partial<Record<TableName, Asking>> = {
@@ -33,8 +33,8 @@ const askings: Partial<Record<TableName, Asking>> = {
 };
 
 /**
- * A list that was cut too short is asked for again with this many times the rows: there are no
- * pages.
+ * A list that came back too short is requested again with this many times the rows, because legacy
+ * lists have no pages.
  */
 const widening = 4;
 
@@ -48,13 +48,12 @@ export class LegacyReads {
   }
 
   /**
-   * @throws TidemarkError UNAVAILABLE when it does not answer; REJECTED for what the legacy actions
-   * cannot tell; TOO_LARGE for a position too deep in a list
+   * @throws TidemarkError UNAVAILABLE when the beacon does not answer; REJECTED for what legacy
+   * actions cannot return; TOO_LARGE for a position too deep in a list
    */
   async rows(query: RowQuery): Promise<KnownRow[]> {
     const asking = askings[query.Table as TableName];
-    // Who asks for what is deleted, or for the rows of attempts, wants to know more than the legacy
-    // actions say.
+    // Legacy actions return neither deleted rows nor attempts.
     if (!asking || query.Terms.some((term) => term.Column === 'Deleted'))
       throw new TidemarkError(
         'REJECTED',
@@ -104,7 +103,10 @@ export class LegacyReads {
     }
   }
 
-  /** A miss is no failure, whichever way a beacon says it. */
+  /**
+   * Sends a legacy action. A row that does not exist is not an error, however the beacon reports
+   * it.
+   */
   async #ask(query: RowQuery, action: string, settings: object): Promise<Record<string, unknown>> {
     const lane = query.Table === 'UVManifest' ? 'manifest' : 'queue';
     const outputs = await this.#dispatcher.send<Record<string, unknown>>(
@@ -138,7 +140,7 @@ function objectsOf(value: unknown): JsonObject[] {
 }
 
 /**
- * What was answered as rows of the table, and of those what was asked for: not every beacon honours
+ * Converts the answer to rows of the table and applies the query to them: not every beacon honours
  * a filter.
  */
 function inQuery(query: RowQuery, answered: readonly JsonObject[]): KnownRow[] {

@@ -1,6 +1,6 @@
 /**
- * Reads: what the backend has, with what is still on its way put over it; from the journal alone
- * while the backend is away. Every answer says which it was (`Source`).
+ * Answers reads: backend rows with pending writes put over them, or the journal alone while the
+ * backend is away. `Source` in every answer says which.
  */
 import PQueue from 'p-queue';
 import {
@@ -15,7 +15,7 @@ import { compareRows, type KnownRow, matches, overlay } from '../../bridges/read
 import { defaultsOf, present } from '../../bridges/project.ts';
 import type { ReadEnvelope } from '../../contracts/envelope.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
-import type { JsonObject, JsonValue } from '../../contracts/json-value.ts';
+import type { JsonObject, JsonValue } from '../../contracts/body/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import type { RowQuery } from '../../contracts/mutation.ts';
 import type { ReadReply, ReadSource } from '../../contracts/reply.ts';
@@ -23,7 +23,7 @@ import { type TableName, tableOf } from '../../contracts/schema.ts';
 import type { LaneView } from './lane-view.ts';
 import { reading } from '../journal/trace.ts';
 
-/** Rows of an answer, in order, and where they came from. */
+/** Rows in order, and where they came from. */
 type Answer = { rows: KnownRow[]; source: ReadSource; isPartial?: boolean };
 
 export class Reader {
@@ -43,9 +43,9 @@ export class Reader {
   }
 
   /**
-   * @param trace context of the request.
-   * @throws TidemarkError INVALID_MESSAGE for a filter that is none, UNAVAILABLE when neither
-   * backend nor journal can tell
+   * @param trace context of the request
+   * @throws TidemarkError INVALID_MESSAGE for an invalid filter, UNAVAILABLE when neither backend
+   * nor journal can answer
    */
   read(envelope: ReadEnvelope, trace: string | null = null): Promise<ReadReply> {
     if (this.#queue.size >= limits.readsWaitingMax) {
@@ -97,7 +97,7 @@ export class Reader {
     return this.#reply(source, { Manifest: ManifestJSON ?? null, Row: columns });
   }
 
-  /** One row by its hash, whole; null when there is none, or it is deleted. */
+  /** One row by its hash; null when it does not exist or is deleted. */
   async #one(
     envelope: ReadEnvelope,
     table: TableName,
@@ -121,7 +121,7 @@ export class Reader {
     if (!known) view.assertComplete(`${table} ${hash}`);
     const row =
       known && known.row['Deleted'] !== 1 ? withDefaults(table, view.whole(table, known)) : null;
-    // What it knows may have begun with a patch, after retention took the writes before.
+    // The journal may know only part of the row, if earlier writes were stripped.
     return { row, source: 'journal', isPartial: !view.isComplete() };
   }
 
@@ -176,7 +176,7 @@ export class Reader {
     return first ? this.#mergedList(view, query, first) : this.#journalList(view, query);
   }
 
-  /** The journal alone: rows known only in part stand with the defaults of what was never said. */
+  /** Answers from the journal alone. Columns it does not know have their defaults. */
   #journalList(view: LaneView, query: RowQuery): Answer {
     const table = query.Table as TableName;
     const partly = view.projection
@@ -196,8 +196,8 @@ export class Reader {
   }
 
   /**
-   * A page of the backend with pending rows put over it: rows that no longer match leave, rows that
-   * match now come in, and pages are asked for until the answer is full.
+   * Merges pending rows into backend pages: rows that no longer match are left out, rows that match
+   * now are added. More pages are fetched until the answer is full.
    */
   async #mergedList(view: LaneView, query: RowQuery, first: KnownRow[]): Promise<Answer> {
     const table = query.Table as TableName;
@@ -222,7 +222,7 @@ export class Reader {
       }
       const last: KnownRow | undefined = page.at(-1);
       if (!last || page.length < query.Limit) break;
-      // Pending rows beyond the page do not fill it: the backend may have rows before them.
+      // Pending rows after the page's last row do not count: the backend may have rows before them.
       const settled = [...rows.values()].filter((row) => inOrder(row, last) <= 0);
       if (settled.length >= query.Limit) break;
       page = await view.fromBackend({
@@ -236,7 +236,7 @@ export class Reader {
     };
   }
 
-  /** Pending rows that may be in the answer, each over its base row. */
+  /** Puts each pending row that may be in the answer over its backend row. */
   async #putPending(
     view: LaneView,
     query: RowQuery,
@@ -259,7 +259,7 @@ export class Reader {
   }
 }
 
-/** The column by which a hub names the row. */
+/** The hash by which a hub names the row. */
 function hashOf(row: KnownRow): string {
   return String(row['WorkItemHash'] ?? row['Hash']);
 }

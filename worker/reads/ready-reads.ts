@@ -1,6 +1,6 @@
 /**
- * Makes ready what reads need while there is time for it, so that the first read after a long time
- * need not wait for all of it.
+ * Keeps the view for reads up to date while the worker is idle, so that the first read after a long
+ * time need not wait for it.
  */
 import { messageOf } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
@@ -14,7 +14,7 @@ export type ReadyReadsOptions = {
   local: Pick<Local, 'journal' | 'projection'>;
   destinations: Destinations;
   pending: (lane: Lane) => number;
-  /** Writes are refused now. */
+  /** Whether writes are being refused. */
   isRefusing: () => boolean;
   clock: Clock;
   log: Log;
@@ -34,7 +34,7 @@ export class ReadyReads {
       try {
         this.#look();
       } catch (error) {
-        // A store that cannot be read is found by those who watch it; reads only come later.
+        // Those who watch the store report it; reads then just take longer.
         this.#lags(error);
       }
     });
@@ -45,16 +45,16 @@ export class ReadyReads {
   }
 
   /**
-   * Whole while nothing is accepted or delivered, a step at a time while little is. Under load, and
-   * while a backlog is delivered, it waits; reads catch up for themselves then.
+   * Catches up fully while nothing is accepted or delivered, and one step at a time while traffic
+   * is light. Under load or with a backlog it waits; reads then catch up themselves.
    */
   #look(): void {
     const { local, pending, isRefusing } = this.#parts;
     const accepted = this.#accepted();
     const came = accepted - this.#acceptedSeen;
     this.#acceptedSeen = accepted;
-    // What reads need may be as large as the backlog; without room it would take what delivering
-    // needs.
+    // The view can grow as large as the backlog, so without free room it would use the room that
+    // delivering needs.
     const isQuiet = () =>
       this.#accepted() === accepted &&
       !isRefusing() &&
@@ -88,7 +88,7 @@ export class ReadyReads {
     return assignments.targetOf(lane)?.isReady === true && !isPaused;
   }
 
-  /** What is parked behind a dead letter waits for a person, not for us. */
+  /** Writes parked behind a dead letter do not count: they wait for a person. */
   #isDelivering(lane: Lane): boolean {
     const { local, destinations } = this.#parts;
     return (

@@ -11,7 +11,8 @@ import type {
 import type { Entry } from '../../bridges/entry.ts';
 import type { Folded } from '../../bridges/fold.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
-import type { MutationResult } from '../../contracts/mutation.ts';
+import { limits } from '../../contracts/limits.ts';
+import type { MutationResult, RowMutation } from '../../contracts/mutation.ts';
 import type { CarrierName } from '../../contracts/status.ts';
 import type { Lane } from '../../contracts/subjects.ts';
 import type { Packed } from '../../runtime/bus/requester.ts';
@@ -32,8 +33,9 @@ export type Delivery = {
   epoch?: string;
   /** Trace contexts of its entries, those that have one. */
   traces?: readonly string[];
-  /** What `prepare` made of it. */
+  /** What `prepare` made of it, and the epoch of the mark row it had seen then. */
   packed?: Packed;
+  seen?: string | undefined;
 };
 
 /**
@@ -67,7 +69,20 @@ export type DeliveryRoute = {
   hubId: string;
   lane: Lane;
   epoch: string;
+  /** The furthest of what was sent to any database, answered or not. */
+  sent?: { through: number };
+  /** The database's mark is above all that. */
+  onAhead?: (seq: number) => void;
 };
+
+/** What an operator is told of a mark that is above everything that was sent. */
+export function aheadOf(beacon: string, seq: number): string {
+  return (
+    `the database's mark is ahead of this journal: by it ${beacon} has writes up to Seq ${seq}, ` +
+    'which were never sent there. Nothing counts as applied by it, and delivery stops. Find who ' +
+    'moved it (tidemark beacon audit); then assign the database again: what it lacks is sent under a new epoch'
+  );
+}
 
 /** The fast path: `DataBeaconBatch.Apply`, one database transaction together with the mark row. */
 export class BatchCarrier implements Carrier {
@@ -80,10 +95,14 @@ export class BatchCarrier implements Carrier {
    * delivery knows how far it must be.
    */
   #seen: { epoch: string; seq: number } | undefined;
+  /** Something was sent and no answer came: the mark may be further than it was seen. */
+  #isUnsure = false;
+  readonly #sent: { through: number };
 
   constructor(dispatcher: Dispatcher, route: DeliveryRoute) {
     this.#dispatcher = dispatcher;
     this.#route = route;
+    this.#sent = route.sent ?? { through: 0 };
   }
 
   prepare(delivery: Delivery): Delivery {
@@ -97,18 +116,31 @@ export class BatchCarrier implements Carrier {
       ThroughSeq: delivery.throughSeq,
       Mutations: delivery.writes.map((write) => write.mutation),
       ...(delivery.isBelowMark ? { IsBelowMark: true } : {}),
-      ...(this.#seen
-        ? {
-            AfterEpoch: this.#seen.epoch,
-            AfterSeq: this.#seen.epoch === epoch ? delivery.afterSeq : this.#seen.seq,
-          }
-        : {}),
+      ...this.#markBefore(epoch, delivery.afterSeq),
     };
-    return { ...delivery, packed: this.#dispatcher.pack(settings) };
+    const hasLongText = delivery.writes.some(({ mutation }) => isLong(mutation));
+    const packed = this.#dispatcher.pack(settings, limits.capabilityMs, { hasLongText });
+    return { ...delivery, seen: this.#seen?.epoch, packed };
+  }
+
+  /** Where the mark row is, as far as we know, before a delivery behind `afterSeq`. */
+  #markBefore(epoch: string, afterSeq: number): Pick<ApplySettings, 'AfterEpoch' | 'AfterSeq'> {
+    const seen = this.#seen;
+    if (!seen) return {};
+    const isOurs = seen.epoch === epoch;
+    return {
+      AfterEpoch: seen.epoch,
+      AfterSeq: isOurs ? Math.max(afterSeq, seen.seq) : seen.seq,
+    };
   }
 
   async apply(delivery: Delivery): Promise<Delivered> {
-    const packed = delivery.packed ?? this.prepare(delivery).packed;
+    if (this.#isUnsure) await this.#lookAgain();
+    // One made ready before the first answer of an epoch does not know where the mark is now.
+    const isReady = delivery.packed !== undefined && delivery.seen === this.#seen?.epoch;
+    const { packed } = isReady ? delivery : this.prepare(delivery);
+    this.#isUnsure = true;
+    this.#sent.through = Math.max(this.#sent.through, delivery.afterSeq, delivery.throughSeq);
     const outputs = await this.#dispatcher.sendPacked<ApplyOutputs>(
       this.#route.beacon,
       'batch',
@@ -117,11 +149,27 @@ export class BatchCarrier implements Carrier {
     );
     this.#insistOnOwnAnswer(delivery, outputs);
     if (outputs.Mark) this.#seen = { epoch: outputs.Mark.Epoch, seq: outputs.Mark.Seq };
+    this.#isUnsure = false;
     return {
       results: outputs.Results,
       isCommitted: outputs.IsCommitted,
       ...(outputs.Mark ? { epoch: outputs.Mark.Epoch } : {}),
     };
+  }
+
+  /**
+   * What was sent without an answer may have moved the mark since. Only forward, and only under the
+   * epoch of what was sent: anything else says that the database went back in time, which the next
+   * delivery is to meet.
+   */
+  async #lookAgain(): Promise<void> {
+    const before = this.#seen;
+    const { mark } = await this.mark();
+    const now = this.#seen;
+    const isOurs = mark?.Epoch === this.#route.epoch;
+    const isFurther = isOurs && (before?.epoch !== mark.Epoch || mark.Seq > before.seq);
+    this.#seen = before === undefined || isFurther ? now : before;
+    this.#isUnsure = false;
   }
 
   /**
@@ -132,7 +180,12 @@ export class BatchCarrier implements Carrier {
     { writes, throughSeq, isBelowMark, epoch = this.#route.epoch }: Delivery,
     { Results, IsCommitted, Mark }: ApplyOutputs,
   ): void {
-    const { beacon } = this.#route;
+    const { beacon, onAhead } = this.#route;
+    // Whoever moved it there, it says that our next writes are applied, and they are not.
+    if (Mark?.Epoch === epoch && Mark.Seq > this.#sent.through) {
+      onAhead?.(Mark.Seq);
+      throw new TidemarkError('UNAVAILABLE', aheadOf(beacon, Mark.Seq));
+    }
     if (Results.length !== writes.length)
       throw new TidemarkError(
         'UNAVAILABLE',
@@ -155,4 +208,12 @@ export class BatchCarrier implements Carrier {
     this.#seen = { epoch: outputs.Mark?.Epoch ?? '', seq: outputs.Mark?.Seq ?? 0 };
     return { mark: outputs.Mark, storeId: outputs.StoreID };
   }
+}
+
+function isLong({ Set: set }: RowMutation): boolean {
+  for (const name in set) {
+    const value = set[name];
+    if (typeof value === 'string' && value.length > limits.longTextChars) return true;
+  }
+  return false;
 }

@@ -10,8 +10,8 @@ import type { BlockedStore } from '../../hwm/blocked-store.ts';
 import type { Mark, MarkStore } from '../../hwm/mark-store.ts';
 import { newUuid } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
-import type { Assignments } from '../beacons/assignments.ts';
-import { BatchCarrier, type Carrier } from './carrier.ts';
+import type { Assignment, Assignments } from '../beacons/assignments.ts';
+import { aheadOf, BatchCarrier, type Carrier } from './carrier.ts';
 import type { Dispatcher } from '../beacons/dispatcher.ts';
 import type { Journal } from '../journal/journal.ts';
 import { LegacyCarrier } from './legacy-carrier.ts';
@@ -46,6 +46,9 @@ type Prepared = {
   destination: Destination;
 };
 
+/** Why a lane stands still, and where it stood: another assignment or epoch is an operator's word. */
+type Halt = { reason: string; epoch: string; assignment: Assignment | null };
+
 /** What a plan asks of the database itself. */
 export type Backend = {
   mark: () => Promise<StoredMark | null>;
@@ -55,9 +58,38 @@ export type Backend = {
 export class LaneDelivery {
   readonly #parts: LaneDeliveryOptions;
   #prepared: Prepared | null = null;
+  #halt: Halt | null = null;
+  /** What the process before this one sent may still arrive. */
+  readonly #sent: { through: number };
+  /** Databases whose mark was compared since the start. */
+  readonly #met = new Set<number>();
 
   constructor(parts: LaneDeliveryOptions) {
     this.#parts = parts;
+    this.#sent = { through: parts.journal.counts(parts.lane).head };
+  }
+
+  /** Why nothing is delivered until an operator has looked; null when nothing is wrong. */
+  get halted(): string | null {
+    return this.#isHalted() ? (this.#halt?.reason ?? null) : null;
+  }
+
+  /** A halt is over once the database was assigned again, or its mark was set. */
+  #isHalted(): boolean {
+    const { assignments, lane, marks } = this.#parts;
+    const assignment = assignments.of(lane);
+    if (!this.#halt || !assignment) return false;
+    const mark = marks.find(assignment.beacon, assignment.connection, lane);
+    return assignment === this.#halt.assignment && mark?.epoch === this.#halt.epoch;
+  }
+
+  /** The database says that it has what was never sent. */
+  #stopFor({ beacon, epoch }: Mark, seq: number): void {
+    const { assignments, lane, onFault } = this.#parts;
+    // Whoever goes on from here looks at the database anew.
+    this.#prepared = null;
+    this.#halt = { reason: aheadOf(beacon, seq), epoch, assignment: assignments.of(lane) };
+    onFault(`lane ${lane}: ${this.#halt.reason}`);
   }
 
   /**
@@ -89,6 +121,7 @@ export class LaneDelivery {
     const known = this.#prepared;
     const mark = this.#openMark(target.beacon, target.connection);
     const { epoch } = mark;
+    if (this.#isHalted()) return null;
     if (
       known &&
       known.target === target &&
@@ -97,8 +130,9 @@ export class LaneDelivery {
       known.epoch === epoch
     )
       return known.destination;
-    const carrier = this.#carrier(target, carrierName, epoch);
+    const carrier = this.#carrier(target, carrierName, epoch, mark);
     await this.#reconcile(mark, carrier, target);
+    if (this.#isHalted()) return null;
     if (this.#openMark(target.beacon, target.connection).epoch !== epoch) return this.destination();
     const destination = { database: mark.database, beacon: target.beacon, carrier };
     this.#prepared = { target, generation, carrierName, epoch, destination };
@@ -132,7 +166,7 @@ export class LaneDelivery {
     };
   }
 
-  #carrier(target: Target, name: string, epoch: string): Carrier {
+  #carrier(target: Target, name: string, epoch: string, mark?: Mark): Carrier {
     const { dispatcher, hubId, lane } = this.#parts;
     if (name === 'legacy') return new LegacyCarrier(dispatcher, { beacon: target.beacon, lane });
     if (name === 'batch')
@@ -142,6 +176,8 @@ export class LaneDelivery {
         hubId,
         lane,
         epoch,
+        sent: this.#sent,
+        ...(mark ? { onAhead: (seq: number) => this.#stopFor(mark, seq) } : {}),
       });
     return new MeadowCarrier(
       new MeadowClient(dispatcher, target.beacon, target.endpoints, target.grammar),
@@ -172,6 +208,9 @@ export class LaneDelivery {
     const isOther = mark.storeId !== '' && storeId !== '' && mark.storeId !== storeId;
     const isComparable = isOther || (kept !== null && mark.carrier === 'batch');
     const keptSeq = keptSeqOf(mark, kept?.mark ?? null);
+    if (this.#isAhead(mark, keptSeq)) return this.#stopFor(mark, keptSeq);
+    this.#halt = null;
+    this.#met.add(mark.database);
     if (isComparable && keptSeq < mark.seq) this.#rewind(mark, keptSeq, isOther);
     else if (keptSeq > mark.seq) {
       // What was held back below the database's mark may be forgotten with our own, so that mark
@@ -191,6 +230,18 @@ export class LaneDelivery {
         );
     }
     marks.setStoreId(mark.database, lane, storeId);
+  }
+
+  /**
+   * Whether the database has a mark that nothing of this hub can have put there. At the first look
+   * it may be that of a newer copy of this journal, which never gave a Seq beyond the present.
+   */
+  #isAhead(mark: Mark, keptSeq: number): boolean {
+    // An operator has seen it, and said to go on.
+    if (this.#halt !== null || keptSeq <= mark.seq) return false;
+    return this.#met.has(mark.database)
+      ? keptSeq > this.#sent.through
+      : keptSeq > this.#parts.journal.lastSeq();
   }
 
   #rewind(mark: Mark, to: number, isOther: boolean): void {

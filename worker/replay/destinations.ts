@@ -14,6 +14,8 @@ import { LaneDelivery } from './delivery.ts';
 
 export type DestinationsOptions = {
   hubId: string;
+  /** Beacons without a presence subject of their own are heard too. */
+  acceptsUnscoped?: boolean | undefined;
   bus: Bus;
   local: Local;
   clock: Clock;
@@ -32,12 +34,20 @@ export class Destinations {
   readonly #store: Local['store'];
   #isPaused: boolean;
 
-  constructor({ hubId, bus, local, clock, log, onFault }: DestinationsOptions) {
+  constructor({
+    hubId,
+    acceptsUnscoped = false,
+    bus,
+    local,
+    clock,
+    log,
+    onFault,
+  }: DestinationsOptions) {
     const { store, journal, marks, blocked } = local;
     this.#store = store;
     this.#isPaused = store.meta(pausedName) === 'yes';
-    const directory = new BeaconDirectory(bus, clock);
-    const dispatcher = new Dispatcher(bus);
+    const directory = new BeaconDirectory(bus, clock, { hubId, acceptsUnscoped });
+    const dispatcher = new Dispatcher(bus, (beacon) => directory.hubFor(beacon));
     const assignments = new Assignments(store.db, { directory, dispatcher, clock, log });
     const isPaused = () => this.#isPaused;
     const shared = { hubId, assignments, dispatcher, journal, marks, blocked, log };

@@ -6,10 +6,10 @@
  * request again, in the same order of its key, and an event carries what tells a repeat: a beacon
  * that merges rows by their keys and events by their GUIDs is left as if each came once.
  */
-import type { Entry } from '../../bridges/entry.ts';
+import { type Entry, isFillOnly } from '../../bridges/entry.ts';
 import type { WriteAction } from '../../contracts/actions.ts';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
-import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
+import { isJsonObject, type JsonObject } from '../../contracts/body/json-value.ts';
 import type { MutationResult, RowMutation } from '../../contracts/mutation.ts';
 import type { Lane } from '../../contracts/subjects.ts';
 import type { Carrier, Delivered, Delivery, SentWrite } from './carrier.ts';
@@ -74,6 +74,7 @@ export class LegacyCarrier implements Carrier {
               request(action, settings),
             );
     try {
+      if (isFillOnly(entry)) return await this.#fill(entry, ask);
       const outputs = await ask(entry.action, settingsOf(entry, mutation));
       const creation = isAbsent(outputs) ? creationOf(entry) : null;
       return toResult(
@@ -87,7 +88,32 @@ export class LegacyCarrier implements Carrier {
       throw error;
     }
   }
+
+  /** Such a beacon writes over what is there, so it is asked first what that is. */
+  async #fill(
+    entry: Entry,
+    ask: (action: string, settings: JsonObject) => Promise<Outputs>,
+  ): Promise<MutationResult> {
+    const { beacon } = this.#route;
+    const { action, key, settings } = entry;
+    if (action !== 'QP_UpsertWorkItem' && action !== 'MS_UpsertManifest')
+      return toResult(await ask(action, settings), entry, beacon);
+    const { name, read, key: keyName } = filled[action];
+    const there = (await ask(read, { [keyName]: key }))[name];
+    if (!isJsonObject(there)) return toResult(await ask(action, settings), entry, beacon);
+    if (action === 'MS_UpsertManifest') return { Outcome: 'already-present' };
+    const patch = missingIn(there, settings['WorkItem']);
+    if (Object.keys(patch).length === 0) return { Outcome: 'already-present' };
+    const update = { WorkItemHash: key, Patch: patch };
+    return toResult(await ask('QP_UpdateWorkItem', update), entry, beacon);
+  }
 }
+
+/** What a row has, and a write may fill. */
+const filled = {
+  QP_UpsertWorkItem: { name: 'WorkItem', read: 'QP_GetWorkItemByHash', key: 'WorkItemHash' },
+  MS_UpsertManifest: { name: 'Manifest', read: 'MS_GetManifest', key: 'RunHash' },
+} as const;
 
 /** As the hub sent it; an event with what it lacked of GUID, time and count. */
 function settingsOf(entry: Entry, mutation: RowMutation): JsonObject {
@@ -118,6 +144,15 @@ function creationOf({
       Attempt: { ...patch, WorkItemHash: key, AttemptNumber: settings['AttemptNumber'] ?? 0 },
     },
   };
+}
+
+/** Members of a row that the other has nothing in. */
+function missingIn(there: JsonObject, given: unknown): JsonObject {
+  const members = isJsonObject(given) ? Object.entries(given) : [];
+  const isEmpty = (value: unknown) => value === null || value === undefined || value === '';
+  return Object.fromEntries(
+    members.filter(([name, value]) => isEmpty(there[name]) && !isEmpty(value)),
+  );
 }
 
 function isAbsent({ Success, Code, Reason }: Outputs): boolean {

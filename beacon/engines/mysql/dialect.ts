@@ -12,7 +12,7 @@ import type { ServerDialect, Session } from '../server/dialect.ts';
 import { connected } from '../server/session.ts';
 import { mysqlFaultOf } from './faults.ts';
 import { introspectMysql } from './introspect.ts';
-import { inBackticks, mysqlSets } from './sets.ts';
+import { inBackticks, mysqlSets } from './row-statements.ts';
 
 const numbers: ReadonlySet<string> = new Set([
   'TINY',
@@ -68,8 +68,9 @@ const seconds = (ms: number): number => Math.round(ms / 1_000);
  * MariaDB ends what takes longer; MySQL knows that for reading statements only, and is given up by
  * us.
  */
-const timeLimit = (ms: number): string =>
-  `set session innodb_lock_wait_timeout = ${seconds(ms)} /*M!100100 , session max_statement_time = ${seconds(ms)} */`;
+const timeLimit = (ms: number, lockMs: number = ms): string =>
+  `set session innodb_lock_wait_timeout = ${seconds(lockMs)} ` +
+  `/*M!100100 , session max_statement_time = ${seconds(ms)} */`;
 
 /**
  * A session as we need it: strict about values, in UTC, without locks on gaps between rows, and
@@ -78,7 +79,7 @@ const timeLimit = (ms: number): string =>
 const sessionSettings = [
   "set session sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00'",
   'set session transaction isolation level read committed',
-  timeLimit(bounds.statementMs),
+  timeLimit(bounds.statementMs, bounds.lockMs),
 ];
 
 const lockName = 'tidemark-migration';
@@ -102,7 +103,7 @@ async function underLock(session: Session, work: () => Promise<void>): Promise<v
     await work();
   } finally {
     await session
-      .run({ sql: timeLimit(bounds.statementMs), parameters: [] })
+      .run({ sql: timeLimit(bounds.statementMs, bounds.lockMs), parameters: [] })
       .catch(() => undefined);
     await session
       .run({

@@ -6,16 +6,17 @@ import { CompiledQuery, Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 import { bounds } from '../../bounds.ts';
 import { isoDate } from '../../sql/codec.ts';
+import { jsonWithNul, withNul } from '../../sql/nul.ts';
 import { storeTable } from '../../engine/engine.ts';
 import type { ServerDialect, Session } from '../server/dialect.ts';
 import { transact } from '../server/session.ts';
 import { postgresFaultOf } from './faults.ts';
 import { introspectPostgres } from './introspect.ts';
-import { inDoubleQuotes, postgresSets } from './sets.ts';
+import { inDoubleQuotes, postgresSets } from './row-statements.ts';
 
 /**
  * By the oid of the type: booleans as 0 and 1, numbers as numbers, dates as ISO-8601 text,
- * everything else as its text.
+ * everything else as its text, with the NUL characters that are stored otherwise.
  */
 const parsers: Record<number, (text: string) => unknown> = {
   16: (text) => (text === 't' ? 1 : 0),
@@ -28,15 +29,16 @@ const parsers: Record<number, (text: string) => unknown> = {
   1700: Number,
   1114: isoDate,
   1184: isoDate,
+  3802: jsonWithNul,
 };
 
-const asText = (text: string): unknown => text;
+const asText = (text: string): unknown => withNul(text);
 
 /**
  * Said once a connection is there, not while it is made: poolers in between know few settings then.
  */
 const sessionSettings = `
-  set statement_timeout = ${bounds.statementMs}; set lock_timeout = ${bounds.statementMs};
+  set statement_timeout = ${bounds.statementMs}; set lock_timeout = ${bounds.lockMs};
   set idle_in_transaction_session_timeout = ${bounds.migrationMs};
   set timezone = 'UTC'; set standard_conforming_strings = on`;
 

@@ -34,7 +34,8 @@ export class ServerEngine implements Engine {
   /** The URL without its secret. */
   readonly #label: string;
   readonly #onChange: () => void;
-  readonly #shapes = new Shapes();
+  /** Replaced when it is to be forgotten: an apply that is under way goes on with what it knows. */
+  #shapes = new Shapes();
   #db: Kysely<unknown> | null = null;
   #isClosed = false;
 
@@ -63,39 +64,40 @@ export class ServerEngine implements Engine {
         bounds.migrationMs,
       );
     } finally {
-      this.#shapes.forget();
+      this.#shapes = new Shapes();
     }
   }
 
   async apply(batch: ApplyBatch): Promise<ApplyOutputs> {
     // What is refused below the mark is committed with the others, so it must not be for what was
     // so a while ago.
-    if (batch.isBelowMark) this.#shapes.forget();
-    const isFresh = await this.#learn(batch);
-    const outputs = await this.#applyOnce(batch);
+    if (batch.isBelowMark) this.#shapes = new Shapes();
+    const known = this.#shapes;
+    const isFresh = await this.#learn(known, batch);
+    const outputs = await this.#applyOnce(known, batch);
     if (isFresh || outputs.IsCommitted) return outputs;
     // Somebody may have added a column, or widened one.
-    this.#shapes.forget();
-    await this.#learn(batch);
-    return this.#applyOnce(batch);
+    const fresh = (this.#shapes = new Shapes());
+    await this.#learn(fresh, batch);
+    return this.#applyOnce(fresh, batch);
   }
 
   /** True when all that the batch needs was looked up just now. */
-  async #learn({ mutations }: ApplyBatch): Promise<boolean> {
+  async #learn(shapes: Shapes, { mutations }: ApplyBatch): Promise<boolean> {
     const names = new Set([markTable, ...mutations.map((mutation) => mutation.Table)]);
-    const missing = this.#shapes.missing(names);
-    if (missing.length > 0) this.#shapes.learn(missing, await this.introspect(missing));
+    const missing = shapes.missing(names);
+    if (missing.length > 0) shapes.learn(missing, await this.introspect(missing));
     return missing.length === names.size;
   }
 
-  async #applyOnce(batch: ApplyBatch): Promise<ApplyOutputs> {
+  async #applyOnce(shapes: Shapes, batch: ApplyBatch): Promise<ApplyOutputs> {
     const run = (isCareful: boolean) =>
       this.#use((db) =>
         transact(
           db,
           (session) =>
             new SetApplier(
-              { session, isCareful, shapes: this.#shapes, ...this.#applierOptions() },
+              { session, isCareful, shapes, ...this.#applierOptions() },
               batch.now,
             ).apply(batch),
           (outputs) => outputs.IsCommitted,
@@ -156,7 +158,7 @@ export class ServerEngine implements Engine {
     if (this.#isClosed) throw new TidemarkError('UNAVAILABLE', `database ${this.#label} is closed`);
     this.#db ??= this.#dialect.open(() => {
       // The server may have been exchanged behind it.
-      this.#shapes.forget();
+      this.#shapes = new Shapes();
       this.#onChange();
     });
     return this.#db;
@@ -166,7 +168,7 @@ export class ServerEngine implements Engine {
   async #drop(): Promise<void> {
     const db = this.#db;
     this.#db = null;
-    this.#shapes.forget();
+    this.#shapes = new Shapes();
     const destroyed = db?.destroy().catch(() => undefined);
     if (destroyed) await withDeadline(destroyed, systemClock, bounds.poolCloseMs, () => undefined);
   }
@@ -181,6 +183,9 @@ export class ServerEngine implements Engine {
   ): Promise<T> {
     const backoff = new Backoff(systemClock, bounds.deadlockBackoff);
     const deadlineMs = withinMs + bounds.answerSlackMs;
+    const startedMs = systemClock.monotonicMs();
+    // A lock that is still held is waited for as long as one statement may take, and no longer.
+    const isInTime = () => systemClock.monotonicMs() - startedMs + bounds.lockMs < withinMs;
     for (let tries = 1; ; tries++) {
       const db = this.#current();
       try {
@@ -191,7 +196,7 @@ export class ServerEngine implements Engine {
         if (error instanceof TidemarkError || error instanceof RefusedLot) throw error;
         const fault = this.#dialect.faultOf(error);
         if (fault instanceof StatementFault) throw fault;
-        if (fault === 'again' && tries < bounds.deadlockTries) {
+        if (fault === 'again' && tries < bounds.deadlockTries && isInTime()) {
           await backoff.wait();
           continue;
         }

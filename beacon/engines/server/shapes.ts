@@ -23,12 +23,12 @@ export class Shapes {
 
   /** Facts of these names as of now; a name without a table is remembered too. */
   learn(names: readonly string[], infos: readonly TableInfo[]): void {
-    if (this.#tables.size + names.length > bounds.tablesMax) this.forget();
+    if (this.#tables.size + names.length > bounds.tablesMax) this.#forget();
     for (const name of names)
       this.#tables.set(name, infos.find((info) => info.name === name) ?? null);
   }
 
-  forget(): void {
+  #forget(): void {
     this.#tables.clear();
     this.#shapes.clear();
   }
@@ -58,6 +58,10 @@ export class Shapes {
   }
 
   #make(mutation: RowMutation): Shape | MutationResult {
+    if (!this.#tables.has(mutation.Table))
+      throw new TidemarkError('UNAVAILABLE', `table ${mutation.Table} is to be looked at again`, {
+        retryAfterMs: bounds.databaseRetryMs,
+      });
     const shape = shapeOf(mutation, this.table(mutation.Table));
     if (!isProblem(shape)) return shape;
     if (!shape.isSchemaGap || !this.#defaults.has(mutation.Table))

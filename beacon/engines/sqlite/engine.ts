@@ -27,7 +27,7 @@ import { SqliteQueries } from './query.ts';
  * "TIDE", the `application_id` of a worker's journal: what is written into one of those by another
  * program is damage.
  */
-const journalId = 0x54494445;
+export const journalId = 0x54494445;
 
 /** Opens a SQLite file for us: made with its folder when missing, WAL, synced at each commit. */
 export function openSqliteFile(path: string): Database.Database {
@@ -60,11 +60,18 @@ export class SqliteEngine implements Engine {
   readonly #path: string;
   /** Called when the file was found replaced, so that presence can say so at once. */
   readonly #onReplaced: () => void;
+  readonly #assertMayOpen: (path: string) => void;
   readonly #queries: SqliteQueries;
   #open: Open | null = null;
   #isClosed = false;
 
-  constructor(path: string, onReplaced: () => void = () => undefined) {
+  /** @param assertMayOpen throws for a file that is not to be opened; asked before each opening */
+  constructor(
+    path: string,
+    onReplaced: () => void = () => undefined,
+    assertMayOpen: (path: string) => void = () => undefined,
+  ) {
+    this.#assertMayOpen = assertMayOpen;
     this.#path = path;
     this.#onReplaced = onReplaced;
     this.#queries = new SqliteQueries(path);
@@ -160,6 +167,7 @@ export class SqliteEngine implements Engine {
       this.#onReplaced();
     }
     if (this.#open === null) {
+      this.#assertMayOpen(this.#path);
       const handle = new SqliteHandle(openSqliteFile(this.#path), this.#path);
       this.#open = { handle, applier: new SqliteApplier(handle) };
     }

@@ -8,6 +8,7 @@ import Database from 'better-sqlite3';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { checkBeaconConfig, parseDatabaseUrl } from '../../../beacon/databases/config.ts';
 import { Connections, routeHashOf } from '../../../beacon/databases/connections.ts';
+import { CreatedRules } from '../../../beacon/databases/created-rules.ts';
 import { BeaconState } from '../../../beacon/databases/state.ts';
 import { openBackend, tempFolder } from '../../kit/beacon/fixture.ts';
 
@@ -16,7 +17,12 @@ function open(
   urls: string[],
 ): { state: BeaconState; connections: Connections; close(): Promise<void> } {
   const state = BeaconState.open(folder);
-  const connections = new Connections(state, urls, () => undefined);
+  const connections = new Connections({
+    state,
+    urls,
+    rules: new CreatedRules(join(folder, 'created')),
+    onChange: () => undefined,
+  });
   let isOpen = true;
   const close = async () => {
     if (isOpen) {
@@ -102,11 +108,7 @@ describe('state', () => {
     const first = open(folder, [one, two]);
     for (const connection of first.connections.all())
       first.connections.setEndpoint(connection, 'T', true);
-    const { connection: made } = first.connections.create(
-      'Third',
-      `sqlite:${join(folder, 'third.sqlite')}`,
-      '',
-    );
+    const { connection: made } = await first.connections.create('Third', 'sqlite:third.sqlite', '');
     await first.close();
     const second = open(folder, [two, two]);
     expect(
@@ -122,7 +124,9 @@ describe('state', () => {
       [1, 'one'],
       [made.id, 'Third'],
     ]);
-    expect(() => third.connections.create('ONE', 'sqlite:x', '')).toThrow('path of connection 1');
+    await expect(third.connections.create('ONE', 'sqlite:x', '')).rejects.toThrow(
+      'path of connection 1',
+    );
   });
 
   test('names become one lower-case part of a path', () => {

@@ -6,7 +6,8 @@ import { expect, test } from 'vitest';
 import { insistOnMark, markAfter } from '../../../beacon/engine/mark-rule.ts';
 
 const at = (Epoch: string, Seq: number) => ({ Epoch, Seq, UpdatedAt: '' });
-type Batch = Parameters<typeof insistOnMark>[0];
+type Built = Parameters<typeof insistOnMark>[0];
+type Batch = Pick<Built, 'epoch' | 'afterEpoch' | 'afterSeq'>;
 
 const cases: [what: string, batch: Batch, stored: ReturnType<typeof at> | null, isIn: boolean][] = [
   ['the first batch ever', { epoch: 'e1', afterEpoch: '', afterSeq: 0 }, null, true],
@@ -75,7 +76,9 @@ const cases: [what: string, batch: Batch, stored: ReturnType<typeof at> | null, 
 ];
 
 test.each(cases)('%s', (_what, batch, stored, isIn) => {
-  const ask = () => insistOnMark(batch, stored);
+  const mutations = [{ Op: 'write', Table: 't', Key: {}, Set: {}, Seq: 99 } as const];
+  const ask = () =>
+    insistOnMark({ throughSeq: 99, isBelowMark: false, mutations, ...batch }, stored);
   if (isIn) expect(ask).not.toThrow();
   else expect(ask).toThrow(expect.objectContaining({ code: 'UNAVAILABLE' }));
 });
@@ -101,3 +104,49 @@ test('a batch below the mark leaves its Seq; only one that begins an epoch chang
   expect(markAfter({ ...batch, epoch: 'e2', afterEpoch: undefined }, stored)).toBe(stored);
   expect(markAfter({ ...batch, epoch: 'e2', afterEpoch: '' }, null)).toBeNull();
 });
+
+const forged = 2 ** 53 - 2;
+const atEnd = { epoch: 'e1', afterEpoch: 'e1', afterSeq: 10 };
+test.each<
+  [what: string, batch: Partial<Built>, stored: ReturnType<typeof at> | null, isIn: boolean]
+>([
+  [
+    'a batch of nothing that knows no mark',
+    { epoch: 'e1', throughSeq: forged },
+    at('e1', 10),
+    false,
+  ],
+  ['a batch of nothing in a new epoch', { epoch: 'e2', throughSeq: forged }, at('e1', 10), false],
+  [
+    'one that knows the epoch alone',
+    { ...atEnd, afterSeq: 9, throughSeq: forged },
+    at('e1', 10),
+    false,
+  ],
+  [
+    'one that knows the Seq alone',
+    { epoch: 'e2', afterSeq: 10, throughSeq: 11 },
+    at('e1', 10),
+    false,
+  ],
+  ['one that knows the mark', { ...atEnd, throughSeq: 12 }, at('e1', 10), true],
+  ['the first one, of nothing', { epoch: 'e1', throughSeq: 12 }, null, true],
+  ['the same again: it moves nothing', { ...atEnd, throughSeq: 12 }, at('e1', 12), true],
+  [
+    'one below the mark, whatever it says',
+    { ...atEnd, throughSeq: forged, isBelowMark: true },
+    at('e1', 10),
+    true,
+  ],
+])(
+  'a mark beyond what a batch did needs who knows where it is: %s (I5, I14)',
+  (_what, batch, stored, isIn) => {
+    const ask = () =>
+      insistOnMark(
+        { epoch: '', throughSeq: 0, isBelowMark: false, mutations: [], ...batch },
+        stored,
+      );
+    if (isIn) expect(ask).not.toThrow();
+    else expect(ask).toThrow(expect.objectContaining({ code: 'UNAVAILABLE' }));
+  },
+);

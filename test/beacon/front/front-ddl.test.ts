@@ -46,7 +46,7 @@ test('a Deleted that is a boolean, and text that is short, are named with the st
   ).toEqual([
     {
       column: 'UVManifest.Deleted',
-      why: expect.stringContaining('cannot come back') as string,
+      why: expect.stringContaining('cannot be restored') as string,
       statement: expect.stringContaining('TYPE integer USING "Deleted"::integer') as string,
     },
   ]);

@@ -93,7 +93,7 @@ test('EnsureSchema that would have to make something says what is missing, and m
   await expect(
     ask('DataBeaconSchema', 'EnsureSchema', { ...here, SchemaJSON: persistenceSchema }),
   ).rejects.toThrow(
-    /no HTTP route that makes tables, and 5 tables or columns are missing \(UVQueueWorkItem/,
+    /no HTTP route that creates tables, and 5 tables or columns are missing \(UVQueueWorkItem/,
   );
   expect(beacon.introspect().TableCount).toBe(0);
   expect(
@@ -189,13 +189,17 @@ test('a redirect is an answer, not a way', async () => {
   ).toMatchObject({ Status: 302 });
 });
 
-test('read-only lets no write through, an Undelete neither', async () => {
+test('read-only lets no write through, an Undelete neither, however its path is written (I14)', async () => {
   const { ask } = await startFront({ allowWrites: false });
   for (const [Method, Path] of [
     ['POST', B],
     ['PUT', B],
     ['DELETE', `${B}/1`],
     ['GET', `${B}/Undelete/1`],
+    ['POST', `${B}?/Schema/Validate`],
+    ['POST', `${B};/Schema/Validate`],
+    ['GET', `${B}/%55ndelete/1`],
+    ['GET', `${B}//Undelete/1`],
   ]) {
     await expect(ask('MeadowProxy', 'Request', { Method, Path, Body: '{}' })).rejects.toThrow(
       'writes are disabled',

@@ -3,9 +3,9 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { persistenceSchema } from '../../../contracts/schema.ts';
 import type { Bus } from '../../../runtime/bus/bus.ts';
 import type { TestNats } from '../../kit/servers/nats.ts';
 import { openStore } from '../../../worker/state/open/open-store.ts';
@@ -22,25 +22,24 @@ withBus((...on) => {
 test('the journal of a worker is no database: not read, not written', async () => {
   const kit = await startOn(nats, bus);
   const store = openStore(tempFolder());
-  const { Connected, ConnectError, IDBeaconConnection } = await kit.ask<Record<string, unknown>>(
-    'DataBeaconManagement',
-    'CreateConnection',
-    { Name: 'Journal', Type: 'SQLite', Config: store.paths.db },
-  );
-  expect({ Connected, ConnectError }).toEqual({
-    Connected: false,
-    ConnectError: expect.stringContaining('is the journal of a worker'),
-  });
+  const path = join(String(kit.config.createConnections), 'copy.db');
+  store.db.prepare('vacuum into ?').run(path);
+  const bytes = readFileSync(path);
   await expect(
-    kit.ask('DataBeaconAccess', 'QueryTable', { IDBeaconConnection, SQL: 'select * from meta' }),
-  ).rejects.toThrow(/journal of a worker/);
-  await expect(
-    kit.ask('DataBeaconSchema', 'EnsureSchema', {
-      IDBeaconConnection,
-      SchemaName: 'x',
-      SchemaJSON: persistenceSchema,
+    kit.ask('DataBeaconManagement', 'CreateConnection', {
+      Name: 'Journal',
+      Type: 'SQLite',
+      Config: 'copy.db',
     }),
-  ).rejects.toThrow(/journal of a worker/);
+  ).rejects.toThrow(/is the journal of a worker/);
+  await expect(
+    kit.ask('DataBeaconManagement', 'CreateConnection', {
+      Name: 'Journal',
+      Type: 'SQLite',
+      Config: store.paths.db,
+    }),
+  ).rejects.toThrow(/only files below/);
+  expect(readFileSync(path).equals(bytes)).toBe(true);
   store.assertSameFiles();
   store.close();
 });

@@ -47,6 +47,7 @@ describe('presence', () => {
       BeaconID: kit.config.beaconId,
       Status: 'Online',
       Nonce: kit.beacon.nonce,
+      HubSubjects: true,
       Tags: { PersistenceConnectionID: '1' },
       Capabilities: [
         'DataBeaconBatch',
@@ -272,7 +273,7 @@ describe('requests', () => {
     const settings = {
       Name: 'Second One',
       Type: 'SQLite',
-      Config: { SQLiteFilePath: join(kit.config.dataDir, 'second.sqlite') },
+      Config: { SQLiteFilePath: 'second.sqlite' },
     };
     const made = await kit.ask<{ IDBeaconConnection: number }>(
       'DataBeaconManagement',

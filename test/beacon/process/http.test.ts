@@ -2,11 +2,10 @@
  * The table endpoints over HTTP: the same rows, behind a token, within bounds, and gone with the
  * beacon.
  */
-import { statSync, readFileSync } from 'node:fs';
+import { readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { request as rawRequest } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { persistenceSchema } from '../../../contracts/schema.ts';
 import type { Bus } from '../../../runtime/bus/bus.ts';
 import type { BeaconConfig } from '../../../beacon/databases/config.ts';
 import { checkBeaconConfig } from '../../../beacon/databases/config.ts';
@@ -15,7 +14,8 @@ import { startTidemark } from '../../kit/processes/cli-fixture.ts';
 import type { TestNats } from '../../kit/servers/nats.ts';
 import { until } from '../../kit/until.ts';
 import { tempFolder } from '../../kit/beacon/fixture.ts';
-import { type Kit, startOn, withBus } from '../../kit/beacon/with-bus.ts';
+import { B, startHttpOn } from '../../kit/beacon/over-http.ts';
+import { startOn, withBus } from '../../kit/beacon/with-bus.ts';
 
 let nats: TestNats;
 let bus: Bus;
@@ -23,58 +23,7 @@ withBus((...on) => {
   [nats, bus] = on;
 });
 
-type Ran = {
-  status: number;
-  body: Record<string, unknown> & Record<string, unknown>[];
-  headers: Headers;
-};
-type HttpKit = Kit & {
-  token: string;
-  call: (
-    method: string,
-    path: string,
-    body?: unknown,
-    headers?: Record<string, string>,
-  ) => Promise<Ran>;
-};
-
-async function start(more: Partial<BeaconConfig> = {}): Promise<HttpKit> {
-  const kit = await startOn(nats, bus, { http: '127.0.0.1:0', ...more });
-  await kit.ask('DataBeaconSchema', 'EnsureSchema', {
-    IDBeaconConnection: 1,
-    SchemaJSON: persistenceSchema,
-  });
-  await kit.ask('DataBeaconManagement', 'EnableEndpoint', {
-    IDBeaconConnection: 1,
-    TableName: 'UVQueueWorkItem',
-  });
-  const token = more.token ?? readFileSync(join(kit.config.dataDir, 'token'), 'utf8').trim();
-  const call: HttpKit['call'] = async (
-    method,
-    path,
-    body,
-    headers = { Authorization: `Bearer ${token}` },
-  ) => {
-    const response = await fetch(kit.beacon.httpUrl + path, {
-      method,
-      headers,
-      ...(body === undefined
-        ? {}
-        : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-    });
-    const text = await response.text();
-    return {
-      status: response.status,
-      headers: response.headers,
-      body: (text.startsWith('{') || text.startsWith('[')
-        ? JSON.parse(text)
-        : { text }) as Ran['body'],
-    };
-  };
-  return { ...kit, token, call };
-}
-
-const B = '/1.0/backend/UVQueueWorkItem';
+const start = (more: Partial<BeaconConfig> = {}) => startHttpOn(nats, bus, more);
 
 describe('over HTTP', () => {
   test('the same endpoints, statuses and headers as MeadowProxy', async () => {
@@ -219,10 +168,12 @@ describe('over HTTP', () => {
     const url = beacon.httpUrl ?? '';
     await beacon.drain();
     await expect(fetch(url)).rejects.toThrow('fetch failed');
-    expect(readAudit(config.dataDir, { user: 'ann', limit: 5 })).toMatchObject([
+    expect(readAudit(config.dataDir, { user: 'ann', limit: 5 })).toEqual([]);
+    expect(readAudit(config.dataDir, { user: 'operator', limit: 5 })).toMatchObject([
       {
         capability: 'HTTP',
         action: 'DELETE',
+        detail: expect.stringMatching(/^for "ann" DELETE /) as string,
         connection: 1,
         table: 'UVQueueWorkItem',
         outcome: '404',
@@ -231,12 +182,15 @@ describe('over HTTP', () => {
   });
 
   test('not ready while a database is away', async () => {
-    const { ask, call } = await start();
+    const folder = tempFolder();
+    const { ask, call } = await start({ createConnections: folder });
     await ask('DataBeaconManagement', 'CreateConnection', {
       Name: 'Far',
       Type: 'SQLite',
-      Config: '/proc/nowhere/x.db',
+      Config: 'far.db',
     });
+    rmSync(join(folder, 'far.db'));
+    symlinkSync('/dev/null', join(folder, 'far.db'));
     expect(await call('GET', '/readyz')).toMatchObject({
       status: 503,
       body: { text: 'away: Far' },

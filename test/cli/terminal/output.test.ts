@@ -140,6 +140,29 @@ describe('tables', () => {
   }, 60_000);
 });
 
+test('I14: a terminal gets no control that somebody put into a name, in tables and in mistakes', async () => {
+  using folder = tempFolder();
+  const data = folder.path;
+  const store = openStore(data);
+  const planted = '\u001b]52;c;cm0gLXJm\u0007\u009d\u202e';
+  store.db
+    .prepare(
+      'insert into operator_action (at_ms, who, via, action, detail, outcome, reason) values ' +
+        "(1, ?, 'bus', ?, ?, 'done', ?)",
+    )
+    .run(planted, planted, planted, planted);
+  store.close();
+  const seen = [
+    await onTerminal(`log --offline --data ${data}`),
+    await onTerminal(`log --offline --json --data ${data}`),
+    await onTerminal(`log --offline --data "$(printf '/none\\033]52;c;x\\007')"`),
+    await onTerminal(`"$(printf 'x\\033]52;c;x\\007')"`),
+  ];
+  expect(seen.map((one) => one.includes('\\u001b]52;c;'))).toEqual([true, true, true, true]);
+  // eslint-disable-next-line no-control-regex
+  for (const one of seen) expect(one).not.toMatch(/\u001b\]|\u0007|\u009d|\u202e/);
+}, 60_000);
+
 describe('progress', () => {
   const told = (isTerminal: boolean) => {
     const clock = new ManualClock();

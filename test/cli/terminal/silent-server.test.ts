@@ -33,7 +33,7 @@ test('a publish that waits for an absent bus says what it waits for, and is ende
   ]);
   await until('it says so', () =>
     waiting.out.stderr.includes(
-      `no bus at ${nowhere}: connection refused; is nats-server running there? (trying for 30 s)`,
+      `no bus at ${nowhere}: connection refused; is nats-server running there? (retrying for 30 s)`,
     ),
   );
   waiting.child.kill('SIGINT');

@@ -142,7 +142,7 @@ describe('up', () => {
     }
     expect((await fetch(`${http}/livez`)).status).toBe(200);
     for (const name of ['worker', 'databeacon', 'nats-server'])
-      expect(up.out.stderr).toContain(`up: ${name} ended (killed by SIGKILL), starting it again`);
+      expect(up.out.stderr).toContain(`up: ${name} ended (killed by SIGKILL), restarting it`);
   }, 120_000);
 
   test('killed itself, it takes its children along; the next one has the same bus and every write', async () => {
@@ -208,7 +208,7 @@ describe('up', () => {
     const { code, stderr } = await start(['--db', 'dbase:/nowhere']).ended;
     expect({ code, stderr }).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('starting it again cannot help'),
+      stderr: expect.stringContaining('restarting it cannot help'),
     });
   });
 });

@@ -132,13 +132,13 @@ describe('a drill under traffic', () => {
     });
     expect(await drill('--stop').ended).toMatchObject({
       code: 0,
-      stdout: 'the drill of db-1 is ended\n',
+      stdout: 'the drill of db-1 has ended\n',
     });
     expect(await forced.ended).toMatchObject({
       code: 1,
-      stdout: expect.stringMatching(/ended early[\s\S]*ok {4}the balance is even after/),
+      stdout: expect.stringMatching(/ended early[\s\S]*ok {4}the balance adds up after/),
     });
-    expect(await drill('--stop').ended).toMatchObject({ code: 0, stdout: 'no drill runs\n' });
+    expect(await drill('--stop').ended).toMatchObject({ code: 0, stdout: 'no drill is running\n' });
     await atRest();
   }, 120_000);
 
@@ -149,7 +149,7 @@ describe('a drill under traffic', () => {
     const ran = await running.ended;
     expect(ran).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('interrupted: the drill is ended'),
+      stderr: expect.stringContaining('interrupted: the drill has ended'),
       stdout: expect.stringContaining('ended early'),
     });
     await atRest();
@@ -177,7 +177,7 @@ describe('a drill under traffic', () => {
     const result = JSON.parse(ran.stdout) as Result;
     expect([ran.code, ran.stderr]).toEqual([
       1,
-      expect.stringContaining('the worker was started again'),
+      expect.stringContaining('the worker was restarted'),
     ]);
     expect(result).toMatchObject({ EndedBy: 'restart' });
     expect(result.Proofs.filter(({ IsOk }) => !IsOk)).toEqual([]);

@@ -60,7 +60,7 @@ test('a plan tells what would go again and that the database has it; nothing cha
   expect((await stack.status()).Queue.Seq).toEqual(before.Queue.Seq);
   const text = await hwm('plan', '--to', '0', '--lane', 'queue');
   expect(text.stdout).toMatch(
-    /queue at db-1\/1: from \d+ to 0, backwards\n {2}\d+ entries, Seq \d+ to \d+, would go again/,
+    /queue at db-1\/1: from \d+ to 0, backwards\n {2}\d+ entries, Seq \d+ to \d+, would be sent again/,
   );
   expect(text.stdout).toContain('UVQueueWorkItemEvent');
   expect(text.stdout).toContain(

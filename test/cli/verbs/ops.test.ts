@@ -122,7 +122,7 @@ test('B5 — a relative folder counts from where the command was started; plain 
     "import { sep } from 'node:path'; export const description = 'a'; export function run() { return `at ${sep}`; }",
   );
   const ran = await ops(['run', '--ops-dir', './mine', '--json'], { cwd: join(path, 'elsewhere') });
-  expect(ran.stderr + ran.stdout).toMatch(/part\.mjs is no operation/);
+  expect(ran.stderr + ran.stdout).toMatch(/part\.mjs is not an operation/);
   writeFileSync(join(path, 'elsewhere', 'mine', '_part.mjs'), "export const text = 'from a part';");
   writeFileSync(
     join(path, 'elsewhere', 'mine', 'part.mjs'),
@@ -244,7 +244,7 @@ test('shipped ones run without a worker as well, with their arguments checked', 
   });
   expect(await ops(['run', 'purge-dead-letters', '--set', 'older-than-days=30'])).toMatchObject({
     code: 0,
-    stdout: expect.stringMatching(/0 dead letters given up/) as string,
+    stdout: expect.stringMatching(/0 dead letters dropped/) as string,
   });
   expect(await ops(['run', 'compact', '--set', 'fast=yes'])).toMatchObject({
     code: 2,

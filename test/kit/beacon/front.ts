@@ -50,7 +50,7 @@ export async function startFrontOn(
   const beaconId = `front-${++count}`;
   const heard: Presence[] = [];
   onTestFinished(
-    bus.subscribe('mesh.presence', (value) => {
+    bus.subscribe('mesh.presence.*', (value) => {
       const presence = decodePresence(value);
       if (presence?.BeaconID === beaconId) heard.push(presence);
     }),

@@ -4,6 +4,7 @@ import { onTestFinished } from 'vitest';
 import { persistenceSchema } from '../../../contracts/schema.ts';
 import { systemClock } from '../../../runtime/clock.ts';
 import { type DatabaseConnection, Connections } from '../../../beacon/databases/connections.ts';
+import { CreatedRules } from '../../../beacon/databases/created-rules.ts';
 import { enableEndpoint } from '../../../beacon/capabilities/management.ts';
 import { Proxy } from '../../../beacon/capabilities/proxy.ts';
 import { ensureSchema } from '../../../beacon/capabilities/schema-manager.ts';
@@ -34,7 +35,13 @@ export async function start(
   const path = join(folder, 'backend.sqlite');
   options.prepare?.(path);
   const state = BeaconState.open(folder);
-  const connections = new Connections(state, [`sqlite:${path}`], () => undefined);
+  const rules = new CreatedRules(join(folder, 'created'), (file) => state.owns(file));
+  const connections = new Connections({
+    state,
+    urls: [`sqlite:${path}`],
+    rules,
+    onChange: () => undefined,
+  });
   const connection = connections.get(1);
   const stop = async () => {
     await connections.close();

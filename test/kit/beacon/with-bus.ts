@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, onTestFinished } from 'vitest';
 import { decodePresence, type Presence } from '../../../contracts/presence.ts';
+import { subjects } from '../../../contracts/subjects.ts';
 import { Bus } from '../../../runtime/bus/bus.ts';
 import { systemClock } from '../../../runtime/clock.ts';
 import { createLog } from '../../../runtime/log.ts';
@@ -47,12 +48,12 @@ export function withBus(set: (nats: TestNats, bus: Bus) => void): void {
 
 /** Asks a beacon and gives its Outputs. */
 export function askOf(bus: Bus, beaconId: string): Ask {
-  return async <T>(capability: string, action: string, settings: Record<string, unknown> = {}) =>
-    (
-      await bus.request<{ Outputs: T }>(`mesh.${beaconId}.${capability}.${action}`, {
-        Settings: settings,
-      })
-    ).Outputs;
+  return async <T>(capability: string, action: string, settings: Record<string, unknown> = {}) => {
+    // A batch is always some hub's.
+    const hub = capability === 'DataBeaconBatch' ? String(settings['HubID']) : null;
+    const subject = subjects.capability(beaconId, capability, action, hub);
+    return (await bus.request<{ Outputs: T }>(subject, { Settings: settings })).Outputs;
+  };
 }
 
 let started = 0;
@@ -69,13 +70,14 @@ export async function startOn(
     beaconId: `db-${++started}`,
     databases: [`sqlite:${path}`],
     dataDir: join(folder, 'own'),
+    createConnections: join(folder, 'created'),
     isBatchOn: true,
     tags: {},
     ...more,
   };
   const heard: Presence[] = [];
   onTestFinished(
-    bus.subscribe('mesh.presence', (value) => {
+    bus.subscribe('mesh.presence.*', (value) => {
       const presence = decodePresence(value);
       if (presence?.BeaconID === config.beaconId) heard.push(presence);
     }),

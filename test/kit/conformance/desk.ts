@@ -4,6 +4,7 @@
  */
 import { onTestFinished } from 'vitest';
 import { type DatabaseConnection, Connections } from '../../../beacon/databases/connections.ts';
+import { CreatedRules } from '../../../beacon/databases/created-rules.ts';
 import {
   type ApplyBatch,
   type DefaultObject,
@@ -36,7 +37,12 @@ export type Opened = {
 export function openAt(url: string): Opened & { close(): Promise<void> } {
   const folder = tempDir('beacon');
   const state = BeaconState.open(folder.path);
-  const connections = new Connections(state, [url], () => undefined);
+  const connections = new Connections({
+    state,
+    urls: [url],
+    rules: new CreatedRules(null),
+    onChange: () => undefined,
+  });
   const connection = connections.get(1);
   let closed: Promise<void> | null = null;
   const close = async () => {

@@ -7,6 +7,7 @@ import { Shared } from './desk.ts';
 import { endpointsSuite } from './suites/endpoints-suite.ts';
 import { equalSuite } from './suites/equal-suite.ts';
 import { incumbentSuite } from './suites/incumbent-suite.ts';
+import { lanesSuite } from './suites/lanes-suite.ts';
 import { outageSuite } from './suites/outage-suite.ts';
 import { processSuite } from './suites/process-suite.ts';
 import { schemaSuite } from './suites/schema-suite.ts';
@@ -28,6 +29,10 @@ export function conformance(name: BackendName): void {
     // First: they kill the server, and its recovery goes through every database there is.
     outageSuite(on, name === 'mssql' ? 'given' : isServer ? 'server' : 'file');
     processSuite(on, isServer);
+    // SQLite has one writer whatever we do.
+    describe.for(name === 'sqlite' ? [] : ['several hubs'])('%s', () => {
+      lanesSuite(on);
+    });
     describe('Apply', () => {
       applySuite(on);
     });

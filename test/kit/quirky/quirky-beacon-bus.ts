@@ -41,7 +41,11 @@ export async function serveQuirky(
     },
     [capabilities.access]: { ListConnections: told(() => ({ Connections: beacon.connections() })) },
   };
-  const gateway = new Gateway(actions, { add: () => undefined }, () => performance.now());
+  const gateway = new Gateway({
+    actions,
+    trail: { add: () => undefined },
+    nowMs: () => performance.now(),
+  });
   const service = bus.serve({
     name: 'retold-databeacon',
     version: '1.0.31',
@@ -56,7 +60,7 @@ export async function serveQuirky(
   await bus.flush();
   const nonce = beacon.has('no-nonce') ? {} : { Nonce: newUuid() };
   const tell = () =>
-    bus.publish(subjects.presence, {
+    bus.publish(subjects.presence(beaconId), {
       BeaconID: beaconId,
       Status: 'Online',
       ...nonce,

@@ -63,6 +63,7 @@ export class SimBeacon {
       BeaconID: this.id,
       Status: 'Online',
       Nonce: this.nonce,
+      HubSubjects: true,
       Tags: {},
       Capabilities: this.kind === 'batch' ? [capabilities.batch, ...offered] : offered,
       Connections: [

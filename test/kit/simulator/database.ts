@@ -162,6 +162,11 @@ export class SimDatabase {
         'UNAVAILABLE',
         'the database went back in time, or the batch is late',
       );
+    const isMoving = !IsBelowMark && (stored?.Epoch !== Epoch || ThroughSeq > stored.Seq);
+    const isKnown = AfterSeq === (stored?.Seq ?? 0) && (AfterEpoch ?? '') === (stored?.Epoch ?? '');
+    const isEarned = isKnown || Mutations.some(({ Seq }) => Seq >= ThroughSeq);
+    if (this.isGuarded && isMoving && !isEarned)
+      throw new TidemarkError('UNAVAILABLE', 'the batch moves the mark and does not know it');
     const before = structuredClone(this.#content);
     const skip = this.isGuarded && !IsBelowMark && stored?.Epoch === Epoch ? stored.Seq : -1;
     const Results = Mutations.map((one): MutationResult =>

@@ -4,10 +4,11 @@
  */
 import { NoRespondersError } from 'nats';
 import type { ApplySettings } from '../../../contracts/capability.ts';
-import { decodeBody, packBody } from '../../../contracts/codec.ts';
+import type { Presence } from '../../../contracts/presence.ts';
+import { decodeBody, packBody } from '../../../contracts/body/codec.ts';
 import { TidemarkError } from '../../../contracts/errors.ts';
 import { limits } from '../../../contracts/limits.ts';
-import { type Lane, lastToken } from '../../../contracts/subjects.ts';
+import { actionIn, type Lane, subjects } from '../../../contracts/subjects.ts';
 import type { Bus } from '../../../runtime/bus/bus.ts';
 import type { Packed, RequestOptions } from '../../../runtime/bus/requester.ts';
 import type { SimBeacon } from './beacon.ts';
@@ -28,7 +29,7 @@ export class SimBus {
   readonly #dice: Dice;
   readonly #beacons: ReadonlyMap<string, SimBeacon>;
   readonly #weather: () => Weather;
-  #hear: ((body: unknown) => void)[] = [];
+  #hear: ((body: unknown, subject: string) => void)[] = [];
   #isDead = false;
 
   constructor(parts: {
@@ -53,7 +54,7 @@ export class SimBus {
     this.#hear = [];
   }
 
-  subscribe(_subject: string, onMessage: (body: unknown) => void): () => void {
+  subscribe(_subject: string, onMessage: (body: unknown, subject: string) => void): () => void {
     this.#hear.push(onMessage);
     return () => {
       this.#hear = this.#hear.filter((one) => one !== onMessage);
@@ -65,8 +66,8 @@ export class SimBus {
   }
 
   /** A presence message arrives. */
-  hear(body: unknown): void {
-    for (const hear of this.#hear) hear(body);
+  hear(body: Presence): void {
+    for (const hear of this.#hear) hear(body, subjects.presence(body.BeaconID));
   }
 
   pack(value: unknown, options: RequestOptions = {}): Packed {
@@ -95,7 +96,7 @@ export class SimBus {
       const stop = this.#clock.timer(options.timeoutMs ?? limits.capabilityMs, () => {
         if (!this.#isDead) fail();
       });
-      this.#carry(beacon, lastToken(subject), Settings, (Outputs) => {
+      this.#carry(beacon, actionIn(subject), Settings, (Outputs) => {
         stop();
         if (Outputs) resolve({ Outputs } as T);
         else reject(new TidemarkError('UNAVAILABLE', `${subject}: refused`));

@@ -35,13 +35,15 @@ export class LaneRun {
   assigned: Assigned | null = { beacon: 'a', connection: 1 };
   isPaused = false;
   settled = 0;
-  readonly #dir: TempDir = tempDir('lane');
+  readonly #dir: TempDir;
   readonly #isAtomic: boolean;
+  readonly #assignments = new WeakMap<Assigned, object>();
   #generation = 1;
   #lastTarget: object | null = null;
   #parts: Parts;
 
-  constructor(isAtomic = true) {
+  constructor(isAtomic = true, dir: TempDir = tempDir('lane')) {
+    this.#dir = dir;
     this.#isAtomic = isAtomic;
     this.#parts = this.#start();
   }
@@ -80,10 +82,19 @@ export class LaneRun {
     return found;
   }
 
+  /** The same object until it is assigned again, as the worker's own are. */
+  #assignment(): object | null {
+    if (!this.assigned) return null;
+    const known = this.#assignments.get(this.assigned);
+    const one = known ?? { ...this.assigned, assignedMs: 0, by: 'operator' };
+    this.#assignments.set(this.assigned, one);
+    return one;
+  }
+
   #start(): Parts {
     const local = openLocal(openStore(this.#dir.path), hubId);
     const assignments = {
-      of: () => (this.assigned ? { ...this.assigned, assignedMs: 0, by: 'operator' } : null),
+      of: () => this.#assignment(),
       targetOf: () => this.#target(),
     } as unknown as Assignments;
     const delivery = new LaneDelivery({

@@ -4,6 +4,7 @@
  */
 import { NoRespondersError } from 'nats';
 import { TidemarkError } from '../../../contracts/errors.ts';
+import { subjects } from '../../../contracts/subjects.ts';
 import type { Bus } from '../../../runtime/bus/bus.ts';
 import type { Dispatcher } from '../../../worker/beacons/dispatcher.ts';
 
@@ -14,6 +15,7 @@ export type ScriptedBeacon = {
   capabilities?: string[];
   status?: string;
   isConnected?: boolean;
+  isHubbed?: boolean;
 };
 
 export class ScriptedMesh {
@@ -26,16 +28,17 @@ export class ScriptedMesh {
   readonly broken = new Map<string, string>();
   /** Called before a step is answered. */
   onAsked: (action: string) => Promise<void> | void = () => {};
-  #hear: ((body: unknown) => void)[] = [];
+  #hear: { subject: string; onMessage: (body: unknown, subject: string) => void }[] = [];
 
   /** As the parts of the worker see it. */
   get bus(): Bus {
     return {
       isConnected: true,
-      subscribe: (_subject: string, onMessage: (body: unknown) => void) => {
-        this.#hear.push(onMessage);
+      subscribe: (subject: string, onMessage: (body: unknown, subject: string) => void) => {
+        const hearer = { subject, onMessage };
+        this.#hear.push(hearer);
         return () => {
-          this.#hear = this.#hear.filter((one) => one !== onMessage);
+          this.#hear = this.#hear.filter((one) => one !== hearer);
         };
       },
       request: (subject: string) => {
@@ -62,6 +65,7 @@ export class ScriptedMesh {
       capabilities = ['DataBeaconBatch', 'MeadowProxy'],
       status = 'Online',
       isConnected = true,
+      isHubbed = false,
     } = this.beacons.get(beaconId) as ScriptedBeacon;
     const Connections = Object.entries(storeIds).map(([id, StoreID]) => ({
       IDBeaconConnection: Number(id),
@@ -70,19 +74,22 @@ export class ScriptedMesh {
       Connected: isConnected,
       StoreID,
     }));
-    this.say({
+    this.say(subjects.presence(beaconId), {
       BeaconID: beaconId,
       Status: status,
       Nonce: nonce,
+      HubSubjects: isHubbed,
       Capabilities: capabilities,
       Tags: tags,
       Connections,
     });
   }
 
-  /** Anything at all, published where presence is. */
-  say(body: unknown): void {
-    for (const hear of this.#hear) hear(body);
+  /** Anything at all, published where presence is, or might be. */
+  say(subject: string, body: unknown): void {
+    for (const hear of this.#hear)
+      if (hear.subject === subject || hear.subject === subject.replace(/[^.]+$/, '*'))
+        hear.onMessage(body, subject);
   }
 
   async #answer(

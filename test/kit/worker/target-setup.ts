@@ -20,7 +20,7 @@ export const stepsOf = (beacon: string) => steps.map((step) => `${beacon} ${step
 
 export function setup(mesh = new ScriptedMesh(), path = folderOfTest().path) {
   const clock = new ManualClock();
-  const directory = new BeaconDirectory(mesh.bus, clock);
+  const directory = new BeaconDirectory(mesh.bus, clock, { hubId: 'hub1' });
   const store = openStore(path);
   const assignments = new Assignments(store.db, {
     directory,

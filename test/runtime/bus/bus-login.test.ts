@@ -144,8 +144,8 @@ function nkeys(dir: TempDir): string {
   return `authorization { users = [ { nkey: ${right.getPublicKey()} } ] }`;
 }
 
-const refused = /does not let us in: .*uthorization/i;
-const noTrust = /do not agree on TLS: /;
+const refused = /rejected our login: .*uthorization/i;
+const noTrust = /TLS with the bus at .* failed: /;
 
 const cases: Case[] = [
   {
@@ -212,7 +212,7 @@ const cases: Case[] = [
       NATS_CERT: dir.at('stranger.pem'),
       NATS_KEY: dir.at('stranger.key'),
     }),
-    says: /may not take our certificate/,
+    says: /may reject our certificate/,
     code: 4,
   },
 ];
@@ -268,7 +268,7 @@ test('a credentials file that holds none is reported without its content; so is 
   const ask = (env: Env, url = nats.url) => tidemark(['status', '--nats', url], { env });
   for (const [env, says] of [
     [{ NATS_CREDS: nats.dir.at('broken.creds') }, 'creds '],
-    [{ NATS_NKEY: nats.dir.at('no.nk') }, 'holds no seed'],
+    [{ NATS_NKEY: nats.dir.at('no.nk') }, 'contains no nkey seed'],
   ] as const) {
     const ran = await ask(env);
     expect([ran.code, ran.stderr.trim().split('\n').length]).toEqual([2, 1]);

@@ -8,7 +8,7 @@ import { SecuredNats } from '../../kit/servers/secured-nats.ts';
 
 type Env = Record<string, string>;
 
-const refused = /does not let us in: .*uthorization/i;
+const refused = /rejected our login: .*uthorization/i;
 
 const secrets = /right-word|wrong-word|right-token|wrong-token|SUA[A-Z2-7]{20}|secret-of-the-file/;
 

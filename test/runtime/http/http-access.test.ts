@@ -1,58 +1,11 @@
-/**
- * Who may call: hosts, origins, tokens with roles, and how often; the rule itself, without a
- * server.
- */
+/** Who may call: hosts, origins, tokens with roles; the rule itself, without a server. */
 import { writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { describe, expect, test } from 'vitest';
 import { limits } from '../../../contracts/limits.ts';
-import { HttpAccess, type HttpCall, type HttpSettings } from '../../../runtime/http/http-access.ts';
 import { readTokensFile } from '../../../runtime/http/http-tokens.ts';
-import { Rate } from '../../../runtime/http/rate.ts';
+import { bearer, operate, rule, view } from '../../kit/http-rule.ts';
 import { tempDir } from '../../kit/temp-dir.ts';
-
-const operate = { name: 'ann', role: 'operate', token: 'ann-secret' } as const;
-const view = { name: 'vic', role: 'view', token: 'vic-secret' } as const;
-
-type Asked = {
-  headers?: Record<string, string | undefined>;
-  isChanging?: boolean;
-  isPublic?: boolean;
-  remote?: string;
-};
-
-function rule(host = '127.0.0.1', more: Partial<HttpSettings> = {}) {
-  let nowMs = 0;
-  const access = new HttpAccess(
-    { host, port: 8390 },
-    { tokens: [operate, view], allowedHosts: [], ...more },
-    () => nowMs,
-  );
-  const ask = ({ headers = {}, ...asked }: Asked) => {
-    const all: Record<string, string | undefined> = { Host: '127.0.0.1:8390', ...headers };
-    const call: HttpCall = {
-      isChanging: false,
-      isPublic: false,
-      remote: '10.0.0.1',
-      ...asked,
-      header: (name) => all[name],
-    };
-    return access.check(call);
-  };
-  const status = (asked: Asked) => {
-    const verdict = ask(asked);
-    return verdict.isAdmitted ? 200 : verdict.status;
-  };
-  return {
-    ask,
-    status,
-    pass: (ms: number) => {
-      nowMs += ms;
-    },
-  };
-}
-
-const bearer = (token: string) => ({ Authorization: `Bearer ${token}` });
 
 describe('Host, against rebinding', () => {
   test.each([
@@ -233,49 +186,19 @@ describe('tokens and roles', () => {
   });
 });
 
-describe('how often', () => {
-  test('who guesses is slowed down, even when right at last; others are not, and time heals it', () => {
-    const { ask, status, pass } = rule('0.0.0.0');
-    for (let n = 0; n < limits.httpFailuresMax; n += 1)
-      expect(status({ headers: bearer(`guess${n}`) })).toBe(401);
-    expect(ask({ headers: bearer('ann-secret') })).toMatchObject({
-      status: 429,
-      isNoted: false,
-      headers: { 'Retry-After': '1' },
-      body: { Code: 'OVERLOADED', RetryAfterMs: limits.httpFailureMs },
-    });
-    expect(status({ headers: bearer('ann-secret'), remote: '10.0.0.2' })).toBe(200);
-    expect(status({ headers: bearer('ann-secret'), remote: '::ffff:10.0.0.1' })).toBe(429);
-    expect(status({ isPublic: true })).toBe(200);
-    pass(limits.httpFailureMs);
-    expect(status({ headers: bearer('ann-secret') })).toBe(200);
-  });
-
-  test('asking without a token is no guess; one subscriber with many IPv6 addresses is one', () => {
-    const { status } = rule('0.0.0.0');
-    for (let n = 0; n <= limits.httpFailuresMax; n += 1) expect(status({})).toBe(401);
-    for (let n = 0; n < limits.httpFailuresMax; n += 1)
-      status({ headers: bearer('guess'), remote: `2001:db8:1:2::${n.toString(16)}` });
-    expect([
-      status({ headers: bearer('ann-secret'), remote: '2001:db8:1:2:ffff::1' }),
-      status({ headers: bearer('ann-secret'), remote: '2001:db8:1:3::1' }),
-    ]).toEqual([429, 200]);
-  });
-
-  test('changing calls are bounded, reading goes on', () => {
-    const { status, pass } = rule();
-    const change = () => status({ isChanging: true, headers: bearer('ann-secret') });
-    for (let n = 0; n < limits.httpChangesMax; n += 1) expect(change()).toBe(200);
-    expect([change(), status({})]).toEqual([429, 200]);
-    pass(limits.httpChangeMs);
-    expect([change(), change()]).toEqual([200, 429]);
-  });
-
-  test('what is remembered is bounded: the one unseen for longest is forgotten', () => {
-    const rate = new Rate({ burst: 1, refillMs: 1_000, whoMax: 3 }, () => 0);
-    for (const who of ['a', 'b', 'c']) rate.take(who);
-    expect([rate.take('a'), rate.waitMs('a'), rate.size]).toEqual([false, 1_000, 3]);
-    rate.take('d');
-    expect([rate.size, rate.waitMs('a'), rate.waitMs('b')]).toEqual([3, 0, 1_000]);
-  });
+describe('on loopback, passed on by something else', () => {
+  test.each(['Forwarded', 'X-Forwarded-For', 'X-Forwarded-Host', 'X-Real-IP', 'Via'])(
+    'I14: with %s reading needs a token, for whoever asks is not on the machine',
+    (name) => {
+      const { status } = rule();
+      const headers = { [name]: 'x' };
+      expect([
+        status({ headers }),
+        status({ headers: { ...headers, ...bearer('vic-secret') } }),
+        status({ headers, isPublic: true }),
+        status({}),
+      ]).toEqual([401, 200, 200, 200]);
+      expect(status({ headers: { [name]: '' } })).toBe(401);
+    },
+  );
 });

@@ -107,4 +107,34 @@ describe('assignment', () => {
     await turns();
     expect(assignments.of('queue')).toBeNull();
   });
+
+  const tagged = (nonce: string, connection = '1') => ({
+    nonce,
+    storeIds: { 1: 's', 2: 's' },
+    tags: { PersistenceConnectionID: connection },
+  });
+
+  test('what a tag chose is kept: no word of any beacon moves it, also after a restart (I14)', async () => {
+    const path = folderOfTest().path;
+    const mesh = new ScriptedMesh();
+    const first = setup(mesh, path);
+    mesh.announce('t-2', tagged('a'));
+    await first.turns();
+    mesh.announce('t-1', tagged('b'));
+    mesh.announce('t-2', { ...tagged('a'), tags: {} });
+    mesh.announce('t-2', tagged('a', '2'));
+    await first.turns();
+    const chosen = { beacon: 't-2', connection: 1, by: 'tag' };
+    expect(first.assignments.of('queue')).toMatchObject(chosen);
+    first.assignments.stop();
+    first.store.close();
+    const second = setup(mesh, path);
+    expect(second.assignments.of('manifest')).toMatchObject(chosen);
+    mesh.announce('t-1', tagged('b'));
+    await second.turns();
+    expect(second.assignments.of('queue')).toMatchObject(chosen);
+    expect(second.assignments.file()).toEqual({ Queue: null, Manifest: null });
+    second.assignments.clear();
+    expect(second.assignments.of('queue')).toMatchObject({ beacon: 't-1', by: 'tag' });
+  });
 });

@@ -9,7 +9,7 @@ import { ScriptedMesh } from '../../kit/worker/scripted-mesh.ts';
 
 test('a beacon that dies with a step unanswered is not waited for: its successor is bootstrapped at once', async () => {
   const [mesh, clock] = [new ScriptedMesh(), new ManualClock()];
-  const directory = new BeaconDirectory(mesh.bus, clock);
+  const directory = new BeaconDirectory(mesh.bus, clock, { hubId: 'hub1' });
   const assignments = new Assignments(openStore(folderOfTest().path).db, {
     directory,
     dispatcher: mesh.dispatcher,

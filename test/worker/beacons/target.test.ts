@@ -202,7 +202,7 @@ describe('presence', () => {
       { BeaconID: 'x', Status: 'Strange' },
     ]) {
       expect(() => {
-        mesh.say(body);
+        mesh.say('mesh.presence.x', body);
       }).not.toThrow();
     }
     expect(directory.list()).toEqual([]);

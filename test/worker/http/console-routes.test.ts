@@ -158,9 +158,10 @@ describe('events and files', () => {
       headers: { 'If-None-Match': page.headers.get('ETag') ?? '' },
     });
     expect([again.status, await again.text()]).toEqual([304, '']);
-    expect((await fetch(`${stack.httpUrl}/console/main.js`)).headers.get('Content-Type')).toBe(
-      'text/javascript; charset=utf-8',
-    );
+    for (const file of ['main.js', 'views/worker-view.js'])
+      expect((await fetch(`${stack.httpUrl}/console/${file}`)).headers.get('Content-Type')).toBe(
+        'text/javascript; charset=utf-8',
+      );
     for (const path of [
       'console/tsconfig.json',
       'console/../package.json',

@@ -121,7 +121,7 @@ describe('what is taken', () => {
       { Read: 1, Imported: 0, Rejected: 1 },
     ]);
     expect(assignments(store)).toEqual([{ lane: 0, beacon: 'own', connection: 1 }]);
-    expect(rejects(store)).toMatchObject([{ reason: 'the store has an assignment of its own' }]);
+    expect(rejects(store)).toMatchObject([{ reason: 'the store already has an assignment' }]);
   });
 });
 

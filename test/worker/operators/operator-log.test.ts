@@ -14,6 +14,7 @@ import {
 } from '../../../worker/operators/operator-log.ts';
 import { tidemark } from '../../kit/processes/cli-fixture.ts';
 import { connectHub, type TestHub } from '../../kit/processes/hub.ts';
+import { ManualClock } from '../../kit/manual-clock.ts';
 import { openStore, silent } from '../../kit/worker/fixture.ts';
 import { startWorkerKit, type WorkerKit } from '../../kit/processes/worker-kit.ts';
 
@@ -183,6 +184,54 @@ describe('the log itself', () => {
     expect([last?.Action, last?.Detail?.length]).toEqual([
       'pause fake line',
       limits.operatorTextCharsMax,
+    ]);
+  });
+
+  const denials = 10_200;
+
+  test('I14: any number of denied calls pushes out nothing that was done, and is written in one go', () => {
+    const { store, operators } = open();
+    operators.note({ who: 'ann', via: 'http', action: 'pause' }, 'done');
+    const before = store.db.prepare('select total_changes()').pluck().get() as number;
+    for (let n = 0; n < denials; n += 1)
+      operators.note(
+        { who: 'nobody', via: 'http', action: `POST /nope/${n}`, detail: { n } },
+        'denied',
+        'no token',
+      );
+    operators.note({ who: 'vic', via: 'http', action: 'clear' }, 'denied', 'vic may view');
+    const { Actions } = operators.list({});
+    expect(Actions).toMatchObject([
+      { Who: 'vic', Action: 'clear', Outcome: 'denied', Detail: null },
+      { Who: 'nobody', Action: 'other', Outcome: 'denied', Detail: `{"Times":${denials}}` },
+      { Who: 'ann', Action: 'pause', Outcome: 'done' },
+    ]);
+    operators.note({ who: 'vic', via: 'http', action: 'clear' }, 'denied', 'vic may view');
+    expect(operators.list({ Limit: 1 }).Actions).toMatchObject([{ Detail: '{"Times":2}' }]);
+    const after = store.db.prepare('select total_changes()').pluck().get() as number;
+    expect(after - before).toBeLessThan(10);
+  });
+
+  test('I14: denied calls of many kinds and minutes are bounded, apart from what was done', async () => {
+    const store = openStore();
+    const clock = new ManualClock();
+    const operators = new OperatorLog(store.db, clock, silent);
+    operators.note({ who: 'ann', via: 'http', action: 'pause' }, 'done');
+    const call = { via: 'http', action: 'clear' } as const;
+    for (let minute = 0; minute < 60; minute += 1) {
+      for (let n = 0; n < limits.deniedKindsMax * 3; n += 1)
+        operators.note({ ...call, who: `who${n}` }, 'denied', 'why');
+      await clock.advance(60_000);
+    }
+    const count = (where: string) =>
+      store.db.prepare(`select count(*) from operator_action where ${where}`).pluck().get();
+    expect([
+      count("outcome = 'done'"),
+      count("outcome = 'denied'"),
+      count("who = 'others'"),
+    ]).toEqual([1, limits.operatorDenialsMax, expect.any(Number)]);
+    expect(operators.list({ Limit: 1 }).Actions).toMatchObject([
+      { Who: 'others', Detail: JSON.stringify({ Times: limits.deniedKindsMax * 2 }) },
     ]);
   });
 

@@ -70,6 +70,21 @@ test('a refused write is a dead letter, those behind it are blocked, all are in 
   });
 });
 
+test('I14: a status parses no body, however long what is parked is', async () => {
+  const run = LaneRun.ofTest();
+  run.database.refused.add(1);
+  const [, parked] = run.append(change('a', 1), change('a', 2));
+  await run.rest();
+  await run.clock.advance(60_000);
+  // What would be noticed by whoever reads it.
+  expect(
+    run.local.store.db.prepare('update entry set body = ? where seq = ?').run('{', parked).changes,
+  ).toBe(1);
+  expect(run.overview.lane('queue')).toMatchObject({ Pending: 1, DeadLetters: 1 });
+  expect(run.overview.lane('queue').OldestPendingMs).toBeGreaterThan(0);
+  expect(where(run, 2)).toMatchObject({ State: 'buffered' });
+});
+
 test('pending is the same from counts and entry by entry: paused, delivered, given up (I10)', async () => {
   const run = LaneRun.ofTest();
   const same = () => {

@@ -2,9 +2,11 @@
  * Operations as files: which files are one, what makes two the same, and what is refused before
  * anything runs.
  */
-import { existsSync, mkdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { limits } from '../../../contracts/limits.ts';
 import { flagOf, listOperations } from '../../../worker/ops/files.ts';
 import { newOperation, slugOf } from '../../../worker/ops/scaffold.ts';
 import { folderOfTest } from '../../kit/worker/fixture.ts';
@@ -25,6 +27,27 @@ test('B1 — every operation runs once, in the order of names, and the second st
   expect(kinds(await bench.run())).toEqual(['2026-03-01-third applied']);
   expect(kinds(await bench.run())).toEqual([]);
   expect(bench.effects()).toEqual(['2026-01-01-first', '2026-02-01-second', '2026-03-01-third']);
+});
+
+test('what was read of a file is remembered, and no edit of it is missed, its time put back neither', async () => {
+  const folder = folderOfTest().path;
+  const path = join(folder, '2026-01-01-a.mjs');
+  const digest = () => listOperations(folder)[0]?.sha256;
+  const old = new Date(Date.now() - 3_600_000);
+  const write = (text: string) => {
+    writeFileSync(path, text);
+    utimesSync(path, old, old);
+  };
+  write('export const a = 1;');
+  const first = digest();
+  write('export const a = 2;');
+  const second = digest();
+  expect(second).not.toBe(first);
+  // Old enough for its times to tell it from the next edit.
+  await setTimeout(limits.fileTimeTickMs + 100);
+  expect([digest(), digest()]).toEqual([second, second]);
+  write('export const a = 1;');
+  expect(digest()).toBe(first);
 });
 
 test('B1 — a file edited after it was applied is reported as drift and not run again', async () => {
@@ -143,12 +166,12 @@ test.for([
   [
     'one required that is not there',
     "export const description = 'x'; export const requires = ['nobody']; export function run() {}",
-    /requires nobody, which is not there/,
+    /requires nobody, which does not exist/,
   ],
   [
     'one required behind it',
     "export const description = 'x'; export const requires = ['9-last']; export function run() {}",
-    /comes behind it/,
+    /sorts after it/,
   ],
   ['a syntax error', 'export const = ;', /cannot be loaded/],
   ['a throw at import', "throw new Error('no luck')", /cannot be loaded: no luck/],
@@ -185,7 +208,7 @@ test('B4 — a mended file is loaded anew by the same process', async () => {
 test('B13 — an operation under the name of a shipped one is refused, and types do not shadow each other', async () => {
   const bench = new OpsBench();
   bench.op('compact');
-  await expect(bench.run()).rejects.toEqual(refusal(/name of a shipped one/));
+  await expect(bench.run()).rejects.toEqual(refusal(/name of a shipped operation/));
   bench.remove('compact.ts');
   bench.store.db.exec(
     `insert into operation select 'shipped', 'a', '', '', 'applied', '', '', 1, '', 1, 1, 0, null, null`,
@@ -211,8 +234,8 @@ test.for(['', '   ', '---', '???', 'x'.repeat(61)])(
   'B14 — %j is no purpose, and no file is made',
   (purpose) => {
     const folder = join(folderOfTest().path, 'ops');
-    expect(() => slugOf(purpose)).toThrow(/makes no name/);
-    expect(() => newOperation(folder, purpose, 0)).toThrow(/makes no name/);
+    expect(() => slugOf(purpose)).toThrow(/cannot be a name/);
+    expect(() => newOperation(folder, purpose, 0)).toThrow(/cannot be a name/);
     expect(existsSync(folder)).toBe(false);
   },
 );

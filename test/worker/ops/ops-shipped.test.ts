@@ -60,7 +60,7 @@ test('compact — free pages go back in steps, with turns between them, and the 
   const before = { free: number(bench, 'freelist_count'), pages: number(bench, 'page_count') };
   expect(before.free).toBeGreaterThan(3 * limits.compactStepPages);
   const result = await runShipped(bench, 'compact');
-  expect(result).toMatchObject({ Result: 'applied', Note: `${before.free} pages given back` });
+  expect(result).toMatchObject({ Result: 'applied', Note: `${before.free} pages returned` });
   expect(result?.Steps).toBeGreaterThan(3);
   expect(number(bench, 'freelist_count')).toBe(0);
   expect(number(bench, 'page_count')).toBeLessThan(before.pages - before.free + 1);
@@ -155,7 +155,7 @@ test('purge-dead-letters — by age and reason; what is parked behind may go, co
   });
   expect(await runShipped(bench, 'purge-dead-letters', args)).toMatchObject({
     Result: 'applied',
-    Note: '1 dead letters given up',
+    Note: '1 dead letters dropped',
   });
   expect([
     local.blocked.count(database, 'queue', 'dead'),
@@ -167,9 +167,9 @@ test('purge-dead-letters — by age and reason; what is parked behind may go, co
   ).toEqual([seqs[1]]);
   expect(
     await runShipped(bench, 'purge-dead-letters', { 'older-than-days': '0', lane: 'manifest' }),
-  ).toMatchObject({ Note: '0 dead letters given up' });
+  ).toMatchObject({ Note: '0 dead letters dropped' });
   expect(await runShipped(bench, 'purge-dead-letters', { 'older-than-days': '0' })).toMatchObject({
-    Note: '2 dead letters given up',
+    Note: '2 dead letters dropped',
   });
   expect(
     local.blocked.released.next(database, 'queue', 10).runs.flatMap((run) => run.seqs),
@@ -185,7 +185,7 @@ test('purge-dead-letters — many go in steps', async () => {
   );
   expect(await runShipped(bench, 'purge-dead-letters', { reason: 'x' })).toMatchObject({
     Steps: 2,
-    Note: `${count} dead letters given up`,
+    Note: `${count} dead letters dropped`,
   });
   expect(local.blocked.count(database, 'queue', 'dropped')).toBe(count);
 });

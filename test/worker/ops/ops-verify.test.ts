@@ -120,10 +120,10 @@ test.for([true, false])(
     await using world = await worldWithRows({ isBatchOn });
     expect((await verify(world)).result).toMatchObject({
       Result: 'applied',
-      Note: '16 entries checked, all are there',
+      Note: '16 entries checked, all are in the database',
     });
     expect((await verify(world, { last: '2', lane: 'queue' })).result).toMatchObject({
-      Note: '2 entries checked, all are there',
+      Note: '2 entries checked, all are in the database',
     });
   },
 );
@@ -169,7 +169,7 @@ test('missing or older rows are named, and come back with repair=yes; counts sta
   const byText = (rows: Rows) => rows.map((row) => JSON.stringify(row)).sort();
   expect(byText(dump(world))).toEqual(byText(right));
   expect(differences(world)).toEqual([0, 0]);
-  expect((await verify(world)).result?.Note).toMatch(/all are there/);
+  expect((await verify(world)).result?.Note).toMatch(/all are in the database/);
 });
 
 test('a row changed by hand under the same BridgeSeq is named with its columns', async () => {

@@ -260,7 +260,7 @@ test('health is told of operations also when the store cannot be read', () => {
   bench.store.close();
   expect(operations.summary()).toMatchObject({
     Pending: 0,
-    Problem: expect.stringMatching(/cannot be looked at/) as string,
+    Problem: expect.stringMatching(/the operations cannot be read/) as string,
   });
 });
 

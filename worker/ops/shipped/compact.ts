@@ -1,9 +1,8 @@
 /**
- * Gives pages that retention made free back to the file system.
+ * Returns free pages of the store to the file system.
  *
- * A store that was made with auto_vacuum shrinks in steps. One made before it has to be written
- * anew as a whole, which SQLite refuses inside a transaction and which holds up writes for its
- * time, so that has to be asked for.
+ * A store created with auto_vacuum shrinks in steps. An older one must be rewritten as a whole.
+ * SQLite refuses that inside a transaction and it blocks writes meanwhile, so it must be requested.
  */
 import { TidemarkError } from '../../../contracts/errors.ts';
 import { limits } from '../../../contracts/limits.ts';
@@ -14,9 +13,9 @@ import { shippedOperation } from '../operation.ts';
 const incremental = 2;
 
 export const compact = shippedOperation({
-  description: 'give free pages of the store back to the file system',
+  description: 'return free pages of the store to the file system',
   args: {
-    full: 'yes: write the whole store anew, for stores made before version 2; writes wait meanwhile',
+    full: 'yes: rewrite the whole store, for stores created before version 2; writes wait meanwhile',
   },
   isOutside: true,
   step: ({ db, args }, cursor) => {
@@ -26,17 +25,17 @@ export const compact = shippedOperation({
     if (mode !== incremental) {
       throw new TidemarkError(
         'INVALID_MESSAGE',
-        `this store (${bytesOf(db)} bytes) was made without auto_vacuum and cannot shrink ` +
-          'in steps; full=yes writes it anew once, best while no worker runs',
+        `this store (${bytesOf(db)} bytes) was created without auto_vacuum and cannot shrink ` +
+          'in steps; full=yes rewrites it once, best while no worker runs',
       );
     }
     const before = number(db, 'freelist_count');
-    // The pragma frees a page each time it is stepped, so it has to be read to its end.
+    // The pragma frees one page per row it returns, so all rows must be read.
     db.pragma(`incremental_vacuum(${limits.compactStepPages})`);
     const free = number(db, 'freelist_count');
     const given = Number(cursor ?? 0) + before - free;
     return free === 0 || free === before
-      ? { cursor: null, note: `${given} pages given back` }
+      ? { cursor: null, note: `${given} pages returned` }
       : { cursor: String(given) };
   },
 });
@@ -45,7 +44,7 @@ function rewrite(db: Connection): { cursor: null; note: string } {
   const before = bytesOf(db);
   db.pragma('auto_vacuum = incremental');
   db.exec('vacuum');
-  return { cursor: null, note: `written anew: ${before} bytes before, ${bytesOf(db)} after` };
+  return { cursor: null, note: `rewritten: ${before} bytes before, ${bytesOf(db)} after` };
 }
 
 function bytesOf(db: Connection): number {

@@ -1,6 +1,6 @@
 /**
- * Gives dead letters up by age or reason, as `dead-letters drop` does one by one: they stay
- * counted, and what is parked behind them goes out.
+ * Drops dead letters by age or reason, as `dead-letters drop` does one by one: they stay counted,
+ * and the writes parked behind them are delivered.
  */
 import { TidemarkError } from '../../../contracts/errors.ts';
 import { limits } from '../../../contracts/limits.ts';
@@ -12,9 +12,9 @@ import { type OperationContext, shippedOperation } from '../operation.ts';
 const dayMs = 24 * 3_600_000;
 
 export const purgeDeadLetters = shippedOperation({
-  description: 'give dead letters up by age or reason, and deliver what is parked behind them',
+  description: 'drop dead letters by age or reason, and deliver the writes parked behind them',
   args: {
-    'older-than-days': 'only those that are dead letters for so many days',
+    'older-than-days': 'only those that became dead letters at least this many days ago',
     reason: 'only those whose reason contains this text',
     lane: 'queue or manifest, instead of both',
   },
@@ -24,7 +24,7 @@ export const purgeDeadLetters = shippedOperation({
     for (const { database, seq } of found) blocked.drop(database, seq, context.nowMs);
     const given = Number(cursor ?? 0) + found.length;
     return found.length < limits.purgeStepEntries
-      ? { cursor: null, note: `${given} dead letters given up` }
+      ? { cursor: null, note: `${given} dead letters dropped` }
       : { cursor: String(given) };
   },
 });

@@ -1,12 +1,11 @@
 /**
- * Lets what reads know be worked out again from the journal: rows are forgotten in steps, each of
- * which puts the view's position back. The view then catches up as it always does, when a read
- * needs it or the worker is idle, so a read that begins in between is right; one under way may
- * answer without what is not delivered yet.
+ * Rebuilds the view that reads use from the journal. Rows are deleted in steps, and each step also
+ * resets the view's position. The view then catches up as usual, when a read needs it or the worker
+ * is idle. A read that begins in between is right; one already running may lack writes that are not
+ * delivered yet.
  *
- * Where bodies were given up, what was learnt from them cannot be learnt again: those rows stay,
- * and what the journal still has is put over them. Events are one entry each, so they are always
- * made anew.
+ * Where entries were stripped, the rows built from them cannot be rebuilt. Those rows stay, and the
+ * remaining entries are applied over them. Each event is one entry, so events are always rebuilt.
  */
 import { limits } from '../../../contracts/limits.ts';
 import { laneTables } from '../../../contracts/schema.ts';
@@ -15,11 +14,11 @@ import type { Connection } from '../../state/connection.ts';
 import { lanesArg } from '../arguments.ts';
 import { type OperationContext, shippedOperation, type Step } from '../operation.ts';
 
-/** The last row that was forgotten, and how many were. */
+/** The last row deleted, and how many so far. */
 type Position = { table: string; key: string; sub: string; rows: number };
 
 export const rebuildProjection = shippedOperation({
-  description: 'work out from the journal again what reads know of each row',
+  description: 'rebuild the view that reads use from the journal',
   args: { lane: 'queue or manifest, instead of both' },
   step,
 });
@@ -45,13 +44,13 @@ function step({ db, args }: OperationContext, cursor: string | null): Step {
     .filter((lane) => strippedThrough(db, lane) > 0)
     .map(
       (lane) =>
-        `; rows of ${lane} are kept, for bodies up to Seq ${strippedThrough(db, lane)} are given up`,
+        `; rows of ${lane} are kept, because entries up to Seq ${strippedThrough(db, lane)} are stripped`,
     );
   return {
     cursor: null,
     note:
-      `${position.rows} rows are learnt anew${kept.join('')}; the next reads wait until ` +
-      'the journal is gone through',
+      `${position.rows} rows will be rebuilt${kept.join('')}; the next reads wait until ` +
+      'that is done',
   };
 }
 
@@ -67,7 +66,7 @@ function forgettable(db: Connection, lane: Lane): string[] {
   );
 }
 
-/** Forgets the next rows of a table; null when there are none behind the position. */
+/** Deletes the next rows of a table; null when there are none after the position. */
 function forget(db: Connection, { table, key, sub, rows }: Position): Position | null {
   const found = db
     .prepare(

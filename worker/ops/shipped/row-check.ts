@@ -1,10 +1,10 @@
 /**
- * Whether the database has the row an entry should have left.
+ * Checks whether the database has the row an entry should have left.
  *
- * A row is right when its BridgeSeq is the newest entry's and it holds what that entry set, or when
- * a later write passed over it. Sending again mends rows that are missing or older. One that
- * somebody changed under the same BridgeSeq is reported only: the database takes it for the row it
- * has.
+ * A row is right when its BridgeSeq is that of the newest entry and it holds the values that entry
+ * set, or when a later write has replaced it. Sending again repairs rows that are missing or older.
+ * A row changed by somebody else under the same BridgeSeq is only reported: the database takes it
+ * for up to date and would not write it.
  */
 import type { Entry } from '../../../bridges/entry.ts';
 import { toMutation } from '../../../bridges/lanes.ts';
@@ -27,7 +27,7 @@ export async function checkRow(
   if (!rows)
     throw new TidemarkError(
       'UNAVAILABLE',
-      `the database of lane ${lane} is away; run it again when it is there, it goes on from here`,
+      `the database of lane ${lane} is away; run this again when it is back, it continues from here`,
     );
   const [row] = rows;
   const what = `${entry.action} ${entry.key}, Seq ${entry.seq}`;
@@ -43,7 +43,7 @@ export async function checkRow(
     : { entry, kind: 'changed', what: `${what}: ${columns.join(', ')}` };
 }
 
-/** The row of a mutation, soft-deleted or not: naming Deleted shows both. */
+/** A query for a mutation's row. The term on Deleted makes it find soft-deleted rows too. */
 function rowQuery(mutation: RowMutation): RowQuery {
   const terms = Object.entries(mutation.Key).map(([Column, value]) => ({
     Column,
@@ -58,7 +58,7 @@ function rowQuery(mutation: RowMutation): RowQuery {
   };
 }
 
-/** Databases answer booleans as numbers and numbers as text as they like. */
+/** Databases may return booleans as numbers, and numbers as text. */
 function isSame(expected: KnownRow[string], found: KnownRow[string] | undefined): boolean {
   const plain = (value: KnownRow[string] | undefined) =>
     typeof value === 'boolean' ? Number(value) : (value ?? null);

@@ -1,6 +1,6 @@
 /**
- * Compares the last entries the assigned database should have with the rows it shows, and sends
- * again what is not there.
+ * Compares the newest entries the assigned database should have with its rows, and sends missing
+ * ones again.
  */
 import { limits } from '../../../contracts/limits.ts';
 import { type Lane, laneIndex } from '../../../contracts/subjects.ts';
@@ -18,7 +18,7 @@ import {
 } from '../operation.ts';
 import { checkRow, type Finding } from './row-check.ts';
 
-/** Where it is: lane, last Seq looked at, the mark when it began, and what was found so far. */
+/** Progress: the lane, the last Seq checked, the mark at the start, and the findings so far. */
 type Position = {
   lane: Lane;
   seq: number;
@@ -30,7 +30,7 @@ type Position = {
   again: number;
 };
 
-/** What was seen from outside the transaction. */
+/** What `prepare` found outside the transaction. */
 type Look = {
   database: number;
   through: number;
@@ -48,8 +48,8 @@ export const verifyApplied = shippedOperation({
   description: 'compare the last applied entries with the rows of the database',
   uses: ['backend'],
   args: {
-    last: 'entries of each lane to look at, newest ones',
-    repair: 'yes: send again what is missing or older',
+    last: 'how many of the newest entries of each lane to check',
+    repair: 'yes: send missing and older rows again',
     lane: 'queue or manifest, instead of both',
   },
   prepare: (context, cursor) => look(context, positionOf(context, cursor)),
@@ -79,7 +79,7 @@ function markOf(db: Connection, lane: Lane): MarkRow | null {
   return db.prepare<[number], MarkRow>(assignedMark).get(laneIndex(lane)) ?? null;
 }
 
-/** The Seq behind which the last `count` entries up to a mark begin. */
+/** The Seq just before the last `count` entries up to a mark. */
 function startOf(db: Connection, lane: Lane, markSeq: number, count: number): number {
   const first = db
     .prepare(`select seq from ${lane}_entry where seq <= ? order by seq desc limit 1 offset ?`)
@@ -95,7 +95,7 @@ async function look(
   const { lane, seq } = position;
   const mark = markOf(db, lane);
   if (!mark) return null;
-  // What is delivered while it runs is not waited for: on a busy worker that would never end.
+  // Stop at the first mark: on a busy worker, following new deliveries would never end.
   const through = position.through || mark.seq;
   const from =
     seq || startOf(db, lane, through, countArg(args, 'last', 1, limits.verifyEntriesDefault));
@@ -131,8 +131,8 @@ async function look(
 }
 
 /**
- * All writes of some keys, in order: what a row holds is the sum of them, and what the database has
- * of them it leaves alone.
+ * All writes of some keys, in order. A row is the sum of all of them, and the database ignores
+ * those it already has.
  */
 async function allOf(
   db: Connection,
@@ -165,7 +165,7 @@ function step(
   const findings = seen?.findings ?? [];
   for (const { kind, what } of findings) say(`${kind}: ${what}`);
   const count = (kind: Finding['kind']) => findings.filter((one) => one.kind === kind).length;
-  // A database that was exchanged meanwhile is another one's affair.
+  // If the lane was re-assigned meanwhile, the findings are about another database.
   const isSameDatabase = seen !== null && markOf(db, lane)?.database === seen.database;
   const again = isSameDatabase
     ? new BlockedStore(db).sendAgain(seen.database, lane, seen.again, nowMs)
@@ -190,7 +190,7 @@ function step(
 
 function summaryOf({ checked, missing, older, changed, again }: Position): string {
   const bad = missing + older + changed;
-  if (bad === 0) return `${checked} entries checked, all are there`;
+  if (bad === 0) return `${checked} entries checked, all are in the database`;
   return (
     `${checked} entries checked: ${missing} missing, ${older} older, ${changed} changed ` +
     `under the same BridgeSeq; ${again} sent again`

@@ -12,7 +12,11 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { isJsonObject, type JsonObject, type JsonValue } from '../../../contracts/json-value.ts';
+import {
+  isJsonObject,
+  type JsonObject,
+  type JsonValue,
+} from '../../../contracts/body/json-value.ts';
 import { limits } from '../../../contracts/limits.ts';
 import { type EntryCounts, pendingOf } from '../../../hwm/balance.ts';
 import { blockedCount } from '../../../hwm/blocked-store.ts';

@@ -187,9 +187,9 @@ function strippedOf(seq: number, values: readonly Value[]): StoredEntry | null {
 }
 
 function bodyOf(seq: number, values: readonly Value[]): StoredEntry | null {
-  const [, action, guid, key, at, user, accepted, trace, crc, body] = values;
+  const [, action, guid, key, at, user, accepted, trace, crc, , body] = values;
   const isBody =
-    values.length === 10 &&
+    values.length === 11 &&
     typeof action === 'string' &&
     isWriteAction(action) &&
     Buffer.isBuffer(guid) &&

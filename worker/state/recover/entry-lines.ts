@@ -5,7 +5,11 @@
 import { isWriteAction, laneOf, type WriteAction } from '../../../contracts/actions.ts';
 import { decodeEnvelope, defaultRemoteUser, isGuid } from '../../../contracts/envelope.ts';
 import { messageOf, TidemarkError } from '../../../contracts/errors.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from '../../../contracts/json-value.ts';
+import {
+  isJsonObject,
+  type JsonObject,
+  type JsonValue,
+} from '../../../contracts/body/json-value.ts';
 import { limits } from '../../../contracts/limits.ts';
 import { type Lane, laneIndex, lanes } from '../../../contracts/subjects.ts';
 import { isoOf } from '../../../runtime/clock.ts';
@@ -36,7 +40,7 @@ export type StoredEntry = {
 /** Its columns in a file of any schema. */
 export function entryColumns(schema: number): string {
   const trace = schema < 3 ? 'null as trace' : 'trace';
-  const crc = schema < 4 ? 'null as crc' : 'crc';
+  const crc = schema < 5 ? 'null as crc' : 'crc';
   return `seq, lane, action, guid, key, at, user, accepted_ms, body, digest, ${trace}, ${crc}`;
 }
 

@@ -34,12 +34,12 @@ export function holesOf(db: Connection, starts: readonly number[] = []): SeqGap[
 
 /** A table of all Seqs, in a file of any schema. */
 function seqsOf(db: Connection): string {
-  return versionOf(db) < 4 ? 'entry' : 'known_entry';
+  return versionOf(db) < 5 ? 'entry' : 'known_entry';
 }
 
 /** Up to here accepted writes were forgotten on purpose. */
 export function forgottenThrough(db: Connection): number {
-  return versionOf(db) < 4 ? 0 : count(db, 'select through_seq from horizon');
+  return versionOf(db) < 5 ? 0 : count(db, 'select through_seq from horizon');
 }
 
 /** Ranges that a fault has reported before. */

@@ -66,7 +66,7 @@ export function mergeTables(db: Connection, tables: SourceTables): void {
   put(db, 'boot', sourceRows(tables, 'boot'));
   for (const name of ['refused', 'fault'])
     for (const row of sourceRows(tables, name)) append(db, name, row);
-  put(db, 'assignment', sourceRows(tables, 'assignment'));
+  for (const name of ['assignment', 'tag_choice']) put(db, name, sourceRows(tables, name));
   if (isNew) {
     put(
       db,

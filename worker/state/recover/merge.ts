@@ -9,7 +9,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { limits } from '../../../contracts/limits.ts';
-import { isJsonObject, type JsonObject } from '../../../contracts/json-value.ts';
+import { isJsonObject, type JsonObject } from '../../../contracts/body/json-value.ts';
 import { contentDigest, crcOf, guidText } from '../entry-identity.ts';
 import type { Connection } from '../connection.ts';
 import { validTrace } from '../../../runtime/trace.ts';

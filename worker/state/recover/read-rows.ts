@@ -67,22 +67,19 @@ function attempt<T>(read: () => T): T | null {
 }
 
 /**
- * All rows of a table up to the first that cannot be read; bytes as `{ hex }`, so that they fit
- * into JSON.
+ * The rows of a table up to the first that cannot be read, one at a time; bytes as `{ hex }`, so that
+ * they fit into JSON.
  */
-export function readTable(db: Connection, table: string): Record<string, unknown>[] {
-  const rows: Record<string, unknown>[] = [];
-  attempt(() => {
-    for (const row of db.prepare<[], Record<string, unknown>>(`select * from ${table}`).iterate()) {
-      rows.push(
-        Object.fromEntries(
-          Object.entries(row).map(([name, value]) => [
-            name,
-            Buffer.isBuffer(value) ? { hex: value.toString('hex') } : value,
-          ]),
-        ),
+export function* readTable(db: Connection, table: string): Generator<Record<string, unknown>> {
+  try {
+    for (const row of db.prepare<[], Record<string, unknown>>(`select * from ${table}`).iterate())
+      yield Object.fromEntries(
+        Object.entries(row).map(([name, value]) => [
+          name,
+          Buffer.isBuffer(value) ? { hex: value.toString('hex') } : value,
+        ]),
       );
-    }
-  });
-  return rows;
+  } catch {
+    // What was read before it stands.
+  }
 }

@@ -56,6 +56,7 @@ const tables = [
   'delivery',
   'assignment',
   'horizon',
+  'tag_choice',
   'refused',
   'boot',
   'fault',
@@ -125,7 +126,7 @@ function copyWhole(store: LostStore, folder: string): Saved | null {
     const copy = openReadOnly(path);
     try {
       const isSound = copy.pragma('quick_check(1)', { simple: true }) === 'ok';
-      const hasHorizon = versionOf(copy) >= 4;
+      const hasHorizon = versionOf(copy) >= 5;
       const entries = numberIn(
         copy,
         `select count(*) from ${hasHorizon ? 'known_entry' : 'entry'}`,
@@ -151,8 +152,7 @@ function numberIn(db: Connection, sql: string): number {
 }
 
 function writeLines(store: LostStore, folder: string): Saved {
-  const content = Object.fromEntries(tables.map((name) => [name, readTable(store.db, name)]));
-  writeFileSync(join(folder, 'tables.json'), JSON.stringify(content), { mode: 0o600, flush: true });
+  writeTables(store.db, join(folder, 'tables.json'));
   const file = openSync(join(folder, 'entries.jsonl'), 'w', 0o600);
   try {
     const entries = readEntries(store.db);
@@ -175,6 +175,26 @@ function writeLines(store: LostStore, folder: string): Saved {
         count += 1;
       }
     }
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** One JSON object, a row a line: a table may be larger than a text can be. */
+function writeTables(db: Connection, path: string): void {
+  const file = openSync(path, 'w', 0o600);
+  try {
+    for (const [at, name] of tables.entries()) {
+      writeSync(file, `${at === 0 ? '{' : ','}\n${JSON.stringify(name)}:[`);
+      let separator = '\n';
+      for (const row of readTable(db, name)) {
+        writeSync(file, separator + JSON.stringify(row));
+        separator = ',\n';
+      }
+      writeSync(file, '\n]');
+    }
+    writeSync(file, '\n}\n');
+    fsyncSync(file);
   } finally {
     closeSync(file);
   }

@@ -5,7 +5,11 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { isJsonObject, type JsonObject, type JsonValue } from '../../../contracts/json-value.ts';
+import {
+  isJsonObject,
+  type JsonObject,
+  type JsonValue,
+} from '../../../contracts/body/json-value.ts';
 import { limits } from '../../../contracts/limits.ts';
 import { carve } from './carve.ts';
 import { type Connection, openReadOnly } from '../connection.ts';
@@ -36,6 +40,7 @@ const tableNames = [
   'refused',
   'assignment',
   'horizon',
+  'tag_choice',
   'database',
   'mark',
   'held',
@@ -192,12 +197,31 @@ function* entryIn(text: string): Generator<StoredEntry> {
 
 function readTables(path: string): SourceTables {
   try {
-    const file = JSON.parse(readFileSync(path, 'utf8')) as JsonValue;
-    if (!isJsonObject(file)) return {};
+    const file = tablesIn(path);
     return Object.fromEntries(tableNames.map((name) => [name, listOf(file[name]).map(cellsOf)]));
   } catch {
     return {};
   }
+}
+
+/** By lines where each row has one, for the whole may be larger than a text can be. */
+function tablesIn(path: string): JsonObject {
+  const tables: Record<string, JsonValue[]> = {};
+  let rows: JsonValue[] = [];
+  for (const { number, text } of readLines(path)) {
+    if (number === 1 && text !== '{') return wholeOf(path);
+    const [, name] = /^"(\w+)":\[$/.exec(text) ?? [];
+    if (name !== undefined) rows = tables[name] = [];
+    else if (text.startsWith('{') && number > 1)
+      rows.push(JSON.parse(text.endsWith(',') ? text.slice(0, -1) : text) as JsonValue);
+  }
+  return tables;
+}
+
+/** As earlier versions wrote it. */
+function wholeOf(path: string): JsonObject {
+  const file = JSON.parse(readFileSync(path, 'utf8')) as JsonValue;
+  return isJsonObject(file) ? file : {};
 }
 
 function listOf(value: JsonValue | undefined): JsonObject[] {

@@ -147,7 +147,7 @@ export function verify(
   // Over damaged pages our own questions would only fail in their own ways.
   if (broken.length > 0) return { Problems: broken, Losses: [] };
   report('counts, marks and what is held');
-  const isApart = versionOf(db) >= 4;
+  const isApart = versionOf(db) >= 5;
   const rules = isApart ? [...rulesOf(shape), orphans] : rulesOf(oldShape);
   const Problems = rules.flatMap(({ sql, say }) =>
     db.prepare<[], Facts>(`${sql} limit ${shownMax}`).all().map(say),

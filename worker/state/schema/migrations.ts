@@ -48,8 +48,15 @@ export const migrations: readonly SchemaStep[] = [
   },
   {
     version: 4,
+    name: 'the database a tag chose',
+    oldestWriter: 2,
+    oldestReader: 1,
+    sql: sqlOf('0004-tag-choice'),
+  },
+  {
+    version: 5,
     name: 'bodies apart from what stays, dedup horizon, what is held counted',
-    sql: sqlOf('0004-bodies-apart'),
+    sql: sqlOf('0005-bodies-apart'),
   },
 ];
 

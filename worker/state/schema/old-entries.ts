@@ -59,8 +59,8 @@ export function dropOldEntries(db: Connection): boolean {
 function statementsOf(db: Connection) {
   const move = (table: string) =>
     db.prepare<[number, number]>(
-      `insert into ${table} (seq, action, guid, key, at, user, accepted_ms, trace, crc, body)
-        select seq, action, guid, key, at, user, accepted_ms, trace, ?, body from entry_old where seq = ?`,
+      `insert into ${table} (seq, action, guid, key, at, user, accepted_ms, trace, crc, digest, body)
+        select seq, action, guid, key, at, user, accepted_ms, trace, ?, digest, body from entry_old where seq = ?`,
     );
   return {
     lowest: db.prepare<[number], OldRow>(
@@ -68,7 +68,8 @@ function statementsOf(db: Connection) {
     ),
     know: db.prepare<[number]>(
       `insert into known (seq, lane, guid, accepted_ms, digest)
-        select seq, lane, guid, accepted_ms, coalesce(digest, zeroblob(16)) from entry_old where seq = ?`,
+        select seq, lane, guid, accepted_ms,
+          case when body is null then coalesce(digest, zeroblob(16)) else zeroblob(16) end from entry_old where seq = ?`,
     ),
     bodies: [move('queue_body'), move('manifest_body')] as const,
     remove: db.prepare<[number]>('delete from entry_old where seq = ?'),

@@ -45,7 +45,7 @@ class Running implements AsyncDisposable {
     this.#nats = nats;
     this.#bus = bus;
     this.ask = askOf(bus, 'db-c');
-    bus.subscribe('mesh.presence', (value) => {
+    bus.subscribe('mesh.presence.*', (value) => {
       this.#heard = decodePresence(value);
     });
     this.beacon = new TidemarkProcess([

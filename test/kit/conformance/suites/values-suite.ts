@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import type { RowMutation } from '../../../../contracts/mutation.ts';
 import type { Desk, Shared } from '../desk.ts';
 import { distinctKeys, keptTests } from './kept-values.ts';
+import { nulTests } from './nul-values.ts';
 
 const item = 'UVQueueWorkItem';
 
@@ -13,6 +14,7 @@ export function valuesSuite(on: () => Shared): void {
   const desk = (): Desk => on().desk();
   describe('values', () => {
     keptTests(desk);
+    nulTests(desk);
   });
   describe('keys', () => {
     keyTests(desk);
@@ -111,35 +113,6 @@ function rejectedTests(on: () => Shared, desk: () => Desk): void {
       expect(await d.rows(item, 'WorkItemHash')).toEqual([{ WorkItemHash: 'good' }]);
     },
   );
-
-  test('the character NUL is kept, or rejected where the database has none; it is no failure', async () => {
-    const d = desk();
-    const outputs = await d.apply(
-      [
-        d.workItem('good', 1),
-        d.workItem('nul', 2, { Settings: 'a\u0000b' }),
-        d.workItem('n\u0000l', 3),
-        d.event('e', 4),
-      ],
-      { isBelowMark: true },
-    );
-    const isKept = d.engine.kind !== 'postgresql';
-    expect(outputs.Results.map((result) => result.Outcome)).toEqual([
-      'applied',
-      ...Array.from({ length: 2 }, () => (isKept ? 'applied' : 'rejected')),
-      'applied',
-    ]);
-    if (!isKept) expect(outputs.Results[1]?.Reason).toMatch(/NUL|0x00|null character/i);
-    expect(await d.rows('UVQueueWorkItemEvent')).toHaveLength(1);
-    expect((await d.rows(item, 'WorkItemHash', 'Settings')).slice(1)).toEqual(
-      isKept
-        ? [
-            { WorkItemHash: 'nul', Settings: 'a\u0000b' },
-            { WorkItemHash: 'n\u0000l', Settings: '{}' },
-          ]
-        : [],
-    );
-  });
 
   test('what only the database refuses is rejected in its own words, one by one', async () => {
     const d = desk();

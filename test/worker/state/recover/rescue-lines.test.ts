@@ -2,13 +2,14 @@
  * A rescue that could only be written row by row, read back by the next start: entries, marks, what
  * is held, whom it is assigned to.
  */
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { isoOf } from '../../../../runtime/clock.ts';
 import { guidBytes } from '../../../../worker/state/entry-identity.ts';
 import type { Local } from '../../../../worker/journal/local.ts';
 import { type LostStore, rescue } from '../../../../worker/state/recover/rescue.ts';
+import { openFolder } from '../../../../worker/state/recover/salvage.ts';
 import { verify } from '../../../../worker/state/recover/verify.ts';
 import { parentOf } from '../../../kit/traces.ts';
 import { folderOfTest, manifest } from '../../../kit/worker/fixture.ts';
@@ -132,4 +133,19 @@ test('a row-wise rescue without its tables: each entry is sent again, none count
   const second = open(dir.path);
   expect(second.local.journal.readAfter('queue', 0, 100, 1e9).map((one) => one.seq)).toEqual(seqs);
   expect(balance(second.local)).toBe(0);
+});
+
+test('I14 — tables are written a row a line, so that none is too large for a text', () => {
+  const { local } = open(folderOfTest().path);
+  for (let n = 0; n < 3; n += 1) local.refused.keep('s', Buffer.alloc(1_000), `no ${n}`, n);
+  const folder = rescueLines(local.store);
+  // What lay in the way is no database.
+  rmSync(join(folder, 'state.db'), { force: true });
+  const path = join(folder, 'tables.json');
+  const text = readFileSync(path, 'utf8');
+  expect(text.split('\n').filter((line) => line.includes('"reason":"no '))).toHaveLength(3);
+  const tables = openFolder(folder)?.tables;
+  expect(tables?.['refused']).toHaveLength(3);
+  writeFileSync(path, JSON.stringify(JSON.parse(text)));
+  expect(openFolder(folder)?.tables).toEqual(tables);
 });

@@ -14,8 +14,9 @@ import {
 } from '../../../../worker/state/schema/migrations.ts';
 import frozen from '../../../../worker/state/schema/migrations.lock.json' with { type: 'json' };
 import { places, withInside } from '../../../kit/worker/broken-step.ts';
-import { goldenFacts, goldenNames, placeGolden } from '../../../kit/worker/golden.ts';
+import { goldenFacts, goldenNames, namesGolden, placeGolden } from '../../../kit/worker/golden.ts';
 import { folderOfTest, openStore } from '../../../kit/worker/fixture.ts';
+import { LaneRun } from '../../../kit/worker/lane-run.ts';
 import { openLocal } from '../../../../worker/journal/local.ts';
 import { moveAll } from '../../../kit/worker/move-all.ts';
 import { root } from '../../../kit/source.ts';
@@ -144,7 +145,7 @@ describe('migrate — steps', () => {
       ['min_writer', 'min_reader'].map((name) =>
         db.prepare('select value from meta where name = ?').pluck().get(name),
       );
-    expect(minimums()).toEqual(['4', '4']);
+    expect(minimums()).toEqual(['5', '5']);
     const breaking = {
       version: schemaVersion + 1,
       name: 'breaking',
@@ -226,4 +227,22 @@ describe('migrate — stores as released versions left them', () => {
       expect(store.db.pragma('integrity_check', { simple: true })).toBe('ok');
     },
   );
+
+  test('one of schema 3 keeps its assignment, and a mark of `__proto__` harms nothing (A9, I14)', async () => {
+    const dir = folderOfTest();
+    placeGolden(namesGolden, dir.path);
+    const store = openStore(dir.path);
+    expect(schemaOf(store.db)).toEqual(schemaOf(openStore().db));
+    expect(store.db.prepare('select * from assignment').all()).toEqual([
+      { lane: 0, beacon: 'db-1', connection: 2, assigned_ms: 1_790_000_000_000 },
+    ]);
+    expect(store.db.prepare('select * from tag_choice').all()).toEqual([]);
+    store.close();
+    const run = new LaneRun(true, dir);
+    const { Queue } = run.overview.marksFile();
+    expect(Object.keys(Queue)).toContain('__proto__');
+    expect(JSON.stringify(Queue)).toContain('"__proto__":{"1":');
+    expect(({} as Record<string, unknown>)['1']).toBeUndefined();
+    await run.end();
+  });
 });

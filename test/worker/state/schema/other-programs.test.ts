@@ -94,7 +94,7 @@ describe('migrate — files of other programs', () => {
     [
       'a version behind the history',
       `pragma user_version = ${schemaVersion - 1}`,
-      new RegExp(`says schema ${schemaVersion - 1}, its history says 1, 2, 3, ${schemaVersion}`),
+      new RegExp(`says schema ${schemaVersion - 1}, its history says 1, 2, .*${schemaVersion}`),
     ],
   ])('%s is refused (A4, C7)', (_what, sql, message) => {
     expect(() => openStoreAt(altered(sql))).toThrow(
