@@ -69,7 +69,8 @@ function statementsOf(db: Connection) {
     know: db.prepare<[number]>(
       `insert into known (seq, lane, guid, accepted_ms, digest)
         select seq, lane, guid, accepted_ms,
-          case when body is null then coalesce(digest, zeroblob(16)) else zeroblob(16) end from entry_old where seq = ?`,
+          case when body is null then coalesce(digest, zeroblob(16)) else zeroblob(16) end
+          from entry_old where seq = ?`,
     ),
     bodies: [move('queue_body'), move('manifest_body')] as const,
     remove: db.prepare<[number]>('delete from entry_old where seq = ?'),

@@ -232,6 +232,7 @@ describe('migrate — stores as released versions left them', () => {
     const dir = folderOfTest();
     placeGolden(namesGolden, dir.path);
     const store = openStore(dir.path);
+    moveAll(store.db);
     expect(schemaOf(store.db)).toEqual(schemaOf(openStore().db));
     expect(store.db.prepare('select * from assignment').all()).toEqual([
       { lane: 0, beacon: 'db-1', connection: 2, assigned_ms: 1_790_000_000_000 },
