@@ -35,7 +35,7 @@ export type OneWayOptions = {
 };
 
 const fetchMs = 1_000;
-const permanent: readonly string[] = ['INVALID_MESSAGE', 'CONFLICT', 'TOO_LARGE'];
+const permanent: readonly string[] = ['INVALID_MESSAGE', 'CONFLICT', 'EXPIRED', 'TOO_LARGE'];
 
 export class OneWay {
   readonly #parts: OneWayOptions;

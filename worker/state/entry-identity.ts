@@ -1,8 +1,9 @@
 /**
- * How an entry is recognised: its EventGUID as the 16 bytes that are stored, and a digest of its
- * content.
+ * How an entry is recognised: its EventGUID as the 16 bytes that are stored, a digest of its
+ * content, and a checksum that tells whether the disk gave back what was written.
  */
 import { createHash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../contracts/body/json-value.ts';
 
 /** A UUID's 16 bytes: its identity whatever the case of its letters. */
@@ -86,4 +87,19 @@ export function contentDigest(action: string, settings: JsonObject): Buffer {
   text.value(settings);
   text.end();
   return hash.digest().subarray(0, 16);
+}
+
+/** Stands for a digest that cannot be taken any more: the content was damaged before its body went. */
+export const unknownDigest: Buffer = Buffer.alloc(16, 0xff);
+
+/** The time in a version 7 GUID, ms; null for any other. */
+export function guidTimeMs(guid: Buffer): number | null {
+  const isTimed = (guid[6] ?? 0) >> 4 === 7 && (guid[8] ?? 0) >> 6 === 2;
+  return isTimed ? guid.readUIntBE(0, 6) : null;
+}
+
+/** Over all that delivery depends on; the GUID as bytes or 32 hex digits, `body` as it is stored. */
+export function crcOf(action: string, key: string, guid: Buffer | string, body: string): number {
+  const hex = typeof guid === 'string' ? guid : guid.toString('hex');
+  return crc32(body, crc32(`${action}\n${key}\n${hex}\n`));
 }
