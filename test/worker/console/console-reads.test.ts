@@ -121,7 +121,7 @@ test('writes of a key are found newest first: newest entries, blocked ones, the 
   await expect(locateKey(parts, '', undefined)).rejects.toThrow(/key: expected/);
 }, 120_000);
 
-test('a flood of searches is one search a turn, and beyond the bound refused, so that writers get theirs (I14)', async () => {
+test('I14 — a flood of searches is one a turn, and refused beyond the bound: writers get theirs', async () => {
   const { local, overview } = LaneRun.ofTest();
   const { blocked, projection, journal } = local;
   let scans = 0;
