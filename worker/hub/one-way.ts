@@ -110,7 +110,7 @@ export class OneWay {
         if (small) continue;
       } catch (error) {
         reception.end(error);
-        begun.push({ message, outcome: Promise.resolve(error) });
+        begun.push({ message, outcome: Promise.resolve(error as Error) });
         if (isPermanent(error)) continue;
       }
       await this.#settle(begun);
@@ -120,14 +120,14 @@ export class OneWay {
   }
 
   /** Null, or what it was refused with. */
-  #accept(write: Write, reception: Reception): Promise<unknown> {
+  #accept(write: Write, reception: Reception): Promise<Error | null> {
     const { keep: trace } = reception;
     return this.#parts.intake.accept(trace === null ? write : { ...write, trace }).then(
       () => {
         reception.end();
         return null;
       },
-      (error: unknown) => {
+      (error: Error) => {
         reception.end(error);
         return error;
       },
@@ -138,12 +138,12 @@ export class OneWay {
   async #settle(begun: readonly Begun[]): Promise<void> {
     const outcomes = await Promise.all(begun.map(({ outcome }) => outcome));
     begun.forEach(({ message }, index) => {
-      const error = outcomes[index];
+      const error = outcomes[index] ?? null;
       if (error === null) message.ack();
       else if (isPermanent(error)) this.#keep(message, error);
     });
     const failed = outcomes.find((error) => error !== null && !isPermanent(error));
-    if (failed !== undefined) throw failed;
+    if (failed) throw failed;
   }
 
   async #largeWrite(message: StreamMessage): Promise<Write> {
@@ -172,7 +172,7 @@ export class OneWay {
 }
 
 /** A message that was looked at, and what comes of it. */
-type Begun = { message: StreamMessage; outcome: Promise<unknown> };
+type Begun = { message: StreamMessage; outcome: Promise<Error | null> };
 
 function isPermanent(error: unknown): boolean {
   return error instanceof TidemarkError && permanent.includes(error.code);
