@@ -20,6 +20,7 @@ const bounded: Readonly<Record<string, string>> = {
   mark: 'two rows for each of those',
   m: 'the same',
   sqlite_schema: 'a row for each table, index, view and trigger',
+  sqlite_sequence: 'a row for each table that counts on',
   boot: 'a thousand starts',
   fault: 'limits.faultsKept',
   operation: 'a row for each operation there is',
