@@ -96,14 +96,16 @@ test('meanwhile the main thread stands still for no more than a blink (I14)', as
   const large = start();
   await large.decode(arrived(manifestOf(1)), 'a');
   const body = arrived({ Settings: { Manifest: ' '.repeat(60 * MiB) } });
-  let [longest, last] = [0, performance.now()];
+  const startedMs = performance.now();
+  let [longest, last] = [0, startedMs];
   const timer = setInterval(() => {
     longest = Math.max(longest, performance.now() - last);
     last = performance.now();
   }, 5);
   onTestFinished(() => clearInterval(timer));
   await Promise.allSettled(Array.from({ length: 3 }, () => large.decode(body, 'a')));
-  expect(longest).toBeLessThan(500);
+  // On this thread each of the three would be a third of it at a stretch.
+  expect(longest).toBeLessThan((performance.now() - startedMs) / 6);
 });
 
 test('what waits is bounded, of one sender and in all; senders take turns (I9, I14)', async () => {
