@@ -86,7 +86,7 @@ function laneFileOf(path: string): { path: string } {
   }
 }
 
-test('a long backlog: so many in memory, the rest in the file alone, as their callers hear, sent in order', async () => {
+test('a long backlog: some in memory, the rest in the file alone, as callers hear, sent in order', async () => {
   const { outbox, got } = outboxOf();
   outbox.begin(laneOf(newPath()));
   const count = limits.dropinWindowWrites;

@@ -26,7 +26,7 @@ const packageHomes: { packages: RegExp; homes: RegExp }[] = [
   {
     packages: /^better-sqlite3$/,
     homes:
-      /^(?:worker\/state\/connection|beacon\/engines\/sqlite\/[^/]+|beacon\/databases\/state|dropin\/waiting\/sqlite)\.ts$/,
+      /^(?:worker\/state\/connection|beacon\/(?:engines\/sqlite\/[^/]+|databases\/state)|dropin\/waiting\/sqlite)\.ts$/,
   },
   { packages: /^commander$/, homes: /^cli\// },
   { packages: /^msgpackr$/, homes: /^contracts\/codec\.ts$/ },
