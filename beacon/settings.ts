@@ -1,6 +1,6 @@
 /** Settings of capability requests, checked: each refusal names the path of the field. */
 import { TidemarkError } from '../contracts/errors.ts';
-import { isJsonObject } from '../contracts/json-value.ts';
+import { isJsonObject } from '../contracts/body/json-value.ts';
 
 export type Settings = Readonly<Record<string, unknown>>;
 

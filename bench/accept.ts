@@ -3,7 +3,7 @@
  * requests in flight; then latency at half load.
  */
 import type { NatsConnection } from 'nats';
-import { encodeBody } from '../contracts/codec.ts';
+import { encodeBody } from '../contracts/body/codec.ts';
 import { atFullSpeed, atRate, type Load, median, round } from './load.ts';
 import { newEventGuid, recordedWrites, type Rig } from './rig.ts';
 

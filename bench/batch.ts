@@ -3,7 +3,7 @@
  * and 512 in flight.
  */
 import { jetstream, jetstreamManager, StorageType } from '@nats-io/jetstream';
-import { encodeBody } from '../contracts/codec.ts';
+import { encodeBody } from '../contracts/body/codec.ts';
 import { atFullSpeed, median, round } from './load.ts';
 import { newEventGuid, recordedWrites, type Rig } from './rig.ts';
 

@@ -9,7 +9,7 @@ import Database from 'better-sqlite3';
 import { foldBatch } from '../bridges/fold.ts';
 import { toMutation } from '../bridges/lanes.ts';
 import type { RowMutation } from '../contracts/mutation.ts';
-import { encodeBody } from '../contracts/codec.ts';
+import { encodeBody } from '../contracts/body/codec.ts';
 import { atFullSpeed, median, round } from './load.ts';
 import { newEventGuid, recordedWrites, type Rig, type Write } from './rig.ts';
 

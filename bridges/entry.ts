@@ -1,6 +1,6 @@
 /** A journal entry as the bridges read it, and the helpers they share. */
 import type { WriteAction } from '../contracts/actions.ts';
-import type { JsonObject } from '../contracts/json-value.ts';
+import type { JsonObject } from '../contracts/body/json-value.ts';
 import type { RowMutation } from '../contracts/mutation.ts';
 import { defaultRemoteUser } from '../contracts/envelope.ts';
 

@@ -2,7 +2,7 @@
  * Folds a batch: consecutive writes to one row become one mutation. Events and removals are never
  * folded away.
  */
-import type { JsonObject } from '../contracts/json-value.ts';
+import type { JsonObject } from '../contracts/body/json-value.ts';
 import type { Row, RowMutation } from '../contracts/mutation.ts';
 import type { Scalar } from '../contracts/schema.ts';
 

@@ -1,7 +1,7 @@
 /**
  * The manifest lane: translates MS_* writes into row mutations. Pure: no I/O, no clock, no state.
  */
-import type { JsonObject } from '../contracts/json-value.ts';
+import type { JsonObject } from '../contracts/body/json-value.ts';
 import type { Row, RowMutation } from '../contracts/mutation.ts';
 import { tableOf } from '../contracts/schema.ts';
 import { type Entry, isFillOnly, rowOf, signed } from './entry.ts';

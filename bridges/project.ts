@@ -2,7 +2,7 @@
  * Maps the fields a hub sent to the columns of a table, with values in stored form. Fields without
  * a column go into Extra.
  */
-import { isJsonObject, type JsonObject, type JsonValue } from '../contracts/json-value.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../contracts/body/json-value.ts';
 import type { Row } from '../contracts/mutation.ts';
 import {
   ownColumns,

@@ -1,7 +1,7 @@
 /** Translates read actions into row queries, checking a hub's filter against the table it reads. */
 import { manifestFilters, workItemFilters } from '../contracts/actions.ts';
 import { TidemarkError } from '../contracts/errors.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from '../contracts/json-value.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../contracts/body/json-value.ts';
 import { limits } from '../contracts/limits.ts';
 import type { RowQuery } from '../contracts/mutation.ts';
 import { type Scalar, type SchemaTable, type TableName, tableOf } from '../contracts/schema.ts';

@@ -1,6 +1,6 @@
 /** Explains that no worker of a hub answers: names the hubs served on this bus, and what to do. */
 import { TidemarkError } from '../contracts/errors.ts';
-import { isJsonObject } from '../contracts/json-value.ts';
+import { isJsonObject } from '../contracts/body/json-value.ts';
 import { limits } from '../contracts/limits.ts';
 import { isSubjectToken, services } from '../contracts/subjects.ts';
 import type { Bus } from '../runtime/bus/bus.ts';

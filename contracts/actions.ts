@@ -4,7 +4,7 @@
  * tables cannot hold is refused on arrival.
  */
 import { type TProperties, type TSchema, Type } from '@sinclair/typebox';
-import { isJsonObject, type JsonObject, type JsonValue } from './json-value.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from './body/json-value.ts';
 import { limits } from './limits.ts';
 import { type SchemaColumn, type TableName, tableOf } from './schema.ts';
 import type { Lane } from './subjects.ts';

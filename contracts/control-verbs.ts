@@ -2,7 +2,7 @@
  * The operators' verbs of a worker: one list for control, HTTP, the log of operators, permissions
  * and the command line.
  */
-import { isJsonObject, type JsonObject } from './json-value.ts';
+import { isJsonObject, type JsonObject } from './body/json-value.ts';
 
 /** Whether a request of the verb only looks; any other changes something, or means to. */
 type OnlyLooks = (body: JsonObject) => boolean;

@@ -2,7 +2,7 @@
  * Row mutations: what each write becomes before it is sent to a beacon, and the beacon's answer for
  * each.
  */
-import type { JsonObject } from './json-value.ts';
+import type { JsonObject } from './body/json-value.ts';
 import type { Scalar } from './schema.ts';
 
 /** Column -> value in stored form. */

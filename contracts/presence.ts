@@ -1,5 +1,5 @@
 /** `mesh.presence.<BeaconID>`: what a beacon says of itself every two seconds and on change. */
-import { isJsonObject } from './json-value.ts';
+import { isJsonObject } from './body/json-value.ts';
 import { limits } from './limits.ts';
 import { isSubjectToken } from './subjects.ts';
 

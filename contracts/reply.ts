@@ -1,6 +1,6 @@
 /** Replies of the worker to a hub. */
 import type { Refusal } from './errors.ts';
-import type { JsonValue } from './json-value.ts';
+import type { JsonValue } from './body/json-value.ts';
 
 /**
  * Sent only after the journal commit is synced to disk; `applied` once the backend has the write.

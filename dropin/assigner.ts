@@ -1,7 +1,7 @@
 /** Assigns a database to the hub, by the name it gives or by the one that is meant. */
 import { systemStamps } from '../contracts/client/stamps.ts';
 import { messageOf } from '../contracts/errors.ts';
-import type { JsonObject } from '../contracts/json-value.ts';
+import type { JsonObject } from '../contracts/body/json-value.ts';
 import { limits } from '../contracts/limits.ts';
 import { services } from '../contracts/subjects.ts';
 import type { BridgeReply } from './envelopes.ts';

@@ -4,7 +4,7 @@
  */
 import type { WriteStamp } from '../contracts/client.ts';
 import { guidMaker, systemStamps } from '../contracts/client/stamps.ts';
-import type { JsonObject } from '../contracts/json-value.ts';
+import type { JsonObject } from '../contracts/body/json-value.ts';
 import { limits } from '../contracts/limits.ts';
 import type { ReadReply, WriteReply } from '../contracts/reply.ts';
 import type { Lane } from '../contracts/subjects.ts';

@@ -3,7 +3,7 @@
  * `Success` tells the outcome.
  */
 import { TidemarkError, toRefusal } from '../contracts/errors.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from '../contracts/json-value.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../contracts/body/json-value.ts';
 import type { WriteReply } from '../contracts/reply.ts';
 
 /**

@@ -11,7 +11,7 @@ import {
 import { Sender } from '../contracts/client/sender.ts';
 import { guidMaker, systemStamps } from '../contracts/client/stamps.ts';
 import { TidemarkError } from '../contracts/errors.ts';
-import type { JsonObject } from '../contracts/json-value.ts';
+import type { JsonObject } from '../contracts/body/json-value.ts';
 import { limits } from '../contracts/limits.ts';
 import type { ReadReply, WriteReply } from '../contracts/reply.ts';
 import { type Lane, services } from '../contracts/subjects.ts';

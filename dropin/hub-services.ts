@@ -2,7 +2,7 @@
  * What the hub has itself, and the bridges before used: the file of a finished run in its staging
  * folder, and the items it has in memory or in its own store.
  */
-import { isJsonObject, type JsonObject } from '../contracts/json-value.ts';
+import { isJsonObject, type JsonObject } from '../contracts/body/json-value.ts';
 
 /** What a hub's container gives its services; without one a bridge is made with its options alone. */
 export type HubLog = { info(message: string): void; warn(message: string): void };

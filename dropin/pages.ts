@@ -1,5 +1,5 @@
 /** Lists as the incumbent gives them: whole, where no limit is said, up to a bound. */
-import { isJsonObject, type JsonObject, type JsonValue } from '../contracts/json-value.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../contracts/body/json-value.ts';
 import { limits } from '../contracts/limits.ts';
 import type { ReadReply } from '../contracts/reply.ts';
 import type { Listed } from './waiting/rows.ts';

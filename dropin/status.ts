@@ -2,7 +2,7 @@
  * Caches the worker's last status of a lane, because the incumbent answers questions about it
  * synchronously.
  */
-import { isJsonObject, type JsonObject } from '../contracts/json-value.ts';
+import { isJsonObject, type JsonObject } from '../contracts/body/json-value.ts';
 import type { LaneState } from '../contracts/status.ts';
 import type { FileStatus } from './waiting/opening.ts';
 

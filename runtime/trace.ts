@@ -18,7 +18,7 @@ import {
   trace,
   TraceFlags,
 } from '@opentelemetry/api';
-import type { HeaderReader } from '../contracts/codec.ts';
+import type { HeaderReader } from '../contracts/body/codec.ts';
 import { limits } from '../contracts/limits.ts';
 import { toRefusal } from '../contracts/errors.ts';
 import { newUuid } from './clock.ts';

@@ -150,9 +150,9 @@ test('every test that a line of the threat model names is there, by its title', 
 });
 
 test('a test of the threat model that is not there would be found', () => {
-  const [good, bad] = heldBy(
-    '| a | b | c | `docs`: would be found; `docs`: ' + 'no such ' + 'title |',
-  );
+  // Put together, so that the rule does not find itself.
+  const missing = ['no such', 'title'].join(' ');
+  const [good, bad] = heldBy(`| a | b | c | \`docs\`: would be found; \`docs\`: ${missing} |`);
   expect(good && isTitleThere(good)).toBe(true);
   expect(bad && isTitleThere(bad)).toBe(false);
 });

@@ -4,7 +4,7 @@
  */
 import { fittingReasons, insistOnAnswer, resultBytes } from '../../contracts/body/answer-room.ts';
 import type { ApplyOutputs } from '../../contracts/capability.ts';
-import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
+import { isJsonObject, type JsonObject } from '../../contracts/body/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import type { Row, RowMutation } from '../../contracts/mutation.ts';
 import { isSubjectToken, type Lane, lanes } from '../../contracts/subjects.ts';

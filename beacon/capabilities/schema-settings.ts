@@ -2,7 +2,7 @@
  * The schema descriptor of a request, checked: anybody may send one, and its names end up in
  * statements.
  */
-import { isJsonObject } from '../../contracts/json-value.ts';
+import { isJsonObject } from '../../contracts/body/json-value.ts';
 import type {
   ColumnDescriptor,
   IndexDescriptor,

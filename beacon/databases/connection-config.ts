@@ -3,7 +3,7 @@
  * No error of it repeats what may be a secret.
  */
 import { TidemarkError } from '../../contracts/errors.ts';
-import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
+import { isJsonObject, type JsonObject } from '../../contracts/body/json-value.ts';
 import { parseDatabaseUrl } from './config.ts';
 import type { EngineKind } from '../engine/engine.ts';
 import { refuse, type Settings, textAt } from '../settings.ts';

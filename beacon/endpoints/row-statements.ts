@@ -3,7 +3,7 @@
  * fills in the rest.
  */
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
-import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
+import { isJsonObject, type JsonObject } from '../../contracts/body/json-value.ts';
 import type { Scalar } from '../../contracts/schema.ts';
 import { bounds } from '../bounds.ts';
 import {

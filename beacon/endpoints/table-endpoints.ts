@@ -2,7 +2,7 @@
  * Table endpoints: turns a routed request into statements, and their results into a status and a
  * JSON body.
  */
-import type { JsonObject } from '../../contracts/json-value.ts';
+import type { JsonObject } from '../../contracts/body/json-value.ts';
 import { type EndpointAnswer, errorBody, failure, notFound } from './answer.ts';
 import { type Statement, StatementFault } from '../engine/engine.ts';
 import { emptyFilter, equals, type Filter } from '../sql/filter.ts';

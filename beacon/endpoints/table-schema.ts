@@ -3,7 +3,7 @@
  * fit, and short rows.
  */
 import { messageOf } from '../../contracts/errors.ts';
-import type { JsonObject } from '../../contracts/json-value.ts';
+import type { JsonObject } from '../../contracts/body/json-value.ts';
 import { identityColumnOf } from '../sql/conditions.ts';
 import { type Column, type Table, toColumnValue } from '../engine/table.ts';
 

@@ -2,7 +2,7 @@
  * Upserts: each row updates the row with its id, or else the one with the same unique key, or else
  * is inserted.
  */
-import type { JsonObject } from '../../contracts/json-value.ts';
+import type { JsonObject } from '../../contracts/body/json-value.ts';
 import type { Scalar } from '../../contracts/schema.ts';
 import { type EndpointAnswer, type ErrorBody, errorBody, failure, notFound } from './answer.ts';
 import { type Statement, StatementFault } from '../engine/engine.ts';

@@ -2,8 +2,8 @@
  * What a row mutation needs of its table, checked once per set of columns: the shape a statement is
  * prepared for.
  */
-import type { JsonObject } from '../../contracts/json-value.ts';
-import { isJsonObject } from '../../contracts/json-value.ts';
+import type { JsonObject } from '../../contracts/body/json-value.ts';
+import { isJsonObject } from '../../contracts/body/json-value.ts';
 import type { RowMutation } from '../../contracts/mutation.ts';
 import type { Scalar } from '../../contracts/schema.ts';
 import { isBeaconTable, markTable } from './engine.ts';

@@ -3,7 +3,7 @@
  * talks to one server only. The only place in beacon/ with outgoing HTTP.
  */
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
-import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
+import { isJsonObject, type JsonObject } from '../../contracts/body/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import { maskedUrl } from '../../runtime/masked.ts';
 import { bounds } from '../bounds.ts';

@@ -3,7 +3,7 @@
  * as soon as a request gets no answer.
  */
 import { messageOf } from '../../contracts/errors.ts';
-import { isJsonObject } from '../../contracts/json-value.ts';
+import { isJsonObject } from '../../contracts/body/json-value.ts';
 import type { ConnectionPresence } from '../../contracts/presence.ts';
 import { newUuid } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';

@@ -4,7 +4,7 @@
  */
 import type { EnsureSchemaOutputs, IntrospectSchemaOutputs } from '../../contracts/capability.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
-import { isJsonObject } from '../../contracts/json-value.ts';
+import { isJsonObject } from '../../contracts/body/json-value.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { EngineKind } from '../engine/engine.ts';
 import { decodeDescriptor } from '../capabilities/schema-settings.ts';

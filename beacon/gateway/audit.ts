@@ -3,7 +3,7 @@
  * request nothing.
  */
 import { messageOf } from '../../contracts/errors.ts';
-import { isJsonObject } from '../../contracts/json-value.ts';
+import { isJsonObject } from '../../contracts/body/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import { type Clock, isoOf } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';

@@ -1,9 +1,9 @@
 /** Every capability request comes through here: decoded, sent to its action, audited, answered. */
 import type { CapabilityReply } from '../../contracts/capability.ts';
-import { ChunkAssembler, type ChunkReply } from '../../contracts/chunks.ts';
-import { decodeBody, type HeaderReader } from '../../contracts/codec.ts';
+import { ChunkAssembler, type ChunkReply } from '../../contracts/body/chunks.ts';
+import { decodeBody, type HeaderReader } from '../../contracts/body/codec.ts';
 import { messageOf, TidemarkError, toRefusal } from '../../contracts/errors.ts';
-import { isJsonObject } from '../../contracts/json-value.ts';
+import { isJsonObject } from '../../contracts/body/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import { capabilityTarget } from '../../contracts/subjects.ts';
 import { type AuditNote, type AuditTrail, countOf, subjectOf } from './audit.ts';

@@ -4,7 +4,7 @@
  */
 import { capabilities, persistencePaths } from '../../contracts/capability.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
-import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
+import { isJsonObject, type JsonObject } from '../../contracts/body/json-value.ts';
 import type { RowMutation } from '../../contracts/mutation.ts';
 import { laneTables, persistenceSchema, type TableDescriptor } from '../../contracts/schema.ts';
 import type { Settings } from '../settings.ts';

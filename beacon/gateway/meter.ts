@@ -3,7 +3,7 @@
  * databases can be reached now.
  */
 import { Counter, Gauge, Histogram, Registry } from '@prometheus-io/client';
-import { isJsonObject } from '../../contracts/json-value.ts';
+import { isJsonObject } from '../../contracts/body/json-value.ts';
 import { outcomes } from '../../contracts/mutation.ts';
 import type { ConnectionPresence } from '../../contracts/presence.ts';
 

@@ -2,7 +2,7 @@
  * A gateway on the bus: its micro service and its presence, from the first word to the drained end.
  * Every kind of databeacon goes through here.
  */
-import { senderOf } from '../../contracts/chunks.ts';
+import { senderOf } from '../../contracts/body/chunks.ts';
 import { limits } from '../../contracts/limits.ts';
 import { subjects } from '../../contracts/subjects.ts';
 import type { Bus } from '../../runtime/bus/bus.ts';

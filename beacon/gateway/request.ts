@@ -3,7 +3,7 @@
  */
 import { capabilities } from '../../contracts/capability.ts';
 import { defaultRemoteUser } from '../../contracts/envelope.ts';
-import { isJsonObject, toJsonValue } from '../../contracts/json-value.ts';
+import { isJsonObject, toJsonValue } from '../../contracts/body/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import type { AuditNote } from './audit.ts';
 import { refuse, type Settings } from '../settings.ts';

@@ -4,7 +4,7 @@
  */
 import { hostname } from 'node:os';
 import { TidemarkError } from '../../contracts/errors.ts';
-import { isJsonObject } from '../../contracts/json-value.ts';
+import { isJsonObject } from '../../contracts/body/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import { decodePresence } from '../../contracts/presence.ts';
 import { services, subjects } from '../../contracts/subjects.ts';

@@ -1,6 +1,6 @@
 /** Spans of the databeacon: one for each capability request, below the worker's that sent it. */
 import { SpanKind } from '@opentelemetry/api';
-import type { HeaderReader } from '../../contracts/codec.ts';
+import type { HeaderReader } from '../../contracts/body/codec.ts';
 import { linksIn, type Reception, receive, traceIn } from '../../runtime/trace.ts';
 
 /** @param writes mutations of an apply, null for another request */

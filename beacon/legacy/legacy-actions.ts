@@ -4,7 +4,7 @@
  */
 import { legacyCapabilities } from '../../contracts/capability.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
-import { type JsonObject, toJsonValue } from '../../contracts/json-value.ts';
+import { type JsonObject, toJsonValue } from '../../contracts/body/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import { newUuid } from '../../runtime/clock.ts';
 import { bounds } from '../bounds.ts';

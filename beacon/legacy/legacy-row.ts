@@ -3,7 +3,7 @@
  * filters and orders see what a database would.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { JsonObject, JsonValue } from '../../contracts/json-value.ts';
+import type { JsonObject, JsonValue } from '../../contracts/body/json-value.ts';
 import { type SchemaColumn, type SchemaTable, tableOf } from '../../contracts/schema.ts';
 
 export const workItems = tableOf('UVQueueWorkItem');

@@ -2,7 +2,7 @@
  * Keeps legacy rows in memory. They end with the process; the new StoreID then makes a worker send
  * again what it still has.
  */
-import type { JsonObject } from '../../contracts/json-value.ts';
+import type { JsonObject } from '../../contracts/body/json-value.ts';
 import { newUuid } from '../../runtime/clock.ts';
 import {
   comparable,

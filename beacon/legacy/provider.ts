@@ -2,7 +2,7 @@
  * The interface between the legacy capabilities and the store of their rows: JSON objects by kind
  * and key.
  */
-import type { JsonObject, JsonValue } from '../../contracts/json-value.ts';
+import type { JsonObject, JsonValue } from '../../contracts/body/json-value.ts';
 import type { Scalar } from '../../contracts/schema.ts';
 import type { ProviderName } from '../databases/config.ts';
 

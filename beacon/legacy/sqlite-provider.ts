@@ -3,7 +3,7 @@
  * deleted or replaced is created anew, with another StoreID.
  */
 import { TidemarkError } from '../../contracts/errors.ts';
-import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
+import { isJsonObject, type JsonObject } from '../../contracts/body/json-value.ts';
 import { newUuid } from '../../runtime/clock.ts';
 import { bounds } from '../bounds.ts';
 import { openSqliteFile } from '../engines/sqlite/engine.ts';

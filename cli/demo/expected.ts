@@ -2,7 +2,7 @@
  * Works out from the trace alone what the database must hold. It shares no code with the bridges,
  * so that it can check them.
  */
-import type { JsonObject } from '../../contracts/json-value.ts';
+import type { JsonObject } from '../../contracts/body/json-value.ts';
 import { type TraceItem, TraceReader } from '../publish/trace-call.ts';
 import { readTrace } from '../publish/trace-file.ts';
 

@@ -2,7 +2,7 @@
  * The demonstration's own connection to the bus: the worker's status, and reads as a hub makes
  * them.
  */
-import type { JsonObject } from '../../contracts/json-value.ts';
+import type { JsonObject } from '../../contracts/body/json-value.ts';
 import type { WorkerStatus } from '../../contracts/status.ts';
 import { type Lane, subjects } from '../../contracts/subjects.ts';
 import { Bus } from '../../runtime/bus/bus.ts';

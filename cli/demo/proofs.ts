@@ -1,6 +1,6 @@
 /** The proofs of the demonstration: compares the rows of the database file with the trace. */
 import { isDeepStrictEqual } from 'node:util';
-import { isJsonObject, type JsonValue } from '../../contracts/json-value.ts';
+import { isJsonObject, type JsonValue } from '../../contracts/body/json-value.ts';
 import { jsonColumns, type Scalar, tableOf } from '../../contracts/schema.ts';
 import type { WorkerStatus } from '../../contracts/status.ts';
 import { isGuid } from '../../contracts/envelope.ts';

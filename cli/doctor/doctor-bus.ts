@@ -1,6 +1,6 @@
 /** Looks over the bus and what is on it: the server, the worker of a hub, and its databeacons. */
 import { messageOf } from '../../contracts/errors.ts';
-import { isJsonObject } from '../../contracts/json-value.ts';
+import { isJsonObject } from '../../contracts/body/json-value.ts';
 import type { WorkerStatus } from '../../contracts/status.ts';
 import { subjects } from '../../contracts/subjects.ts';
 import type { Bus } from '../../runtime/bus/bus.ts';

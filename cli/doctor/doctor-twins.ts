@@ -2,7 +2,7 @@
  * Looks whether two databeacons of one name are on the bus: each takes a part of the requests, and
  * the rows end up in two databases.
  */
-import { isJsonObject } from '../../contracts/json-value.ts';
+import { isJsonObject } from '../../contracts/body/json-value.ts';
 import { services } from '../../contracts/subjects.ts';
 import type { Bus } from '../../runtime/bus/bus.ts';
 import { type Check, fail } from './doctor-check.ts';

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { laneOf, type WriteAction } from '../../contracts/actions.ts';
-import type { JsonObject, JsonValue } from '../../contracts/json-value.ts';
+import type { JsonObject, JsonValue } from '../../contracts/body/json-value.ts';
 import type { Lane } from '../../contracts/subjects.ts';
 import type { TraceItem } from '../publish/trace-call.ts';
 import type { Kind } from './hub-store.ts';

@@ -1,6 +1,6 @@
 /** The operators' log from the file of a data directory, beside a worker or without one. */
 import { TidemarkError } from '../../contracts/errors.ts';
-import type { JsonObject } from '../../contracts/json-value.ts';
+import type { JsonObject } from '../../contracts/body/json-value.ts';
 import {
   type OperatorActions,
   operatorActionsSql,

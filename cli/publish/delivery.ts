@@ -7,7 +7,7 @@ import { KeyTurns } from '../../contracts/client/key-turns.ts';
 import { retrying, type RetryOptions } from '../../contracts/client/retry.ts';
 import { systemStamps, type Stamps } from '../../contracts/client/stamps.ts';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
-import type { JsonObject } from '../../contracts/json-value.ts';
+import type { JsonObject } from '../../contracts/body/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import type { Bus } from '../../runtime/bus/bus.ts';
 import { systemClock } from '../../runtime/clock.ts';
@@ -34,6 +34,7 @@ const internalErrorsMax = 10;
 const finalCodes: ReadonlySet<string> = new Set([
   'INVALID_MESSAGE',
   'CONFLICT',
+  'EXPIRED',
   'TOO_LARGE',
   'NOT_FOUND',
 ]);

@@ -4,9 +4,9 @@
  */
 import { Batcher } from '../../contracts/client/batcher.ts';
 import { Sender } from '../../contracts/client/sender.ts';
-import { packBody } from '../../contracts/codec.ts';
+import { packBody } from '../../contracts/body/codec.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
-import type { JsonObject } from '../../contracts/json-value.ts';
+import type { JsonObject } from '../../contracts/body/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import { type Lane, subjects } from '../../contracts/subjects.ts';
 import type { Bus } from '../../runtime/bus/bus.ts';

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import { type Action, isWriteAction, keyOf, laneOf } from '../../contracts/actions.ts';
-import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
+import { isJsonObject, type JsonObject } from '../../contracts/body/json-value.ts';
 import type { Lane } from '../../contracts/subjects.ts';
 import type { TraceLine } from './trace-file.ts';
 

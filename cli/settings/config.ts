@@ -10,10 +10,11 @@ import { isSubjectToken } from '../../contracts/subjects.ts';
 import type { BusOptions } from '../../runtime/bus/bus-login.ts';
 import { serviceManagerPlace, type ServiceManagerPlace } from '../../runtime/service-manager.ts';
 import type { MaintenanceSettings } from '../../worker/upkeep/maintenance.ts';
+import type { KeepBounds } from '../../worker/upkeep/keep-bounds.ts';
 import type { CapacityBounds } from '../../worker/intake/pressure.ts';
 import type { HttpSettings } from '../../runtime/http/http-access.ts';
-import { boundsOf } from './bounds.ts';
 import { busOf, loginVariables } from './bus-settings.ts';
+import { storeSettings } from './keep.ts';
 import { httpSettings, operatorToken } from './http-settings.ts';
 import { opsSettings } from './ops-settings.ts';
 import {
@@ -48,6 +49,7 @@ export type CliConfig = {
   intake: 'none' | 'jetstream';
   logLevel: string;
   bounds: CapacityBounds;
+  keep: KeepBounds;
   /** Where operations are, and which are left out. */
   ops: MaintenanceSettings;
   /** The data directory may lie where writes do not last or locks do not hold. */
@@ -111,7 +113,7 @@ function resolved(value: Value, environment: NodeJS.ProcessEnv): CliConfig {
       | 'none'
       | 'jetstream',
     logLevel: choice('logLevel', value('logLevel') ?? 'info', logLevels),
-    bounds: boundsOf(value),
+    ...storeSettings(value),
     ops: opsSettings(value, environment, data),
     isAnyFileSystem,
     acceptsUnscoped: isOn('acceptUnscoped'),

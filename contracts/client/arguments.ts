@@ -1,7 +1,7 @@
 /** Argument types of the hub client's methods, and the JSON copy that is sent. */
 import type { WriteAction } from '../actions.ts';
 import { messageOf, TidemarkError } from '../errors.ts';
-import type { JsonObject } from '../json-value.ts';
+import type { JsonObject } from '../body/json-value.ts';
 import type { Lane } from '../subjects.ts';
 
 /** A row as the coordinator holds it: columns of the schema, and any other fields. */

@@ -3,7 +3,7 @@
  * each gets its own answer.
  */
 import { TidemarkError } from '../errors.ts';
-import { isJsonObject, type JsonObject } from '../json-value.ts';
+import { isJsonObject, type JsonObject } from '../body/json-value.ts';
 import { limits } from '../limits.ts';
 import type { Lane } from '../subjects.ts';
 import { type SendOptions, throwRefusal } from './sender.ts';

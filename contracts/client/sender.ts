@@ -2,8 +2,8 @@
  * Sends one request of a hub to its worker, once: encoded, gzipped or cut into chunks depending on
  * its size. Reads the reply.
  */
-import { acceptHeader, type AnswerMessage, wholeAnswer } from '../answer-chunks.ts';
-import { assertKept, type ChunkBody, splitIntoChunks } from '../chunks.ts';
+import { acceptHeader, type AnswerMessage, wholeAnswer } from '../body/answer-chunks.ts';
+import { assertKept, type ChunkBody, splitIntoChunks } from '../body/chunks.ts';
 import {
   contentType,
   decodeBody,
@@ -11,9 +11,9 @@ import {
   type Encoding,
   type HeaderReader,
   packBody,
-} from '../codec.ts';
+} from '../body/codec.ts';
 import { messageOf, type RefusalCode, refusalStatus, TidemarkError } from '../errors.ts';
-import { isJsonObject, type JsonObject } from '../json-value.ts';
+import { isJsonObject, type JsonObject } from '../body/json-value.ts';
 import { limits } from '../limits.ts';
 import { type Lane, subjects } from '../subjects.ts';
 

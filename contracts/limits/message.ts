@@ -7,6 +7,30 @@ export const messageLimits = {
    * TOO_LARGE.
    */
   bodyBytesMax: 64 * MiB,
+  /**
+   * Bodies up to this size are decoded at once, a few milliseconds at the worst; larger ones in a
+   * thread of their own, one at a time.
+   */
+  smallBodyBytesMax: 256 * KiB,
+  /** Values of one message of a chunk transfer; it has seven members. */
+  chunkValuesMax: 32,
+  /**
+   * Large bodies that wait for the thread: their number, and what they come to once they are
+   * unzipped, some 2 s for 64 MiB; of one sender half of it, for the others wait as well.
+   */
+  largeBodiesMax: 256,
+  largeBodiesBytesMax: 512 * MiB,
+  largeBodiesSenderBytesMax: 256 * MiB,
+  /** Bytes of them as they came, which is what they take while they wait. */
+  largeBodiesHeldBytesMax: 128 * MiB,
+  /** A thread that decoded one above this is ended, for the next to begin with an empty heap. */
+  largeBodyKeptBytesMax: 8 * MiB,
+  /** The thread may take this long and this much memory for one; without work it ends. */
+  largeBodyMs: 30_000,
+  largeBodyHeapMiB: 640,
+  largeBodyIdleMs: 5_000,
+  /** Settings of a read, as JSON text: a filter or a key. */
+  readSettingsCharsMax: 1 * MiB,
   /** Values in a body, members and their names counted: 64 MiB of `[],` would be 20 million. */
   bodyValuesMax: 2_000_000,
   /** Integers of one JSON body that would be rounded and are named one by one when refused. */

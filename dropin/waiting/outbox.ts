@@ -5,7 +5,7 @@
 import type { StampedWrite } from '../../contracts/client.ts';
 import { systemStamps } from '../../contracts/client/stamps.ts';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
-import type { JsonObject } from '../../contracts/json-value.ts';
+import type { JsonObject } from '../../contracts/body/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import { Answered } from './answered.ts';
 import type { LaneFile, Waiting } from './hub-file.ts';

@@ -2,7 +2,7 @@
  * Reads over what waits in the hub: the writes that the worker does not have yet, put over the rows
  * it answered with, or over none while it is away.
  */
-import { isJsonObject, type JsonObject, type JsonValue } from '../../contracts/json-value.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../contracts/body/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import { tableOf } from '../../contracts/schema.ts';
 import type { Waiting } from './hub-file.ts';

@@ -3,7 +3,7 @@
  * came, those of different keys side by side.
  */
 import { getHeapStatistics } from 'node:v8';
-import type { JsonObject } from '../../contracts/json-value.ts';
+import type { JsonObject } from '../../contracts/body/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import type { Waiting } from './hub-file.ts';
 

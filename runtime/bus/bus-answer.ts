@@ -3,15 +3,15 @@
  * the NATS client with `bus.ts`.
  */
 import { NoRespondersError, RequestError, TimeoutError } from 'nats';
-import type { AnswerMessage } from '../../contracts/answer-chunks.ts';
-import { decodeBody } from '../../contracts/codec.ts';
+import type { AnswerMessage } from '../../contracts/body/answer-chunks.ts';
+import { decodeBody } from '../../contracts/body/codec.ts';
 import {
   messageOf,
   type RefusalCode,
   refusalStatus,
   TidemarkError,
 } from '../../contracts/errors.ts';
-import { isJsonObject } from '../../contracts/json-value.ts';
+import { isJsonObject } from '../../contracts/body/json-value.ts';
 
 /**
  * Decodes the value of an answer.

@@ -3,7 +3,7 @@
  * the home of the NATS client with `bus.ts`.
  */
 import { headers as newHeaders, type Msg, type MsgHdrs } from 'nats';
-import { acceptHeader, fetchHeader, HeldAnswers } from '../../contracts/answer-chunks.ts';
+import { acceptHeader, fetchHeader, HeldAnswers } from '../../contracts/body/answer-chunks.ts';
 import {
   contentType,
   decodeBody,
@@ -11,7 +11,7 @@ import {
   encodeBody,
   encodingOf,
   packBody,
-} from '../../contracts/codec.ts';
+} from '../../contracts/body/codec.ts';
 import { refusalStatus, TidemarkError, toRefusal } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
 import { newUuid, systemClock } from '../clock.ts';
@@ -54,6 +54,10 @@ export class NatsRequest implements BusRequest {
 
   get headers(): MsgHdrs | undefined {
     return this.#message.headers;
+  }
+
+  get body(): Uint8Array {
+    return this.#message.data;
   }
 
   get replyTo(): string | undefined {

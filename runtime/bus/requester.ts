@@ -3,9 +3,13 @@
  * bus is lost.
  */
 import type { Msg, MsgHdrs, NatsConnection } from 'nats';
-import { acceptHeader, type AnswerMessage, wholeAnswer } from '../../contracts/answer-chunks.ts';
-import { assertKept, type ChunkBody, splitIntoChunks } from '../../contracts/chunks.ts';
-import { contentType, encodeBody, type Encoding, packBody } from '../../contracts/codec.ts';
+import {
+  acceptHeader,
+  type AnswerMessage,
+  wholeAnswer,
+} from '../../contracts/body/answer-chunks.ts';
+import { assertKept, type ChunkBody, splitIntoChunks } from '../../contracts/body/chunks.ts';
+import { contentType, encodeBody, type Encoding, packBody } from '../../contracts/body/codec.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
 import { actionIn } from '../../contracts/subjects.ts';

@@ -14,7 +14,7 @@ import {
   StorageType,
 } from '@nats-io/jetstream';
 import { createInbox, type Msg, headers as newHeaders, type Subscription } from 'nats';
-import { packBody } from '../../contracts/codec.ts';
+import { packBody } from '../../contracts/body/codec.ts';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
 import { subjects } from '../../contracts/subjects.ts';

@@ -5,7 +5,7 @@
 import { describe, expect, test } from 'vitest';
 import { writeActions } from '../../contracts/actions.ts';
 import { type TableName, tableOf } from '../../contracts/schema.ts';
-import type { JsonObject } from '../../contracts/json-value.ts';
+import type { JsonObject } from '../../contracts/body/json-value.ts';
 import { toMutation } from '../../bridges/lanes.ts';
 import { manifestMutation } from '../../bridges/manifest-bridge.ts';
 import { present, project } from '../../bridges/project.ts';

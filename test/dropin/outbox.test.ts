@@ -3,7 +3,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import type { StampedWrite } from '../../contracts/client.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
-import type { JsonObject } from '../../contracts/json-value.ts';
+import type { JsonObject } from '../../contracts/body/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import { HubFile } from '../../dropin/waiting/hub-file.ts';
 import { Outbox } from '../../dropin/waiting/outbox.ts';
@@ -86,7 +86,7 @@ function laneFileOf(path: string): { path: string } {
   }
 }
 
-test('a long backlog: some in memory, the rest in the file alone, as callers hear, sent in order', async () => {
+test('a long backlog: a window of it in memory, the rest in the file, sent in order', async () => {
   const { outbox, got } = outboxOf();
   outbox.begin(laneOf(newPath()));
   const count = limits.dropinWindowWrites;

@@ -10,7 +10,7 @@ import { keptActs } from '../kit/hostile/kept-acts.ts';
 /** Seconds of new steps; more in `npm run campaign:hostile`. */
 const seconds = 15;
 
-test('each role sends what it may, and more: nothing dies, hangs, grows, leaks or is written without the right (I14)', async () => {
+test('I14 — whatever each role sends, nothing dies, hangs, leaks or is written without the right', async () => {
   const report = await runCampaign({ seconds, seed: Date.now() % 1_000_000 });
   expect(report.violations).toEqual([]);
   expect(report.steps).toBeGreaterThan(10);

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { laneOf } from '../../contracts/actions.ts';
-import { decodeBody, encodeBody } from '../../contracts/codec.ts';
+import { decodeBody, encodeBody } from '../../contracts/body/codec.ts';
 import { decodeEnvelope } from '../../contracts/envelope.ts';
 import { refusalStatus, type RefusalCode, type TidemarkError } from '../../contracts/errors.ts';
 import { type Lane, subjects } from '../../contracts/subjects.ts';

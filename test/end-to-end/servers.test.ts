@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { subjects } from '../../contracts/subjects.ts';
-import { decodeBody } from '../../contracts/codec.ts';
+import { decodeBody } from '../../contracts/body/codec.ts';
 import type { WorkerStatus } from '../../contracts/status.ts';
 import { TestMariadb } from '../kit/servers/mariadb.ts';
 import { TestPostgres } from '../kit/servers/postgres.ts';

@@ -29,7 +29,7 @@ const packageHomes: { packages: RegExp; homes: RegExp }[] = [
       /^(?:worker\/state\/connection|beacon\/(?:engines\/sqlite\/[^/]+|databases\/state)|dropin\/waiting\/sqlite)\.ts$/,
   },
   { packages: /^commander$/, homes: /^cli\// },
-  { packages: /^msgpackr$/, homes: /^contracts\/codec\.ts$/ },
+  { packages: /^msgpackr$/, homes: /^contracts\/body\/codec\.ts$/ },
   { packages: /^pino$/, homes: /^runtime\/log\.ts$/ },
 ];
 

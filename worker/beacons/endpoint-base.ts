@@ -4,7 +4,7 @@
  */
 import type { EnableEndpointOutputs, ProxyOutputs } from '../../contracts/capability.ts';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
-import { isJsonObject } from '../../contracts/json-value.ts';
+import { isJsonObject } from '../../contracts/body/json-value.ts';
 import type { Dispatcher } from './dispatcher.ts';
 
 export type EndpointPlace = {

@@ -4,7 +4,7 @@
  */
 import type { ProxyOutputs } from '../../contracts/capability.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
-import { isJsonObject } from '../../contracts/json-value.ts';
+import { isJsonObject } from '../../contracts/body/json-value.ts';
 import type { Row, RowQuery } from '../../contracts/mutation.ts';
 import { tableOf, type TableName } from '../../contracts/schema.ts';
 import type { Dispatcher } from './dispatcher.ts';

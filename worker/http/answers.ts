@@ -3,7 +3,7 @@ import { type Static, type TObject } from '@sinclair/typebox';
 import { type TypeCheck, TypeCompiler } from '@sinclair/typebox/compiler';
 import type { Context, Hono } from 'hono';
 import { refusalStatus, TidemarkError, toRefusal } from '../../contracts/errors.ts';
-import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
+import { isJsonObject, type JsonObject } from '../../contracts/body/json-value.ts';
 import { notedOf } from './noted.ts';
 
 const checks = new WeakMap<TObject, TypeCheck<TObject>>();

@@ -4,7 +4,7 @@
  */
 import type { Static, TObject } from '@sinclair/typebox';
 import type { Context, Hono } from 'hono';
-import type { JsonObject } from '../../contracts/json-value.ts';
+import type { JsonObject } from '../../contracts/body/json-value.ts';
 import { bodyOf, paramsOf, queryOf } from './answers.ts';
 import { type HttpOperation, type OperationName, operations } from './operations.ts';
 

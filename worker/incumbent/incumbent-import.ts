@@ -10,7 +10,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '../../contracts/errors.ts';
-import type { JsonValue } from '../../contracts/json-value.ts';
+import type { JsonValue } from '../../contracts/body/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import { laneIndex } from '../../contracts/subjects.ts';
 import { assignmentFileName, marksFileName } from '../state/file-names.ts';

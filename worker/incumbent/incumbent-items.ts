@@ -3,7 +3,7 @@
  * word.
  */
 import { messageOf } from '../../contracts/errors.ts';
-import { isJsonObject, type JsonValue } from '../../contracts/json-value.ts';
+import { isJsonObject, type JsonValue } from '../../contracts/body/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import { isSubjectToken, type Lane, lanes } from '../../contracts/subjects.ts';
 

@@ -2,7 +2,7 @@
  * The verb `hwm` of control: the marks as they are, a plan of moving them, or the moving itself.
  */
 import { TidemarkError } from '../../contracts/errors.ts';
-import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
+import { isJsonObject, type JsonObject } from '../../contracts/body/json-value.ts';
 import type { MarkPlan, MarksSet, MarkTarget } from '../../contracts/mark-move.ts';
 import type { MarksFile } from '../../contracts/status.ts';
 import { isSubjectToken, type Lane, lanes } from '../../contracts/subjects.ts';

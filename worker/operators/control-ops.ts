@@ -3,7 +3,7 @@
  * how far it is.
  */
 import { messageOf, TidemarkError, toRefusal, type Refusal } from '../../contracts/errors.ts';
-import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
+import { isJsonObject, type JsonObject } from '../../contracts/body/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import { newUuid } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';

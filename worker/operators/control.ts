@@ -1,4 +1,5 @@
 /** The operators' verbs, the same over the bus (`tidemark.<hub>.control.<verb>`) and over HTTP. */
+import { decodeBrief } from '../../contracts/body/codec.ts';
 import {
   controlVerbNames,
   isControlVerb,
@@ -6,7 +7,7 @@ import {
 } from '../../contracts/control-verbs.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { isGuid } from '../../contracts/envelope.ts';
-import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
+import { isJsonObject, type JsonObject } from '../../contracts/body/json-value.ts';
 import type { LaneStatus } from '../../contracts/status.ts';
 import { isSubjectToken, type Lane, lastToken, subjects } from '../../contracts/subjects.ts';
 import type { BlockedStore } from '../../hwm/blocked-store.ts';
@@ -85,7 +86,11 @@ export class Control {
       name: 'control',
       subject: subjects.controlAll(hubId),
       metadata: { hub: hubId },
-      handle: (request) => this.#fromBus(lastToken(request.subject), request.decode()),
+      handle: (request) =>
+        this.#fromBus(
+          lastToken(request.subject),
+          request.body ? decodeBrief(request.body, request.headers) : request.decode(),
+        ),
     };
   }
 

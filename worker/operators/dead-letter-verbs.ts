@@ -1,7 +1,7 @@
 /** The verbs on dead letters: list them, show one, try it again, give it up. */
 import type { DeadLetterView } from '../../contracts/console-answers.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
-import type { JsonObject } from '../../contracts/json-value.ts';
+import type { JsonObject } from '../../contracts/body/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import { type Lane, lanes } from '../../contracts/subjects.ts';
 import { type Clock, isoOf } from '../../runtime/clock.ts';

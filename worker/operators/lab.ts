@@ -4,7 +4,7 @@
  * and answers no more does not run; one that listens and does not answer in time failed.
  */
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
-import type { JsonObject } from '../../contracts/json-value.ts';
+import type { JsonObject } from '../../contracts/body/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import type { Presence } from '../../contracts/presence.ts';
 import type { LaneStatus, WorkerStatus } from '../../contracts/status.ts';

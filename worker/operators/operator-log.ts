@@ -4,7 +4,7 @@
  */
 import { controlVerbs, isControlVerb } from '../../contracts/control-verbs.ts';
 import { messageOf, TidemarkError, toRefusal, refusalStatus } from '../../contracts/errors.ts';
-import type { JsonObject } from '../../contracts/json-value.ts';
+import type { JsonObject } from '../../contracts/body/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import { type Clock, isoOf } from '../../runtime/clock.ts';
 import { type DeniedCount, DeniedCalls } from '../../runtime/http/denied-calls.ts';

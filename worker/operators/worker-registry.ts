@@ -7,7 +7,7 @@
  */
 import PQueue from 'p-queue';
 import { messageOf } from '../../contracts/errors.ts';
-import { isJsonObject } from '../../contracts/json-value.ts';
+import { isJsonObject } from '../../contracts/body/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import type { WorkerStatus } from '../../contracts/status.ts';
 import { isSubjectToken, services, subjects } from '../../contracts/subjects.ts';

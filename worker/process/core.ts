@@ -3,7 +3,7 @@
  * it needs. The same in a process, in a test and in the simulator.
  */
 import type { TidemarkError } from '../../contracts/errors.ts';
-import type { JsonObject } from '../../contracts/json-value.ts';
+import type { JsonObject } from '../../contracts/body/json-value.ts';
 import { lanes } from '../../contracts/subjects.ts';
 import type { EndpointSpec } from '../../runtime/bus/micro-service.ts';
 import { Control } from '../operators/control.ts';
@@ -93,10 +93,11 @@ export class Core {
   /** Finishes what was taken, and settles what is in flight or gives it up. */
   async drain(): Promise<void> {
     const { pressure, destinations } = this.delivery;
-    const { readyReads, oneWay, intake } = this.hub;
+    const { readyReads, oneWay, intake, large } = this.hub;
     readyReads.stop();
     await oneWay?.stop();
     await intake.drain();
+    large.close();
     this.operators.drill.cancel();
     await this.#stopReplays();
     destinations.stop();

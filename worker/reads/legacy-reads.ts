@@ -7,7 +7,7 @@ import { manifestColumns } from '../../bridges/manifest-bridge.ts';
 import { defaultsOf, project } from '../../bridges/project.ts';
 import { compareRows, type KnownRow, matches } from '../../bridges/read-merge.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
-import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
+import { isJsonObject, type JsonObject } from '../../contracts/body/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import type { RowQuery } from '../../contracts/mutation.ts';
 import { type SchemaTable, type TableName, tableOf } from '../../contracts/schema.ts';

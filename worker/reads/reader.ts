@@ -15,7 +15,7 @@ import { compareRows, type KnownRow, matches, overlay } from '../../bridges/read
 import { defaultsOf, present } from '../../bridges/project.ts';
 import type { ReadEnvelope } from '../../contracts/envelope.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
-import type { JsonObject, JsonValue } from '../../contracts/json-value.ts';
+import type { JsonObject, JsonValue } from '../../contracts/body/json-value.ts';
 import { limits } from '../../contracts/limits.ts';
 import type { RowQuery } from '../../contracts/mutation.ts';
 import type { ReadReply, ReadSource } from '../../contracts/reply.ts';

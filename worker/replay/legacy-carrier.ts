@@ -9,7 +9,7 @@
 import { type Entry, isFillOnly } from '../../bridges/entry.ts';
 import type { WriteAction } from '../../contracts/actions.ts';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
-import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
+import { isJsonObject, type JsonObject } from '../../contracts/body/json-value.ts';
 import type { MutationResult, RowMutation } from '../../contracts/mutation.ts';
 import type { Lane } from '../../contracts/subjects.ts';
 import type { Carrier, Delivered, Delivery, SentWrite } from './carrier.ts';

@@ -6,7 +6,7 @@ import { defaultsOf } from '../../bridges/project.ts';
 import { isEmptyValue } from '../../bridges/fold.ts';
 import { compareScalars } from '../../bridges/read-merge.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
-import { isJsonObject, type JsonObject } from '../../contracts/json-value.ts';
+import { isJsonObject, type JsonObject } from '../../contracts/body/json-value.ts';
 import type { MutationResult, Row, RowMutation } from '../../contracts/mutation.ts';
 import { type Scalar, type SchemaTable, type TableName, tableOf } from '../../contracts/schema.ts';
 import type { Carrier, Delivered, Delivery } from './carrier.ts';

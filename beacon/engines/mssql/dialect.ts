@@ -12,7 +12,7 @@ import type { ServerDialect, Session } from '../server/dialect.ts';
 import { transact } from '../server/session.ts';
 import { mssqlFaultOf } from './faults.ts';
 import { introspectMssql } from './introspect.ts';
-import { inBrackets, mssqlSets } from './sets.ts';
+import { inBrackets, mssqlSets } from './row-statements.ts';
 
 function connectionOf(url: string): tedious.Connection {
   const at = new URL(url);

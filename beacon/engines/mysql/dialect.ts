@@ -12,7 +12,7 @@ import type { ServerDialect, Session } from '../server/dialect.ts';
 import { connected } from '../server/session.ts';
 import { mysqlFaultOf } from './faults.ts';
 import { introspectMysql } from './introspect.ts';
-import { inBackticks, mysqlSets } from './sets.ts';
+import { inBackticks, mysqlSets } from './row-statements.ts';
 
 const numbers: ReadonlySet<string> = new Set([
   'TINY',

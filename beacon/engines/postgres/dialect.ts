@@ -12,7 +12,7 @@ import type { ServerDialect, Session } from '../server/dialect.ts';
 import { transact } from '../server/session.ts';
 import { postgresFaultOf } from './faults.ts';
 import { introspectPostgres } from './introspect.ts';
-import { inDoubleQuotes, postgresSets } from './sets.ts';
+import { inDoubleQuotes, postgresSets } from './row-statements.ts';
 
 /**
  * By the oid of the type: booleans as 0 and 1, numbers as numbers, dates as ISO-8601 text,

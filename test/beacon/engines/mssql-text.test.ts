@@ -11,7 +11,7 @@ import {
 } from '../../../beacon/sql/ddl.ts';
 import { mssqlFaultOf } from '../../../beacon/engines/mssql/faults.ts';
 import { columnsSql, indexesSql } from '../../../beacon/engines/mssql/introspect.ts';
-import { mssqlSets } from '../../../beacon/engines/mssql/sets.ts';
+import { mssqlSets } from '../../../beacon/engines/mssql/row-statements.ts';
 import { StatementFault, type TableInfo } from '../../../beacon/engine/engine.ts';
 import { emptyFilter, parseFilter } from '../../../beacon/sql/filter.ts';
 import { countMatching, selectRows } from '../../../beacon/sql/row-reads.ts';

@@ -5,7 +5,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { JsonObject } from '../../../contracts/json-value.ts';
+import type { JsonObject } from '../../../contracts/body/json-value.ts';
 import type { Presence } from '../../../contracts/presence.ts';
 import type { Bus } from '../../../runtime/bus/bus.ts';
 import { SqliteProvider } from '../../../beacon/legacy/sqlite-provider.ts';

@@ -6,7 +6,7 @@ import {
   insistOnAnswer,
   resultBytes,
 } from '../../../contracts/body/answer-room.ts';
-import { encodeBody } from '../../../contracts/codec.ts';
+import { encodeBody } from '../../../contracts/body/codec.ts';
 import { type TidemarkError, toRefusal } from '../../../contracts/errors.ts';
 import { limits } from '../../../contracts/limits.ts';
 import type { WriteReply } from '../../../contracts/reply.ts';

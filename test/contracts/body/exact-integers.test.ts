@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseJson } from '../../../contracts/body/exact-integers.ts';
-import { decodeBody, encodeBody } from '../../../contracts/codec.ts';
+import { decodeBody, encodeBody } from '../../../contracts/body/codec.ts';
 import { decodeBatch, decodeBatchItem, decodeEnvelope } from '../../../contracts/envelope.ts';
 import { messageOf } from '../../../contracts/errors.ts';
 import { limits } from '../../../contracts/limits.ts';

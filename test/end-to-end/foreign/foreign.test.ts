@@ -4,7 +4,7 @@
  */
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { JsonObject } from '../../../contracts/json-value.ts';
+import type { JsonObject } from '../../../contracts/body/json-value.ts';
 import { compareWithFold } from '../../kit/rows/compare.ts';
 import { foldCalls } from '../../kit/rows/fold.ts';
 import { connectHub, publish, type TestHub } from '../../kit/processes/hub.ts';

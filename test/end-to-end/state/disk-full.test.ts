@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { decodeBody } from '../../../contracts/codec.ts';
+import { decodeBody } from '../../../contracts/body/codec.ts';
 import type { WriteReply } from '../../../contracts/reply.ts';
 import type { Refusal } from '../../../contracts/errors.ts';
 import { subjects } from '../../../contracts/subjects.ts';

@@ -3,7 +3,7 @@
  * who asks for health.
  */
 import { mkdirSync, renameSync, rmSync } from 'node:fs';
-import { decodeBody } from '../../../contracts/codec.ts';
+import { decodeBody } from '../../../contracts/body/codec.ts';
 import { subjects } from '../../../contracts/subjects.ts';
 import { expect, test } from 'vitest';
 import { tidemark } from '../../kit/processes/cli-fixture.ts';

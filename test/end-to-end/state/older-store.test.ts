@@ -4,7 +4,7 @@
  */
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
-import { decodeBody } from '../../../contracts/codec.ts';
+import { decodeBody } from '../../../contracts/body/codec.ts';
 import type { LaneStatus, WorkerStatus } from '../../../contracts/status.ts';
 import { subjects } from '../../../contracts/subjects.ts';
 import { compareWithFold } from '../../kit/rows/compare.ts';

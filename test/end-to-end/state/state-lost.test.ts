@@ -6,7 +6,7 @@ import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, truncateSy
 import { join } from 'node:path';
 import { connect, type NatsConnection } from 'nats';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { decodeBody } from '../../../contracts/codec.ts';
+import { decodeBody } from '../../../contracts/body/codec.ts';
 import type { Refusal } from '../../../contracts/errors.ts';
 import type { WriteReply } from '../../../contracts/reply.ts';
 import { subjects } from '../../../contracts/subjects.ts';

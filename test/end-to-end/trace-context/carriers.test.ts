@@ -41,7 +41,7 @@ test('every request of a delivery by MeadowProxy is in its trace', async () => {
   await run.bus.forget();
   await run.upsert('one', parentOf('a'));
   await run.stack.drained();
-  const heard = await run.heard('.MeadowProxy.Request');
+  const heard = await run.heard('.MeadowProxy.Request.hub1');
   expect(heard.length).toBeGreaterThan(1);
   expect(new Set(heard)).toEqual(new Set([parentOf('a')]));
   await run.bus[Symbol.asyncDispose]();
@@ -77,7 +77,7 @@ test('reads at once go out each in its own trace, and one without a trace in non
       { 'Content-Type': 'application/json', ...headers },
     );
   await Promise.all([...parents.map((traceparent) => read({ traceparent })), read({})]);
-  expect((await run.heard('.MeadowProxy.Request')).toSorted()).toEqual(['', ...parents]);
+  expect((await run.heard('.MeadowProxy.Request.hub1')).toSorted()).toEqual(['', ...parents]);
   await run.bus[Symbol.asyncDispose]();
 });
 
@@ -103,7 +103,7 @@ test('a dead letter that is retried goes out in its trace again', async () => {
   await run.bus.forget();
   await run.stack.control('dead-letters', { Verb: 'retry', Seq: dead?.Seq });
   await until('it was sent again', async () =>
-    (await run.heard('.DataBeaconBatch.Apply')).includes(parentOf('b')),
+    (await run.heard('.DataBeaconBatch.Apply.hub1')).includes(parentOf('b')),
   );
   const text = await until('it is refused again', async () => {
     const answer = await (await fetch(`${run.stack.httpUrl}/metrics`)).text();

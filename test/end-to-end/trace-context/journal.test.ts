@@ -25,7 +25,7 @@ afterAll(async () => {
 beforeEach(() => bus.forget());
 
 const json = { 'Content-Type': 'application/json' };
-const applies = () => bus.at('.DataBeaconBatch.Apply');
+const applies = () => bus.at('.DataBeaconBatch.Apply.hub1');
 const envelope = (name: string, fields: object = {}) => ({
   EventGUID: guidOf(name),
   Settings: { WorkItem: { WorkItemHash: name, ...fields } },

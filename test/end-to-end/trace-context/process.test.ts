@@ -41,7 +41,7 @@ test('NODE_OPTIONS="--import ..." is all it takes', async () => {
     'deliver mesh.db-1',
   ]);
   expect(spans.map((span) => span.Parent)).toEqual(['1'.repeat(16), spans[0]?.SpanId]);
-  expect((await bus.at('.DataBeaconBatch.Apply')).map((one) => one.traceparent)).toEqual([
+  expect((await bus.at('.DataBeaconBatch.Apply.hub1')).map((one) => one.traceparent)).toEqual([
     `00-${'a'.repeat(32)}-${spans[1]?.SpanId}-01`,
   ]);
 });

@@ -146,7 +146,7 @@ test('a write is one trace from hub to database: accept, deliver, apply, each be
     'tidemark.carrier': 'batch',
   });
   expect(apply?.attributes).toMatchObject({
-    'messaging.destination.name': 'mesh.db-1.DataBeaconBatch.Apply',
+    'messaging.destination.name': 'mesh.db-1.DataBeaconBatch.Apply.hub1',
     'messaging.batch.message_count': 1,
   });
   expect(all.flatMap((span) => span?.links ?? [])).toEqual([]);

@@ -5,7 +5,7 @@
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { decodeBody } from '../../../contracts/codec.ts';
+import { decodeBody } from '../../../contracts/body/codec.ts';
 import type { WorkerStatus } from '../../../contracts/status.ts';
 import { subjects } from '../../../contracts/subjects.ts';
 import { freePort } from '../../../runtime/bus/nats-server.ts';

@@ -28,10 +28,11 @@ const wideFilter = `/1.0/db-1/UVQueueWorkItems/FilteredTo/${'FBV~Status~LK~%25a%
 
 /** Subjects of capabilities with the hub in them; `scope` is empty where beacons do not hear that. */
 export function loadKinds(scope: string): LoadKind[] {
-  const toBeacon = (capability: string, settings: object) => (): Bus => ({
-    subject: `mesh.db-1.${capability}${scope}`,
-    bytes: json({ Settings: { IDBeaconConnection: 1, HubID: 'hub2', ...settings } }),
-  });
+  return [...hubKinds(), ...meshKinds(scope), ...questions, ...httpKinds];
+}
+
+/** What a hub may send to its own worker. */
+function hubKinds(): LoadKind[] {
   return [
     {
       name: 'write with shared references',
@@ -87,6 +88,16 @@ export function loadKinds(scope: string): LoadKind[] {
         bytes: json({ EventGUID: guidOf(`one-way ${n}`), Settings: { x: 'y'.repeat(100_000) } }),
       }),
     },
+  ];
+}
+
+/** What a beacon, and the worker of another hub, may send on the mesh. */
+function meshKinds(scope: string): LoadKind[] {
+  const toBeacon = (capability: string, settings: object) => (): Bus => ({
+    subject: `mesh.db-1.${capability}${scope}`,
+    bytes: json({ Settings: { IDBeaconConnection: 1, HubID: 'hub2', ...settings } }),
+  });
+  return [
     {
       name: 'presence in its own name, 50 kB',
       role: 'db-3',
@@ -116,39 +127,44 @@ export function loadKinds(scope: string): LoadKind[] {
       role: 'worker2',
       message: toBeacon('MeadowProxy.Request', { Method: 'GET', Path: wideFilter }),
     },
-    {
-      name: 'status',
-      role: 'worker2',
-      message: () => ({ subject: 'tidemark.hub1.control.status', bytes: json({}) }),
-    },
-    {
-      name: 'looking for the writes of a key',
-      role: 'operator1',
-      message: (n) => ({
-        subject: 'tidemark.hub1.control.locate',
-        bytes: json({ Key: `none-${n}` }),
-      }),
-    },
-    {
-      name: 'who is there',
-      role: 'worker2',
-      message: () => ({ subject: '$SRV.PING.tidemark-worker', bytes: new Uint8Array() }),
-    },
-    {
-      name: 'changing call without a token',
-      role: 'loopback',
-      port: 'worker',
-      isHeld: false,
-      request:
-        'POST /api/pause HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: https://evil.example\r\n' +
-        'Connection: close\r\nContent-Length: 0\r\n\r\n',
-    },
-    {
-      name: 'connection that sends nothing',
-      role: 'loopback',
-      port: 'worker',
-      isHeld: true,
-      request: '',
-    },
   ];
 }
+
+const questions: readonly LoadKind[] = [
+  {
+    name: 'status',
+    role: 'worker2',
+    message: () => ({ subject: 'tidemark.hub1.control.status', bytes: json({}) }),
+  },
+  {
+    name: 'who is there',
+    role: 'worker2',
+    message: () => ({ subject: '$SRV.PING.tidemark-worker', bytes: new Uint8Array() }),
+  },
+];
+
+const httpKinds: readonly LoadKind[] = [
+  {
+    name: 'looking for the writes of a key',
+    role: 'loopback',
+    port: 'worker',
+    isHeld: false,
+    request: 'GET /api/locate?key=none HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n',
+  },
+  {
+    name: 'changing call without a token',
+    role: 'loopback',
+    port: 'worker',
+    isHeld: false,
+    request:
+      'POST /api/pause HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: https://evil.example\r\n' +
+      'Connection: close\r\nContent-Length: 0\r\n\r\n',
+  },
+  {
+    name: 'connection that sends nothing',
+    role: 'loopback',
+    port: 'worker',
+    isHeld: true,
+    request: '',
+  },
+];

@@ -9,7 +9,7 @@ import Database from 'better-sqlite3';
 import { connect, type NatsConnection } from 'nats';
 import { freePort } from '../../../runtime/bus/nats-server.ts';
 import type { WorkerStatus } from '../../../contracts/status.ts';
-import { decodeBody } from '../../../contracts/codec.ts';
+import { decodeBody } from '../../../contracts/body/codec.ts';
 import { TidemarkProcess } from '../processes/processes.ts';
 import { SecuredNats } from '../servers/secured-nats.ts';
 import { type TempDir, tempDir } from '../temp-dir.ts';

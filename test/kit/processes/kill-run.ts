@@ -3,7 +3,7 @@
  * database server in turn at random moments, then says what the database holds.
  */
 import { readFileSync } from 'node:fs';
-import { isJsonObject } from '../../../contracts/json-value.ts';
+import { isJsonObject } from '../../../contracts/body/json-value.ts';
 import type { MarksFile, WorkerStatus } from '../../../contracts/status.ts';
 import { type Comparison, compareWithFold } from '../rows/compare.ts';
 import { foldCalls } from '../rows/fold.ts';

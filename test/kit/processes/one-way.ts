@@ -5,7 +5,7 @@
 import { jetstream } from '@nats-io/jetstream';
 import { connect } from 'nats';
 import { type Action, laneOf } from '../../../contracts/actions.ts';
-import { encodeBody } from '../../../contracts/codec.ts';
+import { encodeBody } from '../../../contracts/body/codec.ts';
 import { subjects } from '../../../contracts/subjects.ts';
 import type { TraceCall } from '../rows/trace.ts';
 

@@ -3,10 +3,15 @@
  * stays silent.
  */
 import { connect, headers, type Msg, type NatsConnection } from 'nats';
-import { ChunkAssembler } from '../../../contracts/chunks.ts';
-import { decodeBody, encodeBody, encodingOf, type HeaderReader } from '../../../contracts/codec.ts';
+import { ChunkAssembler } from '../../../contracts/body/chunks.ts';
+import {
+  decodeBody,
+  encodeBody,
+  encodingOf,
+  type HeaderReader,
+} from '../../../contracts/body/codec.ts';
 import { type RefusalCode, refusalStatus } from '../../../contracts/errors.ts';
-import type { JsonObject } from '../../../contracts/json-value.ts';
+import type { JsonObject } from '../../../contracts/body/json-value.ts';
 import { lastToken, subjects } from '../../../contracts/subjects.ts';
 
 export type Heard = { action: string; body: JsonObject; zipped: boolean; bytes: number };

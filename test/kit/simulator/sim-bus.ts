@@ -5,7 +5,7 @@
 import { NoRespondersError } from 'nats';
 import type { ApplySettings } from '../../../contracts/capability.ts';
 import type { Presence } from '../../../contracts/presence.ts';
-import { decodeBody, packBody } from '../../../contracts/codec.ts';
+import { decodeBody, packBody } from '../../../contracts/body/codec.ts';
 import { TidemarkError } from '../../../contracts/errors.ts';
 import { limits } from '../../../contracts/limits.ts';
 import { actionIn, type Lane, subjects } from '../../../contracts/subjects.ts';

@@ -3,7 +3,7 @@
  * a legacy beacon's store.
  */
 import { expect } from 'vitest';
-import type { JsonObject } from '../../../contracts/json-value.ts';
+import type { JsonObject } from '../../../contracts/body/json-value.ts';
 import { event, patch, upsert } from './fixture.ts';
 import type { World } from './with-beacon.ts';
 

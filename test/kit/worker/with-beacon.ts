@@ -11,7 +11,7 @@ import {
   type ReadEnvelope,
   type WriteEnvelope,
 } from '../../../contracts/envelope.ts';
-import type { JsonObject } from '../../../contracts/json-value.ts';
+import type { JsonObject } from '../../../contracts/body/json-value.ts';
 import type { ReadReply } from '../../../contracts/reply.ts';
 import { Bus } from '../../../runtime/bus/bus.ts';
 import { systemClock } from '../../../runtime/clock.ts';

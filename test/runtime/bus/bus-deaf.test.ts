@@ -1,7 +1,7 @@
 /** Whatever a listener throws, the process goes on hearing. */
 import { expect, test } from 'vitest';
 import { Bus } from '../../../runtime/bus/bus.ts';
-import { createLog, type Log } from '../../../runtime/log.ts';
+import { createLog } from '../../../runtime/log.ts';
 import { TestNats } from '../../kit/servers/nats.ts';
 import { until } from '../../kit/until.ts';
 
@@ -9,7 +9,7 @@ test('what a listener throws makes nobody deaf, and is said once (I14)', async (
   await using nats = await TestNats.start();
   const said: unknown[] = [];
   const log = { ...createLog('test', 'silent'), error: (facts: object) => said.push(facts) };
-  const bus = await Bus.connect({ servers: nats.url, name: 'hearer' }, log as unknown as Log);
+  const bus = await Bus.connect({ servers: nats.url, name: 'hearer' }, log);
   const heard: unknown[] = [];
   bus.subscribe('a.*', (value) => {
     heard.push(value);

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ownColumns, tableOf } from '../../../contracts/schema.ts';
 import type { WriteEnvelope } from '../../../contracts/envelope.ts';
-import type { JsonObject } from '../../../contracts/json-value.ts';
+import type { JsonObject } from '../../../contracts/body/json-value.ts';
 import { manifest, patch, upsert, write } from '../../kit/worker/fixture.ts';
 import { World } from '../../kit/worker/with-beacon.ts';
 

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { toMutation } from '../../../bridges/lanes.ts';
 import type { WriteEnvelope } from '../../../contracts/envelope.ts';
 import { TidemarkError } from '../../../contracts/errors.ts';
-import type { JsonObject } from '../../../contracts/json-value.ts';
+import type { JsonObject } from '../../../contracts/body/json-value.ts';
 import { limits } from '../../../contracts/limits.ts';
 import { nextTurn } from '../../../runtime/clock.ts';
 import type { Dispatcher } from '../../../worker/beacons/dispatcher.ts';

@@ -5,7 +5,11 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { isJsonObject, type JsonObject, type JsonValue } from '../../../contracts/json-value.ts';
+import {
+  isJsonObject,
+  type JsonObject,
+  type JsonValue,
+} from '../../../contracts/body/json-value.ts';
 import { limits } from '../../../contracts/limits.ts';
 import { carve } from './carve.ts';
 import { type Connection, openReadOnly } from '../connection.ts';
@@ -35,6 +39,7 @@ const tableNames = [
   'fault',
   'refused',
   'assignment',
+  'horizon',
   'tag_choice',
   'database',
   'mark',

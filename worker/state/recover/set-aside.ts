@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, join } from 'node:path';
-import { isJsonObject, type JsonValue } from '../../../contracts/json-value.ts';
+import { isJsonObject, type JsonValue } from '../../../contracts/body/json-value.ts';
 import { limits } from '../../../contracts/limits.ts';
 import { isoOf } from '../../../runtime/clock.ts';
 import { syncFolder } from '../guard/identity-file.ts';

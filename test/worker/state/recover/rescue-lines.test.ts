@@ -86,7 +86,11 @@ function contentOf({ store: { db } }: Local): Record<string, unknown[]> {
   return Object.fromEntries(
     Object.entries(ordered).map(([table, order]) => [
       table,
-      db.prepare(`select * from ${table} order by ${order}`).all(),
+      db
+        .prepare<[], Record<string, unknown>>(`select * from ${table} order by ${order}`)
+        .all()
+        // Only that it changes says something.
+        .map((row) => ({ ...row, looked_anew: undefined })),
     ]),
   );
 }
@@ -131,7 +135,7 @@ test('a row-wise rescue without its tables: each entry is sent again, none count
   expect(balance(second.local)).toBe(0);
 });
 
-test('tables are written a row a line, so that none is too large for a text; as one text they are read too (I14)', () => {
+test('I14 — tables are written a row a line, so that none is too large for a text', () => {
   const { local } = open(folderOfTest().path);
   for (let n = 0; n < 3; n += 1) local.refused.keep('s', Buffer.alloc(1_000), `no ${n}`, n);
   const folder = rescueLines(local.store);

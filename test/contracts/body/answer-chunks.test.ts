@@ -10,10 +10,10 @@ import {
   fetchHeader,
   HeldAnswers,
   wholeAnswer,
-} from '../../contracts/answer-chunks.ts';
-import { TidemarkError } from '../../contracts/errors.ts';
-import { limits } from '../../contracts/limits.ts';
-import { newUuid } from '../../runtime/clock.ts';
+} from '../../../contracts/body/answer-chunks.ts';
+import { TidemarkError } from '../../../contracts/errors.ts';
+import { limits } from '../../../contracts/limits.ts';
+import { newUuid } from '../../../runtime/clock.ts';
 
 function answerOf(data: Uint8Array, headers: Record<string, string>): AnswerMessage {
   return { data, headers: { get: (name) => headers[name] ?? '' } };

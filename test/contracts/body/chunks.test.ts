@@ -9,11 +9,11 @@ import {
   type ChunkBody,
   senderOf,
   splitIntoChunks,
-} from '../../contracts/chunks.ts';
-import { TidemarkError } from '../../contracts/errors.ts';
-import { limits } from '../../contracts/limits.ts';
-import { rubbish } from '../kit/arbitraries.ts';
-import { guidOf } from '../kit/rows/trace.ts';
+} from '../../../contracts/body/chunks.ts';
+import { TidemarkError } from '../../../contracts/errors.ts';
+import { limits } from '../../../contracts/limits.ts';
+import { rubbish } from '../../kit/arbitraries.ts';
+import { guidOf } from '../../kit/rows/trace.ts';
 
 const chunksOf = (name: string, pieces: Uint8Array[], more: Partial<ChunkBody> = {}): ChunkBody[] =>
   pieces.map((Data, Index) => ({

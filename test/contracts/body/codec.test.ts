@@ -8,10 +8,10 @@ import {
   encodeBody,
   encodingOf,
   packBody,
-} from '../../contracts/codec.ts';
-import { TidemarkError } from '../../contracts/errors.ts';
-import { limits } from '../../contracts/limits.ts';
-import { rubbishBytes } from '../kit/arbitraries.ts';
+} from '../../../contracts/body/codec.ts';
+import { TidemarkError } from '../../../contracts/errors.ts';
+import { limits } from '../../../contracts/limits.ts';
+import { rubbishBytes } from '../../kit/arbitraries.ts';
 
 const reader = (headers: Record<string, string>) => ({
   get: (name: string) => headers[name] ?? '',

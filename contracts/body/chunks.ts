@@ -3,10 +3,10 @@
  * receiver; both sides share these pieces.
  */
 import type { HeaderReader } from './codec.ts';
-import { isGuid } from './envelope.ts';
-import { TidemarkError } from './errors.ts';
+import { isGuid } from '../envelope.ts';
+import { TidemarkError } from '../errors.ts';
 import { isJsonObject } from './json-value.ts';
-import { limits } from './limits.ts';
+import { limits } from '../limits.ts';
 
 /**
  * Body of one message on a `...chunk` subject. `Action` and the two Content fields describe the

@@ -4,9 +4,9 @@
  * pieces. Only an asker that says it can is answered so.
  */
 import type { HeaderReader } from './codec.ts';
-import { isGuid } from './envelope.ts';
-import { TidemarkError } from './errors.ts';
-import { limits } from './limits.ts';
+import { isGuid } from '../envelope.ts';
+import { TidemarkError } from '../errors.ts';
+import { limits } from '../limits.ts';
 
 /** On a request: the asker can fetch the rest of a large answer. */
 export const acceptHeader = { name: 'Tidemark-Accept', value: 'chunks' } as const;

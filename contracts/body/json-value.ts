@@ -2,9 +2,9 @@
  * JSON values: what both encodings mean after decoding. MessagePack can say more than JSON; the
  * rest is refused here.
  */
-import { isExact } from './body/exact-integers.ts';
-import { TidemarkError } from './errors.ts';
-import { limits } from './limits.ts';
+import { isExact } from './exact-integers.ts';
+import { TidemarkError } from '../errors.ts';
+import { limits } from '../limits.ts';
 
 export type JsonValue = string | number | boolean | null | JsonValue[] | JsonObject;
 export type JsonObject = { [key: string]: JsonValue };

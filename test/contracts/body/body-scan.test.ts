@@ -3,11 +3,11 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { Packr } from 'msgpackr';
 import { expect, test } from 'vitest';
-import { scanJson, scanMessagePack } from '../../contracts/body-scan.ts';
-import { decodeBody } from '../../contracts/codec.ts';
-import { TidemarkError } from '../../contracts/errors.ts';
-import { toJsonValue } from '../../contracts/json-value.ts';
-import { limits } from '../../contracts/limits.ts';
+import { scanJson, scanMessagePack } from '../../../contracts/body/body-scan.ts';
+import { decodeBody } from '../../../contracts/body/codec.ts';
+import { TidemarkError } from '../../../contracts/errors.ts';
+import { toJsonValue } from '../../../contracts/body/json-value.ts';
+import { limits } from '../../../contracts/limits.ts';
 
 const gzipped = { get: (name: string) => (name === 'Content-Encoding' ? 'gzip' : '') };
 
