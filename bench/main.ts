@@ -1,5 +1,5 @@
 /**
- * `npm run bench [accept|batch|drain|servers|backlog|guard ...]`: ratios against peers measured in
+ * `npm run bench [accept|batch|drain|servers|backlog|guard|hub ...]`: ratios against peers measured in
  * the same run, as JSON on stdout. Nothing here asserts a time.
  */
 import { cpus } from 'node:os';
@@ -9,6 +9,7 @@ import { benchBatch } from './batch.ts';
 import { benchDrain } from './drain.ts';
 import { benchDrainServers } from './drain-servers.ts';
 import { benchGuard } from './guard.ts';
+import { benchHub } from './hub.ts';
 import { Rig } from './rig.ts';
 
 const benches = {
@@ -18,6 +19,7 @@ const benches = {
   servers: benchDrainServers,
   backlog: benchBacklog,
   guard: benchGuard,
+  hub: benchHub,
 };
 type Name = keyof typeof benches;
 

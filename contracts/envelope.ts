@@ -37,6 +37,15 @@ export type WriteEnvelope = {
   trace?: string;
 };
 
+/**
+ * A write whose Settings are the JSON text that the journal keeps, with the digest of its content:
+ * large ones are parsed where that holds up nobody, and never again on the way in.
+ */
+export type PackedWrite = Omit<WriteEnvelope, 'settings'> & {
+  settingsText: string;
+  digest: Uint8Array;
+};
+
 export type ReadEnvelope = {
   kind: 'read';
   lane: Lane;
@@ -260,4 +269,14 @@ function checkText(value: string, path: string, isSized: boolean): void {
     throw invalid(path, 'holds half a surrogate pair, which is not text in UTF-8');
   if (isSized && value.includes('\u0000'))
     throw invalid(path, 'holds a NUL character, which no column with a size takes');
+}
+
+/**
+ * A whole that came in chunks without naming its action says it inside, as a one-way message does.
+ */
+export function actionOf(whole: unknown): string {
+  if (!isJsonObject(whole)) return '';
+  if (Array.isArray(whole['Items'])) return 'batch';
+  // Chunks within chunks would let a message nest until the stack is full.
+  return whole['Action'] === 'chunk' ? '' : String(whole['Action'] ?? '');
 }

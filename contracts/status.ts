@@ -57,6 +57,12 @@ export type Capacity = {
   TimeToFullSeconds: number | null;
 };
 
+/**
+ * How far back a repeat of an accepted write is known by its EventGUID: the horizon in effect. What
+ * was accepted before it is a new write, or EXPIRED under a version 7 EventGUID.
+ */
+export type Dedup = { ForMs: number; Entries: number; Known: number };
+
 export type WorkerStatus = {
   HubID: string;
   State: LaneState;
@@ -67,6 +73,7 @@ export type WorkerStatus = {
   Epoch: string;
   Bus: { Connected: boolean; Server: string | null; Reconnects: number };
   Capacity: Capacity;
+  Dedup: Dedup;
   /** The outage being rehearsed: the beacon is reachable, but counts as away. */
   Drill: DrillView | null;
   Version: string;

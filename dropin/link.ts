@@ -105,25 +105,29 @@ export class Link implements HubConnection<HubHeaders> {
 
   /**
    * What the services of a name that are on this bus say of themselves in a member of their
-   * metadata, sorted; null when that cannot be asked.
+   * metadata, sorted; null when that cannot be asked, as where the bus does not permit it.
    */
   async named(service: string, member: string): Promise<string[] | null> {
-    const answers = await this.#connection?.requestMany?.(
-      services.subject('INFO', service),
-      new Uint8Array(),
-      { strategy: 'timer', maxWait: limits.dropinServedMs },
-    );
-    if (!answers) return null;
     const names = new Set<string>();
-    for await (const { data } of answers) {
-      if (data.length === 0) continue;
-      const info = decodeBody(data, jsonHeaders);
-      const about = isJsonObject(info) && info['metadata'];
-      const name = isJsonObject(about) && about[member];
-      if (typeof name === 'string' && isSubjectToken(name)) names.add(name);
-      if (names.size >= limits.fleetHubsMax) break;
+    try {
+      const answers = await this.#connection?.requestMany?.(
+        services.subject('INFO', service),
+        new Uint8Array(),
+        { strategy: 'timer', maxWait: limits.dropinServedMs },
+      );
+      for await (const { data } of answers ?? []) {
+        const info = data.length === 0 ? null : decodeBody(data, jsonHeaders);
+        const about = isJsonObject(info) && info['metadata'];
+        const name = isJsonObject(about) && about[member];
+        if (typeof name === 'string' && isSubjectToken(name)) names.add(name);
+        if (names.size >= limits.fleetHubsMax) break;
+      }
+    } catch (error) {
+      if (isUnserved(error)) return [];
+      throw error;
     }
-    return [...names].toSorted();
+    // Somebody without the right hears nothing, rather than that there is nobody.
+    return names.size === 0 ? null : [...names].toSorted();
   }
 
   /** Asks the worker how it is now, rather than in a while. */
@@ -146,8 +150,7 @@ export class Link implements HubConnection<HubHeaders> {
     const message = messageOf(error);
     if (!this.#isConnected) return [message, false];
     const worker = `the worker of hub ${this.#settings.HubID} does not answer`;
-    if (/no responders|\b503\b/i.test(message))
-      return [`${worker}: nobody serves that hub on ${this.#where}`, true];
+    if (isUnserved(error)) return [`${worker}: nobody serves that hub on ${this.#where}`, true];
     return [`${worker} on ${this.#where}: ${message}`, false];
   }
 
@@ -283,4 +286,9 @@ function loginOptions(
         }
       : {}),
   };
+}
+
+/** The bus says that nobody listens. */
+function isUnserved(error: unknown): boolean {
+  return /no responders|\b503\b/i.test(messageOf(error));
 }

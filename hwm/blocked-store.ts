@@ -5,10 +5,13 @@
  */
 import type { Database } from 'better-sqlite3';
 import { type Lane, laneIndex } from '../contracts/subjects.ts';
+import type { BlockedState } from './held-body.ts';
+import { HeldCounts } from './held-counts.ts';
 import { fewerSettled } from './mark-row.ts';
+import { ReleasedKeys } from './released-keys.ts';
 import { SkippedEntries } from './skipped-entries.ts';
+import { WaitingKeys } from './waiting-keys.ts';
 
-export type BlockedState = 'dead' | 'parked' | 'dropped';
 export type BlockedEntry = {
   seq: number;
   lane: number;
@@ -19,35 +22,25 @@ export type BlockedEntry = {
   parked: number;
 };
 
-const hasBody = 'exists (select 1 from entry e where e.seq = held.seq and e.body is not null)';
-/** How many are held in a state: see `BlockedStore.count`. */
+/**
+ * How many are held in a state up to the mark, and above it without a body; for a store of any
+ * schema, so it counts row by row.
+ */
 export const blockedCount =
   'select count(*) from held where database = @database and lane = @lane and state = @state ' +
   'and (seq <= (select seq from mark m where m.database = @database and m.lane = @lane) ' +
-  `or not ${hasBody})`;
+  'or not exists (select 1 from entry e where e.seq = held.seq and e.body is not null))';
+
+const deadOfLane =
+  'select seq, lane, key, state, reason, since_ms from held ' +
+  "where database = @database and state = 'dead' and seq > @after";
 
 function lookupsOf(db: Database) {
   return {
-    keys: db
-      .prepare<[number, number]>(
-        "select distinct key from held where database = ? and lane = ? and state <> 'dropped'",
-      )
-      .pluck(),
-    deliverable: db
-      .prepare<[{ database: number; lane: number; limit: number }]>(
-        'select min(seq) from held h where database = @database and lane = @lane ' +
-          "and state = 'parked' and not exists (select 1 from held d indexed by held_key " +
-          'where d.database = h.database and d.lane = h.lane and d.key = h.key ' +
-          "and d.state = 'dead' and d.seq < h.seq) and seq <= (select seq from mark m " +
-          'where m.database = h.database and m.lane = h.lane) group by key order by 1 limit @limit',
-      )
-      .pluck(),
-    count: db
-      .prepare<[{ database: number; lane: number; state: BlockedState }]>(blockedCount)
-      .pluck(),
-    between: db
-      .prepare<[number, number, number, number]>(
-        `select count(*) from held where database = ? and lane = ? and seq > ? and seq <= ? and ${hasBody}`,
+    isHolding: db
+      .prepare<[number], number>(
+        'select 1 from held where database in (select id from database) and seq = ? ' +
+          "and state <> 'dropped' limit 1",
       )
       .pluck(),
     dropped: db
@@ -55,13 +48,13 @@ function lookupsOf(db: Database) {
         "select seq from held where database = ? and lane = ? and seq > ? and state = 'dropped'",
       )
       .pluck(),
-    // By itself SQLite goes through all that is held above, for each row anew.
-    list: db.prepare<[number, number, number], BlockedEntry>(
+    list: db.prepare<[{ database: number; after: number; limit: number }], BlockedEntry>(
       'select h.seq, h.lane, h.key, h.state, h.reason, h.since_ms as sinceMs, ' +
-        '(select count(*) from held p indexed by held_key where p.database = h.database ' +
-        "and p.lane = h.lane and p.key = h.key and p.state = 'parked' and p.seq > h.seq) " +
-        "as parked from held h where h.database = ? and h.state = 'dead' and h.seq > ? " +
-        'order by h.seq limit ?',
+        '(select count(*) from held p indexed by held_waiting where p.database = @database ' +
+        "and p.lane = h.lane and p.key = h.key and p.state <> 'dropped' and p.state = 'parked' " +
+        'and p.seq > h.seq) as parked ' +
+        `from (${deadOfLane} and lane = 0 union all ${deadOfLane} and lane = 1 ` +
+        'order by seq limit @limit) h order by h.seq',
     ),
     ofKey: db
       .prepare<[number, number, string, number]>(
@@ -71,14 +64,9 @@ function lookupsOf(db: Database) {
     get: db.prepare<[number, number], BlockedEntry>(
       'select seq, lane, key, state, reason, since_ms as sinceMs, 0 as parked from held where database = ? and seq = ?',
     ),
-    oldest: db
-      .prepare<[number, number]>(
-        "select min(seq) from held where database = ? and lane = ? and state <> 'dropped'",
-      )
-      .pluck(),
     oldestParked: db
       .prepare<[number, number]>(
-        "select min(seq) from held where database = ? and lane = ? and state = 'parked'",
+        "select min(seq) from held indexed by held_state where database = ? and lane = ? and state = 'parked'",
       )
       .pluck(),
   };
@@ -89,7 +77,18 @@ function changesOf(db: Database) {
     park: db.prepare(
       "insert into held values (?, ?, ?, ?, 'parked', null, ?) on conflict (database, seq) do nothing",
     ),
+    kill: db.prepare(
+      "insert into held values (@database, @seq, @lane, @key, 'dead', @reason, @nowMs) " +
+        "on conflict (database, seq) do update set state = 'dead', reason = excluded.reason, " +
+        "since_ms = excluded.since_ms where state = 'parked'",
+    ),
     remove: db.prepare('delete from held where database = ? and seq = ?'),
+    forget: db.prepare("delete from held where database = ? and seq = ? and state = 'dropped'"),
+    countForgotten: db.prepare(
+      'update mark set dropped = dropped + 1 where database = ? and lane = ?',
+    ),
+    noteGivenUp: db.prepare('update known set given_up = 1 where seq = ?'),
+    databases: db.prepare<[], number>('select id from database').pluck(),
     setState: db.prepare(
       'update held set state = @state, reason = @reason, since_ms = @nowMs where database = @database and seq = @seq',
     ),
@@ -106,30 +105,61 @@ function changesOf(db: Database) {
 
 export class BlockedStore {
   readonly skipped: SkippedEntries;
+  readonly released: ReleasedKeys;
   readonly #db: Database;
+  readonly #counts: HeldCounts;
   readonly #look: ReturnType<typeof lookupsOf>;
   readonly #change: ReturnType<typeof changesOf>;
 
   constructor(db: Database) {
     this.#db = db;
+    this.#counts = new HeldCounts(db);
+    this.released = new ReleasedKeys(db);
     this.#look = lookupsOf(db);
     this.#change = changesOf(db);
     this.skipped = new SkippedEntries(db);
   }
 
-  /** Keys whose new writes must wait behind what is held. */
-  poisonedKeys(database: number, lane: Lane): Set<string> {
-    return new Set(this.#look.keys.all(database, laneIndex(lane)) as string[]);
+  /** Keys whose new writes must wait behind what is held, asked as they are met. */
+  waitingKeys(database: number, lane: Lane): WaitingKeys {
+    return new WaitingKeys(this.#db, database, laneIndex(lane));
   }
 
-  /** Seqs that may be delivered now: the first of each key, with no dead letter ahead of it. */
-  deliverable(database: number, lane: Lane, limit: number): number[] {
-    return this.#look.deliverable.all({ database, lane: laneIndex(lane), limit }) as number[];
+  /**
+   * An entry that can never be sent becomes a dead letter before its batch goes, whether the mark
+   * has passed it or not. One that was dropped stays so.
+   */
+  kill(
+    database: number,
+    lane: Lane,
+    { seq, key }: { seq: number; key: string },
+    reason: string,
+    nowMs: number,
+  ): void {
+    this.#change.kill.run({ database, lane: laneIndex(lane), seq, key, reason, nowMs });
+  }
+
+  /** Whether a dead letter or what waits behind one, of any database, needs the body of an entry. */
+  isHolding(seq: number): boolean {
+    return this.#look.isHolding.get(seq) !== undefined;
+  }
+
+  /** Their bodies go: those that were given up are only counted from now on, and marked so. */
+  forgetDropped(lane: Lane, seqs: readonly number[]): void {
+    const databases = this.#change.databases
+      .all()
+      .filter((database) => this.#counts.all(database, lane, 'dropped') > 0);
+    for (const database of databases)
+      for (const seq of seqs)
+        if (this.#change.forget.run(database, seq).changes > 0) {
+          this.#change.noteGivenUp.run(seq);
+          this.#change.countForgotten.run(database, laneIndex(lane));
+        }
   }
 
   /**
    * Takes entries out of a batch before it is sent again without them; they wait for the mark to
-   * pass, then go one by one.
+   * pass, then go in runs of their key.
    */
   park(
     database: number,
@@ -172,14 +202,15 @@ export class BlockedStore {
       .immediate();
   }
 
-  /** A held entry reached the database after all. */
-  settle(database: number, lane: Lane, seq: number, isApplied: boolean): void {
+  /** Held entries reached the database after all. */
+  settle(database: number, lane: Lane, seqs: readonly number[], isApplied: boolean): void {
     this.#db
       .transaction(() => {
-        if (this.#change.remove.run(database, seq).changes === 0) return;
+        let gone = 0;
+        for (const seq of seqs) gone += this.#change.remove.run(database, seq).changes;
         this.#change.countSettled.run(
-          isApplied ? 1 : 0,
-          isApplied ? 0 : 1,
+          isApplied ? gone : 0,
+          isApplied ? 0 : gone,
           database,
           laneIndex(lane),
         );
@@ -219,17 +250,17 @@ export class BlockedStore {
    * like all there.
    */
   count(database: number, lane: Lane, state: BlockedState): number {
-    return Number(this.#look.count.get({ database, lane: laneIndex(lane), state }));
+    return this.#counts.count(database, lane, state);
   }
 
-  /** Dead letters, dropped ones included, as `count` counts them. */
+  /** Dead letters as `count` counts them, and all that were given up, kept or not. */
   countGivenUp(database: number, lane: Lane): number {
-    return this.count(database, lane, 'dead') + this.count(database, lane, 'dropped');
+    return this.#counts.countGivenUp(database, lane);
   }
 
   /** Held entries with a body and `from` < Seq <= `through`, dropped ones included. */
   countBetween(database: number, lane: Lane, from: number, through: number): number {
-    return Number(this.#look.between.get(database, laneIndex(lane), from, through));
+    return this.#counts.countBetween(database, lane, from, through);
   }
 
   /**
@@ -242,7 +273,7 @@ export class BlockedStore {
 
   /** Dead letters above `after`, oldest first, each with how many writes wait behind it. */
   list(database: number, limit: number, after = 0): BlockedEntry[] {
-    return this.#look.list.all(database, after, limit);
+    return this.#look.list.all({ database, after, limit });
   }
 
   /** Seqs held of one key, newest first. */
@@ -252,11 +283,6 @@ export class BlockedStore {
 
   get(database: number, seq: number): BlockedEntry | null {
     return this.#look.get.get(database, seq) ?? null;
-  }
-
-  /** The lowest Seq that is held, or null: nothing at or above it may lose its body. */
-  oldest(database: number, lane: Lane): number | null {
-    return this.#look.oldest.get(database, laneIndex(lane)) as number | null;
   }
 
   /**

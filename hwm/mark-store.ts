@@ -6,7 +6,8 @@
  * transaction, after the backend committed and before the next batch.
  */
 import type { Database } from 'better-sqlite3';
-import { type Lane, laneIndex } from '../contracts/subjects.ts';
+import { limits } from '../contracts/limits.ts';
+import { type Lane, laneIndex, lanes } from '../contracts/subjects.ts';
 import type { CarrierName } from '../contracts/status.ts';
 import { fewerSettled, markColumns, type MarkRow, markTables } from './mark-row.ts';
 
@@ -108,10 +109,21 @@ function changesOf(db: Database) {
       'insert into held values (@database, @seq, @lane, @key, @state, @reason, @nowMs) on ' +
         'conflict (database, seq) do nothing',
     ),
+    // A row for each ten seconds with deliveries, whose time is that of the last one in them.
+    mergeDelivery: db.prepare(
+      'delete from delivery where database = @database and lane = @lane and through_seq = ' +
+        '(select max(through_seq) from delivery where database = @database and lane = @lane) ' +
+        'and at_ms >= @slotFromMs',
+    ),
     delivery: db.prepare(
       'insert into delivery values (@database, @lane, @throughSeq, @nowMs) on conflict do nothing',
     ),
-    forgetDeliveries: db.prepare('delete from delivery where at_ms < ?'),
+    // Rows of a lane lie in the order of time, so the first that stays ends it.
+    forgetDeliveries: db.prepare(
+      'delete from delivery where database = @database and lane = @lane and through_seq in ' +
+        '(select through_seq from delivery where database = @database and lane = @lane ' +
+        'order by through_seq limit @limit) and at_ms < @ms',
+    ),
   };
 }
 
@@ -167,6 +179,8 @@ export class MarkStore {
         const { blocked, ...counts } = settlement;
         if (this.#change.advance.run({ ...counts, ...where }).changes === 0) return;
         for (const one of blocked) this.#change.hold.run({ ...one, ...where });
+        const slotFromMs = settlement.nowMs - (settlement.nowMs % limits.deliverySlotMs);
+        this.#change.mergeDelivery.run({ ...where, slotFromMs });
         this.#change.delivery.run({ ...where, throughSeq: settlement.throughSeq });
       })
       .immediate();
@@ -218,8 +232,8 @@ export class MarkStore {
   }
 
   /**
-   * When the batch that settled `seq` was settled, ms; null when it was not, or too long ago to be
-   * known.
+   * When the batch that settled `seq` was settled, ms, up to `limits.deliverySlotMs` too late; null
+   * when it was not, or too long ago to be known.
    */
   settledAt(database: number, lane: Lane, seq: number): number | null {
     return (
@@ -227,7 +241,14 @@ export class MarkStore {
     );
   }
 
-  forgetDeliveriesBefore(ms: number): void {
-    this.#change.forgetDeliveries.run(ms);
+  /** One bounded step; true when there may be more of them. */
+  forgetDeliveriesBefore(ms: number): boolean {
+    const limit = limits.forgetStepEntries;
+    return lanes
+      .flatMap((lane) =>
+        this.list(lane).map(({ database }) => ({ database, lane: laneIndex(lane) })),
+      )
+      .map((of) => this.#change.forgetDeliveries.run({ ...of, ms, limit }).changes)
+      .some((changes) => changes === limit);
   }
 }

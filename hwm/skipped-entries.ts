@@ -3,22 +3,22 @@
  * dropped, told from them by their reason, and sent after all when the mark is moved back.
  */
 import type { Database } from 'better-sqlite3';
+import { heldHasBody } from './held-body.ts';
 import { type Lane, laneIndex } from '../contracts/subjects.ts';
 
 const prefix = 'skipped by hwm set: ';
-const isSkipped =
-  `state = 'dropped' and substr(reason, 1, ${prefix.length}) = '${prefix}' ` +
-  'and exists (select 1 from entry e where e.seq = held.seq and e.body is not null)';
+const isSkipped = `state = 'dropped' and substr(reason, 1, ${prefix.length}) = '${prefix}' and ${heldHasBody}`;
 
 function statementsOf(db: Database) {
-  return {
-    add: db.prepare(
-      'insert into held select @database, seq, lane, key, ' +
-        "'dropped', @reason, @nowMs from entry " +
-        'where lane = @lane and seq > @from and seq <= @through and body is not null ' +
+  const add = (view: string) =>
+    db.prepare(
+      'insert into held select @database, seq, @lane, key, ' +
+        `'dropped', @reason, @nowMs from ${view} where seq > @from and seq <= @through ` +
         "on conflict (database, seq) do update set state = 'dropped', " +
         "reason = excluded.reason, since_ms = excluded.since_ms where state <> 'dropped'",
-    ),
+    );
+  return {
+    add: [add('queue_entry'), add('manifest_entry')] as const,
     takeBack: db.prepare(
       `delete from held where database = ? and lane = ? and seq > ? and ${isSkipped}`,
     ),
@@ -47,7 +47,7 @@ export class SkippedEntries {
     lane: Lane,
     slice: { from: number; through: number; reason: string; nowMs: number },
   ): number {
-    return this.#sql.add.run({
+    return this.#sql.add[lane === 'queue' ? 0 : 1].run({
       ...slice,
       reason: prefix + slice.reason,
       database,

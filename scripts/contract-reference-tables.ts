@@ -162,7 +162,7 @@ export function limitTable(): string {
   return markdownTable(['bound', 'value', 'unit', 'reason'], rows);
 }
 
-const lines = readdirSync(contracts)
+const lines = readdirSync(contracts, { recursive: true, encoding: 'utf8' })
   .filter((file) => file.endsWith('.ts'))
   .flatMap((file) => readFileSync(join(contracts, file), 'utf8').split('\n'));
 

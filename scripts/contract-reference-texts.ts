@@ -55,6 +55,12 @@ export const refusalTexts: Record<RefusalCode, { when: string; what: string }> =
     when: 'the EventGUID is known with other content (Action and Settings, compared as decoded)',
     what: 'a bug in the sender: a new write needs a new EventGUID',
   },
+  EXPIRED: {
+    when:
+      'a version 7 EventGUID that is not known, and whose time is at or below what was forgotten ' +
+      '(one-way, and from a file: kept as a dead letter)',
+    what: 'look whether it was written; a new write needs a new EventGUID',
+  },
   TOO_LARGE: {
     when: 'the body, or an answer that cannot be fetched in pieces, exceeds its bound',
     what: 'send less, or ask for fewer rows',

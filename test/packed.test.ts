@@ -36,7 +36,8 @@ const nodes = [process.execPath, '/usr/bin/node'].filter((path) => existsSync(pa
 const hub = `
 const { QueuePersistenceBridge, ManifestStoreBridge } = require('tidemark/bridges');
 const [, , url, prefix, own] = process.argv;
-const options = { NatsURL: url, ...(own === 'own' ? { Nats: require('nats') } : {}) };
+const File = __dirname + '/' + prefix + '.sqlite';
+const options = { NatsURL: url, File, ...(own === 'own' ? { Nats: require('nats') } : {}) };
 const queue = new QueuePersistenceBridge(options);
 const manifests = new ManifestStoreBridge(options);
 async function main() {

@@ -5,7 +5,8 @@
 import type { Balance, LaneStatus, MarksFile, MarkView } from '../../contracts/status.ts';
 import { type Lane, lanes } from '../../contracts/subjects.ts';
 import { balanceOf, type EntryCounts, pendingOf } from '../../hwm/balance.ts';
-import { blockedCount, type BlockedState } from '../../hwm/blocked-store.ts';
+import { blockedCount } from '../../hwm/blocked-store.ts';
+import type { BlockedState } from '../../hwm/held-body.ts';
 import { assignedMark, type MarkRow, marksOfLane } from '../../hwm/mark-row.ts';
 import { isoOf } from '../../runtime/clock.ts';
 import { markView } from '../../worker/operators/overview.ts';
@@ -154,7 +155,13 @@ function countBlocked(
 }
 
 function countGivenUp(store: ReadStore, lane: number, mark: MarkRow | null): number {
-  return countBlocked(store, lane, mark, 'dead') + countBlocked(store, lane, mark, 'dropped');
+  const kept = countBlocked(store, lane, mark, 'dead') + countBlocked(store, lane, mark, 'dropped');
+  // Given up, and gone from what is held with retention.
+  const gone =
+    mark && store.version >= 5
+      ? store.value('select dropped from mark where database = ? and lane = ?', mark.database, lane)
+      : 0;
+  return kept + Number(gone);
 }
 
 /** What a lane's assigned database does not have yet, from the counts. */

@@ -34,6 +34,7 @@ const internalErrorsMax = 10;
 const finalCodes: ReadonlySet<string> = new Set([
   'INVALID_MESSAGE',
   'CONFLICT',
+  'EXPIRED',
   'TOO_LARGE',
   'NOT_FOUND',
 ]);

@@ -26,7 +26,8 @@ export function decodeBytes(name: string, text: string): number {
   return bytes;
 }
 
-function decodeCount(name: string, text: string): number {
+/** @throws TidemarkError CONFIG_INVALID naming the setting */
+export function decodeCount(name: string, text: string): number {
   const count = Number(text);
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(count) || count < 1)
     throw new TidemarkError(

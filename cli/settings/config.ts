@@ -9,10 +9,11 @@ import { isSubjectToken } from '../../contracts/subjects.ts';
 import type { BusOptions } from '../../runtime/bus/bus-login.ts';
 import { serviceManagerPlace, type ServiceManagerPlace } from '../../runtime/service-manager.ts';
 import type { MaintenanceSettings } from '../../worker/upkeep/maintenance.ts';
+import type { KeepBounds } from '../../worker/upkeep/keep-bounds.ts';
 import type { CapacityBounds } from '../../worker/intake/pressure.ts';
 import type { HttpSettings } from '../../runtime/http/http-access.ts';
-import { boundsOf } from './bounds.ts';
 import { busOf, loginVariables } from './bus-settings.ts';
+import { storeSettings } from './keep.ts';
 import { httpSettings, operatorToken } from './http-settings.ts';
 import { opsSettings } from './ops-settings.ts';
 import {
@@ -47,6 +48,7 @@ export type CliConfig = {
   intake: 'none' | 'jetstream';
   logLevel: string;
   bounds: CapacityBounds;
+  keep: KeepBounds;
   /** Where operations are, and which are skipped. */
   ops: MaintenanceSettings;
   /** Allows a data directory on a file system where writes may not last or locks may not hold. */
@@ -113,7 +115,7 @@ function resolved(value: Value, environment: NodeJS.ProcessEnv): CliConfig {
       | 'none'
       | 'jetstream',
     logLevel: choice('logLevel', value('logLevel') ?? 'info', logLevels),
-    bounds: boundsOf(value),
+    ...storeSettings(value),
     ops: opsSettings(value, environment, data),
     isAnyFileSystem,
     acceptsUnscoped: isOn('acceptUnscoped'),

@@ -5,6 +5,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { TidemarkError } from '../../contracts/errors.ts';
+import { limits } from '../../contracts/limits.ts';
 import { usualBounds } from '../../worker/intake/pressure.ts';
 import { readBusFile } from '../up/bus-file.ts';
 import { contextsOf, readSettingsFile } from './contexts.ts';
@@ -44,6 +45,10 @@ export const variables = {
   journalBytesMax: 'TIDEMARK_JOURNAL_BYTES_MAX',
   pendingMax: 'TIDEMARK_PENDING_MAX',
   diskFreeMin: 'TIDEMARK_DISK_FREE_MIN',
+  retainFor: 'TIDEMARK_RETAIN_FOR',
+  retainEntries: 'TIDEMARK_RETAIN_ENTRIES',
+  dedupFor: 'TIDEMARK_DEDUP_FOR',
+  dedupEntries: 'TIDEMARK_DEDUP_ENTRIES',
   opsDir: 'TIDEMARK_OPS_DIR',
   skipOpsUntil: 'TIDEMARK_SKIP_OPS_UNTIL',
   anyFileSystem: 'TIDEMARK_ANY_FILE_SYSTEM',
@@ -64,6 +69,10 @@ export const defaults: Partial<Record<SettingName, string>> &
   acceptUnscoped: '0',
   journalBytesMax: String(usualBounds.journalBytesMax),
   pendingMax: String(usualBounds.pendingMax),
+  retainFor: `${limits.retainedMs / 3_600_000}h`,
+  retainEntries: String(limits.retainedEntriesMax),
+  dedupFor: `${limits.dedupMs / 86_400_000}d`,
+  dedupEntries: String(limits.dedupEntriesMax),
 };
 
 /** Parsed flags; other members belong to the verb. */

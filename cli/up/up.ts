@@ -13,7 +13,7 @@ import {
   isFreePort,
   NatsServer,
 } from '../../runtime/bus/nats-server.ts';
-import { boundsArgs } from '../settings/bounds.ts';
+import { storeArgs } from '../settings/keep.ts';
 import type { CliConfig } from '../settings/config.ts';
 import { bootstrap } from './bootstrap.ts';
 import { isUpRunning, readLastBusFile, removeBusFile, writeBusFile } from './bus-file.ts';
@@ -182,7 +182,7 @@ function startWorker(options: UpOptions, url: string, http: string, part: Part):
     ...commonArgs(options, url),
     '--intake',
     config.intake,
-    ...boundsArgs(config.bounds),
+    ...storeArgs(config),
     '--ops-dir',
     config.ops.folder,
   ];

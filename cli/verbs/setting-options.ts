@@ -24,6 +24,21 @@ export const boundOptions = [
     'refuse writes when the disk has less free (default: 256M, or 5% of a small disk)',
   ),
 ];
+export const keepOptions = [
+  new Option(
+    '--retain-for <time>',
+    'keep the body of a delivered write so long, like 90m, 24h or 7d (default: 24h)',
+  ),
+  new Option(
+    '--retain-entries <n>',
+    'and of at most this many delivered writes (default: 1000000)',
+  ),
+  new Option(
+    '--dedup-for <time>',
+    'know a repeat of an accepted write by its EventGUID so long (default: 30d)',
+  ),
+  new Option('--dedup-entries <n>', 'and of at most this many writes (default: 50000000)'),
+];
 export const opsDirOption = new Option(
   '--ops-dir <folder>',
   "folder of the operator's operations (default: <data>/ops)",
@@ -32,6 +47,7 @@ export const settingOptions = [
   httpOption,
   intakeOption,
   ...boundOptions,
+  ...keepOptions,
   opsDirOption,
   anyFileSystem,
   acceptUnscoped,

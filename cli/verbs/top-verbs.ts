@@ -1,4 +1,5 @@
 /** The verbs that are in no group, and the list of all verbs. */
+import { importHubVerbs } from '../import-hub/verb.ts';
 import type { VerbSpec } from '../verb.ts';
 import { verbGroups } from './verb-groups.ts';
 import { accessVerbs } from './access.ts';
@@ -13,6 +14,7 @@ export const topVerbs: readonly VerbSpec[] = [
   ...runVerbs,
   ...traceVerbs,
   ...controlVerbs,
+  ...importHubVerbs,
   ...drillVerbs,
   ...inspectVerbs,
   ...accessVerbs,

@@ -38,8 +38,8 @@ function unreadable(why: string): TidemarkError {
   return new TidemarkError('INVALID_MESSAGE', `body: not readable as msgpack: ${why}`);
 }
 
-function tooMany(): TidemarkError {
-  return new TidemarkError('TOO_LARGE', `body: more than ${limits.bodyValuesMax} values`);
+function tooMany(valuesMax: number): TidemarkError {
+  return new TidemarkError('TOO_LARGE', `body: more than ${valuesMax} values`);
 }
 
 function tooDeep(): TidemarkError {
@@ -53,15 +53,17 @@ function tooDeep(): TidemarkError {
 class MessagePackScan {
   readonly #bytes: Uint8Array;
   #at = 0;
+  readonly #valuesMax: number;
   #values = 0;
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, valuesMax: number) {
     this.#bytes = bytes;
+    this.#valuesMax = valuesMax;
   }
 
   value(depth: number): void {
     this.#values += 1;
-    if (this.#values > limits.bodyValuesMax) throw tooMany();
+    if (this.#values > this.#valuesMax) throw tooMany(this.#valuesMax);
     const first = this.#bytes[this.#at] ?? 0xc1;
     const fixed = valueBytes[first] as number;
     this.#at += 1;
@@ -115,8 +117,8 @@ class MessagePackScan {
  * make a few hundred bytes mean more values than there are atoms.
  * @throws TidemarkError INVALID_MESSAGE, TOO_LARGE
  */
-export function scanMessagePack(bytes: Uint8Array): void {
-  new MessagePackScan(bytes).value(0);
+export function scanMessagePack(bytes: Uint8Array, valuesMax: number = limits.bodyValuesMax): void {
+  new MessagePackScan(bytes, valuesMax).value(0);
 }
 
 const [quote, backslash, comma] = [0x22, 0x5c, 0x2c] as const;
@@ -127,7 +129,7 @@ const [openBracket, closeBracket, openBrace, closeBrace] = [0x5b, 0x5d, 0x7b, 0x
  * for the parser to say.
  * @throws TidemarkError INVALID_MESSAGE, TOO_LARGE
  */
-export function scanJson(bytes: Uint8Array): void {
+export function scanJson(bytes: Uint8Array, valuesMax: number = limits.bodyValuesMax): void {
   let [values, depth] = [1, 0];
   for (let at = 0; at < bytes.length; at += 1) {
     const byte = bytes[at] as number;
@@ -138,7 +140,7 @@ export function scanJson(bytes: Uint8Array): void {
       depth += 1;
       if (depth > limits.bodyDepthMax) throw tooDeep();
     } else if (byte === closeBracket || byte === closeBrace) depth -= 1;
-    if (values > limits.bodyValuesMax) throw tooMany();
+    if (values > valuesMax) throw tooMany(valuesMax);
   }
 }
 

@@ -19,6 +19,11 @@ export type HeaderReader = { get(name: string): string };
 const packr = new Packr({ useRecords: false, mapsAsObjects: true, moreTypes: false });
 const text = new TextDecoder('utf-8', { fatal: true });
 
+/** What a body may be, unzipped. */
+export type BodyBounds = { bytesMax: number; valuesMax: number };
+
+const wholeBody: BodyBounds = { bytesMax: limits.bodyBytesMax, valuesMax: limits.bodyValuesMax };
+
 /**
  * Which encoding a body has: the `Content-Type` header, else JSON when the first byte is `{` or `[`
  * or there is none.
@@ -42,13 +47,17 @@ export function encodingOf(body: Uint8Array, headers?: HeaderReader): Encoding {
  * @throws TidemarkError INVALID_MESSAGE when it cannot be read, TOO_LARGE over
  * `limits.bodyBytesMax` or `limits.bodyValuesMax`.
  */
-export function decodeBody(body: Uint8Array, headers?: HeaderReader): unknown {
-  const plain = inflate(body, headers);
+export function decodeBody(
+  body: Uint8Array,
+  headers?: HeaderReader,
+  bounds: BodyBounds = wholeBody,
+): unknown {
+  const plain = inflate(body, headers, bounds.bytesMax);
   if (plain.length === 0) return {};
-  if (plain.length > limits.bodyBytesMax) throw tooLarge(plain.length);
+  if (plain.length > bounds.bytesMax) throw tooLarge(plain.length, bounds.bytesMax);
   const encoding = encodingOf(plain, headers);
-  if (encoding === 'msgpack') scanMessagePack(plain);
-  else if (plain.length > limits.jsonScanAboveBytes) scanJson(plain);
+  if (encoding === 'msgpack') scanMessagePack(plain, bounds.valuesMax);
+  else if (plain.length > limits.jsonScanAboveBytes) scanJson(plain, bounds.valuesMax);
   try {
     return encoding === 'json' ? parseJson(text.decode(plain)) : packr.unpack(plain);
   } catch (cause) {
@@ -57,25 +66,66 @@ export function decodeBody(body: Uint8Array, headers?: HeaderReader): unknown {
   }
 }
 
-function inflate(body: Uint8Array, headers?: HeaderReader): Uint8Array {
+/**
+ * The value of a body that takes a few milliseconds at most; null for one that is larger, or could
+ * be, and is to be decoded where it holds up nobody.
+ * @throws TidemarkError as `decodeBody`
+ */
+export function decodeSmallBody(
+  body: Uint8Array,
+  headers?: HeaderReader,
+): { value: unknown } | null {
+  const bytes = saidBytes(body, headers);
+  if (bytes > limits.smallBodyBytesMax) return null;
+  try {
+    return { value: decodeBody(body, headers, { ...wholeBody, bytesMax: bytes }) };
+  } catch (error) {
+    // Of several pieces zipped one behind the other, the last one's size is all that is said.
+    if (error instanceof TidemarkError && error.code === 'TOO_LARGE') return null;
+    throw error;
+  }
+}
+
+/**
+ * The value of a body where nothing large is ever said.
+ * @throws TidemarkError TOO_LARGE, and as `decodeBody`
+ */
+export function decodeBrief(body: Uint8Array, headers?: HeaderReader): unknown {
+  const small = decodeSmallBody(body, headers);
+  if (small) return small.value;
+  throw new TidemarkError(
+    'TOO_LARGE',
+    `body: more than the ${limits.smallBodyBytesMax} bytes that are taken here`,
+  );
+}
+
+/** How large a body says it is once it is unzipped. */
+export function saidBytes(body: Uint8Array, headers?: HeaderReader): number {
+  if (headers?.get('Content-Encoding').trim().toLowerCase() !== 'gzip' || body.length < 18)
+    return body.length;
+  return new DataView(body.buffer, body.byteOffset, body.length).getUint32(body.length - 4, true);
+}
+
+function inflate(
+  body: Uint8Array,
+  headers: HeaderReader | undefined,
+  bytesMax: number,
+): Uint8Array {
   const encoding = headers?.get('Content-Encoding').trim().toLowerCase();
   if (!encoding || encoding === 'identity') return body;
   if (encoding !== 'gzip')
     throw new TidemarkError('INVALID_MESSAGE', `header Content-Encoding: ${encoding} is not gzip`);
   try {
-    return gunzipSync(body, { maxOutputLength: limits.bodyBytesMax });
+    return gunzipSync(body, { maxOutputLength: Math.max(bytesMax, 1) });
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
-      throw tooLarge(limits.bodyBytesMax + 1);
+      throw tooLarge(bytesMax + 1, bytesMax);
     throw new TidemarkError('INVALID_MESSAGE', 'body: not readable as gzip', { cause });
   }
 }
 
-function tooLarge(bytes: number): TidemarkError {
-  return new TidemarkError(
-    'TOO_LARGE',
-    `body: ${bytes} bytes or more, at most ${limits.bodyBytesMax}`,
-  );
+function tooLarge(bytes: number, bytesMax: number): TidemarkError {
+  return new TidemarkError('TOO_LARGE', `body: ${bytes} bytes or more, at most ${bytesMax}`);
 }
 
 /** A value to bytes in the given encoding. The bytes are the caller's to keep. */

@@ -7,6 +7,30 @@ export const messageLimits = {
    * TOO_LARGE.
    */
   bodyBytesMax: 64 * MiB,
+  /**
+   * Bodies up to this size are decoded at once, which takes a few milliseconds at most; larger ones
+   * are decoded one at a time in a thread of their own.
+   */
+  smallBodyBytesMax: 256 * KiB,
+  /** Values in one message of a chunk transfer; it has seven members. */
+  chunkValuesMax: 32,
+  /**
+   * Large bodies waiting for the thread: their number, and their bytes once unzipped (64 MiB take
+   * about 2 s). One sender may use half of the bytes, because the others wait as well.
+   */
+  largeBodiesMax: 256,
+  largeBodiesBytesMax: 512 * MiB,
+  largeBodiesSenderBytesMax: 256 * MiB,
+  /** Their bytes as received, which is the memory they take while they wait. */
+  largeBodiesHeldBytesMax: 128 * MiB,
+  /** After a larger body the thread is ended, so that the next one starts with an empty heap. */
+  largeBodyKeptBytesMax: 8 * MiB,
+  /** Time and memory the thread may take for one body; without work it ends after the last. */
+  largeBodyMs: 30_000,
+  largeBodyHeapMiB: 640,
+  largeBodyIdleMs: 5_000,
+  /** Settings of a read, as JSON text: a filter or a key. */
+  readSettingsCharsMax: 1 * MiB,
   /** Values in a body, including members and their names: 64 MiB of `[],` would be 20 million. */
   bodyValuesMax: 2_000_000,
   /** Integers too long for JSON that a refusal names one by one. */

@@ -90,4 +90,6 @@ export const operatorLimits = {
   locateScanEntries: 200_000,
   locateStepEntries: 5_000,
   locateEntriesMax: 50,
+  /** Searches that wait for the one that is running; each may take seconds. */
+  locateWaitingMax: 16,
 } as const;

@@ -92,8 +92,36 @@ export const storeLimits = {
   importRunsMax: 500,
   /** How often a running worker checks for a rescue that its predecessor finished late. */
   rescueLookMs: 5_000,
-  /** Entries stripped of their body in one step of retention: a step stays below 50 ms. */
+  /** Entries looked at, and stripped of their body, in one step of retention; it may take so long. */
   retentionStepEntries: 2_000,
+  retentionStepMs: 10,
+  retentionStripEntries: 100,
+  /**
+   * Accepted writes whose EventGUID is known: for so long, and at most so many. 50 million are some
+   * 5 GB.
+   */
+  dedupMs: 30 * 24 * 3_600_000,
+  dedupEntriesMax: 50_000_000,
+  /** The longest that may be set for keeping, ten years. */
+  keepMsMax: 3_650 * 24 * 3_600_000,
+  /** A horizon below this is pointed out: a hub may keep a write for a day before it sends it. */
+  dedupLeastMs: 24 * 3_600_000,
+  /**
+   * The time in a version 7 EventGUID counts if it is at most so far ahead of its acceptance: clocks
+   * differ, but a GUID of next year must not keep all behind it from being forgotten.
+   */
+  guidAheadMs: 24 * 3_600_000,
+  /** Rows forgotten in one step: random GUIDs lie all over their index. */
+  forgetStepEntries: 250,
+  /** Rows, and bytes of bodies, moved out of the table of schema 3 in one step: below 20 ms. */
+  moveStepEntries: 500,
+  moveStepMs: 10,
+  moveStepBytes: 1 * MiB,
+  /** Deliveries within so long are noted as one: a write's time of delivery is as exact as that. */
+  deliverySlotMs: 10_000,
+  /** Released keys looked at, and released writes sent, at once: settling them stays below 20 ms. */
+  releasedKeysLooked: 500,
+  releasedEntriesMax: 1_000,
   /**
    * For the balance, a longer backlog is counted in full only once in this time; in between only
    * changes are counted.

@@ -41,10 +41,17 @@ export function sqliteDriver(): SqliteDriver {
   );
 }
 
+/** Its binary ends an older Node at once, which nothing could catch. */
+const betterSqlite3NodeMin = 22;
+
 const betterSqlite3: SqliteDriver = {
   name: 'better-sqlite3',
-  // Nothing may wait in here: it would hold up the hub.
-  open: (path, isReadOnly = false) => new Database(path, { timeout: 0, readonly: isReadOnly }),
+  open: (path, isReadOnly = false) => {
+    if (Number.parseInt(process.versions.node, 10) < betterSqlite3NodeMin)
+      throw new Error(`needs Node ${betterSqlite3NodeMin}`);
+    // Nothing may wait in here: it would hold up the hub.
+    return new Database(path, { timeout: 0, readonly: isReadOnly });
+  },
 };
 
 const nodeSqlite: SqliteDriver = {

@@ -56,6 +56,10 @@ export class NatsRequest implements BusRequest {
     return this.#message.headers;
   }
 
+  get body(): Uint8Array {
+    return this.#message.data;
+  }
+
   get replyTo(): string | undefined {
     return this.#message.reply;
   }

@@ -3,7 +3,7 @@
  * neighbours and `stream.ts` import the NATS client.
  */
 import type { Msg, MsgHdrs, NatsConnection } from 'nats';
-import { decodeBody, encodeBody } from '../../contracts/body/codec.ts';
+import { decodeBrief, encodeBody } from '../../contracts/body/codec.ts';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
 import type { Log } from '../log.ts';
@@ -165,7 +165,7 @@ export class Bus {
         maxMessages: answersMax,
       })) {
         try {
-          answers.push(decodeBody(message.data, message.headers));
+          answers.push(decodeBrief(message.data, message.headers));
         } catch (thrown) {
           this.#log.debug({ subject, reason: messageOf(thrown) }, 'unreadable answer dropped');
         }
@@ -193,7 +193,7 @@ export class Bus {
         if (error) return this.#log.warn({ subject, reason: error.message }, 'subscription failed');
         let value: unknown;
         try {
-          value = decodeBody(message.data, message.headers);
+          value = decodeBrief(message.data, message.headers);
         } catch (thrown) {
           return this.#log.debug(
             { subject: message.subject, reason: messageOf(thrown) },

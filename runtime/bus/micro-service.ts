@@ -9,7 +9,9 @@ import { isoOf, newUuid, systemClock } from '../clock.ts';
 export interface BusRequest {
   readonly subject: string;
   readonly headers?: HeaderReader | undefined;
-  /** Where the answer goes; it differs per sender. */
+  /** Its bytes as they came; left out where there are none. */
+  readonly body?: Uint8Array;
+  /** Where the answer goes; senders differ in it. */
   readonly replyTo?: string | undefined;
   /** Most bytes its answer may have; unbounded when omitted. */
   readonly answerBytesMax?: number;

@@ -1,7 +1,7 @@
 /**
  * Hostile campaign: what each role may send, and more, against real processes, from a seed. `node
  * test/campaigns/hostile.ts <seconds> <seed> [--steps a-b] [--load]`; figures as JSON, with a
- * reproduction of each violation; exits 1 when there is one. With `--load` each of fifteen kinds of
+ * reproduction of each violation; exits 1 when there is one. With `--load [--kind words]` each of fifteen kinds of
  * message alone and a thousand times in ten seconds instead, as a table.
  */
 import { parseArgs } from 'node:util';
@@ -14,10 +14,10 @@ const peakMiBMax = 512;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { steps: { type: 'string' }, load: { type: 'boolean' } },
+  options: { steps: { type: 'string' }, load: { type: 'boolean' }, kind: { type: 'string' } },
 });
 if (values.load) {
-  const lines = await runLoad({ messages: 1_000, seconds: 10 });
+  const lines = await runLoad({ messages: 1_000, seconds: 10, kind: values.kind ?? '' });
   console.table(lines);
   console.log(JSON.stringify(lines));
   const isGood = lines.every((line) => line.p99Ms < p99MsMax && line.peakMiB < peakMiBMax);

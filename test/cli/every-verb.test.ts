@@ -11,7 +11,7 @@ import { allVerbs } from '../../cli/verbs/top-verbs.ts';
 import { root } from '../kit/source.ts';
 import { Stack } from '../kit/processes/stack.ts';
 import { tempDir } from '../kit/temp-dir.ts';
-import { demoAlone, printed, upAlone } from '../kit/processes/alone.ts';
+import { demoAlone, importHubAlone, printed, upAlone } from '../kit/processes/alone.ts';
 import { until } from '../kit/until.ts';
 import { type Ran, tidemark } from '../kit/processes/cli-fixture.ts';
 
@@ -191,6 +191,7 @@ const cases: Record<string, () => Promise<void>> = {
     );
     expect(readFileSync(dir.at('out.jsonl'), 'utf8').trimEnd().split('\n').length).toBe(Exported);
   },
+  'import-hub': () => importHubAlone(dir),
   'journal import': async () => {
     expect(
       await printed(offBus('journal import --dry-run --json', dir.at('out.jsonl'))),
@@ -267,12 +268,9 @@ const cases: Record<string, () => Promise<void>> = {
     );
   },
   permissions: async () =>
-    expect(Object.keys(await printed(run('permissions --json')))).toEqual([
-      'worker',
-      'beacon',
-      'hub',
-      'operator',
-    ]),
+    expect(Object.keys(await printed(run('permissions --json'))).join()).toBe(
+      'worker,beacon,hub,dropin,operator',
+    ),
   completion: async () => {
     expect(await printed(run('completion bash --json'))).toMatchObject({ Shell: 'bash' });
     expect((await run('completion powershell')).code).toBe(2);

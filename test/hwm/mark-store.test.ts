@@ -1,5 +1,6 @@
 /** Marks and what is held below them, on a real store. */
 import { describe, expect, test } from 'vitest';
+import type { BlockedStore } from '../../hwm/blocked-store.ts';
 import { guidBytes } from '../../worker/state/entry-identity.ts';
 import { guidOf } from '../kit/rows/trace.ts';
 import { openState } from '../kit/worker/fixture.ts';
@@ -98,19 +99,36 @@ describe('marks', () => {
   test('the time of a settlement is that of the batch that passed it', () => {
     const { marks } = openState();
     const { database } = marks.open('db-1', 1, 'queue', 0, 0);
-    marks.settle(database, 'queue', settlement(10, { nowMs: 100 }));
-    marks.settle(database, 'queue', settlement(20, { nowMs: 200 }));
+    marks.settle(database, 'queue', settlement(10, { nowMs: 100_000 }));
+    marks.settle(database, 'queue', settlement(20, { nowMs: 200_000 }));
     expect([5, 10, 11, 20, 21].map((seq) => marks.settledAt(database, 'queue', seq))).toEqual([
-      100,
-      100,
-      200,
-      200,
+      100_000,
+      100_000,
+      200_000,
+      200_000,
       null,
     ]);
-    marks.forgetDeliveriesBefore(150);
-    expect(marks.settledAt(database, 'queue', 5)).toBe(200);
+    marks.forgetDeliveriesBefore(150_000);
+    expect(marks.settledAt(database, 'queue', 5)).toBe(200_000);
+  });
+
+  test('any number of settlements leaves one row for each ten seconds (I13)', () => {
+    const { marks, store } = openState();
+    const { database } = marks.open('db-1', 1, 'queue', 0, 0);
+    for (let seq = 1; seq <= 100; seq++)
+      marks.settle(database, 'queue', settlement(seq, { nowMs: 20_000 + seq * 250 }));
+    expect(store.db.prepare('select count(*) from delivery').pluck().get()).toBe(3);
+    expect(marks.settledAt(database, 'queue', 1)).toBe(29_750);
+    expect(marks.settledAt(database, 'queue', 100)).toBe(45_000);
   });
 });
+
+function releasedRuns(store: BlockedStore, database: number): number[][] {
+  for (;;) {
+    const { runs, isMore } = store.released.next(database, 'queue', 100);
+    if (runs.length > 0 || !isMore) return runs.map((run) => run.seqs);
+  }
+}
 
 describe('held entries', () => {
   function setup() {
@@ -132,20 +150,26 @@ describe('held entries', () => {
     return { ...state, database };
   }
 
-  test('the first of each key may go, unless a dead letter is before it; above the mark nothing may (I7)', () => {
+  test('writes of a key go in order, unless a dead letter is before; above the mark none may (I7)', () => {
     const { blocked: store, database } = setup();
     store.park(database, 'queue', [{ seq: 12, key: 'm' }], 1);
-    expect(store.deliverable(database, 'queue', 10)).toEqual([4]);
+    const runs = () => releasedRuns(store, database);
+    expect(runs()).toEqual([[4, 6]]);
     expect(store.retry(database, 2, 1)).toBe(true);
-    expect(store.deliverable(database, 'queue', 10)).toEqual([2, 4]);
-    expect(store.deliverable(database, 'queue', 1)).toEqual([2]);
-    store.settle(database, 'queue', 2, true);
-    store.settle(database, 'queue', 4, false);
-    expect(store.deliverable(database, 'queue', 10)).toEqual([3, 6]);
-    store.settle(database, 'queue', 3, true);
-    expect(store.deliverable(database, 'queue', 10)).toEqual([6]);
+    expect(runs()).toEqual([
+      [2, 3],
+      [4, 6],
+    ]);
+    expect(store.released.next(database, 'queue', 1).runs).toEqual([{ key: 'k', seqs: [2] }]);
+    expect(store.released.next(database, 'queue', 1).runs).toEqual([{ key: 'l', seqs: [4] }]);
+    store.settle(database, 'queue', [2], true);
+    store.settle(database, 'queue', [4], false);
+    expect(runs()).toEqual([[3], [6]]);
+    store.settle(database, 'queue', [3], true);
+    expect(runs()).toEqual([[6]]);
     expect(store.drop(database, 5, 1)).toBe(true);
-    expect([...store.poisonedKeys(database, 'queue')].toSorted()).toEqual(['l', 'm']);
+    const waiting = store.waitingKeys(database, 'queue');
+    expect(['k', 'l', 'm', 'n'].filter((key) => waiting.has(key))).toEqual(['l', 'm']);
   });
 
   test('only dead letters are retried or dropped, and a settlement is counted once (I10)', () => {
@@ -156,8 +180,8 @@ describe('held entries', () => {
       store.retry(database, 99, 1),
       store.drop(database, 99, 1),
     ]).toEqual([false, false, false, false]);
-    store.settle(database, 'queue', 4, true);
-    store.settle(database, 'queue', 4, true);
+    store.settle(database, 'queue', [4], true);
+    store.settle(database, 'queue', [4], true);
     expect(marks.get(database, 'queue')?.applied).toBe(2);
   });
 
@@ -168,9 +192,9 @@ describe('held entries', () => {
       { seq: 5, key: 'k', parked: 0 },
     ]);
     expect(store.count(database, 'queue', 'parked')).toBe(3);
-    expect(store.oldest(database, 'queue')).toBe(2);
+    expect([2, 3].map((seq) => store.isHolding(seq))).toEqual([true, true]);
     store.drop(database, 2, 1);
-    expect(store.oldest(database, 'queue')).toBe(3);
+    expect([2, 3].map((seq) => store.isHolding(seq))).toEqual([false, true]);
     expect([...store.droppedAbove(database, 'queue', 1)]).toEqual([2]);
   });
 });

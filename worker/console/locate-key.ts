@@ -28,8 +28,17 @@ export class KeySearch {
     this.#parts = parts;
   }
 
-  locate(key: string, lane: string | undefined): Promise<KeyLocations> {
-    return this.#searches.add(() => locateKey(this.#parts, key, lane));
+  /** @throws TidemarkError OVERLOADED when as many wait as may, and those of `locateKey` */
+  async locate(key: string, lane: string | undefined): Promise<KeyLocations> {
+    if (this.#searches.size >= limits.locateWaitingMax)
+      throw new TidemarkError('OVERLOADED', `${limits.locateWaitingMax} searches wait already`, {
+        retryAfterMs: limits.overloadedRetryMs,
+      });
+    return this.#searches.add(async () => {
+      // Also short searches are one a turn, or many of them would keep writers waiting together.
+      await nextTurn();
+      return locateKey(this.#parts, key, lane);
+    });
   }
 }
 

@@ -121,6 +121,7 @@ const workerStatus = named('WorkerStatus', {
   Epoch: text,
   Bus: Type.Object({ Connected: Type.Boolean(), Server: orNull(text), Reconnects: count }),
   Capacity: Type.Object({}),
+  Dedup: Type.Object({ ForMs: count, Entries: count, Known: count }),
   Version: text,
   StartedAt: time,
 });

@@ -4,16 +4,22 @@
  */
 import { fittingReasons, insistOnAnswer, resultBytes } from '../../contracts/body/answer-room.ts';
 import { ChunkAssembler, senderOf } from '../../contracts/body/chunks.ts';
-import { decodeBody } from '../../contracts/body/codec.ts';
+import { decodeBody, decodeSmallBody } from '../../contracts/body/codec.ts';
 import {
+  actionOf,
   decodeBatch,
   decodeBatchItem,
   decodeEnvelope,
   type Envelope,
-  type WriteEnvelope,
+  type PackedWrite,
+  type ReadEnvelope,
 } from '../../contracts/envelope.ts';
-import { type Refusal, type RefusalCode, toRefusal } from '../../contracts/errors.ts';
-import { isJsonObject } from '../../contracts/body/json-value.ts';
+import {
+  type Refusal,
+  type RefusalCode,
+  TidemarkError,
+  toRefusal,
+} from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
 import type { BatchReply, ReadReply, WriteReply } from '../../contracts/reply.ts';
 import { type Lane, lanes, lastToken, subjects } from '../../contracts/subjects.ts';
@@ -21,7 +27,9 @@ import type { BusRequest, EndpointSpec } from '../../runtime/bus/micro-service.t
 import { type Reception, traceIn } from '../../runtime/trace.ts';
 import type { AppliedWaiters } from '../intake/applied-waiters.ts';
 import type { Intake } from '../intake/intake.ts';
+import type { Arrived, LargeBodies } from '../intake/large-bodies.ts';
 import type { Reader } from '../reads/reader.ts';
+import type { Write } from '../journal/append.ts';
 import { accepting } from '../journal/trace.ts';
 
 export type LaneEndpointOptions = {
@@ -29,6 +37,7 @@ export type LaneEndpointOptions = {
   intake: Intake;
   reader: Reader;
   applied: AppliedWaiters;
+  large: LargeBodies;
   data: (lane: Lane) => unknown;
   nowMs: () => number;
   /** A request, or an item of one, is refused with this code. */
@@ -61,17 +70,21 @@ export class LaneEndpoints {
   handle(
     lane: Lane,
     action: string,
-    request: Pick<BusRequest, 'decode' | 'headers' | 'subject' | 'replyTo' | 'answerBytesMax'>,
+    request: Omit<BusRequest, 'respond' | 'refuse'>,
   ): Promise<unknown> | unknown {
     const reception = accepting(request.subject, traceIn(request.headers));
     const about = {
       trace: reception.keep,
+      sender: senderOf(request.replyTo),
       roomBytes: request.answerBytesMax ?? limits.bodyBytesMax,
     };
-    const answer = () =>
-      action === 'chunk'
-        ? this.#chunk(lane, request, about)
+    const { body, headers } = request;
+    const answer = () => {
+      if (action === 'chunk') return this.#chunk(lane, request, about);
+      return body
+        ? this.#whole({ lane, action, body, headers }, about)
         : this.#answer(lane, action, request.decode(), about);
+    };
     return reception.isRecorded ? this.#recorded(reception, answer) : answer();
   }
 
@@ -86,12 +99,37 @@ export class LaneEndpoints {
     }
   }
 
-  #answer(lane: Lane, action: string, body: unknown, about: About): Promise<unknown> | unknown {
-    if (action === 'batch') return this.#batch(lane, body, about);
-    return this.#one(decodeEnvelope(body, lane, action), about.trace);
+  /** What is small is answered at once; the rest goes where it holds up nobody. */
+  #whole(arrived: Arrived, about: About): Promise<unknown> | unknown {
+    const { lane, action, body, headers } = arrived;
+    const small = decodeSmallBody(body, headers);
+    return small
+      ? this.#answer(lane, action || actionOf(small.value), small.value, about)
+      : this.#large(arrived, about);
   }
 
-  #one(envelope: Envelope, trace: string | null): Promise<WriteReply | ReadReply> {
+  #answer(lane: Lane, action: string, body: unknown, about: About): Promise<unknown> | unknown {
+    if (action !== 'batch') return this.#one(decodeEnvelope(body, lane, action), about.trace);
+    const items = decodeBatch(body);
+    return this.#batch(items.length, about, (at) =>
+      decodeBatchItem(items[at], lane, `Items[${at}]`),
+    );
+  }
+
+  async #large(arrived: Arrived, about: About): Promise<unknown> {
+    const result = await this.#parts.large.decode(arrived, about.sender);
+    if (result.kind === 'one') return this.#one(result.envelope, about.trace);
+    return this.#batch(result.items.length, about, (at) => {
+      const item = result.items[at] as PackedWrite | Refusal;
+      if ('Code' in item) throw new TidemarkError(item.Code, item.Reason);
+      return item;
+    });
+  }
+
+  #one(
+    envelope: Envelope | PackedWrite | ReadEnvelope,
+    trace: string | null,
+  ): Promise<WriteReply | ReadReply> {
     const { intake, reader, applied } = this.#parts;
     if (envelope.kind === 'read') return reader.read(envelope, trace);
     const accepted = intake.accept(traced(envelope, trace));
@@ -102,21 +140,23 @@ export class LaneEndpoints {
   /**
    * One reply each, same order; the items that are refused do not refuse the others. All are of the
    * request's trace.
+   * @param itemAt throws for one that is refused
    */
-  async #batch(lane: Lane, body: unknown, { trace, roomBytes }: About): Promise<BatchReply> {
-    const items = decodeBatch(body);
-    insistOnAnswer(items.length, resultBytes.write, roomBytes);
+  async #batch(
+    count: number,
+    { trace, roomBytes }: About,
+    itemAt: (at: number) => Write,
+  ): Promise<BatchReply> {
+    insistOnAnswer(count, resultBytes.write, roomBytes);
     const refuse = (error: unknown): Refusal => {
       const refusal = toRefusal(error);
       this.#parts.rejected?.(refusal.Code);
       return refusal;
     };
     const results = await Promise.all(
-      items.map((item, index): Promise<WriteReply | Refusal> | Refusal => {
+      Array.from({ length: count }, (_, at): Promise<WriteReply | Refusal> | Refusal => {
         try {
-          return this.#parts.intake
-            .accept(traced(decodeBatchItem(item, lane, `Items[${index}]`), trace))
-            .catch(refuse);
+          return this.#parts.intake.accept(traced(itemAt(at), trace)).catch(refuse);
         } catch (error) {
           return refuse(error);
         }
@@ -131,30 +171,30 @@ export class LaneEndpoints {
   /** The whole is of the trace of the request that completed it. */
   #chunk(
     lane: Lane,
-    request: Pick<BusRequest, 'decode' | 'replyTo'>,
+    request: Omit<BusRequest, 'respond' | 'refuse'>,
     about: About,
   ): Promise<unknown> | unknown {
-    const taken = this.#chunks.add(request.decode(), senderOf(request.replyTo));
+    const taken = this.#chunks.add(chunkIn(request), about.sender);
     if (!taken.done) return { Success: true, Received: taken.received };
-    const whole = decodeBody(taken.body, taken.headers);
-    return this.#answer(lane, taken.action || actionOf(whole), whole, about);
+    const { body, action, headers } = taken;
+    return this.#whole({ lane, action, body, headers }, about);
   }
 }
 
-/** The trace context of a request, and the bytes its answer may have. */
-type About = { trace: string | null; roomBytes: number };
-
-/** A write with the context it came in; one copy less where there is none. */
-function traced(envelope: WriteEnvelope, trace: string | null): WriteEnvelope {
-  return trace === null ? envelope : { ...envelope, trace };
+/** One message of a transfer, which is large and has few values. */
+function chunkIn(request: Pick<BusRequest, 'body' | 'headers' | 'decode'>): unknown {
+  const { body, headers } = request;
+  if (!body) return request.decode();
+  return decodeBody(body, headers, {
+    bytesMax: Math.max(body.length, 2 * limits.busPayloadBytesMax),
+    valuesMax: limits.chunkValuesMax,
+  });
 }
 
-/**
- * A whole that came in chunks without naming its action says it inside, as a one-way message does.
- */
-function actionOf(whole: unknown): string {
-  if (!isJsonObject(whole)) return '';
-  if (Array.isArray(whole['Items'])) return 'batch';
-  // Chunks within chunks would let a message nest until the stack is full.
-  return whole['Action'] === 'chunk' ? '' : String(whole['Action'] ?? '');
+/** The trace context of a request, who sent it, and the bytes its answer may have. */
+type About = { trace: string | null; sender: string; roomBytes: number };
+
+/** A write with the context it came in; one copy less where there is none. */
+function traced(envelope: Write, trace: string | null): Write {
+  return trace === null ? envelope : { ...envelope, trace };
 }

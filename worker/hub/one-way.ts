@@ -6,18 +6,20 @@
  * is missing, the consumer is made anew, so that what was not acknowledged comes again in the order
  * of the stream and nothing of a key can overtake.
  */
-import { decodeBody } from '../../contracts/body/codec.ts';
-import { decodeEnvelope, type WriteEnvelope } from '../../contracts/envelope.ts';
+import { decodeSmallBody } from '../../contracts/body/codec.ts';
+import { decodeEnvelope } from '../../contracts/envelope.ts';
 import { messageOf, type RefusalCode, TidemarkError, toRefusal } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
-import { oneWayTarget } from '../../contracts/subjects.ts';
+import { type Lane, oneWayTarget } from '../../contracts/subjects.ts';
 import { Backoff } from '../../runtime/backoff.ts';
 import type { Bus } from '../../runtime/bus/bus.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
 import { OneWayStream, type StreamMessage } from '../../runtime/bus/stream.ts';
-import { traceIn } from '../../runtime/trace.ts';
+import { type Reception, traceIn } from '../../runtime/trace.ts';
 import type { Intake } from '../intake/intake.ts';
+import type { LargeBodies } from '../intake/large-bodies.ts';
+import type { Write } from '../journal/append.ts';
 import { accepting } from '../journal/trace.ts';
 import type { Refused } from '../journal/refused.ts';
 
@@ -25,6 +27,7 @@ export type OneWayOptions = {
   hubId: string;
   bus: Bus;
   intake: Intake;
+  large: LargeBodies;
   refused: Refused;
   clock: Clock;
   log: Log;
@@ -32,7 +35,7 @@ export type OneWayOptions = {
 };
 
 const fetchMs = 1_000;
-const permanent: readonly string[] = ['INVALID_MESSAGE', 'CONFLICT', 'TOO_LARGE'];
+const permanent: readonly string[] = ['INVALID_MESSAGE', 'CONFLICT', 'EXPIRED', 'TOO_LARGE'];
 
 export class OneWay {
   readonly #parts: OneWayOptions;
@@ -92,19 +95,63 @@ export class OneWay {
     }
   }
 
+  /**
+   * In the order of the stream, up to the first that cannot be taken now. A large one is settled
+   * before the next is looked at, for it may take as long as all the others.
+   */
   async #take(group: readonly StreamMessage[]): Promise<void> {
-    const { intake } = this.#parts;
-    const taken = await Promise.allSettled(group.map((message) => take(intake, message)));
-    const failed = taken.find(
-      (result): result is PromiseRejectedResult =>
-        result.status === 'rejected' && !isPermanent(result.reason),
+    let begun: Begun[] = [];
+    for (const message of group) {
+      const reception = accepting(message.subject, traceIn(message.headers));
+      try {
+        const small = smallWrite(message);
+        const write = small ?? (await this.#largeWrite(message));
+        begun.push({ message, outcome: this.#accept(write, reception) });
+        if (small) continue;
+      } catch (error) {
+        reception.end(error);
+        begun.push({ message, outcome: Promise.resolve(error as Error) });
+        if (isPermanent(error)) continue;
+      }
+      await this.#settle(begun);
+      begun = [];
+    }
+    await this.#settle(begun);
+  }
+
+  /** Null, or what it was refused with. */
+  #accept(write: Write, reception: Reception): Promise<Error | null> {
+    const { keep: trace } = reception;
+    return this.#parts.intake.accept(trace === null ? write : { ...write, trace }).then(
+      () => {
+        reception.end();
+        return null;
+      },
+      (error: Error) => {
+        reception.end(error);
+        return error;
+      },
     );
-    taken.forEach((result, index) => {
-      const message = group[index] as StreamMessage;
-      if (result.status === 'fulfilled') message.ack();
-      else if (isPermanent(result.reason)) this.#keep(message, result.reason);
+  }
+
+  /** @throws what one of them cannot be taken for now */
+  async #settle(begun: readonly Begun[]): Promise<void> {
+    const outcomes = await Promise.all(begun.map(({ outcome }) => outcome));
+    begun.forEach(({ message }, index) => {
+      const error = outcomes[index] ?? null;
+      if (error === null) message.ack();
+      else if (isPermanent(error)) this.#keep(message, error);
     });
-    if (failed) throw failed.reason;
+    const failed = outcomes.find((error) => error !== null && !isPermanent(error));
+    if (failed) throw failed;
+  }
+
+  async #largeWrite(message: StreamMessage): Promise<Write> {
+    const { lane, action } = targetOf(message);
+    const { body, headers } = message;
+    const result = await this.#parts.large.decode({ body, headers, lane, action }, 'one-way');
+    if (result.kind === 'one' && result.envelope.kind === 'write') return result.envelope;
+    throw readsNothing(action);
   }
 
   /**
@@ -124,41 +171,36 @@ export class OneWay {
   }
 }
 
-async function take(intake: Intake, message: StreamMessage): Promise<void> {
-  const reception = accepting(message.subject, traceIn(message.headers));
-  try {
-    const envelope = decodeMessage(message);
-    await intake.accept(
-      reception.keep === null ? envelope : { ...envelope, trace: reception.keep },
-    );
-    reception.end();
-  } catch (error) {
-    reception.end(error);
-    throw error;
-  }
-}
+/** A message that was looked at, and what comes of it. */
+type Begun = { message: StreamMessage; outcome: Promise<Error | null> };
 
 function isPermanent(error: unknown): boolean {
   return error instanceof TidemarkError && permanent.includes(error.code);
 }
 
 /** @throws TidemarkError INVALID_MESSAGE */
-function decodeMessage(message: StreamMessage): WriteEnvelope {
-  const target = oneWayTarget(message.subject);
-  if (!target)
-    throw new TidemarkError(
-      'INVALID_MESSAGE',
-      `subject: ${message.subject} is not tidemark-in.<hub>.<lane>.<Action>`,
-    );
-  const envelope = decodeEnvelope(
-    decodeBody(message.body, message.headers),
-    target.lane,
-    target.action,
+function targetOf({ subject }: StreamMessage): { lane: Lane; action: string } {
+  const target = oneWayTarget(subject);
+  if (target) return target;
+  throw new TidemarkError(
+    'INVALID_MESSAGE',
+    `subject: ${subject} is not tidemark-in.<hub>.<lane>.<Action>`,
   );
-  if (envelope.kind === 'read')
-    throw new TidemarkError(
-      'INVALID_MESSAGE',
-      `Action: ${target.action} reads; nobody waits for the answer of a one-way message`,
-    );
+}
+
+/** Null for a large one. @throws TidemarkError INVALID_MESSAGE */
+function smallWrite(message: StreamMessage): Write | null {
+  const { lane, action } = targetOf(message);
+  const small = decodeSmallBody(message.body, message.headers);
+  if (small === null) return null;
+  const envelope = decodeEnvelope(small.value, lane, action);
+  if (envelope.kind === 'read') throw readsNothing(action);
   return envelope;
+}
+
+function readsNothing(action: string): TidemarkError {
+  return new TidemarkError(
+    'INVALID_MESSAGE',
+    `Action: ${action} reads; nobody waits for the answer of a one-way message`,
+  );
 }

@@ -8,20 +8,19 @@
 import type { WriteAction } from '../../contracts/actions.ts';
 import type { JsonValue } from '../../contracts/body/json-value.ts';
 import { lanes, type Lane } from '../../contracts/subjects.ts';
-import type { WriteEnvelope } from '../../contracts/envelope.ts';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
 import type { WriteReply } from '../../contracts/reply.ts';
 import { type Clock, onNextTurn } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
-import type { Appended } from '../journal/append.ts';
+import type { Appended, Write } from '../journal/append.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Pressure } from './pressure.ts';
 import { classOf, endsTheProcess, toStoreFault } from '../state/guard/storage-error.ts';
 import type { Store } from '../state/store.ts';
 
 type Waiting = {
-  envelope: WriteEnvelope;
+  envelope: Write;
   bytes: number;
   resolve: (reply: WriteReply) => void;
   reject: (error: TidemarkError) => void;
@@ -122,11 +121,12 @@ export class Intake {
    * Resolves once the write is committed and synced, or known from before.
    * @throws TidemarkError CONFLICT, OVERLOADED, UNAVAILABLE while draining, STORAGE_FAILED
    */
-  accept(envelope: WriteEnvelope): Promise<WriteReply> {
+  accept(envelope: Write): Promise<WriteReply> {
     const refusal = this.refusal();
     if (refusal) return Promise.reject(refusal);
     return new Promise((resolve, reject) => {
-      const bytes = bytesOf(envelope.settings);
+      const bytes =
+        'settingsText' in envelope ? envelope.settingsText.length : bytesOf(envelope.settings);
       this.#waitingBytes += bytes;
       this.#waiting.push({ envelope, bytes, resolve, reject });
       if (this.#isScheduled) return;

@@ -1,196 +1,174 @@
 /**
- * The journal: every accepted write, in the order of acceptance.
+ * The journal: every accepted write, in the order of acceptance. What stays of one until the dedup
+ * horizon lies in one table, the bodies in one for each lane.
  *
  * Constraints: one writer; synchronous, so that a transaction never spans a turn of the event loop;
  * statements live with the handle. Ordering and failure of an append: see `append.ts`.
  */
-import type { WriteAction } from '../../contracts/actions.ts';
-import { defaultRemoteUser, type WriteEnvelope } from '../../contracts/envelope.ts';
-import type { JsonObject } from '../../contracts/body/json-value.ts';
 import { type Lane, laneIndex, lanes } from '../../contracts/subjects.ts';
-import { isoOf } from '../../runtime/clock.ts';
 import type { Entry } from '../../bridges/entry.ts';
 import type { Connection } from '../state/connection.ts';
-import { contentDigest, dashed, guidBytes, guidText } from '../state/entry-identity.ts';
-import { type Appended, Appender } from './append.ts';
+import { guidBytes, guidText } from '../state/entry-identity.ts';
+import { oldestOldEntry } from '../state/schema/old-entries.ts';
+import { type Appended, Appender, type Write } from './append.ts';
+import { Bodies, type EntrySlice } from './bodies.ts';
+import { Horizon } from './horizon.ts';
+import { OldCounts } from './old-counts.ts';
 
-type FactsRow = {
+type KnownRow = {
   seq: number;
   lane: number;
-  action: WriteAction;
   guid: Buffer;
-  key: string;
-  accepted_ms: number;
+  acceptedMs: number;
+  givenUp: number | null;
 };
 
-/** What is asked of an entry that is read for its body; the GUID as 32 hex digits. */
-type BodyRow = Omit<FactsRow, 'lane' | 'guid'> & {
-  guid: string;
-  at: string | null;
-  user: string | null;
-  body: string | null;
-  trace: string | null;
-};
-
-/** Entries in a row; `isCut` when a limit of bytes ended it before the limit of entries. */
-export type EntrySlice = { entries: Entry[]; bytes: number; isCut: boolean };
-
-/** `stripped` entries, none of them above `strippedThrough`, have given up their bodies. */
+/**
+ * `stripped` entries, none of them above `strippedThrough`, have given up their bodies; `forgotten`
+ * of them are no longer known at all.
+ */
 export type LaneCounts = {
   accepted: number;
   head: number;
   stripped: number;
   strippedThrough: number;
+  forgotten: number;
+  /** Grows when a body that retention had to keep may go, or came in below others. */
+  lookedAnew: number;
 };
 
-/** What stays of an entry when its body is given up. */
+/** What is known of an entry; `action` and `key` are null once its body is given up. */
 export type EntryFacts = {
   seq: number;
   guid: string;
   lane: Lane;
-  action: string;
-  key: string;
+  action: string | null;
+  key: string | null;
   acceptedMs: number;
+  /** It was dropped as a dead letter, and retention took what was held of it. */
+  isGivenUp: boolean;
 };
 
-function factsOf(row: FactsRow): EntryFacts {
-  return {
-    seq: row.seq,
-    guid: guidText(row.guid),
-    lane: lanes[row.lane] ?? 'queue',
-    action: row.action,
-    key: row.key,
-    acceptedMs: row.accepted_ms,
-  };
-}
-
-/** Without the body, which may have many megabytes. */
-const factColumns = 'seq, lane, action, guid, key, accepted_ms';
-/** A Buffer for each row costs more than all its other columns but the body. */
-const bodyColumns =
-  'seq, action, lower(hex(guid)) as guid, key, at, user, accepted_ms, body, trace';
+const knownColumns = 'seq, lane, guid, accepted_ms as acceptedMs, given_up as givenUp';
 
 function entriesOf(db: Connection) {
   return {
-    byGuid: db.prepare<[Buffer], FactsRow>(`select ${factColumns} from entry where guid = ?`),
-    bySeq: db.prepare<[number], FactsRow>(`select ${factColumns} from entry where seq = ?`),
-    withBody: db.prepare<[number], BodyRow>(
-      `select ${bodyColumns} from entry where seq = ? and body is not null`,
+    byGuid: db.prepare<[Buffer], KnownRow>(
+      `select ${knownColumns} from known_entry where guid = ?`,
     ),
-    after: db.prepare<[number, number, number], BodyRow>(
-      `select ${bodyColumns} from entry where lane = ? and seq > ? and body is not null order by seq limit ?`,
-    ),
-    below: db.prepare<[number, number]>(
-      'select min(seq) as through, count(*) as looked from (select seq from entry where ' +
-        'seq < ? order by seq desc limit ?)',
-    ),
-    ofKey: db
-      .prepare<[number, number, string]>(
-        'select seq from entry where seq >= ? and seq < ? and key = ? order by seq desc',
+    bySeq: db.prepare<[number], KnownRow>(`select ${knownColumns} from known_entry where seq = ?`),
+    below: db
+      .prepare<[number, number], number>(
+        'select seq from known_entry where seq < ? order by seq desc limit ?',
       )
       .pluck(),
-    keep: db.prepare<[Buffer, number]>(
-      'update entry set body = null, trace = null, digest = ? where seq = ?',
-    ),
+    lastSeq: db.prepare<[], number>("select seq from sqlite_sequence where name = 'known'").pluck(),
+    keep: db.prepare<[Buffer, number]>('update known set digest = ? where seq = ?'),
   };
 }
 
-function countsOf(db: Connection) {
+function countsOf(db: Connection, lane: Lane) {
+  const count = (where: string) =>
+    `select count(*) from ${lane}_body indexed by ${lane}_body_seq where ${where}`;
   return {
-    lane: db.prepare<[number], LaneCounts>(
-      'select accepted, head, bare as stripped, bare_through as strippedThrough from lane where lane = ?',
-    ),
-    countAfter: db
-      .prepare<[number, number]>(
-        'select count(*) from entry where lane = ? and seq > ? and body is not null',
-      )
-      .pluck(),
-    countBetween: db
-      .prepare<[number, number, number]>(
-        'select count(*) from entry where lane = ? and seq > ? and seq <= ? and body is not null',
-      )
-      .pluck(),
-    bodyBytes: db
-      .prepare(
-        'select avg(length(body)) from (select body from entry where body is not null order by seq desc limit 1000)',
-      )
-      .pluck(),
-    oldest: db
-      .prepare<[number, number]>(
-        'select accepted_ms from entry where lane = ? and seq > ? and body is not null order by seq limit 1',
-      )
-      .pluck(),
-    lastSeq: db.prepare("select seq from sqlite_sequence where name = 'entry'").pluck(),
-    stripped: db.prepare<[number, number, number]>(
-      'update lane set bare = bare + ?, bare_through = max(bare_through, ?) where lane = ?',
-    ),
+    after: db.prepare<[number], number>(count('seq > ?')).pluck(),
+    between: db.prepare<[number, number], number>(count('seq > ? and seq <= ?')).pluck(),
   };
 }
 
 export class Journal {
+  readonly horizon: Horizon;
   readonly #db: Connection;
-  readonly #hubId: string;
   readonly #entries: ReturnType<typeof entriesOf>;
-  readonly #counts: ReturnType<typeof countsOf>;
-  #lastMs = Number.NaN;
-  #lastIso = '';
+  readonly #bodies: Record<Lane, Bodies>;
+  readonly #counts: Record<Lane, ReturnType<typeof countsOf>>;
+  readonly #lane;
+  readonly #strippedMore;
   readonly #appender: Appender;
+  #old: OldCounts | null;
 
   constructor(db: Connection, hubId: string) {
     this.#db = db;
-    this.#hubId = hubId;
     this.#entries = entriesOf(db);
-    this.#counts = countsOf(db);
+    this.#bodies = {
+      queue: new Bodies(db, hubId, 'queue'),
+      manifest: new Bodies(db, hubId, 'manifest'),
+    };
+    this.#counts = { queue: countsOf(db, 'queue'), manifest: countsOf(db, 'manifest') };
+    this.#lane = db.prepare<[number], LaneCounts>(
+      'select accepted, head, bare as stripped, bare_through as strippedThrough, forgotten, ' +
+        'looked_anew as lookedAnew from lane where lane = ?',
+    );
+    this.#strippedMore = db.prepare<[number, number, number]>(
+      'update lane set bare = bare + ?, bare_through = max(bare_through, ?) where lane = ?',
+    );
+    this.horizon = new Horizon(db);
     this.#appender = new Appender(db);
+    this.#old = OldCounts.of(db);
   }
 
   /**
    * Appends in one synced transaction; one result each, same order. Throws what SQLite throws, and
    * then nothing was stored.
    */
-  append(envelopes: readonly WriteEnvelope[], nowMs: number): Appended[] {
+  append(envelopes: readonly Write[], nowMs: number): Appended[] {
     return this.#appender.append(envelopes, nowMs);
   }
 
   /**
    * Undelivered entries of a lane above `seq`, ascending, at most `limit` and about `bytesMax` of
-   * bodies, but at least one.
+   * bodies, but at least one. Damaged ones are left out.
    */
   readAfter(lane: Lane, seq: number, limit: number, bytesMax: number): Entry[] {
     return this.readSlice(lane, seq, limit, bytesMax).entries;
   }
 
-  /** The same with the bytes of their bodies, and whether the bytes ended it. */
+  /** The same with the bytes of their bodies, whether the bytes ended it, and what is damaged. */
   readSlice(lane: Lane, seq: number, limit: number, bytesMax: number): EntrySlice {
-    const slice: EntrySlice = { entries: [], bytes: 0, isCut: false };
-    for (const row of this.#entries.after.iterate(laneIndex(lane), seq, limit)) {
-      const bytes = row.body?.length ?? 0;
-      if (slice.entries.length > 0 && slice.bytes + bytes > bytesMax) {
-        slice.isCut = true;
-        break;
-      }
-      slice.bytes += bytes;
-      slice.entries.push(this.#toEntry(row));
-    }
-    return slice;
+    return this.#bodies[lane].slice(seq, limit, bytesMax);
   }
 
-  /** One entry with its body, or null when it is unknown or its body was given up by retention. */
+  /**
+   * One entry with its body, or null when it is unknown, damaged, or its body was given up by
+   * retention.
+   */
   read(seq: number): Entry | null {
-    const row = this.#entries.withBody.get(seq);
-    return row ? this.#toEntry(row) : null;
+    const found = this.#look(seq);
+    return found === 'damaged' ? null : found;
+  }
+
+  /** Whether an entry has its body, and it is not what was written. */
+  isDamaged(seq: number): boolean {
+    return this.#look(seq) === 'damaged';
+  }
+
+  #look(seq: number): Entry | 'damaged' | null {
+    return this.#bodies.queue.get(seq) ?? this.#bodies.manifest.get(seq);
   }
 
   /** Facts of an entry by its EventGUID, body or not. */
   find(guid: string): EntryFacts | null {
-    const row = this.#entries.byGuid.get(guidBytes(guid));
-    return row ? factsOf(row) : null;
+    return this.#factsOf(this.#entries.byGuid.get(guidBytes(guid)));
   }
 
   /** The same by its Seq. */
   facts(seq: number): EntryFacts | null {
-    const row = this.#entries.bySeq.get(seq);
-    return row ? factsOf(row) : null;
+    return this.#factsOf(this.#entries.bySeq.get(seq));
+  }
+
+  #factsOf(row: KnownRow | undefined): EntryFacts | null {
+    if (!row) return null;
+    const lane = lanes[row.lane] ?? 'queue';
+    const body = this.#bodies[lane].facts(row.seq);
+    return {
+      seq: row.seq,
+      guid: guidText(row.guid),
+      lane,
+      action: body?.action ?? null,
+      key: body?.key ?? null,
+      acceptedMs: row.acceptedMs,
+      isGivenUp: row.givenUp !== null,
+    };
   }
 
   /**
@@ -202,15 +180,15 @@ export class Journal {
     seq: number,
     count: number,
   ): { seqs: number[]; looked: number; through: number | null } {
-    const { through, looked } = this.#entries.below.get(seq, count) as {
-      through: number | null;
-      looked: number;
-    };
-    return {
-      seqs: through === null ? [] : (this.#entries.ofKey.all(through, seq, key) as number[]),
-      looked,
-      through,
-    };
+    const below = this.#entries.below.all(seq, count);
+    const through = below.at(-1) ?? null;
+    const seqs =
+      through === null
+        ? []
+        : lanes
+            .flatMap((lane) => this.#bodies[lane].ofKey(key, through, seq))
+            .toSorted((a, b) => b - a);
+    return { seqs, looked: below.length, through };
   }
 
   /** Whether an entry of this lane has this Seq, body or not. */
@@ -220,33 +198,56 @@ export class Journal {
 
   /** The last Seq that was given, or passed over: at least the wall clock of the start. */
   lastSeq(): number {
-    return Number(this.#counts.lastSeq.get());
+    return this.#entries.lastSeq.get() ?? 0;
   }
 
   counts(lane: Lane): LaneCounts {
-    return this.#counts.lane.get(laneIndex(lane)) as LaneCounts;
+    return this.#lane.get(laneIndex(lane)) as LaneCounts;
   }
 
   /** Entries of a lane above `seq` that have their bodies, counted one by one. */
   countAfter(lane: Lane, seq: number): number {
-    return Number(this.#counts.countAfter.get(laneIndex(lane), seq));
+    return (this.#counts[lane].after.get(seq) ?? 0) + this.#countOld(lane, seq, null);
   }
 
   /** The same in a slice, `to` included. */
   countBetween(lane: Lane, from: number, to: number): number {
-    return from >= to ? 0 : Number(this.#counts.countBetween.get(laneIndex(lane), from, to));
+    if (from >= to) return 0;
+    return (this.#counts[lane].between.get(from, to) ?? 0) + this.#countOld(lane, from, to);
   }
 
-  /** Bytes of a body, the average of the last thousand; 0 without any. */
+  #countOld(lane: Lane, from: number, to: number | null): number {
+    const count = this.#old?.between(lane, from, to) ?? null;
+    if (count === null) this.#old = null;
+    return count ?? 0;
+  }
+
+  /** Bytes of a body, the average of the last hundreds; 0 without any. */
   bodyBytes(): number {
-    return Number(this.#counts.bodyBytes.get() ?? 0);
+    const sizes = lanes.flatMap((lane) => this.#bodies[lane].newestBytes(500));
+    return sizes.length === 0 ? 0 : sizes.reduce((sum, bytes) => sum + bytes, 0) / sizes.length;
   }
 
   /**
    * When the oldest entry above `seq` that has its body was accepted, or null when there is none.
    */
   oldestAfter(lane: Lane, seq: number): number | null {
-    return (this.#counts.oldest.get(laneIndex(lane), seq) as number | undefined) ?? null;
+    return this.#bodies[lane].oldestAfter(seq);
+  }
+
+  /** When an entry that has its body was accepted. */
+  acceptedMs(lane: Lane, seq: number): number {
+    return this.#bodies[lane].facts(seq)?.acceptedMs ?? 0;
+  }
+
+  /** Seqs with bodies, `after` < Seq <= `through`, below those that are still to be moved. */
+  seqsBetween(lane: Lane, after: number, through: number, limit: number): number[] {
+    const oldest = this.#old ? oldestOldEntry(this.#db) : null;
+    return this.#bodies[lane].seqs(
+      after,
+      oldest === null ? through : Math.min(through, oldest - 1),
+      limit,
+    );
   }
 
   /** Runs steps on the store as one transaction: all of them, or none. */
@@ -256,37 +257,27 @@ export class Journal {
 
   /**
    * Gives up the bodies of entries: their GUID, Seq and a digest stay, so that a repeat is still a
-   * duplicate.
+   * duplicate. What lies before the dedup horizon goes whole.
    */
   strip(lane: Lane, entries: readonly Entry[]): void {
-    this.#db
-      .transaction(() => {
-        for (const entry of entries)
-          this.#entries.keep.run(contentDigest(entry.action, entry.settings), entry.seq);
-        const last = entries.at(-1);
-        if (last) this.#counts.stripped.run(entries.length, last.seq, laneIndex(lane));
-      })
-      .immediate();
+    this.stripSeqs(
+      lane,
+      entries.map((entry) => entry.seq),
+    );
   }
 
-  /** As text; entries of one commit have the same time, and are read one behind the other. */
-  #acceptedAt(ms: number): string {
-    if (ms !== this.#lastMs) [this.#lastMs, this.#lastIso] = [ms, isoOf(ms)];
-    return this.#lastIso;
-  }
-
-  #toEntry(row: BodyRow): Entry {
-    return {
-      seq: row.seq,
-      hubId: this.#hubId,
-      action: row.action,
-      eventGuid: dashed(row.guid),
-      key: row.key,
-      at: row.at,
-      acceptedAt: this.#acceptedAt(row.accepted_ms),
-      remoteUser: row.user ?? defaultRemoteUser,
-      settings: JSON.parse(row.body ?? '{}') as JsonObject,
-      ...(row.trace === null ? {} : { trace: row.trace }),
-    };
+  /** The same for entries that are not at hand; of a damaged one nobody knows what it was. */
+  stripSeqs(lane: Lane, seqs: readonly number[]): void {
+    this.together(() => {
+      let [stripped, last] = [0, 0];
+      for (const seq of seqs) {
+        const digest = this.#bodies[lane].digest(seq);
+        if (digest === null || !this.#bodies[lane].remove(seq)) continue;
+        this.#entries.keep.run(digest, seq);
+        [stripped, last] = [stripped + 1, seq];
+      }
+      if (stripped > 0) this.#strippedMore.run(stripped, last, laneIndex(lane));
+      this.horizon.forgetBehind(seqs);
+    });
   }
 }

@@ -40,7 +40,9 @@ function statementsOf(db: Connection) {
       [string, string, string, number, string]
     >(`insert into projected values (?, ?, ?, ?, ?)
       on conflict (tbl, key, sub) do update set seq = excluded.seq, doc = excluded.doc`),
-    forget: db.prepare<[string, number]>('delete from projected where tbl = ? and seq <= ?'),
+    forget: db.prepare<[string, number, number]>(
+      'delete from projected where tbl = ? and seq > ? and seq <= ?',
+    ),
   };
 }
 
@@ -166,9 +168,12 @@ export class Projection {
       .map(projectedOf);
   }
 
-  /** Lets go of rows whose last write lost its body: the backend has them. */
-  forgetThrough(lane: Lane, seq: number): void {
-    for (const table of laneTables[lane]) this.#sql.forget.run(table, seq);
+  /**
+   * Lets go of rows whose last write lost its body, `after` < Seq <= `through`: the backend has
+   * them.
+   */
+  forgetBetween(lane: Lane, after: number, through: number): void {
+    for (const table of laneTables[lane]) this.#sql.forget.run(table, after, through);
   }
 }
 

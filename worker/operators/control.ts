@@ -1,4 +1,5 @@
 /** The operators' verbs, the same over the bus (`tidemark.<hub>.control.<verb>`) and over HTTP. */
+import { decodeBrief } from '../../contracts/body/codec.ts';
 import {
   controlVerbNames,
   isControlVerb,
@@ -85,7 +86,11 @@ export class Control {
       name: 'control',
       subject: subjects.controlAll(hubId),
       metadata: { hub: hubId },
-      handle: (request) => this.#fromBus(lastToken(request.subject), request.decode()),
+      handle: (request) =>
+        this.#fromBus(
+          lastToken(request.subject),
+          request.body ? decodeBrief(request.body, request.headers) : request.decode(),
+        ),
     };
   }
 

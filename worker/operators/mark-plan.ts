@@ -48,13 +48,13 @@ function statementsOf(db: Connection) {
     >(`select seq, action, key, guid, accepted_ms as acceptedMs, body is null as isGone from entry
       where seq > ? and seq <= ? and lane = ? order by seq limit ?`),
     atOrBefore: db.prepare<[number, number], { seq: number }>(
-      'select seq from entry where seq <= ? and lane = ? order by seq desc limit 1',
+      'select seq from known_entry where seq <= ? and lane = ? order by seq desc limit 1',
     ),
     since: db.prepare<
       [number, number, number],
       { last: number | null; found: number | null }
     >(`select max(seq) as last, min(case when acceptedMs >= ? then seq end) as found
-      from (select seq, accepted_ms as acceptedMs from entry where seq > ? order by seq limit ?)`),
+      from (select seq, accepted_ms as acceptedMs from known_entry where seq > ? order by seq limit ?)`),
   };
 }
 

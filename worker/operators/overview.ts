@@ -3,6 +3,7 @@
  * changes nothing.
  */
 import type {
+  Dedup,
   Balance,
   Capacity,
   DrillView,
@@ -26,6 +27,7 @@ import type { EntryFacts, Journal } from '../journal/journal.ts';
 import { guidText } from '../state/entry-identity.ts';
 import { pendingAt } from '../replay/pending.ts';
 import type { Store } from '../state/store.ts';
+import { type DedupBounds, usualDedup } from '../journal/horizon.ts';
 import { UndeliveredCount } from '../journal/undelivered-count.ts';
 
 export type OverviewOptions = {
@@ -41,6 +43,8 @@ export type OverviewOptions = {
   isPaused: () => boolean;
   bus: () => { Connected: boolean; Server: string | null; Reconnects: number };
   capacity: () => Capacity;
+  /** The bounds of the dedup horizon. */
+  dedup?: DedupBounds | undefined;
   /** If left out, there is never a drill. */
   drill?: () => DrillView | null;
 };
@@ -70,10 +74,16 @@ export class Overview {
       Epoch: store.epoch,
       Bus: bus(),
       Capacity: capacity(),
+      Dedup: this.dedup(),
       Drill: this.#parts.drill?.() ?? null,
       Version: version,
       StartedAt: this.#startedAt,
     };
+  }
+
+  dedup(): Dedup {
+    const { journal, clock, dedup = usualDedup } = this.#parts;
+    return journal.horizon.view(clock.nowMs(), dedup);
   }
 
   state(): LaneState {
@@ -181,8 +191,8 @@ export class Overview {
       EventGUID: found.guid,
       Seq: seq,
       Lane: lane,
-      Action: action,
-      Key: key,
+      ...(action === null ? {} : { Action: action }),
+      ...(key === null ? {} : { Key: key }),
       AcceptedAt: isoOf(found.acceptedMs),
     };
     const mark = deliveries[lane].mark();
@@ -197,6 +207,8 @@ export class Overview {
     }
     if (holding)
       return { ...about, State: 'buffered', Reason: 'parked behind a dead letter of its key' };
+    if (found.isGivenUp)
+      return { ...about, State: 'dead-lettered', Reason: 'it was given up by an operator' };
     if (seq > mark.seq) return { ...about, State: 'buffered' };
     const appliedMs = marks.settledAt(mark.database, lane, seq);
     return {

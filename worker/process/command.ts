@@ -12,6 +12,7 @@ import { startWorker } from './compose.ts';
 import { joinBus } from './opening/joining.ts';
 import type { MaintenanceSettings } from '../upkeep/maintenance.ts';
 import { openAsSoonAsPossible, type Opened, type OpeningSettings } from './opening/opening.ts';
+import type { KeepBounds } from '../upkeep/keep-bounds.ts';
 import type { CapacityBounds } from '../intake/pressure.ts';
 import { saveIfLost, watchFiles } from './watch.ts';
 
@@ -22,6 +23,7 @@ export type WorkerConfig = OpeningSettings & {
   /** Also accept beacons that announce themselves on the shared presence subject. */
   acceptsUnscoped: boolean;
   bounds: CapacityBounds;
+  keep: KeepBounds;
   ops: MaintenanceSettings;
   version: string;
   serviceManager: ServiceManagerPlace | null;
@@ -100,6 +102,7 @@ async function serveOver(
       acceptsUnscoped: config.acceptsUnscoped,
       isOneWayOn: config.intake === 'jetstream',
       bounds: config.bounds,
+      keep: config.keep,
       ops: config.ops,
     },
     {

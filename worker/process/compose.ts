@@ -24,6 +24,7 @@ import type { Finding } from '../state/guard/finding.ts';
 import { classOf } from '../state/guard/storage-error.ts';
 import { ChangePublisher } from '../upkeep/change-publisher.ts';
 import { Housekeeping } from '../upkeep/housekeeping.ts';
+import type { KeepBounds } from '../upkeep/keep-bounds.ts';
 import { Maintenance, type MaintenanceSettings } from '../upkeep/maintenance.ts';
 import { type ConsoleSide, consoleUrlOf, makeConsoleSide } from './console-side.ts';
 import { Core } from './core.ts';
@@ -41,6 +42,7 @@ export type WorkerSettings = {
   acceptsUnscoped?: boolean;
   isOneWayOn: boolean;
   bounds?: CapacityBounds;
+  keep?: KeepBounds;
   ops: MaintenanceSettings;
 };
 
@@ -169,7 +171,7 @@ function assemble(settings: WorkerSettings, options: WorkerOptions): Parts {
   const meter = new Meter();
   const changes = new ChangePublisher({ store, bus, hubId, clock, log });
   const outside = { local, bus, clock, log, meter, room: () => roomAt(store.dataDir) };
-  const core = new Core({ ...settings, ...outside });
+  const core = new Core({ ...settings, ...outside, dedup: settings.keep?.dedup });
   const { overview } = core.operators;
   const { destinations, pressure } = core.delivery;
   const maintenance = new Maintenance(settings.ops, {
@@ -192,6 +194,7 @@ function assemble(settings: WorkerSettings, options: WorkerOptions): Parts {
     pressure,
     clock,
     log,
+    keep: settings.keep,
     onFault: options.onFault,
     onRescued: (findings) => {
       for (const { Class, Detail, What } of findings)

@@ -3,6 +3,7 @@ import type { Bus } from '../../runtime/bus/bus.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { CapacityBounds } from '../intake/pressure.ts';
+import type { DedupBounds } from '../journal/horizon.ts';
 import type { Local } from '../journal/local.ts';
 import type { Meter } from '../metrics/meter.ts';
 import type { DiskRoom } from '../state/guard/disk.ts';
@@ -15,6 +16,8 @@ export type CoreOptions = {
   /** Takes messages from the hub's one-way stream as well. */
   isOneWayOn: boolean;
   bounds?: CapacityBounds | undefined;
+  /** How far back repeats are known. */
+  dedup?: DedupBounds | undefined;
   local: Local;
   bus: Bus;
   clock: Clock;

@@ -93,10 +93,11 @@ export class Core {
   /** Finishes what was taken; settles what is in flight, or gives up on it. */
   async drain(): Promise<void> {
     const { pressure, destinations } = this.delivery;
-    const { readyReads, oneWay, intake } = this.hub;
+    const { readyReads, oneWay, intake, large } = this.hub;
     readyReads.stop();
     await oneWay?.stop();
     await intake.drain();
+    large.close();
     this.operators.drill.cancel();
     await this.#stopReplays();
     destinations.stop();

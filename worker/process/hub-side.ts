@@ -8,6 +8,7 @@ import { isoOf } from '../../runtime/clock.ts';
 import { LaneEndpoints } from '../hub/bus-endpoints.ts';
 import { OneWay } from '../hub/one-way.ts';
 import { Intake } from '../intake/intake.ts';
+import { LargeBodies } from '../intake/large-bodies.ts';
 import type { Overview } from '../operators/overview.ts';
 import { LaneView } from '../reads/lane-view.ts';
 import { Reader } from '../reads/reader.ts';
@@ -18,6 +19,7 @@ import type { DeliverySide } from './delivery-side.ts';
 
 export type HubSide = {
   intake: Intake;
+  large: LargeBodies;
   /** What a read needs to know of a lane, at this moment. */
   view: (lane: Lane) => LaneView;
   reader: Reader;
@@ -53,12 +55,14 @@ export function makeHubSide(
   });
   const view = viewsOver(options, delivery);
   const reader = new Reader({ hubId, view, now: () => isoOf(clock.nowMs()) });
+  const large = new LargeBodies(clock);
   const rejected = (code: RefusalCode) => meter?.rejected(code);
   const endpoints = new LaneEndpoints({
     hubId,
     intake,
     reader,
     applied,
+    large,
     nowMs: () => clock.monotonicMs(),
     rejected,
     data: (lane) => {
@@ -67,7 +71,7 @@ export function makeHubSide(
     },
   });
   const oneWay = options.isOneWayOn
-    ? new OneWay({ hubId, bus, intake, refused, clock, log, rejected })
+    ? new OneWay({ hubId, bus, intake, large, refused, clock, log, rejected })
     : null;
   const readyReads = new ReadyReads({
     local,
@@ -77,7 +81,7 @@ export function makeHubSide(
     clock,
     log,
   });
-  return { intake, view, reader, endpoints, oneWay, readyReads };
+  return { intake, large, view, reader, endpoints, oneWay, readyReads };
 }
 
 function viewsOver(

@@ -9,7 +9,7 @@ import type { DeliverySide } from './delivery-side.ts';
 export type OperatorsSide = { overview: Overview; drill: Drill; markMover: MarkMover };
 
 export function makeOperatorsSide(
-  { hubId, version, local, bus, clock, log }: CoreOptions,
+  { hubId, version, local, bus, clock, log, dedup }: CoreOptions,
   { destinations, pressure, replays }: DeliverySide,
   events: CoreEvents,
 ): OperatorsSide {
@@ -27,6 +27,7 @@ export function makeOperatorsSide(
     isPaused,
     drill: () => drill.view(),
     capacity: () => pressure.capacity(),
+    dedup,
     bus: () => ({ Connected: bus.isConnected, Server: bus.server, Reconnects: bus.reconnects }),
   });
   const markMover = new MarkMover({

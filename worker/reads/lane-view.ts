@@ -9,6 +9,7 @@ import type { RowQuery } from '../../contracts/mutation.ts';
 import type { TableName } from '../../contracts/schema.ts';
 import type { Lane } from '../../contracts/subjects.ts';
 import type { BlockedStore } from '../../hwm/blocked-store.ts';
+import type { WaitingKeys } from '../../hwm/waiting-keys.ts';
 import type { Assignments } from '../beacons/assignments.ts';
 import type { LaneDelivery } from '../replay/delivery.ts';
 import type { Dispatcher } from '../beacons/dispatcher.ts';
@@ -34,14 +35,14 @@ export class LaneView {
   readonly projection: Projection;
   readonly #parts: LaneViewOptions;
   readonly #markSeq: number;
-  readonly #waitingKeys: ReadonlySet<string>;
+  readonly #waitingKeys: WaitingKeys | null;
 
   constructor(parts: LaneViewOptions) {
     this.#parts = parts;
     this.projection = parts.projection;
     const mark = parts.delivery.mark();
     this.#markSeq = mark?.seq ?? 0;
-    this.#waitingKeys = mark ? parts.blocked.poisonedKeys(mark.database, parts.lane) : new Set();
+    this.#waitingKeys = mark ? parts.blocked.waitingKeys(mark.database, parts.lane) : null;
   }
 
   /** @throws TidemarkError OVERLOADED when catching up would use the last room on the disk */
@@ -59,12 +60,14 @@ export class LaneView {
 
   /** Whether the backend may lack the last write of a row. */
   isPending(known: { key: string; seq: number }): boolean {
-    return known.seq > this.#markSeq || this.#waitingKeys.has(known.key);
+    const waiting = this.#waitingKeys;
+    if (known.seq > this.#markSeq) return true;
+    return waiting !== null && !waiting.isEmpty && (waiting.hasLetGo || waiting.has(known.key));
   }
 
   /** No row written at or below this Seq is pending. */
   pendingFloor(): number {
-    return this.#waitingKeys.size > 0 ? 0 : this.#markSeq;
+    return this.#waitingKeys?.isEmpty === false ? 0 : this.#markSeq;
   }
 
   /** The row as the journal knows it, with the manifest fetched from its entry. */

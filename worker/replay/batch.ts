@@ -8,7 +8,9 @@ import { toMutation } from '../../bridges/lanes.ts';
 import { limits } from '../../contracts/limits.ts';
 import type { Lane } from '../../contracts/subjects.ts';
 import type { BlockedStore } from '../../hwm/blocked-store.ts';
-import { nextTurn } from '../../runtime/clock.ts';
+import type { WaitingKeys } from '../../hwm/waiting-keys.ts';
+import { type Clock, nextTurn } from '../../runtime/clock.ts';
+import type { DamagedEntry, EntrySlice } from '../journal/bodies.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Carrier, Delivery, SentWrite } from './carrier.ts';
 import type { Destination } from './delivery.ts';
@@ -19,7 +21,7 @@ type Going = Keyed & { entry: Entry };
 /** Entries that follow each other in the journal, made ready to be sent. */
 export type Batch = {
   afterSeq: number;
-  last: Entry;
+  last: DamagedEntry;
   entries: number;
   carrier: Carrier;
   delivery: Delivery;
@@ -37,19 +39,28 @@ export class BatchMaker {
   readonly #journal: Journal;
   readonly #blocked: BlockedStore;
   readonly #size: { readonly entries: number };
+  readonly #clock: Pick<Clock, 'nowMs'>;
+  readonly #onDamaged: (entry: DamagedEntry) => void;
   #ahead: Batch | null = null;
 
-  /** @param parts `size` says how many entries a batch takes, at this moment */
+  /**
+   * @param parts `size` says how many entries a batch takes, at this moment; `onDamaged` hears of
+   * each entry that became a dead letter because the disk did not give back what was written
+   */
   constructor(parts: {
     lane: Lane;
     journal: Journal;
     blocked: BlockedStore;
     size: { readonly entries: number };
+    clock: Pick<Clock, 'nowMs'>;
+    onDamaged: (entry: DamagedEntry) => void;
   }) {
     this.#lane = parts.lane;
     this.#journal = parts.journal;
     this.#blocked = parts.blocked;
     this.#size = parts.size;
+    this.#clock = parts.clock;
+    this.#onDamaged = parts.onDamaged;
   }
 
   /**
@@ -59,21 +70,20 @@ export class BatchMaker {
   async after(seq: number, destination: Destination): Promise<Batch | null> {
     const ahead = this.#ahead;
     this.#ahead = null;
-    const waiting = this.#blocked.poisonedKeys(destination.database, this.#lane);
     const isUsable =
       ahead !== null &&
       ahead.afterSeq === seq &&
       ahead.carrier === destination.carrier &&
       ahead.isFree &&
-      waiting.size === 0;
-    return isUsable ? ahead : this.#make(seq, destination, waiting);
+      this.#blocked.waitingKeys(destination.database, this.#lane).isEmpty;
+    return isUsable ? ahead : this.#make(seq, destination);
   }
 
   /** The batch behind one that is on its way; null where that cannot be known yet. */
   async following(batch: Batch, destination: Destination): Promise<Batch | null> {
     if (!batch.isFull || !batch.isFree) return null;
     await nextTurn();
-    return this.#make(batch.last.seq, destination, new Set());
+    return this.#make(batch.last.seq, destination);
   }
 
   /** Has it at hand once the mark is where it begins. */
@@ -85,37 +95,31 @@ export class BatchMaker {
    * Made in steps, so that answers to writes and the sending of the batch before do not wait for
    * it.
    */
-  async #make(
-    afterSeq: number,
-    { database, carrier }: Destination,
-    waiting: ReadonlySet<string>,
-  ): Promise<Batch | null> {
+  async #make(afterSeq: number, { database, carrier }: Destination): Promise<Batch | null> {
     const size = this.#size.entries;
-    const entries: Entry[] = [];
-    const going: Going[] = [];
-    const parked: Place[] = [];
-    const dropped = this.#blocked.droppedAbove(database, this.#lane, afterSeq);
-    for (let bytes = 0; entries.length < size && bytes < limits.deliverBytesMax;) {
-      const from = entries.at(-1)?.seq ?? afterSeq;
-      const step = this.#journal.readSlice(
+    const sorter = new Sorter({
+      waiting: this.#blocked.waitingKeys(database, this.#lane),
+      dropped: this.#blocked.droppedAbove(database, this.#lane, afterSeq),
+    });
+    let last: DamagedEntry | null = null;
+    for (let bytes = 0; sorter.rows < size && bytes < limits.deliverBytesMax;) {
+      const step: EntrySlice = this.#journal.readSlice(
         this.#lane,
-        from,
-        Math.min(limits.deliverStepEntries, size - entries.length),
+        last?.seq ?? afterSeq,
+        Math.min(limits.deliverStepEntries, size - sorter.rows),
         limits.deliverBytesMax - bytes,
       );
-      for (const entry of step.entries) {
-        if (waiting.has(entry.key)) parked.push({ seq: entry.seq, key: entry.key });
-        else if (!dropped.has(entry.seq)) going.push(translated(entry));
-        entries.push(entry);
-      }
+      sorter.take(step);
+      for (const entry of step.damaged) this.#kill(database, entry);
+      last = step.last ?? last;
       bytes += step.bytes;
-      if (step.isCut || step.entries.length < limits.deliverStepEntries) break;
+      if (step.isCut || step.rows < limits.deliverStepEntries) break;
       await nextTurn();
     }
-    const last = entries.at(-1);
     if (!last) return null;
+    const { going, parked, rows, isFree } = sorter;
     const delivery: Delivery = {
-      writes: carrier.isVerbatim ? going.map(unfolded) : foldBatch(going, carrier.isAtomic),
+      writes: foldedFor(carrier, going),
       throughSeq: last.seq,
       isBelowMark: false,
       afterSeq,
@@ -125,13 +129,54 @@ export class BatchMaker {
       afterSeq,
       carrier,
       last,
-      entries: entries.length,
-      isFull: entries.length >= size,
-      isFree: waiting.size === 0 && dropped.size === 0,
+      entries: rows,
+      isFull: rows >= size,
+      isFree,
       going: going.map(({ entry, key }) => ({ seq: entry.seq, key })),
       parked,
       delivery: carrier.prepare?.(delivery) ?? delivery,
     };
+  }
+
+  /** Before its batch goes: the database's mark will be past it even if no answer comes. */
+  #kill(database: number, entry: DamagedEntry): void {
+    if (this.#blocked.get(database, entry.seq)) return;
+    this.#blocked.kill(database, this.#lane, entry, damagedReason, this.#clock.nowMs());
+    this.#onDamaged(entry);
+  }
+}
+
+/** The reason of a dead letter whose body the disk did not give back as it was written. */
+export const damagedReason = 'damaged: its checksum does not match what the disk gives back';
+
+/** Tells what goes from what waits, as the slices of a batch come in. */
+class Sorter {
+  readonly going: Going[] = [];
+  readonly parked: Place[] = [];
+  rows = 0;
+  readonly #waiting: WaitingKeys;
+  readonly #dropped: ReadonlySet<number>;
+  /** Keys with a damaged entry, and where that is: what was before it goes. */
+  readonly #damaged = new Map<string, number>();
+
+  constructor({ waiting, dropped }: { waiting: WaitingKeys; dropped: ReadonlySet<number> }) {
+    this.#waiting = waiting;
+    this.#dropped = dropped;
+  }
+
+  get isFree(): boolean {
+    return this.#waiting.isEmpty && this.#dropped.size === 0 && this.#damaged.size === 0;
+  }
+
+  take({ entries, damaged, rows }: EntrySlice): void {
+    this.rows += rows;
+    for (const { key, seq } of damaged) if (!this.#damaged.has(key)) this.#damaged.set(key, seq);
+    for (const entry of entries) {
+      const isBehind = entry.seq > (this.#damaged.get(entry.key) ?? Infinity);
+      if (isBehind || this.#waiting.has(entry.key))
+        this.parked.push({ seq: entry.seq, key: entry.key });
+      else if (!this.#dropped.has(entry.seq)) this.going.push(translated(entry));
+    }
   }
 }
 
@@ -141,6 +186,15 @@ function translated(entry: Entry): Going {
 
 function unfolded(write: Going): SentWrite {
   return { ...write, seqs: [write.mutation.Seq] };
+}
+
+function foldedFor(carrier: Carrier, going: readonly Going[]): SentWrite[] {
+  return carrier.isVerbatim ? going.map(unfolded) : foldBatch(going, carrier.isAtomic);
+}
+
+/** Entries as writes for a carrier, folded as far as it can take them. */
+export function toWrites(entries: readonly Entry[], carrier: Carrier): SentWrite[] {
+  return foldedFor(carrier, entries.map(translated));
 }
 
 /** An entry as a write by itself. */

@@ -179,10 +179,10 @@ export class BatchCarrier implements Carrier {
    * @throws TidemarkError UNAVAILABLE
    */
   #insistOnOwnAnswer(
-    { writes, throughSeq, isBelowMark }: Delivery,
+    { writes, throughSeq, isBelowMark, epoch = this.#route.epoch }: Delivery,
     { Results, IsCommitted, Mark }: ApplyOutputs,
   ): void {
-    const { beacon, epoch, onAhead } = this.#route;
+    const { beacon, onAhead } = this.#route;
     // Whoever moved the mark: by it our next writes would count as applied, and they are not.
     if (Mark?.Epoch === epoch && Mark.Seq > this.#sent.through) {
       onAhead?.(Mark.Seq);

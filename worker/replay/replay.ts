@@ -7,22 +7,20 @@
  * answer means nothing is known; the same entries are sent again, and the beacon's mark row and
  * BridgeSeq make that harmless.
  */
-import type { Entry } from '../../bridges/entry.ts';
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
-import { isSettledOutcome } from '../../contracts/mutation.ts';
 import type { Lane } from '../../contracts/subjects.ts';
 import type { BlockedStore } from '../../hwm/blocked-store.ts';
 import type { Mark, MarkStore } from '../../hwm/mark-store.ts';
-import { reasonOf, refusedKeys, settle } from '../../hwm/settlement.ts';
+import { refusedKeys, settle } from '../../hwm/settlement.ts';
 import { Backoff } from '../../runtime/backoff.ts';
-import { type Clock, newUuid } from '../../runtime/clock.ts';
+import type { Clock } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
-import type { Delivered, SentWrite } from './carrier.ts';
 import type { Destination } from './delivery.ts';
 import type { Journal } from '../journal/journal.ts';
 import { guidBytes } from '../state/entry-identity.ts';
-import { type Batch, BatchMaker, toSentWrite } from './batch.ts';
+import { type Batch, BatchMaker, damagedReason } from './batch.ts';
+import { Releaser } from './released.ts';
 import { Sender } from './sender.ts';
 
 export type ReplayOptions = {
@@ -56,8 +54,10 @@ export class Replay {
   readonly #parts: ReplayOptions;
   readonly #batches: BatchMaker;
   readonly #sender: Sender;
+  readonly #releaser: Releaser;
   readonly #stop = new AbortController();
   #isBusy = false;
+  #isBatchDue = false;
   #wake = Promise.withResolvers<void>();
   #running: Promise<void> | null = null;
 
@@ -65,7 +65,16 @@ export class Replay {
     this.lane = parts.lane;
     this.#parts = parts;
     this.#sender = new Sender(parts);
-    this.#batches = new BatchMaker({ ...parts, size: this.#sender.size });
+    this.#batches = new BatchMaker({
+      ...parts,
+      size: this.#sender.size,
+      onDamaged: ({ seq, key }) => this.#reportDead(seq, key, damagedReason),
+    });
+    this.#releaser = new Releaser({
+      ...parts,
+      sender: this.#sender,
+      reportDead: (seq, key, reason) => this.#reportDead(seq, key, reason),
+    });
   }
 
   /**
@@ -124,14 +133,32 @@ export class Replay {
     }
   }
 
-  /** One step; false when there was nothing to do. */
+  /**
+   * One step; false when there was nothing to do. What was released and what is new take turns: a
+   * key with many released writes holds up no other.
+   */
   async #deliver(destination: Destination): Promise<boolean> {
-    if (await this.#deliverReleased(destination)) return true;
+    const isReleasedFirst = !this.#isBatchDue;
+    const released = isReleasedFirst ? await this.#deliverReleased(destination) : 'more';
+    // It began an epoch, which the carrier at hand does not know.
+    this.#isBatchDue = released === 'sent';
+    if (this.#isBatchDue) return true;
     const mark = this.#parts.marks.get(destination.database, this.lane);
     const batch = mark && (await this.#batches.after(mark.seq, destination));
-    if (!batch) return mark !== null && this.#reportEpoch(destination, mark);
-    await this.#deliverBatch(destination, batch);
-    return true;
+    if (batch) await this.#deliverBatch(destination, batch);
+    if (batch || released === 'more') return true;
+    return mark !== null && this.#reportEpoch(destination, mark);
+  }
+
+  async #deliverReleased(destination: Destination): Promise<'sent' | 'more' | 'nothing'> {
+    const mark = this.#parts.marks.get(destination.database, this.lane);
+    const lot = mark && this.#releaser.next(destination);
+    if (!lot) return 'nothing';
+    if (lot.runs.length === 0) return lot.isMore ? 'more' : 'nothing';
+    if (await this.#reportEpoch(destination, mark)) return 'sent';
+    await this.#releaser.send(destination, mark, lot.runs);
+    this.#parts.listener.settled();
+    return 'sent';
   }
 
   /**
@@ -192,77 +219,6 @@ export class Replay {
       ...verdict,
     });
     this.#parts.listener.settled();
-  }
-
-  /**
-   * Sends what may go from behind dead letters: the first entry of each key, one by one, in Seq
-   * order.
-   */
-  async #deliverReleased(destination: Destination): Promise<boolean> {
-    const { blocked, journal, clock, marks } = this.#parts;
-    const seqs = blocked.deliverable(
-      destination.database,
-      this.lane,
-      Math.min(limits.deliverEntriesMin, this.#sender.size.entries),
-    );
-    const mark = marks.get(destination.database, this.lane);
-    if (seqs.length === 0 || !mark) return false;
-    if (await this.#reportEpoch(destination, mark)) return true;
-    const entries: Entry[] = [];
-    for (const seq of seqs) {
-      const entry = journal.read(seq);
-      if (entry) entries.push(entry);
-      else
-        blocked.bury(destination.database, seq, 'its body is gone from the journal', clock.nowMs());
-    }
-    const writes = entries.map(toSentWrite);
-    const delivered = await this.#applyBelow(
-      destination,
-      mark,
-      writes,
-      entries.flatMap(({ trace = [] }) => trace),
-    );
-    if (!delivered) return true;
-    entries.forEach((entry, index) => {
-      const result = delivered.results[index];
-      if (!result) return;
-      if (isSettledOutcome(result.Outcome))
-        blocked.settle(destination.database, this.lane, entry.seq, result.Outcome === 'applied');
-      else {
-        blocked.bury(destination.database, entry.seq, reasonOf(result), clock.nowMs());
-        this.#reportDead(entry.seq, entry.key, reasonOf(result));
-      }
-    });
-    this.#parts.listener.settled();
-    return true;
-  }
-
-  /**
-   * Each lot below the mark begins an epoch, in our own record before it is sent, in the database
-   * with the lot itself. Nothing else would tell a copy of the database from before the lot from
-   * one behind it. Null when no message can carry the lot: then it goes one by one.
-   */
-  async #applyBelow(
-    destination: Destination,
-    { database, seq }: Mark,
-    writes: readonly SentWrite[],
-    traces: readonly string[],
-  ): Promise<Delivered | null> {
-    const { marks } = this.#parts;
-    const delivery = {
-      writes,
-      throughSeq: writes.at(-1)?.mutation.Seq ?? 0,
-      isBelowMark: true,
-      afterSeq: seq,
-      traces,
-    };
-    if (!destination.carrier.isAtomic) return this.#sender.send(destination, delivery);
-    const epoch = newUuid();
-    marks.renewEpoch(database, this.lane, epoch);
-    const delivered = await this.#sender.send(destination, { ...delivery, epoch });
-    // Before anything of it counts as delivered.
-    if (delivered?.epoch === epoch) marks.confirmEpoch(database, this.lane, epoch);
-    return delivered;
   }
 
   #reportDead(seq: number, key: string, reason: string | null): void {

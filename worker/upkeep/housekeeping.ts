@@ -9,6 +9,9 @@ import type { Log } from '../../runtime/log.ts';
 import type { Assignments } from '../beacons/assignments.ts';
 import type { Local } from '../journal/local.ts';
 import type { Pressure } from '../intake/pressure.ts';
+import { Forgetting } from './forgetting.ts';
+import { type KeepBounds, usualKeep } from './keep-bounds.ts';
+import { OldEntriesMover } from './old-entries-mover.ts';
 import { Retention } from './retention.ts';
 import type { Finding } from '../state/guard/finding.ts';
 import { RescueMerger } from '../state/recover/merge-rescues.ts';
@@ -22,6 +25,7 @@ export type HousekeepingOptions = {
   assignments: Assignments;
   clock: Clock;
   log: Log;
+  keep?: KeepBounds | undefined;
   /** Hears of a disk that is full. */
   pressure: Pick<Pressure, 'full'>;
   onFault: (error: TidemarkError) => void;
@@ -33,29 +37,45 @@ export class Housekeeping {
   readonly #parts: HousekeepingOptions;
   readonly #space: Space;
   readonly #retention: Retention;
+  readonly #forgetting: Forgetting;
+  readonly #mover: OldEntriesMover;
   readonly #rescues: RescueMerger;
   #stopSweeping: () => void = () => undefined;
   #stopLooking: () => void = () => undefined;
 
   constructor(parts: HousekeepingOptions) {
-    const { local, assignments, clock } = parts;
+    const { local, assignments, clock, log, keep = usualKeep } = parts;
     const { store } = local;
     this.#parts = parts;
     this.#space = new Space({ store, clock, onFault: (error) => this.#failed(error) });
-    this.#retention = new Retention({ ...local, assignments, clock });
+    this.#retention = new Retention({ ...local, assignments, clock }, keep.retention);
+    this.#forgetting = new Forgetting({ ...local, clock }, keep.dedup);
+    this.#mover = new OldEntriesMover({ store, clock, log });
     this.#rescues = new RescueMerger(store.db, store.paths);
   }
 
   start(): void {
     this.#space.start();
+    this.#move();
     this.#stopSweeping = this.#parts.clock.every(
       sweepEveryMs,
-      () => void this.#retention.sweep().catch((error: unknown) => this.#failed(error)),
+      () => void this.#sweep().catch((error: unknown) => this.#failed(error)),
     );
     this.#stopLooking = this.#parts.clock.every(
       limits.rescueLookMs,
       () => void this.#mergeRescues().catch((error: unknown) => this.#failed(error)),
     );
+  }
+
+  async #sweep(): Promise<void> {
+    this.#move();
+    await this.#retention.sweep();
+    await this.#forgetting.sweep();
+  }
+
+  /** Again with each sweep: a full disk or a lock may have ended it. */
+  #move(): void {
+    void this.#mover.run().catch((error: unknown) => this.#failed(error));
   }
 
   async #mergeRescues(): Promise<void> {
@@ -67,6 +87,7 @@ export class Housekeeping {
     this.#stopSweeping();
     this.#stopLooking();
     this.#rescues.stop();
+    this.#mover.stop();
     this.#space.stop();
   }
 

@@ -1,16 +1,21 @@
 /**
- * Gives up bodies of entries that every assigned database has and whose time is over (I6). GUID,
- * Seq and a digest stay, so that a repeat is still a duplicate. An undelivered entry is never
- * touched.
+ * Gives up bodies of entries that the assigned database has and whose time is over (I6). GUID, Seq
+ * and a digest stay until the dedup horizon, so that a repeat is still a duplicate. An undelivered
+ * entry is never touched; a dead letter keeps its body, and those that wait behind it theirs.
+ *
+ * Constraint: a step looks only at what is behind the cursor of its lane, so that it costs what it
+ * gives up and not what is kept. The cursor goes back to the beginning when something that was held
+ * is let go.
  */
 import { limits } from '../../contracts/limits.ts';
 import { type Lane, lanes } from '../../contracts/subjects.ts';
 import type { BlockedStore } from '../../hwm/blocked-store.ts';
-import type { MarkStore } from '../../hwm/mark-store.ts';
+import type { Mark, MarkStore } from '../../hwm/mark-store.ts';
 import { type Clock, nextTurn } from '../../runtime/clock.ts';
 import type { Assignments } from '../beacons/assignments.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Projection } from '../journal/projection.ts';
+import { pendingAt } from '../replay/pending.ts';
 
 export type RetentionOptions = {
   journal: Journal;
@@ -21,73 +26,133 @@ export type RetentionOptions = {
   clock: Clock;
 };
 
-/** What is kept after delivery. */
+/** What is kept after delivery: a body goes when either is exceeded. */
 export type RetentionBounds = { entries: number; ms: number };
+
+export const usualRetention: RetentionBounds = {
+  entries: limits.retainedEntriesMax,
+  ms: limits.retainedMs,
+};
+
+/** Where the next step of a lane begins, and how often its looks had to begin anew until then. */
+type Cursor = { seq: number; lookedAnew: number };
+
+/** Entries in a row that nothing holds: `after` < Seq <= `through`. */
+type Stretch = { after: number; through: number };
+
+/** What one step may give up; `isLast` when what follows is kept. */
+type Due = { seqs: number[]; stretches: Stretch[]; lookedThrough: number; isLast: boolean };
 
 export class Retention {
   readonly #parts: RetentionOptions;
   readonly #bounds: RetentionBounds;
+  readonly #cursors = new Map<Lane, Cursor>();
+  #running: Promise<number> | null = null;
 
-  constructor(
-    parts: RetentionOptions,
-    bounds: RetentionBounds = { entries: limits.retainedEntriesMax, ms: limits.retainedMs },
-  ) {
+  constructor(parts: RetentionOptions, bounds: RetentionBounds = usualRetention) {
     this.#parts = parts;
     this.#bounds = bounds;
   }
 
-  /** The Seq up to which the assigned database has everything; null when none is assigned. */
-  floor(lane: Lane): number | null {
-    const { assignments, marks, blocked } = this.#parts;
-    const assignment = assignments.of(lane);
-    if (!assignment) return null;
-    const mark = marks.find(assignment.beacon, assignment.connection, lane);
-    if (!mark) return null;
-    const oldest = blocked.oldest(mark.database, lane);
-    return oldest === null ? mark.seq : Math.min(mark.seq, oldest - 1);
+  /** One sweep over both lanes, or the one that is under way; returns how many bodies it gave up. */
+  sweep(): Promise<number> {
+    this.#running ??= this.#sweepAll().finally(() => {
+      this.#running = null;
+    });
+    return this.#running;
   }
 
-  /** One sweep over both lanes; returns how many bodies were given up. */
-  async sweep(): Promise<number> {
+  async #sweepAll(): Promise<number> {
     let count = 0;
     for (const lane of lanes) count += await this.#sweepLane(lane);
-    this.#parts.marks.forgetDeliveriesBefore(this.#parts.clock.nowMs() - 30 * limits.retainedMs);
     return count;
   }
 
   async #sweepLane(lane: Lane): Promise<number> {
-    const { journal, projection, marks, clock } = this.#parts;
-    let excess = journal.countAfter(lane, 0) - this.#bounds.entries;
-    const before = clock.nowMs() - this.#bounds.ms;
     let count = 0;
     for (;;) {
       // Asked anew after each wait: another database may have been assigned, or the mark moved
       // back.
-      const floor = this.floor(lane);
-      if (floor === null) return count;
-      const step = journal.readAfter(lane, 0, limits.retentionStepEntries, limits.deliverBytesMax);
-      const kept = step.findIndex(
-        (entry, index) =>
-          entry.seq > floor || (Date.parse(entry.acceptedAt) >= before && index >= excess),
-      );
-      const due = kept === -1 ? step : step.slice(0, kept);
-      const last = due.at(-1);
-      if (!last) return count;
-      if (projection.position(lane) < last.seq) {
-        await projection.catchUp(lane);
+      const mark = this.#mark(lane);
+      if (!mark) return count;
+      const cursor = this.#cursor(lane);
+      const due = this.#due(lane, mark, cursor.seq);
+      const last = due.seqs.at(-1);
+      if (last !== undefined && this.#parts.projection.position(lane) < last) {
+        await this.#parts.projection.catchUp(lane);
         continue;
       }
-      journal.together(() => {
-        marks.passOver(
-          lane,
-          due.map((entry) => entry.seq),
-        );
-        journal.strip(lane, due);
-        projection.forgetThrough(lane, last.seq);
-      });
-      excess -= due.length;
-      count += due.length;
+      if (last !== undefined) this.#giveUp(lane, due);
+      cursor.seq = Math.max(cursor.seq, due.lookedThrough);
+      count += due.seqs.length;
+      if (due.isLast) return count;
       await nextTurn();
     }
+  }
+
+  #mark(lane: Lane): Mark | null {
+    const { assignments, marks } = this.#parts;
+    const assignment = assignments.of(lane);
+    return assignment ? marks.find(assignment.beacon, assignment.connection, lane) : null;
+  }
+
+  #cursor(lane: Lane): Cursor {
+    const { lookedAnew } = this.#parts.journal.counts(lane);
+    const known = this.#cursors.get(lane);
+    if (known?.lookedAnew === lookedAnew) return known;
+    const fresh = { seq: 0, lookedAnew };
+    this.#cursors.set(lane, fresh);
+    return fresh;
+  }
+
+  /** Delivered entries with bodies beyond the number that is kept. */
+  #excess(lane: Lane, mark: Mark): number {
+    const { journal, blocked } = this.#parts;
+    const { accepted, stripped } = journal.counts(lane);
+    const undelivered =
+      pendingAt(this.#parts, lane, mark) + blocked.count(mark.database, lane, 'dead');
+    return accepted - stripped - undelivered - this.#bounds.entries;
+  }
+
+  #due(lane: Lane, mark: Mark, after: number): Due {
+    const { journal, blocked, clock } = this.#parts;
+    const excess = this.#excess(lane, mark);
+    const beforeMs = clock.nowMs() - this.#bounds.ms;
+    const startedMs = clock.monotonicMs();
+    const looked = journal.seqsBetween(lane, after, mark.seq, limits.retentionStepEntries);
+    const due: Due = {
+      seqs: [],
+      stretches: [],
+      lookedThrough: after,
+      isLast: looked.length < limits.retentionStepEntries,
+    };
+    let isApart = true;
+    for (const seq of looked) {
+      if (blocked.isHolding(seq)) isApart = true;
+      else {
+        const acceptedMs = journal.acceptedMs(lane, seq);
+        if (acceptedMs >= beforeMs && due.seqs.length >= excess) return { ...due, isLast: true };
+        if (isApart) due.stretches.push({ after: due.lookedThrough, through: seq });
+        else (due.stretches.at(-1) as Stretch).through = seq;
+        due.seqs.push(seq);
+        isApart = false;
+      }
+      due.lookedThrough = seq;
+      // Half of the time is for giving up what was found.
+      if (clock.monotonicMs() - startedMs > limits.retentionStepMs / 2)
+        return { ...due, isLast: false };
+      if (due.seqs.length >= limits.retentionStripEntries) return { ...due, isLast: false };
+    }
+    return due;
+  }
+
+  #giveUp(lane: Lane, { seqs, stretches }: Due): void {
+    const { journal, marks, blocked, projection } = this.#parts;
+    journal.together(() => {
+      marks.passOver(lane, seqs);
+      blocked.forgetDropped(lane, seqs);
+      journal.stripSeqs(lane, seqs);
+      for (const { after, through } of stretches) projection.forgetBetween(lane, after, through);
+    });
   }
 }

@@ -123,7 +123,7 @@ const cases: [string, number, RegExp, (data: string) => void][] = [
     'a page that is damaged',
     1,
     /is damaged; the worker's next start/,
-    (data) => damage(pathsOf(data).db, 'entry', 'lane'),
+    (data) => damage(pathsOf(data).db, 'known', 'lane'),
   ],
   [
     'all pages damaged',
@@ -184,7 +184,7 @@ test('a file that may not be opened is told with whose right is missing (C3)', a
   expect(snapshot(data)).toEqual(before);
 }, 30_000);
 
-test.each([[['entry', 'lane']], [[]]])(
+test.each([[['known', 'lane']], [[]]])(
   'damaged pages %j: no verb that reads ends with a stack trace',
   async (tables) => {
     const data = atRest();
@@ -208,7 +208,7 @@ test.each([[['entry', 'lane']], [[]]])(
   30_000,
 );
 
-test.each(goldenNames)(
+test.each(goldenNames.filter((name) => name !== 'state-v3'))(
   '%s, of schema 1, is read as it is and stays so; verify finds it sound (C2, A9)',
   async (name) => {
     const data = folder();

@@ -43,7 +43,7 @@ const rowsOf = (data: string) => {
   const db = new Database(pathsOf(data).db, { readonly: true });
   const rows = db
     .prepare(
-      'select seq, lane, action, guid, key, at, user, accepted_ms, body, digest, trace from entry order by seq',
+      'select seq, lane, action, guid, key, at, user, accepted_ms, body, digest, trace, crc from entry order by seq',
     )
     .all();
   db.close();
@@ -161,7 +161,8 @@ test('verify names what is wrong and exits 6', async () => {
   filled(data).store.close();
   const db = new Database(pathsOf(data).db);
   const seqs = db.prepare('select seq from entry order by seq').pluck().all() as number[];
-  db.exec(`delete from entry where seq = ${seqs[7]}; update entry set digest = null where body is null;
+  db.exec(`delete from known where seq = ${seqs[7]}; delete from queue_body where seq = ${seqs[7]};
+    update known set digest = zeroblob(16);
     insert into database values (1, 'db-1', 1);
     insert into mark (database, lane, seq, applied, present, skipped, store_id)
       values (1, 0, ${(seqs[19] ?? 0) + 5}, 0, 0, 0, '');

@@ -69,6 +69,7 @@ test('a merge takes traces along, heals damaged ones; another trace is not anoth
             body: JSON.stringify(upsert(name, name).settings),
             digest: null,
             trace: null,
+            crc: null,
           }),
         ),
       ),

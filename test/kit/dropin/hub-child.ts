@@ -3,6 +3,7 @@
  * items and runs through their lives with the drop-in bridges, records each call, and has no stop of
  * its own: a signal ends it where it is.
  */
+/* oxlint-disable no-underscore-dangle -- the hub's own names, by which the bridges find them */
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ManifestStoreBridge, QueuePersistenceBridge } from '../../../dropin/bridges.ts';

@@ -2,6 +2,7 @@
  * What a hub's container has that the bridges use, in our own words: settings, a log, runs that are
  * rebuilt from their manifest files, and open items that are restored from a journal of its own.
  */
+/* oxlint-disable no-underscore-dangle -- the hub's own names, by which the bridges find them */
 import {
   appendFileSync,
   existsSync,

@@ -16,12 +16,13 @@ export function inconsistencies(db: ReturnType<typeof openStore>['db']): string[
     );
   lanes.forEach((lane, index) => {
     const accepted = number('select accepted from lane where lane = ?', index);
+    const forgotten = number('select forgotten from lane where lane = ?', index);
     const there = number('select count(*) from entry where lane = ?', index);
-    if (accepted !== there)
+    if (accepted - forgotten !== there)
       found.push(`${lane} counts ${accepted} accepted, ${there} are there (I10)`);
     const marks = db
       .prepare<[number], { database: number; seq: number; settled: number }>(
-        'select database, seq, applied + present + skipped as settled from mark where lane = ?',
+        'select database, seq, applied + present + skipped + dropped as settled from mark where lane = ?',
       )
       .all(index);
     for (const { database, seq, settled } of marks) {

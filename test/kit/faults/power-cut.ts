@@ -271,7 +271,7 @@ function lookAt(
       inconsistencies(store.db).forEach(complain);
       const last = answered.reduce((most, { seq }) => Math.max(most, seq), 0);
       const next = Number(
-        store.db.prepare("select seq from sqlite_sequence where name = 'entry'").pluck().get(),
+        store.db.prepare("select seq from sqlite_sequence where name = 'known'").pluck().get(),
       );
       if (next < last) complain(`the next Seq, ${next + 1}, was given before (I2)`);
     } finally {

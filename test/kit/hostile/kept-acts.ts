@@ -38,6 +38,12 @@ const signOff = {
   },
 };
 
+/** Forty million values in a few hundred kilobytes. */
+const zippedValues = gzipSync(
+  Buffer.concat([head(0xdd, 40_000_000), Buffer.alloc(40_000_000, 0x80)]),
+  { level: 1 },
+);
+
 export const keptActs: readonly Act[] = [
   // A worker hung for good.
   sent('hub1', write, sharedReferences(40).bytes, pack),
@@ -48,12 +54,7 @@ export const keptActs: readonly Act[] = [
     pack,
   ),
   // Gigabytes out of kilobytes.
-  sent(
-    'hub1',
-    write,
-    gzipSync(Buffer.concat([head(0xdd, 40_000_000), Buffer.alloc(40_000_000, 0x80)]), { level: 1 }),
-    [...pack, zipped],
-  ),
+  sent('hub1', write, zippedValues, [...pack, zipped]),
   // Object.prototype was polluted, and every request timed out.
   sent('db-3', 'mesh.presence.db-3', text({ ...online, BeaconID: '__proto__', Tags: { a: '1' } })),
   sent('operator1', 'tidemark.hub1.control.locate', Buffer.from('{"__proto__":{"Verb":"x"}}')),
@@ -63,6 +64,18 @@ export const keptActs: readonly Act[] = [
     'mesh.presence.db-3',
     text({ ...online, BeaconID: 'db-3', Tags: { a: { toString: 1 } } }),
   ),
+  // Seed 3, step 655: a beacon's word was unzipped, whatever it said, and a hundred took ten seconds.
+  {
+    kind: 'bus',
+    act: {
+      role: 'db-3',
+      messages: Array.from({ length: 100 }, () => ({
+        subject: 'mesh.presence.db-3',
+        bytes: zippedValues,
+        headers: [...pack, zipped],
+      })),
+    },
+  },
   // A tag in another's name took the lane away.
   sent(
     'db-3',

@@ -137,14 +137,6 @@ const questions: readonly LoadKind[] = [
     message: () => ({ subject: 'tidemark.hub1.control.status', bytes: json({}) }),
   },
   {
-    name: 'looking for the writes of a key',
-    role: 'operator1',
-    message: (n) => ({
-      subject: 'tidemark.hub1.control.locate',
-      bytes: json({ Key: `none-${n}` }),
-    }),
-  },
-  {
     name: 'who is there',
     role: 'worker2',
     message: () => ({ subject: '$SRV.PING.tidemark-worker', bytes: new Uint8Array() }),
@@ -152,6 +144,13 @@ const questions: readonly LoadKind[] = [
 ];
 
 const httpKinds: readonly LoadKind[] = [
+  {
+    name: 'looking for the writes of a key',
+    role: 'loopback',
+    port: 'worker',
+    isHeld: false,
+    request: 'GET /api/locate?key=none HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n',
+  },
   {
     name: 'changing call without a token',
     role: 'loopback',

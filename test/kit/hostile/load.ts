@@ -25,7 +25,12 @@ export type LoadLine = {
   /** Not within twenty seconds. */
   unanswered: number;
 };
-export type LoadOptions = { messages: number; seconds: number };
+export type LoadOptions = {
+  messages: number;
+  seconds: number;
+  /** Only kinds whose names have this. */
+  kind?: string;
+};
 
 /** Between two timed writes, whatever became of the one before. */
 const everyMs = 20;
@@ -33,7 +38,11 @@ const aloneMs = 1_000;
 /** For what a flood leaves behind to be done with. */
 const restMs = 500;
 
-export async function runLoad({ messages, seconds }: LoadOptions): Promise<LoadLine[]> {
+export async function runLoad({
+  messages,
+  seconds,
+  kind: only = '',
+}: LoadOptions): Promise<LoadLine[]> {
   await using rig = await HostileRig.start();
   const pids = [rig.processes.worker.pid, rig.processes['db-1'].pid];
   const hub = new HonestHub(await rig.connection('hub1'), [], 'load');
@@ -41,7 +50,8 @@ export async function runLoad({ messages, seconds }: LoadOptions): Promise<LoadL
     'mesh.db-1.DataBeaconBatch.Apply.hub2',
   );
   const lines: LoadLine[] = [await lineOf('nothing', 'nobody', () => undefined)];
-  for (const kind of loadKinds(isScoped ? '.hub2' : '')) {
+  const kinds = loadKinds(isScoped ? '.hub2' : '');
+  for (const kind of kinds.filter(({ name }) => name.includes(only))) {
     const send = await senderOf(rig, kind);
     lines.push(await lineOf(kind.name, kind.role, send));
     await sleep(restMs);

@@ -1,4 +1,5 @@
 /** Verbs that bring a system of their own, and what a verb printed. */
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import type { TempDir } from '../temp-dir.ts';
 import { until } from '../until.ts';
@@ -29,4 +30,13 @@ export async function upAlone(dir: TempDir): Promise<void> {
 export async function demoAlone(): Promise<void> {
   const proofs = await printed<{ isOk: boolean }[]>(tidemark(['demo', '--json']));
   expect(proofs.filter(({ isOk }) => !isOk)).toEqual([]);
+}
+
+/** A dry import of a hub that has one run and nothing else. */
+export async function importHubAlone(dir: TempDir): Promise<void> {
+  mkdirSync(dir.at('hub', 'staging', 'run'), { recursive: true });
+  writeFileSync(dir.at('hub', 'staging', 'run', 'Manifest_op.json'), '{"Hash":"r"}');
+  expect(
+    await printed(tidemark(['import-hub', dir.at('hub'), '--dry-run', '--json'])),
+  ).toMatchObject({ DryRun: true, Rows: [{}, {}, {}, { Kind: 'runs', Found: 1 }] });
 }

@@ -181,7 +181,7 @@ export class Checks {
       else if (
         beacon.database.hasTravelled ||
         this.#hasLostJournal ||
-        worker.local.blocked.get(mark.database, one.seq)?.state === 'dropped'
+        isGivenUp(worker, mark.database, one.seq)
       )
         continue;
       else if (!isIn(beacon.database, has, one))
@@ -228,7 +228,7 @@ export class Checks {
           isIn(beacon.database, has, one)
         )
           continue;
-        if (worker.local.blocked.get(mark.database, one.seq)?.state !== 'dropped')
+        if (!isGivenUp(worker, mark.database, one.seq))
           this.#witness.violate(
             `I5: at the end ${beacon.id} lacks write ${one.write.name} (Seq ${one.seq})`,
           );
@@ -250,4 +250,12 @@ function isIn(
   if (write.lane === 'queue') return false;
   const row = database.row('UVManifest', 'hub1', write.key);
   return row ? Number(row.columns['BridgeSeq']) >= seq : write.isRemoval;
+}
+
+/** Dropped by an operator, whether retention has taken what was held of it or not. */
+function isGivenUp({ local }: SimWorker, database: number, seq: number): boolean {
+  return (
+    local.blocked.get(database, seq)?.state === 'dropped' ||
+    local.journal.facts(seq)?.isGivenUp === true
+  );
 }

@@ -62,7 +62,7 @@ const ofJournal: Mutant[] = [
         const Seq =
           Number(
             local.store.db
-              .prepare("select seq from sqlite_sequence where name = 'entry'")
+              .prepare("select seq from sqlite_sequence where name = 'known'")
               .pluck()
               .get(),
           ) + intake.waiting;
@@ -103,7 +103,7 @@ const ofJournal: Mutant[] = [
     breaks: 'I2',
     opened: (db) => {
       db.exec(
-        "update sqlite_sequence set seq = coalesce((select max(seq) from entry), 0) where name = 'entry'",
+        "update sqlite_sequence set seq = coalesce((select max(seq) from entry), 0) where name = 'known'",
       );
     },
   },
@@ -112,7 +112,7 @@ const ofJournal: Mutant[] = [
     breaks: 'I3',
     local: ({ journal, store }) => {
       const append = journal.append.bind(journal);
-      const forget = store.db.prepare('update entry set guid = randomblob(16) where guid = ?');
+      const forget = store.db.prepare('update known set guid = randomblob(16) where guid = ?');
       journal.append = (envelopes, nowMs) => {
         for (const one of envelopes) forget.run(guidBytes(one.eventGuid));
         return append(envelopes, nowMs);
@@ -195,14 +195,16 @@ const ofMarks: Mutant[] = [
     name: 'bodies of held entries are given up',
     breaks: 'I6',
     local: ({ blocked }) => {
-      blocked.oldest = () => null;
+      blocked.isHolding = () => false;
     },
   },
   {
     name: 'bodies are given up whatever the mark',
     breaks: 'I6',
-    worker: ({ retention, local }) => {
-      retention.floor = (lane) => local.journal.counts(lane).head;
+    local: ({ journal }) => {
+      const seqsBetween = journal.seqsBetween.bind(journal);
+      journal.seqsBetween = (lane, after, _, limit) =>
+        seqsBetween(lane, after, journal.counts(lane).head, limit);
     },
   },
 ];
@@ -213,23 +215,27 @@ const ofDelivery: Mutant[] = [
     name: 'parked entries do not wait for their dead letter',
     breaks: 'I7',
     local: ({ blocked, store }) => {
-      const parked = store.db
-        .prepare(
-          `select min(seq) from held where database = ? and lane = ? and state = 'parked'
-            and seq <= (select seq from mark
-              where mark.database = held.database and mark.lane = held.lane)
-            group by key order by 1 limit ?`,
-        )
-        .pluck();
-      blocked.deliverable = (database, lane, limit) =>
-        parked.all(database, lanes.indexOf(lane), limit) as number[];
+      const parked = store.db.prepare<[number, number, number], { key: string; seq: number }>(
+        `select key, min(seq) as seq from held where database = ? and lane = ? and state = 'parked'
+          and seq <= (select seq from mark
+            where mark.database = held.database and mark.lane = held.lane)
+          group by key order by 2 limit ?`,
+      );
+      blocked.released.next = (database, lane, entries) => ({
+        runs: parked
+          .all(database, lanes.indexOf(lane), entries)
+          .map(({ key, seq }) => ({ key, seqs: [seq] })),
+        isMore: false,
+      });
     },
   },
   {
     name: 'new writes of a waiting key are not parked',
     breaks: 'I7',
     local: ({ blocked }) => {
-      blocked.poisonedKeys = () => new Set();
+      const waitingKeys = blocked.waitingKeys.bind(blocked);
+      blocked.waitingKeys = (database, lane) =>
+        Object.assign(waitingKeys(database, lane), { has: () => false });
     },
   },
   {

@@ -18,7 +18,7 @@ export type GoldenFacts = {
   Entries: number | { Seq: number; EventGUID: string }[];
 };
 
-export const goldenNames = ['state-v1', 'state-v1-held'] as const;
+export const goldenNames = ['state-v1', 'state-v1-held', 'state-v3'] as const;
 export type GoldenName = (typeof goldenNames)[number];
 /** At schema 3, with an assignment of one lane and a mark of a beacon named `__proto__`. */
 export const namesGolden = 'state-v3-names';

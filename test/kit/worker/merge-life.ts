@@ -115,18 +115,20 @@ export class Life {
 
   #deliver(lane: Lane, count: number, dead: number): void {
     const { database, seq } = this.mark(lane);
-    const waiting = this.local.blocked.poisonedKeys(database, lane);
+    const waiting = this.local.blocked.waitingKeys(database, lane);
+    const dying = new Set<string>();
     const entries = this.local.journal.readAfter(lane, seq, count, 1e9);
     const last = entries.at(-1);
     if (!last) return;
     const blocked = entries.flatMap((entry, at) => {
-      const state = waiting.has(entry.key)
-        ? ('parked' as const)
-        : at === dead
-          ? ('dead' as const)
-          : null;
+      const state =
+        dying.has(entry.key) || waiting.has(entry.key)
+          ? ('parked' as const)
+          : at === dead
+            ? ('dead' as const)
+            : null;
       if (state === null) return [];
-      waiting.add(entry.key);
+      dying.add(entry.key);
       return [
         {
           seq: entry.seq,
@@ -153,12 +155,12 @@ export class Life {
   }
 
   #strip(lane: Lane, count: number): void {
-    const { database, seq } = this.mark(lane);
-    const oldest = this.local.blocked.oldest(database, lane);
-    const floor = oldest === null ? seq : Math.min(seq, oldest - 1);
+    const { seq } = this.mark(lane);
     this.local.journal.strip(
       lane,
-      this.local.journal.readAfter(lane, 0, count, 1e9).filter((entry) => entry.seq <= floor),
+      this.local.journal
+        .readAfter(lane, 0, count, 1e9)
+        .filter((entry) => entry.seq <= seq && !this.local.blocked.isHolding(entry.seq)),
     );
   }
 
@@ -220,7 +222,7 @@ export function mergeFile(
 /** Aborts the transaction that inserts this entry, as a crash would. */
 export function failAt(life: Life, seq: number): () => void {
   life.db.exec(
-    `create temp trigger crash before insert on entry when new.seq = ${seq} begin select raise(abort, 'crash'); end`,
+    `create temp trigger crash before insert on known when new.seq = ${seq} begin select raise(abort, 'crash'); end`,
   );
   return () => life.db.exec('drop trigger crash');
 }
@@ -272,5 +274,5 @@ export function lostStoreOf(
 }
 
 export function skipSeqs(life: Life, count: number): void {
-  life.db.prepare("update sqlite_sequence set seq = seq + ? where name = 'entry'").run(count);
+  life.db.prepare("update sqlite_sequence set seq = seq + ? where name = 'known'").run(count);
 }

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { limits } from '../../../contracts/limits.ts';
 import { type DeadLetterOptions, deadLetterPage } from '../../../worker/operators/dead-letters.ts';
 import { History } from '../../../worker/console/history.ts';
-import { locateKey } from '../../../worker/console/locate-key.ts';
+import { KeySearch, locateKey } from '../../../worker/console/locate-key.ts';
 import { ManualClock } from '../../kit/manual-clock.ts';
 import { event, patch, upsert } from '../../kit/worker/fixture.ts';
 import { LaneRun } from '../../kit/worker/lane-run.ts';
@@ -120,3 +120,34 @@ test('writes of a key are found newest first: newest entries, blocked ones, the 
   expect([many.Entries.length, many.IsComplete]).toEqual([limits.locateEntriesMax, false]);
   await expect(locateKey(parts, '', undefined)).rejects.toThrow(/key: expected/);
 }, 120_000);
+
+test('I14 — a flood of searches is one a turn, and refused beyond the bound: writers get theirs', async () => {
+  const { local, overview } = LaneRun.ofTest();
+  const { blocked, projection, journal } = local;
+  let scans = 0;
+  const findKey: (typeof journal)['findKey'] = (...given) => {
+    scans += 1;
+    return journal.findKey(...given);
+  };
+  const counted = {
+    findKey,
+    facts: journal.facts.bind(journal),
+    counts: journal.counts.bind(journal),
+  };
+  const search = new KeySearch({
+    overview,
+    deliveries: { queue: { mark: () => null }, manifest: { mark: () => null } },
+    local: { blocked, projection, journal: counted as typeof journal },
+  });
+  const searches = Array.from({ length: 100 }, () =>
+    search.locate('none', undefined).catch((error: unknown) => (error as { code: string }).code),
+  );
+  for (let turn = 1; turn <= 3; turn += 1) {
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
+    expect(scans).toBeLessThanOrEqual(turn + 1);
+  }
+  const ends = await Promise.all(searches);
+  expect(ends.filter((end) => end === 'OVERLOADED')).toHaveLength(99 - limits.locateWaitingMax);
+});

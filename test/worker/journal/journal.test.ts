@@ -168,7 +168,7 @@ describe('journal — one EventGUID, one entry (I3)', () => {
       'CONFLICT',
     ]);
     expect(journal.read(seq)).toBeNull();
-    expect(journal.find(guidOf('x'))).toMatchObject({ seq, lane: 'queue', key: 'a' });
+    expect(journal.find(guidOf('x'))).toMatchObject({ seq, lane: 'queue', key: null });
   });
 
   test('JSON and MessagePack of the same write are the same content; so is a GUID in capitals (I3)', () => {

@@ -47,7 +47,7 @@ class Run {
     else if (one.do === 'hole')
       this.#db
         .prepare('update sqlite_sequence set seq = seq + ? where name = ?')
-        .run(one.count, 'entry');
+        .run(one.count, 'known');
     else if (one.do === 'append')
       this.#local.journal.append(
         Array.from({ length: one.count }, () => this.#write()),
@@ -87,9 +87,12 @@ class Run {
       this.#names += 1;
       this.#db
         .prepare(
-          'insert into entry (seq, lane, action, guid, key, accepted_ms, body) values (?, 0, ?, ?, ?, 1, ?)',
+          'insert into queue_body (seq, action, guid, key, accepted_ms, body) values (?, ?, ?, ?, 1, ?)',
         )
         .run(seq, 'QP_UpsertWorkItem', Buffer.from(`merged${this.#names}`.padEnd(16)), 'k', '{}');
+      this.#db
+        .prepare('insert into known (seq, lane, guid, accepted_ms) values (?, 0, ?, 1)')
+        .run(seq, Buffer.from(`merged${this.#names}`.padEnd(16)));
       this.#db.prepare('update lane set accepted = accepted + 1 where lane = 0').run();
     }
   }
@@ -104,7 +107,7 @@ class Run {
   loseOne(): void {
     this.#db
       .prepare(
-        'update entry set body = null where seq = (select seq from entry where lane = 0 ' +
+        'delete from queue_body where seq = (select seq from queue_body ' +
           'order by seq desc limit 1 offset 1)',
       )
       .run();

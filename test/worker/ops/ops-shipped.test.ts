@@ -145,7 +145,9 @@ test('purge-dead-letters — by age and reason; what is parked behind may go, co
     Result: 'failed',
     Error: expect.stringMatching(/say which/) as string,
   });
-  expect(local.blocked.deliverable(database, 'queue', 10)).toEqual([]);
+  expect(
+    local.blocked.released.next(database, 'queue', 10).runs.flatMap((run) => run.seqs),
+  ).toEqual([]);
   const args = { 'older-than-days': '30', reason: 'too long' };
   expect(await runShipped(bench, 'purge-dead-letters', args, true)).toMatchObject({
     Result: 'rolled_back',
@@ -160,14 +162,18 @@ test('purge-dead-letters — by age and reason; what is parked behind may go, co
     local.blocked.count(database, 'queue', 'dropped'),
     local.blocked.count(database, 'queue', 'parked'),
   ]).toEqual([2, 1, 3]);
-  expect(local.blocked.deliverable(database, 'queue', 10)).toEqual([seqs[1]]);
+  expect(
+    local.blocked.released.next(database, 'queue', 10).runs.flatMap((run) => run.seqs),
+  ).toEqual([seqs[1]]);
   expect(
     await runShipped(bench, 'purge-dead-letters', { 'older-than-days': '0', lane: 'manifest' }),
   ).toMatchObject({ Note: '0 dead letters dropped' });
   expect(await runShipped(bench, 'purge-dead-letters', { 'older-than-days': '0' })).toMatchObject({
     Note: '2 dead letters dropped',
   });
-  expect(local.blocked.deliverable(database, 'queue', 10)).toEqual([seqs[1], seqs[3], seqs[5]]);
+  expect(
+    local.blocked.released.next(database, 'queue', 10).runs.flatMap((run) => run.seqs),
+  ).toEqual([seqs[1], seqs[3], seqs[5]]);
 });
 
 test('purge-dead-letters — many go in steps', async () => {

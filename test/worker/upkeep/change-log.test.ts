@@ -59,7 +59,7 @@ const methods: [
   ['held.bury', dead, ({ blocked }, seq) => blocked.bury(1, seq, 'again', 4)],
   ['held.retry', dead, ({ blocked }, seq) => blocked.retry(1, seq, 4)],
   ['held.drop', dead, ({ blocked }, seq) => blocked.drop(1, seq, 4)],
-  ['held.settle', dead, ({ blocked }, seq) => blocked.settle(1, 'queue', seq, true)],
+  ['held.settle', dead, ({ blocked }, seq) => blocked.settle(1, 'queue', [seq], true)],
   ['refused.keep', () => 0, ({ refused }) => refused.keep('s', Buffer.from('x'), 'no', 1)],
   [
     'refused.drop',
@@ -153,7 +153,14 @@ const silentTables = new Set([
   'operation_progress',
   'legacy_reject',
   'legacy_mark',
+  'held_count',
+  'released',
+  'horizon',
 ]);
+/** Told under the name they have for those who listen: together they are the entries. */
+const namesTold = new Map(
+  ['known', 'queue_body', 'manifest_body'].map((table) => [table, 'entry']),
+);
 
 function contents({ store }: Local): Map<string, string> {
   const tables = store.db
@@ -181,10 +188,10 @@ describe('A11, A14 — what is announced is what changed', () => {
     const after = contents(local);
     const changed = [...after]
       .filter(([table, rows]) => before.get(table) !== rows)
-      .map(([table]) => table);
+      .map(([table]) => namesTold.get(table) ?? table);
     expect(changed.length).toBeGreaterThan(0);
     expect([...new Set(log.next()?.changes.map((told) => told.table))].sort()).toEqual(
-      changed.sort(),
+      [...new Set(changed)].sort(),
     );
   });
 });

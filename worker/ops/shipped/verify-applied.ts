@@ -82,11 +82,9 @@ function markOf(db: Connection, lane: Lane): MarkRow | null {
 /** The Seq just before the last `count` entries up to a mark. */
 function startOf(db: Connection, lane: Lane, markSeq: number, count: number): number {
   const first = db
-    .prepare(
-      'select seq from entry where lane = ? and seq <= ? and body is not null order by seq desc limit 1 offset ?',
-    )
+    .prepare(`select seq from ${lane}_entry where seq <= ? order by seq desc limit 1 offset ?`)
     .pluck()
-    .get(laneIndex(lane), markSeq, count - 1) as number | undefined;
+    .get(markSeq, count - 1) as number | undefined;
   return first === undefined ? 0 : first - 1;
 }
 
@@ -145,10 +143,10 @@ async function allOf(
   const places: Place[] = [];
   if (keys.size === 0) return places;
   const slice = db.prepare(
-    'select seq, key from entry where lane = ? and seq > ? and seq <= ? and body is not null order by seq limit ?',
+    `select seq, key from ${lane}_entry where seq > ? and seq <= ? order by seq limit ?`,
   );
   for (let after = 0; ;) {
-    const read = slice.all(laneIndex(lane), after, markSeq, limits.retentionStepEntries) as Place[];
+    const read = slice.all(after, markSeq, limits.retentionStepEntries) as Place[];
     places.push(...read.filter((place) => keys.has(place.key)));
     const last = read.at(-1);
     if (!last) return places;

@@ -19,7 +19,8 @@ import {
 } from '../../../contracts/body/json-value.ts';
 import { limits } from '../../../contracts/limits.ts';
 import { type EntryCounts, pendingOf } from '../../../hwm/balance.ts';
-import { blockedCount, type BlockedState } from '../../../hwm/blocked-store.ts';
+import { blockedCount } from '../../../hwm/blocked-store.ts';
+import type { BlockedState } from '../../../hwm/held-body.ts';
 import { assignedMark, type MarkRow } from '../../../hwm/mark-row.ts';
 import { isoOf, systemClock } from '../../../runtime/clock.ts';
 import type { Connection } from '../connection.ts';
@@ -125,8 +126,19 @@ function laneFacts(
     head: counts.head,
     accepted: counts.accepted,
     mark: mark?.seq ?? 0,
-    pending: pendingOf(counts, mark, countOf('dead') + countOf('dropped')),
+    pending: pendingOf(counts, mark, countOf('dead') + countOf('dropped') + goneOf(db, lane, mark)),
   };
+}
+
+/** Dead letters that were given up and are gone from what is held. */
+function goneOf(db: Connection, lane: number, mark: MarkRow | null): number {
+  if (!mark) return 0;
+  return Number(
+    db
+      .prepare<[number, number]>('select dropped from mark where database = ? and lane = ?')
+      .pluck()
+      .get(mark.database, lane),
+  );
 }
 
 /** Written to the side, synced, renamed, the folder synced. @throws what the file system throws */

@@ -7,6 +7,7 @@ import { TidemarkError } from '../../../contracts/errors.ts';
 import { isoOf, newUuid, systemClock } from '../../../runtime/clock.ts';
 import type { Connection } from '../connection.ts';
 import { migrate } from '../schema/migrate.ts';
+import { dropOldEntries } from '../schema/old-entries.ts';
 import type { StatePaths } from '../paths.ts';
 
 /**
@@ -20,12 +21,13 @@ export function initialiseStore(
 ): void {
   chmodSync(paths.db, 0o600);
   migrate(db);
+  dropOldEntries(db);
   db.transaction(() => {
     if (db.prepare("select 1 from meta where name = 'store'").get()) return;
     const meta = db.prepare('insert into meta values (?, ?)');
     meta.run('store', identity?.store ?? newUuid());
     meta.run('epoch', identity?.epoch ?? newUuid());
-    db.prepare('insert into sqlite_sequence values (?, 0)').run('entry');
+    db.prepare('insert into sqlite_sequence values (?, 0)').run('known');
   }).immediate();
 }
 
@@ -37,7 +39,7 @@ export function initialiseStore(
 export function startBoot(db: Connection): void {
   db.transaction(() => {
     const nowMs = systemClock.nowMs();
-    db.prepare("update sqlite_sequence set seq = max(seq, ?) where name = 'entry'").run(
+    db.prepare("update sqlite_sequence set seq = max(seq, ?) where name = 'known'").run(
       nowMs * 1000,
     );
     // Cursors of changes likewise: whoever listens must not take those of an older copy of this
@@ -50,7 +52,7 @@ export function startBoot(db: Connection): void {
       nowMs * 1000,
     );
     const last = db
-      .prepare("select seq from sqlite_sequence where name = 'entry'")
+      .prepare("select seq from sqlite_sequence where name = 'known'")
       .pluck()
       .get() as number;
     db.prepare('insert into boot (id, pid, started_ms, first_seq) values (?, ?, ?, ?)').run(

@@ -109,7 +109,10 @@ function assertFile({ db: path, wal }: StatePaths): void {
 
 function assertReadable(db: Connection, version: number, path: string): void {
   const tables = new Set(
-    db.prepare<[], string>("select name from sqlite_schema where type = 'table'").pluck().all(),
+    db
+      .prepare<[], string>("select name from sqlite_schema where type in ('table', 'view')")
+      .pluck()
+      .all(),
   );
   if (version === 0 && tables.size === 0)
     throw failed(`${path} has no schema yet; start the worker once`);

@@ -4,6 +4,8 @@
  * be an older state of a row, or rubbish that looks like one; the merge looks at each.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { isWriteAction, laneOf } from '../../../contracts/actions.ts';
+import { laneIndex } from '../../../contracts/subjects.ts';
 import { validTrace } from '../../../runtime/trace.ts';
 import type { StoredEntry } from './entry-lines.ts';
 
@@ -11,9 +13,13 @@ const defaultPageBytes = 4096;
 const walHeaderBytes = 32;
 const frameHeaderBytes = 24;
 const tableLeaf = 0x0d;
-/** Of an entry, and of one written before it had a trace. */
-const columns = 11;
-const columnsBefore = 10;
+/**
+ * Of the three kinds of rows that are looked for: what is known of an entry, a body, and an entry of
+ * schema 3 and before, with and without a trace.
+ */
+const columnCounts = new Set([6, 10, 11]);
+const columnsMax = 11;
+const digestBytes = 16;
 
 /** A page's place: in the log if it is there, else in the database. */
 type Place = { fd: number; offset: number };
@@ -116,16 +122,16 @@ type Value = number | string | Buffer | null;
 
 const integerBytes = [0, 1, 2, 3, 4, 6, 8];
 
-/** A record's values; null when it is not one of as many columns as an entry has or had. */
+/** A record's values; null when it has not as many columns as any that is looked for. */
 function valuesOf(record: Buffer): Value[] | null {
   const [headerBytes, first] = varint(record, 0);
   const types: number[] = [];
-  for (let at = first; at < headerBytes && types.length <= columns;) {
+  for (let at = first; at < headerBytes && types.length <= columnsMax;) {
     const [type, next] = varint(record, at);
     types.push(type);
     at = next;
   }
-  if (types.length !== columns && types.length !== columnsBefore) return null;
+  if (!columnCounts.has(types.length)) return null;
   let at = headerBytes;
   return types.map((type): Value => {
     const bytes = type < 12 ? (integerBytes[type] ?? 8) : Math.floor((type - 12) / 2);
@@ -145,10 +151,71 @@ function entryAt(pages: Pages, page: Buffer, at: number): StoredEntry | null {
   if (bytes > 2 ** 31) return null;
   const record = payloadOf(pages, page, start, bytes);
   const values = record && valuesOf(record);
-  if (!values) return null;
-  const [own, lane, action, guid, key, sentAt, user, accepted, body, digest, trace] = values;
+  // The first column is the Seq, which is kept as the row's number.
+  if (!values || values[0] !== null) return null;
+  if (values.length === 6) return strippedOf(seq, values);
+  return typeof values[1] === 'number' ? oldEntryOf(seq, values) : bodyOf(seq, values);
+}
+
+const textOrNull = (value: Value | undefined) => (typeof value === 'string' ? value : null);
+
+/** What is known of an entry without its body; one that has it is found by that. */
+function strippedOf(seq: number, values: readonly Value[]): StoredEntry | null {
+  const [, lane, guid, accepted, digest] = values;
+  const isStripped =
+    typeof lane === 'number' &&
+    Buffer.isBuffer(guid) &&
+    typeof accepted === 'number' &&
+    Buffer.isBuffer(digest) &&
+    digest.length === digestBytes &&
+    digest.some((byte) => byte !== 0);
+  if (!isStripped) return null;
+  return {
+    seq,
+    lane,
+    guid,
+    accepted_ms: accepted,
+    digest,
+    action: null,
+    key: null,
+    at: null,
+    user: null,
+    body: null,
+    trace: null,
+    crc: null,
+  };
+}
+
+function bodyOf(seq: number, values: readonly Value[]): StoredEntry | null {
+  const [, action, guid, key, at, user, accepted, trace, crc, , body] = values;
+  const isBody =
+    values.length === 11 &&
+    typeof action === 'string' &&
+    isWriteAction(action) &&
+    Buffer.isBuffer(guid) &&
+    typeof key === 'string' &&
+    typeof accepted === 'number' &&
+    typeof body === 'string';
+  if (!isBody) return null;
+  return {
+    seq,
+    lane: laneIndex(laneOf(action) ?? 'queue'),
+    action,
+    guid,
+    key,
+    at: textOrNull(at),
+    user: textOrNull(user),
+    accepted_ms: accepted,
+    body,
+    digest: null,
+    trace: validTrace(trace),
+    crc: typeof crc === 'number' ? crc : null,
+  };
+}
+
+function oldEntryOf(seq: number, values: readonly Value[]): StoredEntry | null {
+  const [, lane, action, guid, key, at, user, accepted, body, digest, trace] = values;
   const isEntry =
-    own === null &&
     typeof lane === 'number' &&
     typeof action === 'string' &&
     Buffer.isBuffer(guid) &&
@@ -161,12 +228,13 @@ function entryAt(pages: Pages, page: Buffer, at: number): StoredEntry | null {
     action,
     guid,
     key,
-    at: typeof sentAt === 'string' ? sentAt : null,
-    user: typeof user === 'string' ? user : null,
+    at: textOrNull(at),
+    user: textOrNull(user),
     accepted_ms: accepted,
-    body: typeof body === 'string' ? body : null,
+    body: textOrNull(body),
     digest: Buffer.isBuffer(digest) ? digest : null,
     trace: validTrace(trace),
+    crc: null,
   };
 }
 
@@ -185,17 +253,21 @@ function* entriesOfPage(pages: Pages, page: Buffer): Generator<StoredEntry> {
 }
 
 /**
- * Every entry that is physically in the files, in no order, perhaps twice. Either path may be null.
+ * Every entry that is physically in the files, perhaps twice, those first that gave up their bodies:
+ * a page that is free may still show a body that was given up since. Either path may be null.
  */
 export function* carve(dbPath: string | null, logPath: string | null): Generator<StoredEntry> {
   const db = dbPath === null ? null : openSync(dbPath, 'r');
   const log = logPath === null ? null : openSync(logPath, 'r');
   try {
     const pages = new Pages(db, log);
-    for (const number of pages.numbers()) {
-      const page = pages.read(number);
-      if (page) yield* entriesOfPage(pages, page);
-    }
+    for (const isStripped of [true, false])
+      for (const number of pages.numbers()) {
+        const page = pages.read(number);
+        if (!page) continue;
+        for (const entry of entriesOfPage(pages, page))
+          if ((entry.body === null) === isStripped) yield entry;
+      }
   } finally {
     for (const fd of [db, log]) if (fd !== null) closeSync(fd);
   }

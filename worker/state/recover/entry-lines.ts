@@ -5,33 +5,43 @@
 import { isWriteAction, laneOf, type WriteAction } from '../../../contracts/actions.ts';
 import { decodeEnvelope, defaultRemoteUser, isGuid } from '../../../contracts/envelope.ts';
 import { messageOf, TidemarkError } from '../../../contracts/errors.ts';
-import { isJsonObject, type JsonObject } from '../../../contracts/body/json-value.ts';
+import {
+  isJsonObject,
+  type JsonObject,
+  type JsonValue,
+} from '../../../contracts/body/json-value.ts';
 import { limits } from '../../../contracts/limits.ts';
 import { type Lane, laneIndex, lanes } from '../../../contracts/subjects.ts';
 import { isoOf } from '../../../runtime/clock.ts';
 import { validTrace } from '../../../runtime/trace.ts';
 import type { Connection } from '../connection.ts';
-import { guidText } from '../entry-identity.ts';
+import { crcOf, guidText } from '../entry-identity.ts';
 import { versionOf } from '../schema/migrate.ts';
 
-/** A row of table entry, as it lies in the file. */
+/**
+ * An accepted write as it lies in a file. Without its body it has no action and key either where
+ * bodies lie apart; `crc` is what it was stored with, null where it never had one.
+ */
 export type StoredEntry = {
   seq: number;
   lane: number;
-  action: string;
+  action: string | null;
   guid: Buffer;
-  key: string;
+  key: string | null;
   at: string | null;
   user: string | null;
   accepted_ms: number;
   body: string | null;
   digest: Buffer | null;
   trace: string | null;
+  crc: number | null;
 };
 
 /** Its columns in a file of any schema. */
 export function entryColumns(schema: number): string {
-  return `seq, lane, action, guid, key, at, user, accepted_ms, body, digest, ${schema < 3 ? 'null as trace' : 'trace'}`;
+  const trace = schema < 3 ? 'null as trace' : 'trace';
+  const crc = schema < 5 ? 'null as crc' : 'crc';
+  return `seq, lane, action, guid, key, at, user, accepted_ms, body, digest, ${trace}, ${crc}`;
 }
 
 /** Every entry of a sound file of any schema. */
@@ -43,14 +53,14 @@ export function* allEntries(db: Connection): Generator<StoredEntry> {
 
 /**
  * One line. `Settings` is null when the body was given up by retention; then `Digest` is there, in
- * hex.
+ * hex, and `Action` and `Key` may be null.
  */
 export type EntryLine = {
   Seq: number;
   Lane: Lane;
-  Action: string;
+  Action: string | null;
   EventGUID: string;
-  Key: string;
+  Key: string | null;
   At: string | null;
   RemoteUser: string;
   AcceptedAt: string;
@@ -61,8 +71,9 @@ export type EntryLine = {
 
 const digestBytes = 16;
 
-/** @throws SyntaxError when the body is no JSON */
+/** @throws SyntaxError when the body is no JSON, TidemarkError when it is not what was written */
 export function lineOfEntry(row: StoredEntry): EntryLine {
+  if (isDamaged(row)) throw new TidemarkError('STORAGE_FAILED', `Seq ${row.seq} ${damagedText}`);
   const hex = row.guid.toString('hex');
   return {
     Seq: row.seq,
@@ -87,34 +98,56 @@ export function lineOfEntry(row: StoredEntry): EntryLine {
 export function entryOfLine(line: unknown): StoredEntry {
   if (!isJsonObject(line)) throw invalid('the line is not an object');
   const { Seq, Action, EventGUID, Key, At, RemoteUser, AcceptedAt, Settings, Digest } = line;
-  if (typeof Action !== 'string' || !isWriteAction(Action))
-    throw invalid(`Action: ${JSON.stringify(Action)} writes nothing`);
-  const lane = laneOf(Action) as Lane;
-  if (line['Lane'] !== lane)
-    throw invalid(`Lane: ${Action} belongs to ${lane}, not ${JSON.stringify(line['Lane'])}`);
+  const isStripped = !isJsonObject(Settings);
+  const lane = isStripped && Action === null ? laneNamed(line['Lane']) : laneOfLine(line);
   if (typeof Seq !== 'number' || !isSeq(Seq))
     throw invalid(`Seq: ${JSON.stringify(Seq)} is not a Seq`);
   if (!isGuid(EventGUID)) throw invalid(`EventGUID: ${JSON.stringify(EventGUID)} is not a UUID`);
   const acceptedMs = typeof AcceptedAt === 'string' ? Date.parse(AcceptedAt) : Number.NaN;
   if (Number.isNaN(acceptedMs))
     throw invalid(`AcceptedAt: ${JSON.stringify(AcceptedAt)} is not a time`);
-  if (typeof Key !== 'string') throw invalid(`Key: ${JSON.stringify(Key)} is not a key`);
+  if (typeof Key !== 'string' && !(isStripped && Key === null))
+    throw invalid(`Key: ${JSON.stringify(Key)} is not a key`);
   const row: StoredEntry = {
     seq: Seq,
     lane: laneIndex(lane),
-    action: Action,
+    action: typeof Action === 'string' ? Action : null,
     guid: Buffer.from(EventGUID.replaceAll('-', ''), 'hex'),
     key: Key,
     at: typeof At === 'string' ? At : null,
     user: typeof RemoteUser === 'string' && RemoteUser !== defaultRemoteUser ? RemoteUser : null,
     accepted_ms: acceptedMs,
-    body: isJsonObject(Settings) ? JSON.stringify(Settings) : null,
+    body: isStripped ? null : JSON.stringify(Settings),
     digest: typeof Digest === 'string' ? Buffer.from(Digest, 'hex') : null,
     trace: validTrace(line['Trace']),
+    crc: null,
   };
   const wrong = wrongWith(row);
   if (wrong !== null) throw invalid(wrong);
   return row;
+}
+
+/** The lane its Action belongs to, which must be the one it names. */
+function laneOfLine({ Action, Lane: named }: JsonObject): Lane {
+  if (typeof Action !== 'string' || !isWriteAction(Action))
+    throw invalid(`Action: ${JSON.stringify(Action)} writes nothing`);
+  const lane = laneOf(Action) as Lane;
+  if (named !== lane)
+    throw invalid(`Lane: ${Action} belongs to ${lane}, not ${JSON.stringify(named)}`);
+  return lane;
+}
+
+function laneNamed(named: JsonValue | undefined): Lane {
+  const lane = lanes.find((one) => one === named);
+  if (!lane) throw invalid(`Lane: ${JSON.stringify(named)} is none of ${lanes.join(', ')}`);
+  return lane;
+}
+
+const damagedText = 'is not what was written: its checksum does not match';
+
+/** Whether the disk gave back something else than was stored; false where nothing tells. */
+function isDamaged({ action, key, guid, body, crc }: StoredEntry): boolean {
+  return body !== null && crc !== null && crc !== crcOf(action ?? '', key ?? '', guid, body);
 }
 
 /**
@@ -122,17 +155,21 @@ export function entryOfLine(line: unknown): StoredEntry {
  */
 export function wrongWith(row: StoredEntry): string | null {
   const lane = lanes[row.lane];
-  if (!lane || !isWriteAction(row.action))
-    return `lane ${row.lane} knows no action ${JSON.stringify(row.action)}`;
+  const { action } = row;
+  const isNamed = action !== null && isWriteAction(action);
+  if (!lane || !(isNamed || (action === null && row.body === null)))
+    return `lane ${row.lane} knows no action ${JSON.stringify(action)}`;
   if (!isSeq(row.seq)) return `${row.seq} is not a Seq`;
   if (!Buffer.isBuffer(row.guid) || row.guid.length !== digestBytes)
     return 'its EventGUID is damaged';
-  if (!Number.isSafeInteger(row.accepted_ms) || typeof row.key !== 'string') return 'it is damaged';
-  if (row.body === null)
+  if (!Number.isSafeInteger(row.accepted_ms)) return 'it is damaged';
+  if (row.body === null || !isNamed)
     return row.digest?.length === digestBytes
       ? null
       : 'it has neither a body nor a digest of 16 bytes';
-  return wrongWithBody(row, lane, row.action, row.body);
+  if (typeof row.key !== 'string') return 'it is damaged';
+  if (isDamaged(row)) return `it ${damagedText}`;
+  return wrongWithBody(row, lane, action, row.body);
 }
 
 function wrongWithBody(

@@ -5,18 +5,20 @@
 import { limits } from '../../../contracts/limits.ts';
 import { lanes } from '../../../contracts/subjects.ts';
 import type { Connection } from '../connection.ts';
+import { versionOf } from '../schema/migrate.ts';
 import { type Finding, rangesText, type SeqGap } from '../guard/finding.ts';
 import type { PerLane, Remembered } from '../guard/identity-file.ts';
 
 /**
  * Seqs that were given to entries that are not there. Each start takes its Seqs one by one from its
  * first on, so that a hole before a later entry of the same start is a loss; what lies between two
- * starts is not. Reads the whole index of Seqs.
+ * starts is not; nor what was forgotten behind the dedup horizon. Reads the whole index of Seqs.
  * @param starts first Seqs that are known from elsewhere
  */
 export function holesOf(db: Connection, starts: readonly number[] = []): SeqGap[] {
   const gaps = db.prepare<[], { before: number; after: number }>(`select before, seq as after from
-    (select seq, lag(seq, 1, 0) over (order by seq) as before from entry) where seq > before + 1`);
+    (select seq, lag(seq, 1, 0) over (order by seq) as before from ${seqsOf(db)}) where seq > before + 1`);
+  const forgotten = forgottenThrough(db);
   const startOf = db
     .prepare<[number], number | null>('select max(first_seq) from boot where first_seq <= ?')
     .pluck();
@@ -24,10 +26,20 @@ export function holesOf(db: Connection, starts: readonly number[] = []): SeqGap[
   for (const { before, after } of gaps.all()) {
     const first = Math.max(startOf.get(after) ?? 0, ...starts.filter((start) => start <= after));
     if (first === 0) continue;
-    const From = Math.max(first, before + 1);
+    const From = Math.max(first, before + 1, forgotten + 1);
     if (From < after) holes.push({ From, To: after - 1 });
   }
   return holes;
+}
+
+/** A table of all Seqs, in a file of any schema. */
+function seqsOf(db: Connection): string {
+  return versionOf(db) < 5 ? 'entry' : 'known_entry';
+}
+
+/** Up to here accepted writes were forgotten on purpose. */
+export function forgottenThrough(db: Connection): number {
+  return versionOf(db) < 5 ? 0 : count(db, 'select through_seq from horizon');
 }
 
 /** Ranges that a fault has reported before. */
@@ -75,7 +87,10 @@ export function findLosses(
         Manifest: Math.max(0, before.Manifest - accepted(1)),
       }
     : { Queue: 0, Manifest: 0 };
-  const last = count(db, 'select coalesce(max(seq), 0) from entry');
+  const last = Math.max(
+    count(db, `select coalesce(max(seq), 0) from ${seqsOf(db)}`),
+    forgottenThrough(db),
+  );
   const head = remembered?.Head ? Math.max(remembered.Head.Queue, remembered.Head.Manifest) : 0;
   if (!isDoubtful && head <= last && missing.Queue + missing.Manifest === 0) return [];
   const holes = unreported(holesOf(db, remembered?.Starts), reportedLosses(db));
@@ -121,7 +136,7 @@ function absent(db: Connection, { From, To }: SeqGap): SeqGap[] {
   let next = From;
   for (const seq of db
     .prepare<[number, number], number>(
-      'select seq from entry where seq between ? and ? order by seq',
+      `select seq from ${seqsOf(db)} where seq between ? and ? order by seq`,
     )
     .pluck()
     .iterate(From, To)) {
@@ -138,7 +153,7 @@ function anotherStore(db: Connection, storeId: string, remembered: Remembered): 
     const back = Head
       ? count(
           db,
-          'select count(*) from entry where lane = ? and seq > ? and seq <= ?',
+          `select count(*) from ${seqsOf(db)} where lane = ? and seq > ? and seq <= ?`,
           lane,
           Mark[name],
           Head[name],

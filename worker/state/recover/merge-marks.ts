@@ -48,13 +48,13 @@ function statementsOf(db: Connection) {
         'on conflict (database, seq) do nothing',
     ),
     guid: db
-      .prepare<[number, number], Buffer>('select guid from entry where seq = ? and lane = ?')
+      .prepare<[number, number], Buffer>('select guid from known_entry where seq = ? and lane = ?')
       .pluck(),
     countsAt: db.prepare<
       { database: number; lane: number; seq: number },
       { settled: number; strippedAbove: number }
     >(
-      'select (select count(*) from entry where lane = @lane and seq <= @seq) - ' +
+      'select (select count(*) from known_entry where lane = @lane and seq <= @seq) - ' +
         '(select count(*) from held where database = @database and lane = @lane ' +
         'and seq <= @seq) as settled, (select count(*) from entry ' +
         'where lane = @lane and seq > @seq and body is null) as strippedAbove',
@@ -164,7 +164,7 @@ export class MergeMarks {
         database: pair.database,
         lane: pair.lane,
         seq,
-        key: row.key,
+        key: row.key ?? (blocked ? textOf(blocked, 'key') : ''),
         state: place,
         reason: blocked && typeof blocked['reason'] === 'string' ? blocked['reason'] : null,
         sinceMs: blocked ? numberOf(blocked, 'since_ms') : this.#nowMs,
@@ -204,7 +204,8 @@ export class MergeMarks {
         settled: number;
         strippedAbove: number;
       };
-      const notHad = Math.min(numberOf(mark, 'skipped'), settled);
+      // What was given up and went with retention is here without its body, like what was settled.
+      const notHad = Math.min(numberOf(mark, 'skipped') + numberOf(mark, 'dropped'), settled);
       const present = Math.min(numberOf(mark, 'present'), settled - notHad);
       this.#sql.raise.run({
         database,

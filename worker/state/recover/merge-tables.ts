@@ -53,7 +53,7 @@ const ownMeta = new Set(['store', 'epoch', 'opened_at', 'owner_pid', 'restoring'
  */
 export function isNewStore(db: Connection): boolean {
   return (
-    db.prepare('select 1 from entry limit 1').get() === undefined &&
+    db.prepare('select 1 from known_entry limit 1').get() === undefined &&
     db.prepare('select 1 from mark limit 1').get() === undefined
   );
 }
@@ -74,8 +74,17 @@ export function mergeTables(db: Connection, tables: SourceTables): void {
       sourceRows(tables, 'meta').filter((row) => !ownMeta.has(textOf(row, 'name'))),
     );
     for (const name of restoredOnly) put(db, name, sourceRows(tables, name));
+    for (const row of sourceRows(tables, 'horizon')) takeHorizon(db, row);
   }
   takeDatabases(db, tables, isNew);
+}
+
+/** What the other side forgot must not be taken for new. */
+function takeHorizon(db: Connection, row: SourceRow): void {
+  db.prepare(
+    'update horizon set through_seq = max(through_seq, ?), accepted_ms = max(accepted_ms, ?), ' +
+      'guid_ms = max(guid_ms, ?)',
+  ).run(numberOf(row, 'through_seq'), numberOf(row, 'accepted_ms'), numberOf(row, 'guid_ms'));
 }
 
 /**
@@ -116,6 +125,7 @@ function takeDatabases(db: Connection, tables: SourceTables, isNew: boolean): vo
           applied: 0,
           present: 0,
           skipped: 0,
+          dropped: 0,
         })),
       );
     put(

@@ -10,7 +10,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { limits } from '../../../contracts/limits.ts';
 import { isJsonObject, type JsonObject } from '../../../contracts/body/json-value.ts';
-import { contentDigest, guidText } from '../entry-identity.ts';
+import { contentDigest, crcOf, guidText } from '../entry-identity.ts';
 import type { Connection } from '../connection.ts';
 import { validTrace } from '../../../runtime/trace.ts';
 import { type StoredEntry, wrongWith } from './entry-lines.ts';
@@ -55,20 +55,26 @@ export type Merged = {
   Reasons: { Seq: number; Reason: string }[];
 };
 
-type Known = { seq: number; action: string; body: string | null; digest: Buffer | null };
+type Known = { seq: number; action: string | null; body: string | null; digest: Buffer | null };
 
 function statementsOf(db: Connection) {
+  const insertBody = (table: string) =>
+    db.prepare(`insert into ${table} (seq, action, guid, key, at, user, accepted_ms, trace, crc, body)
+      values (@seq, @action, @guid, @key, @at, @user, @accepted_ms, @trace, @crc, @body)`);
   return {
     known: db.prepare<[Buffer], Known>(
       'select seq, action, body, digest from entry where guid = ?',
     ),
-    isTaken: db.prepare<[number]>('select 1 from entry where seq = ?').pluck(),
-    insert:
-      db.prepare(`insert into entry (seq, lane, action, guid, key, at, user, accepted_ms, body, digest, trace)
-      values (@seq, @lane, @action, @guid, @key, @at, @user, @accepted_ms, @body, @digest, @trace)`),
+    isTaken: db.prepare<[number]>('select 1 from known_entry where seq = ?').pluck(),
+    forgottenThrough: db.prepare<[], number>('select through_seq from horizon').pluck(),
+    insert: db.prepare(
+      'insert into known (seq, lane, guid, accepted_ms, digest) values (@seq, @lane, @guid, @accepted_ms, @digest)',
+    ),
+    insertBody: [insertBody('queue_body'), insertBody('manifest_body')] as const,
     count: db.prepare(
       'update lane set accepted = accepted + 1, head = max(head, @seq), bare = bare + ' +
-        '@stripped, bare_through = max(bare_through, @strippedSeq) where lane = @lane',
+        '@stripped, bare_through = max(bare_through, @strippedSeq), ' +
+        'looked_anew = looked_anew + 1 where lane = @lane',
     ),
     position: db.prepare<[number], number>('select seq from projection where lane = ?').pluck(),
     restart: db.prepare('update projection set seq = 0 where lane = ?'),
@@ -143,12 +149,12 @@ class Merge {
     if (wrong !== null) return this.#reject(row.seq, wrong);
     const known = this.#sql.known.get(row.guid);
     if (known) return this.#meet(known, row);
+    if (this.#isForgotten(row)) {
+      this.merged.Known += 1;
+      return;
+    }
     const isTaken = this.#sql.isTaken.get(row.seq) !== undefined;
-    // A null Seq is the next one.
-    const seq = Number(
-      this.#sql.insert.run({ ...row, trace: validTrace(row.trace), seq: isTaken ? null : row.seq })
-        .lastInsertRowid,
-    );
+    const seq = this.#insert(row, isTaken);
     if (isTaken) this.merged.Renumbered += 1;
     this.merged.Imported += 1;
     const isStripped = row.body === null;
@@ -161,6 +167,33 @@ class Merge {
     this.#marks.place(row, seq);
     if (!isStripped && seq <= (this.#sql.position.get(row.lane) ?? 0))
       this.#restartProjection(row.lane);
+  }
+
+  /** It was here, delivered, and is past the dedup horizon: nothing of it is to be kept. */
+  #isForgotten({ seq, body }: StoredEntry): boolean {
+    return body === null && seq <= (this.#sql.forgottenThrough.get() ?? 0);
+  }
+
+  #insert(row: StoredEntry, isTaken: boolean): number {
+    const { lane, guid, action, key, body } = row;
+    const { lastInsertRowid } = this.#sql.insert.run({
+      // A null Seq is the next one.
+      seq: isTaken ? null : row.seq,
+      lane,
+      guid,
+      accepted_ms: row.accepted_ms,
+      digest: (body === null ? row.digest : null) ?? noDigest,
+    });
+    const seq = Number(lastInsertRowid);
+    if (body !== null)
+      this.#sql.insertBody[lane === 0 ? 0 : 1].run({
+        ...row,
+        seq,
+        trace: validTrace(row.trace),
+        // As it was stored: what was damaged then is damaged here.
+        crc: row.crc ?? crcOf(action ?? '', key ?? '', guid, body),
+      });
+    return seq;
   }
 
   #reject(seq: number, reason: string): void {
@@ -196,8 +229,9 @@ class Merge {
   }
 }
 
+/** An action is part of the digest, so it need not be known where there is no body. */
 function isSameContent(known: Known, row: StoredEntry): boolean {
-  if (known.action !== row.action) return false;
+  if (known.action !== null && row.action !== null && known.action !== row.action) return false;
   if (known.body !== null && known.body === row.body) return true;
   if (known.body !== null && row.body !== null)
     return isDeepStrictEqual(JSON.parse(known.body), JSON.parse(row.body));
@@ -206,14 +240,17 @@ function isSameContent(known: Known, row: StoredEntry): boolean {
   return ours !== null && theirs !== null && ours.equals(theirs);
 }
 
+/** Of an entry whose digest was never taken. */
+const noDigest = Buffer.alloc(16);
+
 function digestOfEntry(row: {
-  action: string;
+  action: string | null;
   body: string | null;
   digest: Buffer | null;
 }): Buffer | null {
   if (row.body === null) return row.digest;
   const settings = JSON.parse(row.body) as JsonObject;
-  return isJsonObject(settings) ? contentDigest(row.action, settings) : null;
+  return isJsonObject(settings) ? contentDigest(row.action ?? '', settings) : null;
 }
 
 /** Merges in steps of one bounded transaction each; yields what was done so far between them. */

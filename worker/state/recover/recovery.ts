@@ -202,7 +202,7 @@ function probe(paths: StatePaths, remembered: Remembered | null, isLogGone: bool
 
 function look(db: Connection, paths: StatePaths, isUnclean: boolean): Probe {
   const tables = db
-    .prepare("select name from sqlite_schema where type = 'table'")
+    .prepare("select name from sqlite_schema where type in ('table', 'view')")
     .pluck()
     .all() as string[];
   const version = versionOf(db);

@@ -21,6 +21,7 @@ import { join } from 'node:path';
 import { messageOf, TidemarkError } from '../../../contracts/errors.ts';
 import { isoOf } from '../../../runtime/clock.ts';
 import { type Connection, openReadOnly } from '../connection.ts';
+import { versionOf } from '../schema/migrate.ts';
 import { lineOfEntry, type StoredEntry } from './entry-lines.ts';
 import type { SeqGap } from '../guard/finding.ts';
 import { syncFolder } from '../guard/identity-file.ts';
@@ -54,6 +55,7 @@ const tables = [
   'held',
   'delivery',
   'assignment',
+  'horizon',
   'tag_choice',
   'refused',
   'boot',
@@ -124,8 +126,15 @@ function copyWhole(store: LostStore, folder: string): Saved | null {
     const copy = openReadOnly(path);
     try {
       const isSound = copy.pragma('quick_check(1)', { simple: true }) === 'ok';
-      const entries = Number(copy.prepare('select count(*) from entry').pluck().get());
-      const accepted = Number(copy.prepare('select sum(accepted) from lane').pluck().get());
+      const hasHorizon = versionOf(copy) >= 5;
+      const entries = numberIn(
+        copy,
+        `select count(*) from ${hasHorizon ? 'known_entry' : 'entry'}`,
+      );
+      const accepted = numberIn(
+        copy,
+        `select sum(accepted)${hasHorizon ? ' - sum(forgotten)' : ''} from lane`,
+      );
       if (isSound && entries === accepted)
         return { Kind: 'copy', Entries: entries, Head: headsOf(store), Lost: [] };
     } finally {
@@ -136,6 +145,10 @@ function copyWhole(store: LostStore, folder: string): Saved | null {
   }
   rmSync(path, { force: true });
   return null;
+}
+
+function numberIn(db: Connection, sql: string): number {
+  return Number(db.prepare(sql).pluck().get());
 }
 
 function writeLines(store: LostStore, folder: string): Saved {

@@ -39,6 +39,7 @@ const tableNames = [
   'fault',
   'refused',
   'assignment',
+  'horizon',
   'tag_choice',
   'database',
   'mark',

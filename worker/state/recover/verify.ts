@@ -4,6 +4,7 @@
  */
 import { lanes } from '../../../contracts/subjects.ts';
 import type { Connection } from '../connection.ts';
+import { crcOf } from '../entry-identity.ts';
 import { rangesText, type SeqGap } from '../guard/finding.ts';
 import { holesOf, reportedLosses, unreported } from './losses.ts';
 import { versionOf } from '../schema/migrate.ts';
@@ -17,18 +18,34 @@ type Facts = Record<string, string | number | null>;
 
 type Rule = { sql: string; say: (row: Facts) => string };
 
-const rules: readonly Rule[] = [
+/** What a question needs to know of the schema of a file. */
+type Shape = { lanes: string; dropped: string; counter: string };
+
+const oldShape: Shape = {
+  lanes: '(select *, 0 as gone, 0 as through from lane)',
+  dropped: '0',
+  counter: 'entry',
+};
+
+const shape: Shape = {
+  lanes: '(select *, forgotten as gone, (select through_seq from horizon) as through from lane)',
+  dropped: 'm.dropped',
+  counter: 'known',
+};
+
+const rulesOf = ({ lanes: counts, dropped, counter }: Shape): Rule[] => [
   {
     sql:
-      'select l.lane, l.accepted, l.head, l.bare, ' +
+      'select l.lane, l.accepted, l.gone, l.head, l.bare, ' +
       '(select count(*) from entry e where e.lane = l.lane) as entries, ' +
       '(select coalesce(max(seq), 0) from entry e where e.lane = l.lane) as last, ' +
       '(select count(*) from entry e where e.lane = l.lane and body is null) as without ' +
-      'from lane l where accepted <> entries or head <> last or bare <> without',
+      `from ${counts} l where accepted - gone <> entries or (head <> last and head > through) ` +
+      'or bare - gone <> without',
     say: (row) =>
-      `lane ${nameOf(row)} counts ${row['accepted']} entries up to Seq ${row['head']}, ` +
-      `${row['bare']} without body; there are ${row['entries']} up to ${row['last']}, ` +
-      `${row['without']} without`,
+      `lane ${nameOf(row)} counts ${Number(row['accepted']) - Number(row['gone'])} entries up ` +
+      `to Seq ${row['head']}, ${Number(row['bare']) - Number(row['gone'])} without body; there ` +
+      `are ${row['entries']} up to ${row['last']}, ${row['without']} without`,
   },
   {
     sql: 'select hex(guid) as guid, count(*) as n from entry group by guid having n > 1',
@@ -37,7 +54,7 @@ const rules: readonly Rule[] = [
   {
     sql:
       'select count(*) as n, min(seq) as seq from entry where body is null and (digest is ' +
-      'null or length(digest) <> 16) having n > 0',
+      'null or length(digest) <> 16 or digest = zeroblob(16)) having n > 0',
     say: (row) =>
       `${row['n']} entries have neither a body nor a digest, the first is Seq ${row['seq']}`,
   },
@@ -68,7 +85,7 @@ const rules: readonly Rule[] = [
       `Seq ${row['seq']} is held (${row['state']}) without its entry in lane ${nameOf(row)}`,
   },
   {
-    sql: `select d.beacon, d.connection, m.lane, l.accepted - m.applied - m.present - m.skipped
+    sql: `select d.beacon, d.connection, m.lane, l.accepted - m.applied - m.present - m.skipped - ${dropped}
       - (select count(*) from entry e where e.lane = m.lane and e.seq > m.seq and e.body is not null)
       - (select count(*) from held h where h.database = m.database and h.lane = m.lane and h.seq <= m.seq) as difference
       from mark m join database d on d.id = m.database join lane l on l.lane = m.lane where difference <> 0`,
@@ -77,11 +94,42 @@ const rules: readonly Rule[] = [
   },
   {
     sql:
-      "select (select seq from sqlite_sequence where name = 'entry') as given, max(seq) " +
+      `select (select seq from sqlite_sequence where name = '${counter}') as given, max(seq) ` +
       'as last from entry having given < last',
     say: (row) => `the next Seq would be below ${row['last']}`,
   },
 ];
+
+const orphans: Rule = {
+  sql: `select count(*) as n, min(seq) as seq from (select seq from queue_body union all
+    select seq from manifest_body) where seq not in (select seq from known) having n > 0`,
+  say: (row) => `${row['n']} bodies belong to no entry, the first is Seq ${row['seq']}`,
+};
+
+/** Bodies that are not what was written. */
+function* damagedBodies(db: Connection): Generator<string> {
+  let [count, first] = [0, 0];
+  const rows = db.prepare<[], BodyRow>(
+    `select seq, action, key, guid, body, crc from queue_body union all
+      select seq, action, key, guid, body, crc from manifest_body`,
+  );
+  for (const { seq, action, key, guid, body, crc } of rows.iterate()) {
+    if (crc === crcOf(action, key, guid, body)) continue;
+    count += 1;
+    first = first === 0 ? seq : Math.min(first, seq);
+  }
+  if (count > 0)
+    yield `${count} entries have a body that is not what was written, the first is Seq ${first}`;
+}
+
+type BodyRow = {
+  seq: number;
+  action: string;
+  key: string;
+  guid: Buffer;
+  body: string;
+  crc: number | null;
+};
 
 function nameOf(row: Facts): string {
   return lanes[Number(row['lane'])] ?? String(row['lane']);
@@ -99,9 +147,15 @@ export function verify(
   // Over damaged pages our own questions would only fail in their own ways.
   if (broken.length > 0) return { Problems: broken, Losses: [] };
   report('counts, marks and what is held');
+  const isApart = versionOf(db) >= 5;
+  const rules = isApart ? [...rulesOf(shape), orphans] : rulesOf(oldShape);
   const Problems = rules.flatMap(({ sql, say }) =>
     db.prepare<[], Facts>(`${sql} limit ${shownMax}`).all().map(say),
   );
+  if (isApart) {
+    report('checksums');
+    Problems.push(...damagedBodies(db));
+  }
   // Without the starts, which schema 1 did not note, a hole says nothing.
   if (versionOf(db) < 2) return { Problems, Losses: [] };
   report('holes');

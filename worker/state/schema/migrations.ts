@@ -53,6 +53,11 @@ export const migrations: readonly SchemaStep[] = [
     oldestReader: 1,
     sql: sqlOf('0004-tag-choice'),
   },
+  {
+    version: 5,
+    name: 'bodies apart from what stays, dedup horizon, what is held counted',
+    sql: sqlOf('0005-bodies-apart'),
+  },
 ];
 
 export const schemaVersion = migrations.length;

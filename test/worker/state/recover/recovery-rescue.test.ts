@@ -80,7 +80,9 @@ describe('recovery — rescues', () => {
       blocked: [],
       carrier: 'batch',
     });
-    expect(second.local.blocked.deliverable(database, 'queue', 100)).toEqual(seqs);
+    expect(
+      second.local.blocked.released.next(database, 'queue', 100).runs.flatMap((run) => run.seqs),
+    ).toEqual(seqs);
     expect(balance(second.local)).toBe(0);
     expect(second.local.store.db.prepare('select class from fault').pluck().all()).toEqual([
       'rescue-merged',
@@ -111,7 +113,7 @@ describe('recovery — rescues', () => {
       const root =
         local.store.db
           .prepare<[], number>(
-            "select rootpage from sqlite_schema where name = 'sqlite_autoindex_entry_1'",
+            "select rootpage from sqlite_schema where name = 'sqlite_autoindex_known_1'",
           )
           .pluck()
           .get() ?? 0;

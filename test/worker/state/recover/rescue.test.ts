@@ -84,7 +84,7 @@ describe('rescue (I1)', () => {
   test('a transaction that was open is not part of it', () => {
     const { store } = setup();
     store.db.exec('begin');
-    store.db.exec('delete from entry');
+    store.db.exec('delete from known; delete from queue_body');
     rmSync(store.paths.stateDir, { recursive: true });
     expect(rescue(store, gone, nowMs).note.Entries).toBe(writes + 1);
   });
@@ -96,7 +96,7 @@ describe('rescue (I1)', () => {
     store.db.pragma('cache_size = 1');
     const bytes = readFileSync(store.paths.db);
     const seqs = store.db.prepare('select seq from entry order by seq').pluck().all() as number[];
-    for (let page = 40; page < 60; page++) bytes.fill(0xee, page * 4096, page * 4096 + 4096);
+    for (let page = 80; page < 100; page++) bytes.fill(0xee, page * 4096, page * 4096 + 4096);
     store.db.exec('pragma shrink_memory');
     writeFileSync(store.paths.db, bytes);
     const { folder, note } = rescue(store, { class: 'modified', what: 'damage' }, nowMs);
@@ -122,7 +122,7 @@ describe('rescue (I1)', () => {
       .prepare('select seq from entry order by seq limit 1 offset 7')
       .pluck()
       .get() as number;
-    store.db.prepare("update entry set body = '{' where seq = ?").run(seq);
+    store.db.prepare("update queue_body set body = '{' where seq = ?").run(seq);
     // One entry more than counted, so that the whole copy is not taken.
     store.db.exec('update lane set accepted = accepted + 1 where lane = 0');
     const { note } = rescue(store, gone, nowMs);

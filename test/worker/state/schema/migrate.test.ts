@@ -18,6 +18,7 @@ import { goldenFacts, goldenNames, namesGolden, placeGolden } from '../../../kit
 import { folderOfTest, openStore } from '../../../kit/worker/fixture.ts';
 import { LaneRun } from '../../../kit/worker/lane-run.ts';
 import { openLocal } from '../../../../worker/journal/local.ts';
+import { moveAll } from '../../../kit/worker/move-all.ts';
 import { root } from '../../../kit/source.ts';
 
 const schemaOf = (db: Connection) =>
@@ -144,7 +145,7 @@ describe('migrate — steps', () => {
       ['min_writer', 'min_reader'].map((name) =>
         db.prepare('select value from meta where name = ?').pluck().get(name),
       );
-    expect(minimums()).toEqual(['2', '1']);
+    expect(minimums()).toEqual(['5', '5']);
     const breaking = {
       version: schemaVersion + 1,
       name: 'breaking',
@@ -200,6 +201,7 @@ describe('migrate — stores as released versions left them', () => {
       placeGolden(name, dir.path);
       const { Store, Epoch, Hub, Lanes, Marks, Held, Some, Entries } = goldenFacts(name);
       const store = openStore(dir.path);
+      moveAll(store.db);
       expect(schemaOf(store.db)).toEqual(schemaOf(openStore().db));
       expect({ Store: store.storeId, Epoch: store.epoch, hub: store.meta('hub') }).toEqual({
         Store,
@@ -230,6 +232,7 @@ describe('migrate — stores as released versions left them', () => {
     const dir = folderOfTest();
     placeGolden(namesGolden, dir.path);
     const store = openStore(dir.path);
+    moveAll(store.db);
     expect(schemaOf(store.db)).toEqual(schemaOf(openStore().db));
     expect(store.db.prepare('select * from assignment').all()).toEqual([
       { lane: 0, beacon: 'db-1', connection: 2, assigned_ms: 1_790_000_000_000 },

@@ -1,0 +1,207 @@
+/**
+ * The entries of one lane that have their bodies: read in the order of Seq, each checked against
+ * the checksum it was stored with.
+ */
+import type { WriteAction } from '../../contracts/actions.ts';
+import { defaultRemoteUser } from '../../contracts/envelope.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../contracts/body/json-value.ts';
+import type { Lane } from '../../contracts/subjects.ts';
+import type { Entry } from '../../bridges/entry.ts';
+import { isoOf } from '../../runtime/clock.ts';
+import type { Connection } from '../state/connection.ts';
+import { contentDigest, crcOf, dashed, unknownDigest } from '../state/entry-identity.ts';
+
+/** The GUID as 32 hex digits: a Buffer for each row costs more than all its other columns. */
+type BodyRow = {
+  seq: number;
+  action: WriteAction;
+  guid: string;
+  key: string;
+  at: string | null;
+  user: string | null;
+  accepted_ms: number;
+  trace: string | null;
+  crc: number | null;
+  body: string;
+};
+
+/** What is known of an entry whose body the disk did not give back as it was written. */
+export type DamagedEntry = Pick<Entry, 'seq' | 'key' | 'eventGuid' | 'acceptedAt'>;
+
+/**
+ * Entries in a row; `isCut` when a limit of bytes ended it before the limit of entries, `rows` and
+ * `last` count damaged ones too.
+ */
+export type EntrySlice = {
+  entries: Entry[];
+  damaged: DamagedEntry[];
+  rows: number;
+  last: DamagedEntry | null;
+  bytes: number;
+  isCut: boolean;
+};
+
+const columns =
+  'seq, action, lower(hex(guid)) as guid, key, at, user, accepted_ms, trace, crc, body';
+
+function statementsOf(db: Connection, lane: Lane) {
+  const [view, table] = [`${lane}_entry`, `${lane}_body`];
+  return {
+    get: db.prepare<[number], BodyRow>(`select ${columns} from ${view} where seq = ?`),
+    facts: db.prepare<[number], { action: string; key: string; acceptedMs: number }>(
+      `select action, key, accepted_ms as acceptedMs from ${view} where seq = ?`,
+    ),
+    after: db.prepare<[number, number], BodyRow>(
+      `select ${columns} from ${view} where seq > ? order by seq limit ?`,
+    ),
+    seqsAfter: db
+      .prepare<[number, number, number], number>(
+        `select seq from ${table} indexed by ${table}_seq where seq > ? and seq <= ? order by seq limit ?`,
+      )
+      .pluck(),
+    // SQLite orders two tables as one only by a column that is asked for.
+    oldest: db.prepare<[number], { seq: number; acceptedMs: number }>(
+      `select seq, accepted_ms as acceptedMs from ${view} where seq > ? order by seq limit 1`,
+    ),
+    sizes: db
+      .prepare<[number], number>(`select octet_length(body) from ${view} order by seq desc limit ?`)
+      .pluck(),
+    ofKey: db
+      .prepare<[number, number, string], number>(
+        `select seq from ${view} where seq >= ? and seq < ? and key = ? order by seq desc`,
+      )
+      .pluck(),
+    digest: db
+      .prepare<[number], Buffer | null>(`select digest from ${table} where seq = ?`)
+      .pluck(),
+    remove: db.prepare<[number]>(`delete from ${table} where seq = ?`),
+  };
+}
+
+export class Bodies {
+  readonly #hubId: string;
+  readonly #sql: ReturnType<typeof statementsOf>;
+  #lastMs = Number.NaN;
+  #lastIso = '';
+
+  constructor(db: Connection, hubId: string, lane: Lane) {
+    this.#hubId = hubId;
+    this.#sql = statementsOf(db, lane);
+  }
+
+  /** Entries above `seq`, at most `limit` and about `bytesMax` of bodies, but at least one. */
+  slice(seq: number, limit: number, bytesMax: number): EntrySlice {
+    const slice: EntrySlice = {
+      entries: [],
+      damaged: [],
+      rows: 0,
+      last: null,
+      bytes: 0,
+      isCut: false,
+    };
+    for (const row of this.#sql.after.iterate(seq, limit)) {
+      if (slice.rows > 0 && slice.bytes + row.body.length > bytesMax) {
+        slice.isCut = true;
+        break;
+      }
+      slice.bytes += row.body.length;
+      slice.rows += 1;
+      const entry = this.#toEntry(row);
+      if (entry) slice.entries.push(entry);
+      else slice.damaged.push(this.#placeOf(row));
+      slice.last = entry ?? slice.damaged.at(-1) ?? null;
+    }
+    return slice;
+  }
+
+  /** Null when it is not here; 'damaged' when the disk did not give back what was written. */
+  get(seq: number): Entry | 'damaged' | null {
+    const row = this.#sql.get.get(seq);
+    return row ? (this.#toEntry(row) ?? 'damaged') : null;
+  }
+
+  /** What need not be read for the body. */
+  facts(seq: number): { action: string; key: string; acceptedMs: number } | null {
+    return this.#sql.facts.get(seq) ?? null;
+  }
+
+  /** Seqs of rows with `after` < Seq <= `through`. */
+  seqs(after: number, through: number, limit: number): number[] {
+    return this.#sql.seqsAfter.all(after, through, limit);
+  }
+
+  /** When the oldest above `seq` was accepted; null without one. */
+  oldestAfter(seq: number): number | null {
+    return this.#sql.oldest.get(seq)?.acceptedMs ?? null;
+  }
+
+  /** Bytes of the newest bodies. */
+  newestBytes(limit: number): number[] {
+    return this.#sql.sizes.all(limit);
+  }
+
+  /** Of a key with `from` <= Seq < `to`, newest first: no index knows keys. */
+  ofKey(key: string, from: number, to: number): number[] {
+    return this.#sql.ofKey.all(from, to, key);
+  }
+
+  /**
+   * Of its content: that of a large body was taken when it came. Null when it is not here; of a
+   * damaged one nobody knows what it was.
+   */
+  digest(seq: number): Buffer | null {
+    const taken = this.#sql.digest.get(seq);
+    if (taken) return taken;
+    const entry = this.get(seq);
+    if (entry === 'damaged') return unknownDigest;
+    return entry && contentDigest(entry.action, entry.settings);
+  }
+
+  remove(seq: number): boolean {
+    return this.#sql.remove.run(seq).changes === 1;
+  }
+
+  #placeOf(row: BodyRow): DamagedEntry {
+    return {
+      seq: row.seq,
+      key: row.key,
+      eventGuid: dashed(row.guid),
+      acceptedAt: this.#acceptedAt(row.accepted_ms),
+    };
+  }
+
+  /** As text; entries of one commit have the same time, and are read one behind the other. */
+  #acceptedAt(ms: number): string {
+    if (ms !== this.#lastMs) [this.#lastMs, this.#lastIso] = [ms, isoOf(ms)];
+    return this.#lastIso;
+  }
+
+  /** Null for a damaged one. */
+  #toEntry(row: BodyRow): Entry | null {
+    const settings = soundBody(row);
+    if (!settings) return null;
+    return {
+      seq: row.seq,
+      hubId: this.#hubId,
+      action: row.action,
+      eventGuid: dashed(row.guid),
+      key: row.key,
+      at: row.at,
+      acceptedAt: this.#acceptedAt(row.accepted_ms),
+      remoteUser: row.user ?? defaultRemoteUser,
+      settings,
+      ...(row.trace === null ? {} : { trace: row.trace }),
+    };
+  }
+}
+
+/** Without a checksum, of an entry that is still to be moved, JSON is all that can be asked for. */
+function soundBody({ action, key, guid, body, crc }: BodyRow): JsonObject | null {
+  if (crc !== null && crc !== crcOf(action, key, guid, body)) return null;
+  try {
+    const settings = JSON.parse(body) as JsonValue;
+    return isJsonObject(settings) ? settings : null;
+  } catch {
+    return null;
+  }
+}

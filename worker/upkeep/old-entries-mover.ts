@@ -1,0 +1,62 @@
+/**
+ * Moves what a store of schema 3 held into the tables of today while the worker serves: a little at
+ * a time, with as much time between for everything else.
+ *
+ * Failure: each step is one transaction, so that a kill leaves what was moved and what was not; the
+ * next start goes on.
+ */
+import { limits } from '../../contracts/limits.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Log } from '../../runtime/log.ts';
+import { dropOldEntries, hasOldEntries, OldEntries } from '../state/schema/old-entries.ts';
+import type { Store } from '../state/store.ts';
+
+export type OldEntriesMoverOptions = { store: Store; clock: Clock; log: Log };
+
+export class OldEntriesMover {
+  readonly #parts: OldEntriesMoverOptions;
+  readonly #stop = new AbortController();
+  #running: Promise<void> | null = null;
+
+  constructor(parts: OldEntriesMoverOptions) {
+    this.#parts = parts;
+  }
+
+  /** Until all is moved; the one that is under way, if there is one. */
+  run(): Promise<void> {
+    this.#running ??= this.#moveAll().finally(() => {
+      this.#running = null;
+    });
+    return this.#running;
+  }
+
+  stop(): void {
+    this.#stop.abort();
+  }
+
+  async #moveAll(): Promise<void> {
+    const { store, clock, log } = this.#parts;
+    if (!store.db.open || !hasOldEntries(store.db)) return;
+    const old = new OldEntries(store.db);
+    let entries: number = limits.moveStepEntries;
+    let count = 0;
+    while (store.db.open && !this.#stop.signal.aborted) {
+      const startedMs = clock.monotonicMs();
+      const { moved, bytes } = old.move(entries, limits.moveStepBytes);
+      if (moved === 0) break;
+      store.wrote(2 * bytes);
+      const tookMs = clock.monotonicMs() - startedMs;
+      entries = nextSize(entries, tookMs);
+      count += moved;
+      await clock.sleep(Math.max(1, tookMs), this.#stop.signal);
+    }
+    if (store.db.open && !this.#stop.signal.aborted && dropOldEntries(store.db))
+      log.info({ moved: count }, 'all entries lie as they do in a new journal');
+  }
+}
+
+/** So that a step stays at about half of its bound. */
+function nextSize(entries: number, tookMs: number): number {
+  if (tookMs > limits.moveStepMs) return Math.max(1, Math.floor(entries / 2));
+  return Math.min(limits.moveStepEntries, entries + 10);
+}
