@@ -46,7 +46,7 @@ test('a second databeacon of a name, and a second `up`, end with 4 and name the 
   const second = beacon('second');
   expect(await second.exited).toBe('exit 4');
   expect(second.tail(50)).toMatch(
-    new RegExp(`calls itself db-1 is on this bus already: .+, process ${first.pid};`),
+    new RegExp(`called db-1 is already on this bus: .+, process ${first.pid};`),
   );
   expect(first.isRunning).toBe(true);
   const up = startTidemark([
