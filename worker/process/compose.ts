@@ -7,6 +7,7 @@ import { limits } from '../../contracts/limits.ts';
 import type { Bus } from '../../runtime/bus/bus.ts';
 import type { MicroService } from '../../runtime/bus/micro-service.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { withDeadline } from '../../runtime/deadline.ts';
 import type { HttpSettings } from '../../runtime/http/http-access.ts';
 import type { HttpListener } from '../../runtime/http/http-listener.ts';
 import type { Log } from '../../runtime/log.ts';
@@ -142,7 +143,8 @@ function handleOf(running: Running, options: WorkerOptions): RunningWorker {
       void maintenance.stop();
       announcer.fault(fault.message, classOf(fault));
     },
-    drain: () => (draining ??= withDeadline(takeDown(running, options), clock, limits.drainMs)),
+    drain: () =>
+      (draining ??= withDeadline(takeDown(running, options), clock, limits.drainMs, drainedLate)),
   };
 }
 
@@ -284,19 +286,10 @@ async function takeDown(running: Running, { local, bus, log }: WorkerOptions): P
   log.info({}, 'worker is down, everything taken is on disk');
 }
 
-/** Bounds an orderly stop: whatever was accepted is on disk in any case. */
-async function withDeadline(work: Promise<void>, clock: Clock, ms: number): Promise<void> {
-  const done = new AbortController();
-  const late = clock.sleep(ms, done.signal).then(() => {
-    if (!done.signal.aborted)
-      throw new TidemarkError(
-        'UNAVAILABLE',
-        `draining took longer than ${ms} ms; leaving, what was accepted is on disk`,
-      );
-  });
-  try {
-    await Promise.race([work, late]);
-  } finally {
-    done.abort();
-  }
+/** Whatever was accepted is on disk in any case. */
+function drainedLate(): never {
+  throw new TidemarkError(
+    'UNAVAILABLE',
+    `draining took longer than ${limits.drainMs} ms; leaving, what was accepted is on disk`,
+  );
 }

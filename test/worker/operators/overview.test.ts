@@ -78,7 +78,8 @@ test('I14: a status parses no body, however long what is parked is', async () =>
   await run.clock.advance(60_000);
   // What would be noticed by whoever reads it.
   expect(
-    run.local.store.db.prepare('update entry set body = ? where seq = ?').run('{', parked).changes,
+    run.local.store.db.prepare('update queue_body set body = ? where seq = ?').run('{', parked)
+      .changes,
   ).toBe(1);
   expect(run.overview.lane('queue')).toMatchObject({ Pending: 1, DeadLetters: 1 });
   expect(run.overview.lane('queue').OldestPendingMs).toBeGreaterThan(0);

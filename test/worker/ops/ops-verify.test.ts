@@ -191,7 +191,7 @@ test('with the database away it fails, says so, and goes on from there when it i
   await world.stopBeacon('db-1');
   expect((await verify(world)).result).toMatchObject({
     Result: 'failed',
-    Error: expect.stringMatching(/is away; run it again/) as string,
+    Error: expect.stringMatching(/is away; run this again/) as string,
   });
   await world.startBeacon('db-1');
   await until(

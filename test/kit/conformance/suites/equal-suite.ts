@@ -4,6 +4,7 @@
  */
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { TidemarkError } from '../../../../contracts/errors.ts';
 import type { RowMutation } from '../../../../contracts/mutation.ts';
 import { backends, type RunningBackend } from '../backends.ts';
 import { Desk, Shared } from '../desk.ts';
@@ -144,6 +145,21 @@ async function contents(d: Desk): Promise<string[][]> {
   );
 }
 
+/** What an engine must say as the other does; a mark that does not fit is refused by both. */
+async function outcomeOf(applied: ReturnType<Desk['apply']>): Promise<object> {
+  try {
+    const { Results, IsCommitted, Mark } = await applied;
+    const results = Results.map(({ Outcome, Reason }) => [
+      Outcome,
+      Outcome === 'conflict' ? Reason : '',
+    ]);
+    return { IsCommitted, Mark, Results: results };
+  } catch (error) {
+    if (error instanceof TidemarkError) return { Refused: error.message };
+    throw error;
+  }
+}
+
 function applyTest(both: () => [Shared, Shared]): void {
   test('outcomes, marks and rows of any batches (I8)', async () => {
     let run = 0;
@@ -159,18 +175,7 @@ function applyTest(both: () => [Shared, Shared]): void {
             const [expected, found] = await Promise.all(
               desks.map(async (d) => {
                 const mutations = changes.map((one, at) => toMutation(d, one, from + at + 1));
-                const { Results, IsCommitted, Mark } = await d.apply(mutations, {
-                  isBelowMark,
-                  epoch,
-                });
-                return {
-                  IsCommitted,
-                  Mark,
-                  Results: Results.map((result) => [
-                    result.Outcome,
-                    result.Outcome === 'conflict' ? result.Reason : '',
-                  ]),
-                };
+                return outcomeOf(d.apply(mutations, { isBelowMark, epoch }));
               }),
             );
             expect(found).toEqual(expected);
