@@ -15,6 +15,7 @@ import {
 import { messageOf, type RefusalCode, refusalStatus, TidemarkError } from '../errors.ts';
 import { isJsonObject, type JsonObject } from '../body/json-value.ts';
 import { limits } from '../limits.ts';
+import { MiB } from '../limits/bytes.ts';
 import { type Lane, subjects } from '../subjects.ts';
 
 /** Message headers, in the form both NATS clients have. */
@@ -80,14 +81,16 @@ export class Sender<Headers extends HubHeaders> {
         `${action}: the body has more than ${limits.bodyBytesMax} bytes; send less at once`,
       );
     }
+    const extraMs = Math.floor(whole.body.length / MiB) * limits.clientTimeoutMsPerMiB;
+    const patient = { ...options, waitMs: (options.waitMs ?? 0) + extraMs };
     const payloadBytesMax = this.#options.connection.info?.max_payload ?? payloadBytesDefault;
     if (
       whole.body.length <= payloadBytesMax - limits.chunkOverheadBytes ||
       whole.body.length <= payloadBytesMax / 2
     ) {
-      return this.#request(subjects.action(hub, lane, action), whole, options);
+      return this.#request(subjects.action(hub, lane, action), whole, patient);
     }
-    return this.#sendChunks(lane, action, whole, { payloadBytesMax, ...options });
+    return this.#sendChunks(lane, action, whole, { payloadBytesMax, ...patient });
   }
 
   async #sendChunks(

@@ -9,6 +9,11 @@ export const clientLimits = {
    * be in memory.
    */
   clientTimeoutMs: 5_000,
+  /**
+   * Added to it for each MiB of a body: a busy worker takes its time for a large one, and sending it
+   * again would only add to that.
+   */
+  clientTimeoutMsPerMiB: 1_000,
   clientGiveUpMs: 120_000,
   clientWritesMax: 100_000,
   /**
