@@ -40,7 +40,7 @@ describe('bodies larger than a message', () => {
     expect((read['Manifest'] as { Output: { blob: string } } | null)?.Output.blob === blob).toBe(
       true,
     );
-  });
+  }, 180_000);
 
   test('who does not say it can take an answer in pieces is told how, and what to do', async () => {
     const answer = await stack.hub.request(
