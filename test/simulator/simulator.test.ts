@@ -15,3 +15,7 @@ test('simulator — a seed is the same run again, to the last line', async () =>
     expect((await runSeed(seed)).digest).toBe(first.digest);
   }
 }, 120_000);
+
+test('seed 629 — an epoch the database did not take is not confirmed, so no mark goes back (I4)', async () => {
+  expect((await runSeed(629)).violation).toBeNull();
+});

@@ -166,11 +166,15 @@ export class Replay {
    * copy from before could not be known from it.
    */
   async #reportEpoch(
-    { database, carrier }: Destination,
+    { database, beacon, carrier }: Destination,
     { epoch, epochBefore, seq }: Mark,
   ): Promise<boolean> {
     if (epochBefore === null || !carrier.isAtomic) return false;
-    await carrier.apply({ writes: [], throughSeq: seq, isBelowMark: false, afterSeq: seq });
+    const batch = { writes: [], throughSeq: seq, isBelowMark: false, afterSeq: seq };
+    const reported = await carrier.apply(batch);
+    // An epoch that the database does not show must not count as known: its own would look foreign.
+    if (reported.epoch !== epoch)
+      throw new TidemarkError('UNAVAILABLE', `${beacon} did not take the epoch of its mark`);
     this.#parts.marks.confirmEpoch(database, this.lane, epoch);
     return true;
   }
