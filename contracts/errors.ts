@@ -8,6 +8,7 @@ export const refusalStatus = {
   FORBIDDEN: 403,
   NOT_FOUND: 404,
   CONFLICT: 409,
+  STALE_OWNER: 409,
   EXPIRED: 410,
   TOO_LARGE: 413,
   OVERLOADED: 429,

@@ -5,11 +5,18 @@
 import type { ApplyOutputs } from '../../../contracts/capability.ts';
 import { bounds } from '../../bounds.ts';
 import { type ApplyBatch, markTable, StatementFault } from '../../engine/engine.ts';
-import { insistOnMark, markAfter, skipThrough, takesEffect } from '../../engine/mark-rule.ts';
+import {
+  insistOnMark,
+  insistOnOwner,
+  markAfter,
+  skipThrough,
+  takesEffect,
+} from '../../engine/mark-rule.ts';
+import { alreadyPresent } from '../../engine/row-guard.ts';
 import type { Fault, Savepoint, Session, SetStatements } from './dialect.ts';
 import { LotWriter } from './lot-writer.ts';
 import { ServerMark } from './mark.ts';
-import { alreadyPresent, Outcomes } from './outcomes.ts';
+import { Outcomes } from './outcomes.ts';
 import { type Item, itemOf, lotsOf, NewRows } from './rows.ts';
 import type { Shapes } from './shapes.ts';
 
@@ -49,6 +56,7 @@ export class SetApplier {
     const { session, sets, shapes } = this.#options;
     const serverMark = new ServerMark(session, sets, shapes.table(markTable));
     const stored = await serverMark.read(batch);
+    insistOnOwner(batch, stored);
     insistOnMark(batch, stored);
     for (const lot of lotsOf(this.#itemsOf(batch, skipThrough(batch, stored))))
       for (const part of this.#cut(lot)) await this.#lot(part);

@@ -9,7 +9,20 @@ import type { MutationResult, RowMutation } from '../../../contracts/mutation.ts
 import type { Scalar } from '../../../contracts/schema.ts';
 import { bounds } from '../../bounds.ts';
 import type { ApplyBatch, DefaultObject } from '../../engine/engine.ts';
-import { insistOnMark, markAfter, skipThrough, takesEffect } from '../../engine/mark-rule.ts';
+import {
+  insistOnMark,
+  insistOnOwner,
+  markAfter,
+  skipThrough,
+  takesEffect,
+} from '../../engine/mark-rule.ts';
+import {
+  alreadyPresent,
+  outcomeBehind,
+  outcomeOfRepeat,
+  termOf,
+  writtenBy,
+} from '../../engine/row-guard.ts';
 import {
   differingColumns,
   isProblem,
@@ -31,7 +44,6 @@ import { toColumnValue, toTable } from '../../engine/table.ts';
 type Prepared = { shape: Shape; change: Statement; read: Statement; adopt: Statement | null };
 
 const applied: MutationResult = { Outcome: 'applied' };
-const alreadyPresent: MutationResult = { Outcome: 'already-present' };
 const notFound: MutationResult = { Outcome: 'not-found' };
 
 function rejected(reason: string): MutationResult {
@@ -55,6 +67,7 @@ export class SqliteApplier {
   apply(batch: ApplyBatch): ApplyOutputs {
     this.#begin(batch);
     const stored = readMark(this.#handle, batch);
+    insistOnOwner(batch, stored);
     insistOnMark(batch, stored);
     const skipped = skipThrough(batch, stored);
     const results = batch.mutations.map((mutation) =>
@@ -164,10 +177,15 @@ function rowValues(
   for (const column of shape.set) values.push(toColumnValue(mutation.Set[column.name], column));
   for (const column of shape.fill) values.push(toColumnValue(mutation.Fill?.[column.name], column));
   for (const column of shape.rest) values.push(column.fallback);
-  values.push(mutation.Seq);
+  values.push(...guardOf(shape, mutation));
   if (shape.createDate) values.push(now);
   if (shape.updateDate) values.push(now);
   return values;
+}
+
+/** Values of the columns that guard a row. */
+function guardOf({ term }: Shape, mutation: RowMutation): number[] {
+  return term ? [mutation.Seq, termOf(mutation)] : [mutation.Seq];
 }
 
 function runWrite(prepared: Prepared, mutation: RowMutation, now: string): MutationResult {
@@ -177,27 +195,37 @@ function runWrite(prepared: Prepared, mutation: RowMutation, now: string): Mutat
       : undefined;
   // Values that no row could hold are refused first, as with every engine.
   const values = rowValues(prepared, mutation, now, old);
-  if (old && Number(old['BridgeSeq']) >= mutation.Seq) return alreadyPresent;
-  return prepared.change.run(values).changes > 0 ? applied : alreadyPresent;
+  const isBehind = old && outcomeBehind(mutation, writtenBy(old));
+  if (isBehind) return isBehind;
+  return prepared.change.run(values).changes > 0 ? applied : outcomeInPlace(prepared, mutation);
+}
+
+/** Of a write that changed nothing: its row is there, and not older. */
+function outcomeInPlace(prepared: Prepared, mutation: RowMutation): MutationResult {
+  const row = rowOf(prepared, mutation);
+  return (row && outcomeBehind(mutation, writtenBy(row))) ?? alreadyPresent;
+}
+
+function rowOf(prepared: Prepared, mutation: RowMutation): Record<string, unknown> | undefined {
+  return prepared.read.get(keyOf(prepared, mutation)) as Record<string, unknown> | undefined;
 }
 
 function runInsert(prepared: Prepared, mutation: RowMutation, now: string): MutationResult {
   if (prepared.change.run(rowValues(prepared, mutation, now, undefined)).changes > 0)
     return applied;
-  const stored = prepared.read.get(keyOf(prepared, mutation)) as
-    | Record<string, unknown>
-    | undefined;
+  const stored = rowOf(prepared, mutation);
   if (!stored) return rejected(`table ${mutation.Table}: the row was refused and does not exist`);
-  if (stored['BridgeSeq'] === mutation.Seq) return alreadyPresent;
-  const names = differingColumns(mutation, prepared.shape, stored);
-  if (names.length === 0) return alreadyPresent;
-  const reason = `the row of ${mutation.Table} already there has other values in ${names.join(', ')}`;
-  return { Outcome: 'conflict', Reason: reason.slice(0, bounds.reasonCharsMax) };
+  return outcomeOfRepeat(mutation, writtenBy(stored), () =>
+    differingColumns(mutation, prepared.shape, stored),
+  );
 }
 
 function runDelete(prepared: Prepared, mutation: RowMutation, now: string): MutationResult {
   const key = keyOf(prepared, mutation);
-  const values = prepared.shape.updateDate ? [mutation.Seq, now, ...key] : [mutation.Seq, ...key];
-  if (prepared.change.run(...values, mutation.Seq).changes > 0) return applied;
-  return prepared.read.get(key) ? alreadyPresent : notFound;
+  const { term, updateDate } = prepared.shape;
+  const guard = guardOf(prepared.shape, mutation);
+  const values = [...guard, ...(updateDate ? [now] : []), ...key];
+  const than = term ? [termOf(mutation), mutation.Seq] : [mutation.Seq];
+  if (prepared.change.run(...values, ...than).changes > 0) return applied;
+  return rowOf(prepared, mutation) ? outcomeInPlace(prepared, mutation) : notFound;
 }
