@@ -100,6 +100,8 @@ function workerPermissions(settings: PermissionSettings): Permissions {
         subjects.presenceAll,
         ...(isUnscoped ? [subjects.presenceBare] : []),
         subjects.event('*', 'state'),
+        // Two workers of the hub find each other.
+        subjects.event(hub, 'owner'),
         ...asService(services.worker),
         ownInbox(`tidemark-worker ${hub}`),
       ],

@@ -156,6 +156,12 @@ export const acceptUnscoped = new Option(
   'hear beacons and workers that name no hub in their subjects too, as those of 0.1.0: for an upgrade',
 ).preset('1');
 
+export const takeOver = new Option(
+  '--take-over',
+  'serve the hub although another store owns it: that one ends, and its later writes are refused; ' +
+    'said once, by hand',
+).preset('1');
+
 export const anyFileSystem = new Option(
   '--any-file-system',
   'take a data directory on a network or memory file system, at your own risk',

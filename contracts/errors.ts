@@ -27,6 +27,7 @@ export const processExit = {
   CONFIG_INVALID: 2,
   NOT_THERE: 3,
   LOCK_HELD: 4,
+  DEPOSED: 4,
   UNREACHABLE: 4,
   NEWER_SCHEMA: 5,
   ATTENTION: 6,

@@ -4,16 +4,29 @@
  */
 import type { StoredMark } from '../../contracts/capability.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
-import { isSettledOutcome, type MutationResult } from '../../contracts/mutation.ts';
+import {
+  isSettledOutcome,
+  type MutationResult,
+  type RowMutation,
+} from '../../contracts/mutation.ts';
+import { termOf } from '../../contracts/row-guard.ts';
 import { bounds } from '../bounds.ts';
 import type { ApplyBatch } from './engine.ts';
 
 /**
- * Mutations up to this Seq have already taken effect and are skipped. -1 skips none: if the stored
- * mark is of another epoch, or the batch is below the mark.
+ * Whether a mutation of the batch has taken effect before and is skipped: up to the mark of its
+ * epoch and Term, unless the batch is below it; a copy of the sender's store may have moved the mark
+ * of an earlier Term. One of an earlier owner's may have been superseded instead, and only its row
+ * knows.
  */
-export function skipThrough(batch: ApplyBatch, stored: StoredMark | null): number {
-  return stored !== null && !batch.isBelowMark && stored.Epoch === batch.epoch ? stored.Seq : -1;
+export function skippedBy(
+  batch: ApplyBatch,
+  stored: StoredMark | null,
+): (mutation: RowMutation) => boolean {
+  const { term = 0, epoch, isBelowMark } = batch;
+  const isOwn = stored !== null && stored.Epoch === epoch && (stored.Term ?? 0) === term;
+  const through = isOwn && !isBelowMark ? stored.Seq : -1;
+  return (mutation) => mutation.Seq <= through && termOf(mutation) >= term;
 }
 
 /**

@@ -56,4 +56,8 @@ export const deliveryLimits = {
   readsWaitingMax: 2_000,
   /** Database rows fetched in one list read to complete buffered ones. */
   listBaseRowsMax: 5_000,
+  /** How often workers of one hub look for each other. */
+  ownerLookMs: 2_000,
+  /** How long a start waits for a worker of its hub that may be ending. */
+  ownerGraceMs: 4_000,
 } as const;

@@ -16,6 +16,7 @@ import type { JsonObject } from '../../contracts/body/json-value.ts';
 import { laneIndex, lanes } from '../../contracts/subjects.ts';
 import { isoOf } from '../../runtime/clock.ts';
 import type { Connection } from '../state/connection.ts';
+import type { Owners } from '../state/owners.ts';
 import {
   contentDigest,
   crcOf,
@@ -48,11 +49,12 @@ type BodyValues = [
   crc: number,
   digest: Uint8Array | null,
   body: string,
+  owner: number,
 ];
 
 function statementsOf(db: Connection) {
   const insertBody = (table: string) =>
-    db.prepare<BodyValues>(`insert into ${table} values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+    db.prepare<BodyValues>(`insert into ${table} values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
   const digestIn = (table: string) =>
     db.prepare<[number], Buffer | null>(`select digest from ${table} where seq = ?`).pluck();
   const bodyOf = (view: string) =>
@@ -83,7 +85,10 @@ export class Appender {
   readonly #sql: ReturnType<typeof statementsOf>;
   readonly #transaction: (envelopes: readonly Write[], nowMs: number) => Appended[];
 
-  constructor(db: Connection) {
+  readonly #owners: Pick<Owners, 'current'>;
+
+  constructor(db: Connection, owners: Pick<Owners, 'current'>) {
+    this.#owners = owners;
     this.#sql = statementsOf(db);
     const transaction = db.transaction((envelopes: readonly Write[], nowMs: number) =>
       this.#appendAll(envelopes, nowMs),
@@ -135,6 +140,7 @@ export class Appender {
       crcOf(action, key, guid, body),
       'digest' in envelope ? Buffer.from(envelope.digest) : null,
       body,
+      this.#owners.current.id,
     );
   }
 

@@ -6,6 +6,7 @@ import { toMutation } from '../../bridges/lanes.ts';
 import { type KnownRow, learn } from '../../bridges/read-merge.ts';
 import { limits } from '../../contracts/limits.ts';
 import type { RowQuery } from '../../contracts/mutation.ts';
+import { termOf } from '../../contracts/row-guard.ts';
 import { laneTables, type Scalar, type TableName } from '../../contracts/schema.ts';
 import { type Lane, laneIndex } from '../../contracts/subjects.ts';
 import { nextTurn } from '../../runtime/clock.ts';
@@ -117,8 +118,12 @@ export class Projection {
     const sub = mutation.Op === 'insert' ? String(mutation.Key['EventGUID']) : '';
     const known = this.#sql.get.get(mutation.Table, entry.key, sub);
     if (known && mutation.Op === 'insert') return;
-    const row = learn(known ? (JSON.parse(known.doc) as KnownRow) : null, mutation);
+    const before = known ? (JSON.parse(known.doc) as KnownRow) : null;
+    // Merged in from an earlier owner: the database keeps what is there, whatever its Seq.
+    if (before && Number(before['BridgeTerm'] ?? 0) > termOf(mutation)) return;
+    const row = learn(before, mutation);
     row['BridgeSeq'] = entry.seq;
+    row['BridgeTerm'] = entry.term ?? 0;
     if (mutation.Table === 'UVManifest' && mutation.Op === 'write') {
       // The manifest itself stays in the journal, where it already is.
       delete row['ManifestJSON'];

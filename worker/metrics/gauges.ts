@@ -257,6 +257,7 @@ export class Gauges {
       for (const [result, count] of [
         ['applied', sum((mark) => mark.applied)],
         ['duplicate', sum((mark) => mark.present)],
+        ['superseded', sum((mark) => mark.superseded)],
       ] as const) {
         const most = Math.max(count, this.#reported.get(`${lane} ${result}`) ?? 0);
         this.#reported.set(`${lane} ${result}`, most);

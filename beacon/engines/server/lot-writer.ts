@@ -2,12 +2,13 @@
  * Writes rows of one table and one kind of mutation with a few statements: most rows are new and
  * are inserted at once; only the others are read first.
  */
+import { outcomeBehind, writtenBy } from '../../../contracts/row-guard.ts';
 import type { MutationResult } from '../../../contracts/mutation.ts';
 import type { Scalar } from '../../../contracts/schema.ts';
 import { differingColumns } from '../../engine/mutation-shape.ts';
 import type { Column } from '../../engine/table.ts';
 import type { Session, SetStatements } from './dialect.ts';
-import { outcomeBehind, outcomeOfRepeat, writtenBy } from '../../engine/row-guard.ts';
+import { outcomeOfRepeat } from '../../engine/row-guard.ts';
 import { applied, type Outcomes } from './outcomes.ts';
 import {
   byShape,

@@ -2,10 +2,10 @@
  * A mutation as a row: the columns it writes and their values, for a new row and for an existing
  * one.
  */
+import { termOf } from '../../../contracts/row-guard.ts';
 import type { RowMutation } from '../../../contracts/mutation.ts';
 import type { Scalar } from '../../../contracts/schema.ts';
 import { mergeText, type Shape } from '../../engine/mutation-shape.ts';
-import { termOf } from '../../engine/row-guard.ts';
 import { type Column, toColumnValue } from '../../engine/table.ts';
 
 export type StoredRow = Readonly<Record<string, unknown>>;

@@ -2,6 +2,7 @@
  * Row mutations as SQLite statements: one upsert for the common case, prepared once per set of
  * columns, run in the caller's transaction.
  */
+import { alreadyPresent, outcomeBehind, termOf, writtenBy } from '../../../contracts/row-guard.ts';
 import type { Statement } from 'better-sqlite3';
 import type { ApplyOutputs } from '../../../contracts/capability.ts';
 import { TidemarkError } from '../../../contracts/errors.ts';
@@ -13,16 +14,10 @@ import {
   insistOnMark,
   insistOnOwner,
   markAfter,
-  skipThrough,
+  skippedBy,
   takesEffect,
 } from '../../engine/mark-rule.ts';
-import {
-  alreadyPresent,
-  outcomeBehind,
-  outcomeOfRepeat,
-  termOf,
-  writtenBy,
-} from '../../engine/row-guard.ts';
+import { outcomeOfRepeat } from '../../engine/row-guard.ts';
 import {
   differingColumns,
   isProblem,
@@ -69,9 +64,9 @@ export class SqliteApplier {
     const stored = readMark(this.#handle, batch);
     insistOnOwner(batch, stored);
     insistOnMark(batch, stored);
-    const skipped = skipThrough(batch, stored);
+    const isSkipped = skippedBy(batch, stored);
     const results = batch.mutations.map((mutation) =>
-      mutation.Seq <= skipped ? alreadyPresent : this.#run(mutation, batch.now),
+      isSkipped(mutation) ? alreadyPresent : this.#run(mutation, batch.now),
     );
     if (!takesEffect(batch, results)) return { Results: results, IsCommitted: false, Mark: stored };
     const mark = markAfter(batch, stored);

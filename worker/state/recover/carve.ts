@@ -17,8 +17,8 @@ const tableLeaf = 0x0d;
  * Of the three kinds of rows that are looked for: what is known of an entry, a body, and an entry of
  * schema 3 and before, with and without a trace.
  */
-const columnCounts = new Set([6, 10, 11]);
-const columnsMax = 11;
+const columnCounts = new Set([6, 10, 11, 12]);
+const columnsMax = 12;
 const digestBytes = 16;
 
 /** A page's place: in the log if it is there, else in the database. */
@@ -183,13 +183,15 @@ function strippedOf(seq: number, values: readonly Value[]): StoredEntry | null {
     body: null,
     trace: null,
     crc: null,
+    owner: '',
+    term: 0,
   };
 }
 
 function bodyOf(seq: number, values: readonly Value[]): StoredEntry | null {
-  const [, action, guid, key, at, user, accepted, trace, crc, , body] = values;
+  const [, action, guid, key, at, user, accepted, trace, crc, , body, owner] = values;
   const isBody =
-    values.length === 11 &&
+    (values.length === 11 || values.length === 12) &&
     typeof action === 'string' &&
     isWriteAction(action) &&
     Buffer.isBuffer(guid) &&
@@ -210,6 +212,9 @@ function bodyOf(seq: number, values: readonly Value[]): StoredEntry | null {
     digest: null,
     trace: validTrace(trace),
     crc: typeof crc === 'number' ? crc : null,
+    ...(typeof owner === 'number' && owner > 0
+      ? { owner: null, term: null, ownerId: owner }
+      : { owner: '', term: 0 }),
   };
 }
 
@@ -235,6 +240,8 @@ function oldEntryOf(seq: number, values: readonly Value[]): StoredEntry | null {
     digest: Buffer.isBuffer(digest) ? digest : null,
     trace: validTrace(trace),
     crc: null,
+    owner: '',
+    term: 0,
   };
 }
 
