@@ -22,8 +22,9 @@ export type JoinOptions = {
 };
 
 /**
- * Returns the bus, once it is clear that this worker may serve its hub; or the result of `ended` if that comes first. Until then /livez is ok, /readyz
- * is 503, and /healthz says why and reports the store's health.
+ * Returns the bus, once it is clear that this worker may serve its hub; or the result of `ended` if
+ * that comes first. Until then /livez is ok, /readyz is 503, and /healthz says why and reports the
+ * store's health.
  * @throws TidemarkError CONFIG_INVALID for settings that waiting cannot fix: our own files, or the
  * HTTP address; DEPOSED when another store owns the hub
  */
