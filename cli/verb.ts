@@ -113,7 +113,7 @@ function addCommonOptions(command: Command): void {
   const common = [
     new Option(
       '--nats <url>',
-      'bus (default: $NATS_URL, then the bus of an `up` on --data, then nats://127.0.0.1:4222)',
+      'bus, or several servers of it with commas (default: $NATS_URL, then the bus of an `up` on --data, then nats://127.0.0.1:4222)',
     ),
     new Option(
       '--context <name>',
