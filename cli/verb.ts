@@ -113,7 +113,8 @@ function addCommonOptions(command: Command): void {
   const common = [
     new Option(
       '--nats <url>',
-      'bus, or several servers of it with commas (default: $NATS_URL, then the bus of an `up` on --data, then nats://127.0.0.1:4222)',
+      'bus, or several servers of it with commas (default: $NATS_URL, then the bus of an `up` ' +
+        'on --data, then nats://127.0.0.1:4222)',
     ),
     new Option(
       '--context <name>',

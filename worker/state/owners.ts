@@ -16,9 +16,6 @@ export type Owner = { id: number; owner: string; term: number | null };
 export type MetOwner = { term: number; owner: string; where: string; atMs: number };
 
 const metName = 'owner_met';
-/** Of entries of before there were Terms. */
-const nobody = 0;
-
 function statementsOf(db: Connection) {
   return {
     all: db.prepare<[], Owner>('select id, owner, term from owner'),
@@ -75,11 +72,17 @@ export class Owners {
 
   /**
    * The Term of an entry. Before the store has met a database that keeps marks it is that of the
-   * first owner there ever was; carriers that keep none send it so.
+   * first owner there ever was; carriers that keep none send it so. An owner of before that never
+   * had one stands before nobody.
    */
   termOf(id: number): number {
     if (!this.#terms.has(id)) this.#read();
-    return this.#terms.get(id) ?? (id === nobody ? 0 : 1);
+    return this.#terms.get(id) ?? (id === this.#current.id ? 1 : 0);
+  }
+
+  /** It has no Term yet. */
+  get isNew(): boolean {
+    return this.#current.term === null;
   }
 
   /** Whether entries of this owner were accepted here, or were merged in. */

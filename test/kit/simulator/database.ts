@@ -11,7 +11,8 @@ import type { Lane } from '../../../contracts/subjects.ts';
 type Columns = Record<string, Scalar>;
 /** A row, and the numbers of the writes in it. */
 export type SimRow = { id: number; table: TableName; columns: Columns; names: number[] };
-export type Effect = { key: string; name: number };
+/** `row` is the one it went to: between owners only the order of each row is kept. */
+export type Effect = { key: string; name: number; row: string };
 type Content = {
   rows: Map<string, SimRow>;
   marks: Map<Lane, StoredMark>;
@@ -49,7 +50,9 @@ export class SimDatabase {
   readonly refused = new Set<number>();
   /** Whether rows are guarded by BridgeSeq and batches by the mark row; taken away by a mutant. */
   isGuarded = true;
-  /** Whether owners are told apart by their Terms; taken away by a mutant. */
+  /** Whether batches of earlier owners are refused; taken away by a mutant. */
+  isFenced = true;
+  /** Whether rows are guarded by the Terms of their writes; taken away by a mutant. */
   isTermed = true;
   /** Whether the mark row is written with the rows; taken away by a mutant. */
   hasMarks = true;
@@ -208,7 +211,7 @@ export class SimDatabase {
   /** A smaller Term, or an equal one of another store, is that of an owner of before (I11). */
   #insistOnOwner({ Term = 0, Owner = '' }: ApplySettings, stored: StoredMark | null): void {
     const latest = stored?.Term ?? 0;
-    if (!this.isTermed || Term > latest) return;
+    if (!this.isFenced || Term > latest) return;
     if (Term < latest || (Term > 0 && Owner !== stored?.Owner))
       throw new TidemarkError('STALE_OWNER', `the hub belongs to Term ${latest}`);
   }
@@ -261,7 +264,7 @@ export class SimDatabase {
       names: [...(row?.names ?? []), ...fresh],
     });
     const key = String(columns['WorkItemHash'] ?? columns['Hash']);
-    for (const name of fresh) this.#content.effects.push({ key, name });
+    for (const name of fresh) this.#content.effects.push({ key, name, row: id });
     return true;
   }
 

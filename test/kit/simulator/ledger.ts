@@ -182,6 +182,11 @@ export class Ledger {
       );
   }
 
+  /** Another store has the writes under Seqs of its own. */
+  numberAnew(): void {
+    for (const write of this.writes) write.seq = null;
+  }
+
   /**
    * The data directory was lost, or an older one put back: what is not in it is gone, and every hub
    * knows.

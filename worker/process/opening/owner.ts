@@ -22,7 +22,7 @@ type Living = { id: string; owner: string; term: number; console: string; since:
 export function insistOnOwner(local: Local, takesOver: boolean, log: Log): void {
   const { owners } = local.journal;
   const { met, current } = owners;
-  if (takesOver && current.term !== null) {
+  if (takesOver) {
     owners.renew();
     log.warn({ before: current.owner, owner: owners.current.owner }, 'takes the hub over');
   } else if (
