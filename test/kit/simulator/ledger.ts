@@ -185,6 +185,8 @@ export class Ledger {
   /** Another store has the writes under Seqs of its own. */
   numberAnew(): void {
     for (const write of this.writes) write.seq = null;
+    // With a clock behind they may be those of others before; the Term tells them apart.
+    this.#owners.clear();
   }
 
   /**

@@ -3,10 +3,16 @@ import type { Mutant } from './mutant.ts';
 
 export const ofOwners: readonly Mutant[] = [
   {
-    name: 'the Term of a batch is not looked at',
+    name: 'the Term of a batch is not looked at, of one that does not say what it builds on',
     breaks: 'I11',
     database: (database) => {
       database.isFenced = false;
+      const apply = database.apply.bind(database);
+      database.apply = (settings) => {
+        const unguarded = { ...settings, AfterSeq: 0 };
+        delete unguarded.AfterEpoch;
+        return apply(unguarded);
+      };
     },
   },
   {
