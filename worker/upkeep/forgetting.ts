@@ -1,6 +1,6 @@
 /**
- * Forgets what is past the dedup horizon: accepted writes, and when they were delivered. In steps,
- * so that answers to writes do not wait for it.
+ * Forgets what is past the dedup horizon: accepted writes, and when they were delivered. It works
+ * in steps, so that answers to writes do not wait for it.
  */
 import { type Clock, nextTurn } from '../../runtime/clock.ts';
 import type { MarkStore } from '../../hwm/mark-store.ts';
@@ -23,7 +23,7 @@ export class Forgetting {
     this.#bounds = bounds;
   }
 
-  /** Until nothing is past the horizon; at once when it is under way. */
+  /** Resolves when nothing is past the horizon; at once when a sweep is under way. */
   async sweep(): Promise<void> {
     if (this.#isRunning) return;
     this.#isRunning = true;

@@ -1,8 +1,8 @@
 /**
- * Moves what a store of schema 3 held into the tables of today while the worker serves: a little at
- * a time, with as much time between for everything else.
+ * Moves the entries of a store from before schema 5 into the tables of today while the worker
+ * serves. It moves a little at a time, and pauses as long after each step as the step took.
  *
- * Failure: each step is one transaction, so that a kill leaves what was moved and what was not; the
+ * Failure: each step is one transaction, so a kill leaves each entry in one of the tables, and the
  * next start goes on.
  */
 import { limits } from '../../contracts/limits.ts';
@@ -22,7 +22,7 @@ export class OldEntriesMover {
     this.#parts = parts;
   }
 
-  /** Until all is moved; the one that is under way, if there is one. */
+  /** Resolves when all is moved. Joins a run that is under way. */
   run(): Promise<void> {
     this.#running ??= this.#moveAll().finally(() => {
       this.#running = null;
@@ -55,7 +55,7 @@ export class OldEntriesMover {
   }
 }
 
-/** So that a step stays at about half of its bound. */
+/** Halves the step when it took too long, and lets it grow slowly otherwise. */
 function nextSize(entries: number, tookMs: number): number {
   if (tookMs > limits.moveStepMs) return Math.max(1, Math.floor(entries / 2));
   return Math.min(limits.moveStepEntries, entries + 10);
