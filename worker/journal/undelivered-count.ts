@@ -1,7 +1,7 @@
 /**
- * How many entries of a lane above a Seq have their bodies, counted one by one in the table: the
- * independent side of the balance (I10). A long backlog is counted whole once in a while; between,
- * only what came in above and what the Seq moved over is counted.
+ * Counts the entries of a lane above a Seq that have their bodies, one by one in the table: the
+ * independent side of the balance (I10). A long backlog is counted whole once in a while. In
+ * between, it counts only new entries and those that the Seq moved over.
  */
 import { limits } from '../../contracts/limits.ts';
 import type { Lane } from '../../contracts/subjects.ts';
@@ -10,7 +10,7 @@ import type { Journal, LaneCounts } from './journal.ts';
 
 type Counted = { seq: number; count: number; wholeMs: number; lane: LaneCounts };
 
-/** A backlog of more than `wholeEntries` is counted whole only each `wholeMs`. */
+/** A backlog of more than `wholeEntries` is counted whole only every `wholeMs`. */
 type Bounds = { wholeEntries: number; wholeMs: number };
 
 export class UndeliveredCount {
@@ -45,8 +45,8 @@ export class UndeliveredCount {
   }
 
   /**
-   * From the count before; null when it is short, long ago, or more has changed than ends of the
-   * slice.
+   * The count, from the last one. Null when that one was small or is too old, or when more has
+   * changed than the ends of the slice.
    */
   #since(last: Counted, lane: Lane, seq: number, now: LaneCounts): number | null {
     if (
@@ -56,8 +56,8 @@ export class UndeliveredCount {
       return null;
     const { head, accepted } = last.lane;
     const came = this.#journal.countBetween(lane, head, now.head);
-    // A merge puts entries among those that were counted, and retention may have taken bodies of
-    // them.
+    // A merge may have added entries among those that were counted, and retention may have stripped
+    // some of them.
     if (came !== now.accepted - accepted || now.strippedThrough > Math.min(seq, last.seq))
       return null;
     const [from, to] = seq < last.seq ? [seq, last.seq] : [last.seq, seq];
