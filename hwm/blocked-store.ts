@@ -22,10 +22,7 @@ export type BlockedEntry = {
   parked: number;
 };
 
-/**
- * SQL that counts the rows of held in a state up to the mark, and above it those of stripped
- * entries. It is for a store of any schema, so it counts row by row.
- */
+/** SQL for `count` in a store of any schema, so it counts row by row. */
 export const blockedCount =
   'select count(*) from held where database = @database and lane = @lane and state = @state ' +
   'and (seq <= (select seq from mark m where m.database = @database and m.lane = @lane) ' +
@@ -249,8 +246,8 @@ export class BlockedStore {
   }
 
   /**
-   * Rows of held in a state up to the mark, and above it those of stripped entries. Other rows
-   * above the mark are not counted: their entries are pending, as all entries there are.
+   * Rows of held in a state, except those above the mark whose entries have bodies: these are
+   * pending.
    */
   count(database: number, lane: Lane, state: BlockedState): number {
     return this.#counts.count(database, lane, state);

@@ -41,8 +41,8 @@ export class HeldCounts {
   }
 
   /**
-   * Rows of held in a state up to the mark, and above it those of stripped entries. Other rows
-   * above the mark are not counted: their entries are pending, as all entries there are.
+   * Rows of held in a state, except those above the mark whose entries have bodies: these are
+   * pending.
    */
   count(database: number, lane: Lane, state: BlockedState): number {
     const all = this.all(database, lane, state);

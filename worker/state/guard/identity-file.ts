@@ -142,8 +142,9 @@ function goneOf(db: Connection, lane: number, mark: MarkRow | null): number {
 }
 
 /**
- * Writes a file beside it, syncs it, renames it and syncs the folder: a crash leaves the old file
- * or the new one. @throws what the file system throws
+ * Writes a new file, syncs it, renames it over the old one and syncs the folder: a crash leaves the
+ * old file or the new one.
+ * @throws what the file system throws
  */
 export function writeIdentity(path: string, identity: StoreIdentity): void {
   const beside = `${path}.start`;

@@ -1,5 +1,5 @@
 /**
- * Decides which file systems a journal may lie on: writes must survive the end of the machine, and
+ * Decides which file systems a journal may lie on: writes must survive a crash of the machine, and
  * locks must work.
  */
 import { statfsSync } from 'node:fs';

@@ -21,8 +21,7 @@ import { isSound } from './salvage.ts';
 import { type Pending, pendingFolders, setAside } from './set-aside.ts';
 
 /**
- * What lies at the path of state.db. `isOther` means that the file belongs to another program; of
- * any other bad file, every entry is merged.
+ * What lies at the path of state.db. A bad file is merged later, unless `isOther`: it is not ours.
  */
 type Probe =
   | { kind: 'absent' }
@@ -31,9 +30,7 @@ type Probe =
 
 export type Recovered = {
   findings: Finding[];
-  /**
-   * The identity that a new store takes over, because files of that store will be merged into it.
-   */
+  /** The identity for a new store that continues a lost one, whose files will be merged into it. */
   identity: { store: string; epoch: string } | null;
   /** Something was damaged or taken away, so look for losses. */
   isDoubtful: boolean;
@@ -192,8 +189,8 @@ function probe(paths: StatePaths, remembered: Remembered | null, isLogGone: bool
   if (file.size === 0 && (remembered || existsSync(paths.wal))) return bad('empty', 'is empty');
   let db: Connection | null = null;
   try {
-    // A start that was killed before it turned WAL mode on leaves a rollback journal, which a
-    // read-only connection may not roll back.
+    // A start killed before WAL mode was on leaves a rollback journal, which no reader may roll
+    // back.
     db = existsSync(`${paths.db}-journal`) ? openLockFile(paths.db) : openReadOnly(paths.db);
     return look(db, paths, isLogGone || !remembered?.IsClean);
   } catch (error) {
@@ -210,7 +207,7 @@ function look(db: Connection, paths: StatePaths, isUnclean: boolean): Probe {
     .all() as string[];
   const version = versionOf(db);
   if (tables.length === 0 && version === 0) return { kind: 'fine', store: null, head: 0 };
-  // The file of a newer program is not judged by our rules; `migrate` decides whether to refuse it.
+  // A newer program's file is not judged by our rules; `migrate` decides whether to refuse it.
   if (version > schemaVersion && tables.includes('meta'))
     return { kind: 'fine', store: null, head: Number.MAX_SAFE_INTEGER };
   if (!tables.includes('meta') || !tables.includes('entry'))
@@ -230,10 +227,7 @@ function look(db: Connection, paths: StatePaths, isUnclean: boolean): Probe {
   };
 }
 
-/**
- * A file that cannot be read is bad. When it cannot be reached, nothing is known about it, and this
- * throws.
- */
+/** A file that cannot be read is bad; this throws when the file cannot even be reached. */
 function ofError(paths: StatePaths, error: unknown): Probe {
   const code = error instanceof SqliteError ? error.code : '';
   if (code === 'SQLITE_NOTADB') return bad('not-a-database', 'is no database');
@@ -259,10 +253,7 @@ function newestCopy(pending: readonly Pending[], store: string | null): Pending 
   return copies.sort((a, b) => (b.note?.head ?? 0) - (a.note?.head ?? 0))[0] ?? null;
 }
 
-/**
- * Moves a rescued copy to the path of state.db. A copy that is not sound stays where it is, and is
- * merged entry by entry.
- */
+/** Moves a rescued copy into place. One that is not sound stays, and is merged entry by entry. */
 function restore(paths: StatePaths, copy: Pending, findings: Finding[]): boolean {
   const from = join(copy.path, 'state.db');
   let db: Connection | null = null;
@@ -285,10 +276,7 @@ function restore(paths: StatePaths, copy: Pending, findings: Finding[]): boolean
   return true;
 }
 
-/**
- * The identity for a new store. It is the old store's while something of that store is still to be
- * merged.
- */
+/** A new store keeps the old one's identity if something of that one is still to be merged. */
 function identityToKeep(
   pending: readonly Pending[],
   remembered: Remembered | null,
