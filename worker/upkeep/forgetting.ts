@@ -23,14 +23,18 @@ export class Forgetting {
     this.#bounds = bounds;
   }
 
-  /** Until nothing is past the horizon; at once when it is under way. */
-  async sweep(): Promise<void> {
+  /**
+   * Until nothing is past the horizon; at once when it is under way.
+   * @param goesOn asked between two steps
+   */
+  async sweep(goesOn: () => boolean = () => true): Promise<void> {
     if (this.#isRunning) return;
     this.#isRunning = true;
     const { journal, marks, clock } = this.#parts;
     try {
-      while (journal.horizon.step(clock.nowMs(), this.#bounds)) await nextTurn();
-      while (marks.forgetDeliveriesBefore(clock.nowMs() - this.#bounds.ms)) await nextTurn();
+      while (goesOn() && journal.horizon.step(clock.nowMs(), this.#bounds)) await nextTurn();
+      while (goesOn() && marks.forgetDeliveriesBefore(clock.nowMs() - this.#bounds.ms))
+        await nextTurn();
     } finally {
       this.#isRunning = false;
     }

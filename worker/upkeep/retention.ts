@@ -54,23 +54,26 @@ export class Retention {
     this.#bounds = bounds;
   }
 
-  /** One sweep over both lanes, or the one that is under way; returns how many bodies it gave up. */
-  sweep(): Promise<number> {
-    this.#running ??= this.#sweepAll().finally(() => {
+  /**
+   * One sweep over both lanes, or the one that is under way; returns how many bodies it gave up.
+   * @param goesOn asked between two steps
+   */
+  sweep(goesOn: () => boolean = () => true): Promise<number> {
+    this.#running ??= this.#sweepAll(goesOn).finally(() => {
       this.#running = null;
     });
     return this.#running;
   }
 
-  async #sweepAll(): Promise<number> {
+  async #sweepAll(goesOn: () => boolean): Promise<number> {
     let count = 0;
-    for (const lane of lanes) count += await this.#sweepLane(lane);
+    for (const lane of lanes) count += await this.#sweepLane(lane, goesOn);
     return count;
   }
 
-  async #sweepLane(lane: Lane): Promise<number> {
+  async #sweepLane(lane: Lane, goesOn: () => boolean): Promise<number> {
     let count = 0;
-    for (;;) {
+    while (goesOn()) {
       // Asked anew after each wait: another database may have been assigned, or the mark moved
       // back.
       const mark = this.#mark(lane);
@@ -79,7 +82,7 @@ export class Retention {
       const due = this.#due(lane, mark, cursor.seq);
       const last = due.seqs.at(-1);
       if (last !== undefined && this.#parts.projection.position(lane) < last) {
-        await this.#parts.projection.catchUp(lane);
+        await this.#parts.projection.catchUp(lane, goesOn);
         continue;
       }
       if (last !== undefined) this.#giveUp(lane, due);
@@ -88,6 +91,7 @@ export class Retention {
       if (due.isLast) return count;
       await nextTurn();
     }
+    return count;
   }
 
   #mark(lane: Lane): Mark | null {
