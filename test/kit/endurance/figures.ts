@@ -118,11 +118,11 @@ function growth(
 /** What of time and memory was not as it should be: for a machine that does nothing else. */
 export function slowed(days: readonly DayFigures[]): string[] {
   const stalled = days.flatMap(({ day, longestStep, longestTurn }) => [
-    ...(longestStep.ms > bounds.stepMs
-      ? [`day ${day}: a step of ${Math.round(longestStep.ms)} ms (${longestStep.name})`]
+    ...(longestStep.cpuMs > bounds.stepMs
+      ? [`day ${day}: a step of ${Math.round(longestStep.cpuMs)} ms (${longestStep.name})`]
       : []),
-    ...(longestTurn.ms > bounds.turnMs
-      ? [`day ${day}: a turn of ${Math.round(longestTurn.ms)} ms (${stepsOf(longestTurn)})`]
+    ...(longestTurn.cpuMs > bounds.turnMs
+      ? [`day ${day}: a turn of ${Math.round(longestTurn.cpuMs)} ms (${stepsOf(longestTurn)})`]
       : []),
   ]);
   return [
@@ -153,5 +153,5 @@ function median(numbers: readonly number[]): number {
 }
 
 export function stepsOf({ steps }: Turn): string {
-  return steps.map(({ name, ms }) => `${name} ${ms.toFixed(1)}`).join(', ');
+  return steps.map(({ name, cpuMs }) => `${name} ${cpuMs.toFixed(1)}`).join(', ');
 }

@@ -18,12 +18,8 @@ const heads = [
   ['accept/s', 8, ({ acceptedPerSecond }) => String(acceptedPerSecond)],
   ['drain/s', 7, ({ drainedPerSecond }) => String(drainedPerSecond)],
   ['faults', 6, ({ faults }) => String(faults)],
-  [
-    'longest step',
-    24,
-    ({ longestStep: { ms, name } }) => `${ms.toFixed(1)} ms ${name}`.slice(0, 24),
-  ],
-  ['turn ms', 7, ({ longestTurn }) => longestTurn.ms.toFixed(1)],
+  ['step ms', 28, ({ longestStep: { cpuMs, name } }) => `${cpuMs.toFixed(1)} ${name}`.slice(0, 28)],
+  ['turn ms', 7, ({ longestTurn }) => longestTurn.cpuMs.toFixed(1)],
 ] as const satisfies readonly (readonly [string, number, (day: DayFigures) => string])[];
 
 export function headLine(): string {

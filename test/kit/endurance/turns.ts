@@ -5,9 +5,19 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import type { Connection } from '../../../worker/state/connection.ts';
 
-export type Step = { name: string; ms: number };
+/** `cpuMs` is what of it the thread itself was at work: the machine may be doing other things. */
+export type Step = { name: string; ms: number; cpuMs: number };
 /** A turn, and the longest steps in it. */
-export type Turn = { ms: number; steps: Step[] };
+export type Turn = { ms: number; cpuMs: number; steps: Step[] };
+
+const noStep: Step = { name: '', ms: 0, cpuMs: 0 };
+const noTurn: Turn = { ms: 0, cpuMs: 0, steps: [] };
+
+/** Time this thread was at work. */
+function cpuNowMs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1e3;
+}
 
 /** Milliseconds this process has waited for syncs; 0 where nobody adds them up. */
 export class SyncTime {
@@ -39,10 +49,12 @@ export class Turns {
   /** When the turn began, and what is to be left out of it, by the same clock. */
   #beganMs = 0;
   #apartMs = 0;
+  #apartCpuMs = 0;
   #syncMs = 0;
+  #cpuMs = 0;
   #steps: Step[] = [];
-  longest: Turn = { ms: 0, steps: [] };
-  longestStep: Step = { name: '', ms: 0 };
+  longest: Turn = noTurn;
+  longestStep: Step = noStep;
 
   constructor(sync: SyncTime) {
     this.#sync = sync;
@@ -50,8 +62,8 @@ export class Turns {
 
   /** Forgets the longest so far. */
   renew(): void {
-    this.longest = { ms: 0, steps: [] };
-    this.longestStep = { name: '', ms: 0 };
+    this.longest = noTurn;
+    this.longestStep = noStep;
   }
 
   start(): void {
@@ -67,8 +79,13 @@ export class Turns {
   readonly #next = (): void => {
     if (!this.#isRunning) return;
     const ms = performance.now() - this.#beganMs - this.#apartMs - (this.#sync.ms() - this.#syncMs);
-    if (ms > this.longest.ms)
-      this.longest = { ms, steps: this.#steps.toSorted((a, b) => b.ms - a.ms).slice(0, 4) };
+    const cpuMs = cpuNowMs() - this.#cpuMs - this.#apartCpuMs;
+    if (cpuMs > this.longest.cpuMs)
+      this.longest = {
+        ms,
+        cpuMs,
+        steps: this.#steps.toSorted((a, b) => b.cpuMs - a.cpuMs).slice(0, 4),
+      };
     this.#begin();
     setImmediate(this.#next);
   };
@@ -76,38 +93,42 @@ export class Turns {
   #begin(): void {
     this.#steps = [];
     this.#apartMs = 0;
+    this.#apartCpuMs = 0;
+    this.#cpuMs = cpuNowMs();
     this.#syncMs = this.#sync.ms();
     this.#beganMs = performance.now();
   }
 
   /** Work that is not the worker's. */
   apart<T>(work: () => T): T {
-    const [fromMs, syncMs] = [performance.now(), this.#sync.ms()];
+    const [fromMs, syncMs, cpuMs] = [performance.now(), this.#sync.ms(), cpuNowMs()];
     try {
       return work();
     } finally {
       this.#apartMs += performance.now() - fromMs - (this.#sync.ms() - syncMs);
+      this.#apartCpuMs += cpuNowMs() - cpuMs;
     }
   }
 
   /** A step of the worker's; its name is asked for only if it took long. */
   step<T>(name: string | (() => string), work: () => T): T {
-    const [fromMs, syncMs, apartMs] = [performance.now(), this.#sync.ms(), this.#apartMs];
+    const [fromMs, syncMs, cpuMs] = [performance.now(), this.#sync.ms(), cpuNowMs()];
     try {
       return work();
     } finally {
-      const ms =
-        performance.now() -
-        fromMs -
-        (this.#sync.ms() - syncMs) -
-        Math.max(0, this.#apartMs - apartMs);
-      if (ms > 0.5) this.#took(typeof name === 'string' ? name : name(), ms);
+      const ms = performance.now() - fromMs - (this.#sync.ms() - syncMs);
+      if (ms > 0.5)
+        this.#took({
+          name: typeof name === 'string' ? name : name(),
+          ms,
+          cpuMs: cpuNowMs() - cpuMs,
+        });
     }
   }
 
-  #took(name: string, ms: number): void {
-    this.#steps.push({ name, ms });
-    if (ms > this.longestStep.ms) this.longestStep = { name, ms };
+  #took(step: Step): void {
+    this.#steps.push(step);
+    if (step.cpuMs > this.longestStep.cpuMs) this.longestStep = step;
   }
 
   /** Times each transaction of a connection, named after who began it. */
