@@ -111,8 +111,9 @@ export const storeLimits = {
    * differ, but a GUID of next year must not keep all behind it from being forgotten.
    */
   guidAheadMs: 24 * 3_600_000,
-  /** Rows forgotten in one step: random GUIDs lie all over their index. */
+  /** Rows forgotten in one step, or for so long: random GUIDs lie all over their index. */
   forgetStepEntries: 250,
+  forgetStepMs: 8,
   /** Rows, and bytes of bodies, moved out of the table of schema 3 in one step: below 20 ms. */
   moveStepEntries: 500,
   moveStepMs: 10,

@@ -16,8 +16,11 @@ import type { Assignments } from '../beacons/assignments.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Projection } from '../journal/projection.ts';
 import { pendingAt } from '../replay/pending.ts';
+import type { Store } from '../state/store.ts';
+import { StepSize } from './step-size.ts';
 
 export type RetentionOptions = {
+  store: Pick<Store, 'wrote'>;
   journal: Journal;
   marks: MarkStore;
   blocked: BlockedStore;
@@ -47,6 +50,7 @@ export class Retention {
   readonly #parts: RetentionOptions;
   readonly #bounds: RetentionBounds;
   readonly #cursors = new Map<Lane, Cursor>();
+  readonly #size = new StepSize(limits.retentionStripEntries, limits.retentionStepMs / 2);
   #running: Promise<number> | null = null;
 
   constructor(parts: RetentionOptions, bounds: RetentionBounds = usualRetention) {
@@ -145,18 +149,22 @@ export class Retention {
       // Half of the time is for giving up what was found.
       if (clock.monotonicMs() - startedMs > limits.retentionStepMs / 2)
         return { ...due, isLast: false };
-      if (due.seqs.length >= limits.retentionStripEntries) return { ...due, isLast: false };
+      if (due.seqs.length >= this.#size.entries) return { ...due, isLast: false };
     }
     return due;
   }
 
   #giveUp(lane: Lane, { seqs, stretches }: Due): void {
-    const { journal, marks, blocked, projection } = this.#parts;
+    const { store, journal, marks, blocked, projection, clock } = this.#parts;
     journal.together(() => {
+      const startedMs = clock.monotonicMs();
       marks.passOver(lane, seqs);
       blocked.forgetDropped(lane, seqs);
       journal.stripSeqs(lane, seqs);
       for (const { after, through } of stretches) projection.forgetBetween(lane, after, through);
+      // Without the sync: a slow disk makes a step no longer than it is.
+      this.#size.took(clock.monotonicMs() - startedMs);
     });
+    store.wrote(0);
   }
 }
