@@ -122,7 +122,13 @@ export const storeLimits = {
   deliverySlotMs: 10_000,
   /** Released keys looked at, and released writes sent, at once: settling them stays below 20 ms. */
   releasedKeysLooked: 500,
-  releasedEntriesMax: 1_000,
+  releasedEntriesMax: 500,
+  /**
+   * Writes parked behind a dead letter in one step, and in one delivery, whose mark moves in one
+   * transaction with all of them.
+   */
+  parkStepEntries: 250,
+  parkedEntriesMax: 1_000,
   /**
    * For the balance, a longer backlog is counted in full only once in this time; in between only
    * changes are counted.

@@ -21,6 +21,7 @@ import type { RowQuery } from '../../contracts/mutation.ts';
 import type { ReadReply, ReadSource } from '../../contracts/reply.ts';
 import { type TableName, tableOf } from '../../contracts/schema.ts';
 import { nextTurn } from '../../runtime/clock.ts';
+import { inSteps } from '../../runtime/in-steps.ts';
 import type { Projected } from '../journal/row-search.ts';
 import { reading } from '../journal/trace.ts';
 import type { LaneView } from './lane-view.ts';
@@ -184,18 +185,16 @@ export class Reader {
     const { matching, undecidable } = await view.projection.search.find(query, 0);
     const inOrder = compareRows(query.Order);
     const candidate = (known: Projected) => ({ known, row: withDefaults(table, known.row) });
-    const chosen = [
-      ...matching.map(candidate),
-      ...undecidable.map(candidate).filter(({ row }) => matches(query, row)),
-    ]
+    const known = await inSteps(matching, limits.listStepRows, candidate);
+    const partly = await inSteps(undecidable, limits.listStepRows, candidate);
+    const chosen = [...known, ...partly.filter(({ row }) => matches(query, row))]
       .toSorted((a, b) => inOrder(a.row, b.row))
       .slice(0, query.Limit);
-    const rows: KnownRow[] = [];
-    for (const { known } of chosen) {
-      // Each may have a manifest of megabytes to be read.
-      if (query.IsFull) await nextTurn();
-      rows.push(withDefaults(table, view.whole(table, known, query.IsFull === true)));
-    }
+    // Each may have a manifest of megabytes to be read.
+    const step = query.IsFull ? 1 : limits.listStepRows;
+    const rows = await inSteps(chosen, step, ({ known }) =>
+      withDefaults(table, view.whole(table, known, query.IsFull === true)),
+    );
     return { rows, source: 'journal', isPartial: !view.isComplete() };
   }
 
@@ -207,7 +206,10 @@ export class Reader {
     const table = query.Table as TableName;
     const floor = view.pendingFloor();
     const { matching, undecidable } = await view.projection.search.find(query, floor);
-    const candidates = [...matching, ...undecidable].filter((one) => view.isPending(one));
+    const found = await inSteps([...matching, ...undecidable], limits.listStepRows, (one) =>
+      view.isPending(one) ? [one] : [],
+    );
+    const candidates = found.flat();
     const rows = new Map<string, KnownRow>();
     const put = (row: KnownRow) => {
       if (matches(query, row)) rows.set(hashOf(row), row);
