@@ -130,11 +130,12 @@ export const storeLimits = {
   parkStepEntries: 250,
   parkedEntriesMax: 1_000,
   /**
-   * For the balance, a longer backlog is counted in full only once in this time; in between only
-   * changes are counted.
+   * For the balance, a longer backlog is counted in full only once in this time, so many entries
+   * with each look (a few milliseconds); in between only changes are counted.
    */
   countWholeEntries: 20_000,
   countWholeMs: 60_000,
+  countSliceEntries: 100_000,
   /** Without a commit for this long the worker is idle, and prepares what reads need. */
   projectionIdleMs: 500,
   /** Entries the read projection folds between two turns of the event loop. */
