@@ -13,6 +13,7 @@ const long = [
   'test/dropin/kill.test.ts',
   'test/end-to-end/{hostile,kill,kill-servers,large,servers}.test.ts',
   'test/end-to-end/foreign/*.test.ts',
+  'test/endurance/*.test.ts',
   'test/end-to-end/state/{older-store,power-cut}.test.ts',
   'test/faults/*.test.ts',
   'test/packed.test.ts',

@@ -56,4 +56,6 @@ export const deliveryLimits = {
   readsWaitingMax: 2_000,
   /** Database rows fetched in one list read to complete buffered ones. */
   listBaseRowsMax: 5_000,
+  /** Rows of the journal gone through for a list between two turns of the event loop. */
+  listStepRows: 500,
 } as const;

@@ -59,6 +59,11 @@ function statementsOf(db: Connection, lane: Lane) {
         `select seq from ${table} indexed by ${table}_seq where seq > ? and seq <= ? order by seq limit ?`,
       )
       .pluck(),
+    ahead: db
+      .prepare<[number, number], number>(
+        `select seq from ${table} indexed by ${table}_seq where seq > ? order by seq limit 1 offset ?`,
+      )
+      .pluck(),
     // Seq is selected because SQLite can order the two tables of the view as one only by a selected
     // column.
     oldest: db.prepare<[number], { seq: number; acceptedMs: number }>(
@@ -131,6 +136,11 @@ export class Bodies {
   /** Seqs of rows with `after` < Seq <= `through`. */
   seqs(after: number, through: number, limit: number): number[] {
     return this.#sql.seqsAfter.all(after, through, limit);
+  }
+
+  /** Seq of the row that is `count` rows above `seq`; null when there are fewer. */
+  ahead(seq: number, count: number): number | null {
+    return this.#sql.ahead.get(seq, count - 1) ?? null;
   }
 
   /** When the oldest entry above `seq` was accepted, in ms; null when there is none. */

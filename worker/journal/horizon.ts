@@ -80,8 +80,9 @@ export class Horizon {
   /**
    * One bounded step: forgets what is past the bounds, the lowest Seq first, but none that still
    * has its body. Returns whether there may be more.
+   * @param isOver asked behind each row: whether the step has taken long enough
    */
-  step(nowMs: number, bounds: DedupBounds): boolean {
+  step(nowMs: number, bounds: DedupBounds, isOver: () => boolean = () => false): boolean {
     if (hasOldEntries(this.#db)) return false;
     return this.#db
       .transaction(() => {
@@ -90,11 +91,15 @@ export class Horizon {
         const endMs = endOf(rows, this.known() - bounds.entries, nowMs - bounds.ms);
         const kept = rows.findIndex((row) => timeOf(row) >= endMs);
         const past = kept === -1 ? rows : rows.slice(0, kept);
-        if (past.length === 0) return false;
-        for (const row of past) if (!row.hasBody) this.#forget(row, forgotten);
-        const last = past.at(-1) as Row;
-        this.#sql.move.run({ ...forgotten, throughSeq: last.seq });
-        return past.length === limits.forgetStepEntries;
+        let done = 0;
+        for (const row of past) {
+          if (!row.hasBody) this.#forget(row, forgotten);
+          forgotten.throughSeq = row.seq;
+          done += 1;
+          if (isOver()) break;
+        }
+        if (done > 0) this.#sql.move.run(forgotten);
+        return done > 0 && (done < past.length || done === limits.forgetStepEntries);
       })
       .immediate();
   }

@@ -220,6 +220,11 @@ export class Journal {
     return (this.#counts[lane].between.get(from, to) ?? 0) + this.#countOld(lane, from, to);
   }
 
+  /** Seq of the entry that is `count` entries with bodies above `seq`; null when there are fewer. */
+  seqAhead(lane: Lane, seq: number, count: number): number | null {
+    return this.#bodies[lane].ahead(seq, count);
+  }
+
   #countOld(lane: Lane, from: number, to: number | null): number {
     const count = this.#old?.between(lane, from, to) ?? null;
     if (count === null) this.#old = null;

@@ -6,18 +6,13 @@
 import { toMutation } from '../../bridges/lanes.ts';
 import { type KnownRow, learn } from '../../bridges/read-merge.ts';
 import { limits } from '../../contracts/limits.ts';
-import type { RowQuery } from '../../contracts/mutation.ts';
-import { laneTables, type Scalar, type TableName } from '../../contracts/schema.ts';
+import { laneTables, type TableName } from '../../contracts/schema.ts';
 import { type Lane, laneIndex } from '../../contracts/subjects.ts';
 import { nextTurn } from '../../runtime/clock.ts';
 import type { Entry } from '../../bridges/entry.ts';
 import type { Journal } from './journal.ts';
+import { type Projected, projectedOf, type ProjectedRow, RowSearch } from './row-search.ts';
 import type { Connection } from '../state/connection.ts';
-
-/** A row as the journal knows it, and the newest entry that wrote it. */
-export type Projected = { key: string; seq: number; row: KnownRow };
-
-type ProjectedRow = { key: string; seq: number; doc: string };
 
 /** Attempts are never read by hubs, so the journal keeps no view of them. */
 const isProjected = (table: string) => table !== 'UVQueueWorkItemAttempt';
@@ -48,6 +43,7 @@ function statementsOf(db: Connection) {
 }
 
 export class Projection {
+  readonly search: RowSearch;
   readonly #db: Connection;
   readonly #journal: Journal;
   readonly #sql: ReturnType<typeof statementsOf>;
@@ -57,6 +53,7 @@ export class Projection {
     this.#db = db;
     this.#journal = journal;
     this.#sql = statementsOf(db);
+    this.search = new RowSearch(db);
   }
 
   position(lane: Lane): number {
@@ -146,26 +143,6 @@ export class Projection {
     return laneTables[lane].flatMap((table) => this.#sql.seqsOfKey.all(table, key, limit));
   }
 
-  /** Rows written above `seq` that match a query, in its order, at most its limit. */
-  matching(query: RowQuery, seq: number): Projected[] {
-    const sql = matchingSql(query);
-    return this.#db
-      .prepare<Scalar[], ProjectedRow>(sql.text)
-      .all(query.Table, seq, ...sql.values)
-      .map(projectedOf);
-  }
-
-  /** Rows written above `seq` of which too little is known to tell whether they match the query. */
-  undecidable(query: RowQuery, seq: number, limit: number): Projected[] {
-    const names = [...query.Terms, ...query.Order].map((term) => term.Column);
-    const text = `select key, seq, doc from projected where tbl = ? and seq > ? and json_extract(doc, '$.Deleted') = 0
-      and (${names.map((name) => `${member(name)} is null`).join(' or ')}) limit ?`;
-    return this.#db
-      .prepare<[string, number, number], ProjectedRow>(text)
-      .all(query.Table, seq, limit)
-      .map(projectedOf);
-  }
-
   /**
    * Forgets rows whose last write, with `after` < Seq <= `through`, was stripped: the backend has
    * them.
@@ -173,43 +150,4 @@ export class Projection {
   forgetBetween(lane: Lane, after: number, through: number): void {
     for (const table of laneTables[lane]) this.#sql.forget.run(table, after, through);
   }
-}
-
-/**
- * A member of the document; column names were checked against the schema, so they hold no quotes.
- */
-function member(column: string): string {
-  return `json_extract(doc, '$.${column}')`;
-}
-
-function matchingSql(query: RowQuery): { text: string; values: Scalar[] } {
-  const values: Scalar[] = [];
-  const stored = (value: Scalar) => (typeof value === 'boolean' ? Number(value) : value);
-  const conditions = query.Terms.map(({ Column, Values }) => {
-    values.push(...Values.map(stored));
-    return `${member(Column)} in (${Values.map(() => '?').join()})`;
-  });
-  if (query.After) {
-    const position = query.After;
-    const parts = query.Order.map(({ Column, IsDescending }, index) => {
-      const equal = query.Order.slice(0, index).map((term) => `${member(term.Column)} = ?`);
-      values.push(...position.slice(0, index + 1).map(stored));
-      return [...equal, `${member(Column)} ${IsDescending ? '<' : '>'} ?`].join(' and ');
-    });
-    conditions.push(`(${parts.join(' or ')})`);
-  }
-  const order = query.Order.map(
-    ({ Column, IsDescending }) => `${member(Column)}${IsDescending ? ' desc' : ''}`,
-  );
-  const where = ["tbl = ? and seq > ? and json_extract(doc, '$.Deleted') = 0", ...conditions].join(
-    ' and ',
-  );
-  return {
-    text: `select key, seq, doc from projected where ${where} order by ${order.join()} limit ${query.Limit}`,
-    values,
-  };
-}
-
-function projectedOf(row: ProjectedRow): Projected {
-  return { key: row.key, seq: row.seq, row: JSON.parse(row.doc) as KnownRow };
 }

@@ -114,6 +114,7 @@ export async function startWorker(
   });
   parts.maintenance.start();
   parts.housekeeping.start();
+  parts.metrics.start();
   parts.changes.start();
   desk.history.start((sample, isNews) => desk.live.sample(sample, isNews));
   announcer.incumbentFiles(imported);
@@ -137,7 +138,7 @@ function handleOf(running: Running, options: WorkerOptions): RunningWorker {
     freeze: (fault) => {
       health.fault = fault;
       core.freeze(fault);
-      housekeeping.stop();
+      void housekeeping.stop();
       desk.history.stop();
       void changes.stop();
       void maintenance.stop();
@@ -270,7 +271,8 @@ function mirrorsOf({ delivery, operators }: Core, { local, clock, log }: WorkerO
 
 /** In this order: accept nothing new, finish what was taken, settle what is in flight, close. */
 async function takeDown(running: Running, { local, bus, log }: WorkerOptions): Promise<void> {
-  running.housekeeping.stop();
+  await running.housekeeping.stop();
+  running.metrics.stop();
   running.desk.history.stop();
   await running.maintenance.stop();
   await running.service.stop();

@@ -71,6 +71,7 @@ export function makeDeliverySide(options: CoreOptions, events: CoreEvents): Deli
         settled: () => {
           failures.settled();
           applied.check(lane);
+          store.wrote(0);
           events.changed();
         },
         failed: (beacon, error) => failures.failed(lane, beacon, error),

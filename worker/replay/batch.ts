@@ -102,7 +102,7 @@ export class BatchMaker {
       dropped: this.#blocked.droppedAbove(database, this.#lane, afterSeq),
     });
     let last: DamagedEntry | null = null;
-    for (let bytes = 0; sorter.rows < size && bytes < limits.deliverBytesMax;) {
+    for (let bytes = 0; sorter.rows < size && bytes < limits.deliverBytesMax && sorter.hasRoom;) {
       const step: EntrySlice = this.#journal.readSlice(
         this.#lane,
         last?.seq ?? afterSeq,
@@ -171,6 +171,11 @@ class Sorter {
 
   get isFree(): boolean {
     return this.#waiting.isEmpty && this.#dropped.size === 0 && this.#damaged.size === 0;
+  }
+
+  /** What is parked is noted one by one, so there is less room for it. */
+  get hasRoom(): boolean {
+    return this.parked.length < limits.parkedEntriesMax;
   }
 
   take({ entries, damaged, rows }: EntrySlice): void {

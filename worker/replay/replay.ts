@@ -14,7 +14,7 @@ import type { BlockedStore } from '../../hwm/blocked-store.ts';
 import type { Mark, MarkStore } from '../../hwm/mark-store.ts';
 import { refusedKeys, settle } from '../../hwm/settlement.ts';
 import { Backoff } from '../../runtime/backoff.ts';
-import type { Clock } from '../../runtime/clock.ts';
+import { type Clock, nextTurn } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Destination } from './delivery.ts';
 import type { Journal } from '../journal/journal.ts';
@@ -184,11 +184,11 @@ export class Replay {
   }
 
   async #deliverBatch(destination: Destination, batch: Batch): Promise<void> {
-    const { clock, marks, blocked } = this.#parts;
+    const { clock, marks } = this.#parts;
     const { database, carrier } = destination;
     // Parked before the batch is sent: the database's own mark may pass them even if no answer
     // comes, and then they must be delivered below it.
-    if (batch.parked.length > 0) blocked.park(database, this.lane, batch.parked, clock.nowMs());
+    await this.#park(database, batch.parked);
     const startedMs = clock.monotonicMs();
     // The next batch is made while the beacon works on this one; it is sent only once this one is
     // settled.
@@ -208,11 +208,9 @@ export class Replay {
           'UNAVAILABLE',
           `${destination.beacon} did not commit a batch and refused nothing in it`,
         );
-      return blocked.park(
+      return this.#park(
         database,
-        this.lane,
         batch.going.filter((entry) => refused.has(entry.key)),
-        clock.nowMs(),
       );
     }
     const verdict = settle(writes, results, batch.parked);
@@ -227,6 +225,16 @@ export class Replay {
       ...verdict,
     });
     this.#parts.listener.settled();
+  }
+
+  /** In steps, the lowest first: whatever comes between, later writes of a key find it waiting. */
+  async #park(database: number, entries: readonly { seq: number; key: string }[]): Promise<void> {
+    const { blocked, clock } = this.#parts;
+    for (let at = 0; at < entries.length; at += limits.parkStepEntries) {
+      if (at > 0) await nextTurn();
+      const step = entries.slice(at, at + limits.parkStepEntries);
+      blocked.park(database, this.lane, step, clock.nowMs());
+    }
   }
 
   #reportDead(seq: number, key: string, reason: string | null): void {

@@ -44,6 +44,8 @@ export class Housekeeping {
   readonly #mover: OldEntriesMover;
   readonly #rescues: RescueMerger;
   #stopSweeping: () => void = () => undefined;
+  #sweeping: Promise<void> | null = null;
+  #isStopped = false;
   #stopLooking: () => void = () => undefined;
 
   constructor(parts: HousekeepingOptions) {
@@ -60,10 +62,13 @@ export class Housekeeping {
   start(): void {
     this.#space.start();
     this.#move();
-    this.#stopSweeping = this.#parts.clock.every(
-      sweepEveryMs,
-      () => void this.#sweep().catch((error: unknown) => this.#failed(error)),
-    );
+    this.#stopSweeping = this.#parts.clock.every(sweepEveryMs, () => {
+      this.#sweeping ??= this.#sweep()
+        .catch((error: unknown) => this.#failed(error))
+        .finally(() => {
+          this.#sweeping = null;
+        });
+    });
     this.#stopLooking = this.#parts.clock.every(
       limits.rescueLookMs,
       () => void this.#mergeRescues().catch((error: unknown) => this.#failed(error)),
@@ -71,9 +76,10 @@ export class Housekeeping {
   }
 
   async #sweep(): Promise<void> {
+    const goesOn = () => !this.#isStopped;
     this.#move();
-    await this.#retention.sweep();
-    await this.#forgetting.sweep();
+    await this.#retention.sweep(goesOn);
+    await this.#forgetting.sweep(goesOn);
   }
 
   /** Called again with each sweep, because a full disk or a lock may have ended the last run. */
@@ -86,12 +92,18 @@ export class Housekeeping {
     if (findings.length > 0) this.#parts.onRescued(findings);
   }
 
-  stop(): void {
+  /**
+   * Begins nothing more; resolves when the step under way has ended, behind which the store may be
+   * closed.
+   */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
     this.#stopSweeping();
     this.#stopLooking();
     this.#rescues.stop();
     this.#mover.stop();
     this.#space.stop();
+    await this.#sweeping;
   }
 
   /** A full disk or a lock is not a fault. Any other error is. */

@@ -10,6 +10,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
 import { dropOldEntries, hasOldEntries, OldEntries } from '../state/schema/old-entries.ts';
 import type { Store } from '../state/store.ts';
+import { StepSize } from './step-size.ts';
 
 export type OldEntriesMoverOptions = { store: Store; clock: Clock; log: Log };
 
@@ -38,25 +39,19 @@ export class OldEntriesMover {
     const { store, clock, log } = this.#parts;
     if (!store.db.open || !hasOldEntries(store.db)) return;
     const old = new OldEntries(store.db);
-    let entries: number = limits.moveStepEntries;
+    const size = new StepSize(limits.moveStepEntries, limits.moveStepMs);
     let count = 0;
     while (store.db.open && !this.#stop.signal.aborted) {
       const startedMs = clock.monotonicMs();
-      const { moved, bytes } = old.move(entries, limits.moveStepBytes);
+      const { moved, bytes } = old.move(size.entries, limits.moveStepBytes);
       if (moved === 0) break;
       store.wrote(2 * bytes);
       const tookMs = clock.monotonicMs() - startedMs;
-      entries = nextSize(entries, tookMs);
+      size.took(tookMs);
       count += moved;
       await clock.sleep(Math.max(1, tookMs), this.#stop.signal);
     }
     if (store.db.open && !this.#stop.signal.aborted && dropOldEntries(store.db))
       log.info({ moved: count }, 'all entries lie as they do in a new journal');
   }
-}
-
-/** Halves the step when it took too long, and lets it grow slowly otherwise. */
-function nextSize(entries: number, tookMs: number): number {
-  if (tookMs > limits.moveStepMs) return Math.max(1, Math.floor(entries / 2));
-  return Math.min(limits.moveStepEntries, entries + 10);
 }

@@ -16,8 +16,11 @@ import type { Assignments } from '../beacons/assignments.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Projection } from '../journal/projection.ts';
 import { pendingAt } from '../replay/pending.ts';
+import type { Store } from '../state/store.ts';
+import { StepSize } from './step-size.ts';
 
 export type RetentionOptions = {
+  store: Pick<Store, 'wrote'>;
   journal: Journal;
   marks: MarkStore;
   blocked: BlockedStore;
@@ -50,6 +53,7 @@ export class Retention {
   readonly #parts: RetentionOptions;
   readonly #bounds: RetentionBounds;
   readonly #cursors = new Map<Lane, Cursor>();
+  readonly #size = new StepSize(limits.retentionStripEntries, limits.retentionStepMs / 2);
   #running: Promise<number> | null = null;
 
   constructor(parts: RetentionOptions, bounds: RetentionBounds = usualRetention) {
@@ -60,23 +64,24 @@ export class Retention {
   /**
    * Sweeps both lanes once, or joins the sweep that is under way. Returns how many entries it
    * stripped.
+   * @param goesOn asked between two steps
    */
-  sweep(): Promise<number> {
-    this.#running ??= this.#sweepAll().finally(() => {
+  sweep(goesOn: () => boolean = () => true): Promise<number> {
+    this.#running ??= this.#sweepAll(goesOn).finally(() => {
       this.#running = null;
     });
     return this.#running;
   }
 
-  async #sweepAll(): Promise<number> {
+  async #sweepAll(goesOn: () => boolean): Promise<number> {
     let count = 0;
-    for (const lane of lanes) count += await this.#sweepLane(lane);
+    for (const lane of lanes) count += await this.#sweepLane(lane, goesOn);
     return count;
   }
 
-  async #sweepLane(lane: Lane): Promise<number> {
+  async #sweepLane(lane: Lane, goesOn: () => boolean): Promise<number> {
     let count = 0;
-    for (;;) {
+    while (goesOn()) {
       // Read again after each wait: another database may have been assigned, or the mark moved
       // back.
       const mark = this.#mark(lane);
@@ -85,7 +90,7 @@ export class Retention {
       const due = this.#due(lane, mark, cursor.seq);
       const last = due.seqs.at(-1);
       if (last !== undefined && this.#parts.projection.position(lane) < last) {
-        await this.#parts.projection.catchUp(lane);
+        await this.#parts.projection.catchUp(lane, goesOn);
         continue;
       }
       if (last !== undefined) this.#giveUp(lane, due);
@@ -94,6 +99,7 @@ export class Retention {
       if (due.isLast) return count;
       await nextTurn();
     }
+    return count;
   }
 
   #mark(lane: Lane): Mark | null {
@@ -147,18 +153,22 @@ export class Retention {
       // The other half of the time is for stripping what was found.
       if (clock.monotonicMs() - startedMs > limits.retentionStepMs / 2)
         return { ...due, isLast: false };
-      if (due.seqs.length >= limits.retentionStripEntries) return { ...due, isLast: false };
+      if (due.seqs.length >= this.#size.entries) return { ...due, isLast: false };
     }
     return due;
   }
 
   #giveUp(lane: Lane, { seqs, stretches }: Due): void {
-    const { journal, marks, blocked, projection } = this.#parts;
+    const { store, journal, marks, blocked, projection, clock } = this.#parts;
     journal.together(() => {
+      const startedMs = clock.monotonicMs();
       marks.passOver(lane, seqs);
       blocked.forgetDropped(lane, seqs);
       journal.stripSeqs(lane, seqs);
       for (const { after, through } of stretches) projection.forgetBetween(lane, after, through);
+      // Without the sync: a slow disk makes a step no longer than it is.
+      this.#size.took(clock.monotonicMs() - startedMs);
     });
+    store.wrote(0);
   }
 }
