@@ -6,13 +6,15 @@ import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
-/** Clusters of servers, upgrades, campaigns of kills and faults, mutants, packages and images. */
+/** Clusters of servers, upgrades, campaigns of kills and faults, mutants, packages and images; and a browser. */
 const long = [
+  'test/console/{assign,looks,many,outage,token,writes}.test.ts',
   'test/conformance/{mariadb,mssql,postgresql,servers,traces}.test.ts',
   'test/deploy/{image,installed}.test.ts',
   'test/dropin/kill.test.ts',
   'test/end-to-end/{hostile,kill,kill-servers,large,servers}.test.ts',
   'test/end-to-end/foreign/*.test.ts',
+  'test/endurance/*.test.ts',
   'test/end-to-end/state/{older-store,power-cut}.test.ts',
   'test/faults/*.test.ts',
   'test/packed.test.ts',
@@ -51,7 +53,15 @@ export default defineConfig({
         extends: true,
         test: { name: 'system', include: ['test/**/*.test.ts'], exclude: [...unit, ...long] },
       },
-      { extends: true, test: { name: 'long', include: long, isolate: true } },
+      {
+        extends: true,
+        test: {
+          name: 'long',
+          include: long,
+          isolate: true,
+          globalSetup: ['test/kit/browser-setup.ts'],
+        },
+      },
     ],
   },
 });

@@ -123,9 +123,14 @@ function parsed(text: string): JsonValue {
   }
 }
 
+const defaults = new Map<SchemaTable, Readonly<Row>>();
+
 /** Column defaults, for a row of which only part is known. */
-export function defaultsOf(table: SchemaTable): Row {
+export function defaultsOf(table: SchemaTable): Readonly<Row> {
+  const known = defaults.get(table);
+  if (known) return known;
   const row: Row = {};
+  defaults.set(table, row);
   for (const column of table.columns.values()) {
     if (column.kind !== 'own') row[column.name] = column.defaultValue;
   }

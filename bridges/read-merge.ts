@@ -51,9 +51,16 @@ export function compareScalars(a: Scalar | undefined, b: Scalar | undefined): nu
   if (left === right) return 0;
   if (left === null) return -1;
   if (right === null) return 1;
-  if (typeof left === 'string' && typeof right === 'string')
-    return Buffer.compare(Buffer.from(left), Buffer.from(right)) < 0 ? -1 : 1;
+  if (typeof left === 'string' && typeof right === 'string') return compareTexts(left, right);
   return Number(left) < Number(right) ? -1 : Number(left) > Number(right) ? 1 : 0;
+}
+
+/** Below these the units of a JavaScript string are in the order of code points. */
+const highUnits = /[\ud800-\uffff]/;
+
+function compareTexts(left: string, right: string): -1 | 1 {
+  if (!highUnits.test(left) && !highUnits.test(right)) return left < right ? -1 : 1;
+  return Buffer.compare(Buffer.from(left), Buffer.from(right)) < 0 ? -1 : 1;
 }
 
 export function compareRows(order: RowQuery['Order']): (a: KnownRow, b: KnownRow) => number {

@@ -1,10 +1,10 @@
 /**
- * A mark as its table has it, and the statements that read it: for the worker's own handle, and for
- * those who look into a store of any schema.
+ * A mark as its table has it, and the SQL that reads it, for the worker and for commands that read
+ * a store of any schema.
  */
 import type { CarrierName } from '../contracts/status.ts';
 
-/** What every schema keeps. */
+/** The columns that every schema has. */
 export type MarkRow = {
   database: number;
   beacon: string;
@@ -33,7 +33,7 @@ export function markColumns(schema = Infinity): string {
 
 export const markTables = 'mark m join database d on d.id = m.database';
 
-/** Marks of a lane, in the order they are shown in. */
+/** The marks of a lane, in the order in which they are shown. */
 export function marksOfLane(schema?: number): string {
   return `select ${markColumns(schema)} from ${markTables} where m.lane = ? order by d.beacon, d.connection`;
 }
@@ -46,7 +46,7 @@ export function assignedMark(schema?: number): string {
   );
 }
 
-/** `@again` of the settled entries are not settled any more, applied ones first. */
+/** Takes `@again` entries off the counts of settled ones, applied ones first. */
 export const fewerSettled =
   'applied = max(0, applied - @again), present = max(0, present - max(0, @again - applied)), ' +
   'superseded = superseded - max(0, @again - applied - present)';

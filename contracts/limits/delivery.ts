@@ -60,4 +60,6 @@ export const deliveryLimits = {
   ownerLookMs: 2_000,
   /** How long a start waits for a worker of its hub that may be ending. */
   ownerGraceMs: 4_000,
+  /** Rows of the journal gone through for a list between two turns of the event loop. */
+  listStepRows: 500,
 } as const;

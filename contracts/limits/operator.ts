@@ -90,6 +90,12 @@ export const operatorLimits = {
   locateScanEntries: 200_000,
   locateStepEntries: 5_000,
   locateEntriesMax: 50,
+  /**
+   * The event loop is timed so often, and the longest delay is that of the last one to two windows:
+   * with a scrape a minute none is missed.
+   */
+  loopDelayResolutionMs: 10,
+  loopDelayWindowMs: 60_000,
   /** Searches that wait for the one that is running; each may take seconds. */
   locateWaitingMax: 16,
 } as const;

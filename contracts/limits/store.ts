@@ -111,8 +111,9 @@ export const storeLimits = {
    * differ, but a GUID of next year must not keep all behind it from being forgotten.
    */
   guidAheadMs: 24 * 3_600_000,
-  /** Rows forgotten in one step: random GUIDs lie all over their index. */
+  /** Rows forgotten in one step, or for so long: random GUIDs lie all over their index. */
   forgetStepEntries: 250,
+  forgetStepMs: 8,
   /** Rows, and bytes of bodies, moved out of the table of schema 3 in one step: below 20 ms. */
   moveStepEntries: 500,
   moveStepMs: 10,
@@ -121,13 +122,20 @@ export const storeLimits = {
   deliverySlotMs: 10_000,
   /** Released keys looked at, and released writes sent, at once: settling them stays below 20 ms. */
   releasedKeysLooked: 500,
-  releasedEntriesMax: 1_000,
+  releasedEntriesMax: 500,
   /**
-   * For the balance, a longer backlog is counted in full only once in this time; in between only
-   * changes are counted.
+   * Writes parked behind a dead letter in one step, and in one delivery, whose mark moves in one
+   * transaction with all of them.
+   */
+  parkStepEntries: 250,
+  parkedEntriesMax: 1_000,
+  /**
+   * For the balance, a longer backlog is counted in full only once in this time, so many entries
+   * with each look (a few milliseconds); in between only changes are counted.
    */
   countWholeEntries: 20_000,
   countWholeMs: 60_000,
+  countSliceEntries: 100_000,
   /** Without a commit for this long the worker is idle, and prepares what reads need. */
   projectionIdleMs: 500,
   /** Entries the read projection folds between two turns of the event loop. */

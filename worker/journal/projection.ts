@@ -1,23 +1,19 @@
 /**
- * What the journal knows of each row, for reads: one more consumer of the journal with its own
- * position, caught up when a read needs it, so that accepting writes never pays for it.
+ * The projection: what the journal knows of each row, for reads. It follows the journal at a
+ * position of its own and catches up when a read needs it, so that accepting writes never pays for
+ * it.
  */
 import { toMutation } from '../../bridges/lanes.ts';
 import { type KnownRow, learn } from '../../bridges/read-merge.ts';
 import { limits } from '../../contracts/limits.ts';
-import type { RowQuery } from '../../contracts/mutation.ts';
 import { termOf } from '../../contracts/row-guard.ts';
-import { laneTables, type Scalar, type TableName } from '../../contracts/schema.ts';
+import { laneTables, type TableName } from '../../contracts/schema.ts';
 import { type Lane, laneIndex } from '../../contracts/subjects.ts';
 import { nextTurn } from '../../runtime/clock.ts';
 import type { Entry } from '../../bridges/entry.ts';
 import type { Journal } from './journal.ts';
+import { type Projected, projectedOf, type ProjectedRow, RowSearch } from './row-search.ts';
 import type { Connection } from '../state/connection.ts';
-
-/** A row as the journal knows it, and the newest entry that wrote it. */
-export type Projected = { key: string; seq: number; row: KnownRow };
-
-type ProjectedRow = { key: string; seq: number; doc: string };
 
 /** Attempts are never read by hubs, so the journal keeps no view of them. */
 const isProjected = (table: string) => table !== 'UVQueueWorkItemAttempt';
@@ -48,6 +44,7 @@ function statementsOf(db: Connection) {
 }
 
 export class Projection {
+  readonly search: RowSearch;
   readonly #db: Connection;
   readonly #journal: Journal;
   readonly #sql: ReturnType<typeof statementsOf>;
@@ -57,6 +54,7 @@ export class Projection {
     this.#db = db;
     this.#journal = journal;
     this.#sql = statementsOf(db);
+    this.search = new RowSearch(db);
   }
 
   position(lane: Lane): number {
@@ -64,13 +62,13 @@ export class Projection {
   }
 
   /**
-   * Resolves when every entry accepted before the call is in, or when `goesOn` says between two
-   * steps that it need not be.
+   * Resolves when the projection has every entry accepted before the call. `goesOn` is asked
+   * between two steps; false ends it early.
    */
   async catchUp(lane: Lane, goesOn: () => boolean = () => true): Promise<void> {
     const head = this.#journal.counts(lane).head;
     while (this.position(lane) < head && goesOn()) {
-      // One that another began may end before we want it to: then the next is ours.
+      // A run that another caller began may end too early for us: then we begin the next one.
       const running = this.#running.get(lane) ?? this.#run(lane, head, goesOn);
       this.#running.set(lane, running);
       try {
@@ -81,7 +79,7 @@ export class Projection {
     }
   }
 
-  /** One step, unless somebody is at it. */
+  /** Takes one step, unless a run is under way. */
   async advance(lane: Lane): Promise<void> {
     if (!this.#running.has(lane) && this.position(lane) < this.#journal.counts(lane).head)
       this.#step(lane);
@@ -92,8 +90,9 @@ export class Projection {
   }
 
   /**
-   * To where it came; without anything above, to the head. What it reads is let go before the loop
-   * waits: held over that, all of it would grow old in the heap.
+   * Takes one step and returns the new position: the last entry it read, or the head when there was
+   * none. It is a function of its own so that its entries are freed before the loop waits;
+   * otherwise they would all grow old in the heap.
    */
   #step(lane: Lane): number {
     const entries = this.#journal.readAfter(
@@ -133,7 +132,7 @@ export class Projection {
     this.#sql.put.run(mutation.Table, entry.key, sub, entry.seq, JSON.stringify(row));
   }
 
-  /** The row of a key, or null when this journal never heard of it. */
+  /** The row of a key, or null when the projection has none. */
   row(table: TableName, key: string): Projected | null {
     const found = this.#sql.get.get(table, key, '');
     return found ? projectedOf(found) : null;
@@ -144,79 +143,16 @@ export class Projection {
     return this.#sql.ofKey.all(table, key).map(projectedOf);
   }
 
-  /** The entries that wrote the rows of a key last, newest first in each table. */
+  /** Seqs of the entries that last wrote the rows of a key, newest first in each table. */
   seqsOf(lane: Lane, key: string, limit: number): number[] {
     return laneTables[lane].flatMap((table) => this.#sql.seqsOfKey.all(table, key, limit));
   }
 
   /**
-   * Rows written above `seq` that are in the answer of a query, in its order, at most its limit.
-   */
-  matching(query: RowQuery, seq: number): Projected[] {
-    const sql = matchingSql(query);
-    return this.#db
-      .prepare<Scalar[], ProjectedRow>(sql.text)
-      .all(query.Table, seq, ...sql.values)
-      .map(projectedOf);
-  }
-
-  /**
-   * Rows written above `seq` that are known too little of to tell whether they are in the answer.
-   */
-  undecidable(query: RowQuery, seq: number, limit: number): Projected[] {
-    const names = [...query.Terms, ...query.Order].map((term) => term.Column);
-    const text = `select key, seq, doc from projected where tbl = ? and seq > ? and json_extract(doc, '$.Deleted') = 0
-      and (${names.map((name) => `${member(name)} is null`).join(' or ')}) limit ?`;
-    return this.#db
-      .prepare<[string, number, number], ProjectedRow>(text)
-      .all(query.Table, seq, limit)
-      .map(projectedOf);
-  }
-
-  /**
-   * Lets go of rows whose last write lost its body, `after` < Seq <= `through`: the backend has
+   * Forgets rows whose last write, with `after` < Seq <= `through`, was stripped: the backend has
    * them.
    */
   forgetBetween(lane: Lane, after: number, through: number): void {
     for (const table of laneTables[lane]) this.#sql.forget.run(table, after, through);
   }
-}
-
-/**
- * A member of the document; column names were checked against the schema, so they hold no quotes.
- */
-function member(column: string): string {
-  return `json_extract(doc, '$.${column}')`;
-}
-
-function matchingSql(query: RowQuery): { text: string; values: Scalar[] } {
-  const values: Scalar[] = [];
-  const stored = (value: Scalar) => (typeof value === 'boolean' ? Number(value) : value);
-  const conditions = query.Terms.map(({ Column, Values }) => {
-    values.push(...Values.map(stored));
-    return `${member(Column)} in (${Values.map(() => '?').join()})`;
-  });
-  if (query.After) {
-    const position = query.After;
-    const parts = query.Order.map(({ Column, IsDescending }, index) => {
-      const equal = query.Order.slice(0, index).map((term) => `${member(term.Column)} = ?`);
-      values.push(...position.slice(0, index + 1).map(stored));
-      return [...equal, `${member(Column)} ${IsDescending ? '<' : '>'} ?`].join(' and ');
-    });
-    conditions.push(`(${parts.join(' or ')})`);
-  }
-  const order = query.Order.map(
-    ({ Column, IsDescending }) => `${member(Column)}${IsDescending ? ' desc' : ''}`,
-  );
-  const where = ["tbl = ? and seq > ? and json_extract(doc, '$.Deleted') = 0", ...conditions].join(
-    ' and ',
-  );
-  return {
-    text: `select key, seq, doc from projected where ${where} order by ${order.join()} limit ${query.Limit}`,
-    values,
-  };
-}
-
-function projectedOf(row: ProjectedRow): Projected {
-  return { key: row.key, seq: row.seq, row: JSON.parse(row.doc) as KnownRow };
 }

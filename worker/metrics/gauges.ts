@@ -6,11 +6,13 @@ import { Counter, Gauge, type Registry } from '@prometheus-io/client';
 import {
   aggregateState,
   type Capacity,
+  type Dedup,
   type LaneState,
   type LaneStatus,
 } from '../../contracts/status.ts';
 import { type Lane, lanes } from '../../contracts/subjects.ts';
 import type { Mark } from '../../hwm/mark-store.ts';
+import type { Delay } from './loop-delay.ts';
 
 /** Where the values come from; reading each is cheap, whatever the size of the journal. */
 export type GaugeSources = {
@@ -28,6 +30,8 @@ export type GaugeSources = {
     refused: number;
   };
   process: () => { waiting: number; isBusConnected: boolean };
+  dedup: () => Dedup;
+  loopDelay: () => Delay;
 };
 
 const states = [
@@ -143,7 +147,15 @@ export class Gauges {
       'Room reserved for delivering while the disk is full; 0 once it is released.',
     );
     const refusing = this.#gauge('intake_refusing', '1 while writes are refused for lack of room.');
-    return ({ capacity, store }) => {
+    const horizon = this.#gauge(
+      'dedup_horizon_seconds',
+      'How far back a repeated write is recognised: as set, or less where the number was met.',
+    );
+    const known = this.#gauge('dedup_known_items', 'Accepted writes whose EventGUIDs are known.');
+    return ({ capacity, store, dedup }) => {
+      const { ForMs, Known } = dedup();
+      horizon.set(ForMs / 1000);
+      known.set(Known);
       const { fileBytes, walBytes } = store();
       file.set(fileBytes);
       wal.set(walBytes);
@@ -237,7 +249,18 @@ export class Gauges {
       'refused_messages',
       'One-way messages kept because they can never be accepted.',
     );
-    return ({ process, store }) => {
+    const longest = this.#gauge(
+      'event_loop_delay_longest_seconds',
+      'Longest time the event loop was late in the last one to two minutes.',
+    );
+    const usual = this.#gauge(
+      'event_loop_delay_p99_seconds',
+      'Time the event loop was late at most in 99 of 100 turns of that time.',
+    );
+    return ({ process, store, loopDelay }) => {
+      const delay = loopDelay();
+      longest.set(delay.longest);
+      usual.set(delay.usual);
       const { waiting: count, isBusConnected } = process();
       waiting.set(count);
       connected.set(Number(isBusConnected));

@@ -7,12 +7,13 @@ import type { Lane } from '../../contracts/subjects.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Local } from '../journal/local.ts';
 import { Gauges, type GaugeSources } from './gauges.ts';
+import { LoopDelay } from './loop-delay.ts';
 import type { Meter } from './meter.ts';
 import type { Overview } from '../operators/overview.ts';
 import { versionOf } from '../state/schema/migrate.ts';
 
 export type MetricsOptions = {
-  overview: Pick<Overview, 'lane' | 'balance'>;
+  overview: Pick<Overview, 'lane' | 'balance' | 'dedup'>;
   local: Pick<Local, 'store' | 'journal' | 'marks' | 'refused'>;
   clock: Clock;
   version: string;
@@ -24,6 +25,7 @@ export class Metrics {
   readonly #meter: Meter;
   readonly #gauges: Gauges;
   readonly #sources: GaugeSources;
+  readonly #loopDelay: LoopDelay;
 
   constructor(
     meter: Meter,
@@ -31,6 +33,7 @@ export class Metrics {
   ) {
     const { store, journal, marks, refused } = local;
     this.#meter = meter;
+    this.#loopDelay = new LoopDelay(clock);
     new Gauge({
       name: 'tidemark_build_info',
       help: 'Version of the worker; always 1.',
@@ -47,6 +50,8 @@ export class Metrics {
       difference: (lane) => balance.difference(lane),
       capacity,
       process,
+      dedup: () => overview.dedup(),
+      loopDelay: () => this.#loopDelay.get(),
       store: () => ({
         fileBytes: store.bytes(),
         walBytes: store.logBytes(),
@@ -55,6 +60,14 @@ export class Metrics {
         refused: refused.count(),
       }),
     };
+  }
+
+  start(): void {
+    this.#loopDelay.start();
+  }
+
+  stop(): void {
+    this.#loopDelay.stop();
   }
 
   /**

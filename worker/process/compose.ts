@@ -120,6 +120,7 @@ export async function startWorker(
   parts.peers.start();
   parts.maintenance.start();
   parts.housekeeping.start();
+  parts.metrics.start();
   parts.changes.start();
   desk.history.start((sample, isNews) => desk.live.sample(sample, isNews));
   announcer.incumbentFiles(imported);
@@ -144,7 +145,7 @@ function handleOf(running: Running, options: WorkerOptions): RunningWorker {
       health.fault = fault;
       running.peers.stop();
       core.freeze(fault);
-      housekeeping.stop();
+      void housekeeping.stop();
       desk.history.stop();
       void changes.stop();
       void maintenance.stop();
@@ -249,7 +250,8 @@ function assemble(settings: WorkerSettings, options: WorkerOptions): Parts {
 /** In this order: accept nothing new, finish what was taken, settle what is in flight, close. */
 async function takeDown(running: Running, { local, bus, log }: WorkerOptions): Promise<void> {
   running.peers.stop();
-  running.housekeeping.stop();
+  await running.housekeeping.stop();
+  running.metrics.stop();
   running.desk.history.stop();
   await running.maintenance.stop();
   await running.service.stop();

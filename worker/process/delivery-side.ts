@@ -72,6 +72,7 @@ export function makeDeliverySide(options: CoreOptions, events: CoreEvents): Deli
         settled: () => {
           failures.settled();
           applied.check(lane);
+          store.wrote(0);
           events.changed();
         },
         failed: (beacon, error) => {

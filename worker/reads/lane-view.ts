@@ -16,7 +16,8 @@ import type { Dispatcher } from '../beacons/dispatcher.ts';
 import type { Journal } from '../journal/journal.ts';
 import { LegacyReads } from './legacy-reads.ts';
 import { MeadowClient } from '../beacons/meadow-client.ts';
-import type { Projected, Projection } from '../journal/projection.ts';
+import type { Projection } from '../journal/projection.ts';
+import type { Projected } from '../journal/row-search.ts';
 
 export type LaneViewOptions = {
   lane: Lane;
@@ -70,10 +71,10 @@ export class LaneView {
     return this.#waitingKeys?.isEmpty === false ? 0 : this.#markSeq;
   }
 
-  /** The row as the journal knows it, with the manifest fetched from its entry. */
-  whole(table: TableName, known: Projected): KnownRow {
+  /** The row as the journal knows it, with the manifest fetched from its entry if it is wanted. */
+  whole(table: TableName, known: Projected, isFull = true): KnownRow {
     const { ManifestSeq, ...row } = known.row;
-    if (table !== 'UVManifest' || typeof ManifestSeq !== 'number') return row;
+    if (!isFull || table !== 'UVManifest' || typeof ManifestSeq !== 'number') return row;
     const entry = this.#parts.journal.read(ManifestSeq);
     return entry ? { ...row, ManifestJSON: JSON.stringify(entry.settings['Manifest']) } : row;
   }

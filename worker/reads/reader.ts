@@ -20,8 +20,11 @@ import { limits } from '../../contracts/limits.ts';
 import type { RowQuery } from '../../contracts/mutation.ts';
 import type { ReadReply, ReadSource } from '../../contracts/reply.ts';
 import { type TableName, tableOf } from '../../contracts/schema.ts';
-import type { LaneView } from './lane-view.ts';
+import { nextTurn } from '../../runtime/clock.ts';
+import { inSteps } from '../../runtime/in-steps.ts';
+import type { Projected } from '../journal/row-search.ts';
 import { reading } from '../journal/trace.ts';
+import type { LaneView } from './lane-view.ts';
 
 /** Rows in order, and where they came from. */
 type Answer = { rows: KnownRow[]; source: ReadSource; isPartial?: boolean };
@@ -177,22 +180,22 @@ export class Reader {
   }
 
   /** Answers from the journal alone. Columns it does not know have their defaults. */
-  #journalList(view: LaneView, query: RowQuery): Answer {
+  async #journalList(view: LaneView, query: RowQuery): Promise<Answer> {
     const table = query.Table as TableName;
-    const partly = view.projection
-      .undecidable(query, 0, limits.listBaseRowsMax)
-      .map((one) => withDefaults(table, view.whole(table, one)));
-    const rows = [
-      ...view.projection
-        .matching(query, 0)
-        .map((one) => withDefaults(table, view.whole(table, one))),
-      ...partly.filter((row) => matches(query, row)),
-    ];
-    return {
-      rows: rows.sort(compareRows(query.Order)).slice(0, query.Limit),
-      source: 'journal',
-      isPartial: !view.isComplete(),
-    };
+    const { matching, undecidable } = await view.projection.search.find(query, 0);
+    const inOrder = compareRows(query.Order);
+    const candidate = (known: Projected) => ({ known, row: withDefaults(table, known.row) });
+    const known = await inSteps(matching, limits.listStepRows, candidate);
+    const partly = await inSteps(undecidable, limits.listStepRows, candidate);
+    const chosen = [...known, ...partly.filter(({ row }) => matches(query, row))]
+      .toSorted((a, b) => inOrder(a.row, b.row))
+      .slice(0, query.Limit);
+    // Each may have a manifest of megabytes to be read.
+    const step = query.IsFull ? 1 : limits.listStepRows;
+    const rows = await inSteps(chosen, step, ({ known }) =>
+      withDefaults(table, view.whole(table, known, query.IsFull === true)),
+    );
+    return { rows, source: 'journal', isPartial: !view.isComplete() };
   }
 
   /**
@@ -202,10 +205,11 @@ export class Reader {
   async #mergedList(view: LaneView, query: RowQuery, first: KnownRow[]): Promise<Answer> {
     const table = query.Table as TableName;
     const floor = view.pendingFloor();
-    const candidates = [
-      ...view.projection.matching(query, floor),
-      ...view.projection.undecidable(query, floor, limits.listBaseRowsMax),
-    ].filter((one) => view.isPending(one));
+    const { matching, undecidable } = await view.projection.search.find(query, floor);
+    const found = await inSteps([...matching, ...undecidable], limits.listStepRows, (one) =>
+      view.isPending(one) ? [one] : [],
+    );
+    const candidates = found.flat();
     const rows = new Map<string, KnownRow>();
     const put = (row: KnownRow) => {
       if (matches(query, row)) rows.set(hashOf(row), row);
@@ -214,11 +218,12 @@ export class Reader {
     const inOrder = compareRows(query.Order);
     let page: KnownRow[] | null = first;
     while (page) {
-      for (const row of page) {
+      for (const [at, row] of page.entries()) {
+        if (at % limits.listStepRows === limits.listStepRows - 1) await nextTurn();
         const known = view.projection.row(table, hashOf(row));
         const pending = known && view.isPending(known) ? known : null;
         if (pending) isMerged = true;
-        put(pending ? overlay(row, view.whole(table, pending)) : row);
+        put(pending ? overlay(row, view.whole(table, pending, query.IsFull === true)) : row);
       }
       const last: KnownRow | undefined = page.at(-1);
       if (!last || page.length < query.Limit) break;
@@ -254,7 +259,12 @@ export class Reader {
     );
     const bases = new Map((base ?? []).map((row) => [hashOf(row), row]));
     for (const one of candidates)
-      put(overlay(bases.get(one.key) ?? withDefaults(table, {}), view.whole(table, one)));
+      put(
+        overlay(
+          bases.get(one.key) ?? withDefaults(table, {}),
+          view.whole(table, one, query.IsFull === true),
+        ),
+      );
     return true;
   }
 }

@@ -1,6 +1,6 @@
 /**
- * What the worker does for its own store now and then: lets go of what is delivered, gives room
- * back to the disk, takes in what was rescued.
+ * Starts the regular upkeep of the worker's store: strips and forgets delivered entries, gives room
+ * back to the disk, and merges rescues.
  */
 import { messageOf, type TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
@@ -26,10 +26,13 @@ export type HousekeepingOptions = {
   clock: Clock;
   log: Log;
   keep?: KeepBounds | undefined;
-  /** Hears of a disk that is full. */
+  /** Called when the disk is full. */
   pressure: Pick<Pressure, 'full'>;
   onFault: (error: TidemarkError) => void;
-  /** A predecessor's rescue came after this worker began; its writes are in the journal now. */
+  /**
+   * Called when an earlier worker's rescue was merged while this one runs: its writes are in the
+   * journal now.
+   */
   onRescued: (findings: readonly Finding[]) => void;
 };
 
@@ -41,6 +44,8 @@ export class Housekeeping {
   readonly #mover: OldEntriesMover;
   readonly #rescues: RescueMerger;
   #stopSweeping: () => void = () => undefined;
+  #sweeping: Promise<void> | null = null;
+  #isStopped = false;
   #stopLooking: () => void = () => undefined;
 
   constructor(parts: HousekeepingOptions) {
@@ -57,10 +62,13 @@ export class Housekeeping {
   start(): void {
     this.#space.start();
     this.#move();
-    this.#stopSweeping = this.#parts.clock.every(
-      sweepEveryMs,
-      () => void this.#sweep().catch((error: unknown) => this.#failed(error)),
-    );
+    this.#stopSweeping = this.#parts.clock.every(sweepEveryMs, () => {
+      this.#sweeping ??= this.#sweep()
+        .catch((error: unknown) => this.#failed(error))
+        .finally(() => {
+          this.#sweeping = null;
+        });
+    });
     this.#stopLooking = this.#parts.clock.every(
       limits.rescueLookMs,
       () => void this.#mergeRescues().catch((error: unknown) => this.#failed(error)),
@@ -68,12 +76,13 @@ export class Housekeeping {
   }
 
   async #sweep(): Promise<void> {
+    const goesOn = () => !this.#isStopped;
     this.#move();
-    await this.#retention.sweep();
-    await this.#forgetting.sweep();
+    await this.#retention.sweep(goesOn);
+    await this.#forgetting.sweep(goesOn);
   }
 
-  /** Again with each sweep: a full disk or a lock may have ended it. */
+  /** Called again with each sweep, because a full disk or a lock may have ended the last run. */
   #move(): void {
     void this.#mover.run().catch((error: unknown) => this.#failed(error));
   }
@@ -83,15 +92,21 @@ export class Housekeeping {
     if (findings.length > 0) this.#parts.onRescued(findings);
   }
 
-  stop(): void {
+  /**
+   * Begins nothing more; resolves when the step under way has ended, behind which the store may be
+   * closed.
+   */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
     this.#stopSweeping();
     this.#stopLooking();
     this.#rescues.stop();
     this.#mover.stop();
     this.#space.stop();
+    await this.#sweeping;
   }
 
-  /** A full disk or a lock is no fault; anything else that fails here is. */
+  /** A full disk or a lock is not a fault. Any other error is. */
   #failed(error: unknown): void {
     const found = classOf(error);
     if (found === 'capacity') return this.#parts.pressure.full();

@@ -1,8 +1,8 @@
 /**
- * Moves what a store of schema 3 held into the tables of today while the worker serves: a little at
- * a time, with as much time between for everything else.
+ * Moves the entries of a store from before schema 5 into the tables of today while the worker
+ * serves. It moves a little at a time, and pauses as long after each step as the step took.
  *
- * Failure: each step is one transaction, so that a kill leaves what was moved and what was not; the
+ * Failure: each step is one transaction, so a kill leaves each entry in one of the tables, and the
  * next start goes on.
  */
 import { limits } from '../../contracts/limits.ts';
@@ -10,6 +10,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
 import { dropOldEntries, hasOldEntries, OldEntries } from '../state/schema/old-entries.ts';
 import type { Store } from '../state/store.ts';
+import { StepSize } from './step-size.ts';
 
 export type OldEntriesMoverOptions = { store: Store; clock: Clock; log: Log };
 
@@ -22,7 +23,7 @@ export class OldEntriesMover {
     this.#parts = parts;
   }
 
-  /** Until all is moved; the one that is under way, if there is one. */
+  /** Resolves when all is moved. Joins a run that is under way. */
   run(): Promise<void> {
     this.#running ??= this.#moveAll().finally(() => {
       this.#running = null;
@@ -38,25 +39,19 @@ export class OldEntriesMover {
     const { store, clock, log } = this.#parts;
     if (!store.db.open || !hasOldEntries(store.db)) return;
     const old = new OldEntries(store.db);
-    let entries: number = limits.moveStepEntries;
+    const size = new StepSize(limits.moveStepEntries, limits.moveStepMs);
     let count = 0;
     while (store.db.open && !this.#stop.signal.aborted) {
       const startedMs = clock.monotonicMs();
-      const { moved, bytes } = old.move(entries, limits.moveStepBytes);
+      const { moved, bytes } = old.move(size.entries, limits.moveStepBytes);
       if (moved === 0) break;
       store.wrote(2 * bytes);
       const tookMs = clock.monotonicMs() - startedMs;
-      entries = nextSize(entries, tookMs);
+      size.took(tookMs);
       count += moved;
       await clock.sleep(Math.max(1, tookMs), this.#stop.signal);
     }
     if (store.db.open && !this.#stop.signal.aborted && dropOldEntries(store.db))
       log.info({ moved: count }, 'all entries lie as they do in a new journal');
   }
-}
-
-/** So that a step stays at about half of its bound. */
-function nextSize(entries: number, tookMs: number): number {
-  if (tookMs > limits.moveStepMs) return Math.max(1, Math.floor(entries / 2));
-  return Math.min(limits.moveStepEntries, entries + 10);
 }

@@ -1,11 +1,11 @@
 /**
- * Gives up bodies of entries that the assigned database has and whose time is over (I6). GUID, Seq
- * and a digest stay until the dedup horizon, so that a repeat is still a duplicate. An undelivered
- * entry is never touched; a dead letter keeps its body, and those that wait behind it theirs.
+ * Strips entries that the assigned database has, once they are too old or too many (I6). GUID, Seq
+ * and a digest stay until the dedup horizon, so that a repeat is still a duplicate. Undelivered and
+ * blocked entries keep their bodies.
  *
- * Constraint: a step looks only at what is behind the cursor of its lane, so that it costs what it
- * gives up and not what is kept. The cursor goes back to the beginning when something that was held
- * is let go.
+ * Constraint: a step looks only at entries after the cursor of its lane, so that its cost depends
+ * on what it strips and not on what is kept. The cursor goes back to the beginning when a blocked
+ * entry was settled or dropped, or a merge added entries.
  */
 import { limits } from '../../contracts/limits.ts';
 import { type Lane, lanes } from '../../contracts/subjects.ts';
@@ -16,8 +16,11 @@ import type { Assignments } from '../beacons/assignments.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Projection } from '../journal/projection.ts';
 import { pendingAt } from '../replay/pending.ts';
+import type { Store } from '../state/store.ts';
+import { StepSize } from './step-size.ts';
 
 export type RetentionOptions = {
+  store: Pick<Store, 'wrote'>;
   journal: Journal;
   marks: MarkStore;
   blocked: BlockedStore;
@@ -26,7 +29,10 @@ export type RetentionOptions = {
   clock: Clock;
 };
 
-/** What is kept after delivery: a body goes when either is exceeded. */
+/**
+ * How many bodies are kept after delivery, and how long: an entry is stripped when either bound is
+ * exceeded.
+ */
 export type RetentionBounds = { entries: number; ms: number };
 
 export const usualRetention: RetentionBounds = {
@@ -34,19 +40,20 @@ export const usualRetention: RetentionBounds = {
   ms: limits.retainedMs,
 };
 
-/** Where the next step of a lane begins, and how often its looks had to begin anew until then. */
+/** Where the next step of a lane begins, and the lane's `lookedAnew` at that time. */
 type Cursor = { seq: number; lookedAnew: number };
 
-/** Entries in a row that nothing holds: `after` < Seq <= `through`. */
+/** Consecutive entries of which none is blocked: `after` < Seq <= `through`. */
 type Stretch = { after: number; through: number };
 
-/** What one step may give up; `isLast` when what follows is kept. */
+/** What one step may strip; `isLast` when everything behind it is kept. */
 type Due = { seqs: number[]; stretches: Stretch[]; lookedThrough: number; isLast: boolean };
 
 export class Retention {
   readonly #parts: RetentionOptions;
   readonly #bounds: RetentionBounds;
   readonly #cursors = new Map<Lane, Cursor>();
+  readonly #size = new StepSize(limits.retentionStripEntries, limits.retentionStepMs / 2);
   #running: Promise<number> | null = null;
 
   constructor(parts: RetentionOptions, bounds: RetentionBounds = usualRetention) {
@@ -54,24 +61,28 @@ export class Retention {
     this.#bounds = bounds;
   }
 
-  /** One sweep over both lanes, or the one that is under way; returns how many bodies it gave up. */
-  sweep(): Promise<number> {
-    this.#running ??= this.#sweepAll().finally(() => {
+  /**
+   * Sweeps both lanes once, or joins the sweep that is under way. Returns how many entries it
+   * stripped.
+   * @param goesOn asked between two steps
+   */
+  sweep(goesOn: () => boolean = () => true): Promise<number> {
+    this.#running ??= this.#sweepAll(goesOn).finally(() => {
       this.#running = null;
     });
     return this.#running;
   }
 
-  async #sweepAll(): Promise<number> {
+  async #sweepAll(goesOn: () => boolean): Promise<number> {
     let count = 0;
-    for (const lane of lanes) count += await this.#sweepLane(lane);
+    for (const lane of lanes) count += await this.#sweepLane(lane, goesOn);
     return count;
   }
 
-  async #sweepLane(lane: Lane): Promise<number> {
+  async #sweepLane(lane: Lane, goesOn: () => boolean): Promise<number> {
     let count = 0;
-    for (;;) {
-      // Asked anew after each wait: another database may have been assigned, or the mark moved
+    while (goesOn()) {
+      // Read again after each wait: another database may have been assigned, or the mark moved
       // back.
       const mark = this.#mark(lane);
       if (!mark) return count;
@@ -79,7 +90,7 @@ export class Retention {
       const due = this.#due(lane, mark, cursor.seq);
       const last = due.seqs.at(-1);
       if (last !== undefined && this.#parts.projection.position(lane) < last) {
-        await this.#parts.projection.catchUp(lane);
+        await this.#parts.projection.catchUp(lane, goesOn);
         continue;
       }
       if (last !== undefined) this.#giveUp(lane, due);
@@ -88,6 +99,7 @@ export class Retention {
       if (due.isLast) return count;
       await nextTurn();
     }
+    return count;
   }
 
   #mark(lane: Lane): Mark | null {
@@ -105,7 +117,7 @@ export class Retention {
     return fresh;
   }
 
-  /** Delivered entries with bodies beyond the number that is kept. */
+  /** How many more delivered entries have bodies than the number that is kept. */
   #excess(lane: Lane, mark: Mark): number {
     const { journal, blocked } = this.#parts;
     const { accepted, stripped } = journal.counts(lane);
@@ -138,21 +150,25 @@ export class Retention {
         isApart = false;
       }
       due.lookedThrough = seq;
-      // Half of the time is for giving up what was found.
+      // The other half of the time is for stripping what was found.
       if (clock.monotonicMs() - startedMs > limits.retentionStepMs / 2)
         return { ...due, isLast: false };
-      if (due.seqs.length >= limits.retentionStripEntries) return { ...due, isLast: false };
+      if (due.seqs.length >= this.#size.entries) return { ...due, isLast: false };
     }
     return due;
   }
 
   #giveUp(lane: Lane, { seqs, stretches }: Due): void {
-    const { journal, marks, blocked, projection } = this.#parts;
+    const { store, journal, marks, blocked, projection, clock } = this.#parts;
     journal.together(() => {
+      const startedMs = clock.monotonicMs();
       marks.passOver(lane, seqs);
       blocked.forgetDropped(lane, seqs);
       journal.stripSeqs(lane, seqs);
       for (const { after, through } of stretches) projection.forgetBetween(lane, after, through);
+      // Without the sync: a slow disk makes a step no longer than it is.
+      this.#size.took(clock.monotonicMs() - startedMs);
     });
+    store.wrote(0);
   }
 }

@@ -15,15 +15,20 @@ import {
 } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { canInstall, installPackage } from '../../../runtime/debian-package.ts';
 
 const source = join(import.meta.dirname, 'fault-layer.c');
 
 /** Path of the built library. @throws Error when no compiler is there and none can be installed */
 export function faultLayer(): string {
+  return builtLayer(source);
+}
+
+/** The library of a layer's source; throws as `faultLayer` does. */
+export function builtLayer(source: string): string {
   const digest = createHash('sha256').update(readFileSync(source)).digest('hex').slice(0, 12);
-  const library = join(tmpdir(), `tidemark-fault-layer-${digest}.so`);
+  const library = join(tmpdir(), `tidemark-${basename(source, '.c')}-${digest}.so`);
   if (existsSync(library)) return library;
   const beside = `${library}.${process.pid}`;
   const { status, stderr } = spawnSync(
@@ -31,7 +36,7 @@ export function faultLayer(): string {
     ['-shared', '-fPIC', '-nostdlib', '-w', '-o', beside, source],
     { encoding: 'utf8' },
   );
-  if (status !== 0) throw new Error(`the fault layer does not compile: ${stderr}`);
+  if (status !== 0) throw new Error(`${source} does not compile: ${stderr}`);
   spawnSync('mv', [beside, library]);
   return library;
 }

@@ -1,12 +1,15 @@
 /** No statement of the store goes through a table that grows: each is found by an index (I13). */
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { openLocal } from '../../../worker/journal/local.ts';
 import { Horizon } from '../../../worker/journal/horizon.ts';
 import { MarksPlanner } from '../../../worker/operators/mark-plan.ts';
 import { ChangeLog } from '../../../worker/state/schema/change-log.ts';
 import { hasOldEntries, OldEntries } from '../../../worker/state/schema/old-entries.ts';
 import type { Connection } from '../../../worker/state/connection.ts';
-import { folderOfTest, openStore } from '../../kit/worker/fixture.ts';
+import { Endurance, keptFor } from '../../kit/endurance/days.ts';
+import { SyncTime } from '../../kit/endurance/turns.ts';
+import { productSources } from '../../kit/tidy.ts';
+import { folderOfTest, hubId, openStore } from '../../kit/worker/fixture.ts';
 import { goldenFacts, placeGolden } from '../../kit/worker/golden.ts';
 
 /** Tables that may be gone through, each with what bounds it. */
@@ -96,3 +99,55 @@ test('so is every one while entries of schema 3 are still to be moved (I13)', ()
   expect(hasOldEntries(db)).toBe(true);
   expect(faultsOf(db, goldenFacts('state-v3').Hub)).toEqual([]);
 });
+
+/** Files whose statements are not run while a worker serves, or are bounded by something else. */
+const elsewhere: readonly (readonly [RegExp, string])[] = [
+  [/^worker\/state\/(?:open|recover|guard|schema)\//, 'opening, and bringing back what was lost'],
+  [/^worker\/state\/connection\.ts$/, 'opening'],
+  [/^worker\/incumbent\//, 'once, at the first start'],
+  [/^worker\/ops\//, 'at the word of an operator, in steps'],
+  [/^worker\/journal\/old-counts\.ts$/, 'while entries of schema 3 are moved: the test above'],
+  [/^worker\/operators\/(?:action-rows|operator-log)\.ts$/, 'limits.operatorActionsMax rows'],
+  [/^worker\/process\/local-health\.ts$/, 'one row of a thousand starts'],
+];
+
+test('every statement that is made while a worker serves is found by an index too (I13)', async () => {
+  const probe = openStore().db;
+  const prototype = Object.getPrototypeOf(probe) as { prepare: (text: string) => unknown };
+  const { prepare } = prototype;
+  const made = new Map<string, string>();
+  const seen = new Set<string>();
+  prototype.prepare = function (this: Connection, text: string) {
+    const from = /\/((?:worker|hwm)\/[\w/-]+\.ts)/.exec(new Error().stack ?? '')?.[1];
+    if (from) made.set(text, from);
+    seen.add(from ?? '');
+    return prepare.call(this, text);
+  };
+  onTestFinished(() => {
+    prototype.prepare = prepare;
+  });
+  const dir = folderOfTest();
+  const endurance = new Endurance({
+    dataDir: dir.path,
+    entries: 3_000,
+    days: 2,
+    seed: 1,
+    keep: keptFor,
+    sync: new SyncTime(undefined),
+    onDay: () => undefined,
+  });
+  await endurance.run();
+  prototype.prepare = prepare;
+  expect(endurance.faults).toEqual([]);
+  const isApart = (file: string) => elsewhere.some(([pattern]) => pattern.test(file));
+  const { db } = openLocal(openStore(dir.path), hubId).store;
+  const faults = [...made]
+    .filter(([text, file]) => !isApart(file) && /^\s*(?:select|insert|update|delete)/i.test(text))
+    .filter(([text]) => !excused.some(([pattern]) => pattern.test(text)))
+    .flatMap(([text, file]) => scansOf(db, text).map((scan) => `${file}: ${scan}: ${text}`));
+  expect(faults).toEqual([]);
+  const unseen = productSources
+    .filter(({ path, code }) => /^(?:worker|hwm)\//.test(path) && /[dD]b\s*\.prepare\b/.test(code))
+    .filter(({ path }) => !isApart(path) && !seen.has(path));
+  expect(unseen.map(({ path }) => path)).toEqual([]);
+}, 60_000);

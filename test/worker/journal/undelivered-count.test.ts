@@ -36,7 +36,7 @@ class Run {
   #names = 0;
   #seq = 0;
 
-  constructor(bounds: { wholeEntries: number; wholeMs: number }) {
+  constructor(bounds: { wholeEntries: number; wholeMs: number; sliceEntries?: number }) {
     this.#counted = new UndeliveredCount(this.#local.journal, this.clock, bounds);
   }
 
@@ -113,6 +113,10 @@ class Run {
       .run();
   }
 
+  get wholeCount(): number {
+    return this.#local.journal.countAfter('queue', this.#seq);
+  }
+
   get count(): number {
     return this.#counted.above('queue', this.#seq);
   }
@@ -132,6 +136,37 @@ test('whatever happens between two looks, it is what counting them all gives (I1
     ),
     { numRuns: 100 },
   );
+});
+
+test('the same while a long backlog is being counted anew, a few entries with each look (I10, I13)', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.array(step, { maxLength: 3 }), { minLength: 1, maxLength: 20 }),
+      (looks) => {
+        const run = new Run({ wholeEntries: 0, wholeMs: 0, sliceEntries: 2 });
+        for (const steps of looks) {
+          for (const one of steps) run.take(one);
+          run.compare();
+        }
+      },
+    ),
+    { numRuns: 100 },
+  );
+});
+
+test('a long backlog is never counted whole in one look, and a missing entry is found (I10, I13)', async () => {
+  const run = new Run({ wholeEntries: 5, wholeMs: 60_000, sliceEntries: 10 });
+  run.take({ do: 'append', count: 90 });
+  const before = run.count;
+  run.loseOne();
+  await run.clock.advance(60_000);
+  const counts: number[] = [];
+  for (let look = 0; look < 8; look++) {
+    counts.push(run.count);
+    run.take({ do: 'append', count: 1 });
+  }
+  expect(counts.slice(0, 4).every((count) => count >= before)).toBe(true);
+  expect(run.count).toBe(run.wholeCount);
 });
 
 test('a missing entry is noticed at once in a short backlog, in a long one with the next count (I10)', async () => {

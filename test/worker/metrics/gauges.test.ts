@@ -72,6 +72,8 @@ function setup() {
     capacity: () => capacity,
     store: () => ({ fileBytes: 1, walBytes: 1, schemaVersion: 3, faults: 2, refused: 0 }),
     process: () => ({ waiting: 0, isBusConnected: true }),
+    dedup: () => ({ ForMs: 3_600_000, Entries: 10, Known: 4 }),
+    loopDelay: () => ({ longest: 0.4, usual: 0.01 }),
   };
   const scrape = async (more: Partial<GaugeSources>) => {
     gauges.collect({ ...sources, ...more });

@@ -1,5 +1,6 @@
 /** What was parked behind a dead letter goes out in runs: in order, fast, and stops at a refusal. */
 import { expect, test } from 'vitest';
+import { limits } from '../../../contracts/limits.ts';
 import { event, patch, upsert } from '../../kit/worker/fixture.ts';
 import { LaneRun } from '../../kit/worker/lane-run.ts';
 
@@ -79,4 +80,28 @@ test('while a long run goes out, new writes of other keys are delivered between 
   const effects = run.database.effects.map((one) => one.name);
   expect(effects.indexOf(5_000)).toBeGreaterThan(-1);
   expect(effects.indexOf(5_000)).toBeLessThan(effects.indexOf(2_500));
+}, 60_000);
+
+test('thousands of writes behind one dead letter are parked in small, bounded batches (I13)', async () => {
+  const run = LaneRun.ofTest();
+  run.database.refused.add(2);
+  run.append(...Array.from({ length: 10_000 }, (_, n) => change(n === 0 ? 'b' : 'a', n + 1)));
+  const { blocked, marks } = run.local;
+  const steps: number[] = [];
+  const park = blocked.park.bind(blocked);
+  blocked.park = (database, lane, entries, nowMs) => {
+    steps.push(entries.length);
+    park(database, lane, entries, nowMs);
+  };
+  const held: number[] = [];
+  const settle = marks.settle.bind(marks);
+  marks.settle = (database, lane, settlement) => {
+    held.push(settlement.blocked.length);
+    settle(database, lane, settlement);
+  };
+  await settled(run);
+  expect(blocked.count(databaseOf(run), 'queue', 'parked')).toBe(9_998);
+  expect(Math.max(...steps)).toBeLessThanOrEqual(limits.parkStepEntries);
+  expect(Math.max(...held)).toBeLessThan(limits.parkedEntriesMax + limits.deliverStepEntries);
+  expect(run.balance).toMatchObject({ DeadLettered: 1, Pending: 9_998, Difference: 0 });
 }, 60_000);
