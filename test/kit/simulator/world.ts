@@ -12,8 +12,7 @@ import { Ledger } from './ledger.ts';
 import type { Mutant } from './mutant.ts';
 import { fair, SimBus, type Weather } from './sim-bus.ts';
 import { ProcessClock, SimClock } from './sim-clock.ts';
-import { Machines } from './machines.ts';
-import type { Rival } from './rival.ts';
+import { Machines, type Rival } from './machines.ts';
 import { SimWorker } from './sim-worker.ts';
 import type { Trace } from './trace-log.ts';
 
