@@ -1,15 +1,18 @@
-/** How a lane's entries add up for its database (I10): pure, from counts somebody else has read. */
+/**
+ * How a lane's entries add up for its database (I10): what is pending, and the balance. Pure
+ * functions of counts that the caller has read.
+ */
 import type { Balance } from '../contracts/status.ts';
 
-/** Entries of a lane, and how many of them gave up their bodies. */
+/** Accepted entries of a lane, and how many of them are stripped. */
 export type EntryCounts = { accepted: number; stripped: number };
 
 /** Entries up to a mark, by how they were settled. */
 export type SettledCounts = { applied: number; present: number; skipped: number };
 
 /**
- * Accepted and not settled, without counting entries one by one. `givenUp` are the dead letters,
- * dropped ones included. Without a mark what still has its body is pending.
+ * How many entries are accepted and not settled, without counting them one by one. `givenUp` counts
+ * the dead letters, dropped ones included. Without a mark, every entry with a body is pending.
  */
 export function pendingOf(
   { accepted, stripped }: EntryCounts,
@@ -21,8 +24,8 @@ export function pendingOf(
 }
 
 /**
- * All of it, with `pending` counted entry by entry: only then does a difference of zero say
- * something.
+ * The whole balance. `pending` must have been counted entry by entry: only then does a difference
+ * of zero prove something.
  */
 export function balanceOf(
   { accepted, stripped }: EntryCounts,

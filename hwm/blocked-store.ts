@@ -1,7 +1,7 @@
 /**
- * Entries below a mark that the database does not have: dead letters, and the later writes of their
- * keys parked behind them. Only the poisoned key waits; its writes are released in Seq order by
- * retry or drop (I7).
+ * Blocked entries, in table held: dead letters, and the later writes of their keys parked behind
+ * them. The mark passes them although the database does not have them. Only the key of a dead
+ * letter waits; retry or drop releases its writes in Seq order (I7).
  */
 import type { Database } from 'better-sqlite3';
 import { type Lane, laneIndex } from '../contracts/subjects.ts';
@@ -22,10 +22,7 @@ export type BlockedEntry = {
   parked: number;
 };
 
-/**
- * How many are held in a state up to the mark, and above it without a body; for a store of any
- * schema, so it counts row by row.
- */
+/** SQL for `count` in a store of any schema, so it counts row by row. */
 export const blockedCount =
   'select count(*) from held where database = @database and lane = @lane and state = @state ' +
   'and (seq <= (select seq from mark m where m.database = @database and m.lane = @lane) ' +
@@ -92,8 +89,7 @@ function changesOf(db: Database) {
     setState: db.prepare(
       'update held set state = @state, reason = @reason, since_ms = @nowMs where database = @database and seq = @seq',
     ),
-    // The counts of a mark lose what is sent again, however it was settled; sending it adds it to
-    // them anew.
+    // Takes entries that are sent again off the counts of the mark. Settling them adds them again.
     uncount: db.prepare(
       `update mark set ${fewerSettled} where database = @database and lane = @lane`,
     ),
@@ -120,14 +116,14 @@ export class BlockedStore {
     this.skipped = new SkippedEntries(db);
   }
 
-  /** Keys whose new writes must wait behind what is held, asked as they are met. */
+  /** The keys whose new writes must wait behind blocked entries. */
   waitingKeys(database: number, lane: Lane): WaitingKeys {
     return new WaitingKeys(this.#db, database, laneIndex(lane));
   }
 
   /**
-   * An entry that can never be sent becomes a dead letter before its batch goes, whether the mark
-   * has passed it or not. One that was dropped stays so.
+   * Makes an entry that can never be sent a dead letter before its batch is sent, whether the mark
+   * has passed it or not. A dropped entry stays dropped.
    */
   kill(
     database: number,
@@ -139,12 +135,15 @@ export class BlockedStore {
     this.#change.kill.run({ database, lane: laneIndex(lane), seq, key, reason, nowMs });
   }
 
-  /** Whether a dead letter or what waits behind one, of any database, needs the body of an entry. */
+  /** Whether an entry is blocked for any database, so that its body is still needed. */
   isHolding(seq: number): boolean {
     return this.#look.isHolding.get(seq) !== undefined;
   }
 
-  /** Their bodies go: those that were given up are only counted from now on, and marked so. */
+  /**
+   * Call it when entries lose their bodies: dropped ones leave table held, and are only counted
+   * from then on.
+   */
   forgetDropped(lane: Lane, seqs: readonly number[]): void {
     const databases = this.#change.databases
       .all()
@@ -158,8 +157,8 @@ export class BlockedStore {
   }
 
   /**
-   * Takes entries out of a batch before it is sent again without them; they wait for the mark to
-   * pass, then go in runs of their key.
+   * Parks entries, so that their batch is sent without them. Once the mark has passed them, they
+   * are sent in runs of their key.
    */
   park(
     database: number,
@@ -176,8 +175,9 @@ export class BlockedStore {
   }
 
   /**
-   * Sends entries below the mark once more, each key's in Seq order; returns how many. Those held
-   * already stay as they are. The counts follow, so that the balance (I10) holds at every moment.
+   * Parks entries below the mark, so that they are sent once more, each key's in Seq order. Returns
+   * how many. Entries that are in table held already stay as they are. The counts change in the
+   * same transaction, so that the balance (I10) holds at every moment.
    */
   sendAgain(
     database: number,
@@ -202,7 +202,7 @@ export class BlockedStore {
       .immediate();
   }
 
-  /** Held entries reached the database after all. */
+  /** Settles blocked entries that reached the database after all. */
   settle(database: number, lane: Lane, seqs: readonly number[], isApplied: boolean): void {
     this.#db
       .transaction(() => {
@@ -218,14 +218,14 @@ export class BlockedStore {
       .immediate();
   }
 
-  /** The backend refused a held entry: it becomes (again) a dead letter. */
+  /** Makes a blocked entry a dead letter (again), because it cannot be delivered. */
   bury(database: number, seq: number, reason: string, nowMs: number): void {
     this.#change.setState.run({ database, seq, state: 'dead', reason, nowMs });
   }
 
   /**
-   * Sends a dead letter again, and in order what is parked behind it. False when there is no such
-   * dead letter.
+   * Releases a dead letter, and in order what is parked behind it, to be sent again. False when
+   * there is no such dead letter.
    */
   retry(database: number, seq: number, nowMs: number): boolean {
     if (this.#look.get.get(database, seq)?.state !== 'dead') return false;
@@ -235,7 +235,7 @@ export class BlockedStore {
     );
   }
 
-  /** Gives a dead letter up; what is parked behind it is released. It stays counted. */
+  /** Drops a dead letter, and releases what is parked behind it. The dead letter stays counted. */
   drop(database: number, seq: number, nowMs: number): boolean {
     const blocked = this.#look.get.get(database, seq);
     if (blocked?.state !== 'dead') return false;
@@ -246,26 +246,31 @@ export class BlockedStore {
   }
 
   /**
-   * Held entries up to the mark, and above it those without a body; others above it are pending
-   * like all there.
+   * Rows of held in a state, except those above the mark whose entries have bodies: these are
+   * pending.
    */
   count(database: number, lane: Lane, state: BlockedState): number {
     return this.#counts.count(database, lane, state);
   }
 
-  /** Dead letters as `count` counts them, and all that were given up, kept or not. */
+  /**
+   * Dead letters as `count` counts them, and all dropped ones, whether they are still in table held
+   * or not.
+   */
   countGivenUp(database: number, lane: Lane): number {
     return this.#counts.countGivenUp(database, lane);
   }
 
-  /** Held entries with a body and `from` < Seq <= `through`, dropped ones included. */
+  /**
+   * Rows of held whose entries have a body, with `from` < Seq <= `through`, dropped ones included.
+   */
   countBetween(database: number, lane: Lane, from: number, through: number): number {
     return this.#counts.countBetween(database, lane, from, through);
   }
 
   /**
-   * Seqs given up above `seq`: they stay out when a database that went back in time is sent the
-   * slice again.
+   * Dropped Seqs above `seq`. They are left out when entries are sent again to a database that went
+   * back in time.
    */
   droppedAbove(database: number, lane: Lane, seq: number): Set<number> {
     return new Set(this.#look.dropped.all(database, laneIndex(lane), seq) as number[]);
@@ -276,7 +281,7 @@ export class BlockedStore {
     return this.#look.list.all({ database, after, limit });
   }
 
-  /** Seqs held of one key, newest first. */
+  /** Seqs of one key in table held, newest first. */
   ofKey(database: number, lane: Lane, key: string, limit: number): number[] {
     return this.#look.ofKey.all(database, laneIndex(lane), key, limit) as number[];
   }
@@ -285,10 +290,7 @@ export class BlockedStore {
     return this.#look.get.get(database, seq) ?? null;
   }
 
-  /**
-   * The lowest Seq that waits behind a dead letter, or is to be sent one by one; null when none
-   * does.
-   */
+  /** The lowest parked Seq; null when none is parked. */
   oldestParked(database: number, lane: Lane): number | null {
     return this.#look.oldestParked.get(database, laneIndex(lane)) as number | null;
   }

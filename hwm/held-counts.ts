@@ -1,6 +1,6 @@
 /**
- * How many entries are held in each state: kept by triggers as they change, so that counting costs
- * the same whatever is held.
+ * Counts the rows of table held by their states. Triggers keep the counts, so that a look costs the
+ * same however many rows there are.
  */
 import type { Database } from 'better-sqlite3';
 import { type Lane, laneIndex } from '../contracts/subjects.ts';
@@ -41,8 +41,8 @@ export class HeldCounts {
   }
 
   /**
-   * Held entries up to the mark, and above it those without a body; others above it are pending
-   * like all there.
+   * Rows of held in a state, except those above the mark whose entries have bodies: these are
+   * pending.
    */
   count(database: number, lane: Lane, state: BlockedState): number {
     const all = this.all(database, lane, state);
@@ -50,18 +50,23 @@ export class HeldCounts {
     return all - (this.#sql.pendingAbove.get({ database, lane: laneIndex(lane), state }) ?? 0);
   }
 
-  /** All of them, wherever the mark is. */
+  /** All rows of held in a state, wherever the mark is. */
   all(database: number, lane: Lane, state: BlockedState): number {
     return this.#sql.all.get({ database, lane: laneIndex(lane), state }) ?? 0;
   }
 
-  /** Dead letters as `count` counts them, and all that were given up, kept or not. */
+  /**
+   * Dead letters as `count` counts them, and all dropped ones, whether they are still in table held
+   * or not.
+   */
   countGivenUp(database: number, lane: Lane): number {
     const forgotten = this.#sql.forgotten.get(database, laneIndex(lane)) ?? 0;
     return this.count(database, lane, 'dead') + this.count(database, lane, 'dropped') + forgotten;
   }
 
-  /** Held entries with a body and `from` < Seq <= `through`, dropped ones included. */
+  /**
+   * Rows of held whose entries have a body, with `from` < Seq <= `through`, dropped ones included.
+   */
   countBetween(database: number, lane: Lane, from: number, through: number): number {
     return Number(this.#sql.between.get(database, laneIndex(lane), from, through));
   }

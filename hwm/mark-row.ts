@@ -1,10 +1,10 @@
 /**
- * A mark as its table has it, and the statements that read it: for the worker's own handle, and for
- * those who look into a store of any schema.
+ * A mark as its table has it, and the SQL that reads it, for the worker and for commands that read
+ * a store of any schema.
  */
 import type { CarrierName } from '../contracts/status.ts';
 
-/** What every schema keeps. */
+/** The columns that every schema has. */
 export type MarkRow = {
   database: number;
   beacon: string;
@@ -27,7 +27,7 @@ export const markColumns =
 
 export const markTables = 'mark m join database d on d.id = m.database';
 
-/** Marks of a lane, in the order they are shown in. */
+/** The marks of a lane, in the order in which they are shown. */
 export const marksOfLane = `select ${markColumns} from ${markTables} where m.lane = ? order by d.beacon, d.connection`;
 
 /** The mark of the database a lane is assigned to. */
@@ -35,6 +35,6 @@ export const assignedMark =
   `select ${markColumns} from ${markTables} join assignment a on a.lane = m.lane ` +
   'and a.beacon = d.beacon and a.connection = d.connection where m.lane = ?';
 
-/** `@again` of the settled entries are not settled any more, applied ones first. */
+/** Takes `@again` entries off the counts of settled ones, applied ones first. */
 export const fewerSettled =
   'applied = max(0, applied - @again), present = present - max(0, @again - applied)';

@@ -1,9 +1,9 @@
 /**
- * Marks and settlement: which database has what, in the same file and transaction as the journal.
+ * The marks of all databases, and how a batch is settled. They are in the same file as the journal.
  *
  * Constraints: I4, a mark never moves back by itself; I5, a mark is at s only if every entry up to
- * s is settled or held. Ordering: `settle` moves the mark, keeps dead letters and counts in one
- * transaction, after the backend committed and before the next batch.
+ * s is settled or blocked. Ordering: `settle` writes mark, blocked entries and counts in one
+ * transaction, after the backend committed and before the next batch is sent.
  */
 import type { Database } from 'better-sqlite3';
 import { limits } from '../contracts/limits.ts';
@@ -12,18 +12,23 @@ import type { CarrierName } from '../contracts/status.ts';
 import { fewerSettled, markColumns, type MarkRow, markTables } from './mark-row.ts';
 
 export type Mark = MarkRow & {
-  /** Sent to the database with the mark; a set by an operator makes a new one. */
+  /**
+   * Sent to the database with the mark. Moving the mark, or delivering below it, begins a new one.
+   */
   epoch: string;
   /**
-   * Epochs before, blank between, that the database may still show because nothing was settled
-   * since; null once something was.
+   * Earlier epochs, with blanks between, that the database may still show because it has not
+   * confirmed the present one; null once it has.
    */
   epochBefore: string | null;
-  /** What the database must show at least under one of those. */
+  /** The lowest mark that the database can show under one of those unless it lost writes. */
   seqBefore: number | null;
 };
 
-/** A mark moved by an operator's word. `again` of the settled entries are not settled any more. */
+/**
+ * A move of a mark to another place, under a new epoch. `again` of the settled entries are not
+ * settled any more.
+ */
 export type Move = {
   to: number;
   guid: Buffer | null;
@@ -33,8 +38,8 @@ export type Move = {
 };
 
 /**
- * How a batch ended. `held` are entries the database does not have: dead letters, and later writes
- * of their keys.
+ * How a batch ended. `blocked` are the entries that the database does not have: dead letters, and
+ * later writes of their keys.
  */
 export type Settlement = {
   throughSeq: number;
@@ -109,7 +114,8 @@ function changesOf(db: Database) {
       'insert into held values (@database, @seq, @lane, @key, @state, @reason, @nowMs) on ' +
         'conflict (database, seq) do nothing',
     ),
-    // A row for each ten seconds with deliveries, whose time is that of the last one in them.
+    // There is one row for each `limits.deliverySlotMs` with deliveries. Its time is that of the
+    // last delivery.
     mergeDelivery: db.prepare(
       'delete from delivery where database = @database and lane = @lane and through_seq = ' +
         '(select max(through_seq) from delivery where database = @database and lane = @lane) ' +
@@ -118,7 +124,7 @@ function changesOf(db: Database) {
     delivery: db.prepare(
       'insert into delivery values (@database, @lane, @throughSeq, @nowMs) on conflict do nothing',
     ),
-    // Rows of a lane lie in the order of time, so the first that stays ends it.
+    // The rows of a lane are in the order of time, so only the first ones can be old enough.
     forgetDeliveries: db.prepare(
       'delete from delivery where database = @database and lane = @lane and through_seq in ' +
         '(select through_seq from delivery where database = @database and lane = @lane ' +
@@ -139,8 +145,8 @@ export class MarkStore {
   }
 
   /**
-   * The mark of a database and lane, made at `seq` if there was none. `skipped` counts entries
-   * accepted before whose bodies are gone, so this database cannot get them.
+   * The mark of a database and lane, made at `seq` if there was none. `skipped` counts entries that
+   * are stripped already, so that this database cannot get them.
    */
   open(beacon: string, connection: number, lane: Lane, seq: number, skipped: number): Mark {
     this.#db
@@ -169,8 +175,8 @@ export class MarkStore {
   }
 
   /**
-   * Settles a batch: holds, counts and the mark, in one transaction. A mark already at or past it
-   * stays (I4).
+   * Settles a batch: writes its blocked entries, the counts and the mark in one transaction. Does
+   * nothing when the mark is already at the end of the batch or past it (I4).
    */
   settle(database: number, lane: Lane, settlement: Settlement): void {
     this.#db
@@ -195,45 +201,48 @@ export class MarkStore {
   }
 
   /**
-   * Moves the mark by an operator's word, either way, under a new epoch: the database then takes
-   * again what it had under the old.
+   * Moves the mark forwards or back, under a new epoch: the database then takes entries again that
+   * it had under the old one.
    */
   move(database: number, lane: Lane, move: Move): void {
     this.#change.move.run({ ...move, database, lane: laneIndex(lane) });
   }
 
   /**
-   * A new epoch at the same Seq: what goes below the mark from now on is missing in a copy of the
-   * database that still shows the old one.
+   * Begins a new epoch at the same Seq, for entries that are delivered below the mark. A copy of
+   * the database that still shows the old epoch does not have them.
    */
   renewEpoch(database: number, lane: Lane, epoch: string): void {
     this.#change.renew.run(epoch, database, laneIndex(lane));
   }
 
-  /** The database shows the epoch: from now on one of before says that it went back in time. */
+  /**
+   * Call it when the database shows the epoch. From then on an earlier epoch means that the
+   * database went back in time.
+   */
   confirmEpoch(database: number, lane: Lane, epoch: string): void {
     this.#change.confirm.run(database, laneIndex(lane), epoch);
   }
 
   /**
-   * Entries are about to lose their bodies: databases of before, which nobody is assigned to and
-   * whose marks are below, can never get them.
+   * Call it before entries are stripped: counts them as skipped for databases whose marks are below
+   * them. Those are no longer assigned, and can never get them.
    */
   passOver(lane: Lane, seqs: readonly number[]): void {
     for (const seq of seqs) this.#change.passOver.run({ lane: laneIndex(lane), seq });
   }
 
   /**
-   * Remembers the identity of the database behind a connection; each lane for itself, for each has
-   * to notice when it is another.
+   * Remembers the identity of the database behind a connection. Each lane does so for itself,
+   * because each has to notice when it is another database.
    */
   setStoreId(database: number, lane: Lane, storeId: string): void {
     this.#change.setStore.run(storeId, database, laneIndex(lane));
   }
 
   /**
-   * When the batch that settled `seq` was settled, ms, up to `limits.deliverySlotMs` too late; null
-   * when it was not, or too long ago to be known.
+   * When the batch with `seq` was settled, in ms, at most `limits.deliverySlotMs` too late. Null
+   * when it is not settled, or when that was too long ago.
    */
   settledAt(database: number, lane: Lane, seq: number): number | null {
     return (
@@ -241,7 +250,7 @@ export class MarkStore {
     );
   }
 
-  /** One bounded step; true when there may be more of them. */
+  /** Forgets times of delivery in one bounded step; true when there may be more. */
   forgetDeliveriesBefore(ms: number): boolean {
     const limit = limits.forgetStepEntries;
     return lanes

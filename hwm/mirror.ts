@@ -1,6 +1,6 @@
 /**
- * A JSON file for people that follows the truth in the store: written to the side, synced, renamed,
- * the folder synced. Whoever reads it sees a whole file, the one before or the one after.
+ * Writes a JSON file for people that follows what the store says. It writes a new file, syncs it,
+ * renames it and syncs the folder, so a reader sees a whole file, the old one or the new one.
  */
 import { type FileHandle, open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -12,15 +12,15 @@ export class Mirror {
   #writing: Promise<void> | null = null;
   #isDirty = false;
 
-  /** @param produce the content at the moment of writing */
+  /** @param produce returns the content at the moment of writing */
   constructor(path: string, produce: () => object) {
     this.#path = path;
     this.#produce = produce;
   }
 
   /**
-   * Writes what is true now; calls that come while it writes are served by one more write. Rejects
-   * with the file system's error.
+   * Writes the present content. Calls that come during a write are served by one more write.
+   * Rejects with the file system's error.
    */
   async write(): Promise<void> {
     this.#isDirty = true;

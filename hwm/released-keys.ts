@@ -1,9 +1,10 @@
 /**
- * What may go from behind dead letters: for each key its parked writes up to the next dead letter,
- * in order.
+ * Finds the parked writes that may be sent now: for each key those up to its next dead letter, in
+ * order.
  *
- * A key is noted by triggers whenever something of it is parked or let go, and taken out here when
- * it turns out to have nothing to send, so that looking costs what is sent and not what is parked.
+ * Triggers note a key in table released whenever one of its writes is parked or released. A key
+ * that has nothing to send is taken out here, so that a look costs what is sent and not what is
+ * parked.
  */
 import type { Database } from 'better-sqlite3';
 import { limits } from '../contracts/limits.ts';
@@ -40,7 +41,7 @@ function statementsOf(db: Database) {
 export class ReleasedKeys {
   readonly #db: Database;
   readonly #sql: ReturnType<typeof statementsOf>;
-  /** The key behind which the next look begins: every key gets its turn. */
+  /** The key after which the next look begins, so that every key gets its turn. */
   readonly #after = new Map<string, string>();
 
   constructor(db: Database) {
@@ -49,7 +50,7 @@ export class ReleasedKeys {
   }
 
   /**
-   * The next runs, at most `entries` writes in all, those that begin lowest first.
+   * The next runs, at most `entries` writes in all, in the order of their first Seqs.
    * @param most how many writes of a key may go now
    */
   next(
@@ -79,7 +80,8 @@ export class ReleasedKeys {
     const isEnd = keys.length < limits.releasedKeysLooked && last === (keys.at(-1) ?? '');
     this.#after.set(place, isEnd ? '' : last);
     runs.sort((a, b) => (a.seqs[0] ?? 0) - (b.seqs[0] ?? 0));
-    // From the beginning to the end nothing is left out; else the keys before have their turn next.
+    // A look from the first key to the last leaves nothing out. Otherwise the other keys have their
+    // turn next.
     return { runs, isMore: !isEnd || from !== '' };
   }
 

@@ -1,6 +1,6 @@
 /**
- * What a batch's results mean for each of its entries. Pure: the rules of I5 and of dead letters in
- * one place.
+ * What the results of a batch mean for each of its entries: the rules of I5 and of dead letters.
+ * Pure functions.
  */
 import { isSettledOutcome, type MutationResult } from '../contracts/mutation.ts';
 
@@ -11,16 +11,16 @@ export type BatchVerdict = {
   applied: number;
   present: number;
   /**
-   * Entries the database does not have, in Seq order; `dead` the refused one, `parked` those that
-   * go after it.
+   * Entries that the database does not have, in Seq order; `dead` is a refused one, `parked` are
+   * those that wait behind it.
    */
   blocked: { seq: number; key: string; state: 'dead' | 'parked'; reason: string | null }[];
 };
 
 /**
- * Settles a batch that took effect. A refused write of several entries is not yet a dead letter:
- * its entries are parked, to be sent one by one, so that only the bad one is kept back. What was
- * not sent because of it is parked behind it.
+ * Settles a batch that took effect. When a refused write was folded from several entries, none of
+ * them is a dead letter yet: they are parked and sent one by one, so that only the bad one is kept
+ * back. Writes that were not sent because of a refused one are parked behind it.
  * @param sent the writes in the order of `results`
  * @param parked entries that were left out because their key is waiting
  */

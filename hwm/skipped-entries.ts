@@ -1,6 +1,6 @@
 /**
- * Entries an operator passed over by moving a mark forwards: kept beside the dead letters that were
- * dropped, told from them by their reason, and sent after all when the mark is moved back.
+ * Entries that an operator skipped by moving a mark forwards. They are rows of held like dropped
+ * dead letters, recognised by their reason, and are sent after all when the mark is moved back.
  */
 import type { Database } from 'better-sqlite3';
 import { heldHasBody } from './held-body.ts';
@@ -39,8 +39,8 @@ export class SkippedEntries {
   }
 
   /**
-   * Gives up all entries with `from` < Seq <= `through`, held before or not, so that a mark may
-   * pass them. Returns how many.
+   * Skips all entries with `from` < Seq <= `through`, whether they were blocked or not, so that a
+   * mark may pass them. Returns how many.
    */
   add(
     database: number,
@@ -55,12 +55,15 @@ export class SkippedEntries {
     }).changes;
   }
 
-  /** Those above `seq` go out again. Dead letters that were dropped stay so. */
+  /**
+   * Takes skipped entries above `seq` out of table held, so that they are sent. Dropped dead
+   * letters stay dropped.
+   */
   takeBack(database: number, lane: Lane, seq: number): number {
     return this.#sql.takeBack.run(database, laneIndex(lane), seq).changes;
   }
 
-  /** What `takeBack` would send of `from` < Seq <= `through`. */
+  /** How many entries with `from` < Seq <= `through` `takeBack` would take out. */
   count(database: number, lane: Lane, from: number, through: number): number {
     return Number(this.#sql.count.get(database, laneIndex(lane), from, through));
   }

@@ -1,6 +1,6 @@
 /**
- * The keys of a lane that have something held: their new writes wait. Asked key by key, for there
- * may be more of them than a batch has entries.
+ * The keys of a lane that have blocked entries, so that their new writes wait. Looks up key by key,
+ * because there may be more of them than a batch has entries.
  */
 import type { Database } from 'better-sqlite3';
 
@@ -28,12 +28,15 @@ export class WaitingKeys {
     this.#letGoBefore = this.#letGo();
   }
 
-  /** Something was let go since: a key that is not waiting now may have been. */
+  /**
+   * Blocked entries were released or settled since this object was made: a key that does not wait
+   * now may have waited then.
+   */
   get hasLetGo(): boolean {
     return this.#letGo() !== this.#letGoBefore;
   }
 
-  /** As it was when the key was first asked for. */
+  /** Whether a key waits. The answer stays the one of the first call for that key. */
   has(key: string): boolean {
     if (this.isEmpty) return false;
     const known = this.#known.get(key);

@@ -1,6 +1,6 @@
 /**
- * The worker's lanes on the bus: single requests, batches, chunks, and reads, each answered in its
- * own encoding.
+ * The worker's lanes on the bus: decodes single requests, batches, chunks and reads, gives them to
+ * intake or to the reader, and answers them.
  */
 import { fittingReasons, insistOnAnswer, resultBytes } from '../../contracts/body/answer-room.ts';
 import { ChunkAssembler, senderOf } from '../../contracts/body/chunks.ts';
@@ -40,7 +40,7 @@ export type LaneEndpointOptions = {
   large: LargeBodies;
   data: (lane: Lane) => unknown;
   nowMs: () => number;
-  /** A request, or an item of one, is refused with this code. */
+  /** Called when a request, or an item of a batch, is refused with this code. */
   rejected?: (code: RefusalCode) => void;
 };
 
@@ -53,7 +53,7 @@ export class LaneEndpoints {
     this.#chunks = new ChunkAssembler(parts.nowMs);
   }
 
-  /** One endpoint a lane; the last token of the subject says which action. */
+  /** One endpoint for each lane; the last token of the subject is the action. */
   specs(): EndpointSpec[] {
     const { hubId, data, rejected } = this.#parts;
     return lanes.map((lane) => ({
@@ -99,7 +99,7 @@ export class LaneEndpoints {
     }
   }
 
-  /** What is small is answered at once; the rest goes where it holds up nobody. */
+  /** Decodes a small body at once; a large one goes to a thread, where it holds up nobody. */
   #whole(arrived: Arrived, about: About): Promise<unknown> | unknown {
     const { lane, action, body, headers } = arrived;
     const small = decodeSmallBody(body, headers);
@@ -138,9 +138,9 @@ export class LaneEndpoints {
   }
 
   /**
-   * One reply each, same order; the items that are refused do not refuse the others. All are of the
-   * request's trace.
-   * @param itemAt throws for one that is refused
+   * One reply for each item, in the same order. A refused item does not refuse the others. All
+   * items belong to the request's trace.
+   * @param itemAt throws for an item that is refused
    */
   async #batch(
     count: number,
@@ -168,7 +168,7 @@ export class LaneEndpoints {
     };
   }
 
-  /** The whole is of the trace of the request that completed it. */
+  /** The whole body belongs to the trace of the request that completed it. */
   #chunk(
     lane: Lane,
     request: Omit<BusRequest, 'respond' | 'refuse'>,
@@ -181,7 +181,10 @@ export class LaneEndpoints {
   }
 }
 
-/** One message of a transfer, which is large and has few values. */
+/**
+ * Decodes one message of a chunked transfer. It is large and has few values, so it has bounds of
+ * its own.
+ */
 function chunkIn(request: Pick<BusRequest, 'body' | 'headers' | 'decode'>): unknown {
   const { body, headers } = request;
   if (!body) return request.decode();
@@ -191,10 +194,10 @@ function chunkIn(request: Pick<BusRequest, 'body' | 'headers' | 'decode'>): unkn
   });
 }
 
-/** The trace context of a request, who sent it, and the bytes its answer may have. */
+/** The trace context of a request, its sender, and how many bytes its answer may have. */
 type About = { trace: string | null; sender: string; roomBytes: number };
 
-/** A write with the context it came in; one copy less where there is none. */
+/** Adds the trace context to a write. Without one, the write is not copied. */
 function traced(envelope: Write, trace: string | null): Write {
   return trace === null ? envelope : { ...envelope, trace };
 }

@@ -1,10 +1,10 @@
 /**
- * One-way intake: messages of the hub's stream into the journal, acknowledged only after their own
- * synced commit.
+ * One-way intake: takes messages of the hub's stream into the journal, and acknowledges each only
+ * after its own synced commit.
  *
- * Ordering: a group is given to intake at once and awaited whole; if any of it fails, or a delivery
- * is missing, the consumer is made anew, so that what was not acknowledged comes again in the order
- * of the stream and nothing of a key can overtake.
+ * Ordering: a group of messages is given to intake at once, and awaited as a whole. If one fails
+ * for now, or a delivery is missing, a new consumer is made. Then all unacknowledged messages come
+ * again in the order of the stream, and no write can overtake another one of its key.
  */
 import { decodeSmallBody } from '../../contracts/body/codec.ts';
 import { decodeEnvelope } from '../../contracts/envelope.ts';
@@ -50,7 +50,7 @@ export class OneWay {
     this.#running ??= this.#run();
   }
 
-  /** Ends after the group in hand is answered. */
+  /** Ends after the present group is settled. */
   async stop(): Promise<void> {
     this.#stop.abort();
     await this.#running;
@@ -96,8 +96,9 @@ export class OneWay {
   }
 
   /**
-   * In the order of the stream, up to the first that cannot be taken now. A large one is settled
-   * before the next is looked at, for it may take as long as all the others.
+   * Takes a group in the order of the stream, up to the first message that cannot be accepted now.
+   * A large message is settled before the next one is looked at, because it may take as long as all
+   * the others.
    */
   async #take(group: readonly StreamMessage[]): Promise<void> {
     let begun: Begun[] = [];
@@ -119,7 +120,7 @@ export class OneWay {
     await this.#settle(begun);
   }
 
-  /** Null, or what it was refused with. */
+  /** Null when the write was accepted, else the error it was refused with. */
   #accept(write: Write, reception: Reception): Promise<Error | null> {
     const { keep: trace } = reception;
     return this.#parts.intake.accept(trace === null ? write : { ...write, trace }).then(
@@ -134,7 +135,10 @@ export class OneWay {
     );
   }
 
-  /** @throws what one of them cannot be taken for now */
+  /**
+   * Acknowledges the messages that were accepted, and keeps those that never can be.
+   * @throws the error of a message that cannot be accepted now
+   */
   async #settle(begun: readonly Begun[]): Promise<void> {
     const outcomes = await Promise.all(begun.map(({ outcome }) => outcome));
     begun.forEach(({ message }, index) => {
@@ -155,7 +159,8 @@ export class OneWay {
   }
 
   /**
-   * Kept before it is terminated: a message that can never be accepted is never dropped silently.
+   * Keeps a message that can never be accepted before it terminates it, so that no message is
+   * dropped silently.
    */
   #keep(message: StreamMessage, error: unknown): void {
     const { intake, refused, clock, log, rejected } = this.#parts;
@@ -171,7 +176,7 @@ export class OneWay {
   }
 }
 
-/** A message that was looked at, and what comes of it. */
+/** A message, and its outcome: null when it was accepted, else the error. */
 type Begun = { message: StreamMessage; outcome: Promise<Error | null> };
 
 function isPermanent(error: unknown): boolean {
@@ -188,7 +193,7 @@ function targetOf({ subject }: StreamMessage): { lane: Lane; action: string } {
   );
 }
 
-/** Null for a large one. @throws TidemarkError INVALID_MESSAGE */
+/** Null for a large message. @throws TidemarkError INVALID_MESSAGE */
 function smallWrite(message: StreamMessage): Write | null {
   const { lane, action } = targetOf(message);
   const small = decodeSmallBody(message.body, message.headers);

@@ -1,6 +1,6 @@
 /**
- * Senders who asked for "applied" and wait for the mark to pass their write, or for their patience
- * to end.
+ * The senders who asked for "applied": each waits until its write is applied, or until its time is
+ * up.
  */
 import { limits } from '../../contracts/limits.ts';
 import type { WriteReply } from '../../contracts/reply.ts';
@@ -15,23 +15,26 @@ type Waiter = {
   cancel: () => void;
 };
 
-/** Those of one lane. */
+/** The waiting senders of one lane. */
 class LaneWaiters {
-  /** In the order of their Seq: the mark has passed none of them, or only just. */
+  /** In the order of Seq. The mark has not passed them, or has passed them since the last check. */
   readonly ahead: Waiter[] = [];
-  /** Passed by the mark, and not applied: dead letters and what is parked behind them. */
+  /**
+   * The mark has passed them, but they are not applied: dead letters and what is parked behind
+   * them.
+   */
   readonly blocked = new Set<Waiter>();
 
   get size(): number {
     return this.ahead.length + this.blocked.size;
   }
 
-  /** Behind the last of the same Seq. */
+  /** Adds a waiter behind the last one of the same Seq. */
   add(waiter: Waiter): void {
     this.ahead.splice(this.#placeOf(waiter.reply.Seq), 0, waiter);
   }
 
-  /** Takes out those up to a Seq. */
+  /** Takes out the waiters up to a Seq. */
   takeThrough(seq: number): Waiter[] {
     return this.ahead.splice(0, this.#placeOf(seq));
   }
@@ -42,7 +45,7 @@ class LaneWaiters {
     if (at >= 0) this.ahead.splice(at, 1);
   }
 
-  /** How many have this Seq or a smaller one. */
+  /** How many waiters ahead have this Seq or a smaller one. */
   #placeOf(seq: number): number {
     let [low, high] = [0, this.ahead.length];
     while (low < high) {
@@ -58,7 +61,7 @@ export type AppliedWaitersOptions = {
   clock: Clock;
   /** Why a write is not applied; null when it is. */
   whyNot: (lane: Lane, seq: number) => string | null;
-  /** How far the lane's database is; 0 without one. */
+  /** The mark of the lane's database; 0 without one. */
   markOf: (lane: Lane) => number;
 };
 
@@ -73,15 +76,15 @@ export class AppliedWaiters {
     this.#options = options;
   }
 
-  /** Senders who wait now. */
+  /** How many senders wait now. */
   get waiting(): number {
     return this.#lanes.queue.size + this.#lanes.manifest.size;
   }
 
   /**
-   * The synced reply, made into "applied" once it is; as it is, with the reason, after `waitMs`, or
-   * at once where too many wait: the write is kept, so that refusing it would be untrue. Never
-   * rejects.
+   * Resolves with "applied" once the write is applied. After `waitMs`, or at once when too many
+   * senders wait, resolves with the synced reply and a reason: the write is accepted, so to refuse
+   * it would be untrue. Never rejects.
    */
   wait(lane: Lane, reply: WriteReply, waitMs: number): Promise<WriteReply> {
     const { clock, whyNot } = this.#options;
@@ -106,7 +109,7 @@ export class AppliedWaiters {
     });
   }
 
-  /** Something was settled: answer those it was for. */
+  /** Call it when entries were settled: answers the senders whose writes are applied now. */
   check(lane: Lane): void {
     const waiters = this.#lanes[lane];
     this.#askBlocked(lane, waiters);
@@ -114,7 +117,10 @@ export class AppliedWaiters {
       if (!this.#release(lane, waiter)) waiters.blocked.add(waiter);
   }
 
-  /** Some of them in turn; one not asked now is at the end of its patience. */
+  /**
+   * Checks some of the blocked waiters, in turn. One that is not checked in time is answered when
+   * its time is up.
+   */
   #askBlocked(lane: Lane, { blocked }: LaneWaiters): void {
     let toAsk = Math.min(blocked.size, limits.blockedWaitersAsked);
     for (const waiter of blocked) {

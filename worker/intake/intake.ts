@@ -1,9 +1,9 @@
 /**
- * Takes writes in: collects what has arrived, commits it in one synced transaction, checks that the
- * file is still the file, then answers.
+ * Accepts writes: collects those that have arrived, commits them in one synced transaction, checks
+ * that the files are still the worker's own, then answers.
  *
- * I1: no answer before the commit. One commit serves every write that came while the last one ran,
- * so the sync is paid once for all of them.
+ * I1: no answer before the commit. One commit takes all writes that came while the last one ran, so
+ * they share one sync.
  */
 import type { WriteAction } from '../../contracts/actions.ts';
 import type { JsonValue } from '../../contracts/body/json-value.ts';
@@ -28,13 +28,13 @@ type Waiting = {
 
 /** What intake reports to the rest of the worker. */
 export type IntakeEvents = {
-  /** Writes of this lane are in the journal, from the first of these Seqs on. */
+  /** Writes of this lane are in the journal. */
   onAccepted: (lane: Lane) => void;
   /** The local store failed; the process must end. */
   onFault: (error: TidemarkError) => void;
 };
 
-/** Who counts commits. */
+/** Counts commits, for metrics. */
 export type IntakeMeter = {
   committed: (seconds: number, actions: readonly WriteAction[]) => void;
 };
@@ -86,12 +86,12 @@ export class Intake {
     return this.#lastCommitMs;
   }
 
-  /** Nothing is accepted any more: the store cannot be trusted. */
+  /** Accepts nothing any more, because the store cannot be trusted. */
   freeze(fault: TidemarkError): void {
     this.#fault ??= fault;
   }
 
-  /** Whether a write sent now would be accepted, and if not why. */
+  /** Why a write sent now would be refused; null when it would be accepted. */
   refusal(): TidemarkError | null {
     if (this.#fault)
       return new TidemarkError('STORAGE_FAILED', this.#fault.message, {
@@ -118,7 +118,7 @@ export class Intake {
   }
 
   /**
-   * Resolves once the write is committed and synced, or known from before.
+   * Resolves once the write is committed and synced, or found to be a duplicate.
    * @throws TidemarkError CONFLICT, OVERLOADED, UNAVAILABLE while draining, STORAGE_FAILED
    */
   accept(envelope: Write): Promise<WriteReply> {
@@ -199,8 +199,7 @@ export class Intake {
     try {
       this.#store.wrote(bytes);
     } catch (error) {
-      // The writes are safe and answered; what this means for the next ones is seen by the next
-      // commit.
+      // The writes are committed and answered. If the store has failed, the next commit finds out.
       this.#log.error(
         { reason: messageOf(error) },
         'the log could not be folded into the database',
@@ -209,8 +208,9 @@ export class Intake {
   }
 
   /**
-   * A lock or a full disk is refused for now; after most others the store cannot be trusted with
-   * another write.
+   * Refuses the writes of a commit that failed. A lock or a full disk refuses them for now, and so
+   * do the first few errors of an unknown kind. After any other error the store cannot be trusted
+   * with another write.
    */
   #fail(batch: Waiting[], thrown: unknown): void {
     const found = classOf(thrown);
@@ -248,7 +248,8 @@ export class Intake {
   }
 
   /**
-   * What waits behind is refused as well: were it taken once the cause is gone, it would overtake.
+   * Also refuses the writes that wait behind the batch: if they were accepted later, they would
+   * overtake it.
    */
   #refuseAll(batch: Waiting[], error: TidemarkError): void {
     this.#waitingBytes = 0;
@@ -277,8 +278,8 @@ function answer(one: Waiting, result: Appended): void {
 }
 
 /**
- * About how many bytes a decoded body takes, without writing it out: characters of its texts and
- * names, and eight for anything else. Never much more than its JSON.
+ * About how many bytes a decoded body takes, without writing it as JSON: the characters of its
+ * texts and names, and eight for any other value. Never much more than its JSON.
  */
 function bytesOf(value: JsonValue): number {
   if (typeof value === 'string') return value.length + 2;

@@ -1,9 +1,9 @@
 /**
- * The queue before the thread that decodes large bodies: bounded, one at a time, and the senders
- * take turns, so that who sends many delays others by one each.
+ * The queue of the thread that decodes large bodies. It is bounded, and the thread decodes one body
+ * at a time. The senders take turns, so that one who sends many delays each other by one body only.
  *
- * Failure: a body that takes too long or too much memory ends the thread, is refused, and the next
- * one gets a new thread.
+ * Failure: a body that takes too long or too much memory is refused and its thread ended; the next
+ * body gets a new thread.
  */
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -17,13 +17,13 @@ import type { LargeBody, LargeResult } from './large-body.ts';
 type Job = {
   body: LargeBody;
   sender: string;
-  /** Bytes once unzipped, as far as they are said. */
+  /** Bytes once unzipped, as far as the body itself says. */
   said: number;
   resolve: (result: LargeResult) => void;
   reject: (error: TidemarkError) => void;
 };
 
-/** A request's bytes, and to which action of which lane it goes; '' where the body says it. */
+/** A request's bytes, its lane and its action; the action is '' when the body names it. */
 export type Arrived = {
   body: Uint8Array;
   headers: HeaderReader | undefined;
@@ -33,7 +33,7 @@ export type Arrived = {
 
 export class LargeBodies {
   readonly #clock: Clock;
-  /** By sender; who had a turn goes to the end. */
+  /** Jobs by sender. A sender that had its turn goes to the end. */
   readonly #waiting = new Map<string, Job[]>();
   #running: Job | null = null;
   #thread: Worker | null = null;
@@ -44,9 +44,9 @@ export class LargeBodies {
   }
 
   /**
-   * Decoded and checked, never in the order of arrival but of turns.
-   * @throws TidemarkError OVERLOADED when too much waits, the refusal of the whole, TOO_LARGE for
-   * what takes too long or too much memory
+   * Decodes and checks a body. Bodies are decoded in the order of turns, not of arrival.
+   * @throws TidemarkError OVERLOADED when too much waits, TOO_LARGE when it takes too long or too
+   * much memory, or the refusal of the whole body
    */
   async decode(
     arrived: Arrived,
@@ -58,7 +58,7 @@ export class LargeBodies {
     const result = await new Promise<LargeResult>((resolve, reject) => {
       const job: Job = {
         body: {
-          // The message's memory is the bus client's, and larger than the message.
+          // Copied, because the message is a part of a larger buffer of the bus client.
           bytes: new Uint8Array(body),
           contentType: headers?.get('Content-Type') ?? '',
           contentEncoding: headers?.get('Content-Encoding') ?? '',
@@ -134,7 +134,7 @@ export class LargeBodies {
     thread.on('message', (result: LargeResult) => {
       const job = this.#running;
       this.#running = null;
-      // What it took is given back at once, which a heap does not do by itself.
+      // Ends the thread to give its memory back at once, which a heap does not do by itself.
       if ((job?.said ?? 0) > limits.largeBodyKeptBytesMax) this.close();
       job?.resolve(result);
       this.#next();

@@ -1,6 +1,6 @@
 /**
- * What becomes of a large body: decoded, checked, and each write brought into the form the journal
- * keeps, so that nothing of its size is parsed again on the way in.
+ * Decodes and checks a large body in its thread, and brings each write into the form that the
+ * journal keeps, so that the main thread need not parse it again.
  */
 import { decodeBody } from '../../contracts/body/codec.ts';
 import {
@@ -18,7 +18,7 @@ import { limits } from '../../contracts/limits.ts';
 import type { Lane } from '../../contracts/subjects.ts';
 import { contentDigest } from '../state/entry-identity.ts';
 
-/** A body as it came; `action` is '' where the body says it itself. */
+/** A body as it arrived; `action` is '' when the body names it. */
 export type LargeBody = {
   bytes: Uint8Array;
   contentType: string;
@@ -27,13 +27,13 @@ export type LargeBody = {
   action: string;
 };
 
-/** One request or the items of a batch. A refusal of the whole stands alone. */
+/** One request, the items of a batch, or the refusal of the whole body. */
 export type LargeResult =
   | { kind: 'one'; envelope: PackedWrite | ReadEnvelope }
   | { kind: 'batch'; items: (PackedWrite | Refusal)[] }
   | { kind: 'refusal'; refusal: Refusal };
 
-/** Never throws. */
+/** Never throws: an error becomes a refusal. */
 export function decodeLarge(body: LargeBody): LargeResult {
   try {
     const { lane } = body;

@@ -1,10 +1,10 @@
 /**
- * How full the worker is: the journal's bytes, its backlog, and the disk, each against its bound;
- * refuses writes before a bound is met.
+ * Measures how full the worker is: the journal's bytes, its backlog and the disk, each against its
+ * bound. Refuses writes when a bound is met.
  *
- * Constraints: looked at a few times a second, never for a single write. Between two looks what was
- * taken is added up. Failure: when SQLite meets a full disk all the same, the reserve is given up,
- * so that delivering and settling go on and make room.
+ * Constraints: it measures a few times a second, not for each write, and adds up what was committed
+ * in between. Failure: when SQLite meets a full disk all the same, the reserve is given up, so that
+ * delivering and settling go on and make room.
  */
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
@@ -13,7 +13,10 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { DiskRoom, Reserve } from '../state/guard/disk.ts';
 
-/** Bounds an operator may set. `diskFreeMin` null: the usual one, less on small disks. */
+/**
+ * Bounds that an operator may set. `diskFreeMin` null means the usual bound, which is lower on
+ * small disks.
+ */
 export type CapacityBounds = {
   journalBytesMax: number;
   pendingMax: number;
@@ -36,7 +39,7 @@ export type PressureOptions = {
   bounds?: CapacityBounds | undefined;
   /**
    * Called once when writes begin to be refused for room, with the reason, and once with null when
-   * they are taken again.
+   * they are accepted again.
    */
   onChange?: (reason: string | null) => void;
 };
@@ -63,7 +66,7 @@ export class Pressure {
     this.#rate = new FillRate();
   }
 
-  /** Looks regularly from now on, and makes the reserve. */
+  /** Measures regularly from now on, and makes the reserve. */
   start(): void {
     this.look();
     this.#stopLooking = this.#parts.clock.every(limits.capacityLookMs, () => this.look());
@@ -73,7 +76,7 @@ export class Pressure {
     this.#stopLooking();
   }
 
-  /** Writes were committed since the last look. */
+  /** Adds up writes that were committed since the last look. */
   took(entries: number, bytes: number): void {
     this.#takenEntries += entries;
     this.#takenBytes += bytes;
@@ -81,7 +84,7 @@ export class Pressure {
 
   /** Why a write is refused for room, or null. */
   refusal(): TidemarkError | null {
-    // A worker too busy to run its timers looks here.
+    // A worker that is too busy to run its timers measures here.
     if (this.#parts.clock.monotonicMs() - this.#lookedMs >= 2 * limits.capacityLookMs) this.look();
     const reason = this.#isDiskLow ? this.#diskReason() : this.#storeReason();
     return reason === null
@@ -89,12 +92,12 @@ export class Pressure {
       : new TidemarkError('OVERLOADED', reason, { retryAfterMs: limits.overloadedRetryMs });
   }
 
-  /** The reserve was given up: what is left is for delivering alone. */
+  /** The reserve was given up: the room that is left is for delivering only. */
   get isOut(): boolean {
     return this.#isOut;
   }
 
-  /** SQLite found no room for something: intake is closed and the reserve given up. */
+  /** Call it when SQLite found no room: refuses writes and gives up the reserve. */
   full(): void {
     this.#isDiskLow = true;
     this.#isOut = true;
@@ -108,7 +111,7 @@ export class Pressure {
     this.#report();
   }
 
-  /** Reads all levels anew. A level that cannot be read is left as it was. */
+  /** Measures all levels anew. When one cannot be read, all stay as they were. */
   look(): void {
     const { clock, bytesInUse, pending, room, log } = this.#parts;
     const nowMs = clock.monotonicMs();
@@ -130,8 +133,8 @@ export class Pressure {
   }
 
   /**
-   * Room is low below the least, and enough again only with some to spare; then the reserve is made
-   * first.
+   * The disk is low below its minimum. It is enough again only well above the minimum, and once the
+   * reserve has been made again.
    */
   #judgeDisk(nowMs: number): void {
     const { reserve } = this.#parts;
@@ -141,7 +144,7 @@ export class Pressure {
     if (nowMs - this.#fullMs < limits.diskFullPauseMs) return;
     const size = room ? reserve.sizeFor(room.totalBytes) : reserve.bytes;
     const missing = reserve.bytes === size ? 0 : size;
-    // The room that the reserve left behind is not room to make it again.
+    // The room that the reserve left behind must not count as room to make it again.
     if (room && room.freeBytes < least * limits.diskAgainFactor + 2 * missing) return;
     if (missing > 0)
       void reserve.make(size).then((isMade) => {
@@ -210,12 +213,12 @@ export class Pressure {
 
 type Levels = Record<string, number>;
 
-/** When something that grows will be full, from its levels over the last minutes. */
+/** Estimates when a growing level will meet its bound, from its samples of the last minutes. */
 class FillRate {
   readonly #samples: { atMs: number; levels: Levels }[] = [];
   #last: { atMs: number; levels: Levels } | null = null;
 
-  /** Takes levels down; kept are one every few seconds, over some minutes. */
+  /** Notes the levels. Keeps one sample every few seconds, over some minutes. */
   note(atMs: number, levels: Levels): void {
     this.#last = { atMs, levels };
     const newest = this.#samples.at(-1);
@@ -225,8 +228,8 @@ class FillRate {
   }
 
   /**
-   * Seconds until the first of the levels meets its bound if all go on as they did; 0 at a bound,
-   * null when none will.
+   * Seconds until the first level meets its bound if all grow as they did; 0 at a bound, null when
+   * none will.
    */
   secondsUntil(bounds: Levels): number | null {
     const [oldest] = this.#samples;

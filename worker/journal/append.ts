@@ -1,8 +1,9 @@
 /**
- * Appends accepted writes to the journal: gives each its Seq, and knows a repeat from a conflict.
+ * Appends accepted writes to the journal: gives each its Seq, and tells a duplicate from a
+ * conflict.
  *
  * Ordering: Seq is given inside the transaction that makes the entry visible, so nothing can appear
- * below a mark later. Failure: an append either commits whole and synced, or throws and leaves
+ * below a mark later. Failure: an append either commits whole and synced, or throws and stores
  * nothing.
  */
 import { isDeepStrictEqual } from 'node:util';
@@ -25,8 +26,8 @@ import {
 } from '../state/entry-identity.ts';
 
 /**
- * What became of one append: accepted (`isNew`), a repeat of an accepted one, or the refusal of a
- * conflict.
+ * The result of one append: accepted (`isNew`), a duplicate of an accepted write, or a refusal:
+ * CONFLICT or EXPIRED.
  */
 export type Appended = { seq: number; isNew: boolean } | TidemarkError;
 
@@ -61,8 +62,8 @@ function statementsOf(db: Connection) {
     );
   return {
     insert: db.prepare<[number, Buffer, number, Buffer]>(
-      // "On conflict do nothing" would use up a Seq for each repeat, and a hole would no longer say
-      // that an entry was lost.
+      // "On conflict do nothing" would use up a Seq for each duplicate, and then a hole in the Seqs
+      // would no longer mean a loss.
       'insert into known (lane, guid, accepted_ms) select ?, ?, ? where not exists ' +
         '(select 1 from known_entry where guid = ?)',
     ),
@@ -91,7 +92,7 @@ export class Appender {
     this.#transaction = (envelopes, nowMs) => transaction.immediate(envelopes, nowMs);
   }
 
-  /** In one synced transaction; one result each, same order. */
+  /** Appends in one synced transaction; one result for each write, in the same order. */
   append(envelopes: readonly Write[], nowMs: number): Appended[] {
     return this.#transaction(envelopes, nowMs);
   }
@@ -139,8 +140,8 @@ export class Appender {
   }
 
   /**
-   * Entries of its time were forgotten: whether this one was among them cannot be told, so it is
-   * not taken as new. Null for one that is known, or younger.
+   * Refuses a write that is as old as entries that were forgotten: it may be one of them, so it
+   * must not be accepted as new. Null when the write is known, or younger.
    */
   #expired({ eventGuid }: Write, guid: Buffer, forgottenMs: number): TidemarkError | null {
     const madeMs = guidTimeMs(guid);
@@ -153,7 +154,10 @@ export class Appender {
     );
   }
 
-  /** A known GUID: the first Seq for the same content, a conflict for another (I3). */
+  /**
+   * Answers a write whose GUID is known: with the first Seq for the same content, with a conflict
+   * for other content (I3).
+   */
   #repeat(envelope: Write, guid: Buffer): Appended {
     const known = this.#sql.known.get(guid);
     if (!known)
@@ -169,7 +173,10 @@ export class Appender {
     );
   }
 
-  /** By digest where there is one: the body of a large entry would take a second to compare. */
+  /**
+   * Compares digests when one is stored, because comparing the body of a large entry would take a
+   * second.
+   */
   #isSame({ seq, lane, digest }: KnownEntry, envelope: Write): boolean {
     const kept = this.#sql.body[lane === 0 ? 0 : 1].get(seq);
     if (!kept) return digest.equals(digestOf(envelope)) || digest.equals(unknownDigest);

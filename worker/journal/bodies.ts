@@ -1,6 +1,6 @@
 /**
- * The entries of one lane that have their bodies: read in the order of Seq, each checked against
- * the checksum it was stored with.
+ * Reads the entries of one lane that have their bodies, in the order of Seq, and checks each
+ * against its stored checksum.
  */
 import type { WriteAction } from '../../contracts/actions.ts';
 import { defaultRemoteUser } from '../../contracts/envelope.ts';
@@ -11,7 +11,7 @@ import { isoOf } from '../../runtime/clock.ts';
 import type { Connection } from '../state/connection.ts';
 import { contentDigest, crcOf, dashed, unknownDigest } from '../state/entry-identity.ts';
 
-/** The GUID as 32 hex digits: a Buffer for each row costs more than all its other columns. */
+/** `guid` is 32 hex digits, because a Buffer for each row costs more than all its other columns. */
 type BodyRow = {
   seq: number;
   action: WriteAction;
@@ -25,12 +25,12 @@ type BodyRow = {
   body: string;
 };
 
-/** What is known of an entry whose body the disk did not give back as it was written. */
+/** What is known of a damaged entry: its body is not what was written. */
 export type DamagedEntry = Pick<Entry, 'seq' | 'key' | 'eventGuid' | 'acceptedAt'>;
 
 /**
- * Entries in a row; `isCut` when a limit of bytes ended it before the limit of entries, `rows` and
- * `last` count damaged ones too.
+ * Consecutive entries. `isCut` when the limit of bytes ended the slice before the limit of entries.
+ * `rows` and `last` include damaged entries.
  */
 export type EntrySlice = {
   entries: Entry[];
@@ -64,7 +64,8 @@ function statementsOf(db: Connection, lane: Lane) {
         `select seq from ${table} indexed by ${table}_seq where seq > ? order by seq limit 1 offset ?`,
       )
       .pluck(),
-    // SQLite orders two tables as one only by a column that is asked for.
+    // Seq is selected because SQLite can order the two tables of the view as one only by a selected
+    // column.
     oldest: db.prepare<[number], { seq: number; acceptedMs: number }>(
       `select seq, accepted_ms as acceptedMs from ${view} where seq > ? order by seq limit 1`,
     ),
@@ -119,13 +120,15 @@ export class Bodies {
     return slice;
   }
 
-  /** Null when it is not here; 'damaged' when the disk did not give back what was written. */
+  /**
+   * Null when this lane has no body with this Seq; 'damaged' when the body is not what was written.
+   */
   get(seq: number): Entry | 'damaged' | null {
     const row = this.#sql.get.get(seq);
     return row ? (this.#toEntry(row) ?? 'damaged') : null;
   }
 
-  /** What need not be read for the body. */
+  /** Facts of an entry, without reading its body. */
   facts(seq: number): { action: string; key: string; acceptedMs: number } | null {
     return this.#sql.facts.get(seq) ?? null;
   }
@@ -140,24 +143,27 @@ export class Bodies {
     return this.#sql.ahead.get(seq, count - 1) ?? null;
   }
 
-  /** When the oldest above `seq` was accepted; null without one. */
+  /** When the oldest entry above `seq` was accepted, in ms; null when there is none. */
   oldestAfter(seq: number): number | null {
     return this.#sql.oldest.get(seq)?.acceptedMs ?? null;
   }
 
-  /** Bytes of the newest bodies. */
+  /** The sizes of the newest bodies, in bytes. */
   newestBytes(limit: number): number[] {
     return this.#sql.sizes.all(limit);
   }
 
-  /** Of a key with `from` <= Seq < `to`, newest first: no index knows keys. */
+  /**
+   * Seqs of a key with `from` <= Seq < `to`, newest first. Reads all rows between, because no index
+   * has keys.
+   */
   ofKey(key: string, from: number, to: number): number[] {
     return this.#sql.ofKey.all(from, to, key);
   }
 
   /**
-   * Of its content: that of a large body was taken when it came. Null when it is not here; of a
-   * damaged one nobody knows what it was.
+   * The digest of an entry's content; that of a large body was computed when it arrived. Null when
+   * there is no body, `unknownDigest` when it is damaged.
    */
   digest(seq: number): Buffer | null {
     const taken = this.#sql.digest.get(seq);
@@ -180,13 +186,16 @@ export class Bodies {
     };
   }
 
-  /** As text; entries of one commit have the same time, and are read one behind the other. */
+  /**
+   * The time as text. Keeps the last one, because entries of one commit have the same time and are
+   * read one after the other.
+   */
   #acceptedAt(ms: number): string {
     if (ms !== this.#lastMs) [this.#lastMs, this.#lastIso] = [ms, isoOf(ms)];
     return this.#lastIso;
   }
 
-  /** Null for a damaged one. */
+  /** Null for a damaged entry. */
   #toEntry(row: BodyRow): Entry | null {
     const settings = soundBody(row);
     if (!settings) return null;
@@ -205,7 +214,10 @@ export class Bodies {
   }
 }
 
-/** Without a checksum, of an entry that is still to be moved, JSON is all that can be asked for. */
+/**
+ * Null for a damaged body. An entry that is still in `entry_old` has no checksum: its body only has
+ * to be JSON.
+ */
 function soundBody({ action, key, guid, body, crc }: BodyRow): JsonObject | null {
   if (crc !== null && crc !== crcOf(action, key, guid, body)) return null;
   try {

@@ -1,6 +1,7 @@
 /**
- * How far back accepted writes are known by their EventGUIDs: in the order of Seq they are
- * forgotten, and the greatest time in a version 7 GUID among them tells later what may have been.
+ * The dedup horizon: how far back accepted writes are known by their EventGUIDs. Writes are
+ * forgotten in the order of Seq. The greatest time in their version 7 GUIDs is kept: a write with
+ * an earlier time may be a forgotten one.
  */
 import { limits } from '../../contracts/limits.ts';
 import type { Dedup } from '../../contracts/status.ts';
@@ -8,12 +9,15 @@ import type { Connection } from '../state/connection.ts';
 import { guidTimeMs } from '../state/entry-identity.ts';
 import { hasOldEntries } from '../state/schema/old-entries.ts';
 
-/** Accepted writes are known for so long, and at most so many. */
+/** How long accepted writes are known, and how many at most. */
 export type DedupBounds = { entries: number; ms: number };
 
 export const usualDedup: DedupBounds = { entries: limits.dedupEntriesMax, ms: limits.dedupMs };
 
-/** What was forgotten so far: up to which Seq, accepted when, and the greatest time of a GUID. */
+/**
+ * What was forgotten so far: up to which Seq, the latest time of acceptance, and the greatest time
+ * in a GUID.
+ */
 export type Forgotten = { throughSeq: number; acceptedMs: number; guidMs: number };
 
 type Row = { seq: number; lane: number; guid: Buffer; acceptedMs: number; hasBody: number };
@@ -54,7 +58,10 @@ export class Horizon {
     return this.#sql.get.get() ?? { throughSeq: 0, acceptedMs: 0, guidMs: 0 };
   }
 
-  /** What is in effect: less than the bounds say where they were met by number. */
+  /**
+   * The horizon in effect: less time than the bounds say, when the number of entries was the
+   * tighter bound.
+   */
   view(nowMs: number, bounds: DedupBounds): Dedup {
     const { acceptedMs } = this.get();
     const sinceMs = acceptedMs === 0 ? bounds.ms : Math.max(0, nowMs - acceptedMs);
@@ -65,13 +72,13 @@ export class Horizon {
     };
   }
 
-  /** Accepted writes whose EventGUIDs are known. */
+  /** How many accepted writes are known by their EventGUIDs. */
   known(): number {
     return this.#sql.known.get() ?? 0;
   }
 
   /**
-   * One bounded step: forgets what is past the bounds, the lowest Seq first, and passes what still
+   * One bounded step: forgets what is past the bounds, the lowest Seq first, but none that still
    * has its body. Returns whether there may be more.
    * @param isOver asked behind each row: whether the step has taken long enough
    */
@@ -97,7 +104,7 @@ export class Horizon {
       .immediate();
   }
 
-  /** Entries that just lost their bodies are forgotten if the horizon has passed them. */
+  /** Forgets entries that were just stripped, if the horizon has passed them. */
   forgetBehind(seqs: readonly number[]): void {
     const forgotten = this.get();
     const behind = seqs.filter((seq) => seq <= forgotten.throughSeq);
@@ -119,20 +126,23 @@ export class Horizon {
   }
 }
 
-/** Rows from this time on are kept: by age, and by number for those beyond it. */
+/** The time from which on rows are kept, by their age and by their number. */
 function endOf(rows: readonly Row[], excess: number, beforeMs: number): number {
   if (excess <= 0) return beforeMs;
   const last = rows[Math.min(excess, rows.length) - 1];
   return Math.max(beforeMs, last ? last.acceptedMs + 1 : 0);
 }
 
-/** When a row is past: its acceptance, and the time in its GUID, which may be a little ahead. */
+/**
+ * The time that decides about a row: of its acceptance, or the one in its GUID, which may be a
+ * little ahead.
+ */
 function timeOf(row: Row): number {
   const guidMs = guidTimeMs(row.guid);
   return guidMs !== null && isTold(row, guidMs) ? Math.max(guidMs, row.acceptedMs) : row.acceptedMs;
 }
 
-/** A time far ahead is none: the clock that made it was wrong. */
+/** Whether the time in a GUID counts. One far ahead does not: the clock that made it was wrong. */
 function isTold({ acceptedMs }: Row, guidMs: number): boolean {
   return guidMs <= acceptedMs + limits.guidAheadMs;
 }

@@ -1,9 +1,10 @@
 /**
- * The journal: every accepted write, in the order of acceptance. What stays of one until the dedup
- * horizon lies in one table, the bodies in one for each lane.
+ * The journal: every accepted write, in the order of acceptance. One table has what is known of
+ * each entry until the dedup horizon; each lane has a table of bodies.
  *
- * Constraints: one writer; synchronous, so that a transaction never spans a turn of the event loop;
- * statements live with the handle. Ordering and failure of an append: see `append.ts`.
+ * Constraints: one writer; all calls are synchronous, so that a transaction never spans a turn of
+ * the event loop; prepared statements live as long as the handle. Ordering and failure of an
+ * append: see `append.ts`.
  */
 import { type Lane, laneIndex, lanes } from '../../contracts/subjects.ts';
 import type { Entry } from '../../bridges/entry.ts';
@@ -24,8 +25,8 @@ type KnownRow = {
 };
 
 /**
- * `stripped` entries, none of them above `strippedThrough`, have given up their bodies; `forgotten`
- * of them are no longer known at all.
+ * `stripped` counts entries without their bodies, none of which is above `strippedThrough`;
+ * `forgotten` of them are no longer known at all.
  */
 export type LaneCounts = {
   accepted: number;
@@ -33,11 +34,14 @@ export type LaneCounts = {
   stripped: number;
   strippedThrough: number;
   forgotten: number;
-  /** Grows when a body that retention had to keep may go, or came in below others. */
+  /**
+   * Grows when retention must look at entries again: a body that it had to keep may go, or a merge
+   * added one below others.
+   */
   lookedAnew: number;
 };
 
-/** What is known of an entry; `action` and `key` are null once its body is given up. */
+/** What is known of an entry; `action` and `key` are null once it is stripped. */
 export type EntryFacts = {
   seq: number;
   guid: string;
@@ -45,7 +49,7 @@ export type EntryFacts = {
   action: string | null;
   key: string | null;
   acceptedMs: number;
-  /** It was dropped as a dead letter, and retention took what was held of it. */
+  /** It was dropped as a dead letter, and retention has deleted its row in table held. */
   isGivenUp: boolean;
 };
 
@@ -108,36 +112,36 @@ export class Journal {
   }
 
   /**
-   * Appends in one synced transaction; one result each, same order. Throws what SQLite throws, and
-   * then nothing was stored.
+   * Appends in one synced transaction; one result for each write, in the same order. Throws what
+   * SQLite throws, and then nothing was stored.
    */
   append(envelopes: readonly Write[], nowMs: number): Appended[] {
     return this.#appender.append(envelopes, nowMs);
   }
 
   /**
-   * Undelivered entries of a lane above `seq`, ascending, at most `limit` and about `bytesMax` of
-   * bodies, but at least one. Damaged ones are left out.
+   * Entries of a lane above `seq` that have their bodies, ascending, at most `limit` and about
+   * `bytesMax` of bodies, but at least one. Damaged ones are left out.
    */
   readAfter(lane: Lane, seq: number, limit: number, bytesMax: number): Entry[] {
     return this.readSlice(lane, seq, limit, bytesMax).entries;
   }
 
-  /** The same with the bytes of their bodies, whether the bytes ended it, and what is damaged. */
+  /**
+   * The same with the bytes of their bodies, whether the bytes ended the slice, and the damaged
+   * entries.
+   */
   readSlice(lane: Lane, seq: number, limit: number, bytesMax: number): EntrySlice {
     return this.#bodies[lane].slice(seq, limit, bytesMax);
   }
 
-  /**
-   * One entry with its body, or null when it is unknown, damaged, or its body was given up by
-   * retention.
-   */
+  /** One entry with its body, or null when it is unknown, damaged or stripped. */
   read(seq: number): Entry | null {
     const found = this.#look(seq);
     return found === 'damaged' ? null : found;
   }
 
-  /** Whether an entry has its body, and it is not what was written. */
+  /** Whether an entry has its body, but the body is not what was written. */
   isDamaged(seq: number): boolean {
     return this.#look(seq) === 'damaged';
   }
@@ -172,8 +176,8 @@ export class Journal {
   }
 
   /**
-   * Looks for a key in the `count` entries next below `seq`: no index knows keys. `through` is how
-   * far it looked; null when there are none below.
+   * Looks for a key in the next `count` entries below `seq`. It reads them all, because no index
+   * has keys. `through` is the lowest Seq it looked at; null when there are none below.
    */
   findKey(
     key: string,
@@ -196,7 +200,7 @@ export class Journal {
     return this.#entries.bySeq.get(seq)?.lane === laneIndex(lane);
   }
 
-  /** The last Seq that was given, or passed over: at least the wall clock of the start. */
+  /** The last Seq that was given; at least the wall clock of the start, in microseconds. */
   lastSeq(): number {
     return this.#entries.lastSeq.get() ?? 0;
   }
@@ -210,7 +214,7 @@ export class Journal {
     return (this.#counts[lane].after.get(seq) ?? 0) + this.#countOld(lane, seq, null);
   }
 
-  /** The same in a slice, `to` included. */
+  /** The same for `from` < Seq <= `to`. */
   countBetween(lane: Lane, from: number, to: number): number {
     if (from >= to) return 0;
     return (this.#counts[lane].between.get(from, to) ?? 0) + this.#countOld(lane, from, to);
@@ -227,7 +231,7 @@ export class Journal {
     return count ?? 0;
   }
 
-  /** Bytes of a body, the average of the last hundreds; 0 without any. */
+  /** The average bytes of a body, over the newest hundreds; 0 without any. */
   bodyBytes(): number {
     const sizes = lanes.flatMap((lane) => this.#bodies[lane].newestBytes(500));
     return sizes.length === 0 ? 0 : sizes.reduce((sum, bytes) => sum + bytes, 0) / sizes.length;
@@ -245,7 +249,10 @@ export class Journal {
     return this.#bodies[lane].facts(seq)?.acceptedMs ?? 0;
   }
 
-  /** Seqs with bodies, `after` < Seq <= `through`, below those that are still to be moved. */
+  /**
+   * Seqs with bodies, `after` < Seq <= `through`, but only those below the entries that are still
+   * in `entry_old`.
+   */
   seqsBetween(lane: Lane, after: number, through: number, limit: number): number[] {
     const oldest = this.#old ? oldestOldEntry(this.#db) : null;
     return this.#bodies[lane].seqs(
@@ -261,8 +268,8 @@ export class Journal {
   }
 
   /**
-   * Gives up the bodies of entries: their GUID, Seq and a digest stay, so that a repeat is still a
-   * duplicate. What lies before the dedup horizon goes whole.
+   * Strips entries: deletes their bodies, and keeps GUID, Seq and a digest, so that a repeat is
+   * still a duplicate. Entries behind the dedup horizon are forgotten at once.
    */
   strip(lane: Lane, entries: readonly Entry[]): void {
     this.stripSeqs(
@@ -271,7 +278,7 @@ export class Journal {
     );
   }
 
-  /** The same for entries that are not at hand; of a damaged one nobody knows what it was. */
+  /** The same by Seq. A damaged entry gets `unknownDigest`. */
   stripSeqs(lane: Lane, seqs: readonly number[]): void {
     this.together(() => {
       let [stripped, last] = [0, 0];

@@ -1,4 +1,7 @@
-/** Counts the bodies that still lie in the table of schema 3, while there is one. */
+/**
+ * Counts the bodies that are still in `entry_old`, the table of entries from before schema 5, while
+ * it exists.
+ */
 import { type Lane, laneIndex } from '../../contracts/subjects.ts';
 import type { Connection } from '../state/connection.ts';
 import { hasOldEntries } from '../state/schema/old-entries.ts';

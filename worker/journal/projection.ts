@@ -1,6 +1,7 @@
 /**
- * What the journal knows of each row, for reads: one more consumer of the journal with its own
- * position, caught up when a read needs it, so that accepting writes never pays for it.
+ * The projection: what the journal knows of each row, for reads. It follows the journal at a
+ * position of its own and catches up when a read needs it, so that accepting writes never pays for
+ * it.
  */
 import { toMutation } from '../../bridges/lanes.ts';
 import { type KnownRow, learn } from '../../bridges/read-merge.ts';
@@ -60,13 +61,13 @@ export class Projection {
   }
 
   /**
-   * Resolves when every entry accepted before the call is in, or when `goesOn` says between two
-   * steps that it need not be.
+   * Resolves when the projection has every entry accepted before the call. `goesOn` is asked
+   * between two steps; false ends it early.
    */
   async catchUp(lane: Lane, goesOn: () => boolean = () => true): Promise<void> {
     const head = this.#journal.counts(lane).head;
     while (this.position(lane) < head && goesOn()) {
-      // One that another began may end before we want it to: then the next is ours.
+      // A run that another caller began may end too early for us: then we begin the next one.
       const running = this.#running.get(lane) ?? this.#run(lane, head, goesOn);
       this.#running.set(lane, running);
       try {
@@ -77,7 +78,7 @@ export class Projection {
     }
   }
 
-  /** One step, unless somebody is at it. */
+  /** Takes one step, unless a run is under way. */
   async advance(lane: Lane): Promise<void> {
     if (!this.#running.has(lane) && this.position(lane) < this.#journal.counts(lane).head)
       this.#step(lane);
@@ -88,8 +89,9 @@ export class Projection {
   }
 
   /**
-   * To where it came; without anything above, to the head. What it reads is let go before the loop
-   * waits: held over that, all of it would grow old in the heap.
+   * Takes one step and returns the new position: the last entry it read, or the head when there was
+   * none. It is a function of its own so that its entries are freed before the loop waits;
+   * otherwise they would all grow old in the heap.
    */
   #step(lane: Lane): number {
     const entries = this.#journal.readAfter(
@@ -125,7 +127,7 @@ export class Projection {
     this.#sql.put.run(mutation.Table, entry.key, sub, entry.seq, JSON.stringify(row));
   }
 
-  /** The row of a key, or null when this journal never heard of it. */
+  /** The row of a key, or null when the projection has none. */
   row(table: TableName, key: string): Projected | null {
     const found = this.#sql.get.get(table, key, '');
     return found ? projectedOf(found) : null;
@@ -136,13 +138,13 @@ export class Projection {
     return this.#sql.ofKey.all(table, key).map(projectedOf);
   }
 
-  /** The entries that wrote the rows of a key last, newest first in each table. */
+  /** Seqs of the entries that last wrote the rows of a key, newest first in each table. */
   seqsOf(lane: Lane, key: string, limit: number): number[] {
     return laneTables[lane].flatMap((table) => this.#sql.seqsOfKey.all(table, key, limit));
   }
 
   /**
-   * Lets go of rows whose last write lost its body, `after` < Seq <= `through`: the backend has
+   * Forgets rows whose last write, with `after` < Seq <= `through`, was stripped: the backend has
    * them.
    */
   forgetBetween(lane: Lane, after: number, through: number): void {

@@ -1,12 +1,13 @@
 /**
- * One-way messages that can never be accepted: kept with their reason, for nobody was there to be
- * told. Bounded, for anybody may send some: bodies first, then what is said of them.
+ * Keeps one-way messages that can never be accepted, with the reason, because no sender waits for
+ * an answer. Bounded, because anybody may send some: first bodies are no longer kept, then messages
+ * are only counted.
  */
 import { createHash } from 'node:crypto';
 import { limits } from '../../contracts/limits.ts';
 import type { Connection } from '../state/connection.ts';
 
-/** What is said of one in a list; `bytes` are those that are kept. */
+/** What a list shows of a message; `bytes` is the size of the body that is kept. */
 export type RefusedFacts = {
   id: number;
   subject: string;
@@ -16,10 +17,10 @@ export type RefusedFacts = {
 };
 export type RefusedMessage = RefusedFacts & { body: Buffer };
 
-/** How a message was kept: whole, by what is said of it, or as one more in a count. */
+/** How a message was kept: whole, without its body, or only counted. */
 export type Kept = 'whole' | 'facts' | 'counted';
 
-/** Of the store's `meta`. */
+/** The row of meta that counts messages of which nothing else is kept. */
 const countedName = 'refused_counted';
 const facts = 'id, subject, length(body) as bytes, reason, at_ms as atMs';
 
@@ -31,8 +32,8 @@ export class Refused {
   }
 
   /**
-   * In one synced transaction. Without its body where the bodies are at their bound or `isRoom` is
-   * false: then size and digest are told behind the reason.
+   * Keeps a message, in one synced transaction. Its body is left out when the bodies are at their
+   * bound or `isRoom` is false; then the reason ends with its size and digest.
    */
   keep(subject: string, body: Uint8Array, reason: string, atMs: number, isRoom = true): Kept {
     const { rows, bytes } = this.#size();
@@ -68,7 +69,7 @@ export class Refused {
       .run(countedName);
   }
 
-  /** Those above `after`, oldest first. */
+  /** Messages with an id above `after`, oldest first. */
   list(limit: number, after = 0): RefusedFacts[] {
     return this.#db
       .prepare<[number, number], RefusedFacts>(
@@ -89,7 +90,7 @@ export class Refused {
     return this.#db.prepare('delete from refused where id = ?').run(id).changes === 1;
   }
 
-  /** All there were and nobody dropped, those that are only counted with them. */
+  /** All messages that nobody dropped, those that are only counted included. */
   count(): number {
     return Number(this.#db.prepare('select count(*) from refused').pluck().get()) + this.#counted();
   }

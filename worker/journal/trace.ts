@@ -1,6 +1,6 @@
 /**
- * Spans of the worker, named as OpenTelemetry names those of messaging: taking writes and reads in,
- * delivering the ones and answering the others.
+ * Trace spans of the worker, named by OpenTelemetry's conventions for messaging: accepting a
+ * request, delivering entries, and reading from the backend.
  */
 import { SpanKind } from '@opentelemetry/api';
 import type { Lane } from '../../contracts/subjects.ts';
@@ -8,7 +8,7 @@ import { type Reception, receive, send } from '../../runtime/trace.ts';
 
 const system = { 'messaging.system': 'nats' };
 
-/** A request of a hub, or a one-way message. @param came its trace context */
+/** The span of a hub's request or a one-way message. @param came its trace context */
 export function accepting(subject: string, came: string | null): Reception {
   return receive(
     () => ({
@@ -25,7 +25,7 @@ export function accepting(subject: string, came: string | null): Reception {
   );
 }
 
-/** Entries on their way to a beacon. @param traces their contexts, of those that have one */
+/** The span of a delivery to a beacon. @param traces the contexts of entries that have one */
 export function delivering<T>(
   to: { beacon: string; lane: Lane; carrier: string; entries: number },
   traces: Iterable<string>,
@@ -52,8 +52,8 @@ export function delivering<T>(
 }
 
 /**
- * A read that asks the backend, in the context it came in.
- * @param trace null where it came in none
+ * The span of a read that asks the backend.
+ * @param trace the context of the read; without one there is no span
  */
 export function reading<T>(
   action: string,

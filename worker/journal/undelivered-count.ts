@@ -1,8 +1,9 @@
 /**
- * How many entries of a lane above a Seq have their bodies, counted one by one in the table: the
+/**
+ * Counts the entries of a lane above a Seq that have their bodies, one by one in the table: the
  * independent side of the balance (I10). A long backlog is counted anew now and then, a slice with
- * each look, so that no look takes longer for it; between, only what came in above and what the Seq
- * moved over is counted.
+ * each look, so that no look takes longer for it. In between, it counts only new entries and those
+ * that the Seq moved over.
  */
 import { limits } from '../../contracts/limits.ts';
 import type { Lane } from '../../contracts/subjects.ts';
@@ -59,7 +60,7 @@ export class UndeliveredCount {
     return counted.count;
   }
 
-  /** One more slice; the count when it was the last one. */
+  /** Counts one more slice. Returns the whole count when it was the last slice, else null. */
   #recount(lane: Lane, seq: number, now: LaneCounts): number | null {
     const known = this.#recounts.get(lane);
     // What was counted, and has lost its body since, could not be taken off again.
@@ -75,13 +76,16 @@ export class UndeliveredCount {
     return end < now.head ? null : count;
   }
 
-  /** From the count before; null when it is short, or more has changed than ends of the slice. */
+  /**
+   * The count, from the last one. Null when that one was small, or when more has changed than the
+   * ends of the slice.
+   */
   #since(last: Counted, lane: Lane, seq: number, now: LaneCounts): number | null {
     if (last.count <= this.#bounds.wholeEntries) return null;
     const { head, accepted } = last.lane;
     const came = this.#journal.countBetween(lane, head, now.head);
-    // A merge puts entries among those that were counted, and retention may have taken bodies of
-    // them.
+    // A merge may have added entries among those that were counted, and retention may have stripped
+    // some of them.
     if (came !== now.accepted - accepted || now.strippedThrough > Math.min(seq, last.seq))
       return null;
     const [from, to] = seq < last.seq ? [seq, last.seq] : [last.seq, seq];

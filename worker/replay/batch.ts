@@ -1,6 +1,6 @@
 /**
- * The batches of a lane: the entries behind its mark, translated and folded as far as the carrier
- * can take them, as many as the beacon copes with.
+ * Makes the batches of a lane: reads entries above its mark, parks those whose keys wait, and
+ * translates and folds the others as the carrier can take them.
  */
 import type { Entry } from '../../bridges/entry.ts';
 import { foldBatch, type Keyed } from '../../bridges/fold.ts';
@@ -18,7 +18,7 @@ import type { Destination } from './delivery.ts';
 type Place = { seq: number; key: string };
 type Going = Keyed & { entry: Entry };
 
-/** Entries that follow each other in the journal, made ready to be sent. */
+/** Consecutive entries of the journal, ready to be sent. */
 export type Batch = {
   afterSeq: number;
   last: DamagedEntry;
@@ -28,9 +28,9 @@ export type Batch = {
   /** Entries that are sent, and those that wait behind a dead letter of their key. */
   going: Place[];
   parked: Place[];
-  /** As many entries as a delivery may have: there are probably more. */
+  /** The batch has as many entries as a delivery may have, so there are probably more. */
   isFull: boolean;
-  /** Nothing was left out of it. */
+  /** No key waits and no entry is dropped or damaged, so nothing was left out of the batch. */
   isFree: boolean;
 };
 
@@ -44,8 +44,8 @@ export class BatchMaker {
   #ahead: Batch | null = null;
 
   /**
-   * @param parts `size` says how many entries a batch takes, at this moment; `onDamaged` hears of
-   * each entry that became a dead letter because the disk did not give back what was written
+   * @param parts `size` says how many entries a batch takes at this moment; `onDamaged` is called
+   * for each damaged entry that became a dead letter
    */
   constructor(parts: {
     lane: Lane;
@@ -64,8 +64,8 @@ export class BatchMaker {
   }
 
   /**
-   * The batch above a mark: the one made ahead if what is blocked has not changed since, else a
-   * fresh one. Null when there is nothing above it.
+   * The batch above a mark: the one made ahead if it still fits, else a fresh one. Null when there
+   * is nothing above the mark.
    */
   async after(seq: number, destination: Destination): Promise<Batch | null> {
     const ahead = this.#ahead;
@@ -79,21 +79,21 @@ export class BatchMaker {
     return isUsable ? ahead : this.#make(seq, destination);
   }
 
-  /** The batch behind one that is on its way; null where that cannot be known yet. */
+  /** The batch after one that is on its way; null when it cannot be known yet. */
   async following(batch: Batch, destination: Destination): Promise<Batch | null> {
     if (!batch.isFull || !batch.isFree) return null;
     await nextTurn();
     return this.#make(batch.last.seq, destination);
   }
 
-  /** Has it at hand once the mark is where it begins. */
+  /** Keeps a batch that was made ahead for the next call of `after`. */
   keep(ahead: Batch | null): void {
     this.#ahead = ahead;
   }
 
   /**
-   * Made in steps, so that answers to writes and the sending of the batch before do not wait for
-   * it.
+   * Makes the batch in steps, so that answers to writes and the sending of the batch before do not
+   * wait for it.
    */
   async #make(afterSeq: number, { database, carrier }: Destination): Promise<Batch | null> {
     const size = this.#size.entries;
@@ -138,7 +138,10 @@ export class BatchMaker {
     };
   }
 
-  /** Before its batch goes: the database's mark will be past it even if no answer comes. */
+  /**
+   * Makes a damaged entry a dead letter before its batch is sent: the database's mark may pass it
+   * even if no answer comes.
+   */
   #kill(database: number, entry: DamagedEntry): void {
     if (this.#blocked.get(database, entry.seq)) return;
     this.#blocked.kill(database, this.#lane, entry, damagedReason, this.#clock.nowMs());
@@ -146,17 +149,19 @@ export class BatchMaker {
   }
 }
 
-/** The reason of a dead letter whose body the disk did not give back as it was written. */
+/** The reason of a dead letter whose body is not what was written. */
 export const damagedReason = 'damaged: its checksum does not match what the disk gives back';
 
-/** Tells what goes from what waits, as the slices of a batch come in. */
+/**
+ * Sorts the entries of a batch, slice by slice, into those that are sent and those that are parked.
+ */
 class Sorter {
   readonly going: Going[] = [];
   readonly parked: Place[] = [];
   rows = 0;
   readonly #waiting: WaitingKeys;
   readonly #dropped: ReadonlySet<number>;
-  /** Keys with a damaged entry, and where that is: what was before it goes. */
+  /** Keys with a damaged entry, and its Seq: earlier entries of the key are still sent. */
   readonly #damaged = new Map<string, number>();
 
   constructor({ waiting, dropped }: { waiting: WaitingKeys; dropped: ReadonlySet<number> }) {

@@ -183,7 +183,8 @@ export class BatchCarrier implements Carrier {
     { Results, IsCommitted, Mark }: ApplyOutputs,
   ): void {
     const { beacon, onAhead } = this.#route;
-    // Whoever moved the mark: by it our next writes would count as applied, and they are not.
+    // Somebody else moved the mark. By that mark our next writes would count as applied, although
+    // they are not.
     if (Mark?.Epoch === epoch && Mark.Seq > this.#sent.through) {
       onAhead?.(Mark.Seq);
       throw new TidemarkError('UNAVAILABLE', aheadOf(beacon, Mark.Seq));

@@ -214,8 +214,8 @@ export class LaneDelivery {
     this.#met.add(mark.database);
     if (isComparable && keptSeq < mark.seq) this.#rewind(mark, keptSeq, isOther);
     else if (keptSeq > mark.seq) {
-      // Entries held below the database's mark may be forgotten together with our mark, so that
-      // mark must not vouch for them when they are sent again.
+      // Blocked entries below the database's mark may be forgotten together with our mark. A new
+      // epoch keeps the database's mark from vouching for them when they are sent again.
       marks.move(mark.database, lane, {
         to: mark.seq,
         guid: mark.guid,
@@ -279,7 +279,7 @@ function keptSeqOf(mark: Mark, kept: StoredMark | null): number {
   return kept.Seq >= (mark.seqBefore ?? 0) ? mark.seq : kept.Seq;
 }
 
-/** Its rows do not say which write they come from. */
+/** For a legacy beacon: its rows do not say which write they come from. */
 function unaskable(beacon: string): Backend {
   const refuse = () =>
     Promise.reject(

@@ -1,9 +1,9 @@
 /**
- * Sends what was released from behind dead letters: runs of a key's parked writes, in order.
+ * Sends the parked writes that were released from behind dead letters, in runs of a key, in order.
  *
- * Constraints: I5, I7. A carrier that can takes a lot whole or not at all, so that nothing goes past
- * a write that is refused; the refused one is then sent by itself, and becomes a dead letter again
- * with the rest of its key parked behind it.
+ * Constraints: I5, I7. The runs that are sent together are a lot. An atomic carrier takes a lot
+ * whole or not at all, so that nothing goes past a refused write. The refused write is then sent by
+ * itself, and becomes a dead letter again with the rest of its key parked behind it.
  */
 import type { Entry } from '../../bridges/entry.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
@@ -31,7 +31,10 @@ export type ReleaserOptions = {
   reportDead: (seq: number, key: string, reason: string) => void;
 };
 
-/** Refused in a lot that did not take effect: the next one of the key ends before it. */
+/**
+ * A write that was refused in a lot that did not take effect: the next run of its key ends before
+ * it.
+ */
 type Doubt = { seq: number };
 
 export class Releaser {
@@ -42,7 +45,7 @@ export class Releaser {
     this.#parts = parts;
   }
 
-  /** What may go now. */
+  /** The runs that may be sent now. */
   next({ database }: Destination): Released {
     const { blocked, lane, sender } = this.#parts;
     return blocked.released.next(
@@ -75,7 +78,9 @@ export class Releaser {
     }
   }
 
-  /** Up to one that is not there as it was written: that becomes a dead letter. */
+  /**
+   * Reads entries up to the first that is damaged or has no body. That one becomes a dead letter.
+   */
   #read(database: number, seqs: readonly number[]): Entry[] {
     const { journal, blocked, clock } = this.#parts;
     const entries: Entry[] = [];
@@ -92,9 +97,10 @@ export class Releaser {
   }
 
   /**
-   * Whole or not at all, where the carrier can. Each lot begins an epoch, in our own record before
-   * it is sent, in the database with the lot itself: nothing else would tell a copy of the database
-   * from before the lot from one behind it. Null when no message can carry it.
+   * Sends a lot, whole or not at all if the carrier is atomic. Each lot begins an epoch, in our own
+   * record before the lot is sent, and in the database with the lot: nothing else would tell a copy
+   * of the database from before the lot from one with it. Null when nothing of it was delivered,
+   * because it was too large or a write in it was refused.
    */
   async #sendLot(
     destination: Destination,
@@ -119,14 +125,17 @@ export class Releaser {
     return null;
   }
 
-  /** The first refused of a key; of several folded into one the first is tried by itself. */
+  /**
+   * Notes the first refused write of a key. When it was folded from several entries, the first of
+   * them is sent by itself.
+   */
   #doubt(key: string, seqs: readonly number[]): void {
     const [seq = 0] = seqs;
     const known = this.#doubts.get(key);
     if (!known || seq < known.seq) this.#doubts.set(key, { seq });
   }
 
-  /** Below the mark each write is its own affair for the database. */
+  /** Sends writes below the mark, where the database takes or refuses each by itself. */
   #sendEach(
     destination: Destination,
     mark: Mark,
@@ -156,7 +165,7 @@ export class Releaser {
     if (epoch) marks.renewEpoch(database, lane, epoch);
     const delivered = await sender.send(destination, { ...delivery, ...(epoch ? { epoch } : {}) });
     if (delivered) sender.size.adapt(entries.length, clock.monotonicMs() - startedMs);
-    // Before anything of it counts as delivered.
+    // Confirmed before any of these writes counts as delivered.
     if (epoch && delivered?.epoch === epoch) marks.confirmEpoch(database, lane, epoch);
     return delivered;
   }
@@ -183,7 +192,7 @@ export class Releaser {
     blocked.settle(database, lane, present, false);
   }
 
-  /** What was in doubt went after all. */
+  /** Call it when entries were delivered: ends a doubt about one of them. */
   #settled(key: string, seqs: readonly number[]): void {
     const doubt = this.#doubts.get(key);
     if (doubt && seqs.includes(doubt.seq)) this.#doubts.delete(key);

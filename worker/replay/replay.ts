@@ -1,11 +1,11 @@
 /**
- * Replay: the only path from the journal to a database. One loop a lane, one batch in flight.
+ * Replay: the only path from the journal to a database. One loop for each lane, one batch in
+ * flight.
  *
  * Constraints: I5, I7, I8. The query is `seq > mark`, so nothing can be below a mark by accident; a
- * batch is settled before the next is read. Ordering: what was released from behind a dead letter
- * goes before new entries, and new entries of a waiting key are parked behind it. Failure: no
- * answer means nothing is known; the same entries are sent again, and the beacon's mark row and
- * BridgeSeq make that harmless.
+ * batch is settled before the next is sent. Ordering: released entries and new ones take turns, and
+ * new entries of a waiting key are parked behind it. Failure: without an answer nothing is known,
+ * so the same entries are sent again; the beacon's mark row and BridgeSeq make that harmless.
  */
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
@@ -36,7 +36,7 @@ export type ReplayOptions = {
   listener: ReplayListener;
 };
 
-/** Who counts what becomes of deliveries. */
+/** Counts deliveries and dead letters, for metrics. */
 export type ReplayMeter = {
   flushed: (lane: Lane, seconds: number) => void;
   deadLettered: (reason: string) => void;
@@ -44,7 +44,7 @@ export type ReplayMeter = {
 
 /** What a lane reports of its deliveries. */
 export type ReplayListener = {
-  /** The mark moved, or what is blocked behind it. */
+  /** The mark or the blocked entries changed. */
   settled: () => void;
   failed: (beacon: string, error: unknown) => void;
 };
@@ -78,8 +78,8 @@ export class Replay {
   }
 
   /**
-   * A delivery is under way, or is being prepared: marks and blocked entries are not for others to
-   * change now.
+   * True while a delivery is prepared or under way: nobody else may change marks or blocked entries
+   * then.
    */
   get isBusy(): boolean {
     return this.#isBusy;
@@ -89,7 +89,9 @@ export class Replay {
     this.#running ??= this.#run();
   }
 
-  /** Something changed: new entries, a beacon, an assignment, an operator's word. */
+  /**
+   * Call it when something changed: new entries, a beacon, an assignment, or an operator's command.
+   */
   wake(): void {
     this.#wake.resolve();
   }
@@ -134,13 +136,14 @@ export class Replay {
   }
 
   /**
-   * One step; false when there was nothing to do. What was released and what is new take turns: a
-   * key with many released writes holds up no other.
+   * Takes one step; false when there was nothing to do. Released and new entries take turns, so
+   * that a key with many released writes holds up no other.
    */
   async #deliver(destination: Destination): Promise<boolean> {
     const isReleasedFirst = !this.#isBatchDue;
     const released = isReleasedFirst ? await this.#deliverReleased(destination) : 'more';
-    // It began an epoch, which the carrier at hand does not know.
+    // The released entries began an epoch that this carrier does not know. The next step gets a new
+    // one.
     this.#isBatchDue = released === 'sent';
     if (this.#isBatchDue) return true;
     const mark = this.#parts.marks.get(destination.database, this.lane);
@@ -162,8 +165,8 @@ export class Replay {
   }
 
   /**
-   * A new epoch is reported to the database at once, if need be by a batch of nothing: until then a
-   * copy from before could not be known from it.
+   * Sends a new epoch to the database at once, with an empty batch: until the database has it, an
+   * older copy of the database would not be recognised. Returns whether it sent one.
    */
   async #reportEpoch(
     { database, beacon, carrier }: Destination,
@@ -172,7 +175,8 @@ export class Replay {
     if (epochBefore === null || !carrier.isAtomic) return false;
     const batch = { writes: [], throughSeq: seq, isBelowMark: false, afterSeq: seq };
     const reported = await carrier.apply(batch);
-    // An epoch that the database does not show must not count as known: its own would look foreign.
+    // An epoch that the database does not show must not count as confirmed: the database's own
+    // epoch would look foreign then.
     if (reported.epoch !== epoch)
       throw new TidemarkError('UNAVAILABLE', `${beacon} did not take the epoch of its mark`);
     this.#parts.marks.confirmEpoch(database, this.lane, epoch);
@@ -182,8 +186,8 @@ export class Replay {
   async #deliverBatch(destination: Destination, batch: Batch): Promise<void> {
     const { clock, marks } = this.#parts;
     const { database, carrier } = destination;
-    // Kept before it is sent: the database's own mark will be past them even if no answer comes,
-    // and they must go below it then.
+    // Parked before the batch is sent: the database's own mark may pass them even if no answer
+    // comes, and then they must be delivered below it.
     await this.#park(database, batch.parked);
     const startedMs = clock.monotonicMs();
     // The next batch is made while the beacon works on this one; it is sent only once this one is

@@ -1,6 +1,6 @@
 /**
- * Sends deliveries by a carrier, each in the traces of its entries, and adapts the size of the next
- * one.
+ * Sends deliveries by a carrier, each in a span with the traces of its entries, and adapts the size
+ * of the next one.
  */
 import { TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
@@ -25,8 +25,8 @@ export class Sender {
   }
 
   /**
-   * A delivery that exceeds the message size returns null, and the next one takes a single entry; a
-   * single write that is too large is refused for good.
+   * Returns null for a delivery that exceeds the message size; the next one then takes a single
+   * entry. A single write that is too large is refused for good.
    * @throws what the carrier throws: the outcome is then unknown
    */
   async send({ beacon, carrier }: Destination, delivery: Delivery): Promise<Delivered | null> {
@@ -60,7 +60,10 @@ class BatchSize {
     return this.#entries;
   }
 
-  /** Learns from a delivery; a partial one says nothing about larger ones. */
+  /**
+   * Adapts the size to the time a delivery took. One with fewer entries than allowed never makes it
+   * larger.
+   */
   adapt(sent: number, tookMs: number): void {
     if (tookMs > limits.deliverSlowMs) this.shrink();
     else if (tookMs < limits.deliverFastMs && sent >= this.#entries)

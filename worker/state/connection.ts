@@ -1,6 +1,6 @@
 /**
- * Connections to SQLite files of the worker: the one that writes, with its pragmas, and read-only
- * ones. Home of better-sqlite3 in the worker.
+ * Opens SQLite files for the worker: for writing with its pragmas, for the lock, and read-only. No
+ * other file of the worker imports better-sqlite3.
  */
 import { existsSync } from 'node:fs';
 import Database from 'better-sqlite3';
@@ -8,7 +8,7 @@ import { TidemarkError } from '../../contracts/errors.ts';
 
 export type Connection = Database.Database;
 
-/** For telling SQLite's own errors from others. */
+/** The class of SQLite's own errors, to tell them from others. */
 export const SqliteError = Database.SqliteError;
 
 const pragmas = [
@@ -24,8 +24,8 @@ const pragmas = [
 ] as const;
 
 /**
- * What those pragmas must answer when they are asked; the level of syncing is asked behind a write,
- * where better-sqlite3 changes it.
+ * What these pragmas must answer when they are read back. `synchronous` is read back in
+ * `insistOnSync`, because better-sqlite3 changes it at the first write.
  */
 const answers: readonly (readonly [pragma: string, answer: unknown])[] = [
   ['journal_mode', 'wal'],
@@ -35,18 +35,18 @@ const answers: readonly (readonly [pragma: string, answer: unknown])[] = [
   ['mmap_size', 0],
 ];
 
-/** Below this, SQLite may damage a log that is reset while others read it. */
+/** Older versions of SQLite may damage a log that is reset while another process reads it. */
 const leastSqlite = [3, 51, 3] as const;
 
 /**
- * Opens for writing and sets what a connection forgets.
+ * Opens a file for writing, and sets the pragmas that each connection needs.
  * @throws what SQLite throws; TidemarkError STORAGE_FAILED when a pragma does not hold
  */
 export function openWritable(path: string): Connection {
   assertSqlite();
   const db = new Database(path, { timeout: 5_000 });
-  // Takes effect only before the first table is made; afterwards it would write into a file that
-  // may not be ours to write.
+  // This pragma works only before the first table exists. Later it would only write into the file,
+  // which may belong to another program.
   if (Number(db.pragma('page_count', { simple: true })) === 0)
     db.pragma('auto_vacuum = incremental');
   for (const pragma of pragmas) db.pragma(pragma);
@@ -75,12 +75,12 @@ function assertSqlite(): void {
     );
 }
 
-/** A plain connection without waiting, for the lock. */
+/** A connection without our pragmas that does not wait for locks. */
 export function openLockFile(path: string): Connection {
   return new Database(path, { timeout: 0 });
 }
 
-/** A read-only view of an SQLite file. @throws TidemarkError NOT_THERE when there is none */
+/** Opens an SQLite file read-only. @throws TidemarkError NOT_THERE when there is none */
 export function openReadOnly(path: string): Connection {
   if (!existsSync(path)) throw new TidemarkError('NOT_THERE', `there is no ${path}`);
   return new Database(path, { readonly: true, fileMustExist: true, timeout: 2_000 });

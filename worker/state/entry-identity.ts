@@ -1,12 +1,12 @@
 /**
- * How an entry is recognised: its EventGUID as the 16 bytes that are stored, a digest of its
- * content, and a checksum that tells whether the disk gave back what was written.
+ * Computes what an entry is recognised by: its EventGUID as 16 bytes, a digest of its content, and
+ * a checksum that shows whether the disk gave back what was written.
  */
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../contracts/body/json-value.ts';
 
-/** A UUID's 16 bytes: its identity whatever the case of its letters. */
+/** The 16 bytes of a UUID. Upper and lower case letters give the same bytes. */
 export function guidBytes(guid: string): Buffer {
   return Buffer.from(guid.replaceAll('-', ''), 'hex');
 }
@@ -15,17 +15,17 @@ export function guidText(bytes: Uint8Array): string {
   return dashed(Buffer.from(bytes).toString('hex'));
 }
 
-/** 32 hex digits as a UUID is written. */
+/** Puts the dashes of a UUID into 32 hex digits. */
 export function dashed(hex: string): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }
 
-/** Characters given to the digest at once. */
+/** How many characters are given to the hash at a time. */
 const pieceChars = 64 * 1024;
 
 /**
- * JSON text with the members of each object in order, in pieces: a large entry has no second copy of
- * itself made for its digest.
+ * Writes JSON with the members of each object sorted. The text is passed on in pieces, so that the
+ * digest of a large entry needs no second copy of it.
  */
 class SortedText {
   readonly #take: (piece: string) => void;
@@ -71,16 +71,15 @@ class SortedText {
   }
 }
 
-/** As an object made with sorted names lists them: whole numbers first, by their value. */
+/**
+ * Sorts names as JavaScript lists the members of an object: whole numbers by value, then the rest.
+ */
 function inOrder(names: string[]): string[] {
   const order = Object.fromEntries(names.sort().map((name) => [name, null]));
   return Object.keys(order);
 }
 
-/**
- * A digest of the content, 16 bytes, the same for the same Action and Settings whatever the order
- * of members.
- */
+/** A digest of Action and Settings, 16 bytes. The order of members makes no difference. */
 export function contentDigest(action: string, settings: JsonObject): Buffer {
   const hash = createHash('sha256').update(action).update('\n');
   const text = new SortedText((piece) => void hash.update(piece));
@@ -89,16 +88,19 @@ export function contentDigest(action: string, settings: JsonObject): Buffer {
   return hash.digest().subarray(0, 16);
 }
 
-/** Stands for a digest that cannot be taken any more: the content was damaged before its body went. */
+/** Stored instead of a digest when an entry was damaged before it was stripped. */
 export const unknownDigest: Buffer = Buffer.alloc(16, 0xff);
 
-/** The time in a version 7 GUID, ms; null for any other. */
+/** The time in a version 7 GUID, in ms; null for other versions. */
 export function guidTimeMs(guid: Buffer): number | null {
   const isTimed = (guid[6] ?? 0) >> 4 === 7 && (guid[8] ?? 0) >> 6 === 2;
   return isTimed ? guid.readUIntBE(0, 6) : null;
 }
 
-/** Over all that delivery depends on; the GUID as bytes or 32 hex digits, `body` as it is stored. */
+/**
+ * The checksum over action, key, GUID and body. The GUID is bytes or 32 hex digits, `body` is the
+ * stored text.
+ */
 export function crcOf(action: string, key: string, guid: Buffer | string, body: string): number {
   const hex = typeof guid === 'string' ? guid : guid.toString('hex');
   return crc32(body, crc32(`${action}\n${key}\n${hex}\n`));

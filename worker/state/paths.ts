@@ -1,4 +1,4 @@
-/** Where things lie below a worker's data directory. */
+/** The paths of all files and folders below a worker's data directory. */
 import { join } from 'node:path';
 
 export type StatePaths = ReturnType<typeof pathsOf>;
@@ -8,25 +8,30 @@ export function pathsOf(dataDir: string) {
   return {
     dataDir,
     /**
-     * SQLite lock, held for the life of the process; outside `stateDir`, so that a lost state
-     * leaves it.
+     * The writer's lock, held as long as the process lives. It lies outside `stateDir`, so that it
+     * is still there when that folder is lost.
      */
     lock: join(dataDir, 'writer.lock'),
     stateDir,
     db: join(stateDir, 'state.db'),
     wal: join(stateDir, 'state.db-wal'),
     shm: join(stateDir, 'state.db-shm'),
-    /** Copies saved from files that went away under a worker, one folder each. */
+    /**
+     * What was saved from files that were lost under a running worker, one folder for each rescue.
+     */
     rescueDir: join(dataDir, 'rescue'),
     /**
-     * Files set aside because they are damaged, foreign or stale; never opened again by a worker.
+     * Files moved out of the way because they are damaged, foreign or stale. A worker never writes
+     * to them again; it merges those that belong to its store.
      */
     asideDir: join(dataDir, 'aside'),
-    /** Which store this directory holds, for the start that finds it gone or exchanged. */
+    /**
+     * Names the store in this directory, so that a start notices when it is gone or was exchanged.
+     */
     identity: join(dataDir, 'store.json'),
-    /** The marks for people, which name the store as well. */
+    /** The marks for people. The file names the store too. */
     marks: join(dataDir, 'persistence-bridge-hwm.json'),
-    /** Room kept for delivering while the disk is full. */
+    /** Room that is kept back, so that delivery goes on when the disk is full. */
     reserve: join(dataDir, 'reserve'),
   } as const;
 }

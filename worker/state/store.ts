@@ -1,6 +1,6 @@
 /**
- * The worker's open state: one writing connection, its lock, its checkpoints, and the check that
- * its files are still the files at their paths.
+ * The open state of a running worker: its one writing connection, its lock, its checkpoints, and
+ * the check that its files are still the files at their paths.
  */
 import { statSync } from 'node:fs';
 import { limits } from '../../contracts/limits.ts';
@@ -11,7 +11,7 @@ import { storeIdentity, type StoreIdentity, writeIdentity } from './guard/identi
 import type { StatePaths } from './paths.ts';
 import { classOf, type FileFinding } from './guard/storage-error.ts';
 
-/** True for a full disk or a file at its limit: nothing was written, and room may come back. */
+/** True for a full disk or a file at its size limit: nothing was written, and it may work later. */
 export function isCapacityError(error: unknown): boolean {
   return classOf(error) === 'capacity';
 }
@@ -24,12 +24,12 @@ export class Store {
   readonly #lock: Connection;
   readonly #guard: FileGuard;
   readonly #changes: () => number;
-  /** Rows changed, and bytes told of, when the log was last folded in. */
+  /** `total_changes()` at the last checkpoint, and the bytes and commits since. */
   #changesFolded = 0;
   #bytesSince = 0;
   #commitsSince = 0;
 
-  /** Made by `openStore`, behind a first write: all files must be there to be watched. */
+  /** `openStore` makes it after a first write: only files that exist can be watched. */
   constructor(db: Connection, lock: Connection, paths: StatePaths) {
     this.db = db;
     this.#lock = lock;
@@ -38,7 +38,7 @@ export class Store {
     this.epoch = this.meta('epoch') ?? '';
     const changes = db.prepare<[], number>('select total_changes()').pluck();
     this.#changes = () => changes.get() ?? 0;
-    // From here on the database changes only when we say so.
+    // From here on only our own checkpoints change the database file.
     db.pragma('wal_autocheckpoint = 0');
     db.pragma('wal_checkpoint(passive)');
     this.#guard = new FileGuard(paths);
@@ -63,11 +63,11 @@ export class Store {
   }
 
   /**
-   * A deleted, replaced or overwritten file takes writes without an error, so this is asked after
-   * each commit and before the answers (I1).
-   * @param how 'quick' takes the folder's word for the log, which is dear to look at after each
-   * commit
-   * @throws TidemarkError STORAGE_FAILED naming the file and what became of it
+   * SQLite writes to a deleted, replaced or overwritten file without an error, so this is called
+   * after each commit and before the answers (I1).
+   * @param how 'quick' looks at the folder instead of the log, because a look at the log makes each
+   * commit slower
+   * @throws TidemarkError STORAGE_FAILED naming the file and what happened to it
    */
   assertSameFiles(how: 'whole' | 'quick' = 'whole'): void {
     this.#guard.assertSame(how);
@@ -82,10 +82,7 @@ export class Store {
     return this.#guard.view();
   }
 
-  /**
-   * A commit of about so many bytes was made; the log is folded into the database when it has grown
-   * enough.
-   */
+  /** Call it after a commit of about `bytes`. Makes a checkpoint when the log has grown enough. */
   wrote(bytes: number): void {
     this.#bytesSince += bytes;
     this.#commitsSince += 1;
@@ -97,7 +94,7 @@ export class Store {
       this.checkpoint();
   }
 
-  /** Folds in whatever has come since, for a quiet moment. True when there was something. */
+  /** Makes a checkpoint if anything changed since the last one. Returns whether anything had. */
   checkpointWhenQuiet(): boolean {
     if (this.#changes() === this.#changesFolded) return false;
     this.checkpoint();
@@ -105,8 +102,8 @@ export class Store {
   }
 
   /**
-   * Never into a file that is not ours: that would destroy what somebody put there, and what it may
-   * still be good for.
+   * Folds the log into the database, unless the file is no longer ours: that would destroy what
+   * somebody put there.
    */
   checkpoint(mode: 'passive' | 'truncate' = 'passive'): void {
     if (this.#guard.look()) return;
@@ -116,7 +113,7 @@ export class Store {
     try {
       this.db.pragma(`wal_checkpoint(${mode})`);
     } catch (error) {
-      // The log keeps everything; without room it stays as it is until there is some.
+      // Nothing is lost: the log keeps everything, and a later checkpoint folds it in.
       if (classOf(error) !== 'capacity' && classOf(error) !== 'transient') throw error;
     } finally {
       this.#guard.rebase();
@@ -124,8 +121,9 @@ export class Store {
   }
 
   /**
-   * What store.json is to say.
-   * @throws TidemarkError STORAGE_FAILED: who lost the files must not speak for them
+   * The content of store.json as of now.
+   * @throws TidemarkError STORAGE_FAILED when the files are no longer ours, because store.json
+   * would describe another store
    */
   note(): StoreIdentity {
     this.assertSameFiles();
@@ -142,8 +140,8 @@ export class Store {
   }
 
   /**
-   * The same without pages that are free to be written again: retention makes room in the file, it
-   * does not make it smaller.
+   * Bytes of database and log without free pages: retention frees pages in the file, but does not
+   * make it smaller.
    */
   bytesInUse(): number {
     const free =
@@ -153,8 +151,8 @@ export class Store {
   }
 
   /**
-   * Notes the orderly stop, folds the log into the database and lets go of the files. Files that
-   * are not ours are left as they are.
+   * Records the orderly stop, folds the log into the database and closes the files. Files that are
+   * no longer ours are left as they are.
    */
   close(): void {
     if (!this.db.open) return;
@@ -169,8 +167,8 @@ export class Store {
   }
 
   /**
-   * Null without the room for it: everything accepted is in the log, and the next start takes this
-   * stop for a crash.
+   * Null when there is no room: everything accepted is in the log, and the next start treats this
+   * stop as a crash.
    */
   #foldIn(): StoreIdentity | null {
     try {
@@ -189,8 +187,8 @@ export class Store {
     try {
       writeIdentity(this.paths.identity, last);
     } catch {
-      // Without it the next start takes this stop for a crash, and looks closer; nothing is lost by
-      // that.
+      // Without store.json the next start treats this stop as a crash and checks more; nothing is
+      // lost.
     }
   }
 }

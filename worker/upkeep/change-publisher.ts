@@ -1,10 +1,10 @@
 /**
- * Reports to listeners on the bus what changed in the store, behind the commits and in their order;
- * while the bus is away it waits in the log.
+ * Reports to listeners on the bus what changed in the store, after the commits and in their order.
+ * While the bus is away, the changes wait in the change log.
  *
- * Constraint: never in the way of a write. A row leaves the log only once the server has the event,
- * so a listener may get one twice: the cursor tells; and a cursor that does not follow on the last,
- * or another Store, tells it to read everything again.
+ * Constraint: never delays a write. A row leaves the log only once the server has the event, so a
+ * listener may get an event twice, and sees that by the cursor. When a cursor does not follow the
+ * last one, or Store is another one, the listener must read everything again.
  */
 import { messageOf, TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
@@ -16,7 +16,7 @@ import type { Log } from '../../runtime/log.ts';
 import { ChangeLog } from '../state/schema/change-log.ts';
 import type { Store } from '../state/store.ts';
 
-/** Changes nobody pointed out are found by looking. */
+/** Finds changes for which nobody called `touch`. */
 const lookEveryMs = 1_000;
 const flushMs = 5_000;
 const complainEveryMs = 60_000;
@@ -49,8 +49,8 @@ export class ChangePublisher {
   }
 
   /**
-   * Something changed: it is reported within `limits.changeCollectMs`, together with what else
-   * changes until then.
+   * Call it when something changed. The change is reported after `limits.changeCollectMs`, together
+   * with what else changes until then.
    */
   touch(): void {
     if (this.#isDue || this.#isStopped) return;
@@ -64,7 +64,7 @@ export class ChangePublisher {
     });
   }
 
-  /** Begins nothing more, and lets what is under way end. */
+  /** Reports nothing more, and waits for the report that is under way. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#stopLooking();

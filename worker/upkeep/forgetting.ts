@@ -1,6 +1,6 @@
 /**
- * Forgets what is past the dedup horizon: accepted writes, and when they were delivered. In steps,
- * so that answers to writes do not wait for it.
+ * Forgets what is past the dedup horizon: accepted writes, and when they were delivered. It works
+ * in steps, so that answers to writes do not wait for it.
  */
 import { type Clock, nextTurn } from '../../runtime/clock.ts';
 import type { MarkStore } from '../../hwm/mark-store.ts';
@@ -29,7 +29,7 @@ export class Forgetting {
   }
 
   /**
-   * Until nothing is past the horizon; at once when it is under way.
+   * Resolves when nothing is past the horizon; at once when a sweep is under way.
    * @param goesOn asked between two steps
    */
   async sweep(goesOn: () => boolean = () => true): Promise<void> {

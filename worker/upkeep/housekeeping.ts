@@ -1,6 +1,6 @@
 /**
- * What the worker does for its own store now and then: lets go of what is delivered, gives room
- * back to the disk, takes in what was rescued.
+ * Starts the regular upkeep of the worker's store: strips and forgets delivered entries, gives room
+ * back to the disk, and merges rescues.
  */
 import { messageOf, type TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
@@ -26,10 +26,13 @@ export type HousekeepingOptions = {
   clock: Clock;
   log: Log;
   keep?: KeepBounds | undefined;
-  /** Hears of a disk that is full. */
+  /** Called when the disk is full. */
   pressure: Pick<Pressure, 'full'>;
   onFault: (error: TidemarkError) => void;
-  /** A predecessor's rescue came after this worker began; its writes are in the journal now. */
+  /**
+   * Called when an earlier worker's rescue was merged while this one runs: its writes are in the
+   * journal now.
+   */
   onRescued: (findings: readonly Finding[]) => void;
 };
 
@@ -79,7 +82,7 @@ export class Housekeeping {
     await this.#forgetting.sweep(goesOn);
   }
 
-  /** Again with each sweep: a full disk or a lock may have ended it. */
+  /** Called again with each sweep, because a full disk or a lock may have ended the last run. */
   #move(): void {
     void this.#mover.run().catch((error: unknown) => this.#failed(error));
   }
@@ -103,7 +106,7 @@ export class Housekeeping {
     await this.#sweeping;
   }
 
-  /** A full disk or a lock is no fault; anything else that fails here is. */
+  /** A full disk or a lock is not a fault. Any other error is. */
   #failed(error: unknown): void {
     const found = classOf(error);
     if (found === 'capacity') return this.#parts.pressure.full();

@@ -1,6 +1,6 @@
 /**
- * Operations inside a running worker: what is pending is run at the start, the long ones while
- * writes are accepted already.
+ * Runs the operator's operations inside a worker: the pending ones at its start, the long ones
+ * while it accepts writes already.
  */
 import { messageOf } from '../../contracts/errors.ts';
 import { type Clock } from '../../runtime/clock.ts';
@@ -12,7 +12,7 @@ import { Operations } from '../ops/operations.ts';
 import type { OperationsSummary } from '../ops/views.ts';
 import type { Store } from '../state/store.ts';
 
-/** Where the operator's operations are, and what is left out of them. */
+/** The folder of the operator's operations, and which of them are skipped. */
 export type MaintenanceSettings = { folder: string; host: string; skips: SkipSettings };
 
 export type MaintenanceOptions = {
@@ -22,7 +22,7 @@ export type MaintenanceOptions = {
   clock: Clock;
   log: Log;
   backend: BackendRows;
-  /** Effects may have released what is to be delivered. */
+  /** Called when operations may have released entries for delivery. */
   wake: () => void;
 };
 
@@ -52,15 +52,15 @@ export class Maintenance {
   }
 
   /**
-   * Before intake opens: the short ones, in order, up to the first long one. One that fails keeps
-   * nobody from writing.
+   * Call it before intake opens: runs the short operations in order, up to the first long one. A
+   * failed operation does not keep intake closed.
    */
   async beforeIntake(): Promise<void> {
     const report = await this.#pending(true);
     this.#isHeldUp = report === null || report.Left === 0;
   }
 
-  /** With intake open: the rest, in the background. */
+  /** Call it once intake is open: runs the rest in the background. */
   start(): void {
     if (!this.#isHeldUp) this.#work = this.#pending(false).then(() => this.#parts.wake());
   }

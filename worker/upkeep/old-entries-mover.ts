@@ -1,8 +1,8 @@
 /**
- * Moves what a store of schema 3 held into the tables of today while the worker serves: a little at
- * a time, with as much time between for everything else.
+ * Moves the entries of a store from before schema 5 into the tables of today while the worker
+ * serves. It moves a little at a time, and pauses as long after each step as the step took.
  *
- * Failure: each step is one transaction, so that a kill leaves what was moved and what was not; the
+ * Failure: each step is one transaction, so a kill leaves each entry in one of the tables, and the
  * next start goes on.
  */
 import { limits } from '../../contracts/limits.ts';
@@ -23,7 +23,7 @@ export class OldEntriesMover {
     this.#parts = parts;
   }
 
-  /** Until all is moved; the one that is under way, if there is one. */
+  /** Resolves when all is moved. Joins a run that is under way. */
   run(): Promise<void> {
     this.#running ??= this.#moveAll().finally(() => {
       this.#running = null;

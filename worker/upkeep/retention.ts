@@ -1,11 +1,11 @@
 /**
- * Gives up bodies of entries that the assigned database has and whose time is over (I6). GUID, Seq
- * and a digest stay until the dedup horizon, so that a repeat is still a duplicate. An undelivered
- * entry is never touched; a dead letter keeps its body, and those that wait behind it theirs.
+ * Strips entries that the assigned database has, once they are too old or too many (I6). GUID, Seq
+ * and a digest stay until the dedup horizon, so that a repeat is still a duplicate. Undelivered and
+ * blocked entries keep their bodies.
  *
- * Constraint: a step looks only at what is behind the cursor of its lane, so that it costs what it
- * gives up and not what is kept. The cursor goes back to the beginning when something that was held
- * is let go.
+ * Constraint: a step looks only at entries after the cursor of its lane, so that its cost depends
+ * on what it strips and not on what is kept. The cursor goes back to the beginning when a blocked
+ * entry was settled or dropped, or a merge added entries.
  */
 import { limits } from '../../contracts/limits.ts';
 import { type Lane, lanes } from '../../contracts/subjects.ts';
@@ -29,7 +29,10 @@ export type RetentionOptions = {
   clock: Clock;
 };
 
-/** What is kept after delivery: a body goes when either is exceeded. */
+/**
+ * How many bodies are kept after delivery, and how long: an entry is stripped when either bound is
+ * exceeded.
+ */
 export type RetentionBounds = { entries: number; ms: number };
 
 export const usualRetention: RetentionBounds = {
@@ -37,13 +40,13 @@ export const usualRetention: RetentionBounds = {
   ms: limits.retainedMs,
 };
 
-/** Where the next step of a lane begins, and how often its looks had to begin anew until then. */
+/** Where the next step of a lane begins, and the lane's `lookedAnew` at that time. */
 type Cursor = { seq: number; lookedAnew: number };
 
-/** Entries in a row that nothing holds: `after` < Seq <= `through`. */
+/** Consecutive entries of which none is blocked: `after` < Seq <= `through`. */
 type Stretch = { after: number; through: number };
 
-/** What one step may give up; `isLast` when what follows is kept. */
+/** What one step may strip; `isLast` when everything behind it is kept. */
 type Due = { seqs: number[]; stretches: Stretch[]; lookedThrough: number; isLast: boolean };
 
 export class Retention {
@@ -59,7 +62,8 @@ export class Retention {
   }
 
   /**
-   * One sweep over both lanes, or the one that is under way; returns how many bodies it gave up.
+   * Sweeps both lanes once, or joins the sweep that is under way. Returns how many entries it
+   * stripped.
    * @param goesOn asked between two steps
    */
   sweep(goesOn: () => boolean = () => true): Promise<number> {
@@ -78,7 +82,7 @@ export class Retention {
   async #sweepLane(lane: Lane, goesOn: () => boolean): Promise<number> {
     let count = 0;
     while (goesOn()) {
-      // Asked anew after each wait: another database may have been assigned, or the mark moved
+      // Read again after each wait: another database may have been assigned, or the mark moved
       // back.
       const mark = this.#mark(lane);
       if (!mark) return count;
@@ -113,7 +117,7 @@ export class Retention {
     return fresh;
   }
 
-  /** Delivered entries with bodies beyond the number that is kept. */
+  /** How many more delivered entries have bodies than the number that is kept. */
   #excess(lane: Lane, mark: Mark): number {
     const { journal, blocked } = this.#parts;
     const { accepted, stripped } = journal.counts(lane);
@@ -146,7 +150,7 @@ export class Retention {
         isApart = false;
       }
       due.lookedThrough = seq;
-      // Half of the time is for giving up what was found.
+      // The other half of the time is for stripping what was found.
       if (clock.monotonicMs() - startedMs > limits.retentionStepMs / 2)
         return { ...due, isLast: false };
       if (due.seqs.length >= this.#size.entries) return { ...due, isLast: false };

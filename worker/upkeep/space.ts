@@ -1,7 +1,4 @@
-/**
- * Gives pages that a drained journal no longer needs back to the disk, in small steps while nothing
- * else happens.
- */
+/** Gives free pages of the database back to the disk, in small steps while nothing else happens. */
 import { limits } from '../../contracts/limits.ts';
 import { type Clock, nextTurn } from '../../runtime/clock.ts';
 import type { Store } from '../state/store.ts';
@@ -32,8 +29,8 @@ export class Space {
   }
 
   /**
-   * One look: does nothing unless the store has rested since the look before. Returns how many
-   * pages were given back.
+   * Does nothing unless the store has rested since the last call. Returns how many pages were given
+   * back.
    */
   async giveBack(): Promise<number> {
     if (this.#isWorking) return 0;
@@ -54,7 +51,7 @@ export class Space {
     return pages;
   }
 
-  /** Rows written since the last look, whoever wrote them; giving pages back writes none. */
+  /** True when no row was written since the last look. Giving pages back writes none. */
   #hasRested(): boolean {
     const changes = Number(this.#store.db.prepare('select total_changes()').pluck().get());
     const isSame = changes === this.#changesSeen;
@@ -63,8 +60,8 @@ export class Space {
   }
 
   /**
-   * A store made before this program could do it has no way to give pages back; it writes them
-   * again.
+   * Gives some pages back and returns how many. A store that was made without `auto_vacuum` cannot;
+   * it uses its free pages again.
    */
   #step(): number {
     const free = this.#number('freelist_count');

@@ -35,7 +35,7 @@ const query = (limit: number): RowQuery =>
     Filter: { Status: 'mine', OrderBy: '-Priority', Limit: limit },
   });
 
-test('a list over thousands of rows gives way to answers between its slices, and has the first of all (I13)', async () => {
+test('a list over thousands of rows gives way to answers between its slices, first rows first (I13)', async () => {
   const { projection, priorityOf } = await known();
   const found = projection.search.find(query(20), 0);
   const turns = await turnsUntil(found);

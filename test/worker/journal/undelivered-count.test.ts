@@ -154,7 +154,7 @@ test('the same while a long backlog is being counted anew, a few entries with ea
   );
 });
 
-test('a long backlog is never counted whole in one look, and a missing entry is found after some (I10, I13)', async () => {
+test('a long backlog is never counted whole in one look, and a missing entry is found (I10, I13)', async () => {
   const run = new Run({ wholeEntries: 5, wholeMs: 60_000, sliceEntries: 10 });
   run.take({ do: 'append', count: 90 });
   const before = run.count;

@@ -82,7 +82,7 @@ test('while a long run goes out, new writes of other keys are delivered between 
   expect(effects.indexOf(5_000)).toBeLessThan(effects.indexOf(2_500));
 }, 60_000);
 
-test('thousands of writes behind one dead letter are parked in small steps, each batch a bounded one (I13)', async () => {
+test('thousands of writes behind one dead letter are parked in small, bounded batches (I13)', async () => {
   const run = LaneRun.ofTest();
   run.database.refused.add(2);
   run.append(...Array.from({ length: 10_000 }, (_, n) => change(n === 0 ? 'b' : 'a', n + 1)));

@@ -1,6 +1,6 @@
 /**
- * The disk below the data directory: how much is free, and the reserve that is given up when it is
- * full all the same.
+ * The disk of the data directory: how much of it is free, and the reserve, a file that is deleted
+ * when the disk is full so that delivery goes on.
  */
 import { open, rename, rm } from 'node:fs/promises';
 import { rmSync, statfsSync, statSync } from 'node:fs';
@@ -14,20 +14,20 @@ export type DiskRoom = { freeBytes: number; totalBytes: number };
 const blockBytes = 1024 * 1024;
 
 /**
- * What an unprivileged process may still write, and the size of the whole; null when the file
- * system does not say.
+ * The bytes that an unprivileged process may still write, and the size of the disk; null when the
+ * file system does not say.
  */
 export function roomAt(path: string): DiskRoom | null {
   try {
     const { bavail, blocks, bsize } = statfsSync(path);
     return { freeBytes: bavail * bsize, totalBytes: blocks * bsize };
   } catch {
-    // No answer is no news: it must neither stop intake nor end the process.
+    // A missing answer must neither stop intake nor end the process.
     return null;
   }
 }
 
-/** A file of real bytes that holds room. Only one step runs at a time. */
+/** A file of real bytes that keeps room back. It is written once at a time. */
 export class Reserve {
   readonly #path: string;
   #making: Promise<boolean> | null = null;
@@ -42,8 +42,8 @@ export class Reserve {
   }
 
   /**
-   * Size on a disk: small ones give a small part, and none where the file cannot be made for
-   * another reason than room.
+   * The size for a disk: a small share of a small disk. When the file cannot be made for a reason
+   * other than room, the size it has now.
    */
   sizeFor(totalBytes: number): number {
     return this.#isOff
@@ -52,8 +52,8 @@ export class Reserve {
   }
 
   /**
-   * Writes it, block by block beside the loop; false when there was no room for it. What is there
-   * in the right size stays.
+   * Writes the reserve block by block, so that other work goes on in between. False when there was
+   * no room. A reserve of the right size stays as it is.
    */
   make(bytes: number): Promise<boolean> {
     if (this.bytes === bytes) return Promise.resolve(true);
@@ -81,13 +81,13 @@ export class Reserve {
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       this.#isOff = code !== 'ENOSPC' && code !== 'EDQUOT';
-      // Half a reserve is in the way of the writes it is there for.
+      // Half a reserve would take room from the writes it is meant for.
       await rm(beside, { force: true }).catch(() => undefined);
       return this.#isOff;
     }
   }
 
-  /** Gives the room back; the number of bytes, 0 when there was none. */
+  /** Deletes the reserve. Returns how many bytes that freed, 0 when there was none. */
   giveUp(): number {
     const { bytes } = this;
     rmSync(this.#path, { force: true });
@@ -96,8 +96,8 @@ export class Reserve {
 }
 
 /**
- * Opens what needs room to be opened. On a full disk the reserve is given up, so that the next try
- * finds its room: a worker that cannot start delivers nothing.
+ * Calls `open`, which needs room. On a full disk it gives up the reserve and throws, so that the
+ * next try has room: a worker that cannot start delivers nothing.
  */
 export function withReserve<T>(paths: StatePaths, open: () => T): T {
   try {

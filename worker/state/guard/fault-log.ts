@@ -1,7 +1,4 @@
-/**
- * The last faults of the local state, for health: what happened, when, and what was saved or lost
- * by it.
- */
+/** Reads the last faults of the local state for health, and deletes old ones. */
 import { limits } from '../../../contracts/limits.ts';
 import { isoOf } from '../../../runtime/clock.ts';
 import type { Connection } from '../connection.ts';
@@ -22,7 +19,7 @@ export function lastFaults(db: Connection): FaultView[] {
   }));
 }
 
-/** Old ones go: a fault a day is kept for years. */
+/** Keeps the last `limits.faultsKept` faults: years of them, at one a day. */
 export function forgetOldFaults(db: Connection): void {
   db.prepare('delete from fault where id <= (select max(id) from fault) - ?').run(
     limits.faultsKept,

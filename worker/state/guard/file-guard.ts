@@ -1,9 +1,9 @@
 /**
- * Whether the worker's files are still the files at their paths, with the content this process gave
- * them: a deleted or replaced one takes writes without an error.
+ * Checks that the worker's files are still the files at their paths, and that only this process
+ * changed the database. SQLite writes to a deleted or replaced file without an error.
  *
- * Constraint: the database itself changes only by our own checkpoints, each followed by `rebase`;
- * any other change of its size or time is somebody else's.
+ * Constraint: only our own checkpoints change the database file, and each is followed by `rebase`.
+ * Any other change of its size or time was made by another program.
  */
 import { statSync } from 'node:fs';
 import { TidemarkError } from '../../../contracts/errors.ts';
@@ -15,7 +15,7 @@ import type { FileFinding } from './storage-error.ts';
 type Seen = { dev: number; ino: number; size: number; mtimeMs: number };
 type Verdict = FileFinding['verdict'] | 'same' | 'unknown';
 
-/** How each watched file was found at the last look, for health. */
+/** The verdict on each watched file at the last look, for health. */
 export type IdentityView = {
   State: Verdict;
   Wal: Verdict;
@@ -44,21 +44,21 @@ function look(path: string): Seen | null {
 export class FileGuard {
   readonly #watched: Watched[];
   readonly #folder: Watched;
-  /** Looks in a row that could not tell. */
+  /** How many looks in a row could not tell. */
   #unknowns = 0;
   /**
-   * Time of change of the folder as last seen, and since when: it is coarse, so that a change right
-   * behind another may not show in it.
+   * The folder's modification time as last seen, and since when we see it. That time is coarse: a
+   * change right after another may not show in it.
    */
   #folderSeen = { mtimeMs: Number.NaN, sinceMs: 0 };
   /**
-   * While the folder has this time, nothing was added to it, removed or renamed since all of its
-   * files were found the same.
+   * While the folder has this modification time, no file in it was added, removed or renamed since
+   * a look found all of them the same.
    */
   #mtimeTrustedMs = Number.NaN;
 
   /**
-   * Call it once all files are there.
+   * Call it once all files exist.
    * @throws TidemarkError STORAGE_FAILED when one cannot be watched
    */
   constructor(paths: StatePaths) {
@@ -72,7 +72,9 @@ export class FileGuard {
     ];
   }
 
-  /** What is wrong with the first file that is; null when nothing is, or nothing can be told. */
+  /**
+   * The first file that is not the same any more; null when all are, or when a look could not tell.
+   */
   look(): FileFinding | null {
     const mtimeMs = this.#folderTime();
     let isUnknown = false;
@@ -87,9 +89,9 @@ export class FileGuard {
   }
 
   /**
-   * The same, for each commit. Looking at a log that is about to be synced makes that sync dearer
-   * by a third, for its times must then be exact; a folder tells as well whether any of its files
-   * is another.
+   * The same, cheap enough for each commit. A look at a log that is about to be synced makes that
+   * sync a third slower, because the log's times must then be exact. The folder shows as well
+   * whether one of its files was replaced.
    */
   #lookQuickly(): FileFinding | null {
     if (this.#folderTime() !== this.#mtimeTrustedMs) return this.look();
@@ -117,7 +119,7 @@ export class FileGuard {
   }
 
   /**
-   * @throws TidemarkError STORAGE_FAILED naming the file and what became of it; its cause is the
+   * @throws TidemarkError STORAGE_FAILED naming the file and what happened to it; its cause is the
    * finding
    */
   assertSame(how: 'whole' | 'quick'): void {
@@ -125,7 +127,7 @@ export class FileGuard {
     if (finding) throw new TidemarkError('STORAGE_FAILED', sentenceOf(finding), { cause: finding });
   }
 
-  /** The database was changed by ourselves: its size and time are taken anew. */
+  /** Call it after we changed the database ourselves: takes its size and time anew. */
   rebase(): void {
     for (const watched of this.#watched) {
       const now = watched.isContentOurs ? look(watched.path) : null;
@@ -167,7 +169,7 @@ function verdictOn({ path, seen, isContentOurs }: Watched): Verdict {
   try {
     now = look(path);
   } catch {
-    // No right to look, or interrupted: no sign of anything.
+    // A missing permission or an interrupted call says nothing about the file.
     return 'unknown';
   }
   if (!now) return 'gone';

@@ -1,14 +1,14 @@
 /**
- * What a start or a merge found out about the local state: kept in table fault, logged, reported on
- * the bus.
+ * Findings: what a start or a merge found out about the local state. They are kept in table fault,
+ * logged, and reported on the bus.
  */
 import { systemClock } from '../../../runtime/clock.ts';
 import type { Lane } from '../../../contracts/subjects.ts';
 import type { Connection } from '../connection.ts';
 
 /**
- * `What` is a sentence for an operator; `Detail` holds the facts in it, `Lost` ranges of Seqs among
- * them.
+ * `What` is a sentence for an operator; `Detail` holds its facts. `Lost` are the ranges of Seq that
+ * were lost.
  */
 export type Finding = {
   Class: string;
@@ -16,7 +16,7 @@ export type Finding = {
   Detail: { Lost?: SeqGap[]; [name: string]: unknown };
 };
 
-/** `Lane` where only the Seqs of one lane in it are meant. */
+/** With `Lane`, only the Seqs of that lane in the range are meant. */
 export type SeqGap = { From: number; To: number; Lane?: Lane };
 
 export function recordFindings(db: Connection, findings: readonly Finding[]): void {
@@ -27,7 +27,7 @@ export function recordFindings(db: Connection, findings: readonly Finding[]): vo
   }).immediate();
 }
 
-/** As people read ranges: `5-9, 12`. */
+/** The first `most` ranges as text: `5-9, 12`. */
 export function rangesText(ranges: readonly SeqGap[], most: number): string {
   const shown = ranges
     .slice(0, most)

@@ -1,6 +1,6 @@
 /**
- * store.json: which store a data directory holds and how far it was, for the start that finds the
- * store gone, older or another.
+ * Reads and writes store.json: which store a data directory holds and how far it was. It lets a
+ * start notice that the store is gone, older or another one.
  */
 import {
   closeSync,
@@ -30,9 +30,9 @@ export type FileIdentity = { Dev: number; Ino: number } | null;
 export type PerLane = { Queue: number; Manifest: number };
 
 /**
- * What store.json says. `Accepted` counts a lane's entries, so that a loss can be told in writes
- * and not only in Seqs; `Starts` are the first Seqs of the last starts, without which a hole says
- * nothing.
+ * The content of store.json. `Accepted` counts a lane's entries, so that a loss can be reported as
+ * a number of writes and not only as Seqs. `Starts` are the first Seqs of the last starts: without
+ * them nobody knows whether a hole in the Seqs is a loss.
  */
 export type StoreIdentity = {
   Version: 1;
@@ -51,8 +51,8 @@ export type StoreIdentity = {
 };
 
 /**
- * What a start knows of the store that was here; heads are null when only the file of marks says
- * so.
+ * What a start knows of the store that was here. What only store.json knows is null or empty when
+ * that file is gone and the marks file is read instead.
  */
 export type Remembered = {
   Store: string;
@@ -80,7 +80,7 @@ export function isSameFile(a: FileIdentity, b: FileIdentity): boolean {
   return a !== null && b !== null && a.Dev === b.Dev && a.Ino === b.Ino;
 }
 
-/** What store.json is to say now. */
+/** The content of store.json as of now. */
 export function storeIdentity(db: Connection, paths: StatePaths, isClean: boolean): StoreIdentity {
   const meta = (name: string) =>
     (db.prepare('select value from meta where name = ?').pluck().get(name) as string | undefined) ??
@@ -130,7 +130,7 @@ function laneFacts(
   };
 }
 
-/** Dead letters that were given up and are gone from what is held. */
+/** Dropped dead letters whose rows in table held are already gone. */
 function goneOf(db: Connection, lane: number, mark: MarkRow | null): number {
   if (!mark) return 0;
   return Number(
@@ -141,7 +141,11 @@ function goneOf(db: Connection, lane: number, mark: MarkRow | null): number {
   );
 }
 
-/** Written to the side, synced, renamed, the folder synced. @throws what the file system throws */
+/**
+ * Writes a new file, syncs it, renames it over the old one and syncs the folder: a crash leaves the
+ * old file or the new one.
+ * @throws what the file system throws
+ */
 export function writeIdentity(path: string, identity: StoreIdentity): void {
   const beside = `${path}.start`;
   writeFileSync(beside, `${JSON.stringify(identity, null, 2)}\n`, { mode: 0o600, flush: true });
@@ -149,7 +153,7 @@ export function writeIdentity(path: string, identity: StoreIdentity): void {
   syncFolder(dirname(path));
 }
 
-/** Makes renames in a folder last. */
+/** Syncs a folder, so that renames in it survive a crash. */
 export function syncFolder(path: string): void {
   const folder = openSync(path, 'r');
   try {
@@ -164,15 +168,12 @@ function readJson(path: string): JsonObject | null {
     const value = JSON.parse(readFileSync(path, 'utf8')) as JsonValue;
     return isJsonObject(value) ? value : null;
   } catch {
-    // Missing or unreadable comes to the same: nothing is remembered by it.
+    // A missing and an unreadable file mean the same: nothing is remembered.
     return null;
   }
 }
 
-/**
- * What store.json remembers, else what the file of marks for people does; null when neither names a
- * store.
- */
+/** Reads store.json, or else the marks file for people; null when neither names a store. */
 export function readRemembered(paths: StatePaths): Remembered | null {
   const file = readJson(paths.identity);
   if (file && file['Version'] === 1 && typeof file['Store'] === 'string' && file['Store'] !== '')
@@ -233,7 +234,7 @@ function identityIn(value: JsonValue | undefined): FileIdentity {
   return typeof Dev === 'number' && typeof Ino === 'number' ? { Dev, Ino } : null;
 }
 
-/** The highest mark of a lane, and the least that is pending for any database. */
+/** The highest mark of a lane, and the lowest pending count of any database. */
 function ofMarks(value: JsonValue | undefined): { mark: number; pending: number } {
   const views = isJsonObject(value)
     ? Object.values(value)

@@ -1,6 +1,6 @@
 /**
- * What an error of the worker's own SQLite handle means, and whether the process can go on after
- * it.
+ * Classifies errors of the worker's own SQLite handle, and says after which of them the process
+ * must end.
  */
 import { messageOf, TidemarkError } from '../../../contracts/errors.ts';
 import { SqliteError } from '../connection.ts';
@@ -8,7 +8,7 @@ import { SqliteError } from '../connection.ts';
 /**
  * transient: a lock, try again. capacity: no room, accept nothing until there is. fatal: the file
  * is damaged or the disk fails. moved, gone, replaced, modified: the file is not ours any more.
- * permission: the right to write is gone. closed: the handle is. unknown: not about the file,
+ * permission: we may no longer write. closed: the handle is closed. unknown: not about the file,
  * perhaps a bug.
  */
 export type FaultClass =
@@ -23,10 +23,15 @@ export type FaultClass =
   | 'closed'
   | 'unknown';
 
-/** What was found about one watched file: the cause of the error that reports it. */
+/**
+ * What the guard found out about one watched file. It is the cause of the error that reports it.
+ */
 export type FileFinding = { verdict: 'gone' | 'replaced' | 'modified'; path: string };
 
-/** Transient is looked at first: two of its codes look like failures of the disk. */
+/**
+ * The first match counts. Transient codes come first, because two of them begin like failures of
+ * the disk.
+ */
 const codes: readonly (readonly [prefix: string, is: FaultClass])[] = [
   ['SQLITE_BUSY', 'transient'],
   ['SQLITE_LOCKED', 'transient'],
@@ -46,8 +51,8 @@ const codes: readonly (readonly [prefix: string, is: FaultClass])[] = [
 ];
 
 /**
- * The class of any thrown value. Texts are never looked at: a beacon may say "disk image is
- * malformed" of its own database.
+ * The class of any thrown value. Judged by SQLite's code and not by messages, because a beacon may
+ * say "disk image is malformed" of its own database. A closed handle has no code, only a message.
  */
 export function classOf(thrown: unknown): FaultClass {
   if (thrown instanceof SqliteError)
@@ -73,19 +78,19 @@ const ending: ReadonlySet<FaultClass> = new Set([
 ]);
 
 /**
- * After these nothing may be answered or written any more: what the handle still reads is rescued,
- * and a fresh process looks at the files.
+ * True for errors after which the process may neither answer nor write: it rescues what the handle
+ * still reads, and a fresh process examines the files.
  */
 export function endsTheProcess(found: FaultClass): boolean {
   return ending.has(found);
 }
 
-/** True for what SQLite itself said, also where it fits no class. */
+/** True for every error of SQLite itself, also for those without a class. */
 export function isOfStore(thrown: unknown): boolean {
   return thrown instanceof SqliteError;
 }
 
-/** A failure of the store as the error that ends the process. */
+/** Makes the error that ends the process from a failure of the store. */
 export function toStoreFault(thrown: unknown): TidemarkError {
   return thrown instanceof TidemarkError
     ? thrown

@@ -1,6 +1,6 @@
 /**
- * What a start writes into state.db: the identity of a new store, the start itself with its first
- * Seq, and the proof that syncing is on.
+ * Writes what each start has to write into state.db: the identity of a new store, and the start
+ * itself with its first Seq. Checks that syncing is on.
  */
 import { chmodSync } from 'node:fs';
 import { TidemarkError } from '../../../contracts/errors.ts';
@@ -11,8 +11,8 @@ import { dropOldEntries } from '../schema/old-entries.ts';
 import type { StatePaths } from '../paths.ts';
 
 /**
- * Brings the file to the present schema, and gives a new store its identity, or that of the store
- * whose entries are to be merged into it.
+ * Brings the file to the present schema. Gives a new store its identity: that of the store whose
+ * entries will be merged into it, or else a fresh one.
  */
 export function initialiseStore(
   db: Connection,
@@ -32,9 +32,9 @@ export function initialiseStore(
 }
 
 /**
- * Each start takes its Seqs from the wall clock in microseconds on, above all of its own (I2): a
- * copy of this store that was put back, or a store begun anew, can then never give a Seq that
- * another one gave before it.
+ * Each start gives its Seqs from the wall clock in microseconds upwards, and above all Seqs of the
+ * file (I2). So an older copy of this store that was put back, or a new store, never gives a Seq
+ * that was given before.
  */
 export function startBoot(db: Connection): void {
   db.transaction(() => {
@@ -42,8 +42,8 @@ export function startBoot(db: Connection): void {
     db.prepare("update sqlite_sequence set seq = max(seq, ?) where name = 'known'").run(
       nowMs * 1000,
     );
-    // Cursors of changes likewise: whoever listens must not take those of an older copy of this
-    // store for ones it had before.
+    // The cursors of changes start at the clock too: a listener must not mistake the cursors of an
+    // older copy of this store for ones it has seen already.
     db.prepare(
       "insert into sqlite_sequence select 'change_log', 0 where not exists (select 1 from " +
         "sqlite_sequence where name = 'change_log')",
@@ -66,8 +66,8 @@ export function startBoot(db: Connection): void {
 }
 
 /**
- * better-sqlite3 falls back to NORMAL after the first write of a connection, so FULL is set behind
- * one and read back behind another.
+ * better-sqlite3 falls back to NORMAL after the first write of a connection. So FULL is set after
+ * one write and read back after another.
  */
 export function insistOnSync(db: Connection): void {
   const meta = db.prepare(

@@ -1,6 +1,6 @@
 /**
- * Which file systems a journal may lie on: what is written there must stay there, and locks must
- * hold.
+ * Decides which file systems a journal may lie on: writes must survive a crash of the machine, and
+ * locks must work.
  */
 import { statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -8,7 +8,7 @@ import { TidemarkError } from '../../../contracts/errors.ts';
 
 type Kind = { name: string; is: 'network' | 'memory' | 'unsure' };
 
-/** Magic numbers of Linux's statfs. Those that are not here are local disks. */
+/** Magic numbers of Linux's statfs. Numbers that are not listed count as local disks. */
 const kinds: Readonly<Record<number, Kind>> = {
   0x6969: { name: 'NFS', is: 'network' },
   0x517b: { name: 'SMB', is: 'network' },
@@ -31,12 +31,12 @@ const kinds: Readonly<Record<number, Kind>> = {
 const local = { name: 'local', is: 'local' } as const;
 export type FileSystem = { name: string; is: Kind['is'] | 'local' };
 
-/** What a statfs type number stands for; signed ones come from systems of 32 bits. */
+/** The file system of a statfs type number, which is signed on 32-bit systems. */
 export function fileSystemOf(type: number): FileSystem {
   return kinds[type >>> 0] ?? local;
 }
 
-/** The file system below a path, or below the nearest of its parents that is there. */
+/** The file system of a path, or of its nearest parent that exists. */
 export function fileSystemAt(path: string): FileSystem {
   try {
     return fileSystemOf(statfsSync(path).type);
@@ -47,8 +47,8 @@ export function fileSystemAt(path: string): FileSystem {
 }
 
 /**
- * What to report at a start: a file system that is allowed and may still not keep its word; null
- * for a local disk.
+ * The warning at a start on a file system that is allowed but may lose writes or locks; null on a
+ * local disk.
  */
 export function doubtOf(dataDir: string): string | null {
   const { name, is } = fileSystemAt(dataDir);
@@ -59,7 +59,7 @@ export function doubtOf(dataDir: string): string | null {
 }
 
 /**
- * @param isAnyAllowed the operator takes the risk
+ * @param isAnyAllowed the operator gave --any-file-system and takes the risk
  * @throws TidemarkError CONFIG_INVALID for a network or memory file system
  */
 export function assertDurable(dataDir: string, isAnyAllowed: boolean): void {

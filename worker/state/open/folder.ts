@@ -1,4 +1,4 @@
-/** The folder of the state: made for its owner alone, and its files with it. */
+/** Makes the folder of the state, and takes from others the right to read its files. */
 import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { messageOf, TidemarkError } from '../../../contracts/errors.ts';
@@ -9,7 +9,7 @@ export function makeFolder(path: string): void {
     mkdirSync(path, { recursive: true, mode: 0o700 });
     chmodSync(path, 0o700);
   } catch (cause) {
-    // What is there but cannot be used now may be usable later; what cannot be made at all is a
+    // A folder that cannot be used now may be usable later. A path where no folder can be made is a
     // wrong setting.
     const isThere =
       statSync(dirname(path), { throwIfNoEntry: false })?.isDirectory() === true &&
@@ -30,8 +30,8 @@ export function makeFolder(path: string): void {
 }
 
 /**
- * Before SQLite looks at them: a log is made with the mode its database has then.
- * @returns those that others could read
+ * Call it before SQLite opens the files, because a new log gets the mode of its database.
+ * @returns the files that others could read
  */
 export function narrow(paths: StatePaths): string[] {
   return [paths.db, paths.wal, paths.shm].filter((path) => {

@@ -1,12 +1,12 @@
-/** Who holds the writer's lock, told from outside without touching it. */
+/** Finds out which process holds the writer's lock, without touching the lock. */
 import { readFileSync, statSync } from 'node:fs';
 
-/** First byte that SQLite locks of any file. */
+/** The first byte of a file that SQLite locks. */
 const lockByte = 0x40000000;
 
 /**
- * Its pid, null when nobody is seen. From the system's list of locks: trying the lock would take it
- * away from a worker that starts just then.
+ * The pid of the holder; null when none is found. Reads the system's list of locks: trying the lock
+ * could take it from a worker that is just starting.
  */
 export function lockHolder(path: string): number | null {
   try {
@@ -14,7 +14,7 @@ export function lockHolder(path: string): number | null {
     const line = new RegExp(`WRITE (\\d+) [0-9a-f]+:[0-9a-f]+:${ino} ${lockByte} `);
     return Number(line.exec(readFileSync('/proc/locks', 'utf8'))?.[1] ?? 0) || null;
   } catch {
-    // No such list on this system, or no lock file yet: nobody is seen.
+    // The system has no such list, or there is no lock file yet.
     return null;
   }
 }

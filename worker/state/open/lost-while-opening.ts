@@ -1,6 +1,6 @@
 /**
- * A start whose files are taken away while it opens them: what its handle still reads is saved, as
- * a running worker would save it.
+ * Handles files that are removed or replaced while a start opens them: saves what the handle still
+ * reads, as a running worker would.
  */
 import { TidemarkError } from '../../../contracts/errors.ts';
 import { systemClock } from '../../../runtime/clock.ts';
@@ -13,12 +13,12 @@ import type { FileFinding } from '../guard/storage-error.ts';
 /** The files a connection was opened on. */
 export type OpenedFiles = { db: FileIdentity; wal: FileIdentity };
 
-/** To be asked right after the opening: what lies there later may be another file. */
+/** Call it right after opening; later there may be other files at the paths. */
 export function openedFiles(paths: StatePaths): OpenedFiles {
   return { db: identityOfFile(paths.db), wal: identityOfFile(paths.wal) };
 }
 
-/** A log that was not yet there when the database was opened is the one that came since. */
+/** A log that did not exist when the database was opened is not compared: it was made since. */
 function isLost(paths: StatePaths, opened: OpenedFiles): boolean {
   return (
     !isSameFile(identityOfFile(paths.db), opened.db) ||
@@ -27,7 +27,7 @@ function isLost(paths: StatePaths, opened: OpenedFiles): boolean {
 }
 
 /**
- * The guard takes what lies there as the files to watch, so they must still be those that were
+ * The guard watches the files it finds at the paths, so they must still be the ones that were
  * opened.
  * @throws TidemarkError STORAGE_FAILED
  */
@@ -45,7 +45,7 @@ export function assertStillThere(paths: StatePaths, opened: OpenedFiles): void {
 }
 
 /**
- * For a start that failed: rescues when it failed because its files are not there any more.
+ * For a start that failed: makes a rescue if its files are gone or were replaced.
  * @throws TidemarkError STORAGE_FAILED naming what is lost when nothing can be saved
  */
 export function saveLostStore(db: Connection, paths: StatePaths, opened: OpenedFiles): void {

@@ -1,6 +1,6 @@
 /**
- * From the files of a data directory to an open database: recovery, schema, identity, merge of what
- * was saved, and what is lost all the same.
+ * Opens the database of a data directory: recovers files, migrates the schema, merges what was
+ * saved, and reports what is lost.
  */
 import { systemClock } from '../../../runtime/clock.ts';
 import { initialiseStore, startBoot } from './begin.ts';
@@ -16,8 +16,8 @@ import { openedFiles, type OpenedFiles, saveLostStore } from './lost-while-openi
 type Opened = { db: Connection; files: OpenedFiles; findings: Finding[] };
 
 /**
- * Opens state.db with everything in it that could be brought back. Damage that shows itself only
- * while the file is worked with is dealt with once more from the beginning.
+ * Opens state.db with everything in it that could be brought back. If damage shows only while the
+ * file is used, it starts once more and treats the file as damaged.
  */
 export function openRecovered(paths: StatePaths): Opened {
   const remembered = readRemembered(paths);

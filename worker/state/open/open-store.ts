@@ -1,6 +1,6 @@
 /**
- * The order in which a worker's local state is opened: folder, lock, database, schema, identity,
- * and only then the store.
+ * Opens a worker's local state, in this order: folder, lock, database, schema, identity, and only
+ * then the store.
  */
 import { messageOf, TidemarkError } from '../../../contracts/errors.ts';
 import { insistOnSync } from './begin.ts';
@@ -16,11 +16,11 @@ import { Store } from '../store.ts';
 import { takeWriterLock } from './writer-lock.ts';
 
 /**
- * Opens the state of a data directory, after bringing back what a predecessor lost hold of. A store
- * that was lost or damaged is never replaced without a word: `report` gets every finding, which is
- * also in table fault.
- * @throws TidemarkError LOCK_HELD when another worker has it, NEWER_SCHEMA, CONFIG_INVALID for a
- * folder that cannot be made, STORAGE_FAILED otherwise
+ * Opens the state of a data directory, after merging what earlier workers rescued. A lost or
+ * damaged store is never replaced silently: `report` gets every finding. Findings of recovery and
+ * merge are also in table fault.
+ * @throws TidemarkError LOCK_HELD when another worker holds the lock, NEWER_SCHEMA, CONFIG_INVALID
+ * for a folder that cannot be made, STORAGE_FAILED otherwise
  */
 export function openStore(
   dataDir: string,
@@ -54,7 +54,7 @@ export function openStore(
   }
 }
 
-/** From the open database to the watched one. */
+/** Makes the store of an open database, whose files are watched from then on. */
 function arm(db: Connection, lock: Connection, paths: StatePaths, files: OpenedFiles): Store {
   try {
     insistOnSync(db);

@@ -1,6 +1,6 @@
 /**
- * A look at the state of a data directory from outside its worker: never makes, migrates or locks
- * anything, and says what is in the way.
+ * Reads the state of a data directory from outside its worker. Never makes, migrates or locks
+ * anything, and explains why a file cannot be read.
  */
 import { statSync } from 'node:fs';
 import { messageOf, TidemarkError } from '../../../contracts/errors.ts';
@@ -13,9 +13,9 @@ import { pathsOf, type StatePaths } from '../paths.ts';
 type Value = string | number;
 
 /**
- * What a program without the lock can do with a store. Each call is a transaction of its own, for
- * an open one would keep the log from being folded in; what must be of one moment is read in
- * `atOnce`. All throw STORAGE_FAILED for what cannot be read.
+ * A store as a program without the lock can read it. Each call is a transaction of its own, because
+ * an open one would keep the worker from folding in its log; `atOnce` reads several things at one
+ * moment. All methods throw STORAGE_FAILED when the file cannot be read.
  */
 export class ReadStore {
   readonly version: number;
@@ -32,7 +32,7 @@ export class ReadStore {
     return this.#read(() => this.#db.prepare<Value[], Row>(sql).all(...values));
   }
 
-  /** First column of the first row; undefined without one. */
+  /** The first column of the first row; undefined when there is no row. */
   value(sql: string, ...values: (Value | Record<string, Value>)[]): unknown {
     return this.#read(() =>
       this.#db
@@ -42,12 +42,12 @@ export class ReadStore {
     );
   }
 
-  /** The last faults of the local state; null where the schema keeps none. */
+  /** The last faults of the local state; null when the schema keeps none. */
   faults(): FaultView[] | null {
     return this.version < 2 ? null : this.#read(() => lastFaults(this.#db));
   }
 
-  /** All that `look` reads is of one moment; it is to be short. */
+  /** Everything that `look` reads is of one moment. Keep it short. */
   atOnce<T>(look: () => T): T {
     return this.#read(() => this.#db.transaction(look)());
   }

@@ -1,6 +1,6 @@
 /**
- * One writer: an SQLite lock held for life, which the operating system frees when the process dies,
- * however it dies.
+ * Takes the writer's lock, so that a data directory has one writer. The operating system frees this
+ * SQLite lock when the process ends, even by a crash.
  */
 import { chmodSync } from 'node:fs';
 import { messageOf, TidemarkError } from '../../../contracts/errors.ts';
@@ -37,7 +37,7 @@ function isBusy(cause: unknown): boolean {
   return cause instanceof SqliteError && cause.code.startsWith('SQLITE_BUSY');
 }
 
-/** Who started last on this state, for the message to the one that comes second. */
+/** Names the worker that started last on this state, for the message to a second one. */
 function ownerOf(path: string): string {
   try {
     const db = openReadOnly(path);
@@ -54,7 +54,7 @@ function ownerOf(path: string): string {
       db.close();
     }
   } catch {
-    // The owner may be creating the state just now; the refusal itself needs no name.
+    // The owner may be creating the state just now; the message works without its pid.
     return 'another worker';
   }
 }

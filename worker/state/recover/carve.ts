@@ -1,7 +1,7 @@
 /**
- * Finds entries in the raw pages of a database file and its log, whatever else of them is damaged:
- * header, schema, inner pages, a lost half. Works on files that nobody has open. What it finds may
- * be an older state of a row, or rubbish that looks like one; the merge looks at each.
+ * Finds entries in the raw pages of a database file and its log without SQLite, even when the
+ * header, the schema, inner pages or half of the file are damaged. Nobody may have the files open.
+ * A result may be an older state of a row, or rubbish that looks like one; the merge checks each.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { isWriteAction, laneOf } from '../../../contracts/actions.ts';
@@ -14,14 +14,14 @@ const walHeaderBytes = 32;
 const frameHeaderBytes = 24;
 const tableLeaf = 0x0d;
 /**
- * Of the three kinds of rows that are looked for: what is known of an entry, a body, and an entry of
- * schema 3 and before, with and without a trace.
+ * The column counts of the rows we look for: 6 in table known, 11 in the tables of bodies, and 10
+ * or 11 in the table of entries before schema 5, without or with a trace.
  */
 const columnCounts = new Set([6, 10, 11]);
 const columnsMax = 11;
 const digestBytes = 16;
 
-/** A page's place: in the log if it is there, else in the database. */
+/** Where a page is: in the log if the log has it, else in the database. */
 type Place = { fd: number; offset: number };
 
 class Pages {
@@ -37,7 +37,10 @@ class Pages {
     if (log !== null) this.#indexLog(log);
   }
 
-  /** Frames of the log's present round, the last one of each page. */
+  /**
+   * Notes the last frame of each page, up to the first frame that is left from before the log was
+   * reset.
+   */
   #indexLog(fd: number): void {
     const { size } = fstatSync(fd);
     const salt = readAt(fd, 16, 8);
@@ -49,7 +52,7 @@ class Pages {
     }
   }
 
-  /** No record is larger than all pages together. */
+  /** Bytes of all pages: no record can be larger. */
   get bytesMax(): number {
     return (this.#dbPages + this.#inLog.size) * this.pageBytes;
   }
@@ -94,11 +97,12 @@ function varint(page: Buffer, at: number): [value: number, next: number] {
   return [value, at + 9];
 }
 
-/** The whole record of a cell, its overflow pages included; null when they are not all there. */
+/** The whole record of a cell with its overflow pages; null when some of it is missing. */
 function payloadOf(pages: Pages, page: Buffer, at: number, bytes: number): Buffer | null {
   const usable = pages.pageBytes;
   const localMax = usable - 35;
-  // A damaged length, or a chain that leads back into itself, must not take more than there is.
+  // A damaged length, or a chain of pages that leads back into itself, must not read more than
+  // there is.
   if (bytes > pages.bytesMax) return null;
   if (bytes <= localMax) return at + bytes <= page.length ? page.subarray(at, at + bytes) : null;
   const least = Math.floor(((usable - 12) * 32) / 255) - 23;
@@ -122,7 +126,7 @@ type Value = number | string | Buffer | null;
 
 const integerBytes = [0, 1, 2, 3, 4, 6, 8];
 
-/** A record's values; null when it has not as many columns as any that is looked for. */
+/** The values of a record; null when its column count is not one we look for. */
 function valuesOf(record: Buffer): Value[] | null {
   const [headerBytes, first] = varint(record, 0);
   const types: number[] = [];
@@ -151,7 +155,7 @@ function entryAt(pages: Pages, page: Buffer, at: number): StoredEntry | null {
   if (bytes > 2 ** 31) return null;
   const record = payloadOf(pages, page, start, bytes);
   const values = record && valuesOf(record);
-  // The first column is the Seq, which is kept as the row's number.
+  // The first column is the Seq. SQLite keeps it as the row's number, and null in the record.
   if (!values || values[0] !== null) return null;
   if (values.length === 6) return strippedOf(seq, values);
   return typeof values[1] === 'number' ? oldEntryOf(seq, values) : bodyOf(seq, values);
@@ -159,7 +163,7 @@ function entryAt(pages: Pages, page: Buffer, at: number): StoredEntry | null {
 
 const textOrNull = (value: Value | undefined) => (typeof value === 'string' ? value : null);
 
-/** What is known of an entry without its body; one that has it is found by that. */
+/** A stripped entry, from table known. Null for one that has its body: that row is found too. */
 function strippedOf(seq: number, values: readonly Value[]): StoredEntry | null {
   const [, lane, guid, accepted, digest] = values;
   const isStripped =
@@ -246,15 +250,15 @@ function* entriesOfPage(pages: Pages, page: Buffer): Generator<StoredEntry> {
       const entry = entryAt(pages, page, page.readUInt16BE(8 + 2 * n));
       if (entry) yield entry;
     } catch (error) {
-      // Not a cell: this place of the page is damaged, the next one may not be.
+      // Not a cell: this part of the page is damaged, but the next cell may be sound.
       if (!(error instanceof RangeError)) throw error;
     }
   }
 }
 
 /**
- * Every entry that is physically in the files, perhaps twice, those first that gave up their bodies:
- * a page that is free may still show a body that was given up since. Either path may be null.
+ * Every entry that is physically in the files, perhaps twice. Stripped entries come first, because
+ * a free page may still hold a body that was stripped since. Either path may be null.
  */
 export function* carve(dbPath: string | null, logPath: string | null): Generator<StoredEntry> {
   const db = dbPath === null ? null : openSync(dbPath, 'r');

@@ -1,6 +1,6 @@
 /**
- * Entries as JSON lines: what a rescue writes row by row, what `journal export` gives and `journal
- * import` takes.
+ * Entries as JSON lines: the format of a rescue that saves entry by entry, of `journal export` and
+ * of `journal import`.
  */
 import { isWriteAction, laneOf, type WriteAction } from '../../../contracts/actions.ts';
 import { decodeEnvelope, defaultRemoteUser, isGuid } from '../../../contracts/envelope.ts';
@@ -19,8 +19,8 @@ import { crcOf, guidText } from '../entry-identity.ts';
 import { versionOf } from '../schema/migrate.ts';
 
 /**
- * An accepted write as it lies in a file. Without its body it has no action and key either where
- * bodies lie apart; `crc` is what it was stored with, null where it never had one.
+ * An accepted write as a file holds it. Since schema 5 a stripped entry has no action and key
+ * either. `crc` is the stored checksum, null for an entry that never had one.
  */
 export type StoredEntry = {
   seq: number;
@@ -37,7 +37,7 @@ export type StoredEntry = {
   crc: number | null;
 };
 
-/** Its columns in a file of any schema. */
+/** The columns of an entry, for a file of any schema. */
 export function entryColumns(schema: number): string {
   const trace = schema < 3 ? 'null as trace' : 'trace';
   const crc = schema < 5 ? 'null as crc' : 'crc';
@@ -52,8 +52,8 @@ export function* allEntries(db: Connection): Generator<StoredEntry> {
 }
 
 /**
- * One line. `Settings` is null when the body was given up by retention; then `Digest` is there, in
- * hex, and `Action` and `Key` may be null.
+ * One line. For a stripped entry `Settings` is null, `Digest` is there in hex, and `Action` and
+ * `Key` may be null.
  */
 export type EntryLine = {
   Seq: number;
@@ -71,7 +71,7 @@ export type EntryLine = {
 
 const digestBytes = 16;
 
-/** @throws SyntaxError when the body is no JSON, TidemarkError when it is not what was written */
+/** @throws SyntaxError when the body is no JSON, TidemarkError when its checksum does not match */
 export function lineOfEntry(row: StoredEntry): EntryLine {
   if (isDamaged(row)) throw new TidemarkError('STORAGE_FAILED', `Seq ${row.seq} ${damagedText}`);
   const hex = row.guid.toString('hex');
@@ -91,9 +91,8 @@ export function lineOfEntry(row: StoredEntry): EntryLine {
 }
 
 /**
- * The row a line stands for. What the worker would not accept from a hub is not taken from a file
- * either.
- * @throws TidemarkError INVALID_MESSAGE saying what is wrong with it
+ * The row of a line. A write that the worker would refuse from a hub is refused here too.
+ * @throws TidemarkError INVALID_MESSAGE saying what is wrong with the line
  */
 export function entryOfLine(line: unknown): StoredEntry {
   if (!isJsonObject(line)) throw invalid('the line is not an object');
@@ -127,7 +126,7 @@ export function entryOfLine(line: unknown): StoredEntry {
   return row;
 }
 
-/** The lane its Action belongs to, which must be the one it names. */
+/** The lane of the line's Action, which must be the lane that the line names. */
 function laneOfLine({ Action, Lane: named }: JsonObject): Lane {
   if (typeof Action !== 'string' || !isWriteAction(Action))
     throw invalid(`Action: ${JSON.stringify(Action)} writes nothing`);
@@ -145,14 +144,12 @@ function laneNamed(named: JsonValue | undefined): Lane {
 
 const damagedText = 'is not what was written: its checksum does not match';
 
-/** Whether the disk gave back something else than was stored; false where nothing tells. */
+/** Whether the body is not what was written; false when there is no checksum to compare. */
 function isDamaged({ action, key, guid, body, crc }: StoredEntry): boolean {
   return body !== null && crc !== null && crc !== crcOf(action ?? '', key ?? '', guid, body);
 }
 
-/**
- * What keeps a row read from a damaged or foreign file from being an entry; null when nothing does.
- */
+/** Why a row from a damaged or foreign file is not a valid entry; null when it is one. */
 export function wrongWith(row: StoredEntry): string | null {
   const lane = lanes[row.lane];
   const { action } = row;

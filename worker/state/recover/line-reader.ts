@@ -1,4 +1,4 @@
-/** Reads a file line by line without holding it: an export may be larger than memory. */
+/** Reads a file line by line and never holds all of it: an export may be larger than memory. */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
 

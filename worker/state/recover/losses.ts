@@ -1,6 +1,6 @@
 /**
- * Which Seqs are missing: holes inside the range of one start, and what store.json remembers above
- * the last entry there is.
+ * Finds out which entries are lost: holes in the Seqs of one start, and Seqs that store.json
+ * remembers above the last entry.
  */
 import { limits } from '../../../contracts/limits.ts';
 import { lanes } from '../../../contracts/subjects.ts';
@@ -10,10 +10,10 @@ import { type Finding, rangesText, type SeqGap } from '../guard/finding.ts';
 import type { PerLane, Remembered } from '../guard/identity-file.ts';
 
 /**
- * Seqs that were given to entries that are not there. Each start takes its Seqs one by one from its
- * first on, so that a hole before a later entry of the same start is a loss; what lies between two
- * starts is not; nor what was forgotten behind the dedup horizon. Reads the whole index of Seqs.
- * @param starts first Seqs that are known from elsewhere
+ * Seqs whose entries are missing. Each start gives its Seqs one by one from its first Seq on, so a
+ * hole before a later entry of the same start is a loss. A hole between two starts is none, and
+ * neither is what was forgotten behind the dedup horizon. Reads the whole index of Seqs.
+ * @param starts first Seqs of starts that store.json remembers
  */
 export function holesOf(db: Connection, starts: readonly number[] = []): SeqGap[] {
   const gaps = db.prepare<[], { before: number; after: number }>(`select before, seq as after from
@@ -32,17 +32,17 @@ export function holesOf(db: Connection, starts: readonly number[] = []): SeqGap[
   return holes;
 }
 
-/** A table of all Seqs, in a file of any schema. */
+/** The table that has all Seqs, for a file of any schema. */
 function seqsOf(db: Connection): string {
   return versionOf(db) < 5 ? 'entry' : 'known_entry';
 }
 
-/** Up to here accepted writes were forgotten on purpose. */
+/** The Seq up to which accepted writes were forgotten on purpose, by the dedup horizon. */
 export function forgottenThrough(db: Connection): number {
   return versionOf(db) < 5 ? 0 : count(db, 'select through_seq from horizon');
 }
 
-/** Ranges that a fault has reported before. */
+/** Ranges that were reported as lost before, from table fault. */
 export function reportedLosses(db: Connection): SeqGap[] {
   const details = db
     .prepare<[], string>('select detail from fault where detail like \'%"Lost"%\'')
@@ -51,7 +51,7 @@ export function reportedLosses(db: Connection): SeqGap[] {
   return details.flatMap((text) => (JSON.parse(text) as { Lost?: SeqGap[] }).Lost ?? []);
 }
 
-/** Ranges that are in none of the reported ones. */
+/** Ranges that lie in none of the reported ones. */
 export function unreported(ranges: readonly SeqGap[], reported: readonly SeqGap[]): SeqGap[] {
   return ranges.filter(
     (one) => !reported.some((other) => other.From <= one.From && one.To <= other.To),
@@ -68,8 +68,8 @@ function count(db: Connection, sql: string, ...values: number[]): number {
 }
 
 /**
- * What is missing after everything that could be brought back was merged, for a start to report.
- * @param isDoubtful something was damaged, so that holes are to be looked for
+ * The losses that a start reports: what is missing after everything that was saved has been merged.
+ * @param isDoubtful something was damaged, so look for holes
  */
 export function findLosses(
   db: Connection,
@@ -130,7 +130,7 @@ function lostWrites(ranges: SeqGap[], Missing: PerLane, remembered: Remembered |
   };
 }
 
-/** The parts of a range in which no entry is. */
+/** The parts of a range that have no entry. */
 function absent(db: Connection, { From, To }: SeqGap): SeqGap[] {
   const ranges: SeqGap[] = [];
   let next = From;
@@ -146,7 +146,7 @@ function absent(db: Connection, { From, To }: SeqGap): SeqGap[] {
   return next <= To ? [...ranges, { From: next, To }] : ranges;
 }
 
-/** A new store in place of one that was: never without saying so. */
+/** Reports that a new store took the place of the one that was here. */
 function anotherStore(db: Connection, storeId: string, remembered: Remembered): Finding {
   const { Store, Head, Mark, Pending, WrittenAt } = remembered;
   const parts = (['Queue', 'Manifest'] as const).map((name, lane) => {

@@ -1,6 +1,6 @@
 /**
- * What a merged entry means for each database of the store: delivered by the other side, waiting,
- * or still to be sent.
+ * Decides what each merged entry means for each database of the store: already there, never to be
+ * had, blocked, or still to be sent. The source is the file that is merged.
  */
 import { markColumns, type MarkRow, markTables } from '../../../hwm/mark-row.ts';
 import type { Connection } from '../connection.ts';
@@ -16,19 +16,17 @@ import {
 
 type Place = 'applied' | 'skipped' | 'dead' | 'dropped' | 'parked';
 
-/** The other side's knowledge of one database and lane. */
+/** What the source knows of one database and lane. */
 type Theirs = { seq: number; trustedSeq: number; blocked: Map<number, SourceRow>; mark: SourceRow };
 
 type OwnMark = MarkRow & { lane: number };
 
-/**
- * A mark of the store, with the other side's of the same database, and what is to be added to it.
- */
+/** A mark of the store, the source's mark of the same database, and the counts to be added. */
 type Pair = OwnMark & { theirs: Theirs | null; head: number; applied: number; skipped: number };
 
 /**
- * In meta from the first to the last transaction of a merge that restores marks: where they come
- * from.
+ * The row of meta that names the source of a merge that restores marks, from its first to its last
+ * transaction.
  */
 export const restoringName = 'restoring';
 
@@ -75,7 +73,7 @@ export class MergeMarks {
   readonly #nowMs: number;
   readonly #theirs = new Map<string, Theirs>();
   /**
-   * The store had no marks: the other side's were taken over at 0, and are raised once all entries
+   * The store had no marks: the source's were taken over at Seq 0, and are raised once all entries
    * are in.
    */
   readonly #isRestoring: boolean;
@@ -85,8 +83,8 @@ export class MergeMarks {
   #isReplayRunning = false;
 
   /**
-   * @param isDoubtful a mark read from a damaged file may be too high, and then it would hide what
-   * was never sent
+   * @param isDoubtful a mark from a damaged file may be too high, and would hide entries that were
+   * never sent
    */
   constructor(
     db: Connection,
@@ -120,8 +118,8 @@ export class MergeMarks {
   }
 
   /**
-   * In the transaction of the tables: a crash before the end must not leave the marks at 0 for
-   * good, so the next run of this source knows what it goes on with.
+   * Call it in the transaction that takes the tables over. A crash before the end must not leave
+   * the marks at 0 for good, so it records that the next run of this source goes on restoring them.
    */
   begin(): void {
     if (this.#isRestoring && this.#from !== '') this.#sql.restore.run(restoringName, this.#from);
@@ -140,7 +138,10 @@ export class MergeMarks {
     }));
   }
 
-  /** A mark of another database under the same name says nothing about this one. */
+  /**
+   * Null when the source's database of the same name is another one: its mark says nothing about
+   * this one.
+   */
   #theirsOf(own: OwnMark): Theirs | null {
     const theirs = this.#theirs.get(nameOf(own.beacon, own.connection, own.lane));
     const storeId = theirs ? textOf(theirs.mark, 'store_id') : '';
@@ -148,7 +149,7 @@ export class MergeMarks {
     return theirs && !isOther ? theirs : null;
   }
 
-  /** Finds the place of an entry that was just inserted under `seq`, for each database. */
+  /** Counts or blocks an entry that was just inserted under `seq`, for each database. */
   place(row: StoredEntry, seq: number): void {
     for (const pair of this.#pairs) {
       if (pair.lane !== row.lane) continue;
@@ -174,7 +175,7 @@ export class MergeMarks {
 
   /**
    * Writes the counts; called last in each transaction.
-   * @returns how often an entry was put up for delivery below a mark
+   * @returns how often an entry was parked for a database
    */
   write(): number {
     for (const { database, lane, applied, skipped } of this.#pairs) {
@@ -184,8 +185,9 @@ export class MergeMarks {
   }
 
   /**
-   * Raises marks that were taken over, with their counts, if their entry is the one they name; else
-   * everything is sent again.
+   * Raises the marks that were taken over, with their counts. A mark from a damaged file is raised
+   * only if the entry at its Seq has the GUID that the mark names; otherwise everything is sent
+   * again.
    */
   finish(): void {
     if (!this.#isRestoring) return;
@@ -204,7 +206,8 @@ export class MergeMarks {
         settled: number;
         strippedAbove: number;
       };
-      // What was given up and went with retention is here without its body, like what was settled.
+      // `settled` also counts entries that the database never had: skipped ones, and dropped ones
+      // that retention has stripped.
       const notHad = Math.min(numberOf(mark, 'skipped') + numberOf(mark, 'dropped'), settled);
       const present = Math.min(numberOf(mark, 'present'), settled - notHad);
       this.#sql.raise.run({
@@ -222,7 +225,7 @@ export class MergeMarks {
   }
 }
 
-/** Null: above the mark, delivered in its turn. */
+/** Null for an entry above the mark, which is delivered in its turn. */
 function placeOf(
   row: StoredEntry,
   seq: number,
@@ -233,7 +236,8 @@ function placeOf(
   const isBelow = seq <= own.seq;
   const state = blocked?.['state'];
   if (row.body === null) {
-    // Without a body nothing can be sent; whether the database has it, only the other side can say.
+    // Without a body nothing can be sent. Only the source can say whether the database has the
+    // entry.
     if (state === 'dropped' && isBelow) return 'dropped';
     return own.theirs !== null && own.theirs.trustedSeq >= row.seq && !blocked
       ? 'applied'

@@ -1,6 +1,6 @@
 /**
- * Merges what waits in rescue/ and aside/ into the open store: at a start all at once, beside a
- * running worker in small steps.
+ * Merges the folders that wait in rescue/ and aside/ into the open store: all at once at a start,
+ * in small steps while the worker runs.
  */
 import { renameSync, mkdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -19,7 +19,7 @@ function ownMeta(db: Connection, name: string): string | undefined {
 }
 
 /**
- * One folder after the other; yields between transactions.
+ * Merges one folder after the other; yields between transactions.
  * @throws SqliteError when the store itself cannot be written
  */
 function* mergeFolders(
@@ -43,9 +43,11 @@ function* mergeFolders(
       findings.push(finding, ...conflictsOf(finding));
     } catch (error) {
       source.close();
-      // The store's own trouble is its caller's; a source that cannot be read stays where it is.
+      // The caller handles errors of the store itself. A source that cannot be read stays where it
+      // is.
       if (error instanceof SqliteError) throw error;
-      // Others are merged after it, and its marks would count theirs as delivered.
+      // When this folder is merged later, it must not restore marks: other folders are merged
+      // before, and its marks would count their entries as delivered.
       db.prepare('delete from meta where name = ?').run(restoringName);
       findings.push({
         Class: 'rescue-unreadable',
@@ -86,7 +88,7 @@ function* mergeFolder(
   };
 }
 
-/** What lay beside the entries, by its table. */
+/** What operators call the tables beside the entries. */
 const beside = {
   mark: 'marks',
   held: 'dead letters',
@@ -96,8 +98,8 @@ const beside = {
 } as const;
 
 /**
- * Entries are found page by page; other tables only where SQLite itself can still read them, and a
- * loss of theirs is named too.
+ * Names the tables that could not be read whole. Entries of a damaged file are found page by page,
+ * other tables only as far as SQLite can still read them.
  */
 function unreadText({ unread }: OpenedSource): string {
   const names = Object.entries(beside)
@@ -131,7 +133,7 @@ function moveAside(paths: StatePaths, folder: Pending): void {
   renameSync(folder.path, join(paths.asideDir, `${basename(folder.path)}-other-hub`));
 }
 
-/** Everything that waits, before the worker takes writes. */
+/** Merges everything that waits, before the worker accepts writes. */
 export function mergePending(db: Connection, paths: StatePaths, nowMs: number): Finding[] {
   const steps = mergeFolders(db, paths, pendingFolders(paths, nowMs), {
     nowMs,
@@ -144,8 +146,8 @@ export function mergePending(db: Connection, paths: StatePaths, nowMs: number): 
 }
 
 /**
- * Looks for rescues of a predecessor that ended after this worker began, and merges them beside its
- * work.
+ * Looks for rescues that an earlier worker finished after this one began, and merges them while
+ * this one works.
  */
 export class RescueMerger {
   readonly #db: Connection;
@@ -160,8 +162,8 @@ export class RescueMerger {
   }
 
   /**
-   * What was found and merged since the last call, already in table fault. Rejects with the store's
-   * own error.
+   * Merges what it finds and returns the findings, which are then in table fault. Rejects with the
+   * store's own error.
    */
   look(): Promise<Finding[]> {
     this.#running ??= this.#merge().finally(() => {
@@ -170,7 +172,7 @@ export class RescueMerger {
     return this.#running;
   }
 
-  /** No further step; what was not merged is merged by the next start. */
+  /** Takes no further step; the next start merges the rest. */
   stop(): void {
     this.#isStopped = true;
   }

@@ -1,14 +1,12 @@
 /**
- * Everything but the entries that a merge takes over: starts, faults, refused messages,
- * assignments; and all the rest for a store begun anew.
+ * Merges the tables of a source other than its entries: starts, faults, refused messages,
+ * assignments and times of delivery always, the rest only into a new store.
  */
 import { type Connection, SqliteError } from '../connection.ts';
 
 export type SourceRow = Readonly<Record<string, unknown>>;
 
-/**
- * Rows of a source by table; a table that could not be read, or is of a later schema, is missing.
- */
+/** Rows of a source by table; a table that could not be read is missing, or ends early. */
 export type SourceTables = Readonly<Record<string, readonly SourceRow[] | undefined>>;
 
 export function sourceRows(tables: SourceTables, name: string): readonly SourceRow[] {
@@ -25,16 +23,13 @@ export function textOf(row: SourceRow, column: string): string {
   return typeof value === 'string' ? value : '';
 }
 
-/** What tells two rows of a table without a natural key apart. */
+/** The columns that tell two rows apart, for tables without a natural key. */
 const sameness: Readonly<Record<string, readonly string[]>> = {
   refused: ['subject', 'body', 'reason', 'at_ms'],
   fault: ['at_ms', 'class', 'what'],
 };
 
-/**
- * Tables whose rows a store that has its own keeps from others: they say what was done to that
- * other file.
- */
+/** Tables that only a new store takes over: they record what was done to that other file. */
 const restoredOnly = [
   'operation',
   'operation_attempt',
@@ -44,12 +39,15 @@ const restoredOnly = [
   'legacy_mark',
 ];
 
-/** The identity is given when the store is made; who had it open last is no longer true. */
+/**
+ * Rows of meta that are not taken over: the identity is given when the store is made, and who had
+ * the source open last is no longer true.
+ */
 const ownMeta = new Set(['store', 'epoch', 'opened_at', 'owner_pid', 'restoring']);
 
 /**
- * Nothing was accepted or marked yet, so what another file says of marks and maintenance is all
- * there is.
+ * True while nothing was accepted or marked yet: then the source's marks and maintenance records
+ * are all there is.
  */
 export function isNewStore(db: Connection): boolean {
   return (
@@ -79,7 +77,7 @@ export function mergeTables(db: Connection, tables: SourceTables): void {
   takeDatabases(db, tables, isNew);
 }
 
-/** What the other side forgot must not be taken for new. */
+/** A write that the source has forgotten must not be accepted as new. */
 function takeHorizon(db: Connection, row: SourceRow): void {
   db.prepare(
     'update horizon set through_seq = max(through_seq, ?), accepted_ms = max(accepted_ms, ?), ' +
@@ -88,8 +86,8 @@ function takeHorizon(db: Connection, row: SourceRow): void {
 }
 
 /**
- * Marks are taken only by a store that has none; a database new to an older one is sent everything
- * when it is assigned.
+ * Only a new store takes marks over. In another store, a database that it does not know is sent
+ * everything once it is assigned.
  */
 function takeDatabases(db: Connection, tables: SourceTables, isNew: boolean): void {
   const find = db
@@ -97,7 +95,7 @@ function takeDatabases(db: Connection, tables: SourceTables, isNew: boolean): vo
       'select id from database where beacon = ? and connection = ?',
     )
     .pluck();
-  // Marks of the first schema have none of their own.
+  // Marks of schema 1 have no epoch of their own.
   const epoch =
     epochIn(sourceRows(tables, 'meta')) ||
     epochIn(db.prepare<[], SourceRow>('select * from meta').all());
@@ -160,7 +158,7 @@ function put(db: Connection, table: string, rows: readonly SourceRow[]): void {
     try {
       statement.run(...names.map((name) => row[name]));
     } catch (error) {
-      // A value of the wrong type comes from a damaged page.
+      // A value of the wrong type comes from a damaged page; the row is left out.
       if (!(error instanceof SqliteError) || !error.code.startsWith('SQLITE_CONSTRAINT'))
         throw error;
     }

@@ -1,11 +1,11 @@
 /**
- * Takes into the store what another file of accepted writes holds: a rescue, a damaged or older
- * state.db, an export.
+ * Merges the accepted writes of another file into the store: of a rescue, a damaged or older
+ * state.db, or an export.
  *
- * Constraints: I3, I4, I5, I10; an entry keeps its Seq; what a database may not have is held for
- * it, never counted as delivered. Ordering: any; several sources may come in any order, and again.
- * Failure: each chunk is one transaction with its counts, so that a crash leaves a prefix, and the
- * next run goes on.
+ * Constraints: I3, I4, I5, I10. An entry keeps its Seq unless another entry has it. An entry that a
+ * database may not have is parked for it, and never counted as delivered. Ordering: several sources
+ * may come in any order, and more than once. Failure: each chunk is one transaction with its
+ * counts, so a crash leaves a prefix, and the next run goes on.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { limits } from '../../../contracts/limits.ts';
@@ -20,20 +20,20 @@ import { mergeTables, type SourceTables } from './merge-tables.ts';
 export type MergeSource = {
   tables: SourceTables;
   entries: Iterable<StoredEntry>;
-  /** Rows come from a damaged file or from people: each is looked at before it is taken. */
+  /** Rows come from a damaged file or from people, so each is checked first. */
   isDoubtful: boolean;
 };
 
 export type MergeOptions = {
   nowMs: number;
   /**
-   * Replay may have a batch in flight that was read before, so whatever is not behind the last
-   * entry goes by way of `held`.
+   * Replay may have a batch in flight that was read before, so an entry that is not above the
+   * lane's head is parked for its databases.
    */
   isReplayRunning: boolean;
   /** Entries of one transaction. */
   stepEntries?: number;
-  /** Names the source, so that a restoring merge that was cut off goes on as one. */
+  /** Names the source, so that a merge that restores marks goes on doing so after a crash. */
   from?: string;
 };
 
@@ -46,9 +46,9 @@ export type Merged = {
   Imported: number;
   Known: number;
   Rejected: number;
-  /** Imported under a new Seq at the end, because another entry has theirs. */
+  /** Imported under a new Seq at the end, because another entry has the old one. */
   Renumbered: number;
-  /** Times an imported entry was put up for a database whose mark had passed its Seq. */
+  /** How often an imported entry was parked for a database. */
   Parked: number;
   Conflicts: number;
   Conflicting: { EventGUID: string; Seq: number; Kept: number }[];
@@ -122,7 +122,7 @@ class Merge {
       .immediate();
   }
 
-  /** One transaction. */
+  /** Takes a chunk of entries over in one transaction. */
   takeChunk(rows: readonly StoredEntry[]): void {
     const before = structuredClone(this.merged);
     try {
@@ -169,7 +169,7 @@ class Merge {
       this.#restartProjection(row.lane);
   }
 
-  /** It was here, delivered, and is past the dedup horizon: nothing of it is to be kept. */
+  /** A stripped entry behind the dedup horizon was here before and was forgotten on purpose. */
   #isForgotten({ seq, body }: StoredEntry): boolean {
     return body === null && seq <= (this.#sql.forgottenThrough.get() ?? 0);
   }
@@ -177,7 +177,7 @@ class Merge {
   #insert(row: StoredEntry, isTaken: boolean): number {
     const { lane, guid, action, key, body } = row;
     const { lastInsertRowid } = this.#sql.insert.run({
-      // A null Seq is the next one.
+      // With null, SQLite gives the next Seq.
       seq: isTaken ? null : row.seq,
       lane,
       guid,
@@ -190,7 +190,7 @@ class Merge {
         ...row,
         seq,
         trace: validTrace(row.trace),
-        // As it was stored: what was damaged then is damaged here.
+        // The checksum stays as it was stored, so that a body damaged there counts as damaged here.
         crc: row.crc ?? crcOf(action ?? '', key ?? '', guid, body),
       });
     return seq;
@@ -203,8 +203,8 @@ class Merge {
   }
 
   /**
-   * The first word stands (I3): the same write again is nothing new, another under its GUID is reported
-   * of.
+   * The entry that is here stays (I3). The same write again changes nothing; another write under
+   * its GUID is reported as a conflict.
    */
   #meet(known: Known, row: StoredEntry): void {
     this.merged.Known += 1;
@@ -220,8 +220,8 @@ class Merge {
   }
 
   /**
-   * Its rows were folded without an entry that belongs below its position; it starts again with
-   * what has a body.
+   * Call it when an entry was added below the projection's position, so that its rows lack that
+   * entry. The projection starts again from the entries that have a body.
    */
   #restartProjection(lane: number): void {
     (lane === 0 ? this.#sql.forgetQueue : this.#sql.forgetManifest).run();
@@ -229,7 +229,7 @@ class Merge {
   }
 }
 
-/** An action is part of the digest, so it need not be known where there is no body. */
+/** A stripped entry may have no action: its digest covers the action too. */
 function isSameContent(known: Known, row: StoredEntry): boolean {
   if (known.action !== null && row.action !== null && known.action !== row.action) return false;
   if (known.body !== null && known.body === row.body) return true;
@@ -240,7 +240,7 @@ function isSameContent(known: Known, row: StoredEntry): boolean {
   return ours !== null && theirs !== null && ours.equals(theirs);
 }
 
-/** Of an entry whose digest was never taken. */
+/** All zeros: the digest of an entry whose digest was never taken. */
 const noDigest = Buffer.alloc(16);
 
 function digestOfEntry(row: {
@@ -274,7 +274,7 @@ export function* mergeSteps(
   return merge.merged;
 }
 
-/** All steps at once, for a start, where nobody waits for answers yet. */
+/** Takes all steps at once. */
 export function mergeAll(db: Connection, source: MergeSource, options: MergeOptions): Merged {
   const steps = mergeSteps(db, source, options);
   for (;;) {

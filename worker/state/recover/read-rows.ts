@@ -1,6 +1,6 @@
 /**
- * Reads entries through a handle whose file may be damaged, or no longer what it was: around every
- * page that cannot be read.
+ * Reads entries through a handle whose file may be damaged or changed, and leaves out every page
+ * that cannot be read.
  */
 import { limits } from '../../../contracts/limits.ts';
 import type { Connection } from '../connection.ts';
@@ -12,10 +12,10 @@ import { schemaVersion } from '../schema/migrations.ts';
 const stepEntries = 500;
 
 /**
- * Yields what can be read, ascending; returns the ranges of Seq in which something could not be.
+ * Yields the entries that can be read, ascending; returns the ranges of Seq where reading failed.
  */
 export function* readEntries(db: Connection): Generator<StoredEntry, SeqGap[]> {
-  // A start may be caught before it has brought the file to our schema.
+  // A start may lose its file before it has brought it to our schema.
   const schema = attempt(() => versionOf(db)) ?? schemaVersion;
   const after = db.prepare<[number, number], StoredEntry>(
     `select ${entryColumns(schema)} from entry where seq > ? order by seq limit ?`,
@@ -38,8 +38,8 @@ export function* readEntries(db: Connection): Generator<StoredEntry, SeqGap[]> {
 }
 
 /**
- * The lowest Seq behind which reading works again: looked for ahead in growing steps, then between
- * the last two. Null when there is none.
+ * The lowest Seq after which reading works again; null when there is none. Looks ahead in steps
+ * that double, then halves the last step.
  */
 function firstReadable(from: number, read: (seq: number) => StoredEntry[] | null): number | null {
   let [bad, good] = [from, 0];
@@ -56,18 +56,19 @@ function firstReadable(from: number, read: (seq: number) => StoredEntry[] | null
   return good;
 }
 
-/** Null for what the file cannot give any more. */
+/** Null when the file cannot be read there. */
 function attempt<T>(read: () => T): T | null {
   try {
     return read();
   } catch {
-    // Whatever the reason, the next place is tried: this is the last chance of what can be read.
+    // The reason does not matter: this is the last chance to read the file, so the next place is
+    // tried.
     return null;
   }
 }
 
 /**
- * The rows of a table up to the first that cannot be read, one at a time; bytes as `{ hex }`, so that
+ * Yields the rows of a table up to the first that cannot be read. Bytes become `{ hex }`, so that
  * they fit into JSON.
  */
 export function* readTable(db: Connection, table: string): Generator<Record<string, unknown>> {
@@ -80,6 +81,6 @@ export function* readTable(db: Connection, table: string): Generator<Record<stri
         ]),
       );
   } catch {
-    // What was read before it stands.
+    // The rows that were read before the error are kept.
   }
 }

@@ -1,10 +1,11 @@
 /**
- * Decides at a start, under the lock and before anything is opened for writing, which state.db is
- * to be opened.
+ * Decides at a start which state.db is opened: the one at its path, a rescued copy, or a new one.
+ * Runs under the lock, before the database is opened for writing.
  *
- * Constraints: no file is opened over another's log; nothing is overwritten or deleted, only moved
- * to aside/; what belongs to this store is merged later. Failure: every step can be repeated: a
- * crash in between leaves files at their place, or aside with a marker, or restored.
+ * Constraints: no database is opened with the log of another; nothing is overwritten or deleted,
+ * only moved to aside/; what belongs to this store is merged later. Failure: every step can be
+ * repeated. A crash in between leaves each file at its place, or in aside/ with a marker, or
+ * restored.
  */
 import { existsSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -20,8 +21,7 @@ import { isSound } from './salvage.ts';
 import { type Pending, pendingFolders, setAside } from './set-aside.ts';
 
 /**
- * What lies at the path of state.db. `other` files are none of this store's, of the rest every
- * entry is kept.
+ * What lies at the path of state.db. A bad file is merged later, unless `isOther`: it is not ours.
  */
 type Probe =
   | { kind: 'absent' }
@@ -30,14 +30,14 @@ type Probe =
 
 export type Recovered = {
   findings: Finding[];
-  /** A store made anew continues this one: its files are to be merged into it. */
+  /** The identity for a new store that continues a lost one, whose files will be merged into it. */
   identity: { store: string; epoch: string } | null;
-  /** Something was damaged or taken away, so that losses are to be looked for. */
+  /** Something was damaged or taken away, so look for losses. */
   isDoubtful: boolean;
 };
 
 /**
- * @param isDamaged opening showed damage that looking did not.
+ * @param isDamaged opening the file showed damage that `probe` did not find
  * @throws TidemarkError STORAGE_FAILED when the files cannot be reached
  */
 export function recoverFiles(
@@ -80,7 +80,7 @@ export function recoverFiles(
   };
 }
 
-/** Whether a file that is fine is the one to go on with; if not, it was set aside. */
+/** Whether the worker goes on with a file that is fine; if not, it has been set aside. */
 function judge(
   paths: StatePaths,
   found: { store: string | null; head: number },
@@ -128,8 +128,8 @@ function judge(
 
 /**
  * A log belongs to one database file. If exactly one of the two is no longer the file it was,
- * replaying the log would bring other content into the database.
- * @returns whether the log was taken away after a stop that left one
+ * replaying the log would bring other content into the database, so the log is set aside.
+ * @returns whether the log is gone although the last stop left one
  */
 function separateLog(
   paths: StatePaths,
@@ -189,8 +189,8 @@ function probe(paths: StatePaths, remembered: Remembered | null, isLogGone: bool
   if (file.size === 0 && (remembered || existsSync(paths.wal))) return bad('empty', 'is empty');
   let db: Connection | null = null;
   try {
-    // A start that was cut off before the log was on leaves a journal to roll back, which a reader
-    // may not do.
+    // A start killed before WAL mode was on leaves a rollback journal, which no reader may roll
+    // back.
     db = existsSync(`${paths.db}-journal`) ? openLockFile(paths.db) : openReadOnly(paths.db);
     return look(db, paths, isLogGone || !remembered?.IsClean);
   } catch (error) {
@@ -207,7 +207,7 @@ function look(db: Connection, paths: StatePaths, isUnclean: boolean): Probe {
     .all() as string[];
   const version = versionOf(db);
   if (tables.length === 0 && version === 0) return { kind: 'fine', store: null, head: 0 };
-  // A newer program's file is refused by the gate, not judged by this one's rules.
+  // A newer program's file is not judged by our rules; `migrate` decides whether to refuse it.
   if (version > schemaVersion && tables.includes('meta'))
     return { kind: 'fine', store: null, head: Number.MAX_SAFE_INTEGER };
   if (!tables.includes('meta') || !tables.includes('entry'))
@@ -227,7 +227,7 @@ function look(db: Connection, paths: StatePaths, isUnclean: boolean): Probe {
   };
 }
 
-/** What cannot be read is bad; what cannot be reached is no judgement on the file. */
+/** A file that cannot be read is bad; this throws when the file cannot even be reached. */
 function ofError(paths: StatePaths, error: unknown): Probe {
   const code = error instanceof SqliteError ? error.code : '';
   if (code === 'SQLITE_NOTADB') return bad('not-a-database', 'is no database');
@@ -242,7 +242,7 @@ function ofError(paths: StatePaths, error: unknown): Probe {
   });
 }
 
-/** The complete copy of this store that reaches furthest. */
+/** The whole copy of this store with the highest Seq; null when there is none. */
 function newestCopy(pending: readonly Pending[], store: string | null): Pending | null {
   const copies = pending.filter(
     ({ path, note }) =>
@@ -253,7 +253,7 @@ function newestCopy(pending: readonly Pending[], store: string | null): Pending 
   return copies.sort((a, b) => (b.note?.head ?? 0) - (a.note?.head ?? 0))[0] ?? null;
 }
 
-/** A copy that is not sound stays where it is, and is merged row by row. */
+/** Moves a rescued copy into place. One that is not sound stays, and is merged entry by entry. */
 function restore(paths: StatePaths, copy: Pending, findings: Finding[]): boolean {
   const from = join(copy.path, 'state.db');
   let db: Connection | null = null;
@@ -276,7 +276,7 @@ function restore(paths: StatePaths, copy: Pending, findings: Finding[]): boolean
   return true;
 }
 
-/** A store made anew is the same store if something of it is still to be merged. */
+/** A new store keeps the old one's identity if something of that one is still to be merged. */
 function identityToKeep(
   pending: readonly Pending[],
   remembered: Remembered | null,

@@ -1,10 +1,10 @@
 /**
- * Saves what a handle still reads from files that are gone, replaced or damaged, into a folder that
- * the next start merges.
+ * Makes a rescue: saves what a handle still reads from files that are gone, replaced or damaged,
+ * into a folder that the next start merges.
  *
- * Constraint: a ghost writes into `rescue/` only, never into `state/`, where somebody else may be
- * at work already. Failure: a whole copy if it can be had, else entry by entry; the note is written
- * last, so that a rescue without one did not end.
+ * Constraint: a worker that lost its files writes only into `rescue/`, never into `state/`, because
+ * another worker may already use that. Failure: saves a whole copy if that works, else entry by
+ * entry. The note is written last, so a rescue without a note was not finished.
  */
 import {
   chmodSync,
@@ -69,10 +69,10 @@ const tables = [
 ];
 
 /**
- * Makes the rescue and returns its folder and note. Blocks: nothing else may happen to the store
- * any more.
- * @throws TidemarkError STORAGE_FAILED when not even single entries can be written anywhere; the
- * message names what is lost by it
+ * Makes the rescue and returns its folder and note. Blocks the event loop, because nothing else may
+ * happen to the store any more.
+ * @throws TidemarkError STORAGE_FAILED when not even single entries can be saved; the message names
+ * what is lost
  */
 export function rescue(
   store: LostStore,
@@ -85,7 +85,7 @@ export function rescue(
   );
   try {
     if (store.db.inTransaction) store.db.exec('rollback');
-    // The reserve is there for this: the copy may be what a full disk has no room for.
+    // Frees the reserve: a full disk may have no room for the copy.
     rmSync(store.paths.reserve, { force: true });
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const saved = copyWhole(store, folder) ?? writeLines(store, folder);
@@ -117,7 +117,10 @@ export function rescue(
 
 type Saved = Pick<RescueNote, 'Kind' | 'Entries' | 'Head' | 'Lost'>;
 
-/** Null when it cannot be had, or does not have every entry that the counts know. */
+/**
+ * Copies the whole database. Null when that fails, or when the copy does not have as many entries
+ * as the counts say.
+ */
 function copyWhole(store: LostStore, folder: string): Saved | null {
   const path = join(folder, 'state.db');
   try {
@@ -141,7 +144,7 @@ function copyWhole(store: LostStore, folder: string): Saved | null {
       copy.close();
     }
   } catch {
-    // Damage or no room: what follows says which, or succeeds.
+    // Damage, or no room: saving entry by entry may still work.
   }
   rmSync(path, { force: true });
   return null;
@@ -180,7 +183,10 @@ function writeLines(store: LostStore, folder: string): Saved {
   }
 }
 
-/** One JSON object, a row a line: a table may be larger than a text can be. */
+/**
+ * Writes one JSON object with a row on each line, because a table may be longer than a JavaScript
+ * string can be.
+ */
 function writeTables(db: Connection, path: string): void {
   const file = openSync(path, 'w', 0o600);
   try {
@@ -200,10 +206,7 @@ function writeTables(db: Connection, path: string): void {
   }
 }
 
-/**
- * Null for an entry whose body damage has made something else of: it must not take the others
- * along.
- */
+/** Null for a damaged entry, so that the others are still saved. */
 function lineOrNull(entry: StoredEntry): string | null {
   try {
     return `${JSON.stringify(lineOfEntry(entry))}\n`;

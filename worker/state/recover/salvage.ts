@@ -1,6 +1,6 @@
 /**
- * Opens what a rescue, a file set aside, or any state.db has of accepted writes, sound or not.
- * Nothing in it is changed.
+ * Opens a source for a merge: a rescue, a file set aside, or any state.db, sound or damaged.
+ * Changes nothing in it.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
@@ -19,11 +19,12 @@ import type { MergeSource } from './merge.ts';
 import { type SourceRow, sourceRows, type SourceTables, textOf } from './merge-tables.ts';
 
 /**
- * How its entries are read: by SQL from a sound file, from raw pages of a damaged one, from lines.
+ * How the entries are read: by SQL from a sound file, from the raw pages of a damaged one, or from
+ * JSON lines.
  */
 export type SourceKind = 'sound' | 'pages' | 'lines';
 
-/** `unread`: tables that were not read to their end. */
+/** `unread` names the tables that were not read to their end. */
 export type OpenedSource = MergeSource & {
   kind: SourceKind;
   unread: readonly string[];
@@ -53,7 +54,7 @@ const tableNames = [
   'legacy_mark',
 ] as const;
 
-/** What lies in a folder of rescue/ or aside/; null when nothing in it can hold an entry. */
+/** Opens a folder of rescue/ or aside/; null when nothing in it can hold an entry. */
 export function openFolder(folder: string): OpenedSource | null {
   const [db, wal, lines] = [
     join(folder, 'state.db'),
@@ -69,7 +70,7 @@ function isFile(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }
 
-/** A database that nobody writes to. @param db null when only its log is left */
+/** Opens a database that nobody writes to. @param db null when only its log is left */
 export function openDatabase(db: string | null, wal: string | null): OpenedSource {
   const connection = db === null ? null : tryOpen(db);
   if (connection && isSound(connection, db ?? '')) {
@@ -102,12 +103,12 @@ function tryOpen(path: string): Connection | null {
   try {
     return openReadOnly(path);
   } catch {
-    // Its pages are read without SQLite then.
+    // Then its pages are read without SQLite.
     return null;
   }
 }
 
-/** Whether SQLite finds nothing wrong with a file, looked through as well as its size allows. */
+/** Whether SQLite finds nothing wrong with a file. A large file gets only the quick check. */
 export function isSound(db: Connection, path: string): boolean {
   try {
     const check =
@@ -126,7 +127,10 @@ export function isSound(db: Connection, path: string): boolean {
   }
 }
 
-/** Old states of pages hold the same row again and again; one of the same content is enough. */
+/**
+ * Old states of pages hold the same row again and again: leaves out rows whose content was seen
+ * already.
+ */
 function* distinct(entries: Iterable<StoredEntry>): Generator<StoredEntry> {
   const seen = new Set<string>();
   for (const entry of entries) {
@@ -140,7 +144,7 @@ function* distinct(entries: Iterable<StoredEntry>): Generator<StoredEntry> {
   }
 }
 
-/** `unread` takes the names of those that were not read to their end. */
+/** Adds the names of tables that were not read to their end to `unread`. */
 function tablesOf(db: Connection, unread: string[]): SourceTables {
   return Object.fromEntries(tableNames.map((name) => [name, rowsUpToDamage(db, name, unread)]));
 }
@@ -150,7 +154,7 @@ function rowsUpToDamage(db: Connection, table: string, unread: string[]): Source
   try {
     for (const row of db.prepare<[], SourceRow>(`select * from ${table}`).iterate()) rows.push(row);
   } catch {
-    // A table of a later schema, or a damaged page: what was read before it stands.
+    // The file has no such table, or a page is damaged. The rows read before that are kept.
     unread.push(table);
   }
   return rows;
@@ -186,12 +190,12 @@ function openLines(linesPath: string, tablesPath: string): OpenedSource {
   };
 }
 
-/** A line that was cut short by a crash is no entry. */
+/** Yields no entry for a line that is not one, as when a crash cut it short. */
 function* entryIn(text: string): Generator<StoredEntry> {
   try {
     yield entryOfLine(JSON.parse(text) as unknown);
   } catch {
-    // What it was is named by the hole it leaves.
+    // The hole that it leaves in the Seqs is reported as a loss.
   }
 }
 
@@ -204,7 +208,10 @@ function readTables(path: string): SourceTables {
   }
 }
 
-/** By lines where each row has one, for the whole may be larger than a text can be. */
+/**
+ * Reads a file with a row on each line, because the whole may be longer than a JavaScript string
+ * can be.
+ */
 function tablesIn(path: string): JsonObject {
   const tables: Record<string, JsonValue[]> = {};
   let rows: JsonValue[] = [];
@@ -218,7 +225,7 @@ function tablesIn(path: string): JsonObject {
   return tables;
 }
 
-/** As earlier versions wrote it. */
+/** Reads a file as earlier versions wrote it: without a line for each row. */
 function wholeOf(path: string): JsonObject {
   const file = JSON.parse(readFileSync(path, 'utf8')) as JsonValue;
   return isJsonObject(file) ? file : {};
@@ -228,7 +235,7 @@ function listOf(value: JsonValue | undefined): JsonObject[] {
   return Array.isArray(value) ? value.filter(isJsonObject) : [];
 }
 
-/** Bytes are written as `{ "hex": ... }`. */
+/** Turns `{ "hex": ... }` back into bytes. */
 function cellsOf(row: JsonObject): SourceRow {
   return Object.fromEntries(
     Object.entries(row).map(([name, value]) => [

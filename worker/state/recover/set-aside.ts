@@ -1,6 +1,6 @@
 /**
- * The folders rescue/ and aside/: what waits to be merged, what was, and files moved out of the
- * way; both bounded in number.
+ * Manages the folders in rescue/ and aside/: finds those that wait to be merged, retires merged
+ * ones, sets files aside, and deletes the oldest.
  */
 import {
   existsSync,
@@ -20,7 +20,7 @@ import { syncFolder } from '../guard/identity-file.ts';
 import type { StatePaths } from '../paths.ts';
 import type { RescueNote } from './rescue.ts';
 
-/** What a start needs of a rescue's note; what the note does not say is empty. */
+/** What a start needs of a rescue's note; fields that the note lacks are empty. */
 export type NoteFacts = Pick<RescueNote, 'Store' | 'Epoch' | 'Hub'> & {
   Class: string;
   Kind: string;
@@ -31,7 +31,7 @@ export type NoteFacts = Pick<RescueNote, 'Store' | 'Epoch' | 'Hub'> & {
 export type Pending = { path: string; isRescue: boolean; note: NoteFacts | null };
 
 const mergedName = 'merged';
-/** Lies in a folder of aside/ until what can be read of it is in the store. */
+/** A marker file in a folder of aside/ whose entries are still to be merged. */
 const markerName = 'unmerged';
 
 function foldersOf(path: string): string[] {
@@ -59,7 +59,7 @@ function readNote(folder: string): NoteFacts | null {
       head: Math.max(0, ...head),
     };
   } catch {
-    // The note is written last, so one that is missing or cut says that the rescue did not end.
+    // The note is written last, so a missing or cut note means that the rescue was not finished.
     return null;
   }
 }
@@ -80,7 +80,7 @@ function isUnderWay(folder: string, nowMs: number): boolean {
   }
 }
 
-/** Folders to be merged, oldest first. */
+/** Folders to be merged: those of rescue/, then those of aside/, each oldest first. */
 export function pendingFolders(paths: StatePaths, nowMs: number): Pending[] {
   const rescues = foldersOf(paths.rescueDir)
     .map((path) => ({ path, isRescue: true, note: readNote(path) }))
@@ -93,10 +93,7 @@ export function pendingFolders(paths: StatePaths, nowMs: number): Pending[] {
 
 export type RescueView = { Pending: number; Merged: number; Aside: number };
 
-/**
- * How many folders wait to be merged, were merged and are still kept, and hold files that were set
- * aside.
- */
+/** How many folders wait to be merged, are kept after their merge, and lie in aside/. */
 export function rescueView(paths: StatePaths, nowMs: number): RescueView {
   const pending = pendingFolders(paths, nowMs).length;
   return {
@@ -106,7 +103,7 @@ export function rescueView(paths: StatePaths, nowMs: number): RescueView {
   };
 }
 
-/** All of it that can be read is in the store: it is kept for a while, and no longer looked at. */
+/** Call it when a folder was merged. The folder is kept for a while, and not looked at again. */
 export function retire(paths: StatePaths, pending: Pending): void {
   if (pending.isRescue) {
     const merged = join(paths.rescueDir, mergedName);
@@ -120,7 +117,7 @@ export function retire(paths: StatePaths, pending: Pending): void {
   prune(paths);
 }
 
-/** Only what needs no merging goes, the oldest first. */
+/** Deletes the oldest folders beyond the bounds, but none that is still to be merged. */
 export function prune(paths: StatePaths): void {
   const merged = foldersOf(join(paths.rescueDir, mergedName));
   for (const path of merged.slice(0, Math.max(0, merged.length - limits.rescuesMergedMax)))
@@ -131,8 +128,8 @@ export function prune(paths: StatePaths): void {
 }
 
 /**
- * Moves files out of the worker's way, into a folder of their own. Nobody may have them open.
- * @param isToMerge their entries belong to this store, and are read at the next chance
+ * Moves files into a folder of their own in aside/. Nobody may have them open.
+ * @param isToMerge their entries belong to this store, and are merged at the next chance
  * @returns the folder
  */
 export function setAside(
@@ -146,7 +143,8 @@ export function setAside(
   let folder = join(paths.asideDir, `${stamp}-${why}`);
   for (let n = 2; existsSync(folder); n++) folder = join(paths.asideDir, `${stamp}-${n}-${why}`);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  // Before the files: a crash in between leaves a marker on nothing, never files without one.
+  // The marker is written before the files are moved: a crash in between leaves a marker without
+  // files, never files without a marker.
   if (isToMerge) writeFileSync(join(folder, markerName), '', { mode: 0o600, flush: true });
   syncFolder(folder);
   syncFolder(paths.asideDir);

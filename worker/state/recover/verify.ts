@@ -1,6 +1,6 @@
 /**
- * What a journal file must be beyond what SQLite checks: counts against rows, marks against heads,
- * held against entries, holes. Read-only.
+ * Checks a journal file beyond what SQLite can check: counts against rows, marks against heads,
+ * table held against entries, and holes in the Seqs. Read-only.
  */
 import { lanes } from '../../../contracts/subjects.ts';
 import type { Connection } from '../connection.ts';
@@ -11,14 +11,14 @@ import { versionOf } from '../schema/migrate.ts';
 
 const shownMax = 20;
 
-/** `Problems` want an operator; `Losses` are ranges that were lost and reported before. */
+/** `Problems` need an operator; `Losses` are ranges that were reported as lost before. */
 export type Verification = { Problems: string[]; Losses: SeqGap[] };
 
 type Facts = Record<string, string | number | null>;
 
 type Rule = { sql: string; say: (row: Facts) => string };
 
-/** What a question needs to know of the schema of a file. */
+/** The parts of the rules' SQL that depend on the schema of the file. */
 type Shape = { lanes: string; dropped: string; counter: string };
 
 const oldShape: Shape = {
@@ -106,7 +106,7 @@ const orphans: Rule = {
   say: (row) => `${row['n']} bodies belong to no entry, the first is Seq ${row['seq']}`,
 };
 
-/** Bodies that are not what was written. */
+/** Yields a problem when there are bodies whose checksums do not match. */
 function* damagedBodies(db: Connection): Generator<string> {
   let [count, first] = [0, 0];
   const rows = db.prepare<[], BodyRow>(
@@ -135,7 +135,7 @@ function nameOf(row: Facts): string {
   return lanes[Number(row['lane'])] ?? String(row['lane']);
 }
 
-/** @param report names each check before it runs */
+/** @param report gets the name of each check before it runs */
 export function verify(
   db: Connection,
   report: (check: string) => void = () => undefined,
@@ -144,7 +144,7 @@ export function verify(
   const broken = (
     db.prepare('select * from pragma_integrity_check').pluck().all() as string[]
   ).filter((line) => line !== 'ok');
-  // Over damaged pages our own questions would only fail in their own ways.
+  // On damaged pages our own queries would fail as well, and say nothing more.
   if (broken.length > 0) return { Problems: broken, Losses: [] };
   report('counts, marks and what is held');
   const isApart = versionOf(db) >= 5;
@@ -156,7 +156,7 @@ export function verify(
     report('checksums');
     Problems.push(...damagedBodies(db));
   }
-  // Without the starts, which schema 1 did not note, a hole says nothing.
+  // Schema 1 did not record starts, and without them a hole need not be a loss.
   if (versionOf(db) < 2) return { Problems, Losses: [] };
   report('holes');
   const Losses = reportedLosses(db);

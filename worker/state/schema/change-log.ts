@@ -1,11 +1,11 @@
 /**
- * What changed in the store, row by row in the order of commits; written by triggers in the
- * transaction of the change, read by whoever reports to listeners.
+ * Reads the change log: which rows of the store changed, in the order of commits. Triggers write it
+ * in the transaction of the change; the change publisher reports it to listeners.
  */
 import { limits } from '../../../contracts/limits.ts';
 import type { Connection } from '../connection.ts';
 
-/** `ids` are at most `limits.changeIdsMax`; `Count` is how many rows changed. */
+/** `ids` holds at most `limits.changeIdsMax` rows; `Count` counts all rows that changed. */
 export type Change = {
   table: string;
   op: 'create' | 'update' | 'delete';
@@ -35,10 +35,7 @@ export class ChangeLog {
     this.#forget = db.prepare('delete from change_log where cursor <= ?');
   }
 
-  /**
-   * The oldest changes that were not reported yet, put together by table and kind; null when there are
-   * none.
-   */
+  /** The oldest changes not yet reported, joined by table and kind; null when there are none. */
   next(): Changes | null {
     const rows = this.#next.all(limits.changeEventRows);
     const [first, last] = [rows[0], rows.at(-1)];
@@ -51,14 +48,14 @@ export class ChangeLog {
     return first.op === 'resync' ? { ...change, Resync: true } : change;
   }
 
-  /** They were reported. */
+  /** Deletes changes that were reported. */
   forgetThrough(cursor: number): void {
     this.#forget.run(cursor);
   }
 
   /**
-   * Keeps the log within its bound: one row takes the place of all, and says that everything is to
-   * be read again.
+   * Keeps the log within its bound: replaces all rows by one that asks listeners to read everything
+   * again.
    */
   bound(): void {
     const { first, last } = this.#span.get() ?? { first: null, last: null };
@@ -75,8 +72,8 @@ export class ChangeLog {
 }
 
 /**
- * Changes of one table become one while they are of the same kind, so that a burst is one line; the
- * order within a table stays.
+ * Joins consecutive changes of one table that are of the same kind, so that a burst becomes one
+ * change. Keeps the order within a table.
  */
 function together(rows: readonly Row[]): Change[] {
   const changes: Change[] = [];

@@ -1,6 +1,6 @@
 /**
- * Brings state.db to the present schema: each step in one transaction with its version and its row
- * of history.
+ * Brings state.db to the present schema. Each step is one transaction, together with its version
+ * and its row in schema_history.
  */
 import { createHash } from 'node:crypto';
 import { TidemarkError } from '../../../contracts/errors.ts';
@@ -13,8 +13,8 @@ export function versionOf(db: Connection): number {
 }
 
 /**
- * Runs what is missing; returns how many steps that was.
- * @throws TidemarkError NEWER_SCHEMA when another program made the file, and nothing was written
+ * Runs the missing steps and returns how many there were.
+ * @throws TidemarkError NEWER_SCHEMA when another program made the file; nothing was written then
  */
 export function migrate(db: Connection, steps: readonly SchemaStep[] = migrations): number {
   const target = steps.at(-1)?.version ?? 0;
@@ -29,8 +29,8 @@ export function checksumOf(step: SchemaStep): string {
 function runStep(db: Connection, step: SchemaStep): boolean {
   if (versionOf(db) >= step.version) return false;
   const foreignKeys = db.pragma('foreign_keys', { simple: true });
-  // Inside a transaction this pragma does nothing, and a rebuilt parent would take its children
-  // along.
+  // With foreign keys on, dropping the old parent table would delete its children. Inside a
+  // transaction this pragma does nothing.
   if (step.isRebuild) db.pragma('foreign_keys = off');
   try {
     return db
@@ -70,7 +70,7 @@ function assertNoOrphans(db: Connection, step: SchemaStep): void {
     );
 }
 
-/** The file is of our line of schemas, and not beyond what this program may write. */
+/** Checks that our own steps made the file, and that this program may write its schema. */
 function assertKnown(db: Connection, steps: readonly SchemaStep[], target: number): void {
   const version = versionOf(db);
   if (version === 0) return;
@@ -105,8 +105,8 @@ function assertKnown(db: Connection, steps: readonly SchemaStep[], target: numbe
 }
 
 /**
- * The runner does it, not the step: one that forgot would let older programs write what they do not
- * understand.
+ * Done here and not in each step: a step that forgot it would let older programs write what they do
+ * not understand.
  */
 function raiseMinimum(db: Connection, name: 'min_writer' | 'min_reader', version: number): void {
   db.prepare(
@@ -116,8 +116,8 @@ function raiseMinimum(db: Connection, name: 'min_writer' | 'min_reader', version
 }
 
 /**
- * The oldest schema whose program may do it; files from before there was such a word say their own
- * version.
+ * The oldest schema whose programs may write (or read) this file. A file without the value in meta
+ * requires its own version.
  */
 export function minimum(
   db: Connection,

@@ -1,7 +1,7 @@
 /**
- * The schema of state.db, as numbered steps. Append only: a released step never changes,
- * `migrations.lock.json` holds its checksum, so its file in `steps/` stays as it is, byte by byte. A
- * step is SQL, run whole or not at all, so it need not look what is there already.
+ * The schema of state.db, as numbered steps. Append only: `migrations.lock.json` holds the checksum
+ * of each released step, so never change a byte of its file in `steps/`. A step is SQL that runs
+ * whole or not at all, so it need not check what exists already.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,13 +11,13 @@ export type SchemaStep = {
   name: string;
   sql: string;
   /**
-   * It makes a table anew that others refer to: foreign keys are off while it runs, and checked
-   * before it commits.
+   * The step rebuilds a table that others refer to: foreign keys are off while it runs, and are
+   * checked before it commits.
    */
   isRebuild?: boolean;
   /**
-   * Oldest schema whose programs may still write or read the file after it; its own version where
-   * it does not say.
+   * The oldest schema whose programs may still write or read the file after this step. The default
+   * is the step's own version.
    */
   oldestWriter?: number;
   oldestReader?: number;

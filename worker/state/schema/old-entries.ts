@@ -1,11 +1,11 @@
 /**
- * The table of entries as schema 3 had it, bodies and all: its rows go over into the tables of
- * today step by step, and it is dropped when it is empty.
+ * Moves the rows of `entry_old`, the table of entries from before schema 5, into the tables of
+ * today, and drops it when it is empty.
  */
 import type { Connection } from '../connection.ts';
 import { crcOf } from '../entry-identity.ts';
 
-/** The views of step 4, without the table that is gone. */
+/** Makes the views of schema 5 again without the dropped table. */
 const viewsWithout = `
   drop view entry; drop view known_entry; drop view queue_entry; drop view manifest_entry;
   drop table entry_old;
@@ -22,7 +22,7 @@ const viewsWithout = `
     from known k left join queue_body q on q.seq = k.seq left join manifest_body m on m.seq = k.seq;
 `;
 
-/** Never the checksum of anything: the body was damaged before it had one. */
+/** No body has this checksum. It marks a body that was damaged before it had one. */
 const noCrc = -1;
 
 type OldRow = {
@@ -34,7 +34,7 @@ type OldRow = {
   body: string | null;
 };
 
-/** Where the rows that are left begin; null when there is no such table any more. */
+/** The lowest Seq that is still in the old table; null when the table is gone or empty. */
 export function oldestOldEntry(db: Connection): number | null {
   if (!hasOldEntries(db)) return null;
   return db.prepare<[], number | null>('select min(seq) from entry_old').pluck().get() ?? null;
@@ -77,7 +77,7 @@ function statementsOf(db: Connection) {
   };
 }
 
-/** Moves rows of the old table, the lowest Seq first; made when there is one. */
+/** Moves rows of the old table, the lowest Seq first. Make one only while that table exists. */
 export class OldEntries {
   readonly #db: Connection;
   readonly #sql: ReturnType<typeof statementsOf>;
@@ -88,8 +88,8 @@ export class OldEntries {
   }
 
   /**
-   * One transaction of at most `entries` and about `bytesMax` of bodies, but at least one. Returns
-   * how many were moved.
+   * Moves at most `entries` rows and about `bytesMax` of bodies, but at least one row, in one
+   * transaction. Returns how many rows it moved, and about how many bytes.
    */
   move(entries: number, bytesMax: number): { moved: number; bytes: number } {
     return this.#db
