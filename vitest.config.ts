@@ -6,8 +6,9 @@ import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
-/** Clusters of servers, upgrades, campaigns of kills and faults, mutants, packages and images. */
+/** Clusters of servers, upgrades, campaigns of kills and faults, mutants, packages and images; and a browser. */
 const long = [
+  'test/console/{assign,looks,many,outage,token,writes}.test.ts',
   'test/conformance/{mariadb,mssql,postgresql,servers,traces}.test.ts',
   'test/deploy/{image,installed}.test.ts',
   'test/dropin/kill.test.ts',
@@ -52,7 +53,15 @@ export default defineConfig({
         extends: true,
         test: { name: 'system', include: ['test/**/*.test.ts'], exclude: [...unit, ...long] },
       },
-      { extends: true, test: { name: 'long', include: long, isolate: true } },
+      {
+        extends: true,
+        test: {
+          name: 'long',
+          include: long,
+          isolate: true,
+          globalSetup: ['test/kit/browser-setup.ts'],
+        },
+      },
     ],
   },
 });

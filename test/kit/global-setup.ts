@@ -1,12 +1,8 @@
-/**
- * What every test run needs before it starts: a Node that runs TypeScript, a nats-server, and a
- * browser.
- */
+/** What every test run needs before it starts: a Node that runs TypeScript, and real servers. */
 import { mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileSystemAt } from '../../worker/state/open/file-system.ts';
-import { chromiumBinary } from './servers/browser.ts';
 import { openTemplates } from './servers/database-server.ts';
 import { natsBinary } from './servers/nats.ts';
 
@@ -27,6 +23,5 @@ export function setup(): () => void {
     process.env['TMPDIR'] = onDisk;
   }
   natsBinary();
-  chromiumBinary();
   return openTemplates();
 }
