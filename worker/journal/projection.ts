@@ -14,6 +14,7 @@ import type { Entry } from '../../bridges/entry.ts';
 import type { Journal } from './journal.ts';
 import { type Projected, projectedOf, type ProjectedRow, RowSearch } from './row-search.ts';
 import type { Connection } from '../state/connection.ts';
+import type { Store } from '../state/store.ts';
 
 /** Attempts are never read by hubs, so the journal keeps no view of them. */
 const isProjected = (table: string) => table !== 'UVQueueWorkItemAttempt';
@@ -45,12 +46,15 @@ function statementsOf(db: Connection) {
 
 export class Projection {
   readonly search: RowSearch;
+  readonly #store: Pick<Store, 'wrote'>;
   readonly #db: Connection;
   readonly #journal: Journal;
   readonly #sql: ReturnType<typeof statementsOf>;
   readonly #running = new Map<Lane, Promise<void>>();
 
-  constructor(db: Connection, journal: Journal) {
+  constructor(store: Pick<Store, 'db' | 'wrote'>, journal: Journal) {
+    const { db } = store;
+    this.#store = store;
     this.#db = db;
     this.#journal = journal;
     this.#sql = statementsOf(db);
@@ -108,6 +112,8 @@ export class Projection {
         this.#sql.move.run(through, laneIndex(lane));
       })
       .immediate();
+    // Rows lie in the order of their keys, each on a page of its own.
+    this.#store.wrote(entries.length * limits.pageBytes);
     return through;
   }
 
