@@ -16,6 +16,8 @@ export type Entry = {
   acceptedAt: string;
   remoteUser: string;
   settings: JsonObject;
+  /** Term it was accepted under; left out for 0, before there were Terms. */
+  term?: number;
   /** Trace context of the request that carried this write. */
   trace?: string;
 };

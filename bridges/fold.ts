@@ -54,6 +54,7 @@ export function composeWrites(first: RowMutation, second: RowMutation): RowMutat
     Table: first.Table,
     Key: first.Key,
     Seq: second.Seq,
+    ...(second.Term === undefined ? {} : { Term: second.Term }),
     Set: set,
     ...(Object.keys(fill).length > 0 ? { Fill: fill } : {}),
     ...(Object.keys(merge).length > 0 ? { Merge: merge } : {}),
@@ -88,11 +89,15 @@ export function foldBatch(writes: readonly Keyed[], isAtomic: boolean): Folded[]
   return folded;
 }
 
-/** @param isOneRow whether both are known to target the same row */
+/**
+ * Writes of two owners are not folded: a row that came between them lets only the later one in.
+ * @param isOneRow whether both are known to target the same row
+ */
 function canFold(first: RowMutation, second: RowMutation, isOneRow: boolean): boolean {
   return (
     first.Op === 'write' &&
     second.Op === 'write' &&
+    first.Term === second.Term &&
     (isOneRow || rowKeyOf(first) === rowKeyOf(second))
   );
 }

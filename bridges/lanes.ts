@@ -7,5 +7,8 @@ import { queueMutation } from './queue-bridge.ts';
 
 /** An accepted write is exactly one mutation at the backend. */
 export function toMutation(entry: Entry): RowMutation {
-  return laneOf(entry.action) === 'manifest' ? manifestMutation(entry) : queueMutation(entry);
+  const mutation =
+    laneOf(entry.action) === 'manifest' ? manifestMutation(entry) : queueMutation(entry);
+  if (entry.term !== undefined) mutation.Term = entry.term;
+  return mutation;
 }

@@ -105,6 +105,7 @@ function presentValue(column: SchemaColumn | undefined, value: unknown): JsonVal
       return Number(value);
     case 'own':
       return column.name === 'BridgeSeq' ||
+        column.name === 'BridgeTerm' ||
         column.name.startsWith('ID') ||
         column.name === 'Deleted'
         ? Number(value)

@@ -100,6 +100,8 @@ function workerPermissions(settings: PermissionSettings): Permissions {
         subjects.presenceAll,
         ...(isUnscoped ? [subjects.presenceBare] : []),
         subjects.event('*', 'state'),
+        // Two workers of the hub find each other.
+        subjects.event(hub, 'owner'),
         ...asService(services.worker),
         ownInbox(`tidemark-worker ${hub}`),
       ],
@@ -165,11 +167,19 @@ function hubPermissions({ hub, isOneWayOn }: PermissionSettings): Permissions {
   };
 }
 
-/** The bridges in a hub's process also read the worker's status, and listen for its changes. */
+/**
+ * The bridges in a hub's process also read the worker's status, listen for its changes, and name the
+ * hubs and databeacons that there are when theirs is not among them.
+ */
 function dropinPermissions({ hub }: PermissionSettings): Permissions {
   return {
     publish: {
-      allow: [...lanes.map((lane) => subjects.laneAll(hub, lane)), subjects.control(hub, 'status')],
+      allow: [
+        ...lanes.map((lane) => subjects.laneAll(hub, lane)),
+        subjects.control(hub, 'status'),
+        services.subject('INFO', services.worker),
+        services.subject('INFO', services.beacon),
+      ],
     },
     subscribe: { allow: [subjects.event(hub, 'state'), ownInbox(`tidemark-bridge ${hub}`)] },
   };

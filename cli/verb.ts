@@ -113,7 +113,8 @@ function addCommonOptions(command: Command): void {
   const common = [
     new Option(
       '--nats <url>',
-      'bus (default: $NATS_URL, then the bus of an `up` on --data, then nats://127.0.0.1:4222)',
+      'bus, or several servers of it with commas (default: $NATS_URL, then the bus of an `up` ' +
+        'on --data, then nats://127.0.0.1:4222)',
     ),
     new Option(
       '--context <name>',
@@ -154,6 +155,12 @@ export function collect(text: string, before: string[] | undefined): string[] {
 export const acceptUnscoped = new Option(
   '--accept-unscoped',
   'hear beacons and workers that name no hub in their subjects too, as those of 0.1.0: for an upgrade',
+).preset('1');
+
+export const takeOver = new Option(
+  '--take-over',
+  'serve the hub although another store owns it: that one ends, and its later writes are refused; ' +
+    'said once, by hand',
 ).preset('1');
 
 export const anyFileSystem = new Option(

@@ -45,6 +45,13 @@ export type ApplySettings = ConnectionSettings & {
   Lane: Lane;
   /** Identifies the journal: a mark of another epoch does not count. */
   Epoch: string;
+  /**
+   * The sender's Term and the random id of its store. A Term below the mark row's, or an equal one
+   * of another Owner, is refused with STALE_OWNER; a greater one is written with the batch. None
+   * counts as 0.
+   */
+  Term?: number;
+  Owner?: string;
   Mutations: RowMutation[];
   /** The mark after this batch. */
   ThroughSeq: number;
@@ -73,8 +80,15 @@ export type ApplyOutputs = {
 };
 
 export type MarkSettings = ConnectionSettings & { HubID: string; Lane: Lane };
-/** The mark row of the backend. `StoreID` identifies the database. */
-export type StoredMark = { Epoch: string; Seq: number; UpdatedAt: string };
+/** The mark row of the backend; without Term and Owner while no sender gave them (Term 0). */
+export type StoredMark = {
+  Epoch: string;
+  Seq: number;
+  UpdatedAt: string;
+  Term?: number;
+  Owner?: string;
+};
+/** `StoreID` identifies the database. */
 export type MarkOutputs = { Mark: StoredMark | null; StoreID: string };
 
 /** `MeadowProxy.Request`: any HTTP status is a successful request; the caller checks Status. */

@@ -17,8 +17,9 @@ export type Row = Record<string, Scalar>;
  *   `Merge` into JSON text. It restores a soft-deleted row.
  * - `delete`: soft-deletes. If there is no row, the outcome is `not-found`, which counts as done.
  *
- * A row whose BridgeSeq is at or above `Seq` is left alone (`already-present`), so that applying a
- * list again changes nothing (I8).
+ * Rows are guarded by (BridgeTerm, BridgeSeq). A row of the same Term with a BridgeSeq at or above
+ * `Seq` is left alone (`already-present`), so that applying a list again changes nothing (I8). A row
+ * of a later Term is left alone whatever its BridgeSeq (`superseded`).
  */
 export type RowMutation = {
   Op: 'insert' | 'write' | 'delete';
@@ -27,6 +28,8 @@ export type RowMutation = {
   Key: Row;
   /** Journal Seq of the newest entry folded into it; becomes the row's BridgeSeq. */
   Seq: number;
+  /** Term under which the entry was accepted; becomes the row's BridgeTerm. 0 when left out. */
+  Term?: number;
   Set: Row;
   /**
    * Columns set only where the row has null, '' or 0. With `insert` they hold values the worker
@@ -44,6 +47,7 @@ export const outcomes = [
   'already-present',
   'conflict',
   'not-found',
+  'superseded',
   'rejected',
 ] as const;
 export type Outcome = (typeof outcomes)[number];
@@ -51,9 +55,19 @@ export type Outcome = (typeof outcomes)[number];
 /** The answer for one mutation; `Reason` explains a conflict or a rejection. */
 export type MutationResult = { Outcome: Outcome; Reason?: string };
 
-/** True when the entry is done: it, or an equal one, is in the database. */
+const settled: ReadonlySet<Outcome> = new Set([
+  'applied',
+  'already-present',
+  'not-found',
+  'superseded',
+]);
+
+/**
+ * True when the entry is done: it, or an equal one, is in the database, or a later owner's row
+ * stands in its place.
+ */
 export function isSettledOutcome(outcome: Outcome): boolean {
-  return outcome === 'applied' || outcome === 'already-present' || outcome === 'not-found';
+  return settled.has(outcome);
 }
 
 /**

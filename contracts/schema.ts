@@ -38,6 +38,7 @@ export const jsonColumns: ReadonlySet<string> = new Set([
 export const ownColumns: ReadonlySet<string> = new Set([
   'HubID',
   'BridgeSeq',
+  'BridgeTerm',
   'CreateDate',
   'UpdateDate',
   'Deleted',

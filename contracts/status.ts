@@ -34,6 +34,8 @@ export type Balance = {
   Accepted: number;
   Applied: number;
   AlreadyPresent: number;
+  /** Accepted by an earlier owner, and a later one's row stands in their place. */
+  Superseded: number;
   Pending: number;
   DeadLettered: number;
   Skipped: number;
@@ -71,6 +73,10 @@ export type WorkerStatus = {
   Balance: Record<Lane, Balance>;
   Store: string;
   Epoch: string;
+  Role: 'active';
+  /** The Term of this store, null until it has met its first database, and its random id. */
+  Term: number | null;
+  Owner: string;
   Bus: { Connected: boolean; Server: string | null; Reconnects: number };
   Capacity: Capacity;
   Dedup: Dedup;
@@ -144,6 +150,7 @@ export type Location = {
     | 'accepted'
     | 'buffered'
     | 'applied'
+    | 'superseded'
     | 'duplicate'
     | 'conflict'
     | 'dead-lettered'

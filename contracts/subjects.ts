@@ -32,8 +32,10 @@ export const subjects = {
   laneAll: (hub: string, lane: Lane) => `tidemark.${hub}.${lane}.*`,
   control: (hub: string, verb: string) => `tidemark.${hub}.control.${verb}`,
   controlAll: (hub: string) => `tidemark.${hub}.control.*`,
-  event: (hub: string, name: 'state' | 'store-changed' | 'fault' | 'pressure' | 'legacy') =>
-    `tidemark.${hub}.event.${name}`,
+  event: (
+    hub: string,
+    name: 'state' | 'store-changed' | 'fault' | 'pressure' | 'legacy' | 'owner',
+  ) => `tidemark.${hub}.event.${name}`,
   eventAll: (hub: string) => `tidemark.${hub}.event.*`,
   oneWay: (hub: string, lane: Lane, action: string) => `tidemark-in.${hub}.${lane}.${action}`,
   oneWayAll: (hub: string) => `tidemark-in.${hub}.>`,

@@ -8,7 +8,12 @@ import type { Balance } from '../contracts/status.ts';
 export type EntryCounts = { accepted: number; stripped: number };
 
 /** Entries up to a mark, by how they were settled. */
-export type SettledCounts = { applied: number; present: number; skipped: number };
+export type SettledCounts = {
+  applied: number;
+  present: number;
+  superseded: number;
+  skipped: number;
+};
 
 /**
  * How many entries are accepted and not settled, without counting them one by one. `givenUp` counts
@@ -20,7 +25,7 @@ export function pendingOf(
   givenUp: number,
 ): number {
   if (!mark) return accepted - stripped;
-  return accepted - mark.applied - mark.present - mark.skipped - givenUp;
+  return accepted - mark.applied - mark.present - mark.superseded - mark.skipped - givenUp;
 }
 
 /**
@@ -32,14 +37,20 @@ export function balanceOf(
   mark: SettledCounts | null,
   { pending, givenUp }: { pending: number; givenUp: number },
 ): Balance {
-  const { applied, present, skipped } = mark ?? { applied: 0, present: 0, skipped: stripped };
+  const { applied, present, superseded, skipped } = mark ?? {
+    applied: 0,
+    present: 0,
+    superseded: 0,
+    skipped: stripped,
+  };
   return {
     Accepted: accepted,
     Applied: applied,
     AlreadyPresent: present,
+    Superseded: superseded,
     Pending: pending,
     DeadLettered: givenUp,
     Skipped: skipped,
-    Difference: accepted - applied - present - pending - givenUp - skipped,
+    Difference: accepted - applied - present - superseded - pending - givenUp - skipped,
   };
 }

@@ -10,6 +10,7 @@ import { HeldCounts } from './held-counts.ts';
 import { fewerSettled } from './mark-row.ts';
 import { ReleasedKeys } from './released-keys.ts';
 import { SkippedEntries } from './skipped-entries.ts';
+import { SupersededEntries } from './superseded-entries.ts';
 import { WaitingKeys } from './waiting-keys.ts';
 
 export type BlockedEntry = {
@@ -104,12 +105,14 @@ export class BlockedStore {
   readonly released: ReleasedKeys;
   readonly #db: Database;
   readonly #counts: HeldCounts;
+  readonly superseded: SupersededEntries;
   readonly #look: ReturnType<typeof lookupsOf>;
   readonly #change: ReturnType<typeof changesOf>;
 
   constructor(db: Database) {
     this.#db = db;
     this.#counts = new HeldCounts(db);
+    this.superseded = new SupersededEntries(db);
     this.released = new ReleasedKeys(db);
     this.#look = lookupsOf(db);
     this.#change = changesOf(db);
@@ -188,14 +191,10 @@ export class BlockedStore {
     return this.#db
       .transaction(() => {
         let again = 0;
-        for (const entry of entries)
-          again += this.#change.park.run(
-            database,
-            entry.seq,
-            laneIndex(lane),
-            entry.key,
-            nowMs,
-          ).changes;
+        for (const { seq, key } of entries) {
+          again += this.#change.park.run(database, seq, laneIndex(lane), key, nowMs).changes;
+          this.superseded.remove(database, seq);
+        }
         this.#change.uncount.run({ again, database, lane: laneIndex(lane) });
         return again;
       })

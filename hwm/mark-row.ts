@@ -17,24 +17,36 @@ export type MarkRow = {
   applied: number;
   present: number;
   skipped: number;
+  superseded: number;
   carrier: CarrierName | null;
 };
 
-export const markColumns =
-  'm.database, d.beacon, d.connection, m.store_id as storeId, m.seq, m.guid, ' +
-  'm.recorded_ms as recordedMs, m.applied_ms as appliedMs, ' +
-  'm.applied, m.present, m.skipped, m.carrier';
+/** @param schema of the store that is read, its own handle's where it is left out */
+export function markColumns(schema = Infinity): string {
+  const superseded = schema < 6 ? '0 as superseded' : 'm.superseded';
+  return (
+    'm.database, d.beacon, d.connection, m.store_id as storeId, m.seq, m.guid, ' +
+    'm.recorded_ms as recordedMs, m.applied_ms as appliedMs, ' +
+    `m.applied, m.present, m.skipped, ${superseded}, m.carrier`
+  );
+}
 
 export const markTables = 'mark m join database d on d.id = m.database';
 
 /** The marks of a lane, in the order in which they are shown. */
-export const marksOfLane = `select ${markColumns} from ${markTables} where m.lane = ? order by d.beacon, d.connection`;
+export function marksOfLane(schema?: number): string {
+  return `select ${markColumns(schema)} from ${markTables} where m.lane = ? order by d.beacon, d.connection`;
+}
 
 /** The mark of the database a lane is assigned to. */
-export const assignedMark =
-  `select ${markColumns} from ${markTables} join assignment a on a.lane = m.lane ` +
-  'and a.beacon = d.beacon and a.connection = d.connection where m.lane = ?';
+export function assignedMark(schema?: number): string {
+  return (
+    `select ${markColumns(schema)} from ${markTables} join assignment a on a.lane = m.lane ` +
+    'and a.beacon = d.beacon and a.connection = d.connection where m.lane = ?'
+  );
+}
 
 /** Takes `@again` entries off the counts of settled ones, applied ones first. */
 export const fewerSettled =
-  'applied = max(0, applied - @again), present = present - max(0, @again - applied)';
+  'applied = max(0, applied - @again), present = max(0, present - max(0, @again - applied)), ' +
+  'superseded = superseded - max(0, @again - applied - present)';

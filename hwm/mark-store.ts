@@ -10,6 +10,7 @@ import { limits } from '../contracts/limits.ts';
 import { type Lane, laneIndex, lanes } from '../contracts/subjects.ts';
 import type { CarrierName } from '../contracts/status.ts';
 import { fewerSettled, markColumns, type MarkRow, markTables } from './mark-row.ts';
+import { SupersededEntries } from './superseded-entries.ts';
 
 export type Mark = MarkRow & {
   /**
@@ -48,12 +49,14 @@ export type Settlement = {
   nowMs: number;
   applied: number;
   present: number;
+  /** Entries of an earlier owner, behind rows of a later one. */
+  superseded?: readonly { seq: number; key: string }[];
   blocked: { seq: number; key: string; state: 'dead' | 'parked'; reason: string | null }[];
   carrier: CarrierName;
 };
 
 const select =
-  `select ${markColumns}, m.epoch, m.epoch_before as epochBefore, m.seq_before as seqBefore ` +
+  `select ${markColumns()}, m.epoch, m.epoch_before as epochBefore, m.seq_before as seqBefore ` +
   `from ${markTables}`;
 
 const epochBefore = "epoch_before = trim(coalesce(epoch_before, '') || ' ' || epoch)";
@@ -87,6 +90,7 @@ function changesOf(db: Database) {
     advance: db.prepare(
       'update mark set seq = @throughSeq, guid = @throughGuid, recorded_ms = @recordedMs, ' +
         'applied_ms = @nowMs, applied = applied + @applied, present = present + @present, ' +
+        'superseded = superseded + @superseded, ' +
         'carrier = @carrier, epoch_before = null, seq_before = null ' +
         'where database = @database and lane = @lane and seq < @throughSeq',
     ),
@@ -134,12 +138,14 @@ function changesOf(db: Database) {
 }
 
 export class MarkStore {
+  readonly superseded: SupersededEntries;
   readonly #db: Database;
   readonly #look: ReturnType<typeof lookupsOf>;
   readonly #change: ReturnType<typeof changesOf>;
 
   constructor(db: Database) {
     this.#db = db;
+    this.superseded = new SupersededEntries(db);
     this.#look = lookupsOf(db);
     this.#change = changesOf(db);
   }
@@ -182,8 +188,10 @@ export class MarkStore {
     this.#db
       .transaction(() => {
         const where = { database, lane: laneIndex(lane), nowMs: settlement.nowMs };
-        const { blocked, ...counts } = settlement;
-        if (this.#change.advance.run({ ...counts, ...where }).changes === 0) return;
+        const { blocked, superseded = [], ...counts } = settlement;
+        const moved = { ...counts, superseded: superseded.length, ...where };
+        if (this.#change.advance.run(moved).changes === 0) return;
+        this.superseded.add(database, lane, superseded, settlement.nowMs);
         for (const one of blocked) this.#change.hold.run({ ...one, ...where });
         const slotFromMs = settlement.nowMs - (settlement.nowMs % limits.deliverySlotMs);
         this.#change.mergeDelivery.run({ ...where, slotFromMs });
@@ -198,6 +206,7 @@ export class MarkStore {
    */
   rewind(database: number, lane: Lane, to: number, again: number): void {
     this.#change.rewind.run({ database, lane: laneIndex(lane), to, again });
+    this.superseded.takeBack(database, lane, to);
   }
 
   /**
@@ -206,6 +215,7 @@ export class MarkStore {
    */
   move(database: number, lane: Lane, move: Move): void {
     this.#change.move.run({ ...move, database, lane: laneIndex(lane) });
+    this.superseded.takeBack(database, lane, move.to);
   }
 
   /**

@@ -10,6 +10,8 @@ export type Sent = { key: string; seqs: readonly number[] };
 export type BatchVerdict = {
   applied: number;
   present: number;
+  /** Entries of an earlier owner, behind rows of a later one. */
+  superseded: { seq: number; key: string }[];
   /**
    * Entries that the database does not have, in Seq order; `dead` is a refused one, `parked` are
    * those that wait behind it.
@@ -32,11 +34,14 @@ export function settle(
   const verdict: BatchVerdict = {
     applied: 0,
     present: 0,
+    superseded: [],
     blocked: parked.map((one) => ({ ...one, state: 'parked', reason: null })),
   };
   sent.forEach(({ key, seqs }, index) => {
     const result = results[index];
     if (result?.Outcome === 'applied') verdict.applied += seqs.length;
+    else if (result?.Outcome === 'superseded')
+      verdict.superseded.push(...seqs.map((seq) => ({ seq, key })));
     else if (result && isSettledOutcome(result.Outcome)) verdict.present += seqs.length;
     else if (result && seqs.length === 1)
       verdict.blocked.push({

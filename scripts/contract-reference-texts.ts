@@ -55,6 +55,12 @@ export const refusalTexts: Record<RefusalCode, { when: string; what: string }> =
     when: 'the EventGUID is known with other content (Action and Settings, compared as decoded)',
     what: 'a bug in the sender: a new write needs a new EventGUID',
   },
+  STALE_OWNER: {
+    when:
+      'a databeacon is sent a batch of an earlier Term than the mark row’s, or of the same Term ' +
+      'and another store; a worker answers UNAVAILABLE instead and ends',
+    what: 'the store that sent it no longer owns the hub: see `--take-over`',
+  },
   EXPIRED: {
     when:
       'a version 7 EventGUID that is not known, and whose time is at or below what was forgotten ' +

@@ -15,6 +15,7 @@ import type { ApplyBatch } from '../engine/engine.ts';
 import { booleanAt, integerAt, listAt, refuse, type Settings, textAt } from '../settings.ts';
 
 const epochCharsMax = 36;
+const ownerCharsMax = 36;
 
 /**
  * The hub and lane of a batch or mark.
@@ -35,13 +36,15 @@ export function hubAt(settings: Settings): { hubId: string; lane: Lane } {
 function mutationAt(value: unknown, at: number): RowMutation {
   const path = (name: string) => `Settings.Mutations[${at}]${name}`;
   if (!isJsonObject(value)) throw refuse(path(''), 'an object', value);
-  const { Op, Table, Key, Seq, Set: set, Fill, Merge, RemoteUser } = value;
+  const { Op, Table, Key, Seq, Term, Set: set, Fill, Merge, RemoteUser } = value;
   if (Op !== 'insert' && Op !== 'write' && Op !== 'delete')
     throw refuse(path('.Op'), 'insert, write or delete', Op);
   if (typeof Table !== 'string' || Table === '' || Table.length > 128)
     throw refuse(path('.Table'), 'a table name', Table);
   if (typeof Seq !== 'number' || !Number.isSafeInteger(Seq) || Seq < 0)
     throw refuse(path('.Seq'), 'an integer of at least 0', Seq);
+  if (Term !== undefined && !isTerm(Term))
+    throw refuse(path('.Term'), 'an integer of at least 0', Term);
   if (!isJsonObject(Key) || Object.keys(Key).length === 0)
     throw refuse(path('.Key'), 'an object with at least one column', Key);
   if (set !== undefined && !isJsonObject(set)) throw refuse(path('.Set'), 'an object', set);
@@ -54,12 +57,31 @@ function mutationAt(value: unknown, at: number): RowMutation {
     Op,
     Table,
     Seq,
+    ...(Term ? { Term } : {}),
     Key: Key as Row,
     Set: (set ?? {}) as Row,
     ...(Fill ? { Fill: Fill as Row } : {}),
     ...(Merge ? { Merge: Merge as Record<string, JsonObject> } : {}),
     ...(typeof RemoteUser === 'string' ? { RemoteUser } : {}),
   };
+}
+
+function isTerm(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}
+
+/**
+ * An owner accepts under its own Term or hands on what earlier ones accepted. Rows of a greater one
+ * would stand in the way of every owner to come.
+ */
+function insistOnTerms(mutations: readonly RowMutation[], term: number): void {
+  const at = mutations.findIndex(({ Term = 0 }) => Term > term);
+  if (at >= 0)
+    throw refuse(
+      `Settings.Mutations[${at}].Term`,
+      `at most the Term of the batch, ${term}`,
+      mutations[at]?.Term,
+    );
 }
 
 /**
@@ -72,9 +94,12 @@ export function decodeApply(
   clock: Clock,
 ): ApplyBatch {
   const given = settings['AfterEpoch'];
-  return {
+  const term = integerAt(settings, 'Term', 0, Number.MAX_SAFE_INTEGER, 0);
+  const batch: ApplyBatch = {
     ...hubAt(settings),
     epoch: textAt(settings, 'Epoch', epochCharsMax),
+    term,
+    owner: term > 0 ? textAt(settings, 'Owner', ownerCharsMax) : '',
     throughSeq: integerAt(settings, 'ThroughSeq', 0, Number.MAX_SAFE_INTEGER),
     isBelowMark: booleanAt(settings, 'IsBelowMark') ?? false,
     afterSeq: integerAt(settings, 'AfterSeq', 0, Number.MAX_SAFE_INTEGER, 0),
@@ -86,6 +111,8 @@ export function decodeApply(
     defaults: connection.defaults,
     now: isoOf(clock.nowMs()),
   };
+  insistOnTerms(batch.mutations, term);
+  return batch;
 }
 
 /**

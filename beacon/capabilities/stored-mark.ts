@@ -2,6 +2,7 @@
 import type { MarkOutputs } from '../../contracts/capability.ts';
 import type { DatabaseConnection } from '../databases/connections.ts';
 import { markTable, StatementFault } from '../engine/engine.ts';
+import { markOfRow } from '../engine/mark-rule.ts';
 import { toTable } from '../engine/table.ts';
 import type { Settings } from '../settings.ts';
 import { equals } from '../sql/filter.ts';
@@ -25,8 +26,5 @@ export async function storedMark(
   ]);
   if (result instanceof StatementFault) throw result;
   const row = result?.rows[0];
-  const mark = row
-    ? { Epoch: String(row['Epoch']), Seq: Number(row['Seq']), UpdatedAt: String(row['UpdatedAt']) }
-    : null;
-  return { Mark: mark, StoreID: storeId };
+  return { Mark: row ? markOfRow(row) : null, StoreID: storeId };
 }

@@ -44,6 +44,9 @@ export type ApplyBatch = {
   hubId: string;
   lane: Lane;
   epoch: string;
+  /** Term of the sending store and its random id; 0 and '' when it gives none. */
+  term?: number;
+  owner?: string;
   throughSeq: number;
   isBelowMark: boolean;
   /** The mark the sender expects; 0 when it does not know. */

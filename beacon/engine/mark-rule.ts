@@ -4,15 +4,47 @@
  */
 import type { StoredMark } from '../../contracts/capability.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
-import { isSettledOutcome, type MutationResult } from '../../contracts/mutation.ts';
+import {
+  isSettledOutcome,
+  type MutationResult,
+  type RowMutation,
+} from '../../contracts/mutation.ts';
+import { termOf } from '../../contracts/row-guard.ts';
+import { bounds } from '../bounds.ts';
 import type { ApplyBatch } from './engine.ts';
 
 /**
- * Mutations up to this Seq have already taken effect and are skipped. -1 skips none: if the stored
- * mark is of another epoch, or the batch is below the mark.
+ * Whether a mutation of the batch has taken effect before and is skipped: up to the mark of its
+ * epoch and Term, unless the batch is below it; a copy of the sender's store may have moved the mark
+ * of an earlier Term. One of an earlier owner's may have been superseded instead, and only its row
+ * knows.
  */
-export function skipThrough(batch: ApplyBatch, stored: StoredMark | null): number {
-  return stored !== null && !batch.isBelowMark && stored.Epoch === batch.epoch ? stored.Seq : -1;
+export function skippedBy(
+  batch: ApplyBatch,
+  stored: StoredMark | null,
+): (mutation: RowMutation) => boolean {
+  const { term = 0, epoch, isBelowMark } = batch;
+  const isOwn = stored !== null && stored.Epoch === epoch && (stored.Term ?? 0) === term;
+  const through = isOwn && !isBelowMark ? stored.Seq : -1;
+  return (mutation) => mutation.Seq <= through && termOf(mutation) >= term;
+}
+
+/**
+ * A hub has one owner at a time: the one with the greatest Term that any database has seen. An
+ * equal Term of another Owner is that of a store begun or copied beside it.
+ * @throws TidemarkError STALE_OWNER for a sender that is not the owner any more
+ */
+export function insistOnOwner(
+  { term = 0, owner = '' }: Pick<ApplyBatch, 'term' | 'owner'>,
+  stored: StoredMark | null,
+): void {
+  const { Term = 0, Owner = '' } = stored ?? {};
+  if (term > Term || (term === Term && (Term === 0 || owner === Owner))) return;
+  throw new TidemarkError(
+    'STALE_OWNER',
+    `the batch is of Term ${term} and owner ${owner || 'none'}, and the hub belongs to Term ` +
+      `${Term} of owner ${Owner || 'none'}`,
+  );
 }
 
 type BuiltBatch = Pick<
@@ -69,16 +101,56 @@ export function takesEffect(batch: ApplyBatch, results: readonly MutationResult[
 
 /**
  * The mark row after a batch that took effect; the same object as `stored` when nothing must be
- * written. Never moves back within an epoch. A batch below the mark that begins an epoch leaves Seq
- * as it is; an older copy of the database can then be recognised by its epoch.
+ * written. Never moves back within an epoch, and takes on a greater Term. A batch below the mark
+ * that begins an epoch leaves Seq as it is; an older copy of the database can then be recognised by
+ * its epoch.
  */
 export function markAfter(batch: ApplyBatch, stored: StoredMark | null): StoredMark | null {
+  const { term = 0, owner = '', now } = batch;
+  const place = placeAfter(batch, stored);
+  const isNewOwner = place !== null && term > (stored?.Term ?? 0);
+  if (place === null || (place === stored && !isNewOwner)) return stored;
+  const { Epoch, Seq } = place;
+  const mark = { Epoch, Seq, UpdatedAt: now };
+  if (isNewOwner) return { ...mark, Term: term, Owner: owner };
+  return stored?.Term ? { ...mark, Term: stored.Term, Owner: stored.Owner ?? '' } : mark;
+}
+
+/** Where the mark is after the batch: the same object as `stored` when it stays. */
+function placeAfter(
+  batch: ApplyBatch,
+  stored: StoredMark | null,
+): Pick<StoredMark, 'Epoch' | 'Seq'> | null {
   if (batch.isBelowMark) {
     const isBegun =
       stored !== null && batch.epoch !== stored.Epoch && batch.afterEpoch === stored.Epoch;
-    return isBegun ? { Epoch: batch.epoch, Seq: stored.Seq, UpdatedAt: batch.now } : stored;
+    return isBegun ? { Epoch: batch.epoch, Seq: stored.Seq } : stored;
   }
   if (stored !== null && stored.Epoch === batch.epoch && stored.Seq >= batch.throughSeq)
     return stored;
-  return { Epoch: batch.epoch, Seq: batch.throughSeq, UpdatedAt: batch.now };
+  return { Epoch: batch.epoch, Seq: batch.throughSeq };
+}
+
+/** A mark row as it was read: without Term and Owner while nobody has given any. */
+export function markOfRow(row: Readonly<Record<string, unknown>>): StoredMark {
+  const mark = {
+    Epoch: String(row['Epoch']),
+    Seq: Number(row['Seq']),
+    UpdatedAt: String(row['UpdatedAt']),
+  };
+  const term = Number(row['Term'] ?? 0);
+  return term > 0 ? { ...mark, Term: term, Owner: String(row['Owner'] ?? '') } : mark;
+}
+
+/**
+ * A table of marks that a worker of before there were Terms made.
+ * @throws TidemarkError UNAVAILABLE when the batch has a Term, and it cannot be kept
+ */
+export function insistOnTermColumns(hasTerm: boolean, { term = 0 }: ApplyBatch): void {
+  if (hasTerm || term === 0) return;
+  throw new TidemarkError(
+    'UNAVAILABLE',
+    'the table of marks has no column Term; run EnsureSchema again',
+    { retryAfterMs: bounds.databaseRetryMs },
+  );
 }

@@ -22,6 +22,8 @@ export type Shape = {
    * default.
    */
   rest: Column[];
+  /** Null in a table of before there were Terms. */
+  term: Column | null;
   createDate: Column | null;
   updateDate: Column | null;
 };
@@ -32,11 +34,17 @@ export type Shape = {
  */
 export type ShapeProblem = { reason: string; isSchemaGap: boolean };
 
-const managed: ReadonlySet<string> = new Set(['BridgeSeq', 'Deleted', 'CreateDate', 'UpdateDate']);
+const managed: ReadonlySet<string> = new Set([
+  'BridgeSeq',
+  'BridgeTerm',
+  'Deleted',
+  'CreateDate',
+  'UpdateDate',
+]);
 
 /** Equal for mutations of the same shape. */
 export function signatureOf(mutation: RowMutation): string {
-  let signature = `${mutation.Op} ${mutation.Table}`;
+  let signature = `${mutation.Op} ${mutation.Table} ${mutation.Term ? 'of a Term' : ''}`;
   for (const part of [mutation.Key, mutation.Set, mutation.Fill, mutation.Merge]) {
     signature += '\n';
     for (const name in part) signature += `${name}\t`;
@@ -81,6 +89,7 @@ export function shapeOf(mutation: RowMutation, table: Table | null): Shape | Sha
     table,
     ...parts,
     rest,
+    term: table.columns.get('BridgeTerm') ?? null,
     createDate: table.columns.get('CreateDate') ?? null,
     updateDate: table.columns.get('UpdateDate') ?? null,
   };
@@ -91,7 +100,7 @@ function problem(reason: string): ShapeProblem {
 }
 
 function gapOf(mutation: RowMutation, table: Table): string | null {
-  for (const name of ['BridgeSeq', 'Deleted'])
+  for (const name of ['BridgeSeq', 'Deleted', ...(mutation.Term ? ['BridgeTerm'] : [])])
     if (!table.columns.has(name)) return `there is no column ${name}`;
   const key = Object.keys(mutation.Key);
   if (key.some((name) => !table.columns.has(name))) return null;

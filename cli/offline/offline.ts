@@ -111,7 +111,7 @@ function laneOf(store: ReadStore, lane: number, nowMs: number): LaneFacts {
     'select beacon, connection, assigned_ms as atMs from assignment where lane = ?',
     lane,
   )[0];
-  const mark = store.all<MarkRow>(assignedMark, lane)[0] ?? null;
+  const mark = store.all<MarkRow>(assignedMark(store.version), lane)[0] ?? null;
   const counts = countsOf(store, lane);
   const givenUp = countGivenUp(store, lane, mark);
   const oldestMs = oldest(store, lane, mark);
@@ -166,7 +166,7 @@ function countGivenUp(store: ReadStore, lane: number, mark: MarkRow | null): num
 
 /** What a lane's assigned database does not have yet, from the counts. */
 export function pendingIn(store: ReadStore, lane: number): number {
-  const mark = store.all<MarkRow>(assignedMark, lane)[0] ?? null;
+  const mark = store.all<MarkRow>(assignedMark(store.version), lane)[0] ?? null;
   return pendingOf(countsOf(store, lane), mark, countGivenUp(store, lane, mark));
 }
 
@@ -198,7 +198,7 @@ function marksOf(store: ReadStore, lane: number): Record<string, Record<string, 
   // A BeaconID of before may be a name that every object has.
   const views = Object.create(null) as Record<string, Record<string, MarkView>>;
   const counts = countsOf(store, lane);
-  for (const mark of store.all<MarkRow>(marksOfLane, lane))
+  for (const mark of store.all<MarkRow>(marksOfLane(store.version), lane))
     (views[mark.beacon] ??= {})[String(mark.connection)] = markView(
       mark,
       pendingOf(counts, mark, countGivenUp(store, lane, mark)),

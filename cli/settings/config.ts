@@ -55,6 +55,10 @@ export type CliConfig = {
   isAnyFileSystem: boolean;
   /** Also accepts beacons and workers from before subjects named the hub. */
   acceptsUnscoped: boolean;
+  /** Serves the hub whoever served it before. */
+  takesOver: boolean;
+  /** Ending a process there only gets it started again. */
+  isInKubernetes: boolean;
   /** A given nats-server binary, and the folders to search for one. */
   natsServer: string | undefined;
   path: string;
@@ -97,7 +101,7 @@ function resolved(value: Value, environment: NodeJS.ProcessEnv): CliConfig {
   if (!isSubjectToken(hub))
     throw invalid(`hub ${JSON.stringify(hub)} is not 1 to 64 of A-Z, a-z, 0-9, _ and -`);
   const url = value('nats');
-  const isOn = (name: 'anyFileSystem' | 'acceptUnscoped') =>
+  const isOn = (name: 'anyFileSystem' | 'acceptUnscoped' | 'takeOver') =>
     choice(name, value(name) ?? '0', ['0', '1']) === '1';
   const isAnyFileSystem = isOn('anyFileSystem');
   const bus = busOf(url ?? up.nats ?? defaults.nats, value);
@@ -119,12 +123,16 @@ function resolved(value: Value, environment: NodeJS.ProcessEnv): CliConfig {
     ops: opsSettings(value, environment, data),
     isAnyFileSystem,
     acceptsUnscoped: isOn('acceptUnscoped'),
+    takesOver: isOn('takeOver'),
+    isInKubernetes: Boolean(environment['KUBERNETES_SERVICE_HOST']),
     natsServer: value('natsServer'),
     path: environment['PATH'] ?? '',
     serviceManager: serviceManagerPlace(environment),
     environment: {
       ...environment,
       ...loginVariables(bus),
+      // Said once: what a child takes over is not to be taken again by the next.
+      [variables.takeOver]: undefined,
       ...(isAnyFileSystem ? { [variables.anyFileSystem]: '1' } : {}),
     },
   };

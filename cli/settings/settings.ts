@@ -53,6 +53,7 @@ export const variables = {
   skipOpsUntil: 'TIDEMARK_SKIP_OPS_UNTIL',
   anyFileSystem: 'TIDEMARK_ANY_FILE_SYSTEM',
   acceptUnscoped: 'TIDEMARK_ACCEPT_UNSCOPED',
+  takeOver: 'TIDEMARK_TAKE_OVER',
 } as const;
 
 export type SettingName = keyof typeof variables;
@@ -67,6 +68,7 @@ export const defaults: Partial<Record<SettingName, string>> &
   logLevel: 'info',
   anyFileSystem: '0',
   acceptUnscoped: '0',
+  takeOver: '0',
   journalBytesMax: String(usualBounds.journalBytesMax),
   pendingMax: String(usualBounds.pendingMax),
   retainFor: `${limits.retainedMs / 3_600_000}h`,

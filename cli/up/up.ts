@@ -186,7 +186,13 @@ function startWorker(options: UpOptions, url: string, http: string, part: Part):
     '--ops-dir',
     config.ops.folder,
   ];
-  return part('worker', async () => new CliChild(args, config.environment));
+  // Said once: a worker that is started again is the owner already.
+  let takesOver = config.takesOver;
+  return part('worker', async () => {
+    const once = takesOver ? ['--take-over'] : [];
+    takesOver = false;
+    return new CliChild([...args, ...once], config.environment);
+  });
 }
 
 function readyLine({ config, beaconId }: UpOptions, url: string, http: string): string {

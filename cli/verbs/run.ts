@@ -79,6 +79,8 @@ async function worker({ config, flags }: VerbCall): Promise<never> {
     ops,
     isAnyFileSystem,
     acceptsUnscoped,
+    takesOver,
+    isInKubernetes,
     serviceManager,
   } = config;
   const { runWorker } = await import('../../worker/process/command.ts');
@@ -97,6 +99,8 @@ async function worker({ config, flags }: VerbCall): Promise<never> {
       ops,
       isAnyFileSystem,
       acceptsUnscoped,
+      takesOver,
+      staysWhenDeposed: isInKubernetes,
       serviceManager,
       version: packageVersion(),
     }),

@@ -1,6 +1,6 @@
 /** Options that are settings of the worker, the databeacon or the bus, shared by several verbs. */
 import { Option } from 'commander';
-import { acceptUnscoped, anyFileSystem, collect } from '../verb.ts';
+import { acceptUnscoped, anyFileSystem, collect, takeOver } from '../verb.ts';
 
 export const httpOption = new Option(
   '--http <address>',
@@ -51,6 +51,7 @@ export const settingOptions = [
   opsDirOption,
   anyFileSystem,
   acceptUnscoped,
+  takeOver,
 ];
 export const natsServer = new Option('--nats-server <path>', 'nats-server binary to start');
 export const beaconIdOption = new Option(

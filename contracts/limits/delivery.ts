@@ -56,6 +56,10 @@ export const deliveryLimits = {
   readsWaitingMax: 2_000,
   /** Database rows fetched in one list read to complete buffered ones. */
   listBaseRowsMax: 5_000,
+  /** How often workers of one hub look for each other. */
+  ownerLookMs: 2_000,
+  /** How long a start waits for a worker of its hub that may be ending. */
+  ownerGraceMs: 4_000,
   /** Rows of the journal gone through for a list between two turns of the event loop. */
   listStepRows: 500,
 } as const;

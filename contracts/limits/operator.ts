@@ -40,6 +40,8 @@ export const operatorLimits = {
   labAnswerMs: 2_000,
   /** Rows of the operators' log: kept, shown at once, and characters of their texts. */
   operatorActionsMax: 10_000,
+  /** Calls that were refused because they were wrong, or not possible then. */
+  operatorRefusalsMax: 1_000,
   operatorActionsShownMax: 1_000,
   operatorActionsShown: 100,
   operatorTextCharsMax: 1_000,

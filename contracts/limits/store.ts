@@ -27,6 +27,8 @@ export const storeLimits = {
    * sync nearly twice as slow. Small commits write about 24 KiB of pages each.
    */
   checkpointBytes: 8 * MiB,
+  /** A page of the database: what a row of a random GUID adds to the log, however small it is. */
+  pageBytes: 4_096,
   checkpointRows: 10_000,
   checkpointCommits: 350,
   /** A longer log is truncated while the worker is idle. */
@@ -92,10 +94,14 @@ export const storeLimits = {
   importRunsMax: 500,
   /** How often a running worker checks for a rescue that its predecessor finished late. */
   rescueLookMs: 5_000,
-  /** Entries looked at, and stripped of their body, in one step of retention; it may take so long. */
+  /**
+   * Entries looked at, and stripped of their body, in one step of retention, and the time for it.
+   * On a busy machine a step strips at least so many: it must keep up with what is delivered.
+   */
   retentionStepEntries: 2_000,
   retentionStepMs: 10,
-  retentionStripEntries: 100,
+  retentionStripEntries: 200,
+  retentionStripLeast: 50,
   /**
    * Accepted writes whose EventGUID is known: for so long, and at most so many. 50 million are some
    * 5 GB.

@@ -1,26 +1,30 @@
 /**
  * Endurance campaign: `node test/campaigns/endurance.ts [entries] [seed] [--days 30]`: a month of
  * traffic compressed, on the real store; prints a row for each simulated day, and exits 1 when
- * anything grows from the third day on, slows down, or stalls (I13).
+ * anything grows from the third day on, slows down, or stalls (I13). With `--processes <seconds>`
+ * on real processes instead, as fast as they can, with a row for each tenth of the time.
  */
 import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { Endurance, keptFor } from '../kit/endurance/days.ts';
 import { grown, slowed } from '../kit/endurance/figures.ts';
 import { syncTimeEnv } from '../kit/endurance/sync-layer.ts';
+import { grownIn, ProcessEndurance } from '../kit/endurance/processes.ts';
 import { headLine, rowOf } from '../kit/endurance/table.ts';
 import { SyncTime } from '../kit/endurance/turns.ts';
 import { tempDir } from '../kit/temp-dir.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { days: { type: 'string', default: '30' } },
+  options: { days: { type: 'string', default: '30' }, processes: { type: 'string' } },
 });
 const [entries = '20000000', seed = '1'] = positionals;
 
 using dir = tempDir('endurance');
 const syncFile = process.env['TIDEMARK_SYNC_TIME'];
-if (syncFile === undefined) {
+if (values.processes !== undefined) {
+  process.exitCode = (await onProcesses(Number(values.processes))) ? 0 : 1;
+} else if (syncFile === undefined) {
   // Once more, with its syncs timed.
   const { status } = spawnSync(process.execPath, process.argv.slice(1), {
     stdio: 'inherit',
@@ -52,6 +56,22 @@ async function run(syncFile: string): Promise<boolean> {
   line(`${days.at(-1)?.written ?? 0} writes in ${seconds} s`);
   for (const what of bad) line(`BAD ${what}`);
   line(bad.length === 0 ? 'flat from the third day' : `not flat: ${bad.length} findings`);
+  return bad.length === 0;
+}
+
+async function onProcesses(seconds: number): Promise<boolean> {
+  const { tenths, difference } = await ProcessEndurance.run(seconds, Number(seed), (tenth) =>
+    line(JSON.stringify(tenth)),
+  );
+  const grown = grownIn(tenths, seconds);
+  const refused = tenths.at(-1)?.refused ?? 0;
+  const bad = [
+    ...(grown ?? []),
+    ...(difference === 0 ? [] : [`the balance differs by ${difference}`]),
+    ...(refused === 0 ? [] : [`${refused} writes were refused`]),
+  ];
+  for (const what of bad) line(`BAD ${what}`);
+  if (bad.length === 0) line(grown === null ? 'too short to tell growth' : 'flat');
   return bad.length === 0;
 }
 

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { balanceOf, pendingOf } from '../../hwm/balance.ts';
 
 const entries = { accepted: 100, stripped: 30 };
-const mark = { applied: 40, present: 5, skipped: 3 };
+const mark = { applied: 38, present: 5, superseded: 2, skipped: 3 };
 
 test('without a mark everything that still has its body is pending (I10)', () => {
   expect(pendingOf(entries, null, 0)).toBe(70);
@@ -11,6 +11,7 @@ test('without a mark everything that still has its body is pending (I10)', () =>
     Accepted: 100,
     Applied: 0,
     AlreadyPresent: 0,
+    Superseded: 0,
     Pending: 70,
     DeadLettered: 0,
     Skipped: 30,

@@ -13,7 +13,7 @@ test('applied, already present and not found are settled, each entry of a folded
       [{ Outcome: 'applied' }, { Outcome: 'already-present' }, { Outcome: 'not-found' }],
       [],
     ),
-  ).toEqual({ applied: 2, present: 2, blocked: [] });
+  ).toEqual({ applied: 2, present: 2, superseded: [], blocked: [] });
 });
 
 test('a refused write of one entry is a dead letter, one of several entries is parked to be tried one by one', () => {
@@ -26,6 +26,7 @@ test('a refused write of one entry is a dead letter, one of several entries is p
   ).toEqual({
     applied: 0,
     present: 0,
+    superseded: [],
     blocked: [
       { seq: 1, key: 'k1', state: 'dead', reason: 'rejected: too long' },
       { seq: 2, key: 'k2', state: 'parked', reason: null },
@@ -79,4 +80,18 @@ test('refused keys are those of refusals, not of silence', () => {
 
 test('a refusal without a reason says so', () => {
   expect(reasonOf({ Outcome: 'conflict' })).toBe('conflict: no reason given');
+});
+
+test('what a later owner’s row stands in the place of is settled, and counted apart (I10, I11)', () => {
+  expect(
+    settle([sent(1, 4), sent(2)], [{ Outcome: 'superseded' }, { Outcome: 'applied' }], []),
+  ).toEqual({
+    applied: 1,
+    present: 0,
+    superseded: [
+      { seq: 1, key: 'k1' },
+      { seq: 4, key: 'k1' },
+    ],
+    blocked: [],
+  });
 });

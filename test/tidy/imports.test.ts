@@ -56,6 +56,7 @@ const rooms: Record<string, readonly (readonly string[])[]> = {
     ['store.ts'],
     ['guard'],
     ['schema'],
+    ['owners.ts'],
     ['connection.ts', 'paths.ts', 'file-names.ts', 'entry-identity.ts'],
   ],
   beacon: [

@@ -86,7 +86,7 @@ export class Intake {
     return this.#lastCommitMs;
   }
 
-  /** Accepts nothing any more, because the store cannot be trusted. */
+  /** Accepts nothing any more: the store cannot be trusted, or is not the hub's. */
   freeze(fault: TidemarkError): void {
     this.#fault ??= fault;
   }
@@ -94,7 +94,7 @@ export class Intake {
   /** Why a write sent now would be refused; null when it would be accepted. */
   refusal(): TidemarkError | null {
     if (this.#fault)
-      return new TidemarkError('STORAGE_FAILED', this.#fault.message, {
+      return new TidemarkError(refusalOf(this.#fault), this.#fault.message, {
         cause: this.#fault,
         retryAfterMs: limits.unavailableRetryMs,
       });
@@ -255,6 +255,11 @@ export class Intake {
     this.#waitingBytes = 0;
     for (const one of [...batch, ...this.#waiting.splice(0)]) one.reject(error);
   }
+}
+
+/** A store that another one has taken over from is well; the sender finds the other one. */
+function refusalOf({ code }: TidemarkError): 'UNAVAILABLE' | 'STORAGE_FAILED' {
+  return code === 'DEPOSED' ? 'UNAVAILABLE' : 'STORAGE_FAILED';
 }
 
 function sizeOf(batch: readonly Waiting[]): number {

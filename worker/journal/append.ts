@@ -17,6 +17,7 @@ import type { JsonObject } from '../../contracts/body/json-value.ts';
 import { laneIndex, lanes } from '../../contracts/subjects.ts';
 import { isoOf } from '../../runtime/clock.ts';
 import type { Connection } from '../state/connection.ts';
+import type { Owners } from '../state/owners.ts';
 import {
   contentDigest,
   crcOf,
@@ -49,11 +50,12 @@ type BodyValues = [
   crc: number,
   digest: Uint8Array | null,
   body: string,
+  owner: number,
 ];
 
 function statementsOf(db: Connection) {
   const insertBody = (table: string) =>
-    db.prepare<BodyValues>(`insert into ${table} values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+    db.prepare<BodyValues>(`insert into ${table} values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
   const digestIn = (table: string) =>
     db.prepare<[number], Buffer | null>(`select digest from ${table} where seq = ?`).pluck();
   const bodyOf = (view: string) =>
@@ -84,7 +86,10 @@ export class Appender {
   readonly #sql: ReturnType<typeof statementsOf>;
   readonly #transaction: (envelopes: readonly Write[], nowMs: number) => Appended[];
 
-  constructor(db: Connection) {
+  readonly #owners: Pick<Owners, 'current'>;
+
+  constructor(db: Connection, owners: Pick<Owners, 'current'>) {
+    this.#owners = owners;
     this.#sql = statementsOf(db);
     const transaction = db.transaction((envelopes: readonly Write[], nowMs: number) =>
       this.#appendAll(envelopes, nowMs),
@@ -136,6 +141,7 @@ export class Appender {
       crcOf(action, key, guid, body),
       'digest' in envelope ? Buffer.from(envelope.digest) : null,
       body,
+      this.#owners.current.id,
     );
   }
 

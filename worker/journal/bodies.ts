@@ -9,6 +9,7 @@ import type { Lane } from '../../contracts/subjects.ts';
 import type { Entry } from '../../bridges/entry.ts';
 import { isoOf } from '../../runtime/clock.ts';
 import type { Connection } from '../state/connection.ts';
+import type { Owners } from '../state/owners.ts';
 import { contentDigest, crcOf, dashed, unknownDigest } from '../state/entry-identity.ts';
 
 /** `guid` is 32 hex digits, because a Buffer for each row costs more than all its other columns. */
@@ -22,6 +23,7 @@ type BodyRow = {
   accepted_ms: number;
   trace: string | null;
   crc: number | null;
+  owner: number;
   body: string;
 };
 
@@ -42,7 +44,7 @@ export type EntrySlice = {
 };
 
 const columns =
-  'seq, action, lower(hex(guid)) as guid, key, at, user, accepted_ms, trace, crc, body';
+  'seq, action, lower(hex(guid)) as guid, key, at, user, accepted_ms, trace, crc, owner, body';
 
 function statementsOf(db: Connection, lane: Lane) {
   const [view, table] = [`${lane}_entry`, `${lane}_body`];
@@ -90,8 +92,11 @@ export class Bodies {
   #lastMs = Number.NaN;
   #lastIso = '';
 
-  constructor(db: Connection, hubId: string, lane: Lane) {
+  readonly #owners: Pick<Owners, 'termOf'>;
+
+  constructor(db: Connection, hubId: string, lane: Lane, owners: Pick<Owners, 'termOf'>) {
     this.#hubId = hubId;
+    this.#owners = owners;
     this.#sql = statementsOf(db, lane);
   }
 
@@ -199,6 +204,7 @@ export class Bodies {
   #toEntry(row: BodyRow): Entry | null {
     const settings = soundBody(row);
     if (!settings) return null;
+    const term = this.#owners.termOf(row.owner);
     return {
       seq: row.seq,
       hubId: this.#hubId,
@@ -209,6 +215,7 @@ export class Bodies {
       acceptedAt: this.#acceptedAt(row.accepted_ms),
       remoteUser: row.user ?? defaultRemoteUser,
       settings,
+      ...(term > 0 ? { term } : {}),
       ...(row.trace === null ? {} : { trace: row.trace }),
     };
   }

@@ -37,6 +37,9 @@ function statementsOf(db: Connection) {
     ),
     bySeq: db.prepare<[number], Row>(`select ${columns} from known where seq = ?`),
     forget: db.prepare<[number]>('delete from known where seq = ?'),
+    forgetSuperseded: db.prepare<[number]>(
+      'delete from superseded where database in (select id from database) and seq = ?',
+    ),
     count: db.prepare<[number]>('update lane set forgotten = forgotten + 1 where lane = ?'),
     move: db.prepare<[Forgotten]>(
       'update horizon set through_seq = @throughSeq, accepted_ms = @acceptedMs, guid_ms = @guidMs',
@@ -118,6 +121,7 @@ export class Horizon {
 
   #forget(row: Row, forgotten: Forgotten): void {
     this.#sql.forget.run(row.seq);
+    this.#sql.forgetSuperseded.run(row.seq);
     this.#sql.count.run(row.lane);
     forgotten.acceptedMs = Math.max(forgotten.acceptedMs, row.acceptedMs);
     const guidMs = guidTimeMs(row.guid);

@@ -10,6 +10,7 @@ import { type Lane, laneIndex, lanes } from '../../contracts/subjects.ts';
 import type { Entry } from '../../bridges/entry.ts';
 import type { Connection } from '../state/connection.ts';
 import { guidBytes, guidText } from '../state/entry-identity.ts';
+import { Owners } from '../state/owners.ts';
 import { oldestOldEntry } from '../state/schema/old-entries.ts';
 import { type Appended, Appender, type Write } from './append.ts';
 import { Bodies, type EntrySlice } from './bodies.ts';
@@ -82,6 +83,7 @@ function countsOf(db: Connection, lane: Lane) {
 
 export class Journal {
   readonly horizon: Horizon;
+  readonly owners: Owners;
   readonly #db: Connection;
   readonly #entries: ReturnType<typeof entriesOf>;
   readonly #bodies: Record<Lane, Bodies>;
@@ -94,9 +96,10 @@ export class Journal {
   constructor(db: Connection, hubId: string) {
     this.#db = db;
     this.#entries = entriesOf(db);
+    this.owners = new Owners(db);
     this.#bodies = {
-      queue: new Bodies(db, hubId, 'queue'),
-      manifest: new Bodies(db, hubId, 'manifest'),
+      queue: new Bodies(db, hubId, 'queue', this.owners),
+      manifest: new Bodies(db, hubId, 'manifest', this.owners),
     };
     this.#counts = { queue: countsOf(db, 'queue'), manifest: countsOf(db, 'manifest') };
     this.#lane = db.prepare<[number], LaneCounts>(
@@ -107,7 +110,7 @@ export class Journal {
       'update lane set bare = bare + ?, bare_through = max(bare_through, ?) where lane = ?',
     );
     this.horizon = new Horizon(db);
-    this.#appender = new Appender(db);
+    this.#appender = new Appender(db, this.owners);
     this.#old = OldCounts.of(db);
   }
 

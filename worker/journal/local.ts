@@ -37,7 +37,7 @@ export function openLocal(store: Store, hubId: string): Local {
     journal,
     marks: new MarkStore(store.db),
     blocked: new BlockedStore(store.db),
-    projection: new Projection(store.db, journal),
+    projection: new Projection(store, journal),
     refused: new Refused(store.db),
   };
 }

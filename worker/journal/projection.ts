@@ -6,6 +6,7 @@
 import { toMutation } from '../../bridges/lanes.ts';
 import { type KnownRow, learn } from '../../bridges/read-merge.ts';
 import { limits } from '../../contracts/limits.ts';
+import { termOf } from '../../contracts/row-guard.ts';
 import { laneTables, type TableName } from '../../contracts/schema.ts';
 import { type Lane, laneIndex } from '../../contracts/subjects.ts';
 import { nextTurn } from '../../runtime/clock.ts';
@@ -13,6 +14,7 @@ import type { Entry } from '../../bridges/entry.ts';
 import type { Journal } from './journal.ts';
 import { type Projected, projectedOf, type ProjectedRow, RowSearch } from './row-search.ts';
 import type { Connection } from '../state/connection.ts';
+import type { Store } from '../state/store.ts';
 
 /** Attempts are never read by hubs, so the journal keeps no view of them. */
 const isProjected = (table: string) => table !== 'UVQueueWorkItemAttempt';
@@ -44,12 +46,15 @@ function statementsOf(db: Connection) {
 
 export class Projection {
   readonly search: RowSearch;
+  readonly #store: Pick<Store, 'wrote'>;
   readonly #db: Connection;
   readonly #journal: Journal;
   readonly #sql: ReturnType<typeof statementsOf>;
   readonly #running = new Map<Lane, Promise<void>>();
 
-  constructor(db: Connection, journal: Journal) {
+  constructor(store: Pick<Store, 'db' | 'wrote'>, journal: Journal) {
+    const { db } = store;
+    this.#store = store;
     this.#db = db;
     this.#journal = journal;
     this.#sql = statementsOf(db);
@@ -107,6 +112,8 @@ export class Projection {
         this.#sql.move.run(through, laneIndex(lane));
       })
       .immediate();
+    // Rows lie in the order of their keys, each on a page of its own.
+    this.#store.wrote(entries.length * limits.pageBytes);
     return through;
   }
 
@@ -116,8 +123,12 @@ export class Projection {
     const sub = mutation.Op === 'insert' ? String(mutation.Key['EventGUID']) : '';
     const known = this.#sql.get.get(mutation.Table, entry.key, sub);
     if (known && mutation.Op === 'insert') return;
-    const row = learn(known ? (JSON.parse(known.doc) as KnownRow) : null, mutation);
+    const before = known ? (JSON.parse(known.doc) as KnownRow) : null;
+    // Merged in from an earlier owner: the database keeps what is there, whatever its Seq.
+    if (before && Number(before['BridgeTerm'] ?? 0) > termOf(mutation)) return;
+    const row = learn(before, mutation);
     row['BridgeSeq'] = entry.seq;
+    row['BridgeTerm'] = entry.term ?? 0;
     if (mutation.Table === 'UVManifest' && mutation.Op === 'write') {
       // The manifest itself stays in the journal, where it already is.
       delete row['ManifestJSON'];

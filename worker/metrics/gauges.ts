@@ -254,7 +254,7 @@ export class Gauges {
       'Longest time the event loop was late in the last one to two minutes.',
     );
     const usual = this.#gauge(
-      'event_loop_delay_p99_seconds',
+      'event_loop_delay_usual_seconds',
       'Time the event loop was late at most in 99 of 100 turns of that time.',
     );
     return ({ process, store, loopDelay }) => {
@@ -280,6 +280,7 @@ export class Gauges {
       for (const [result, count] of [
         ['applied', sum((mark) => mark.applied)],
         ['duplicate', sum((mark) => mark.present)],
+        ['superseded', sum((mark) => mark.superseded)],
       ] as const) {
         const most = Math.max(count, this.#reported.get(`${lane} ${result}`) ?? 0);
         this.#reported.set(`${lane} ${result}`, most);

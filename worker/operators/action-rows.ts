@@ -1,11 +1,11 @@
 /**
- * The rows of the operators' log. Calls that were done and calls that were denied each have a bound
- * of their own, so that callers without a right cannot push out the rest.
+ * The rows of the operators' log. Calls that were done, refused and denied each have a bound of
+ * their own, so that callers without a right, and wrong calls, cannot push out what was done.
  */
 import { limits } from '../../contracts/limits.ts';
 import type { Connection } from '../state/connection.ts';
 
-type Kind = 'done' | 'denied';
+type Kind = 'done' | 'refused' | 'denied';
 
 export type NewAction = {
   atMs: number;
@@ -19,10 +19,12 @@ export type NewAction = {
 
 const rowsMax: Record<Kind, number> = {
   done: limits.operatorActionsMax,
+  refused: limits.operatorRefusalsMax,
   denied: limits.operatorDenialsMax,
 };
 const isOfKind: Record<Kind, string> = {
-  done: "outcome <> 'denied'",
+  done: "outcome not in ('refused', 'denied')",
+  refused: "outcome = 'refused'",
   denied: "outcome = 'denied'",
 };
 
@@ -53,7 +55,7 @@ export class ActionRows {
           'values (?, ?, ?, ?, ?, ?, ?)',
       )
       .run(atMs, who, via, action, detail, outcome, reason);
-    this.#trim(outcome === 'denied' ? 'denied' : 'done');
+    this.#trim(outcome === 'refused' || outcome === 'denied' ? outcome : 'done');
     return Number(lastInsertRowid);
   }
 

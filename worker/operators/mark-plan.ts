@@ -5,6 +5,7 @@
 import { toMutation } from '../../bridges/lanes.ts';
 import { messageOf } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
+import { compareWritten, writtenBy } from '../../contracts/row-guard.ts';
 import type {
   BackendFinding,
   LanePlan,
@@ -215,6 +216,6 @@ export class MarksPlanner {
     if (!entry) return true;
     const mutation = toMutation(entry);
     const row = await backend.row(mutation.Table, mutation.Key);
-    return row ? Number(row['BridgeSeq']) >= seq : mutation.Op === 'delete';
+    return row ? compareWritten(writtenBy(row), mutation) >= 0 : mutation.Op === 'delete';
   }
 }

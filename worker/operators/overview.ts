@@ -62,7 +62,7 @@ export class Overview {
 
   /** `balance` may be slightly older, because counting it takes time. */
   status(balance: WorkerStatus['Balance'] = this.balances()): WorkerStatus {
-    const { hubId, version, store, bus, capacity } = this.#parts;
+    const { hubId, version, store, journal, bus, capacity } = this.#parts;
     const [queue, manifest] = [this.lane('queue'), this.lane('manifest')];
     return {
       HubID: hubId,
@@ -72,6 +72,9 @@ export class Overview {
       Balance: balance,
       Store: store.storeId,
       Epoch: store.epoch,
+      Role: 'active',
+      Term: journal.owners.current.term,
+      Owner: journal.owners.current.owner,
       Bus: bus(),
       Capacity: capacity(),
       Dedup: this.dedup(),
@@ -210,6 +213,13 @@ export class Overview {
     if (found.isGivenUp)
       return { ...about, State: 'dead-lettered', Reason: 'it was given up by an operator' };
     if (seq > mark.seq) return { ...about, State: 'buffered' };
+    const superseded = marks.superseded.get(mark.database, seq);
+    if (superseded)
+      return {
+        ...about,
+        State: 'superseded',
+        Reason: 'an earlier owner accepted it, and a later one wrote the row since',
+      };
     const appliedMs = marks.settledAt(mark.database, lane, seq);
     return {
       ...about,

@@ -10,6 +10,7 @@ import { createLog, type Log } from '../../runtime/log.ts';
 import { ServiceManager, type ServiceManagerPlace } from '../../runtime/service-manager.ts';
 import { startWorker } from './compose.ts';
 import { joinBus } from './opening/joining.ts';
+import { stepDown } from './opening/stepping-down.ts';
 import type { MaintenanceSettings } from '../upkeep/maintenance.ts';
 import { openAsSoonAsPossible, type Opened, type OpeningSettings } from './opening/opening.ts';
 import type { KeepBounds } from '../upkeep/keep-bounds.ts';
@@ -22,6 +23,10 @@ export type WorkerConfig = OpeningSettings & {
   logLevel: string;
   /** Also accept beacons that announce themselves on the shared presence subject. */
   acceptsUnscoped: boolean;
+  /** Serves the hub whoever served it before. */
+  takesOver: boolean;
+  /** Where a process that ends is only started again: stays up, not ready, as a later owner's. */
+  staysWhenDeposed: boolean;
   bounds: CapacityBounds;
   keep: KeepBounds;
   ops: MaintenanceSettings;
@@ -31,7 +36,7 @@ export type WorkerConfig = OpeningSettings & {
 
 /**
  * Resolves with the exit code: 0 after an orderly stop, 1 when the store failed, 2 for a wrong
- * setting, 4 when another worker has the data directory, 5 when a newer version created it. SIGTERM
+ * setting, 4 when another worker has the data directory or the hub, 5 when a newer version created it. SIGTERM
  * and SIGINT drain; a second signal ends the process at once.
  */
 export async function runWorker(config: WorkerConfig): Promise<number> {
@@ -57,6 +62,12 @@ async function serve(config: WorkerConfig, log: Log): Promise<number> {
   try {
     await serveOver(opened, config, { stop, manager, log });
   } catch (error) {
+    if (error instanceof TidemarkError && error.code === 'DEPOSED')
+      return await stepDown(error, opened, {
+        stays: config.staysWhenDeposed,
+        stopped: untilAborted(stop.signal),
+        log,
+      });
     if (!saveIfLost(opened.local.store, error, log)) throw error;
     return 1;
   }
@@ -84,7 +95,7 @@ async function serveOver(
   const stopped = untilAborted(stop.signal);
   manager.status(`waiting for the bus at ${config.bus.servers}`);
   const bus = await joinBus(
-    { local, http, access, bus: config.bus, hub: config.hub, log },
+    { ...config, local, http, access, log },
     Promise.race([stopped, fault.promise]),
   );
   if (bus instanceof TidemarkError) throw bus;
@@ -125,6 +136,7 @@ async function serveOver(
     Promise.race([bus.flush(), systemClock.sleep(limits.frozenFirstMs)]),
     systemClock.sleep(limits.frozenFirstMs),
   ]);
+  if (ended.code === 'DEPOSED') await worker.leave();
   throw ended;
 }
 

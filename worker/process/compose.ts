@@ -6,12 +6,13 @@ import { TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
 import type { Bus } from '../../runtime/bus/bus.ts';
 import type { MicroService } from '../../runtime/bus/micro-service.ts';
-import type { Clock } from '../../runtime/clock.ts';
+import { type Clock, isoOf } from '../../runtime/clock.ts';
 import { withDeadline } from '../../runtime/deadline.ts';
 import type { HttpSettings } from '../../runtime/http/http-access.ts';
 import type { HttpListener } from '../../runtime/http/http-listener.ts';
 import type { Log } from '../../runtime/log.ts';
 import { listen } from '../http/server.ts';
+import { Peers } from '../hub/peers.ts';
 import { importIncumbentFiles } from '../incumbent/incumbent-import.ts';
 import type { CapacityBounds } from '../intake/pressure.ts';
 import type { Local } from '../journal/local.ts';
@@ -30,7 +31,9 @@ import { Maintenance, type MaintenanceSettings } from '../upkeep/maintenance.ts'
 import { type ConsoleSide, consoleUrlOf, makeConsoleSide } from './console-side.ts';
 import { Core } from './core.ts';
 import { Health } from './health.ts';
-import { Mirrors } from './mirrors.ts';
+import { metadataOf } from './metadata.ts';
+import { type Mirrors, mirrorsOf } from './mirrors.ts';
+import { passOn } from './pass-on.ts';
 import { pulseOf } from './watch.ts';
 
 export type WorkerSettings = {
@@ -59,6 +62,8 @@ export type RunningWorker = {
    * process that is about to end.
    */
   freeze(fault: TidemarkError): void;
+  /** Leaves the bus and its address, once frozen. */
+  leave(): Promise<void>;
   /** A one-line summary while writes can be committed; null when they cannot. */
   pulse: () => string | null;
 };
@@ -109,9 +114,10 @@ export async function startWorker(
     name: 'tidemark-worker',
     version: settings.version,
     description: 'store-and-forward persistence bridge',
-    metadata: { hub: settings.hubId, Console: desk.fleet.console },
+    metadata: metadataOf(settings.hubId, local, desk.fleet.console, isoOf(clock.nowMs())),
     endpoints: core.endpointsWith(control),
   });
+  parts.peers.start();
   parts.maintenance.start();
   parts.housekeeping.start();
   parts.metrics.start();
@@ -137,12 +143,17 @@ function handleOf(running: Running, options: WorkerOptions): RunningWorker {
     }),
     freeze: (fault) => {
       health.fault = fault;
+      running.peers.stop();
       core.freeze(fault);
       void housekeeping.stop();
       desk.history.stop();
       void changes.stop();
       void maintenance.stop();
       announcer.fault(fault.message, classOf(fault));
+    },
+    leave: async () => {
+      await options.bus.close();
+      await http.close();
     },
     drain: () =>
       (draining ??= withDeadline(takeDown(running, options), clock, limits.drainMs, drainedLate)),
@@ -160,6 +171,7 @@ type Parts = {
   housekeeping: Housekeeping;
   metrics: Metrics;
   lab: Lab;
+  peers: Peers;
   health: Health;
 };
 
@@ -221,56 +233,23 @@ function assemble(settings: WorkerSettings, options: WorkerOptions): Parts {
     clock,
     beacons: () => destinations.directory.list(),
   });
+  const peers = new Peers({
+    hubId,
+    bus,
+    owners: local.journal.owners,
+    clock,
+    onLater: ({ term, owner }) =>
+      destinations.ownership.deposedBy({ term, owner, where: 'the bus' }),
+  });
   const health = new Health({ core, maintenance, store, clock });
   const heard = { core, desk, announcer, changes, mirrors };
   passOn(heard, meter, options);
-  return { ...heard, control, maintenance, housekeeping, metrics, lab, health };
-}
-
-/** Connects events of the core to the parts that show, record or act on them. */
-function passOn(
-  {
-    core,
-    desk,
-    announcer,
-    changes,
-    mirrors,
-  }: Pick<Parts, 'core' | 'desk' | 'announcer' | 'changes' | 'mirrors'>,
-  meter: Meter,
-  { log, onFault }: WorkerOptions,
-): void {
-  core.events.listen({
-    changed: () => {
-      changes.touch();
-      mirrors.touch();
-      desk.live.touch();
-    },
-    stateChanged: () => announcer.state(core.operators.overview.status()),
-    pressure: (reason) => {
-      announcer.pressure(reason, core.delivery.pressure.capacity());
-      desk.live.touch();
-    },
-    deliveryFault: (message) => {
-      log.error({}, message);
-      announcer.fault(message);
-      meter.fault();
-    },
-    storeFault: onFault,
-  });
-}
-
-function mirrorsOf({ delivery, operators }: Core, { local, clock, log }: WorkerOptions): Mirrors {
-  const { store } = local;
-  const content = {
-    marks: () => operators.overview.marksFile(),
-    assignment: () => delivery.destinations.assignments.file(),
-    identity: () => store.note(),
-  };
-  return new Mirrors(store.dataDir, content, clock, log);
+  return { ...heard, control, maintenance, housekeeping, metrics, lab, peers, health };
 }
 
 /** In this order: accept nothing new, finish what was taken, settle what is in flight, close. */
 async function takeDown(running: Running, { local, bus, log }: WorkerOptions): Promise<void> {
+  running.peers.stop();
   await running.housekeeping.stop();
   running.metrics.stop();
   running.desk.history.stop();

@@ -15,6 +15,8 @@ export type CoreListener = {
   pressure: (reason: string | null) => void;
   /** A problem with delivery that operators must learn of. */
   deliveryFault: (message: string) => void;
+  /** Another store owns the hub now: the process must end. */
+  deposed: (error: TidemarkError) => void;
   /** The local store can no longer be trusted: the process must end. */
   storeFault: (error: TidemarkError) => void;
 };
@@ -42,6 +44,10 @@ export class CoreEvents implements CoreListener {
 
   deliveryFault(message: string): void {
     for (const listener of this.#listeners) listener.deliveryFault?.(message);
+  }
+
+  deposed(error: TidemarkError): void {
+    for (const listener of this.#listeners) listener.deposed?.(error);
   }
 
   storeFault(error: TidemarkError): void {

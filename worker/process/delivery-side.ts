@@ -7,7 +7,7 @@ import { AppliedWaiters, whyNotApplied } from '../intake/applied-waiters.ts';
 import { Pressure } from '../intake/pressure.ts';
 import { Destinations } from '../replay/destinations.ts';
 import { Failures } from '../replay/failures.ts';
-import { pendingAt } from '../replay/pending.ts';
+import { deposed, pendingAt } from '../replay/pending.ts';
 import { Replay } from '../replay/replay.ts';
 import { Reserve } from '../state/guard/disk.ts';
 import type { CoreEvents } from './core-events.ts';
@@ -34,6 +34,7 @@ export function makeDeliverySide(options: CoreOptions, events: CoreEvents): Deli
     clock,
     log,
     onFault: (message) => events.deliveryFault(message),
+    onDeposed: (met) => events.deposed(deposed(local, met)),
   });
   const { deliveries } = destinations;
   const pending = (lane: Lane) => pendingAt(local, lane, deliveries[lane].mark());
@@ -74,7 +75,10 @@ export function makeDeliverySide(options: CoreOptions, events: CoreEvents): Deli
           store.wrote(0);
           events.changed();
         },
-        failed: (beacon, error) => failures.failed(lane, beacon, error),
+        failed: (beacon, error) => {
+          deliveries[lane].failed(error);
+          failures.failed(lane, beacon, error);
+        },
       },
     });
   const replays = { queue: replayOf('queue'), manifest: replayOf('manifest') };

@@ -8,7 +8,9 @@ import { limits } from '../../contracts/limits.ts';
 import { Mirror } from '../../hwm/mirror.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
+import type { Local } from '../journal/local.ts';
 import { assignmentFileName, marksFileName } from '../state/file-names.ts';
+import type { Core } from './core.ts';
 
 const identityFileName = 'store.json';
 
@@ -66,4 +68,18 @@ export class Mirrors {
       }
     }
   }
+}
+
+/** Those of a worker. */
+export function mirrorsOf(
+  { delivery, operators }: Pick<Core, 'delivery' | 'operators'>,
+  { local, clock, log }: { local: Local; clock: Clock; log: Log },
+): Mirrors {
+  const { store } = local;
+  const content = {
+    marks: () => operators.overview.marksFile(),
+    assignment: () => delivery.destinations.assignments.file(),
+    identity: () => store.note(),
+  };
+  return new Mirrors(store.dataDir, content, clock, log);
 }

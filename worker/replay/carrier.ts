@@ -71,6 +71,8 @@ export type DeliveryRoute = {
   hubId: string;
   lane: Lane;
   epoch: string;
+  /** The Term of this store and its id, for each batch. */
+  stamp?: () => Pick<ApplySettings, 'Term' | 'Owner'>;
   /** The highest Seq sent to any database, answered or not. */
   sent?: { through: number };
   /** The database's mark is above `sent.through`. */
@@ -115,6 +117,7 @@ export class BatchCarrier implements Carrier {
       HubID: hubId,
       Lane: lane,
       Epoch: epoch,
+      ...this.#route.stamp?.(),
       ThroughSeq: delivery.throughSeq,
       Mutations: delivery.writes.map((write) => write.mutation),
       ...(delivery.isBelowMark ? { IsBelowMark: true } : {}),

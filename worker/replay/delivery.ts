@@ -13,10 +13,12 @@ import type { Log } from '../../runtime/log.ts';
 import type { Assignment, Assignments } from '../beacons/assignments.ts';
 import { aheadOf, BatchCarrier, type Carrier } from './carrier.ts';
 import type { Dispatcher } from '../beacons/dispatcher.ts';
+import { Contact, keptSeqOf } from './contact.ts';
 import type { Journal } from '../journal/journal.ts';
 import { LegacyCarrier } from './legacy-carrier.ts';
 import { MeadowCarrier } from './meadow-carrier.ts';
 import { MeadowClient } from '../beacons/meadow-client.ts';
+import type { Ownership } from './ownership.ts';
 import { classOf } from '../state/guard/storage-error.ts';
 import type { Target } from '../beacons/target.ts';
 
@@ -28,6 +30,7 @@ export type LaneDeliveryOptions = {
   journal: Journal;
   marks: MarkStore;
   blocked: BlockedStore;
+  ownership: Ownership;
   log: Log;
   isPaused: () => boolean;
   /** A problem that operators must learn of. */
@@ -60,6 +63,7 @@ export type Backend = {
 
 export class LaneDelivery {
   readonly #parts: LaneDeliveryOptions;
+  readonly #contact: Contact;
   #prepared: Prepared | null = null;
   #halt: Halt | null = null;
   /** Starts at the journal's head: deliveries of the process before this one may still arrive. */
@@ -69,6 +73,7 @@ export class LaneDelivery {
 
   constructor(parts: LaneDeliveryOptions) {
     this.#parts = parts;
+    this.#contact = new Contact(parts);
     this.#sent = { through: parts.journal.counts(parts.lane).head };
   }
 
@@ -87,12 +92,13 @@ export class LaneDelivery {
   }
 
   /** Halts the lane: the database claims to have writes that were never sent. */
-  #stopFor({ beacon, epoch }: Mark, seq: number): void {
+  #stopFor({ beacon, epoch }: Mark, seq: number): null {
     const { assignments, lane, onFault } = this.#parts;
     // Prepare again after the halt, which reads the database's mark anew.
     this.#prepared = null;
     this.#halt = { reason: aheadOf(beacon, seq), epoch, assignment: assignments.of(lane) };
     onFault(`lane ${lane}: ${this.#halt.reason}`);
+    return null;
   }
 
   /**
@@ -117,7 +123,7 @@ export class LaneDelivery {
    */
   async destination(): Promise<Destination | null> {
     const target = this.#parts.assignments.targetOf(this.#parts.lane);
-    if (!target?.isReady || this.#parts.isPaused()) return null;
+    if (!target?.isReady || this.#parts.isPaused() || this.#parts.ownership.isDeposed) return null;
     const { generation } = target;
     const carrierName = target.carrierOf(this.#parts.lane);
     if (!carrierName) return null;
@@ -134,9 +140,13 @@ export class LaneDelivery {
     )
       return known.destination;
     const carrier = this.#carrier(target, carrierName, epoch, mark);
-    await this.#reconcile(mark, carrier, target);
-    if (this.#isHalted()) return null;
+    const stranger = await this.#reconcile(mark, carrier, target);
+    if (this.#isHalted() || this.#parts.ownership.isDeposed) return null;
     if (this.#openMark(target.beacon, target.connection).epoch !== epoch) return this.destination();
+    if (stranger) {
+      const { seq } = this.#openMark(target.beacon, target.connection);
+      await this.#contact.takeOver(target, carrier, seq, stranger);
+    }
     const destination = { database: mark.database, beacon: target.beacon, carrier };
     this.#prepared = { target, generation, carrierName, epoch, destination };
     return destination;
@@ -178,7 +188,8 @@ export class LaneDelivery {
         lane,
         epoch,
         sent: this.#sent,
-        ...(mark ? { onAhead: (seq: number) => this.#stopFor(mark, seq) } : {}),
+        stamp: () => this.#parts.ownership.stamp(),
+        ...(mark ? { onAhead: (seq: number) => void this.#stopFor(mark, seq) } : {}),
       });
     return new MeadowCarrier(
       new MeadowClient(dispatcher, target.beacon, target.endpoints, target.grammar),
@@ -200,11 +211,13 @@ export class LaneDelivery {
    * Compares the mark with the database's own. If that is lower, the database went back in time (a
    * restore, a failover) or was replaced under the same name; the entries between are sent again,
    * and BridgeSeq makes that harmless. If it is above everything we ever accepted, it is our
-   * journal that went back in time.
+   * journal that went back in time. Returns the database's mark if a store wrote it whose entries
+   * we do not have.
    */
-  async #reconcile(mark: Mark, carrier: Carrier, target: Target): Promise<void> {
+  async #reconcile(mark: Mark, carrier: Carrier, target: Target): Promise<StoredMark | null> {
     const { marks, lane, journal, onFault } = this.#parts;
     const kept = await carrier.mark();
+    if (kept && !(await this.#contact.isOwner(target, kept.mark))) return null;
     const storeId = kept?.storeId ?? target.storeId;
     const isOther = mark.storeId !== '' && storeId !== '' && mark.storeId !== storeId;
     const isComparable = isOther || (kept !== null && mark.carrier === 'batch');
@@ -231,6 +244,12 @@ export class LaneDelivery {
         );
     }
     marks.setStoreId(mark.database, lane, storeId);
+    return kept?.mark && this.#contact.isStrange(mark, kept.mark) ? kept.mark : null;
+  }
+
+  /** A delivery failed; one that was refused as an earlier owner's looks at the marks again. */
+  failed(error: unknown): void {
+    if (error instanceof TidemarkError && error.code === 'STALE_OWNER') this.#prepared = null;
   }
 
   /**
@@ -266,17 +285,6 @@ export class LaneDelivery {
           'in the journal and cannot be sent again',
       );
   }
-}
-
-/**
- * The database's own mark. If its epoch is older than the last `hwm set`, the mark counts as where
- * the set left it, unless it shows a loss since.
- */
-function keptSeqOf(mark: Mark, kept: StoredMark | null): number {
-  if (kept === null) return 0;
-  if (kept.Epoch === mark.epoch) return kept.Seq;
-  if (!mark.epochBefore?.split(' ').includes(kept.Epoch)) return 0;
-  return kept.Seq >= (mark.seqBefore ?? 0) ? mark.seq : kept.Seq;
 }
 
 /** For a legacy beacon: its rows do not say which write they come from. */

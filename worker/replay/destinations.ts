@@ -10,7 +10,9 @@ import { Assignments } from '../beacons/assignments.ts';
 import { BeaconDirectory } from '../beacons/directory.ts';
 import { Dispatcher } from '../beacons/dispatcher.ts';
 import type { Local } from '../journal/local.ts';
+import type { MetOwner } from '../state/owners.ts';
 import { LaneDelivery } from './delivery.ts';
+import { Ownership } from './ownership.ts';
 
 export type DestinationsOptions = {
   hubId: string;
@@ -22,6 +24,8 @@ export type DestinationsOptions = {
   log: Log;
   /** A problem that operators must learn of. */
   onFault: (message: string) => void;
+  /** A later owner of the hub was met: this store may not serve any more. */
+  onDeposed: (met: MetOwner) => void;
 };
 
 const pausedName = 'paused';
@@ -30,6 +34,7 @@ export class Destinations {
   readonly directory: BeaconDirectory;
   readonly dispatcher: Dispatcher;
   readonly assignments: Assignments;
+  readonly ownership: Ownership;
   readonly deliveries: Record<Lane, LaneDelivery>;
   readonly #store: Local['store'];
   #isPaused: boolean;
@@ -42,6 +47,7 @@ export class Destinations {
     clock,
     log,
     onFault,
+    onDeposed,
   }: DestinationsOptions) {
     const { store, journal, marks, blocked } = local;
     this.#store = store;
@@ -50,10 +56,12 @@ export class Destinations {
     const dispatcher = new Dispatcher(bus, (beacon) => directory.hubFor(beacon));
     const assignments = new Assignments(store.db, { directory, dispatcher, clock, log });
     const isPaused = () => this.#isPaused;
-    const shared = { hubId, assignments, dispatcher, journal, marks, blocked, log };
+    const ownership = new Ownership({ owners: journal.owners, clock, log, onDeposed });
+    const shared = { hubId, assignments, dispatcher, journal, marks, blocked, ownership, log };
     this.directory = directory;
     this.dispatcher = dispatcher;
     this.assignments = assignments;
+    this.ownership = ownership;
     this.deliveries = {
       queue: new LaneDelivery({ lane: 'queue', ...shared, isPaused, onFault }),
       manifest: new LaneDelivery({ lane: 'manifest', ...shared, isPaused, onFault }),

@@ -8,6 +8,13 @@ import { compareScalars } from '../../bridges/read-merge.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../../contracts/body/json-value.ts';
 import type { MutationResult, Row, RowMutation } from '../../contracts/mutation.ts';
+import {
+  alreadyPresent,
+  outcomeBehind,
+  superseded,
+  termOf,
+  writtenBy,
+} from '../../contracts/row-guard.ts';
 import { type Scalar, type SchemaTable, type TableName, tableOf } from '../../contracts/schema.ts';
 import type { Carrier, Delivered, Delivery } from './carrier.ts';
 import { inTurns } from './key-turns.ts';
@@ -81,6 +88,11 @@ function isDeleted(row: Row | null): boolean {
   return Boolean(row?.['Deleted']);
 }
 
+/** What a row is guarded by; without a Term, of before there were any, only by its Seq. */
+function guardOf({ Seq, Term }: RowMutation): Row {
+  return Term === undefined ? { BridgeSeq: Seq } : { BridgeSeq: Seq, BridgeTerm: Term };
+}
+
 /** The row to insert: defaults, the key, and all given values. */
 function freshRow(table: SchemaTable, mutation: RowMutation): Row {
   const merged: Row = {};
@@ -92,7 +104,7 @@ function freshRow(table: SchemaTable, mutation: RowMutation): Row {
     ...mutation.Fill,
     ...mutation.Set,
     ...merged,
-    BridgeSeq: mutation.Seq,
+    ...guardOf(mutation),
     Deleted: 0,
   };
 }
@@ -103,17 +115,16 @@ function decide(
   found: Row,
   mutation: RowMutation,
 ): MutationResult | { row: Row } {
-  const foundSeq = Number(found['BridgeSeq'] ?? 0);
-  if (mutation.Op === 'insert')
-    return foundSeq === mutation.Seq
-      ? { Outcome: 'already-present' }
-      : compared(table, found, mutation);
+  const by = writtenBy(found);
+  const isOwn = by.seq === mutation.Seq && by.term === termOf(mutation);
+  if (mutation.Op === 'insert') return isOwn ? alreadyPresent : compared(table, found, mutation);
   // A soft delete may take two requests: a row with its Seq that is still visible is half done.
-  const isHalfDone = mutation.Op === 'delete' && foundSeq === mutation.Seq && !isDeleted(found);
-  if (foundSeq >= mutation.Seq && !isHalfDone) return { Outcome: 'already-present' };
+  const isHalfDone = mutation.Op === 'delete' && isOwn && !isDeleted(found);
+  const behind = outcomeBehind(mutation, by);
+  if (behind && !isHalfDone) return behind;
   const id = { [table.idColumn]: found[table.idColumn] ?? null };
-  if (mutation.Op === 'delete') return { row: { ...id, BridgeSeq: mutation.Seq } };
-  const row: Row = { ...id, ...mutation.Set, Deleted: 0, BridgeSeq: mutation.Seq };
+  if (mutation.Op === 'delete') return { row: { ...id, ...guardOf(mutation) } };
+  const row: Row = { ...id, ...mutation.Set, Deleted: 0, ...guardOf(mutation) };
   for (const [name, value] of Object.entries(mutation.Fill ?? {})) {
     if (isEmptyValue(found[name]) && !(name in mutation.Set)) row[name] = value;
   }
@@ -126,7 +137,8 @@ function compared(table: SchemaTable, found: Row, mutation: RowMutation): Mutati
   const different = Object.entries(mutation.Set)
     .filter(([name, value]) => !isSame(table, name, found[name], value))
     .map(([name]) => name);
-  if (different.length === 0) return { Outcome: 'already-present' };
+  if (different.length === 0) return alreadyPresent;
+  if (writtenBy(found).term > termOf(mutation)) return superseded;
   return {
     Outcome: 'conflict',
     Reason: `a row with this key has other values in ${different.join(', ')}`,

@@ -173,12 +173,15 @@ export class Releaser {
   #settle(database: number, writes: readonly SentWrite[], delivered: Delivered | null): void {
     if (!delivered) return;
     const { blocked, lane, clock } = this.#parts;
-    const [applied, present]: [number[], number[]] = [[], []];
+    const applied: number[] = [];
+    const present: number[] = [];
+    const superseded: { seq: number; key: string }[] = [];
     for (const [index, { key, seqs }] of writes.entries()) {
       const result = delivered.results[index];
       if (!result) continue;
       if (isSettledOutcome(result.Outcome)) {
-        (result.Outcome === 'applied' ? applied : present).push(...seqs);
+        if (result.Outcome === 'superseded') superseded.push(...seqs.map((seq) => ({ seq, key })));
+        else (result.Outcome === 'applied' ? applied : present).push(...seqs);
         this.#settled(key, seqs);
       } else if (seqs.length > 1) this.#doubt(key, seqs);
       else {
@@ -190,6 +193,7 @@ export class Releaser {
     }
     blocked.settle(database, lane, applied, true);
     blocked.settle(database, lane, present, false);
+    if (superseded.length > 0) blocked.superseded.settle(database, lane, superseded, clock.nowMs());
   }
 
   /** Call it when entries were delivered: ends a doubt about one of them. */

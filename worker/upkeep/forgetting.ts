@@ -9,8 +9,6 @@ import type { Journal } from '../journal/journal.ts';
 import { limits } from '../../contracts/limits.ts';
 import type { Store } from '../state/store.ts';
 
-const pageBytes = 4_096;
-
 export type ForgettingOptions = {
   store: Pick<Store, 'wrote'>;
   journal: Pick<Journal, 'horizon'>;
@@ -53,7 +51,7 @@ export class Forgetting {
     const isOver = () => clock.monotonicMs() - startedMs > limits.forgetStepMs;
     const isMore = journal.horizon.step(clock.nowMs(), this.#bounds, isOver);
     // Random GUIDs lie each on a page of its own.
-    store.wrote(limits.forgetStepEntries * pageBytes);
+    store.wrote(limits.forgetStepEntries * limits.pageBytes);
     return isMore;
   }
 }

@@ -78,8 +78,8 @@ export class Housekeeping {
   async #sweep(): Promise<void> {
     const goesOn = () => !this.#isStopped;
     this.#move();
-    await this.#retention.sweep(goesOn);
-    await this.#forgetting.sweep(goesOn);
+    // Side by side: under full load there is always another body to give up.
+    await Promise.all([this.#retention.sweep(goesOn), this.#forgetting.sweep(goesOn)]);
   }
 
   /** Called again with each sweep, because a full disk or a lock may have ended the last run. */

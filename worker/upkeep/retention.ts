@@ -53,7 +53,11 @@ export class Retention {
   readonly #parts: RetentionOptions;
   readonly #bounds: RetentionBounds;
   readonly #cursors = new Map<Lane, Cursor>();
-  readonly #size = new StepSize(limits.retentionStripEntries, limits.retentionStepMs / 2);
+  readonly #size = new StepSize({
+    least: limits.retentionStripLeast,
+    most: limits.retentionStripEntries,
+    ms: limits.retentionStepMs,
+  });
   #running: Promise<number> | null = null;
 
   constructor(parts: RetentionOptions, bounds: RetentionBounds = usualRetention) {

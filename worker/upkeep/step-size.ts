@@ -4,14 +4,17 @@
  */
 
 export class StepSize {
+  readonly #least: number;
   readonly #most: number;
   readonly #boundMs: number;
   #entries: number;
 
-  constructor(most: number, boundMs: number) {
-    this.#most = most;
-    this.#boundMs = boundMs;
-    this.#entries = most;
+  /** @param least for work that must keep up with what comes, however busy the machine is */
+  constructor(bounds: { least?: number; most: number; ms: number }) {
+    this.#least = bounds.least ?? 1;
+    this.#most = bounds.most;
+    this.#boundMs = bounds.ms;
+    this.#entries = bounds.most;
   }
 
   get entries(): number {
@@ -22,7 +25,7 @@ export class StepSize {
   took(ms: number): void {
     this.#entries =
       ms > this.#boundMs
-        ? Math.max(1, Math.floor(this.#entries / 2))
+        ? Math.max(this.#least, Math.floor(this.#entries / 2))
         : Math.min(this.#most, this.#entries + Math.ceil(this.#most / 50));
   }
 }

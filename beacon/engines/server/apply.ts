@@ -2,14 +2,22 @@
  * Applies row mutations with a few statements over many rows each, in the caller's transaction; row
  * by row only where something is refused.
  */
+import { alreadyPresent } from '../../../contracts/row-guard.ts';
 import type { ApplyOutputs } from '../../../contracts/capability.ts';
+import type { RowMutation } from '../../../contracts/mutation.ts';
 import { bounds } from '../../bounds.ts';
 import { type ApplyBatch, markTable, StatementFault } from '../../engine/engine.ts';
-import { insistOnMark, markAfter, skipThrough, takesEffect } from '../../engine/mark-rule.ts';
+import {
+  insistOnMark,
+  insistOnOwner,
+  markAfter,
+  skippedBy,
+  takesEffect,
+} from '../../engine/mark-rule.ts';
 import type { Fault, Savepoint, Session, SetStatements } from './dialect.ts';
 import { LotWriter } from './lot-writer.ts';
 import { ServerMark } from './mark.ts';
-import { alreadyPresent, Outcomes } from './outcomes.ts';
+import { Outcomes } from './outcomes.ts';
 import { type Item, itemOf, lotsOf, NewRows } from './rows.ts';
 import type { Shapes } from './shapes.ts';
 
@@ -49,8 +57,9 @@ export class SetApplier {
     const { session, sets, shapes } = this.#options;
     const serverMark = new ServerMark(session, sets, shapes.table(markTable));
     const stored = await serverMark.read(batch);
+    insistOnOwner(batch, stored);
     insistOnMark(batch, stored);
-    for (const lot of lotsOf(this.#itemsOf(batch, skipThrough(batch, stored))))
+    for (const lot of lotsOf(this.#itemsOf(batch, skippedBy(batch, stored))))
       for (const part of this.#cut(lot)) await this.#lot(part);
     const results = this.#outcomes.all(batch.mutations.length);
     if (!takesEffect(batch, results)) return { Results: results, IsCommitted: false, Mark: stored };
@@ -59,12 +68,16 @@ export class SetApplier {
     return { Results: results, IsCommitted: true, Mark: mark };
   }
 
-  /** The mutations to apply: those above `skipped` whose shape fits the tables. */
-  #itemsOf({ mutations, defaults }: ApplyBatch, skipped: number): Item[] {
+  /** The mutations to apply: those not skipped whose shape fits the tables. */
+  #itemsOf(
+    { mutations, defaults }: ApplyBatch,
+    isSkipped: (mutation: RowMutation) => boolean,
+  ): Item[] {
     const items: Item[] = [];
     mutations.forEach((mutation, at) => {
-      const shape =
-        mutation.Seq <= skipped ? alreadyPresent : this.#options.shapes.of(mutation, defaults);
+      const shape = isSkipped(mutation)
+        ? alreadyPresent
+        : this.#options.shapes.of(mutation, defaults);
       if ('Outcome' in shape) this.#outcomes.set(at, shape);
       else this.#outcomes.attempt(at, () => void items.push(itemOf(at, mutation, shape)));
     });

@@ -2,13 +2,14 @@
  * Writes rows of one table and one kind of mutation with a few statements: most rows are new and
  * are inserted at once; only the others are read first.
  */
+import { outcomeBehind, writtenBy } from '../../../contracts/row-guard.ts';
 import type { MutationResult } from '../../../contracts/mutation.ts';
 import type { Scalar } from '../../../contracts/schema.ts';
-import { bounds } from '../../bounds.ts';
 import { differingColumns } from '../../engine/mutation-shape.ts';
 import type { Column } from '../../engine/table.ts';
 import type { Session, SetStatements } from './dialect.ts';
-import { alreadyPresent, applied, type Outcomes } from './outcomes.ts';
+import { outcomeOfRepeat } from '../../engine/row-guard.ts';
+import { applied, type Outcomes } from './outcomes.ts';
 import {
   byShape,
   changedColumns,
@@ -137,9 +138,11 @@ export class LotWriter {
     const items: Item[] = [];
     const rows: Scalar[][] = [];
     for (const { item, old } of pairs) {
-      if (item.shape.op === 'insert') this.#outcomes.set(item.at, compared(item, old));
-      else if (Number(old['BridgeSeq']) >= item.mutation.Seq)
-        this.#outcomes.set(item.at, alreadyPresent);
+      const known =
+        item.shape.op === 'insert'
+          ? compared(item, old)
+          : outcomeBehind(item.mutation, writtenBy(old));
+      if (known) this.#outcomes.set(item.at, known);
       else {
         this.#outcomes.attempt(item.at, () => {
           const { identity } = item.shape.table;
@@ -164,15 +167,7 @@ export class LotWriter {
 
 /** The outcome of an insert whose row exists. */
 function compared({ mutation, shape }: Item, stored: StoredRow): MutationResult {
-  if (Number(stored['BridgeSeq']) === mutation.Seq) return alreadyPresent;
-  const names = differingColumns(mutation, shape, stored);
-  if (names.length === 0) return alreadyPresent;
-  return {
-    Outcome: 'conflict',
-    Reason:
-      `the row of ${mutation.Table} already there has other values in ${names.join(', ')}`.slice(
-        0,
-        bounds.reasonCharsMax,
-      ),
-  };
+  return outcomeOfRepeat(mutation, writtenBy(stored), () =>
+    differingColumns(mutation, shape, stored),
+  );
 }

@@ -3,6 +3,7 @@ import type { StoredMark } from '../../../contracts/capability.ts';
 import { TidemarkError } from '../../../contracts/errors.ts';
 import { bounds } from '../../bounds.ts';
 import { type ApplyBatch, markTable } from '../../engine/engine.ts';
+import { insistOnTermColumns, markOfRow } from '../../engine/mark-rule.ts';
 import type { Column, Table } from '../../engine/table.ts';
 import type { Session, SetStatements } from './dialect.ts';
 
@@ -12,6 +13,7 @@ export class ServerMark {
   readonly #table: Table;
   readonly #key: Column[];
   readonly #values: Column[];
+  readonly #hasTerm: boolean;
 
   /** @throws TidemarkError UNAVAILABLE when the database has no table for marks */
   constructor(session: Session, sets: SetStatements, table: Table | null) {
@@ -25,7 +27,14 @@ export class ServerMark {
     this.#sets = sets;
     this.#table = table;
     this.#key = columnsOf(table, 'HubID', 'Lane');
-    this.#values = columnsOf(table, 'Epoch', 'Seq', 'UpdatedAt');
+    this.#hasTerm = table.columns.has('Term');
+    this.#values = columnsOf(
+      table,
+      'Epoch',
+      'Seq',
+      'UpdatedAt',
+      ...(this.#hasTerm ? ['Term', 'Owner'] : []),
+    );
   }
 
   /**
@@ -37,17 +46,14 @@ export class ServerMark {
     const {
       rows: [row],
     } = await this.#session.run(query);
-    return row
-      ? {
-          Epoch: String(row['Epoch']),
-          Seq: Number(row['Seq']),
-          UpdatedAt: String(row['UpdatedAt']),
-        }
-      : null;
+    return row ? markOfRow(row) : null;
   }
 
-  async write({ hubId, lane }: ApplyBatch, mark: StoredMark, isThere: boolean): Promise<void> {
-    const row = [[hubId, lane, mark.Epoch, mark.Seq, mark.UpdatedAt]];
+  async write(batch: ApplyBatch, mark: StoredMark, isThere: boolean): Promise<void> {
+    insistOnTermColumns(this.#hasTerm, batch);
+    const { hubId, lane } = batch;
+    const { Epoch, Seq, UpdatedAt, Term = 0, Owner = '' } = mark;
+    const row = [[hubId, lane, Epoch, Seq, UpdatedAt, ...(this.#hasTerm ? [Term, Owner] : [])]];
     await this.#session.run(
       isThere
         ? this.#sets.update(this.#table, this.#key, this.#values, row)

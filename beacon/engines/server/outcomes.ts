@@ -4,7 +4,6 @@ import { bounds } from '../../bounds.ts';
 import { Misfit } from '../../engine/table.ts';
 
 export const applied: MutationResult = { Outcome: 'applied' };
-export const alreadyPresent: MutationResult = { Outcome: 'already-present' };
 
 export class Outcomes {
   readonly #results: MutationResult[] = [];

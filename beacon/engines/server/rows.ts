@@ -2,6 +2,7 @@
  * A mutation as a row: the columns it writes and their values, for a new row and for an existing
  * one.
  */
+import { termOf } from '../../../contracts/row-guard.ts';
 import type { RowMutation } from '../../../contracts/mutation.ts';
 import type { Scalar } from '../../../contracts/schema.ts';
 import { mergeText, type Shape } from '../../engine/mutation-shape.ts';
@@ -32,6 +33,11 @@ export function idOf(values: readonly unknown[]): string {
 
 function own(shape: Shape, name: string): Column {
   return shape.table.columns.get(name) as Column;
+}
+
+/** The columns that guard a row. */
+function guardColumns(shape: Shape): Column[] {
+  return shape.term ? [own(shape, 'BridgeSeq'), shape.term] : [own(shape, 'BridgeSeq')];
 }
 
 type Source = (item: Item, now: string) => Scalar;
@@ -74,7 +80,7 @@ function givenColumns(shape: Shape): Column[] {
     ...shape.set,
     ...shape.fill,
     ...shape.rest,
-    own(shape, 'BridgeSeq'),
+    ...guardColumns(shape),
     own(shape, 'Deleted'),
     ...dates,
   ];
@@ -91,6 +97,7 @@ function sourceOf(shape: Shape, column: Column): Source {
   if (isIn(shape.set)) return ({ mutation }) => toColumnValue(mutation.Set[name], column);
   if (isIn(shape.fill)) return ({ mutation }) => toColumnValue(mutation.Fill?.[name], column);
   if (name === 'BridgeSeq') return ({ mutation }) => mutation.Seq;
+  if (name === 'BridgeTerm') return ({ mutation }) => termOf(mutation);
   if (name === 'Deleted') return () => 0;
   return name === shape.createDate?.name || name === shape.updateDate?.name
     ? (_item, now) => now
@@ -102,7 +109,7 @@ export function changedColumns(shape: Shape): Column[] {
   const given = shape.op === 'delete' ? [] : [...shape.merge, ...shape.set, ...shape.fill];
   return [
     ...given,
-    own(shape, 'BridgeSeq'),
+    ...guardColumns(shape),
     own(shape, 'Deleted'),
     ...(shape.updateDate ? [shape.updateDate] : []),
   ];
@@ -112,6 +119,7 @@ export function changedColumns(shape: Shape): Column[] {
 export function changedRow({ mutation, shape }: Item, old: StoredRow, now: string): Scalar[] {
   const tail: Scalar[] = [
     mutation.Seq,
+    ...(shape.term ? [termOf(mutation)] : []),
     shape.op === 'delete' ? 1 : 0,
     ...(shape.updateDate ? [now] : []),
   ];
@@ -152,7 +160,7 @@ export function readColumns(items: readonly Item[]): Column[] {
       ...shape.merge,
       ...shape.fill,
       ...compared,
-      own(shape, 'BridgeSeq'),
+      ...guardColumns(shape),
     ])
       columns.set(column.name, column);
   }

@@ -2,6 +2,7 @@
  * Row mutations as SQLite statements: one upsert for the common case, prepared once per set of
  * columns, run in the caller's transaction.
  */
+import { alreadyPresent, outcomeBehind, termOf, writtenBy } from '../../../contracts/row-guard.ts';
 import type { Statement } from 'better-sqlite3';
 import type { ApplyOutputs } from '../../../contracts/capability.ts';
 import { TidemarkError } from '../../../contracts/errors.ts';
@@ -9,7 +10,14 @@ import type { MutationResult, RowMutation } from '../../../contracts/mutation.ts
 import type { Scalar } from '../../../contracts/schema.ts';
 import { bounds } from '../../bounds.ts';
 import type { ApplyBatch, DefaultObject } from '../../engine/engine.ts';
-import { insistOnMark, markAfter, skipThrough, takesEffect } from '../../engine/mark-rule.ts';
+import {
+  insistOnMark,
+  insistOnOwner,
+  markAfter,
+  skippedBy,
+  takesEffect,
+} from '../../engine/mark-rule.ts';
+import { outcomeOfRepeat } from '../../engine/row-guard.ts';
 import {
   differingColumns,
   isProblem,
@@ -31,7 +39,6 @@ import { toColumnValue, toTable } from '../../engine/table.ts';
 type Prepared = { shape: Shape; change: Statement; read: Statement; adopt: Statement | null };
 
 const applied: MutationResult = { Outcome: 'applied' };
-const alreadyPresent: MutationResult = { Outcome: 'already-present' };
 const notFound: MutationResult = { Outcome: 'not-found' };
 
 function rejected(reason: string): MutationResult {
@@ -55,10 +62,11 @@ export class SqliteApplier {
   apply(batch: ApplyBatch): ApplyOutputs {
     this.#begin(batch);
     const stored = readMark(this.#handle, batch);
+    insistOnOwner(batch, stored);
     insistOnMark(batch, stored);
-    const skipped = skipThrough(batch, stored);
+    const isSkipped = skippedBy(batch, stored);
     const results = batch.mutations.map((mutation) =>
-      mutation.Seq <= skipped ? alreadyPresent : this.#run(mutation, batch.now),
+      isSkipped(mutation) ? alreadyPresent : this.#run(mutation, batch.now),
     );
     if (!takesEffect(batch, results)) return { Results: results, IsCommitted: false, Mark: stored };
     const mark = markAfter(batch, stored);
@@ -164,10 +172,15 @@ function rowValues(
   for (const column of shape.set) values.push(toColumnValue(mutation.Set[column.name], column));
   for (const column of shape.fill) values.push(toColumnValue(mutation.Fill?.[column.name], column));
   for (const column of shape.rest) values.push(column.fallback);
-  values.push(mutation.Seq);
+  values.push(...guardOf(shape, mutation));
   if (shape.createDate) values.push(now);
   if (shape.updateDate) values.push(now);
   return values;
+}
+
+/** Values of the columns that guard a row. */
+function guardOf({ term }: Shape, mutation: RowMutation): number[] {
+  return term ? [mutation.Seq, termOf(mutation)] : [mutation.Seq];
 }
 
 function runWrite(prepared: Prepared, mutation: RowMutation, now: string): MutationResult {
@@ -177,27 +190,37 @@ function runWrite(prepared: Prepared, mutation: RowMutation, now: string): Mutat
       : undefined;
   // Values that no row could hold are refused first, as with every engine.
   const values = rowValues(prepared, mutation, now, old);
-  if (old && Number(old['BridgeSeq']) >= mutation.Seq) return alreadyPresent;
-  return prepared.change.run(values).changes > 0 ? applied : alreadyPresent;
+  const isBehind = old && outcomeBehind(mutation, writtenBy(old));
+  if (isBehind) return isBehind;
+  return prepared.change.run(values).changes > 0 ? applied : outcomeInPlace(prepared, mutation);
+}
+
+/** Of a write that changed nothing: its row is there, and not older. */
+function outcomeInPlace(prepared: Prepared, mutation: RowMutation): MutationResult {
+  const row = rowOf(prepared, mutation);
+  return (row && outcomeBehind(mutation, writtenBy(row))) ?? alreadyPresent;
+}
+
+function rowOf(prepared: Prepared, mutation: RowMutation): Record<string, unknown> | undefined {
+  return prepared.read.get(keyOf(prepared, mutation)) as Record<string, unknown> | undefined;
 }
 
 function runInsert(prepared: Prepared, mutation: RowMutation, now: string): MutationResult {
   if (prepared.change.run(rowValues(prepared, mutation, now, undefined)).changes > 0)
     return applied;
-  const stored = prepared.read.get(keyOf(prepared, mutation)) as
-    | Record<string, unknown>
-    | undefined;
+  const stored = rowOf(prepared, mutation);
   if (!stored) return rejected(`table ${mutation.Table}: the row was refused and does not exist`);
-  if (stored['BridgeSeq'] === mutation.Seq) return alreadyPresent;
-  const names = differingColumns(mutation, prepared.shape, stored);
-  if (names.length === 0) return alreadyPresent;
-  const reason = `the row of ${mutation.Table} already there has other values in ${names.join(', ')}`;
-  return { Outcome: 'conflict', Reason: reason.slice(0, bounds.reasonCharsMax) };
+  return outcomeOfRepeat(mutation, writtenBy(stored), () =>
+    differingColumns(mutation, prepared.shape, stored),
+  );
 }
 
 function runDelete(prepared: Prepared, mutation: RowMutation, now: string): MutationResult {
   const key = keyOf(prepared, mutation);
-  const values = prepared.shape.updateDate ? [mutation.Seq, now, ...key] : [mutation.Seq, ...key];
-  if (prepared.change.run(...values, mutation.Seq).changes > 0) return applied;
-  return prepared.read.get(key) ? alreadyPresent : notFound;
+  const { term, updateDate } = prepared.shape;
+  const guard = guardOf(prepared.shape, mutation);
+  const values = [...guard, ...(updateDate ? [now] : []), ...key];
+  const than = term ? [termOf(mutation), mutation.Seq] : [mutation.Seq];
+  if (prepared.change.run(...values, ...than).changes > 0) return applied;
+  return rowOf(prepared, mutation) ? outcomeInPlace(prepared, mutation) : notFound;
 }

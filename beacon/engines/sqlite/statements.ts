@@ -6,8 +6,8 @@ import type { Shape } from '../../engine/mutation-shape.ts';
 import type { Column } from '../../engine/table.ts';
 
 /**
- * Parameters of `change`: for inserts and writes those of `rowValues`; for deletes Seq, UpdateDate
- * if the table has it, key, Seq.
+ * Parameters of `change`: for inserts and writes those of `rowValues`; for deletes Seq and Term,
+ * UpdateDate, key, Seq and Term again. Term and UpdateDate only where the table has them.
  */
 export type ShapeSql = { change: string; read: string; adopt: string | null };
 
@@ -27,21 +27,34 @@ export function compileShape(shape: Shape): ShapeSql {
   );
   return {
     change: shape.op === 'delete' ? deleteSql(shape, table, where) : insertSql(shape, table),
-    read: `SELECT ${[...readColumns, '"BridgeSeq"'].join(', ')} FROM ${table} WHERE ${where}`,
+    read: `SELECT ${[...readColumns, ...guardColumns(shape)].join(', ')} FROM ${table} WHERE ${where}`,
     adopt: adoptSql(shape, table),
   };
 }
 
+function guardColumns(shape: Shape): string[] {
+  return shape.term ? ['"BridgeSeq"', '"BridgeTerm"'] : ['"BridgeSeq"'];
+}
+
 function deleteSql(shape: Shape, table: string, where: string): string {
-  const updateDate = shape.updateDate ? ', "UpdateDate" = ?' : '';
-  return `UPDATE ${table} SET "Deleted" = 1, "BridgeSeq" = ?${updateDate} WHERE ${where} AND "BridgeSeq" < ?`;
+  const sets = guardColumns(shape).map((name) => `${name} = ?`);
+  if (shape.updateDate) sets.push('"UpdateDate" = ?');
+  const isOlder = shape.term ? '(?, ?) > ("BridgeTerm", "BridgeSeq")' : '? > "BridgeSeq"';
+  return `UPDATE ${table} SET "Deleted" = 1, ${sets.join(', ')} WHERE ${where} AND ${isOlder}`;
+}
+
+/** Whether the new row is of a later write than the one in the table. */
+function isLater(shape: Shape, table: string): string {
+  if (!shape.term) return `excluded."BridgeSeq" > ${table}."BridgeSeq"`;
+  const pairOf = (row: string) => `(${row}."BridgeTerm", ${row}."BridgeSeq")`;
+  return `${pairOf('excluded')} > ${pairOf(table)}`;
 }
 
 function insertSql(shape: Shape, table: string): string {
   const columns = [...shape.key, ...shape.merge, ...shape.set, ...shape.fill, ...shape.rest].map(
     (column) => quoted(column.name),
   );
-  columns.push('"BridgeSeq"');
+  columns.push(...guardColumns(shape));
   if (shape.createDate) columns.push('"CreateDate"');
   if (shape.updateDate) columns.push('"UpdateDate"');
   const marks = columns.map(() => '?').join(', ');
@@ -49,7 +62,7 @@ function insertSql(shape: Shape, table: string): string {
   const insert = `INSERT INTO ${table} (${columns.join(', ')}, "Deleted") VALUES (${marks}, 0) ON CONFLICT (${key}) DO`;
   return shape.op === 'insert'
     ? `${insert} NOTHING`
-    : `${insert} UPDATE SET ${updates(shape, table)} WHERE excluded."BridgeSeq" > ${table}."BridgeSeq"`;
+    : `${insert} UPDATE SET ${updates(shape, table)} WHERE ${isLater(shape, table)}`;
 }
 
 function updates(shape: Shape, table: string): string {
@@ -67,7 +80,7 @@ function updates(shape: Shape, table: string): string {
         `excluded.${quoted(column.name)} ELSE ${old} END`,
     );
   }
-  list.push('"BridgeSeq" = excluded."BridgeSeq"', '"Deleted" = 0');
+  list.push(...guardColumns(shape).map((name) => `${name} = excluded.${name}`), '"Deleted" = 0');
   if (shape.updateDate) list.push('"UpdateDate" = excluded."UpdateDate"');
   return list.join(', ');
 }

@@ -70,6 +70,8 @@ test('a merge takes traces along, heals damaged ones; another trace is not anoth
             digest: null,
             trace: null,
             crc: null,
+            owner: '',
+            term: 0,
           }),
         ),
       ),

@@ -15,7 +15,11 @@ import { ensureSchema } from '../../../beacon/capabilities/schema-manager.ts';
 import { BeaconState } from '../../../beacon/databases/state.ts';
 import type { ApplyOutputs } from '../../../contracts/capability.ts';
 import type { RowMutation } from '../../../contracts/mutation.ts';
-import { persistenceSchema, type Scalar } from '../../../contracts/schema.ts';
+import {
+  persistenceSchema,
+  type Scalar,
+  type SchemaDescriptor,
+} from '../../../contracts/schema.ts';
 import { tempDir } from '../temp-dir.ts';
 import type { LookRow } from '../servers/test-database.ts';
 import type { Place, RunningBackend } from './backends.ts';
@@ -112,11 +116,12 @@ export class Shared implements AsyncDisposable {
 export async function freshDesk(
   backend: RunningBackend,
   prepare: (place: Place) => Promise<unknown> = async () => undefined,
+  schema: SchemaDescriptor = persistenceSchema,
 ): Promise<Desk> {
   const place = await backend.fresh();
   await prepare(place);
   const { engine } = openFor(place);
-  await ensureSchema(engine, 'ultravisor', persistenceSchema);
+  await ensureSchema(engine, 'ultravisor', schema);
   return new Desk(engine, place, 'hub1');
 }
 
@@ -173,23 +178,25 @@ export class Desk {
     };
   }
 
-  manifest(hash: string, seq: number, set: Set = {}): RowMutation {
+  manifest(hash: string, seq: number, set: Set = {}, more: Partial<RowMutation> = {}): RowMutation {
     return {
       Op: 'write',
       Table: 'UVManifest',
       Key: { HubID: this.hub, Hash: hash },
       Seq: seq,
       Set: set,
+      ...more,
     };
   }
 
-  removal(hash: string, seq: number): RowMutation {
+  removal(hash: string, seq: number, more: Partial<RowMutation> = {}): RowMutation {
     return {
       Op: 'delete',
       Table: 'UVManifest',
       Key: { HubID: this.hub, Hash: hash },
       Seq: seq,
       Set: {},
+      ...more,
     };
   }
 

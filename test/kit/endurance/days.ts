@@ -223,7 +223,7 @@ export class Endurance {
     for (let step = 0; step < stepsOfTick && waiting() === before; step++) {
       this.#bus.announce();
       await this.#clock.advance(tickMs / stepsOfTick, 1);
-      for (let turn = 0; turn < 100; turn++) await nextTurn();
+      for (let turn = 0; turn < 100 && waiting() === before; turn++) await nextTurn();
     }
     const [from, fromMs] = [waiting(), performance.now()];
     await this.#settled();

@@ -143,6 +143,7 @@ function slowing(
   const [first, last] = [days.slice(0, some), days.slice(-some)].map((part) =>
     median(part.map(of)),
   ) as [number, number];
+  if (days.some((day) => of(day) === 0)) return [`${what}: not measured on every day`];
   return last * bounds.growth >= first
     ? []
     : [`${what}: ${first} a second in the first days, ${last} in the last`];

@@ -2,7 +2,7 @@
  * How long turns of the event loop take, and the steps of work in them, without what the campaign
  * itself does and without waiting for the disk to sync.
  */
-import { closeSync, openSync, readSync } from 'node:fs';
+import { openSync, readSync } from 'node:fs';
 import type { Connection } from '../../../worker/state/connection.ts';
 
 /** `cpuMs` is what of it the thread itself was at work: the machine may be doing other things. */
@@ -13,45 +13,38 @@ export type Turn = { ms: number; cpuMs: number; steps: Step[] };
 const noStep: Step = { name: '', ms: 0, cpuMs: 0 };
 const noTurn: Turn = { ms: 0, cpuMs: 0, steps: [] };
 
-/** Time this thread was at work. */
-function cpuNowMs(): number {
-  const { user, system } = process.threadCpuUsage();
-  return (user + system) / 1e3;
-}
+/** A moment, or the time between two: what passed, and what of it this thread was at work. */
+type Time = { ms: number; cpuMs: number };
 
-/** Milliseconds this process has waited for syncs; 0 where nobody adds them up. */
+/** The time of this process without that of its syncs, where somebody adds that up. */
 export class SyncTime {
   readonly #fd: number | null;
-  readonly #bytes = Buffer.alloc(8);
+  readonly #bytes = Buffer.alloc(16);
 
   constructor(path: string | undefined) {
     this.#fd = path === undefined ? null : openSync(path, 'r');
   }
 
-  get isKnown(): boolean {
-    return this.#fd !== null;
+  now(): Time {
+    const { user, system } = process.threadCpuUsage();
+    if (this.#fd !== null) readSync(this.#fd, this.#bytes, 0, 16, 0);
+    return {
+      ms: performance.now() - Number(this.#bytes.readBigInt64LE(0)) / 1e6,
+      cpuMs: (user + system) / 1e3 - Number(this.#bytes.readBigInt64LE(8)) / 1e6,
+    };
   }
+}
 
-  ms(): number {
-    if (this.#fd === null) return 0;
-    readSync(this.#fd, this.#bytes, 0, 8, 0);
-    return Number(this.#bytes.readBigInt64LE(0)) / 1e6;
-  }
-
-  close(): void {
-    if (this.#fd !== null) closeSync(this.#fd);
-  }
+function between(from: Time, to: Time): Time {
+  return { ms: to.ms - from.ms, cpuMs: to.cpuMs - from.cpuMs };
 }
 
 export class Turns {
   readonly #sync: SyncTime;
   #isRunning = false;
-  /** When the turn began, and what is to be left out of it, by the same clock. */
-  #beganMs = 0;
-  #apartMs = 0;
-  #apartCpuMs = 0;
-  #syncMs = 0;
-  #cpuMs = 0;
+  #began: Time = { ms: 0, cpuMs: 0 };
+  /** What is to be left out of the turn. */
+  #apart: Time = { ms: 0, cpuMs: 0 };
   #steps: Step[] = [];
   longest: Turn = noTurn;
   longestStep: Step = noStep;
@@ -78,8 +71,7 @@ export class Turns {
 
   readonly #next = (): void => {
     if (!this.#isRunning) return;
-    const ms = performance.now() - this.#beganMs - this.#apartMs - (this.#sync.ms() - this.#syncMs);
-    const cpuMs = cpuNowMs() - this.#cpuMs - this.#apartCpuMs;
+    const { ms, cpuMs } = between(this.#apart, between(this.#began, this.#sync.now()));
     if (cpuMs > this.longest.cpuMs)
       this.longest = {
         ms,
@@ -92,37 +84,29 @@ export class Turns {
 
   #begin(): void {
     this.#steps = [];
-    this.#apartMs = 0;
-    this.#apartCpuMs = 0;
-    this.#cpuMs = cpuNowMs();
-    this.#syncMs = this.#sync.ms();
-    this.#beganMs = performance.now();
+    this.#apart = { ms: 0, cpuMs: 0 };
+    this.#began = this.#sync.now();
   }
 
   /** Work that is not the worker's. */
   apart<T>(work: () => T): T {
-    const [fromMs, syncMs, cpuMs] = [performance.now(), this.#sync.ms(), cpuNowMs()];
+    const from = this.#sync.now();
     try {
       return work();
     } finally {
-      this.#apartMs += performance.now() - fromMs - (this.#sync.ms() - syncMs);
-      this.#apartCpuMs += cpuNowMs() - cpuMs;
+      const { ms, cpuMs } = between(from, this.#sync.now());
+      this.#apart = { ms: this.#apart.ms + ms, cpuMs: this.#apart.cpuMs + cpuMs };
     }
   }
 
   /** A step of the worker's; its name is asked for only if it took long. */
   step<T>(name: string | (() => string), work: () => T): T {
-    const [fromMs, syncMs, cpuMs] = [performance.now(), this.#sync.ms(), cpuNowMs()];
+    const from = this.#sync.now();
     try {
       return work();
     } finally {
-      const ms = performance.now() - fromMs - (this.#sync.ms() - syncMs);
-      if (ms > 0.5)
-        this.#took({
-          name: typeof name === 'string' ? name : name(),
-          ms,
-          cpuMs: cpuNowMs() - cpuMs,
-        });
+      const time = between(from, this.#sync.now());
+      if (time.ms > 0.5) this.#took({ name: typeof name === 'string' ? name : name(), ...time });
     }
   }
 

@@ -7,6 +7,7 @@ import {
   type ApplySettings,
   capabilities,
   type ProxySettings,
+  type StoredMark,
 } from '../../../contracts/capability.ts';
 import { limits } from '../../../contracts/limits.ts';
 import type { Presence } from '../../../contracts/presence.ts';
@@ -26,6 +27,8 @@ export class SimBeacon {
   readonly kind: BeaconKind;
   readonly database: SimDatabase;
   readonly #witness: Witness;
+  /** Owners of the hub, in the order in which they began. */
+  owners: readonly string[] = [];
   isUp = true;
   backups: Backup[] = [];
   #starts = 1;
@@ -127,7 +130,9 @@ export class SimBeacon {
       );
     if (isPrompt && this.#asked.get(settings.Lane) === this.database.travels)
       this.database.unreported.delete(settings.Lane);
+    const before = this.database.mark(settings.Lane);
     const outputs = this.database.apply(settings);
+    this.#insistOnOrder(settings, before, outputs);
     this.#witness.note(
       `  ${this.id} ${settings.Lane} applied ` +
         `${outputs.Results.map((one) => one.Outcome[0]).join('')} ` +
@@ -135,6 +140,20 @@ export class SimBeacon {
     );
     this.#last.set(settings.Lane, outputs);
     return outputs;
+  }
+
+  /** I11: nothing of an earlier owner takes effect behind a later one. */
+  #insistOnOrder(
+    { Owner = '', Mutations }: ApplySettings,
+    before: StoredMark | null,
+    { IsCommitted, Results }: ApplyOutputs,
+  ): void {
+    const [sender, owner] = [Owner, before?.Owner ?? ''].map((one) => this.owners.indexOf(one));
+    if (!IsCommitted || (sender ?? 0) >= (owner ?? 0)) return;
+    this.#witness.violate(
+      `I11: ${this.id} took ${Results.length} of ${Mutations.length} writes of an earlier owner ` +
+        'behind a later one',
+    );
   }
 
   /** The same again at once must change nothing (I8). */

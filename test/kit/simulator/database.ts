@@ -11,7 +11,8 @@ import type { Lane } from '../../../contracts/subjects.ts';
 type Columns = Record<string, Scalar>;
 /** A row, and the numbers of the writes in it. */
 export type SimRow = { id: number; table: TableName; columns: Columns; names: number[] };
-export type Effect = { key: string; name: number };
+/** `row` is the one it went to: between owners only the order of each row is kept. */
+export type Effect = { key: string; name: number; row: string };
 type Content = {
   rows: Map<string, SimRow>;
   marks: Map<Lane, StoredMark>;
@@ -49,6 +50,10 @@ export class SimDatabase {
   readonly refused = new Set<number>();
   /** Whether rows are guarded by BridgeSeq and batches by the mark row; taken away by a mutant. */
   isGuarded = true;
+  /** Whether batches of earlier owners are refused; taken away by a mutant. */
+  isFenced = true;
+  /** Whether rows are guarded by the Terms of their writes; taken away by a mutant. */
+  isTermed = true;
   /** Whether the mark row is written with the rows; taken away by a mutant. */
   hasMarks = true;
   storeId: string;
@@ -150,7 +155,15 @@ export class SimDatabase {
       AfterSeq = 0,
     } = settings;
     const stored = this.mark(lane);
-    const { AfterEpoch } = settings;
+    this.#insistOnOwner(settings, stored);
+    const { AfterEpoch, Term = 0, Owner = '' } = settings;
+    // Each owner that was the latest one stays in the row.
+    const own =
+      Term > 0
+        ? { Term, Owner }
+        : stored?.Term
+          ? { Term: stored.Term, Owner: stored.Owner ?? '' }
+          : {};
     const isLate =
       AfterEpoch !== undefined && AfterEpoch !== (stored?.Epoch ?? '') && stored?.Epoch !== Epoch;
     const isBehind =
@@ -168,23 +181,39 @@ export class SimDatabase {
     if (this.isGuarded && isMoving && !isEarned)
       throw new TidemarkError('UNAVAILABLE', 'the batch moves the mark and does not know it');
     const before = structuredClone(this.#content);
-    const skip = this.isGuarded && !IsBelowMark && stored?.Epoch === Epoch ? stored.Seq : -1;
+    const isOwn = stored?.Epoch === Epoch && (!this.isTermed || (stored.Term ?? 0) === Term);
+    const skip = this.isGuarded && !IsBelowMark && isOwn ? (stored?.Seq ?? -1) : -1;
     const Results = Mutations.map((one): MutationResult =>
-      one.Seq <= skip ? { Outcome: 'already-present' } : this.#mutate(one),
+      one.Seq <= skip && (one.Term ?? 0) >= Term
+        ? { Outcome: 'already-present' }
+        : this.#mutate(one),
     );
     const IsCommitted = IsBelowMark || Results.every((one) => one.Outcome !== 'rejected');
     if (!IsCommitted) this.#content = before;
     else if (IsBelowMark) {
-      if (this.hasMarks && stored && stored.Epoch === AfterEpoch)
-        this.#content.marks.set(lane, { ...stored, Epoch });
+      if (this.hasMarks && stored)
+        this.#content.marks.set(lane, {
+          ...stored,
+          ...own,
+          Epoch: stored.Epoch === AfterEpoch ? Epoch : stored.Epoch,
+        });
     } else {
       // What one transaction shows at once has no order within.
       const { effects } = this.#content;
       effects.push(...effects.splice(before.effects.length).toSorted((a, b) => a.name - b.name));
       if (ThroughSeq > skip && this.hasMarks)
-        this.#content.marks.set(lane, { Epoch, Seq: ThroughSeq, UpdatedAt: '' });
+        this.#content.marks.set(lane, { Epoch, Seq: ThroughSeq, UpdatedAt: '', ...own });
+      else if (stored && this.hasMarks) this.#content.marks.set(lane, { ...stored, ...own });
     }
     return { Results, IsCommitted, Mark: this.mark(lane) };
+  }
+
+  /** A smaller Term, or an equal one of another store, is that of an owner of before (I11). */
+  #insistOnOwner({ Term = 0, Owner = '' }: ApplySettings, stored: StoredMark | null): void {
+    const latest = stored?.Term ?? 0;
+    if (!this.isFenced || Term > latest) return;
+    if (Term < latest || (Term > 0 && Owner !== stored?.Owner))
+      throw new TidemarkError('STALE_OWNER', `the hub belongs to Term ${latest}`);
   }
 
   #mutate(mutation: RowMutation): MutationResult {
@@ -192,11 +221,18 @@ export class SimDatabase {
     const table = mutation.Table as TableName;
     const id = [table, ...tableOf(table).key.map((name) => mutation.Key[name])].join(' ');
     const row = this.#content.rows.get(id);
-    if (row && this.isGuarded && (Op === 'insert' || Number(row.columns['BridgeSeq']) >= Seq))
+    const { Term = 0 } = mutation;
+    const rowTerm = Number(row?.columns['BridgeTerm'] ?? 0);
+    if (row && this.isGuarded && this.isTermed && Op !== 'insert' && rowTerm > Term)
+      return { Outcome: 'superseded' };
+    const isLater = this.isTermed && Term > rowTerm;
+    const isBehind = !isLater && Number(row?.columns['BridgeSeq']) >= Seq;
+    if (row && this.isGuarded && (Op === 'insert' || isBehind))
       return { Outcome: 'already-present' };
+    const guard = Term > 0 ? { BridgeSeq: Seq, BridgeTerm: Term } : { BridgeSeq: Seq };
     if (Op === 'delete') {
       if (!row) return { Outcome: 'not-found' };
-      Object.assign(row.columns, { Deleted: 1, BridgeSeq: Seq });
+      Object.assign(row.columns, { Deleted: 1, ...guard });
       this.#content.deletes.push(Seq);
       return { Outcome: 'applied' };
     }
@@ -207,7 +243,7 @@ export class SimDatabase {
     for (const [name, value] of Object.entries(mutation.Fill ?? {})) {
       if (!(name in mutation.Set) && isEmpty(row?.columns[name])) given[name] = value;
     }
-    return this.#write(id, table, { ...mutation.Key, ...given, Deleted: 0, BridgeSeq: Seq })
+    return this.#write(id, table, { ...mutation.Key, ...given, Deleted: 0, ...guard })
       ? { Outcome: 'applied' }
       : { Outcome: 'rejected', Reason: 'refused by the script' };
   }
@@ -228,7 +264,7 @@ export class SimDatabase {
       names: [...(row?.names ?? []), ...fresh],
     });
     const key = String(columns['WorkItemHash'] ?? columns['Hash']);
-    for (const name of fresh) this.#content.effects.push({ key, name });
+    for (const name of fresh) this.#content.effects.push({ key, name, row: id });
     return true;
   }
 

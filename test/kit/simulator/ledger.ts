@@ -182,6 +182,13 @@ export class Ledger {
       );
   }
 
+  /** Another store has the writes under Seqs of its own. */
+  numberAnew(): void {
+    for (const write of this.writes) write.seq = null;
+    // With a clock behind they may be those of others before; the Term tells them apart.
+    this.#owners.clear();
+  }
+
   /**
    * The data directory was lost, or an older one put back: what is not in it is gone, and every hub
    * knows.

@@ -10,6 +10,7 @@ import { lanes } from '../../../contracts/subjects.ts';
 import { guidBytes } from '../../../worker/state/entry-identity.ts';
 import type { Carrier } from '../../../worker/replay/carrier.ts';
 import type { Mutant } from './mutant.ts';
+import { ofOwners } from './owner-mutants.ts';
 import type { SimWorker } from './sim-worker.ts';
 
 /** Puts something around every delivery of a worker. */
@@ -286,4 +287,4 @@ const ofDelivery: Mutant[] = [
   },
 ];
 
-export const mutants: readonly Mutant[] = [...ofJournal, ...ofMarks, ...ofDelivery];
+export const mutants: readonly Mutant[] = [...ofJournal, ...ofMarks, ...ofDelivery, ...ofOwners];

@@ -67,7 +67,7 @@ export function runSeed(seed: number, mutant: Mutant | null = null): Promise<Run
     setNow(() => world.now);
     let steps = 0;
     try {
-      const profile = drawProfile(world.dice);
+      const profile = drawProfile(world.dice, world.isFenceable);
       const course = new Steps(world, profile);
       world.start();
       while (steps < profile.steps && !trace.violation) {

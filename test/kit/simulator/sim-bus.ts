@@ -98,8 +98,8 @@ export class SimBus {
       });
       this.#carry(beacon, actionIn(subject), Settings, (Outputs) => {
         stop();
-        if (Outputs) resolve({ Outputs } as T);
-        else reject(new TidemarkError('UNAVAILABLE', `${subject}: refused`));
+        if (Outputs instanceof TidemarkError) reject(Outputs);
+        else resolve({ Outputs } as T);
       });
     });
   }
@@ -120,7 +120,7 @@ export class SimBus {
     beacon: SimBeacon,
     action: string,
     settings: Record<string, unknown>,
-    answer: (outputs: object | null) => void,
+    answer: (outputs: object) => void,
   ): void {
     const { lost, late, twice, liar } = this.#weather();
     const dice = this.#dice;
@@ -145,7 +145,7 @@ export class SimBus {
           : null;
       const outputs = stale ?? answerOf(beacon, action, settings, !isLate);
       const { travels } = beacon.database;
-      if (!outputs) return this.#after(1, () => answer(null));
+      if (outputs instanceof TidemarkError) return this.#after(1, () => answer(outputs));
       if (isApply && dice.chance(liar)) (outputs as { Results: unknown[] }).Results.pop();
       if (!isAnswerLost && !isLate)
         this.#after(this.#delay(), () => {
@@ -159,17 +159,17 @@ export class SimBus {
   }
 }
 
-/** Outputs, or null when the beacon refuses to. */
+/** Outputs, or the error with which the beacon refuses. */
 function answerOf(
   beacon: SimBeacon,
   action: string,
   settings: Record<string, unknown>,
   isPrompt: boolean,
-): object | null {
+): object {
   try {
     return beacon.answer(action, settings, isPrompt);
   } catch (error) {
-    if (error instanceof TidemarkError) return null;
+    if (error instanceof TidemarkError) return error;
     throw error;
   }
 }

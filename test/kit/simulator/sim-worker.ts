@@ -30,6 +30,10 @@ export type SimWorkerOptions = {
   witness: Witness;
   /** The process ends because its store cannot be trusted. */
   onFault: (error: Error) => void;
+  /** Another store owns the hub: the process ends. */
+  onDeposed: () => void;
+  /** An operator says that this store takes the hub over. */
+  takesOver: boolean;
   /** Called when the local state is open, before anything uses it. */
   prepare: (local: Local) => void;
 };
@@ -49,6 +53,7 @@ export class SimWorker {
     this.#parts = parts;
     this.local = openLocal(store, hubId);
     parts.prepare(this.local);
+    if (parts.takesOver) this.local.journal.owners.renew();
     this.core = new Core({
       hubId,
       version: 'sim',
@@ -63,6 +68,7 @@ export class SimWorker {
     this.core.events.listen({
       deliveryFault: (message) => witness.note(`  fault: ${message}`),
       storeFault: (error) => parts.onFault(error),
+      deposed: () => parts.onDeposed(),
     });
     this.#control = this.core.controlWith({ ops: () => null, drain: () => undefined });
     const { assignments } = this.core.delivery.destinations;

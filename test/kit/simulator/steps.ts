@@ -10,13 +10,17 @@ export type Profile = {
   refusals: number;
   canLoseJournal: boolean;
   canShiftClock: boolean;
+  /** Another store may take the hub over. */
+  canUsurp: boolean;
 };
 
-export function drawProfile(dice: Dice): Profile {
-  const canLoseJournal = dice.chance(0.15);
+export function drawProfile(dice: Dice, isFenceable: boolean): Profile {
+  const canUsurp = isFenceable && dice.chance(0.35);
+  const canLoseJournal = !canUsurp && dice.chance(0.15);
   return {
     steps: 20 + dice.below(50),
     refusals: dice.pick([0, 0, 0.04, 0.15]),
+    canUsurp,
     canLoseJournal,
     canShiftClock: !canLoseJournal && dice.chance(0.2),
   };
@@ -50,6 +54,8 @@ const weights = {
   shift: 1,
   loseJournal: 1,
   keepJournal: 1,
+  usurp: 4,
+  comeBack: 4,
 } as const;
 type StepName = keyof typeof weights;
 
@@ -91,6 +97,9 @@ export class Steps {
         return;
       case 'stop':
         return this.#world.stop();
+      case 'usurp':
+      case 'comeBack':
+        return this.#changeOwner(name);
       case 'wait':
         return;
       case 'checkpoint':
@@ -117,6 +126,16 @@ export class Steps {
       for (const { database } of beacons.values()) database.refused.add(write.name);
       this.#world.note(`  write ${write.name} of ${write.key} will be refused`);
     }
+  }
+
+  #changeOwner(name: 'usurp' | 'comeBack'): void {
+    const world = this.#world;
+    const { dice, worker, disk } = world;
+    if (!this.#profile.canUsurp || !worker || worker.isDead || disk.isLost) return;
+    if (name === 'comeBack') return world.comeBack();
+    // A replacement's clock may be behind.
+    if (dice.chance(0.5)) world.clock.shiftWall(-600_000);
+    world.usurp(dice.chance(0.7));
   }
 
   #toDisk(name: 'checkpoint' | 'replace' | 'full' | 'loseJournal' | 'keepJournal'): void {

@@ -2,6 +2,7 @@
  * A whole simulated world in one process: hub, bus, worker, disk, beacons and clock, all moved by
  * one seed.
  */
+import { join } from 'node:path';
 import { lanes } from '../../../contracts/subjects.ts';
 import type { Local } from '../../../worker/journal/local.ts';
 import { SimBeacon, type Witness } from './beacon.ts';
@@ -9,11 +10,12 @@ import { Checks } from './checks.ts';
 import { Dice } from './dice.ts';
 import { Disk, type Image } from './disk.ts';
 import { foldDifferences } from './final-fold.ts';
-import { Hub } from './hub.ts';
+import { Hub, type Message } from './hub.ts';
 import { Ledger } from './ledger.ts';
 import type { Mutant } from './mutant.ts';
 import { fair, SimBus, type Weather } from './sim-bus.ts';
 import { ProcessClock, SimClock } from './sim-clock.ts';
+import { Rival } from './rival.ts';
 import { SimWorker } from './sim-worker.ts';
 import type { Trace } from './trace-log.ts';
 
@@ -25,18 +27,23 @@ export class World {
   readonly beacons: ReadonlyMap<string, SimBeacon>;
   readonly ledger: Ledger;
   readonly hub: Hub;
-  readonly disk: Disk;
+  disk: Disk;
   readonly checks: Checks;
   readonly #trace: Trace;
   readonly #mutant: Mutant | null;
   weather: Weather = { ...fair };
   worker: SimWorker | null = null;
   bus: SimBus | null = null;
+  /** The machine that was the hub's before; null while there was none. */
+  rival: Rival | null = null;
+  readonly #root: string;
+  readonly #owners: string[] = [];
   /** What the disk held when the process died, until it is started again. */
   left: Image | null = null;
 
   constructor(parts: { seed: number; root: string; trace: Trace; mutant: Mutant | null }) {
     this.dice = new Dice(parts.seed);
+    this.#root = parts.root;
     this.#trace = parts.trace;
     this.#mutant = parts.mutant;
     const { dice, clock } = this;
@@ -56,7 +63,13 @@ export class World {
       clock,
       weather: () => this.weather,
       serve: async (message) => {
-        const answers = (await this.worker?.answers(message)) ?? null;
+        if (this.rival?.zombie && dice.chance(0.3)) {
+          await this.toZombie(message);
+          return null;
+        }
+        const { worker } = this;
+        const answers = (await worker?.answers(message)) ?? null;
+        if (worker !== this.worker) return null;
         if (answers) {
           message.answered(answers);
           this.note(
@@ -71,11 +84,21 @@ export class World {
         return answers;
       },
     });
-    this.disk = new Disk(parts.root, dice);
-    this.disk.onPowerLoss = (image) => this.#died(image, 'the power went in a commit');
-    this.disk.onFinding = (what) => this.note(`  found: ${what}`);
+    for (const beacon of this.beacons.values()) beacon.owners = this.#owners;
+    this.disk = this.#attached(new Disk(parts.root, dice));
     this.checks = new Checks(this.ledger, this.beacons, witness);
     for (const beacon of this.beacons.values()) this.#announceEvery(beacon);
+  }
+
+  #attached(disk: Disk): Disk {
+    disk.onPowerLoss = (image) => this.#died(image, 'the power went in a commit');
+    disk.onFinding = (what) => this.note(`  found: ${what}`);
+    return disk;
+  }
+
+  /** Every database has a mark row, which tells a later owner from an earlier one. */
+  get isFenceable(): boolean {
+    return [...this.beacons.values()].every(({ kind }) => kind === 'batch');
   }
 
   get now(): number {
@@ -105,12 +128,14 @@ export class World {
     if (!beacon.isUp || this.dice.chance(this.weather.lost)) return;
     const { nonce } = beacon;
     this.clock.timer(this.dice.real() * this.weather.delayMs, () => {
-      if (beacon.nonce === nonce) this.bus?.hear(beacon.presence());
+      if (beacon.nonce !== nonce) return;
+      this.bus?.hear(beacon.presence());
+      if (this.rival?.zombie) this.rival.bus?.hear(beacon.presence());
     });
   }
 
   /** The worker process starts over what the disk holds. */
-  start(): void {
+  start(takesOver = false): void {
     const { clock, dice, beacons } = this;
     // What a worker learnt of a database while its file was replaced is lost with that file: this
     // world has no rescue.
@@ -122,16 +147,26 @@ export class World {
     this.#mutant?.beforeOpen?.(this.disk.paths);
     const store = this.disk.open((db) => this.#mutant?.opened?.(db));
     const bus = new SimBus({ clock, dice, beacons, weather: () => this.weather });
-    const worker = new SimWorker({
+    const worker: SimWorker = new SimWorker({
       store,
       bus,
       clock: new ProcessClock(clock, dice),
       witness: { note: (line) => this.note(line), violate: (what) => this.violate(what) },
-      onFault: ({ message }) =>
-        this.crash(false, `the worker ends itself: ${message.replace(/^.*state.db/, 'state.db')}`),
+      onFault: ({ message }) => {
+        if (this.rival?.isWorker(worker)) return this.rival.end();
+        this.crash(false, `the worker ends itself: ${message.replace(/^.*state.db/, 'state.db')}`);
+      },
+      onDeposed: () => {
+        this.note('  deposed');
+        if (this.rival?.isWorker(worker)) return this.rival.end();
+        this.violate('I11: the owner of the hub gave way to an earlier one');
+      },
+      takesOver,
       prepare: (local: Local) => this.#prepare(local),
     });
     this.#mutant?.worker?.(worker);
+    const { owner } = worker.local.journal.owners.current;
+    if (!this.#owners.includes(owner)) this.#owners.push(owner);
     this.bus = bus;
     this.worker = worker;
     worker.start();
@@ -205,7 +240,48 @@ export class World {
     if (this.worker) this.checks.lostJournal(this.worker);
   }
 
-  /** I1 to I10, unless nobody is there to be asked. */
+  /** Another machine takes the hub over, with a store of its own; the one before dies, or does not. */
+  usurp(isZombie: boolean): void {
+    this.check();
+    if (!isZombie) this.crash(false, 'the machine is lost');
+    const { disk, bus, worker, left } = this;
+    this.rival?.end();
+    this.rival?.disk.put(null);
+    this.rival = new Rival({ disk, bus, worker, left });
+    this.disk = this.#attached(
+      new Disk(join(this.#root, `machine-${this.#owners.length}`), this.dice),
+    );
+    this.disk.put(null);
+    this.#changeOwner(false);
+  }
+
+  /** The machine of before comes back, told to take over. */
+  comeBack(): void {
+    const { rival, disk, bus, worker, left } = this;
+    if (!rival) return;
+    this.check();
+    this.rival = null;
+    const revived = rival.revived();
+    this.rival = new Rival({ disk, bus, worker, left });
+    this.disk = this.#attached(revived);
+    this.#changeOwner(true);
+  }
+
+  #changeOwner(takesOver: boolean): void {
+    this.left = null;
+    this.hub.forgetMessages();
+    for (const { database } of this.beacons.values())
+      database.unreported.add('queue').add('manifest');
+    this.start(takesOver);
+    if (this.worker) this.checks.changedOwner(this.worker);
+  }
+
+  /** A write reaches the zombie, whose answer the hub does not get. */
+  async toZombie(message: Message): Promise<void> {
+    await this.rival?.zombie?.answers(message);
+  }
+
+  /** I1 to I11, unless nobody is there to be asked. */
   check(): void {
     if (this.worker && !this.worker.isDead && !this.disk.isLost) this.checks.run(this.worker);
   }
@@ -213,6 +289,7 @@ export class World {
   /** Everything is mended, and has to come to rest with nothing missing. */
   async finish(): Promise<void> {
     this.note('healed');
+    this.rival?.end();
     this.weather = { ...fair };
     this.disk.commitsToCrash = 0;
     this.disk.setFull(false);
@@ -286,7 +363,9 @@ export class World {
   }
 
   end(): void {
+    this.rival?.zombie?.kill();
     this.worker?.kill();
     this.disk.end();
+    this.rival?.disk.end();
   }
 }

@@ -13,7 +13,9 @@ import type { Dispatcher } from '../../../worker/beacons/dispatcher.ts';
 import { type Local, openLocal } from '../../../worker/journal/local.ts';
 import { MarkMover } from '../../../worker/operators/mark-mover.ts';
 import { Overview } from '../../../worker/operators/overview.ts';
+import { Ownership } from '../../../worker/replay/ownership.ts';
 import { Replay } from '../../../worker/replay/replay.ts';
+import type { MetOwner } from '../../../worker/state/owners.ts';
 import { openStore } from '../../../worker/state/open/open-store.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { tempDir, type TempDir } from '../temp-dir.ts';
@@ -32,6 +34,8 @@ export class LaneRun {
     ['b', new ModelDatabase('store-b')],
   ]);
   readonly faults: string[] = [];
+  /** Later owners that were met. */
+  readonly deposed: MetOwner[] = [];
   assigned: Assigned | null = { beacon: 'a', connection: 1 };
   isPaused = false;
   settled = 0;
@@ -105,6 +109,12 @@ export class LaneRun {
       journal: local.journal,
       marks: local.marks,
       blocked: local.blocked,
+      ownership: new Ownership({
+        owners: local.journal.owners,
+        clock: this.clock,
+        log: silent,
+        onDeposed: (met) => this.deposed.push(met),
+      }),
       log: silent,
       isPaused: () => this.isPaused,
       onFault: (message) => this.faults.push(message),
@@ -122,7 +132,7 @@ export class LaneRun {
         settled: () => {
           this.settled += 1;
         },
-        failed: () => {},
+        failed: (_, error) => delivery.failed(error),
       },
     });
     const overview = new Overview({

@@ -252,6 +252,7 @@ describe('journal — reading', () => {
       acceptedAt: '1970-01-01T00:00:01.000Z',
       remoteUser: 'ultravisor-system',
       settings: { WorkItem: { WorkItemHash: 'k ~\'%"', ...fields } },
+      term: 1,
     });
   });
 

@@ -27,6 +27,7 @@ const bounded: Readonly<Record<string, string>> = {
   boot: 'a thousand starts',
   fault: 'limits.faultsKept',
   operation: 'a row for each operation there is',
+  owner: 'a row for each store whose entries were merged in, and for each that took over',
 };
 
 /** Statements that may go through a growing table, with why they read only its end. */

@@ -54,6 +54,7 @@ const markOf = (
   applied,
   present,
   skipped: 0,
+  superseded: 0,
   carrier: 'batch',
   epoch: '',
   epochBefore: null,

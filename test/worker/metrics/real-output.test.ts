@@ -69,7 +69,7 @@ test('what was accepted, repeated, refused and delivered is what /metrics says',
         Date.now() / 1000,
     ),
   ).toBeLessThan(600);
-  expect(valueIn(text, 'tidemark_schema_version')).toBe(5);
+  expect(valueIn(text, 'tidemark_schema_version')).toBe(6);
   expect(valuesIn(text, 'tidemark_balance_difference')).toEqual([0, 0]);
   const beacon = await scrape(beaconUrl);
   expect(valueIn(beacon, 'tidemark_databeacon_rows_total{outcome="applied"}')).toBe(4);

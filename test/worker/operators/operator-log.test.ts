@@ -212,6 +212,25 @@ describe('the log itself', () => {
     expect(after - before).toBeLessThan(10);
   });
 
+  test('I14: any number of wrong calls pushes out nothing that was done', () => {
+    const { store, operators } = open();
+    operators.note({ who: 'ann', via: 'bus', action: 'pause' }, 'done');
+    store.db
+      .prepare(`insert into operator_action (at_ms, who, via, action, detail, outcome, reason)
+        with recursive n(i) as (select 1 union all select i + 1 from n where i < ?)
+        select i, 'bus', 'bus', 'nonsense', null, 'refused', null from n`)
+      .run(limits.operatorActionsMax + 50);
+    operators.note({ who: 'bus', via: 'bus', action: 'nonsense' }, 'refused', 'unknown verb');
+    operators.note({ who: 'bob', via: 'bus', action: 'resume' }, 'done');
+    const rows = store.db.prepare(
+      'select outcome, count(*) as n from operator_action group by outcome',
+    );
+    expect(rows.all()).toEqual([
+      { outcome: 'done', n: 2 },
+      { outcome: 'refused', n: limits.operatorRefusalsMax },
+    ]);
+  });
+
   test('I14: denied calls of many kinds and minutes are bounded, apart from what was done', async () => {
     const store = openStore();
     const clock = new ManualClock();

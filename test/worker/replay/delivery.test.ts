@@ -7,7 +7,9 @@ import type { Lane } from '../../../contracts/subjects.ts';
 import type { Assignments } from '../../../worker/beacons/assignments.ts';
 import { LaneDelivery } from '../../../worker/replay/delivery.ts';
 import type { Dispatcher } from '../../../worker/beacons/dispatcher.ts';
+import { Ownership } from '../../../worker/replay/ownership.ts';
 import { guidBytes } from '../../../worker/state/entry-identity.ts';
+import { ManualClock } from '../../kit/manual-clock.ts';
 import { guidOf } from '../../kit/rows/trace.ts';
 import { hubId, manifest, openState, silent, upsert } from '../../kit/worker/fixture.ts';
 
@@ -36,6 +38,12 @@ function setup() {
       journal: local.journal,
       marks: local.marks,
       blocked: local.blocked,
+      ownership: new Ownership({
+        owners: local.journal.owners,
+        clock: new ManualClock(),
+        log: silent,
+        onDeposed: () => undefined,
+      }),
       log: silent,
       isPaused: () => false,
       onFault: (message) => faults.push(message),

@@ -4,13 +4,16 @@ import { openState, upsert } from '../../kit/worker/fixture.ts';
 import { StepSize } from '../../../worker/upkeep/step-size.ts';
 
 test('a step that takes too long is halved down to one entry, and grows back no further than its bound (I13)', () => {
-  const size = new StepSize(100, 5);
+  const size = new StepSize({ most: 100, ms: 5 });
   size.took(4);
   expect(size.entries).toBe(100);
   for (let step = 0; step < 10; step++) size.took(50);
   expect(size.entries).toBe(1);
   for (let step = 0; step < 100; step++) size.took(1);
   expect(size.entries).toBe(100);
+  const atLeast = new StepSize({ least: 40, most: 100, ms: 5 });
+  for (let step = 0; step < 10; step++) atLeast.took(50);
+  expect(atLeast.entries).toBe(40);
 });
 
 test('forgetting ends in the middle of a step when its time is over, and goes on from there (I13)', () => {

@@ -11,6 +11,7 @@ import { toMutation } from '../../../bridges/lanes.ts';
 import { compareScalars, type KnownRow } from '../../../bridges/read-merge.ts';
 import { TidemarkError } from '../../../contracts/errors.ts';
 import type { RowMutation, RowQuery } from '../../../contracts/mutation.ts';
+import { compareWritten, writtenBy } from '../../../contracts/row-guard.ts';
 import type { Lane } from '../../../contracts/subjects.ts';
 import type { BackendRows } from '../operation.ts';
 
@@ -32,9 +33,9 @@ export async function checkRow(
   const [row] = rows;
   const what = `${entry.action} ${entry.key}, Seq ${entry.seq}`;
   if (!row) return mutation.Op === 'delete' ? null : { entry, kind: 'missing', what };
-  const bridgeSeq = Number(row['BridgeSeq']);
-  if (mutation.Op !== 'insert' && bridgeSeq < entry.seq) return { entry, kind: 'older', what };
-  if (mutation.Op !== 'insert' && bridgeSeq > entry.seq) return null;
+  const order = mutation.Op === 'insert' ? 0 : compareWritten(writtenBy(row), mutation);
+  if (order < 0) return { entry, kind: 'older', what };
+  if (order > 0) return null;
   const columns = Object.entries(mutation.Op === 'delete' ? { Deleted: 1 } : mutation.Set)
     .filter(([name, value]) => !isSame(value, row[name]))
     .map(([name]) => name);

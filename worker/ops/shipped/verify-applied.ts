@@ -76,7 +76,7 @@ function positionOf(
 
 /** The assigned database's mark; null while the lane is unassigned. */
 function markOf(db: Connection, lane: Lane): MarkRow | null {
-  return db.prepare<[number], MarkRow>(assignedMark).get(laneIndex(lane)) ?? null;
+  return db.prepare<[number], MarkRow>(assignedMark()).get(laneIndex(lane)) ?? null;
 }
 
 /** The Seq just before the last `count` entries up to a mark. */

@@ -118,7 +118,7 @@ function laneFacts(
   const counts = db
     .prepare('select accepted, head, bare as stripped from lane where lane = ?')
     .get(lane) as EntryCounts & { head: number };
-  const mark = db.prepare<[number], MarkRow>(assignedMark).get(lane) ?? null;
+  const mark = db.prepare<[number], MarkRow>(assignedMark()).get(lane) ?? null;
   const count = db.prepare<[object], number>(blockedCount).pluck();
   const countOf = (state: BlockedState) =>
     mark ? Number(count.get({ database: mark.database, lane, state })) : 0;

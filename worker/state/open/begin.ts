@@ -8,6 +8,7 @@ import { isoOf, newUuid, systemClock } from '../../../runtime/clock.ts';
 import type { Connection } from '../connection.ts';
 import { migrate } from '../schema/migrate.ts';
 import { dropOldEntries } from '../schema/old-entries.ts';
+import { beginOwner } from '../owners.ts';
 import type { StatePaths } from '../paths.ts';
 
 /**
@@ -29,6 +30,7 @@ export function initialiseStore(
     meta.run('epoch', identity?.epoch ?? newUuid());
     db.prepare('insert into sqlite_sequence values (?, 0)').run('known');
   }).immediate();
+  beginOwner(db);
 }
 
 /**

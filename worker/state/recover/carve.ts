@@ -17,8 +17,8 @@ const tableLeaf = 0x0d;
  * The column counts of the rows we look for: 6 in table known, 11 in the tables of bodies, and 10
  * or 11 in the table of entries before schema 5, without or with a trace.
  */
-const columnCounts = new Set([6, 10, 11]);
-const columnsMax = 11;
+const columnCounts = new Set([6, 10, 11, 12]);
+const columnsMax = 12;
 const digestBytes = 16;
 
 /** Where a page is: in the log if the log has it, else in the database. */
@@ -187,13 +187,15 @@ function strippedOf(seq: number, values: readonly Value[]): StoredEntry | null {
     body: null,
     trace: null,
     crc: null,
+    owner: '',
+    term: 0,
   };
 }
 
 function bodyOf(seq: number, values: readonly Value[]): StoredEntry | null {
-  const [, action, guid, key, at, user, accepted, trace, crc, , body] = values;
+  const [, action, guid, key, at, user, accepted, trace, crc, , body, owner] = values;
   const isBody =
-    values.length === 11 &&
+    (values.length === 11 || values.length === 12) &&
     typeof action === 'string' &&
     isWriteAction(action) &&
     Buffer.isBuffer(guid) &&
@@ -214,6 +216,9 @@ function bodyOf(seq: number, values: readonly Value[]): StoredEntry | null {
     digest: null,
     trace: validTrace(trace),
     crc: typeof crc === 'number' ? crc : null,
+    ...(typeof owner === 'number' && owner > 0
+      ? { owner: null, term: null, ownerId: owner }
+      : { owner: '', term: 0 }),
   };
 }
 
@@ -239,6 +244,8 @@ function oldEntryOf(seq: number, values: readonly Value[]): StoredEntry | null {
     digest: Buffer.isBuffer(digest) ? digest : null,
     trace: validTrace(trace),
     crc: null,
+    owner: '',
+    term: 0,
   };
 }
 

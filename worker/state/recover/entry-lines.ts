@@ -35,13 +35,27 @@ export type StoredEntry = {
   digest: Buffer | null;
   trace: string | null;
   crc: number | null;
+  /**
+   * The random id of the store that accepted it, '' of before there were Terms; null when the file
+   * does not tell.
+   */
+  owner: string | null;
+  /** The Term of that owner; null when it had none yet. */
+  term: number | null;
+  /** How its file numbers the owner, of one that was found in raw pages. */
+  ownerId?: number;
 };
 
 /** The columns of an entry, for a file of any schema. */
 export function entryColumns(schema: number): string {
   const trace = schema < 3 ? 'null as trace' : 'trace';
   const crc = schema < 5 ? 'null as crc' : 'crc';
-  return `seq, lane, action, guid, key, at, user, accepted_ms, body, digest, ${trace}, ${crc}`;
+  const owner =
+    schema < 6
+      ? "'' as owner, 0 as term"
+      : '(select o.owner from owner o where o.id = entry.owner) as owner, ' +
+        '(select o.term from owner o where o.id = entry.owner) as term';
+  return `seq, lane, action, guid, key, at, user, accepted_ms, body, digest, ${trace}, ${crc}, ${owner}`;
 }
 
 /** Every entry of a sound file of any schema. */
@@ -67,6 +81,9 @@ export type EntryLine = {
   Settings: JsonObject | null;
   Digest?: string;
   Trace?: string;
+  /** The Term it was accepted under, and the store that accepted it. */
+  Term?: number;
+  Owner?: string;
 };
 
 const digestBytes = 16;
@@ -87,6 +104,8 @@ export function lineOfEntry(row: StoredEntry): EntryLine {
     Settings: row.body === null ? null : (JSON.parse(row.body) as JsonObject),
     ...(row.digest ? { Digest: row.digest.toString('hex') } : {}),
     ...(row.trace ? { Trace: row.trace } : {}),
+    ...(row.term ? { Term: row.term } : {}),
+    ...(row.owner ? { Owner: row.owner } : {}),
   };
 }
 
@@ -120,10 +139,21 @@ export function entryOfLine(line: unknown): StoredEntry {
     digest: typeof Digest === 'string' ? Buffer.from(Digest, 'hex') : null,
     trace: validTrace(line['Trace']),
     crc: null,
+    ...ownerOfLine(line),
   };
   const wrong = wrongWith(row);
   if (wrong !== null) throw invalid(wrong);
   return row;
+}
+
+/** Of a line without them, from before there were Terms, Term 0. */
+function ownerOfLine({ Owner = '', Term }: JsonObject): Pick<StoredEntry, 'owner' | 'term'> {
+  if (typeof Owner !== 'string' || Owner.length > 36)
+    throw invalid(`Owner: ${JSON.stringify(Owner)} is not the id of a store`);
+  if (Term === undefined) return { owner: Owner, term: Owner === '' ? 0 : null };
+  if (typeof Term !== 'number' || !Number.isSafeInteger(Term) || Term < 0 || Owner === '')
+    throw invalid(`Term: ${JSON.stringify(Term)} is not the Term of a store`);
+  return { owner: Owner, term: Term };
 }
 
 /** The lane of the line's Action, which must be the lane that the line names. */

@@ -35,7 +35,7 @@ const nameOf = (beacon: string, connection: number, lane: number) =>
 
 function statementsOf(db: Connection) {
   return {
-    marks: db.prepare<[], OwnMark>(`select m.lane, ${markColumns} from ${markTables}`),
+    marks: db.prepare<[], OwnMark>(`select m.lane, ${markColumns()} from ${markTables}`),
     head: db.prepare<[number], number>('select head from lane where lane = ?').pluck(),
     add: db.prepare(
       'update mark set applied = applied + @applied, skipped = skipped + @skipped where ' +
@@ -59,7 +59,8 @@ function statementsOf(db: Connection) {
     ),
     raise: db.prepare(
       'update mark set seq = @seq, guid = @guid, recorded_ms = @recordedMs, ' +
-        'applied_ms = @appliedMs, applied = @applied, present = @present, skipped = @skipped ' +
+        'applied_ms = @appliedMs, applied = @applied, present = @present, ' +
+        'skipped = @skipped, superseded = @superseded ' +
         'where database = @database and lane = @lane and seq = 0',
     ),
     restored: db.prepare<[string], string>('select value from meta where name = ?').pluck(),
@@ -209,14 +210,16 @@ export class MergeMarks {
       // `settled` also counts entries that the database never had: skipped ones, and dropped ones
       // that retention has stripped.
       const notHad = Math.min(numberOf(mark, 'skipped') + numberOf(mark, 'dropped'), settled);
-      const present = Math.min(numberOf(mark, 'present'), settled - notHad);
+      const superseded = Math.min(numberOf(mark, 'superseded'), settled - notHad);
+      const present = Math.min(numberOf(mark, 'present'), settled - notHad - superseded);
       this.#sql.raise.run({
         database,
         lane,
         seq,
         present,
         skipped: notHad + strippedAbove,
-        applied: settled - notHad - present,
+        superseded,
+        applied: settled - notHad - present - superseded,
         guid: mark['guid'] ?? null,
         recordedMs: mark['recorded_ms'] ?? null,
         appliedMs: mark['applied_ms'] ?? null,

@@ -123,14 +123,16 @@ function takeDatabases(db: Connection, tables: SourceTables, isNew: boolean): vo
           applied: 0,
           present: 0,
           skipped: 0,
+          superseded: 0,
           dropped: 0,
         })),
       );
-    put(
-      db,
-      'delivery',
-      of('delivery').map((one) => ({ ...one, database })),
-    );
+    for (const name of isNew ? ['delivery', 'superseded'] : ['delivery'])
+      put(
+        db,
+        name,
+        of(name).map((one) => ({ ...one, database })),
+      );
   }
 }
 

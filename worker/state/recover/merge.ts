@@ -15,6 +15,7 @@ import type { Connection } from '../connection.ts';
 import { validTrace } from '../../../runtime/trace.ts';
 import { type StoredEntry, wrongWith } from './entry-lines.ts';
 import { MergeMarks } from './merge-marks.ts';
+import { MergeOwners } from './merge-owners.ts';
 import { mergeTables, type SourceTables } from './merge-tables.ts';
 
 export type MergeSource = {
@@ -59,8 +60,8 @@ type Known = { seq: number; action: string | null; body: string | null; digest: 
 
 function statementsOf(db: Connection) {
   const insertBody = (table: string) =>
-    db.prepare(`insert into ${table} (seq, action, guid, key, at, user, accepted_ms, trace, crc, body)
-      values (@seq, @action, @guid, @key, @at, @user, @accepted_ms, @trace, @crc, @body)`);
+    db.prepare(`insert into ${table} (seq, action, guid, key, at, user, accepted_ms, trace, crc, body, owner)
+      values (@seq, @action, @guid, @key, @at, @user, @accepted_ms, @trace, @crc, @body, @owner)`);
   return {
     known: db.prepare<[Buffer], Known>(
       'select seq, action, body, digest from entry where guid = ?',
@@ -104,6 +105,7 @@ class Merge {
   readonly #options: MergeOptions;
   readonly #sql: ReturnType<typeof statementsOf>;
   readonly #marks: MergeMarks;
+  readonly #owners: MergeOwners;
 
   constructor(db: Connection, source: MergeSource, options: MergeOptions) {
     this.#db = db;
@@ -111,6 +113,7 @@ class Merge {
     this.#options = options;
     this.#sql = statementsOf(db);
     this.#marks = new MergeMarks(db, source, options);
+    this.#owners = new MergeOwners(db, source.tables);
   }
 
   takeTables(): void {
@@ -192,6 +195,7 @@ class Merge {
         trace: validTrace(row.trace),
         // The checksum stays as it was stored, so that a body damaged there counts as damaged here.
         crc: row.crc ?? crcOf(action ?? '', key ?? '', guid, body),
+        owner: this.#owners.idOf(row),
       });
     return seq;
   }

@@ -54,6 +54,8 @@ const tables = [
   'mark',
   'held',
   'delivery',
+  'owner',
+  'superseded',
   'assignment',
   'horizon',
   'tag_choice',

@@ -16,7 +16,7 @@ import { type Connection, openReadOnly } from '../connection.ts';
 import { allEntries, entryOfLine, type StoredEntry } from './entry-lines.ts';
 import { readLines } from './line-reader.ts';
 import type { MergeSource } from './merge.ts';
-import { type SourceRow, sourceRows, type SourceTables, textOf } from './merge-tables.ts';
+import { numberOf, sourceRows, type SourceRow, type SourceTables, textOf } from './merge-tables.ts';
 
 /**
  * How the entries are read: by SQL from a sound file, from the raw pages of a damaged one, or from
@@ -46,6 +46,8 @@ const tableNames = [
   'mark',
   'held',
   'delivery',
+  'owner',
+  'superseded',
   'operation',
   'operation_attempt',
   'operation_progress',
@@ -94,7 +96,7 @@ export function openDatabase(db: string | null, wal: string | null): OpenedSourc
     isDoubtful: true,
     tables,
     unread,
-    entries: { [Symbol.iterator]: () => distinct(carve(db, wal)) },
+    entries: { [Symbol.iterator]: () => distinct(named(carve(db, wal), tables)) },
     close: () => undefined,
   };
 }
@@ -124,6 +126,19 @@ export function isSound(db: Connection, path: string): boolean {
     );
   } catch {
     return false;
+  }
+}
+
+/** With their owners, as far as the table of owners could be read. */
+function* named(entries: Iterable<StoredEntry>, tables: SourceTables): Generator<StoredEntry> {
+  const owners = new Map(sourceRows(tables, 'owner').map((row) => [numberOf(row, 'id'), row]));
+  for (const { ownerId, ...entry } of entries) {
+    const row = ownerId === undefined ? undefined : owners.get(ownerId);
+    if (!row) yield entry;
+    else {
+      const term = typeof row['term'] === 'number' ? row['term'] : null;
+      yield { ...entry, owner: textOf(row, 'owner'), term };
+    }
   }
 }
 

@@ -19,21 +19,23 @@ type Facts = Record<string, string | number | null>;
 type Rule = { sql: string; say: (row: Facts) => string };
 
 /** The parts of the rules' SQL that depend on the schema of the file. */
-type Shape = { lanes: string; dropped: string; counter: string };
+type Shape = { lanes: string; dropped: string; superseded: string; counter: string };
 
 const oldShape: Shape = {
   lanes: '(select *, 0 as gone, 0 as through from lane)',
   dropped: '0',
+  superseded: '0',
   counter: 'entry',
 };
 
 const shape: Shape = {
   lanes: '(select *, forgotten as gone, (select through_seq from horizon) as through from lane)',
   dropped: 'm.dropped',
+  superseded: 'm.superseded',
   counter: 'known',
 };
 
-const rulesOf = ({ lanes: counts, dropped, counter }: Shape): Rule[] => [
+const rulesOf = ({ lanes: counts, dropped, superseded, counter }: Shape): Rule[] => [
   {
     sql:
       'select l.lane, l.accepted, l.gone, l.head, l.bare, ' +
@@ -85,7 +87,8 @@ const rulesOf = ({ lanes: counts, dropped, counter }: Shape): Rule[] => [
       `Seq ${row['seq']} is held (${row['state']}) without its entry in lane ${nameOf(row)}`,
   },
   {
-    sql: `select d.beacon, d.connection, m.lane, l.accepted - m.applied - m.present - m.skipped - ${dropped}
+    sql: `select d.beacon, d.connection, m.lane, l.accepted - m.applied - m.present - m.skipped
+      - ${dropped} - ${superseded}
       - (select count(*) from entry e where e.lane = m.lane and e.seq > m.seq and e.body is not null)
       - (select count(*) from held h where h.database = m.database and h.lane = m.lane and h.seq <= m.seq) as difference
       from mark m join database d on d.id = m.database join lane l on l.lane = m.lane where difference <> 0`,
@@ -148,7 +151,8 @@ export function verify(
   if (broken.length > 0) return { Problems: broken, Losses: [] };
   report('counts, marks and what is held');
   const isApart = versionOf(db) >= 5;
-  const rules = isApart ? [...rulesOf(shape), orphans] : rulesOf(oldShape);
+  const apart = versionOf(db) >= 6 ? shape : { ...shape, superseded: '0' };
+  const rules = isApart ? [...rulesOf(apart), orphans] : rulesOf(oldShape);
   const Problems = rules.flatMap(({ sql, say }) =>
     db.prepare<[], Facts>(`${sql} limit ${shownMax}`).all().map(say),
   );

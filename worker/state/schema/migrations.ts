@@ -58,6 +58,12 @@ export const migrations: readonly SchemaStep[] = [
     name: 'bodies apart from what stays, dedup horizon, what is held counted',
     sql: sqlOf('0005-bodies-apart'),
   },
+  {
+    version: 6,
+    name: 'who accepted an entry, and what a later owner superseded',
+    oldestReader: 5,
+    sql: sqlOf('0006-owners'),
+  },
 ];
 
 export const schemaVersion = migrations.length;

@@ -5,20 +5,21 @@
 import type { Connection } from '../connection.ts';
 import { crcOf } from '../entry-identity.ts';
 
-/** Makes the views of schema 5 again without the dropped table. */
+/** Makes the views of schema 6 again without the dropped table. */
 const viewsWithout = `
   drop view entry; drop view known_entry; drop view queue_entry; drop view manifest_entry;
   drop table entry_old;
   create view known_entry as select seq, lane, guid, accepted_ms, digest, given_up from known;
   create view queue_entry as
-    select seq, action, guid, key, at, user, accepted_ms, trace, crc, body from queue_body;
+    select seq, action, guid, key, at, user, accepted_ms, trace, crc, owner, body from queue_body;
   create view manifest_entry as
-    select seq, action, guid, key, at, user, accepted_ms, trace, crc, body from manifest_body;
+    select seq, action, guid, key, at, user, accepted_ms, trace, crc, owner, body from manifest_body;
   create view entry as select k.seq, k.lane, coalesce(q.action, m.action) as action, k.guid,
       coalesce(q.key, m.key) as key, coalesce(q.at, m.at) as at, coalesce(q.user, m.user) as user,
       k.accepted_ms, coalesce(q.body, m.body) as body,
       case when q.seq is null and m.seq is null then k.digest end as digest,
-      coalesce(q.trace, m.trace) as trace, coalesce(q.crc, m.crc) as crc
+      coalesce(q.trace, m.trace) as trace, coalesce(q.crc, m.crc) as crc,
+      coalesce(q.owner, m.owner, 0) as owner
     from known k left join queue_body q on q.seq = k.seq left join manifest_body m on m.seq = k.seq;
 `;
 

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { type Desk, later, now, type Shared } from '../desk.ts';
 import { deleteTests, insertTests } from './apply-inserts.ts';
 import { batchTests, markTests } from './apply-batches.ts';
+import { ownerTests } from './apply-owners.ts';
 
 const item = 'UVQueueWorkItem';
 
@@ -23,6 +24,9 @@ export function applySuite(on: () => Shared): void {
   });
   describe('a batch', () => {
     batchTests(desk);
+  });
+  describe('several owners', () => {
+    ownerTests(desk, () => on().backend);
   });
 }
 

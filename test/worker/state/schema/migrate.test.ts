@@ -145,7 +145,7 @@ describe('migrate — steps', () => {
       ['min_writer', 'min_reader'].map((name) =>
         db.prepare('select value from meta where name = ?').pluck().get(name),
       );
-    expect(minimums()).toEqual(['5', '5']);
+    expect(minimums()).toEqual(['6', '5']);
     const breaking = {
       version: schemaVersion + 1,
       name: 'breaking',
