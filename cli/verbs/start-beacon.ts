@@ -44,7 +44,7 @@ export async function beaconAudit({
  * @throws TidemarkError
  */
 export async function beaconPlan(url: string, connection: number): Promise<SchemaPlan> {
-  const { planOf } = await import('../../beacon/process/inspect.ts');
+  const { planOf } = await import('../../beacon/process/plan.ts');
   return planOf(url, connection);
 }
 

@@ -8,9 +8,7 @@ import type { ProxyOutputs } from '../../../contracts/capability.ts';
 import { persistenceSchema } from '../../../contracts/schema.ts';
 import { checkBeaconConfig } from '../../../beacon/databases/config.ts';
 import { frontUrl } from '../../../beacon/front/front-client.ts';
-import { planOf } from '../../../beacon/process/inspect.ts';
 import type { Bus } from '../../../runtime/bus/bus.ts';
-import { createLog, type Log } from '../../../runtime/log.ts';
 import type { TestNats } from '../../kit/servers/nats.ts';
 import { until } from '../../kit/until.ts';
 import { withBus } from '../../kit/beacon/with-bus.ts';
@@ -101,31 +99,6 @@ test('EnsureSchema that would have to make something says what is missing, and m
   expect(
     await ask('DataBeaconSchema', 'IntrospectSchema', { ...here, SchemaJSON: persistenceSchema }),
   ).toMatchObject({ Tables: [{ Exists: false }, {}, {}, {}, {}] });
-});
-
-test('missing tables are one readable line that names the command, however often workers ask', async () => {
-  const lines: string[] = [];
-  const log: Log = {
-    ...createLog('test', 'silent'),
-    warn: (_fields, line) => void lines.push(line),
-    child: () => log,
-  };
-  const { ask, port, path } = await startFront({ isMade: false, log });
-  const ensure = () =>
-    ask('DataBeaconSchema', 'EnsureSchema', { ...here, SchemaJSON: persistenceSchema });
-  const command = `tidemark beacon plan http://127.0.0.1:${port} --connection 1`;
-  for (let n = 0; n < 5; n++) await expect(ensure()).rejects.toThrow(`"${command}" prints`);
-  expect(lines).toEqual([
-    'a retold-databeacon cannot create tables over HTTP, and 5 tables or columns are missing ' +
-      '(UVQueueWorkItem, UVQueueWorkItemEvent, UVQueueWorkItemAttempt, UVManifest, UVBridgeMark): ' +
-      `run the statements that "${command}" prints`,
-  ]);
-  const { MigrationStatements } = await planOf(`http://127.0.0.1:${port}`, 1);
-  const database = new Database(path);
-  for (const statement of MigrationStatements) database.exec(statement);
-  database.close();
-  expect(await ensure()).toMatchObject({ Success: true });
-  expect((await planOf(`http://127.0.0.1:${port}`, 1)).MigrationStatements).toEqual([]);
 });
 
 test('a table that was dropped is missing, although the server remembers its columns', async () => {
