@@ -68,6 +68,11 @@ function lookupsOf(db: Database) {
     ),
     get: db.prepare<[number, number], Mark>(`${select} where m.database = ? and m.lane = ?`),
     list: db.prepare<[number], Mark>(`${select} where m.lane = ? order by d.beacon, d.connection`),
+    // An operator's assignment goes before a tag's choice.
+    assigned: db.prepare<[{ lane: number }], { beacon: string; connection: number }>(
+      'select beacon, connection from assignment where lane = @lane union all ' +
+        'select beacon, connection from tag_choice where lane = @lane limit 1',
+    ),
     deliveredAt: db
       .prepare<[number, number, number]>(
         'select at_ms from delivery where database = ? and lane = ? and through_seq >= ? order by through_seq limit 1',
@@ -170,6 +175,12 @@ export class MarkStore {
   find(beacon: string, connection: number, lane: Lane): Mark | null {
     const known = this.#look.databaseId.get(beacon, connection);
     return known ? this.get(known.id, lane) : null;
+  }
+
+  /** The mark of the database that a lane is assigned to, before anything is started. */
+  assigned(lane: Lane): Mark | null {
+    const chosen = this.#look.assigned.get({ lane: laneIndex(lane) });
+    return chosen ? this.find(chosen.beacon, chosen.connection, lane) : null;
   }
 
   get(database: number, lane: Lane): Mark | null {

@@ -47,14 +47,18 @@ export function isNoResponders(error: unknown): boolean {
   return false;
 }
 
+/** True when the answer did not come in time: the other side is there, and slow or hung. */
+export function isLate(error: unknown): boolean {
+  for (let at: unknown = error; at instanceof Error; at = at.cause)
+    if (at instanceof TimeoutError || at.name === 'TimeoutError') return true;
+  return false;
+}
+
 /** Wraps any failure to get an answer as UNAVAILABLE with its cause. */
 export function toUnavailable(subject: string, cause: unknown): TidemarkError {
   if (cause instanceof TidemarkError) return cause;
   if (isNoResponders(cause))
     return new TidemarkError('UNAVAILABLE', `${subject}: nobody answers there`, { cause });
-  const why =
-    cause instanceof TimeoutError || (cause instanceof Error && cause.name === 'TimeoutError')
-      ? 'no answer in time'
-      : messageOf(cause);
+  const why = isLate(cause) ? 'no answer in time' : messageOf(cause);
   return new TidemarkError('UNAVAILABLE', `${subject}: ${why}`, { cause });
 }

@@ -28,10 +28,10 @@ async function stackOfTest(): Promise<Stack> {
 /** A second worker of the stack's hub, over a data directory of its own. */
 async function secondOf(
   stack: Stack,
-  { name = 'second', args = [] as string[], env = {} as Record<string, string> } = {},
+  { args = [], env = {} }: { args?: string[]; env?: Record<string, string> } = {},
 ): Promise<{ worker: TidemarkProcess; http: string; data: string }> {
   const http = `127.0.0.1:${await freePort()}`;
-  const data = stack.workerFile('..', name);
+  const data = stack.workerFile('..', 'second');
   const given = ['worker', '--hub', stack.hubId, '--data', data, '--http', http];
   const worker = new TidemarkProcess([...given, '--nats', stack.nats.url, ...args], env);
   onTestFinished(() => worker.kill());

@@ -1,6 +1,6 @@
 /**
  * Sends a capability request to a beacon: builds its subject, sets its deadline, returns its
- * Outputs.
+ * Outputs. A request to a beacon whose successor has announced itself is given up.
  */
 import {
   capabilities,
@@ -14,6 +14,7 @@ import { subjects } from '../../contracts/subjects.ts';
 import type { Bus } from '../../runtime/bus/bus.ts';
 import type { Packed } from '../../runtime/bus/requester.ts';
 import { traceHeaders } from '../../runtime/trace.ts';
+import type { BeaconDirectory } from './directory.ts';
 
 /** Capabilities of databeacons by role, and of legacy beacons by lane. */
 const names = { ...capabilities, ...legacyCapabilities };
@@ -22,18 +23,17 @@ export type Capability = keyof typeof names;
 
 export class Dispatcher {
   readonly #bus: Bus;
-  readonly #hubOf: (beacon: string) => string | null;
+  readonly #directory: Pick<BeaconDirectory, 'hubFor' | 'find' | 'watch'>;
 
-  /** @param hubOf the hub to name in the subject; null for a beacon without hub subjects */
-  constructor(bus: Bus, hubOf: (beacon: string) => string | null) {
+  constructor(bus: Bus, directory: Pick<BeaconDirectory, 'hubFor' | 'find' | 'watch'>) {
     this.#bus = bus;
-    this.#hubOf = hubOf;
+    this.#directory = directory;
   }
 
   /**
    * Sends a request to a beacon and returns its Outputs.
-   * @throws TidemarkError UNAVAILABLE when it does not answer in time; otherwise the code of its
-   * refusal
+   * @throws TidemarkError UNAVAILABLE when it does not answer in time, or its successor announces
+   * itself first: the outcome is then unknown; otherwise the code of its refusal
    */
   send<Outputs>(
     beacon: string,
@@ -77,16 +77,38 @@ export class Dispatcher {
     packed: Packed,
     timeoutMs: number = limits.capabilityMs,
   ): Promise<Outputs> {
-    const hub = this.#hubOf(beacon);
+    const hub = this.#directory.hubFor(beacon);
     const subject = subjects.capability(beacon, names[capability], action, hub);
     const chunkSubject = subjects.capability(beacon, names[capability], 'chunk', hub);
-    const reply = await this.#bus.send<CapabilityReply<Outputs>>(subject, packed, {
+    const asked = this.#bus.send<CapabilityReply<Outputs>>(subject, packed, {
       timeoutMs,
       chunkSubject,
       headers: traceHeaders(),
     });
+    const reply = await this.#unlessSucceeded(beacon, subject, asked);
     if (!isJsonObject(reply) || !isJsonObject(reply.Outputs))
       throw new TidemarkError('UNAVAILABLE', `${subject}: answered without Outputs`);
     return reply.Outputs;
+  }
+  /**
+   * The answer, unless the beacon's successor announces itself first: it knows nothing of a request
+   * to a process that is gone. A beacon that ends in order may still answer, but then its successor
+   * is asked again, as after a time-out.
+   */
+  async #unlessSucceeded<T>(beacon: string, subject: string, asked: Promise<T>): Promise<T> {
+    const nonce = this.#directory.find(beacon)?.Nonce ?? '';
+    // Without a Nonce a beacon cannot be distinguished from its successor.
+    if (nonce === '') return asked;
+    const { promise: succeeded, reject } = Promise.withResolvers<never>();
+    const unwatch = this.#directory.watch(beacon, () => {
+      const now = this.#directory.find(beacon)?.Nonce ?? '';
+      if (now === '' || now === nonce) return;
+      reject(new TidemarkError('UNAVAILABLE', `${subject}: ${beacon} was started again meanwhile`));
+    });
+    try {
+      return await Promise.race([asked, succeeded]);
+    } finally {
+      unwatch();
+    }
   }
 }

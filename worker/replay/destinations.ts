@@ -53,7 +53,7 @@ export class Destinations {
     this.#store = store;
     this.#isPaused = store.meta(pausedName) === 'yes';
     const directory = new BeaconDirectory(bus, clock, { hubId, acceptsUnscoped });
-    const dispatcher = new Dispatcher(bus, (beacon) => directory.hubFor(beacon));
+    const dispatcher = new Dispatcher(bus, directory);
     const assignments = new Assignments(store.db, { directory, dispatcher, clock, log });
     const isPaused = () => this.#isPaused;
     const ownership = new Ownership({ owners: journal.owners, clock, log, onDeposed });

@@ -1,10 +1,11 @@
 /**
  * Decides what a failed delivery means: a problem of our own disk or store, or one of the beacon,
- * whose schema is then checked again.
+ * whose schema is then checked again unless it is only slow.
  */
-import type { TidemarkError } from '../../contracts/errors.ts';
+import { TidemarkError } from '../../contracts/errors.ts';
 import { limits } from '../../contracts/limits.ts';
 import type { Lane } from '../../contracts/subjects.ts';
+import { isLate } from '../../runtime/bus/bus-answer.ts';
 import { classOf, endsTheProcess, isOfStore, toStoreFault } from '../state/guard/storage-error.ts';
 import type { Destinations } from './destinations.ts';
 
@@ -43,6 +44,14 @@ export class Failures {
       return;
     }
     destinations.directory.markAwayIfUnreachable(beacon, error);
-    destinations.assignments.targetOf(lane)?.recheckSchema();
+    if (!isSlowness(error)) destinations.assignments.targetOf(lane)?.recheckSchema();
   }
+}
+
+/**
+ * A beacon with too much to do: another bootstrap would add to it, and hold up the other lane, which
+ * may be fine.
+ */
+function isSlowness(error: unknown): boolean {
+  return isLate(error) || (error instanceof TidemarkError && error.code === 'OVERLOADED');
 }

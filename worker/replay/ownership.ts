@@ -53,6 +53,7 @@ export class Ownership {
     const own = Math.max(0, ...marks.filter(({ Owner }) => Owner === owner).map(termIn));
     const others = marks.filter((mark) => termIn(mark) > 0 && mark.Owner !== owner);
     const [latest] = others.toSorted((a, b) => termIn(b) - termIn(a));
+    for (const mark of others) owners.yieldTo(termIn(mark), mark.Owner ?? '');
     // A copy of this very store that was put back from before it took its Term.
     if (own > (owners.current.term ?? 0)) owners.take(own);
     if (owners.current.term === null) {

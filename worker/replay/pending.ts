@@ -1,5 +1,5 @@
 /** How many entries of a lane are on their way to its database. */
-import { type Lane, laneIndex, lanes } from '../../contracts/subjects.ts';
+import { type Lane, lanes } from '../../contracts/subjects.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { pendingOf } from '../../hwm/balance.ts';
 import type { Mark } from '../../hwm/mark-store.ts';
@@ -31,7 +31,7 @@ export function deposed(local: Held, met: MetOwner): TidemarkError {
 /** What is accepted here and in no database, in words. */
 export function undelivered(local: Held): string {
   const waiting = lanes.flatMap((lane) => {
-    const mark = assignedMark(local, lane);
+    const mark = local.marks.assigned(lane);
     const count = pendingAt(local, lane, mark);
     if (count === 0) return [];
     const { head } = local.journal.counts(lane);
@@ -42,15 +42,4 @@ export function undelivered(local: Held): string {
     `It still has undelivered writes: ${waiting.join(', ')}. Bring them in with ` +
     'tidemark journal export here and tidemark journal import at the other one.'
   );
-}
-
-/** Of the database that a lane is assigned to, before anything is started. */
-function assignedMark({ store, marks }: Held, lane: Lane): Mark | null {
-  const chosen = store.db
-    .prepare<[{ lane: number }], { beacon: string; connection: number }>(
-      'select beacon, connection from assignment where lane = @lane union all ' +
-        'select beacon, connection from tag_choice where lane = @lane limit 1',
-    )
-    .get({ lane: laneIndex(lane) });
-  return chosen ? marks.find(chosen.beacon, chosen.connection, lane) : null;
 }

@@ -26,6 +26,9 @@ function statementsOf(db: Connection) {
       'insert into owner (owner, term, is_own, since_ms) values (?, ?, ?, ?)',
     ),
     take: db.prepare<[number, number]>('update owner set term = ? where id = ?'),
+    demote: db.prepare<[number, string]>(
+      'update owner set term = term - 1 where term = ? and owner <> ?',
+    ),
     greatest: db.prepare<[], number>('select coalesce(max(term), 0) from owner').pluck(),
     meta: db.prepare<[string], string>('select value from meta where name = ?').pluck(),
     // What a copy of this store moved under the epoch of before does not count as ours.
@@ -105,6 +108,16 @@ export class Owners {
     this.#sql.take.run(term, this.#current.id);
     this.#current = { ...this.#current, term };
     this.#terms.set(this.#current.id, term);
+  }
+
+  /**
+   * Of two owners that took the same Term, the one in the mark row has it: whoever else did never
+   * came that far, and stands before it.
+   */
+  yieldTo(term: number, owner: string): void {
+    if (this.#sql.demote.run(term, owner).changes === 0) return;
+    this.#current = this.#sql.current.get() as Owner;
+    this.#read();
   }
 
   /** Begins as a new owner, by an operator's word; its Term is taken at the next contact. */

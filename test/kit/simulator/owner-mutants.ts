@@ -16,13 +16,6 @@ export const ofOwners: readonly Mutant[] = [
     },
   },
   {
-    name: 'rows are guarded by the Term of the sender instead of the entry’s',
-    breaks: 'I11',
-    local: ({ journal: { owners } }) => {
-      owners.termOf = () => owners.current.term ?? 1;
-    },
-  },
-  {
     name: 'a Term is raised whenever a greater one is met',
     breaks: 'I11',
     worker: ({ core, local }) => {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { limits } from '../../../contracts/limits.ts';
 import { systemClock } from '../../../runtime/clock.ts';
+import { finish } from './finish.ts';
 import type { Mutant } from './mutant.ts';
 import { drawProfile, Steps } from './steps.ts';
 import { Trace } from './trace-log.ts';
@@ -75,7 +76,7 @@ export function runSeed(seed: number, mutant: Mutant | null = null): Promise<Run
         await course.take();
         world.check();
       }
-      if (!trace.violation) await world.finish();
+      if (!trace.violation) await finish(world);
     } finally {
       world.end();
     }

@@ -15,7 +15,7 @@ export type Profile = {
 };
 
 export function drawProfile(dice: Dice, isFenceable: boolean): Profile {
-  const canUsurp = isFenceable && dice.chance(0.35);
+  const canUsurp = isFenceable && dice.chance(0.25);
   const canLoseJournal = !canUsurp && dice.chance(0.15);
   return {
     steps: 20 + dice.below(50),
@@ -54,8 +54,8 @@ const weights = {
   shift: 1,
   loseJournal: 1,
   keepJournal: 1,
-  usurp: 4,
-  comeBack: 4,
+  usurp: 2,
+  comeBack: 1.5,
 } as const;
 type StepName = keyof typeof weights;
 

@@ -2,20 +2,17 @@
  * A whole simulated world in one process: hub, bus, worker, disk, beacons and clock, all moved by
  * one seed.
  */
-import { join } from 'node:path';
-import { lanes } from '../../../contracts/subjects.ts';
 import type { Local } from '../../../worker/journal/local.ts';
 import { SimBeacon, type Witness } from './beacon.ts';
 import { Checks } from './checks.ts';
 import { Dice } from './dice.ts';
 import { Disk, type Image } from './disk.ts';
-import { foldDifferences } from './final-fold.ts';
-import { Hub, type Message } from './hub.ts';
+import { Hub } from './hub.ts';
 import { Ledger } from './ledger.ts';
 import type { Mutant } from './mutant.ts';
 import { fair, SimBus, type Weather } from './sim-bus.ts';
 import { ProcessClock, SimClock } from './sim-clock.ts';
-import { Rival } from './rival.ts';
+import { Machines, type Rival } from './machines.ts';
 import { SimWorker } from './sim-worker.ts';
 import type { Trace } from './trace-log.ts';
 
@@ -34,16 +31,12 @@ export class World {
   weather: Weather = { ...fair };
   worker: SimWorker | null = null;
   bus: SimBus | null = null;
-  /** The machine that was the hub's before; null while there was none. */
-  rival: Rival | null = null;
-  readonly #root: string;
-  readonly #owners: string[] = [];
+  readonly #machines: Machines;
   /** What the disk held when the process died, until it is started again. */
   left: Image | null = null;
 
   constructor(parts: { seed: number; root: string; trace: Trace; mutant: Mutant | null }) {
     this.dice = new Dice(parts.seed);
-    this.#root = parts.root;
     this.#trace = parts.trace;
     this.#mutant = parts.mutant;
     const { dice, clock } = this;
@@ -63,10 +56,9 @@ export class World {
       clock,
       weather: () => this.weather,
       serve: async (message) => {
-        if (this.rival?.zombie && dice.chance(0.3)) {
-          await this.toZombie(message);
-          return null;
-        }
+        // A write that reaches a zombie, whose answer the hub does not get.
+        const { zombie } = this;
+        if (zombie && dice.chance(0.3)) return zombie.answers(message).then(() => null);
         const { worker } = this;
         const answers = (await worker?.answers(message)) ?? null;
         if (worker !== this.worker) return null;
@@ -84,7 +76,8 @@ export class World {
         return answers;
       },
     });
-    for (const beacon of this.beacons.values()) beacon.owners = this.#owners;
+    this.#machines = new Machines(parts.root, (root) => this.#attached(new Disk(root, dice)));
+    for (const beacon of this.beacons.values()) beacon.owners = this.#machines.owners;
     this.disk = this.#attached(new Disk(parts.root, dice));
     this.checks = new Checks(this.ledger, this.beacons, witness);
     for (const beacon of this.beacons.values()) this.#announceEvery(beacon);
@@ -99,6 +92,14 @@ export class World {
   /** Every database has a mark row, which tells a later owner from an earlier one. */
   get isFenceable(): boolean {
     return [...this.beacons.values()].every(({ kind }) => kind === 'batch');
+  }
+
+  get rival(): Rival | null {
+    return this.#machines.rival;
+  }
+
+  get zombie(): SimWorker | null {
+    return this.rival?.zombie ?? null;
   }
 
   get now(): number {
@@ -130,7 +131,7 @@ export class World {
     this.clock.timer(this.dice.real() * this.weather.delayMs, () => {
       if (beacon.nonce !== nonce) return;
       this.bus?.hear(beacon.presence());
-      if (this.rival?.zombie) this.rival.bus?.hear(beacon.presence());
+      if (this.zombie) this.rival?.bus?.hear(beacon.presence());
     });
   }
 
@@ -165,8 +166,7 @@ export class World {
       prepare: (local: Local) => this.#prepare(local),
     });
     this.#mutant?.worker?.(worker);
-    const { owner } = worker.local.journal.owners.current;
-    if (!this.#owners.includes(owner)) this.#owners.push(owner);
+    this.#machines.began(worker);
     this.bus = bus;
     this.worker = worker;
     worker.start();
@@ -244,26 +244,16 @@ export class World {
   usurp(isZombie: boolean): void {
     this.check();
     if (!isZombie) this.crash(false, 'the machine is lost');
-    const { disk, bus, worker, left } = this;
-    this.rival?.end();
-    this.rival?.disk.put(null);
-    this.rival = new Rival({ disk, bus, worker, left });
-    this.disk = this.#attached(
-      new Disk(join(this.#root, `machine-${this.#owners.length}`), this.dice),
-    );
-    this.disk.put(null);
+    this.disk = this.#machines.usurp(this);
     this.#changeOwner(false);
   }
 
   /** The machine of before comes back, told to take over. */
   comeBack(): void {
-    const { rival, disk, bus, worker, left } = this;
-    if (!rival) return;
     this.check();
-    this.rival = null;
-    const revived = rival.revived();
-    this.rival = new Rival({ disk, bus, worker, left });
-    this.disk = this.#attached(revived);
+    const disk = this.#machines.comeBack(this);
+    if (!disk) return;
+    this.disk = this.#attached(disk);
     this.#changeOwner(true);
   }
 
@@ -276,58 +266,14 @@ export class World {
     if (this.worker) this.checks.changedOwner(this.worker);
   }
 
-  /** A write reaches the zombie, whose answer the hub does not get. */
-  async toZombie(message: Message): Promise<void> {
-    await this.rival?.zombie?.answers(message);
-  }
-
   /** I1 to I11, unless nobody is there to be asked. */
   check(): void {
     if (this.worker && !this.worker.isDead && !this.disk.isLost) this.checks.run(this.worker);
   }
 
-  /** Everything is mended, and has to come to rest with nothing missing. */
-  async finish(): Promise<void> {
-    this.note('healed');
-    this.rival?.end();
-    this.weather = { ...fair };
-    this.disk.commitsToCrash = 0;
-    this.disk.setFull(false);
-    for (const beacon of this.beacons.values()) {
-      beacon.isUp = true;
-      beacon.database.refused.clear();
-      this.announce(beacon);
-    }
-    this.worker?.operate('resume', {});
-    await this.#rest();
-    // What only a start notices is noticed at the latest now.
-    this.crash(true);
-    await this.advance(5_000);
-    await this.#rest();
-    if (!this.#trace.violation) this.#complete();
-  }
-
-  /** Until nothing is left to do. */
-  async #rest(): Promise<void> {
-    for (let rounds = 0; rounds < 80 && !this.#trace.violation; rounds++) {
-      await this.advance(rounds < 5 ? 500 : 3_000);
-      this.check();
-      if (this.#isAtRest()) return;
-      this.#retryDead();
-    }
-    this.violate(
-      `it does not come to rest: ${this.hub.unanswered} writes unanswered, ` +
-        `${lanes.map((lane) => this.worker?.core.operators.overview.pending(lane)).join('+')} pending`,
-    );
-  }
-
-  #retryDead(): void {
-    if (this.worker?.core.delivery.destinations.isPaused) this.worker.operate('resume', {});
-    for (const { Seq, Reason } of this.deadLetters())
-      this.worker?.operate('dead-letters', {
-        Verb: Reason.includes('body is gone') ? 'drop' : 'retry',
-        Seq,
-      });
+  /** A violation was found. */
+  get isOver(): boolean {
+    return this.#trace.violation !== null;
   }
 
   deadLetters(): { Seq: number; Reason: string }[] {
@@ -338,34 +284,9 @@ export class World {
     return listed?.DeadLetters ?? [];
   }
 
-  #isAtRest(): boolean {
-    const { worker } = this;
-    return (
-      worker !== null &&
-      !this.left &&
-      this.hub.unanswered === 0 &&
-      this.deadLetters().length === 0 &&
-      lanes.every((lane) => worker.core.operators.overview.balance(lane).Pending === 0)
-    );
-  }
-
-  /** The end: everything is where it should be. */
-  #complete(): void {
-    const { worker } = this;
-    if (!worker) return;
-    this.checks.complete(worker);
-    for (const id of new Set(lanes.map((lane) => worker.assigned(lane)))) {
-      const beacon = this.beacons.get(id ?? '');
-      if (!beacon) continue;
-      for (const one of foldDifferences(beacon.database, this.ledger).slice(0, 3))
-        this.violate(`I7, I8: ${beacon.id} differs from the fold of its writes: ${one}`);
-    }
-  }
-
   end(): void {
-    this.rival?.zombie?.kill();
     this.worker?.kill();
     this.disk.end();
-    this.rival?.disk.end();
+    this.#machines.end();
   }
 }
