@@ -119,6 +119,11 @@ export type EnsureSchemaOutputs = {
   /** Identity of the database, created at the first EnsureSchema and kept in it. */
   StoreID: string;
 };
+/** What an EnsureSchema would run, and leave alone. */
+export type SchemaPlan = Pick<
+  EnsureSchemaOutputs,
+  'SchemaName' | 'Engine' | 'MigrationStatements' | 'SkippedDestructive'
+>;
 export type IntrospectSchemaOutputs = {
   Success: true;
   SchemaName: string;

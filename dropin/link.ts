@@ -187,7 +187,8 @@ export class Link implements HubConnection<HubHeaders> {
       } catch (error) {
         this.#events.onAway(`no bus at ${this.#where}: ${messageOf(error)}`, false);
       }
-      await systemStamps.sleep(limits.dropinStatusMs);
+      // Not the client's own wait for a first connection: that one could not be ended.
+      await systemStamps.sleep(limits.dropinProbeMs);
     }
   }
 
@@ -256,7 +257,6 @@ function connectOptions(
     reconnectTimeWait: 250,
     reconnectJitter: 100,
     ignoreAuthErrorAbort: true,
-    waitOnFirstConnect: true,
     pingInterval: 5_000,
     maxPingOut: 2,
     timeout: 5_000,

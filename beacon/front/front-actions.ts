@@ -28,11 +28,12 @@ function insideOf(answer: JsonObject, name: string): JsonObject {
 
 export function frontActions({ client, proxy, log, clock }: Parts): Actions {
   const tables = new FrontTables(client, log, clock);
+  const schema = { client, tables, log, said: new Map<number, string>() };
   return {
     [capabilities.proxy]: { Request: (settings, context) => proxy.request(settings, context) },
     [capabilities.schema]: {
-      EnsureSchema: (settings) => frontEnsureSchema({ client, tables, log }, settings),
-      IntrospectSchema: (settings) => frontIntrospectSchema({ client, tables, log }, settings),
+      EnsureSchema: (settings) => frontEnsureSchema(schema, settings),
+      IntrospectSchema: (settings) => frontIntrospectSchema(schema, settings),
     },
     [capabilities.management]: {
       Introspect: (settings) => introspect(tables, settings),

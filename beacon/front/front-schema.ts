@@ -2,7 +2,11 @@
  * EnsureSchema for a fronted server. Its HTTP can inspect tables but not create any, so this checks
  * them and reports what is missing.
  */
-import type { EnsureSchemaOutputs, IntrospectSchemaOutputs } from '../../contracts/capability.ts';
+import type {
+  EnsureSchemaOutputs,
+  IntrospectSchemaOutputs,
+  SchemaPlan,
+} from '../../contracts/capability.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
 import { isJsonObject } from '../../contracts/body/json-value.ts';
 import type { Log } from '../../runtime/log.ts';
@@ -13,7 +17,13 @@ import type { FrontClient } from './front-client.ts';
 import { type ColumnMisfit, misfitsOf, statementsFor } from './front-ddl.ts';
 import { type FrontTables, objectsAt } from './front-tables.ts';
 
-export type FrontOptions = { client: FrontClient; tables: FrontTables; log: Log };
+export type FrontOptions = {
+  client: FrontClient;
+  tables: FrontTables;
+  log: Log;
+  /** What was said of each connection: workers ask again every few seconds. */
+  said: Map<number, string>;
+};
 
 const kinds: Record<string, EngineKind> = {
   sqlite: 'sqlite',
@@ -37,7 +47,10 @@ type Found = {
   kind: EngineKind;
 };
 
-async function look({ client, tables }: FrontOptions, settings: Settings): Promise<Found> {
+async function look(
+  { client, tables }: Pick<FrontOptions, 'client' | 'tables'>,
+  settings: Settings,
+): Promise<Found> {
   const id = connectionAt(settings);
   const descriptor = decodeDescriptor(settings);
   // The server remembers dropped tables; this answer lists those that exist.
@@ -87,40 +100,36 @@ export async function frontIntrospectSchema(
 
 /**
  * Succeeds when every table and column exists.
- * @throws TidemarkError CONFLICT naming what is missing; the statements that would create it are
- * logged
+ * @throws TidemarkError CONFLICT naming what is missing, and the command that prints the statements
+ * which create it
  */
 export async function frontEnsureSchema(
   parts: FrontOptions,
   settings: Settings,
 ): Promise<Omit<EnsureSchemaOutputs, 'StoreID'>> {
-  const { client, log } = parts;
-  const { outputs, missing, misfits, descriptor, kind } = await look(parts, settings);
+  const { client, log, said } = parts;
+  const connection = connectionAt(settings);
+  const { outputs, missing, misfits } = await look(parts, settings);
+  const command = `tidemark beacon plan ${client.label} --connection ${connection}`;
+  const warn = (what: string) => {
+    if (said.get(connection) === what) return;
+    said.set(connection, what);
+    log.warn({ connection }, `${what}: run the statements that "${command}" prints`);
+  };
   if (missing.length > 0) {
-    log.warn(
-      {
-        statements: await statementsFor(client, connectionAt(settings), {
-          tables: outputs.Tables,
-          descriptor,
-          kind,
-        }),
-      },
-      'tables or columns are missing, and a retold-databeacon cannot create them over HTTP; run these statements',
-    );
-    const few = missing.slice(0, 5).join(', ');
+    const which = `${missing.length} tables or columns are missing (${few(missing)})`;
+    warn(`a retold-databeacon cannot create tables over HTTP, and ${which}`);
     throw new TidemarkError(
       'CONFLICT',
-      `EnsureSchema: ${client.label} has no HTTP route that creates tables, and ` +
-        `${missing.length} tables or columns are missing ` +
-        `(${few}${missing.length > 5 ? ', ...' : ''}): ` +
-        'create them with the statements in the log of this beacon',
+      `EnsureSchema: ${client.label} has no HTTP route that creates tables, and ${which}: ` +
+        `create them with the statements that "${command}" prints`,
     );
   }
   if (misfits.length > 0)
-    log.warn(
-      { misfits },
-      'some columns have a type in which a retold-databeacon cannot store every value; these statements fix it',
+    warn(
+      'a retold-databeacon cannot store every value in ' + few(misfits.map(({ column }) => column)),
     );
+  else said.delete(connection);
   const { SchemaName, Engine } = outputs;
   return {
     Success: true,
@@ -136,4 +145,30 @@ export async function frontEnsureSchema(
       ...misfits.map(({ column, why }) => `${column}: ${why}`),
     ],
   };
+}
+
+/**
+ * The statements that create what is missing in a database behind the server, and mend columns
+ * that cannot store every value; runs none of them.
+ */
+export async function frontPlan(
+  parts: Pick<FrontOptions, 'client' | 'tables'>,
+  settings: Settings,
+): Promise<SchemaPlan> {
+  const { outputs, misfits, descriptor, kind } = await look(parts, settings);
+  const made = await statementsFor(parts.client, connectionAt(settings), {
+    tables: outputs.Tables,
+    descriptor,
+    kind,
+  });
+  return {
+    SchemaName: outputs.SchemaName,
+    Engine: kind,
+    MigrationStatements: [...made, ...misfits.map(({ statement }) => statement)],
+    SkippedDestructive: [],
+  };
+}
+
+function few(names: readonly string[]): string {
+  return `${names.slice(0, 5).join(', ')}${names.length > 5 ? ', ...' : ''}`;
 }

@@ -1,14 +1,4 @@
-/**
- * For the command line, without a running beacon: reads a beacon's audit, and plans a schema
- * change.
- */
-import { existsSync } from 'node:fs';
-import type { EnsureSchemaOutputs } from '../../contracts/capability.ts';
-import { persistenceSchema } from '../../contracts/schema.ts';
-import { newUuid } from '../../runtime/clock.ts';
-import { parseDatabaseUrl } from '../databases/config.ts';
-import { openEngine } from '../databases/open-engine.ts';
-import { planMigration, planSchema } from '../capabilities/schema-manager.ts';
+/** For the command line, without a running beacon: reads a beacon's audit. */
 import { readAudit } from '../databases/state.ts';
 
 /**
@@ -32,27 +22,4 @@ export function auditLines(
       Detail: detail,
     }),
   );
-}
-
-/**
- * What EnsureSchema of the persistence schema would do to a database. A missing SQLite file is not
- * created.
- * @throws TidemarkError CONFIG_INVALID, UNAVAILABLE
- */
-export async function planOf(url: string): Promise<EnsureSchemaOutputs> {
-  const database = parseDatabaseUrl(url);
-  if (database.kind === 'sqlite' && !existsSync(database.path))
-    return planMigration(
-      'sqlite',
-      'ultravisor',
-      persistenceSchema,
-      { tables: [], storeId: '' },
-      newUuid(),
-    ).outputs;
-  const engine = openEngine(database);
-  try {
-    return await planSchema(engine, 'ultravisor', persistenceSchema);
-  } finally {
-    await engine.close();
-  }
 }

@@ -49,9 +49,21 @@ const beaconPlanVerb: VerbSpec = {
   name: 'plan',
   summary: 'the statements a first assignment would run in a database; changes nothing',
   run: showPlan,
-  examples: ['beacon plan postgres://ann:secret@db.local/hub'],
+  examples: [
+    'beacon plan postgres://ann:secret@db.local/hub',
+    'beacon plan http://127.0.0.1:8389 --connection 1',
+  ],
   args: [
-    ['<url>', 'sqlite:<path>, postgres://, mysql:// or mssql://user:password@host:port/database'],
+    [
+      '<url>',
+      'sqlite:<path>, postgres://, mysql:// or mssql://user:password@host:port/database, or ' +
+        'http://host:port of a retold-databeacon, whose tables somebody else has to make',
+    ],
+  ],
+  options: [
+    new Option('--connection <id>', 'the database of a retold-databeacon: its IDBeaconConnection')
+      .default(1)
+      .argParser(countFrom(1)),
   ],
 };
 
@@ -103,8 +115,8 @@ export const beaconVerb: VerbSpec = {
   verbs: [beaconAuditVerb, beaconPlanVerb],
 };
 
-async function showPlan({ args, isJson }: VerbCall): Promise<void> {
-  const plan = await beaconPlan(args[0] ?? '');
+async function showPlan({ args, flags, isJson }: VerbCall): Promise<void> {
+  const plan = await beaconPlan(args[0] ?? '', Number(flags['connection']));
   if (isJson) return printJson(plan);
   for (const statement of plan.MigrationStatements) print(`${statement};`);
   for (const skipped of plan.SkippedDestructive) print(`-- left alone: ${skipped}`);

@@ -2,7 +2,7 @@
  * Composition root of the `beacon` verb: the only place outside `beacon/` that starts a databeacon.
  * Loads it only on demand.
  */
-import type { EnsureSchemaOutputs } from '../../contracts/capability.ts';
+import type { SchemaPlan } from '../../contracts/capability.ts';
 import { TidemarkError } from '../../contracts/errors.ts';
 import type { BusOptions } from '../../runtime/bus/bus-login.ts';
 import type { HttpSettings } from '../../runtime/http/http-access.ts';
@@ -43,9 +43,9 @@ export async function beaconAudit({
  * The statements a bootstrap would run in a database; runs none of them.
  * @throws TidemarkError
  */
-export async function beaconPlan(url: string): Promise<EnsureSchemaOutputs> {
-  const { planOf } = await import('../../beacon/process/inspect.ts');
-  return planOf(url);
+export async function beaconPlan(url: string, connection: number): Promise<SchemaPlan> {
+  const { planOf } = await import('../../beacon/process/plan.ts');
+  return planOf(url, connection);
 }
 
 /**

@@ -219,16 +219,19 @@ export class Target {
       this.#nonce = presence.Nonce;
       this.#bootstrappedAt = isoOf(this.#parts.clock.nowMs());
       this.#generation += 1;
+      this.#lastError = null;
       backoff.reset();
       await this.#untilPresent();
       this.#become('bootstrapped');
     } catch (thrown) {
-      this.#lastError = messageOf(thrown);
+      const reason = messageOf(thrown);
       this.#parts.directory.markAwayIfUnreachable(this.beacon, thrown);
-      this.#parts.log.warn(
-        { beacon: this.beacon, connection: this.connection, reason: this.#lastError },
-        'bootstrap failed, trying again',
-      );
+      if (reason !== this.#lastError)
+        this.#parts.log.warn(
+          { beacon: this.beacon, connection: this.connection, reason },
+          'bootstrap failed, trying again',
+        );
+      this.#lastError = reason;
       this.#become('error');
       await backoff.wait(this.#stop.signal);
     } finally {

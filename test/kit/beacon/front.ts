@@ -15,7 +15,7 @@ import { listenQuirky, type SeenRequest } from '../quirky/quirky-beacon-http.ts'
 import { tempFolder } from './fixture.ts';
 import { type Ask, askOf, connect } from './with-bus.ts';
 
-const log = createLog('test', 'silent');
+const silent = createLog('test', 'silent');
 export const B = '/1.0/uv-external/UVQueueWorkItem';
 export const here = { IDBeaconConnection: 1 };
 let count = 0;
@@ -35,7 +35,7 @@ type Front = {
 export async function startFrontOn(
   nats: TestNats,
   bus: Bus,
-  { isMade = true, allowWrites = true, quirks = [] as Quirk[] } = {},
+  { isMade = true, allowWrites = true, quirks = [] as Quirk[], log = silent } = {},
 ): Promise<Front> {
   const folder = tempFolder();
   const path = join(folder, 'backend.sqlite');
