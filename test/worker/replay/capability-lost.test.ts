@@ -5,6 +5,7 @@ import { Retention } from '../../../worker/upkeep/retention.ts';
 import type { Assignments } from '../../../worker/beacons/assignments.ts';
 import { event, patch } from '../../kit/worker/fixture.ts';
 import { LaneRun } from '../../kit/worker/lane-run.ts';
+import { World } from '../../kit/worker/with-beacon.ts';
 
 const change = (key: string, n: number) => patch(key, `n${n}`, { [`F${n}`]: 1 });
 const happening = (key: string, n: number) => event(key, `n${n}`, { [`F${n}`]: 1 });
@@ -136,3 +137,27 @@ test('what retention took meanwhile is named, as nobody can say whether the data
   await expectAll(run, 4);
   expect(run.faults).toEqual([expect.stringContaining(`to ${last} are no longer in the journal`)]);
 });
+
+test('a real databeacon restarted without batches and with them again gets every write (I5, I8)', async () => {
+  await using world = await World.start();
+  const restart = async (isBatchOn: boolean) => {
+    await world.stopBeacon('db-1');
+    await world.startBeacon('db-1', { isBatchOn });
+  };
+  await world.startBeacon('db-1');
+  await world.assign('db-1');
+  await world.accept(change('a', 1));
+  await world.drained();
+  await restart(false);
+  await world.accept(change('a', 2), happening('b', 3));
+  await world.drained();
+  expect(world.destinations.deliveries.queue.mark()?.carrier).toBe('meadow-proxy');
+  await restart(true);
+  await world.accept(change('c', 4));
+  await world.drained();
+  expect(world.destinations.deliveries.queue.mark()).toMatchObject({
+    carrier: 'batch',
+    seq: world.local.journal.counts('queue').head,
+  });
+  expect(world.faults).toEqual([]);
+}, 60_000);
