@@ -33,6 +33,21 @@ export function keptSeqOf(mark: Mark, kept: StoredMark | null): number {
   return kept.Seq >= (mark.seqBefore ?? 0) ? mark.seq : kept.Seq;
 }
 
+/**
+ * What a mark row below our mark means. Carriers other than `batch` move our mark and leave the row
+ * where it is. Row requests write the Seq into each row, so what they delivered can be sent again,
+ * and a database that was restored meanwhile gets back what it lost. What a legacy beacon wrote has
+ * no Seq to guard it: a new epoch lets the row take up our mark as it is.
+ */
+export function staleness(
+  { carrier, epoch }: Mark,
+  kept: StoredMark | null,
+): 'older' | 'unmarked' | 'renew' | null {
+  if (carrier === 'batch') return 'older';
+  if (kept?.Epoch !== epoch) return null;
+  return carrier === 'legacy' ? 'renew' : 'unmarked';
+}
+
 /** Epochs under which the database may show this mark. */
 function epochsOf({ epoch, epochBefore }: Mark): string[] {
   return [epoch, ...(epochBefore?.split(' ') ?? [])];

@@ -13,8 +13,9 @@ import type { Log } from '../../runtime/log.ts';
 import type { Assignment, Assignments } from '../beacons/assignments.ts';
 import { aheadOf, BatchCarrier, type Carrier } from './carrier.ts';
 import type { Dispatcher } from '../beacons/dispatcher.ts';
-import { Contact, keptSeqOf } from './contact.ts';
+import { Contact, keptSeqOf, staleness } from './contact.ts';
 import type { Journal } from '../journal/journal.ts';
+import { Lacking } from './lacking.ts';
 import { LegacyCarrier } from './legacy-carrier.ts';
 import { MeadowCarrier } from './meadow-carrier.ts';
 import { MeadowClient } from '../beacons/meadow-client.ts';
@@ -64,6 +65,7 @@ export type Backend = {
 export class LaneDelivery {
   readonly #parts: LaneDeliveryOptions;
   readonly #contact: Contact;
+  readonly #lacking: Lacking;
   #prepared: Prepared | null = null;
   #halt: Halt | null = null;
   /** Starts at the journal's head: deliveries of the process before this one may still arrive. */
@@ -74,6 +76,7 @@ export class LaneDelivery {
   constructor(parts: LaneDeliveryOptions) {
     this.#parts = parts;
     this.#contact = new Contact(parts);
+    this.#lacking = new Lacking(parts);
     this.#sent = { through: parts.journal.counts(parts.lane).head };
   }
 
@@ -220,12 +223,14 @@ export class LaneDelivery {
     if (kept && !(await this.#contact.isOwner(target, kept.mark))) return null;
     const storeId = kept?.storeId ?? target.storeId;
     const isOther = mark.storeId !== '' && storeId !== '' && mark.storeId !== storeId;
-    const isComparable = isOther || (kept !== null && mark.carrier === 'batch');
     const keptSeq = keptSeqOf(mark, kept?.mark ?? null);
     if (this.#isAhead(mark, keptSeq)) return this.#stopFor(mark, keptSeq);
     this.#halt = null;
     this.#met.add(mark.database);
-    if (isComparable && keptSeq < mark.seq) this.#rewind(mark, keptSeq, isOther);
+    const stale = kept && keptSeq < mark.seq ? staleness(mark, kept.mark) : null;
+    if (isOther && keptSeq < mark.seq) this.#lacking.rewind(mark, keptSeq, 'another');
+    else if (stale === 'renew') marks.renewEpoch(mark.database, lane, newUuid());
+    else if (stale) this.#lacking.rewind(mark, keptSeq, stale);
     else if (keptSeq > mark.seq) {
       // Blocked entries below the database's mark may be forgotten together with our mark. A new
       // epoch keeps the database's mark from vouching for them when they are sent again.
@@ -263,27 +268,6 @@ export class LaneDelivery {
     return this.#met.has(mark.database)
       ? keptSeq > this.#sent.through
       : keptSeq > this.#parts.journal.lastSeq();
-  }
-
-  #rewind(mark: Mark, to: number, isOther: boolean): void {
-    const { journal, lane, marks, blocked, log, onFault } = this.#parts;
-    const again =
-      journal.countAfter(lane, to) -
-      journal.countAfter(lane, mark.seq) -
-      blocked.countBetween(mark.database, lane, to, mark.seq);
-    marks.rewind(mark.database, lane, to, again);
-    const where = `${mark.beacon}/${mark.connection}`;
-    const why = isOther ? `${where} is another database than before` : `${where} went back in time`;
-    log.warn(
-      { lane, beacon: mark.beacon, from: mark.seq, to, again },
-      `${why}; sending again what the journal still has`,
-    );
-    const { strippedThrough } = journal.counts(lane);
-    if (strippedThrough > to)
-      onFault(
-        `${why}: writes of lane ${lane} from Seq ${to + 1} to ${strippedThrough} are no longer ` +
-          'in the journal and cannot be sent again',
-      );
   }
 }
 

@@ -3,7 +3,7 @@
  * scripted databases; a clock that stands still.
  */
 import { onTestFinished } from 'vitest';
-import type { Balance } from '../../../contracts/status.ts';
+import type { Balance, CarrierName } from '../../../contracts/status.ts';
 import type { WriteEnvelope } from '../../../contracts/envelope.ts';
 import { TidemarkError } from '../../../contracts/errors.ts';
 import { nextTurn } from '../../../runtime/clock.ts';
@@ -40,7 +40,8 @@ export class LaneRun {
   isPaused = false;
   settled = 0;
   readonly #dir: TempDir;
-  readonly #isAtomic: boolean;
+  /** What the beacon offers; it may lose the batch capability and regain it. */
+  offers: CarrierName;
   readonly #assignments = new WeakMap<Assigned, object>();
   #generation = 1;
   #lastTarget: object | null = null;
@@ -48,7 +49,7 @@ export class LaneRun {
 
   constructor(isAtomic = true, dir: TempDir = tempDir('lane')) {
     this.#dir = dir;
-    this.#isAtomic = isAtomic;
+    this.offers = isAtomic ? 'batch' : 'meadow-proxy';
     this.#parts = this.#start();
   }
 
@@ -127,7 +128,7 @@ export class LaneRun {
       clock: this.clock,
       log: silent,
       destination: () =>
-        this.#isAtomic ? delivery.destination() : Promise.resolve(this.#proxied(delivery)),
+        this.offers === 'batch' ? delivery.destination() : Promise.resolve(this.#proxied(delivery)),
       listener: {
         settled: () => {
           this.settled += 1;
@@ -201,7 +202,7 @@ export class LaneRun {
     return {
       database: mark.database,
       beacon: mark.beacon,
-      carrier: new OneByOneCarrier(this.database),
+      carrier: new OneByOneCarrier(this.database, this.offers),
     };
   }
 

@@ -109,9 +109,12 @@ export class ModelDatabase {
     const mutations = writes.map((write) => write.mutation);
     return this.#called(mutations, throughSeq, isBelowMark, () => {
       const stopped = new Set<string>();
+      // A row request knows no owner, so none is refused for it.
+      const { Term = 0, Owner = '' } = this.mark ?? {};
+      const settings = Term > 0 ? { ...alone, Term, Owner } : alone;
       const results = writes.map(({ mutation, key }): MutationResult | null => {
         if (stopped.has(key)) return null;
-        const [result = null] = this.#rows.apply({ ...alone, Mutations: [mutation] }).Results;
+        const [result = null] = this.#rows.apply({ ...settings, Mutations: [mutation] }).Results;
         if (result?.Outcome === 'rejected') stopped.add(key);
         return result;
       });
@@ -178,11 +181,12 @@ export class ScriptedDispatcher {
 
 /** A carrier without transactions over a model. */
 export class OneByOneCarrier implements Carrier {
-  readonly name: CarrierName = 'meadow-proxy';
+  readonly name: CarrierName;
   readonly isAtomic = false;
   readonly #database: ModelDatabase;
 
-  constructor(database: ModelDatabase) {
+  constructor(database: ModelDatabase, name: CarrierName = 'meadow-proxy') {
+    this.name = name;
     this.#database = database;
   }
 
